@@ -1,0 +1,61 @@
+# What a contributor runs. `make` alone says what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# CI and people may give pytest more, as in: make test PYTEST="-k decide -x"
+PYTEST ?=
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help install parts demo test lint format bench lock clean
+
+help:  ## say what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed  ## make .venv with envmgr and all it needs, from hashed pins
+
+# Two stamps, so that a changed pyproject.toml does not download everything again.
+$(VENV)/.pinned: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit("envmgr needs Python 3.11 or newer; say which with make PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tests/support/install-parts venv
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.pinned pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+parts:  ## install what only tests need: Azurite, PostgreSQL, sshd (each only where absent)
+	@tests/support/install-parts
+
+demo: install  ## show the whole life of two environments in under a minute
+	$(BIN)/envmgr demo
+
+test: install parts  ## run every test; what cannot be had here is skipped with its reason
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
+
+lint: install  ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## let ruff lay the code out and mend what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install parts  ## measure envmgr against the same work done by hand
+	$(BIN)/python -m tests.benchmarks
+
+lock: install  ## pin the newest versions that pyproject.toml allows
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip install --quiet --disable-pip-version-check uv
+	env -u UV_INDEX_URL -u UV_FIND_LINKS $(VENV)/lock/bin/uv pip compile --no-config --quiet --upgrade \
+	  --universal --python-version 3.11 --group dev pyproject.toml --output-file requirements.lock \
+	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+	npm install --prefix tests/support/azurite --package-lock-only --ignore-scripts --no-audit --no-fund
+
+clean:  ## take away everything that make made
+	rm -rf $(VENV) .tools build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
