@@ -1,0 +1,232 @@
+"""An environment as envmgr knows it, and the runs, leases and events that belong to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from .names import EnvironmentId
+
+
+class Status(StrEnum):
+    """Where an environment stands; the words of `envmgr list`."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+    WAITING = "waiting"
+    SUSPENDED = "suspended"
+    DESTROYING = "destroying"
+    DESTROYED = "destroyed"
+
+
+class Guard(StrEnum):
+    """What holds an environment back until a person lets it through."""
+
+    MASS_DESTROY = "max_at_once"
+    LIMIT = "limits.environments"
+
+
+class SourceKind(StrEnum):
+    """Where an environment's Terraform code comes from."""
+
+    DIRECTORY = "directory"
+    MODULE = "module"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The Terraform code of an environment: a folder of the branch, or a module kept by its content.
+
+    `path` is the folder within the branch or the module's name; `tree` identifies its content:
+    a git tree's object name, or the SHA-256 of the module's files.
+    """
+
+    kind: SourceKind
+    path: str
+    tree: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """All that destroying an environment needs, durable from before the apply it describes.
+
+    `variables` are Terraform's input variables as JSON values (no credentials: those are read from
+    the configuration at the time), `backend` the backend's type and settings without `key`,
+    `lock_file` the text of `.terraform.lock.hcl` once known.
+    """
+
+    commit: str
+    source: Source
+    variables: Mapping[str, object]
+    tags: Mapping[str, str]
+    terraform_version: str
+    backend: tuple[str, Mapping[str, object]]
+    fingerprint: str
+    lock_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A Terraform output; a sensitive one carries no value here."""
+
+    value: object
+    sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """One branch's environment. Times are aware UTC datetimes.
+
+    `commit` is what the branch points at, `applied_commit` what the cloud has. `absences` counts the
+    complete listings in a row without the branch, `absent_since` is the first of them.
+    `claim` is there from before the first apply until a destroy is verified: while it is, there may be
+    resources. `failures` counts failed runs in a row for `failed_on` (commit and inputs);
+    `retry_at` is None where only a change or a person helps. `hold` is the guard that holds it,
+    `approved` the guard a person has let it through.
+    """
+
+    id: EnvironmentId
+    branch: str
+    commit: str
+    status: Status = Status.PENDING
+    message: str = ""
+    absences: int = 0
+    absent_since: datetime | None = None
+    refused: str = ""
+    claim: Claim | None = None
+    applied_commit: str | None = None
+    applied_fingerprint: str | None = None
+    applied_inputs: str | None = None
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    resources: tuple[str, ...] = ()
+    url: str | None = None
+    suspended: str = ""
+    suspended_commit: str | None = None
+    hold: Guard | None = None
+    approved: Guard | None = None
+    failures: int = 0
+    failed_on: str = ""
+    retry_at: datetime | None = None
+    expires_at: datetime | None = None
+    pushed_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be looked after: not yet destroyed and verified."""
+        return self.status is not Status.DESTROYED
+
+    @property
+    def label(self) -> str:
+        """How messages name it: `acme/shop/alice`."""
+        return str(self.id)
+
+
+class RunKind(StrEnum):
+    """What a run does."""
+
+    PLAN = "plan"
+    APPLY = "apply"
+    DESTROY = "destroy"
+    DEPLOY = "deploy"
+    DRIFT = "drift"
+
+
+class RunStatus(StrEnum):
+    """How a run stands or ended."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How many resources a plan adds, changes and destroys."""
+
+    add: int = 0
+    change: int = 0
+    destroy: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.add} to add, {self.change} to change, {self.destroy} to destroy"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """A process beyond doubt: host and boot it runs in, PID, and its start time in clock ticks since boot."""
+
+    host: str
+    boot: str
+    pid: int
+    started: int
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One plan, apply, destroy, deploy or drift check with its log file (relative to the data folder).
+
+    `owner` is the envmgr process that started it, `child` the Terraform process while one runs,
+    `lock_id` the ID of the state lock that this run was seen to hold.
+    """
+
+    id: int
+    environment: EnvironmentId
+    kind: RunKind
+    commit: str
+    status: RunStatus
+    started_at: datetime
+    owner: ProcessId
+    actor: str = ""
+    child: ProcessId | None = None
+    lock_id: str | None = None
+    finished_at: datetime | None = None
+    changes: Changes | None = None
+    message: str = ""
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to work on one environment; a writer whose generation is old is refused."""
+
+    environment: EnvironmentId
+    generation: int
+    owner: ProcessId
+    purpose: str
+    acquired_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened and who caused it (`actor`: `daemon`, `user NAME`, `push by NAME`)."""
+
+    at: datetime
+    environment: EnvironmentId | None
+    action: str
+    message: str
+    actor: str
+    commit: str | None = None
+    run: int | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryState:
+    """What polling knows of a repository between passes."""
+
+    default_branch: str | None = None
+    listing_digest: str | None = None
+    polled_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    failures: int = 0
+    error: str = ""

@@ -1,0 +1,53 @@
+"""Errors that carry how they are to be handled, not where they came from.
+
+A message is one sentence for the person who sees it: what happened, where, what to do.
+"""
+
+from datetime import timedelta
+
+
+class EnvmgrError(Exception):
+    """Any failure that envmgr foresees; `str()` of it is the sentence to show."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (self.__doc__ or "").split("\n")[0])
+
+
+class NeedsPerson(EnvmgrError):
+    """Trying again changes nothing: a person must change a file, a branch or a permission first."""
+
+
+class Transient(EnvmgrError):
+    """May pass by itself; to be tried again with growing delays."""
+
+
+class RetryLater(EnvmgrError):
+    """Nothing is wrong, only busy; `after` says when to look again."""
+
+    def __init__(self, message: str = "", after: timedelta = timedelta(seconds=5)) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class LeaseLost(RetryLater):
+    """Another process took over this environment; what this one still wanted to write is refused."""
+
+
+class EnvironmentBusy(RetryLater):
+    """Another process works on this environment; the message names it."""
+
+
+class UsageError(EnvmgrError):
+    """What was typed or configured cannot be understood (exit code 2)."""
+
+
+class StalePlan(RetryLater):
+    """The state moved on since the plan was made; it must be planned again."""
+
+
+class StateLocked(RetryLater):
+    """Somebody holds the lock of this environment's Terraform state."""
+
+
+class Interrupted(RetryLater):
+    """The work was stopped before its end, because envmgr stops."""

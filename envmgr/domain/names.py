@@ -1,0 +1,99 @@
+"""From a branch to names: the environment, its state key, its resource group."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+MAX_NAME = 32
+_HASH = 6
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class RepositoryId:
+    """A repository within an organization; both are `[a-z0-9-]+`."""
+
+    organization: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.organization}/{self.name}"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class EnvironmentId:
+    """What an environment is known by everywhere: organization, repository and its own name."""
+
+    organization: str
+    repository: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.organization}/{self.repository}/{self.name}"
+
+    @property
+    def repository_id(self) -> RepositoryId:
+        """The repository that this environment's branch lives in."""
+        return RepositoryId(self.organization, self.repository)
+
+    @property
+    def state_key(self) -> str:
+        """Where its Terraform state is kept within the organization's backend."""
+        return f"{self}/terraform.tfstate"
+
+    @classmethod
+    def parse(cls, text: str) -> "EnvironmentId":
+        """Reads the `organization/repository/name` that `str()` wrote."""
+        organization, repository, name = text.split("/")
+        return cls(organization, repository, name)
+
+
+def matched_part(branch: str, pattern: str) -> tuple[str, ...] | None:
+    """What each `*` of the pattern matched in the branch, or None where it does not match.
+
+    `*` matches any run of characters, `/` too. A pattern without `*` gives the whole branch name.
+    """
+    expression = "(.*)".join(re.escape(piece) for piece in pattern.split("*"))
+    found = re.fullmatch(expression, branch, re.DOTALL)
+    if found is None:
+        return None
+    return found.groups() if "*" in pattern else (branch,)
+
+
+def matches_any(branch: str, patterns: tuple[str, ...]) -> bool:
+    """Whether at least one pattern matches the branch."""
+    return any(matched_part(branch, pattern) is not None for pattern in patterns)
+
+
+def environment_name(branch: str, patterns: tuple[str, ...]) -> str | None:
+    """The environment's name for a branch, by the first pattern that matches; None without a match.
+
+    The name is a slug `[a-z][a-z0-9-]*` of at most 32 characters. Where making the slug lost
+    something, six hex digits of the branch's SHA-256 are part of it, so that two branches
+    do not share a name.
+    """
+    for pattern in patterns:
+        parts = matched_part(branch, pattern)
+        if parts is not None:
+            return _slug("-".join(parts), branch, lossy=len(parts) > 1)
+    return None
+
+
+def branch_hash(branch: str) -> str:
+    """Six hex digits that stand for a branch; stable across versions and hosts."""
+    return hashlib.sha256(branch.encode("utf-8", "surrogateescape")).hexdigest()[:_HASH]
+
+
+def _slug(part: str, branch: str, *, lossy: bool) -> str:
+    if not lossy and len(part) <= MAX_NAME and _NAME.fullmatch(part):
+        return part
+    slug = re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")
+    if not slug[:1].isalpha():
+        slug = f"e-{slug}".rstrip("-")
+    head = slug[: MAX_NAME - _HASH - 1].rstrip("-")
+    return f"{head}-{branch_hash(branch)}"
+
+
+def ref_component(branch: str) -> str:
+    """The branch as people should see it: control characters shown as escapes, never raw."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in branch)

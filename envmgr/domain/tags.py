@@ -1,0 +1,31 @@
+"""The tags that tie every cloud resource to its environment."""
+
+import re
+from collections.abc import Mapping
+
+from .names import EnvironmentId
+
+MANAGED_BY = "envmgr"
+_NOT_ALLOWED = re.compile(r"[^\w \-+=.:/@]")
+_MAX_VALUE = 256
+
+
+def tag_value(text: str) -> str:
+    """The text as a value that both AWS and Azure take: at most 256 of letters, digits and ` +-=._:/@`."""
+    return _NOT_ALLOWED.sub("-", text)[:_MAX_VALUE].strip()
+
+
+def tags_for(environment: EnvironmentId, branch: str) -> dict[str, str]:
+    """The five tags of an environment, as given to Terraform and looked for in the cloud."""
+    return {
+        "environment": environment.name,
+        "project": environment.repository,
+        "organization": environment.organization,
+        "branch": tag_value(branch),
+        "managed-by": MANAGED_BY,
+    }
+
+
+def identity(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags that identify an environment, without the ones that only inform."""
+    return {key: tags[key] for key in ("environment", "project", "organization", "managed-by")}
