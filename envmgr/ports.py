@@ -157,8 +157,8 @@ class Watch:
 
     log: Path
     redact: Redact = lambda text: text
-    progress: Callable[[Progress], None] = lambda progress: None
-    started: Callable[[ProcessId], None] = lambda process: None
+    progress: Callable[[Progress], None] = lambda _: None
+    started: Callable[[ProcessId], None] = lambda _: None
     stop: Callable[[], bool] = lambda: False
 
 

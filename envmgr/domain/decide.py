@@ -2,9 +2,10 @@
 
 Pure: an environment's record, the rules, the crowd around it and the time go in, one decision comes
 out. Whoever carries a decision out asks again afterwards; nothing depends on having seen an event.
+Two ordered lists of guards hold the policy: the first guard that has something to say decides.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,26 +57,52 @@ class Close:
 Decision = Rest | Wait | Apply | Destroy | Close
 
 
-def decide(
-    environment: Environment,
-    policy: Policy,
-    crowd: Crowd,
-    now: datetime,
-    *,
-    asked: bool = False,
-) -> Decision:
-    """The next step for an environment.
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a decision depends on.
 
     `asked`: a person asked for this environment by name, so a back-off is not waited for; no guard
     is loosened by it.
     """
+
+    environment: Environment
+    policy: Policy
+    crowd: Crowd
+    now: datetime
+    asked: bool = False
+
+    @property
+    def branch(self) -> str:
+        """The branch as it is shown."""
+        return ref_component(self.environment.branch)
+
+    @property
+    def protected(self) -> bool:
+        """Whether the branch is one that is only ever destroyed by hand."""
+        return matches_any(self.environment.branch, self.policy.protected)
+
+    @property
+    def backs_off(self) -> bool:
+        """Whether a failure's pause is not over yet."""
+        retry_at = self.environment.retry_at
+        return not self.asked and retry_at is not None and self.now < retry_at
+
+
+Check = Callable[[Situation], Decision | None]
+
+
+def decide(
+    environment: Environment, policy: Policy, crowd: Crowd, now: datetime, *, asked: bool = False
+) -> Decision:
+    """The next step for an environment; see `Situation` for what goes in."""
+    situation = Situation(environment, policy, crowd, now, asked)
     if not environment.is_open:
         return Rest("It is destroyed.")
     if environment.refused:
         return Rest(environment.refused)
     if environment.absences:
-        return _decide_gone(environment, policy, crowd, now, asked)
-    return _decide_present(environment, policy, crowd, now, asked)
+        return _first(_GONE, situation) or _destroy_gone(situation)
+    return _first(_PRESENT, situation) or Apply(_why_apply(environment, policy))
 
 
 def leaving(environments: Iterable[Environment]) -> int:
@@ -88,61 +115,9 @@ def active(environments: Iterable[Environment]) -> int:
     return sum(1 for e in environments if e.is_open and e.claim is not None)
 
 
-def _decide_gone(
-    environment: Environment, policy: Policy, crowd: Crowd, now: datetime, asked: bool
-) -> Decision:
-    branch = ref_component(environment.branch)
-    since = environment.absent_since or now
-    due = since + policy.grace_period
-    if environment.claim is not None:
-        if environment.suspended:
-            return Rest(f"Suspended ({environment.suspended}), although branch {branch} is gone.")
-        if matches_any(environment.branch, policy.protected):
-            return Wait(f"Branch {branch} is gone, but it is protected: `envmgr destroy` ends it by hand.")
-    if environment.absences < policy.confirmations:
-        seen = f"{environment.absences} of {policy.confirmations} confirmations"
-        return Wait(f"Branch {branch} seems gone ({seen}).", until=due)
-    if now < due:
-        return Wait(f"Branch {branch} is gone; grace period until {due:%Y-%m-%d %H:%M:%S} UTC.", until=due)
-    if environment.claim is None:
-        return Close(f"Branch {branch} is gone and nothing was applied.")
-    if environment.approved is not Guard.MASS_DESTROY:
-        if environment.hold is Guard.MASS_DESTROY or crowd.leaving > policy.max_at_once:
-            return Wait(_mass_destroy(environment, policy, crowd), hold=Guard.MASS_DESTROY)
-    if not asked and _backs_off(environment, now):
-        return Rest(environment.message, until=environment.retry_at)
-    return Destroy(f"Branch {branch} is gone since {since:%Y-%m-%d %H:%M:%S} UTC.", Status.DESTROYED)
-
-
-def _mass_destroy(environment: Environment, policy: Policy, crowd: Crowd) -> str:
-    number = max(crowd.leaving, policy.max_at_once + 1)
-    return (
-        f"{number} branches of {environment.id.repository_id} went away together, more than "
-        f"destroy.max_at_once ({policy.max_at_once}): `envmgr approve {environment.label}` destroys it, "
-        "or restore the branch."
-    )
-
-
-def _decide_present(
-    environment: Environment, policy: Policy, crowd: Crowd, now: datetime, asked: bool
-) -> Decision:
-    if environment.suspended and environment.suspended_commit in (None, environment.commit):
-        return Rest(environment.suspended)
-    if _is_expired(environment, policy, now):
-        if not asked and _backs_off(environment, now):
-            return Rest(environment.message, until=environment.retry_at)
-        end = f"{environment.expires_at:%Y-%m-%d %H:%M} UTC"
-        reason = f"Its time to live ended at {end}; a push or `envmgr resume` brings it back."
-        return Destroy(reason, Status.SUSPENDED, because=reason)
-    if is_settled(environment, policy):
-        return Rest("")
-    if environment.failed_on == attempt_key(environment, policy) and not asked:
-        if environment.retry_at is None or now < environment.retry_at:
-            return Rest(environment.message, until=environment.retry_at)
-    if environment.claim is None and crowd.active >= policy.max_environments:
-        if environment.approved is not Guard.LIMIT:
-            return Wait(_limit(environment, policy, crowd), hold=Guard.LIMIT)
-    return Apply(_why_apply(environment, policy))
+def attempt_key(environment: Environment, policy: Policy) -> str:
+    """What a failed attempt was made on: while it stays the same, only time or a person helps."""
+    return f"{environment.commit}:{policy.inputs}"
 
 
 def is_settled(environment: Environment, policy: Policy) -> bool:
@@ -150,30 +125,122 @@ def is_settled(environment: Environment, policy: Policy) -> bool:
     return (
         environment.applied_commit == environment.commit
         and environment.applied_inputs == policy.inputs
-        and environment.status in (Status.READY, Status.RUNNING)
+        and environment.status is Status.READY
     )
 
 
-def attempt_key(environment: Environment, policy: Policy) -> str:
-    """What a failed attempt was made on: while it stays the same, only time or a person helps."""
-    return f"{environment.commit}:{policy.inputs}"
+def _first(checks: Iterable[Check], situation: Situation) -> Decision | None:
+    return next((found for check in checks if (found := check(situation)) is not None), None)
 
 
-def _is_expired(environment: Environment, policy: Policy, now: datetime) -> bool:
-    if environment.expires_at is None or environment.claim is None:
-        return False
-    return now >= environment.expires_at and not matches_any(environment.branch, policy.protected)
+# --- the branch is gone ------------------------------------------------------------------------
 
 
-def _backs_off(environment: Environment, now: datetime) -> bool:
-    return environment.failures > 0 and environment.retry_at is not None and now < environment.retry_at
+def _left_alone(situation: Situation) -> Decision | None:
+    environment = situation.environment
+    if environment.claim is None:
+        return None
+    if environment.suspended:
+        return Rest(f"{environment.suspended} Its branch {situation.branch} is gone.")
+    if situation.protected:
+        by_hand = f"`envmgr destroy {environment.label}` ends it by hand"
+        return Wait(f"Branch {situation.branch} is gone, but it is protected: {by_hand}.")
+    return None
 
 
-def _limit(environment: Environment, policy: Policy, crowd: Crowd) -> str:
-    return (
-        f"{environment.id.organization} has {crowd.active} environments, its limits.environments is "
-        f"{policy.max_environments}: delete a branch, raise the limit, or `envmgr approve {environment.label}`."
+def _not_surely_gone(situation: Situation) -> Decision | None:
+    environment, policy = situation.environment, situation.policy
+    due = (environment.absent_since or situation.now) + policy.grace_period
+    if environment.absences < policy.confirmations:
+        seen = f"{environment.absences} of {policy.confirmations} confirmations"
+        return Wait(f"Branch {situation.branch} seems gone ({seen}).", until=due)
+    if situation.now < due:
+        until = f"{due:%Y-%m-%d %H:%M:%S} UTC"
+        return Wait(f"Branch {situation.branch} is gone; grace period until {until}.", until=due)
+    return None
+
+
+def _never_applied(situation: Situation) -> Decision | None:
+    if situation.environment.claim is None:
+        return Close(f"Branch {situation.branch} is gone and nothing was applied.")
+    return None
+
+
+def _too_many_leave(situation: Situation) -> Decision | None:
+    environment, limit = situation.environment, situation.policy.max_at_once
+    if environment.approved is Guard.MASS_DESTROY:
+        return None
+    if environment.hold is not Guard.MASS_DESTROY and situation.crowd.leaving <= limit:
+        return None
+    return Wait(
+        f"Branches of {environment.id.repository_id} went away together, more than destroy.max_at_once "
+        f"({limit}): `envmgr approve {environment.label}` destroys it, or restore the branch.",
+        hold=Guard.MASS_DESTROY,
     )
+
+
+def _backing_off(situation: Situation) -> Decision | None:
+    if situation.environment.failures and situation.backs_off:
+        return Rest(situation.environment.message, until=situation.environment.retry_at)
+    return None
+
+
+def _destroy_gone(situation: Situation) -> Decision:
+    since = situation.environment.absent_since or situation.now
+    return Destroy(
+        f"Branch {situation.branch} is gone since {since:%Y-%m-%d %H:%M:%S} UTC.", Status.DESTROYED
+    )
+
+
+_GONE: tuple[Check, ...] = (_left_alone, _not_surely_gone, _never_applied, _too_many_leave, _backing_off)
+
+
+# --- the branch is there -----------------------------------------------------------------------
+
+
+def _suspended(situation: Situation) -> Decision | None:
+    environment = situation.environment
+    if environment.suspended and environment.suspended_commit in (None, environment.commit):
+        return Rest(environment.suspended)
+    return None
+
+
+def _expired(situation: Situation) -> Decision | None:
+    environment = situation.environment
+    end = environment.expires_at
+    if environment.claim is None or end is None or situation.now < end or situation.protected:
+        return None
+    reason = f"Its time to live ended at {end:%Y-%m-%d %H:%M} UTC; a push or `envmgr resume` brings it back."
+    return _backing_off(situation) or Destroy(reason, Status.SUSPENDED, because=reason)
+
+
+def _settled(situation: Situation) -> Decision | None:
+    return Rest("") if is_settled(situation.environment, situation.policy) else None
+
+
+def _failed_on_this(situation: Situation) -> Decision | None:
+    environment = situation.environment
+    if situation.asked or environment.failed_on != attempt_key(environment, situation.policy):
+        return None
+    if environment.retry_at is None or situation.backs_off:
+        return Rest(environment.message, until=environment.retry_at)
+    return None
+
+
+def _over_the_limit(situation: Situation) -> Decision | None:
+    environment, limit = situation.environment, situation.policy.max_environments
+    if environment.claim is not None or environment.approved is Guard.LIMIT:
+        return None
+    if situation.crowd.active < limit:
+        return None
+    return Wait(
+        f"{environment.id.organization} has {situation.crowd.active} environments, its limits.environments is "
+        f"{limit}: delete a branch, raise the limit, or `envmgr approve {environment.label}`.",
+        hold=Guard.LIMIT,
+    )
+
+
+_PRESENT: tuple[Check, ...] = (_suspended, _expired, _settled, _failed_on_this, _over_the_limit)
 
 
 def _why_apply(environment: Environment, policy: Policy) -> str:

@@ -39,13 +39,15 @@ class SourceKind(StrEnum):
 class Source:
     """The Terraform code of an environment: a folder of the branch, or a module kept by its content.
 
-    `path` is the folder within the branch or the module's name; `tree` identifies its content:
-    a git tree's object name, or the SHA-256 of the module's files.
+    `path` is the folder within the branch or the module's name. `tree` identifies the content of `scope`:
+    a git tree's object name, or the SHA-256 of the module's files. `scope` is `path`, or `.` where the
+    code reaches outside its folder, so that a change anywhere in the branch counts.
     """
 
     kind: SourceKind
     path: str
     tree: str
+    scope: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,7 @@ def observe(
 
 def observe_failure(known: Iterable[Environment]) -> Observed:
     """What a failed look changes: absences must come in a row, so their count starts again."""
-    return Observed(changed=tuple(_unsure(e) for e in known if e.is_open and 0 < e.absences))
+    return Observed(changed=tuple(_unsure(e) for e in known if e.is_open and e.absences > 0))
 
 
 def _owners(
