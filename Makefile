@@ -54,7 +54,7 @@ lock: install  ## pin the newest versions that pyproject.toml allows
 	env -u UV_INDEX_URL -u UV_FIND_LINKS $(VENV)/lock/bin/uv pip compile --no-config --quiet --upgrade \
 	  --universal --python-version 3.11 --group dev pyproject.toml --output-file requirements.lock \
 	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
-	npm install --prefix tests/support/azurite --package-lock-only --ignore-scripts --no-audit --no-fund
+	npm install --prefix tests/support/npm --package-lock-only --ignore-scripts --no-audit --no-fund
 
 clean:  ## take away everything that make made
 	rm -rf $(VENV) .tools build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

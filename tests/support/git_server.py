@@ -1,0 +1,166 @@
+"""Repositories over HTTP through git's own http-backend, with faults that a test asks for."""
+
+import base64
+import os
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+from urllib.parse import unquote, urlsplit
+
+from tests.support.git_repository import git_environment
+from tests.support.processes import HOST
+
+_HANG_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with every request for one repository."""
+
+    delay: float = 0
+    status: int | None = None
+    hang: bool = False
+    cut_after: int | None = None  # so many bytes of the body are sent, then the connection is closed
+
+
+@dataclass
+class GitServer:
+    """Serves every bare repository `ROOT/NAME.git` as `http_url(NAME)`."""
+
+    root: Path
+    requests: list[str] = field(default_factory=list)
+    faults: dict[str, Fault] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        """Listen on a free loopback port."""
+        self._http = _Http(self)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let hanging requests go and stop listening."""
+        self.closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def http_url(self, name: str) -> str:
+        """Where the repository is served."""
+        return f"http://{HOST}:{self._http.server_port}/{name}.git"
+
+    def fail(
+        self,
+        name: str,
+        *,
+        delay: float = 0,
+        status: int | None = None,
+        hang: bool = False,
+        cut_after: int | None = None,
+    ) -> None:
+        """From now on requests for the repository are slow, refused, never answered, or cut short."""
+        self.faults[name] = Fault(delay, status, hang, cut_after)
+
+    def heal(self, name: str) -> None:
+        """Serve the repository as it is again."""
+        self.faults.pop(name, None)
+
+    def protect(self, name: str, username: str, password: str) -> None:
+        """Ask for a user name and a password."""
+        pair = base64.b64encode(f"{username}:{password}".encode()).decode()
+        self.passwords[name] = f"Basic {pair}"
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, git: GitServer) -> None:
+        super().__init__((HOST, 0), _Request)
+        self.git = git
+
+
+class _Request(BaseHTTPRequestHandler):
+    """One request, handed to git http-backend as a CGI program."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the parent's name)
+        """Say nothing: what was asked for is in `requests`."""
+
+    def do_GET(self) -> None:
+        """Answer a listing."""
+        self._serve()
+
+    def do_POST(self) -> None:
+        """Answer a fetch or a push."""
+        self._serve()
+
+    def _serve(self) -> None:
+        git = cast(_Http, self.server).git
+        url = urlsplit(self.path)
+        name = unquote(url.path).lstrip("/").partition(".git")[0]
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        git.requests.append(f"{self.command} {self.path}")
+        self.close_connection = True
+        fault = git.faults.get(name, Fault())
+        if fault.hang:
+            git.closing.wait(_HANG_SECONDS)
+            return
+        time.sleep(fault.delay)
+        if fault.status:
+            self._refuse(fault.status)
+        elif name in git.passwords and self.headers.get("Authorization") != git.passwords[name]:
+            self._refuse(HTTPStatus.UNAUTHORIZED)
+        else:
+            self._answer(_http_backend(git.root, self, unquote(url.path), url.query, body), fault.cut_after)
+
+    def _refuse(self, status: int) -> None:
+        self.send_response(status)
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", 'Basic realm="git"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _answer(self, output: bytes, cut_after: int | None) -> None:
+        head, _, body = output.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if line)
+        self.send_response(int(headers.pop("Status", "200 OK").split()[0]))
+        headers.pop("Content-Length", None)
+        for key, value in {**headers, "Content-Length": str(len(body)), "Connection": "close"}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(body[:cut_after])
+
+
+def _http_backend(root: Path, request: _Request, path: str, query: str, body: bytes) -> bytes:
+    """What git's CGI program prints for the request."""
+    protocol = request.headers.get("Git-Protocol", "")
+    environment = {
+        **git_environment(),
+        "GIT_PROJECT_ROOT": os.fspath(root),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "GIT_PROTOCOL": protocol,
+        "HTTP_GIT_PROTOCOL": protocol,
+        "HTTP_CONTENT_ENCODING": request.headers.get("Content-Encoding", ""),
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "REQUEST_METHOD": request.command,
+        "CONTENT_TYPE": request.headers.get("Content-Type", ""),
+        "CONTENT_LENGTH": str(len(body)),
+        "REMOTE_ADDR": HOST,
+        "REMOTE_USER": "test",  # without a user http-backend refuses pushes
+    }
+    return subprocess.run(
+        ["git", "http-backend"], input=body, stdout=subprocess.PIPE, env=environment, check=False
+    ).stdout

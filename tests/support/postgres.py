@@ -1,0 +1,59 @@
+"""A PostgreSQL of one's own: a fresh cluster on a loopback port, run by a user other than root."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.processes import HOST, Server, dies_with_us
+
+# Nothing here has to survive a power cut.
+_FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+
+
+def find_programs() -> Path | None:
+    """The folder of initdb and postgres, the newest version first; Debian keeps them off the PATH."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -int(path.parent.name))
+    found = shutil.which("initdb")
+    folders = [*debian, *([Path(found).resolve().parent] if found else [])]
+    return next((folder for folder in folders if (folder / "postgres").exists()), None)
+
+
+def server_user() -> str | None:
+    """Who runs the server: PostgreSQL refuses root. None means whoever runs the tests."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in known else "nobody"
+
+
+@contextmanager
+def running_postgres(programs: Path) -> Iterator[str]:
+    """The address of the `postgres` database of a new cluster, gone at the end."""
+    # pytest's own folder is closed to other users, so the cluster gets one beside it.
+    with tempfile.TemporaryDirectory(prefix="envmgr-postgres-", ignore_cleanup_errors=True) as name:
+        folder, user = Path(name), server_user()
+        if user:
+            shutil.chown(folder, user)
+        data = folder / "data"
+        _initdb(programs, data, user)
+        server = Server.start(lambda port: _command(programs, data, folder, port), folder / "log", user=user)
+        try:
+            yield f"postgresql://postgres@{HOST}:{server.port}/postgres"
+        finally:
+            server.stop(signal.SIGINT)  # PostgreSQL's fast shutdown
+
+
+def _initdb(programs: Path, data: Path, user: str | None) -> None:
+    options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+    argv = [str(programs / "initdb"), "-D", str(data), *options]
+    subprocess.run(dies_with_us(argv, user=user), check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+def _command(programs: Path, data: Path, folder: Path, port: int) -> list[str]:
+    return [str(programs / "postgres"), "-D", str(data), "-h", HOST, "-k", str(folder), "-p", str(port), *_FAST]

@@ -1,0 +1,48 @@
+"""The real Terraform, and real providers from a mirror on this machine, for tests."""
+
+import os
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+_UNDER = re.compile(
+    r"(?P<mirror>.+)/[a-z0-9.-]+\.[a-z]+/[^/]+/(?P<type>[^/]+)/\d[^/]*/[a-z]+_[a-z0-9]+/terraform-provider-(?P=type)_v[^/]+"
+)
+
+
+@cache
+def find_provider_mirror() -> Path | None:
+    """A folder laid out as HOST/NAMESPACE/TYPE/VERSION/OS_ARCH that holds the AWS provider."""
+    named = os.environ.get("ENVMGR_TEST_PROVIDER_MIRROR")
+    if named:
+        return Path(named)
+    for line in _provider_binaries():
+        found = _UNDER.fullmatch(line)
+        if found:
+            return Path(found["mirror"])
+    return None
+
+
+def _provider_binaries() -> list[str]:
+    """Every AWS provider on the root file system, but for those inside somebody's working folder."""
+    skipped = ["-path", "/proc", "-o", "-path", "/sys", "-o", "-path", "/tmp", "-o", "-name", ".terraform"]
+    wanted = ["-type", "f", "-name", "terraform-provider-aws_v*", "-print"]
+    search = subprocess.run(
+        ["find", "/", "-xdev", "(", *skipped, ")", "-prune", "-o", *wanted],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return search.stdout.splitlines()
+
+
+def write_cli_config(folder: Path, mirror: Path) -> Path:
+    """A Terraform CLI configuration by which providers come from the mirror and from nowhere else."""
+    path = folder / "cli.tfrc"
+    path.write_text(
+        f'disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n'
+    )
+    return path
