@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -96,9 +97,13 @@ def test_terraform_keeps_state_in_moto(
     assert state["resources"][0]["name"] == "one"
 
 
-def test_mirror_holds_the_aws_provider(terraform_binary: str, provider_cli_config: Path, tmp_path: Path) -> None:
+def test_mirror_holds_the_aws_provider(
+    terraform_binary: str, provider_cli_config: Path, tmp_path: Path
+) -> None:
     """Terraform installs the real provider without a registry."""
-    (tmp_path / "main.tf.json").write_text('{"terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}}}')
+    (tmp_path / "main.tf.json").write_text(
+        '{"terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}}}'
+    )
     environment = {"TF_CLI_CONFIG_FILE": str(provider_cli_config)}
     done = run_terraform(terraform_binary, tmp_path, environment, "init", "-input=false")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -110,7 +115,11 @@ def test_terraform_keeps_state_in_azurite(terraform_binary: str, azurite: Azurit
     blobs = azurite.client()
     blobs.create_container("tfstate")
     backend = {
-        "azurerm": {"storage_account_name": azurite.account, "container_name": "tfstate", "key": "a/terraform.tfstate"}
+        "azurerm": {
+            "storage_account_name": azurite.account,
+            "container_name": "tfstate",
+            "key": "a/terraform.tfstate",
+        }
     }
     apply_with_backend(terraform_binary, tmp_path, backend, azurite.environment)
     state = json.loads(blobs.get_blob_client("tfstate", "a/terraform.tfstate").download_blob().readall())
@@ -134,7 +143,9 @@ def test_repository_is_what_was_pushed(git_repository: Repositories) -> None:
     second = repository.commit("env-é", {"a": None}, message="Zwei\n\nlines")
     assert repository.head("env-é") == second
     assert repository.git("rev-parse", f"{second}^") == first
-    assert repository.git("-c", "core.quotePath=false", "ls-tree", "-rz", "--name-only", second).split("\0") == [
+    assert repository.git("-c", "core.quotePath=false", "ls-tree", "-rz", "--name-only", second).split(
+        "\0"
+    ) == [
         "run",
         'sub/b "\\ é',
         "",
@@ -151,7 +162,9 @@ def test_repository_is_what_was_pushed(git_repository: Repositories) -> None:
     )
 
 
-def test_http_serves_and_takes_commits(git_repository: Repositories, git_server: GitServer, tmp_path: Path) -> None:
+def test_http_serves_and_takes_commits(
+    git_repository: Repositories, git_server: GitServer, tmp_path: Path
+) -> None:
     """A clone and a push go through git's own http-backend."""
     repository = git_repository("acme/shop")
     first = repository.commit("main", {"a": "1"})
@@ -219,7 +232,11 @@ def test_ssh_serves_git_and_nothing_else(git_repository: Repositories, git_ssh: 
     target = git_ssh.url("shop").removeprefix("ssh://").partition("/")[0]
     user, _, port = target.rpartition(":")
     shell = subprocess.run(
-        [*git_ssh.command.split(), "-p", port, user, "id"], capture_output=True, text=True, timeout=10, check=False
+        [*git_ssh.command.split(), "-p", port, user, "id"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
     )
     assert shell.returncode != 0
     assert "uid=" not in shell.stdout
@@ -234,7 +251,9 @@ def test_each_test_gets_an_empty_database(postgres_url: str, postgres_database: 
     assert rows == [(1,)]
 
 
-def test_systemd_runs_a_unit(systemd_boot: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+def test_systemd_runs_a_unit(
+    systemd_boot: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
     """A unit starts under a real systemd; only what is bound survives."""
     script = f"systemd-run --wait --quiet touch {tmp_path}/made && touch /gone && systemctl is-system-running"
     done = systemd_boot(["sh", "-c", script], bind=[tmp_path])
@@ -247,7 +266,10 @@ def test_systemd_runs_a_unit(systemd_boot: Callable[..., subprocess.CompletedPro
 def test_connections_can_be_forbidden(monkeypatch: pytest.MonkeyPatch, git_server: GitServer) -> None:
     """What keeps unit tests off the network fails also those that swallow the refusal."""
     url = git_server.http_url("absent")
-    with pytest.raises(pytest.fail.Exception, match="opened a connection"), strictness.no_network(monkeypatch):
+    with (
+        pytest.raises(pytest.fail.Exception, match="opened a connection"),
+        strictness.no_network(monkeypatch),
+    ):
         assert "no connections" in ls_absent(url)
     assert "404" in ls_absent(url)
 
@@ -264,3 +286,42 @@ def ls_absent(url: str) -> str:
 def test_nobodys_own_settings_reach_a_test() -> None:
     """A developer's cloud credentials are gone before a test can use them."""
     assert not [key for key in os.environ if key.startswith(("AWS_", "ARM_", "TF_", "GIT_"))]
+
+
+STRICT = """
+import pytest
+from tests.support import strictness
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    strictness.fail_on_skips(session)
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    strictness.say_what_was_skipped(terminalreporter)
+"""
+
+
+NOT_RUN = {
+    "no moon": "import pytest\ndef test_it(): pytest.skip('no moon')\n",
+    "no sun": "import pytest\npytest.skip('no sun', allow_module_level=True)\n",
+    "no sea": "import pytest\n@pytest.mark.xfail(reason='no sea')\ndef test_it(): assert False\n",
+}
+
+
+@pytest.mark.parametrize(("ci", "workers"), [("", "2"), ("true", "0"), ("true", "2")])
+def test_what_did_not_run_fails_in_ci(tmp_path: Path, ci: str, workers: str) -> None:
+    """Only in CI, with workers or without, and with every reason."""
+    (tmp_path / "conftest.py").write_text(STRICT)
+    for number, body in enumerate(NOT_RUN.values()):
+        (tmp_path / f"test_{number}.py").write_text(body)
+    options = ["-q", "-n", workers, "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, str(tmp_path)],
+        cwd=tmp_path,
+        env={**os.environ, "CI": ci, "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (1 if ci else 0), done.stdout
+    section = done.stdout.partition("not run, which fails in CI")[2]
+    assert [reason in section for reason in NOT_RUN] == [bool(ci)] * 3

@@ -48,7 +48,7 @@ class Azurite:
 
     def client(self) -> "BlobServiceClient":
         """A client of azure-storage-blob that goes straight to Azurite."""
-        from azure.storage.blob import BlobServiceClient  # noqa: PLC0415  (slow to import)
+        from azure.storage.blob import BlobServiceClient
 
         return BlobServiceClient(self.endpoint, credential=self.key, connection_verify=str(self.authority))
 

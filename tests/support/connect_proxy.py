@@ -56,7 +56,7 @@ class _Server(ThreadingTCPServer):
 class _Tunnel(StreamRequestHandler):
     def handle(self) -> None:
         server = cast(_Server, self.server)
-        method, target = (self.rfile.readline().decode("latin-1").split() + ["", ""])[:2]
+        method, target = [*self.rfile.readline().decode("latin-1").split(), "", ""][:2]
         while self.rfile.readline().strip():
             pass
         port = server.route(target) if method == "CONNECT" else None

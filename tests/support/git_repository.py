@@ -45,9 +45,7 @@ class GitRepository:
     def git(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run git in the repository and return what it printed."""
         command = ["git", "-C", str(self.path), *arguments]
-        done = subprocess.run(
-            command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=git_environment(), check=False
-        )
+        done = subprocess.run(command, input=stdin, capture_output=True, env=git_environment(), check=False)
         if done.returncode:
             raise AssertionError(f"{command} failed: {done.stderr.decode(errors='replace')}")
         return done.stdout.decode().strip()

@@ -6,11 +6,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.processes import HOST, Server, dies_with_us
+from tests.support.processes import HOST, Server, ServerDidNotStart, dies_with_us
 
 # Nothing here has to survive a power cut.
 _FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
@@ -44,6 +45,7 @@ def running_postgres(programs: Path) -> Iterator[str]:
         _initdb(programs, data, user)
         server = Server.start(lambda port: _command(programs, data, folder, port), folder / "log", user=user)
         try:
+            _wait_until_ready(programs, server)
             yield f"postgresql://postgres@{HOST}:{server.port}/postgres"
         finally:
             server.stop(signal.SIGINT)  # PostgreSQL's fast shutdown
@@ -56,4 +58,25 @@ def _initdb(programs: Path, data: Path, user: str | None) -> None:
 
 
 def _command(programs: Path, data: Path, folder: Path, port: int) -> list[str]:
-    return [str(programs / "postgres"), "-D", str(data), "-h", HOST, "-k", str(folder), "-p", str(port), *_FAST]
+    return [
+        str(programs / "postgres"),
+        "-D",
+        str(data),
+        "-h",
+        HOST,
+        "-k",
+        str(folder),
+        "-p",
+        str(port),
+        *_FAST,
+    ]
+
+
+def _wait_until_ready(programs: Path, server: Server) -> None:
+    """PostgreSQL listens before it lets anybody in."""
+    deadline = time.monotonic() + 30
+    question = [str(programs / "pg_isready"), "-q", "-h", HOST, "-p", str(server.port)]
+    while subprocess.run(question, check=False).returncode:
+        if time.monotonic() > deadline:
+            raise ServerDidNotStart(f"PostgreSQL let nobody in for 30 s: {server.printed()}")
+        time.sleep(0.02)

@@ -66,4 +66,6 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         patch.setattr(socket.socket, "connect_ex", guarded(connect_ex))
         yield
     if tried:
-        pytest.fail(f"A unit test opened a connection to {', '.join(tried)}: such a test belongs in tests/integration.")
+        pytest.fail(
+            f"A unit test opened a connection to {', '.join(tried)}: such a test belongs in tests/integration."
+        )

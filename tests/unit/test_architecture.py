@@ -1,0 +1,134 @@
+"""The shape of the code is kept by machines: imports, sizes, names and docstrings."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "envmgr"
+MAX_FILE = 400
+MAX_FUNCTION = 60
+# Words that say nothing about what is inside.
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "base", "misc"}
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def where(path: Path, node: ast.stmt | None = None) -> str:
+    """The place in a form that editors open."""
+    return f"{path.relative_to(ROOT)}:{node.lineno if node else 1}"
+
+
+def tree(path: Path) -> ast.Module:
+    """The parsed file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function of the file, inner ones too."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """How long a function is, its signature counted and its decorators not."""
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def public(body: list[ast.stmt]) -> Iterator[Definition]:
+    """What others may call: top-level definitions and the methods of public classes."""
+    for node in body:
+        if isinstance(node, Definition) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node.body)
+
+
+def imported(path: Path) -> Iterator[tuple[ast.stmt, str]]:
+    """Each import statement and the module that it names; relative ones stay in the package."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node, node.module or ""
+
+
+def test_there_is_code_to_check() -> None:
+    """An empty list would let every other test here pass."""
+    assert len(FILES) > 5
+
+
+def test_imports_go_one_way() -> None:
+    """The contracts of pyproject.toml hold."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_domain_knows_only_the_standard_library() -> None:
+    """The functional core has no library, no adapter and no configuration to lean on."""
+    found = [
+        f"{where(path, node)} imports {module}"
+        for path in sorted((PACKAGE / "domain").rglob("*.py"))
+        for node, module in imported(path)
+        if module.split(".")[0] not in sys.stdlib_module_names
+        and module.split(".")[:2] != ["envmgr", "domain"]
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "forbidden", ["logging", "socket", "subprocess", "os", "time", "random", "threading"]
+)
+def test_the_domain_does_nothing(forbidden: str) -> None:
+    """No input or output, no clock, no logging: what it decides depends on what it is given."""
+    found = [
+        where(path, node)
+        for path in sorted((PACKAGE / "domain").rglob("*.py"))
+        for node, module in imported(path)
+        if module.split(".")[0] == forbidden
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_files_stay_short() -> None:
+    """Whoever opens a file can read it."""
+    sizes = {where(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert not {place: size for place, size in sizes.items() if size > MAX_FILE}
+
+
+def test_functions_stay_short() -> None:
+    """A function fits on one screen."""
+    found = [
+        f"{where(path, node)} {node.name} has {lines(node)} lines"
+        for path in FILES
+        for node in functions(path)
+        if lines(node) > MAX_FUNCTION
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_modules_are_named_for_what_they_hold() -> None:
+    """A name that fits everything attracts everything."""
+    found = [where(path) for path in FILES if {path.stem, path.parent.name} & EMPTY_NAMES]
+    assert not found, "\n".join(found)
+
+
+def test_what_is_public_says_its_role() -> None:
+    """Every module, and every public class and function, has a docstring."""
+    found = [
+        where(path) for path in FILES if path.name != "__init__.py" and not ast.get_docstring(tree(path))
+    ]
+    found += [
+        f"{where(path, node)} {node.name}"
+        for path in FILES
+        for node in public(tree(path).body)
+        if not ast.get_docstring(node)
+    ]
+    assert not found, "\n".join(found)
