@@ -1,0 +1,63 @@
+"""The file of daemon settings, as it is written."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from .rules import Section
+from .secrets import Secret
+from .settings import LogLevel, Settings
+from .values import Count, Period, SecretValue, Size
+
+_DEFAULTS = Settings()
+
+
+def _database(value: Secret) -> Secret:
+    if isinstance(value, str) and not value.startswith(("postgresql://", "sqlite:///")):
+        raise ValueError(
+            "it must be postgresql://user@host/name, or a reference to one, such as {systemd: envmgr-db}"
+        )
+    return value
+
+
+class Daemon(Section):
+    """Settings of the daemon."""
+
+    database: Annotated[SecretValue, AfterValidator(_database)] | None = Field(
+        default=_DEFAULTS.database,
+        repr=False,
+        description="The database; without it SQLite in the data folder. PostgreSQL where several hosts share it.",
+        examples=[{"systemd": "envmgr-database"}, "postgresql://envmgr@db.example.com/envmgr"],
+    )
+    poll_workers: Count = Field(
+        default=_DEFAULTS.poll_workers,
+        description="How many remotes are asked at once.",
+        examples=[8],
+    )
+    log_level: LogLevel = Field(
+        default=_DEFAULTS.log_level,
+        description="What is logged: debug, info, warning or error and above.",
+        examples=["info"],
+    )
+    retention: Period = Field(
+        default=_DEFAULTS.retention,
+        description="How long runs, logs, events and destroyed environments are kept.",
+        examples=["30d"],
+    )
+    disk_reserve: Size = Field(
+        default=_DEFAULTS.disk_reserve,
+        description="With less free space than this in the data folder no new run starts.",
+        examples=["500MB"],
+    )
+
+
+class DaemonFile(Section):
+    """The whole file: one top key."""
+
+    daemon: Daemon = Field(
+        default=Daemon(), description="Settings of the daemon itself.", examples=[{"log_level": "info"}]
+    )
+
+    def settings(self) -> Settings:
+        """The settings as the rest of envmgr takes them."""
+        return Settings(**dict(self.daemon))

@@ -1,0 +1,31 @@
+"""Durations as people write them: `30s`, `5m`, `1h`, `7d`, `1h30m`."""
+
+import re
+from datetime import timedelta
+
+PATTERN = r"(?:[0-9]+[dhms])+"
+_PART = re.compile(r"([0-9]+)([dhms])")
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_LONGEST = timedelta(days=3650)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Reads a duration; raises ValueError with a sentence that shows a right one."""
+    compact = text.strip().replace(" ", "")
+    if len(compact) > 100 or not re.fullmatch(PATTERN, compact, re.ASCII):
+        raise ValueError("it must be a duration: a number and a unit, such as 30s, 5m, 1h, 7d or 1h30m")
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(compact))
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError("it must be a duration of at most ten years, such as 30d")
+    return timedelta(seconds=seconds)
+
+
+def format_duration(duration: timedelta) -> str:
+    """Writes a duration in whole seconds so that `parse_duration` reads it back: `1h30m`."""
+    rest = int(duration.total_seconds())
+    parts = []
+    for unit, size in _SECONDS.items():
+        number, rest = divmod(rest, size)
+        if number:
+            parts.append(f"{number}{unit}")
+    return "".join(parts) or "0s"

@@ -1,0 +1,85 @@
+"""What holds for one repository: the organization's rules with the repository's own laid over them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from envmgr.domain.policy import Policy
+
+from .models import Organization, Repository
+from .rules import Destroy, Drift, Limits, Polling, Schedule, Section, Ttl
+from .secrets import Secret, SecretReference, looks_secret, resolve
+
+_Section = TypeVar("_Section", bound=Section)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effective:
+    """The rules of one repository: a key the repository gives wins, all others are the organization's."""
+
+    polling: Polling
+    limits: Limits
+    destroy: Destroy
+    drift: Drift
+    ttl: Ttl
+    schedule: Schedule | None
+    variables: Mapping[str, object]
+
+
+def effective(organization: Organization, repository: Repository) -> Effective:
+    """The rules that hold for a repository of an organization."""
+    overrides_schedule = "schedule" in repository.model_fields_set
+    return Effective(
+        polling=_overlay(organization.polling, repository.polling),
+        limits=_overlay(organization.limits, repository.limits),
+        destroy=_overlay(organization.destroy, repository.destroy),
+        drift=_overlay(organization.drift, repository.drift),
+        ttl=_overlay(organization.ttl, repository.ttl),
+        schedule=repository.schedule if overrides_schedule else organization.schedule,
+        variables={**organization.variables, **repository.variables},
+    )
+
+
+def policy_for(organization: Organization, repository: Repository, inputs: str) -> Policy:
+    """What `decide` goes by; `inputs` is the digest of all that reaches Terraform besides the commit."""
+    rules = effective(organization, repository)
+    return Policy(
+        protected=repository.protected,
+        confirmations=rules.destroy.confirmations,
+        grace_period=rules.destroy.grace_period,
+        max_at_once=rules.destroy.max_at_once,
+        max_environments=rules.limits.environments,
+        inputs=inputs,
+    )
+
+
+def backend_settings(organization: Organization, data_dir: Path) -> tuple[str, dict[str, object]]:
+    """The backend's type and Terraform's own keys without `key`; for local always an absolute `path`."""
+    backend = organization.backend
+    settings = dict(backend.settings)
+    if backend.type == "local":
+        settings.setdefault("path", str(data_dir / "state"))
+    return backend.type, settings
+
+
+def process_environment(organization: Organization, environ: Mapping[str, str]) -> dict[str, str]:
+    """The organization's environment variables with all secrets read now; raises NeedsPerson."""
+    return {name: resolve(secret, environ) for name, secret in organization.environment_variables.items()}
+
+
+def secrets_of(organization: Organization) -> Iterator[Secret]:
+    """All that must be kept out of what people see: every reference, and literals that are secrets by name."""
+    for name, secret in organization.environment_variables.items():
+        if isinstance(secret, SecretReference) or looks_secret(name):
+            yield secret
+    for repository in organization.repositories:
+        credentials = repository.credentials
+        if credentials is not None:
+            yield from (s for s in (credentials.password, credentials.ssh_key) if s is not None)
+
+
+def _overlay(general: _Section, special: _Section | None) -> _Section:
+    if special is None:
+        return general
+    return general.model_copy(update={name: getattr(special, name) for name in special.model_fields_set})

@@ -1,0 +1,257 @@
+"""From files to a checked configuration, or to all that is wrong with them at once."""
+
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from envmgr.domain.errors import UsageError
+from envmgr.domain.names import RepositoryId
+
+from .daemon import DaemonFile
+from .models import Organization, Repository
+from .problems import problems_of
+from .secrets import Secret, SecretReference, exposure, looks_secret
+from .settings import Settings, config_files
+from .yaml_tree import Path as KeyPath
+from .yaml_tree import Problem, Tree, read_yaml
+
+_MAX_FILE = 4 << 20
+_LATER = ("drift", "schedule", "deploy", "health")
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class ConfigurationError(UsageError):
+    """The configuration has mistakes: `problems` has a line for each, `file:line: path: what and how to mend it`."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Takes at least one line."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """All organizations, the daemon's settings, and sentences about what is accepted but deserves a look."""
+
+    organizations: tuple[Organization, ...]
+    settings: Settings
+    warnings: tuple[str, ...] = ()
+
+    def organization(self, name: str) -> Organization | None:
+        """The organization of a name; None where no file has it."""
+        return next((item for item in self.organizations if item.organization == name), None)
+
+    def repositories(self) -> Iterator[tuple[RepositoryId, Organization, Repository]]:
+        """Every repository with its organization, in the files' order."""
+        for organization in self.organizations:
+            for repository in organization.repositories:
+                yield RepositoryId(organization.organization, repository.name), organization, repository
+
+
+@dataclass(slots=True)
+class _File:
+    """One file on its way to a model."""
+
+    path: Path
+    tree: Tree
+    model: BaseModel | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def lines(self) -> list[str]:
+        return [f"{self.name}:{problem}" for problem in sorted(self.tree.problems, key=lambda p: p.line)]
+
+    def add(self, path: KeyPath, sentence: str) -> None:
+        self.tree.problems.append(Problem(self.tree.line(path), path, sentence))
+
+    def warning(self, path: KeyPath, sentence: str) -> str:
+        return f"{self.name}:{Problem(self.tree.line(path), path, sentence)}"
+
+
+def load(path: Path, environ: Mapping[str, str] | None = None) -> Configuration:
+    """Reads the organization files (and daemon settings) of a file or folder.
+
+    Raises ConfigurationError with every problem of every file. `environ` is only used to find files of
+    secrets for the warnings.
+    """
+    files = [_read(file) for file in _find(path)]
+    _check_unique(files)
+    organizations = [file.model for file in files if isinstance(file.model, Organization)]
+    problems = [line for file in files for line in file.lines()]
+    if not problems and not organizations:
+        problems = [f"{path}: no organization file is there; `envmgr config init` writes one"]
+    if problems:
+        raise ConfigurationError(problems)
+    return Configuration(
+        organizations=tuple(organizations),
+        settings=next(
+            (file.model.settings() for file in files if isinstance(file.model, DaemonFile)), Settings()
+        ),
+        warnings=tuple(line for file in files for line in _warnings(file, environ or {})),
+    )
+
+
+def load_settings(files: Sequence[Path]) -> Settings:
+    """The daemon's settings among some files; the defaults where none of them is a file of settings."""
+    read = [_read(file, only_settings=True) for file in files]
+    _check_unique(read)
+    if problems := [line for file in read for line in file.lines()]:
+        raise ConfigurationError(problems)
+    return next((file.model.settings() for file in read if isinstance(file.model, DaemonFile)), Settings())
+
+
+def _find(path: Path) -> Sequence[Path]:
+    try:
+        files = config_files(path)
+    except OSError as error:
+        raise ConfigurationError(
+            [f"{path}: the folder cannot be read ({error.strerror}); check its rights"]
+        ) from error
+    if not files:
+        raise ConfigurationError(
+            [f"{path}: no *.yaml file is in this folder; `envmgr config init` writes one"]
+        )
+    return files
+
+
+def _read(path: Path, *, only_settings: bool = False) -> _File:
+    file = _File(path, Tree())
+    content = _content(file)
+    if content is None:
+        return file
+    file.tree = _parse(content)
+    value = file.tree.value
+    if isinstance(value, dict) and "daemon" in value:
+        file.model = _validate(file, DaemonFile)
+    elif not only_settings:
+        file.model = _organization(file)
+    else:
+        file.tree.problems.clear()
+    return file
+
+
+def _content(file: _File) -> bytes | None:
+    try:
+        with file.path.open("rb") as stream:
+            content = stream.read(_MAX_FILE + 1)
+    except FileNotFoundError:
+        file.add((), "there is no such file; `envmgr config init` writes one")
+    except OSError as error:
+        file.add((), f"it cannot be read ({error.strerror}); check its rights")
+    else:
+        if len(content) <= _MAX_FILE:
+            return content
+        file.add((), "it is larger than 4 MiB; is it the right file?")
+    return None
+
+
+def _parse(content: bytes) -> Tree:
+    try:
+        return read_yaml(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return Tree(problems=[Problem(line, (), "it is not UTF-8 text; save it as UTF-8")])
+
+
+def _organization(file: _File) -> Organization | None:
+    if file.tree.value is None and not file.tree.problems:
+        file.add((), "it is empty; `envmgr config init` writes one to start from")
+    return _validate(file, Organization) if file.tree.value is not None else None
+
+
+def _validate(file: _File, model: type[_Model]) -> _Model | None:
+    if not isinstance(file.tree.value, dict):
+        file.add((), "it must be a mapping of keys to values, beginning with `organization: …`")
+        return None
+    try:
+        return model.model_validate(file.tree.value)
+    except ValidationError as error:
+        file.tree.problems.extend(problems_of(error, model, file.tree))
+        return None
+
+
+def _check_unique(files: Sequence[_File]) -> None:
+    """One file for each organization, one of settings; one repository of a name in each.
+
+    Looks at what is written, not at the models: also a file with other mistakes is told.
+    """
+    first: dict[str, _File] = {}
+    settings: _File | None = None
+    for file in files:
+        value = file.tree.value if isinstance(file.tree.value, dict) else {}
+        if "daemon" in value:
+            if settings is not None:
+                file.add(("daemon",), f"{settings.name} has daemon settings already; keep one")
+            settings = settings or file
+        elif isinstance(name := value.get("organization"), str):
+            if name in first:
+                file.add(("organization",), f"{first[name].name} is {name} already; rename or join them")
+            first.setdefault(name, file)
+        _check_repositories(file, value.get("repositories"))
+
+
+def _check_repositories(file: _File, repositories: object) -> None:
+    first: dict[str, int] = {}
+    for index, repository in enumerate(repositories if isinstance(repositories, list) else ()):
+        name = repository.get("name") if isinstance(repository, dict) else None
+        if not isinstance(name, str):
+            continue
+        path = ("repositories", index, "name")
+        if name in first:
+            line = file.tree.line(("repositories", first[name], "name"))
+            file.add(path, f"a repository {name} is there already, on line {line}; rename one")
+        first.setdefault(name, index)
+
+
+# --- warnings --------------------------------------------------------------------------------
+
+
+def _warnings(file: _File, environ: Mapping[str, str]) -> Iterator[str]:
+    value = file.tree.value
+    if isinstance(file.model, Organization):
+        yield from (file.warning((key,), _NOT_YET) for key in _LATER if value.get(key) is not None)
+        for index, repository in enumerate(value["repositories"]):
+            for key in _LATER:
+                if repository.get(key) not in (None, []):
+                    yield file.warning(("repositories", index, key), _NOT_YET)
+    if file.model is not None:
+        for path, secret in secrets_in(file.model):
+            if sentence := exposure(secret, environ) or _literal_exposure(file, path, secret):
+                yield file.warning(path, sentence)
+
+
+_NOT_YET = "this version checks it but does not carry it out yet"
+
+
+def _literal_exposure(file: _File, path: KeyPath, secret: Secret) -> str | None:
+    if isinstance(secret, SecretReference) or not looks_secret(str(path[-1])):
+        return None
+    if not file.path.stat().st_mode & stat.S_IROTH:
+        return None
+    return "everybody on this machine can read this secret; write a reference such as {file: /path} instead"
+
+
+def secrets_in(model: BaseModel) -> Iterator[tuple[KeyPath, Secret]]:
+    """Every literal or reference of a file where a secret may be, with its path."""
+    if isinstance(model, DaemonFile):
+        if model.daemon.database is not None:
+            yield ("daemon", "database"), model.daemon.database
+    elif isinstance(model, Organization):
+        for name, secret in model.environment_variables.items():
+            yield ("environment_variables", name), secret
+        for index, repository in enumerate(model.repositories):
+            for name, secret in _credentials(repository):
+                yield ("repositories", index, "credentials", name), secret
+
+
+def _credentials(repository: Repository) -> Iterator[tuple[str, Any]]:
+    credentials = repository.credentials
+    for name in ("password", "ssh_key", "known_hosts") if credentials else ():
+        if (secret := getattr(credentials, name)) is not None:
+            yield name, secret

@@ -1,0 +1,243 @@
+"""An organization file: every option with its description and an example.
+
+The commented sample, the JSON Schema and README's table are made from these models.
+"""
+
+from datetime import timedelta
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from .backend import Backend, LocalBackend
+from .rules import DeployStep, Destroy, Drift, Health, Limits, Polling, Schedule, Section, Ttl
+from .values import (
+    AbsolutePath,
+    Binary,
+    BranchPattern,
+    EnvironmentName,
+    Flag,
+    GitUrl,
+    Name,
+    Period,
+    RelativePath,
+    SecretValue,
+    Text,
+    Variables,
+)
+
+
+class Terraform(Section):
+    """The Terraform program."""
+
+    binary: Binary = Field(
+        default="terraform",
+        description="The program's name or absolute path; OpenTofu's tofu too.",
+        examples=["terraform"],
+    )
+    cli_config: AbsolutePath | None = Field(
+        default=None,
+        description="A Terraform CLI configuration file, for provider mirrors.",
+        examples=["/etc/envmgr/terraform.rc"],
+    )
+    timeout: Period = Field(
+        default=timedelta(hours=1),
+        description="When a single Terraform command is ended: asked first, then forced.",
+        examples=["1h"],
+    )
+
+
+class Credentials(Section):
+    """How a remote lets envmgr in: user name and password (or token), or an SSH key."""
+
+    username: Text | None = Field(
+        default=None, description="The user name for https; some hosts take any.", examples=["bot"]
+    )
+    password: SecretValue | None = Field(
+        default=None,
+        repr=False,
+        description="The password or access token for https.",
+        examples=[{"file": "/etc/envmgr/git-token"}],
+    )
+    ssh_key: SecretValue | None = Field(
+        default=None,
+        repr=False,
+        description="The private key for ssh, without a passphrase.",
+        examples=[{"file": "/etc/envmgr/deploy-key"}],
+    )
+    known_hosts: SecretValue | None = Field(
+        default=None,
+        description="Lines of a known_hosts file; without them a host's key is trusted at first sight.",
+        examples=[{"file": "/etc/envmgr/known_hosts"}],
+    )
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        if (self.password is None) == (self.ssh_key is None):
+            raise ValueError("give either username and password, or ssh_key")
+        if self.ssh_key is not None and self.username is not None:
+            raise ValueError(
+                "with ssh_key the user's name belongs in the URL (user@host:path); remove username"
+            )
+        if self.known_hosts is not None and self.ssh_key is None:
+            raise ValueError("known_hosts is for ssh_key; remove it or give ssh_key")
+        return self
+
+
+class RepositoryTerraform(Section):
+    """Where an environment's Terraform code is: a folder of the branch, or a module of envmgr."""
+
+    directory: RelativePath | None = Field(
+        default=None,
+        description="The folder of the branch that holds the code; `.` is the root. Without it and module: terraform.",
+        examples=["terraform"],
+    )
+    module: RelativePath | None = Field(
+        default=None,
+        description="A module of `terraform_modules/`, for branches without Terraform code.",
+        examples=["aws-environment"],
+    )
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        if self.directory is not None and self.module is not None:
+            raise ValueError("give one of directory and module, not both")
+        return self
+
+    @property
+    def path(self) -> str:
+        """The folder in the branch or the module's name."""
+        return self.module or self.directory or "terraform"
+
+
+class Repository(Section):
+    """One repository whose branches get environments."""
+
+    name: Name = Field(description="The repository's name, unique in the organization.", examples=["shop"])
+    url: GitUrl = Field(
+        description="Where it is: https, ssh (also user@host:path), file or an absolute path.",
+        examples=["https://git.example.com/acme/shop.git"],
+    )
+    credentials: Credentials | None = Field(
+        default=None,
+        description="How the remote lets envmgr in.",
+        examples=[{"username": "bot", "password": {"file": "/etc/envmgr/git-token"}}],
+    )
+    branches: tuple[BranchPattern, ...] = Field(
+        default=("env-*",),
+        min_length=1,
+        description="Which branches get an environment; `*` matches any run of characters, `/` too.",
+        examples=[["env-*"]],
+    )
+    protected: tuple[BranchPattern, ...] = Field(
+        default=(),
+        description="Branches that are never destroyed by a vanished branch, a TTL or a schedule.",
+        examples=[["env-prod"]],
+    )
+    terraform: RepositoryTerraform = Field(
+        default=RepositoryTerraform(),
+        description="Where the Terraform code is.",
+        examples=[{"directory": "terraform"}, {"module": "aws-environment"}],
+    )
+    variables: Variables = Field(
+        default={},
+        description="Input variables for this repository's environments.",
+        examples=[{"location": "westeurope"}],
+    )
+    deploy: tuple[DeployStep, ...] = Field(
+        default=(),
+        description="Commands after every successful apply, and on commits that change no infrastructure.",
+        examples=[[{"name": "build", "run": "make image", "timeout": "15m"}]],
+    )
+    health: Health | None = Field(
+        default=None,
+        description="What must answer before an environment is ready.",
+        examples=[{"url": "{outputs.url}", "expect": 200, "timeout": "5m"}],
+    )
+    allow_branch_deploy: Flag = Field(
+        default=False,
+        description="Whether a branch's own `.envmgr.yaml` may bring deploy steps, which run with the credentials.",
+        examples=[False],
+    )
+    polling: Polling | None = Field(
+        default=None, description="Overrides the organization's polling.", examples=[{"interval": "1m"}]
+    )
+    limits: Limits | None = Field(
+        default=None, description="Overrides the organization's limits.", examples=[{"concurrency": 1}]
+    )
+    destroy: Destroy | None = Field(
+        default=None, description="Overrides the organization's destroy.", examples=[{"grace_period": "1h"}]
+    )
+    drift: Drift | None = Field(
+        default=None, description="Overrides the organization's drift.", examples=[{"action": "off"}]
+    )
+    ttl: Ttl | None = Field(
+        default=None, description="Overrides the organization's ttl.", examples=[{"default": "7d"}]
+    )
+    schedule: Schedule | None = Field(
+        default=None,
+        description="Overrides the organization's schedule; null: none here.",
+        examples=[{"up": "0 8 * * 1-5", "down": "0 19 * * 1-5"}],
+    )
+
+
+class Organization(Section):
+    """One organization file."""
+
+    organization: Name = Field(
+        description="The organization's name, unique in the folder.", examples=["acme"]
+    )
+    backend: Backend = Field(
+        default=Backend(local=LocalBackend()),
+        description="Where Terraform state is kept: exactly one of local, azurerm and s3.",
+        examples=[{"local": {"path": "/srv/envmgr/state"}}],
+    )
+    terraform: Terraform = Field(
+        default=Terraform(), description="The Terraform program.", examples=[{"binary": "tofu"}]
+    )
+    environment_variables: dict[EnvironmentName, SecretValue] = Field(
+        default={},
+        repr=False,
+        description="Given to Terraform, deploy steps and cloud clients of this organization, to nothing else.",
+        examples=[{"AWS_REGION": "eu-west-1", "AWS_SECRET_ACCESS_KEY": {"systemd": "acme-aws-secret"}}],
+    )
+    polling: Polling = Field(
+        default=Polling(), description="How remotes are watched.", examples=[{"interval": "30s"}]
+    )
+    limits: Limits = Field(
+        default=Limits(),
+        description="How much the organization may have and do at once.",
+        examples=[{"environments": 50, "concurrency": 2}],
+    )
+    destroy: Destroy = Field(
+        default=Destroy(),
+        description="What must be certain before an environment is destroyed because its branch went away.",
+        examples=[{"confirmations": 2, "grace_period": "5m", "max_at_once": 5}],
+    )
+    drift: Drift = Field(
+        default=Drift(),
+        description="Whether the cloud still is as the code says.",
+        examples=[{"interval": "1h", "action": "report"}],
+    )
+    ttl: Ttl = Field(
+        default=Ttl(),
+        description="How long environments live.",
+        examples=[{"default": None, "max": "30d", "warn_before": ["24h", "1h"]}],
+    )
+    schedule: Schedule | None = Field(
+        default=None,
+        description="When environments are up; null: always.",
+        examples=[{"up": "0 8 * * 1-5", "down": "0 19 * * 1-5", "timezone": "Europe/Berlin"}],
+    )
+    variables: Variables = Field(
+        default={},
+        description="Input variables for all environments of the organization.",
+        examples=[{"owner": "platform-team"}],
+    )
+    repositories: tuple[Repository, ...] = Field(
+        description="The repositories whose branches get environments.",
+        examples=[[{"name": "shop", "url": "https://git.example.com/acme/shop.git"}]],
+    )
+
+    def repository(self, name: str) -> Repository | None:
+        """The repository of a name; None where the organization has none."""
+        return next((repository for repository in self.repositories if repository.name == name), None)

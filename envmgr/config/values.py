@@ -1,0 +1,324 @@
+"""The types of single options: what they accept, how they are named to people, and their JSON Schema.
+
+Messages are the ends of sentences that begin with the option's path: `polling.interval: it must be …`.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from .duration import PATTERN as DURATION_PATTERN
+from .duration import format_duration, parse_duration
+from .secrets import Secret, SecretReference, parse_secret
+from .size import PATTERN as SIZE_PATTERN
+from .size import format_size, parse_size
+
+RESERVED: Final = ("environment", "project", "organization", "branch", "tags")
+"""The input variables that envmgr itself gives to Terraform."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """How people call a type, in the table of options and in messages."""
+
+    name: str
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("it must be text; put it in quotes")  # noqa: TRY004  pydantic's protocol
+    return value
+
+
+def _matching(pattern: str, sentence: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(sentence)
+        return value
+
+    return check
+
+
+# --- names -----------------------------------------------------------------------------------
+
+NAME_PATTERN = r"[a-z0-9-]+"
+VARIABLE_PATTERN = r"[A-Za-z_][A-Za-z0-9_-]*"
+ENV_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
+
+Name = Annotated[
+    str,
+    AfterValidator(_matching(NAME_PATTERN, "it must be a name of lower-case letters, digits and `-`")),
+    Field(json_schema_extra={"pattern": f"^{NAME_PATTERN}$"}),
+    Named("name"),
+]
+
+
+def _variable_name(name: str) -> str:
+    if not re.fullmatch(VARIABLE_PATTERN, name):
+        raise ValueError("Terraform takes no variable of this name; use letters, digits, `_` and `-`")
+    if name in RESERVED:
+        raise ValueError(f"envmgr sets the variable {name} itself; choose another name")
+    return name
+
+
+VariableName = Annotated[
+    str,
+    AfterValidator(_variable_name),
+    Field(
+        json_schema_extra={"pattern": f"^{VARIABLE_PATTERN}$", "not": {"enum": list(RESERVED)}},
+    ),
+]
+
+
+def _json_value(value: object) -> object:
+    """A value that Terraform can be given as JSON."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("no such number can be given to Terraform")
+    if isinstance(value, dict):
+        return {str(key): _json_value(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_json_value(inner) for inner in value]
+    if value is not None and not isinstance(value, str | int | float):
+        raise ValueError("it must be text, a number, true, false, a list or a mapping")
+    return value
+
+
+JsonValue = Annotated[Any, PlainValidator(_json_value), WithJsonSchema({}), Named("any value")]
+Variables = dict[VariableName, JsonValue]
+
+_OURS: Final[Mapping[str, str]] = {
+    "TF_DATA_DIR": "envmgr gives every environment a data folder of its own; remove it",
+    "TF_WORKSPACE": "envmgr keeps environments apart by state key, not by workspace; remove it",
+    "TF_IN_AUTOMATION": "envmgr sets it itself; remove it",
+    "TF_INPUT": "nobody is there to answer Terraform's questions; remove it and give `variables`",
+    "TF_CLI_CONFIG_FILE": "write the file's path in `terraform: {cli_config: …}` instead",
+    "TERRAFORM_CONFIG": "write the file's path in `terraform: {cli_config: …}` instead",
+    "TF_PLUGIN_CACHE_DIR": "envmgr keeps one provider cache that is safe for several runs at once; remove it",
+    "TF_CLI_ARGS": "it would change the commands that envmgr relies on; remove it",
+    "TF_LOG": "Terraform's debug log holds secrets and mixes with what envmgr reads; remove it",
+}
+
+
+def _environment_name(name: str) -> str:
+    if not re.fullmatch(ENV_PATTERN, name):
+        raise ValueError("an environment variable's name has only letters, digits and `_`, no digit first")
+    for ours, sentence in _OURS.items():
+        if name == ours or (ours in ("TF_CLI_ARGS", "TF_LOG") and name.startswith(f"{ours}_")):
+            raise ValueError(sentence)
+    if name.removeprefix("TF_VAR_") in RESERVED and name.startswith("TF_VAR_"):
+        raise ValueError(f"envmgr sets {name} itself; remove it")
+    return name
+
+
+EnvironmentName = Annotated[
+    str,
+    AfterValidator(_environment_name),
+    Field(
+        json_schema_extra={
+            "pattern": f"^{ENV_PATTERN}$",
+            "not": {
+                "pattern": f"^({'|'.join(_OURS)}|TF_CLI_ARGS_.*|TF_LOG_.*|TF_VAR_({'|'.join(RESERVED)}))$"
+            },
+        },
+    ),
+]
+
+# --- scalars ---------------------------------------------------------------------------------
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("it must be a duration: a number and a unit, such as 30s, 5m, 1h or 7d")  # noqa: TRY004
+    return parse_duration(value)
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value < timedelta(seconds=1):
+        raise ValueError("it must be a duration of at least one second, such as 30s")
+    return value
+
+
+Duration = Annotated[
+    timedelta,
+    PlainValidator(_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{DURATION_PATTERN}$"}),
+    Named("duration"),
+]
+Period = Annotated[Duration, AfterValidator(_positive)]
+"""A duration of at least one second."""
+
+
+def _size(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return parse_size(value if isinstance(value, str) else "")
+
+
+Size = Annotated[
+    int,
+    PlainValidator(_size),
+    PlainSerializer(format_size, return_type=str),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": f"^{SIZE_PATTERN}$"}, {"type": "integer"}]}),
+    Named("size"),
+]
+
+Number = Annotated[int, Field(strict=True), Named("whole number")]
+Count = Annotated[Number, Field(ge=1)]
+Flag = Annotated[bool, Field(strict=True), Named("true or false")]
+Text = Annotated[
+    str,
+    AfterValidator(_matching(r"(?s)[^\0]*[^\0\s][^\0]*", "it must not be empty")),
+    Field(json_schema_extra={"minLength": 1}),
+    Named("text"),
+]
+
+_REFERENCE_SCHEMA: Final = {
+    "type": "object",
+    "properties": {
+        "env": {"type": "string", "description": "an environment variable of envmgr's own process"},
+        "file": {"type": "string", "pattern": "^/", "description": "a file's absolute path"},
+        "systemd": {"type": "string", "pattern": "^[^/]+$", "description": "a systemd credential's name"},
+    },
+    "additionalProperties": False,
+    "minProperties": 1,
+    "maxProperties": 1,
+}
+
+
+def _write_secret(secret: Secret) -> str | dict[str, str]:
+    return {secret.kind: secret.name} if isinstance(secret, SecretReference) else secret
+
+
+SecretValue = Annotated[
+    Secret,
+    PlainValidator(parse_secret),
+    PlainSerializer(_write_secret),
+    WithJsonSchema({"anyOf": [{"type": "string"}, _REFERENCE_SCHEMA]}),
+    Named("text or secret reference"),
+]
+
+# --- places ----------------------------------------------------------------------------------
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/") or "\0" in value:
+        raise ValueError("it must be an absolute path, such as /etc/envmgr/terraform.rc")
+    return value
+
+
+AbsolutePath = Annotated[
+    str, AfterValidator(_absolute), Field(json_schema_extra={"pattern": "^/"}), Named("absolute path")
+]
+
+
+def _binary(value: str) -> str:
+    if not value.strip() or value.startswith("-") or ("/" in value and not value.startswith("/")):
+        raise ValueError("it must be a program's name or absolute path, such as terraform or /usr/bin/tofu")
+    return value
+
+
+Binary = Annotated[str, AfterValidator(_binary), Named("program")]
+
+
+def _relative(value: str) -> str:
+    parts = value.split("/")
+    if not value or value.startswith(("/", "-", "~")) or ".." in parts or not value.isprintable():
+        raise ValueError("it must be a relative path without `..`, such as terraform")
+    if ".git" in parts or "\\" in value:
+        raise ValueError("it must be a folder of the code, not of git; for example terraform")
+    return "/".join(part for part in parts if part not in ("", ".")) or "."
+
+
+RelativePath = Annotated[
+    str,
+    AfterValidator(_relative),
+    Field(json_schema_extra={"pattern": r"^[^/~-]", "not": {"pattern": r"(^|/)\.\.(/|$)"}}),
+    Named("relative path"),
+]
+
+_SCP_STYLE = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]*@[A-Za-z0-9.\[\]:_][A-Za-z0-9.\[\]:_-]*:[^-].*")
+
+
+def _url(value: str) -> str:
+    if not value.isprintable() or value != value.strip() or value.startswith("-") or "::" in value[:20]:
+        raise ValueError(_URL_SENTENCE)
+    if value.startswith("/") or _SCP_STYLE.fullmatch(value):
+        return value
+    try:
+        parts = urlsplit(value)
+        host, password = parts.hostname or "", parts.password
+    except ValueError:
+        raise ValueError(_URL_SENTENCE) from None
+    if password is not None:
+        raise ValueError("a password does not belong in an URL; write it in `credentials`")
+    if parts.scheme == "file" and parts.path.startswith("/") and not host:
+        return value
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise ValueError("code and credentials would cross the network unprotected; write https:// or ssh://")
+    if parts.scheme not in ("https", "http", "ssh") or not host or host.startswith("-"):
+        raise ValueError(_URL_SENTENCE)
+    if parts.username and (parts.scheme != "ssh" or parts.username.startswith("-")):
+        raise ValueError("a user name does not belong in an https URL; write it in `credentials`")
+    return value
+
+
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_URL_SENTENCE: Final = (
+    "it must be an https, ssh or file URL, user@host:path or an absolute path, "
+    "such as https://git.example.com/acme/shop.git"
+)
+GitUrl = Annotated[
+    str,
+    AfterValidator(_url),
+    Field(
+        json_schema_extra={"pattern": r"^(https?://|ssh://|file:///|/|[A-Za-z0-9._][A-Za-z0-9._-]*@[^:]+:)"}
+    ),
+    Named("URL or path"),
+]
+
+
+def _pattern(value: str) -> str:
+    if not value or not value.isprintable() or value.startswith(("-", "refs/")):
+        raise ValueError('it must be a branch pattern, such as "env-*"')
+    return value
+
+
+BranchPattern = Annotated[str, AfterValidator(_pattern), Named("branch pattern")]
+
+# --- times of day ----------------------------------------------------------------------------
+
+_CRON_FIELD = r"(?:\*|[0-9A-Za-z]+(?:-[0-9A-Za-z]+)?)(?:/[0-9]+)?"
+_CRON_LIST = rf"{_CRON_FIELD}(?:,{_CRON_FIELD})*"
+CRON_PATTERN = rf"{_CRON_LIST}(?: +{_CRON_LIST}){{4}}"
+
+Cron = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            CRON_PATTERN,
+            'it must be a cron time of five fields, such as "0 8 * * 1-5" (08:00, Monday to Friday)',
+        )
+    ),
+    Named("cron time"),
+]
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, LookupError):
+        raise ValueError("it must be a time zone's name, such as Europe/Berlin or UTC") from None
+    return value
+
+
+TimeZone = Annotated[str, AfterValidator(_timezone), Named("time zone")]
