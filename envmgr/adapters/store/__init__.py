@@ -1,1 +1,1 @@
-
+"""envmgr's own records in SQLite or PostgreSQL."""

@@ -1,0 +1,82 @@
+"""Column types that turn domain values into what both databases store, and back."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from sqlalchemy import Dialect, Text
+from sqlalchemy.types import TypeDecorator
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+_ESCAPED = "\x1a"
+
+KEY = Text().with_variant(Text(collation="C"), "postgresql")
+"""A plain word that envmgr or git made, such as a name or a commit; ordered byte by byte."""
+
+
+class Converted(TypeDecorator[T]):
+    """A text column whose values are converted by a pair of functions; NULL is None.
+
+    Compared byte by byte, so that order and equality are the same in every database.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, dump: Callable[[T], str], load: Callable[[str], T]) -> None:
+        super().__init__()
+        self.dump = dump
+        self.load = load
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """The database's own text, in PostgreSQL without a language's rules of order."""
+        return dialect.type_descriptor(Text(collation="C") if dialect.name == "postgresql" else Text())
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """Domain value → text."""
+        dump = self.dump
+        return lambda value: None if value is None else dump(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """Text → domain value."""
+        load = self.load
+        return lambda value: None if value is None else load(value)
+
+
+def _dump_moment(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _dump_text(text: str) -> str:
+    if text.isascii() and "\0" not in text and not text.startswith(_ESCAPED):
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _ESCAPED + json.dumps(text)
+    return _ESCAPED + json.dumps(text) if "\0" in text or text.startswith(_ESCAPED) else text
+
+
+def _load_text(text: str) -> str:
+    return json.loads(text[1:]) if text.startswith(_ESCAPED) else text
+
+
+def moment() -> Converted[datetime]:
+    """An aware time as ISO 8601 in UTC with six digits of a second: it sorts, and people can read it."""
+    return Converted(_dump_moment, datetime.fromisoformat)
+
+
+def free_text() -> Converted[str]:
+    """Any text at all: what a database refuses (NUL, a branch's undecodable bytes) is escaped."""
+    return Converted(_dump_text, _load_text)
+
+
+def word(kind: type[E]) -> Converted[E]:
+    """One of an enumeration's words."""
+    members = {member.value: member for member in kind}
+    return Converted(str, members.__getitem__)

@@ -1,0 +1,78 @@
+"""One database: transactions that read, transactions that write, and failures as sentences."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, Table, func, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from envmgr.domain.errors import EnvmgrError, Transient
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+    from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+
+    Upsert = Callable[[Table], SqliteInsert | PostgresInsert]
+else:
+    Upsert = Any
+
+WRITES = "envmgr_writes"
+"""The execution option of a connection whose transaction will write."""
+
+
+@dataclass(kw_only=True)
+class Database:
+    """An engine with what its kind of database needs.
+
+    `place` names it for people, without a password. `explain` turns the driver's error into a domain
+    error. `turn` lets one writer of this process in after the other. `file` is SQLite's file.
+    """
+
+    engine: Engine
+    place: str
+    upsert: Upsert
+    explain: Callable[[DBAPIError], EnvmgrError]
+    turn: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    file: "Path | None" = None
+
+    def __post_init__(self) -> None:
+        self._writer = self.engine.execution_options(**{WRITES: True})
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database."""
+        with self._explained(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is durable at the end of the block, or has not happened."""
+        with self._explained(), self.turn, self._writer.begin() as connection:
+            yield connection
+
+    def serialize(self, connection: Connection, name: str) -> None:
+        """Lets only one transaction at a time pass with the same name, until it ends."""
+        if connection.dialect.name == "postgresql":  # in SQLite there is only one writer
+            digest = hashlib.sha256(f"envmgr {name}".encode()).digest()
+            number = int.from_bytes(digest[:8], "big", signed=True)
+            connection.execute(select(func.pg_advisory_xact_lock(number)))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self.explain(error) from error
+        except SQLAlchemyError as error:
+            raise Transient(
+                f"The database {self.place} gave no connection: {type(error).__name__}."
+            ) from error
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self.engine.dispose()

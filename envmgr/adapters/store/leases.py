@@ -1,0 +1,83 @@
+"""Leases: the right to work on one environment, within a transaction of the caller."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, Update, and_, or_, select, update
+
+from envmgr.domain.environment import Lease, ProcessId
+from envmgr.domain.errors import LeaseLost
+from envmgr.domain.names import EnvironmentId
+
+from . import rows
+from .database import Upsert
+from .schema import leases
+
+
+def take(connection: Connection, upsert: Upsert, wanted: Lease, dead_generation: int | None) -> Lease | None:
+    """Takes a lease in one statement if it is free, expired, or still at the generation judged dead.
+
+    `wanted` is the lease to have but for its generation; None where somebody holds it.
+    """
+    terms = {
+        "owner": wanted.owner,
+        "purpose": wanted.purpose,
+        "acquired_at": wanted.acquired_at,
+        "expires_at": wanted.expires_at,
+    }
+    is_free = [leases.c.owner.is_(None), leases.c.expires_at <= wanted.acquired_at]
+    if dead_generation is not None:
+        is_free.append(leases.c.generation == dead_generation)
+    insert = upsert(leases).values(**rows.identity_values(wanted.environment), generation=1, **terms)
+    statement = insert.on_conflict_do_update(
+        index_elements=list(rows.IDENTITY),
+        set_={"generation": leases.c.generation + 1, **terms},
+        where=or_(*is_free),
+    ).returning(*leases.c)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else rows.lease(row)
+
+
+def get(connection: Connection, environment: EnvironmentId, *, lock: bool = False) -> Lease | None:
+    """The lease that was taken last and not given back; `lock` keeps it from being taken over meanwhile."""
+    query = select(leases).where(rows.of_environment(leases, environment), leases.c.owner.is_not(None))
+    row = connection.execute(query.with_for_update(read=True) if lock else query).one_or_none()
+    return None if row is None else rows.lease(row)
+
+
+def require(connection: Connection, lease: Lease) -> None:
+    """LeaseLost unless the lease is the newest; it stays so until the transaction ends."""
+    newest = get(connection, lease.environment, lock=True)
+    if newest is None or (newest.generation, newest.owner) != (lease.generation, lease.owner):
+        raise lost(lease, newest)
+
+
+def renew(connection: Connection, lease: Lease, expires_at: datetime) -> bool:
+    """Moves the end of a lease; False where it is not the newest."""
+    return connection.execute(_of(lease).values(expires_at=expires_at)).rowcount == 1
+
+
+def release(connection: Connection, lease: Lease) -> None:
+    """Lets a lease have no owner, if it is the newest."""
+    connection.execute(_of(lease).values(owner=None))
+
+
+def held(connection: Connection, now: datetime) -> Mapping[EnvironmentId, Lease]:
+    """All leases that are held now."""
+    query = select(leases).where(leases.c.owner.is_not(None), leases.c.expires_at > now)
+    found = [rows.lease(row) for row in connection.execute(query)]
+    return {lease.environment: lease for lease in found}
+
+
+def lost(lease: Lease, newest: Lease | None) -> LeaseLost:
+    """The refusal as a sentence."""
+    holder: ProcessId | str = newest.owner if newest else "nobody"
+    return LeaseLost(
+        f"{lease.environment}: the lease {lease.generation} of {lease.owner} for {lease.purpose} is over "
+        f"({holder} has it now), so nothing was written."
+    )
+
+
+def _of(lease: Lease) -> Update:
+    is_newest = and_(leases.c.generation == lease.generation, leases.c.owner == lease.owner)
+    return update(leases).where(rows.of_environment(leases, lease.environment), is_newest)

@@ -1,0 +1,69 @@
+"""Brings a database to the newest schema, once, however many processes start at the same time."""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from envmgr.domain.errors import NeedsPerson
+
+from .database import Database
+from .schema import REVISIONS
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_VERSION = text("SELECT version_num FROM alembic_version")
+
+
+def migrate(database: Database) -> None:
+    """Makes the tables of a new database, or upgrades an older one after a copy of it was kept.
+
+    All in one transaction: it is done or has not happened. Raises NeedsPerson, and touches nothing,
+    where the database is a newer envmgr's or another program's.
+    """
+    with database.read() as connection:
+        if _is_newest(connection, database):
+            return
+    with database.write() as connection:  # whoever comes second waits here and finds it done
+        database.serialize(connection, "migration")
+        if not _is_newest(connection, database):
+            _keep_copy(connection, database)
+            _upgrade(connection)
+
+
+def _is_newest(connection: Connection, database: Database) -> bool:
+    """Whether nothing is to be done; NeedsPerson where nothing may be done."""
+    revision = _revision(connection, database)
+    if revision is not None and revision not in REVISIONS:
+        raise NeedsPerson(
+            f"The {database.place} was written by a newer envmgr (revision {revision}, this one knows up to "
+            f"{REVISIONS[-1]}); upgrade envmgr."
+        )
+    return revision == REVISIONS[-1]
+
+
+def _revision(connection: Connection, database: Database) -> str | None:
+    tables = inspect(connection).get_table_names()
+    if "alembic_version" in tables:
+        return connection.execute(_VERSION).scalar_one_or_none()
+    if tables and database.file is not None:
+        raise NeedsPerson(
+            f"The {database.place} belongs to another program (tables {', '.join(sorted(tables)[:3])}): "
+            "name another file."
+        )
+    return None
+
+
+def _keep_copy(connection: Connection, database: Database) -> None:
+    if database.file is not None and _revision(connection, database) is not None:
+        from .sqlite import copy
+
+        copy(database.file, database.file.with_name(f"{database.file.name}.before-{REVISIONS[-1]}"))
+
+
+def _upgrade(connection: Connection) -> None:
+    # A quarter of a second to import, and hardly ever needed.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    command.upgrade(config, REVISIONS[-1])

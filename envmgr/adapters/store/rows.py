@@ -1,0 +1,86 @@
+"""Rows of the tables as domain values, and domain values as rows."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Table, and_
+
+from envmgr.domain.environment import Environment, Event, Lease, RepositoryState, Run
+from envmgr.domain.names import EnvironmentId, RepositoryId
+
+from . import schema
+
+IDENTITY = ("organization", "repository", "name")
+ENVIRONMENT_FIELDS = tuple(schema.environments.c.keys())[3:]
+_RUN_FIELDS = tuple(schema.runs.c.keys())[4:]
+_EVENT_FIELDS = tuple(schema.events.c.keys())[4:]
+_REPOSITORY_FIELDS = tuple(schema.repositories.c.keys())[2:]
+
+Values = dict[str, Any]
+
+
+def identity_values(identity: EnvironmentId) -> Values:
+    """The columns that name an environment."""
+    return {"organization": identity.organization, "repository": identity.repository, "name": identity.name}
+
+
+def of_environment(table: Table, identity: EnvironmentId) -> ColumnElement[bool]:
+    """The condition for the rows of one environment."""
+    return and_(*(table.c[name] == value for name, value in identity_values(identity).items()))
+
+
+def of_repository(table: Table, repository: RepositoryId) -> ColumnElement[bool]:
+    """The condition for the rows of one repository's environments."""
+    return and_(table.c.organization == repository.organization, table.c.repository == repository.name)
+
+
+def environment(row: Row[*tuple[Any, ...]]) -> Environment:
+    """A row of `environments`."""
+    return Environment(
+        id=EnvironmentId(row[0], row[1], row[2]), **dict(zip(ENVIRONMENT_FIELDS, row[3:], strict=True))
+    )
+
+
+def environment_values(environment: Environment) -> Values:
+    """An environment as a row."""
+    fields = {name: getattr(environment, name) for name in ENVIRONMENT_FIELDS}
+    return {**identity_values(environment.id), **fields}
+
+
+def lease(row: Row[*tuple[Any, ...]]) -> Lease:
+    """A row of `leases` whose owner is not NULL."""
+    return Lease(
+        environment=EnvironmentId(row[0], row[1], row[2]),
+        generation=row.generation,
+        owner=row.owner,
+        purpose=row.purpose,
+        acquired_at=row.acquired_at,
+        expires_at=row.expires_at,
+    )
+
+
+def run(row: Row[*tuple[Any, ...]]) -> Run:
+    """A row of `runs`."""
+    identity = EnvironmentId(row[1], row[2], row[3])
+    return Run(id=row[0], environment=identity, **dict(zip(_RUN_FIELDS, row[4:], strict=True)))
+
+
+def event(row: Row[*tuple[Any, ...]]) -> Event:
+    """A row of `events`."""
+    identity = None if row[1] is None else EnvironmentId(row[1], row[2], row[3])
+    return Event(id=row[0], environment=identity, **dict(zip(_EVENT_FIELDS, row[4:], strict=True)))
+
+
+def event_values(event: Event) -> Values:
+    """An event as a row, without its id."""
+    identity = identity_values(event.environment) if event.environment else {}
+    return {**identity, **{name: getattr(event, name) for name in _EVENT_FIELDS}}
+
+
+def repository_state(row: Row[*tuple[Any, ...]]) -> RepositoryState:
+    """A row of `repositories`."""
+    return RepositoryState(**dict(zip(_REPOSITORY_FIELDS, row[2:], strict=True)))
+
+
+def repository_values(state: RepositoryState) -> Values:
+    """What polling knows, as a row without its identity."""
+    return {name: getattr(state, name) for name in _REPOSITORY_FIELDS}

@@ -1,0 +1,124 @@
+"""The tables as the newest release knows them; `migrations/` makes them.
+
+A table's columns are named and ordered as the fields of its dataclass, after the columns of the
+environment's identity. No table refers to another by a foreign key: history outlives what it tells of.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table
+
+from envmgr.domain.environment import Guard, RunKind, RunStatus, Status
+
+from . import codec
+from .columns import KEY, Converted, free_text, moment, word
+
+REVISIONS = ("0001",)
+"""Every revision of the schema, the newest last; the same as in `migrations/versions`."""
+
+metadata = MetaData()
+
+_ROW_ID = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER numbers rows by itself in SQLite
+
+environments = Table(
+    "environments",
+    metadata,
+    Column("organization", KEY, primary_key=True),
+    Column("repository", KEY, primary_key=True),
+    Column("name", KEY, primary_key=True),
+    Column("branch", free_text(), nullable=False),
+    Column("commit", KEY, nullable=False),
+    Column("status", word(Status), nullable=False),
+    Column("message", free_text(), nullable=False),
+    Column("absences", Integer, nullable=False),
+    Column("absent_since", moment()),
+    Column("refused", free_text(), nullable=False),
+    Column("claim", Converted(codec.dump_claim, codec.load_claim)),
+    Column("applied_commit", KEY),
+    Column("applied_fingerprint", KEY),
+    Column("applied_inputs", KEY),
+    Column("outputs", Converted(codec.dump_outputs, codec.load_outputs), nullable=False),
+    Column("resources", Converted(codec.dump_resources, codec.load_resources), nullable=False),
+    Column("url", free_text()),
+    Column("suspended", free_text(), nullable=False),
+    Column("suspended_commit", KEY),
+    Column("hold", word(Guard)),
+    Column("approved", word(Guard)),
+    Column("failures", Integer, nullable=False),
+    Column("failed_on", KEY, nullable=False),
+    Column("retry_at", moment()),
+    Column("expires_at", moment()),
+    Column("pushed_at", moment()),
+    Column("created_at", moment(), nullable=False),
+    Column("updated_at", moment(), nullable=False),
+)
+Index("environments_status", *(environments.c[n] for n in ("organization", "repository", "status")))
+
+# A row stays when the lease is given back (owner NULL) and when the environment is pruned, so that
+# the generation of a name never goes back.
+leases = Table(
+    "leases",
+    metadata,
+    Column("organization", KEY, primary_key=True),
+    Column("repository", KEY, primary_key=True),
+    Column("name", KEY, primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("owner", Converted(codec.dump_process, codec.load_process)),
+    Column("purpose", free_text(), nullable=False),
+    Column("acquired_at", moment(), nullable=False),
+    Column("expires_at", moment(), nullable=False),
+)
+Index("leases_expiry", leases.c.expires_at)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("organization", KEY, nullable=False),
+    Column("repository", KEY, nullable=False),
+    Column("name", KEY, nullable=False),
+    Column("kind", word(RunKind), nullable=False),
+    Column("commit", KEY, nullable=False),
+    Column("status", word(RunStatus), nullable=False),
+    Column("started_at", moment(), nullable=False),
+    Column("owner", Converted(codec.dump_process, codec.load_process), nullable=False),
+    Column("actor", free_text(), nullable=False),
+    Column("child", Converted(codec.dump_process, codec.load_process)),
+    Column("lock_id", KEY),
+    Column("finished_at", moment()),
+    Column("changes", Converted(codec.dump_changes, codec.load_changes)),
+    Column("message", free_text(), nullable=False),
+    Column("log", free_text(), nullable=False),
+    sqlite_autoincrement=True,  # an id is never given twice, not even after pruning
+)
+Index("runs_environment", *(runs.c[n] for n in ("organization", "repository", "name", "id")))
+Index("runs_status", runs.c.status, runs.c.id)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("organization", KEY),
+    Column("repository", KEY),
+    Column("name", KEY),
+    Column("at", moment(), nullable=False),
+    Column("action", KEY, nullable=False),
+    Column("message", free_text(), nullable=False),
+    Column("actor", free_text(), nullable=False),
+    Column("commit", KEY),
+    Column("run", _ROW_ID),
+    sqlite_autoincrement=True,
+)
+Index("events_environment", *(events.c[n] for n in ("organization", "repository", "name", "id")))
+Index("events_at", events.c.at)
+
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("organization", KEY, primary_key=True),
+    Column("name", KEY, primary_key=True),
+    Column("default_branch", free_text()),
+    Column("listing_digest", KEY),
+    Column("polled_at", moment()),
+    Column("succeeded_at", moment()),
+    Column("failures", Integer, nullable=False),
+    Column("error", free_text(), nullable=False),
+)

@@ -1,0 +1,155 @@
+"""SQLite as a database of several threads and processes: in WAL, one writer at a time, fsync at each commit."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+
+from .database import WRITES, Database
+
+OLDEST = (3, 35, 0)  # the first with RETURNING
+_SETTINGS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # WAL's default may lose the last commits in a power cut
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",
+)
+_READ_ONLY = (
+    "The database needs {file} to be writable for the user with ID {user}: change its owner or permissions."
+)
+
+
+def open_sqlite(file: Path, busy_timeout: timedelta) -> Database:
+    """The database in a file, made with mode 0600 in a folder of 0700 where there is none.
+
+    Raises NeedsPerson where the file cannot be used; what is there already is not touched.
+    """
+    if sqlite3.sqlite_version_info < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise NeedsPerson(f"SQLite {sqlite3.sqlite_version} is too old, envmgr needs {oldest} or newer.")
+    _prepare(file)
+    # Our own transactions: sqlite3's begin only at the first write, and so lose what was read before.
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: _connect(file, busy_timeout),
+        poolclass=QueuePool,
+        pool_size=4,
+        max_overflow=60,
+        hide_parameters=True,
+    )
+    event.listen(engine, "begin", _begin)
+    place = f"SQLite database {file}"
+    return Database(
+        engine=engine,
+        place=place,
+        upsert=insert,
+        explain=lambda error: explain(error, file, busy_timeout),
+        turn=threading.Lock(),  # a thread that waits here is let in at once, SQLite's busy wait polls
+        file=file,
+    )
+
+
+def _prepare(file: Path) -> None:
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Only a new file is opened here: closing one would drop the locks that this process holds on it.
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        _require_writable(file)
+    except OSError as error:
+        raise NeedsPerson(
+            f"The database {file} cannot be created ({error.strerror}): "
+            f"check the folder {file.parent} and its permissions."
+        ) from error
+
+
+def _require_writable(file: Path) -> None:
+    if not file.is_file():
+        raise NeedsPerson(f"The database {file} is no regular file: move it away or name another one.")
+    effective = os.access in os.supports_effective_ids
+    for path in (file, file.parent):
+        if not os.access(path, os.R_OK | os.W_OK, effective_ids=effective):
+            raise NeedsPerson(_READ_ONLY.format(file=path, user=os.geteuid()))
+    if file.stat().st_mode & 0o077 and file.stat().st_uid == os.geteuid():
+        file.chmod(0o600)
+
+
+def _connect(file: Path, busy_timeout: timedelta) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        file, timeout=busy_timeout.total_seconds(), isolation_level=None, check_same_thread=False
+    )
+    try:
+        for setting in _SETTINGS:
+            connection.execute(setting).close()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def copy(file: Path, destination: Path) -> None:
+    """Makes `destination` a copy of the database as it was last committed, whole or not at all."""
+    part = destination.with_name(f"{destination.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(part)) as target:
+            source.backup(target)
+        part.replace(destination)
+    except (sqlite3.Error, OSError) as error:
+        part.unlink(missing_ok=True)
+        raise Transient(
+            f"The database {file} could not be copied to {destination} before its upgrade ({error}), so it "
+            f"was not upgraded: make room in {destination.parent}."
+        ) from error
+
+
+_DAMAGED = (
+    "The database {file} is damaged or no SQLite database ({said}): move it away and restore a copy; "
+    "envmgr has not changed it."
+)
+_CANNOT_OPEN = "The database {file} cannot be opened: check the folder {folder} and its permissions."
+_LOCKED = (
+    "The database {file} is locked by another process for more than {seconds:g} s: "
+    "`fuser {file}` shows which one."
+)
+_FULL = "The disk of {folder} is full, so nothing was written to the database {file}: make room there."
+_UNREADABLE = "The database {file} could not be read or written ({said}): check the disk of {folder}."
+_REFUSED = "The database {file} refused a statement ({said}): was it changed by hand?"
+_SENTENCES: Mapping[int, tuple[type[EnvmgrError], str]] = {
+    sqlite3.SQLITE_CORRUPT: (NeedsPerson, _DAMAGED),
+    sqlite3.SQLITE_NOTADB: (NeedsPerson, _DAMAGED),
+    sqlite3.SQLITE_READONLY: (NeedsPerson, _READ_ONLY),
+    sqlite3.SQLITE_PERM: (NeedsPerson, _READ_ONLY),
+    sqlite3.SQLITE_CANTOPEN: (NeedsPerson, _CANNOT_OPEN),
+    sqlite3.SQLITE_BUSY: (Transient, _LOCKED),
+    sqlite3.SQLITE_LOCKED: (Transient, _LOCKED),
+    sqlite3.SQLITE_FULL: (Transient, _FULL),
+    sqlite3.SQLITE_IOERR: (Transient, _UNREADABLE),
+    sqlite3.SQLITE_NOMEM: (Transient, _UNREADABLE),
+}
+
+
+def explain(error: DBAPIError, file: Path, busy_timeout: timedelta) -> EnvmgrError:
+    """SQLite's error as a sentence with what to do."""
+    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    kind, sentence = _SENTENCES.get(code, (NeedsPerson, _REFUSED))
+    seconds = busy_timeout.total_seconds()
+    return kind(
+        sentence.format(file=file, folder=file.parent, said=error.orig, seconds=seconds, user=os.geteuid())
+    )

@@ -1,0 +1,247 @@
+"""The port `Store` on a SQL database."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, text
+
+from envmgr.domain.environment import (
+    Changes,
+    Environment,
+    Event,
+    Lease,
+    ProcessId,
+    RepositoryState,
+    Run,
+    RunKind,
+    RunStatus,
+    Status,
+)
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.observation import Observed
+from envmgr.ports import Held
+
+from . import environments, events, leases, rows, runs, schema
+from .database import Database
+
+
+class SqlStore:
+    """envmgr's records in SQLite or PostgreSQL; see `envmgr.ports.Store` for what each method promises.
+
+    Safe for many threads and many processes. Nothing is written by a method that changes nothing.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Over a database whose schema is the newest."""
+        self._database = database
+
+    def environments(
+        self,
+        *,
+        organization: str | None = None,
+        repository: RepositoryId | None = None,
+        destroyed: bool = False,
+    ) -> Sequence[Environment]:
+        """The environments, by name; destroyed ones only on request."""
+        with self._database.read() as connection:
+            return environments.find(connection, organization, repository, destroyed=destroyed)
+
+    def environment(self, identity: EnvironmentId) -> Environment | None:
+        """One environment, destroyed or not."""
+        with self._database.read() as connection:
+            return environments.get(connection, identity)
+
+    def revise(
+        self, repository: RepositoryId, revision: Callable[[Sequence[Environment]], Observed]
+    ) -> Observed:
+        """Applies what a look at the remote says; `revision` is asked twice where it changes something."""
+        with self._database.read() as connection:
+            observed = revision(environments.find(connection, None, repository, destroyed=True))
+        if not observed.new and not observed.changed:
+            return observed  # the usual pass waits for no lock
+        with self._database.write() as connection:
+            self._database.serialize(connection, f"repository {repository}")
+            environments.lock(connection, repository)
+            known = environments.find(connection, None, repository, destroyed=True)
+            observed = revision(known)
+            environments.store(connection, known, observed)
+        return observed
+
+    def update(
+        self, identity: EnvironmentId, lease: Lease | None, now: datetime, **changes: object
+    ) -> Environment:
+        """Writes the named fields, if the lease (where given) is the newest."""
+        environments.require_updatable(changes)
+        if lease is not None and lease.environment != identity:
+            raise ValueError(f"the lease of {lease.environment} is none of {identity}")
+        with self._database.write() as connection:
+            if lease is not None:
+                leases.require(connection, lease)
+            return environments.change(connection, identity, {**changes, "updated_at": now})
+
+    def acquire(
+        self,
+        identity: EnvironmentId,
+        owner: ProcessId,
+        purpose: str,
+        now: datetime,
+        duration: timedelta,
+        is_dead: Callable[[ProcessId], bool],
+    ) -> Lease | Held:
+        """Takes the lease if nobody has it."""
+        wanted = Lease(
+            environment=identity,
+            generation=0,
+            owner=owner,
+            purpose=purpose,
+            acquired_at=now,
+            expires_at=now + duration,
+        )
+        dead_generation: int | None = None
+        while True:  # each further turn means that the lease changed hands, or its owner was found dead
+            with self._database.write() as connection:
+                taken = leases.take(connection, self._database.upsert, wanted, dead_generation)
+                holder = None if taken else leases.get(connection, identity)
+            if taken is not None:
+                return taken
+            if holder is not None:
+                if not is_dead(holder.owner):
+                    return Held(holder)
+                dead_generation = holder.generation
+
+    def renew(self, lease: Lease, now: datetime, duration: timedelta) -> Lease:
+        """Moves the end of a lease; LeaseLost where it was taken over."""
+        with self._database.write() as connection:
+            if not leases.renew(connection, lease, now + duration):
+                raise leases.lost(lease, leases.get(connection, lease.environment))
+        return replace(lease, expires_at=now + duration)
+
+    def release(self, lease: Lease) -> None:
+        """Gives a lease back; quiet where it was taken over."""
+        with self._database.write() as connection:
+            leases.release(connection, lease)
+
+    def leases(self, now: datetime) -> Mapping[EnvironmentId, Lease]:
+        """All leases that are held now."""
+        with self._database.read() as connection:
+            return leases.held(connection, now)
+
+    def start_run(
+        self,
+        environment: EnvironmentId,
+        kind: RunKind,
+        commit: str,
+        owner: ProcessId,
+        actor: str,
+        now: datetime,
+    ) -> Run:
+        """Records a run as running."""
+        values = {"kind": kind, "commit": commit, "owner": owner, "actor": actor, "started_at": now}
+        with self._database.write() as connection:
+            return runs.start(connection, environment, values)
+
+    def update_run(self, run: int, **changes: object) -> None:
+        """Writes named fields of a run (child, lock_id, log, changes, message)."""
+        runs.require_updatable(changes)
+        if changes:
+            with self._database.write() as connection:
+                runs.change(connection, run, changes)
+
+    def finish_run(
+        self, run: int, status: RunStatus, now: datetime, message: str = "", changes: Changes | None = None
+    ) -> None:
+        """Ends a run; without message or changes those it has stay."""
+        given = {"message": message} if message else {}
+        kept = {} if changes is None else {"changes": changes}
+        with self._database.write() as connection:
+            runs.change(connection, run, {"status": status, "finished_at": now, **given, **kept})
+
+    def run(self, run: int) -> Run | None:
+        """One run."""
+        with self._database.read() as connection:
+            return runs.get(connection, run)
+
+    def runs(
+        self,
+        environment: EnvironmentId | None = None,
+        *,
+        status: RunStatus | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Run]:
+        """Runs, newest first."""
+        with self._database.read() as connection:
+            return runs.find(connection, environment, status, limit)
+
+    def record(self, event: Event) -> None:
+        """Appends an event; ids grow in the order in which events become visible."""
+        with self._database.write() as connection:
+            self._database.serialize(connection, "events")
+            events.append(connection, event)
+
+    def events(
+        self,
+        environment: EnvironmentId | None = None,
+        *,
+        since: datetime | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> Sequence[Event]:
+        """Events in the order they happened."""
+        with self._database.read() as connection:
+            return events.find(connection, environment, since, after, limit)
+
+    def repository(self, repository: RepositoryId) -> RepositoryState:
+        """What polling knows of a repository."""
+        table = schema.repositories
+        query = select(table).where(
+            table.c.organization == repository.organization, table.c.name == repository.name
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return RepositoryState() if row is None else rows.repository_state(row)
+
+    def save_repository(self, repository: RepositoryId, state: RepositoryState) -> None:
+        """Writes what polling knows, unless it is there already."""
+        if self.repository(repository) == state:
+            return
+        values = rows.repository_values(state)
+        insert = self._database.upsert(schema.repositories).values(
+            organization=repository.organization, name=repository.name, **values
+        )
+        with self._database.write() as connection:
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=["organization", "name"], set_=values)
+            )
+
+    def prune(self, before: datetime) -> int:
+        """Deletes what is older than a time; leases stay, so that no generation goes back."""
+        old = (
+            delete(schema.environments).where(
+                schema.environments.c.status == Status.DESTROYED, schema.environments.c.updated_at < before
+            ),
+            delete(schema.runs).where(
+                schema.runs.c.status != RunStatus.RUNNING, schema.runs.c.finished_at < before
+            ),
+            delete(schema.events).where(schema.events.c.at < before),
+        )
+        with self._database.write() as connection:
+            return sum(connection.execute(statement).rowcount for statement in old)
+
+    def check(self) -> str:
+        """Says that the database is sound and which one it is; NeedsPerson where it is not."""
+        with self._database.read() as connection:
+            if connection.dialect.name == "postgresql":
+                version = f"PostgreSQL {connection.scalar(text('SHOW server_version'))}"
+            else:
+                version = f"SQLite {connection.scalar(text('SELECT sqlite_version()'))}"
+                found = connection.scalar(text("PRAGMA quick_check(1)"))
+                if found != "ok":
+                    raise NeedsPerson(f"The database {self._database.place} is damaged ({found}).")
+            number = len(environments.find(connection, None, None, destroyed=False))
+        return f"{self._database.place} is sound: {version}, schema {schema.REVISIONS[-1]}, {number} environments."
+
+    def close(self) -> None:
+        """Closes connections."""
+        self._database.close()
