@@ -1,0 +1,112 @@
+"""How git is let in at a remote: credentials reach it by environment or a private file, never by argv."""
+
+import os
+import re
+import shlex
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from envmgr.domain.errors import NeedsPerson
+from envmgr.ports import Remote
+
+from .location import Location
+from .process import SETTINGS_COUNT, configuration
+
+# The shell's own printf: the values never become anybody's arguments.
+_HELPER = (
+    '!f() { test "$1" = get || return 0; '
+    'printf \'username=%s\\npassword=%s\\n\' "$ENVMGR_GIT_USERNAME" "$ENVMGR_GIT_PASSWORD"; }; f'
+)
+_SLOW = 1  # bytes a second; a server that still counts objects sends that much
+
+
+@contextmanager
+def admission(
+    remote: Remote, location: Location, known_hosts: Path, patience: float
+) -> Iterator[Mapping[str, str]]:
+    """Gives the environment variables for git towards a remote; private files live as long as the context.
+
+    `known_hosts` is where host keys are remembered that nobody gave; `patience` is after how many
+    seconds of silence a connection is given up.
+    """
+    allowed = {"GIT_ALLOW_PROTOCOL": location.transport}
+    if location.transport == "ssh":
+        with tempfile.TemporaryDirectory(prefix="envmgr-ssh-", dir=_private_folder()) as folder:
+            yield {**allowed, "GIT_SSH_COMMAND": _ssh(remote, Path(folder), known_hosts, patience)}
+    elif location.transport == "file":
+        yield allowed
+    else:
+        yield {**allowed, **_https(remote, location, patience)}
+
+
+def secrets(remote: Remote) -> tuple[str, ...]:
+    """What must never be seen in a message, longest first."""
+    known = (remote.password, remote.ssh_key, *_userinfo(remote))
+    return tuple(sorted({s for s in known if s}, key=len, reverse=True))
+
+
+def _https(remote: Remote, location: Location, patience: float) -> dict[str, str]:
+    values = {"http.lowSpeedLimit": str(_SLOW), "http.lowSpeedTime": str(max(1, round(patience)))}
+    in_url = _userinfo(remote)
+    username, password = remote.username or in_url[0], remote.password or in_url[1]
+    if not (username or password):
+        return configuration(values, SETTINGS_COUNT)
+    if any(c in f"{username}{password}" for c in "\n\r\0"):
+        raise NeedsPerson(
+            f"Repository {remote.repository}: `credentials` hold a line break; give user name and password on one line."
+        )
+    # Only for this host: a redirect elsewhere gets no credentials.
+    parts = urlsplit(location.url)
+    values[f"credential.{parts.scheme}://{parts.netloc}.helper"] = _HELPER
+    given = {"ENVMGR_GIT_USERNAME": username or "git", "ENVMGR_GIT_PASSWORD": password}
+    return {**configuration(values, SETTINGS_COUNT), **given}
+
+
+def _userinfo(remote: Remote) -> tuple[str, str]:
+    if not re.match(r"https?://", remote.url, re.IGNORECASE):
+        return "", ""
+    parts = urlsplit(remote.url)
+    username, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return (username, password) if password else ("git", username) if username else ("", "")
+
+
+def _ssh(remote: Remote, folder: Path, known_hosts: Path, patience: float) -> str:
+    """The command line of ssh; it goes through a shell, so that every value is quoted."""
+    options = {
+        "BatchMode": "yes",
+        "ConnectTimeout": str(max(1, min(15, round(patience)))),
+        "ServerAliveInterval": "15",
+        "ServerAliveCountMax": "3",
+        "ControlMaster": "no",
+        "ControlPath": "none",
+        "ForwardAgent": "no",
+        "StrictHostKeyChecking": "yes" if remote.known_hosts else "accept-new",
+    }
+    if remote.known_hosts:
+        known_hosts = _private_file(folder / "known_hosts", remote.known_hosts)
+        options["GlobalKnownHostsFile"] = "/dev/null"
+    options["UserKnownHostsFile"] = f'"{known_hosts}"'
+    command = ["ssh"]
+    if remote.ssh_key:
+        options["IdentitiesOnly"] = "yes"
+        options["IdentityAgent"] = "none"
+        command += ["-F", "none", "-i", str(_private_file(folder / "key", remote.ssh_key))]
+    command += [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
+    return shlex.join(command)
+
+
+def _private_file(path: Path, text: str) -> Path:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text.rstrip("\n") + "\n")
+    return path
+
+
+def _private_folder() -> Path | None:
+    """Memory rather than disk, where there is some that is ours to write."""
+    candidates = [os.environ.get("RUNTIME_DIRECTORY"), os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"]  # noqa: S108
+    usable = (Path(c) for c in candidates if c and Path(c).is_dir() and os.access(c, os.W_OK | os.X_OK))
+    return next(usable, None)

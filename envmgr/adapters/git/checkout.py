@@ -1,0 +1,54 @@
+"""A commit's files on disk: exact, without an index or a hook, and there as a whole or not at all."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from envmgr.domain.errors import Transient
+
+from .mirror import Mirror, checked_commit
+from .objects import not_here
+
+
+def check_out(mirror: Mirror, commit: str, destination: Path) -> None:
+    """Makes `destination` (a folder, 0700) hold exactly the commit's files.
+
+    Files keep mode and content, symbolic links are made as they are: where they lead is the reader's
+    to judge. Submodules are empty folders. One process, or thread, at a time for one destination.
+    """
+    destination.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for leftover in destination.parent.glob(f".{destination.name}.checkout-*"):
+        shutil.rmtree(leftover)
+    work = Path(tempfile.mkdtemp(prefix=f".{destination.name}.checkout-", dir=destination.parent))
+    try:
+        _fill(mirror, checked_commit(commit), work)
+        _put(work, destination)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _fill(mirror: Mirror, commit: str, work: Path) -> None:
+    """The files into `work`/new, by one process with an index of its own."""
+    new = work / "new"
+    new.mkdir(mode=0o700)
+    places = {"GIT_WORK_TREE": str(new), "GIT_INDEX_FILE": str(work / "index")}
+    answer = mirror.run(["read-tree", "--reset", "-u", f"{commit}^{{commit}}"], extra=places)
+    if (
+        "not a valid object name" in answer.messages.lower()
+        or "failed to unpack tree object" in answer.messages.lower()
+    ):
+        raise not_here(mirror.repository, commit)
+    if answer.failed:
+        raise mirror.broken("read-tree", answer)
+
+
+def _put(work: Path, destination: Path) -> None:
+    """The new folder in place of the old one; a crash in between leaves none, never a mixture."""
+    try:
+        if destination.is_symlink() or destination.exists():
+            destination.rename(work / "old")
+        (work / "new").rename(destination)
+    except OSError as error:
+        raise Transient(
+            f"{destination} could not be replaced by a new checkout: {error.strerror}."
+        ) from error

@@ -1,0 +1,74 @@
+"""What a git process that failed against a remote means, as a sentence for a person."""
+
+import re
+from collections.abc import Sequence
+
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.names import ref_component
+from envmgr.ports import Remote
+
+from .admission import secrets
+from .location import without_userinfo
+from .process import Answer
+
+_LONGEST = 300
+
+# What git or ssh says → what a person has to mend; the first that matches counts.
+_FOR_A_PERSON: Sequence[tuple[str, str]] = (
+    (
+        r"host key verification failed|no \S+ host key is known|host identification has changed",
+        "the server's host key is unknown or another one than before: "
+        "check it and put it into `credentials.known_hosts`",
+    ),
+    (
+        r"authentication failed|could not read (username|password)|error: 40[13]\b|http 40[13]\b"
+        r"|permission denied \(|too many authentication failures|error in libcrypto|invalid format",
+        "the remote refuses the credentials: check `credentials` of this repository (and what they may read)",
+    ),
+    (
+        r"error: 404\b|repository '.*' not found|repository not found|does not appear to be a git repository"
+        r"|not a git repository|does not exist|no such file or directory|cannot change to",
+        "there is no such repository, or the credentials may not see it: check `url` and `credentials`",
+    ),
+    (
+        r"dubious ownership",
+        "the repository's folder belongs to another user: give it to envmgr's user, or name it by ssh or https",
+    ),
+    (
+        r"certificate|ssl: no alternative|unable to get local issuer",
+        "the server's TLS certificate is not trusted: install its certificate authority, or mend `url`",
+    ),
+    (r"transport '.*' not allowed", "the remote leads to a transport that is not allowed: check `url`"),
+)
+
+
+def failure(remote: Remote, answer: Answer, seconds: float, doing: str = "listed") -> EnvmgrError:
+    """The error for a git process that did not succeed; in doubt it is Transient."""
+    about = f"Repository {remote.repository} could not be {doing}"
+    if answer.timed_out:
+        return Transient(f"{about}: no complete answer within {seconds:g} s; it is tried again.")
+    quoted = _last_line(answer.messages, secrets(remote))
+    for pattern, advice in _FOR_A_PERSON:
+        if re.search(pattern, answer.messages, re.IGNORECASE):
+            return NeedsPerson(f"{about}: {advice}. git says: {quoted}")
+    return Transient(f"{about}; it is tried again. git says: {quoted}")
+
+
+def _last_line(messages: str, hidden: Sequence[str]) -> str:
+    """Git's decisive line, safe to show: no secrets, no control characters, not endless."""
+    lines = [line.strip() for line in messages.splitlines() if line.strip()]
+    fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    # Behind this line git only guesses; what ssh or the server said stands before it.
+    telling = [
+        line
+        for line in lines
+        if not re.match(
+            r"fatal: could not read from remote|please make sure|and the rep", line, re.IGNORECASE
+        )
+    ]
+    line = without_userinfo(
+        (fatal if fatal and fatal[-1] in telling else telling or lines or ["(nothing)"])[-1]
+    )
+    for secret in hidden:
+        line = line.replace(secret, "***")
+    return ref_component(line)[:_LONGEST]

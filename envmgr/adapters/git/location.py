@@ -1,0 +1,84 @@
+"""Where a remote is, in the form that may be shown to git and to people."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.names import ref_component
+from envmgr.ports import Remote
+
+Transport = Literal["https", "http", "ssh", "file"]
+_SCP = re.compile(r"(?:[^/@:]+@)?(?:\[[^\]/]+\]|[^/@:]+):(?!:)")
+_USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A remote's transport and its URL without secrets; `path` is set where it is a local folder."""
+
+    transport: Transport
+    url: str
+    path: Path | None = None
+
+
+def locate(remote: Remote) -> Location:
+    """Reads a remote's URL; NeedsPerson where its transport is none that envmgr takes."""
+    url = remote.url
+    scheme, separator, _ = url.partition("://")
+    if separator:
+        return _from_url(remote, scheme.lower())
+    if _SCP.match(url):
+        return Location("ssh", url)
+    if "::" in url.split("/", maxsplit=1)[0] or not url:
+        raise _refused(remote, "is no https, ssh or file URL and no path")
+    return _local(url)
+
+
+def _from_url(remote: Remote, scheme: str) -> Location:
+    parts = urlsplit(remote.url)
+    match scheme:
+        case "https":
+            return Location("https", without_userinfo(remote.url))
+        case "http" if is_loopback(parts.hostname or ""):
+            return Location("http", without_userinfo(remote.url))
+        case "http":
+            raise _refused(remote, "is not encrypted (http is taken from this host only)")
+        case "ssh":
+            user = f"{parts.username}@" if parts.username else ""
+            return Location("ssh", _USERINFO.sub(user, remote.url, count=1))
+        case "file" if parts.netloc in ("", "localhost"):
+            return _local(unquote(parts.path))
+        case _:
+            raise _refused(remote, "is no https, ssh or file URL")
+
+
+def _local(path: str) -> Location:
+    """A folder on this host, where git would look for it too."""
+    folder = Path(path).absolute()
+    bare = folder.with_name(f"{folder.name}.git")
+    found = bare if not folder.is_dir() and bare.is_dir() else folder
+    return Location("file", str(found), found)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name surely means this host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def without_userinfo(text: str) -> str:
+    """The text with user names and passwords taken out of the URLs in it."""
+    return _USERINFO.sub("", text)
+
+
+def _refused(remote: Remote, why: str) -> NeedsPerson:
+    shown = ref_component(without_userinfo(remote.url))
+    return NeedsPerson(
+        f"Repository {remote.repository}: url {shown} {why}; change `url` in the organization file."
+    )

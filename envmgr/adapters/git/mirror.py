@@ -1,0 +1,136 @@
+"""One repository's bare mirror: its folder, its lock, and git run in it."""
+
+import fcntl
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from envmgr.domain.errors import RetryLater, Transient, UsageError
+from envmgr.domain.names import RepositoryId, ref_component
+
+from .process import Answer, run
+
+_NAME = re.compile(r"[a-z0-9-]+")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_LOOK = 0.05  # seconds between two looks at a lock that somebody holds
+
+
+def checked_commit(commit: str) -> str:
+    """The commit if it is a full object name; UsageError for anything else."""
+    if _COMMIT.fullmatch(commit) is None:
+        raise UsageError(f"{ref_component(commit)[:80]} is no full commit name.")
+    return commit
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A bare repository at `path`, created on demand; `seconds` limit every local git process."""
+
+    repository: RepositoryId
+    path: Path
+    seconds: float
+
+    @classmethod
+    def of(cls, folder: Path, repository: RepositoryId, seconds: float) -> "Mirror":
+        """The mirror of a repository below `folder`."""
+        for name in (repository.organization, repository.name):
+            if _NAME.fullmatch(name) is None:
+                raise UsageError(
+                    f"{ref_component(name)} is no name for an organization or repository ([a-z0-9-]+)."
+                )
+        return cls(repository, folder / repository.organization / f"{repository.name}.git", seconds)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the mirror was created."""
+        return self.path.is_dir()
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What makes git work in this mirror and nowhere else."""
+        return {"GIT_DIR": str(self.path)}
+
+    def run(
+        self, arguments: Sequence[str], *, stdin: bytes | None = None, extra: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Runs a local git command in the mirror; Transient where its time is up or nothing was fetched yet."""
+        if not self.exists:
+            raise Transient(
+                f"Repository {self.repository} has no local mirror yet; it comes with the next fetch."
+            )
+        answer = run(arguments, {**self.environment, **(extra or {})}, self.seconds, stdin=stdin)
+        if answer.timed_out:
+            raise Transient(
+                f"git {arguments[0]} in the mirror {self.path} took longer than {self.seconds:g} s."
+            )
+        return answer
+
+    def output(
+        self, arguments: Sequence[str], *, stdin: bytes | None = None, extra: Mapping[str, str] | None = None
+    ) -> bytes:
+        """As `run`, giving the output; Transient where git fails."""
+        answer = self.run(arguments, stdin=stdin, extra=extra)
+        if answer.failed:
+            raise self.broken(arguments[0], answer)
+        return answer.output
+
+    def broken(self, command: str, answer: Answer) -> Transient:
+        """The error for a local git command that failed."""
+        said = ref_component(
+            answer.messages.strip().splitlines()[-1] if answer.messages.strip() else "nothing"
+        )[:300]
+        return Transient(
+            f"git {command} failed in the mirror {self.path}; it is tried again. git says: {said}"
+        )
+
+    @contextmanager
+    def locked(self, seconds: float) -> Iterator[int]:
+        """Alone among all threads and processes that write here; gives the lock's descriptor.
+
+        A git process that inherits it keeps the lock, even where envmgr is killed. RetryLater where
+        somebody holds it for longer than `seconds`.
+        """
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._wait(descriptor, time.monotonic() + seconds)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _wait(self, descriptor: int, deadline: float) -> None:
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            if time.monotonic() > deadline:
+                raise RetryLater(f"Another fetch works on the mirror {self.path}; it is tried again.")
+            time.sleep(_LOOK)
+
+    def create(self) -> None:
+        """Makes the mirror if it is not there, as a whole or not at all. To be called with the lock held."""
+        if self.exists:
+            return
+        new = self.path.with_suffix(".new")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        made = run(["init", "--quiet", "--bare", "--template=", "--", str(new)], {}, self.seconds)
+        if made.failed:
+            raise self.broken("init", made)
+        new.rename(self.path)
+
+    def clear_stale_locks(self, age: float) -> bool:
+        """Removes git's own lock files that no git process can hold any more; whether there were some.
+
+        With the mirror's lock held no fetch is running, and every other process of ours ends within
+        `age` seconds.
+        """
+        stale = [p for p in self.path.rglob("*.lock") if time.time() - p.stat().st_mtime > age]
+        for path in stale:
+            path.unlink(missing_ok=True)
+        return bool(stale)

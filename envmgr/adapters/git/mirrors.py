@@ -1,0 +1,311 @@
+"""Remotes and their local bare mirrors: the port `Git` by git's own processes."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from envmgr.domain.errors import Transient, UsageError
+from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
+from envmgr.domain.observation import Listing
+from envmgr.ports import CommitInfo, Inspection, Remote
+
+from .admission import admission
+from .checkout import check_out
+from .failure import failure
+from .location import Location, locate
+from .mirror import Mirror, checked_commit
+from .objects import checks, commit_info, contents, entries, inside, is_readable, not_here, root_tree
+from .process import SETTINGS_COUNT, Answer, configuration, run
+from .refs import (
+    FORMAT,
+    HEADS,
+    POLL_HEADS,
+    Refs,
+    parse_for_each_ref,
+    parse_ls_remote,
+    poll_refspecs,
+)
+
+KEPT = "refs/envmgr/"
+_SLOT = re.compile(r"[a-z0-9][a-z0-9-]*")
+_FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--stdin")
+_BRANCH_NAME_TAKEN = re.compile(r"cannot lock ref|unable to update local ref|refname conflict", re.IGNORECASE)
+
+
+class Mirrors:
+    """One bare mirror for each repository, at `<folder>/<organization>/<repository>.git` (0700)."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        timeout: timedelta = timedelta(seconds=60),
+        fetch_timeout: timedelta = timedelta(minutes=15),
+        many_refs: int = 500,
+    ) -> None:
+        """Keeps mirrors below `folder`.
+
+        `timeout` limits a listing and every local git process, and is how long a server may be silent;
+        `fetch_timeout` limits what brings commits; remotes with more than `many_refs` refs are from
+        then on listed by a fetch, which the server filters.
+        """
+        self._folder = folder.absolute()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._seconds = timeout.total_seconds()
+        self._fetch_seconds = fetch_timeout.total_seconds()
+        self._many_refs = many_refs
+
+    # --- remotes ---
+
+    def listing(self, remote: Remote, patterns: Sequence[str], default_branch: str | None) -> Listing:
+        """A complete listing of the branches that match, and the default branch (see `ports.Git`)."""
+        location = locate(remote)
+        if location.path is not None:
+            return self._local_refs(remote, location.path).listing(
+                remote.repository, patterns, default_branch
+            )
+        if default_branch is not None and self._marker(remote.repository).exists():
+            filtered = self._filtered_listing(remote, location, patterns, default_branch)
+            if filtered is not None:
+                return filtered
+        refs = self._remote_refs(remote, location)
+        self._remember_size(remote.repository, refs.count)
+        return refs.listing(remote.repository, patterns, default_branch)
+
+    def fetch(self, remote: Remote, branches: Mapping[str, str]) -> None:
+        """Brings the branches' commits into the mirror; nothing is asked of the remote where all are there."""
+        mirror = self._mirror(remote.repository)
+        if not self._missing(mirror, branches):
+            return
+        location = locate(remote)
+        with mirror.locked(self._fetch_seconds) as lock:
+            mirror.create()
+            missing = self._missing(mirror, branches)  # somebody may have fetched while we waited
+            if missing:
+                self._fetch_branches(mirror, remote, location, missing, lock)
+                if still := self._missing(mirror, missing):
+                    raise Transient(_moved_on(remote.repository, still))
+
+    def tidy(self, repository: RepositoryId, branches: Collection[str]) -> None:
+        """Forgets branches other than these, repacks, and removes what nothing refers to for two weeks.
+
+        Kept commits stay. Quiet where there is no mirror.
+        """
+        mirror = self._mirror(repository)
+        if not mirror.exists:
+            return
+        with mirror.locked(self._seconds) as lock:
+            mirror.clear_stale_locks(self._fetch_seconds)
+            below = {prefix: self._names(mirror, prefix) for prefix in (HEADS, POLL_HEADS)}
+            self._delete(mirror, [p + b for p, names in below.items() for b in names if b not in branches])
+            gc = ["gc", "--quiet", "--prune=2.weeks.ago"]
+            answer = run(gc, mirror.environment, self._fetch_seconds, inherit=[lock])
+            if answer.failed:
+                raise mirror.broken("gc", answer)
+
+    # --- commits in the mirror ---
+
+    def resolve(self, repository: RepositoryId, revision: str) -> str:
+        """The full object name of a commit that a revision (name, branch, `branch~2`) means."""
+        shown = ref_component(revision)[:80]
+        found = None
+        if revision and "\n" not in revision and "\0" not in revision:
+            found = checks(self._mirror(repository), [f"{revision}^{{commit}}"])[0]
+        if found is None:
+            raise UsageError(
+                f"{repository} has no commit {shown} here, or more than one; give its full name."
+            )
+        return found[0]
+
+    def tree(self, repository: RepositoryId, commit: str, path: str) -> str | None:
+        """The object name of a folder (`.` for the root) in a commit; None where it is not a folder there."""
+        where = "" if inside(path) == "." else inside(path)
+        root, found = checks(
+            self._mirror(repository), [f"{checked_commit(commit)}^{{tree}}", f"{commit}:{where}"]
+        )
+        if root is None:
+            raise not_here(repository, commit)
+        return found[0] if found is not None and found[1] == "tree" else None
+
+    def read_file(self, repository: RepositoryId, commit: str, path: str, limit: int) -> bytes | None:
+        """A regular file's content; None where there is nothing; NeedsPerson for anything else or above `limit`."""
+        mirror, name = self._mirror(repository), inside(path)
+        entry = entries(mirror, commit, [name]).get(name)
+        if entry is None or not is_readable(repository, path, entry, limit):
+            return None
+        return contents(mirror, [entry.name])[0]
+
+    def describe(self, repository: RepositoryId, commit: str) -> CommitInfo:
+        """Author and subject of a commit in the mirror."""
+        return commit_info(commit, contents(self._mirror(repository), [checked_commit(commit)])[0])
+
+    def inspect(
+        self, repository: RepositoryId, commit: str, directory: str | None, file: str, limit: int
+    ) -> Inspection:
+        """What `tree`, `read_file` and `describe` say, by two processes."""
+        mirror, name = self._mirror(repository), inside(file)
+        folder = None if directory is None else inside(directory)
+        found = entries(mirror, commit, [name] if folder in (None, ".") else [name, str(folder)])
+        entry = found.get(name)
+        wanted = [commit]
+        if entry is not None and is_readable(repository, file, entry, limit):
+            wanted.append(entry.name)
+        head, *content = contents(mirror, wanted)
+        if folder == ".":
+            tree: str | None = root_tree(head)
+        else:
+            at = found.get(folder or "")
+            tree = at.name if at is not None and at.kind == "tree" else None
+        return Inspection(tree, content[0] if content else None, commit_info(commit, head))
+
+    def checkout(self, repository: RepositoryId, commit: str, destination: Path) -> None:
+        """Makes `destination` hold exactly the files of the commit (created, or replaced as a whole)."""
+        check_out(self._mirror(repository), commit, destination)
+
+    def keep(self, environment: EnvironmentId, slot: str, commit: str) -> None:
+        """Keeps a commit for an environment, durably when this returns."""
+        mirror = self._mirror(environment.repository_id)
+        ref = f"{_kept(environment)}{_name(slot)}"
+        durable = configuration({"core.fsync": "all"}, SETTINGS_COUNT)
+        answer = self._update_refs(mirror, f"update {ref}\0{checked_commit(commit)}\0\0", durable)
+        if "nonexistent object" in answer.messages:
+            raise not_here(environment.repository_id, commit)
+        if answer.failed:
+            raise mirror.broken("update-ref", answer)
+
+    def let_go(self, environment: EnvironmentId) -> None:
+        """Ends all keeping for an environment; quiet where nothing is kept."""
+        mirror = self._mirror(environment.repository_id)
+        prefix = _kept(environment)
+        if mirror.exists:
+            self._delete(mirror, [prefix + slot for slot in self._names(mirror, prefix)])
+
+    # --- how ---
+
+    def _mirror(self, repository: RepositoryId) -> Mirror:
+        return Mirror.of(self._folder, repository, self._seconds)
+
+    def _local_refs(self, remote: Remote, path: Path) -> Refs:
+        """A folder on this host is read where it is: one process instead of git's usual three."""
+        here = {"GIT_CEILING_DIRECTORIES": str(path.parent)}  # never a repository around it
+        command = ["-C", str(path), "for-each-ref", f"--format={FORMAT}", HEADS]
+        answer = run(command, here, self._seconds)
+        # Git only warns of a ref that it cannot read; such a listing would say less than there is.
+        if answer.failed or re.search(r"^(warning|error):", answer.messages, re.MULTILINE):
+            raise failure(remote, answer, self._seconds)
+        return parse_for_each_ref(remote.repository, answer.output)
+
+    def _remote_refs(self, remote: Remote, location: Location) -> Refs:
+        answer = self._talk(remote, location, ["ls-remote", "--symref", "--", location.url], self._seconds)
+        if answer.failed:
+            raise failure(remote, answer, self._seconds)
+        return parse_ls_remote(remote.repository, answer.output)
+
+    def _filtered_listing(
+        self, remote: Remote, location: Location, patterns: Sequence[str], default_branch: str
+    ) -> Listing | None:
+        """A listing that the server filtered; None where HEAD no longer is the default branch known so far."""
+        mirror = self._mirror(remote.repository)
+        with mirror.locked(self._fetch_seconds) as lock:
+            mirror.create()
+            refspecs = poll_refspecs(patterns, default_branch)
+            answer = self._fetch(mirror, remote, location, refspecs, lock)
+            if "couldn't find remote ref" in answer.messages:
+                return None
+            if answer.failed:
+                raise failure(remote, answer, self._fetch_seconds)
+            polled = mirror.output(["for-each-ref", f"--format={FORMAT}", "refs/poll"])
+        refs = parse_for_each_ref(remote.repository, polled, POLL_HEADS)
+        default = refs.default_commit
+        if default is None or default != refs.head_commit:
+            return None
+        shown = Refs({**refs.branches, default_branch: default}, default_branch, default, refs.count)
+        return shown.listing(remote.repository, patterns, default_branch)
+
+    def _fetch_branches(
+        self, mirror: Mirror, remote: Remote, location: Location, branches: Mapping[str, str], lock: int
+    ) -> None:
+        refspecs = [f"+{HEADS}{branch}:{HEADS}{branch}" for branch in branches]
+        answer = self._fetch(mirror, remote, location, refspecs, lock)
+        if answer.failed and _BRANCH_NAME_TAKEN.search(answer.messages):
+            # `env-a` is gone and `env-a/b` came: old names make room, their commits stay.
+            mirror.clear_stale_locks(self._fetch_seconds)
+            self._delete(mirror, [HEADS + b for b in self._names(mirror, HEADS) if b not in branches])
+            answer = self._fetch(mirror, remote, location, refspecs, lock)
+        if "couldn't find remote ref" in answer.messages:
+            raise Transient(_moved_on(remote.repository, branches))
+        if answer.failed:
+            raise failure(remote, answer, self._fetch_seconds, "fetched")
+
+    def _fetch(
+        self, mirror: Mirror, remote: Remote, location: Location, refspecs: Sequence[str], lock: int
+    ) -> Answer:
+        command = [*_FETCH, "--prune", "--", location.url]
+        stdin = "".join(f"{refspec}\n" for refspec in refspecs).encode("utf-8", "surrogateescape")
+        return self._talk(
+            remote, location, command, self._fetch_seconds, mirror=mirror, stdin=stdin, lock=lock
+        )
+
+    def _talk(
+        self,
+        remote: Remote,
+        location: Location,
+        command: Sequence[str],
+        seconds: float,
+        *,
+        mirror: Mirror | None = None,
+        stdin: bytes | None = None,
+        lock: int | None = None,
+    ) -> Answer:
+        """Runs git against a remote, with what lets it in; without a mirror it belongs to no repository."""
+        known_hosts = self._folder / "known_hosts"
+        where = mirror.environment if mirror else {"GIT_DIR": "/dev/null"}
+        inherit = [] if lock is None else [lock]
+        with admission(remote, location, known_hosts, self._seconds) as access:
+            return run(command, {**where, **access}, seconds, stdin=stdin, inherit=inherit)
+
+    def _missing(self, mirror: Mirror, branches: Mapping[str, str]) -> dict[str, str]:
+        if not mirror.exists:
+            return dict(branches)
+        here = checks(mirror, [checked_commit(commit) for commit in branches.values()])
+        return {b: c for (b, c), found in zip(branches.items(), here, strict=True) if found is None}
+
+    def _marker(self, repository: RepositoryId) -> Path:
+        return self._mirror(repository).path.with_suffix(".filter")
+
+    def _remember_size(self, repository: RepositoryId, refs: int) -> None:
+        marker = self._marker(repository)
+        if refs > self._many_refs:
+            marker.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            marker.touch(mode=0o600)
+        else:
+            marker.unlink(missing_ok=True)
+
+    def _names(self, mirror: Mirror, prefix: str) -> list[str]:
+        output = mirror.output(["for-each-ref", "--format=%(refname)", prefix])
+        return [ref[len(prefix) :] for ref in output.decode("utf-8", "surrogateescape").splitlines()]
+
+    def _delete(self, mirror: Mirror, refs: Sequence[str]) -> None:
+        answer = self._update_refs(mirror, "".join(f"delete {ref}\0\0" for ref in refs))
+        if answer.failed:
+            raise mirror.broken("update-ref", answer)
+
+    def _update_refs(self, mirror: Mirror, commands: str, extra: Mapping[str, str] | None = None) -> Answer:
+        stdin = commands.encode("utf-8", "surrogateescape")
+        return mirror.run(["update-ref", "-z", "--stdin"], stdin=stdin, extra=extra)
+
+
+def _kept(environment: EnvironmentId) -> str:
+    return f"{KEPT}{_name(environment.name)}/"
+
+
+def _name(part: str) -> str:
+    if _SLOT.fullmatch(part) is None:
+        raise UsageError(f"{ref_component(part)[:80]} can be no part of a ref's name.")
+    return part
+
+
+def _moved_on(repository: RepositoryId, branches: Mapping[str, str]) -> str:
+    names = ", ".join(ref_component(branch) for branch in list(branches)[:3])
+    return f"{repository}: {names} changed at the remote while it was fetched; the next listing tells more."

@@ -1,0 +1,139 @@
+"""One git process at a time: started by GitPython, ended at its time limit with all it started."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from git.cmd import Git as Commands
+from git.exc import GitCommandNotFound
+
+from envmgr.domain.errors import NeedsPerson
+
+_POLITE = 2.0  # seconds between SIGTERM, on which git removes its lock files, and SIGKILL
+_INHERITED = ("GIT_SSL_", "GIT_TRACE", "GIT_EXEC_PATH", "GIT_PYTHON_", "GIT_PROXY_")
+
+
+def _settings() -> dict[str, str]:
+    """Settings of every git process: nobody's own configuration, no prompt, no hook, no housekeeping."""
+    return {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "",  # set but empty: also keeps SSH_ASKPASS from being asked
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        **configuration(
+            {
+                "core.hooksPath": "/dev/null",
+                "core.attributesFile": "/dev/null",
+                "core.fsmonitor": "false",
+                "credential.helper": "",
+                "gc.auto": "0",
+                "maintenance.auto": "false",
+                "submodule.recurse": "false",
+                # Always packs, which appear as a whole: an object that is there then has all it refers to.
+                "fetch.unpackLimit": "1",
+            }
+        ),
+    }
+
+
+def configuration(values: Mapping[str, str], first: int = 0) -> dict[str, str]:
+    """Git configuration as environment variables, numbered from `first`."""
+    numbered = enumerate(values.items(), first)
+    pairs = {
+        f"GIT_CONFIG_{what}_{i}": v
+        for i, kv in numbered
+        for what, v in zip(("KEY", "VALUE"), kv, strict=True)
+    }
+    return {**pairs, "GIT_CONFIG_COUNT": str(first + len(values))}
+
+
+SETTINGS: Mapping[str, str] = _settings()
+SETTINGS_COUNT = int(SETTINGS["GIT_CONFIG_COUNT"])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a git process gave: exit status, output, its messages, and whether its time was up."""
+
+    status: int
+    output: bytes
+    messages: str
+    timed_out: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether the output must not be believed."""
+        return self.timed_out or self.status != 0
+
+
+def run(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    seconds: float,
+    *,
+    stdin: bytes | None = None,
+    inherit: Sequence[int] = (),
+) -> Answer:
+    """Runs `git ARGUMENTS`, in a session of its own, for at most so many seconds.
+
+    `environment` comes on top of SETTINGS; `inherit` are file descriptors that the process and its
+    children keep open. Raises NeedsPerson where there is no git.
+    """
+    settings = {**SETTINGS, **environment}
+    try:
+        child: Any = Commands().execute(
+            _argv(arguments, settings),
+            env=settings,
+            istream=None if stdin is None else subprocess.PIPE,
+            as_process=True,
+            start_new_session=True,
+            pass_fds=inherit,
+        )
+    except GitCommandNotFound as error:
+        raise NeedsPerson("There is no git on this host's PATH; install git 2.34 or newer.") from error
+    return _finish(child.proc, stdin, seconds)
+
+
+def _argv(arguments: Sequence[str], settings: Mapping[str, str]) -> list[str]:
+    """Without what a git around us (a hook, `git -c`) put into our environment for its own repository."""
+    foreign = [
+        n for n in os.environ if n.startswith("GIT_") and n not in settings and not n.startswith(_INHERITED)
+    ]
+    unset = ["env", *(f"--unset={name}" for name in sorted(foreign))] if foreign else []
+    return [*unset, "git", *arguments]
+
+
+def _finish(process: "subprocess.Popen[bytes]", stdin: bytes | None, seconds: float) -> Answer:
+    timed_out = False
+    try:
+        output, messages = process.communicate(stdin, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+        output, messages = _end(process)
+    except BaseException:
+        _end(process)
+        raise
+    return Answer(process.returncode, output, messages.decode("utf-8", "replace"), timed_out)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
+    """Ends the process and its children (git-remote-https, ssh): they are one process group."""
+    _signal(process, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=_POLITE)
+    _signal(process, signal.SIGKILL)
+    return process.communicate()
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

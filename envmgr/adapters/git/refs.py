@@ -1,0 +1,129 @@
+"""What a remote's refs say: parsing, filtering, and refspecs that let the server filter."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.domain.names import RepositoryId, ref_component
+from envmgr.domain.observation import Listing
+
+HEADS = "refs/heads/"
+POLL_HEADS = "refs/poll/heads/"
+POLL_HEAD = "refs/poll/HEAD"
+POLL_DEFAULT = "refs/poll/default"
+FORMAT = "%(objectname)%(HEAD)%(refname)"  # `*` stands where HEAD names the branch, else a space
+
+_LS_REMOTE = re.compile(r"[0-9a-f]{40,64}\t.+|ref: .+\tHEAD", re.DOTALL)
+_FOR_EACH_REF = re.compile(r"([0-9a-f]{40,64})([* ])(.+)", re.DOTALL)
+_NOT_IN_A_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/")
+
+
+@dataclass(frozen=True, slots=True)
+class Refs:
+    """A remote's answer: branch → commit, the branch that HEAD names, HEAD's commit, the number of all refs."""
+
+    branches: Mapping[str, str]
+    head: str | None
+    head_commit: str | None
+    count: int
+    default_commit: str | None = None  # of the default branch that a filtered poll asked for
+
+    def listing(self, repository: RepositoryId, patterns: Sequence[str], known: str | None) -> Listing:
+        """The branches that match, with the default branch; NeedsPerson where that does not show.
+
+        An old server gives HEAD's commit, not its name: then the branch `known` before counts if it
+        still is that commit.
+        """
+        named = self.head
+        if named is None and known is not None and self.branches.get(known) == self.head_commit:
+            named = known
+        if named is None or named not in self.branches:
+            raise NeedsPerson(self._no_default(repository, named))
+        matches = _matcher(tuple(patterns))
+        found = {branch: commit for branch, commit in self.branches.items() if matches(branch)}
+        return Listing(named, {named: self.branches[named], **found})
+
+    def _no_default(self, repository: RepositoryId, named: str | None) -> str:
+        if not self.branches:
+            return f"Repository {repository} shows no branch at all; push its default branch, or check `url`."
+        which = f" ({ref_component(named)})" if named else ""
+        return (
+            f"Repository {repository} does not show the default branch that its HEAD names{which}; "
+            "set HEAD to a branch that is there, so that a listing can be trusted."
+        )
+
+
+def parse_ls_remote(repository: RepositoryId, output: bytes) -> Refs:
+    """Reads `git ls-remote --symref`; Transient where a line is none of its lines."""
+    branches: dict[str, str] = {}
+    head = head_commit = None
+    lines = _lines(output)
+    for line in lines:
+        if _LS_REMOTE.fullmatch(line) is None:
+            raise _not_understood(repository, line)
+        commit, _, ref = line.partition("\t")
+        if commit.startswith("ref: "):
+            head = commit.removeprefix("ref: ").removeprefix(HEADS)
+        elif ref.startswith(HEADS):
+            branches[ref[len(HEADS) :]] = commit
+        elif ref == "HEAD":
+            head_commit = commit
+    return Refs(branches, head, head_commit, len(lines))
+
+
+def parse_for_each_ref(repository: RepositoryId, output: bytes, prefix: str = HEADS) -> Refs:
+    """Reads `git for-each-ref --format=FORMAT`; branches are the refs below `prefix`."""
+    branches: dict[str, str] = {}
+    others: dict[str, str] = {}
+    head = None
+    lines = _lines(output)
+    for line in lines:
+        found = _FOR_EACH_REF.fullmatch(line)
+        if found is None:
+            raise _not_understood(repository, line)
+        commit, star, ref = found.groups()
+        if ref.startswith(prefix):
+            branches[ref[len(prefix) :]] = commit
+            head = ref[len(prefix) :] if star == "*" else head
+        else:
+            others[ref] = commit
+    return Refs(branches, head, others.get(POLL_HEAD), len(lines), others.get(POLL_DEFAULT))
+
+
+def poll_refspecs(patterns: Iterable[str], default_branch: str) -> list[str]:
+    """Refspecs for a poll that the server filters: what may match, HEAD, and the default branch.
+
+    A server filters by prefix only, so a pattern counts as far as its first `*`.
+    """
+    prefixes = sorted({_prefix(pattern) for pattern in patterns})
+    return [
+        *(f"+{HEADS}{prefix}*:{POLL_HEADS}{prefix}*" for prefix in prefixes),
+        f"+HEAD:{POLL_HEAD}",
+        f"+{HEADS}{default_branch}:{POLL_DEFAULT}",
+    ]
+
+
+def _prefix(pattern: str) -> str:
+    """The pattern as far as it is literal and may stand in a ref's name."""
+    found = _NOT_IN_A_REF.search(HEADS + pattern, len(HEADS) - 1)  # from the slash: `//` and `/.` begin there
+    return pattern[: max(0, found.start() - len(HEADS))] if found else pattern
+
+
+@lru_cache(maxsize=256)
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
+    """As `names.matches_any`, compiled once: a pass asks it for every branch of every repository."""
+    alternatives = (".*".join(re.escape(piece) for piece in pattern.split("*")) for pattern in patterns)
+    return re.compile("|".join(f"(?:{a})" for a in alternatives) or r"(?!)", re.DOTALL).fullmatch
+
+
+def _lines(output: bytes) -> list[str]:
+    """Lines end in a line feed and nothing else: names may hold what else Python takes for an end."""
+    return output.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n") if output else []
+
+
+def _not_understood(repository: RepositoryId, line: str) -> Transient:
+    return Transient(
+        f"Repository {repository}: the answer holds a line that is no ref: {ref_component(line)[:100]}"
+    )
