@@ -3,7 +3,7 @@
 All of them are called from worker threads, several at once. Failures are `domain.errors`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -62,6 +62,15 @@ class CommitInfo:
     subject: str
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What an update asks of a commit: a folder's object name, a file's content, and the commit as people know it."""
+
+    tree: str | None
+    file: bytes | None
+    info: CommitInfo
+
+
 class Git(Protocol):
     """Remotes and their local bare mirrors, one for each repository."""
 
@@ -89,11 +98,20 @@ class Git(Protocol):
         ...
 
     def read_file(self, repository: RepositoryId, commit: str, path: str, limit: int) -> bytes | None:
-        """A regular file's content in a commit; None where there is none; NeedsPerson above `limit` bytes."""
+        """A regular file's content in a commit; None where nothing is.
+
+        Raises NeedsPerson where it is no regular file (a symbolic link, a folder) or above `limit` bytes.
+        """
         ...
 
     def describe(self, repository: RepositoryId, commit: str) -> CommitInfo:
         """Author and subject of a commit in the mirror."""
+        ...
+
+    def inspect(
+        self, repository: RepositoryId, commit: str, directory: str | None, file: str, limit: int
+    ) -> Inspection:
+        """`tree` (None where no directory is asked for), `read_file` and `describe` together, at a third of the cost."""
         ...
 
     def checkout(self, repository: RepositoryId, commit: str, destination: Path) -> None:
@@ -106,6 +124,10 @@ class Git(Protocol):
 
     def let_go(self, environment: EnvironmentId) -> None:
         """Ends all keeping for an environment."""
+        ...
+
+    def tidy(self, repository: RepositoryId, branches: Collection[str]) -> None:
+        """Housekeeping: forgets branches other than these and removes what nothing refers to; kept commits stay."""
         ...
 
 
@@ -207,6 +229,46 @@ class Terraform(Protocol):
 
     def unlock(self, workspace: Workspace, lock_id: str, watch: Watch) -> None:
         """Breaks the state lock with exactly this ID (`force-unlock`)."""
+        ...
+
+
+class Modules(Protocol):
+    """The Terraform modules that come with envmgr, kept by content while in use."""
+
+    def names(self) -> Sequence[str]:
+        """The modules there are."""
+        ...
+
+    def tree(self, name: str) -> str:
+        """What identifies a module's content now; raises NeedsPerson where there is no such module."""
+        ...
+
+    def keep(self, name: str) -> str:
+        """Keeps the module as it is now; gives its tree."""
+        ...
+
+    def checkout(self, name: str, tree: str, destination: Path) -> None:
+        """Makes `destination` hold exactly a kept version's files."""
+        ...
+
+    def prune(self, used: Iterable[tuple[str, str]]) -> int:
+        """Deletes kept versions that are not among the used (name, tree); gives their number."""
+        ...
+
+
+class Binaries(Protocol):
+    """Terraform binaries kept by version."""
+
+    def keep(self, binary: str, version: str) -> None:
+        """Keeps a binary under its version."""
+        ...
+
+    def find(self, version: str) -> str | None:
+        """The path of a kept version."""
+        ...
+
+    def prune(self, used: Iterable[str]) -> int:
+        """Deletes versions that are not among the used; gives their number."""
         ...
 
 
