@@ -1,0 +1,77 @@
+"""Which clouds an organization has, and which ones an environment needs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from envmgr.ports import Cloud
+
+AZURE = "azurerm"
+AWS = "aws"
+
+# Only what says that somebody meant AWS: a region alone comes with many a machine, but an organization file
+# is written by hand, so there it counts.
+_AWS_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+
+
+def clouds_configured(environment: Mapping[str, str]) -> set[str]:
+    """The clouds (`azurerm`, `aws`) that an organization's environment variables let envmgr look into."""
+    found = {AZURE} if environment.get("ARM_SUBSCRIPTION_ID") else set()
+    return found | ({AWS} if any(environment.get(name) for name in _AWS_VARIABLES) else set())
+
+
+def clouds_needed(addresses: Iterable[str]) -> set[str]:
+    """The clouds (`azurerm`, `aws`) that the resources at these state addresses live in.
+
+    A destroy of resources whose cloud is not configured cannot be verified, and must not pass for done.
+    """
+    types = {_resource_type(address) for address in addresses}
+    return {cloud for cloud in (AZURE, AWS) if any(kind.startswith(f"{cloud}_") for kind in types)}
+
+
+def clouds_unverifiable(addresses: Iterable[str], environment: Mapping[str, str]) -> set[str]:
+    """The clouds that an environment's resources live in and that nobody can look into; to be refused, not skipped."""
+    return clouds_needed(addresses) - clouds_configured(environment)
+
+
+def open_clouds(environment: Mapping[str, str]) -> Sequence[Cloud]:
+    """The clouds that an organization has by its environment variables; none is asked anything yet."""
+    configured = clouds_configured(environment)
+    clouds: list[Cloud] = []
+    if AZURE in configured:
+        from envmgr.adapters.cloud.azure import AzureCloud
+
+        clouds.append(AzureCloud(environment))
+    if AWS in configured:
+        from envmgr.adapters.cloud.aws import AwsCloud
+
+        clouds.append(AwsCloud(environment))
+    return clouds
+
+
+def _resource_type(address: str) -> str:
+    """`aws_s3_bucket` from `module.site["a.b"].aws_s3_bucket.this[0]`."""
+    return _without_index_keys(address).split(".")[-2:][0]
+
+
+def _without_index_keys(address: str) -> str:
+    """The address without `[…]`, whose quoted keys may hold dots, brackets and escaped quotes."""
+    kept, quoted, depth, previous = [], False, 0, ""
+    for character in address:
+        if character == '"' and depth and previous != "\\":
+            quoted = not quoted
+        previous = "" if previous == "\\" and character == "\\" else character
+        if not quoted and character == "[":
+            depth += 1
+        elif not quoted and character == "]" and depth:
+            depth -= 1
+        elif not depth:
+            kept.append(character)
+    return "".join(kept)

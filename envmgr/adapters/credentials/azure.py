@@ -1,0 +1,196 @@
+"""Azure credentials and connections from an organization's environment variables, never from the process's.
+
+The names and their order are those of Terraform's azurerm backend and provider.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from azure.core import AzureClouds, PipelineClient
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.core.pipeline.policies import BearerTokenCredentialPolicy
+from azure.core.rest import HttpRequest
+
+from envmgr.adapters.credentials import network
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+_TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+
+
+@dataclass(frozen=True, slots=True)
+class AzureCloudNames:
+    """One of Microsoft's clouds: where its storage, control plane and sign-in are."""
+
+    storage_suffix: str
+    resource_manager: str
+    authority: str
+    setting: AzureClouds
+
+
+_CLOUDS = {
+    "public": AzureCloudNames(
+        "blob.core.windows.net",
+        "https://management.azure.com",
+        "login.microsoftonline.com",
+        AzureClouds.AZURE_PUBLIC_CLOUD,
+    ),
+    "usgovernment": AzureCloudNames(
+        "blob.core.usgovcloudapi.net",
+        "https://management.usgovcloudapi.net",
+        "login.microsoftonline.us",
+        AzureClouds.AZURE_US_GOVERNMENT,
+    ),
+    "china": AzureCloudNames(
+        "blob.core.chinacloudapi.cn",
+        "https://management.chinacloudapi.cn",
+        "login.chinacloudapi.cn",
+        AzureClouds.AZURE_CHINA_CLOUD,
+    ),
+}
+
+
+class AzureAccount:
+    """Who an organization is on Azure; `settings` are the keys of Terraform's azurerm backend where one is meant."""
+
+    def __init__(self, environment: Mapping[str, str], settings: Mapping[str, object] | None = None) -> None:
+        self._environment = environment
+        self._settings = settings or {}
+
+    def value(self, key: str) -> str:
+        """A backend setting by Terraform's key, or else its variable: `tenant_id` or `ARM_TENANT_ID`."""
+        return str(self._settings.get(key) or self.secret(key))
+
+    def secret(self, key: str) -> str:
+        """A value that only a variable may carry: `access_key` is `ARM_ACCESS_KEY`."""
+        return self._environment.get(f"ARM_{key.upper()}", "")
+
+    @property
+    def cloud(self) -> AzureCloudNames:
+        """The cloud that `environment` or ARM_ENVIRONMENT names; NeedsPerson where nobody knows it."""
+        name = (self.value("environment") or "public").lower()
+        if name not in _CLOUDS:
+            known = ", ".join(_CLOUDS)
+            raise NeedsPerson(f"ARM_ENVIRONMENT names no cloud that envmgr knows: use one of {known}.")
+        return _CLOUDS[name]
+
+    def connection(self, host: str) -> dict[str, Any]:
+        """Arguments for every client of Azure's libraries: proxy, trust, time limits, few retries."""
+        return {
+            "proxies": network.proxies(self._environment, host),
+            "connection_verify": network.trust(self._environment, *_TRUST),
+            "use_env_settings": False,
+            "connection_timeout": network.CONNECT_SECONDS,
+            "read_timeout": network.READ_SECONDS,
+            "retry_total": network.RETRIES,
+        }
+
+    def token_credential(self) -> "TokenCredential":
+        """The credential that the variables describe; the Azure CLI's sign-in where they describe none."""
+        from azure import identity
+
+        tenant, client = self.value("tenant_id"), self.value("client_id")
+        options = {**self.connection(self.cloud.authority), "authority": self.cloud.authority}
+        if client and tenant and self.secret("client_secret"):
+            return identity.ClientSecretCredential(tenant, client, self.secret("client_secret"), **options)
+        if client and tenant and self.secret("client_certificate_path"):
+            password = self.secret("client_certificate_password") or None
+            path = self.secret("client_certificate_path")
+            return identity.CertificateCredential(tenant, client, path, password=password, **options)
+        if network.is_true(self.value("use_oidc")):
+            return identity.ClientAssertionCredential(tenant, client, self._assertion, **options)
+        if network.is_true(self.value("use_msi")):
+            return identity.ManagedIdentityCredential(client_id=client or None)
+        return identity.AzureCliCredential(tenant_id=tenant, process_timeout=network.READ_SECONDS)
+
+    def _assertion(self) -> str:
+        path = self.secret("oidc_token_file_path")
+        return Path(path).read_text(encoding="utf-8").strip() if path else self.secret("oidc_token")
+
+    def control_plane_post(self, path: str, api_version: str) -> Mapping[str, Any]:
+        """What a POST below the subscription answers, as JSON; for the few calls that need no client of their own."""
+        subscription = self.value("subscription_id")
+        if not subscription:
+            raise NeedsPerson(
+                "The subscription is not known: set ARM_SUBSCRIPTION_ID in environment_variables."
+            )
+        url = f"{self.cloud.resource_manager}/subscriptions/{subscription}/{path}"
+        host = urlsplit(self.cloud.resource_manager).hostname or ""
+        scope = f"{self.cloud.resource_manager}/.default"
+        policy = BearerTokenCredentialPolicy(self.token_credential(), scope)
+        with PipelineClient(url, per_retry_policies=[policy], **self.connection(host)) as client:
+            response = client.send_request(HttpRequest("POST", url, params={"api-version": api_version}))
+            response.raise_for_status()
+            answer: Mapping[str, Any] = response.json()
+            return answer
+
+    @property
+    def variables(self) -> str:
+        """The names of the variables that decide who envmgr is on Azure, for a sentence; never their values."""
+        for key in ("access_key", "sas_token", "client_secret", "client_certificate_path"):
+            if self.secret(key):
+                return f"ARM_{key.upper()}"
+        for key in ("use_oidc", "use_msi"):
+            if network.is_true(self.value(key)):
+                return f"ARM_{key.upper()}"
+        return "ARM_ACCESS_KEY, ARM_SAS_TOKEN or ARM_CLIENT_SECRET (none is set, so the Azure CLI was asked)"
+
+    @contextmanager
+    def failures(self, where: str) -> Iterator[None]:
+        """Turns failures of Azure's libraries at `where` into NeedsPerson or Transient; never shows a secret.
+
+        Connection errors quote the address, which carries the SAS token: they are not kept as a cause.
+        """
+        try:
+            yield
+        except (ServiceRequestError, ServiceResponseError) as error:
+            raise self._unreachable(error, where) from None
+        except ClientAuthenticationError as error:
+            raise self._refused(where, error_code(error)) from error
+        except HttpResponseError as error:
+            raise self._refusal(error, where) from error
+        except (AzureError, ValueError, OSError) as error:
+            raise NeedsPerson(
+                f"{where} cannot be asked with the credentials given ({type(error).__name__}): check {self.variables}."
+            ) from error
+
+    def _unreachable(self, error: AzureError, where: str) -> EnvmgrError:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return NeedsPerson(
+                f"The certificate of {where} is not trusted: name the authority's file in SSL_CERT_FILE "
+                "of environment_variables."
+            )
+        return Transient(f"{where} cannot be reached ({type(error).__name__}): it will be tried again.")
+
+    def _refusal(self, error: HttpResponseError, where: str) -> EnvmgrError:
+        status = error.status_code or 0
+        if status in {401, 403}:
+            return self._refused(where, error_code(error))
+        if status in {408, 409, 429} or status >= 500:
+            return Transient(f"{where} is busy ({error_code(error)}): it will be tried again.")
+        return NeedsPerson(
+            f"{where} refuses what was asked ({error_code(error)}): check the organization file."
+        )
+
+    def _refused(self, where: str, code: str) -> EnvmgrError:
+        return NeedsPerson(
+            f"{where} refuses the credentials ({code}): check {self.variables} and what they allow."
+        )
+
+
+def error_code(error: AzureError) -> str:
+    """Azure's own code of a failure, `ContainerNotFound`; else the HTTP status or the error's class."""
+    code = getattr(error, "error_code", None) or getattr(getattr(error, "error", None), "code", None)
+    return str(getattr(code, "value", code) or getattr(error, "status_code", None) or type(error).__name__)

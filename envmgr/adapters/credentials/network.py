@@ -1,0 +1,45 @@
+"""The way out to a cloud as an organization's environment variables describe it: proxies, trust, time limits."""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 30
+RETRIES = 2
+
+
+def proxies(environment: Mapping[str, str], host: str) -> dict[str, str]:
+    """The proxies for a host by scheme (`{"https": "http://proxy:3128"}`); empty for a direct way.
+
+    Reads HTTPS_PROXY, HTTP_PROXY and NO_PROXY in either case, and never proxies loopback, as Terraform does.
+    """
+    if _is_loopback(host) or _is_exempt(host, _either_case(environment, "NO_PROXY")):
+        return {}
+    found = {scheme: _either_case(environment, f"{scheme.upper()}_PROXY") for scheme in ("https", "http")}
+    return {scheme: proxy for scheme, proxy in found.items() if proxy}
+
+
+def trust(environment: Mapping[str, str], *variables: str) -> str | bool:
+    """The file of certificate authorities that the first set variable names; True for the built-in ones."""
+    return next((environment[name] for name in variables if environment.get(name)), True)
+
+
+def is_true(value: object) -> bool:
+    """Whether a setting or a variable says yes, the way Terraform reads it (`true`, `"true"`, `"1"`)."""
+    return str(value).strip().lower() in {"true", "1", "t"}
+
+
+def _either_case(environment: Mapping[str, str], name: str) -> str:
+    return environment.get(name) or environment.get(name.lower()) or ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_exempt(host: str, exemptions: str) -> bool:
+    suffixes = [entry.strip().lstrip("*").lstrip(".") for entry in exemptions.split(",") if entry.strip()]
+    return any(suffix in {"", host} or host.endswith(f".{suffix}") for suffix in suffixes)

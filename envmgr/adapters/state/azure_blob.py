@@ -1,0 +1,203 @@
+"""State in a container of Azure Blob Storage: Terraform's azurerm backend."""
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.credentials import AzureSasCredential
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import BlobClient, BlobProperties, ContainerClient, LinearRetry
+
+from envmgr.adapters.credentials.azure import AzureAccount, error_code
+from envmgr.adapters.credentials.network import RETRIES, is_true
+from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived_at, is_state
+from envmgr.domain.errors import NeedsPerson, RetryLater, StateLocked, Transient
+from envmgr.domain.state import LockInfo, State
+
+_LOCK_NOTE = "terraformlockid"
+_API = "2024-01-01"
+
+
+class AzureBlobStateStore:
+    """States as blobs of one container; a lock is a lease of the blob, noted in its metadata.
+
+    Let in by ARM_ACCESS_KEY, else by ARM_SAS_TOKEN, else by a token: directly with `use_azuread_auth`, and otherwise
+    by the account's key, which the token may list where `resource_group_name` and a subscription are known, as Terraform does.
+    """
+
+    def __init__(self, settings: Mapping[str, object], environment: Mapping[str, str]) -> None:
+        """`settings` are Terraform's backend keys; no request is made yet. NeedsPerson where they cannot work."""
+        self._azure = AzureAccount(environment, settings)
+        self._account = str(settings["storage_account_name"])
+        self._name = str(settings["container_name"])
+        self._where = f"the container {self._name} in storage account {self._account}"
+        self._host = f"{self._account}.{self._azure.cloud.storage_suffix}"
+
+    def ensure(self) -> str:
+        """Finds or creates the container, private; says what of versioning it can see.
+
+        Versioning belongs to the storage account, and a container's users cannot turn it on: it shows in a blob.
+        """
+        with self._azure.failures(self._where):
+            try:
+                self._container.get_container_properties()
+            except ResourceNotFoundError:
+                self._create()
+                return f"The container {self._name} was created in storage account {self._account}, closed to the public."
+            return f"The container {self._name} in storage account {self._account} is there, {self._versioning()}."
+
+    def read(self, key: str) -> State | None:
+        """The state at a key; an empty blob is what Terraform's lock leaves where nothing was applied."""
+        found = self._download(key)
+        return State.from_bytes(found[0], f"{key} in {self._where}") if found and found[0] else None
+
+    def lock(self, key: str) -> LockInfo | None:
+        """Who holds the lease of a state; the note of a lease that ended means nothing."""
+        with self._azure.failures(self._where):
+            try:
+                properties = self._blob(key).get_blob_properties()
+            except ResourceNotFoundError as error:
+                self._say_missing(error)
+                return None
+        return _note(properties) if properties.lease.status == "locked" else None
+
+    def archive(self, key: str, now: datetime) -> None:
+        """Writes a copy, reads it back, and only then deletes the state, unless it is leased or was changed.
+
+        The copy goes through envmgr: a copy within Azure would need a source that a token or SAS may not open.
+        """
+        found = self._download(key)
+        if found is None:
+            return
+        holder = self.lock(key)
+        if holder:
+            raise StateLocked(
+                f"The state {key} in {self._where} is locked by {holder}: it is kept until that ends."
+            )
+        if found[0]:
+            self._keep(archive_key(key, now), found[0])
+        self._delete(key, found[1])
+
+    def keys(self) -> Sequence[str]:
+        """The keys of all states that hold something."""
+        return [blob.name for blob in self._list("") if is_state(blob.name) and blob.size]
+
+    def prune(self, before: datetime) -> int:
+        """Deletes archived copies by the time in their name."""
+        old = [blob.name for blob in self._list(ARCHIVE) if (at := archived_at(blob.name)) and at < before]
+        with self._azure.failures(self._where):
+            for key in old:
+                self._container.delete_blob(key, delete_snapshots="include")
+        return len(old)
+
+    @cached_property
+    def _container(self) -> ContainerClient:
+        options: dict[str, Any] = self._azure.connection(self._host)
+        return ContainerClient(
+            f"https://{self._host}",
+            self._name,
+            credential=self._credential(),
+            retry_policy=LinearRetry(backoff=1, retry_total=RETRIES, random_jitter_range=1),
+            **options,
+        )
+
+    def _credential(self) -> Any:
+        key, sas = self._azure.secret("access_key"), self._azure.secret("sas_token")
+        if key:
+            return {"account_name": self._account, "account_key": key}
+        if sas:
+            return AzureSasCredential(sas.lstrip("?"))
+        group = self._azure.value("resource_group_name")
+        if group and not is_true(self._azure.value("use_azuread_auth") or self._azure.secret("use_azuread")):
+            return {"account_name": self._account, "account_key": self._listed_key(group)}
+        return self._azure.token_credential()
+
+    def _listed_key(self, group: str) -> str:
+        """The account's first key, from Azure's control plane."""
+        path = f"resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts/{self._account}/listKeys"
+        keys = self._azure.control_plane_post(path, _API)["keys"]
+        return str(keys[0]["value"])
+
+    def _blob(self, key: str) -> BlobClient:
+        return self._container.get_blob_client(key)
+
+    def _download(self, key: str) -> tuple[bytes, str] | None:
+        """A blob's content and version tag; None where there is none; NeedsPerson where the container is missing."""
+        with self._azure.failures(self._where):
+            try:
+                stream = self._blob(key).download_blob()
+                return stream.readall(), stream.properties.etag
+            except ResourceNotFoundError as error:
+                self._say_missing(error)
+                return None
+
+    def _list(self, prefix: str) -> Iterator[BlobProperties]:
+        with self._azure.failures(self._where):
+            try:
+                yield from self._container.list_blobs(name_starts_with=prefix)
+            except ResourceNotFoundError as error:
+                self._say_missing(error)
+                raise
+
+    def _say_missing(self, error: ResourceNotFoundError) -> None:
+        if error_code(error) == "ContainerNotFound":
+            raise NeedsPerson(
+                f"The container {self._name} is missing in storage account {self._account}: run `envmgr doctor`, which "
+                "creates it, or correct `container_name` in the organization file."
+            ) from error
+
+    def _keep(self, copy: str, content: bytes) -> None:
+        with self._azure.failures(self._where):
+            self._blob(copy).upload_blob(content, overwrite=True)
+        kept = self._download(copy)
+        if kept is None or kept[0] != content:
+            raise Transient(
+                f"The copy {copy} in {self._where} is not what was written: the state stays where it is."
+            )
+
+    def _delete(self, key: str, version: str) -> None:
+        """Deletes the blob that was read; Azure itself refuses a leased or changed one."""
+        with self._azure.failures(self._where):
+            try:
+                self._blob(key).delete_blob(
+                    delete_snapshots="include", etag=version, match_condition=MatchConditions.IfNotModified
+                )
+            except ResourceNotFoundError:
+                return
+            except HttpResponseError as error:
+                if error_code(error) == "LeaseIdMissing":
+                    raise StateLocked(
+                        f"The state {key} in {self._where} was just locked: it is kept."
+                    ) from error
+                if error_code(error) == "ConditionNotMet":
+                    raise RetryLater(
+                        f"The state {key} in {self._where} changed while it was archived: it is kept."
+                    ) from error
+                raise
+
+    def _create(self) -> None:
+        try:
+            self._container.create_container()
+        except ResourceExistsError as error:
+            if error_code(error) != "ContainerAlreadyExists":
+                raise  # it is being deleted: that passes
+
+    def _versioning(self) -> str:
+        name = next(iter(self._container.list_blob_names(results_per_page=1)), None)
+        if name is None:
+            return "and empty"
+        versioned = getattr(self._blob(name).get_blob_properties(), "version_id", None)
+        return "with versioning" if versioned else "without versioning: turn it on for the storage account"
+
+
+def _note(properties: BlobProperties) -> LockInfo:
+    """What Terraform noted about its lock; Azure gives metadata names in the case they were written in, or not."""
+    metadata = {name.lower(): value for name, value in (properties.metadata or {}).items()}
+    try:
+        return LockInfo.from_json(base64.b64decode(metadata.get(_LOCK_NOTE, ""), validate=True))
+    except binascii.Error:
+        return LockInfo("")

@@ -1,0 +1,199 @@
+"""State in a folder of this host: Terraform's local backend."""
+
+import fcntl
+import os
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived_at, is_state
+from envmgr.domain.errors import NeedsPerson, StateLocked, Transient
+from envmgr.domain.state import LockInfo, State
+
+_FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, process
+_WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+
+
+class LocalStateStore:
+    """States below one folder, each at `<path>/<key>`.
+
+    Terraform locks by a POSIX lock on the state file and notes its holder in `.<name>.lock.info` beside it. The note
+    may outlive a crash, the lock cannot; so the lock alone says whether the state is held. We use open-file
+    locks, which respect Terraform's and also exclude our own threads.
+    """
+
+    def __init__(self, settings: Mapping[str, object], environment: Mapping[str, str]) -> None:
+        """`settings["path"]` is the folder; nothing in the environment matters here."""
+        self._root = Path(str(settings["path"])).absolute()
+
+    def ensure(self) -> str:
+        """Makes the folder, closed to other users; closes one that is open to them."""
+        with _failures(self._root):
+            if self._root.is_dir():
+                return self._close()
+            self._root.mkdir(mode=0o700, parents=True)
+            return f"The state folder {self._root} was created."
+
+    def read(self, key: str) -> State | None:
+        """The state at a key; an empty file is what Terraform's lock leaves where nothing was applied."""
+        content = self._content(self._path(key))
+        return State.from_bytes(content, str(self._path(key))) if content else None
+
+    def lock(self, key: str) -> LockInfo | None:
+        """Who holds Terraform's lock, by the note beside it."""
+        path = self._present() / self._path(key)
+        with _failures(path):
+            if not _is_locked(path):
+                return None
+            try:
+                return LockInfo.from_json(_note(path).read_bytes())
+            except FileNotFoundError:
+                return LockInfo("")
+
+    def archive(self, key: str, now: datetime) -> None:
+        """Keeps a copy that is on disk before the state, its backup and an old lock note are deleted."""
+        path = self._path(key)
+        if self._content(path) is None:
+            return
+        with _failures(path), _exclusively(path, key) as content:
+            if content:
+                _write(self._root / archive_key(key, now), content)
+            for leftover in (path.with_name(f"{path.name}.backup"), _note(path), path):
+                leftover.unlink(missing_ok=True)
+        self._remove_empty(path.parent)
+
+    def keys(self) -> Sequence[str]:
+        """The keys of all states that hold something."""
+        return sorted(key for key, size in self._files() if is_state(key) and size)
+
+    def prune(self, before: datetime) -> int:
+        """Deletes archived copies by the time in their name."""
+        old = [key for key, _ in self._files(ARCHIVE) if (at := archived_at(key)) and at < before]
+        with _failures(self._root):
+            for key in old:
+                (self._root / key).unlink(missing_ok=True)
+                self._remove_empty((self._root / key).parent)
+        return len(old)
+
+    def _path(self, key: str) -> Path:
+        if key.startswith("/") or ".." in key.split("/"):
+            raise NeedsPerson(
+                f"The state key {key} leaves the state folder {self._root}: envmgr does not follow it."
+            )
+        return self._root / key
+
+    def _present(self) -> Path:
+        """The folder; one that is missing is no empty one, for a disk may not be mounted."""
+        if not self._root.is_dir():
+            raise NeedsPerson(
+                f"The state folder {self._root} is missing: run `envmgr doctor`, or mount it if it should be there."
+            )
+        return self._root
+
+    def _content(self, path: Path) -> bytes | None:
+        self._present()
+        with _failures(path):
+            try:
+                return path.read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def _close(self) -> str:
+        if self._root.stat().st_mode & 0o077 == 0:
+            return f"The state folder {self._root} is there."
+        self._root.chmod(0o700)
+        return (
+            f"The state folder {self._root} is there; it was open to other users and is closed to them now."
+        )
+
+    def _files(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """Key and size of every file below the folder; what cannot be listed is an error, not nothing."""
+        with _failures(self._root):
+            for folder, _, names in os.walk(self._present() / prefix, onerror=_raise_unless_missing):
+                for path in (Path(folder, name) for name in names):
+                    yield path.relative_to(self._root).as_posix(), path.lstat().st_size
+
+    def _remove_empty(self, folder: Path) -> None:
+        """Removes folders that hold nothing any more, up to the store's own."""
+        while folder != self._root:
+            try:
+                folder.rmdir()
+            except OSError:
+                return  # not empty, or gone already
+            folder = folder.parent
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock.info")
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether another process holds a lock on the file; asking takes none, so Terraform is never in its way."""
+    try:
+        with path.open("rb") as file:
+            answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _WHOLE_FILE)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+
+
+@contextmanager
+def _exclusively(path: Path, key: str) -> Iterator[bytes]:
+    """Holds the lock that Terraform would take, and gives what the file holds under it."""
+    with path.open("r+b") as file:
+        try:
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, _WHOLE_FILE)
+        except BlockingIOError as error:
+            raise StateLocked(
+                f"The state {key} is locked by a running Terraform: it is kept until that ends."
+            ) from error
+        yield file.read()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Writes a file whole, private and on disk, or raises."""
+    for folder in reversed([parent for parent in path.parents if not parent.exists()]):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), "w+b") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        file.seek(0)
+        if file.read() != content:
+            raise Transient(f"The copy {path} does not hold what was written: the state stays where it is.")
+    unfinished.rename(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _failures(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise NeedsPerson(
+            f"{error.filename or path} may not be read or written by envmgr: check its owner."
+        ) from error
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise NeedsPerson(f"{error.filename or path} is in the way: move it elsewhere.") from error
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise Transient(
+            f"{error.filename or path} cannot be used now ({reason}): it will be tried again."
+        ) from error

@@ -1,0 +1,405 @@
+"""Every state store against states, locks and crashes that the real Terraform makes through its own backend."""
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from envmgr.adapters.state.connect import open_state_store, settings_with_key
+from envmgr.adapters.state.keys import archive_key
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, StateLocked, Transient
+from envmgr.domain.state import LockInfo
+from envmgr.ports import StateStore
+from tests.support.aws import S3_BACKEND
+
+KEY = "acme/shop/alice/terraform.tfstate"
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+CANARY = "Q0FOQVJZLW5ldmVyLXRvLWJlLXNlZW4="
+PATIENCE = 20
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A Terraform backend of a test's own: nothing is in it, not even its bucket, container or folder."""
+
+    kind: str
+    settings: Mapping[str, object]
+    environment: Mapping[str, str]
+
+    def store(self) -> StateStore:
+        return open_state_store(self.kind, self.settings, self.environment)
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+def local_backend(request: pytest.FixtureRequest) -> Backend:
+    folder: Path = request.getfixturevalue("tmp_path")
+    return Backend("local", {"path": str(folder / "state")}, {})
+
+
+def s3_backend(request: pytest.FixtureRequest) -> Backend:
+    environment = request.getfixturevalue("aws_environment")
+    return Backend("s3", {**S3_BACKEND, "bucket": f"states-{uuid4().hex}"}, environment)
+
+
+def azurerm_backend(request: pytest.FixtureRequest) -> Backend:
+    azurite = request.getfixturevalue("azurite")
+    settings = {"storage_account_name": azurite.account, "container_name": f"states-{uuid4().hex}"}
+    return Backend("azurerm", settings, azurite.environment)
+
+
+MAKERS = {"local": local_backend, "s3": s3_backend, "azurerm": azurerm_backend}
+
+
+@pytest.fixture(params=list(MAKERS))
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return MAKERS[request.param](request)
+
+
+@pytest.fixture(params=["s3", "azurerm"])
+def remote(request: pytest.FixtureRequest) -> Backend:
+    return MAKERS[request.param](request)
+
+
+class Workspace:
+    """One environment's code, run by the real Terraform with its real backend."""
+
+    def __init__(self, folder: Path, binary: str, backend: Backend, key: str = KEY) -> None:
+        self.folder, self.binary = folder, binary
+        self.go_on = folder / "go-on"
+        kind, settings = settings_with_key(backend.kind, backend.settings, key)
+        folder.mkdir()
+        (folder / "backend.tf.json").write_text(json.dumps({"terraform": {"backend": {kind: settings}}}))
+        self.write('resource "terraform_data" "one" {}\noutput "url" { value = "http://alice" }\n')
+        own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self.environment = {**own, **backend.environment, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+        self.run("init", "-input=false")
+
+    def write(self, code: str) -> None:
+        (self.folder / "main.tf").write_text(code)
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [self.binary, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def apply(self) -> None:
+        self.run("apply", "-auto-approve", "-input=false")
+
+    def destroy(self) -> None:
+        self.run("destroy", "-auto-approve", "-input=false")
+
+    @contextmanager
+    def applying(self) -> Iterator[subprocess.Popen[bytes]]:
+        """An apply that does not end before the file `go-on` is there."""
+        wait = f"until [ -e {shlex.quote(str(self.go_on))} ]; do sleep 0.05; done"
+        self.write(
+            'resource "terraform_data" "slow" {\n'
+            f'  provisioner "local-exec" {{ command = {json.dumps(wait)} }}\n}}\n'
+        )
+        with (self.folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [self.binary, "apply", "-auto-approve", "-input=false"],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            self.go_on.touch()
+            process.wait(PATIENCE)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, terraform_binary: str, backend: Backend) -> Workspace:
+    backend.store().ensure()
+    return Workspace(tmp_path / "workspace", terraform_binary, backend)
+
+
+def eventually(ask: Callable[[], LockInfo | None]) -> LockInfo:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        answer = ask()
+        if answer is not None:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"nothing in {PATIENCE} s")
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def shown(error: BaseException) -> str:
+    """All that a traceback would print of an error and its causes."""
+    return "".join(traceback.format_exception(error))
+
+
+# --- ensure ----------------------------------------------------------------------------------
+
+
+def test_ensure_creates_what_is_missing_once(backend: Backend) -> None:
+    store = backend.store()
+    assert "created" in store.ensure()
+    assert "is there" in store.ensure()
+    assert store.keys() == []
+    assert store.read(KEY) is None
+    assert store.lock(KEY) is None
+
+
+# --- what Terraform wrote --------------------------------------------------------------------
+
+
+def test_reads_what_terraform_applied_and_destroyed(backend: Backend, workspace: Workspace) -> None:
+    workspace.apply()
+    store = backend.store()
+    state = store.read(KEY)
+    assert state is not None
+    assert state.resources == ("terraform_data.one",)
+    assert state.outputs["url"].value == "http://alice"
+    assert store.keys() == [KEY]
+    assert store.lock(KEY) is None
+
+    workspace.destroy()
+    left = store.read(KEY)
+    assert left is not None
+    assert left.resources == ()
+    assert left.serial > state.serial
+
+
+def test_archives_once_and_the_key_can_be_used_again(backend: Backend, workspace: Workspace) -> None:
+    workspace.apply()
+    applied = json.loads(workspace.run("state", "pull"))
+    store = backend.store()
+
+    store.archive(KEY, NOW)
+    store.archive(KEY, NOW + timedelta(seconds=1))
+
+    assert store.read(KEY) is None
+    assert store.keys() == []
+    kept = store.read(archive_key(KEY, NOW))
+    assert kept is not None
+    assert (kept.lineage, kept.serial) == (applied["lineage"], applied["serial"])
+    assert store.read(archive_key(KEY, NOW + timedelta(seconds=1))) is None
+
+    workspace.apply()
+    again = store.read(KEY)
+    assert again is not None
+    assert again.lineage != kept.lineage
+
+
+def test_prunes_only_old_copies(backend: Backend, workspace: Workspace) -> None:
+    store = backend.store()
+    for days in (0, 40):
+        workspace.apply()
+        store.archive(KEY, NOW + timedelta(days=days))
+    workspace.apply()
+
+    assert store.prune(NOW + timedelta(days=30)) == 1
+    assert store.prune(NOW + timedelta(days=30)) == 0
+    assert store.read(archive_key(KEY, NOW)) is None
+    assert store.read(archive_key(KEY, NOW + timedelta(days=40))) is not None
+    assert store.keys() == [KEY]
+
+
+def test_an_organization_called_archive_is_no_archive(
+    backend: Backend, tmp_path: Path, terraform_binary: str
+) -> None:
+    key = "archive/shop/alice/terraform.tfstate"
+    store = backend.store()
+    store.ensure()
+    Workspace(tmp_path / "workspace", terraform_binary, backend, key).apply()
+    assert store.keys() == [key]
+    assert store.prune(datetime.now(UTC) + timedelta(days=1)) == 0
+    assert store.read(key) is not None
+
+
+# --- locks -----------------------------------------------------------------------------------
+
+
+def test_shows_a_running_apply_and_keeps_its_state(backend: Backend, workspace: Workspace) -> None:
+    workspace.apply()
+    store = backend.store()
+    with workspace.applying():
+        holder = eventually(lambda: _noted(store))
+        assert holder.operation == "OperationTypeApply"
+        assert "@" in holder.who
+        assert holder.created is not None
+        assert abs(datetime.now(UTC) - holder.created) < timedelta(minutes=1)
+        with pytest.raises(StateLocked, match=KEY):
+            store.archive(KEY, NOW)
+        assert store.read(KEY) is not None
+        assert store.read(archive_key(KEY, NOW)) is None
+    assert store.lock(KEY) is None
+    state = store.read(KEY)
+    assert state is not None
+    assert state.resources == ("terraform_data.slow",)
+
+
+def _noted(store: StateStore) -> LockInfo | None:
+    """The lock once its note is written: Terraform takes the lock first."""
+    holder = store.lock(KEY)
+    return holder if holder and holder.id else None
+
+
+def test_the_lock_of_a_killed_terraform(backend: Backend, workspace: Workspace) -> None:
+    workspace.apply()
+    store = backend.store()
+    with workspace.applying() as terraform:
+        holder = eventually(lambda: _noted(store))
+        os.killpg(terraform.pid, signal.SIGKILL)
+        terraform.wait(PATIENCE)
+
+    if backend.kind == "local":  # the kernel took the lock back; the note beside the state is stale
+        assert store.lock(KEY) is None
+    else:
+        assert store.lock(KEY) == holder
+        with pytest.raises(StateLocked, match=holder.id):
+            store.archive(KEY, NOW)
+        workspace.run("force-unlock", "-force", holder.id)
+        assert store.lock(KEY) is None
+    store.archive(KEY, NOW)
+    assert store.read(KEY) is None
+    workspace.write('resource "terraform_data" "one" {}')
+    workspace.apply()
+
+
+# --- what goes wrong -------------------------------------------------------------------------
+
+
+def test_a_missing_place_is_for_a_person(backend: Backend) -> None:
+    store = backend.store()
+    for ask in (store.read, store.lock):
+        with pytest.raises(NeedsPerson, match=r"is missing.*envmgr doctor"):
+            ask(KEY)
+    with pytest.raises(NeedsPerson, match="is missing"):
+        store.archive(KEY, NOW)
+    with pytest.raises(NeedsPerson, match="is missing"):
+        store.keys()
+
+
+def test_a_state_that_is_none_is_for_a_person(backend: Backend, workspace: Workspace) -> None:
+    workspace.apply()
+    store = backend.store()
+    store.archive(KEY, NOW)
+    corrupt(backend, archive_key(KEY, NOW))
+    with pytest.raises(NeedsPerson, match=r"acme/shop/alice.*restore it from a copy"):
+        store.read(archive_key(KEY, NOW))
+
+
+def corrupt(backend: Backend, key: str) -> None:
+    if backend.kind == "local":
+        Path(str(backend.settings["path"]), key).write_bytes(b"{ not a state")
+    elif backend.kind == "s3":
+        import boto3
+
+        place = backend.environment["AWS_ENDPOINT_URL"]
+        client = boto3.client(
+            "s3",
+            endpoint_url=place,
+            aws_access_key_id="t",
+            aws_secret_access_key="t",
+            region_name="eu-west-1",
+        )
+        client.put_object(Bucket=backend.settings["bucket"], Key=key, Body=b"{ not a state")
+    else:
+        from envmgr.adapters.state.azure_blob import AzureBlobStateStore
+
+        store = AzureBlobStateStore(backend.settings, backend.environment)
+        store._blob(key).upload_blob(b"{ not a state", overwrite=True)
+
+
+@pytest.fixture
+def distrustful_moto(moto_url: str) -> Iterator[None]:
+    """Moto refuses keys that it does not know."""
+    set_known_keys_only(moto_url, "0")
+    yield
+    set_known_keys_only(moto_url, "inf")
+
+
+def set_known_keys_only(moto_url: str, free_calls: str) -> None:
+    import urllib.request
+
+    request = urllib.request.Request(
+        f"{moto_url}/moto-api/reset-auth",
+        data=free_calls.encode(),
+        headers={"Content-Type": "text/plain"},
+        method="POST",
+    )
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+WRONG = {"s3": "AWS_SECRET_ACCESS_KEY", "azurerm": "ARM_ACCESS_KEY"}
+
+
+def test_a_wrong_key_names_its_variable_and_not_its_value(
+    remote: Backend, request: pytest.FixtureRequest
+) -> None:
+    remote.store().ensure()
+    if remote.kind == "s3":
+        request.getfixturevalue("distrustful_moto")
+    store = replace(remote, environment={**remote.environment, WRONG[remote.kind]: CANARY}).store()
+    for ask in (store.ensure, lambda: store.read(KEY), lambda: store.lock(KEY), store.keys):
+        with pytest.raises(NeedsPerson, match=WRONG[remote.kind]) as caught:
+            ask()
+        assert CANARY not in shown(caught.value)
+
+
+def test_an_unreachable_store_is_transient_and_quick(remote: Backend) -> None:
+    nowhere = f"http://127.0.0.1:{closed_port()}"
+    variable = {"s3": "AWS_ENDPOINT_URL", "azurerm": "HTTPS_PROXY"}[remote.kind]
+    environment = {**remote.environment, variable: nowhere, WRONG[remote.kind]: CANARY}
+    store = replace(remote, environment=environment).store()
+    started = time.monotonic()
+    with pytest.raises(Transient, match="cannot be reached") as caught:
+        store.read(KEY)
+    assert time.monotonic() - started < 10
+    assert CANARY not in shown(caught.value)
+
+
+def test_the_process_variables_count_for_nothing(remote: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever started envmgr has credentials, a proxy and an endpoint: no organization may profit or suffer."""
+    nowhere = f"http://127.0.0.1:{closed_port()}"
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.setenv(name, nowhere)
+    for name in ("REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "AWS_CONFIG_FILE", "AWS_PROFILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    for name, value in remote.environment.items():
+        if "KEY" in name:
+            monkeypatch.setenv(name, value)
+    assert "created" in remote.store().ensure()
+
+    bare = {name: value for name, value in remote.environment.items() if "KEY" not in name}
+    with pytest.raises(EnvmgrError) as caught:
+        replace(remote, environment=bare).store().read(KEY)
+    assert isinstance(caught.value, NeedsPerson), shown(caught.value)
