@@ -34,10 +34,25 @@ def of_repository(table: Table, repository: RepositoryId) -> ColumnElement[bool]
 
 
 def environment(row: Row[*tuple[Any, ...]]) -> Environment:
-    """A row of `environments`."""
+    """A row of `environments`; spelled out, as thousands are read at once and this takes half the time."""
+    # fmt: off
+    (
+        organization, repository, name, branch, commit, status, message, absences,
+        absent_since, refused, claim, applied_commit, applied_fingerprint, applied_inputs,
+        outputs, resources, url, suspended, suspended_commit, hold, approved, failures,
+        failed_on, retry_at, expires_at, pushed_at, created_at, updated_at,
+    ) = row
     return Environment(
-        id=EnvironmentId(row[0], row[1], row[2]), **dict(zip(ENVIRONMENT_FIELDS, row[3:], strict=True))
+        id=EnvironmentId(organization, repository, name),
+        branch=branch, commit=commit, status=status, message=message, absences=absences,
+        absent_since=absent_since, refused=refused, claim=claim, applied_commit=applied_commit,
+        applied_fingerprint=applied_fingerprint, applied_inputs=applied_inputs,
+        outputs=outputs, resources=resources, url=url, suspended=suspended,
+        suspended_commit=suspended_commit, hold=hold, approved=approved, failures=failures,
+        failed_on=failed_on, retry_at=retry_at, expires_at=expires_at, pushed_at=pushed_at,
+        created_at=created_at, updated_at=updated_at,
     )
+    # fmt: on
 
 
 def environment_values(environment: Environment) -> Values:

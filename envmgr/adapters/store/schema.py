@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table
 from envmgr.domain.environment import Guard, RunKind, RunStatus, Status
 
 from . import codec
-from .columns import KEY, Converted, free_text, moment, word
+from .columns import KEY, encoded, free_text, moment, word
 
 REVISIONS = ("0001",)
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
@@ -31,12 +31,12 @@ environments = Table(
     Column("absences", Integer, nullable=False),
     Column("absent_since", moment()),
     Column("refused", free_text(), nullable=False),
-    Column("claim", Converted(codec.dump_claim, codec.load_claim)),
+    Column("claim", encoded(codec.dump_claim, codec.load_claim)),
     Column("applied_commit", KEY),
     Column("applied_fingerprint", KEY),
     Column("applied_inputs", KEY),
-    Column("outputs", Converted(codec.dump_outputs, codec.load_outputs), nullable=False),
-    Column("resources", Converted(codec.dump_resources, codec.load_resources), nullable=False),
+    Column("outputs", encoded(codec.dump_outputs, codec.load_outputs), nullable=False),
+    Column("resources", encoded(codec.dump_resources, codec.load_resources), nullable=False),
     Column("url", free_text()),
     Column("suspended", free_text(), nullable=False),
     Column("suspended_commit", KEY),
@@ -61,7 +61,7 @@ leases = Table(
     Column("repository", KEY, primary_key=True),
     Column("name", KEY, primary_key=True),
     Column("generation", BigInteger, nullable=False),
-    Column("owner", Converted(codec.dump_process, codec.load_process)),
+    Column("owner", encoded(codec.dump_process, codec.load_process)),
     Column("purpose", free_text(), nullable=False),
     Column("acquired_at", moment(), nullable=False),
     Column("expires_at", moment(), nullable=False),
@@ -79,12 +79,12 @@ runs = Table(
     Column("commit", KEY, nullable=False),
     Column("status", word(RunStatus), nullable=False),
     Column("started_at", moment(), nullable=False),
-    Column("owner", Converted(codec.dump_process, codec.load_process), nullable=False),
+    Column("owner", encoded(codec.dump_process, codec.load_process), nullable=False),
     Column("actor", free_text(), nullable=False),
-    Column("child", Converted(codec.dump_process, codec.load_process)),
+    Column("child", encoded(codec.dump_process, codec.load_process)),
     Column("lock_id", KEY),
     Column("finished_at", moment()),
-    Column("changes", Converted(codec.dump_changes, codec.load_changes)),
+    Column("changes", encoded(codec.dump_changes, codec.load_changes)),
     Column("message", free_text(), nullable=False),
     Column("log", free_text(), nullable=False),
     sqlite_autoincrement=True,  # an id is never given twice, not even after pruning

@@ -1,0 +1,295 @@
+"""The port `Store` in this process's memory: for tests, and as the shortest statement of what a store does."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from threading import RLock
+from typing import Any, TypeVar
+
+from envmgr.domain.environment import (
+    Changes,
+    Environment,
+    Event,
+    Lease,
+    ProcessId,
+    RepositoryState,
+    Run,
+    RunKind,
+    RunStatus,
+)
+from envmgr.domain.errors import LeaseLost, UsageError
+from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.observation import Observed
+from envmgr.ports import Held
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_OBSERVED = (
+    "branch", "commit", "absences", "absent_since", "refused", "hold", "approved", "pushed_at", "updated_at",
+)  # fmt: skip
+_ENVIRONMENT_FIELDS = frozenset(field.name for field in fields(Environment)) - {"id", "updated_at"}
+_RUN_FIELDS = frozenset({"child", "lock_id", "log", "changes", "message"})
+
+
+class MemoryStore:
+    """Records that end with the process; safe for many threads. See `envmgr.ports.Store`."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._lock = RLock()
+        self._environments: dict[EnvironmentId, Environment] = {}
+        self._leases: dict[EnvironmentId, Lease] = {}
+        self._generations: dict[EnvironmentId, int] = {}
+        self._runs: dict[int, Run] = {}
+        self._last_run = 0
+        self._events: list[Event] = []
+        self._last_event = 0
+        self._repositories: dict[RepositoryId, RepositoryState] = {}
+
+    def environments(
+        self,
+        *,
+        organization: str | None = None,
+        repository: RepositoryId | None = None,
+        destroyed: bool = False,
+    ) -> Sequence[Environment]:
+        """The environments, by name; destroyed ones only on request."""
+        with self._lock:
+            found = [self._environments[identity] for identity in sorted(self._environments)]
+        return [
+            e
+            for e in found
+            if (destroyed or e.is_open)
+            and organization in (None, e.id.organization)
+            and repository in (None, e.id.repository_id)
+        ]
+
+    def environment(self, identity: EnvironmentId) -> Environment | None:
+        """One environment, destroyed or not."""
+        with self._lock:
+            return self._environments.get(identity)
+
+    def revise(
+        self, repository: RepositoryId, revision: Callable[[Sequence[Environment]], Observed]
+    ) -> Observed:
+        """Applies what a look at the remote says."""
+        with self._lock:
+            observed = revision(self.environments(repository=repository, destroyed=True))
+            for after in observed.new:
+                self._environments[after.id] = after
+            for after in observed.changed:
+                before = self._environments[after.id]
+                self._environments[after.id] = _revised(before, after)
+            return observed
+
+    def update(
+        self, identity: EnvironmentId, lease: Lease | None, now: datetime, **changes: object
+    ) -> Environment:
+        """Writes the named fields, if the lease (where given) is the newest."""
+        values = _checked("an environment", changes, _ENVIRONMENT_FIELDS)
+        if lease is not None and lease.environment != identity:
+            raise ValueError(f"the lease of {lease.environment} is none of {identity}")
+        with self._lock:
+            if lease is not None:
+                self._require(lease)
+            if identity not in self._environments:
+                raise UsageError(f"envmgr knows no environment {identity}.")
+            after = replace(self._environments[identity], **values, updated_at=now)
+            self._environments[identity] = after
+            return after
+
+    def acquire(
+        self,
+        identity: EnvironmentId,
+        owner: ProcessId,
+        purpose: str,
+        now: datetime,
+        duration: timedelta,
+        is_dead: Callable[[ProcessId], bool],
+    ) -> Lease | Held:
+        """Takes the lease if nobody has it."""
+        with self._lock:
+            holder = self._leases.get(identity)
+            if holder is not None and holder.expires_at > now and not is_dead(holder.owner):
+                return Held(holder)
+            generation = self._generations.get(identity, 0) + 1
+            lease = Lease(
+                environment=identity,
+                generation=generation,
+                owner=owner,
+                purpose=purpose,
+                acquired_at=now,
+                expires_at=now + duration,
+            )
+            self._generations[identity] = generation
+            self._leases[identity] = lease
+            return lease
+
+    def renew(self, lease: Lease, now: datetime, duration: timedelta) -> Lease:
+        """Moves the end of a lease; LeaseLost where it was taken over."""
+        with self._lock:
+            self._require(lease)
+            renewed = replace(lease, expires_at=now + duration)
+            self._leases[lease.environment] = renewed
+            return renewed
+
+    def release(self, lease: Lease) -> None:
+        """Gives a lease back; quiet where it was taken over."""
+        with self._lock:
+            if self._is_newest(lease):
+                del self._leases[lease.environment]
+
+    def leases(self, now: datetime) -> Mapping[EnvironmentId, Lease]:
+        """All leases that are held now."""
+        with self._lock:
+            return {identity: lease for identity, lease in self._leases.items() if lease.expires_at > now}
+
+    def start_run(
+        self,
+        environment: EnvironmentId,
+        kind: RunKind,
+        commit: str,
+        owner: ProcessId,
+        actor: str,
+        now: datetime,
+    ) -> Run:
+        """Records a run as running."""
+        with self._lock:
+            self._last_run += 1
+            run = Run(
+                id=self._last_run,
+                environment=environment,
+                kind=kind,
+                commit=commit,
+                status=RunStatus.RUNNING,
+                started_at=now,
+                owner=owner,
+                actor=actor,
+            )
+            self._runs[run.id] = run
+            return run
+
+    def update_run(self, run: int, **changes: object) -> None:
+        """Writes named fields of a run (child, lock_id, log, changes, message)."""
+        self._change_run(run, _checked("a run", changes, _RUN_FIELDS))
+
+    def finish_run(
+        self, run: int, status: RunStatus, now: datetime, message: str = "", changes: Changes | None = None
+    ) -> None:
+        """Ends a run; without message or changes those it has stay."""
+        values: dict[str, Any] = {"status": status, "finished_at": now}
+        if message:
+            values["message"] = message
+        if changes is not None:
+            values["changes"] = changes
+        self._change_run(run, values)
+
+    def run(self, run: int) -> Run | None:
+        """One run."""
+        with self._lock:
+            return self._runs.get(run)
+
+    def runs(
+        self,
+        environment: EnvironmentId | None = None,
+        *,
+        status: RunStatus | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Run]:
+        """Runs, newest first."""
+        with self._lock:
+            found = list(self._runs.values())[::-1]
+        matching = [r for r in found if environment in (None, r.environment) and status in (None, r.status)]
+        return matching[:limit]
+
+    def record(self, event: Event) -> None:
+        """Appends an event."""
+        with self._lock:
+            self._last_event += 1
+            self._events.append(replace(event, id=self._last_event))
+
+    def events(
+        self,
+        environment: EnvironmentId | None = None,
+        *,
+        since: datetime | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> Sequence[Event]:
+        """Events in the order they happened."""
+        with self._lock:
+            found = list(self._events)
+        matching = [
+            e
+            for e in found
+            if e.id > after and environment in (None, e.environment) and (since is None or e.at >= since)
+        ]
+        return matching if limit is None else matching[max(len(matching) - limit, 0) :]
+
+    def repository(self, repository: RepositoryId) -> RepositoryState:
+        """What polling knows of a repository."""
+        with self._lock:
+            return self._repositories.get(repository, RepositoryState())
+
+    def save_repository(self, repository: RepositoryId, state: RepositoryState) -> None:
+        """Writes what polling knows."""
+        with self._lock:
+            self._repositories[repository] = state
+
+    def prune(self, before: datetime) -> int:
+        """Deletes what is older than a time; the generations of leases stay."""
+        with self._lock:
+            return (
+                _forget(self._environments, lambda e: not e.is_open and e.updated_at < before)
+                + _forget(self._runs, lambda r: r.finished_at is not None and r.finished_at < before)
+                + self._prune_events(before)
+            )
+
+    def check(self) -> str:
+        """Says which database this is."""
+        return f"Memory is sound: {len(self.environments())} environments."
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def _prune_events(self, before: datetime) -> int:
+        number = len(self._events)
+        self._events = [event for event in self._events if event.at >= before]
+        return number - len(self._events)
+
+    def _change_run(self, run: int, values: Mapping[str, Any]) -> None:
+        with self._lock:
+            if run not in self._runs:
+                raise UsageError(f"There is no run {run}.")
+            self._runs[run] = replace(self._runs[run], **values)
+
+    def _is_newest(self, lease: Lease) -> bool:
+        newest = self._leases.get(lease.environment)
+        return newest is not None and (newest.generation, newest.owner) == (lease.generation, lease.owner)
+
+    def _require(self, lease: Lease) -> None:
+        if not self._is_newest(lease):
+            raise LeaseLost(f"{lease.environment}: the lease {lease.generation} of {lease.owner} is over.")
+
+
+def _revised(before: Environment, after: Environment) -> Environment:
+    is_reopened = not before.is_open or bool(before.refused and not after.refused and after.is_open)
+    if is_reopened:
+        return after
+    names = (*_OBSERVED, "status", "message") if after.refused or not after.is_open else _OBSERVED
+    values: dict[str, Any] = {name: getattr(after, name) for name in names}
+    return replace(before, **values)
+
+
+def _checked(what: str, changes: Mapping[str, Any], known: Iterable[str]) -> Mapping[str, Any]:
+    if unknown := sorted(set(changes) - set(known)):
+        raise TypeError(f"{what} has no field to update named {', '.join(unknown)}")
+    return changes
+
+
+def _forget(rows: dict[K, V], is_old: Callable[[V], bool]) -> int:
+    old = [key for key, value in rows.items() if is_old(value)]
+    for key in old:
+        del rows[key]
+    return len(old)
