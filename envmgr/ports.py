@@ -216,6 +216,10 @@ class Terraform(Protocol):
         """What a saved plan holds."""
         ...
 
+    def render(self, workspace: Workspace, plan: Path) -> str:
+        """A saved plan in Terraform's own words, for people; sensitive values are masked by Terraform."""
+        ...
+
     def apply(self, workspace: Workspace, plan: Path, watch: Watch) -> Mapping[str, Output]:
         """Applies exactly a saved plan and gives the outputs (sensitive ones without value).
 
@@ -342,6 +346,10 @@ class Store(Protocol):
 
     def environment(self, identity: EnvironmentId) -> Environment | None:
         """One environment, destroyed or not."""
+        ...
+
+    def touched(self, since: datetime) -> Sequence[RepositoryId]:
+        """The repositories of which an environment was written since a time, by whatever process."""
         ...
 
     def revise(

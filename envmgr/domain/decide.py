@@ -111,8 +111,8 @@ def leaving(environments: Iterable[Environment]) -> int:
 
 
 def active(environments: Iterable[Environment]) -> int:
-    """How many of an organization's environments have, or may have, resources."""
-    return sum(1 for e in environments if e.is_open and e.claim is not None)
+    """How many of an organization's environments have, or are about to get, resources."""
+    return sum(1 for e in environments if e.is_open and (e.claim is not None or e.status is Status.RUNNING))
 
 
 def attempt_key(environment: Environment, policy: Policy) -> str:
@@ -180,7 +180,7 @@ def _too_many_leave(situation: Situation) -> Decision | None:
 
 
 def _backing_off(situation: Situation) -> Decision | None:
-    if situation.environment.failures and situation.backs_off:
+    if situation.backs_off:
         return Rest(situation.environment.message, until=situation.environment.retry_at)
     return None
 

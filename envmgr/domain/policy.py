@@ -24,7 +24,7 @@ class Policy:
 class Crowd:
     """How many others there are: `leaving` this repository together, `active` in the organization.
 
-    Both count the environment itself where it belongs to them.
+    `leaving` counts the environment itself, `active` only the others.
     """
 
     leaving: int = 0

@@ -29,3 +29,8 @@ def tags_for(environment: EnvironmentId, branch: str) -> dict[str, str]:
 def identity(tags: Mapping[str, str]) -> dict[str, str]:
     """The tags that identify an environment, without the ones that only inform."""
     return {key: tags[key] for key in ("environment", "project", "organization", "managed-by")}
+
+
+def default_tags_environment(tags: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables by which the AWS provider (5.62 and later) adds tags the code does not set."""
+    return {f"TF_AWS_DEFAULT_TAGS_{key}": value for key, value in tags.items()}

@@ -1,0 +1,41 @@
+"""Terraform binaries, kept by version: a destroy uses the version that applied."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class Binaries:
+    """Copies of Terraform below `<folder>/<version>/`.
+
+    Copies, not hard links: whoever overwrites a binary in place would change the kept one with it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, binary: str, version: str) -> None:
+        """Keeps a binary under its version, unless it is kept already."""
+        found = shutil.which(binary)
+        target = self._folder / version / "terraform"
+        if found is None or target.exists():
+            return
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = target.with_name(f".partial-{os.getpid()}")
+        partial.unlink(missing_ok=True)
+        shutil.copy2(found, partial)
+        os.replace(partial, target)
+
+    def find(self, version: str) -> str | None:
+        """The kept binary of a version, if there is one."""
+        path = self._folder / version / "terraform"
+        return str(path) if path.exists() else None
+
+    def prune(self, used: Iterable[str]) -> int:
+        """Deletes the versions that no environment uses; gives their number."""
+        wanted = set(used)
+        unused = [p for p in self._folder.glob("*") if p.name not in wanted] if self._folder.is_dir() else []
+        for path in unused:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(unused)

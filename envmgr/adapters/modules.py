@@ -1,0 +1,95 @@
+"""The Terraform modules that come with envmgr, kept by their content while an environment uses them."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..domain.errors import NeedsPerson
+
+
+class Modules:
+    """`terraform_modules/` and the copies made of it.
+
+    A module may change with the next release of envmgr, and a destroy needs the files that were
+    applied: so each version in use is kept as `<kept>/<name>/<sha256>`.
+    """
+
+    def __init__(self, folder: Path, kept: Path) -> None:
+        self._folder = folder
+        self._kept = kept
+
+    def names(self) -> list[str]:
+        """The modules there are."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(path.name for path in self._folder.iterdir() if any(path.glob("*.tf")))
+
+    def tree(self, name: str) -> str:
+        """The SHA-256 over a module's files (names and content, its tests left out)."""
+        digest = hashlib.sha256()
+        for relative, path in _files(self._source(name)):
+            digest.update(f"{relative}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    def keep(self, name: str) -> str:
+        """Keeps the module as it is now; gives its tree."""
+        tree = self.tree(name)
+        target = self._kept / name / tree
+        if not target.is_dir():
+            _copy_whole(self._source(name), target)
+        return tree
+
+    def checkout(self, name: str, tree: str, destination: Path) -> None:
+        """Makes `destination` hold exactly a kept version's files; raises NeedsPerson where it was not kept."""
+        kept = self._kept / name / tree
+        if not kept.is_dir():
+            raise NeedsPerson(f"Module {name} as it was applied ({tree[:12]}) is missing: restore {kept}.")
+        _copy_whole(kept, destination)
+
+    def prune(self, used: Iterable[tuple[str, str]]) -> int:
+        """Deletes the kept versions that are not among the used (name, tree); gives their number."""
+        wanted = set(used)
+        unused = [p for p in self._kept.glob("*/*") if (p.parent.name, p.name) not in wanted]
+        for path in unused:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(unused)
+
+    def _source(self, name: str) -> Path:
+        if name not in self.names():
+            known = ", ".join(self.names()) or f"none in {self._folder}"
+            raise NeedsPerson(f"There is no module {name!r}; the modules are: {known}.")
+        return self._folder / name
+
+
+def packaged_folder() -> Path:
+    """Where `terraform_modules/` is: beside the package in a checkout, within it when installed."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "_terraform_modules"
+    return installed if installed.is_dir() else package.parent / "terraform_modules"
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_file() and relative.parts[0] not in (".terraform", "tests"):
+            yield relative.as_posix(), path
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    """Copies a module so that `target` is there as a whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
+    for relative, path in _files(source):
+        (partial / relative).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copyfile(path, partial / relative)
+    if target.exists():
+        old = Path(tempfile.mkdtemp(prefix=".old-", dir=target.parent))
+        os.replace(target, old / "old")
+        os.replace(partial, target)
+        shutil.rmtree(old)
+    else:
+        os.replace(partial, target)

@@ -1,0 +1,131 @@
+"""Bringing an environment to what its branch wants."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..domain.environment import Changes, Claim, Output, RunKind, RunStatus, SourceKind, Status
+from ..domain.errors import StalePlan
+from ..ports import Redact
+from .job import ActiveRun, Declined, Job, Superseded
+from .planning import Planned, plan_apply
+from .wanted import Wanted, check_backend, is_applied, wanted
+
+_PLANS = 3
+_SUPERSEDED_IN_A_ROW = 2
+
+
+def apply(job: Job, reason: str) -> None:
+    """One apply: nothing where the fingerprint is what was applied, else plan, gates, claim, apply, record."""
+    want = look(job)
+    if not job.manual and is_applied(job.environment, want.claim):
+        settle(job, want, {}, f"{want.claim.commit[:10]} changes no infrastructure.")
+        return
+    with job.run(RunKind.APPLY, want.claim.commit, Status.RUNNING, reason) as active:
+        for attempt in range(_PLANS):
+            planned = plan_apply(job, active, want.claim)
+            _check_newest(job, want)
+            if not job.confirm(planned):
+                raise Declined("Not applied: nothing was changed.")
+            try:
+                apply_planned(job, active, want, planned)
+                return
+            except StalePlan:
+                if attempt == _PLANS - 1:
+                    raise
+
+
+def look(job: Job) -> Wanted:
+    """What the newest commit wants, read from the mirror (fetched where it is not there yet)."""
+    services, environment = job.services, job.environment
+    services.git.fetch(job.project.remote(), {environment.branch: environment.commit})
+    want = wanted(services, job.project, environment, environment.commit)
+    check_backend(environment, want.claim)
+    return want
+
+
+def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -> None:
+    """Makes the claim durable, applies exactly the plan, and records what the cloud has now."""
+    keep(job, planned.claim)
+    before: dict[str, object] = {}
+    if planned.plan is not None:
+        with active.recording_lock():
+            outputs = job.project.tenant.terraform.apply(planned.workspace, planned.file, active.watch())
+        before["outputs"] = _redacted(outputs, job.redact)
+        before["resources"] = tuple(r.address for r in planned.plan.resources if r.stays)
+        before["url"] = _url(before["outputs"])
+    active.message = f"Applied {planned.claim.commit[:10]}: {_summary(active.changes)}."
+    settle(job, replace(want, claim=planned.claim), before, active.message, run=active.run.id)
+
+
+def keep(job: Job, claim: Claim) -> None:
+    """Keeps all that destroying will need, durably, before anything is created by it."""
+    services = job.services
+    if claim.source.kind is SourceKind.DIRECTORY:
+        services.git.keep(job.environment.id, "applied", claim.commit)
+    services.binaries.keep(job.project.tenant.binary, claim.terraform_version)
+    job.update(claim=claim)
+
+
+def settle(
+    job: Job, want: Wanted, changes: Mapping[str, object], message: str, run: int | None = None
+) -> None:
+    """Records that the cloud has what the commit wants."""
+    claim = want.claim
+    if run is None and claim.source.kind is SourceKind.DIRECTORY:
+        job.services.git.keep(job.environment.id, "applied", claim.commit)
+    ends, cut = job.project.ttl.end(job.environment.pushed_at or job.services.clock(), want.ttl)
+    before = job.environment.expires_at
+    job.update(
+        status=Status.READY,
+        message="Its ttl is cut to ttl.max." if cut else "",
+        claim=claim,
+        applied_commit=claim.commit,
+        applied_fingerprint=claim.fingerprint,
+        applied_inputs=job.policy.inputs,
+        failures=0,
+        failed_on="",
+        retry_at=None,
+        hold=None,
+        approved=None,
+        expires_at=max(ends, before) if ends and before else ends,
+        **({"suspended": "", "suspended_commit": None} if job.resumes else {}),
+        **changes,
+    )
+    job.services.record(
+        job.environment.id, "applied", message, commit=claim.commit, run=run, actor=_actor(job, want)
+    )
+
+
+def _actor(job: Job, want: Wanted) -> str:
+    return job.services.actor if job.manual else f"push by {want.author}"
+
+
+def _check_newest(job: Job, want: Wanted) -> None:
+    """Gives way to a newer commit, but not for ever: a branch pushed without end is applied now and then."""
+    commit = job.reload().commit
+    if job.manual or commit == want.claim.commit:
+        return
+    earlier = job.services.store.runs(job.environment.id, limit=_SUPERSEDED_IN_A_ROW + 1)[1:]
+    in_a_row = all(run.status is RunStatus.SUPERSEDED for run in earlier)
+    if len(earlier) < _SUPERSEDED_IN_A_ROW or not in_a_row:
+        raise Superseded(f"Superseded by {commit[:10]}.")
+
+
+def _redacted(outputs: Mapping[str, Output], redact: Redact) -> dict[str, Output]:
+    return {
+        name: replace(output, value=json.loads(redact(json.dumps(output.value))))
+        for name, output in outputs.items()
+    }
+
+
+def _url(outputs: object) -> str | None:
+    found = outputs.get("url") if isinstance(outputs, Mapping) else None
+    value = found.value if isinstance(found, Output) else None
+    return value if isinstance(value, str) and value.isprintable() else None
+
+
+def _summary(changes: Changes | None) -> str:
+    if changes is None:
+        return "nothing to change"
+    return f"{changes.add} added, {changes.change} changed, {changes.destroy} destroyed"

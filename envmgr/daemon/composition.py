@@ -1,0 +1,207 @@
+"""The composition root: the only place that names concrete adapters."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..adapters.binaries import Binaries
+from ..adapters.cloud.connect import clouds_needed, clouds_unverifiable, open_clouds
+from ..adapters.git.mirrors import Mirrors
+from ..adapters.modules import Modules, packaged_folder
+from ..adapters.processes import current_process, is_alive
+from ..adapters.state.connect import open_state_store
+from ..adapters.store.connect import open_store
+from ..adapters.terraform.commands import TerraformCommands
+from ..config.expand import backend_settings, effective, policy_for, process_environment, redactor_for
+from ..config.load import Configuration, load
+from ..config.models import Organization, Repository
+from ..config.secrets import resolve
+from ..config.settings import Settings, read_settings
+from ..domain.decide import active
+from ..domain.environment import ProcessId, SourceKind
+from ..domain.errors import NeedsPerson
+from ..domain.names import EnvironmentId, RepositoryId
+from ..ports import Clock, Cloud, Progress, Remote, Store
+from .application import Application
+from .layout import Layout
+from .leases import Leases
+from .poller import Poller
+from .reconciler import Reconciler
+from .services import Services
+from .tenant import Access, Project, Tenant, TimeToLive
+from .workers import Workers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What an application is composed from. `modules` is the folder of Terraform modules."""
+
+    config: Path
+    data_dir: Path
+    actor: str
+    environ: Mapping[str, str]
+    clock: Clock = lambda: datetime.now(UTC)
+    modules: Path | None = None
+    progress: Callable[[EnvironmentId, Progress], None] = lambda *_: None
+
+
+def open_records(start: Start) -> Store:
+    """Only the store, as the reading verbs need it: no configuration but the settings is read."""
+    settings = read_settings(start.config) if start.config.exists() else Settings()
+    return _open_store(settings, Layout(start.data_dir).create(), start)
+
+
+def compose(start: Start, before: Application | None = None) -> Application:
+    """Everything wired. With the application `before` a reload keeps its store, mirrors, leases and work.
+
+    Raises ConfigurationError (a UsageError) where the files have mistakes; nothing is started then.
+    """
+    configuration = load(start.config, start.environ)
+    stopping = before.stopping if before else threading.Event()
+    services = _services(start, configuration, stopping, before.services if before else None)
+    reconciler = Reconciler(services)
+    workers = before.workers if before else Workers(services, reconciler)
+    workers.reconfigure(services, reconciler)
+    return Application(
+        services=services,
+        poller=Poller(services),
+        reconciler=reconciler,
+        workers=workers,
+        poll_workers=configuration.settings.poll_workers,
+        stopping=stopping,
+    )
+
+
+def _services(
+    start: Start, configuration: Configuration, stopping: threading.Event, before: Services | None
+) -> Services:
+    layout = before.layout if before else Layout(start.data_dir).create()
+    store = before.store if before else _open_store(configuration.settings, layout, start)
+    owner = current_process()
+    modules = Modules(start.modules or packaged_folder(), layout.modules)
+    tenants = {
+        organization.organization: _tenant(start, layout, store, organization)
+        for organization in configuration.organizations
+    }
+    return Services(
+        layout=layout,
+        store=store,
+        git=before.git if before else Mirrors(layout.mirrors),
+        modules=modules,
+        binaries=Binaries(layout.binaries),
+        leases=before.leases if before else Leases(store, start.clock, owner, _is_dead),
+        clock=start.clock,
+        owner=owner,
+        is_dead=_is_dead,
+        actor=start.actor,
+        tenants=tenants,
+        projects=_projects(start, configuration, tenants, modules),
+        disk_reserve=configuration.settings.disk_reserve,
+        retention=configuration.settings.retention,
+        warnings=configuration.warnings,
+        stopping=stopping.is_set,
+        progress=start.progress,
+    )
+
+
+def _open_store(settings: Settings, layout: Layout, start: Start) -> Store:
+    database = resolve(settings.database, start.environ) if settings.database is not None else None
+    return open_store(database, layout.root)
+
+
+def _tenant(start: Start, layout: Layout, store: Store, organization: Organization) -> Tenant:
+    backend = backend_settings(organization, layout.root)
+    terraform = organization.terraform
+
+    def access() -> Access:
+        environment = process_environment(organization, start.environ)
+        return Access(environment=environment, redact=redactor_for([organization], start.environ).redact)
+
+    return Tenant(
+        name=organization.organization,
+        backend=backend,
+        binary=terraform.binary,
+        terraform=TerraformCommands(
+            layout.cache,
+            cli_config=Path(terraform.cli_config) if terraform.cli_config else None,
+            timeout=terraform.timeout,
+        ),
+        concurrency=organization.limits.concurrency,
+        access=access,
+        open_state=lambda environment: open_state_store(*backend, environment),
+        open_clouds=_open_clouds,
+        is_new=lambda: not active(store.environments(organization=organization.organization)),
+    )
+
+
+def _open_clouds(environment: Mapping[str, str], addresses: Sequence[str]) -> Sequence[Cloud]:
+    """The clouds the resources live in; all that are configured where no resource is known."""
+    blind = clouds_unverifiable(addresses, environment)
+    if blind:
+        raise NeedsPerson(
+            f"Whether anything is left in {' and '.join(sorted(blind))} cannot be verified: give the organization's "
+            "environment_variables credentials for it (ARM_SUBSCRIPTION_ID …, AWS_REGION …)."
+        )
+    needed = clouds_needed(addresses)
+    return open_clouds(environment) if not addresses else open_clouds(environment, needed)
+
+
+def _projects(
+    start: Start, configuration: Configuration, tenants: Mapping[str, Tenant], modules: Modules
+) -> dict[RepositoryId, Project]:
+    return {
+        identity: _project(start, identity, organization, repository, tenants[identity.organization], modules)
+        for identity, organization, repository in configuration.repositories()
+    }
+
+
+def _project(
+    start: Start,
+    identity: RepositoryId,
+    organization: Organization,
+    repository: Repository,
+    tenant: Tenant,
+    modules: Modules,
+) -> Project:
+    rules = effective(organization, repository)
+    module = repository.terraform.module
+    return Project(
+        id=identity,
+        tenant=tenant,
+        branches=repository.branches,
+        interval=rules.polling.interval,
+        source=(SourceKind.MODULE, module)
+        if module
+        else (SourceKind.DIRECTORY, repository.terraform.directory or "."),
+        variables=rules.variables,
+        policy=policy_for(organization, repository, ""),
+        remote=lambda: _remote(start, identity, repository),
+        module_tree=lambda: modules.tree(module) if module else "",
+        ttl=TimeToLive(default=rules.ttl.default, max=rules.ttl.max),
+        allow_branch_deploy=repository.allow_branch_deploy,
+    )
+
+
+def _remote(start: Start, identity: RepositoryId, repository: Repository) -> Remote:
+    credentials = repository.credentials
+    if credentials is None:
+        return Remote(repository=identity, url=repository.url)
+    secrets = {
+        name: resolve(value, start.environ)
+        for name in ("password", "ssh_key", "known_hosts")
+        if (value := getattr(credentials, name)) is not None
+    }
+    return Remote(repository=identity, url=repository.url, username=credentials.username, **secrets)
+
+
+def _is_dead(process: ProcessId) -> bool:
+    return is_alive(process) is False
+
+
+def user_actor(environ: Mapping[str, str]) -> str:
+    """Who a manual command is done by: the person behind sudo, or the user."""
+    name = environ.get("SUDO_USER") or environ.get("USER") or environ.get("LOGNAME") or str(os.getuid())
+    return f"user {name}"

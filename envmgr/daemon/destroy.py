@@ -1,0 +1,135 @@
+"""Destroying an environment with exactly what was applied, verifying it, and closing its record."""
+
+import shutil
+from collections.abc import Sequence
+
+from ..domain.environment import Claim, RunKind, Status
+from ..domain.errors import NeedsPerson, StalePlan, Transient
+from ..domain.tags import identity
+from .job import ActiveRun, Declined, Job, Superseded
+from .planning import Planned, plan_destroy
+
+_PLANS = 3
+
+
+def destroy(job: Job, reason: str, then: Status, because: str = "", *, until_push: bool = False) -> None:
+    """Destroys all an environment has, verifies it, and leaves it as `then` (destroyed or suspended).
+
+    `because` is what a suspended one says of itself; `until_push` lets the next push end that.
+    """
+    claim = job.environment.claim
+    if claim is None:
+        close(job, reason, then, because, until_push=until_push)
+        return
+    with job.run(RunKind.DESTROY, claim.commit, Status.DESTROYING, reason) as active:
+        for attempt in range(_PLANS):
+            planned = plan_destroy(job, active, claim)
+            _check_still_wanted(job, then)
+            if not job.confirm(planned):
+                raise Declined("Not destroyed: nothing was changed.")
+            try:
+                _apply(job, active, planned)
+                break
+            except StalePlan:
+                if attempt == _PLANS - 1:
+                    raise
+        verify(job, planned)
+        number = active.changes.destroy if active.changes else 0
+        active.message = f"Destroyed {number} resources and verified that nothing is left."
+    close(job, reason, then, because, until_push=until_push, run=active.run.id)
+
+
+def verify(job: Job, planned: Planned) -> None:
+    """Raises Transient, naming what is left, unless state and cloud both show nothing of the environment."""
+    environment, claim = job.environment, planned.claim
+    state = job.project.tenant.state().read(environment.id.state_key)
+    if state is not None and state.resources:
+        raise Transient(
+            f"After the destroy of {environment.label} its state still lists {_some(state.resources)}."
+        )
+    _verify_cloud(job, claim, _addresses(job, planned))
+
+
+def close(
+    job: Job,
+    reason: str,
+    then: Status,
+    because: str = "",
+    *,
+    until_push: bool = False,
+    run: int | None = None,
+) -> None:
+    """Closes an environment that has nothing in the cloud: archives its state, lets go of what was kept."""
+    services, environment = job.services, job.environment
+    _archive_state(job)
+    job.update(
+        status=then,
+        message=because or reason,
+        claim=None,
+        applied_commit=None,
+        applied_fingerprint=None,
+        applied_inputs=None,
+        outputs={},
+        resources=(),
+        url=None,
+        suspended=because,
+        suspended_commit=environment.commit if until_push and because else None,
+        hold=None,
+        approved=None,
+        failures=0,
+        failed_on="",
+        retry_at=None,
+        expires_at=None,
+    )
+    action = "destroyed" if then is Status.DESTROYED else "suspended"
+    services.record(environment.id, action, because or reason, run=run)
+    services.git.let_go(environment.id)
+    shutil.rmtree(services.layout.workspace(environment.id), ignore_errors=True)
+
+
+def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
+    if planned.plan is not None:
+        with active.recording_lock():
+            job.project.tenant.terraform.apply(planned.workspace, planned.file, active.watch())
+
+
+def _check_still_wanted(job: Job, then: Status) -> None:
+    """A branch that came back while its end was planned cancels it."""
+    environment = job.reload()
+    if not job.manual and then is Status.DESTROYED and not environment.absences:
+        raise Superseded("The branch came back: not destroyed.")
+
+
+def _verify_cloud(job: Job, claim: Claim, addresses: Sequence[str]) -> None:
+    environment = job.environment
+    left = [
+        found
+        for cloud in job.project.tenant.clouds(addresses)
+        for found in cloud.remaining(identity(claim.tags))
+    ]
+    if left:
+        raise Transient(
+            f"After the destroy of {environment.label} the cloud still has resources with its tags: {_some(left)}."
+        )
+
+
+def _addresses(job: Job, planned: Planned) -> list[str]:
+    deleted = [r.address for r in planned.plan.resources] if planned.plan else []
+    return sorted({*job.environment.resources, *deleted})
+
+
+def _archive_state(job: Job) -> None:
+    """Keeps a last copy of the state, unless it lists resources that nobody destroyed."""
+    key, state = job.environment.id.state_key, job.project.tenant.state()
+    found = state.read(key)
+    if found is not None and found.resources:
+        raise NeedsPerson(
+            f"The state {key} lists {_some(found.resources)}, but envmgr has no record of applying it: destroy "
+            "these by hand or resume the environment; it is left as it is."
+        )
+    state.archive(key, job.services.clock())
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -1,0 +1,64 @@
+"""What a failed step leaves in an environment's record: status, sentence, and when to try again."""
+
+import structlog
+
+from ..domain.backoff import LONGEST, delay
+from ..domain.decide import attempt_key
+from ..domain.environment import Environment, Status
+from ..domain.errors import EnvmgrError, Interrupted, NeedsPerson, RetryLater
+from .job import Declined, Job, Superseded
+
+log = structlog.get_logger()
+
+
+def record_failure(job: Job, error: EnvmgrError, *, destroying: bool) -> None:
+    """Writes an error to the environment, handled as the error's class says.
+
+    An apply that needs a person is tried again only on a new commit or configuration; a destroy is
+    tried again once an hour all the same, since nothing else would ever come back to it.
+    """
+    message = job.redact(str(error))
+    now, key = job.services.clock(), attempt_key(job.environment, job.policy)
+    match error:
+        case Superseded() | Declined():
+            _write(job, status=_status_before(job.environment), message=message)
+        case Interrupted():
+            _write(job, status=Status.WAITING, message=f"{message} It goes on when envmgr runs again.")
+        case RetryLater():
+            _write(job, status=Status.WAITING, message=message, failed_on=key, retry_at=now + error.after)
+        case _:
+            failures = job.environment.failures + 1 if job.environment.failed_on == key else 1
+            stays = isinstance(error, NeedsPerson)
+            pause = LONGEST if stays else delay(failures)
+            _write(
+                job,
+                status=Status.FAILED,
+                message=message,
+                failures=failures,
+                failed_on=key,
+                retry_at=None if stays and not destroying else now + pause,
+            )
+            _tell(job, message)
+
+
+def _tell(job: Job, message: str) -> None:
+    environment = job.environment
+    log.warning(message, action="failed", environment=environment.label)
+    try:
+        job.services.record(environment.id, "failed", message, commit=environment.commit)
+    except EnvmgrError as error:
+        log.warning(str(error), action="not-recorded", environment=environment.label)
+
+
+def _write(job: Job, **changes: object) -> None:
+    try:
+        job.update(**changes)
+    except EnvmgrError as error:  # the next pass finds the environment as it was before this step
+        log.warning(str(error), action="not-recorded", environment=job.environment.label)
+
+
+def _status_before(environment: Environment) -> Status:
+    """Where an environment stands when a step ended without changing anything."""
+    if environment.suspended:
+        return Status.SUSPENDED
+    return Status.READY if environment.applied_commit else Status.PENDING

@@ -1,0 +1,67 @@
+"""Keeping disk and database bounded: what nothing needs any more is deleted, never what is in use."""
+
+import shutil
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from ..domain.environment import Claim, Environment, SourceKind
+from ..domain.errors import EnvironmentBusy, EnvmgrError
+from ..domain.names import EnvironmentId
+from .services import Services
+
+log = structlog.get_logger()
+
+ARCHIVE = timedelta(days=30)
+
+
+def tidy(services: Services) -> None:
+    """One round: records and logs past their retention, modules, binaries and workspaces without an owner."""
+    environments = services.store.environments()
+    claims = [e.claim for e in environments if e.claim is not None]
+    services.store.prune(services.clock() - services.retention)
+    _prune_logs(services)
+    services.modules.prune(_modules(claims))
+    services.binaries.prune(claim.terraform_version for claim in claims)
+    _prune_workspaces(services, environments)
+    _prune_archives(services)
+
+
+def _modules(claims: Iterable[Claim]) -> list[tuple[str, str]]:
+    return [(c.source.path, c.source.tree) for c in claims if c.source.kind is SourceKind.MODULE]
+
+
+def _prune_logs(services: Services) -> None:
+    """Deletes logs whose run is gone from the database."""
+    for path in (services.layout.root / "logs").glob("*/*.log"):
+        if path.stem.isdigit() and services.store.run(int(path.stem)) is None:
+            path.unlink(missing_ok=True)
+
+
+def _prune_workspaces(services: Services, environments: Iterable[Environment]) -> None:
+    """Deletes working folders of environments that are closed, under their lease."""
+    open_ones = {e.id for e in environments}
+    for path in services.layout.workspaces.glob("*/*/*"):
+        identity = EnvironmentId(*path.relative_to(services.layout.workspaces).parts)
+        if identity not in open_ones:
+            _remove(services, identity, path)
+
+
+def _remove(services: Services, identity: EnvironmentId, path: Path) -> None:
+    try:
+        with services.leases.hold(identity, "housekeeping"):
+            found = services.store.environment(identity)
+            if (found is None or not found.is_open) and not list(path.rglob("errored.tfstate")):
+                shutil.rmtree(path, ignore_errors=True)
+    except EnvironmentBusy:
+        return
+
+
+def _prune_archives(services: Services) -> None:
+    for tenant in services.tenants.values():
+        try:
+            tenant.state().prune(services.clock() - ARCHIVE)
+        except EnvmgrError as error:
+            log.warning(str(error), action="archive-not-pruned", organization=tenant.name)

@@ -1,0 +1,156 @@
+"""One piece of work on one environment, under its lease, and the runs it makes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..domain.environment import Changes, Environment, Lease, ProcessId, Run, RunKind, RunStatus, Status
+from ..domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
+from ..domain.policy import Policy
+from ..ports import Progress, Redact, Watch
+from .layout import free_bytes
+from .lock_recorder import LockRecorder
+from .services import Services
+from .tenant import Project
+
+if TYPE_CHECKING:
+    from .planning import Planned
+
+
+class Superseded(RetryLater):
+    """A newer commit came while this one was planned; the newer one is next."""
+
+
+class Declined(EnvmgrError):
+    """The person who was asked said no; nothing was changed."""
+
+
+class DiskFull(EnvmgrError):
+    """There is too little room on the disk to start a run."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """An environment that is being worked on.
+
+    `confirm` is asked, with what was planned, before anything is applied. `manual` work is a person's: it
+    is never superseded by a push. `resumes` says that this work ends a suspension.
+    """
+
+    services: Services
+    project: Project
+    environment: Environment
+    lease: Lease
+    policy: Policy
+    manual: bool = False
+    confirm: "Callable[[Planned], bool]" = lambda _: True
+    redact: Redact = field(default=lambda text: text)
+
+    resumes: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remembers whether the environment was suspended when the work began."""
+        self.resumes = bool(self.environment.suspended)
+
+    def update(self, **changes: object) -> Environment:
+        """Writes fields of the environment's record, if the lease is still ours."""
+        identity = self.environment.id
+        self.environment = self.services.store.update(identity, self.lease, self.services.clock(), **changes)
+        return self.environment
+
+    def reload(self) -> Environment:
+        """The environment's record as it is now: the poller may have written to it."""
+        found = self.services.store.environment(self.environment.id)
+        if found is None:
+            raise LeaseLost(f"The record of {self.environment.label} is gone.")
+        self.environment = found
+        return found
+
+    def should_stop(self) -> bool:
+        """Whether a running Terraform is to be ended: envmgr stops, or the lease was taken over."""
+        return self.services.stopping() or self.services.leases.is_lost(self.environment.id)
+
+    @contextmanager
+    def run(self, kind: RunKind, commit: str, status: Status, message: str) -> Iterator["ActiveRun"]:
+        """Records a run around a block: it ends as succeeded, failed, interrupted or superseded."""
+        self._check_disk()
+        services = self.services
+        run = services.store.start_run(
+            self.environment.id, kind, commit, services.owner, services.actor, services.clock()
+        )
+        active = ActiveRun(job=self, run=run)
+        log = services.layout.log(run.id)
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        services.store.update_run(run.id, log=str(log.relative_to(services.layout.root)))
+        if status is not self.environment.status:
+            self.update(status=status, message=message)
+        try:
+            yield active
+        except BaseException as error:
+            active.finish(_ending(error), self.redact(str(error)))
+            raise
+        active.finish(RunStatus.SUCCEEDED, active.message)
+
+    def _check_disk(self) -> None:
+        free, reserve = free_bytes(self.services.layout.root), self.services.disk_reserve
+        if free < reserve:
+            raise DiskFull(
+                f"Only {free // 10**6} MB are free in {self.services.layout.root}, {reserve // 10**6} MB are "
+                "kept in reserve (daemon: disk_reserve): make room; no run starts before."
+            )
+
+
+@dataclass(slots=True, kw_only=True)
+class ActiveRun:
+    """A run under way: what watches its Terraform, and what will be said of it."""
+
+    job: Job
+    run: Run
+    message: str = ""
+    changes: Changes | None = None
+
+    def watch(self) -> Watch:
+        """What a Terraform command of this run reports to."""
+        job = self.job
+        return Watch(
+            log=job.services.layout.log(self.run.id),
+            redact=job.redact,
+            progress=self._progress,
+            started=self._started,
+            stop=job.should_stop,
+        )
+
+    @contextmanager
+    def recording_lock(self) -> Iterator[None]:
+        """Watches for the state lock that the block's Terraform takes, to know it again if it is left behind."""
+        job = self.job
+        state, key = job.project.tenant.state(), job.environment.id.state_key
+        try:
+            with LockRecorder(lambda: state.lock(key), self._locked, job.services.clock()):
+                yield
+        except StateLocked:
+            self._locked(None)
+            raise
+
+    def finish(self, status: RunStatus, message: str) -> None:
+        """Ends the run with its last word in log and record."""
+        services = self.job.services
+        services.store.finish_run(self.run.id, status, services.clock(), message, self.changes)
+
+    def _progress(self, progress: Progress) -> None:
+        self.job.services.progress(self.job.environment.id, progress)
+
+    def _started(self, child: ProcessId) -> None:
+        self.job.services.store.update_run(self.run.id, child=child)
+
+    def _locked(self, lock_id: str | None) -> None:
+        self.job.services.store.update_run(self.run.id, lock_id=lock_id)
+
+
+def _ending(error: BaseException) -> RunStatus:
+    if isinstance(error, Superseded):
+        return RunStatus.SUPERSEDED
+    if isinstance(error, Interrupted | KeyboardInterrupt | SystemExit):
+        return RunStatus.INTERRUPTED
+    return RunStatus.FAILED

@@ -1,0 +1,64 @@
+"""Learning the ID of the state lock that our own Terraform holds, while it holds it.
+
+Terraform does not print it. A lock that is found later is ours only if its ID was recorded here.
+"""
+
+import os
+import pwd
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+
+from ..domain.errors import EnvmgrError
+from ..domain.state import LockInfo
+
+_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
+
+
+class LockRecorder:
+    """Looks for the lock in the background, a few times with growing pauses, until it is seen once.
+
+    Only a lock made by this user on this host since `began` is taken for ours. A Terraform that
+    finds the state locked fails, and whoever runs it then forgets what was recorded.
+    """
+
+    def __init__(
+        self, look: Callable[[], LockInfo | None], found: Callable[[str], None], began: datetime
+    ) -> None:
+        self._look = look
+        self._found = found
+        self._began = began
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="lock-recorder", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        for pause in _PAUSES:
+            if self._done.wait(pause):
+                return
+            try:
+                lock = self._look()
+            except EnvmgrError:
+                continue  # a lock that was not seen is never broken by itself
+            if lock is not None and self._is_ours(lock) and not self._done.is_set():
+                self._found(lock.id)
+                return
+
+    def _is_ours(self, lock: LockInfo) -> bool:
+        made_since = lock.created is not None and lock.created >= self._began
+        return bool(lock.id) and made_since and lock.who == _who()
+
+
+def _who() -> str:
+    """How Terraform names the user and host in a lock."""
+    return f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"

@@ -1,0 +1,355 @@
+"""What a person does by hand: the verbs of the command line, under the same leases and gates as the daemon."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from ..domain import reference
+from ..domain.environment import Environment, Guard, Output, Run, RunKind, Status
+from ..domain.errors import EnvmgrError, NeedsPerson, StateLocked, UsageError
+from ..domain.names import matches_any, ref_component
+from ..domain.plan import Plan
+from ..domain.state import LockInfo
+from . import saved_plan
+from .application import Application
+from .apply import apply as apply_step
+from .apply import apply_planned, look
+from .destroy import destroy as destroy_step
+from .failure import record_failure
+from .job import ActiveRun, Declined, Job
+from .planning import Planned, gate, plan_apply, plan_destroy
+from .recover import break_own_lock, end_abandoned_runs, lock_holder
+from .tenant import Project
+from .workspaces import workspace
+
+Confirm = Callable[[Plan | None], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanShown:
+    """The outcome of `envmgr plan`: what would change (None: nothing), as Terraform words it, and the run."""
+
+    environment: Environment
+    plan: Plan | None
+    text: str
+    run: Run
+
+
+def find(application: Application, text: str, *, fresh: bool = False) -> Environment:
+    """The environment a person means; the remotes are looked at where it is not known yet, or if `fresh`.
+
+    Raises UsageError where there is none or several, and the look's error where a fresh one failed.
+    """
+    services = application.services
+    found = reference.find(text, services.store.environments(destroyed=True))
+    if found is not None and found.is_open and not fresh:
+        return found
+    projects = list(services.projects.values())
+    if found is not None and found.id.repository_id in services.projects:
+        projects = [services.projects[found.id.repository_id]]
+    polled = application.poller.poll_all(projects, application.poll_workers)
+    if found is not None and polled and polled[0].error:
+        raise NeedsPerson(polled[0].error)
+    found = reference.find(text, services.store.environments(destroyed=True))
+    if found is None:
+        errors = " ".join(p.error for p in polled if p.error)
+        unseen = f" Not all repositories could be looked at: {errors}" if errors else ""
+        raise UsageError(
+            f"There is no environment {ref_component(text)!r}: `envmgr list` shows them all.{unseen}"
+        )
+    return found
+
+
+def plan(
+    application: Application,
+    environment: Environment,
+    *,
+    destroy: bool = False,
+    revision: str | None = None,
+    save: Path | None = None,
+) -> PlanShown:
+    """Plans and changes nothing; `revision` plans another commit than the branch's newest."""
+    with _manual(application, environment, "plan") as job:
+        if revision is not None:
+            _move_to(job, revision)
+        claim = job.environment.claim if destroy else look(job).claim
+        if claim is None:
+            raise UsageError(f"{environment.label} has nothing to destroy: nothing was applied.")
+        with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
+            planned = (plan_destroy if destroy else plan_apply)(job, active, claim)
+            active.message = f"Planned: {active.changes}."
+            text = _render(job, planned)
+            if save is not None:
+                saved_plan.write(save, job.environment, planned, destroy=destroy)
+        return PlanShown(environment=job.environment, plan=planned.plan, text=text, run=active.run)
+
+
+def apply(
+    application: Application, environment: Environment, confirm: Callable[[str, Plan | None], bool]
+) -> Environment:
+    """Plans, has it confirmed (with Terraform's own words for it), applies exactly that plan."""
+    with _manual(application, environment, "apply") as job:
+        if job.environment.absences:
+            raise NeedsPerson(
+                f"Branch {ref_component(environment.branch)} is gone: there is nothing to apply."
+            )
+        job.confirm = lambda planned: confirm(_render(job, planned), planned.plan)
+        apply_step(job, f"Apply by {job.services.actor}.")
+        return job.environment
+
+
+def apply_saved(application: Application, environment: Environment, file: Path) -> Environment:
+    """Applies a plan that `envmgr plan --save` wrote, if it is still of this environment and commit."""
+    with _manual(application, environment, "apply") as job:
+        saved = saved_plan.read(file, job.environment)
+        if saved.destroy:
+            raise UsageError(f"{file} is a plan to destroy: `envmgr destroy` plans and asks anew.")
+        _move_to(job, saved.commit)
+        want = look(job)
+        if want.claim.fingerprint != saved.fingerprint:
+            raise NeedsPerson(f"{file} was planned for other code or variables: plan again.")
+        with job.run(RunKind.APPLY, saved.commit, Status.RUNNING, f"Apply of {file.name}.") as active:
+            planned = _adopt(job, active, plan_apply(job, active, want.claim), saved)
+            apply_planned(job, active, want, planned)
+        return job.environment
+
+
+def destroy(
+    application: Application, environment: Environment, confirm: Callable[[str, Plan | None], bool]
+) -> Environment:
+    """Plans, has it confirmed, destroys and verifies; where the branch is still there it is then suspended."""
+    with _manual(application, environment, "destroy", destroying=True) as job:
+        services = job.services
+        because = (
+            f"Destroyed by {services.actor}; `envmgr resume {environment.label}` brings it back."
+            if not job.environment.absences
+            else ""
+        )
+
+        def confirmed(planned: Planned) -> bool:
+            if not confirm(_render(job, planned), planned.plan):
+                return False
+            if because:  # whatever happens from here on, nobody creates it again
+                job.update(suspended=because, suspended_commit=None)
+            return True
+
+        job.confirm = confirmed
+        then = Status.SUSPENDED if because else Status.DESTROYED
+        destroy_step(job, f"Destroy by {services.actor}.", then, because)
+        return job.environment
+
+
+def suspend(application: Application, environment: Environment) -> Environment:
+    """Leaves an environment alone until it is resumed; what is running goes on to its end."""
+    services = application.services
+    because = f"Suspended by {services.actor}; `envmgr resume {environment.label}` manages it again."
+    changed = services.store.update(
+        environment.id,
+        None,
+        services.clock(),
+        suspended=because,
+        suspended_commit=None,
+        status=environment.status if environment.status in _AT_WORK else Status.SUSPENDED,
+        message=because,
+    )
+    services.record(environment.id, "suspended", because)
+    return changed
+
+
+def resume(application: Application, environment: Environment) -> Environment:
+    """Manages an environment again; the next pass brings it to its branch's newest commit."""
+    services = application.services
+    if not environment.suspended and environment.status is not Status.FAILED:
+        raise UsageError(f"{environment.label} is not suspended, it is {environment.status}.")
+    changed = services.store.update(
+        environment.id,
+        None,
+        services.clock(),
+        suspended="",
+        suspended_commit=None,
+        status=Status.PENDING,
+        message="Resumed; the next pass brings it up to date.",
+        failed_on="",
+        retry_at=None,
+        expires_at=None,
+    )
+    services.record(environment.id, "resumed", "Managed again.")
+    return changed
+
+
+def held(application: Application) -> list[Environment]:
+    """The environments that a guard holds back until a person approves."""
+    return [
+        e
+        for e in application.services.store.environments()
+        if e.hold is not None and e.approved is not e.hold
+    ]
+
+
+def approve(application: Application, environment: Environment) -> Environment:
+    """Lets an environment through the guard that holds it."""
+    services = application.services
+    if environment.hold is None:
+        raise UsageError(f"{environment.label} is held back by no guard, it is {environment.status}.")
+    changed = services.store.update(
+        environment.id,
+        None,
+        services.clock(),
+        approved=environment.hold,
+        message="Approved; the next pass goes on.",
+    )
+    services.record(
+        environment.id, "approved", f"Let through {environment.hold} ({_what_then(environment.hold)})."
+    )
+    return changed
+
+
+def extend(application: Application, environment: Environment, duration: timedelta) -> Environment:
+    """Moves the end of an environment's life to `duration` from now, at most `ttl.max` from now."""
+    services = application.services
+    project = services.projects.get(environment.id.repository_id)
+    if project is not None and project.ttl.max is not None and duration > project.ttl.max:
+        raise UsageError(
+            f"{environment.label} may live at most {project.ttl.max} from now (ttl.max): give a shorter time."
+        )
+    if project is not None and matches_any(environment.branch, project.policy.protected):
+        raise UsageError(f"{environment.label} is protected: it never expires.")
+    ends = services.clock() + duration
+    changed = services.store.update(environment.id, None, services.clock(), expires_at=ends)
+    services.record(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
+    return changed
+
+
+def outputs(application: Application, environment: Environment) -> dict[str, Output]:
+    """All outputs with sensitive values, read from the state itself."""
+    tenant = _project(application, environment).tenant
+    state = tenant.state().read(environment.id.state_key)
+    return dict(state.outputs) if state is not None else {}
+
+
+@dataclass(frozen=True, slots=True)
+class LockShown:
+    """A state lock, the run of ours that holds it (None: another's), and whether that is provably dead."""
+
+    lock: LockInfo
+    holder: Run | None
+    dead: bool
+
+
+def lock(application: Application, environment: Environment) -> LockShown | None:
+    """Who holds the lock of an environment's state."""
+    services = application.services
+    found = _project(application, environment).tenant.state().lock(environment.id.state_key)
+    if found is None:
+        return None
+    runs = services.store.runs(environment.id, limit=100)
+    holder = lock_holder(runs, found.id)
+    dead = holder is not None and holder.child is not None and services.is_dead(holder.child)
+    return LockShown(found, holder, dead)
+
+
+def unlock(application: Application, environment: Environment, *, force: bool) -> None:
+    """Breaks the state lock: one that is provably ours and dead, or any with `force`."""
+    with _manual(application, environment, "unlock") as job:
+        claim = job.environment.claim
+        shown = lock(application, job.environment)
+        if shown is None:
+            raise UsageError(f"The state of {environment.label} is not locked.")
+        if claim is None or not shown.lock.id:
+            raise NeedsPerson(
+                f"The lock of {environment.label} ({shown.lock}) cannot be broken by its ID: break the lease or "
+                "delete the lock in the state store itself."
+            )
+        if not (shown.dead or force):
+            raise StateLocked(
+                f"The state of {environment.label} is locked by {shown.lock}, which is not provably a dead run of "
+                "ours: `--force` breaks it if you know better."
+            )
+        with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
+            _break(job, active, shown, force=force)
+
+
+def _break(job: Job, active: ActiveRun, shown: LockShown, *, force: bool) -> None:
+    claim = job.environment.claim
+    if claim is None:
+        return
+    access = job.project.tenant.access()
+    job.redact = access.redact
+    from .workspaces import checkout
+
+    checkout(job.services, job.environment, claim)
+    space = workspace(job, access, claim, job.project.tenant.binary)
+    if not force:
+        break_own_lock(job, active, space)
+        return
+    job.project.tenant.terraform.unlock(space, shown.lock.id, active.watch())
+    job.services.record(job.environment.id, "unlocked", f"Broke {shown.lock} by force.", run=active.run.id)
+
+
+@contextmanager
+def _manual(
+    application: Application, environment: Environment, purpose: str, *, destroying: bool = False
+) -> Iterator[Job]:
+    """A job of a person's; what fails is recorded as for the daemon, and raised."""
+    services = application.services
+    _project(application, environment)
+    with services.leases.hold(environment.id, f"{purpose} by {services.actor}") as lease:
+        job = application.reconciler.job(environment.id, lease)
+        job.manual = True
+        end_abandoned_runs(job)
+        try:
+            yield job
+        except (UsageError, Declined) as error:
+            if job.environment.status in _AT_WORK:
+                record_failure(job, Declined(str(error)), destroying=destroying)
+            raise
+        except EnvmgrError as error:
+            if purpose in ("apply", "destroy"):
+                record_failure(job, error, destroying=destroying)
+            raise
+
+
+def _project(application: Application, environment: Environment) -> Project:
+    project = application.services.projects.get(environment.id.repository_id)
+    if project is None:
+        raise NeedsPerson(
+            f"Repository {environment.id.repository_id} of {environment.label} is not in the configuration: add it again."
+        )
+    return project
+
+
+def _move_to(job: Job, revision: str) -> None:
+    """Works on another commit than the branch's newest; the record keeps the newest."""
+    git, repository = job.services.git, job.environment.id.repository_id
+    git.fetch(job.project.remote(), {job.environment.branch: job.environment.commit})
+    job.environment = replace(job.environment, commit=git.resolve(repository, revision))
+
+
+def _render(job: Job, planned: Planned) -> str:
+    if planned.plan is None:
+        return ""
+    return job.redact(job.project.tenant.terraform.render(planned.workspace, planned.file))
+
+
+def _adopt(job: Job, active: ActiveRun, fresh: Planned, saved: saved_plan.SavedPlan) -> Planned:
+    """The saved plan in place of a fresh one, after it passed the same gates."""
+    fresh.file.unlink(missing_ok=True)
+    saved_plan.put(saved, fresh.file)
+    shown = job.project.tenant.terraform.show(fresh.workspace, fresh.file)
+    gate(job, shown, fresh.claim, destroy=False)
+    active.changes = shown.changes
+    return replace(fresh, plan=shown)
+
+
+def _what_then(hold: Guard) -> str:
+    return "it is destroyed" if hold is Guard.MASS_DESTROY else "it is created"
+
+
+_AT_WORK = (Status.RUNNING, Status.DESTROYING)
+
+
+def all_settled(environments: Sequence[Environment]) -> bool:
+    """Whether a pass left nothing failed."""
+    return all(e.status is not Status.FAILED for e in environments if e.is_open)

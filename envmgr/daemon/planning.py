@@ -1,0 +1,111 @@
+"""Planning: from a claim to a plan that passed its gates. Both apply and destroy go through here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..domain.environment import Claim, SourceKind
+from ..domain.errors import NeedsPerson, StateLocked
+from ..domain.gates import check_apply, check_destroy
+from ..domain.plan import Plan
+from ..ports import PlanResult, Workspace
+from . import recover, workspaces
+from .job import ActiveRun, Job
+from .tenant import Access
+from .wanted import settle_scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A saved plan that passed the gates; `plan` is None where it changes nothing."""
+
+    workspace: Workspace
+    claim: Claim
+    file: Path
+    plan: Plan | None
+
+
+def plan_apply(job: Job, active: ActiveRun, claim: Claim) -> Planned:
+    """Plans what a claim wants; raises NeedsPerson where the plan does not pass the gates."""
+    access = _begin(job, active)
+    root = workspaces.checkout(job.services, job.environment, _kept_module(job, claim))
+    claim = settle_scope(job.services, job.project, claim, root)
+    space = workspaces.workspace(job, access, claim, job.project.tenant.binary)
+    return _plan(job, active, space, claim, destroy=False)
+
+
+def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
+    """Plans to destroy all, with exactly what was applied; raises NeedsPerson where the gates refuse."""
+    access = _begin(job, active)
+    workspaces.checkout(job.services, job.environment, claim)
+    binary = workspaces.binary_for(job.services, job.project, claim)
+    space = workspaces.workspace(job, access, claim, binary)
+    return _plan(job, active, space, claim, destroy=True)
+
+
+def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:
+    """Raises NeedsPerson, saying which resource lacks what, where a plan must not be applied."""
+    check = check_destroy if destroy else check_apply
+    findings = check(plan, job.environment.id, claim.tags)
+    if findings:
+        more = f" (and {len(findings) - 3} more)" if len(findings) > 3 else ""
+        raise NeedsPerson(job.redact(" ".join(findings[:3]) + more))
+
+
+def _begin(job: Job, active: ActiveRun) -> Access:
+    """Resolves the secrets, and saves a state that an earlier run left in the working folder."""
+    tenant, before = job.project.tenant, job.environment.claim
+    access = tenant.access()
+    job.redact = access.redact
+    if before is None:
+        tenant.prepare_state()
+        return access
+    space = workspaces.workspace(job, access, before, tenant.binary)
+    recover.push_errored_state(job, active, space)
+    _check_state_is_there(job)
+    return access
+
+
+def _check_state_is_there(job: Job) -> None:
+    """Refuses to go on where resources were applied and their state is gone: they would be made twice, or lost."""
+    environment = job.environment
+    if environment.resources and job.project.tenant.state().read(environment.id.state_key) is None:
+        raise NeedsPerson(
+            f"The state {environment.id.state_key} is missing from the {job.project.tenant.backend[0]} backend, "
+            f"but {len(environment.resources)} resources were applied: bring it back (an earlier version, a "
+            "backup); until then nothing is done."
+        )
+
+
+def _kept_module(job: Job, claim: Claim) -> Claim:
+    if claim.source.kind is SourceKind.MODULE:
+        job.services.modules.keep(claim.source.path)
+    return claim
+
+
+def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destroy: bool) -> Planned:
+    file = space.data / "plan.tfplan"
+    result = _unlocked(
+        job,
+        active,
+        space,
+        lambda: job.project.tenant.terraform.plan(space, file, active.watch(), destroy=destroy),
+    )
+    active.changes = result.changes
+    claim = replace(claim, lock_file=result.lock_file or claim.lock_file)
+    plan = None
+    if result.has_changes:
+        plan = job.project.tenant.terraform.show(space, file)
+        gate(job, plan, claim, destroy=destroy)
+    return Planned(workspace=space, claim=claim, file=file, plan=plan)
+
+
+def _unlocked(job: Job, active: ActiveRun, space: Workspace, plan: Callable[[], PlanResult]) -> PlanResult:
+    """Plans; once more where the state was locked by a dead Terraform of ours."""
+    try:
+        with active.recording_lock():
+            return plan()
+    except StateLocked:
+        recover.break_own_lock(job, active, space)
+        with active.recording_lock():
+            return plan()

@@ -1,0 +1,140 @@
+"""Looking at the remotes: from a listing to what the records say of branches."""
+
+import threading
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import structlog
+
+from ..domain.environment import Environment, RepositoryState
+from ..domain.errors import EnvmgrError
+from ..domain.names import EnvironmentId, RepositoryId, ref_component
+from ..domain.observation import Listing, Observed, observe, observe_failure
+from .services import Services
+from .tenant import Project
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """The outcome of one look: whether records changed, and the sentence if it failed."""
+
+    repository: RepositoryId
+    changed: bool
+    error: str = ""
+
+
+class Poller:
+    """Looks at repositories, each on its own: a slow or dead one delays no other.
+
+    A listing that says the same as the last one, while no branch is missing, costs no database access.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._quiet: dict[RepositoryId, str] = {}
+        self._states: dict[RepositoryId, RepositoryState] = {}
+        self._lock = threading.Lock()
+
+    def poll_all(self, projects: Iterable[Project], workers: int) -> list[Polled]:
+        """Looks at all given repositories at once, `workers` at a time."""
+        with ThreadPoolExecutor(workers, thread_name_prefix="poll") as pool:
+            return list(pool.map(self.poll, projects))
+
+    def poll(self, project: Project) -> Polled:
+        """Looks at one repository; never raises what envmgr foresees."""
+        state = self._state(project.id)
+        try:
+            listing = self._services.git.listing(project.remote(), project.branches, state.default_branch)
+        except EnvmgrError as error:
+            return self._failed(project, state, str(error))
+        digest = listing.digest()
+        if self._quiet.get(project.id) == digest:
+            return Polled(project.id, changed=False)
+        return self._seen(project, state, listing, digest)
+
+    def failures(self, repository: RepositoryId) -> int:
+        """How many looks in a row have failed."""
+        return self._state(repository).failures
+
+    def _seen(self, project: Project, state: RepositoryState, listing: Listing, digest: str) -> Polled:
+        services, now = self._services, self._services.clock()
+        trusted = state.default_branch in (None, listing.default_branch)
+        if not trusted:
+            message = f"The default branch changed from {state.default_branch} to {listing.default_branch}."
+            log.warning(message, action="default-branch", repository=str(project.id))
+            services.record(None, "default-branch", f"{project.id}: {message}")
+        before = {e.id: e for e in services.store.environments(repository=project.id, destroyed=True)}
+        observed = services.store.revise(
+            project.id,
+            lambda known: observe(project.id, known, listing, project.branches, now, trusted=trusted),
+        )
+        self._tell(observed, before)
+        any_absent = any(e.absences for e in services.store.environments(repository=project.id))
+        self._quiet.pop(project.id, None)
+        if not any_absent and trusted:
+            self._quiet[project.id] = digest
+        if state.failures:
+            log.info("Answers again.", action="remote-back", repository=str(project.id))
+        self._save(
+            project.id,
+            replace(
+                state,
+                default_branch=listing.default_branch,
+                listing_digest=digest,
+                polled_at=now,
+                succeeded_at=now,
+                failures=0,
+                error="",
+            ),
+        )
+        return Polled(project.id, changed=bool(observed.new or observed.changed))
+
+    def _failed(self, project: Project, state: RepositoryState, error: str) -> Polled:
+        services, now = self._services, self._services.clock()
+        self._quiet.pop(project.id, None)
+        try:
+            observed = services.store.revise(project.id, observe_failure)
+            if error != state.error:
+                log.warning(error, action="remote-failed", repository=str(project.id))
+                services.record(None, "remote-failed", f"{project.id}: {error}")
+            self._save(project.id, replace(state, polled_at=now, failures=state.failures + 1, error=error))
+        except EnvmgrError as store_error:
+            return Polled(project.id, changed=False, error=str(store_error))
+        return Polled(project.id, changed=bool(observed.changed), error=error)
+
+    def _state(self, repository: RepositoryId) -> RepositoryState:
+        with self._lock:
+            if repository not in self._states:
+                self._states[repository] = self._services.store.repository(repository)
+            return self._states[repository]
+
+    def _save(self, repository: RepositoryId, state: RepositoryState) -> None:
+        self._services.store.save_repository(repository, state)
+        with self._lock:
+            self._states[repository] = state
+
+    def _tell(self, observed: Observed, before: Mapping[EnvironmentId, Environment]) -> None:
+        for environment in (*observed.new, *observed.changed):
+            told = _what_happened(before.get(environment.id), environment)
+            if told is not None:
+                action, message = told
+                log.info(message, action=action, environment=environment.label)
+                self._services.record(environment.id, action, message, commit=environment.commit, actor="git")
+
+
+def _what_happened(before: Environment | None, now: Environment) -> tuple[str, str] | None:
+    branch, commit = ref_component(now.branch), now.commit[:10]
+    if now.refused:
+        return ("refused", now.refused) if before is None or not before.refused else None
+    if before is None or not before.is_open:
+        return "branch-seen", f"Branch {branch} is there, at {commit}."
+    if now.absences and not before.absences:
+        return "branch-gone", f"Branch {branch} is gone."
+    if before.absences and not now.absences:
+        return "branch-back", f"Branch {branch} is there again, or the remote could not be asked."
+    if now.commit != before.commit:
+        return "pushed", f"Branch {branch} moved to {commit}."
+    return None

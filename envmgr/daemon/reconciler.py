@@ -1,0 +1,133 @@
+"""The reconcile function: look, decide, act, record; one environment, one step, under its lease."""
+
+import threading
+
+import structlog
+
+from ..domain.decide import (
+    Apply,
+    Close,
+    Decision,
+    Destroy,
+    Rest,
+    Wait,
+    active,
+    decide,
+    leaving,
+)
+from ..domain.environment import Environment, Lease, Status
+from ..domain.errors import EnvmgrError, LeaseLost, NeedsPerson
+from ..domain.names import EnvironmentId
+from ..domain.policy import Crowd
+from .apply import apply
+from .destroy import close, destroy
+from .failure import record_failure
+from .job import Job
+from .recover import end_abandoned_runs
+from .services import Services
+
+log = structlog.get_logger()
+
+
+class Reconciler:
+    """Takes environments one step nearer to what is wanted of them."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._admission = threading.Lock()
+
+    def reconcile(self, identity: EnvironmentId, *, asked: bool = False) -> Decision:
+        """Takes the next step of one environment and gives the decision it was.
+
+        What fails becomes the environment's status and message; only EnvironmentBusy is raised.
+        """
+        with self._services.leases.hold(identity, f"reconcile by {self._services.actor}") as lease:
+            job = self.job(identity, lease)
+            decision: Decision = Rest("")
+            try:
+                end_abandoned_runs(job)
+                decision = self._decide(job, asked=asked)
+                self._carry_out(job, decision)
+            except LeaseLost as lost:
+                log.warning(str(lost), action="lease-lost", environment=str(identity))
+            except EnvmgrError as error:
+                record_failure(job, error, destroying=isinstance(decision, Destroy | Close))
+            except Exception as error:
+                log.exception("Unexpected error", action="unexpected", environment=str(identity))
+                unexpected = EnvmgrError(f"Unexpected {type(error).__name__}: {error}")
+                record_failure(job, unexpected, destroying=isinstance(decision, Destroy | Close))
+            return decision
+
+    def job(self, identity: EnvironmentId, lease: Lease) -> Job:
+        """The work on an environment whose lease is held."""
+        services = self._services
+        environment = services.store.environment(identity)
+        project = services.projects.get(identity.repository_id)
+        if environment is None or project is None:
+            raise NeedsPerson(
+                f"{identity} is not in the configuration or not known: nothing is done with it."
+            )
+        policy = project.policy_for(environment, project.inputs())
+        return Job(services=services, project=project, environment=environment, lease=lease, policy=policy)
+
+    def _decide(self, job: Job, *, asked: bool) -> Decision:
+        with self._admission:  # of two new environments only one may take the last free place
+            environment = job.environment
+            decision = decide(
+                environment, job.policy, self._crowd(environment), self._services.clock(), asked=asked
+            )
+            if isinstance(decision, Apply) and environment.claim is None:
+                job.update(status=Status.RUNNING, message=decision.reason)
+            return decision
+
+    def _crowd(self, environment: Environment) -> Crowd:
+        store, identity = self._services.store, environment.id
+        if environment.absences:
+            return Crowd(leaving=leaving(store.environments(repository=identity.repository_id)))
+        if environment.claim is None:
+            others = store.environments(organization=identity.organization)
+            return Crowd(active=active(e for e in others if e.id != identity))
+        return Crowd()
+
+    def _carry_out(self, job: Job, decision: Decision) -> None:
+        match decision:
+            case Rest():
+                self._rest(job)
+            case Wait():
+                self._wait(job, decision)
+            case Apply():
+                apply(job, decision.reason)
+            case Destroy():
+                destroy(job, decision.reason, decision.then, decision.because, until_push=True)
+            case Close():
+                close(job, decision.reason, Status.DESTROYED)
+
+    def _rest(self, job: Job) -> None:
+        environment = job.environment
+        if environment.suspended and environment.status is not Status.SUSPENDED:
+            job.update(status=Status.SUSPENDED, message=environment.suspended)
+
+    def _wait(self, job: Job, decision: Wait) -> None:
+        before = job.environment
+        if not shows_wait(before, decision):
+            job.update(status=Status.WAITING, message=decision.reason, hold=decision.hold or before.hold)
+            if decision.hold or before.status is not Status.WAITING:
+                self._services.record(before.id, "waiting", decision.reason)
+
+
+def is_due(environment: Environment, decision: Decision) -> bool:
+    """Whether carrying a decision out would do or show anything new."""
+    match decision:
+        case Rest():
+            return bool(environment.suspended) and environment.status is not Status.SUSPENDED
+        case Wait():
+            return not shows_wait(environment, decision)
+        case _:
+            return True
+
+
+def shows_wait(environment: Environment, decision: Wait) -> bool:
+    """Whether the record says already that it waits, and why."""
+    hold = decision.hold or environment.hold
+    shown = (environment.status, environment.message, environment.hold)
+    return shown == (Status.WAITING, decision.reason, hold)

@@ -1,0 +1,56 @@
+"""What must be cleared up before new work on an environment: what an earlier process left behind."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from ..domain.environment import Run, RunStatus
+from ..domain.errors import RetryLater, StateLocked
+from ..ports import Workspace
+from .job import ActiveRun, Job
+
+
+def end_abandoned_runs(job: Job) -> None:
+    """Marks the runs of dead processes as interrupted; raises RetryLater while a Terraform of theirs lives.
+
+    Only called with the environment's lease held: no living process of ours can be at work on it.
+    """
+    services = job.services
+    for run in services.store.runs(job.environment.id, status=RunStatus.RUNNING):
+        if run.child is not None and not services.is_dead(run.child):
+            raise RetryLater(
+                f"Terraform of run {run.id} ({run.child}) still works on {job.environment.label}.",
+                after=timedelta(seconds=5),
+            )
+        message = f"Interrupted: {run.owner} ended before the run did."
+        services.store.finish_run(run.id, RunStatus.INTERRUPTED, services.clock(), message)
+        services.record(job.environment.id, "interrupted", message, commit=run.commit, run=run.id)
+
+
+def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> None:
+    """Brings a state that an earlier apply could not write to where it belongs, before anything else."""
+    if not workspace.root.is_dir():
+        return
+    if job.project.tenant.terraform.push_errored_state(workspace, active.watch()):
+        message = "Pushed the errored.tfstate that an earlier run could not write."
+        job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
+
+
+def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
+    """Breaks the state lock if it is provably ours and its holder provably dead; else raises StateLocked."""
+    services, environment = job.services, job.environment
+    lock = job.project.tenant.state().lock(environment.id.state_key)
+    if lock is None:
+        return
+    holder = lock_holder(services.store.runs(environment.id, limit=100), lock.id)
+    if holder is None or holder.child is None or not services.is_dead(holder.child):
+        raise StateLocked(
+            f"The state of {environment.label} is locked by {lock}: wait for it to end, or see `envmgr unlock`."
+        )
+    job.project.tenant.terraform.unlock(workspace, lock.id, active.watch())
+    message = f"Broke lock {lock.id} of run {holder.id}, whose Terraform ({holder.child}) is dead."
+    services.record(environment.id, "unlocked", message, run=active.run.id)
+
+
+def lock_holder(runs: Iterable[Run], lock_id: str) -> Run | None:
+    """The run of ours that was seen to hold the lock with this ID."""
+    return next((run for run in runs if lock_id and run.lock_id == lock_id), None)

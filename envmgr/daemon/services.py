@@ -1,0 +1,61 @@
+"""What every piece of work needs, gathered once by the composition root."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from ..domain.environment import Event, ProcessId
+from ..domain.names import EnvironmentId, RepositoryId
+from ..ports import Binaries, Clock, Git, Modules, Progress, Store
+from .layout import Layout
+from .leases import Leases
+from .tenant import Project, Tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The outside world and the configuration, as the steps see them.
+
+    `actor` is who causes what is done (`daemon`, `user NAME`). `stopping` says whether Terraform is to be
+    ended now. `progress` is told each step of a running Terraform. `is_dead` says whether a process is provably dead.
+    """
+
+    layout: Layout
+    store: Store
+    git: Git
+    modules: Modules
+    binaries: Binaries
+    leases: Leases
+    clock: Clock
+    owner: ProcessId
+    is_dead: Callable[[ProcessId], bool]
+    actor: str
+    tenants: Mapping[str, Tenant]
+    projects: Mapping[RepositoryId, Project]
+    disk_reserve: int
+    retention: timedelta
+    warnings: Sequence[str] = ()
+    stopping: Callable[[], bool] = lambda: False
+    progress: Callable[[EnvironmentId, Progress], None] = field(default=lambda *_: None)
+
+    def record(
+        self,
+        environment: EnvironmentId | None,
+        action: str,
+        message: str,
+        *,
+        commit: str | None = None,
+        run: int | None = None,
+        actor: str | None = None,
+    ) -> None:
+        """Appends an event, now and by this process's actor unless another is named."""
+        event = Event(
+            at=self.clock(),
+            environment=environment,
+            action=action,
+            message=message,
+            actor=actor or self.actor,
+            commit=commit,
+            run=run,
+        )
+        self.store.record(event)

@@ -1,0 +1,111 @@
+"""One organization of the configuration, wired to its backend, its clouds and its Terraform."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ..domain.environment import Environment, SourceKind
+from ..domain.errors import EnvmgrError
+from ..domain.fingerprint import digest
+from ..domain.names import RepositoryId
+from ..domain.policy import Policy
+from ..ports import Cloud, Redact, Remote, StateStore, Terraform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """An organization's environment variables with their secrets resolved, and how to hide these."""
+
+    environment: Mapping[str, str] = field(repr=False)
+    redact: Redact
+
+
+@dataclass(slots=True, kw_only=True)
+class Tenant:
+    """An organization: what is the same for all its repositories.
+
+    `access` resolves the secrets at each call, so that a rotated credential is used from then on. `is_new`
+    says whether no environment of the organization has, or may have, a state yet.
+    """
+
+    name: str
+    backend: tuple[str, Mapping[str, object]]
+    binary: str
+    terraform: Terraform
+    concurrency: int
+    access: Callable[[], Access]
+    open_state: Callable[[Mapping[str, str]], StateStore]
+    open_clouds: Callable[[Mapping[str, str], Sequence[str]], Sequence[Cloud]]
+    is_new: Callable[[], bool]
+    _state: tuple[Mapping[str, str], StateStore] | None = None
+    _prepared: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def state(self) -> StateStore:
+        """The organization's state store, with the credentials as they are now."""
+        environment = self.access().environment
+        with self._lock:
+            if self._state is None or self._state[0] != environment:
+                self._state = (environment, self.open_state(environment))
+            return self._state[1]
+
+    def prepare_state(self) -> None:
+        """Makes the container, bucket or folder on first use.
+
+        Only while the organization has no environment: later, a missing one is a loss that must be seen.
+        """
+        if not self._prepared and self.is_new():
+            self.state().ensure()
+        self._prepared = True
+
+    def clouds(self, addresses: Sequence[str]) -> Sequence[Cloud]:
+        """The clouds in which an environment with these resources may have left something."""
+        return self.open_clouds(self.access().environment, addresses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeToLive:
+    """How long an environment lives after its last push: by default, and at most."""
+
+    default: timedelta | None = None
+    max: timedelta | None = None
+
+    def end(self, pushed_at: datetime, wanted: timedelta | None) -> tuple[datetime | None, bool]:
+        """When it ends (None: never), and whether the wanted duration was cut to the maximum."""
+        duration = wanted if wanted is not None else self.default
+        if duration is None:
+            return None, False
+        cut = self.max is not None and duration > self.max
+        return pushed_at + (self.max if cut and self.max else duration), cut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A repository of the configuration: what is the same for all its environments."""
+
+    id: RepositoryId
+    tenant: Tenant
+    branches: tuple[str, ...]
+    interval: timedelta
+    source: tuple[SourceKind, str]
+    variables: Mapping[str, object]
+    policy: Policy
+    remote: Callable[[], Remote]
+    module_tree: Callable[[], str]
+    ttl: TimeToLive = TimeToLive()
+    allow_branch_deploy: bool = False
+
+    def policy_for(self, environment: Environment, inputs: str | None) -> Policy:
+        """The rules with `inputs`; where these cannot be known, the ones that were applied."""
+        known = inputs if inputs is not None else (environment.applied_inputs or "unknown")
+        return replace(self.policy, inputs=known)
+
+    def inputs(self) -> str | None:
+        """A digest over all that reaches Terraform besides the commit; None where it cannot be known now."""
+        try:
+            version = self.tenant.terraform.version(self.tenant.binary)
+            tree = self.module_tree()
+        except EnvmgrError:
+            return None  # the next apply says what is wrong; what is ready stays as it is
+        return digest([version, tree, self.source, self.variables, self.tenant.backend])

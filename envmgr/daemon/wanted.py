@@ -1,0 +1,132 @@
+"""What a commit wants of its environment: source, variables, tags, time to live; before Terraform runs."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from ..config.branch_file import BRANCH_FILE, MAX_BYTES, parse_branch_file
+from ..domain.environment import Claim, Environment, Source, SourceKind
+from ..domain.errors import NeedsPerson
+from ..domain.fingerprint import fingerprint
+from ..domain.names import ref_component
+from ..domain.tags import tags_for
+from .services import Services
+from .tenant import Project
+
+_OUTSIDE = b"../"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The claim that an apply of the commit would make, and what else the branch asks for."""
+
+    claim: Claim
+    ttl: timedelta | None
+    author: str
+
+
+def wanted(services: Services, project: Project, environment: Environment, commit: str) -> Wanted:
+    """Reads from the mirror what a commit wants; raises NeedsPerson where the branch is wrong.
+
+    For code in the branch the source's scope is the one known from the last apply: while the folder
+    is the same, so is what it reaches for.
+    """
+    kind, path = project.source
+    scope = _known_scope(environment, kind, path)
+    found = services.git.inspect(project.id, commit, scope, BRANCH_FILE, MAX_BYTES)
+    branch_file = parse_branch_file(found.file or b"", allow_deploy=project.allow_branch_deploy)
+    if kind is SourceKind.MODULE:
+        source = Source(kind, path, project.module_tree(), path)
+    elif found.tree is None:
+        where = f"commit {commit[:10]} of branch {ref_component(environment.branch)}"
+        raise NeedsPerson(f"There is no folder {path!r} in {where}: add it, or set terraform.directory.")
+    else:
+        source = Source(kind, path, found.tree, scope)
+    tags = tags_for(environment.id, environment.branch)
+    variables = {**_builtin(environment, tags), **project.variables, **branch_file.variables}
+    claim = Claim(
+        commit=commit,
+        source=source,
+        variables=variables,
+        tags=tags,
+        terraform_version=project.tenant.terraform.version(project.tenant.binary),
+        backend=project.tenant.backend,
+        fingerprint="",
+        lock_file=environment.claim.lock_file if environment.claim else None,
+    )
+    return Wanted(claim=with_fingerprint(claim), ttl=branch_file.ttl, author=found.info.author)
+
+
+def with_fingerprint(claim: Claim) -> Claim:
+    """The claim with the fingerprint of what it holds."""
+    value = fingerprint(claim.source, claim.variables, claim.terraform_version, claim.backend)
+    return replace(claim, fingerprint=value)
+
+
+def is_applied(environment: Environment, claim: Claim) -> bool:
+    """Whether the last apply was of just this, and succeeded, and nothing was tried since."""
+    before = environment.claim
+    return (
+        before is not None
+        and before.fingerprint == claim.fingerprint
+        and environment.applied_fingerprint == claim.fingerprint
+    )
+
+
+def check_backend(environment: Environment, claim: Claim) -> None:
+    """Refuses to go on where the state would be looked for in another place than it is."""
+    before = environment.claim
+    if before is not None and not same_backend(before.backend, claim.backend):
+        raise NeedsPerson(
+            f"The state of {environment.label} is in the {before.backend[0]} backend it was applied with, but "
+            f"the organization file now names another ({claim.backend[0]}): restore the setting, or destroy "
+            "the environment before changing it."
+        )
+
+
+def same_backend(one: tuple[str, Mapping[str, object]], other: tuple[str, Mapping[str, object]]) -> bool:
+    """Whether two backends keep a state in the same place."""
+    return one[0] == other[0] and dict(one[1]) == dict(other[1])
+
+
+def settle_scope(services: Services, project: Project, claim: Claim, root: Path) -> Claim:
+    """The claim with the scope its checked-out code really has, and the fingerprint by it."""
+    source = claim.source
+    if source.kind is SourceKind.MODULE:
+        return claim
+    scope = "." if reaches_outside(root) else source.path
+    if scope == source.scope:
+        return claim
+    found = services.git.inspect(project.id, claim.commit, scope, BRANCH_FILE, MAX_BYTES)
+    if found.tree is None:
+        raise NeedsPerson(f"There is no folder {scope!r} in commit {claim.commit[:10]}.")
+    return with_fingerprint(replace(claim, source=replace(source, tree=found.tree, scope=scope)))
+
+
+def reaches_outside(root: Path) -> bool:
+    """Whether code in a folder may read files outside it: a `../` in a file of Terraform's, or a symlink."""
+    for folder, names, files in os.walk(root):
+        paths = [Path(folder, name) for name in (*names, *files)]
+        if any(path.is_symlink() for path in paths):
+            return True
+        code = (p for p in paths if p.name.endswith((".tf", ".tf.json", ".tofu", ".tfvars")))
+        if any(_OUTSIDE in path.read_bytes() for path in code):
+            return True
+    return False
+
+
+def _known_scope(environment: Environment, kind: SourceKind, path: str) -> str:
+    before = environment.claim.source if environment.claim else None
+    return before.scope if before and (before.kind, before.path) == (kind, path) else path
+
+
+def _builtin(environment: Environment, tags: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "environment": environment.id.name,
+        "project": environment.id.repository,
+        "organization": environment.id.organization,
+        "branch": environment.branch,
+        "tags": dict(tags),
+    }

@@ -1,0 +1,157 @@
+"""Handing environments that are due to threads: so many at once for each organization."""
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+
+import structlog
+
+from ..domain.decide import active, decide, leaving
+from ..domain.environment import Environment
+from ..domain.errors import EnvironmentBusy, EnvmgrError
+from ..domain.names import EnvironmentId, RepositoryId
+from ..domain.policy import Crowd
+from .reconciler import Reconciler, is_due
+from .services import Services
+from .tenant import Project
+
+log = structlog.get_logger()
+
+BUSY_PAUSE = timedelta(seconds=5)
+_ROUNDS = 20
+
+
+class Workers:
+    """A pool of threads for each organization; no environment is handed out twice at a time."""
+
+    def __init__(self, services: Services, reconciler: Reconciler) -> None:
+        self._services = services
+        self._reconciler = reconciler
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._in_flight: dict[EnvironmentId, Future[None]] = {}
+        self._again: dict[RepositoryId, datetime] = {}
+        self._held_elsewhere: set[EnvironmentId] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+        self.finished: Callable[[EnvironmentId], None] = lambda _: None
+
+    def reconfigure(self, services: Services, reconciler: Reconciler) -> None:
+        """Works by another configuration from now on; what runs already goes on by the old one."""
+        with self._lock:
+            self._services, self._reconciler = services, reconciler
+            pools, self._pools = self._pools, {}
+            self._again.clear()
+        for pool in pools.values():
+            pool.shutdown(wait=False)
+
+    def look(self, project: Project, *, asked: frozenset[EnvironmentId] = frozenset()) -> int:
+        """Hands out what is due in a repository and notes when to look again; gives the number handed out."""
+        now = self._services.clock()
+        due, until = self._due(project, now, asked)
+        handed = sum(self._submit(project, environment.id, environment.id in asked) for environment in due)
+        with self._lock:
+            self._again.pop(project.id, None)
+            if until is not None:
+                self._again[project.id] = until
+        return handed
+
+    def due_again(self) -> list[RepositoryId]:
+        """The repositories at which it is time to look again although nothing happened."""
+        now = self._services.clock()
+        with self._lock:
+            return [repository for repository, at in self._again.items() if at <= now]
+
+    def run_until_settled(
+        self, projects: Iterable[Project], asked: frozenset[EnvironmentId], only: bool = False
+    ) -> None:
+        """Works until nothing in the repositories is due any more; `only`: on nothing but what was asked for.
+
+        What another process holds is left to it.
+        """
+        chosen = list(projects)
+        self._held_elsewhere.clear()
+        for number in range(_ROUNDS):
+            first = asked if number == 0 else frozenset[EnvironmentId]()
+            handed = sum(self._look_at(project, first, asked if only else None) for project in chosen)
+            if not handed:
+                return
+            self.wait()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits for all that was handed out; False where the time (seconds) ran out."""
+        with self._lock:
+            futures = list(self._in_flight.values())
+        return not wait(futures, timeout).not_done
+
+    @property
+    def busy(self) -> list[EnvironmentId]:
+        """What is being worked on, or waits for a free thread."""
+        with self._lock:
+            return sorted(self._in_flight)
+
+    def close(self) -> None:
+        """Takes no more work; what waits for a thread is dropped, what runs goes on."""
+        self._closed = True
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _look_at(
+        self, project: Project, asked: frozenset[EnvironmentId], only: frozenset[EnvironmentId] | None
+    ) -> int:
+        due, _ = self._due(project, self._services.clock(), asked)
+        wanted = [e for e in due if (only is None or e.id in only) and e.id not in self._held_elsewhere]
+        return sum(self._submit(project, e.id, e.id in asked) for e in wanted)
+
+    def _due(
+        self, project: Project, now: datetime, asked: frozenset[EnvironmentId]
+    ) -> tuple[list[Environment], datetime | None]:
+        environments = self._services.store.environments(repository=project.id)
+        inputs = project.inputs() if environments else None
+        crowd = Crowd(leaving=leaving(environments), active=self._active(project, environments))
+        due: list[Environment] = []
+        times: list[datetime] = []
+        for environment in environments:
+            policy = project.policy_for(environment, inputs)
+            decision = decide(environment, policy, crowd, now, asked=environment.id in asked)
+            if is_due(environment, decision):
+                due.append(environment)
+            times += [t for t in (getattr(decision, "until", None), environment.expires_at) if t and t > now]
+        return sorted(due, key=lambda e: e.pushed_at or e.created_at), min(times, default=None)
+
+    def _active(self, project: Project, environments: Iterable[Environment]) -> int:
+        if all(e.claim is not None for e in environments):
+            return 0  # only asked of new ones
+        return active(self._services.store.environments(organization=project.id.organization))
+
+    def _submit(self, project: Project, identity: EnvironmentId, asked: bool) -> bool:
+        with self._lock:
+            if self._closed or identity in self._in_flight:
+                return False
+            pool = self._pools.get(project.tenant.name)
+            if pool is None:
+                name = f"work-{project.tenant.name}"
+                pool = ThreadPoolExecutor(project.tenant.concurrency, thread_name_prefix=name)
+                self._pools[project.tenant.name] = pool
+            future = pool.submit(self._work, identity, asked)
+            self._in_flight[identity] = future
+        future.add_done_callback(lambda _: self._done(identity))
+        return True
+
+    def _work(self, identity: EnvironmentId, asked: bool) -> None:
+        try:
+            self._reconciler.reconcile(identity, asked=asked)
+        except EnvironmentBusy as busy:
+            log.info(str(busy), action="busy", environment=str(identity))
+            with self._lock:
+                self._held_elsewhere.add(identity)
+                self._again[identity.repository_id] = self._services.clock() + BUSY_PAUSE
+        except EnvmgrError as error:
+            log.error(str(error), action="not-worked", environment=str(identity))
+        except Exception:
+            log.exception("Unexpected error", action="unexpected", environment=str(identity))
+
+    def _done(self, identity: EnvironmentId) -> None:
+        with self._lock:
+            self._in_flight.pop(identity, None)
+        self.finished(identity)

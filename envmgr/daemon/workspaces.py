@@ -1,0 +1,65 @@
+"""Making the folder in which Terraform runs for an environment."""
+
+from pathlib import Path
+
+from ..domain.backend import with_key
+from ..domain.environment import Claim, Environment, SourceKind
+from ..domain.errors import NeedsPerson
+from ..domain.tags import default_tags_environment
+from ..ports import Workspace
+from .job import Job
+from .services import Services
+from .tenant import Access, Project
+
+
+def checkout(services: Services, environment: Environment, claim: Claim) -> Path:
+    """Puts the claim's files in the environment's working folder; gives the Terraform module's folder."""
+    folder = services.layout.workspace(environment.id)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    destination = folder / "source"
+    if claim.source.kind is SourceKind.MODULE:
+        services.modules.checkout(claim.source.path, claim.source.tree, destination)
+    else:
+        services.git.checkout(environment.id.repository_id, claim.commit, destination)
+    root = module_root(services, environment, claim)
+    if not root.is_dir():
+        raise NeedsPerson(f"There is no folder {claim.source.path!r} in commit {claim.commit[:10]}.")
+    return root
+
+
+def module_root(services: Services, environment: Environment, claim: Claim) -> Path:
+    """The folder of the Terraform module in an environment's working folder."""
+    source = services.layout.workspace(environment.id) / "source"
+    return source if claim.source.kind is SourceKind.MODULE else source / claim.source.path
+
+
+def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
+    """The environment's working folder as Terraform is to see it, for what a claim says."""
+    services, environment = job.services, job.environment
+    return Workspace(
+        root=module_root(services, environment, claim),
+        data=services.layout.workspace(environment.id) / "terraform",
+        binary=binary,
+        backend=with_key(claim.backend, environment.id.state_key),
+        variables=claim.variables,
+        environment={**default_tags_environment(claim.tags), **access.environment},
+        lock_file=claim.lock_file,
+    )
+
+
+def binary_for(services: Services, project: Project, claim: Claim) -> str:
+    """The Terraform that applied a claim: the configured one, or the kept copy of its version."""
+    tenant = project.tenant
+    kept = services.binaries.find(claim.terraform_version)
+    try:
+        if tenant.terraform.version(tenant.binary) == claim.terraform_version:
+            return tenant.binary
+    except NeedsPerson:
+        if kept is None:
+            raise
+    if kept is None:
+        raise NeedsPerson(
+            f"It was applied with Terraform {claim.terraform_version}, which is neither configured nor kept: "
+            "set terraform.binary to that version."
+        )
+    return kept
