@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self, get_args
-from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
 from .rules import Section
+from .secrets import password_in
 from .values import AbsolutePath, JsonValue, Text
 
 BackendType = Literal["local", "azurerm", "s3"]
@@ -42,17 +42,12 @@ def _settings(value: object) -> Iterator[tuple[str, object]]:
             yield from _settings(inner)
 
 
-def _has_password(value: object) -> bool:
-    try:
-        return isinstance(value, str) and "://" in value and urlsplit(value).password is not None
-    except ValueError:
-        return False
-
-
 class RemoteBackend(Section):
     """A backend that takes Terraform's own keys as they are, but no credentials."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(
+        extra="allow", json_schema_extra={"propertyNames": {"not": {"enum": [*_OWN, *_CREDENTIALS]}}}
+    )
     __pydantic_extra__: dict[str, JsonValue]
 
     @model_validator(mode="before")
@@ -66,7 +61,7 @@ class RemoteBackend(Section):
                 raise ValueError(
                     f"credentials belong in environment_variables: remove {key} and give {_CREDENTIALS[key]} there"
                 )
-            if _has_password(value):
+            if isinstance(value, str) and password_in(value):
                 raise ValueError(f"credentials belong in environment_variables: {key} holds a password")
         return settings
 
@@ -110,6 +105,8 @@ class S3Backend(RemoteBackend):
 class Backend(Section):
     """Exactly one backend."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
     local: LocalBackend | None = Field(
         default=None,
         description="State in a folder of this machine.",
@@ -128,7 +125,7 @@ class Backend(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_empty(cls, value: Any) -> Any:
+    def _fill_empty_local(cls, value: Any) -> Any:
         """`local:` with nothing behind it means its defaults."""
         if isinstance(value, Mapping) and "local" in value and value["local"] is None:
             return {**value, "local": {}}

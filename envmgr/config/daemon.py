@@ -13,7 +13,7 @@ _DEFAULTS = Settings()
 
 
 def _database(value: Secret) -> Secret:
-    if isinstance(value, str) and not value.startswith(("postgresql://", "sqlite:///")):
+    if isinstance(value, str) and not value.startswith("postgresql://"):
         raise ValueError(
             "it must be postgresql://user@host/name, or a reference to one, such as {systemd: envmgr-db}"
         )

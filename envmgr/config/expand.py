@@ -1,15 +1,18 @@
 """What holds for one repository: the organization's rules with the repository's own laid over them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.policy import Policy
 
+from .duration import format_duration
 from .models import Organization, Repository
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Section, Ttl
-from .secrets import Secret, SecretReference, looks_secret, resolve
+from .secrets import Redactor, Secret, SecretReference, looks_secret, password_in, resolve
 
 _Section = TypeVar("_Section", bound=Section)
 
@@ -54,6 +57,19 @@ def policy_for(organization: Organization, repository: Repository, inputs: str) 
     )
 
 
+def lifetime(rules: Ttl, asked: timedelta | None) -> tuple[timedelta | None, str]:
+    """How long an environment lives that asks for a time (or for none), and a message where that was cut.
+
+    None: as long as its branch.
+    """
+    if asked is None:
+        return rules.default, ""
+    if rules.max is not None and asked > rules.max:
+        longest = format_duration(rules.max)
+        return rules.max, f"The TTL {format_duration(asked)} is above ttl.max and was cut to {longest}."
+    return asked, ""
+
+
 def backend_settings(organization: Organization, data_dir: Path) -> tuple[str, dict[str, object]]:
     """The backend's type and Terraform's own keys without `key`; for local always an absolute `path`."""
     backend = organization.backend
@@ -71,12 +87,34 @@ def process_environment(organization: Organization, environ: Mapping[str, str]) 
 def secrets_of(organization: Organization) -> Iterator[Secret]:
     """All that must be kept out of what people see: every reference, and literals that are secrets by name."""
     for name, secret in organization.environment_variables.items():
-        if isinstance(secret, SecretReference) or looks_secret(name):
+        if isinstance(secret, SecretReference) or looks_secret(name) or password_in(secret):
             yield secret
     for repository in organization.repositories:
         credentials = repository.credentials
         if credentials is not None:
             yield from (s for s in (credentials.password, credentials.ssh_key) if s is not None)
+
+
+def redactor_for(
+    organizations: Iterable[Organization], environ: Mapping[str, str], others: Iterable[Secret] = ()
+) -> Redactor:
+    """Knows every secret of some organizations, and others such as `settings.database`, as they are now.
+
+    A secret that cannot be read is left out: it reaches nothing either. A new one is needed where secrets
+    may have been rotated.
+    """
+    secrets = {*others, *(secret for organization in organizations for secret in secrets_of(organization))}
+    return Redactor(value for secret in secrets for value in _values(secret, environ))
+
+
+def _values(secret: Secret, environ: Mapping[str, str]) -> Iterator[str]:
+    try:
+        value = resolve(secret, environ)
+    except NeedsPerson:
+        return
+    yield value
+    if password := password_in(value):
+        yield password
 
 
 def _overlay(general: _Section, special: _Section | None) -> _Section:

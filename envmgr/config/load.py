@@ -14,7 +14,7 @@ from envmgr.domain.names import RepositoryId
 from .daemon import DaemonFile
 from .models import Organization, Repository
 from .problems import problems_of
-from .secrets import Secret, SecretReference, exposure, looks_secret
+from .secrets import Secret, SecretReference, exposure, looks_secret, password_in
 from .settings import Settings, config_files
 from .yaml_tree import Path as KeyPath
 from .yaml_tree import Problem, Tree, read_yaml
@@ -230,7 +230,7 @@ _NOT_YET = "this version checks it but does not carry it out yet"
 
 
 def _literal_exposure(file: _File, path: KeyPath, secret: Secret) -> str | None:
-    if isinstance(secret, SecretReference) or not looks_secret(str(path[-1])):
+    if isinstance(secret, SecretReference) or not (looks_secret(str(path[-1])) or password_in(secret)):
         return None
     if not file.path.stat().st_mode & stat.S_IROTH:
         return None

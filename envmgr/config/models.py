@@ -4,9 +4,9 @@ The commented sample, the JSON Schema and README's table are made from these mod
 """
 
 from datetime import timedelta
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from .backend import Backend, LocalBackend
 from .rules import DeployStep, Destroy, Drift, Health, Limits, Polling, Schedule, Section, Ttl
@@ -86,9 +86,11 @@ class Credentials(Section):
 class RepositoryTerraform(Section):
     """Where an environment's Terraform code is: a folder of the branch, or a module of envmgr."""
 
+    model_config = ConfigDict(json_schema_extra={"maxProperties": 1})
+
     directory: RelativePath | None = Field(
         default=None,
-        description="The folder of the branch that holds the code; `.` is the root. Without it and module: terraform.",
+        description="The folder of the branch that holds the code; `.` is the root, `terraform` the default.",
         examples=["terraform"],
     )
     module: RelativePath | None = Field(
@@ -109,6 +111,12 @@ class RepositoryTerraform(Section):
         return self.module or self.directory or "terraform"
 
 
+def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    if not patterns:
+        raise ValueError('it must not be empty; leave it out for ["env-*"]')
+    return patterns
+
+
 class Repository(Section):
     """One repository whose branches get environments."""
 
@@ -122,9 +130,9 @@ class Repository(Section):
         description="How the remote lets envmgr in.",
         examples=[{"username": "bot", "password": {"file": "/etc/envmgr/git-token"}}],
     )
-    branches: tuple[BranchPattern, ...] = Field(
+    branches: Annotated[tuple[BranchPattern, ...], AfterValidator(_not_empty)] = Field(
         default=("env-*",),
-        min_length=1,
+        json_schema_extra={"minItems": 1},
         description="Which branches get an environment; `*` matches any run of characters, `/` too.",
         examples=[["env-*"]],
     )

@@ -93,8 +93,6 @@ def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
         return f"it must be at least {context['ge']}"
     if kind == "less_than_equal":
         return f"it must be at most {context['le']}"
-    if kind == "too_short":
-        return "it must not be empty"
     return _EXPECTED.get(kind, f"it cannot be read ({message.lower()})")
 
 

@@ -1,7 +1,7 @@
 """The rules an organization sets for all its repositories, and a repository for itself."""
 
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +12,12 @@ class Section(BaseModel):
     """A part of a configuration file: immutable, and without room for keys it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_empty(cls, value: Any) -> Any:
+        """A key with nothing behind it, as where all options are commented out, means the defaults."""
+        return {} if value is None else value
 
 
 class Polling(Section):

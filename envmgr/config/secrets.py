@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from envmgr.domain.errors import NeedsPerson
 
@@ -119,6 +119,14 @@ def _read(reference: SecretReference, environ: Mapping[str, str]) -> str:
         raise NeedsPerson(
             f"The secret {reference} cannot be read ({reason}): check that the file is there and readable for envmgr."
         ) from error
+
+
+def password_in(url: str) -> str | None:
+    """The password in a URL, if there is one."""
+    try:
+        return unquote(urlsplit(url).password or "") or None if "://" in url else None
+    except ValueError:
+        return None
 
 
 def looks_secret(name: str) -> bool:

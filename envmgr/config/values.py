@@ -72,7 +72,7 @@ VariableName = Annotated[
     str,
     AfterValidator(_variable_name),
     Field(
-        json_schema_extra={"pattern": f"^{VARIABLE_PATTERN}$", "not": {"enum": list(RESERVED)}},
+        json_schema_extra={"allOf": [{"pattern": f"^{VARIABLE_PATTERN}$"}, {"not": {"enum": [*RESERVED]}}]}
     ),
 ]
 
@@ -117,17 +117,12 @@ def _environment_name(name: str) -> str:
     return name
 
 
+_NOT_OURS: Final = f"^(?!({'|'.join(_OURS)}|TF_(CLI_ARGS|LOG)_.*|TF_VAR_({'|'.join(RESERVED)}))$)"
+
 EnvironmentName = Annotated[
     str,
     AfterValidator(_environment_name),
-    Field(
-        json_schema_extra={
-            "pattern": f"^{ENV_PATTERN}$",
-            "not": {
-                "pattern": f"^({'|'.join(_OURS)}|TF_CLI_ARGS_.*|TF_LOG_.*|TF_VAR_({'|'.join(RESERVED)}))$"
-            },
-        },
-    ),
+    Field(json_schema_extra={"allOf": [{"pattern": f"^{ENV_PATTERN}$"}, {"pattern": _NOT_OURS}]}),
 ]
 
 # --- scalars ---------------------------------------------------------------------------------

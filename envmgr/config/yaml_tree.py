@@ -13,12 +13,15 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from envmgr.domain.names import ref_component
+
 Path = tuple[str | int, ...]
 
 MAX_DEPTH = 32
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_BEYOND = 1 << 512  # Terraform's own bound
 _WORDS: dict[str, object] = {"true": True, "false": False, "null": None}
 _HINT = "look for a missing quote or bracket, a tab, or wrong indentation"
 
@@ -55,9 +58,9 @@ class _UnreadableError(Exception):
 
 
 def dotted(path: Path) -> str:
-    """A path as people write it: `repositories[0].terraform.directory`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".").encode("unicode_escape").decode()
+    """A path as people write it: `repositories[0].terraform.directory`; safe to print, and cut where endless."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step[:100]}" for step in path)
+    return ref_component(text.removeprefix("."))[:300]
 
 
 def read_yaml(text: str, *, trusted: bool = True) -> Tree:
@@ -74,7 +77,9 @@ def read_yaml(text: str, *, trusted: bool = True) -> Tree:
         tree.value = None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        tree.problems.append(Problem(line, (), f"this is no YAML: {error.problem}; {_HINT}"))
+        tree.problems.append(
+            Problem(line, (), f"this is no YAML: {ref_component(str(error.problem))}; {_HINT}")
+        )
         tree.value = None
     except (YAMLError, ValueError) as error:
         where = getattr(error, "position", None)
@@ -197,7 +202,10 @@ def plain_value(text: str) -> object:
     if text in (text.lower(), text.capitalize(), text.upper()) and text.lower() in _WORDS:
         return _WORDS[text.lower()]
     if _INT.fullmatch(text):
-        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+        number: float = int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+        if abs(number) >= _BEYOND:
+            raise ValueError("out of bounds")
+        return number
     if _FLOAT.fullmatch(text) or _INFINITE.fullmatch(text):
         number = float(text) if _FLOAT.fullmatch(text) else math.inf
         if not math.isfinite(number):

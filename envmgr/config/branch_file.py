@@ -1,0 +1,90 @@
+"""`.envmgr.yaml`: what a branch asks for itself. Whoever can push writes it, so nothing in it is trusted."""
+
+from typing import Final
+
+from pydantic import Field, ValidationError
+
+from envmgr.domain.errors import NeedsPerson
+
+from .problems import problems_of
+from .rules import DeployStep, Health, Schedule, Section
+from .values import Period, Variables
+from .yaml_tree import Problem, Tree, read_yaml
+
+BRANCH_FILE: Final = ".envmgr.yaml"
+MAX_BYTES: Final = 64 * 1024
+_SHOWN = 10
+
+
+class BranchFile(Section):
+    """What a branch may ask for; everything is optional."""
+
+    variables: Variables = Field(
+        default={},
+        description="Input variables for this branch's environment; they win over all others.",
+        examples=[{"instances": 2}],
+    )
+    ttl: Period | None = Field(
+        default=None,
+        description="How long the environment lives; cut to the organization's `ttl.max`.",
+        examples=["7d"],
+    )
+    deploy: tuple[DeployStep, ...] = Field(
+        default=(),
+        description="Deploy steps instead of the repository's; only with `allow_branch_deploy: true` there.",
+        examples=[[{"name": "build", "run": "make image", "timeout": "15m"}]],
+    )
+    health: Health | None = Field(
+        default=None,
+        description="What must answer before the environment is ready.",
+        examples=[{"url": "{outputs.url}", "expect": 200, "timeout": "5m"}],
+    )
+    schedule: Schedule | None = Field(
+        default=None,
+        description="When the environment is up.",
+        examples=[{"up": "0 8 * * 1-5", "down": "0 19 * * 1-5", "timezone": "Europe/Berlin"}],
+    )
+
+
+def parse_branch_file(content: bytes, *, allow_deploy: bool) -> BranchFile:
+    """Reads a branch file; an empty one asks for nothing.
+
+    Raises NeedsPerson with a line `.envmgr.yaml:line: path: what and how to mend it` for each mistake.
+    """
+    if len(content) > MAX_BYTES:
+        raise NeedsPerson(f"{BRANCH_FILE}:1: it is larger than 64 KiB; keep only what envmgr reads")
+    try:
+        tree = read_yaml(content.decode("utf-8-sig"), trusted=False)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise NeedsPerson(f"{BRANCH_FILE}:{line}: it is not UTF-8 text; save it as UTF-8") from error
+    branch_file = _validate(tree, allow_deploy=allow_deploy)
+    if branch_file is None:
+        raise NeedsPerson(_message(tree))
+    return branch_file
+
+
+def _validate(tree: Tree, *, allow_deploy: bool) -> BranchFile | None:
+    value = {} if tree.value is None else tree.value
+    if not isinstance(value, dict):
+        tree.problems.append(Problem(1, (), "it must be a mapping of keys to values, such as `ttl: 7d`"))
+        return None
+    if "deploy" in value and not allow_deploy:
+        sentence = (
+            "this repository takes no deploy steps from branches; remove it, or ask for allow_branch_deploy"
+        )
+        tree.problems.append(Problem(tree.line(("deploy",)), ("deploy",), sentence))
+    try:
+        branch_file = BranchFile.model_validate(value)
+    except ValidationError as error:
+        tree.problems.extend(problems_of(error, BranchFile, tree))
+        return None
+    return None if tree.problems else branch_file
+
+
+def _message(tree: Tree) -> str:
+    problems = sorted(tree.problems, key=lambda problem: problem.line)
+    lines = [f"{BRANCH_FILE}:{problem}" for problem in problems[:_SHOWN]]
+    if len(problems) > _SHOWN:
+        lines.append(f"and {len(problems) - _SHOWN} more")
+    return "\n".join(lines)

@@ -1,0 +1,220 @@
+"""The generated documents: complete, up to date in the checkout, and true."""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
+from ruamel.yaml import YAML
+
+from envmgr.config.branch_file import BranchFile
+from envmgr.config.daemon import DaemonFile
+from envmgr.config.document import (
+    daemon_sample,
+    documents,
+    json_schema,
+    option_table,
+    sample,
+    with_options,
+    write,
+)
+from envmgr.config.load import ConfigurationError, load
+from envmgr.config.models import Organization
+from envmgr.config.problems import flow, section_of
+from envmgr.config.settings import Settings
+from tests.unit.config_example import EXAMPLE
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def options(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        yield f"{prefix}{name}", field
+        inner = section_of(field.annotation)
+        if inner is not None and inner is not model:
+            yield from options(inner, f"{prefix}{name}.")
+
+
+ALL = [
+    (f"{model.__name__}.{path}", field)
+    for model in (Organization, BranchFile, DaemonFile)
+    for path, field in options(model)
+]
+
+
+@pytest.mark.parametrize(("path", "field"), ALL, ids=[path for path, _ in ALL])
+def test_every_option_has_a_description_and_examples_that_hold(path: str, field: FieldInfo) -> None:
+    assert field.description, f"{path} needs a description"
+    assert field.description.endswith("."), f"{path}'s description is no sentence"
+    assert field.examples, f"{path} needs an example"
+    for example in field.examples:
+        TypeAdapter(field.rebuild_annotation()).validate_python(example)
+        assert YAML(typ="safe", pure=True).load(f"key: {flow(example)}") == {"key": example}
+
+
+@pytest.mark.parametrize("name", documents())
+def test_the_files_in_the_checkout_are_up_to_date(name: str) -> None:
+    found = (CHECKOUT / name).read_text(encoding="utf-8")
+    assert found == documents()[name], "run `python -m envmgr.config.document` in the checkout"
+
+
+def test_the_readme_has_the_options_of_now() -> None:
+    readme = CHECKOUT / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    assert with_options(text) == text, "run `python -m envmgr.config.document` in the checkout"
+
+
+def test_the_samples_load_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "organization.yaml").write_text(sample())
+    (tmp_path / "daemon.yaml").write_text(daemon_sample())
+    configuration = load(tmp_path)
+    assert configuration.settings == Settings()
+    expected = Organization.model_validate(
+        {"organization": "acme", "repositories": [{"name": "shop", "url": configuration_url()}]}
+    )
+    assert configuration.organizations == (expected,)
+    assert configuration.warnings == ()
+
+
+def configuration_url() -> str:
+    field = next(field for path, field in ALL if path == "Organization.repositories.url")
+    return str((field.examples or [""])[0])
+
+
+def uncomment(text: str) -> str:
+    return re.sub(r"^( *)#(?=\S|  )", r"\1", text, flags=re.MULTILINE)
+
+
+def test_uncommented_the_sample_has_every_option(tmp_path: Path) -> None:
+    text = uncomment(sample())
+    for path, _ in ALL:
+        if path.startswith("Organization."):
+            assert re.search(rf"^ *(- )?{path.rpartition('.')[2]}:", text, re.MULTILINE), path
+    (tmp_path / "acme.yaml").write_text(text)
+    with pytest.raises(ConfigurationError) as raised:
+        load(tmp_path)
+    sentences = [line.split(": ", 2)[2] for line in raised.value.problems]
+    assert sentences == [
+        "give exactly one of local, azurerm and s3",
+        "give either username and password, or ssh_key",
+        "give one of directory and module, not both",
+    ]
+
+
+def test_uncommented_the_daemon_sample_loads(tmp_path: Path) -> None:
+    (tmp_path / "organization.yaml").write_text(sample())
+    (tmp_path / "daemon.yaml").write_text(uncomment(daemon_sample()))
+    settings = load(tmp_path).settings
+    assert settings.database is not None
+    assert settings.disk_reserve == Settings().disk_reserve
+
+
+def test_the_table_has_a_row_for_every_option() -> None:
+    rows = [line for line in option_table().splitlines() if line.startswith("| `")]
+    assert len(rows) == len(set(rows)) > 60
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 5 for row in rows)
+    names = {row.split("`")[1].replace("[]", "") for row in rows}
+    for path, _ in ALL:
+        name = path.partition(".")[2]
+        assert name in names or name.split(".")[-2] in name, name
+    assert {"organization", "backend.s3.bucket", "repositories.deploy.timeout", "daemon.retention"} <= names
+    assert "| `polling.interval` | duration | `30s` | How often" in option_table()
+
+
+def test_the_readme_gets_the_table_between_its_markers(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("# envmgr\n<!-- options:begin -->outdated<!-- options:end -->\nrest\n")
+    write(tmp_path)
+    text = readme.read_text()
+    assert text.startswith("# envmgr\n<!-- options:begin -->\n\n### Organization file")
+    assert text.endswith("<!-- options:end -->\nrest\n")
+    assert "outdated" not in text
+    assert with_options(text) == text
+    assert with_options("no markers") == "no markers"
+
+
+# --- JSON Schema -----------------------------------------------------------------------------
+
+SCHEMA = json_schema()
+
+
+def errors(document: object) -> list[str]:
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    return [error.json_path for error in validator.iter_errors(document)]
+
+
+def yaml(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def test_the_schema_is_one_and_accepts_what_loads() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert json.loads(documents()["config/organization.schema.json"]) == SCHEMA
+    for text in (
+        sample(),
+        daemon_sample(),
+        EXAMPLE,
+        uncomment(daemon_sample()),
+        "daemon: {disk_reserve: 2GiB}",
+    ):
+        assert errors(yaml(text)) == []
+
+
+def test_the_schema_accepts_its_own_defaults_and_examples() -> None:
+    for definition in SCHEMA["$defs"].values():
+        for name, option in definition["properties"].items():
+            schema = {**option, "$defs": SCHEMA["$defs"]}
+            values = [
+                *option["examples"],
+                *([option["default"]] if option.get("default") is not None else []),
+            ]
+            for value in values:
+                assert jsonschema.Draft202012Validator(schema).is_valid(value), (
+                    definition["title"],
+                    name,
+                    value,
+                )
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("organization", "Acme"),
+        ("organisation", "acme"),
+        ("backend", {}),
+        ("backend", {"local": {}, "s3": {"bucket": "b"}}),
+        ("backend", {"s3": {"bucket": "b", "access_key": "x"}}),
+        ("backend", {"s3": {"bucket": "b", "key": "x"}}),
+        ("polling", {"interval": 30}),
+        ("polling", {"interval": "30"}),
+        ("limits", {"concurrency": 0}),
+        ("limits", {"concurrency": "2"}),
+        ("drift", {"action": "maybe"}),
+        ("environment_variables", {"A": {"vault": "x"}}),
+        ("environment_variables", {"A": {"env": "X", "file": "/x"}}),
+        ("environment_variables", {"A": 5}),
+        ("environment_variables", {"TF_LOG": "trace"}),
+        ("environment_variables", {"TF_CLI_ARGS_plan": "-lock=false"}),
+        ("environment_variables", {"1A": "x"}),
+        ("variables", {"tags": {}}),
+        ("variables", {"a b": 1}),
+        ("repositories", None),
+        ("repositories", [{"name": "shop"}]),
+        ("repositories", [{"name": "shop", "url": "ext::sh"}]),
+        ("repositories", [{"name": "shop", "url": "/x", "branches": []}]),
+        ("repositories", [{"name": "shop", "url": "/x", "terraform": {"directory": "a", "module": "b"}}]),
+        ("repositories", [{"name": "shop", "url": "/x", "terraform": {"directory": "../a"}}]),
+        ("daemon", {}),
+    ],
+)
+def test_the_schema_refuses_mistakes(where: str, value: object) -> None:
+    document = copy.deepcopy(yaml(EXAMPLE))
+    assert errors(document) == []
+    document[where] = value
+    assert errors(document)

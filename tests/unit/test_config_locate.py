@@ -1,0 +1,95 @@
+"""Where configuration and data are found, and the daemon's settings without a heavy import."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from envmgr.config import locate
+from envmgr.config.load import ConfigurationError
+from envmgr.config.locate import data_dir, find_config
+from envmgr.config.secrets import SecretReference
+from envmgr.config.settings import Settings, read_settings
+
+
+def test_the_configuration_is_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = {"ENVMGR_CONFIG": "/from/variable"}
+    assert find_config("/from/option", environ) == Path("/from/option")
+    assert find_config(None, environ) == Path("/from/variable")
+    monkeypatch.setattr(locate, "SYSTEM_CONFIG", tmp_path)
+    assert find_config(None, {}) == tmp_path
+    monkeypatch.setattr(locate, "SYSTEM_CONFIG", tmp_path / "gone")
+    assert find_config(None, {"ENVMGR_CONFIG": ""}) == Path("config")
+
+
+def test_the_data_folder_is_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = {
+        "ENVMGR_DATA_DIR": "/from/variable",
+        "STATE_DIRECTORY": "/var/lib/envmgr:/var/lib/more",
+        "HOME": "/h",
+    }
+    assert data_dir("/from/option", environ) == Path("/from/option")
+    assert data_dir(None, environ) == Path("/from/variable")
+    del environ["ENVMGR_DATA_DIR"]
+    assert data_dir(None, environ) == Path("/var/lib/envmgr")
+    del environ["STATE_DIRECTORY"]
+    monkeypatch.setattr(locate, "SYSTEM_DATA", tmp_path)
+    assert data_dir(None, {**environ, "INVOCATION_ID": "1"}) == tmp_path
+    assert data_dir(None, environ) == Path("/h/.local/share/envmgr")
+    assert data_dir(None, {**environ, "XDG_DATA_HOME": "/x"}) == Path("/x/envmgr")
+    assert data_dir(None, {**environ, "XDG_DATA_HOME": "relative"}) == Path("/h/.local/share/envmgr")
+    monkeypatch.chdir(tmp_path)
+    assert data_dir("here", {}) == tmp_path / "here"
+
+
+def test_settings_are_read_from_any_file_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").write_text("organization: acme # daemon: no\nvariables: [broken")
+    assert read_settings(tmp_path) == Settings()
+    (tmp_path / "zz.yml").write_text("daemon: {database: {env: DB}, retention: 7d, disk_reserve: 1GB}")
+    settings = read_settings(tmp_path)
+    assert settings.database == SecretReference("env", "DB")
+    assert settings.retention.days == 7
+    assert settings.disk_reserve == 10**9
+    assert read_settings(tmp_path / "acme.yaml") == Settings(), "beside a file only daemon.yaml counts"
+    (tmp_path / "zz.yml").rename(tmp_path / "daemon.yaml")
+    assert read_settings(tmp_path / "acme.yaml") == settings
+
+
+def test_mistakes_in_the_settings_are_told(tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text(
+        "daemon:\n  log_level: loud\n  database: mysql://h/x\n  pol_workers: 1\n"
+    )
+    with pytest.raises(ConfigurationError) as raised:
+        read_settings(tmp_path)
+    assert [line.split("d.yaml:")[1].split(": it")[0] for line in raised.value.problems] == [
+        "2: daemon.log_level",
+        "3: daemon.database",
+        "4: daemon.pol_workers: there is no such key; did you mean poll_workers?",
+    ]
+
+
+def test_no_folder_has_the_defaults(tmp_path: Path) -> None:
+    assert read_settings(tmp_path / "gone") == Settings()
+
+
+def test_without_a_file_of_settings_nothing_heavy_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").write_text("organization: acme\n")
+    code = (
+        "import sys, pathlib\n"
+        "from envmgr.config.settings import read_settings\n"
+        "from envmgr.config.locate import data_dir, find_config\n"
+        "from envmgr.config.duration import parse_duration\n"
+        "read_settings(pathlib.Path(sys.argv[1]))\n"
+        "print(*sorted({'pydantic', 'ruamel.yaml'} & set(sys.modules)))\n"
+    )
+    root = str(Path(locate.__file__).parents[2])
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert result.stdout.strip() == ""

@@ -1,0 +1,150 @@
+"""Secrets: where references lead, what is said where they lead nowhere, and redaction."""
+
+import base64
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envmgr.config.secrets import (
+    REDACTED,
+    Redactor,
+    SecretReference,
+    exposure,
+    looks_secret,
+    parse_secret,
+    password_in,
+    resolve,
+)
+from envmgr.domain.errors import NeedsPerson
+
+
+def test_references_are_read_late_and_lose_one_newline(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first\n\n")
+    reference = SecretReference("file", str(file))
+    assert resolve(reference, {}) == "first\n"
+    file.write_text("second")
+    assert resolve(reference, {}) == "second"
+    assert resolve(SecretReference("systemd", "token"), {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == "second"
+    assert resolve(SecretReference("env", "TOKEN"), {"TOKEN": "third"}) == "third"
+    assert resolve("literal\n", {}) == "literal\n"
+
+
+def test_what_is_not_there_is_said_with_the_reference(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "binary").write_bytes(b"top-secret\xff")
+    for reference, words in [
+        (SecretReference("env", "NOT_SET"), "{env: NOT_SET} is not there: set NOT_SET"),
+        (SecretReference("file", "/not/there"), r"{file: /not/there} cannot be read \(No such file"),
+        (SecretReference("file", str(tmp_path)), "Is a directory"),
+        (SecretReference("systemd", "arm"), "LoadCredential=arm"),
+        (SecretReference("file", str(tmp_path / "empty")), "is empty"),
+        (SecretReference("file", str(tmp_path / "binary")), "is not UTF-8"),
+    ]:
+        with pytest.raises(NeedsPerson, match=words) as raised:
+            resolve(reference, {})
+        assert "top-secret" not in str(raised.value)
+        assert "top-secret" not in repr(raised.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        5,
+        None,
+        True,
+        [],
+        {},
+        {"vault": "x"},
+        {"env": "A", "file": "/b"},
+        {"env": 5},
+        {"env": ""},
+        {"file": "relative"},
+        {"systemd": "../up"},
+        {"systemd": ".."},
+    ],
+)
+def test_what_is_no_reference_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match=r"must|exactly one|names|is a name"):
+        parse_secret(value)
+
+
+def test_a_file_that_everybody_reads_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("secret")
+    reference = SecretReference("file", str(file))
+    file.chmod(0o600)
+    assert exposure(reference, {}) is None
+    file.chmod(0o644)
+    assert f"chmod o-rwx {file}" in str(exposure(reference, {}))
+    assert exposure("literal", {}) is None
+    assert exposure(SecretReference("file", "/not/there"), {}) is None
+
+
+def test_names_of_secrets() -> None:
+    for name in [
+        "AWS_SECRET_ACCESS_KEY",
+        "ARM_CLIENT_SECRET",
+        "GITHUB_TOKEN",
+        "DB_PASSWORD",
+        "ssh_key",
+        "API_KEY",
+    ]:
+        assert looks_secret(name)
+    for name in [
+        "AWS_REGION",
+        "ARM_SUBSCRIPTION_ID",
+        "AWS_ACCESS_KEY_ID",
+        "known_hosts",
+        "KEYBOARD",
+        "MONKEY",
+    ]:
+        assert not looks_secret(name)
+
+
+def test_passwords_in_urls() -> None:
+    assert password_in("postgresql://u:p%40ss@db/x") == "p@ss"
+    assert password_in("postgresql://u@db/x") is None
+    assert password_in("u:p@h") is None
+    assert password_in("https://[") is None
+
+
+secrets = st.text(min_size=6).filter(lambda text: len(text.strip()) >= 6)
+
+
+@given(secrets, st.text(), st.text())
+def test_no_form_of_a_secret_is_left(secret: str, before: str, after: str) -> None:
+    raw = secret.strip().encode("utf-8", "surrogateescape") if _encodes(secret) else b""
+    redact = Redactor([secret])
+    forms = [secret.strip(), json.dumps(secret.strip())[1:-1]]
+    if raw:
+        forms += [base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), quote(raw, safe="")]
+    for form in forms:
+        assert form.rstrip("=") not in redact(before + form + after).replace(REDACTED, "\0")
+
+
+def _encodes(text: str) -> bool:
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)
+
+
+@given(secrets.filter(_encodes), st.text(alphabet="abcdef:", max_size=5))
+def test_also_within_basic_authentication(secret: str, user: str) -> None:
+    header = base64.b64encode(f"{user}:{secret.strip()}".encode()).decode()
+    assert header not in Redactor([secret])(header)
+
+
+def test_lines_of_a_key_are_secrets_of_their_own() -> None:
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0\nshort\n-----END KEY-----\n"
+    redact = Redactor([key])
+    assert redact(key) == REDACTED + "\n"
+    assert redact("x MIIEvQIBADANBgkqhkiG9w0 y short") == f"x {REDACTED} y short"
+
+
+def test_short_values_and_other_text_stay() -> None:
+    assert Redactor(["dev", "", "  a  "])("dev a devil") == "dev a devil"
+    assert Redactor([])("anything") == "anything"
+    assert Redactor(["longer-secret", "longer-secret-still"])("longer-secret-still") == REDACTED
