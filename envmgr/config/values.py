@@ -251,7 +251,7 @@ def _url(value: str) -> str:
         return value
     try:
         parts = urlsplit(value)
-        host, password = parts.hostname or "", parts.password
+        host, password, _ = parts.hostname or "", parts.password, parts.port
     except ValueError:
         raise ValueError(_URL_SENTENCE) from None
     if password is not None:

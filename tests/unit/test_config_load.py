@@ -281,6 +281,8 @@ def test_urls_that_git_may_be_given(write: Write, url: str) -> None:
         "https:///x",
         "https://[",
         "https://user@h/x",
+        "https://u:hush/hush@h/x",
+        "https://h:port/x",
         "https://user:@h/x",
         "file://host/x",
         "relative/path",
