@@ -1,0 +1,137 @@
+"""One child process: started in a session of its own, watched, ended politely, always reaped."""
+
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+
+_TICK_MILLISECONDS = 100
+
+
+class Cause(Enum):
+    """Why envmgr ended a process itself."""
+
+    STOPPED = "stopped"
+    TIMED_OUT = "timed out"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a process ended: its return code (negative: the signal), and why, where envmgr ended it."""
+
+    code: int
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supervision:
+    """How a process is looked after.
+
+    `timeout` is the time until SIGINT, `patience` the time from there until SIGKILL. `started` gets the
+    PID before anything is waited for; `stop` and `tick` are called about ten times a second.
+    """
+
+    timeout: timedelta
+    patience: timedelta
+    started: Callable[[int], None]
+    stop: Callable[[], bool]
+    tick: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What to start: argv (no shell), working folder, the whole environment, and where its output goes.
+
+    `output` and `errors` are descriptors of files, never of a pipe: a pipe's dead reader would kill the
+    child. `keep_open` are descriptors it inherits, so that the locks they hold live as long as it does.
+    """
+
+    argv: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str]
+    output: int
+    errors: int
+    keep_open: tuple[int, ...] = ()
+
+
+def run(start: Start, supervision: Supervision) -> Ended:
+    """Runs a process to its end; raises OSError or ValueError where it cannot be started.
+
+    Whatever a callback raises ends the process (SIGINT first) before it goes on upwards.
+    """
+    child = subprocess.Popen(
+        list(start.argv),
+        cwd=start.folder,
+        env=dict(start.environment),
+        stdin=subprocess.DEVNULL,
+        stdout=start.output,
+        stderr=start.errors,
+        start_new_session=True,
+        pass_fds=start.keep_open,
+    )
+    with _exit_of(child.pid) as exited:
+        try:
+            supervision.started(child.pid)
+            return _attend(child, exited, supervision)
+        except BaseException:
+            _end(child, exited, supervision.patience)
+            raise
+
+
+@contextmanager
+def _exit_of(pid: int) -> Iterator[select.poll]:
+    """A poll object that is ready as soon as the process has ended: no granularity of sleeps."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        yield poll
+    finally:
+        os.close(descriptor)
+
+
+def _attend(child: subprocess.Popen[bytes], exited: select.poll, supervision: Supervision) -> Ended:
+    deadline = time.monotonic() + supervision.timeout.total_seconds()
+    cause: Cause | None = None
+    kill_at = float("inf")
+    while not exited.poll(_TICK_MILLISECONDS):
+        supervision.tick()
+        now = time.monotonic()
+        if cause is None:
+            cause = _reason_to_end(supervision, now >= deadline)
+            if cause is not None:
+                _signal(child, signal.SIGINT)
+                kill_at = now + supervision.patience.total_seconds()
+        elif now >= kill_at:
+            _signal(child, signal.SIGKILL)
+    return Ended(child.wait(), cause)
+
+
+def _reason_to_end(supervision: Supervision, timed_out: bool) -> Cause | None:
+    if supervision.stop():
+        return Cause.STOPPED
+    return Cause.TIMED_OUT if timed_out else None
+
+
+def _end(child: subprocess.Popen[bytes], exited: select.poll, patience: timedelta) -> None:
+    """SIGINT, patience, SIGKILL; whoever interrupts the patience gets SIGKILL at once."""
+    try:
+        _signal(child, signal.SIGINT)
+        exited.poll(patience.total_seconds() * 1000)
+    finally:
+        if not exited.poll(0):
+            _signal(child, signal.SIGKILL)
+        child.wait()
+
+
+def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signals the whole group: it was not reaped yet, so its number is still its own."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, number)

@@ -1,0 +1,198 @@
+"""Terraform as the port asks for it: plan, show, apply and the repairs of state."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from envmgr.domain.environment import Output, ProcessId
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.plan import Plan
+from envmgr.ports import PlanResult, Watch, Workspace
+
+from . import backend
+from .command import IsFlagged
+from .diagnostics import Diagnostic
+from .errored_state import ErroredState
+from .failures import failure
+from .initialisation import Initialisation, identify_terraform
+from .process_environment import process_environment
+from .provider_cache import ProviderCache
+from .session import Limits, Outcome, Session
+from .versions import Minimum, Versions, locate
+
+# What `init` and `plan` print as JSON is new in this version.
+_MINIMUM: Minimum = (1, 9)
+_LOCK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:=+-]{0,255}")
+_ATTEMPTS = 4  # a first try, the backend's other form, and `init` with the command after each
+_LOCAL = "local"
+
+
+class TerraformCommands:
+    """Runs Terraform or OpenTofu; safe to be called from several threads for different workspaces."""
+
+    def __init__(  # each is one thing the composition root knows
+        self,
+        cache: Path,
+        identify: Callable[[int], ProcessId],
+        cli_config: Path | None = None,
+        timeout: timedelta = timedelta(hours=1),
+        patience: timedelta = timedelta(seconds=60),
+        minimum: Minimum = _MINIMUM,
+    ) -> None:
+        """Share the provider cache and known versions in the folder `cache`.
+
+        `identify` names a process beyond doubt; `cli_config` is Terraform's CLI configuration; `timeout` is
+        per command, until SIGINT; `patience` from there until SIGKILL; older than `minimum` is refused.
+        """
+        self._identify = identify
+        self._cli_config = cli_config
+        self._limits = Limits(timeout=timeout, patience=patience)
+        self._providers = ProviderCache(cache)
+        self._versions = Versions(cache / "terraform-versions.json", minimum)
+
+    def version(self, binary: str) -> str:
+        """See the port."""
+        return self._versions.version(binary)
+
+    def plan(self, workspace: Workspace, out: Path, watch: Watch, *, destroy: bool = False) -> PlanResult:
+        """See the port; pushes an errored state first."""
+        session = self._session(workspace, watch)
+        initialisation = self._ready(session)
+        outcome = self._repeated(
+            session, initialisation, lambda: _plan(session, out, IsFlagged if destroy else None)
+        )
+        return PlanResult(
+            has_changes=outcome.ended.code == 2,
+            changes=outcome.transcript.changes,
+            lock_file=initialisation.lock_file,
+        )
+
+    def show(self, workspace: Workspace, plan: Path) -> Plan:
+        """See the port."""
+        session = self._session(workspace, Watch(log=Path(os.devnull)))
+        self._initialise(session)
+        outcome, text = session.document("show", str(plan))
+        if not outcome.succeeded:
+            raise self._failure(session, outcome)
+        try:
+            return Plan.from_json(json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Transient(f"terraform show printed no plan that can be read: {error}.") from error
+
+    def apply(self, workspace: Workspace, plan: Path, watch: Watch) -> Mapping[str, Output]:
+        """See the port."""
+        session = self._session(workspace, watch)
+        initialisation = self._ready(session)
+        errored = ErroredState(workspace.root, workspace.data)
+        errored.expect()
+        try:
+            outcome = self._repeated(
+                session,
+                initialisation,
+                lambda: session.run("apply", str(plan), json=IsFlagged, input=False),
+            )
+        except EnvmgrError as error:
+            if errored.rescue():
+                raise Transient(
+                    f"The state could not be written to its backend; it is kept and pushed before the next run. {error}"
+                ) from error
+            raise
+        finally:
+            errored.rescue()
+        return outcome.transcript.outputs
+
+    def push_errored_state(self, workspace: Workspace, watch: Watch) -> bool:
+        """See the port; to be called before the root is checked out anew."""
+        if not ErroredState(workspace.root, workspace.data).rescue():
+            return False
+        session = self._session(workspace, watch)
+        self._push(session, self._initialise(session))
+        return True
+
+    def unlock(self, workspace: Workspace, lock_id: str, watch: Watch) -> None:
+        """See the port. A local state's lock ends with its holder, so there is nothing to break."""
+        if not _LOCK_ID.fullmatch(lock_id):
+            raise NeedsPerson(f"{lock_id[:80]!r} is no ID of a state lock.")
+        if workspace.backend[0] == _LOCAL:
+            return
+        session = self._session(workspace, watch)
+        initialisation = self._initialise(session)
+        self._repeated(session, initialisation, lambda: session.run("force-unlock", lock_id, force=IsFlagged))
+
+    def _session(self, workspace: Workspace, watch: Watch) -> Session:
+        self._providers.create()
+        environment = process_environment(workspace, os.environ, self._providers.packages, self._cli_config)
+        return Session(workspace, watch, environment, self._limits, self._identify)
+
+    def _ready(self, session: Session) -> Initialisation:
+        """Initialised, and with no state left that was not pushed."""
+        workspace = session.workspace
+        initialisation = self._initialise(session)
+        if ErroredState(workspace.root, workspace.data).rescue():
+            self._push(session, initialisation)
+        return initialisation
+
+    def _initialise(self, session: Session) -> Initialisation:
+        binary = session.workspace.binary
+        terraform = identify_terraform(locate(binary), self.version(binary))
+        initialisation = Initialisation(session, self._providers, terraform)
+        failed = initialisation.prepare()
+        if failed:
+            raise self._failure(session, failed)
+        return initialisation
+
+    def _repeated(
+        self, session: Session, initialisation: Initialisation, command: Callable[[], Outcome]
+    ) -> Outcome:
+        """Runs a command, and again after each thing that could be mended."""
+        for _ in range(_ATTEMPTS):
+            outcome = command()
+            if outcome.succeeded:
+                return outcome
+            mended = initialisation.mend(outcome.transcript)
+            if isinstance(mended, Outcome):
+                raise self._failure(session, mended)
+            if not mended:
+                break
+        raise self._failure(session, outcome)
+
+    def _push(self, session: Session, initialisation: Initialisation) -> None:
+        errored = ErroredState(session.workspace.root, session.workspace.data)
+        self._repeated(session, initialisation, lambda: session.run("state push", str(errored.kept)))
+        errored.pushed()
+
+    def _failure(self, session: Session, outcome: Outcome) -> EnvmgrError:
+        error = outcome.transcript.error()
+        is_invalid = (
+            outcome.command in {"init", "plan"}
+            and outcome.ended.cause is None
+            and error is not None
+            and error.location is not None
+            and _is_invalid(session, error)
+        )
+        return failure(outcome, self._limits.timeout, session.watch.redact, is_invalid=is_invalid)
+
+
+def _plan(session: Session, out: Path, destroy: object) -> Outcome:
+    """Plans into a private file that is made anew, so that no old plan is ever taken for this one."""
+    backend.remove(out)
+    backend.write_new(out, "")
+    outcome = session.run(
+        "plan", json=IsFlagged, input=False, detailed_exitcode=IsFlagged, out=str(out), destroy=destroy
+    )
+    if not outcome.succeeded:
+        out.unlink(missing_ok=True)
+    return outcome
+
+
+def _is_invalid(session: Session, error: Diagnostic) -> bool:
+    """Whether `validate` refuses the code for the same reason: then only a new commit helps."""
+    _, text = session.document("validate")
+    try:
+        found = [Diagnostic.from_json(item) for item in json.loads(text).get("diagnostics") or ()]
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return any((each.summary, each.location) == (error.summary, error.location) for each in found)

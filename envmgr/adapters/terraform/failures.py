@@ -1,0 +1,122 @@
+"""A failed command as the error that says how to go on, in one sentence."""
+
+import re
+from datetime import timedelta
+
+from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, StalePlan, StateLocked, Transient
+from envmgr.ports import Redact
+
+from .child import Cause
+from .diagnostics import Diagnostic
+from .session import Outcome
+
+INITIALISE = (
+    "Backend initialization required",
+    "Backend configuration changed",
+    "Initial configuration of the requested backend",
+    "Module not installed",
+    "Module source has changed",
+    "Module version requirements have changed",
+    "Inconsistent dependency lock file",
+    "Required plugins are not installed",
+    "Missing required provider",
+)
+OUTDATED_LOCK = "does not match configured version constraint"
+
+_PERSON = (
+    "Unsupported Terraform Core version",
+    "Unsupported OpenTofu Core version",
+    "Invalid value for variable",
+    "Invalid value for input variable",
+    "Value for undeclared variable",
+    "Invalid backend configuration",
+    "Failed to install provider",
+    "Unreadable module directory",
+)
+_MISSING = ("No value for required variable",)
+_STALE = ("Saved plan is stale", "Saved plan does not match the given state")
+_LOCKED = ("Error acquiring the state lock",)
+_VARIABLE = re.compile(r'variable "([^"]+)"')
+_LONGEST = 400
+
+
+def failure(outcome: Outcome, timeout: timedelta, redact: Redact, *, is_invalid: bool = False) -> EnvmgrError:
+    """The error for a command that did not succeed; `is_invalid` says that `validate` refuses the code too."""
+    if outcome.ended.cause is Cause.STOPPED:
+        return Interrupted(f"terraform {outcome.command} was stopped before its end; it will be done again.")
+    if outcome.ended.cause is Cause.TIMED_OUT:
+        return Transient(
+            f"terraform {outcome.command} took longer than {_duration(timeout)} and was ended: "
+            "look into its log, or raise terraform.timeout."
+        )
+    error = outcome.transcript.error()
+    if error is None:
+        return Transient(_cut(redact(_wordless(outcome))))
+    return _from_error(outcome, error, redact, is_invalid)
+
+
+def _from_error(outcome: Outcome, error: Diagnostic, redact: Redact, is_invalid: bool) -> EnvmgrError:
+    locked = next((e for e in outcome.transcript.errors or [error] if e.summary.startswith(_LOCKED)), None)
+    if locked and (holder := _lock_holder(locked.detail)):
+        return StateLocked(f"The state is locked by {holder}; it will be tried again.")
+    if outcome.transcript.has(*_STALE):
+        return StalePlan("The state moved on since the plan was made; it will be planned again.")
+    missing = next((e for e in outcome.transcript.errors if e.summary.startswith(_MISSING)), None)
+    if missing:
+        return NeedsPerson(_missing_variable(missing))
+    sentence = _cut(redact(_sentence(f"terraform {outcome.command} failed", error)))
+    return NeedsPerson(sentence) if is_invalid or error.summary.startswith(_PERSON) else Transient(sentence)
+
+
+def _missing_variable(error: Diagnostic) -> str:
+    name = _VARIABLE.search(f"{error.context} {error.code} {error.detail}")
+    which = f"The variable {name[1]}" if name else "A variable"
+    where = f" ({error.location})" if error.location else ""
+    return (
+        f"{which}{where} has no value: set it under `variables` in the organization file "
+        "or in the branch's .envmgr.yaml, or give it a default."
+    )
+
+
+def _lock_holder(detail: str) -> str:
+    """Who holds the lock, from the `Lock Info` of Terraform's message; empty where it has none."""
+    found = {
+        key: match[1].strip()
+        for key in ("ID", "Operation", "Who", "Created")
+        if (match := re.search(rf"^\s*{key}:[ \t]+(\S.*)$", detail, re.MULTILINE))
+    }
+    if "ID" not in found:
+        return ""
+    since = found.get("Created", "")[:19]
+    return (
+        f"{found.get('Who', 'someone who left no name')}{f' since {since} UTC' if since else ''} "
+        f"({found.get('Operation', 'operation unknown')}, lock {found['ID']})"
+    )
+
+
+def _sentence(start: str, error: Diagnostic) -> str:
+    where = f" at {error.location}" if error.location else f" for {error.address}" if error.address else ""
+    detail = " ".join(error.detail.split())
+    summary = " ".join(error.summary.split()).rstrip(".:")
+    return f"{start}{where}: {summary}{f': {detail}' if detail else '.'}"
+
+
+def _cut(text: str) -> str:
+    """At most as long as a sentence; only what is redacted already may be cut."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
+
+
+def _wordless(outcome: Outcome) -> str:
+    code = outcome.ended.code
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    last = " ".join(outcome.transcript.plain[-1].split()) if outcome.transcript.plain else ""
+    said = f"; the last it said: {last}" if last else " and said nothing"
+    return f"terraform {outcome.command} {how}{said}."
+
+
+def _duration(time: timedelta) -> str:
+    seconds = time.total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"

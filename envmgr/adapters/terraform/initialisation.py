@@ -1,0 +1,207 @@
+"""Makes a workspace ready for commands: backend file, lock file, and `init` only where it is needed.
+
+`init` sees the full lock file and verifies the providers against it. The commands after it see the same
+selections without checksums: comparing 700 MB with them again costs each half a second, and the packages
+lie in folders only we can write. The full text is kept in the record, and is back before any other `init`.
+"""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from envmgr.domain.errors import Interrupted, NeedsPerson
+
+from . import backend
+from .command import IsFlagged
+from .failures import INITIALISE, OUTDATED_LOCK
+from .lock_file import without_hashes
+from .messages import Transcript
+from .provider_cache import ProviderCache
+from .session import Outcome, Session
+
+_RECORD = "envmgr-initialised.json"
+_LOCK_FILE = ".terraform.lock.hcl"
+_LARGEST_LOCK_FILE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the data folder was initialised with.
+
+    `given` is the lock file `init` began with, `lock_file` the one it ended with; `code` identifies the
+    root module's files that were seen with the backend's form `override`.
+    """
+
+    terraform: str
+    backend: str
+    given: str | None
+    lock_file: str | None
+    code: str
+    override: bool
+
+
+class Initialisation:
+    """The state of one workspace's initialisation during one call."""
+
+    def __init__(self, session: Session, cache: ProviderCache, terraform: str) -> None:
+        """`terraform` identifies binary and version; nothing is written yet."""
+        self._session = session
+        self._cache = cache
+        self._terraform = terraform
+        self._backend = backend.render(session.workspace.backend)
+        self._code = backend.configuration_digest(session.workspace.root)
+        self._record = _read(session.workspace.data / _RECORD)
+        self._is_fresh = False
+        self._override = bool(self._record and self._record.override and self._record.code == self._code)
+        self._given, self._is_the_codes = self._lock_file_given()
+
+    @property
+    def lock_file(self) -> str | None:
+        """The full lock file, with checksums."""
+        return self._record.lock_file if self._record else None
+
+    def prepare(self) -> Outcome | None:
+        """Writes what commands need, and runs `init` where the record does not fit; gives its failure."""
+        self._write_backend()
+        if self._fits():
+            self._write_lock_file(without_hashes(self.lock_file or ""))
+            return None
+        return self.initialise()
+
+    def mend(self, transcript: Transcript) -> bool | Outcome:
+        """After a failed command: whether something was mended that it complained about.
+
+        Gives the failure of an `init` that did not help; raises NeedsPerson for a backend block of the branch.
+        """
+        if self._gives_way(transcript):
+            return True
+        if self._is_fresh or not transcript.has(*INITIALISE):
+            return False
+        return self.initialise() or True
+
+    def initialise(self) -> Outcome | None:
+        """Runs `init`; gives its outcome where it failed."""
+        outcome = self._init()
+        if not outcome.succeeded and self._gives_way(outcome.transcript):
+            outcome = self._init()
+        if not outcome.succeeded and self._is_outdated(outcome.transcript):
+            outcome = self._init(upgrade=IsFlagged)
+        self._is_fresh = outcome.succeeded
+        return None if outcome.succeeded else outcome
+
+    def _fits(self) -> bool:
+        record = self._record
+        return (
+            record is not None
+            and (record.terraform, record.backend) == (self._terraform, self._backend)
+            and self._given in {record.given, record.lock_file}
+        )
+
+    def _lock_file_given(self) -> tuple[str | None, bool]:
+        """The lock file to use, and whether it is the code's own.
+
+        One without checksums that we wrote ourselves stands for the one it was made from.
+        """
+        found = _read_lock_file(self._session.workspace.root / _LOCK_FILE)
+        known = self._record.lock_file if self._record else None
+        if found is not None and known is not None and found == without_hashes(known):
+            return known, False
+        if found is not None:
+            return found, True
+        return self._session.workspace.lock_file or known, False
+
+    def _gives_way(self, transcript: Transcript) -> bool:
+        """Turns our backend file into an override where the branch's own blocks are empty."""
+        workspace = self._session.workspace
+        if self._override or not backend.may_override(
+            workspace.root, workspace.backend[0], transcript.errors
+        ):
+            return False
+        self._override = True
+        self._write_backend()
+        if self._record:
+            self._remember(replace(self._record, override=True, code=self._code))
+        return True
+
+    def _is_outdated(self, transcript: Transcript) -> bool:
+        """Whether our own lock file, not the code's, holds back what the code now asks for."""
+        return not self._is_the_codes and any(OUTDATED_LOCK in error.detail for error in transcript.errors)
+
+    def _init(self, **options: object) -> Outcome:
+        self._forget()
+        self._write_lock_file(self._given)
+        # Packages in the cache were verified when they came; without checksums to keep to, they may be used.
+        extra = {} if self._given else {"TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1"}
+        selections = f"{self._code}\n{self._given}"
+        with self._cache.held(selections, lambda: not self._session.watch.stop()) as lock:
+            if lock is None:
+                raise Interrupted("terraform init was not started, because envmgr stops.")
+            outcome = self._session.run(
+                "init",
+                keep_open=(lock,),
+                extra=extra,
+                json=IsFlagged,
+                input=False,
+                reconfigure=IsFlagged,
+                **options,
+            )
+            if outcome.succeeded:
+                self._succeeded()
+        return outcome
+
+    def _succeeded(self) -> None:
+        backend.check_configured(self._session.workspace.data, self._session.workspace.backend)
+        full = _read_lock_file(self._session.workspace.root / _LOCK_FILE)
+        self._cache.satisfied(f"{self._code}\n{full}")
+        self._remember(Record(self._terraform, self._backend, self._given, full, self._code, self._override))
+        self._given = full
+        self._write_lock_file(without_hashes(full or ""))
+
+    def _remember(self, record: Record) -> None:
+        self._record = record
+        path = self._session.workspace.data / _RECORD
+        new = path.with_suffix(".new")
+        backend.remove(new)
+        backend.write_new(new, json.dumps(asdict(record)))
+        new.replace(path)
+
+    def _forget(self) -> None:
+        """An `init` that does not succeed leaves the folder half-way: the next command begins with another."""
+        backend.remove(self._session.workspace.data / _RECORD)
+        self._record = None
+
+    def _write_backend(self) -> None:
+        workspace = self._session.workspace
+        backend.write(workspace.root, workspace.backend, override=self._override)
+
+    def _write_lock_file(self, text: str | None) -> None:
+        path = self._session.workspace.root / _LOCK_FILE
+        backend.remove(path)
+        if text:
+            backend.write_new(path, text)
+
+
+def _read_lock_file(path: Path) -> str | None:
+    """The text of a lock file; None where there is none. Raises NeedsPerson for what is no plain file."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise NeedsPerson(f"{path.name} in the Terraform folder is no plain file: commit it as one.")
+    if not path.exists():
+        return None
+    if path.stat().st_size > _LARGEST_LOCK_FILE:
+        raise NeedsPerson(
+            f"{path.name} in the Terraform folder is larger than 1 MiB: make it anew with init."
+        )
+    return path.read_text(errors="surrogateescape") or None
+
+
+def _read(path: Path) -> Record | None:
+    with suppress(OSError, ValueError, TypeError):
+        return Record(**json.loads(path.read_text()))
+    return None
+
+
+def identify_terraform(path: Path, version: str) -> str:
+    """Identifies the Terraform that initialised a folder."""
+    return sha256(f"{path}\n{version}".encode()).hexdigest()

@@ -1,0 +1,58 @@
+"""Reads a growing file line by line, in bounded memory, and gives its disk space back."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+
+_CHUNK = 1024 * 1024
+_LONGEST = 16 * 1024 * 1024  # all of an apply's outputs are one line
+_PUNCH_AFTER = 8 * 1024 * 1024
+_KEEP_SIZE_AND_PUNCH_HOLE = 0x03
+
+
+class Tail:
+    """Follows the file behind a descriptor from its beginning; longer lines than `longest` bytes are cut."""
+
+    def __init__(self, descriptor: int, longest: int = _LONGEST) -> None:
+        """Begin at the start of the file."""
+        self._descriptor = descriptor
+        self._longest = longest
+        self._offset = 0
+        self._punched = 0
+        self._rest = bytearray()
+
+    def lines(self) -> Iterator[str]:
+        """The complete lines that were written since the last call."""
+        while chunk := os.pread(self._descriptor, _CHUNK, self._offset):
+            self._offset += len(chunk)
+            *complete, last = chunk.split(b"\n")
+            for piece in complete:
+                yield self._line(piece)
+            self._keep(last)
+            self._give_back()
+
+    def last(self) -> Iterator[str]:
+        """What is left once nobody writes any more, with or without a line's end."""
+        yield from self.lines()
+        if self._rest:
+            yield self._line(b"")
+
+    def _line(self, piece: bytes) -> str:
+        self._keep(piece)
+        line = self._rest.decode(errors="replace").rstrip("\r")
+        self._rest.clear()
+        return line
+
+    def _keep(self, piece: bytes) -> None:
+        self._rest += piece[: self._longest - len(self._rest)]
+
+    def _give_back(self) -> None:
+        """Frees the blocks already read, where the file system can; the size stays, offsets stay true."""
+        length = self._offset - self._punched
+        if length >= _PUNCH_AFTER and _fallocate is not None:
+            start, size = ctypes.c_int64(self._punched), ctypes.c_int64(length)
+            _fallocate(self._descriptor, _KEEP_SIZE_AND_PUNCH_HOLE, start, size)
+            self._punched = self._offset
+
+
+_fallocate = getattr(ctypes.CDLL(None), "fallocate", None)
