@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from tests.support import aws, azure, postgres, ssh_server, strictness, systemd, terraform
+from tests.support.engine import Engine
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
 from tests.support.ssh_server import SshServer
@@ -164,3 +165,12 @@ def systemd_boot() -> Callable[..., CompletedProcess[str]]:
     if reason:
         pytest.skip(reason)
     return systemd.boot
+
+
+@pytest.fixture
+def engine(tmp_path: Path, terraform_binary: str) -> Iterator[Engine]:
+    """A whole envmgr for an organization `acme`, on real git and real Terraform."""
+    del terraform_binary  # asked for only so that the test is skipped without it
+    made = Engine(tmp_path)
+    yield made
+    made.close()

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..adapters.binaries import Binaries
-from ..adapters.cloud.connect import clouds_needed, clouds_unverifiable, open_clouds
+from ..adapters.cloud.connect import clouds_configured, clouds_needed, clouds_unverifiable, open_clouds
 from ..adapters.git.mirrors import Mirrors
 from ..adapters.modules import Modules, packaged_folder
-from ..adapters.processes import current_process, is_alive
+from ..adapters.processes import current_process, identify, is_alive
 from ..adapters.state.connect import open_state_store
 from ..adapters.store.connect import open_store
 from ..adapters.terraform.commands import TerraformCommands
@@ -126,6 +126,7 @@ def _tenant(start: Start, layout: Layout, store: Store, organization: Organizati
         binary=terraform.binary,
         terraform=TerraformCommands(
             layout.cache,
+            identify,
             cli_config=Path(terraform.cli_config) if terraform.cli_config else None,
             timeout=terraform.timeout,
         ),
@@ -145,8 +146,8 @@ def _open_clouds(environment: Mapping[str, str], addresses: Sequence[str]) -> Se
             f"Whether anything is left in {' and '.join(sorted(blind))} cannot be verified: give the organization's "
             "environment_variables credentials for it (ARM_SUBSCRIPTION_ID …, AWS_REGION …)."
         )
-    needed = clouds_needed(addresses)
-    return open_clouds(environment) if not addresses else open_clouds(environment, needed)
+    chosen = clouds_needed(addresses) if addresses else clouds_configured(environment)
+    return open_clouds(environment, chosen)
 
 
 def _projects(
@@ -175,7 +176,7 @@ def _project(
         interval=rules.polling.interval,
         source=(SourceKind.MODULE, module)
         if module
-        else (SourceKind.DIRECTORY, repository.terraform.directory or "."),
+        else (SourceKind.DIRECTORY, repository.terraform.directory or "terraform"),
         variables=rules.variables,
         policy=policy_for(organization, repository, ""),
         remote=lambda: _remote(start, identity, repository),

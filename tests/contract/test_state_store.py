@@ -2,47 +2,34 @@
 
 import json
 import os
-import shlex
 import signal
-import socket
-import subprocess
 import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from envmgr.adapters.state.connect import open_state_store, settings_with_key
 from envmgr.adapters.state.keys import archive_key
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StateLocked, Transient
 from envmgr.domain.state import LockInfo
 from envmgr.ports import StateStore
 from tests.support.aws import S3_BACKEND
+from tests.support.state_backends import (
+    KEY,
+    PATIENCE,
+    Backend,
+    Workspace,
+    closed_port,
+    eventually,
+    set_known_keys_only,
+    shown,
+)
 
-KEY = "acme/shop/alice/terraform.tfstate"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CANARY = "Q0FOQVJZLW5ldmVyLXRvLWJlLXNlZW4="
-PATIENCE = 20
-
-
-@dataclass(frozen=True)
-class Backend:
-    """A Terraform backend of a test's own: nothing is in it, not even its bucket, container or folder."""
-
-    kind: str
-    settings: Mapping[str, object]
-    environment: Mapping[str, str]
-
-    def store(self) -> StateStore:
-        return open_state_store(self.kind, self.settings, self.environment)
-
-    def __str__(self) -> str:
-        return self.kind
 
 
 def local_backend(request: pytest.FixtureRequest) -> Backend:
@@ -74,95 +61,10 @@ def remote(request: pytest.FixtureRequest) -> Backend:
     return MAKERS[request.param](request)
 
 
-class Workspace:
-    """One environment's code, run by the real Terraform with its real backend."""
-
-    def __init__(self, folder: Path, binary: str, backend: Backend, key: str = KEY) -> None:
-        self.folder, self.binary = folder, binary
-        self.go_on = folder / "go-on"
-        kind, settings = settings_with_key(backend.kind, backend.settings, key)
-        folder.mkdir()
-        (folder / "backend.tf.json").write_text(json.dumps({"terraform": {"backend": {kind: settings}}}))
-        self.write('resource "terraform_data" "one" {}\noutput "url" { value = "http://alice" }\n')
-        own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        self.environment = {**own, **backend.environment, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
-        self.run("init", "-input=false")
-
-    def write(self, code: str) -> None:
-        (self.folder / "main.tf").write_text(code)
-
-    def run(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [self.binary, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-    def apply(self) -> None:
-        self.run("apply", "-auto-approve", "-input=false")
-
-    def destroy(self) -> None:
-        self.run("destroy", "-auto-approve", "-input=false")
-
-    @contextmanager
-    def applying(self) -> Iterator[subprocess.Popen[bytes]]:
-        """An apply that does not end before the file `go-on` is there."""
-        wait = f"until [ -e {shlex.quote(str(self.go_on))} ]; do sleep 0.05; done"
-        self.write(
-            'resource "terraform_data" "slow" {\n'
-            f'  provisioner "local-exec" {{ command = {json.dumps(wait)} }}\n}}\n'
-        )
-        with (self.folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [self.binary, "apply", "-auto-approve", "-input=false"],
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            yield process
-        finally:
-            self.go_on.touch()
-            process.wait(PATIENCE)
-
-
 @pytest.fixture
 def workspace(tmp_path: Path, terraform_binary: str, backend: Backend) -> Workspace:
     backend.store().ensure()
     return Workspace(tmp_path / "workspace", terraform_binary, backend)
-
-
-def eventually(ask: Callable[[], LockInfo | None]) -> LockInfo:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        answer = ask()
-        if answer is not None:
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"nothing in {PATIENCE} s")
-
-
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def shown(error: BaseException) -> str:
-    """All that a traceback would print of an error and its causes."""
-    return "".join(traceback.format_exception(error))
 
 
 # --- ensure ----------------------------------------------------------------------------------
@@ -345,18 +247,6 @@ def distrustful_moto(moto_url: str) -> Iterator[None]:
     set_known_keys_only(moto_url, "0")
     yield
     set_known_keys_only(moto_url, "inf")
-
-
-def set_known_keys_only(moto_url: str, free_calls: str) -> None:
-    import urllib.request
-
-    request = urllib.request.Request(
-        f"{moto_url}/moto-api/reset-auth",
-        data=free_calls.encode(),
-        headers={"Content-Type": "text/plain"},
-        method="POST",
-    )
-    urllib.request.urlopen(request, timeout=10).close()
 
 
 WRONG = {"s3": "AWS_SECRET_ACCESS_KEY", "azurerm": "ARM_ACCESS_KEY"}

@@ -1,6 +1,6 @@
 """Which clouds an organization has, and which ones an environment needs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from envmgr.ports import Cloud
 
@@ -41,15 +41,14 @@ def clouds_unverifiable(addresses: Iterable[str], environment: Mapping[str, str]
     return clouds_needed(addresses) - clouds_configured(environment)
 
 
-def open_clouds(environment: Mapping[str, str]) -> Sequence[Cloud]:
-    """The clouds that an organization has by its environment variables; none is asked anything yet."""
-    configured = clouds_configured(environment)
+def open_clouds(environment: Mapping[str, str], chosen: Collection[str]) -> Sequence[Cloud]:
+    """The chosen clouds (`azurerm`, `aws`), by an organization's environment variables; none is asked anything yet."""
     clouds: list[Cloud] = []
-    if AZURE in configured:
+    if AZURE in chosen:
         from envmgr.adapters.cloud.azure import AzureCloud
 
         clouds.append(AzureCloud(environment))
-    if AWS in configured:
+    if AWS in chosen:
         from envmgr.adapters.cloud.aws import AwsCloud
 
         clouds.append(AwsCloud(environment))

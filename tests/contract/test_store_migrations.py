@@ -1,0 +1,211 @@
+"""How a database comes to the newest schema: from nothing, from an older one, or not at all."""
+
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, text
+
+from envmgr.adapters.store import migrate, schema
+from envmgr.adapters.store.connect import open_store
+from envmgr.domain.errors import NeedsPerson, Transient
+
+NEXT = '''
+"""A second release's change."""
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "0002", "0001"
+def upgrade() -> None:
+    with op.batch_alter_table("environments") as batch:
+        batch.add_column(sa.Column("drift", sa.Text))
+    {more}
+'''
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a new database is to be."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_database")
+        return url
+    return str(tmp_path / "envmgr.db")
+
+
+def engine_of(location: str) -> Engine:
+    """A plain engine on the database."""
+    if location.startswith("postgresql:"):
+        return create_engine(location.replace("postgresql:", "postgresql+psycopg:"))
+    return create_engine(f"sqlite:///{location}")
+
+
+@pytest.fixture
+def connection(location: str) -> Iterator[Connection]:
+    """A connection beside the store's."""
+    engine = engine_of(location)
+    with engine.connect() as opened:
+        yield opened
+    engine.dispose()
+
+
+def release_next(monkeypatch: pytest.MonkeyPatch, folder: Path, more: str = "") -> None:
+    """Makes this envmgr one of the next release, with a migration of its own."""
+    shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "versions" / "r0002_drift.py").write_text(NEXT.format(more=more))
+    monkeypatch.setattr(migrate, "MIGRATIONS", folder)
+    monkeypatch.setattr(migrate, "REVISIONS", ("0001", "0002"))
+
+
+def shape(connection: Connection) -> list[tuple[object, ...]]:
+    """Tables, columns with type, collation and default, and indexes, as the database tells them."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name, replace(sql, char(9), '') FROM sqlite_master WHERE name NOT LIKE 'alembic%'"
+    else:
+        query = (
+            "SELECT table_name || '.' || column_name, data_type, collation_name, column_default, is_nullable "
+            "FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'alembic%' "
+            "UNION ALL SELECT indexname, indexdef, NULL, NULL, NULL FROM pg_indexes "
+            "WHERE schemaname = 'public' AND tablename NOT LIKE 'alembic%'"
+        )
+    return sorted((tuple(row) for row in connection.execute(text(query))), key=str)
+
+
+def test_the_migrations_make_what_the_queries_expect(
+    location: str, connection: Connection, tmp_path: Path
+) -> None:
+    """Nothing differs from the tables in the code, neither for alembic nor for the database itself."""
+    open_store(location, tmp_path).close()
+    context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+    assert compare_metadata(context, schema.metadata) == []
+    migrated = shape(connection)
+    connection.rollback()
+    schema.metadata.drop_all(connection)
+    schema.metadata.create_all(connection)
+    assert migrated == shape(connection)
+    assert len(migrated) > 10
+
+
+def test_the_code_knows_every_revision() -> None:
+    """The list by which a database is judged without alembic is alembic's own."""
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    found = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(reversed(found)) == schema.REVISIONS
+
+
+def test_a_newer_envmgrs_database_is_left_alone(
+    location: str, connection: Connection, tmp_path: Path
+) -> None:
+    """Nothing is touched."""
+    open_store(location, tmp_path).close()
+    connection.execute(text("UPDATE alembic_version SET version_num = '0999'"))
+    connection.commit()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(NeedsPerson, match=r"newer envmgr \(revision 0999.*; upgrade envmgr"):
+        open_store(location, tmp_path)
+    assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0999"
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_an_older_database_is_upgraded(
+    location: str, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's file is copied before, for whoever wants the former release back."""
+    open_store(location, tmp_path).close()
+    release_next(monkeypatch, tmp_path / "migrations")
+    open_store(location, tmp_path).close()
+    open_store(location, tmp_path).close()
+    assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0002"
+    assert connection.execute(text("SELECT drift FROM environments")).all() == []
+    copies = sorted(tmp_path.glob("*.before-*"))
+    if location.startswith("postgresql:"):
+        assert copies == []
+        return
+    assert [path.name for path in copies] == ["envmgr.db.before-0002"]
+    assert stat.S_IMODE(copies[0].stat().st_mode) == 0o600
+    with closing(sqlite3.connect(copies[0])) as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+
+
+def test_a_failing_migration_has_not_happened(
+    location: str, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database stays the former release's, whole."""
+    open_store(location, tmp_path).close()
+    before = shape(connection)
+    connection.rollback()
+    with monkeypatch.context() as patch:
+        release_next(patch, tmp_path / "migrations", more='op.execute("INSERT INTO nowhere VALUES (1)")')
+        with pytest.raises(NeedsPerson, match="nowhere"):
+            open_store(location, tmp_path)
+    assert shape(connection) == before
+    connection.rollback()
+    open_store(location, tmp_path).close()
+
+
+def test_no_copy_no_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the copy finds no place, nothing is changed."""
+    open_store(None, tmp_path).close()
+    release_next(monkeypatch, tmp_path / "migrations")
+    (tmp_path / "envmgr.db.before-0002").mkdir()
+    with pytest.raises(Transient, match="was not upgraded"):
+        open_store(None, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "envmgr.db")) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_alembic_is_imported_for_migrations_only(tmp_path: Path) -> None:
+    """It costs a quarter of a second, in every command."""
+    open_store(None, tmp_path).close()
+    program = (
+        "import sys; from pathlib import Path; from envmgr.adapters.store.connect import open_store\n"
+        "open_store(None, Path(sys.argv[1])).environments()\n"
+        "print([name for name in ('alembic', 'psycopg', 'sqlalchemy.dialects.postgresql') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_processes_that_start_together_migrate_once(
+    location: str, connection: Connection, tmp_path: Path
+) -> None:
+    """One makes the tables, the others wait and find them."""
+    program = (
+        "import sys; from pathlib import Path; from envmgr.adapters.store.connect import open_store\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "print(open_store(sys.argv[1], Path(sys.argv[2])).check())"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, location, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in started:
+        assert process.stdout is not None
+        process.stdout.readline()
+    said = []
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in started:
+        said.append(process.communicate()[0])
+        assert process.returncode == 0
+    assert all("is sound" in each for each in said)
+    assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1

@@ -1,0 +1,342 @@
+"""Listing remotes, healthy and not: path, file URL and HTTP through git's own server."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from envmgr.adapters.git.mirrors import Mirrors
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.names import RepositoryId
+from envmgr.ports import Remote
+from tests.support.git_repository import GitRepository
+from tests.support.git_server import GitServer
+
+MakeRepository = Callable[[str], GitRepository]
+SHOP = RepositoryId("acme", "shop")
+HOSTILE = [
+    "env-'quoted'",
+    'env-"double"',
+    "env-$(touch${IFS}pwned)",
+    "env-;reboot",
+    "env-`id`",
+    "env-|cat",
+    "env-ünïcödé-日本",
+    "env-z/-rf",
+    "env-@",
+    "env-&&",
+    "env-\u2028line",
+    "env-" + "x" * 246,
+]
+
+
+@pytest.fixture
+def mirrors(tmp_path: Path) -> Mirrors:
+    return Mirrors(tmp_path / "mirrors", timeout=timedelta(seconds=20))
+
+
+@pytest.fixture
+def shop(git_repository: MakeRepository) -> GitRepository:
+    repository = git_repository("shop")
+    repository.commit("main", {"main.tf": "# nothing\n"})
+    repository.commit("env-a", {"main.tf": "# a\n"})
+    return repository
+
+
+def remote(url: str, name: str = "shop", **more: str) -> Remote:
+    return Remote(repository=RepositoryId("acme", name), url=url, **more)
+
+
+def add_packed(repository: GitRepository, branches: list[bytes], commit: str) -> None:
+    """Adds branches whatever their name and number, faster than git does."""
+    with (repository.path / "packed-refs").open("ab") as file:
+        file.writelines(b"%s refs/heads/%s\n" % (commit.encode(), branch) for branch in branches)
+
+
+def pids_with(text: str) -> list[str]:
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if text.encode() in (place / "cmdline").read_bytes():
+                found.append(place.name)
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("how", ["path", "path without .git", "file", "http"])
+def test_branches_that_match_and_the_default_branch(
+    mirrors: Mirrors, shop: GitRepository, git_server: GitServer, how: str
+) -> None:
+    shop.point(["team/env-1", "feature"], shop.head("main") or "")
+    shop.git("tag", "env-tag", "main")
+    url = {
+        "path": shop.url,
+        "path without .git": shop.url.removesuffix(".git"),
+        "file": f"file://{shop.url}",
+        "http": git_server.http_url("shop"),
+    }[how]
+    listing = mirrors.listing(remote(url), ["env-*"], None)
+    assert listing.default_branch == "main"
+    assert listing.branches == {"main": shop.head("main"), "env-a": shop.head("env-a")}
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+def test_hostile_branch_names_are_data(
+    mirrors: Mirrors, shop: GitRepository, git_server: GitServer, over_http: bool
+) -> None:
+    commit = shop.commit("env-seed", {"x": "y"})
+    shop.point(HOSTILE, commit)
+    add_packed(shop, [b"env-\xff\xfe"], commit)
+    url = git_server.http_url("shop") if over_http else shop.url
+    there = remote(url)
+    listing = mirrors.listing(there, ["env-*"], "main")
+    assert set(HOSTILE) <= set(listing.branches)
+    assert "env-\udcff\udcfe" in listing.branches
+    mirrors.fetch(there, {b: c for b, c in listing.branches.items() if b in {*HOSTILE, "env-\udcff\udcfe"}})
+    assert mirrors.describe(SHOP, commit).commit == commit
+    assert mirrors.resolve(SHOP, HOSTILE[2]) == commit
+
+
+def test_an_empty_repository_is_no_listing(mirrors: Mirrors, git_repository: MakeRepository) -> None:
+    with pytest.raises(NeedsPerson, match="no branch at all"):
+        mirrors.listing(remote(git_repository("shop").url), ["env-*"], None)
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+def test_a_missing_default_branch_is_no_listing(
+    mirrors: Mirrors, shop: GitRepository, git_server: GitServer, over_http: bool
+) -> None:
+    shop.delete("main")
+    url = git_server.http_url("shop") if over_http else shop.url
+    with pytest.raises(NeedsPerson, match="default branch"):
+        mirrors.listing(remote(url), ["env-*"], "main")
+
+
+def test_a_broken_ref_is_no_listing(mirrors: Mirrors, shop: GitRepository) -> None:
+    (shop.path / "refs/heads/env-broken").write_text("no object name\n")
+    with pytest.raises(Transient, match="env-broken"):
+        mirrors.listing(remote(shop.url), ["env-*"], "main")
+
+
+@pytest.mark.parametrize("prefix", ["", "file://"])
+def test_a_folder_that_is_not_there(mirrors: Mirrors, tmp_path: Path, prefix: str) -> None:
+    with pytest.raises(NeedsPerson, match="there is no such repository"):
+        mirrors.listing(remote(f"{prefix}{tmp_path}/nothing"), ["env-*"], None)
+
+
+def test_a_folder_within_another_repository_is_not_that_repository(mirrors: Mirrors, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path / "around")], check=True)
+    (tmp_path / "around/inner").mkdir()
+    with pytest.raises(NeedsPerson, match="there is no such repository"):
+        mirrors.listing(remote(str(tmp_path / "around/inner")), ["env-*"], None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "says"),
+    [
+        ({"status": 403}, NeedsPerson, "refuses the credentials"),
+        ({"status": 401}, NeedsPerson, "refuses the credentials"),
+        ({"status": 404}, NeedsPerson, "check `url`"),
+        ({"status": 500}, Transient, "500"),
+        ({"status": 429}, Transient, "429"),
+        ({"cut_after": 0}, Transient, "tried again"),
+        ({"cut_after": 30}, Transient, "tried again"),
+        ({"cut_after": 120}, Transient, "tried again"),
+    ],
+    ids=str,
+)
+def test_a_remote_that_fails(
+    mirrors: Mirrors,
+    shop: GitRepository,
+    git_server: GitServer,
+    fault: dict[str, int],
+    kind: type[EnvmgrError],
+    says: str,
+) -> None:
+    url = git_server.http_url("shop")
+    git_server.fail("shop", **fault)  # type: ignore[arg-type]  # statuses and byte counts
+    with pytest.raises(kind, match=says):
+        mirrors.listing(remote(url), ["env-*"], "main")
+    git_server.heal("shop")
+    assert shop.head("env-a") in mirrors.listing(remote(url), ["env-*"], "main").branches.values()
+
+
+def test_nobody_listens(mirrors: Mirrors) -> None:
+    with pytest.raises(Transient, match="git says"):
+        mirrors.listing(remote("http://127.0.0.1:9/shop.git"), ["env-*"], "main")
+
+
+def test_a_hung_server_is_given_up_with_every_process_and_delays_nobody(
+    tmp_path: Path, shop: GitRepository, git_server: GitServer
+) -> None:
+    mirrors = Mirrors(tmp_path / "mirrors", timeout=timedelta(seconds=3))
+    git_server.fail("hung", hang=True)
+    with ThreadPoolExecutor(4) as pool:
+        began = time.monotonic()
+        hung = pool.submit(mirrors.listing, remote(git_server.http_url("hung"), "hung"), ["env-*"], None)
+        others = [
+            pool.submit(mirrors.listing, remote(git_server.http_url("shop")), ["env-*"], None)
+            for _ in range(6)
+        ]
+        assert [len(other.result().branches) for other in others] == [2] * 6
+        assert time.monotonic() - began < 3
+        assert pids_with("/hung.git")
+        with pytest.raises(Transient):
+            hung.result()
+    assert time.monotonic() - began < 8
+    assert pids_with("/hung.git") == []
+
+
+def test_what_ignores_sigterm_is_killed_with_its_children(
+    tmp_path: Path, git_server: GitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    stubborn = programs / "git"
+    stubborn.write_text("#!/bin/sh\ntrap '' TERM\nsleep 298.125 &\nwait\nsleep 298.125\n")
+    stubborn.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    mirrors = Mirrors(tmp_path / "mirrors", timeout=timedelta(seconds=0.5))
+    with pytest.raises(Transient, match=r"within 0\.5 s"):
+        mirrors.listing(remote(git_server.http_url("shop")), ["env-*"], None)
+    assert pids_with("298.125") == []
+
+
+def test_git_settings_of_a_surrounding_hook_are_not_taken(
+    mirrors: Mirrors, shop: GitRepository, git_repository: MakeRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = git_repository("other")
+    other.commit("main", {})
+    monkeypatch.setenv("GIT_DIR", other.url)
+    monkeypatch.setenv("GIT_INDEX_FILE", f"{other.url}/index")
+    monkeypatch.setenv("GIT_NAMESPACE", "other")
+    listing = mirrors.listing(remote(shop.url), ["env-*"], None)
+    assert set(listing.branches) == {"main", "env-a"}
+    mirrors.fetch(remote(shop.url), {"env-a": listing.branches["env-a"]})
+    assert mirrors.resolve(SHOP, "env-a") == shop.head("env-a")
+
+
+class TestManyRefs:
+    """A remote with thousands of refs is listed by a fetch that the server filters."""
+
+    @pytest.fixture
+    def url(self, shop: GitRepository, git_server: GitServer) -> str:
+        add_packed(shop, [b"feature/%d" % i for i in range(5000)], shop.head("main") or "")
+        return git_server.http_url("shop")
+
+    def refs_seen(self, trace: Path) -> list[str]:
+        lines = trace.read_text().splitlines() if trace.exists() else []
+        return [
+            line for line in lines if "< " in line and " refs/heads/" in line and "ref-prefix" not in line
+        ]
+
+    def test_only_wanted_refs_cross_the_wire(
+        self, mirrors: Mirrors, shop: GitRepository, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = mirrors.listing(remote(url), ["env-*", "team/*/x"], None)
+        trace = tmp_path / "trace"
+        monkeypatch.setenv("GIT_TRACE_PACKET", str(trace))
+        shop.commit("env-b", {"b": "b"})
+        shop.commit("team/1/x", {"b": "b"})
+        shop.commit("team/1/y", {"b": "b"})
+        second = mirrors.listing(remote(url), ["env-*", "team/*/x"], first.default_branch)
+        assert set(second.branches) == {"main", "env-a", "env-b", "team/1/x"}
+        seen = self.refs_seen(trace)
+        assert 4 <= len(seen) <= 12
+        assert not any("feature" in line for line in seen)
+
+    def test_deleted_branches_go_and_a_folder_may_take_a_branchs_name(
+        self, mirrors: Mirrors, shop: GitRepository, url: str
+    ) -> None:
+        mirrors.listing(remote(url), ["env-*"], None)
+        mirrors.listing(remote(url), ["env-*"], "main")
+        shop.delete("env-a")
+        shop.commit("env-a/b", {"b": "b"})
+        assert set(mirrors.listing(remote(url), ["env-*"], "main").branches) == {"main", "env-a/b"}
+
+    def test_another_default_branch_is_noticed(self, mirrors: Mirrors, shop: GitRepository, url: str) -> None:
+        mirrors.listing(remote(url), ["env-*"], None)
+        shop.commit("trunk", {"b": "b"})
+        shop.set_default_branch("trunk")
+        assert mirrors.listing(remote(url), ["env-*"], "main").default_branch == "trunk"
+        shop.delete("main")
+        assert mirrors.listing(remote(url), ["env-*"], "main").default_branch == "trunk"
+
+    def test_a_missing_default_branch_is_no_listing(
+        self, mirrors: Mirrors, shop: GitRepository, url: str
+    ) -> None:
+        mirrors.listing(remote(url), ["env-*"], None)
+        shop.delete("main")
+        with pytest.raises(NeedsPerson, match="default branch"):
+            mirrors.listing(remote(url), ["env-*"], "main")
+
+    @pytest.mark.parametrize("fault", [{"status": 500}, {"cut_after": 60}], ids=str)
+    def test_a_remote_that_fails_changes_nothing(
+        self, mirrors: Mirrors, url: str, git_server: GitServer, fault: dict[str, int]
+    ) -> None:
+        mirrors.listing(remote(url), ["env-*"], None)
+        before = mirrors.listing(remote(url), ["env-*"], "main")
+        git_server.fail("shop", **fault)  # type: ignore[arg-type]  # statuses and byte counts
+        with pytest.raises(Transient):
+            mirrors.listing(remote(url), ["env-*"], "main")
+        git_server.heal("shop")
+        assert mirrors.listing(remote(url), ["env-*"], "main") == before
+
+
+def test_credentials_reach_git_and_nothing_else(
+    mirrors: Mirrors, shop: GitRepository, git_server: GitServer, tmp_path: Path
+) -> None:
+    password = "s3cr€t 'p$w\"`%41"
+    git_server.protect("shop", "bot", password)
+    there = remote(git_server.http_url("shop"), username="bot", password=password)
+    leaks: list[str] = []
+    done = threading.Event()
+    watcher = threading.Thread(target=lambda: _watch(password, leaks, done))
+    watcher.start()
+    git_server.fail("shop", delay=0.1)
+    listing = mirrors.listing(there, ["env-*"], None)
+    mirrors.fetch(there, {"env-a": listing.branches["env-a"]})
+    done.set()
+    watcher.join()
+    assert listing.branches["env-a"] == shop.head("env-a")
+    assert leaks == []
+    files = [p for p in (tmp_path / "mirrors").rglob("*") if p.is_file()]
+    assert files
+    assert not any(password.encode() in p.read_bytes() for p in files)
+
+
+def _watch(secret: str, leaks: list[str], done: threading.Event) -> None:
+    while not done.wait(0.02):
+        leaks += pids_with(secret)
+
+
+@pytest.mark.parametrize(
+    "credentials", [{}, {"username": "bot", "password": "wr0ng-one"}], ids=["none", "wrong"]
+)
+def test_refused_credentials_are_a_sentence_without_them(
+    mirrors: Mirrors, shop: GitRepository, git_server: GitServer, credentials: dict[str, str]
+) -> None:
+    git_server.protect("shop", "bot", "right")
+    with pytest.raises(NeedsPerson, match="check `credentials`") as caught:
+        mirrors.listing(remote(git_server.http_url("shop"), **credentials), ["env-*"], shop.default_branch)
+    assert "wr0ng-one" not in str(caught.value)
+
+
+def test_credentials_within_the_url_are_taken_out_of_it(
+    mirrors: Mirrors, shop: GitRepository, git_server: GitServer
+) -> None:
+    git_server.protect("shop", "bot", "in/url")
+    url = git_server.http_url("shop").replace("://", "://bot:in%2Furl@")
+    assert mirrors.listing(remote(url), ["env-*"], None).branches["env-a"] == shop.head("env-a")
+    git_server.protect("shop", "bot", "another")
+    with pytest.raises(NeedsPerson, match="check `credentials`") as caught:
+        mirrors.listing(remote(url), ["env-*"], None)
+    assert "in%2F" not in str(caught.value)
+    assert "in/url" not in str(caught.value)

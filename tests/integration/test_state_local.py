@@ -1,0 +1,106 @@
+"""What only the local state store has: a folder that must stay closed, and files that may be in the way."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from envmgr.adapters.state.keys import archive_key
+from envmgr.adapters.state.local import LocalStateStore
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from tests.support.state_backends import KEY
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+STATE = b'{"version": 4, "serial": 1, "lineage": "l", "resources": [], "outputs": {}}'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "deep/state"
+
+
+@pytest.fixture
+def store(folder: Path) -> LocalStateStore:
+    made = LocalStateStore({"path": str(folder)}, {})
+    made.ensure()
+    return made
+
+
+@pytest.fixture
+def state(store: LocalStateStore, folder: Path) -> Path:
+    path = folder / KEY
+    path.parent.mkdir(parents=True)
+    path.write_bytes(STATE)
+    return path
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_the_folder_is_closed_to_others(store: LocalStateStore, folder: Path) -> None:
+    assert mode(folder) == 0o700
+    folder.chmod(0o755)
+    assert "closed to them now" in store.ensure()
+    assert mode(folder) == 0o700
+
+
+def test_an_archived_copy_is_private_and_nothing_else_is_left(
+    store: LocalStateStore, folder: Path, state: Path
+) -> None:
+    state.with_name("terraform.tfstate.backup").write_bytes(STATE)
+    state.with_name(".terraform.tfstate.lock.info").write_bytes(b"{}")
+    store.archive(KEY, NOW)
+    copy = folder / archive_key(KEY, NOW)
+    assert mode(copy) == 0o600
+    assert mode(copy.parent) == 0o700
+    assert copy.read_bytes() == STATE
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files == [copy]
+    assert not (folder / "acme").exists()
+
+
+def test_pruning_leaves_no_empty_folders(store: LocalStateStore, folder: Path, state: Path) -> None:
+    store.archive(KEY, NOW)
+    assert store.prune(datetime.now(UTC)) == 1
+    assert list(folder.iterdir()) == []
+
+
+def test_an_empty_state_is_none(store: LocalStateStore, folder: Path, state: Path) -> None:
+    """Terraform's lock creates the file before there is a state."""
+    state.write_bytes(b"")
+    assert store.read(KEY) is None
+    assert store.keys() == []
+    store.archive(KEY, NOW)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_copy_that_cannot_be_written_keeps_the_state(
+    store: LocalStateStore, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Transient, match="No space left on device"):
+        store.archive(KEY, NOW)
+    assert state.read_bytes() == STATE
+    monkeypatch.undo()
+    store.archive(KEY, NOW)
+    assert store.read(KEY) is None
+
+
+@pytest.mark.parametrize("key", ["../outside/terraform.tfstate", "/etc/passwd", "acme/../../x.tfstate"])
+def test_a_key_stays_within_the_folder(store: LocalStateStore, key: str) -> None:
+    for ask in (store.read, store.lock):
+        with pytest.raises(NeedsPerson, match="leaves the state folder"):
+            ask(key)
+    with pytest.raises(NeedsPerson, match="leaves the state folder"):
+        store.archive(key, NOW)
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(EnvmgrError, match=f"{tmp_path}/state is in the way"):
+        LocalStateStore({"path": str(tmp_path / "state")}, {}).ensure()

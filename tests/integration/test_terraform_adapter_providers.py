@@ -1,0 +1,235 @@
+"""The Terraform adapter with the real AWS provider: lock files, the shared cache, default tags."""
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from envmgr.adapters.processes import identify
+from envmgr.adapters.terraform.commands import TerraformCommands
+from envmgr.adapters.terraform.lock_file import without_hashes
+from envmgr.adapters.terraform.variables import default_tags_environment
+from envmgr.domain.errors import NeedsPerson
+from envmgr.ports import Watch, Workspace
+
+REQUIRES = 'terraform {{\n  required_providers {{\n    aws = {{ source = "hashicorp/aws"{} }}\n  }}\n}}\n'
+AWS = REQUIRES.format("")
+# A data source of the provider that asks nobody: the provider starts, and no cloud is needed.
+QUIET = """
+provider "aws" {
+  region                      = "eu-west-1"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+data "aws_arn" "x" { arn = "arn:aws:s3:::bucket" }
+output "service" { value = data.aws_arn.x.service }
+"""
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+Make = Callable[[str], Workspace]
+
+
+@pytest.fixture
+def adapter(tmp_path: Path, provider_cli_config: Path) -> TerraformCommands:
+    """An adapter whose providers come from the mirror."""
+    return TerraformCommands(
+        tmp_path / "cache", identify, provider_cli_config, timeout=timedelta(seconds=100)
+    )
+
+
+@pytest.fixture
+def make(tmp_path: Path, terraform_binary: str) -> Make:
+    """Make a workspace of this name, with the code that needs the provider."""
+
+    def workspace(name: str) -> Workspace:
+        root = tmp_path / name / "root"
+        root.mkdir(parents=True)
+        (root / "main.tf").write_text(AWS + QUIET)
+        wrapper = tmp_path / name / "terraform"
+        wrapper.write_text(f'#!/bin/sh\necho "$1" >>{tmp_path}/{name}/calls\nexec {terraform_binary} "$@"\n')
+        wrapper.chmod(0o755)
+        return Workspace(
+            root=root,
+            data=tmp_path / name / "data",
+            binary=str(wrapper),
+            backend=("local", {"path": str(tmp_path / name / "terraform.tfstate")}),
+            variables={},
+            environment=KEYS,
+        )
+
+    return workspace
+
+
+def watching(workspace: Workspace) -> Watch:
+    """A watch with the workspace's own log."""
+    return Watch(log=workspace.data.parent / "log")
+
+
+def calls(workspace: Workspace) -> list[str]:
+    """The commands that were started, the question for the version left out."""
+    path = workspace.data.parent / "calls"
+    found = [call for call in path.read_text().split() if call != "version"]
+    path.unlink()
+    return found
+
+
+def test_lock_files_are_whole_for_init_and_trimmed_for_the_rest(
+    adapter: TerraformCommands, make: Make
+) -> None:
+    """The full text comes back, is verified by the next `init`, and a changed one is caught there."""
+    one = make("one")
+    out = one.data / "plan"
+    full = adapter.plan(one, out, watching(one)).lock_file
+    assert full is not None
+    assert '"h1:' in full
+    written = (one.root / ".terraform.lock.hcl").read_text()
+    assert written == without_hashes(full)
+    assert "hashes" not in written
+    assert adapter.apply(one, out, watching(one))["service"].value == "s3"
+    assert calls(one) == ["init", "plan", "apply"]
+
+    # The next commit brings no lock file: ours is given, fits, and nothing is initialised.
+    shutil.rmtree(one.root)
+    one.root.mkdir()
+    (one.root / "main.tf").write_text(AWS + QUIET)
+    again = replace(one, lock_file=full)
+    assert adapter.plan(again, out, watching(one)).lock_file == full
+    assert calls(one) == ["plan"]
+
+    # One that brings other checksums for the same version is verified, and refused.
+    tampered = full.replace('"h1:', '"h1:AAAA', 1)
+    (one.root / ".terraform.lock.hcl").write_text(tampered)
+    with pytest.raises(NeedsPerson, match="checksums"):
+        adapter.plan(again, out, watching(one))
+    with pytest.raises(NeedsPerson, match="checksums"):
+        adapter.plan(replace(make("two"), lock_file=tampered), out, watching(one))
+    (one.root / ".terraform.lock.hcl").write_text(full)
+    assert adapter.plan(again, out, watching(one)).lock_file == full
+
+
+def test_an_outdated_lock_file_of_ours_gives_way_and_the_codes_does_not(
+    adapter: TerraformCommands, make: Make
+) -> None:
+    """Where a push asks for another version than the one that was locked before."""
+    one = make("one")
+    out = one.data / "plan"
+    full = adapter.plan(one, out, watching(one)).lock_file
+    assert full is not None
+    version = full.split('version = "')[1].split('"')[0]
+    old = full.replace(f'version = "{version}"', 'version = "4.0.0"')
+    two = make("two")
+    (two.root / "main.tf").write_text(REQUIRES.format(f', version = ">= {version}"') + QUIET)
+    planned = adapter.plan(replace(two, lock_file=old), two.data / "plan", watching(two))
+    assert planned.lock_file is not None
+    assert f'version     = "{version}"' in planned.lock_file
+    three = make("three")
+    (three.root / "main.tf").write_text((two.root / "main.tf").read_text())
+    (three.root / ".terraform.lock.hcl").write_text(old)
+    with pytest.raises(NeedsPerson, match="version constraint"):
+        adapter.plan(three, three.data / "plan", watching(three))
+
+
+def test_a_new_provider_in_the_code_is_installed(adapter: TerraformCommands, make: Make) -> None:
+    """A plan without `init` complains, `init` runs once, and the plan goes on."""
+    one = make("one")
+    (one.root / "main.tf").write_text('resource "terraform_data" "x" {}\n')
+    out = one.data / "plan"
+    assert adapter.plan(one, out, watching(one)).lock_file is None
+    assert calls(one) == ["init", "plan"]
+    (one.root / "main.tf").write_text(AWS + QUIET)
+    assert "aws" in (adapter.plan(one, out, watching(one)).lock_file or "")
+    assert calls(one) == ["plan", "init", "plan"]
+
+
+def test_eight_environments_share_the_cache_at_once(adapter: TerraformCommands, make: Make) -> None:
+    """First without any lock file, then with one that the cache is known to satisfy."""
+    first = together(adapter, [make(f"first-{n}") for n in range(8)])
+    assert len(set(first)) == 1
+    assert first[0] is not None
+    second = together(adapter, [replace(make(f"second-{n}"), lock_file=first[0]) for n in range(8)])
+    assert set(second) == set(first)
+
+
+def together(adapter: TerraformCommands, workspaces: list[Workspace]) -> list[str | None]:
+    """Initialises all at the same time; the lock files that came out."""
+    found: list[str | None] = []
+
+    def initialise(workspace: Workspace) -> None:
+        session = adapter._session(workspace, watching(workspace))
+        found.append(adapter._initialise(session).lock_file)
+
+    threads = [threading.Thread(target=initialise, args=(workspace,)) for workspace in workspaces]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == len(workspaces)
+    return found
+
+
+BUCKET = """
+provider "aws" {
+  region                      = "eu-west-1"
+  s3_use_path_style           = true
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+resource "aws_s3_bucket" "b" { bucket = "default-tags" }
+output "tags" { value = aws_s3_bucket.b.tags_all }
+"""
+TAGS = {"environment": "alice", "managed-by": "envmgr", "branch": "env-alice"}
+
+
+@pytest.mark.parametrize(
+    ("block", "tags"),
+    [
+        ("", TAGS),
+        ('  default_tags { tags = { branch = "own" } }\n', {**TAGS, "branch": "own"}),
+    ],
+    ids=["added", "the code's own win"],
+)
+def test_missing_tags_are_added_on_aws(
+    adapter: TerraformCommands,
+    make: Make,
+    aws_environment: dict[str, str],
+    terraform_binary: str,
+    block: str,
+    tags: Mapping[str, str],
+) -> None:
+    """By the provider itself, and what the code sets itself wins."""
+    one = make("one")
+    (one.root / "main.tf").write_text(AWS + BUCKET.replace("  region", f"{block}  region"))
+    environment = {**aws_environment, **default_tags_environment(TAGS)}
+    # Not the script that counts: a shell drops variables whose names it could not write, as managed-by's.
+    one = replace(one, environment=environment, binary=terraform_binary)
+    out = one.data / "plan"
+    adapter.plan(one, out, watching(one))
+    shown = adapter.show(one, out)
+    after = shown.resources[0].after
+    assert after is not None
+    assert after["tags_all"] == tags
+
+
+def test_the_plain_terraform_agrees(
+    adapter: TerraformCommands, make: Make, terraform_binary: str, provider_cli_config: Path
+) -> None:
+    """What the adapter leaves in a root is what Terraform itself would go on with."""
+    one = make("one")
+    adapter.plan(one, one.data / "plan", watching(one))
+    done = subprocess.run(
+        [terraform_binary, "validate"],
+        cwd=one.root,
+        env={**KEYS, "TF_DATA_DIR": str(one.data), "TF_CLI_CONFIG_FILE": str(provider_cli_config)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,135 @@
+"""Terraform backends of a test's own, and the real Terraform that keeps state in them."""
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import time
+import traceback
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from envmgr.adapters.state.connect import open_state_store, settings_with_key
+from envmgr.domain.state import LockInfo
+from envmgr.ports import StateStore
+
+KEY = "acme/shop/alice/terraform.tfstate"
+PATIENCE = 20
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A Terraform backend of a test's own: nothing is in it, not even its bucket, container or folder."""
+
+    kind: str
+    settings: Mapping[str, object]
+    environment: Mapping[str, str]
+
+    def store(self) -> StateStore:
+        """A store over it, new each time."""
+        return open_state_store(self.kind, self.settings, self.environment)
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class Workspace:
+    """One environment's code, run by the real Terraform with its real backend."""
+
+    def __init__(self, folder: Path, binary: str, backend: Backend, key: str = KEY) -> None:
+        self.folder, self.binary = folder, binary
+        self.go_on = folder / "go-on"
+        kind, settings = settings_with_key(backend.kind, backend.settings, key)
+        folder.mkdir()
+        (folder / "backend.tf.json").write_text(json.dumps({"terraform": {"backend": {kind: settings}}}))
+        self.write('resource "terraform_data" "one" {}\noutput "url" { value = "http://alice" }\n')
+        own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self.environment = {**own, **backend.environment, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+        self.run("init", "-input=false")
+
+    def write(self, code: str) -> None:
+        (self.folder / "main.tf").write_text(code)
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [self.binary, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def apply(self) -> None:
+        self.run("apply", "-auto-approve", "-input=false")
+
+    def destroy(self) -> None:
+        self.run("destroy", "-auto-approve", "-input=false")
+
+    @contextmanager
+    def applying(self) -> Iterator[subprocess.Popen[bytes]]:
+        """An apply that does not end before the file `go-on` is there."""
+        wait = f"until [ -e {shlex.quote(str(self.go_on))} ]; do sleep 0.05; done"
+        self.write(
+            'resource "terraform_data" "slow" {\n'
+            f'  provisioner "local-exec" {{ command = {json.dumps(wait)} }}\n}}\n'
+        )
+        with (self.folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [self.binary, "apply", "-auto-approve", "-input=false"],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            self.go_on.touch()
+            process.wait(PATIENCE)
+
+
+def eventually(ask: Callable[[], LockInfo | None]) -> LockInfo:
+    """What `ask` gives as soon as it gives something."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        answer = ask()
+        if answer is not None:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"nothing in {PATIENCE} s")
+
+
+def closed_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def shown(error: BaseException) -> str:
+    """All that a traceback would print of an error and its causes."""
+    return "".join(traceback.format_exception(error))
+
+
+def set_known_keys_only(moto_url: str, free_calls: str) -> None:
+    """Let moto refuse keys that it does not know after so many calls (`0`, `inf`)."""
+    request = urllib.request.Request(
+        f"{moto_url}/moto-api/reset-auth",
+        data=free_calls.encode(),
+        headers={"Content-Type": "text/plain"},
+        method="POST",
+    )
+    urllib.request.urlopen(request, timeout=10).close()
