@@ -422,6 +422,15 @@ class TestCheckout:
         with pytest.raises(UsageError):
             mirrors.checkout(SHOP, "--help", tmp_path / "alice")
 
+    def test_what_the_disk_refuses_is_said(
+        self, mirrors: Mirrors, shop: GitRepository, there: Remote, tmp_path: Path
+    ) -> None:
+        commit = shop.commit("env-a", {"x": "1"})
+        mirrors.fetch(there, {"env-a": commit})
+        (tmp_path / "file").touch()
+        with pytest.raises(Transient, match="could not be checked out"):
+            mirrors.checkout(SHOP, commit, tmp_path / "file/alice")
+
     def test_several_at_once(
         self, mirrors: Mirrors, shop: GitRepository, there: Remote, tmp_path: Path
     ) -> None:

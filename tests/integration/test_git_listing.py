@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient, UsageError
 from envmgr.domain.names import RepositoryId
 from envmgr.ports import Remote
 from tests.support.git_repository import GitRepository
@@ -97,11 +97,14 @@ def test_hostile_branch_names_are_data(
     url = git_server.http_url("shop") if over_http else shop.url
     there = remote(url)
     listing = mirrors.listing(there, ["env-*"], "main")
-    assert set(HOSTILE) <= set(listing.branches)
-    assert "env-\udcff\udcfe" in listing.branches
-    mirrors.fetch(there, {b: c for b, c in listing.branches.items() if b in {*HOSTILE, "env-\udcff\udcfe"}})
+    assert set(listing.branches) == {"main", "env-a", "env-seed", *HOSTILE}
+    mirrors.fetch(there, listing.branches)
     assert mirrors.describe(SHOP, commit).commit == commit
-    assert mirrors.resolve(SHOP, HOSTILE[2]) == commit
+    assert {mirrors.resolve(SHOP, branch) for branch in HOSTILE} == {commit}
+    mirrors.tidy(SHOP, HOSTILE[:6])
+    assert {mirrors.resolve(SHOP, branch) for branch in HOSTILE[:6]} == {commit}
+    with pytest.raises(UsageError):
+        mirrors.resolve(SHOP, HOSTILE[-1])
 
 
 def test_an_empty_repository_is_no_listing(mirrors: Mirrors, git_repository: MakeRepository) -> None:

@@ -88,6 +88,8 @@ def _ssh(remote: Remote, folder: Path, known_hosts: Path, patience: float) -> st
     if remote.known_hosts:
         known_hosts = _private_file(folder / "known_hosts", remote.known_hosts)
         options["GlobalKnownHostsFile"] = "/dev/null"
+    else:
+        known_hosts.touch(mode=0o600)
     options["UserKnownHostsFile"] = f'"{known_hosts}"'
     command = ["ssh"]
     if remote.ssh_key:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from envmgr.domain.errors import Transient
 
-from .mirror import Mirror, checked_commit
+from .mirror import Mirror, checked_commit, make_private
 from .objects import not_here
 
 
@@ -16,15 +16,18 @@ def check_out(mirror: Mirror, commit: str, destination: Path) -> None:
     Files keep mode and content, symbolic links are made as they are: where they lead is the reader's
     to judge. Submodules are empty folders. One process, or thread, at a time for one destination.
     """
-    destination.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for leftover in destination.parent.glob(f".{destination.name}.checkout-*"):
-        shutil.rmtree(leftover)
-    work = Path(tempfile.mkdtemp(prefix=f".{destination.name}.checkout-", dir=destination.parent))
     try:
-        _fill(mirror, checked_commit(commit), work)
-        _put(work, destination)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        make_private(destination.parent)
+        for leftover in destination.parent.glob(f".{destination.name}.checkout-*"):
+            shutil.rmtree(leftover)
+        work = Path(tempfile.mkdtemp(prefix=f".{destination.name}.checkout-", dir=destination.parent))
+        try:
+            _fill(mirror, checked_commit(commit), work)
+            _put(work, destination)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise Transient(f"Files could not be checked out to {destination}: {error.strerror}.") from error
 
 
 def _fill(mirror: Mirror, commit: str, work: Path) -> None:
@@ -44,11 +47,6 @@ def _fill(mirror: Mirror, commit: str, work: Path) -> None:
 
 def _put(work: Path, destination: Path) -> None:
     """The new folder in place of the old one; a crash in between leaves none, never a mixture."""
-    try:
-        if destination.is_symlink() or destination.exists():
-            destination.rename(work / "old")
-        (work / "new").rename(destination)
-    except OSError as error:
-        raise Transient(
-            f"{destination} could not be replaced by a new checkout: {error.strerror}."
-        ) from error
+    if destination.is_symlink() or destination.exists():
+        destination.rename(work / "old")
+    (work / "new").rename(destination)

@@ -27,7 +27,7 @@ _FOR_A_PERSON: Sequence[tuple[str, str]] = (
     ),
     (
         r"error: 404\b|repository '.*' not found|repository not found|does not appear to be a git repository"
-        r"|not a git repository|does not exist|no such file or directory|cannot change to",
+        r"|not a git repository|does not exist|cannot change to",
         "there is no such repository, or the credentials may not see it: check `url` and `credentials`",
     ),
     (

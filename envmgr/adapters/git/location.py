@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import ref_component
@@ -14,6 +14,7 @@ from envmgr.ports import Remote
 Transport = Literal["https", "http", "ssh", "file"]
 _SCP = re.compile(r"(?:[^/@:]+@)?(?:\[[^\]/]+\]|[^/@:]+):(?!:)")
 _USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
+_ANY_USERINFO = re.compile(r"(?<=://)\S*@")  # also where a password holds what a URL cannot
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,12 @@ def locate(remote: Remote) -> Location:
 
 
 def _from_url(remote: Remote, scheme: str) -> Location:
-    parts = urlsplit(remote.url)
+    parts = _parsed(remote)
     match scheme:
         case "https":
-            return Location("https", without_userinfo(remote.url))
+            return Location("https", _USERINFO.sub("", remote.url, count=1))
         case "http" if is_loopback(parts.hostname or ""):
-            return Location("http", without_userinfo(remote.url))
+            return Location("http", _USERINFO.sub("", remote.url, count=1))
         case "http":
             raise _refused(remote, "is not encrypted (http is taken from this host only)")
         case "ssh":
@@ -54,6 +55,17 @@ def _from_url(remote: Remote, scheme: str) -> Location:
             return _local(unquote(parts.path))
         case _:
             raise _refused(remote, "is no https, ssh or file URL")
+
+
+def _parsed(remote: Remote) -> SplitResult:
+    try:
+        parts = urlsplit(remote.url)
+        parts.port  # noqa: B018  (raises where it is no number: a password with `/` in it, say)
+    except ValueError as error:
+        raise _refused(
+            remote, "is no valid URL (in it, `/ @ : # ?` of a password must be %-encoded)"
+        ) from error
+    return parts
 
 
 def _local(path: str) -> Location:
@@ -73,8 +85,8 @@ def is_loopback(host: str) -> bool:
 
 
 def without_userinfo(text: str) -> str:
-    """The text with user names and passwords taken out of the URLs in it."""
-    return _USERINFO.sub("", text)
+    """The text with user names and passwords taken out of the URLs in it, however they are written."""
+    return _ANY_USERINFO.sub("", text)
 
 
 def _refused(remote: Remote, why: str) -> NeedsPerson:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmgr.domain.errors import RetryLater, Transient, UsageError
+from envmgr.domain.errors import Transient, UsageError
 from envmgr.domain.names import RepositoryId, ref_component
 
 from .process import Answer, run
@@ -25,6 +25,12 @@ def checked_commit(commit: str) -> str:
     if _COMMIT.fullmatch(commit) is None:
         raise UsageError(f"{ref_component(commit)[:80]} is no full commit name.")
     return commit
+
+
+def make_private(folder: Path) -> None:
+    """Creates a folder and what it lies in, where they are missing, for their owner only."""
+    for part in reversed([folder, *folder.parents]):
+        part.mkdir(mode=0o700, exist_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +98,10 @@ class Mirror:
     def locked(self, seconds: float) -> Iterator[int]:
         """Alone among all threads and processes that write here; gives the lock's descriptor.
 
-        A git process that inherits it keeps the lock, even where envmgr is killed. RetryLater where
+        A git process that inherits it keeps the lock, even where envmgr is killed. Transient where
         somebody holds it for longer than `seconds`.
         """
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self.path.parent)
         descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._wait(descriptor, time.monotonic() + seconds)
@@ -109,7 +115,7 @@ class Mirror:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             if time.monotonic() > deadline:
-                raise RetryLater(f"Another fetch works on the mirror {self.path}; it is tried again.")
+                raise Transient(f"Another fetch works on the mirror {self.path}; it is tried again.")
             time.sleep(_LOOK)
 
     def create(self) -> None:

@@ -14,7 +14,7 @@ from .admission import admission
 from .checkout import check_out
 from .failure import failure
 from .location import Location, locate
-from .mirror import Mirror, checked_commit
+from .mirror import Mirror, checked_commit, make_private
 from .objects import checks, commit_info, contents, entries, inside, is_readable, not_here, root_tree
 from .process import SETTINGS_COUNT, Answer, configuration, run
 from .refs import (
@@ -51,7 +51,6 @@ class Mirrors:
         then on listed by a fetch, which the server filters.
         """
         self._folder = folder.absolute()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._seconds = timeout.total_seconds()
         self._fetch_seconds = fetch_timeout.total_seconds()
         self._many_refs = many_refs
@@ -76,16 +75,15 @@ class Mirrors:
     def fetch(self, remote: Remote, branches: Mapping[str, str]) -> None:
         """Brings the branches' commits into the mirror; nothing is asked of the remote where all are there."""
         mirror = self._mirror(remote.repository)
-        if not self._missing(mirror, branches):
+        missing = self._missing(mirror, branches)
+        if not missing:
             return
         location = locate(remote)
         with mirror.locked(self._fetch_seconds) as lock:
             mirror.create()
-            missing = self._missing(mirror, branches)  # somebody may have fetched while we waited
-            if missing:
-                self._fetch_branches(mirror, remote, location, missing, lock)
-                if still := self._missing(mirror, missing):
-                    raise Transient(_moved_on(remote.repository, still))
+            self._fetch_branches(mirror, remote, location, missing, lock)
+        if still := self._missing(mirror, missing):
+            raise Transient(_moved_on(remote.repository, still))
 
     def tidy(self, repository: RepositoryId, branches: Collection[str]) -> None:
         """Forgets branches other than these, repacks, and removes what nothing refers to for two weeks.
@@ -207,7 +205,7 @@ class Mirrors:
     ) -> Listing | None:
         """A listing that the server filtered; None where HEAD no longer is the default branch known so far."""
         mirror = self._mirror(remote.repository)
-        with mirror.locked(self._fetch_seconds) as lock:
+        with mirror.locked(self._seconds) as lock:
             mirror.create()
             refspecs = poll_refspecs(patterns, default_branch)
             answer = self._fetch(mirror, remote, location, refspecs, lock)
@@ -262,11 +260,13 @@ class Mirrors:
         known_hosts = self._folder / "known_hosts"
         where = mirror.environment if mirror else {"GIT_DIR": "/dev/null"}
         inherit = [] if lock is None else [lock]
+        if location.transport == "ssh":
+            make_private(self._folder)
         with admission(remote, location, known_hosts, self._seconds) as access:
             return run(command, {**where, **access}, seconds, stdin=stdin, inherit=inherit)
 
     def _missing(self, mirror: Mirror, branches: Mapping[str, str]) -> dict[str, str]:
-        if not mirror.exists:
+        if not branches or not mirror.exists:
             return dict(branches)
         here = checks(mirror, [checked_commit(commit) for commit in branches.values()])
         return {b: c for (b, c), found in zip(branches.items(), here, strict=True) if found is None}
@@ -277,14 +277,15 @@ class Mirrors:
     def _remember_size(self, repository: RepositoryId, refs: int) -> None:
         marker = self._marker(repository)
         if refs > self._many_refs:
-            marker.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(marker.parent)
             marker.touch(mode=0o600)
         else:
             marker.unlink(missing_ok=True)
 
     def _names(self, mirror: Mirror, prefix: str) -> list[str]:
         output = mirror.output(["for-each-ref", "--format=%(refname)", prefix])
-        return [ref[len(prefix) :] for ref in output.decode("utf-8", "surrogateescape").splitlines()]
+        refs = output.decode("utf-8", "surrogateescape").split("\n")
+        return [ref[len(prefix) :] for ref in refs if ref]
 
     def _delete(self, mirror: Mirror, refs: Sequence[str]) -> None:
         answer = self._update_refs(mirror, "".join(f"delete {ref}\0\0" for ref in refs))

@@ -17,6 +17,7 @@ FORMAT = "%(objectname)%(HEAD)%(refname)"  # `*` stands where HEAD names the bra
 
 _LS_REMOTE = re.compile(r"[0-9a-f]{40,64}\t.+|ref: .+\tHEAD", re.DOTALL)
 _FOR_EACH_REF = re.compile(r"([0-9a-f]{40,64})([* ])(.+)", re.DOTALL)
+_NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of such bytes
 _NOT_IN_A_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/")
 
 
@@ -33,6 +34,7 @@ class Refs:
     def listing(self, repository: RepositoryId, patterns: Sequence[str], known: str | None) -> Listing:
         """The branches that match, with the default branch; NeedsPerson where that does not show.
 
+        A name that is not UTF-8 matches nothing: it could neither be stored nor shown.
         An old server gives HEAD's commit, not its name: then the branch `known` before counts if it
         still is that commit.
         """
@@ -42,7 +44,7 @@ class Refs:
         if named is None or named not in self.branches:
             raise NeedsPerson(self._no_default(repository, named))
         matches = _matcher(tuple(patterns))
-        found = {branch: commit for branch, commit in self.branches.items() if matches(branch)}
+        found = {b: c for b, c in self.branches.items() if matches(b) and (b.isascii() or _is_text(b))}
         return Listing(named, {named: self.branches[named], **found})
 
     def _no_default(self, repository: RepositoryId, named: str | None) -> str:
@@ -116,6 +118,10 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
     """As `names.matches_any`, compiled once: a pass asks it for every branch of every repository."""
     alternatives = (".*".join(re.escape(piece) for piece in pattern.split("*")) for pattern in patterns)
     return re.compile("|".join(f"(?:{a})" for a in alternatives) or r"(?!)", re.DOTALL).fullmatch
+
+
+def _is_text(branch: str) -> bool:
+    return _NOT_UTF_8.search(branch) is None
 
 
 def _lines(output: bytes) -> list[str]:
