@@ -70,6 +70,11 @@ class MemoryStore:
         with self._lock:
             return self._environments.get(identity)
 
+    def touched(self, since: datetime) -> Sequence[RepositoryId]:
+        """The repositories of which an environment was written since a time."""
+        found = self.environments(destroyed=True)
+        return sorted({e.id.repository_id for e in found if e.updated_at >= since})
+
     def revise(
         self, repository: RepositoryId, revision: Callable[[Sequence[Environment]], Observed]
     ) -> Observed:

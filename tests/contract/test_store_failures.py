@@ -137,6 +137,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 AS_ANOTHER_USER = """
 import os, sys
 from pathlib import Path
+import alembic.command, envmgr.adapters.store.sqlite  # readable now, perhaps not then
 from envmgr.adapters.store.connect import open_store
 from envmgr.domain.errors import NeedsPerson
 if os.geteuid() == 0:

@@ -84,7 +84,10 @@ def test_the_migrations_make_what_the_queries_expect(
 ) -> None:
     """Nothing differs from the tables in the code, neither for alembic nor for the database itself."""
     open_store(location, tmp_path).close()
-    context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+    # Types are left to the second comparison: alembic takes a collation of our own for a difference.
+    context = MigrationContext.configure(
+        connection, opts={"compare_server_default": True, "compare_type": False}
+    )
     assert compare_metadata(context, schema.metadata) == []
     migrated = shape(connection)
     connection.rollback()

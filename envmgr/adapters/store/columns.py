@@ -34,7 +34,7 @@ class Converted(TypeDecorator[T]):
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         """The database's own text, in PostgreSQL without a language's rules of order."""
-        return dialect.type_descriptor(Text(collation="C") if dialect.name == "postgresql" else Text())
+        return Text(collation="C") if dialect.name == "postgresql" else Text()
 
     def bind_processor(self, dialect: Dialect) -> Any:
         """Domain value → text."""

@@ -6,8 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, Table, func, select
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, Table, exc, func, select
 
 from envmgr.domain.errors import EnvmgrError, Transient
 
@@ -36,7 +35,7 @@ class Database:
     engine: Engine
     place: str
     upsert: Upsert
-    explain: Callable[[DBAPIError], EnvmgrError]
+    explain: Callable[[exc.DBAPIError], EnvmgrError]
     turn: AbstractContextManager[Any] = field(default_factory=nullcontext)
     file: "Path | None" = None
 
@@ -66,12 +65,10 @@ class Database:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
+        except exc.DBAPIError as error:
             raise self.explain(error) from error
-        except SQLAlchemyError as error:
-            raise Transient(
-                f"The database {self.place} gave no connection: {type(error).__name__}."
-            ) from error
+        except exc.TimeoutError as error:
+            raise Transient(f"All connections to the {self.place} are in use.") from error
 
     def close(self) -> None:
         """Closes all connections."""

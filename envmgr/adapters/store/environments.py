@@ -1,6 +1,7 @@
 """Queries on environments, within a transaction of the caller."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -38,6 +39,13 @@ def get(connection: Connection, identity: EnvironmentId) -> Environment | None:
     query = select(environments).where(rows.of_environment(environments, identity))
     row = connection.execute(query).one_or_none()
     return None if row is None else rows.environment(row)
+
+
+def touched(connection: Connection, since: datetime) -> Sequence[RepositoryId]:
+    """The repositories with an environment written since a time, by name."""
+    columns = (environments.c.organization, environments.c.repository)
+    query = select(*columns).where(environments.c.updated_at >= since).distinct().order_by(*columns)
+    return [RepositoryId(organization, name) for organization, name in connection.execute(query)]
 
 
 def lock(connection: Connection, repository: RepositoryId) -> None:

@@ -53,6 +53,11 @@ class SqlStore:
         with self._database.read() as connection:
             return environments.get(connection, identity)
 
+    def touched(self, since: datetime) -> Sequence[RepositoryId]:
+        """The repositories of which an environment was written since a time."""
+        with self._database.read() as connection:
+            return environments.touched(connection, since)
+
     def revise(
         self, repository: RepositoryId, revision: Callable[[Sequence[Environment]], Observed]
     ) -> Observed:

@@ -53,6 +53,7 @@ def _environments() -> None:
         *_text("created_at", "updated_at"),
     )
     op.create_index("environments_status", "environments", ["organization", "repository", "status"])
+    op.create_index("environments_updated", "environments", ["updated_at"])
 
 
 def _leases() -> None:

@@ -1,0 +1,55 @@
+"""The stores over which one suite runs: in memory, SQLite, PostgreSQL."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+from envmgr.adapters.memory import MemoryStore
+from envmgr.adapters.store.connect import open_store
+from envmgr.domain.environment import Environment
+from envmgr.ports import Store
+from tests.support.store import seen
+
+MEMORY = "memory"
+_EMPTY = "TRUNCATE environments, leases, runs, events, repositories RESTART IDENTITY"
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres_database(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with the tables, made once: each test empties it, which is faster than a new one."""
+    import psycopg
+
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE contract TEMPLATE template0")
+    url = urlunsplit(urlsplit(postgres_url)._replace(path="/contract"))
+    open_store(url, tmp_path_factory.mktemp("data")).close()
+    return url
+
+
+@pytest.fixture(params=[MEMORY, "sqlite", "postgresql"])
+def store_location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty store's database is: a path, a URL or `memory`."""
+    if request.param != "postgresql":
+        return MEMORY if request.param == MEMORY else str(tmp_path / "data" / "envmgr.db")
+    import psycopg
+
+    url: str = request.getfixturevalue("migrated_postgres_database")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_EMPTY)
+    return url
+
+
+@pytest.fixture
+def store(store_location: str, tmp_path: Path) -> Iterator[Store]:
+    """An empty store."""
+    opened: Store = MemoryStore() if store_location == MEMORY else open_store(store_location, tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def alice(store: Store) -> Environment:
+    """An environment that the store knows, just seen."""
+    return seen(store, "env-alice")
