@@ -61,6 +61,12 @@ def test_a_wrong_secret_is_named_and_not_shown(plane: ControlPlane) -> None:
     assert SECRET not in shown(caught.value)
 
 
+def test_a_storage_key_says_nothing_about_the_control_plane(plane: ControlPlane) -> None:
+    plane.status = 403
+    with pytest.raises(NeedsPerson, match="check ARM_CLIENT_SECRET"):
+        AzureCloud({**plane.environment, "ARM_ACCESS_KEY": "canary"}).remaining(TAGS)
+
+
 @pytest.mark.parametrize(("status", "kind"), [(403, NeedsPerson), (404, NeedsPerson), (503, Transient)])
 def test_a_refused_list_is_no_empty_one(plane: ControlPlane, status: int, kind: type[Exception]) -> None:
     plane.status = status

@@ -181,6 +181,24 @@ def test_acts_in_the_role_that_the_backend_names(backend: Backend) -> None:
     assert used.access_key != backend.environment["AWS_ACCESS_KEY_ID"]
 
 
+def test_a_web_identity_of_the_organization(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("throw-away-token")
+    own = {name: value for name, value in backend.environment.items() if "KEY" not in name}
+    role = "arn:aws:iam::123456789012:role/acme"
+    identity = {"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": str(token)}
+    store = S3StateStore(backend.settings, {**own, **identity})
+    assert "created" in store.ensure()
+    assert store._account._session.get_credentials().method == "assume-role-with-web-identity"
+
+    for name, value in identity.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(NeedsPerson, match="no usable AWS credentials"):
+        S3StateStore(backend.settings, own).ensure()
+
+
 def test_a_profile_of_the_organizations_own_files(backend: Backend, tmp_path: Path) -> None:
     credentials = tmp_path / "credentials"
     credentials.write_text("[acme]\naws_access_key_id = from-the-file\naws_secret_access_key = secret\n")

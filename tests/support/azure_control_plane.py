@@ -36,7 +36,7 @@ class ControlPlane:
     """What one subscription holds: groups and resources with their tags, and storage accounts' keys."""
 
     folder: Path
-    route: Callable[[str], int | None] = {}.get  # where other hosts lead, by `name:443`
+    route: Callable[[str], int | None] = dict[str, int]().get  # where other hosts lead, by `name:443`
     groups: list[Item] = field(default_factory=list)
     resources: list[Item] = field(default_factory=list)
     account_keys: dict[str, str] = field(default_factory=dict)

@@ -7,6 +7,7 @@ metadata. botocore reads `os.environ` in many places; each one that matters is b
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from threading import Lock
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ from botocore.exceptions import (
 from botocore.exceptions import (
     ConnectionError as NoConnection,
 )
+from botocore.loaders import create_loader
 
 from envmgr.adapters.credentials import network
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
@@ -75,6 +77,8 @@ _BUSY = frozenset(
         "RequestTimeTooSkewed",
     }
 )
+# AWS's descriptions of its services are megabytes of JSON: read once for all sessions.
+_DESCRIPTIONS = create_loader()
 _WEB_IDENTITY = {
     "web_identity_token_file": "AWS_WEB_IDENTITY_TOKEN_FILE",
     "role_session_name": "AWS_ROLE_SESSION_NAME",
@@ -91,22 +95,34 @@ class AwsAccount:
         self.region = (
             self._text("region") or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION", "")
         )
+        self._making = Lock()
+        self._clients: dict[tuple[str, str, bool], Any] = {}
         self._session = self._open()
 
     def client(self, service: str, *, region: str = "", path_style: bool = False) -> Any:
-        """A botocore client with time limits, for the account's region unless another is named."""
+        """A botocore client with time limits, for the account's region unless another is named.
+
+        Clients may be used by many threads at once, but a session makes only one at a time; each is made once.
+        """
+        key = (service, region or self.region, path_style)
+        with self._making, failures(f"AWS {service}", self._environment):
+            if key not in self._clients:
+                self._clients[key] = self._new_client(*key)
+            return self._clients[key]
+
+    def _new_client(self, service: str, region: str, path_style: bool) -> Any:
         endpoint = self._endpoint(service)
-        with failures(f"AWS {service}", self._environment):
-            return self._session.create_client(
-                service,
-                region_name=region or self.region or None,
-                endpoint_url=endpoint or None,
-                verify=self._trust(),
-                config=self._config(_host(endpoint, service), path_style=path_style),
-            )
+        return self._session.create_client(
+            service,
+            region_name=region or None,
+            endpoint_url=endpoint or None,
+            verify=self._trust(),
+            config=self._config(_host(endpoint, service), path_style=path_style),
+        )
 
     def _open(self) -> botocore.session.Session:
         session = botocore.session.Session()
+        session.register_component("data_loader", _DESCRIPTIONS)
         _read_variables_from(session, self._environment)
         if self._text("profile"):
             session.set_config_variable("profile", self._text("profile"))
@@ -275,7 +291,7 @@ def failures(where: str, environment: Mapping[str, str]) -> Iterator[None]:
         ) from error
     except (HTTPClientError, NoConnection, IncompleteReadError) as error:
         raise Transient(
-            f"{where} cannot be reached ({type(error).__name__}): it will be tried again."
+            f"{network.capitalised(where)} cannot be reached ({type(error).__name__}): it will be tried again."
         ) from error
     except (BotoCoreError, ValueError) as error:
         raise NeedsPerson(
@@ -289,12 +305,16 @@ def _refusal(error: ClientError, where: str, environment: Mapping[str, str]) -> 
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in REFUSED:
         return NeedsPerson(
-            f"{where} refuses {error.operation_name} ({code}): check {credential_variables(environment)} "
+            f"{network.capitalised(where)} refuses {error.operation_name} ({code}): check {credential_variables(environment)} "
             "and what they are allowed to do."
         )
     if code in _BUSY or status >= 500:
-        return Transient(f"{where} could not do {error.operation_name} now ({code}): it will be tried again.")
-    return NeedsPerson(f"{where} refuses {error.operation_name} ({code}): check the organization file.")
+        return Transient(
+            f"{network.capitalised(where)} could not do {error.operation_name} now ({code}): it will be tried again."
+        )
+    return NeedsPerson(
+        f"{network.capitalised(where)} refuses {error.operation_name} ({code}): check the organization file."
+    )
 
 
 def error_code(error: ClientError) -> str:

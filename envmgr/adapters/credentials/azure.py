@@ -18,7 +18,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.core.pipeline.policies import BearerTokenCredentialPolicy
+from azure.core.pipeline.policies import BearerTokenCredentialPolicy, ProxyPolicy, RetryPolicy
 from azure.core.rest import HttpRequest
 
 from envmgr.adapters.credentials import network
@@ -68,6 +68,7 @@ class AzureAccount:
     def __init__(self, environment: Mapping[str, str], settings: Mapping[str, object] | None = None) -> None:
         self._environment = environment
         self._settings = settings or {}
+        self._storage_secrets = () if settings is None else ("access_key", "sas_token")
 
     def value(self, key: str) -> str:
         """A backend setting by Terraform's key, or else its variable: `tenant_id` or `ARM_TENANT_ID`."""
@@ -112,7 +113,7 @@ class AzureAccount:
         if network.is_true(self.value("use_oidc")):
             return identity.ClientAssertionCredential(tenant, client, self._assertion, **options)
         if network.is_true(self.value("use_msi")):
-            return identity.ManagedIdentityCredential(client_id=client or None)
+            return identity.ManagedIdentityCredential(client_id=client or None, use_env_settings=False)
         return identity.AzureCliCredential(tenant_id=tenant, process_timeout=network.READ_SECONDS)
 
     def _assertion(self) -> str:
@@ -128,9 +129,13 @@ class AzureAccount:
             )
         url = f"{self.cloud.resource_manager}/subscriptions/{subscription}/{path}"
         host = urlsplit(self.cloud.resource_manager).hostname or ""
-        scope = f"{self.cloud.resource_manager}/.default"
-        policy = BearerTokenCredentialPolicy(self.token_credential(), scope)
-        with PipelineClient(url, per_retry_policies=[policy], **self.connection(host)) as client:
+        options = self.connection(host)
+        sign_in = BearerTokenCredentialPolicy(
+            self.token_credential(), f"{self.cloud.resource_manager}/.default"
+        )
+        # A bare PipelineClient takes transport options only; without its own policies it has no proxy.
+        policies = [ProxyPolicy(**options), RetryPolicy(**options), sign_in]
+        with PipelineClient(url, policies=policies, **options) as client:
             response = client.send_request(HttpRequest("POST", url, params={"api-version": api_version}))
             response.raise_for_status()
             answer: Mapping[str, Any] = response.json()
@@ -139,13 +144,13 @@ class AzureAccount:
     @property
     def variables(self) -> str:
         """The names of the variables that decide who envmgr is on Azure, for a sentence; never their values."""
-        for key in ("access_key", "sas_token", "client_secret", "client_certificate_path"):
-            if self.secret(key):
-                return f"ARM_{key.upper()}"
-        for key in ("use_oidc", "use_msi"):
-            if network.is_true(self.value(key)):
-                return f"ARM_{key.upper()}"
-        return "ARM_ACCESS_KEY, ARM_SAS_TOKEN or ARM_CLIENT_SECRET (none is set, so the Azure CLI was asked)"
+        secrets = (*self._storage_secrets, "client_secret", "client_certificate_path")
+        given = [key for key in secrets if self.secret(key)]
+        given += [key for key in ("use_oidc", "use_msi") if network.is_true(self.value(key))]
+        if given:
+            return f"ARM_{given[0].upper()}"
+        wanted = " or ".join(f"ARM_{key.upper()}" for key in secrets[:-1])
+        return f"{wanted} (not set, so the Azure CLI was asked)"
 
     @contextmanager
     def failures(self, where: str) -> Iterator[None]:
@@ -158,12 +163,23 @@ class AzureAccount:
         except (ServiceRequestError, ServiceResponseError) as error:
             raise self._unreachable(error, where) from None
         except ClientAuthenticationError as error:
+            cause = error.__cause__  # azure-identity calls every failure of a sign-in a refusal
+            if isinstance(cause, ServiceRequestError | ServiceResponseError):
+                raise self._unreachable(cause, f"the sign-in for {where}") from None
+            if isinstance(cause, HttpResponseError):
+                raise self._refusal(cause, f"the sign-in for {where}") from error
             raise self._refused(where, error_code(error)) from error
         except HttpResponseError as error:
             raise self._refusal(error, where) from error
-        except (AzureError, ValueError, OSError) as error:
+        except OSError as error:
             raise NeedsPerson(
-                f"{where} cannot be asked with the credentials given ({type(error).__name__}): check {self.variables}."
+                f"A file that {where} needs cannot be read ({type(error).__name__}): check the paths in SSL_CERT_FILE "
+                "and the ARM_… variables."
+            ) from error
+        except (AzureError, ValueError) as error:
+            raise NeedsPerson(
+                f"{network.capitalised(where)} cannot be asked with the credentials given ({type(error).__name__}): "
+                f"check {self.variables}."
             ) from error
 
     def _unreachable(self, error: AzureError, where: str) -> EnvmgrError:
@@ -172,21 +188,25 @@ class AzureAccount:
                 f"The certificate of {where} is not trusted: name the authority's file in SSL_CERT_FILE "
                 "of environment_variables."
             )
-        return Transient(f"{where} cannot be reached ({type(error).__name__}): it will be tried again.")
+        return Transient(
+            f"{network.capitalised(where)} cannot be reached ({type(error).__name__}): it will be tried again."
+        )
 
     def _refusal(self, error: HttpResponseError, where: str) -> EnvmgrError:
         status = error.status_code or 0
         if status in {401, 403}:
             return self._refused(where, error_code(error))
         if status in {408, 409, 429} or status >= 500:
-            return Transient(f"{where} is busy ({error_code(error)}): it will be tried again.")
+            return Transient(
+                f"{network.capitalised(where)} is busy ({error_code(error)}): it will be tried again."
+            )
         return NeedsPerson(
-            f"{where} refuses what was asked ({error_code(error)}): check the organization file."
+            f"{network.capitalised(where)} refuses what was asked ({error_code(error)}): check the organization file."
         )
 
     def _refused(self, where: str, code: str) -> EnvmgrError:
         return NeedsPerson(
-            f"{where} refuses the credentials ({code}): check {self.variables} and what they allow."
+            f"{network.capitalised(where)} refuses the credentials ({code}): check {self.variables} and what they allow."
         )
 
 

@@ -29,6 +29,11 @@ def is_true(value: object) -> bool:
     return str(value).strip().lower() in {"true", "1", "t"}
 
 
+def capitalised(place: str) -> str:
+    """A place's name at the start of a sentence; the rest keeps its case."""
+    return place[:1].upper() + place[1:]
+
+
 def _either_case(environment: Mapping[str, str], name: str) -> str:
     return environment.get(name) or environment.get(name.lower()) or ""
 

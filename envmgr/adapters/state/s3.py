@@ -160,7 +160,11 @@ class S3StateStore:
         region = self._account.region
         # us-east-1 is the one region that must not be named.
         place = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
-        self._s3.create_bucket(Bucket=self._bucket, **place)
+        try:
+            self._s3.create_bucket(Bucket=self._bucket, **place)
+        except ClientError as error:
+            if error_code(error) != "BucketAlreadyOwnedByYou":  # somebody of ours was faster
+                raise
         self._s3.put_public_access_block(Bucket=self._bucket, PublicAccessBlockConfiguration=_PRIVATE)
 
     def _version(self) -> str:
