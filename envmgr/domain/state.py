@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from .environment import Output
 from .errors import NeedsPerson
+
+_VERSION = 4
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +27,27 @@ class State:
 
     @classmethod
     def from_bytes(cls, text: bytes, where: str) -> "State":
-        """Parses a state file of version 4; raises NeedsPerson naming `where` if it is not one."""
+        """Parses a state file of version 4; raises NeedsPerson naming `where` if it is not one.
+
+        In doubt it raises: a state read as empty would pass for destroyed (an encrypted one of OpenTofu
+        has a serial, but neither version nor resources).
+        """
         try:
             document = json.loads(text)
+            if document["version"] != _VERSION:
+                raise ValueError(document["version"])
             return cls(
-                lineage=document["lineage"],
+                lineage=str(document["lineage"]),
                 serial=int(document["serial"]),
-                resources=tuple(_addresses(document.get("resources") or ())),
+                resources=tuple(_addresses(document["resources"])),
                 outputs={
                     name: Output(entry.get("value"), bool(entry.get("sensitive")))
                     for name, entry in (document.get("outputs") or {}).items()
                 },
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except _UNREADABLE as error:
             raise NeedsPerson(
-                f"The state at {where} is not a Terraform state: restore it from a copy."
+                f"The state at {where} is not a Terraform state that can be read: restore it from a copy."
             ) from error
 
 
@@ -53,18 +62,18 @@ class LockInfo:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "LockInfo":
-        """Reads Terraform's lock info; what cannot be read gives a lock without an ID."""
+        """Reads Terraform's lock info; what cannot be read gives a lock without an ID. Raises nothing."""
         try:
             document = json.loads(text)
-            created = document.get("Created")
-            return cls(
-                id=str(document.get("ID", "")),
-                operation=str(document.get("Operation", "")),
-                who=str(document.get("Who", "")),
-                created=datetime.fromisoformat(created) if created else None,
-            )
-        except (ValueError, AttributeError):
-            return cls("")
+        except (ValueError, RecursionError):
+            document = None
+        found = document if isinstance(document, dict) else {}
+        return cls(
+            id=_text(found, "ID"),
+            operation=_text(found, "Operation"),
+            who=_text(found, "Who"),
+            created=_time(_text(found, "Created")),
+        )
 
     def __str__(self) -> str:
         since = f" since {self.created:%Y-%m-%d %H:%M:%S} UTC" if self.created else ""
@@ -72,9 +81,21 @@ class LockInfo:
         return f"{holder}{since} ({self.operation or 'operation unknown'}, lock {self.id or 'without ID'})"
 
 
+def _text(document: Mapping[str, Any], key: str) -> str:
+    value = document.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 def _addresses(resources: Iterable[Mapping[str, Any]]) -> Iterable[str]:
     for resource in resources:
-        if resource.get("mode") != "managed":
+        if resource["mode"] == "data":
             continue
         module = f"{resource['module']}." if resource.get("module") else ""
         for instance in resource.get("instances") or ():
