@@ -31,7 +31,7 @@ class ResourceChange:
     @property
     def stays(self) -> bool:
         """Whether there is such a resource after the apply."""
-        return self.after is not None
+        return self.after is not None or "create" in self.actions
 
 
 @dataclass(frozen=True, slots=True)

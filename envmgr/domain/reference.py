@@ -10,11 +10,12 @@ from .names import ref_component
 def find(text: str, environments: Iterable[Environment]) -> Environment | None:
     """The one environment that a text means: `alice`, `env-alice`, `shop/alice` or `acme/shop/alice`.
 
-    None where none fits; UsageError with the candidates where several do. Open environments win over
-    destroyed ones.
+    None where none fits; UsageError with the candidates where several do. The full form always means
+    one environment, whatever branches are called; else open environments win over destroyed ones.
     """
     matching = [e for e in environments if text in _forms(e)]
-    candidates = [e for e in matching if e.is_open] or matching
+    full = [e for e in matching if e.label == text]
+    candidates = full or [e for e in matching if e.is_open] or matching
     if len(candidates) > 1:
         listed = ", ".join(sorted(e.label for e in candidates))
         raise UsageError(f"{ref_component(text)!r} may mean {listed}: say which.")
