@@ -100,14 +100,14 @@ def decide(
         return Rest("It is destroyed.")
     if environment.refused:
         return Rest(environment.refused)
-    if environment.absences:
+    if environment.is_missing:
         return _first(_GONE, situation) or _destroy_gone(situation)
     return _first(_PRESENT, situation) or Apply(_why_apply(environment, policy))
 
 
 def leaving(environments: Iterable[Environment]) -> int:
     """How many of a repository's environments are on their way out because their branch went away."""
-    return sum(1 for e in environments if e.is_open and e.absences and not e.refused)
+    return sum(1 for e in environments if e.is_open and e.is_missing and not e.refused)
 
 
 def active(environments: Iterable[Environment]) -> int:
@@ -192,7 +192,7 @@ def _destroy_gone(situation: Situation) -> Decision:
     )
 
 
-_GONE: tuple[Check, ...] = (_left_alone, _not_surely_gone, _never_applied, _too_many_leave, _backing_off)
+_GONE: tuple[Check, ...] = (_left_alone, _not_surely_gone, _too_many_leave, _never_applied, _backing_off)
 
 
 # --- the branch is there -----------------------------------------------------------------------
@@ -210,8 +210,16 @@ def _expired(situation: Situation) -> Decision | None:
     end = environment.expires_at
     if environment.claim is None or end is None or situation.now < end or situation.protected:
         return None
+    if _is_untried(situation):  # a push that the end overtook still counts
+        return None
     reason = f"Its time to live ended at {end:%Y-%m-%d %H:%M} UTC; a push or `envmgr resume` brings it back."
     return _backing_off(situation) or Destroy(reason, Status.SUSPENDED, because=reason)
+
+
+def _is_untried(situation: Situation) -> bool:
+    environment = situation.environment
+    tried = environment.failed_on == attempt_key(environment, situation.policy)
+    return environment.commit != environment.applied_commit and not tried
 
 
 def _settled(situation: Situation) -> Decision | None:

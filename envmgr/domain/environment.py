@@ -82,7 +82,8 @@ class Environment:
     """One branch's environment. Times are aware UTC datetimes.
 
     `commit` is what the branch points at, `applied_commit` what the cloud has. `absences` counts the
-    complete listings in a row without the branch, `absent_since` is the first of them.
+    complete listings in a row without the branch, `absent_since` is the first of them; a failed look sets
+    the count to 0 and leaves the time, since the branch was not seen again either.
     `claim` is there from before the first apply until a destroy is verified: while it is, there may be
     resources. `failures` counts failed runs in a row for `failed_on` (commit and inputs);
     `retry_at` is None where only a change or a person helps. `hold` is the guard that holds it,
@@ -120,6 +121,11 @@ class Environment:
     def is_open(self) -> bool:
         """Whether it is still to be looked after: not yet destroyed and verified."""
         return self.status is not Status.DESTROYED
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the last complete listing did not show its branch (which does not make it surely gone)."""
+        return self.absent_since is not None
 
     @property
     def label(self) -> str:

@@ -23,7 +23,7 @@ class Listing:
     def digest(self) -> str:
         """The same for two listings that say the same."""
         lines = [self.default_branch, *(f"{b} {c}" for b, c in sorted(self.branches.items()))]
-        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,9 @@ def observe(
 
     `trusted=False` takes in branches that are there but counts no absence (a listing that is
     complete yet surprising, such as one with another default branch). Branches that no pattern
-    matches are neither present nor gone: their environments are left as they are.
+    matches are neither present nor gone: nothing is counted for them, and what was counted is void.
     """
+    known = tuple(known)
     names = _owners(known, listing, patterns)
     new: list[Environment] = []
     changed: list[Environment] = []
@@ -66,8 +67,11 @@ def observe(
             continue
         if before.refused:
             changed.append(_no_longer_refused(before, now))
-        elif _is_gone(before, listing, patterns):
-            changed.append(_absent(before, now) if trusted else _unsure(before))
+        elif before.branch in listing.branches:  # seen, though no pattern matches it any more
+            changed.append(replace(before, absences=0, absent_since=None))
+        else:
+            is_gone = trusted and matches_any(before.branch, patterns)
+            changed.append(_absent(before, now) if is_gone else _unsure(before))
     return Observed(tuple(new), tuple(e for e in changed if e != by_name[e.id.name]))
 
 
@@ -79,13 +83,19 @@ def observe_failure(known: Iterable[Environment]) -> Observed:
 def _owners(
     known: Iterable[Environment], listing: Listing, patterns: tuple[str, ...]
 ) -> dict[str, tuple[str, str]]:
-    """Environment name → (branch, refusal); the branch that has the name already keeps it."""
+    """Environment name → (branch, refusal).
+
+    The branch that has a name already keeps it, also where the patterns would now give it another:
+    else its environment would be made a second time and the first be forgotten.
+    """
     holders = {e.id.name: e.branch for e in known if e.is_open and not e.refused}
+    kept = {branch: name for name, branch in holders.items()}
     wanted: dict[str, list[str]] = {}
     for branch in sorted(listing.branches):
         name = environment_name(branch, patterns)
         if name is not None:
-            wanted.setdefault(name, []).append(branch)
+            wanted.setdefault(kept.get(branch, name), []).append(branch)
+    taken = {*holders, *wanted}
     owners: dict[str, tuple[str, str]] = {}
     for name, branches in wanted.items():
         holder = holders.get(name)
@@ -94,12 +104,17 @@ def _owners(
             if branch == first:
                 owners[name] = (branch, "")
             else:
-                owners[_refused_name(name, branch)] = (branch, _refusal(name, branch, first))
+                owners[_refused_name(name, branch, taken)] = (branch, _refusal(name, branch, first))
     return owners
 
 
-def _refused_name(name: str, branch: str) -> str:
-    return f"{name[:25].rstrip('-')}-{branch_hash(branch)}"
+def _refused_name(name: str, branch: str, taken: set[str]) -> str:
+    """A name for the record of a refused branch that no environment has or wants; adds it to `taken`."""
+    salt = branch
+    while (found := f"{name[:25].rstrip('-')}-{branch_hash(salt)}") in taken:
+        salt += " "  # which no branch has
+    taken.add(found)
+    return found
 
 
 def _refusal(name: str, branch: str, first: str) -> str:
@@ -126,20 +141,17 @@ def _first_seen(
 
 
 def _present(before: Environment, branch: str, commit: str, refusal: str, now: datetime) -> Environment:
-    if not before.is_open or (before.refused and not refusal):
+    renewed = before.refused and (not refusal or before.branch != branch)
+    if not before.is_open or renewed:
         return _first_seen(before.id, branch, commit, refusal, now)
-    if before.branch != branch:
-        return before
-    after = replace(before, commit=commit, absences=0, absent_since=None, refused=refusal)
+    after = replace(before, commit=commit, absences=0, absent_since=None)
+    if refusal:
+        after = replace(after, refused=refusal, message=refusal)
     if before.hold is Guard.MASS_DESTROY or before.approved is Guard.MASS_DESTROY:
         after = replace(after, hold=None, approved=None)
     if commit != before.commit:
         after = replace(after, pushed_at=now)
     return after if after == before else replace(after, updated_at=now)
-
-
-def _is_gone(before: Environment, listing: Listing, patterns: tuple[str, ...]) -> bool:
-    return matches_any(before.branch, patterns) and before.branch not in listing.branches
 
 
 def _absent(before: Environment, now: datetime) -> Environment:
@@ -152,7 +164,8 @@ def _absent(before: Environment, now: datetime) -> Environment:
 
 
 def _unsure(before: Environment) -> Environment:
-    return replace(before, absences=0, absent_since=None)
+    """Missing as before, but by no count that could destroy it."""
+    return replace(before, absences=0)
 
 
 def _no_longer_refused(before: Environment, now: datetime) -> Environment:
