@@ -360,7 +360,8 @@ class Store(Protocol):
         `revision` gets all of them (destroyed too); new ones are inserted (or re-opened where the name was
         used before), of changed ones only the observed columns are written: branch, commit, absences,
         absent_since, refused, hold, approved, pushed_at (and status with message where refused or
-        destroyed). Everything else belongs to the holder of the lease.
+        destroyed). Everything else belongs to the holder of the lease. `revision` has no effects of its
+        own: it may be asked more than once, and what it says last counts.
         """
         ...
 

@@ -211,6 +211,40 @@ def test_a_full_disk(tmp_path: Path) -> None:
     store.close()
 
 
+WRITER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from envmgr.adapters.store.connect import open_store
+from envmgr.domain.environment import Event
+store = open_store(None, Path(sys.argv[1]))
+for number in range(1_000_000):
+    store.record(Event(at=datetime.now(UTC), environment=None, action="x", message=str(number), actor=""))
+    print(number, flush=True)
+"""
+
+
+def test_a_killed_writer_loses_nothing(tmp_path: Path) -> None:
+    """Whatever call had returned is there, and at most one more."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    for line in writer.stdout:
+        if line == "30\n":
+            break
+    writer.kill()
+    done = 31 + len(writer.stdout.read().split("\n")[:-1])
+    writer.wait()
+    writer.stdout.close()
+    store = open_store(None, tmp_path)
+    messages = [e.message for e in store.events()]
+    assert messages[:done] == [str(number) for number in range(done)]
+    assert len(messages) <= done + 1
+    assert "is sound" in store.check()
+    store.close()
+
+
 def test_close_leaves_no_connection(tmp_path: Path) -> None:
     """The log is folded into the file, which is all there is to copy then."""
     store = open_store(None, tmp_path)

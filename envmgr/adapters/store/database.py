@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Table, exc, func, select
@@ -36,7 +36,7 @@ class Database:
     place: str
     upsert: Upsert
     explain: Callable[[exc.DBAPIError], EnvmgrError]
-    turn: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext
     file: "Path | None" = None
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable at the end of the block, or has not happened."""
-        with self._explained(), self.turn, self._writer.begin() as connection:
+        with self._explained(), self.turn(), self._writer.begin() as connection:
             yield connection
 
     def serialize(self, connection: Connection, name: str) -> None:

@@ -50,7 +50,6 @@ environments = Table(
     Column("created_at", moment(), nullable=False),
     Column("updated_at", moment(), nullable=False),
 )
-Index("environments_status", *(environments.c[n] for n in ("organization", "repository", "status")))
 Index("environments_updated", environments.c.updated_at)
 
 # A row stays when the lease is given back (owner NULL) and when the environment is pruned, so that

@@ -52,7 +52,6 @@ def _environments() -> None:
         *_text("retry_at", "expires_at", "pushed_at", nullable=True),
         *_text("created_at", "updated_at"),
     )
-    op.create_index("environments_status", "environments", ["organization", "repository", "status"])
     op.create_index("environments_updated", "environments", ["updated_at"])
 
 
