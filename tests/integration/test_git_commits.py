@@ -1,10 +1,8 @@
-"""Commits in a mirror: fetched once, inspected, checked out, kept, let go."""
+"""Commits in a mirror: inspected, checked out, kept, let go."""
 
 import os
 import stat
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -12,15 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.adapters.git import mirrors as module
-from envmgr.adapters.git.mirror import Mirror
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.domain.errors import NeedsPerson, Transient, UsageError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.ports import Remote
+from tests.support.git_calls import count_git
 from tests.support.git_repository import GitRepository
-from tests.support.git_server import GitServer
-from tests.support.ssh_server import SshGit
 
 MakeRepository = Callable[[str], GitRepository]
 SHOP = RepositoryId("acme", "shop")
@@ -60,225 +55,8 @@ def there(shop: GitRepository) -> Remote:
     return Remote(repository=SHOP, url=shop.url)
 
 
-def count_git(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Counts git processes: every one is started by `run`."""
-    started: list[str] = []
-    for place in (module, sys.modules[Mirror.__module__]):
-        real = place.run
-
-        def counted(arguments: list[str], *rest: object, real: Callable = real, **more: object) -> object:
-            started.append(arguments[0])
-            return real(arguments, *rest, **more)
-
-        monkeypatch.setattr(place, "run", counted)
-    return started
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-class TestFetch:
-    def test_brings_exactly_what_was_asked_for(
-        self, mirrors: Mirrors, shop: GitRepository, there: Remote, folder: Path
-    ) -> None:
-        a, b = shop.commit("env-a", {"x": "a"}), shop.commit("env-b", {"x": "b"})
-        mirrors.fetch(there, {"env-a": a})
-        assert mirrors.resolve(SHOP, a[:10]) == a
-        assert mirrors.resolve(SHOP, "env-a~1") == shop.head("main")
-        with pytest.raises(UsageError):
-            mirrors.resolve(SHOP, b)
-        mirror = folder / "acme/shop.git"
-        assert stat.S_IMODE(mirror.stat().st_mode) == 0o700
-        assert stat.S_IMODE(mirror.parent.stat().st_mode) == 0o700
-
-    def test_one_local_process_where_nothing_is_missing(
-        self, mirrors: Mirrors, shop: GitRepository, there: Remote, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        mirrors.fetch(there, {"env-a": shop.commit("env-a", {"x": "a"})})
-        mirrors.fetch(there, {})
-        started = count_git(monkeypatch)
-        mirrors.fetch(there, {"env-a": shop.head("env-a") or ""})
-        assert started == ["cat-file"]
-
-    def test_many_at_once_by_threads(self, mirrors: Mirrors, shop: GitRepository, there: Remote) -> None:
-        commits = {f"env-{i}": shop.commit(f"env-{i}", {"x": str(i)}) for i in range(8)}
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda item: mirrors.fetch(there, dict([item])), commits.items()))
-        assert {b: mirrors.resolve(SHOP, b) for b in commits} == commits
-
-    def test_many_at_once_by_processes(
-        self, mirrors: Mirrors, shop: GitRepository, there: Remote, folder: Path
-    ) -> None:
-        commits = {f"env-{i}": shop.commit(f"env-{i}", {"x": str(i)}) for i in range(3)}
-        program = (
-            "import sys; from pathlib import Path; from envmgr.adapters.git.mirrors import Mirrors\n"
-            "from envmgr.ports import Remote; from envmgr.domain.names import RepositoryId\n"
-            "there = Remote(repository=RepositoryId('acme', 'shop'), url=sys.argv[2])\n"
-            "Mirrors(Path(sys.argv[1])).fetch(there, {sys.argv[3]: sys.argv[4]})\n"
-        )
-        argv = [sys.executable, "-c", program, str(folder), shop.url]
-        running = [subprocess.Popen([*argv, branch, commit]) for branch, commit in commits.items()]
-        assert [process.wait(60) for process in running] == [0, 0, 0]
-        assert {b: mirrors.resolve(SHOP, b) for b in commits} == commits
-
-    def test_a_branch_that_moved_on(self, mirrors: Mirrors, shop: GitRepository, there: Remote) -> None:
-        first = shop.commit("env-a", {"x": "1"})
-        shop.commit("env-a", {"x": "2"})
-        mirrors.fetch(there, {"env-a": first})
-        assert mirrors.describe(SHOP, first).commit == first
-        lost = shop.commit("env-a", {"x": "3"})
-        shop.force_push("env-a", {"x": "4"})
-        with pytest.raises(Transient, match="env-a changed at the remote"):
-            mirrors.fetch(there, {"env-a": lost})
-
-    def test_a_branch_that_went_away(self, mirrors: Mirrors, shop: GitRepository, there: Remote) -> None:
-        commit = shop.commit("env-a", {"x": "1"})
-        shop.delete("env-a")
-        with pytest.raises(Transient, match="next listing"):
-            mirrors.fetch(there, {"env-a": commit})
-
-    def test_a_folder_takes_a_branchs_name(
-        self, mirrors: Mirrors, shop: GitRepository, there: Remote
-    ) -> None:
-        mirrors.fetch(there, {"env-a": shop.commit("env-a", {"x": "1"})})
-        shop.delete("env-a")
-        inner = shop.commit("env-a/b", {"x": "2"})
-        mirrors.fetch(there, {"env-a/b": inner})
-        assert mirrors.resolve(SHOP, "env-a/b") == inner
-
-    def test_a_cut_connection_leaves_nothing_half_done(
-        self, mirrors: Mirrors, shop: GitRepository, git_server: GitServer
-    ) -> None:
-        commit = shop.commit("env-a", {"big": os.urandom(200_000)})
-        there = Remote(repository=SHOP, url=git_server.http_url("shop"))
-        git_server.fail("shop", cut_after=100_000)
-        with pytest.raises(Transient):
-            mirrors.fetch(there, {"env-a": commit})
-        git_server.heal("shop")
-        mirrors.fetch(there, {"env-a": commit})
-        assert mirrors.tree(SHOP, commit, ".")
-
-    def test_a_server_that_falls_silent_is_given_up(
-        self, folder: Path, shop: GitRepository, git_server: GitServer
-    ) -> None:
-        mirrors = Mirrors(folder, timeout=timedelta(seconds=1), fetch_timeout=timedelta(minutes=9))
-        git_server.fail("shop", hang=True)
-        with pytest.raises(Transient, match="git says"):
-            mirrors.fetch(
-                Remote(repository=SHOP, url=git_server.http_url("shop")), {"main": shop.head("main") or ""}
-            )
-
-    def test_a_lock_that_somebody_holds_is_waited_for_only_so_long(
-        self, folder: Path, shop: GitRepository, there: Remote
-    ) -> None:
-        mirrors = Mirrors(folder, fetch_timeout=timedelta(seconds=0.3))
-        commit = shop.commit("env-a", {"x": "1"})
-        with Mirror.of(folder, SHOP, 20).locked(1), pytest.raises(Transient, match="Another fetch"):
-            mirrors.fetch(there, {"env-a": commit})
-        mirrors = Mirrors(folder)
-        mirrors.fetch(there, {"env-a": commit})
-
-    def test_lock_files_that_a_killed_git_left_are_removed(
-        self, folder: Path, shop: GitRepository, there: Remote
-    ) -> None:
-        mirrors = Mirrors(folder, fetch_timeout=timedelta(seconds=60))
-        mirrors.fetch(there, {"env-a": shop.commit("env-a", {"x": "1"})})
-        lock = folder / "acme/shop.git/refs/heads/env-a.lock"
-        lock.touch()
-        with pytest.raises(Transient):
-            mirrors.fetch(there, {"env-a": shop.commit("env-a", {"x": "2"})})
-        os.utime(lock, (time.time() - 3600,) * 2)
-        mirrors.fetch(there, {"env-a": shop.commit("env-a", {"x": "3"})})
-
-    def test_a_name_that_leads_out_of_the_folder_is_refused(
-        self, mirrors: Mirrors, shop: GitRepository
-    ) -> None:
-        there = Remote(repository=RepositoryId("acme", "../evil"), url=shop.url)
-        with pytest.raises(UsageError):
-            mirrors.fetch(there, {"env-a": shop.head("main") or ""})
-
-
-class TestSsh:
-    """The real sshd, with the key that may read."""
-
-    def remote(self, git_ssh: SshGit, **more: str) -> Remote:
-        return Remote(repository=SHOP, url=git_ssh.url("shop"), **more)
-
-    def test_a_key_and_the_hosts_key(
-        self, mirrors: Mirrors, shop: GitRepository, git_ssh: SshGit, folder: Path
-    ) -> None:
-        commit = shop.commit("env-a", {"x": "1"})
-        there = self.remote(
-            git_ssh, ssh_key=git_ssh.key.read_text(), known_hosts=git_ssh.known_hosts.read_text()
-        )
-        assert mirrors.listing(there, ["env-*"], None).branches["env-a"] == commit
-        mirrors.fetch(there, {"env-a": commit})
-        assert mirrors.resolve(SHOP, "env-a") == commit
-        secret = git_ssh.key.read_bytes().splitlines()[1]
-        assert not any(secret in content for content in contents(folder).values())
-        assert not (folder / "known_hosts").exists()
-
-    def test_a_host_key_that_nobody_gave_is_remembered_and_then_insisted_on(
-        self, mirrors: Mirrors, shop: GitRepository, git_ssh: SshGit, folder: Path
-    ) -> None:
-        there = self.remote(git_ssh, ssh_key=git_ssh.key.read_text())
-        assert mirrors.listing(there, ["env-*"], None).branches == {"main": shop.head("main")}
-        known = folder / "known_hosts"
-        assert known.read_text().startswith("[127.0.0.1]")
-        assert stat.S_IMODE(known.stat().st_mode) == 0o600
-        another = git_ssh.key.with_suffix(".pub").read_text().split()[:2]
-        known.write_text(f"{git_ssh.known_hosts.read_text().split()[0]} {' '.join(another)}\n")
-        with pytest.raises(NeedsPerson, match="host key"):
-            mirrors.listing(there, ["env-*"], None)
-
-    def test_an_unknown_host_is_refused_where_host_keys_were_given(
-        self, mirrors: Mirrors, shop: GitRepository, git_ssh: SshGit
-    ) -> None:
-        key = " ".join(git_ssh.known_hosts.read_text().split()[1:])
-        there = self.remote(
-            git_ssh, ssh_key=git_ssh.key.read_text(), known_hosts=f"elsewhere.example.com {key}"
-        )
-        with pytest.raises(NeedsPerson, match="known_hosts"):
-            mirrors.listing(there, ["env-*"], shop.default_branch)
-
-    def test_a_wrong_key_is_refused(
-        self, mirrors: Mirrors, shop: GitRepository, git_ssh: SshGit, tmp_path: Path
-    ) -> None:
-        wrong = tmp_path / "wrong"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(wrong)], check=True)
-        with pytest.raises(NeedsPerson, match="check `credentials`"):
-            mirrors.listing(self.remote(git_ssh, ssh_key=wrong.read_text()), ["env-*"], shop.default_branch)
-        with pytest.raises(NeedsPerson, match="check `credentials`"):
-            mirrors.listing(self.remote(git_ssh, ssh_key="no key"), ["env-*"], shop.default_branch)
-
-    def test_the_key_is_private_while_it_is_used_and_gone_afterwards(
-        self,
-        folder: Path,
-        shop: GitRepository,
-        git_ssh: SshGit,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        runtime = tmp_path / "run"
-        runtime.mkdir()
-        monkeypatch.setenv("RUNTIME_DIRECTORY", str(runtime))
-        seen = tmp_path / "seen"
-        programs = tmp_path / "bin"
-        programs.mkdir()
-        spy = programs / "ssh"
-        spy.write_text(
-            f'#!/bin/sh\nstat -c "%a %n" {runtime}/*/* {runtime}/* >{seen}\nexec /usr/bin/ssh "$@"\n'
-        )
-        spy.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-        there = self.remote(
-            git_ssh, ssh_key=git_ssh.key.read_text(), known_hosts=git_ssh.known_hosts.read_text()
-        )
-        assert Mirrors(folder).listing(there, ["env-*"], None).branches["main"] == shop.head("main")
-        modes = [line.split()[0] for line in seen.read_text().splitlines()]
-        assert modes == ["600", "600", "700"]
-        assert list(runtime.iterdir()) == []
 
 
 class TestInspection:

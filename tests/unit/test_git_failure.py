@@ -37,6 +37,12 @@ def told(messages: str, *, timed_out: bool = False) -> EnvmgrError:
         ),
         ("fatal: detected dubious ownership in repository at '/srv/x'", NeedsPerson, "another user"),
         (
+            "fatal: detected dubious ownership in repository at '/srv/x'\nTo add an exception, call:\n\n"
+            "\tgit config --global\nfatal: Could not read from remote repository.",
+            NeedsPerson,
+            "git says: fatal: detected",
+        ),
+        (
             "fatal: unable to access 'https://x/': The requested URL returned error: 500",
             Transient,
             "error: 500",

@@ -12,7 +12,7 @@ from envmgr.domain.names import RepositoryId, matches_any
 
 SHOP = RepositoryId("acme", "shop")
 A, B = "a" * 40, "b" * 40
-BRANCHES = st.text(st.characters(exclude_characters="\n\t"), min_size=1, max_size=30)
+BRANCHES = st.text(st.characters(codec="utf-8", exclude_characters="\n\t"), min_size=1, max_size=30)
 
 
 def ls_remote(*lines: str) -> bytes:

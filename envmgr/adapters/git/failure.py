@@ -12,6 +12,9 @@ from .location import without_userinfo
 from .process import Answer
 
 _LONGEST = 300
+_GUESS = re.compile(
+    r"fatal: could not read from remote|please make sure|and the repository exists", re.IGNORECASE
+)
 
 # What git or ssh says → what a person has to mend; the first that matches counts.
 _FOR_A_PERSON: Sequence[tuple[str, str]] = (
@@ -57,18 +60,10 @@ def failure(remote: Remote, answer: Answer, seconds: float, doing: str = "listed
 def _last_line(messages: str, hidden: Sequence[str]) -> str:
     """Git's decisive line, safe to show: no secrets, no control characters, not endless."""
     lines = [line.strip() for line in messages.splitlines() if line.strip()]
-    fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
-    # Behind this line git only guesses; what ssh or the server said stands before it.
-    telling = [
-        line
-        for line in lines
-        if not re.match(
-            r"fatal: could not read from remote|please make sure|and the rep", line, re.IGNORECASE
-        )
-    ]
-    line = without_userinfo(
-        (fatal if fatal and fatal[-1] in telling else telling or lines or ["(nothing)"])[-1]
-    )
+    # What git only guesses after ssh or the server said why.
+    telling = [line for line in lines if not _GUESS.match(line)]
+    decisive = [line for line in telling if line.startswith(("fatal:", "error:"))]
+    line = without_userinfo((decisive or telling or lines or ["(nothing)"])[-1])
     for secret in hidden:
         line = line.replace(secret, "***")
     return ref_component(line)[:_LONGEST]

@@ -30,6 +30,7 @@ from .refs import (
 KEPT = "refs/envmgr/"
 _SLOT = re.compile(r"[a-z0-9][a-z0-9-]*")
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--stdin")
+_LOCK_FILE = re.compile(r"unable to create '.*\.lock'", re.IGNORECASE)
 _BRANCH_NAME_TAKEN = re.compile(r"cannot lock ref|unable to update local ref|refname conflict", re.IGNORECASE)
 
 
@@ -228,7 +229,6 @@ class Mirrors:
         answer = self._fetch(mirror, remote, location, refspecs, lock)
         if answer.failed and _BRANCH_NAME_TAKEN.search(answer.messages):
             # `env-a` is gone and `env-a/b` came: old names make room, their commits stay.
-            mirror.clear_stale_locks(self._fetch_seconds)
             self._delete(mirror, [HEADS + b for b in self._names(mirror, HEADS) if b not in branches])
             answer = self._fetch(mirror, remote, location, refspecs, lock)
         if "couldn't find remote ref" in answer.messages:
@@ -241,9 +241,11 @@ class Mirrors:
     ) -> Answer:
         command = [*_FETCH, "--prune", "--", location.url]
         stdin = "".join(f"{refspec}\n" for refspec in refspecs).encode("utf-8", "surrogateescape")
-        return self._talk(
-            remote, location, command, self._fetch_seconds, mirror=mirror, stdin=stdin, lock=lock
-        )
+        seconds = self._fetch_seconds
+        answer = self._talk(remote, location, command, seconds, mirror=mirror, stdin=stdin, lock=lock)
+        if answer.failed and _LOCK_FILE.search(answer.messages) and mirror.clear_stale_locks(seconds):
+            answer = self._talk(remote, location, command, seconds, mirror=mirror, stdin=stdin, lock=lock)
+        return answer
 
     def _talk(
         self,

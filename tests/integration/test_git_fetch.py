@@ -1,0 +1,194 @@
+"""Fetching into a mirror: once, alone, and from remotes that fail."""
+
+import os
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from envmgr.adapters.git.mirror import Mirror
+from envmgr.adapters.git.mirrors import Mirrors
+from envmgr.domain.errors import Transient, UsageError
+from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.ports import Remote
+from tests.support.git_calls import count_git
+from tests.support.git_repository import GitRepository
+from tests.support.git_server import GitServer
+
+MakeRepository = Callable[[str], GitRepository]
+SHOP = RepositoryId("acme", "shop")
+ALICE = EnvironmentId("acme", "shop", "alice")
+BOB = EnvironmentId("acme", "shop", "bob")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "mirrors"
+
+
+@pytest.fixture
+def mirrors(folder: Path) -> Mirrors:
+    return Mirrors(folder, timeout=timedelta(seconds=20))
+
+
+@pytest.fixture
+def shop(git_repository: MakeRepository) -> GitRepository:
+    repository = git_repository("shop")
+    repository.commit("main", {"README": "main\n"})
+    return repository
+
+
+@pytest.fixture
+def there(shop: GitRepository) -> Remote:
+    return Remote(repository=SHOP, url=shop.url)
+
+
+class TestFetch:
+    def test_brings_exactly_what_was_asked_for(
+        self, mirrors: Mirrors, shop: GitRepository, there: Remote, folder: Path
+    ) -> None:
+        a, b = shop.commit("env-a", {"x": "a"}), shop.commit("env-b", {"x": "b"})
+        mirrors.fetch(there, {"env-a": a})
+        assert mirrors.resolve(SHOP, a[:10]) == a
+        assert mirrors.resolve(SHOP, "env-a~1") == shop.head("main")
+        with pytest.raises(UsageError):
+            mirrors.resolve(SHOP, b)
+        mirror = folder / "acme/shop.git"
+        assert stat.S_IMODE(mirror.stat().st_mode) == 0o700
+        assert stat.S_IMODE(mirror.parent.stat().st_mode) == 0o700
+
+    def test_one_local_process_where_nothing_is_missing(
+        self, mirrors: Mirrors, shop: GitRepository, there: Remote, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        mirrors.fetch(there, {"env-a": shop.commit("env-a", {"x": "a"})})
+        mirrors.fetch(there, {})
+        started = count_git(monkeypatch)
+        mirrors.fetch(there, {"env-a": shop.head("env-a") or ""})
+        assert started == ["cat-file"]
+
+    def test_many_at_once_by_threads(self, mirrors: Mirrors, shop: GitRepository, there: Remote) -> None:
+        commits = {f"env-{i}": shop.commit(f"env-{i}", {"x": str(i)}) for i in range(8)}
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda item: mirrors.fetch(there, dict([item])), commits.items()))
+        assert {b: mirrors.resolve(SHOP, b) for b in commits} == commits
+
+    def test_many_at_once_by_processes(
+        self, mirrors: Mirrors, shop: GitRepository, there: Remote, folder: Path
+    ) -> None:
+        commits = {f"env-{i}": shop.commit(f"env-{i}", {"x": str(i)}) for i in range(3)}
+        program = (
+            "import sys; from pathlib import Path; from envmgr.adapters.git.mirrors import Mirrors\n"
+            "from envmgr.ports import Remote; from envmgr.domain.names import RepositoryId\n"
+            "there = Remote(repository=RepositoryId('acme', 'shop'), url=sys.argv[2])\n"
+            "Mirrors(Path(sys.argv[1])).fetch(there, {sys.argv[3]: sys.argv[4]})\n"
+        )
+        argv = [sys.executable, "-c", program, str(folder), shop.url]
+        running = [subprocess.Popen([*argv, branch, commit]) for branch, commit in commits.items()]
+        assert [process.wait(60) for process in running] == [0, 0, 0]
+        assert {b: mirrors.resolve(SHOP, b) for b in commits} == commits
+
+    def test_a_branch_that_moved_on(self, mirrors: Mirrors, shop: GitRepository, there: Remote) -> None:
+        first = shop.commit("env-a", {"x": "1"})
+        shop.commit("env-a", {"x": "2"})
+        mirrors.fetch(there, {"env-a": first})
+        assert mirrors.describe(SHOP, first).commit == first
+        lost = shop.commit("env-a", {"x": "3"})
+        shop.force_push("env-a", {"x": "4"})
+        with pytest.raises(Transient, match="env-a changed at the remote"):
+            mirrors.fetch(there, {"env-a": lost})
+
+    def test_a_branch_that_went_away(self, mirrors: Mirrors, shop: GitRepository, there: Remote) -> None:
+        commit = shop.commit("env-a", {"x": "1"})
+        shop.delete("env-a")
+        with pytest.raises(Transient, match="next listing"):
+            mirrors.fetch(there, {"env-a": commit})
+
+    def test_a_folder_takes_a_branchs_name(
+        self, mirrors: Mirrors, shop: GitRepository, there: Remote
+    ) -> None:
+        mirrors.fetch(there, {"env-a": shop.commit("env-a", {"x": "1"})})
+        shop.delete("env-a")
+        inner = shop.commit("env-a/b", {"x": "2"})
+        mirrors.fetch(there, {"env-a/b": inner})
+        assert mirrors.resolve(SHOP, "env-a/b") == inner
+
+    def test_a_cut_connection_leaves_nothing_half_done(
+        self, mirrors: Mirrors, shop: GitRepository, git_server: GitServer
+    ) -> None:
+        commit = shop.commit("env-a", {"big": os.urandom(200_000)})
+        there = Remote(repository=SHOP, url=git_server.http_url("shop"))
+        git_server.fail("shop", cut_after=100_000)
+        with pytest.raises(Transient):
+            mirrors.fetch(there, {"env-a": commit})
+        git_server.heal("shop")
+        mirrors.fetch(there, {"env-a": commit})
+        assert mirrors.tree(SHOP, commit, ".")
+
+    def test_a_server_that_falls_silent_is_given_up(
+        self, folder: Path, shop: GitRepository, git_server: GitServer
+    ) -> None:
+        mirrors = Mirrors(folder, timeout=timedelta(seconds=1), fetch_timeout=timedelta(minutes=9))
+        git_server.fail("shop", hang=True)
+        with pytest.raises(Transient, match="git says"):
+            mirrors.fetch(
+                Remote(repository=SHOP, url=git_server.http_url("shop")), {"main": shop.head("main") or ""}
+            )
+
+    def test_a_lock_that_somebody_holds_is_waited_for_only_so_long(
+        self, folder: Path, shop: GitRepository, there: Remote
+    ) -> None:
+        mirrors = Mirrors(folder, fetch_timeout=timedelta(seconds=0.3))
+        commit = shop.commit("env-a", {"x": "1"})
+        with Mirror.of(folder, SHOP, 20).locked(1), pytest.raises(Transient, match="Another fetch"):
+            mirrors.fetch(there, {"env-a": commit})
+        mirrors = Mirrors(folder)
+        mirrors.fetch(there, {"env-a": commit})
+
+    def test_git_that_outlives_us_keeps_the_mirror_locked_until_it_ends(
+        self, mirrors: Mirrors, shop: GitRepository, there: Remote, folder: Path, git_server: GitServer
+    ) -> None:
+        program = (
+            "import sys; from pathlib import Path; from datetime import timedelta\n"
+            "from envmgr.adapters.git.mirrors import Mirrors\n"
+            "from envmgr.ports import Remote; from envmgr.domain.names import RepositoryId\n"
+            "there = Remote(repository=RepositoryId('acme', 'shop'), url=sys.argv[2])\n"
+            "Mirrors(Path(sys.argv[1]), timeout=timedelta(seconds=2)).fetch(there, {'main': sys.argv[3]})\n"
+        )
+        commit = shop.head("main") or ""
+        git_server.fail("shop", hang=True)
+        running = subprocess.Popen(
+            [sys.executable, "-c", program, str(folder), git_server.http_url("shop"), commit]
+        )
+        while not git_server.requests:
+            time.sleep(0.02)
+        running.kill()
+        running.wait()
+        with pytest.raises(Transient, match="Another fetch"), Mirror.of(folder, SHOP, 20).locked(0):
+            pass
+        mirrors.fetch(there, {"main": commit})
+        assert mirrors.resolve(SHOP, "main") == commit
+
+    def test_lock_files_that_a_killed_git_left_are_removed(
+        self, folder: Path, shop: GitRepository, there: Remote
+    ) -> None:
+        mirrors = Mirrors(folder, fetch_timeout=timedelta(seconds=60))
+        mirrors.fetch(there, {"env-a": shop.commit("env-a", {"x": "1"})})
+        lock = folder / "acme/shop.git/refs/heads/env-a.lock"
+        lock.touch()
+        with pytest.raises(Transient):
+            mirrors.fetch(there, {"env-a": shop.commit("env-a", {"x": "2"})})
+        os.utime(lock, (time.time() - 3600,) * 2)
+        mirrors.fetch(there, {"env-a": shop.commit("env-a", {"x": "3"})})
+
+    def test_a_name_that_leads_out_of_the_folder_is_refused(
+        self, mirrors: Mirrors, shop: GitRepository
+    ) -> None:
+        there = Remote(repository=RepositoryId("acme", "../evil"), url=shop.url)
+        with pytest.raises(UsageError):
+            mirrors.fetch(there, {"env-a": shop.head("main") or ""})
