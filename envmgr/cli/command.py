@@ -1,0 +1,119 @@
+"""The click commands: verbs that know the shared options and an example, and groups that import late."""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from typing import Any, cast
+
+import click
+
+from .invocation import Invocation
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+environment_argument = click.argument("environment", metavar="ENV")
+pass_invocation = click.make_pass_decorator(Invocation)
+
+
+def shared_options() -> list[click.Parameter]:
+    """Options that may stand before and after the verb; the later one wins."""
+    return [
+        click.Option(
+            ["--config"],
+            metavar="PATH",
+            expose_value=False,
+            callback=_remember("config_option"),
+            help="Organization file, or the folder of them. [$ENVMGR_CONFIG, /etc/envmgr, ./config]",
+        ),
+        click.Option(
+            ["--data-dir"],
+            metavar="PATH",
+            expose_value=False,
+            callback=_remember("data_option"),
+            help="Where envmgr keeps its records, logs and working folders. [$ENVMGR_DATA_DIR]",
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            expose_value=False,
+            callback=_remember("verbose"),
+            help="Log what is done, and show tracebacks.",
+        ),
+    ]
+
+
+def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def remember(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(context.ensure_object(Invocation), name, value)
+
+    return remember
+
+
+class Verb(click.Command):
+    """A command with the shared options; `example` closes its help."""
+
+    def __init__(self, *arguments: Any, example: str, **settings: Any) -> None:
+        """As click's, with lines of `example` as they are typed."""
+        super().__init__(*arguments, **settings)
+        self.params += shared_options()
+        self._example = example
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Shows the example."""
+        with formatter.section("Example"):
+            for line in self._example.splitlines():
+                formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+def verb(name: str, *, example: str) -> Callable[[Callable[..., Any]], Verb]:
+    """Makes a function a verb; its docstring is the help."""
+    return cast("Callable[[Callable[..., Any]], Verb]", click.command(name, cls=Verb, example=example))
+
+
+Sections = Mapping[str, Mapping[str, tuple[str, str]]]
+"""Section → verb → (module below `envmgr.cli.verbs`, short help)."""
+
+
+class LazyGroup(click.Group):
+    """A group whose verbs are imported when they are called; its help imports none of them."""
+
+    def __init__(self, *arguments: Any, sections: Sections, **settings: Any) -> None:
+        """The module of a verb `x-y` has the command as `x_y_command`."""
+        super().__init__(*arguments, **settings)
+        self.params += shared_options()
+        self._sections = sections
+        self._modules = {name: module for verbs in sections.values() for name, (module, _) in verbs.items()}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order of the sections."""
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports a verb."""
+        if cmd_name not in self._modules:
+            return None
+        module = import_module(f"envmgr.cli.verbs.{self._modules[cmd_name]}")
+        return cast("click.Command", getattr(module, f"{cmd_name.replace('-', '_')}_command"))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The short helps, by section."""
+        width = max(map(len, self._modules))
+        for title, verbs in self._sections.items():
+            with formatter.section(title):
+                rows = [(f"{name:<{width}}", about) for name, (_, about) in verbs.items()]
+                formatter.write_dl(rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's; a verb that is not there gets the nearest ones named."""
+        name = args[0]
+        if name not in self._modules and not name.startswith("-"):
+            ctx.fail(f"There is no verb {name!r}{_did_you_mean(name, self._modules)}")
+        return super().resolve_command(ctx, args)
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known))
+    return f"; did you mean {' or '.join(near)}?" if near else "."

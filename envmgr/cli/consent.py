@@ -1,0 +1,58 @@
+"""Showing a plan to a person and asking for consent to it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+
+from ..domain.environment import Environment
+from ..domain.plan import Plan
+from .progress import Display
+from .screen import ask, say
+from .work import interruptible
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """Called with a plan in Terraform's words, and the plan (None: it changes nothing); gives the answer.
+
+    With `typed` the environment's name must be typed, as for a protected branch.
+    """
+
+    environment: Environment
+    question: str
+    nothing: str
+    yes: bool
+    display: Display
+    typed: bool = False
+
+    def __call__(self, text: str, plan: Plan | None) -> bool:
+        """Shows what would be done and asks, unless told not to."""
+        with self.display.paused():
+            if plan is None:
+                say(self.nothing)
+                return True
+            say(text.strip("\n"))
+            say(f"\n{self.environment.label}: {plan.changes}.")
+            return self.yes or _answer(self._ask)
+
+    def _ask(self) -> bool:
+        if not self.typed:
+            return ask(self.question)
+        name = self.environment.id.name
+        typed = click.prompt(
+            f"Branch {self.environment.branch} is protected. {self.question} Type {name} to go on",
+            default="",
+            show_default=False,
+            err=True,
+        )
+        return bool(typed.strip() == name)
+
+
+def _answer(question: Callable[[], bool]) -> bool:
+    try:
+        with interruptible():
+            return question()
+    except (click.Abort, KeyboardInterrupt):
+        say()
+        return False

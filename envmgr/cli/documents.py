@@ -1,0 +1,113 @@
+"""The JSON that verbs print; the names are the contract's."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..domain.environment import Changes, Environment, Event, Lease, Output, Run
+
+
+def time(at: datetime | None) -> str | None:
+    """ISO 8601 in UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
+
+
+def environment(found: Environment) -> dict[str, Any]:
+    """One element of `list --json`."""
+    return {
+        "organization": found.id.organization,
+        "repository": found.id.repository,
+        "branch": found.branch,
+        "environment": found.id.name,
+        "status": found.status.value,
+        "commit": found.commit,
+        "applied_commit": found.applied_commit,
+        "message": found.message,
+        "url": found.url,
+        "expires_at": time(found.expires_at),
+        "updated_at": time(found.updated_at),
+        "created_at": time(found.created_at),
+        "pushed_at": time(found.pushed_at),
+        "hold": found.hold.value if found.hold else None,
+    }
+
+
+def environment_in_full(found: Environment, held: Lease | None, last_run: Run | None) -> dict[str, Any]:
+    """`show --json`."""
+    claim = found.claim
+    return {
+        **environment(found),
+        "outputs": outputs(found.outputs),
+        "variables": dict(claim.variables) if claim else {},
+        "tags": dict(claim.tags) if claim else {},
+        "state_key": found.id.state_key,
+        "resources": list(found.resources),
+        "lease": lease(held) if held else None,
+        "drift": None,
+        "last_run": run(last_run) if last_run else None,
+        "failures": found.failures,
+        "retry_at": time(found.retry_at),
+        "terraform_version": claim.terraform_version if claim else None,
+    }
+
+
+def outputs(found: Mapping[str, Output], *, show_sensitive: bool = False) -> dict[str, Any]:
+    """Outputs by name, as Terraform has them; a sensitive value is null."""
+    return {
+        name: {
+            "value": output.value if show_sensitive or not output.sensitive else None,
+            "sensitive": output.sensitive,
+        }
+        for name, output in sorted(found.items())
+    }
+
+
+def lease(held: Lease) -> dict[str, Any]:
+    """Who works on an environment."""
+    return {
+        "owner": str(held.owner),
+        "purpose": held.purpose,
+        "generation": held.generation,
+        "acquired_at": time(held.acquired_at),
+        "expires_at": time(held.expires_at),
+    }
+
+
+def run(found: Run) -> dict[str, Any]:
+    """One element of `history --json`."""
+    return {
+        "id": found.id,
+        "organization": found.environment.organization,
+        "repository": found.environment.repository,
+        "environment": found.environment.name,
+        "kind": found.kind.value,
+        "commit": found.commit,
+        "status": found.status.value,
+        "started_at": time(found.started_at),
+        "finished_at": time(found.finished_at),
+        "changes": changes(found.changes),
+        "message": found.message,
+        "actor": found.actor,
+    }
+
+
+def changes(found: Changes | None) -> dict[str, int] | None:
+    """Counts of a plan; null where none was made."""
+    return {"add": found.add, "change": found.change, "destroy": found.destroy} if found else None
+
+
+def event(found: Event) -> dict[str, Any]:
+    """One element of `events --json`."""
+    identity = found.environment
+    return {
+        "id": found.id,
+        "at": time(found.at),
+        "organization": identity.organization if identity else None,
+        "repository": identity.repository if identity else None,
+        "environment": identity.name if identity else None,
+        "action": found.action,
+        "message": found.message,
+        "actor": found.actor,
+        "commit": found.commit,
+        "run": found.run,
+    }

@@ -1,0 +1,122 @@
+"""Where structlog's events go: to standard error, with every known secret scrubbed."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from ..config.expand import redactor_for
+from ..config.load import load
+from ..domain.errors import EnvmgrError
+from ..ports import Redact
+from .invocation import Invocation
+
+_FRESH = 60.0  # seconds after which rotated secrets are read again
+
+
+def log_for_people(invocation: Invocation) -> None:
+    """For verbs that say themselves what they do: only errors are logged, everything with --verbose."""
+    level = logging.DEBUG if invocation.verbose else logging.ERROR
+    drop = [] if invocation.verbose else [_without_traceback]
+    _configure(level, [*drop, Scrubber(invocation), _console()])
+
+
+def log_for_daemon(invocation: Invocation, level: str) -> "Scrubber":
+    """For the daemon: JSON lines, or colours on a terminal. Gives what is to be told of a reload."""
+    scrubber = Scrubber(invocation)
+    chosen = logging.DEBUG if invocation.verbose else getattr(logging, level.upper())
+    if sys.stderr.isatty():
+        _configure(chosen, [scrubber, _console()])
+    else:
+        render = structlog.processors.JSONRenderer()
+        _configure(chosen, [structlog.processors.format_exc_info, scrubber, render])
+    return scrubber
+
+
+def redactor(invocation: Invocation) -> Redact:
+    """Knows the secrets of all organizations as they are now; none where the configuration has mistakes."""
+    try:
+        configuration = load(invocation.config, invocation.environ)
+    except EnvmgrError:
+        return lambda text: text
+    others = [configuration.settings.database] if configuration.settings.database else []
+    return redactor_for(configuration.organizations, invocation.environ, others).redact
+
+
+class Scrubber:
+    """A processor of log events that replaces every secret in every text of them."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        """The secrets are first read when something is logged, and again once a minute."""
+        self._invocation = invocation
+        self._redact: Redact | None = None
+        self._read_at = 0.0
+
+    def refresh(self) -> None:
+        """Reads the secrets again at the next event: the configuration is another."""
+        self._redact = None
+
+    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        """The event without secrets."""
+        redact = self._current()
+        return {key: _scrub(value, redact) for key, value in event.items()}
+
+    def _current(self) -> Redact:
+        if self._redact is None or time.monotonic() - self._read_at > _FRESH:
+            self._redact, self._read_at = redactor(self._invocation), time.monotonic()
+        return self._redact
+
+
+def _scrub(value: Any, redact: Redact) -> Any:
+    """Redacts text at any depth; what is neither text nor a number is logged as text."""
+    match value:
+        case str():
+            return redact(value)
+        case bool() | int() | float() | None:
+            return value
+        case dict():
+            return {redact(str(key)): _scrub(inner, redact) for key, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_scrub(inner, redact) for inner in value]
+        case _:
+            return redact(str(value))
+
+
+def _without_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    error = event.pop("exc_info", None) and sys.exc_info()[1]
+    return {**event, "error": f"{type(error).__name__}: {error}"} if error else event
+
+
+def _console() -> Processor:
+    colors = sys.stderr.isatty()
+    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+
+
+def _configure(level: int, ending: list[Callable[..., Any]]) -> None:
+    start: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*start, *ending],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    _adopt_standard_logging(max(level, logging.WARNING), start, ending)
+
+
+def _adopt_standard_logging(level: int, start: list[Processor], ending: list[Callable[..., Any]]) -> None:
+    """What libraries log by the standard library goes the same way, warnings and above."""
+    output = logging.StreamHandler(sys.stderr)
+    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    output.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processors=[remove, *ending], foreign_pre_chain=start)
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [output]
+    root.setLevel(level)

@@ -1,0 +1,22 @@
+"""Finding what a person named in the records alone."""
+
+from typing import TYPE_CHECKING
+
+from ..domain import reference
+from ..domain.errors import UsageError
+from ..domain.names import ref_component
+
+if TYPE_CHECKING:
+    from ..domain.environment import Environment
+    from ..ports import Store
+
+
+def known_environment(store: "Store", text: str) -> "Environment":
+    """The one environment of a name; raises UsageError where there is none, or several."""
+    found = reference.find(text, store.environments(destroyed=True))
+    if found is None:
+        raise UsageError(
+            f"There is no environment {ref_component(text)!r}: `envmgr list --all` shows them, "
+            "`envmgr reconcile` looks for new branches."
+        )
+    return found

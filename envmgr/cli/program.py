@@ -1,0 +1,101 @@
+"""The program `envmgr`: its verbs, and what becomes of an error."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from .. import __version__
+from ..domain.errors import EnvmgrError, UsageError
+from .command import LazyGroup, Sections
+from .invocation import Invocation
+
+_SECTIONS: Sections = {
+    "Start": {
+        "demo": ("demo", "Show the whole life of two environments in a temporary folder."),
+        "config": ("config", "Check the files, write a sample, print the JSON Schema."),
+        "doctor": ("doctor", "Check git, Terraform, backends, credentials, disk and database."),
+    },
+    "Run": {
+        "daemon": ("daemon", "Watch the repositories until told to end."),
+        "reconcile": ("reconcile", "One pass: poll, do all work that is due, wait for it."),
+    },
+    "See": {
+        "list": ("list", "All environments."),
+        "show": ("show", "One environment in full."),
+        "output": ("output", "Terraform outputs of an environment."),
+        "events": ("events", "Everything that happened, and who caused it."),
+        "history": ("history", "Runs, newest first."),
+        "logs": ("logs", "The full log of a run, live while it runs."),
+        "plan": ("plan", "What would change."),
+    },
+    "Change": {
+        "apply": ("apply", "Plan, show, ask, apply exactly that plan."),
+        "destroy": ("destroy", "Plan, show, ask, destroy and verify."),
+        "suspend": ("suspend", "Leave an environment alone."),
+        "resume": ("suspend", "Manage it again."),
+        "approve": ("approve", "Let through what a guard holds back, after showing it."),
+        "extend": ("extend", "Give an environment a later end of life."),
+        "unlock": ("unlock", "Break a state lock that is provably ours and dead."),
+    },
+}
+
+
+@click.group(cls=LazyGroup, sections=_SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="envmgr", message="%(prog)s %(version)s")
+def program() -> None:
+    """Give every git branch its own cloud environment, and take it away with the branch.
+
+    ENV is alice, env-alice, shop/alice or acme/shop/alice: any form that means only one.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program; gives the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    invocation = Invocation(os.environ)
+    try:
+        result = program.main(arguments, prog_name="envmgr", standalone_mode=False, obj=invocation)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return 130
+    except BrokenPipeError:  # `envmgr list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except EnvmgrError as error:
+        return _foreseen(error)
+    except Exception as error:  # noqa: BLE001  the outermost place: a person gets a sentence
+        return _unforeseen(error, invocation)
+    return result if isinstance(result, int) else 0
+
+
+def _foreseen(error: EnvmgrError) -> int:
+    problems: Sequence[str] = getattr(error, "problems", ())
+    if problems:
+        number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        click.echo("\n".join([*problems, f"Error: the configuration has {number}."]), err=True)
+    else:
+        click.echo(f"Error: {error}", err=True)
+    return 2 if isinstance(error, UsageError) else 1
+
+
+def _unforeseen(error: Exception, invocation: Invocation) -> int:
+    from .traceback_file import write_traceback
+
+    if invocation.verbose:
+        import traceback
+
+        traceback.print_exception(error)
+    place = write_traceback(error, invocation)
+    click.echo(
+        f"Error: envmgr met what it does not foresee ({type(error).__name__}); please report it with {place}.",
+        err=True,
+    )
+    return 1

@@ -1,0 +1,103 @@
+"""Writing for people and for programs: standard output has the result, standard error what is said about it."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from ..domain.environment import Environment, RunStatus, Status
+from ..domain.errors import UsageError
+from ..domain.names import ref_component
+
+_COLORS = {
+    Status.READY: "green",
+    Status.RUNNING: "cyan",
+    Status.DESTROYING: "cyan",
+    Status.FAILED: "red",
+    Status.WAITING: "yellow",
+    Status.SUSPENDED: "magenta",
+    Status.DESTROYED: "bright_black",
+    RunStatus.SUCCEEDED: "green",
+    RunStatus.INTERRUPTED: "yellow",
+}
+
+
+def emit(text: str = "") -> None:
+    """A line of the result."""
+    click.echo(text)
+
+
+def say(text: str = "") -> None:
+    """A line for people, beside the result."""
+    click.echo(text, err=True)
+
+
+def emit_json(document: Any) -> None:
+    """The one JSON document of a verb."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def emit_json_rows(rows: Iterable[Any]) -> None:
+    """An array with a line for each element: thousands of them are written in a moment."""
+    encode = json.JSONEncoder(check_circular=False).encode
+    inner = ",\n  ".join(encode(row) for row in rows)
+    click.echo(f"[\n  {inner}\n]" if inner else "[]")
+
+
+def width() -> int | None:
+    """The columns to fit into: the terminal's or $COLUMNS; None where output goes to a file or a program."""
+    if os.environ.get("COLUMNS", "").isdigit() or sys.stdout.isatty():
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def printable(text: str) -> str:
+    """The text on one line, control characters shown as escapes."""
+    return ref_component(" ".join(text.split()))
+
+
+def colored(status: str, text: str | None = None) -> str:
+    """A status in its colour, on a terminal only."""
+    shown = status if text is None else text
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return shown
+    return click.style(shown, fg=_COLORS.get(status))  # type: ignore[call-overload]
+
+
+def age(duration: timedelta) -> str:
+    """A duration in its largest unit: `40s`, `12m`, `5h`, `3d`."""
+    seconds = max(0, int(duration.total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size or (seconds >= size and unit != "m"):
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def moment(at: datetime | None) -> str:
+    """A time for people."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z" if at else ""
+
+
+def commits(environment: Environment) -> str:
+    """What the cloud has, and what the branch points at where that is another commit."""
+    newest = environment.commit[:7]
+    applied = (environment.applied_commit or "-")[:7]
+    return newest if applied == newest else f"{applied} → {newest}"
+
+
+def require_consent(yes: bool, what: str) -> None:
+    """Refuses, before any work, where a person would have to be asked and none is there."""
+    if not yes and not sys.stdin.isatty():
+        raise UsageError(
+            f"`envmgr {what}` asks before it changes anything, and there is no terminal: give --yes."
+        )
+
+
+def ask(question: str) -> bool:
+    """A yes or no from the person at the terminal; the question goes to standard error."""
+    return click.confirm(question, default=False, err=True)

@@ -1,0 +1,85 @@
+"""Aligned columns that fit: five thousand rows must not wait for a layout engine."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from unicodedata import combining, east_asian_width
+
+_GAP = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column by its title. `least` is how narrow it may be cut; None: never. `drop`: first dropped, from 1; 0: never."""
+
+    title: str
+    least: int | None = None
+    drop: int = 0
+    paint: Callable[[str, str], str] = lambda _, text: text
+
+
+def render(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
+    """The lines of a table, the title first; empty columns are left out, others as `width` needs."""
+    sizes = [max([cells(c.title), *(cells(row[i]) for row in rows)]) for i, c in enumerate(columns)]
+    shown = [i for i, c in enumerate(columns) if any(row[i] for row in rows) or not rows]
+    if width is not None:
+        shown = _fitting(columns, sizes, shown, width)
+        _shrink(columns, sizes, shown, width)
+    yield _line([(columns[i].title, sizes[i]) for i in shown])
+    for row in rows:
+        yield _line([(row[i], sizes[i]) for i in shown], [columns[i].paint for i in shown], row, shown)
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def cut(text: str, size: int) -> str:
+    """The text, at most so many columns wide."""
+    if cells(text) <= size:
+        return text
+    kept = text[: max(0, size - 1)]
+    while cells(kept) > size - 1:
+        kept = kept[:-1]
+    return f"{kept}…"
+
+
+def _fitting(columns: Sequence[Column], sizes: Sequence[int], shown: list[int], width: int) -> list[int]:
+    """Without the columns that must go so that the others have room."""
+    shown = list(shown)
+    droppable = sorted((i for i in shown if columns[i].drop), key=lambda i: columns[i].drop)
+    while droppable and _total(shown, lambda i: _least(columns[i], sizes[i])) > width:
+        shown.remove(droppable.pop(0))
+    return shown
+
+
+def _shrink(columns: Sequence[Column], sizes: list[int], shown: Sequence[int], width: int) -> None:
+    """Cuts columns, the last first, until all fit."""
+    for index in reversed(shown):
+        over = _total(shown, lambda i: sizes[i]) - width
+        if over > 0:
+            sizes[index] = max(_least(columns[index], sizes[index]), sizes[index] - over)
+
+
+def _least(column: Column, size: int) -> int:
+    return size if column.least is None else min(size, column.least)
+
+
+def _total(shown: Sequence[int], size: Callable[[int], int]) -> int:
+    return sum(map(size, shown)) + len(_GAP) * (len(shown) - 1)
+
+
+def _line(
+    parts: Sequence[tuple[str, int]],
+    paints: Sequence[Callable[[str, str], str]] | None = None,
+    row: Sequence[str] = (),
+    shown: Sequence[int] = (),
+) -> str:
+    texts = []
+    for number, (text, size) in enumerate(parts):
+        fitted = cut(text, size)
+        padded = fitted if number == len(parts) - 1 else fitted + " " * (size - cells(fitted))
+        texts.append(paints[number](row[shown[number]], padded) if paints else padded)
+    return _GAP.join(texts).rstrip()

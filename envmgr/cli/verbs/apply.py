@@ -1,0 +1,62 @@
+"""`envmgr apply`."""
+
+from pathlib import Path
+
+import click
+
+from ...daemon import operations
+from ...daemon.application import Application
+from ...domain.environment import Environment
+from .. import documents
+from ..command import environment_argument, json_option, pass_invocation, verb, yes_option
+from ..consent import Consent
+from ..invocation import Invocation
+from ..progress import Display
+from ..screen import emit, emit_json, require_consent
+from ..work import work
+
+
+@verb("apply", example="envmgr apply alice\nenvmgr apply alice --plan alice.plan")
+@environment_argument
+@yes_option
+@click.option(
+    "--plan",
+    "file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Apply what `envmgr plan --save FILE` planned; it was looked at, so nothing is asked.",
+)
+@json_option
+@pass_invocation
+def apply_command(
+    invocation: Invocation, environment: str, yes: bool, file: Path | None, as_json: bool
+) -> None:
+    """Plan, show, ask, apply exactly that plan."""
+    require_consent(yes or file is not None, "apply")
+    display = Display()
+    with work(invocation, display) as application, display:
+        found = operations.find(application, environment, fresh=True)
+        if file is not None:
+            done = operations.apply_saved(application, found, file)
+        else:
+            done = operations.apply(application, found, _consent(found, yes, display))
+        _report(application, done, as_json)
+
+
+def _consent(found: Environment, yes: bool, display: Display) -> Consent:
+    return Consent(
+        environment=found,
+        question="Apply this?",
+        nothing=f"{found.label} is as its branch wants it: nothing changes.",
+        yes=yes,
+        display=display,
+    )
+
+
+def _report(application: Application, done: Environment, as_json: bool) -> None:
+    found = application.services.store.environment(done.id) or done
+    if as_json:
+        emit_json(documents.environment(found))
+    else:
+        where = f": {found.url}" if found.url else ""
+        emit(f"{found.label} is {found.status} at {(found.applied_commit or found.commit)[:10]}{where}")

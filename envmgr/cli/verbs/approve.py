@@ -1,0 +1,62 @@
+"""`envmgr approve`."""
+
+from collections.abc import Sequence
+
+import click
+
+from ...daemon import operations
+from ...daemon.application import Application
+from ...domain.environment import Environment
+from ...domain.errors import UsageError
+from .. import documents
+from ..command import json_option, pass_invocation, verb, yes_option
+from ..invocation import Invocation
+from ..screen import ask, emit, emit_json_rows, printable, require_consent, say
+from ..work import interruptible, work
+
+
+@verb("approve", example="envmgr approve alice bob\nenvmgr approve --all")
+@click.argument("environments", metavar="[ENV]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that wait for a person.")
+@yes_option
+@json_option
+@pass_invocation
+def approve_command(
+    invocation: Invocation, environments: tuple[str, ...], everything: bool, yes: bool, as_json: bool
+) -> int:
+    """Let through what a guard holds back, after showing it."""
+    if bool(environments) == everything:
+        raise click.UsageError("Name the environments, or give --all.")
+    require_consent(yes, "approve")
+    with work(invocation) as application:
+        chosen = _chosen(application, environments)
+        for found in chosen:
+            say(f"{found.label} ({found.hold}): {printable(found.message)}")
+        if chosen and not yes and not _ask(len(chosen)):
+            say("Nothing was let through.")
+            return 1
+        done = [operations.approve(application, found) for found in chosen]
+    if as_json:
+        emit_json_rows(map(documents.environment, done))
+    elif done:
+        emit(f"Let through: {', '.join(e.label for e in done)}. The daemon goes on, or `envmgr reconcile`.")
+    else:
+        emit("Nothing waits for a person.")
+    return 0
+
+
+def _chosen(application: Application, environments: Sequence[str]) -> list[Environment]:
+    if not environments:
+        return operations.held(application)
+    found = {e.id: e for e in (operations.find(application, text) for text in environments)}
+    for environment in found.values():
+        if environment.hold is None:
+            raise UsageError(
+                f"{environment.label} is held back by no guard, it is {environment.status}: nothing was let through."
+            )
+    return list(found.values())
+
+
+def _ask(number: int) -> bool:
+    with interruptible():
+        return ask(f"Let {'it' if number == 1 else f'these {number}'} through?")

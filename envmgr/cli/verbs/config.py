@@ -1,0 +1,109 @@
+"""`envmgr config check`, `init` and `schema`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from ...config import document
+from ...config.load import Configuration, ConfigurationError, load
+from ...domain.errors import NeedsPerson
+from ..command import LazyGroup, json_option, pass_invocation, verb
+from ..invocation import Invocation
+from ..screen import emit, emit_json, say
+
+_MISTAKES = 2
+_SECTIONS = {
+    "Verbs": {
+        "check": ("config", "Check all files."),
+        "init": ("config", "Write a commented organization file."),
+        "schema": ("config", "Print the JSON Schema for editors."),
+    }
+}
+
+
+@click.group("config", cls=LazyGroup, sections=_SECTIONS)
+def config_command() -> None:
+    """The organization files: check them, write a first one, get the JSON Schema."""
+
+
+@verb("check", example="envmgr config check\nenvmgr config check --config ./acme.yaml")
+@json_option
+@pass_invocation
+def check_command(invocation: Invocation, as_json: bool) -> int:
+    """Check all files; every mistake is told at once, as `file:line: path: what and how to mend it`."""
+    path = invocation.config
+    try:
+        configuration = load(path, invocation.environ)
+    except ConfigurationError as error:
+        if as_json:
+            emit_json({"problems": list(error.problems), "warnings": [], "organizations": []})
+        else:
+            emit("\n".join(error.problems))
+            emit("1 problem" if len(error.problems) == 1 else f"{len(error.problems)} problems")
+        return _MISTAKES
+    if as_json:
+        emit_json(_document(configuration))
+    else:
+        _print(path, configuration)
+    return 0
+
+
+def _print(path: Path, configuration: Configuration) -> None:
+    for organization in configuration.organizations:
+        emit(f"{organization.organization}: state in {organization.backend.type}")
+        for repository in organization.repositories:
+            module = repository.terraform.module
+            code = f"module {module}" if module else f"folder {repository.terraform.path}"
+            emit(f"  {repository.name}: {', '.join(repository.branches)} of {repository.url} ({code})")
+        if not organization.repositories:
+            emit("  no repositories yet")
+    for warning in configuration.warnings:
+        say(f"warning: {warning}")
+    emit(f"{path}: no problems")
+
+
+def _document(configuration: Configuration) -> dict[str, object]:
+    return {
+        "problems": [],
+        "warnings": list(configuration.warnings),
+        "organizations": [
+            {
+                "organization": organization.organization,
+                "backend": organization.backend.type,
+                "repositories": [
+                    {"name": r.name, "url": r.url, "branches": list(r.branches)}
+                    for r in organization.repositories
+                ],
+            }
+            for organization in configuration.organizations
+        ],
+    }
+
+
+@verb("init", example="envmgr config init ./config\nenvmgr config init /etc/envmgr/acme.yaml")
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@pass_invocation
+def init_command(invocation: Invocation, path: Path | None) -> None:
+    """Write a commented organization file at PATH (a file, or a folder for it), and its JSON Schema beside it."""
+    chosen = path or invocation.config
+    file = chosen if chosen.suffix in {".yaml", ".yml"} else chosen / "organization.yaml"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as target:
+            target.write(document.sample())
+        schema = file.parent / document.SCHEMA_FILE
+        if not schema.exists():
+            schema.write_text(json.dumps(document.json_schema(), indent=2) + "\n", encoding="utf-8")
+    except FileExistsError as error:
+        raise NeedsPerson(f"{file} is there already and was left as it is: name another path.") from error
+    except OSError as error:
+        raise NeedsPerson(f"{file} cannot be written ({error.strerror}): name another path.") from error
+    emit(f"Wrote {file}.")
+    say(f"Put your repositories there, then: envmgr --config {file.parent} config check")
+
+
+@verb("schema", example="envmgr config schema > organization.schema.json")
+def schema_command() -> None:
+    """Print the JSON Schema of all files, for editors."""
+    emit_json(document.json_schema())

@@ -1,0 +1,56 @@
+"""`envmgr daemon`."""
+
+from datetime import timedelta
+
+import click
+import structlog
+
+from ...config.settings import read_settings
+from ...daemon.application import Application
+from ...daemon.composition import Start, compose
+from ...daemon.lifecycle import Daemon
+from ...daemon.notify import Notifier
+from ..command import pass_invocation, verb
+from ..duration_type import Duration
+from ..invocation import Invocation
+from ..logging import Scrubber, log_for_daemon
+
+_DRAIN = "10m"
+
+
+@verb("daemon", example="envmgr --config /etc/envmgr daemon\nsystemctl start envmgr")
+@click.option(
+    "--drain-timeout",
+    type=Duration(),
+    default=_DRAIN,
+    metavar="DURATION",
+    help=f"How long running Terraform may go on after SIGTERM before it is asked to end. [{_DRAIN}]",
+)
+@pass_invocation
+def daemon_command(invocation: Invocation, drain_timeout: timedelta) -> None:
+    """Watch the repositories until SIGTERM (drains; a second one ends Terraform too) or Ctrl-C.
+
+    SIGHUP reads the files again; where they have mistakes, the old configuration stays. Logs go to
+    standard error: JSON lines, or colours on a terminal.
+    """
+    scrubber = log_for_daemon(invocation, read_settings(invocation.config).log_level)
+    start = Start(
+        config=invocation.config,
+        data_dir=invocation.data_dir,
+        actor="daemon",
+        environ=invocation.environ,
+    )
+    Daemon(
+        _composed(start, scrubber, None),
+        lambda before: _composed(start, scrubber, before),
+        Notifier(invocation.environ),
+        drain_timeout,
+    ).run()
+
+
+def _composed(start: Start, scrubber: Scrubber, before: Application | None) -> Application:
+    application = compose(start, before)
+    scrubber.refresh()
+    for warning in application.services.warnings:
+        structlog.get_logger().warning(warning, action="configuration")
+    return application

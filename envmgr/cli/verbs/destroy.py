@@ -1,0 +1,55 @@
+"""`envmgr destroy`."""
+
+from ...daemon import operations
+from ...daemon.application import Application
+from ...domain.environment import Environment, Status
+from ...domain.names import matches_any
+from .. import documents
+from ..command import environment_argument, json_option, pass_invocation, verb, yes_option
+from ..consent import Consent
+from ..invocation import Invocation
+from ..progress import Display
+from ..screen import emit, emit_json, require_consent
+from ..work import work
+
+
+@verb("destroy", example="envmgr destroy alice\nenvmgr resume alice   # brings it back")
+@environment_argument
+@yes_option
+@json_option
+@pass_invocation
+def destroy_command(invocation: Invocation, environment: str, yes: bool, as_json: bool) -> None:
+    """Plan, show, ask, destroy, and verify that nothing is left.
+
+    An environment whose branch is still there is suspended afterwards, not made again.
+    """
+    require_consent(yes, "destroy")
+    display = Display()
+    with work(invocation, display) as application, display:
+        found = operations.find(application, environment)
+        done = operations.destroy(application, found, _consent(application, found, yes, display))
+        if as_json:
+            emit_json(documents.environment(done))
+        else:
+            emit(_report(done))
+
+
+def _consent(application: Application, found: Environment, yes: bool, display: Display) -> Consent:
+    project = application.services.projects.get(found.id.repository_id)
+    return Consent(
+        environment=found,
+        question="Destroy all of this?",
+        nothing=f"{found.label} has no resources: only its record is closed.",
+        yes=yes,
+        display=display,
+        typed=project is not None and matches_any(found.branch, project.policy.protected),
+    )
+
+
+def _report(done: Environment) -> str:
+    if done.status is Status.SUSPENDED:
+        return (
+            f"{done.label} is destroyed, and suspended since its branch is still there; "
+            f"`envmgr resume {done.label}` brings it back."
+        )
+    return f"{done.label} is {done.status}."

@@ -1,0 +1,69 @@
+"""`envmgr events`."""
+
+import json
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from ...domain.environment import Event
+from .. import documents
+from ..command import json_option, pass_invocation, verb
+from ..duration_type import Duration
+from ..invocation import Invocation
+from ..lookup import known_environment
+from ..screen import emit, emit_json_rows, moment, printable, say
+
+if TYPE_CHECKING:
+    from ...domain.names import EnvironmentId
+    from ...ports import Store
+
+_NEWEST = 100
+_PAUSE = 0.5
+
+
+@verb("events", example="envmgr events alice --since 1d\nenvmgr events --follow")
+@click.argument("environment", metavar="[ENV]", required=False)
+@click.option("--since", type=Duration(), metavar="DURATION", help="Only of the last 30m, 1d, …")
+@click.option("--follow", "-f", is_flag=True, help="Go on with what happens from now on, until Ctrl-C.")
+@json_option
+@pass_invocation
+def events_command(
+    invocation: Invocation, environment: str | None, since: timedelta | None, follow: bool, as_json: bool
+) -> None:
+    """Everything that happened and who caused it, the newest last; the newest 100 without --since.
+
+    With --follow --json there is a JSON object on each line.
+    """
+    with invocation.records() as store:
+        identity = known_environment(store, environment).id if environment else None
+        begin = datetime.now(UTC) - since if since is not None else None
+        found = store.events(identity, since=begin, limit=None if since is not None else _NEWEST)
+        if as_json and not follow:
+            emit_json_rows(map(documents.event, found))
+            return
+        if not found and not follow:
+            say("Nothing happened" + (" in that time." if since is not None else " yet."))
+        _print(found, as_json)
+        if follow:
+            _follow(store, identity, max((e.id for e in found), default=0), as_json)
+
+
+def _follow(store: "Store", identity: "EnvironmentId | None", last: int, as_json: bool) -> None:
+    while True:
+        time.sleep(_PAUSE)
+        found = store.events(identity, after=last)
+        _print(found, as_json)
+        last = max([last, *(e.id for e in found)])
+
+
+def _print(found: Iterable[Event], as_json: bool) -> None:
+    for event in found:
+        emit(json.dumps(documents.event(event)) if as_json else _line(event))
+
+
+def _line(event: Event) -> str:
+    where = f"{event.environment} " if event.environment else ""
+    return f"{moment(event.at)}  {where}{event.action}: {printable(event.message)} ({printable(event.actor)})"

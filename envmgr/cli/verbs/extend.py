@@ -1,0 +1,29 @@
+"""`envmgr extend`."""
+
+from datetime import timedelta
+
+import click
+
+from ...daemon import operations
+from .. import documents
+from ..command import environment_argument, json_option, pass_invocation, verb
+from ..duration_type import Duration
+from ..invocation import Invocation
+from ..screen import emit, emit_json, moment
+from ..work import work
+
+
+@verb("extend", example="envmgr extend alice 7d")
+@environment_argument
+@click.argument("duration", type=Duration())
+@json_option
+@pass_invocation
+def extend_command(invocation: Invocation, environment: str, duration: timedelta, as_json: bool) -> None:
+    """Let an environment live for DURATION from now, at most `ttl.max`."""
+    with work(invocation) as application:
+        found = operations.find(application, environment)
+        done = operations.extend(application, found, duration)
+        if as_json:
+            emit_json(documents.environment(done))
+        else:
+            emit(f"{done.label} lives until {moment(done.expires_at)}.")

@@ -1,0 +1,62 @@
+"""`envmgr history`."""
+
+from datetime import UTC, datetime
+
+import click
+
+from ...domain.environment import Run
+from .. import documents, table
+from ..command import json_option, pass_invocation, verb
+from ..invocation import Invocation
+from ..lookup import known_environment
+from ..screen import age, colored, emit, emit_json_rows, moment, printable, say, width
+
+_NEWEST = 30
+_COLUMNS = (
+    table.Column("RUN"),
+    table.Column("ENVIRONMENT", least=20),
+    table.Column("KIND"),
+    table.Column("STATUS", paint=colored),
+    table.Column("COMMIT", drop=3),
+    table.Column("STARTED", drop=4),
+    table.Column("TOOK", drop=2),
+    table.Column("BY", drop=1),
+    table.Column("MESSAGE", least=20),
+)
+
+
+@verb("history", example="envmgr history alice --limit 5")
+@click.argument("environment", metavar="[ENV]", required=False)
+@click.option(
+    "--limit", type=click.IntRange(min=1), help=f"How many. [{_NEWEST}; all with --json]", metavar="N"
+)
+@json_option
+@pass_invocation
+def history_command(
+    invocation: Invocation, environment: str | None, limit: int | None, as_json: bool
+) -> None:
+    """Runs, newest first; `envmgr logs RUN` has what Terraform said."""
+    with invocation.records() as store:
+        identity = known_environment(store, environment).id if environment else None
+        found = store.runs(identity, limit=limit or (None if as_json else _NEWEST))
+    if as_json:
+        emit_json_rows(map(documents.run, found))
+    elif found:
+        now = datetime.now(UTC)
+        emit("\n".join(table.render(_COLUMNS, [_row(run, now) for run in found], width())))
+    else:
+        say("Nothing has run yet.")
+
+
+def _row(run: Run, now: datetime) -> tuple[str, ...]:
+    return (
+        str(run.id),
+        f"{run.environment.repository}/{run.environment.name}",
+        run.kind.value,
+        run.status.value,
+        run.commit[:7],
+        moment(run.started_at),
+        age((run.finished_at or now) - run.started_at),
+        printable(run.actor),
+        printable(run.message),
+    )

@@ -1,0 +1,86 @@
+"""`envmgr list`."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+from ...domain.environment import Environment, Status
+from .. import documents, table
+from ..command import json_option, pass_invocation, verb
+from ..invocation import Invocation
+from ..screen import age, colored, commits, emit, emit_json_rows, printable, say, width
+
+_COLUMNS = (
+    table.Column("ENVIRONMENT", least=20),
+    table.Column("STATUS", paint=colored),
+    table.Column("BRANCH", least=16, drop=1),
+    table.Column("COMMIT"),
+    table.Column("AGE", drop=4),
+    table.Column("EXPIRES", drop=3),
+    table.Column("URL", drop=2),
+    table.Column("MESSAGE", least=20),
+)
+
+
+@verb("list", example="envmgr list --status failed --status waiting")
+@click.option("--all", "everything", is_flag=True, help="Destroyed ones too.")
+@click.option(
+    "--status", "statuses", multiple=True, type=click.Choice([s.value for s in Status]), help="Only these."
+)
+@click.option("--repository", metavar="NAME", help="Only those of one repository: shop or acme/shop.")
+@json_option
+@pass_invocation
+def list_command(
+    invocation: Invocation, everything: bool, statuses: tuple[str, ...], repository: str | None, as_json: bool
+) -> None:
+    """All environments with their status, commit, age and address."""
+    with invocation.records() as store:
+        found = [
+            e
+            for e in store.environments(destroyed=everything or Status.DESTROYED in statuses)
+            if (not statuses or e.status in statuses)
+            and (repository is None or repository in (e.id.repository, str(e.id.repository_id)))
+        ]
+    if as_json:
+        emit_json_rows(map(documents.environment, found))
+    elif found:
+        _print(found)
+    else:
+        say(_nothing(bool(statuses or repository)))
+
+
+def _print(found: Sequence[Environment]) -> None:
+    several = len({e.id.organization for e in found}) > 1
+    now = datetime.now(UTC)
+    lines = table.render(_COLUMNS, [_row(e, now, several) for e in found], width())
+    emit("\n".join(lines))
+
+
+def _row(found: Environment, now: datetime, several: bool) -> tuple[str, ...]:
+    identity = found.id
+    return (
+        str(identity) if several else f"{identity.repository}/{identity.name}",
+        found.status.value,
+        printable(found.branch),
+        commits(found),
+        age(now - found.created_at),
+        _end(found, now),
+        printable(found.url or ""),
+        printable(found.message),
+    )
+
+
+def _end(found: Environment, now: datetime) -> str:
+    if found.expires_at is None:
+        return ""
+    return f"in {age(found.expires_at - now)}" if found.expires_at > now else "now"
+
+
+def _nothing(filtered: bool) -> str:
+    if filtered:
+        return "No environment is like that; `envmgr list` shows all."
+    return (
+        "No environment yet. Push a branch that matches a repository's `branches` (env-*), then run "
+        "`envmgr reconcile` or the daemon; `envmgr config check` says what is watched."
+    )

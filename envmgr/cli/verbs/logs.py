@@ -1,0 +1,111 @@
+"""`envmgr logs`."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ...domain.environment import Run, RunStatus
+from ...domain.errors import NeedsPerson, UsageError
+from .. import documents
+from ..command import json_option, pass_invocation, verb
+from ..invocation import Invocation
+from ..lookup import known_environment
+from ..screen import emit, emit_json, printable, say
+
+if TYPE_CHECKING:
+    from ...ports import Store
+
+_PAUSE = 0.3
+_CHUNK = 1 << 20
+
+
+@verb("logs", example="envmgr logs alice --follow\nenvmgr logs 17")
+@click.argument("target", metavar="RUN_OR_ENV")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the run ends.")
+@json_option
+@pass_invocation
+def logs_command(invocation: Invocation, target: str, follow: bool, as_json: bool) -> None:
+    """The full log of a run, or of an environment's newest run.
+
+    With --follow --json there is a JSON object `{run, line}` on each line.
+    """
+    with invocation.records() as store:
+        run = _run(store, target)
+        lines = _lines(store, run, invocation.data_dir, follow)
+        if as_json and not follow:
+            emit_json({**documents.run(run), "lines": list(lines)})
+            return
+        for line in lines:
+            emit(json.dumps({"run": run.id, "line": line}) if as_json else printable_line(line))
+        run = store.run(run.id) or run
+        say(_closing(run))
+
+
+def _run(store: "Store", target: str) -> Run:
+    if target.isascii() and target.isdigit():
+        found = store.run(int(target)) if len(target) < 19 else None
+        if found is None:
+            raise UsageError(f"There is no run {target}: `envmgr history` shows them.")
+        return found
+    environment = known_environment(store, target)
+    newest = next(iter(store.runs(environment.id, limit=1)), None)
+    if newest is None:
+        raise NeedsPerson(f"Nothing has run for {environment.label} yet.")
+    return newest
+
+
+def _lines(store: "Store", run: Run, data_dir: Path, follow: bool) -> Iterator[str]:
+    """The log's lines as far as they are written; with `follow` until the run has ended."""
+    path = data_dir / run.log if run.log else None
+    position, rest = 0, b""
+    while True:
+        is_running = follow and run.status is RunStatus.RUNNING
+        path = data_dir / run.log if run.log else None
+        for chunk in _chunks(path, position):
+            position += len(chunk)
+            *whole, rest = (rest + chunk).split(b"\n")
+            yield from (line.decode(errors="replace") for line in whole)
+        if not is_running:
+            break
+        time.sleep(_PAUSE)
+        run = store.run(run.id) or run
+    if rest:
+        yield rest.decode(errors="replace")
+    if position == 0:
+        _explain_empty(run, path)
+
+
+def _chunks(path: Path | None, position: int) -> Iterator[bytes]:
+    if path is None or not path.is_file():
+        return
+    with path.open("rb") as file:
+        file.seek(position)
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _explain_empty(run: Run, path: Path | None) -> None:
+    if path is not None and not path.exists() and run.status is not RunStatus.RUNNING:
+        say(f"Run {run.id} left no log on this host: Terraform was not started, or the log was pruned.")
+
+
+def printable_line(line: str) -> str:
+    """A line as it is, but for control characters."""
+    return (
+        line
+        if line.isprintable()
+        else "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in line)
+    )
+
+
+def _closing(run: Run) -> str:
+    message = f": {printable(run.message)}" if run.message else "."
+    return f"Run {run.id} ({run.kind} of {run.environment}) {_ended(run)}{message}"
+
+
+def _ended(run: Run) -> str:
+    return "is running; --follow waits for its end" if run.status is RunStatus.RUNNING else run.status.value

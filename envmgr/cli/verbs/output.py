@@ -1,0 +1,65 @@
+"""`envmgr output`."""
+
+import json
+from collections.abc import Mapping
+
+import click
+
+from ...domain.environment import Output
+from ...domain.errors import NeedsPerson
+from .. import documents
+from ..command import environment_argument, json_option, pass_invocation, verb
+from ..invocation import Invocation
+from ..lookup import known_environment
+from ..screen import emit, emit_json, printable, say
+
+
+@verb("output", example='envmgr output alice\ncurl "$(envmgr output alice url)"')
+@environment_argument
+@click.argument("name", required=False)
+@click.option("--show-sensitive", is_flag=True, help="Read sensitive values from the state and print them.")
+@json_option
+@pass_invocation
+def output_command(
+    invocation: Invocation, environment: str, name: str | None, show_sensitive: bool, as_json: bool
+) -> None:
+    """Terraform outputs; with NAME the value alone, text without quotes and all else as JSON."""
+    found = _outputs(invocation, environment, show_sensitive)
+    if name is not None:
+        _print_value(name, _named(found, name), show_sensitive, as_json)
+    elif as_json:
+        emit_json(documents.outputs(found, show_sensitive=show_sensitive))
+    else:
+        for key, output in sorted(found.items()):
+            hidden = output.sensitive and not show_sensitive
+            emit(f"{key} = {'(sensitive)' if hidden else json.dumps(output.value, ensure_ascii=False)}")
+        if not found:
+            say("It has no outputs: nothing was applied, or the code declares none.")
+
+
+def _outputs(invocation: Invocation, environment: str, show_sensitive: bool) -> Mapping[str, Output]:
+    if not show_sensitive:
+        with invocation.records() as store:
+            return known_environment(store, environment).outputs
+    from ...daemon import operations
+    from ..work import work
+
+    with work(invocation) as application:
+        found = known_environment(application.services.store, environment)
+        return operations.outputs(application, found)
+
+
+def _named(found: Mapping[str, Output], name: str) -> Output:
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none"
+        raise NeedsPerson(f"There is no output {printable(name)!r}; there is: {known}.")
+    return found[name]
+
+
+def _print_value(name: str, output: Output, show_sensitive: bool, as_json: bool) -> None:
+    if output.sensitive and not show_sensitive:
+        raise NeedsPerson(f"The output {name} is sensitive: --show-sensitive prints it.")
+    if as_json or not isinstance(output.value, str):
+        emit(json.dumps(output.value))
+    else:
+        emit(output.value)

@@ -1,0 +1,98 @@
+"""`envmgr reconcile`."""
+
+from collections.abc import Mapping, Sequence
+
+import click
+
+from ...daemon import operations
+from ...daemon.application import Application
+from ...daemon.tenant import Project
+from ...domain.environment import Environment, Status
+from ...domain.names import EnvironmentId
+from .. import documents
+from ..command import json_option, pass_invocation, verb
+from ..invocation import Invocation
+from ..progress import Display
+from ..screen import colored, emit, emit_json, printable, say
+from ..work import work
+
+_SHOWN = ("status", "commit", "applied_commit", "message", "url", "expires_at")
+
+
+@verb("reconcile", example="envmgr reconcile\nenvmgr reconcile shop/alice")
+@click.argument("environments", metavar="[ENV]...", nargs=-1)
+@json_option
+@pass_invocation
+def reconcile_command(invocation: Invocation, environments: tuple[str, ...], as_json: bool) -> int:
+    """One pass: poll, do all work that is due, wait for it. Needs no daemon: for cron and CI.
+
+    Named environments are tried again even if they failed before; only their repositories are polled.
+    Exit code 1: something failed.
+    """
+    display = Display(several=True)
+    with work(invocation, display) as application:
+        with display:
+            asked = frozenset(operations.find(application, text).id for text in environments)
+            projects = _projects(application, asked)
+            before = _records(application, projects)
+            polled = application.poller.poll_all(projects, application.poll_workers)
+            application.workers.run_until_settled(projects, asked, only=bool(asked))
+        after = _records(application, projects)
+    errors = [f"{p.repository}: {p.error}" for p in polled if p.error]
+    inside = [e for e in after.values() if not asked or e.id in asked]
+    changed = [e for e in inside if _differs(before.get(e.id), e)]
+    failed = [e for e in inside if e.status is Status.FAILED]
+    if as_json:
+        emit_json(_document(changed, failed, errors))
+    else:
+        _print(changed, failed, errors, len(projects), sum(e.is_open for e in inside))
+    return 1 if failed or errors else 0
+
+
+def _projects(application: Application, asked: frozenset[EnvironmentId]) -> list[Project]:
+    wanted = {identity.repository_id for identity in asked}
+    return [p for p in application.services.projects.values() if not asked or p.id in wanted]
+
+
+def _records(application: Application, projects: Sequence[Project]) -> dict[EnvironmentId, Environment]:
+    store = application.services.store
+    chosen = {p.id for p in projects}
+    return {e.id: e for e in store.environments(destroyed=True) if e.id.repository_id in chosen}
+
+
+def _differs(before: Environment | None, after: Environment) -> bool:
+    return before is None or any(getattr(before, name) != getattr(after, name) for name in _SHOWN)
+
+
+def _document(
+    changed: Sequence[Environment], failed: Sequence[Environment], errors: Sequence[str]
+) -> Mapping[str, object]:
+    return {
+        "changed": [documents.environment(e) for e in changed],
+        "failed": [documents.environment(e) for e in failed],
+        "errors": list(errors),
+    }
+
+
+def _print(
+    changed: Sequence[Environment],
+    failed: Sequence[Environment],
+    errors: Sequence[str],
+    repositories: int,
+    environments: int,
+) -> None:
+    for environment in [*changed, *(e for e in failed if e not in changed)]:
+        emit(_line(environment))
+    for error in errors:
+        say(f"Error: {error}")
+    looked = "1 repository" if repositories == 1 else f"{repositories} repositories"
+    parts = [f"{looked}, {environments} environments", f"{len(changed)} changed", f"{len(failed)} failed"]
+    if errors:
+        parts.append(f"{len(errors)} could not be looked at")
+    emit(f"{', '.join(parts)}.")
+
+
+def _line(found: Environment) -> str:
+    said = printable(found.message) or (found.url or "")
+    at = f" at {found.applied_commit[:7]}" if found.applied_commit else ""
+    return f"{found.label}: {colored(found.status)}{at}{f': {said}' if said else ''}"

@@ -1,0 +1,77 @@
+"""`envmgr show`."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from ...domain.environment import Environment, Lease, Run
+from .. import documents
+from ..command import environment_argument, json_option, pass_invocation, verb
+from ..invocation import Invocation
+from ..lookup import known_environment
+from ..screen import age, colored, emit, emit_json, moment, printable
+
+_INDENT = 13
+
+
+@verb("show", example="envmgr show alice\nenvmgr show acme/shop/alice --json")
+@environment_argument
+@json_option
+@pass_invocation
+def show_command(invocation: Invocation, environment: str, as_json: bool) -> None:
+    """One environment in full: commits, outputs, variables, tags, resources, who works on it, its last run."""
+    now = datetime.now(UTC)
+    with invocation.records() as store:
+        found = known_environment(store, environment)
+        held = store.leases(now).get(found.id)
+        last = next(iter(store.runs(found.id, limit=1)), None)
+    if as_json:
+        emit_json(documents.environment_in_full(found, held, last))
+        return
+    for name, value in _facts(found, held, last, now):
+        if value:
+            emit(f"{name:<{_INDENT}}{value}")
+
+
+def _facts(
+    found: Environment, held: Lease | None, last: Run | None, now: datetime
+) -> Iterator[tuple[str, str]]:
+    yield "environment", found.label
+    yield "status", colored(found.status)
+    yield "message", printable(found.message)
+    yield "branch", printable(found.branch)
+    yield "commit", found.commit
+    yield "applied", (found.applied_commit or "nothing yet")
+    yield "url", printable(found.url or "")
+    yield "created", f"{moment(found.created_at)} ({age(now - found.created_at)} ago)"
+    yield "expires", moment(found.expires_at)
+    yield "next try", moment(found.retry_at)
+    yield "lease", _lease(held)
+    yield "last run", _run(last)
+    yield "state", found.id.state_key
+    yield "outputs", _block(f"{name} = {_value(o.value, o.sensitive)}" for name, o in found.outputs.items())
+    claim = found.claim
+    if claim is not None:
+        yield "terraform", claim.terraform_version
+        yield "variables", _block(f"{name} = {_value(v)}" for name, v in claim.variables.items())
+        yield "tags", _block(f"{name} = {value}" for name, value in claim.tags.items())
+    yield "resources", _block(found.resources)
+
+
+def _lease(held: Lease | None) -> str:
+    return f"{held.owner}: {held.purpose}, since {moment(held.acquired_at)}" if held else ""
+
+
+def _run(last: Run | None) -> str:
+    if last is None:
+        return ""
+    message = f": {printable(last.message)}" if last.message else ""
+    return f"{last.id} {last.kind} {last.status}, {moment(last.started_at)}{message}"
+
+
+def _block(lines: Iterator[str] | tuple[str, ...]) -> str:
+    return f"\n{'':<{_INDENT}}".join(printable(line) for line in lines)
+
+
+def _value(value: object, sensitive: bool = False) -> str:
+    return "(sensitive)" if sensitive else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,38 @@
+"""`envmgr suspend` and `envmgr resume`."""
+
+from ...daemon import operations
+from .. import documents
+from ..command import environment_argument, json_option, pass_invocation, verb
+from ..invocation import Invocation
+from ..screen import emit, emit_json
+from ..work import work
+
+
+@verb("suspend", example="envmgr suspend alice")
+@environment_argument
+@json_option
+@pass_invocation
+def suspend_command(invocation: Invocation, environment: str, as_json: bool) -> None:
+    """Leave an environment alone, whatever its branch does, until `envmgr resume`."""
+    with work(invocation) as application:
+        done = operations.suspend(application, operations.find(application, environment))
+        if as_json:
+            emit_json(documents.environment(done))
+        else:
+            emit(f"{done.label} is left alone until `envmgr resume {done.label}`.")
+
+
+@verb("resume", example="envmgr resume alice")
+@environment_argument
+@json_option
+@pass_invocation
+def resume_command(invocation: Invocation, environment: str, as_json: bool) -> None:
+    """Manage an environment again; one that failed is tried again."""
+    with work(invocation) as application:
+        done = operations.resume(application, operations.find(application, environment))
+        if as_json:
+            emit_json(documents.environment(done))
+        else:
+            emit(
+                f"{done.label} is managed again: the daemon goes on at once, or `envmgr reconcile {done.label}`."
+            )

@@ -1,0 +1,52 @@
+"""`envmgr unlock`."""
+
+import sys
+
+import click
+
+from ...daemon import operations
+from ...domain.errors import NeedsPerson, UsageError
+from ..command import environment_argument, pass_invocation, verb, yes_option
+from ..invocation import Invocation
+from ..screen import ask, emit, say
+from ..work import interruptible, work
+
+
+@verb("unlock", example="envmgr unlock alice\nenvmgr unlock alice --force")
+@environment_argument
+@click.option("--force", is_flag=True, help="Break any lock, after showing who holds it.")
+@yes_option
+@pass_invocation
+def unlock_command(invocation: Invocation, environment: str, force: bool, yes: bool) -> int:
+    """Break the lock of an environment's Terraform state, if it is provably ours and its holder dead."""
+    with work(invocation) as application:
+        found = operations.find(application, environment)
+        shown = operations.lock(application, found)
+        if shown is None:
+            emit(f"The state of {found.label} is not locked.")
+            return 0
+        say(f"The state of {found.label} is locked by {shown.lock}: {_whose(shown)}.")
+        if force and not shown.dead and not _agreed(yes):
+            say("The lock is left as it is.")
+            return 1
+        try:
+            operations.unlock(application, found, force=force)
+        except UsageError as error:  # the lock went away meanwhile
+            raise NeedsPerson(str(error)) from error
+        emit(f"The state of {found.label} is unlocked.")
+        return 0
+
+
+def _whose(shown: operations.LockShown) -> str:
+    if shown.holder is None:
+        return "not a run of envmgr that is known here"
+    return f"run {shown.holder.id} of ours, whose Terraform {'is dead' if shown.dead else 'is not known to be dead'}"
+
+
+def _agreed(yes: bool) -> bool:
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError("`envmgr unlock --force` asks first, and there is no terminal: give --yes.")
+    with interruptible():
+        return ask("If its holder still works, both write the state and one loses. Break the lock?")

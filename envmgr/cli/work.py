@@ -1,0 +1,96 @@
+"""Verbs that work: the whole application, and an orderly end on Ctrl-C."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+from ..daemon.application import Application
+from ..daemon.composition import Start, compose, user_actor
+from ..domain.errors import Interrupted, UsageError
+from ..domain.names import EnvironmentId
+from ..ports import Progress
+from .invocation import Invocation
+from .logging import log_for_people
+from .screen import say
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Ended(SystemExit):
+    """A signal ended the verb; the code is 128 and the signal's number."""
+
+
+@dataclass(slots=True)
+class Signals:
+    """What Ctrl-C does: the first one asks Terraform to end, the second leaves at once."""
+
+    application: Application
+    received: list[int] = field(default_factory=list)
+    is_asking: bool = False
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        """Called in the main thread."""
+        self.received.append(number)
+        if self.is_asking:
+            raise KeyboardInterrupt
+        if len(self.received) > 1:
+            say("Left at once; what Terraform is doing goes on, and the next run finds it.")
+            sys.stderr.flush()
+            os._exit(128 + number)
+        say("Stopping: Terraform is asked to end (once more leaves at once).")
+        self.application.workers.close()
+        self.application.stop_terraform()
+
+
+@contextmanager
+def work(
+    invocation: Invocation, progress: Callable[[EnvironmentId, Progress], None] = lambda *_: None
+) -> Iterator[Application]:
+    """The application for a block, closed afterwards; a signal in it ends the program with 128 + its number."""
+    log_for_people(invocation)
+    application = compose(start(invocation, progress))
+    signals = Signals(application)
+    before = {number: signal.signal(number, signals) for number in _SIGNALS}
+    try:
+        yield application
+    except (Interrupted, KeyboardInterrupt, UsageError) as error:
+        if not signals.received:
+            raise
+        say(str(error) or "Stopped.")
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+        application.close()
+    if signals.received:
+        raise Ended(128 + signals.received[0])
+
+
+def start(
+    invocation: Invocation, progress: Callable[[EnvironmentId, Progress], None] = lambda *_: None
+) -> Start:
+    """What the application is composed from; a person is who acts."""
+    return Start(
+        config=invocation.config,
+        data_dir=invocation.data_dir,
+        actor=user_actor(invocation.environ),
+        environ=invocation.environ,
+        progress=progress,
+    )
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While a person is asked, Ctrl-C is the answer no."""
+    signals = signal.getsignal(signal.SIGINT)
+    if not isinstance(signals, Signals):
+        yield
+        return
+    signals.is_asking = True
+    try:
+        yield
+    finally:
+        signals.is_asking = False

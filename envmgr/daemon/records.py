@@ -1,0 +1,22 @@
+"""Opening the store, and nothing else: what the reading verbs need, imported in a moment."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..adapters.store.connect import open_store
+from ..config.secrets import resolve
+from ..config.settings import Settings, read_settings
+from ..ports import Store
+from .layout import Layout
+
+
+def open_records(config: Path, data_dir: Path, environ: Mapping[str, str]) -> Store:
+    """Only the store, as the reading verbs need it: no configuration but the settings is read."""
+    settings = read_settings(config) if config.exists() else Settings()
+    return open_records_of(settings, Layout(data_dir).create(), environ)
+
+
+def open_records_of(settings: Settings, layout: Layout, environ: Mapping[str, str]) -> Store:
+    """The store that the settings name; SQLite in the data folder where they name none."""
+    database = resolve(settings.database, environ) if settings.database is not None else None
+    return open_store(database, layout.root)
