@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..domain.environment import Changes, Claim, Output, RunKind, RunStatus, SourceKind, Status
-from ..domain.errors import StalePlan
 from ..ports import Redact
-from .job import ActiveRun, Declined, Job, Superseded
-from .planning import Planned, plan_apply
+from .job import ActiveRun, Job, Superseded
+from .planning import Planned, carry_out, plan_apply
 from .wanted import Wanted, check_backend, is_applied, wanted
 
-_PLANS = 3
 _SUPERSEDED_IN_A_ROW = 2
 
 
@@ -22,17 +20,12 @@ def apply(job: Job, reason: str) -> None:
         settle(job, want, {}, f"{want.claim.commit[:10]} changes no infrastructure.")
         return
     with job.run(RunKind.APPLY, want.claim.commit, Status.RUNNING, reason) as active:
-        for attempt in range(_PLANS):
-            planned = plan_apply(job, active, want.claim)
-            _check_newest(job, want)
-            if not job.confirm(planned):
-                raise Declined("Not applied: nothing was changed.")
-            try:
-                apply_planned(job, active, want, planned)
-                return
-            except StalePlan:
-                if attempt == _PLANS - 1:
-                    raise
+        carry_out(
+            job,
+            lambda: plan_apply(job, active, want.claim),
+            lambda: _check_newest(job, want),
+            lambda planned: apply_planned(job, active, want, planned),
+        )
 
 
 def look(job: Job) -> Wanted:

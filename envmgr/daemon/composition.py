@@ -13,13 +13,11 @@ from ..adapters.git.mirrors import Mirrors
 from ..adapters.modules import Modules, packaged_folder
 from ..adapters.processes import current_process, identify, is_alive
 from ..adapters.state.connect import open_state_store
-from ..adapters.store.connect import open_store
 from ..adapters.terraform.commands import TerraformCommands
 from ..config.expand import backend_settings, effective, policy_for, process_environment, redactor_for
 from ..config.load import Configuration, load
 from ..config.models import Organization, Repository
 from ..config.secrets import resolve
-from ..config.settings import Settings, read_settings
 from ..domain.decide import active
 from ..domain.environment import ProcessId, SourceKind
 from ..domain.errors import NeedsPerson
@@ -30,6 +28,7 @@ from .layout import Layout
 from .leases import Leases
 from .poller import Poller
 from .reconciler import Reconciler
+from .records import open_records_of
 from .services import Services
 from .tenant import Access, Project, Tenant, TimeToLive
 from .workers import Workers
@@ -46,12 +45,6 @@ class Start:
     clock: Clock = lambda: datetime.now(UTC)
     modules: Path | None = None
     progress: Callable[[EnvironmentId, Progress], None] = lambda *_: None
-
-
-def open_records(start: Start) -> Store:
-    """Only the store, as the reading verbs need it: no configuration but the settings is read."""
-    settings = read_settings(start.config) if start.config.exists() else Settings()
-    return _open_store(settings, Layout(start.data_dir).create(), start)
 
 
 def compose(start: Start, before: Application | None = None) -> Application:
@@ -79,7 +72,7 @@ def _services(
     start: Start, configuration: Configuration, stopping: threading.Event, before: Services | None
 ) -> Services:
     layout = before.layout if before else Layout(start.data_dir).create()
-    store = before.store if before else _open_store(configuration.settings, layout, start)
+    store = before.store if before else open_records_of(configuration.settings, layout, start.environ)
     owner = current_process()
     modules = Modules(start.modules or packaged_folder(), layout.modules)
     tenants = {
@@ -107,11 +100,6 @@ def _services(
     )
 
 
-def _open_store(settings: Settings, layout: Layout, start: Start) -> Store:
-    database = resolve(settings.database, start.environ) if settings.database is not None else None
-    return open_store(database, layout.root)
-
-
 def _tenant(start: Start, layout: Layout, store: Store, organization: Organization) -> Tenant:
     backend = backend_settings(organization, layout.root)
     terraform = organization.terraform
@@ -132,7 +120,7 @@ def _tenant(start: Start, layout: Layout, store: Store, organization: Organizati
         ),
         concurrency=organization.limits.concurrency,
         access=access,
-        open_state=lambda environment: open_state_store(*backend, environment),
+        open_state=lambda chosen, environment: open_state_store(*chosen, environment),
         open_clouds=_open_clouds,
         is_new=lambda: not active(store.environments(organization=organization.organization)),
     )

@@ -4,12 +4,10 @@ import shutil
 from collections.abc import Sequence
 
 from ..domain.environment import Claim, RunKind, Status
-from ..domain.errors import NeedsPerson, StalePlan, Transient
+from ..domain.errors import EnvmgrError, NeedsPerson, Transient
 from ..domain.tags import identity
-from .job import ActiveRun, Declined, Job, Superseded
-from .planning import Planned, plan_destroy
-
-_PLANS = 3
+from .job import ActiveRun, Job, Superseded
+from .planning import Planned, carry_out, plan_destroy
 
 
 def destroy(job: Job, reason: str, then: Status, because: str = "", *, until_push: bool = False) -> None:
@@ -22,17 +20,12 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, until_pus
         close(job, reason, then, because, until_push=until_push)
         return
     with job.run(RunKind.DESTROY, claim.commit, Status.DESTROYING, reason) as active:
-        for attempt in range(_PLANS):
-            planned = plan_destroy(job, active, claim)
-            _check_still_wanted(job, then)
-            if not job.confirm(planned):
-                raise Declined("Not destroyed: nothing was changed.")
-            try:
-                _apply(job, active, planned)
-                break
-            except StalePlan:
-                if attempt == _PLANS - 1:
-                    raise
+        planned = carry_out(
+            job,
+            lambda: plan_destroy(job, active, claim),
+            lambda: _check_still_wanted(job, then),
+            lambda planned: _apply(job, active, planned),
+        )
         verify(job, planned)
         number = active.changes.destroy if active.changes else 0
         active.message = f"Destroyed {number} resources and verified that nothing is left."
@@ -42,7 +35,7 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, until_pus
 def verify(job: Job, planned: Planned) -> None:
     """Raises Transient, naming what is left, unless state and cloud both show nothing of the environment."""
     environment, claim = job.environment, planned.claim
-    state = job.project.tenant.state().read(environment.id.state_key)
+    state = job.state().read(environment.id.state_key)
     if state is not None and state.resources:
         raise Transient(
             f"After the destroy of {environment.label} its state still lists {_some(state.resources)}."
@@ -88,9 +81,22 @@ def close(
 
 
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
-    if planned.plan is not None:
+    if planned.plan is None:
+        return
+    try:
         with active.recording_lock():
             job.project.tenant.terraform.apply(planned.workspace, planned.file, active.watch())
+    except (NeedsPerson, Transient) as error:
+        raise type(error)(f"{error} {_left(job)}".strip()) from error
+
+
+def _left(job: Job) -> str:
+    """The sentence that says what a destroy that failed half-way has left."""
+    try:
+        state = job.state().read(job.environment.id.state_key)
+    except EnvmgrError:
+        return ""
+    return f"Still there: {_some(state.resources)}." if state is not None and state.resources else ""
 
 
 def _check_still_wanted(job: Job, then: Status) -> None:
@@ -120,7 +126,7 @@ def _addresses(job: Job, planned: Planned) -> list[str]:
 
 def _archive_state(job: Job) -> None:
     """Keeps a last copy of the state, unless it lists resources that nobody destroyed."""
-    key, state = job.environment.id.state_key, job.project.tenant.state()
+    key, state = job.environment.id.state_key, job.state()
     found = state.read(key)
     if found is not None and found.resources:
         raise NeedsPerson(

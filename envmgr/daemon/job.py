@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..domain.environment import Changes, Environment, Lease, ProcessId, Run, RunKind, RunStatus, Status
 from ..domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
 from ..domain.policy import Policy
-from ..ports import Progress, Redact, Watch
+from ..ports import Progress, Redact, StateStore, Watch
 from .layout import free_bytes
 from .lock_recorder import LockRecorder
 from .services import Services
@@ -66,6 +66,11 @@ class Job:
             raise LeaseLost(f"The record of {self.environment.label} is gone.")
         self.environment = found
         return found
+
+    def state(self) -> StateStore:
+        """Where this environment's state is: in the backend it was applied with, else the organization's."""
+        claim = self.environment.claim
+        return self.project.tenant.state(claim.backend if claim is not None else None)
 
     def should_stop(self) -> bool:
         """Whether a running Terraform is to be ended: envmgr stops, or the lease was taken over."""
@@ -125,7 +130,7 @@ class ActiveRun:
     def recording_lock(self) -> Iterator[None]:
         """Watches for the state lock that the block's Terraform takes, to know it again if it is left behind."""
         job = self.job
-        state, key = job.project.tenant.state(), job.environment.id.state_key
+        state, key = job.state(), job.environment.id.state_key
         try:
             with LockRecorder(lambda: state.lock(key), self._locked, job.services.clock()):
                 yield

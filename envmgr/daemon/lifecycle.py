@@ -8,8 +8,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from types import FrameType
+from queue import Empty, SimpleQueue
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as TickExecutor
@@ -29,6 +30,7 @@ TICK = timedelta(seconds=1)
 HOUSEKEEPING = timedelta(hours=1)
 OVERLAP = timedelta(seconds=5)
 LONGEST_POLL_PAUSE = timedelta(minutes=10)
+HEARTBEAT = timedelta(seconds=10)
 
 
 class Daemon:
@@ -45,15 +47,17 @@ class Daemon:
         self._compose = compose
         self._notifier = notifier
         self._drain = drain
-        self._signals: list[int] = []
-        self._wake = threading.Event()
-        self._next_poll: dict[RepositoryId, datetime] = {}
+        self._signals: SimpleQueue[int] = SimpleQueue()
+        self._ending = False
+        self._remark = ""
+        self._to_poll: SimpleQueue[Project] = SimpleQueue()
         self._polling: set[RepositoryId] = set()
+        self._next_poll: dict[RepositoryId, datetime] = {}
+        self._unlooked: set[RepositoryId] = set()
         self._looked = application.services.clock()
         self._alive = time.monotonic()
-        self._polls = TickExecutor(application.poll_workers)
         self._scheduler = BackgroundScheduler(
-            executors={"default": TickExecutor(4), "polls": self._polls},
+            executors={"default": TickExecutor(4)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -61,29 +65,22 @@ class Daemon:
     def run(self) -> None:
         """Starts, runs until told to end, drains."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._received)
+            # Only SimpleQueue.put is safe here: a handler may interrupt another, or the waiting itself.
+            signal.signal(number, lambda received, _: self._signals.put(received))
         self._application.workers.finished = self._finished
+        self._start_polls()
         self._start_ticks()
-        for project in self._application.services.projects.values():
-            self._application.workers.look(project)
+        self._look_everywhere()
         self._notifier.send("READY=1", self._status())
         log.info("Started.", action="started", repositories=len(self._application.services.projects))
-        while not self._ending():
-            self._wake.wait()
-            self._wake.clear()
-            if signal.SIGHUP in self._signals:
-                self._signals.remove(signal.SIGHUP)
-                self._reload()
+        while self._signals.get() == signal.SIGHUP:
+            self._reload()
         self._end()
 
-    def _received(self, number: int, _: FrameType | None) -> None:
-        self._signals.append(number)
-        if sum(n in (signal.SIGTERM, signal.SIGINT) for n in self._signals) > 1:
-            self._application.stop_terraform()
-        self._wake.set()
-
-    def _ending(self) -> bool:
-        return signal.SIGTERM in self._signals or signal.SIGINT in self._signals
+    def _start_polls(self) -> None:
+        """Threads that the process's end does not wait for: a remote may take a minute to time out."""
+        for number in range(self._application.poll_workers):
+            threading.Thread(target=self._poll_for_ever, name=f"poll-{number}", daemon=True).start()
 
     def _start_ticks(self) -> None:
         def every(period: timedelta, tick: Callable[[], None]) -> None:
@@ -94,46 +91,73 @@ class Daemon:
         every(TICK, self._tick_polls)
         every(TICK, self._tick_work)
         every(HOUSEKEEPING, self._tick_housekeeping)
-        every(timedelta(seconds=min(10.0, (self._notifier.watchdog or 20.0) / 2)), self._tick_status)
+        every(self._heartbeat(), self._tick_status)
         self._scheduler.start()
 
-    # --- ticks: each catches what it foresees; a tick that hangs lets the watchdog end the daemon ----
+    def _heartbeat(self) -> timedelta:
+        watchdog = self._notifier.watchdog
+        return HEARTBEAT if watchdog is None else min(HEARTBEAT, timedelta(seconds=watchdog / 2))
+
+    # --- ticks: each catches what it foresees; one that hangs lets the watchdog end the daemon --------
 
     def _tick_polls(self) -> None:
         now = self._application.services.clock()
         for project in list(self._application.services.projects.values()):
             if self._next_poll.get(project.id, now) <= now and project.id not in self._polling:
                 self._polling.add(project.id)
-                self._scheduler.add_job(self._poll, args=[project], executor="polls")
+                self._to_poll.put(project)
 
-    def _poll(self, project: Project) -> None:
-        application = self._application
-        try:
-            polled = application.poller.poll(project)
-            if polled.changed:
-                application.workers.look(project)
-        except EnvmgrError as error:
-            log.error(str(error), action="not-polled", repository=str(project.id))
-        finally:
-            failures = application.poller.failures(project.id)
-            longest = max(LONGEST_POLL_PAUSE, project.interval)
-            pause = delay(failures, first=project.interval, longest=longest) if failures else project.interval
-            self._next_poll[project.id] = application.services.clock() + pause
+    def _poll_for_ever(self) -> None:
+        while True:
+            project = self._to_poll.get()
+            pause = project.interval
+            try:
+                pause = self._poll(project)
+            except EnvmgrError as error:
+                log.error(str(error), action="not-polled", repository=str(project.id))
+            except Exception:
+                log.exception("Unexpected error", action="unexpected", repository=str(project.id))
+            self._next_poll[project.id] = self._application.services.clock() + pause
             self._polling.discard(project.id)
 
-    def _tick_work(self) -> None:
+    def _poll(self, project: Project) -> timedelta:
+        """Looks at a remote; gives the pause until the next time, which grows with failures."""
         application = self._application
-        since, self._looked = self._looked - OVERLAP, application.services.clock()
+        if application.poller.poll(project).changed:
+            self._look(project)
+        failures = application.poller.failures(project.id)
+        longest = max(LONGEST_POLL_PAUSE, project.interval)
+        return delay(failures, first=project.interval, longest=longest) if failures else project.interval
+
+    def _tick_work(self) -> None:
+        application, now = self._application, self._application.services.clock()
         try:
-            touched = application.services.store.touched(since)
-            for repository in {*touched, *application.workers.due_again()}:
-                project = application.services.projects.get(repository)
-                if project is not None:
-                    application.workers.look(project)
-            self._alive = time.monotonic()
+            touched = application.services.store.touched(self._looked - OVERLAP)
+            self._looked = now
         except EnvmgrError as error:
+            touched = ()
             log.error(str(error), action="store-failed")
-            self._alive = time.monotonic()  # a database that is away is not mended by a restart
+        for repository in {*touched, *application.workers.due_again(), *self._unlooked}:
+            project = application.services.projects.get(repository)
+            if project is not None:
+                self._look(project)
+                self._alive = time.monotonic()
+        self._alive = time.monotonic()  # also where the database is away: a restart would not mend that
+
+    def _look(self, project: Project) -> None:
+        """Hands out what is due in a repository; what one of them raises stops no other, and is tried again."""
+        self._unlooked.add(project.id)
+        try:
+            self._application.workers.look(project)
+            self._unlooked.discard(project.id)
+        except EnvmgrError as error:
+            log.error(str(error), action="not-looked", repository=str(project.id))
+        except Exception:
+            log.exception("Unexpected error", action="unexpected", repository=str(project.id))
+
+    def _look_everywhere(self) -> None:
+        for project in self._application.services.projects.values():
+            self._look(project)
 
     def _tick_status(self) -> None:
         watchdog = self._notifier.watchdog
@@ -148,11 +172,8 @@ class Daemon:
 
     def _finished(self, identity: EnvironmentId) -> None:
         project = self._application.services.projects.get(identity.repository_id)
-        if project is not None and not self._ending():
-            try:
-                self._application.workers.look(project)
-            except EnvmgrError as error:
-                log.error(str(error), action="store-failed")
+        if project is not None and not self._ending:
+            self._look(project)
 
     # --- reload and end --------------------------------------------------------------------------
 
@@ -160,30 +181,55 @@ class Daemon:
         self._notifier.reloading()
         try:
             self._application = self._compose(self._application)
-            self._application.workers.finished = self._finished
-            self._next_poll.clear()
-            log.info("Configuration reloaded.", action="reloaded")
-            self._notifier.send("READY=1", self._status())
         except EnvmgrError as error:
-            log.error(f"Configuration not reloaded, the old one stays: {error}", action="reload-refused")
-            self._notifier.send(
-                "READY=1", "STATUS=Old configuration kept: the new one has mistakes, see the log"
-            )
+            self._refuse_reload(str(error))
+        except Exception as error:
+            log.exception("Unexpected error", action="unexpected")
+            self._refuse_reload(f"{type(error).__name__}: {error}")
+        else:
+            self._remark = ""
+            self._next_poll.clear()
+            self._look_everywhere()  # other variables or rules may make environments due without a push
+            log.info("Configuration reloaded.", action="reloaded")
+        self._notifier.send("READY=1", self._status())
+
+    def _refuse_reload(self, why: str) -> None:
+        self._remark = "; old configuration kept: the new one has mistakes, see the log"
+        log.error(f"Configuration not reloaded, the old one stays: {why}", action="reload-refused")
 
     def _end(self) -> None:
-        self._notifier.send("STOPPING=1", "STATUS=Draining")
+        self._ending = True
+        self._remark = "; draining"
+        self._notifier.send("STOPPING=1", self._status())
         busy = self._application.workers.busy
         log.info(f"Stopping; waits for {len(busy)} environments.", action="draining")
         self._scheduler.shutdown(wait=False)
         self._application.workers.close()
-        if not self._application.workers.wait(self._drain.total_seconds()):
-            log.warning("The drain took too long: Terraform is asked to end.", action="drain-over")
+        over = time.monotonic() + self._drain.total_seconds()
+        if not self._wait_for_work(lambda: time.monotonic() >= over or self._told_again()):
+            log.warning("The drain is over: Terraform is asked to end.", action="drain-over")
             self._application.stop_terraform()
-            self._application.workers.wait()
+            self._wait_for_work(lambda: False)
         self._application.close()
         log.info("Stopped.", action="stopped")
+
+    def _wait_for_work(self, give_up: Callable[[], bool]) -> bool:
+        """Waits until nothing is worked on, with signs of life; False where it gave up before."""
+        while not self._application.workers.wait(0.5):
+            self._notifier.send("WATCHDOG=1", self._status())
+            if give_up():
+                return False
+        return True
+
+    def _told_again(self) -> bool:
+        """Whether another SIGTERM or SIGINT has come; there is nothing left to reload."""
+        with suppress(Empty):
+            while True:
+                if self._signals.get_nowait() != signal.SIGHUP:
+                    return True
+        return False
 
     def _status(self) -> str:
         services, busy = self._application.services, self._application.workers.busy
         at_work = f"; working on {', '.join(map(str, busy[:3]))}" if busy else ""
-        return f"STATUS={len(services.projects)} repositories watched{at_work}"
+        return f"STATUS={len(services.projects)} repositories watched{at_work}{self._remark}"

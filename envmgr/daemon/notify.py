@@ -4,6 +4,8 @@ import socket
 import time
 from collections.abc import Mapping
 
+_SECONDS = 5.0
+
 
 class Notifier:
     """Sends states to the socket in `$NOTIFY_SOCKET`; without one it does nothing."""
@@ -22,11 +24,12 @@ class Notifier:
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+                sender.settimeout(_SECONDS)  # a datagram to a full queue would wait for ever
                 sender.sendto("\n".join(lines).encode(), address)
-            except OSError:
-                return  # systemd went away or restarts; it asks again by its watchdog
+        except OSError:
+            return  # systemd went away or restarts; it asks again by its watchdog
 
     def reloading(self) -> None:
         """Says that the configuration is being read again (with the time, as `Type=notify-reload` wants it)."""

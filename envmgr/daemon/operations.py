@@ -12,6 +12,7 @@ from ..domain.errors import EnvmgrError, NeedsPerson, StateLocked, UsageError
 from ..domain.names import matches_any, ref_component
 from ..domain.plan import Plan
 from ..domain.state import LockInfo
+from ..ports import StateStore
 from . import saved_plan
 from .application import Application
 from .apply import apply as apply_step
@@ -91,7 +92,7 @@ def apply(
 ) -> Environment:
     """Plans, has it confirmed (with Terraform's own words for it), applies exactly that plan."""
     with _manual(application, environment, "apply") as job:
-        if job.environment.absences:
+        if job.environment.is_missing:
             raise NeedsPerson(
                 f"Branch {ref_component(environment.branch)} is gone: there is nothing to apply."
             )
@@ -124,7 +125,7 @@ def destroy(
         services = job.services
         because = (
             f"Destroyed by {services.actor}; `envmgr resume {environment.label}` brings it back."
-            if not job.environment.absences
+            if not job.environment.is_missing
             else ""
         )
 
@@ -224,8 +225,7 @@ def extend(application: Application, environment: Environment, duration: timedel
 
 def outputs(application: Application, environment: Environment) -> dict[str, Output]:
     """All outputs with sensitive values, read from the state itself."""
-    tenant = _project(application, environment).tenant
-    state = tenant.state().read(environment.id.state_key)
+    state = _state(application, environment).read(environment.id.state_key)
     return dict(state.outputs) if state is not None else {}
 
 
@@ -241,7 +241,7 @@ class LockShown:
 def lock(application: Application, environment: Environment) -> LockShown | None:
     """Who holds the lock of an environment's state."""
     services = application.services
-    found = _project(application, environment).tenant.state().lock(environment.id.state_key)
+    found = _state(application, environment).lock(environment.id.state_key)
     if found is None:
         return None
     runs = services.store.runs(environment.id, limit=100)
@@ -309,6 +309,11 @@ def _manual(
             if purpose in ("apply", "destroy"):
                 record_failure(job, error, destroying=destroying)
             raise
+
+
+def _state(application: Application, environment: Environment) -> StateStore:
+    backend = environment.claim.backend if environment.claim is not None else None
+    return _project(application, environment).tenant.state(backend)
 
 
 def _project(application: Application, environment: Environment) -> Project:

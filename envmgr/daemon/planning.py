@@ -1,18 +1,21 @@
 """Planning: from a claim to a plan that passed its gates. Both apply and destroy go through here."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..domain.environment import Claim, SourceKind
-from ..domain.errors import NeedsPerson, StateLocked
+from ..domain.errors import NeedsPerson, StalePlan, StateLocked
 from ..domain.gates import check_apply, check_destroy
 from ..domain.plan import Plan
 from ..ports import PlanResult, Workspace
 from . import recover, workspaces
-from .job import ActiveRun, Job
+from .job import ActiveRun, Declined, Job
 from .tenant import Access
 from .wanted import settle_scope
+
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,31 @@ def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
     return _plan(job, active, space, claim, destroy=True)
 
 
+def carry_out(
+    job: Job,
+    plan: Callable[[], Planned],
+    check: Callable[[], None],
+    apply: Callable[[Planned], None],
+) -> Planned:
+    """Plans, checks that it is still wanted, has it confirmed, applies exactly that plan; gives it.
+
+    A plan that went stale is planned again, never forced.
+    """
+    for attempt in itertools.count(1):
+        planned = plan()
+        check()
+        if not job.confirm(planned):
+            raise Declined("Declined: nothing was changed.")
+        try:
+            apply(planned)
+        except StalePlan:
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            break
+    return planned
+
+
 def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:
     """Raises NeedsPerson, saying which resource lacks what, where a plan must not be applied."""
     check = check_destroy if destroy else check_apply
@@ -69,7 +97,7 @@ def _begin(job: Job, active: ActiveRun) -> Access:
 def _check_state_is_there(job: Job) -> None:
     """Refuses to go on where resources were applied and their state is gone: they would be made twice, or lost."""
     environment = job.environment
-    if environment.resources and job.project.tenant.state().read(environment.id.state_key) is None:
+    if environment.resources and job.state().read(environment.id.state_key) is None:
         raise NeedsPerson(
             f"The state {environment.id.state_key} is missing from the {job.project.tenant.backend[0]} backend, "
             f"but {len(environment.resources)} resources were applied: bring it back (an earlier version, a "

@@ -72,7 +72,7 @@ class Poller:
             lambda known: observe(project.id, known, listing, project.branches, now, trusted=trusted),
         )
         self._tell(observed, before)
-        any_absent = any(e.absences for e in services.store.environments(repository=project.id))
+        any_absent = any(e.is_missing for e in services.store.environments(repository=project.id))
         self._quiet.pop(project.id, None)
         if not any_absent and trusted:
             self._quiet[project.id] = digest
@@ -131,10 +131,10 @@ def _what_happened(before: Environment | None, now: Environment) -> tuple[str, s
         return ("refused", now.refused) if before is None or not before.refused else None
     if before is None or not before.is_open:
         return "branch-seen", f"Branch {branch} is there, at {commit}."
-    if now.absences and not before.absences:
+    if now.is_missing and not before.is_missing:
         return "branch-gone", f"Branch {branch} is gone."
-    if before.absences and not now.absences:
-        return "branch-back", f"Branch {branch} is there again, or the remote could not be asked."
+    if before.is_missing and not now.is_missing:
+        return "branch-back", f"Branch {branch} is there again."
     if now.commit != before.commit:
         return "pushed", f"Branch {branch} moved to {commit}."
     return None

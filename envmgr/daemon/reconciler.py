@@ -82,7 +82,7 @@ class Reconciler:
 
     def _crowd(self, environment: Environment) -> Crowd:
         store, identity = self._services.store, environment.id
-        if environment.absences:
+        if environment.is_missing:
             return Crowd(leaving=leaving(store.environments(repository=identity.repository_id)))
         if environment.claim is None:
             others = store.environments(organization=identity.organization)

@@ -38,7 +38,7 @@ def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> Non
 def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
     """Breaks the state lock if it is provably ours and its holder provably dead; else raises StateLocked."""
     services, environment = job.services, job.environment
-    lock = job.project.tenant.state().lock(environment.id.state_key)
+    lock = job.state().lock(environment.id.state_key)
     if lock is None:
         return
     holder = lock_holder(services.store.runs(environment.id, limit=100), lock.id)

@@ -45,7 +45,7 @@ def write(file: Path, environment: Environment, planned: Planned, *, destroy: bo
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as target:
             target.write(buffer.getvalue())
-        os.replace(partial, file)
+        partial.replace(file)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise NeedsPerson(f"The plan cannot be saved as {file}: {error.strerror}.") from error

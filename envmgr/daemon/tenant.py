@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from ..domain.backend import Backend
 from ..domain.environment import Environment, SourceKind
 from ..domain.errors import EnvmgrError
 from ..domain.fingerprint import digest
@@ -30,25 +31,27 @@ class Tenant:
     """
 
     name: str
-    backend: tuple[str, Mapping[str, object]]
+    backend: Backend
     binary: str
     terraform: Terraform
     concurrency: int
     access: Callable[[], Access]
-    open_state: Callable[[Mapping[str, str]], StateStore]
+    open_state: Callable[[Backend, Mapping[str, str]], StateStore]
     open_clouds: Callable[[Mapping[str, str], Sequence[str]], Sequence[Cloud]]
     is_new: Callable[[], bool]
-    _state: tuple[Mapping[str, str], StateStore] | None = None
+    _states: dict[str, tuple[Mapping[str, str], StateStore]] = field(default_factory=dict)
     _prepared: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def state(self) -> StateStore:
-        """The organization's state store, with the credentials as they are now."""
-        environment = self.access().environment
+    def state(self, backend: Backend | None = None) -> StateStore:
+        """The state store behind a backend (the organization's, unless another), with today's credentials."""
+        chosen = backend or self.backend
+        environment, key = self.access().environment, digest(chosen)
         with self._lock:
-            if self._state is None or self._state[0] != environment:
-                self._state = (environment, self.open_state(environment))
-            return self._state[1]
+            opened = self._states.get(key)
+            if opened is None or opened[0] != environment:
+                opened = self._states[key] = (environment, self.open_state(chosen, environment))
+            return opened[1]
 
     def prepare_state(self) -> None:
         """Makes the container, bucket or folder on first use.

@@ -55,6 +55,7 @@ class Engine:
         self.calls_file = folder / "terraform-calls"
         self.binary = folder / "terraform"
         self.repositories: dict[str, GitRepository] = {}
+        self.modules: Path | None = None
         self.environ: dict[str, str] = dict(os.environ)
         self.settings: dict[str, Any] = {
             "organization": "acme",
@@ -71,7 +72,7 @@ class Engine:
         """Put a shell script in Terraform's place; `$real` is the real one."""
         real = shutil.which("terraform")
         assert real is not None
-        text = f'#!/bin/sh\necho "$*" >> {shlex.quote(str(self.calls_file))}\nreal={shlex.quote(real)}\n{script}\n'
+        text = f'#!/bin/bash\necho "$*" >> {shlex.quote(str(self.calls_file))}\nreal={shlex.quote(real)}\n{script}\n'
         partial = self.binary.with_suffix(".new")
         partial.write_text(text)
         partial.chmod(0o755)
@@ -113,6 +114,7 @@ class Engine:
                 actor="daemon",
                 environ=self.environ,
                 clock=self.clock,
+                modules=self.modules,
             )
         )
         return self._application

@@ -1,0 +1,223 @@
+"""Invariants 5, 7 and 8: one Terraform per environment, only the plan that was checked, the newest commit."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from envmgr.daemon import operations
+from envmgr.domain.environment import RunKind, RunStatus, Status
+from envmgr.domain.errors import LeaseLost, NeedsPerson, UsageError
+from tests.support.engine import MODULE, Engine, code, push
+
+SLOW = """
+resource "terraform_data" "slow" {
+  provisioner "local-exec" { command = "sleep 2" }
+}
+"""
+
+
+def test_two_processes_work_on_one_environment_one_after_the_other(engine: Engine) -> None:
+    """The second is refused with a sentence that names the first."""
+    shop = engine.repository()
+    shop.commit("env-alice", code(module=SLOW))
+    engine.poll()
+    worker = threading.Thread(target=engine.work)
+    worker.start()
+    wait_for(lambda: engine.environment("alice").status is Status.RUNNING)
+    script = f"""
+import os, sys
+from pathlib import Path
+from envmgr.daemon.composition import Start, compose
+from envmgr.daemon import operations
+from envmgr.domain.errors import EnvironmentBusy
+app = compose(Start(config=Path({str(engine.config)!r}), data_dir=Path({str(engine.data)!r}), actor="user bob", environ=os.environ))
+try:
+    operations.plan(app, operations.find(app, "alice"))
+except EnvironmentBusy as busy:
+    print(busy)
+app.close()
+"""
+    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    worker.join()
+
+    assert f"process {os.getpid()}" in other.stdout
+    assert "acme/shop/alice is held by" in other.stdout
+    assert engine.environment("alice").status is Status.READY
+    assert [c for c in engine.calls() if c == "plan"] == ["plan"]
+
+
+def wait_for(condition: "object", seconds: float = 20) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.02)
+
+
+def test_a_writer_whose_lease_was_taken_over_is_refused(engine: Engine) -> None:
+    """Its generation is old: nothing it still wants to write reaches the record."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.poll()
+    services = engine.application.services
+    identity = engine.environment("alice").id
+    with services.leases.hold(identity, "first") as first:
+        engine.clock.forward(hours=1)
+        with services.leases.hold(identity, "second") as second:
+            assert second.generation > first.generation
+            with pytest.raises(LeaseLost):
+                services.store.update(identity, first, engine.clock(), status=Status.READY)
+    assert engine.environment("alice").status is Status.PENDING
+
+
+def test_a_newer_commit_supersedes_the_plan_of_an_older_one(engine: Engine) -> None:
+    """The older plan is not applied; pushes during a run become one run on the newest."""
+    shop = engine.repository()
+    shop.commit("env-alice", code())
+    terraform = engine.application.services.tenants["acme"].terraform
+    plan, planned = terraform.plan, []
+
+    def plan_and_push(*args: object, **options: object) -> object:
+        result = plan(*args, **options)  # type: ignore[arg-type]
+        planned.append(1)
+        if len(planned) == 1:
+            shop.commit("env-alice", code(module=MODULE + 'resource "terraform_data" "two" {}'))
+            shop.commit("env-alice", code(module=MODULE + 'resource "terraform_data" "three" {}'))
+            engine.poll()
+        return result
+
+    terraform.plan = plan_and_push  # type: ignore[method-assign, assignment]
+    engine.turn()
+
+    assert engine.environment("alice").applied_commit == shop.head("env-alice")
+    assert [r.status for r in engine.runs()] == [RunStatus.SUPERSEDED, RunStatus.SUCCEEDED]
+    assert engine.calls().count("apply") == 1
+    assert "two" not in engine.state("alice").read_text()
+
+
+def test_a_branch_that_is_pushed_without_end_still_gets_applied(engine: Engine) -> None:
+    """After two plans in a row that were superseded, the third is applied."""
+    shop = engine.repository()
+    shop.commit("env-alice", code())
+    terraform = engine.application.services.tenants["acme"].terraform
+    plan, applied = terraform.plan, terraform.apply
+    counts = {"plans": 0, "applies": 0}
+
+    def plan_and_push(*args: object, **options: object) -> object:
+        result = plan(*args, **options)  # type: ignore[arg-type]
+        counts["plans"] += 1
+        if counts["plans"] < 8:
+            text = MODULE + f'resource "terraform_data" "n{counts["plans"]}" {{}}'
+            shop.commit("env-alice", code(module=text))
+            engine.poll()
+        return result
+
+    def count_apply(*args: object) -> object:
+        counts["applies"] += 1
+        return applied(*args)  # type: ignore[arg-type]
+
+    terraform.plan = plan_and_push  # type: ignore[method-assign, assignment]
+    terraform.apply = count_apply  # type: ignore[method-assign, assignment]
+    engine.turn()
+
+    assert counts["applies"] >= 3
+    assert engine.environment("alice").applied_commit == shop.head("env-alice")
+
+
+def test_a_plan_whose_state_moved_on_is_planned_again(engine: Engine) -> None:
+    """Never forced: between plan and apply somebody else wrote the state."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    shop.commit("env-alice", code(module=MODULE + 'resource "terraform_data" "two" {}'))
+    terraform = engine.application.services.tenants["acme"].terraform
+    plan, planned = terraform.plan, []
+
+    def plan_then_disturb(workspace: object, *args: object, **options: object) -> object:
+        result = plan(workspace, *args, **options)  # type: ignore[arg-type]
+        planned.append(1)
+        if len(planned) == 1:
+            state = engine.state("alice")
+            serial = '"serial": '
+            head, _, rest = state.read_text().partition(serial)
+            number, _, tail = rest.partition(",")
+            state.write_text(f"{head}{serial}{int(number) + 5},{tail}")
+        return result
+
+    terraform.plan = plan_then_disturb  # type: ignore[method-assign, assignment]
+    engine.calls()
+    engine.turn(seconds=30)
+
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+    assert engine.calls() == ["plan", "show", "apply", "plan", "show", "apply"]
+
+
+def test_a_saved_plan_is_applied_as_it_is_or_not_at_all(engine: Engine) -> None:
+    """It fits its environment and code; for newer code it is refused."""
+    shop = engine.repository()
+    push(shop, ["alice", "bob"])
+    app = engine.application
+    alice = operations.find(app, "alice")
+    saved = engine.folder / "alice.plan"
+    shown = operations.plan(app, alice, save=saved)
+    assert "terraform_data.app" in shown.text
+    assert saved.stat().st_mode & 0o777 == 0o600
+
+    with pytest.raises(UsageError, match="not for acme/shop/bob"):
+        operations.apply_saved(app, operations.find(app, "bob"), saved)
+    operations.apply_saved(app, alice, saved)
+    assert engine.environment("alice").status is Status.READY
+    assert [r.kind for r in engine.runs()] == [RunKind.PLAN, RunKind.APPLY]
+
+    engine.settings["variables"] = {"size": "large"}
+    app = engine.restart()
+    with pytest.raises(NeedsPerson, match="plan again"):
+        operations.apply_saved(app, operations.find(app, "alice"), saved)
+
+
+GROUP = """
+resource "aws_resourcegroups_group" "main" {
+  name = "NAME"
+  resource_query {
+    query = jsonencode({ ResourceTypeFilters = ["AWS::AllSupported"], TagFilters = [] })
+  }
+}
+"""
+
+
+def test_a_plan_passes_by_names_and_tags_only(
+    engine: Engine, provider_cli_config: Path, aws_environment: dict[str, str]
+) -> None:
+    """The real AWS provider: tags are added by envmgr, the group's name is up to the code."""
+    engine.settings["terraform"]["cli_config"] = str(provider_cli_config)
+    engine.settings["environment_variables"] = aws_environment
+    shop = engine.repository()
+    shop.commit("env-alice", code(module=GROUP.replace("NAME", "rg-other")))
+    engine.turn()
+    assert engine.environment("alice").status is Status.FAILED
+    assert "does not carry the environment's name 'alice'" in engine.environment("alice").message
+    assert "apply" not in engine.calls()
+
+    shop.commit("env-alice", code(module=GROUP.replace("NAME", "rg-alice")))
+    engine.turn(seconds=30)
+
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+    assert '"managed-by": "envmgr"' in engine.state("alice").read_text()
+
+
+def test_of_two_new_environments_only_one_takes_the_last_place(engine: Engine) -> None:
+    """`limits.environments` holds under concurrency; the other waits and says why."""
+    engine.settings["limits"] = {"environments": 1, "concurrency": 2}
+    shop = engine.repository()
+    push(shop, ["alice", "bob"])
+
+    engine.turn(2, seconds=30)
+
+    assert sorted(engine.statuses().values()) == ["ready", "waiting"]
+    waiting = next(e for e in engine.application.services.store.environments() if e.status is Status.WAITING)
+    assert "limits.environments" in waiting.message

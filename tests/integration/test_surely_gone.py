@@ -1,0 +1,230 @@
+"""Invariant 1: only a branch that is surely gone is destroyed."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from envmgr.domain.environment import Guard, Status
+from tests.support.engine import Engine, code, push
+from tests.support.git_server import GitServer
+
+
+def test_an_unreachable_remote_changes_nothing_and_counting_starts_again(engine: Engine) -> None:
+    """Neither does it destroy, nor do absences before it count."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    shop.delete("env-alice")
+    engine.turn(2, seconds=30)
+
+    hidden = shop.path.with_name("hidden.git")
+    shop.path.rename(hidden)
+    errors = engine.turn(3, hours=1)
+    assert errors
+    assert engine.environment("alice").status is Status.WAITING
+    hidden.rename(shop.path)
+
+    engine.turn(minutes=10)
+    assert "1 of 2 confirmations" in engine.environment("alice").message
+    engine.turn(minutes=4)
+    assert engine.environment("alice").status is Status.WAITING
+    engine.turn(minutes=2)
+    assert engine.environment("alice").status is Status.DESTROYED
+
+
+@pytest.mark.parametrize("lie", ["emptied", "no-default-branch", "no-head", "replaced-by-a-file"])
+def test_a_remote_that_shows_less_than_a_repository_has_changes_nothing(engine: Engine, lie: str) -> None:
+    """Empty, without its default branch, without HEAD, not a repository at all."""
+    shop = engine.repository()
+    push(shop, ["alice", "bob"])
+    engine.turn()
+    if lie == "emptied":
+        shutil.rmtree(shop.path)
+        subprocess.run(["git", "init", "-q", "--bare", "-b", "main", shop.url], check=True)
+    elif lie == "no-default-branch":
+        shop.delete("main", "env-alice")
+    elif lie == "no-head":
+        shop.git("symbolic-ref", "HEAD", "refs/heads/nowhere")
+        shop.delete("env-alice")
+    else:
+        shutil.rmtree(shop.path)
+        shop.path.write_text("not a repository")
+
+    errors = engine.turn(5, hours=1)
+
+    assert errors
+    assert engine.statuses() == {"alice": "ready", "bob": "ready"}
+    assert engine.state("alice").exists()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+def test_an_answer_of_refusal_changes_nothing(engine: Engine, git_server: GitServer, status: int) -> None:
+    """Whatever a forge answers in an outage or after a change of rights."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    shutil.copytree(shop.path, git_server.root / "shop.git", dirs_exist_ok=True)
+    engine.write()
+    text = engine.config.read_text().replace(shop.url, git_server.http_url("shop"))
+    engine.write = lambda: engine.config.write_text(text)  # type: ignore[method-assign, assignment]
+    engine.turn()
+    assert engine.environment("alice").status is Status.READY
+
+    git_server.fail("shop", status=status)
+    errors = engine.turn(4, hours=1)
+
+    assert len(errors) == 1
+    assert engine.environment("alice").status is Status.READY
+
+
+def test_a_branch_that_comes_back_within_the_grace_period_stays(engine: Engine) -> None:
+    """No Terraform runs, and the next absence counts from nothing."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    commit = shop.head("env-alice")
+    assert commit is not None
+    shop.delete("env-alice")
+    engine.turn(2, seconds=30)
+    engine.calls()
+
+    shop.git("branch", "env-alice", commit)
+    engine.turn(minutes=10)
+    assert engine.environment("alice").status is Status.READY
+    assert engine.calls() == []
+
+    shop.delete("env-alice")
+    engine.turn(minutes=10)
+    assert engine.environment("alice").status is Status.WAITING
+
+
+def test_many_branches_that_leave_together_wait_for_a_person(engine: Engine) -> None:
+    """Six at once, five allowed: all of them wait; approval lets go of one only."""
+    names = ["a", "b", "c", "d", "e", "f"]
+    engine.settings["limits"] = {"concurrency": 4}
+    shop = engine.repository()
+    push(shop, [*names, "stays"])
+    engine.turn()
+    shop.delete(*(f"env-{name}" for name in names))
+
+    engine.turn(4, minutes=10)
+
+    assert engine.statuses() == {**dict.fromkeys(names, "waiting"), "stays": "ready"}
+    held = engine.environment("a")
+    assert held.hold is Guard.MASS_DESTROY
+    assert "envmgr approve acme/shop/a" in held.message
+
+    store = engine.application.services.store
+    store.update(held.id, None, engine.clock(), approved=held.hold)
+    engine.turn(2, minutes=10)
+
+    assert engine.statuses() == {**dict.fromkeys(names[1:], "waiting"), "a": "destroyed", "stays": "ready"}
+
+
+def test_a_protected_branch_is_never_destroyed_because_it_went_away(engine: Engine) -> None:
+    """It waits, and says what ends it."""
+    shop = engine.repository(protected=["env-prod"])
+    push(shop, ["prod"])
+    engine.turn()
+    shop.delete("env-prod")
+
+    engine.turn(5, hours=24)
+
+    prod = engine.environment("prod")
+    assert prod.status is Status.WAITING
+    assert "protected" in prod.message
+    assert engine.state("prod").exists()
+
+
+def test_another_default_branch_is_not_taken_for_a_complete_listing_at_once(engine: Engine) -> None:
+    """The pass that shows a renamed default branch counts no absence; the next one does."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    shop.git("branch", "trunk", "main")
+    shop.git("symbolic-ref", "HEAD", "refs/heads/trunk")
+    shop.delete("env-alice", "main")
+
+    engine.turn(minutes=10)
+    assert engine.environment("alice").absences == 0
+    engine.turn(minutes=10)
+    assert engine.environment("alice").absences == 1
+
+
+def test_what_is_no_longer_configured_is_left_alone(engine: Engine) -> None:
+    """A pattern that matches no more, a repository that is not listed: nothing is destroyed."""
+    shop = engine.repository()
+    other = engine.repository("other")
+    push(shop, ["alice"])
+    push(other, ["bob"])
+    engine.turn()
+    engine.repository_settings["shop"]["branches"] = ["review-*"]
+    del engine.repositories["other"]
+    engine.restart()
+
+    engine.turn(5, hours=1)
+
+    assert engine.environment("alice").status is Status.READY
+    assert engine.environment("bob", "other").status is Status.READY
+
+
+def test_a_branch_deleted_while_its_destroy_is_planned_and_pushed_again_is_kept(engine: Engine) -> None:
+    """The branch's return is seen between plan and apply of the destroy."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    commit = shop.head("env-alice")
+    assert commit
+    shop.delete("env-alice")
+    engine.turn(2, seconds=30)
+    engine.clock.forward(minutes=5)
+    engine.poll()
+    terraform = engine.application.services.tenants["acme"].terraform
+    plan = terraform.plan
+
+    def plan_and_return(*args: object, **options: object) -> object:
+        result = plan(*args, **options)  # type: ignore[arg-type]
+        shop.git("branch", "env-alice", commit)
+        engine.poll()
+        return result
+
+    engine.calls()
+    engine.application.services.tenants["acme"].terraform.plan = plan_and_return  # type: ignore[method-assign, assignment]
+    engine.work()
+
+    assert "apply" not in engine.calls()
+    assert engine.environment("alice").status is Status.READY
+    assert engine.state("alice").exists()
+
+
+def test_code_that_vanished_from_the_branch_destroys_nothing(engine: Engine) -> None:
+    """A folder without Terraform code would plan to destroy all: it is refused."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    shop.commit("env-alice", {"terraform/main.tf": None, "terraform/notes.txt": "gone"})
+
+    engine.turn(seconds=30)
+
+    alice = engine.environment("alice")
+    assert alice.status is Status.FAILED
+    assert "no Terraform code" in alice.message
+    assert "small" in engine.state("alice").read_text()
+
+
+def test_two_branches_of_one_name_are_told_apart(engine: Engine) -> None:
+    """The second is refused with a sentence that names both; its push changes nothing for the first."""
+    shop = engine.repository(branches=["env-*", "review/*"])
+    push(shop, ["alice"])
+    engine.turn()
+    shop.commit("review/alice", code(module='resource "terraform_data" "other" {}'))
+
+    engine.turn(seconds=30)
+
+    assert engine.environment("alice").branch == "env-alice"
+    refused = [e for e in engine.application.services.store.environments() if e.refused]
+    assert len(refused) == 1
+    assert "env-alice" in refused[0].message
+    assert "review/alice" in refused[0].message
+    assert refused[0].status is Status.FAILED
+    assert engine.environment("alice").resources == ("terraform_data.app",)
