@@ -212,3 +212,16 @@ def test_a_service_principal_uses_its_token_where_it_is_told_to(
         AzureBlobStateStore(settings, plane.environment).ensure()
     assert [request for request in plane.requests if request.endswith("/token")]
     assert not [request for request in plane.requests if "/listKeys" in request]
+
+
+def test_a_proxy_of_the_process_is_not_taken(
+    backend: Backend, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No storage account has a hyphen in its name, so nothing answers the direct way."""
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, azurite.proxy.url)
+    seen = len(azurite.proxy.refused)
+    settings = {**backend.settings, "storage_account_name": "no-such-account"}
+    with pytest.raises(Transient):
+        AzureBlobStateStore(settings, {"ARM_ACCESS_KEY": azurite.key}).read(KEY)
+    assert len(azurite.proxy.refused) == seen

@@ -230,3 +230,10 @@ def test_lists_every_page(backend: Backend, client: Client) -> None:
     store._s3.meta.events.register("provide-client-params.s3.ListObjectsV2", two_at_once)
     assert len(store.keys()) == 5
     assert len(asked) == 3
+
+
+def test_an_endpoint_of_the_process_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    store = S3StateStore({"bucket": "acme"}, {"AWS_REGION": "eu-west-1"})
+    assert store._s3.meta.endpoint_url == "https://s3.eu-west-1.amazonaws.com"

@@ -75,7 +75,7 @@ class S3StateStore:
             )
         content, version = found
         if content:
-            self._copy(key, version, archive_key(key, now), content)
+            self._copy(key, archive_key(key, now), content)
         with failures(self._where, self._environment):
             if self._s3.head_object(Bucket=self._bucket, Key=key)["ETag"] != version:
                 raise RetryLater(
@@ -125,13 +125,12 @@ class S3StateStore:
                 "`bucket` in the organization file."
             ) from error
 
-    def _copy(self, key: str, version: str, copy: str, content: bytes) -> None:
+    def _copy(self, key: str, copy: str, content: bytes) -> None:
         with failures(self._where, self._environment):
             self._s3.copy_object(
                 Bucket=self._bucket,
                 Key=copy,
                 CopySource={"Bucket": self._bucket, "Key": key},
-                CopySourceIfMatch=version,
                 **self._encryption(),
             )
         kept = self._get(copy)
