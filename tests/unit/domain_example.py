@@ -1,0 +1,74 @@
+"""One environment, its rules and its crowd, for the tests of the functional core."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import settings
+
+from envmgr.domain.environment import Claim, Environment, Source, SourceKind, Status
+from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.observation import Listing, Observed
+from envmgr.domain.policy import Crowd, Policy
+from envmgr.domain.tags import tags_for
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+SHOP = RepositoryId("acme", "shop")
+ALICE = EnvironmentId("acme", "shop", "alice")
+OLD, NEW = "a" * 40, "b" * 40
+POLICY = Policy(inputs="inputs", protected=("env-prod",))
+ALONE = Crowd(leaving=1)
+PATTERNS = ("env-*",)
+
+# The same examples in every run, so that a failure is never one machine's alone.
+FIXED = settings(derandomize=True, deadline=None, database=None)
+
+
+def claim(commit: str = OLD) -> Claim:
+    """What destroying needs, as an apply of the commit leaves it."""
+    return Claim(
+        commit=commit,
+        source=Source(SourceKind.DIRECTORY, "terraform", "c" * 40, "terraform"),
+        variables={"environment": "alice"},
+        tags=tags_for(ALICE, "env-alice"),
+        terraform_version="1.11.4",
+        backend=("local", {"path": "/srv/state"}),
+        fingerprint="f" * 64,
+    )
+
+
+def pending(branch: str = "env-alice", name: str = "alice", **changes: object) -> Environment:
+    """An environment whose branch was just seen."""
+    fresh = Environment(
+        id=EnvironmentId("acme", "shop", name),
+        branch=branch,
+        commit=OLD,
+        pushed_at=NOW,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return replace(fresh, **changes)  # type: ignore[arg-type]
+
+
+def ready(**changes: object) -> Environment:
+    """An environment that has what its branch wants."""
+    return replace(
+        pending(status=Status.READY, claim=claim(), applied_commit=OLD, applied_inputs=POLICY.inputs),
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def gone(absences: int = 2, since: datetime = NOW - HOUR, **changes: object) -> Environment:
+    """One whose branch went away some time ago."""
+    return replace(ready(absences=absences, absent_since=since), **changes)  # type: ignore[arg-type]
+
+
+def listing(*branches: str, commit: str = OLD, **commits: str) -> Listing:
+    """A complete listing that shows these branches and the default branch."""
+    shown = dict.fromkeys(branches, commit) | {f"env-{name}": at for name, at in commits.items()}
+    return Listing("main", {"main": "d" * 40, **shown})
+
+
+def merged(known: dict[str, Environment], observed: Observed) -> dict[str, Environment]:
+    """The records, by name, after what was observed is stored."""
+    return known | {e.id.name: e for e in (*observed.new, *observed.changed)}

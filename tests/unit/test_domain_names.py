@@ -1,0 +1,180 @@
+"""Names: what any branch becomes, and what it can never become."""
+
+import hashlib
+import re
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from envmgr.domain.names import (
+    EnvironmentId,
+    branch_hash,
+    environment_name,
+    matched_part,
+    matches_any,
+    ref_component,
+)
+from tests.unit.domain_example import FIXED
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+SURROGATES = st.characters(categories=["Cs"])
+ANY_TEXT = st.text(st.characters() | SURROGATES | st.sampled_from("-/.*\n\r\t\0 '\"$()`\\ÄßİK"), max_size=250)
+SLUGS = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True)
+PIECES = st.text(st.sampled_from("aé-/\n."), max_size=4)
+GLOBS = st.lists(PIECES, min_size=1, max_size=5).map("*".join)
+
+
+def by_expression(branch: str, pattern: str) -> bool:
+    """Whether a pattern matches, by the definition: each `*` is any run of characters."""
+    expression = ".*".join(map(re.escape, re.split(r"\*+", pattern)))
+    return re.fullmatch(expression, branch, re.DOTALL) is not None
+
+
+@given(ANY_TEXT, st.sampled_from(["env-*", "*", "env-*-x", "*/*", "env-**", "env-*-*-*"]))
+@FIXED
+@example("", "env-*")
+@example("x" * 250, "env-*")
+@example("../../etc", "env-*")
+def test_any_branch_gives_a_name_that_is_safe_everywhere(text: str, pattern: str) -> None:
+    pieces = pattern.split("*")
+    branch = text.join(pieces)
+    name = environment_name(branch, (pattern,))
+    assert name is not None
+    assert NAME.fullmatch(name)
+    key = EnvironmentId("acme", "shop", name).state_key
+    assert key == f"acme/shop/{name}/terraform.tfstate"
+    assert re.fullmatch(r"[a-z0-9/-]+/terraform\.tfstate", key)
+
+
+@given(SLUGS)
+@FIXED
+def test_a_slug_stays_as_it_is(slug: str) -> None:
+    assert environment_name(f"env-{slug}", ("env-*",)) == slug
+    assert environment_name(slug, (slug,)) == slug
+
+
+@given(ANY_TEXT)
+@FIXED
+def test_what_is_lost_is_made_up_for_by_the_hash(text: str) -> None:
+    name = environment_name(f"env-{text}", ("env-*",))
+    assert name is not None
+    assert name == text or name.endswith(f"-{branch_hash(f'env-{text}')}")
+
+
+# Texts that a careless slug maps to one another.
+ALIKE = st.text(st.sampled_from("aAäÄ-_/. "), max_size=40)
+
+
+@given(ALIKE, ALIKE, st.sampled_from(["env-*", "*", "env-*-z", "*a*"]))
+@FIXED
+@example("a/b", "a.b", "env-*")
+@example("", "-", "env-*")
+@example("a" * 33, "a" * 34, "env-*")
+@example("A", "a", "env-*")
+def test_two_branches_of_one_pattern_have_two_names(one: str, other: str, pattern: str) -> None:
+    branches = {text.join(pattern.split("*")) for text in (one, other)}
+    names = {environment_name(branch, (pattern,)) for branch in branches}
+    assert len(names) == len(branches)
+
+
+@pytest.mark.parametrize(
+    ("branch", "patterns", "name"),
+    [
+        ("env-alice", ("env-*",), "alice"),
+        ("env-a--b-", ("env-*",), "a--b-"),
+        ("preview", ("preview",), "preview"),
+        ("env-Alice", ("env-*",), "alice-ae6907"),
+        ("env-a_b", ("env-*",), "a-b-4ad4ae"),
+        ("env-123", ("env-*",), "e-123-b5e62f"),
+        ("env-", ("env-*",), "e-a4561e"),
+        ("env-../../x", ("env-*",), "x-c4d23b"),
+        ("env-größe", ("env-*",), "gr-e-0c51b9"),
+        ("env-" + "x" * 33, ("env-*",), "x" * 25 + "-657af3"),
+        ("feature/a-b/c", ("feature/*/*",), "a-b-c-7ab2a5"),
+        ("env-a", ("team-*", "env-*"), "a"),
+    ],
+)
+def test_names_are_stable(branch: str, patterns: tuple[str, ...], name: str) -> None:
+    assert environment_name(branch, patterns) == name
+
+
+def test_the_first_pattern_that_matches_decides() -> None:
+    assert environment_name("env-team-a", ("env-team-*", "env-*")) == "a"
+    assert environment_name("env-team-a", ("env-*", "env-team-*")) == "team-a"
+
+
+def test_the_hash_is_that_of_the_whole_branch() -> None:
+    assert branch_hash("env-größe") == hashlib.sha256("env-größe".encode()).hexdigest()[:6]
+
+
+@pytest.mark.parametrize("branch", ["\ud800", "env-\udfff"])
+def test_text_that_is_no_unicode_has_a_hash_too(branch: str) -> None:
+    assert re.fullmatch(r"[0-9a-f]{6}", branch_hash(branch))
+
+
+@given(PIECES | ANY_TEXT, GLOBS)
+@FIXED
+@example("aXbXc", "a*X*c")
+@example("ab", "ab*b")
+@example("aa", "a*a*a")
+def test_a_pattern_matches_as_its_definition_says(branch: str, pattern: str) -> None:
+    assert (matched_part(branch, pattern) is not None) == by_expression(branch, pattern)
+
+
+@given(st.lists(PIECES, min_size=2, max_size=5), st.lists(PIECES, min_size=4, max_size=4))
+@FIXED
+def test_the_matched_parts_put_the_branch_together_again(pieces: list[str], fills: list[str]) -> None:
+    branch = pieces[0] + "".join(f + p for f, p in zip(fills, pieces[1:], strict=False))
+    parts = matched_part(branch, "*".join(pieces))
+    assert parts is not None
+    assert pieces[0] + "".join(f + p for f, p in zip(parts, pieces[1:], strict=True)) == branch
+
+
+@pytest.mark.parametrize(
+    ("branch", "pattern"),
+    [("team/env-1", "env-*"), ("env", "env-*"), ("env-a\n", "env-a"), ("Env-a", "env-*"), ("envxa", "env.a")],
+)
+def test_what_a_pattern_does_not_match(branch: str, pattern: str) -> None:
+    assert matched_part(branch, pattern) is None
+    assert environment_name(branch, (pattern,)) is None
+    assert not matches_any(branch, (pattern,))
+
+
+def test_a_star_matches_slashes_and_line_ends() -> None:
+    assert matched_part("env-a/b\nc", "env-*") == ("a/b\nc",)
+
+
+def test_no_branch_makes_matching_slow() -> None:
+    began = time.process_time()
+    assert matched_part("-" * 250, "-*" * 8 + "x") is None
+    assert time.process_time() - began < 0.1
+
+
+@given(ANY_TEXT)
+@FIXED
+def test_a_branch_is_shown_without_control_characters(branch: str) -> None:
+    shown = ref_component(branch)
+    assert shown.isprintable()
+    shown.encode()
+    if branch.isprintable():
+        assert shown == branch
+
+
+def test_an_escape_sequence_is_shown_not_sent() -> None:
+    assert ref_component("env-\x1b[31mred\u202e") == "env-\\x1b[31mred\\u202e"
+
+
+@given(SLUGS, SLUGS, SLUGS)
+@FIXED
+def test_an_id_reads_what_it_wrote(organization: str, repository: str, name: str) -> None:
+    identity = EnvironmentId(organization, repository, name)
+    assert EnvironmentId.parse(str(identity)) == identity
+    assert str(identity.repository_id) == f"{organization}/{repository}"
+
+
+@pytest.mark.parametrize("text", ["", "alice", "shop/alice", "acme/shop/a/b"])
+def test_what_is_no_id_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="unpack"):
+        EnvironmentId.parse(text)
