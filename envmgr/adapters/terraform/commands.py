@@ -82,6 +82,15 @@ class TerraformCommands:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Transient(f"terraform show printed no plan that can be read: {error}.") from error
 
+    def render(self, workspace: Workspace, plan: Path) -> str:
+        """See the port."""
+        session = self._session(workspace, Watch(log=Path(os.devnull)))
+        self._initialise(session)
+        outcome, text = session.document("show", str(plan), json=False)
+        if not outcome.succeeded:
+            raise self._failure(session, outcome)
+        return text.decode(errors="replace")
+
     def apply(self, workspace: Workspace, plan: Path, watch: Watch) -> Mapping[str, Output]:
         """See the port."""
         session = self._session(workspace, watch)

@@ -98,12 +98,12 @@ class Session:
                 log.write(_ending(command, ended))
         return Outcome(command, ended, transcript)
 
-    def document(self, command: str, *args: str) -> tuple[Outcome, bytes]:
-        """Runs a command that prints one JSON document, which goes to no log."""
+    def document(self, command: str, *args: str, json: bool = True) -> tuple[Outcome, bytes]:
+        """Runs a command that prints one document, JSON or for people, which goes to no log."""
         transcript = Transcript()
         with self._output() as output, self._output() as errors:
             start = self._start(output.fileno(), errors.fileno())
-            ended = self._run(command, args, {"json": IsFlagged}, start, lambda: None)
+            ended = self._run(command, args, {"json": IsFlagged if json else None}, start, lambda: None)
             for line in Tail(errors.fileno()).last():
                 transcript.add(parse(line))
             return Outcome(command, ended, transcript), os.pread(output.fileno(), _LARGEST_DOCUMENT, 0)
