@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -679,6 +680,26 @@ def test_unlock_takes_only_ids(make: Make) -> None:
         place.adapter.unlock(place.workspace, "-force", place.watch)
     place.adapter.unlock(place.workspace, "0b2d5bd8-c7c8-7f8b-1f6a-111111111111", place.watch)
     assert place.calls() == []
+
+
+def test_a_flood_of_output_fills_neither_memory_nor_disk(make: Make, tmp_path: Path) -> None:
+    """A stand-in that prints 60 MB: the log ends at its bound, says so, and the result is still read."""
+    place = make()
+    place.code(ONE)
+    place.plan()
+    last = json.dumps(
+        {"@message": "Outputs: 1", "type": "outputs", "outputs": {"x": {"type": "string", "value": "y"}}}
+    )
+    Path(place.binary).write_text(
+        f'#!/bin/sh\n[ $1 = apply ] || exec terraform "$@"\nyes 0123456789abcdef{"x" * 200} | head -c 60000000\n'
+        f"echo\necho '{last}'\n"
+    )
+    place.adapter._versions._ask = lambda *_: "1.11.4"  # type: ignore[method-assign]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert place.apply() == {"x": Output("y")}
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+    assert (place.folder / "run.log").stat().st_size <= 20 * 1024 * 1024 + 1000
+    assert "the log is full" in place.log
 
 
 def test_leaves_nothing_open(make: Make) -> None:

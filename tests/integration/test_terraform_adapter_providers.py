@@ -1,7 +1,6 @@
 """The Terraform adapter with the real AWS provider: lock files, the shared cache, default tags."""
 
 import shutil
-import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -110,24 +109,20 @@ def test_lock_files_are_whole_for_init_and_trimmed_for_the_rest(
     with pytest.raises(NeedsPerson, match="checksums"):
         adapter.plan(replace(make("two"), lock_file=tampered), out, watching(one))
     (one.root / ".terraform.lock.hcl").write_text(full)
-    assert adapter.plan(again, out, watching(one)).lock_file == full
+    assert together(adapter, [again]) == [full]
 
 
 def test_an_outdated_lock_file_of_ours_gives_way_and_the_codes_does_not(
     adapter: TerraformCommands, make: Make
 ) -> None:
     """Where a push asks for another version than the one that was locked before."""
-    one = make("one")
-    out = one.data / "plan"
-    full = adapter.plan(one, out, watching(one)).lock_file
+    full = together(adapter, [make("one")])[0]
     assert full is not None
     version = full.split('version = "')[1].split('"')[0]
     old = full.replace(f'version = "{version}"', 'version = "4.0.0"')
     two = make("two")
     (two.root / "main.tf").write_text(REQUIRES.format(f', version = ">= {version}"') + QUIET)
-    planned = adapter.plan(replace(two, lock_file=old), two.data / "plan", watching(two))
-    assert planned.lock_file is not None
-    assert f'version     = "{version}"' in planned.lock_file
+    assert f'version     = "{version}"' in (together(adapter, [replace(two, lock_file=old)])[0] or "")
     three = make("three")
     (three.root / "main.tf").write_text((two.root / "main.tf").read_text())
     (three.root / ".terraform.lock.hcl").write_text(old)
@@ -215,21 +210,3 @@ def test_missing_tags_are_added_on_aws(
     after = shown.resources[0].after
     assert after is not None
     assert after["tags_all"] == tags
-
-
-def test_the_plain_terraform_agrees(
-    adapter: TerraformCommands, make: Make, terraform_binary: str, provider_cli_config: Path
-) -> None:
-    """What the adapter leaves in a root is what Terraform itself would go on with."""
-    one = make("one")
-    adapter.plan(one, one.data / "plan", watching(one))
-    done = subprocess.run(
-        [terraform_binary, "validate"],
-        cwd=one.root,
-        env={**KEYS, "TF_DATA_DIR": str(one.data), "TF_CLI_CONFIG_FILE": str(provider_cli_config)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr

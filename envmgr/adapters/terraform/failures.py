@@ -22,6 +22,7 @@ INITIALISE = (
     "Missing required provider",
 )
 OUTDATED_LOCK = "does not match configured version constraint"
+_OTHER_CHECKSUMS = "match any of the checksums previously recorded"
 
 _PERSON = (
     "Unsupported Terraform Core version",
@@ -30,7 +31,6 @@ _PERSON = (
     "Invalid value for input variable",
     "Value for undeclared variable",
     "Invalid backend configuration",
-    "Failed to install provider",
     "Unreadable module directory",
 )
 _MISSING = ("No value for required variable",)
@@ -61,11 +61,17 @@ def _from_error(outcome: Outcome, error: Diagnostic, redact: Redact, is_invalid:
         return StateLocked(f"The state is locked by {holder}; it will be tried again.")
     if outcome.transcript.has(*_STALE):
         return StalePlan("The state moved on since the plan was made; it will be planned again.")
+    if any(OUTDATED_LOCK in e.detail for e in outcome.transcript.errors):
+        return NeedsPerson(
+            ".terraform.lock.hcl of the branch locks a provider version that the code's version constraint "
+            "excludes: run `terraform init -upgrade` and commit the lock file."
+        )
     missing = next((e for e in outcome.transcript.errors if e.summary.startswith(_MISSING)), None)
     if missing:
         return NeedsPerson(_missing_variable(missing))
     sentence = _cut(redact(_sentence(f"terraform {outcome.command} failed", error)))
-    return NeedsPerson(sentence) if is_invalid or error.summary.startswith(_PERSON) else Transient(sentence)
+    needs_person = is_invalid or error.summary.startswith(_PERSON) or _OTHER_CHECKSUMS in error.detail
+    return NeedsPerson(sentence) if needs_person else Transient(sentence)
 
 
 def _missing_variable(error: Diagnostic) -> str:

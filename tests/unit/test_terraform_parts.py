@@ -1,0 +1,544 @@
+"""The Terraform adapter's pure parts, and the small ones that touch only a file."""
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envmgr.adapters import processes
+from envmgr.adapters.terraform import backend
+from envmgr.adapters.terraform.child import Cause, Ended
+from envmgr.adapters.terraform.command import IsFlagged, TerraformCommand
+from envmgr.adapters.terraform.diagnostics import Diagnostic, Location
+from envmgr.adapters.terraform.failures import failure
+from envmgr.adapters.terraform.lock_file import without_hashes
+from envmgr.adapters.terraform.messages import Transcript, parse
+from envmgr.adapters.terraform.provider_cache import ProviderCache
+from envmgr.adapters.terraform.run_log import RunLog
+from envmgr.adapters.terraform.session import Outcome
+from envmgr.adapters.terraform.tail import Tail
+from envmgr.adapters.terraform.variables import default_tags_environment, expression, variables_environment
+from envmgr.adapters.terraform.versions import Versions
+from envmgr.domain.environment import Changes, Output
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, Transient
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ENDED = Ended(1)
+
+
+class TestLockFile:
+    """Checksums go, selections stay."""
+
+    HEAD = "# maintained by init\n\n"
+    ENTRY = (
+        'provider "example.com/hashicorp/aws" {{\n  version     = "5.1.0"\n  constraints = ">= 5.0"\n{}}}\n'
+    )
+    HASHES = '  hashes = [\n    "h1:abc=",\n    "zh:0123",\n  ]\n'
+
+    def test_takes_the_checksums_out(self) -> None:
+        """Of every provider, and nothing else."""
+        full = self.HEAD + self.ENTRY.format(self.HASHES) + "\n" + self.ENTRY.format(self.HASHES)
+        assert without_hashes(full) == self.HEAD + self.ENTRY.format("") + "\n" + self.ENTRY.format("")
+
+    @given(st.text(alphabet='provider "ax{}\n=[],#h1:\\ ', max_size=80))
+    def test_leaves_what_it_does_not_understand(self, text: str) -> None:
+        """Any other text comes back unchanged, or is already without checksums."""
+        assert without_hashes(text) == text
+
+    def test_leaves_other_forms(self) -> None:
+        """A block written by hand keeps its checksums."""
+        text = 'provider "example.com/hashicorp/aws" { version = "1.0.0" }\n' + self.ENTRY.format(self.HASHES)
+        assert without_hashes(text) == text
+
+    def test_changes_nothing_twice(self) -> None:
+        """What is trimmed stays as it is."""
+        trimmed = without_hashes(self.ENTRY.format(self.HASHES))
+        assert without_hashes(trimmed) == trimmed
+
+
+class TestVariables:
+    """Values that any shell, HCL reader or kernel might trip over."""
+
+    def test_forms(self) -> None:
+        """Strings plain, all else as expressions, None not at all."""
+        assert variables_environment({"a": "${x}", "b": 1, "c": True, "d": [None], "e": None}) == {
+            "TF_VAR_a": "${x}",
+            "TF_VAR_b": "1",
+            "TF_VAR_c": "true",
+            "TF_VAR_d": "[null]",
+        }
+
+    @given(st.text())
+    def test_no_template_and_no_raw_control_in_expressions(self, text: str) -> None:
+        """Nothing in a quoted string can begin a template or end the string."""
+        inner = expression(text)[1:-1]
+        assert "${" not in inner
+        assert "%{" not in inner
+        assert not any(ord(character) < 32 for character in inner)
+        assert json.loads(f'"{inner}"') == text
+
+    @pytest.mark.parametrize("name", ["", "a=b", "1a", "a b", "a\0", "-x"])
+    def test_refuses_names(self, name: str) -> None:
+        """No name that would be another variable."""
+        with pytest.raises(NeedsPerson, match="no name"):
+            variables_environment({name: "x"})
+
+    @pytest.mark.parametrize(("value", "part"), [("a\0b", "NUL"), ("x" * 140_000, "128 KiB")])
+    def test_refuses_values_no_process_can_be_given(self, value: str, part: str) -> None:
+        """The sentence names the variable."""
+        with pytest.raises(NeedsPerson, match=rf"variable word .*{part}"):
+            variables_environment({"word": value})
+
+    def test_default_tags(self) -> None:
+        """By the AWS provider's own variables, hyphens kept."""
+        assert default_tags_environment({"managed-by": "envmgr"}) == {
+            "TF_AWS_DEFAULT_TAGS_managed-by": "envmgr"
+        }
+
+
+def line(**fields: object) -> str:
+    """A line as Terraform prints it."""
+    return json.dumps({"@level": "info", "@message": "text", "type": "log", **fields})
+
+
+class TestMessages:
+    """Lines of output."""
+
+    @given(st.text() | st.text().map(lambda text: "{" + text))
+    def test_anything_can_be_read(self, text: str) -> None:
+        """What is no message is text."""
+        assert parse(text).text == text
+
+    @given(st.recursive(st.none() | st.text(max_size=5) | st.integers(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["hook", "change", "diagnostic", "outputs", "changes", "resource", "@message", "type", "range", "snippet"]), inner, max_size=6)))  # fmt: skip
+    def test_odd_messages_are_text(self, document: object) -> None:
+        """JSON of another shape breaks nothing."""
+        assert isinstance(parse(json.dumps(document)).text, str)
+
+    def test_an_apply_tells_its_outputs(self) -> None:
+        """Sensitive ones without value; a plan's say nothing."""
+        outputs = {"a": {"type": "string", "value": "x"}, "b": {"type": "string", "sensitive": True}}
+        transcript = Transcript()
+        transcript.add(parse(line(type="outputs", outputs=outputs)))
+        transcript.add(parse(line(type="outputs", outputs={"a": {"action": "create"}})))
+        assert transcript.outputs == {"a": Output("x"), "b": Output(None, sensitive=True)}
+
+    def test_counts(self) -> None:
+        """A summary of changes."""
+        transcript = Transcript()
+        transcript.add(parse(line(changes={"add": 1, "change": 2, "remove": 3, "operation": "plan"})))
+        assert transcript.changes == Changes(1, 2, 3)
+
+    def test_memory_is_bounded(self) -> None:
+        """However much is printed."""
+        transcript = Transcript()
+        for number in range(1000):
+            transcript.add(parse(f"plain {number}"))
+            transcript.add(parse(line(diagnostic={"severity": "error", "summary": str(number)})))
+        assert len(transcript.plain) <= 101
+        assert len(transcript.errors) == 100
+
+    def test_a_diagnostic_reads_as_people_know_it(self) -> None:
+        """Summary, place, code, values and detail."""
+        document = {
+            "severity": "error",
+            "summary": "Bad",
+            "detail": "Because.",
+            "range": {"filename": "main.tf", "start": {"line": 3, "column": 5}},
+            "snippet": {
+                "context": 'resource "x" "y"',
+                "code": "  a = b",
+                "values": [{"traversal": "b", "statement": "is 1"}],
+            },
+        }
+        assert str(Diagnostic.from_json(document)).splitlines() == [
+            "Error: Bad",
+            '  on main.tf line 3, in resource "x" "y":',
+            "      a = b",
+            "    b is 1",
+            "Because.",
+        ]
+
+
+def failed(
+    command: str = "apply", ended: Ended = ENDED, **diagnostic: object
+) -> Callable[[Callable[[str], str]], EnvmgrError]:
+    """The failure of a command that printed one error."""
+    transcript = Transcript()
+    if diagnostic:
+        transcript.add(parse(line(diagnostic={"severity": "error", **diagnostic})))
+    outcome = Outcome(command, ended, transcript)
+    return lambda redact: failure(outcome, timedelta(hours=1), redact)
+
+
+def same(text: str) -> str:
+    """Redacts nothing."""
+    return text
+
+
+LOCK = "Error message: resource temporarily unavailable\nLock Info:\n  ID:        abc-1\n  Path:      p\n  Operation: OperationTypeApply\n  Who:       ann@host\n  Version:   1.11.4\n  Created:   2026-11-21 01:02:03.4 +0000 UTC\n  Info:      \n"
+
+
+class TestFailures:
+    """One sentence, and how to go on."""
+
+    def test_a_lock_names_its_holder(self) -> None:
+        """Who, since when, doing what, which ID."""
+        error = failed(summary="Error acquiring the state lock", detail=LOCK)(same)
+        assert type(error) is StateLocked
+        assert "ann@host since 2026-11-21 01:02:03 UTC (OperationTypeApply, lock abc-1)" in str(error)
+
+    def test_a_lock_that_could_not_be_asked_for_is_no_holder(self) -> None:
+        """A refused credential, for instance."""
+        error = failed(summary="Error acquiring the state lock", detail="403 AuthorizationFailure")(same)
+        assert type(error) is Transient
+        assert "403" in str(error)
+
+    def test_stale(self) -> None:
+        """To be planned again."""
+        assert type(failed(summary="Saved plan is stale", detail="x")(same)) is StalePlan
+
+    def test_secrets_are_replaced_before_the_sentence_is_cut(self) -> None:
+        """Half a secret at the end would pass for none."""
+        error = failed(summary="s", detail="x" * 350 + " " + "secret" * 20)(
+            lambda t: t.replace("secret" * 20, "***")
+        )
+        assert len(str(error)) <= 400
+        assert "secret" not in str(error)
+
+    @pytest.mark.parametrize(
+        ("ended", "part"),
+        [
+            (Ended(-9), "killed by signal 9"),
+            (Ended(2), "exit code 2 and said nothing"),
+            (Ended(1, Cause.TIMED_OUT), "longer than 1h"),
+        ],
+    )
+    def test_without_words(self, ended: Ended, part: str) -> None:
+        """Crashes and time-outs are told too."""
+        assert part in str(failed(ended=ended)(same))
+
+
+class TestBackend:
+    """What the branch may have of its own."""
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            'backend "local" {}',
+            'backend  "local"  {\n # a\n // b\n /* c\n d */\n}',
+            'terraform { backend "local" {} }',
+        ],
+    )
+    def test_an_empty_block_gives_way(self, tmp_path: Path, source: str) -> None:
+        """Whitespace and comments are nothing."""
+        assert self.asked(tmp_path, source)
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            'backend "local" { path = "x" }',
+            'backend "s3" {}',
+            'backend "local" { # }\n path = "x"\n}',
+            "cloud {}",
+            'backend "local" {',
+        ],
+    )
+    def test_any_other_does_not(self, tmp_path: Path, source: str) -> None:
+        """The sentence says where it is."""
+        with pytest.raises(NeedsPerson, match=r"main\.tf:1 has a backend"):
+            self.asked(tmp_path, source)
+
+    def asked(self, root: Path, source: str) -> bool:
+        """Ask for a file of this text, with the error Terraform would give."""
+        (root / "main.tf").write_text(source)
+        column = max(source.find("backend"), 0) + 1
+        error = Diagnostic(
+            severity="error",
+            summary="Duplicate backend configuration",
+            detail="The backend was previously configured at envmgr_backend.tf.json:1,34-35.",
+            location=Location("main.tf", 1, column),
+        )
+        return backend.may_override(root, "local", [error])
+
+    def test_ours_may_come_first_or_last(self, tmp_path: Path) -> None:
+        """The other block is in the detail where ours is the one complained about."""
+        (tmp_path / "zz.tf").write_text('\n  backend "s3" {}\n')
+        error = Diagnostic(
+            severity="error",
+            summary="Duplicate backend configuration",
+            detail="The backend was previously configured at zz.tf:2,3-15.",
+            location=Location("envmgr_backend.tf.json", 1, 34),
+        )
+        with pytest.raises(NeedsPerson, match=r"zz\.tf:2 has a backend block of its own \(s3\)"):
+            backend.may_override(tmp_path, "local", [error])
+
+    def test_a_named_file_outside_is_not_read(self, tmp_path: Path) -> None:
+        """A place is a name in the root and nothing else."""
+        error = Diagnostic(
+            severity="error", summary="Duplicate backend configuration", location=Location("../x.tf", 1, 1)
+        )
+        with pytest.raises(NeedsPerson):
+            backend.may_override(tmp_path, "local", [error])
+
+    @pytest.mark.parametrize(
+        ("configured", "fits"),
+        [
+            (
+                {"type": "s3", "config": {"bucket": "b", "endpoints": {"s3": "u", "iam": None}, "x": None}},
+                True,
+            ),
+            ({"type": "s3", "config": {"bucket": "other", "endpoints": {"s3": "u"}}}, False),
+            ({"type": "local", "config": {"bucket": "b", "endpoints": {"s3": "u"}}}, False),
+            (None, False),
+        ],
+    )
+    def test_what_was_configured_is_compared(self, tmp_path: Path, configured: object, fits: bool) -> None:
+        """Terraform's additions are fine, anything else than asked for is not."""
+        (tmp_path / "terraform.tfstate").write_text(json.dumps({"backend": configured}))
+        wanted = ("s3", {"bucket": "b", "endpoints": {"s3": "u"}})
+        if fits:
+            backend.check_configured(tmp_path, wanted)
+        else:
+            with pytest.raises(NeedsPerson, match="changes the backend"):
+                backend.check_configured(tmp_path, wanted)
+
+
+class TestRunLog:
+    """Redacted and bounded."""
+
+    def log(self, folder: Path, **options: int) -> RunLog:
+        """A log at a fixed time."""
+        return RunLog(folder / "log", lambda text: text.replace("one\ntwo", "***"), lambda: NOW, **options)
+
+    def test_lines_have_a_time_and_no_secrets(self, tmp_path: Path) -> None:
+        """A secret over two lines is found; escape sequences are gone."""
+        with self.log(tmp_path) as log:
+            log.write("a one\ntwo \x1b[31mred\x1b[0m\nb")
+        assert (tmp_path / "log").read_text() == "2026-11-21T12:00:00Z a *** red\n2026-11-21T12:00:00Z b\n"
+
+    def test_says_once_that_it_is_full(self, tmp_path: Path) -> None:
+        """And what was there before counts."""
+        (tmp_path / "log").write_text("x" * 900)
+        with self.log(tmp_path, largest=1000) as log:
+            for _ in range(100):
+                log.write("y" * 40)
+        text = (tmp_path / "log").read_text()
+        assert text.count("the log is full") == 1
+        assert len(text) < 1200
+
+    def test_long_lines_are_cut(self, tmp_path: Path) -> None:
+        """At 64 KiB."""
+        with self.log(tmp_path) as log:
+            log.write("z" * 200_000)
+        assert (tmp_path / "log").stat().st_size < 70_000
+
+    def test_a_full_disk_is_no_error(self) -> None:
+        """Terraform goes on without a log."""
+        with RunLog(Path("/dev/full"), same) as log:
+            log.write("lost")
+            assert log.is_full
+
+    def test_no_symlink(self, tmp_path: Path) -> None:
+        """A log is a file of ours."""
+        (tmp_path / "log").symlink_to(tmp_path / "other")
+        with pytest.raises(OSError, match="symbolic"):
+            self.log(tmp_path)
+
+
+class TestTail:
+    """Follows a growing file."""
+
+    @given(st.lists(st.binary(max_size=30), max_size=20))
+    def test_gives_every_line_once(self, pieces: list[bytes]) -> None:
+        """However the writes fall."""
+        descriptor = os.memfd_create("output")
+        try:
+            tail, found = Tail(descriptor), []
+            for piece in pieces:
+                os.write(descriptor, piece)
+                found += list(tail.lines())
+            found += list(tail.last())
+        finally:
+            os.close(descriptor)
+        expected = b"".join(pieces).split(b"\n")
+        expected = expected if expected[-1] else expected[:-1]
+        assert found == [each.decode(errors="replace").rstrip("\r") for each in expected]
+
+    def test_memory_and_disk_are_bounded(self, tmp_path: Path) -> None:
+        """A line without end is cut, and what was read is given back to the disk."""
+        with (tmp_path / "output").open("w+b", buffering=0) as file:
+            tail, longest = Tail(file.fileno(), longest=1000), 0
+            for _ in range(64):
+                file.write(b"x" * (1024 * 1024 - 1) + b"y")
+                longest = max([longest, *map(len, tail.lines())])
+            assert len(next(tail.last())) == 1000
+            assert os.fstat(file.fileno()).st_blocks * 512 < 20 * 1024 * 1024
+
+
+class TestCommand:
+    """python-terraform's rendering, and only that."""
+
+    def test_renders_options_and_starts_nothing_itself(self) -> None:
+        """An argv for `run`."""
+        seen: list[list[str]] = []
+
+        def run(argv: list[str]) -> int:
+            seen.append(argv)
+            return 2
+
+        command = TerraformCommand("tofu", run)
+        assert command.cmd("plan", "x", json=IsFlagged, input=False, out="a b", destroy=None) == (
+            2,
+            None,
+            None,
+        )
+        assert seen == [["tofu", "plan", "-json", "-input=false", "-out=a b", "x"]]
+        assert command.plan(out="p")[0] == 2
+        assert seen[1] == ["tofu", "plan", "-no-color", "-input=false", "-out=p", "-detailed-exitcode"]
+
+    def test_refuses_what_the_package_gets_wrong(self) -> None:
+        """Typos are no commands, dicts no files that stay behind."""
+        command = TerraformCommand("terraform", lambda argv: pytest.fail(str(argv)))
+        with pytest.raises(AttributeError):
+            command.destory()
+        with pytest.raises(TypeError, match="environment"):
+            command.cmd("plan", var={"secret": "x"})
+
+
+class TestVersions:
+    """Asked once for each binary."""
+
+    def binary(self, folder: Path, script: str) -> str:
+        """A stand-in that counts how often it is asked."""
+        path = folder / "terraform"
+        path.write_text(f"#!/bin/sh\necho x >>{folder}/asked\n{script}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    def versions(self, folder: Path) -> Versions:
+        """What is remembered in a folder."""
+        return Versions(folder / "cache" / "versions.json", (1, 9), seconds=0.5)
+
+    def test_remembers_until_the_file_changes(self, tmp_path: Path) -> None:
+        """Across processes, and not where the memory is damaged."""
+        binary = self.binary(tmp_path, """echo '{"terraform_version": "1.11.4"}'""")
+        assert [self.versions(tmp_path).version(binary) for _ in range(3)] == ["1.11.4"] * 3
+        assert (tmp_path / "asked").read_text() == "x\n"
+        self.binary(tmp_path, """echo '{"terraform_version": "1.12.0-beta1"}'""")
+        assert self.versions(tmp_path).version(binary) == "1.12.0-beta1"
+        (tmp_path / "cache" / "versions.json").write_text("[")
+        assert self.versions(tmp_path).version(binary) == "1.12.0-beta1"
+
+    @pytest.mark.parametrize(
+        ("script", "part"),
+        [
+            ("""echo '{"terraform_version": "1.8.5"}'""", "needs 1.9 or newer"),
+            ("echo hello", "is no Terraform"),
+            ("""echo '{"terraform_version": 7}'""", "is no Terraform"),
+            ("sleep 66", "did not say its version in 0.5 s"),
+        ],
+    )
+    def test_refuses(self, tmp_path: Path, script: str, part: str) -> None:
+        """With a sentence, every time."""
+        binary = self.binary(tmp_path, script)
+        for _ in range(2):
+            with pytest.raises(NeedsPerson, match=part):
+                self.versions(tmp_path).version(binary)
+
+    def test_absent_and_not_executable(self, tmp_path: Path) -> None:
+        """Told apart."""
+        with pytest.raises(NeedsPerson, match="was not found"):
+            self.versions(tmp_path).version("no-such-terraform")
+        (tmp_path / "plain").write_text("")
+        with pytest.raises(NeedsPerson, match="is not executable"):
+            self.versions(tmp_path).version(str(tmp_path / "plain"))
+        (tmp_path / "plain").chmod(0o755)
+        (tmp_path / "plain").write_bytes(b"\x7fELFnot")
+        with pytest.raises(NeedsPerson, match="cannot be started"):
+            self.versions(tmp_path).version(str(tmp_path / "plain"))
+
+
+class TestProviderCache:
+    """Who may use it together."""
+
+    def test_known_selections_share_and_others_wait(self, tmp_path: Path) -> None:
+        """Two readers at once; a writer only alone."""
+        cache = ProviderCache(tmp_path / "cache")
+        cache.create()
+        cache.satisfied("known")
+        with cache.held("known", lambda: False) as one, cache.held("known", lambda: False) as two:
+            assert None not in {one, two}
+            with cache.held("new", lambda: False) as three:
+                assert three is None
+        with cache.held("new", lambda: False) as one, cache.held("known", lambda: False) as two:
+            assert one is not None
+            assert two is None
+
+    def test_a_child_keeps_it(self, tmp_path: Path) -> None:
+        """Where envmgr dies, its `init` still holds the cache."""
+        cache = ProviderCache(tmp_path / "cache")
+        cache.create()
+        with cache.held("new", lambda: True) as descriptor:
+            assert descriptor is not None
+            child = subprocess.Popen(["sleep", "60"], pass_fds=(descriptor,))
+        with cache.held("new", lambda: False) as other:
+            assert other is None
+        child.kill()
+        child.wait()
+        with cache.held("new", lambda: False) as other:
+            assert other is not None
+
+    def test_waits_its_turn(self, tmp_path: Path) -> None:
+        """A thread that waits goes on when the cache is free."""
+        cache = ProviderCache(tmp_path / "cache")
+        cache.create()
+        got: list[int | None] = []
+
+        def wait() -> None:
+            with cache.held("new", lambda: True) as descriptor:
+                got.append(descriptor)
+
+        with cache.held("new", lambda: True):
+            thread = threading.Thread(target=wait)
+            thread.start()
+        thread.join(5)
+        assert got
+        assert got[0] is not None
+
+
+class TestProcesses:
+    """Death is claimed only where it is proved."""
+
+    def test_this_process_lives(self) -> None:
+        """And so says its identity."""
+        assert processes.is_alive(processes.current_process()) is True
+
+    def test_a_reaped_and_an_unreaped_child_are_dead(self) -> None:
+        """A zombie does nothing any more."""
+        child = subprocess.Popen(["sleep", "60"])
+        identity = processes.identify(child.pid)
+        assert processes.is_alive(identity) is True
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert processes.is_alive(identity) is False
+        child.wait()
+        assert processes.is_alive(identity) is False
+        with pytest.raises(ProcessLookupError):
+            processes.identify(child.pid)
+
+    def test_what_is_not_here_is_not_known(self) -> None:
+        """Another host or PID namespace says nothing; another boot or start time is a proof."""
+        here = processes.current_process()
+        boot = here.boot.split("/")[0]
+        assert processes.is_alive(replace(here, host="elsewhere")) is None
+        assert processes.is_alive(replace(here, boot=f"{boot}/pid:[1]")) is None
+        assert processes.is_alive(replace(here, boot="another/pid:[1]")) is False
+        assert processes.is_alive(replace(here, started=here.started + 1)) is False
