@@ -35,7 +35,7 @@ def _modules(claims: Iterable[Claim]) -> list[tuple[str, str]]:
 
 def _prune_logs(services: Services) -> None:
     """Deletes logs whose run is gone from the database."""
-    for path in (services.layout.root / "logs").glob("*/*.log"):
+    for path in services.layout.logs.glob("*/*.log"):
         if path.stem.isdigit() and services.store.run(int(path.stem)) is None:
             path.unlink(missing_ok=True)
 

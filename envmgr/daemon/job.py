@@ -86,7 +86,7 @@ class Job:
         )
         active = ActiveRun(job=self, run=run)
         log = services.layout.log(run.id)
-        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        services.layout.private(log.parent)
         services.store.update_run(run.id, log=str(log.relative_to(services.layout.root)))
         if status is not self.environment.status:
             self.update(status=status, message=message)
@@ -95,7 +95,10 @@ class Job:
         except BaseException as error:
             active.finish(_ending(error), self.redact(str(error)))
             raise
-        active.finish(RunStatus.SUCCEEDED, active.message)
+        else:
+            active.finish(RunStatus.SUCCEEDED, active.message)
+        finally:
+            services.layout.plan(self.environment.id).unlink(missing_ok=True)
 
     def _check_disk(self) -> None:
         free, reserve = free_bytes(self.services.layout.root), self.services.disk_reserve

@@ -48,15 +48,32 @@ class Layout:
         """The working folder of one environment."""
         return self.workspaces / environment.organization / environment.repository / environment.name
 
+    def plan(self, environment: EnvironmentId) -> Path:
+        """The saved plan of the run under way; it may hold sensitive values and goes with the run."""
+        return self.workspace(environment) / "plan.tfplan"
+
+    @property
+    def logs(self) -> Path:
+        """The runs' logs."""
+        return self.root / "logs"
+
     def log(self, run: int) -> Path:
         """The log file of a run; a thousand runs share a folder."""
-        return self.root / "logs" / f"{run // 1000:04d}" / f"{run}.log"
+        return self.logs / f"{run // 1000:04d}" / f"{run}.log"
+
+    def private(self, folder: Path) -> Path:
+        """Makes a folder below the root, each new level for its owner only (whatever the umask)."""
+        for level in (*reversed(folder.relative_to(self.root).parents), folder.relative_to(self.root)):
+            (self.root / level).mkdir(mode=0o700, exist_ok=True)
+        return folder
 
     def create(self) -> "Layout":
         """Makes the folder, private; raises NeedsPerson where that cannot be."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             if os.access(self.root, os.W_OK | os.X_OK):
+                for part in (self.mirrors, self.cache, self.modules, self.binaries, self.workspaces, self.logs):
+                    self.private(part)
                 return self
         except OSError as error:
             raise NeedsPerson(

@@ -112,7 +112,7 @@ def _kept_module(job: Job, claim: Claim) -> Claim:
 
 
 def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destroy: bool) -> Planned:
-    file = space.data / "plan.tfplan"
+    file = job.services.layout.plan(job.environment.id)
     result = _unlocked(
         job,
         active,

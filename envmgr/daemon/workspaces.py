@@ -14,8 +14,7 @@ from .tenant import Access, Project
 
 def checkout(services: Services, environment: Environment, claim: Claim) -> Path:
     """Puts the claim's files in the environment's working folder; gives the Terraform module's folder."""
-    folder = services.layout.workspace(environment.id)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = services.layout.private(services.layout.workspace(environment.id))
     destination = folder / "source"
     if claim.source.kind is SourceKind.MODULE:
         services.modules.checkout(claim.source.path, claim.source.tree, destination)

@@ -32,8 +32,8 @@ def test_two_processes_work_on_one_environment_one_after_the_other(engine: Engin
     script = f"""
 import os, sys
 from pathlib import Path
-from envmgr.daemon.composition import Start, compose
 from envmgr.daemon import operations
+from envmgr.daemon.composition import Start, compose
 from envmgr.domain.errors import EnvironmentBusy
 app = compose(Start(config=Path({str(engine.config)!r}), data_dir=Path({str(engine.data)!r}), actor="user bob", environ=os.environ))
 try:
@@ -184,7 +184,7 @@ GROUP = """
 resource "aws_resourcegroups_group" "main" {
   name = "NAME"
   resource_query {
-    query = jsonencode({ ResourceTypeFilters = ["AWS::AllSupported"], TagFilters = [] })
+    query = jsonencode({ ResourceTypeFilters = ["AWS::AllSupported"], TagFilters = [{ Key = "environment", Values = ["alice"] }] })
   }
 }
 """
