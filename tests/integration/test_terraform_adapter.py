@@ -169,6 +169,10 @@ def test_lives_from_the_first_apply_to_the_destroy(make: Make) -> None:
     assert [(r.address, r.actions) for r in shown.resources] == [("terraform_data.one", ("create",))]
     assert place.apply() == {"word": Output("hello"), "secret": Output(None, sensitive=True)}
     assert place.calls() == ["init", "plan", "show", "apply"]
+    rendered = place.adapter.render(place.workspace, place.out)
+    assert "terraform_data.one will be created" in rendered
+    assert "s3cr3t-output" not in rendered
+    place.calls()
 
     assert not place.plan().has_changes
     assert place.calls() == ["plan"]
