@@ -25,7 +25,7 @@ class Binaries:
         partial = target.with_name(f".partial-{os.getpid()}")
         partial.unlink(missing_ok=True)
         shutil.copy2(found, partial)
-        os.replace(partial, target)
+        partial.replace(target)
 
     def find(self, version: str) -> str | None:
         """The kept binary of a version, if there is one."""

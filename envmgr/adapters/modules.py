@@ -1,13 +1,12 @@
 """The Terraform modules that come with envmgr, kept by their content while an environment uses them."""
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..domain.errors import NeedsPerson
+from envmgr.domain.errors import NeedsPerson
 
 
 class Modules:
@@ -88,8 +87,8 @@ def _copy_whole(source: Path, target: Path) -> None:
         shutil.copyfile(path, partial / relative)
     if target.exists():
         old = Path(tempfile.mkdtemp(prefix=".old-", dir=target.parent))
-        os.replace(target, old / "old")
-        os.replace(partial, target)
+        target.replace(old / "old")
+        partial.replace(target)
         shutil.rmtree(old)
     else:
-        os.replace(partial, target)
+        partial.replace(target)

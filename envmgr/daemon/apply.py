@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..domain.environment import Changes, Claim, Output, RunKind, RunStatus, SourceKind, Status
-from ..ports import Redact
+from envmgr.domain.environment import Changes, Claim, Output, RunKind, RunStatus, SourceKind, Status
+from envmgr.ports import Redact
+
 from .job import ActiveRun, Job, Superseded
 from .planning import Planned, carry_out, plan_apply
 from .wanted import Wanted, check_backend, is_applied, wanted

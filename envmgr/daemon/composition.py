@@ -7,22 +7,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..adapters.binaries import Binaries
-from ..adapters.cloud.connect import clouds_configured, clouds_needed, clouds_unverifiable, open_clouds
-from ..adapters.git.mirrors import Mirrors
-from ..adapters.modules import Modules, packaged_folder
-from ..adapters.processes import current_process, identify, is_alive
-from ..adapters.state.connect import open_state_store
-from ..adapters.terraform.commands import TerraformCommands
-from ..config.expand import backend_settings, effective, policy_for, process_environment, redactor_for
-from ..config.load import Configuration, load
-from ..config.models import Organization, Repository
-from ..config.secrets import resolve
-from ..domain.decide import active
-from ..domain.environment import ProcessId, SourceKind
-from ..domain.errors import NeedsPerson
-from ..domain.names import EnvironmentId, RepositoryId
-from ..ports import Clock, Cloud, Progress, Remote, Store
+from envmgr.adapters.binaries import Binaries
+from envmgr.adapters.cloud.connect import clouds_configured, clouds_needed, clouds_unverifiable, open_clouds
+from envmgr.adapters.git.mirrors import Mirrors
+from envmgr.adapters.modules import Modules, packaged_folder
+from envmgr.adapters.processes import current_process, identify, is_alive
+from envmgr.adapters.state.connect import open_state_store
+from envmgr.adapters.terraform.commands import TerraformCommands
+from envmgr.config.expand import backend_settings, effective, policy_for, process_environment, redactor_for
+from envmgr.config.load import Configuration, load
+from envmgr.config.models import Organization, Repository
+from envmgr.config.secrets import resolve
+from envmgr.domain.decide import active
+from envmgr.domain.environment import ProcessId, SourceKind
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.ports import Clock, Cloud, Progress, Remote, Store
+
 from .application import Application
 from .layout import Layout
 from .leases import Leases

@@ -3,9 +3,10 @@
 import shutil
 from collections.abc import Sequence
 
-from ..domain.environment import Claim, RunKind, Status
-from ..domain.errors import EnvmgrError, NeedsPerson, Transient
-from ..domain.tags import identity
+from envmgr.domain.environment import Claim, RunKind, Status
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.tags import identity
+
 from .job import ActiveRun, Job, Superseded
 from .planning import Planned, carry_out, plan_destroy
 

@@ -2,10 +2,11 @@
 
 import structlog
 
-from ..domain.backoff import LONGEST, delay
-from ..domain.decide import attempt_key
-from ..domain.environment import Environment, Status
-from ..domain.errors import EnvmgrError, Interrupted, NeedsPerson, RetryLater
+from envmgr.domain.backoff import LONGEST, delay
+from envmgr.domain.decide import attempt_key
+from envmgr.domain.environment import Environment, Status
+from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, RetryLater
+
 from .job import Declined, Job, Superseded
 
 log = structlog.get_logger()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import structlog
 
-from ..domain.environment import Claim, Environment, SourceKind
-from ..domain.errors import EnvironmentBusy, EnvmgrError
-from ..domain.names import EnvironmentId
+from envmgr.domain.environment import Claim, Environment, SourceKind
+from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
+from envmgr.domain.names import EnvironmentId
+
 from .services import Services
 
 log = structlog.get_logger()

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..domain.environment import Changes, Environment, Lease, ProcessId, Run, RunKind, RunStatus, Status
-from ..domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
-from ..domain.policy import Policy
-from ..ports import Progress, Redact, StateStore, Watch
+from envmgr.domain.environment import Changes, Environment, Lease, ProcessId, Run, RunKind, RunStatus, Status
+from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
+from envmgr.domain.policy import Policy
+from envmgr.ports import Progress, Redact, StateStore, Watch
+
 from .layout import free_bytes
 from .lock_recorder import LockRecorder
 from .services import Services

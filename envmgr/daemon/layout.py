@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..domain.errors import NeedsPerson
-from ..domain.names import EnvironmentId
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.names import EnvironmentId
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,14 @@ class Layout:
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             if os.access(self.root, os.W_OK | os.X_OK):
-                for part in (self.mirrors, self.cache, self.modules, self.binaries, self.workspaces, self.logs):
+                for part in (
+                    self.mirrors,
+                    self.cache,
+                    self.modules,
+                    self.binaries,
+                    self.workspaces,
+                    self.logs,
+                ):
                     self.private(part)
                 return self
         except OSError as error:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from ..domain.environment import Lease, ProcessId
-from ..domain.errors import EnvironmentBusy, EnvmgrError, LeaseLost
-from ..domain.names import EnvironmentId
-from ..ports import Clock, Held, Store
+from envmgr.domain.environment import Lease, ProcessId
+from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, LeaseLost
+from envmgr.domain.names import EnvironmentId
+from envmgr.ports import Clock, Held, Store
 
 DURATION = timedelta(seconds=90)
 RENEWAL = timedelta(seconds=20)

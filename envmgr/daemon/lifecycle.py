@@ -16,9 +16,10 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as TickExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from ..domain.backoff import delay
-from ..domain.errors import EnvmgrError
-from ..domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.backoff import delay
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.names import EnvironmentId, RepositoryId
+
 from . import housekeeping
 from .application import Application
 from .notify import Notifier

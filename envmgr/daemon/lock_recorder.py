@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 
-from ..domain.errors import EnvmgrError
-from ..domain.state import LockInfo
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.state import LockInfo
 
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from ..domain import reference
-from ..domain.environment import Environment, Guard, Output, Run, RunKind, Status
-from ..domain.errors import EnvmgrError, NeedsPerson, StateLocked, UsageError
-from ..domain.names import matches_any, ref_component
-from ..domain.plan import Plan
-from ..domain.state import LockInfo
-from ..ports import StateStore
+from envmgr.domain import reference
+from envmgr.domain.environment import Environment, Guard, Output, Run, RunKind, Status
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, StateLocked, UsageError
+from envmgr.domain.names import matches_any, ref_component
+from envmgr.domain.plan import Plan
+from envmgr.domain.state import LockInfo
+from envmgr.ports import StateStore
+
 from . import saved_plan
 from .application import Application
 from .apply import apply as apply_step

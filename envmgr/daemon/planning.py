@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..domain.environment import Claim, SourceKind
-from ..domain.errors import NeedsPerson, StalePlan, StateLocked
-from ..domain.gates import check_apply, check_destroy
-from ..domain.plan import Plan
-from ..ports import PlanResult, Workspace
+from envmgr.domain.environment import Claim, SourceKind
+from envmgr.domain.errors import NeedsPerson, StalePlan, StateLocked
+from envmgr.domain.gates import check_apply, check_destroy
+from envmgr.domain.plan import Plan
+from envmgr.ports import PlanResult, Workspace
+
 from . import recover, workspaces
 from .job import ActiveRun, Declined, Job
 from .tenant import Access

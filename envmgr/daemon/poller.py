@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from ..domain.environment import Environment, RepositoryState
-from ..domain.errors import EnvmgrError
-from ..domain.names import EnvironmentId, RepositoryId, ref_component
-from ..domain.observation import Listing, Observed, observe, observe_failure
+from envmgr.domain.environment import Environment, RepositoryState
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
+from envmgr.domain.observation import Listing, Observed, observe, observe_failure
+
 from .services import Services
 from .tenant import Project
 

@@ -4,7 +4,7 @@ import threading
 
 import structlog
 
-from ..domain.decide import (
+from envmgr.domain.decide import (
     Apply,
     Close,
     Decision,
@@ -15,10 +15,11 @@ from ..domain.decide import (
     decide,
     leaving,
 )
-from ..domain.environment import Environment, Lease, Status
-from ..domain.errors import EnvmgrError, LeaseLost, NeedsPerson
-from ..domain.names import EnvironmentId
-from ..domain.policy import Crowd
+from envmgr.domain.environment import Environment, Lease, Status
+from envmgr.domain.errors import EnvmgrError, LeaseLost, NeedsPerson
+from envmgr.domain.names import EnvironmentId
+from envmgr.domain.policy import Crowd
+
 from .apply import apply
 from .destroy import close, destroy
 from .failure import record_failure

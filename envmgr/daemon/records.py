@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..adapters.store.connect import open_store
-from ..config.secrets import resolve
-from ..config.settings import Settings, read_settings
-from ..ports import Store
+from envmgr.adapters.store.connect import open_store
+from envmgr.config.secrets import resolve
+from envmgr.config.settings import Settings, read_settings
+from envmgr.ports import Store
+
 from .layout import Layout
 
 

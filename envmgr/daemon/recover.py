@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from ..domain.environment import Run, RunStatus
-from ..domain.errors import RetryLater, StateLocked
-from ..ports import Workspace
+from envmgr.domain.environment import Run, RunStatus
+from envmgr.domain.errors import RetryLater, StateLocked
+from envmgr.ports import Workspace
+
 from .job import ActiveRun, Job
 
 

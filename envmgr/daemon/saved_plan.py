@@ -11,8 +11,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..domain.environment import Environment
-from ..domain.errors import NeedsPerson, UsageError
+from envmgr.domain.environment import Environment
+from envmgr.domain.errors import NeedsPerson, UsageError
+
 from .planning import Planned
 
 _ABOUT, _PLAN = "envmgr.json", "plan.tfplan"

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from ..domain.environment import Event, ProcessId
-from ..domain.names import EnvironmentId, RepositoryId
-from ..ports import Binaries, Clock, Git, Modules, Progress, Store
+from envmgr.domain.environment import Event, ProcessId
+from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.ports import Binaries, Clock, Git, Modules, Progress, Store
+
 from .layout import Layout
 from .leases import Leases
 from .tenant import Project, Tenant

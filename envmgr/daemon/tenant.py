@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from ..domain.backend import Backend
-from ..domain.environment import Environment, SourceKind
-from ..domain.errors import EnvmgrError
-from ..domain.fingerprint import digest
-from ..domain.names import RepositoryId
-from ..domain.policy import Policy
-from ..ports import Cloud, Redact, Remote, StateStore, Terraform
+from envmgr.domain.backend import Backend
+from envmgr.domain.environment import Environment, SourceKind
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.fingerprint import digest
+from envmgr.domain.names import RepositoryId
+from envmgr.domain.policy import Policy
+from envmgr.ports import Cloud, Redact, Remote, StateStore, Terraform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

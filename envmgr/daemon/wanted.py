@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from ..config.branch_file import BRANCH_FILE, MAX_BYTES, parse_branch_file
-from ..domain.environment import Claim, Environment, Source, SourceKind
-from ..domain.errors import NeedsPerson
-from ..domain.fingerprint import fingerprint
-from ..domain.names import ref_component
-from ..domain.tags import tags_for
+from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, parse_branch_file
+from envmgr.domain.environment import Claim, Environment, Source, SourceKind
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.fingerprint import fingerprint
+from envmgr.domain.names import ref_component
+from envmgr.domain.tags import tags_for
+
 from .services import Services
 from .tenant import Project
 

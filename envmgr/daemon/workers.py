@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from ..domain.decide import active, decide, leaving
-from ..domain.environment import Environment
-from ..domain.errors import EnvironmentBusy, EnvmgrError
-from ..domain.names import EnvironmentId, RepositoryId
-from ..domain.policy import Crowd
+from envmgr.domain.decide import active, decide, leaving
+from envmgr.domain.environment import Environment
+from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
+from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.policy import Crowd
+
 from .reconciler import Reconciler, is_due
 from .services import Services
 from .tenant import Project

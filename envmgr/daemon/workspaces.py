@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from ..domain.backend import with_key
-from ..domain.environment import Claim, Environment, SourceKind
-from ..domain.errors import NeedsPerson
-from ..domain.tags import default_tags_environment
-from ..ports import Workspace
+from envmgr.domain.backend import with_key
+from envmgr.domain.environment import Claim, Environment, SourceKind
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.tags import default_tags_environment
+from envmgr.ports import Workspace
+
 from .job import Job
 from .services import Services
 from .tenant import Access, Project

@@ -1,0 +1,36 @@
+"""What the shell around the core needs from the world, as Protocols; `adapters/` makes them true.
+
+All of them are called from worker threads, several at once. Failures are `domain.errors`.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from .cloud import Cloud, StateStore
+from .git import CommitInfo, Git, Inspection, Remote
+from .kept import Binaries, Modules
+from .store import Held, Store
+from .terraform import PlanResult, Progress, Redact, Terraform, Watch, Workspace
+
+Clock = Callable[[], datetime]
+"""Gives the present as an aware UTC datetime."""
+
+__all__ = [
+    "Binaries",
+    "Clock",
+    "Cloud",
+    "CommitInfo",
+    "Git",
+    "Held",
+    "Inspection",
+    "Modules",
+    "PlanResult",
+    "Progress",
+    "Redact",
+    "Remote",
+    "StateStore",
+    "Store",
+    "Terraform",
+    "Watch",
+    "Workspace",
+]

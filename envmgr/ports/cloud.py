@@ -1,0 +1,49 @@
+"""State stores and clouds."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from envmgr.domain.state import LockInfo, State
+
+
+class StateStore(Protocol):
+    """An organization's Terraform backend, seen from Python."""
+
+    def ensure(self) -> str:
+        """Checks that container, bucket or folder is there, creates it (with versioning) if not; says what it found.
+
+        Raises NeedsPerson (wrong credential, forbidden) or Transient (unreachable).
+        """
+        ...
+
+    def read(self, key: str) -> State | None:
+        """The state at a key; None where there is none."""
+        ...
+
+    def lock(self, key: str) -> LockInfo | None:
+        """Who holds the lock of a state; None where nobody does."""
+        ...
+
+    def archive(self, key: str, now: datetime) -> None:
+        """Keeps a last copy below `archive/` and deletes the state; quiet where it is gone already."""
+        ...
+
+    def keys(self) -> Sequence[str]:
+        """The keys of all states, archived copies left out."""
+        ...
+
+    def prune(self, before: datetime) -> int:
+        """Deletes archived copies made before a time; gives their number."""
+        ...
+
+
+class Cloud(Protocol):
+    """The cloud as the tags show it."""
+
+    def remaining(self, tags: Mapping[str, str]) -> Sequence[str]:
+        """Identifiers (ARN, Azure resource ID) of what still carries all of these tags.
+
+        Raises Transient or NeedsPerson where that cannot be known: nothing found means nothing is there.
+        """
+        ...

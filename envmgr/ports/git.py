@@ -1,0 +1,104 @@
+"""Remotes and their mirrors."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.observation import Listing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A repository's remote: where it is, and how to be let in.
+
+    `url` is https, ssh (also `user@host:path`), file or a path. `username` and `password` are for
+    https; `ssh_key` is a private key's text and `known_hosts` the text of a known_hosts file (without
+    it the host key is accepted on first use and remembered). Secrets never reach argv or the mirror.
+    """
+
+    repository: RepositoryId
+    url: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ssh_key: str | None = field(default=None, repr=False)
+    known_hosts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInfo:
+    """A commit as people know it: its object name, author and first line."""
+
+    commit: str
+    author: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What an update asks of a commit: a folder's object name, a file's content, and the commit as people know it."""
+
+    tree: str | None
+    file: bytes | None
+    info: CommitInfo
+
+
+class Git(Protocol):
+    """Remotes and their local bare mirrors, one for each repository."""
+
+    def listing(self, remote: Remote, patterns: Sequence[str], default_branch: str | None) -> Listing:
+        """A complete listing of at least the branches that match; `default_branch` is the one known so far.
+
+        Raises Transient (unreachable, timed out, cut off) or NeedsPerson (refused, not found, empty,
+        no default branch): in doubt it raises, so that no listing says less than the remote has.
+        """
+        ...
+
+    def fetch(self, remote: Remote, branches: Mapping[str, str]) -> None:
+        """Brings the branches' commits (branch → commit) into the mirror; those already there cost no network.
+
+        Raises Transient where a commit did not come (the branch moved on: a new listing will tell).
+        """
+        ...
+
+    def resolve(self, repository: RepositoryId, revision: str) -> str:
+        """The full object name of a commit in the mirror; raises UsageError where there is none."""
+        ...
+
+    def tree(self, repository: RepositoryId, commit: str, path: str) -> str | None:
+        """The object name of a folder (`.` for the root) in a commit; None where it is not a folder there."""
+        ...
+
+    def read_file(self, repository: RepositoryId, commit: str, path: str, limit: int) -> bytes | None:
+        """A regular file's content in a commit; None where nothing is.
+
+        Raises NeedsPerson where it is no regular file (a symbolic link, a folder) or above `limit` bytes.
+        """
+        ...
+
+    def describe(self, repository: RepositoryId, commit: str) -> CommitInfo:
+        """Author and subject of a commit in the mirror."""
+        ...
+
+    def inspect(
+        self, repository: RepositoryId, commit: str, directory: str | None, file: str, limit: int
+    ) -> Inspection:
+        """`tree` (None where no directory is asked for), `read_file` and `describe` together, at a third of the cost."""
+        ...
+
+    def checkout(self, repository: RepositoryId, commit: str, destination: Path) -> None:
+        """Makes `destination` hold exactly the files of the commit (created, or emptied of all else)."""
+        ...
+
+    def keep(self, environment: EnvironmentId, slot: str, commit: str) -> None:
+        """Keeps a commit alive in the mirror for an environment by a ref of our own (`slot` names the use)."""
+        ...
+
+    def let_go(self, environment: EnvironmentId) -> None:
+        """Ends all keeping for an environment."""
+        ...
+
+    def tidy(self, repository: RepositoryId, branches: Collection[str]) -> None:
+        """Housekeeping: forgets branches other than these and removes what nothing refers to; kept commits stay."""
+        ...

@@ -1,0 +1,45 @@
+"""What is kept of modules and binaries while an environment uses them."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+
+class Modules(Protocol):
+    """The Terraform modules that come with envmgr, kept by content while in use."""
+
+    def names(self) -> Sequence[str]:
+        """The modules there are."""
+        ...
+
+    def tree(self, name: str) -> str:
+        """What identifies a module's content now; raises NeedsPerson where there is no such module."""
+        ...
+
+    def keep(self, name: str) -> str:
+        """Keeps the module as it is now; gives its tree."""
+        ...
+
+    def checkout(self, name: str, tree: str, destination: Path) -> None:
+        """Makes `destination` hold exactly a kept version's files."""
+        ...
+
+    def prune(self, used: Iterable[tuple[str, str]]) -> int:
+        """Deletes kept versions that are not among the used (name, tree); gives their number."""
+        ...
+
+
+class Binaries(Protocol):
+    """Terraform binaries kept by version."""
+
+    def keep(self, binary: str, version: str) -> None:
+        """Keeps a binary under its version."""
+        ...
+
+    def find(self, version: str) -> str | None:
+        """The path of a kept version."""
+        ...
+
+    def prune(self, used: Iterable[str]) -> int:
+        """Deletes versions that are not among the used; gives their number."""
+        ...

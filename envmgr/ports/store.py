@@ -1,0 +1,170 @@
+"""envmgr's own records."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from envmgr.domain.environment import (
+    Changes,
+    Environment,
+    Event,
+    Lease,
+    ProcessId,
+    RepositoryState,
+    Run,
+    RunKind,
+    RunStatus,
+)
+from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.observation import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lease that somebody else holds."""
+
+    lease: Lease
+
+
+class Store(Protocol):
+    """envmgr's own records, durable when a call returns. One database, several processes."""
+
+    def environments(
+        self,
+        *,
+        organization: str | None = None,
+        repository: RepositoryId | None = None,
+        destroyed: bool = False,
+    ) -> Sequence[Environment]:
+        """The environments, by name; destroyed ones only on request."""
+        ...
+
+    def environment(self, identity: EnvironmentId) -> Environment | None:
+        """One environment, destroyed or not."""
+        ...
+
+    def touched(self, since: datetime) -> Sequence[RepositoryId]:
+        """The repositories of which an environment was written since a time, by whatever process."""
+        ...
+
+    def revise(
+        self, repository: RepositoryId, revision: Callable[[Sequence[Environment]], Observed]
+    ) -> Observed:
+        """Applies what a look at the remote says, in one write transaction over a repository's environments.
+
+        `revision` gets all of them (destroyed too); new ones are inserted (or re-opened where the name was
+        used before), of changed ones only the observed columns are written: branch, commit, absences,
+        absent_since, refused, hold, approved, pushed_at (and status with message where refused or
+        destroyed). Everything else belongs to the holder of the lease. `revision` has no effects of its
+        own: it may be asked more than once, and what it says last counts.
+        """
+        ...
+
+    def update(
+        self, identity: EnvironmentId, lease: Lease | None, now: datetime, **changes: object
+    ) -> Environment:
+        """Writes the named fields of an environment and gives it as it is now.
+
+        With a lease its generation is checked in the same transaction: LeaseLost where it is not the newest.
+        """
+        ...
+
+    def acquire(
+        self,
+        identity: EnvironmentId,
+        owner: ProcessId,
+        purpose: str,
+        now: datetime,
+        duration: timedelta,
+        is_dead: Callable[[ProcessId], bool],
+    ) -> Lease | Held:
+        """Takes the lease of an environment if nobody has it: free, expired, or its owner provably dead.
+
+        One atomic step; the generation grows with every acquisition. The same owner asking again is
+        refused too (`Held`): a lease belongs to one piece of work.
+        """
+        ...
+
+    def renew(self, lease: Lease, now: datetime, duration: timedelta) -> Lease:
+        """Moves the end of a lease; LeaseLost where it was taken over."""
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Gives a lease back; quiet where it was taken over."""
+        ...
+
+    def leases(self, now: datetime) -> Mapping[EnvironmentId, Lease]:
+        """All leases that are held now."""
+        ...
+
+    def start_run(
+        self,
+        environment: EnvironmentId,
+        kind: RunKind,
+        commit: str,
+        owner: ProcessId,
+        actor: str,
+        now: datetime,
+    ) -> Run:
+        """Records a run as running, with an id of its own."""
+        ...
+
+    def update_run(self, run: int, **changes: object) -> None:
+        """Writes named fields of a run (child, lock_id, log, changes, message)."""
+        ...
+
+    def finish_run(
+        self, run: int, status: RunStatus, now: datetime, message: str = "", changes: Changes | None = None
+    ) -> None:
+        """Ends a run."""
+        ...
+
+    def run(self, run: int) -> Run | None:
+        """One run."""
+        ...
+
+    def runs(
+        self,
+        environment: EnvironmentId | None = None,
+        *,
+        status: RunStatus | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Run]:
+        """Runs, newest first."""
+        ...
+
+    def record(self, event: Event) -> None:
+        """Appends an event."""
+        ...
+
+    def events(
+        self,
+        environment: EnvironmentId | None = None,
+        *,
+        since: datetime | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> Sequence[Event]:
+        """Events in the order they happened, those with an id above `after`; with a limit the newest ones."""
+        ...
+
+    def repository(self, repository: RepositoryId) -> RepositoryState:
+        """What polling knows of a repository; the empty state where it was never polled."""
+        ...
+
+    def save_repository(self, repository: RepositoryId, state: RepositoryState) -> None:
+        """Writes what polling knows."""
+        ...
+
+    def prune(self, before: datetime) -> int:
+        """Deletes destroyed environments, ended runs and events older than a time; gives the number of rows."""
+        ...
+
+    def check(self) -> str:
+        """Says in a sentence that the database is sound and which one it is, or raises."""
+        ...
+
+    def close(self) -> None:
+        """Closes connections."""
+        ...

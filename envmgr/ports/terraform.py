@@ -1,0 +1,114 @@
+"""Terraform as a child process, and what is watched of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from envmgr.domain.environment import Changes, Output, ProcessId
+from envmgr.domain.plan import Plan
+
+Redact = Callable[[str], str]
+"""Gives the text back with every known secret value replaced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Where one environment's Terraform runs.
+
+    `root` is the module's folder (the working directory), `data` its `TF_DATA_DIR` (outside the
+    checkout, so that it survives the next one). `variables` become `TF_VAR_…`, `environment` is given to
+    the process as it is, `backend` (type, settings with the key) is written as a `*.tf.json` override.
+    `lock_file` is the `.terraform.lock.hcl` text to use where the code brings none.
+    """
+
+    root: Path
+    data: Path
+    binary: str
+    backend: tuple[str, Mapping[str, object]]
+    variables: Mapping[str, object]
+    environment: Mapping[str, str] = field(repr=False)
+    lock_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One step that Terraform reports while it runs: a resource's address and what happens to it.
+
+    `phase` is Terraform's own message type (`planned_change apply_start apply_progress apply_complete
+    apply_errored refresh_start diagnostic change_summary …`), `text` the line for people.
+    """
+
+    phase: str
+    text: str
+    address: str = ""
+    action: str = ""
+    elapsed: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What wants to know about a running Terraform.
+
+    `log` is the run's log file (appended to, redacted); `progress` is called for every step, `started`
+    with each child process, before it is waited for. `stop` says whether to end Terraform now
+    (SIGINT first): asked several times a second.
+    """
+
+    log: Path
+    redact: Redact = lambda text: text
+    progress: Callable[[Progress], None] = lambda _: None
+    started: Callable[[ProcessId], None] = lambda _: None
+    stop: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanResult:
+    """A plan that was saved: whether it changes anything, the counts, and the lock file's text."""
+
+    has_changes: bool
+    changes: Changes
+    lock_file: str | None
+
+
+class Terraform(Protocol):
+    """Terraform (or OpenTofu) as a child process; one command at a time in one workspace.
+
+    Failures: NeedsPerson (code that does not parse, a missing variable, a backend block of its own),
+    Transient (a provider's or the network's error, a time-out), RetryLater (the state is locked).
+    The message names file and line where Terraform gave them.
+    """
+
+    def version(self, binary: str) -> str:
+        """The binary's version, `1.11.4`; without starting it where it did not change since last asked.
+
+        Raises NeedsPerson where it is absent, too old or no Terraform.
+        """
+        ...
+
+    def plan(self, workspace: Workspace, out: Path, watch: Watch, *, destroy: bool = False) -> PlanResult:
+        """Initialises where needed, plans and saves the plan at `out`."""
+        ...
+
+    def show(self, workspace: Workspace, plan: Path) -> Plan:
+        """What a saved plan holds."""
+        ...
+
+    def render(self, workspace: Workspace, plan: Path) -> str:
+        """A saved plan in Terraform's own words, for people; sensitive values are masked by Terraform."""
+        ...
+
+    def apply(self, workspace: Workspace, plan: Path, watch: Watch) -> Mapping[str, Output]:
+        """Applies exactly a saved plan and gives the outputs (sensitive ones without value).
+
+        Raises StalePlan where the state moved on since the plan was made.
+        """
+        ...
+
+    def push_errored_state(self, workspace: Workspace, watch: Watch) -> bool:
+        """Pushes an `errored.tfstate` that an earlier apply left; False where there is none."""
+        ...
+
+    def unlock(self, workspace: Workspace, lock_id: str, watch: Watch) -> None:
+        """Breaks the state lock with exactly this ID (`force-unlock`)."""
+        ...
