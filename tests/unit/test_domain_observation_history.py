@@ -28,7 +28,7 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.known: dict[str, Environment] = {}
         self.listing: Listing | None = None
-        self.patterns = RULES[0]
+        self.patterns: tuple[str, ...] = RULES[0]
         self.counts: dict[str, int] = {}
         self.now = NOW
         self.before: dict[str, Environment] = {}
