@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import click
 
-from ..domain.environment import Environment
-from ..domain.plan import Plan
+from envmgr.domain.environment import Environment
+from envmgr.domain.plan import Plan
+
 from .progress import Display
 from .screen import ask, say
 from .work import interruptible

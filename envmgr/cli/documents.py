@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..domain.environment import Changes, Environment, Event, Lease, Output, Run
+from envmgr.domain.environment import Changes, Environment, Event, Lease, Output, Run
 
 
 def time(at: datetime | None) -> str | None:

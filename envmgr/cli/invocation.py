@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..ports import Store
+    from envmgr.ports import Store
 
 
 @dataclass(slots=True)
@@ -22,21 +22,21 @@ class Invocation:
     @property
     def config(self) -> Path:
         """The file or folder of the organization files; it need not exist."""
-        from ..config.locate import find_config
+        from envmgr.config.locate import find_config
 
         return find_config(self.config_option, self.environ)
 
     @property
     def data_dir(self) -> Path:
         """The data folder, absolute; it need not exist."""
-        from ..config.locate import data_dir
+        from envmgr.config.locate import data_dir
 
         return data_dir(self.data_option, self.environ)
 
     @contextmanager
     def records(self) -> Iterator["Store"]:
         """The store alone, for verbs that only read."""
-        from ..daemon.records import open_records
+        from envmgr.daemon.records import open_records
 
         store = open_records(self.config, self.data_dir, self.environ)
         try:

@@ -9,10 +9,11 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from ..config.expand import redactor_for
-from ..config.load import load
-from ..domain.errors import EnvmgrError
-from ..ports import Redact
+from envmgr.config.expand import redactor_for
+from envmgr.config.load import load
+from envmgr.domain.errors import EnvmgrError
+from envmgr.ports import Redact
+
 from .invocation import Invocation
 
 _FRESH = 60.0  # seconds after which rotated secrets are read again

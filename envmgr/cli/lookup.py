@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from ..domain import reference
-from ..domain.errors import UsageError
-from ..domain.names import ref_component
+from envmgr.domain import reference
+from envmgr.domain.errors import UsageError
+from envmgr.domain.names import ref_component
 
 if TYPE_CHECKING:
-    from ..domain.environment import Environment
-    from ..ports import Store
+    from envmgr.domain.environment import Environment
+    from envmgr.ports import Store
 
 
 def known_environment(store: "Store", text: str) -> "Environment":

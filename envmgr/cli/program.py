@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import click
 
+from envmgr.domain.errors import EnvmgrError, UsageError
+
 from .. import __version__
-from ..domain.errors import EnvmgrError, UsageError
 from .command import LazyGroup, Sections
 from .invocation import Invocation
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ..domain.names import EnvironmentId
-from ..ports import Progress
+from envmgr.domain.names import EnvironmentId
+from envmgr.ports import Progress
+
 from .screen import printable, say
 
 if TYPE_CHECKING:

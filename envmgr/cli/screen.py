@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from ..domain.environment import Environment, RunStatus, Status
-from ..domain.errors import UsageError
-from ..domain.names import ref_component
+from envmgr.domain.environment import Environment, RunStatus, Status
+from envmgr.domain.errors import UsageError
+from envmgr.domain.names import ref_component
 
 _COLORS = {
     Status.READY: "green",
@@ -58,7 +58,8 @@ def width() -> int | None:
 
 def printable(text: str) -> str:
     """The text on one line, control characters shown as escapes."""
-    return ref_component(" ".join(text.split()))
+    line = " ".join(text.split())
+    return line if line.isprintable() else ref_component(line)
 
 
 def colored(status: str, text: str | None = None) -> str:
@@ -101,3 +102,8 @@ def require_consent(yes: bool, what: str) -> None:
 def ask(question: str) -> bool:
     """A yes or no from the person at the terminal; the question goes to standard error."""
     return click.confirm(question, default=False, err=True)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 repository`, `2 repositories`; without `many` an s is added."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"

@@ -47,12 +47,20 @@ def cut(text: str, size: int) -> str:
 
 
 def _fitting(columns: Sequence[Column], sizes: Sequence[int], shown: list[int], width: int) -> list[int]:
-    """Without the columns that must go so that the others have room."""
-    shown = list(shown)
-    droppable = sorted((i for i in shown if columns[i].drop), key=lambda i: columns[i].drop)
-    while droppable and _total(shown, lambda i: _least(columns[i], sizes[i])) > width:
-        shown.remove(droppable.pop(0))
-    return shown
+    """Without the columns that must go so that the others have room; as few as can be."""
+
+    def fits(chosen: Sequence[int]) -> bool:
+        return _total(chosen, lambda i: _least(columns[i], sizes[i])) <= width
+
+    dropped: list[int] = []
+    for index in sorted((i for i in shown if columns[i].drop), key=lambda i: columns[i].drop):
+        if fits([i for i in shown if i not in dropped]):
+            break
+        dropped.append(index)
+    for index in reversed(dropped):
+        if fits([i for i in shown if i == index or i not in dropped]):
+            dropped.remove(index)
+    return [i for i in shown if i not in dropped]
 
 
 def _shrink(columns: Sequence[Column], sizes: list[int], shown: Sequence[int], width: int) -> None:

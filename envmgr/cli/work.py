@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-from ..daemon.application import Application
-from ..daemon.composition import Start, compose, user_actor
-from ..domain.errors import Interrupted, UsageError
-from ..domain.names import EnvironmentId
-from ..ports import Progress
+from envmgr.daemon.application import Application
+from envmgr.daemon.composition import Start, compose, user_actor
+from envmgr.domain.errors import Interrupted, UsageError
+from envmgr.domain.names import EnvironmentId
+from envmgr.ports import Progress
+
 from .invocation import Invocation
 from .logging import log_for_people
 from .screen import say

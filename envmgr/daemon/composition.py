@@ -1,6 +1,7 @@
 """The composition root: the only place that names concrete adapters."""
 
 import os
+import pwd
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -193,5 +194,12 @@ def _is_dead(process: ProcessId) -> bool:
 
 def user_actor(environ: Mapping[str, str]) -> str:
     """Who a manual command is done by: the person behind sudo, or the user."""
-    name = environ.get("SUDO_USER") or environ.get("USER") or environ.get("LOGNAME") or str(os.getuid())
-    return f"user {name}"
+    named = environ.get("SUDO_USER") or environ.get("USER") or environ.get("LOGNAME")
+    return f"user {named or _account()}"
+
+
+def _account() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+from envmgr.config.duration import format_duration
 from envmgr.domain import reference
 from envmgr.domain.environment import Environment, Guard, Output, Run, RunKind, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StateLocked, UsageError
@@ -94,9 +95,7 @@ def apply(
     """Plans, has it confirmed (with Terraform's own words for it), applies exactly that plan."""
     with _manual(application, environment, "apply") as job:
         if job.environment.is_missing:
-            raise NeedsPerson(
-                f"Branch {ref_component(environment.branch)} is gone: there is nothing to apply."
-            )
+            raise Declined(f"Branch {ref_component(environment.branch)} is gone: there is nothing to apply.")
         job.confirm = lambda planned: confirm(_render(job, planned), planned.plan)
         apply_step(job, f"Apply by {job.services.actor}.")
         return job.environment
@@ -111,7 +110,7 @@ def apply_saved(application: Application, environment: Environment, file: Path) 
         _move_to(job, saved.commit)
         want = look(job)
         if want.claim.fingerprint != saved.fingerprint:
-            raise NeedsPerson(f"{file} was planned for other code or variables: plan again.")
+            raise Declined(f"{file} was planned for other code or variables: plan again.")
         with job.run(RunKind.APPLY, saved.commit, Status.RUNNING, f"Apply of {file.name}.") as active:
             planned = _adopt(job, active, plan_apply(job, active, want.claim), saved)
             apply_planned(job, active, want, planned)
@@ -164,7 +163,7 @@ def resume(application: Application, environment: Environment) -> Environment:
     """Manages an environment again; the next pass brings it to its branch's newest commit."""
     services = application.services
     if not environment.suspended and environment.status is not Status.FAILED:
-        raise UsageError(f"{environment.label} is not suspended, it is {environment.status}.")
+        raise NeedsPerson(f"{environment.label} is not suspended, it is {environment.status}.")
     changed = services.store.update(
         environment.id,
         None,
@@ -194,7 +193,7 @@ def approve(application: Application, environment: Environment) -> Environment:
     """Lets an environment through the guard that holds it."""
     services = application.services
     if environment.hold is None:
-        raise UsageError(f"{environment.label} is held back by no guard, it is {environment.status}.")
+        raise NeedsPerson(f"{environment.label} is held back by no guard, it is {environment.status}.")
     changed = services.store.update(
         environment.id,
         None,
@@ -213,11 +212,11 @@ def extend(application: Application, environment: Environment, duration: timedel
     services = application.services
     project = services.projects.get(environment.id.repository_id)
     if project is not None and project.ttl.max is not None and duration > project.ttl.max:
-        raise UsageError(
-            f"{environment.label} may live at most {project.ttl.max} from now (ttl.max): give a shorter time."
+        raise NeedsPerson(
+            f"{environment.label} may live at most {format_duration(project.ttl.max)} from now (ttl.max): give a shorter time."
         )
     if project is not None and matches_any(environment.branch, project.policy.protected):
-        raise UsageError(f"{environment.label} is protected: it never expires.")
+        raise NeedsPerson(f"{environment.label} is protected: it never expires.")
     ends = services.clock() + duration
     changed = services.store.update(environment.id, None, services.clock(), expires_at=ends)
     services.record(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
@@ -257,7 +256,7 @@ def unlock(application: Application, environment: Environment, *, force: bool) -
         claim = job.environment.claim
         shown = lock(application, job.environment)
         if shown is None:
-            raise UsageError(f"The state of {environment.label} is not locked.")
+            raise NeedsPerson(f"The state of {environment.label} is not locked.")
         if claim is None or not shown.lock.id:
             raise NeedsPerson(
                 f"The lock of {environment.label} ({shown.lock}) cannot be broken by its ID: break the lease or "

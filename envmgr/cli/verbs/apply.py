@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from ...daemon import operations
-from ...daemon.application import Application
-from ...domain.environment import Environment
+from envmgr.daemon import operations
+from envmgr.daemon.application import Application
+from envmgr.domain.environment import Environment
+
 from .. import documents
 from ..command import environment_argument, json_option, pass_invocation, verb, yes_option
 from ..consent import Consent

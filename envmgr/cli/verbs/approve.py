@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import click
 
-from ...daemon import operations
-from ...daemon.application import Application
-from ...domain.environment import Environment
-from ...domain.errors import UsageError
+from envmgr.daemon import operations
+from envmgr.daemon.application import Application
+from envmgr.domain.environment import Environment
+from envmgr.domain.errors import NeedsPerson
+
 from .. import documents
 from ..command import json_option, pass_invocation, verb, yes_option
 from ..invocation import Invocation
@@ -27,9 +28,9 @@ def approve_command(
     """Let through what a guard holds back, after showing it."""
     if bool(environments) == everything:
         raise click.UsageError("Name the environments, or give --all.")
-    require_consent(yes, "approve")
     with work(invocation) as application:
         chosen = _chosen(application, environments)
+        require_consent(yes or not chosen, "approve")
         for found in chosen:
             say(f"{found.label} ({found.hold}): {printable(found.message)}")
         if chosen and not yes and not _ask(len(chosen)):
@@ -51,7 +52,7 @@ def _chosen(application: Application, environments: Sequence[str]) -> list[Envir
     found = {e.id: e for e in (operations.find(application, text) for text in environments)}
     for environment in found.values():
         if environment.hold is None:
-            raise UsageError(
+            raise NeedsPerson(
                 f"{environment.label} is held back by no guard, it is {environment.status}: nothing was let through."
             )
     return list(found.values())

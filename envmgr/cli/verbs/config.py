@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from ...config import document
-from ...config.load import Configuration, ConfigurationError, load
-from ...domain.errors import NeedsPerson
+from envmgr.config import document
+from envmgr.config.load import Configuration, ConfigurationError, load
+from envmgr.domain.errors import NeedsPerson
+
 from ..command import LazyGroup, json_option, pass_invocation, verb
 from ..invocation import Invocation
 from ..screen import emit, emit_json, say

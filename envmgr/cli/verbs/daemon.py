@@ -5,11 +5,12 @@ from datetime import timedelta
 import click
 import structlog
 
-from ...config.settings import read_settings
-from ...daemon.application import Application
-from ...daemon.composition import Start, compose
-from ...daemon.lifecycle import Daemon
-from ...daemon.notify import Notifier
+from envmgr.config.settings import read_settings
+from envmgr.daemon.application import Application
+from envmgr.daemon.composition import Start, compose
+from envmgr.daemon.lifecycle import Daemon
+from envmgr.daemon.notify import Notifier
+
 from ..command import pass_invocation, verb
 from ..duration_type import Duration
 from ..invocation import Invocation

@@ -1,9 +1,10 @@
 """`envmgr destroy`."""
 
-from ...daemon import operations
-from ...daemon.application import Application
-from ...domain.environment import Environment, Status
-from ...domain.names import matches_any
+from envmgr.daemon import operations
+from envmgr.daemon.application import Application
+from envmgr.domain.environment import Environment, Status
+from envmgr.domain.names import matches_any
+
 from .. import documents
 from ..command import environment_argument, json_option, pass_invocation, verb, yes_option
 from ..consent import Consent

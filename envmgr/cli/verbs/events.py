@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...domain.environment import Event
+from envmgr.domain.environment import Event
+
 from .. import documents
 from ..command import json_option, pass_invocation, verb
 from ..duration_type import Duration
@@ -17,8 +18,8 @@ from ..lookup import known_environment
 from ..screen import emit, emit_json_rows, moment, printable, say
 
 if TYPE_CHECKING:
-    from ...domain.names import EnvironmentId
-    from ...ports import Store
+    from envmgr.domain.names import EnvironmentId
+    from envmgr.ports import Store
 
 _NEWEST = 100
 _PAUSE = 0.5

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import click
 
-from ...daemon import operations
+from envmgr.daemon import operations
+
 from .. import documents
 from ..command import environment_argument, json_option, pass_invocation, verb
 from ..duration_type import Duration

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import click
 
-from ...domain.environment import Run
+from envmgr.domain.environment import Run
+
 from .. import documents, table
 from ..command import json_option, pass_invocation, verb
 from ..invocation import Invocation

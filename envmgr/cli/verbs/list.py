@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import click
 
-from ...domain.environment import Environment, Status
+from envmgr.domain.environment import Environment, Status
+
 from .. import documents, table
 from ..command import json_option, pass_invocation, verb
 from ..invocation import Invocation

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...domain.environment import Run, RunStatus
-from ...domain.errors import NeedsPerson, UsageError
+from envmgr.domain.environment import Run, RunStatus
+from envmgr.domain.errors import NeedsPerson, UsageError
+
 from .. import documents
 from ..command import json_option, pass_invocation, verb
 from ..invocation import Invocation
@@ -17,7 +18,7 @@ from ..lookup import known_environment
 from ..screen import emit, emit_json, printable, say
 
 if TYPE_CHECKING:
-    from ...ports import Store
+    from envmgr.ports import Store
 
 _PAUSE = 0.3
 _CHUNK = 1 << 20

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import click
 
-from ...domain.environment import Output
-from ...domain.errors import NeedsPerson
+from envmgr.domain.environment import Output
+from envmgr.domain.errors import NeedsPerson
+
 from .. import documents
 from ..command import environment_argument, json_option, pass_invocation, verb
 from ..invocation import Invocation
@@ -41,7 +42,8 @@ def _outputs(invocation: Invocation, environment: str, show_sensitive: bool) -> 
     if not show_sensitive:
         with invocation.records() as store:
             return known_environment(store, environment).outputs
-    from ...daemon import operations
+    from envmgr.daemon import operations
+
     from ..work import work
 
     with work(invocation) as application:

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import click
 
-from ...daemon import operations
+from envmgr.daemon import operations
+from envmgr.domain.environment import Environment, Run
+from envmgr.domain.plan import Plan
+
 from .. import documents
 from ..command import environment_argument, json_option, pass_invocation, verb
 from ..invocation import Invocation
@@ -47,9 +50,12 @@ def plan_command(
     display = Display()
     with work(invocation, display) as application, display:
         found = operations.find(application, environment, fresh=not destroy)
+        if destroy and found.claim is None:
+            _nothing_to_destroy(found, as_json)
+            return 0
         shown = operations.plan(application, found, destroy=destroy, revision=revision, save=save)
     if as_json:
-        emit_json(_document(shown))
+        emit_json(_document(shown.environment, shown.plan, shown.run))
     elif shown.plan is not None:
         emit(shown.text.strip("\n"))
         emit()
@@ -67,14 +73,21 @@ def _summary(shown: operations.PlanShown) -> str:
     return f"{label}: {shown.plan.changes} (run {shown.run.id})."
 
 
-def _document(shown: operations.PlanShown) -> dict[str, object]:
-    resources = shown.plan.resources if shown.plan else ()
+def _nothing_to_destroy(found: Environment, as_json: bool) -> None:
+    if as_json:
+        emit_json(_document(found, None, None))
+    else:
+        emit(f"{found.label}: nothing to destroy, nothing was applied.")
+
+
+def _document(found: Environment, plan: Plan | None, run: Run | None) -> dict[str, object]:
+    resources = plan.resources if plan else ()
     return {
-        **documents.environment(shown.environment),
-        "run": shown.run.id,
-        "planned_commit": shown.run.commit,
-        "has_changes": shown.plan is not None,
-        "changes": documents.changes(shown.plan.changes) if shown.plan else None,
+        **documents.environment(found),
+        "run": run.id if run else None,
+        "planned_commit": run.commit if run else None,
+        "has_changes": plan is not None,
+        "changes": documents.changes(plan.changes) if plan else None,
         "resources": [
             {"address": r.address, "actions": list(r.actions)} for r in resources if r.actions != ("no-op",)
         ],

@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from ...daemon import operations
-from ...daemon.application import Application
-from ...daemon.tenant import Project
-from ...domain.environment import Environment, Status
-from ...domain.names import EnvironmentId
+from envmgr.daemon import operations
+from envmgr.daemon.application import Application
+from envmgr.daemon.tenant import Project
+from envmgr.domain.environment import Environment, Status
+from envmgr.domain.names import EnvironmentId
+
 from .. import documents
 from ..command import json_option, pass_invocation, verb
 from ..invocation import Invocation
 from ..progress import Display
-from ..screen import colored, emit, emit_json, printable, say
+from ..screen import colored, counted, emit, emit_json, printable, say
 from ..work import work
 
 _SHOWN = ("status", "commit", "applied_commit", "message", "url", "expires_at")
@@ -85,8 +86,12 @@ def _print(
         emit(_line(environment))
     for error in errors:
         say(f"Error: {error}")
-    looked = "1 repository" if repositories == 1 else f"{repositories} repositories"
-    parts = [f"{looked}, {environments} environments", f"{len(changed)} changed", f"{len(failed)} failed"]
+    parts = [
+        counted(repositories, "repository", "repositories"),
+        counted(environments, "environment"),
+        f"{len(changed)} changed",
+        f"{len(failed)} failed",
+    ]
     if errors:
         parts.append(f"{len(errors)} could not be looked at")
     emit(f"{', '.join(parts)}.")

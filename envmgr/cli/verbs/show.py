@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from ...domain.environment import Environment, Lease, Run
+from envmgr.domain.environment import Environment, Lease, Run
+
 from .. import documents
 from ..command import environment_argument, json_option, pass_invocation, verb
 from ..invocation import Invocation

@@ -1,6 +1,7 @@
 """`envmgr suspend` and `envmgr resume`."""
 
-from ...daemon import operations
+from envmgr.daemon import operations
+
 from .. import documents
 from ..command import environment_argument, json_option, pass_invocation, verb
 from ..invocation import Invocation

@@ -4,8 +4,9 @@ import sys
 
 import click
 
-from ...daemon import operations
-from ...domain.errors import NeedsPerson, UsageError
+from envmgr.daemon import operations
+from envmgr.domain.errors import UsageError
+
 from ..command import environment_argument, pass_invocation, verb, yes_option
 from ..invocation import Invocation
 from ..screen import ask, emit, say
@@ -29,10 +30,7 @@ def unlock_command(invocation: Invocation, environment: str, force: bool, yes: b
         if force and not shown.dead and not _agreed(yes):
             say("The lock is left as it is.")
             return 1
-        try:
-            operations.unlock(application, found, force=force)
-        except UsageError as error:  # the lock went away meanwhile
-            raise NeedsPerson(str(error)) from error
+        operations.unlock(application, found, force=force)
         emit(f"The state of {found.label} is unlocked.")
         return 0
 

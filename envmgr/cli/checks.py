@@ -1,0 +1,146 @@
+"""What `envmgr doctor` looks at: each check gives a sentence, or raises one with what to do."""
+
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from envmgr.config.load import Configuration, load
+from envmgr.config.settings import Settings, read_settings
+from envmgr.daemon.application import Application
+from envmgr.daemon.layout import Layout, free_bytes
+from envmgr.daemon.records import open_records
+from envmgr.daemon.tenant import Project, Tenant
+from envmgr.domain.errors import EnvmgrError, NeedsPerson
+from envmgr.domain.names import matches_any
+
+from .invocation import Invocation
+from .screen import counted
+
+_SECONDS = 10
+# No environment has such a name; asking for it shows whether the credentials let us look.
+_NOBODY = {"environment": "0-doctor", "managed-by": "envmgr"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check."""
+
+    check: str
+    ok: bool
+    message: str
+
+
+def look(check: str, find: Callable[[], str]) -> Finding:
+    """Does one check; what envmgr foresees becomes a finding."""
+    try:
+        return Finding(check, True, find())
+    except EnvmgrError as error:
+        return Finding(check, False, str(error))
+
+
+def of_this_host(invocation: Invocation) -> Iterator[Finding]:
+    """What needs no organization."""
+    yield look("configuration", lambda: _configuration(load(invocation.config, invocation.environ)))
+    yield look("git", _git)
+    yield look("data folder", lambda: _data_folder(Layout(invocation.data_dir).create()))
+    yield look("disk", lambda: _disk(Layout(invocation.data_dir).create(), _settings(invocation)))
+    yield look("database", lambda: _database(invocation))
+
+
+def of_organizations(application: Application) -> Iterator[Finding]:
+    """What each organization needs, and whether each remote answers."""
+    for tenant in application.services.tenants.values():
+        name = tenant.name
+        yield look(f"terraform {name}", lambda tenant=tenant: _terraform(tenant))  # type: ignore[misc]
+        credentials = look(f"credentials {name}", lambda tenant=tenant: _credentials(tenant))  # type: ignore[misc]
+        yield credentials
+        if credentials.ok:
+            yield look(f"backend {name}", lambda tenant=tenant: tenant.state().ensure())  # type: ignore[misc]
+            yield look(f"clouds {name}", lambda tenant=tenant: _clouds(tenant))  # type: ignore[misc]
+    with ThreadPoolExecutor(application.poll_workers) as pool:
+        yield from pool.map(
+            lambda p: look(f"repository {p.id}", lambda: _remote(application, p)),
+            application.services.projects.values(),
+        )
+
+
+def _configuration(found: Configuration) -> str:
+    repositories = sum(len(o.repositories) for o in found.organizations)
+    said = f"{counted(len(found.organizations), 'organization')}, {counted(repositories, 'repository', 'repositories')}"
+    return "; ".join([said, *(f"warning: {warning}" for warning in found.warnings)])
+
+
+def _git() -> str:
+    path = shutil.which("git")
+    if path is None:
+        raise NeedsPerson("There is no git on the PATH: install git 2.34 or newer.")
+    try:
+        done = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NeedsPerson(f"{path} does not say its version: install git again.") from error
+    return f"{done.stdout.strip()} ({path})"
+
+
+def _data_folder(layout: Layout) -> str:
+    mode = stat.S_IMODE(layout.root.stat().st_mode)
+    if mode & 0o077:
+        raise NeedsPerson(f"{layout.root} is open to other users ({mode:o}): `chmod 700 {layout.root}`.")
+    return f"{layout.root} is private to its owner"
+
+
+def _disk(layout: Layout, settings: Settings) -> str:
+    free, reserve = free_bytes(layout.root) // 10**6, settings.disk_reserve // 10**6
+    if free < reserve:
+        raise NeedsPerson(
+            f"Only {free} MB are free in {layout.root}, and no run starts below {reserve} MB: make room, or lower "
+            "daemon: disk_reserve."
+        )
+    return f"{free} MB are free in {layout.root}"
+
+
+def _settings(invocation: Invocation) -> Settings:
+    try:
+        return read_settings(invocation.config)
+    except EnvmgrError:
+        return Settings()  # the check of the configuration says what is wrong there
+
+
+def _database(invocation: Invocation) -> str:
+    store = open_records(invocation.config, invocation.data_dir, invocation.environ)
+    try:
+        return store.check()
+    finally:
+        store.close()
+
+
+def _terraform(tenant: Tenant) -> str:
+    return f"{tenant.terraform.version(tenant.binary)} ({shutil.which(tenant.binary)})"
+
+
+def _credentials(tenant: Tenant) -> str:
+    number = len(tenant.access().environment)
+    return (
+        f"all secrets can be read, {counted(number, 'environment variable')}"
+        if number
+        else "none are configured"
+    )
+
+
+def _clouds(tenant: Tenant) -> str:
+    clouds = tenant.clouds(())
+    for cloud in clouds:
+        cloud.remaining(_NOBODY)
+    if not clouds:
+        return "no cloud is configured: what Terraform destroys there could not be verified"
+    return f"{len(clouds)} can be looked into by tags"
+
+
+def _remote(application: Application, project: Project) -> str:
+    listing = application.services.git.listing(project.remote(), project.branches, None)
+    number = sum(matches_any(branch, project.branches) for branch in listing.branches)
+    return f"it answers; branches like {', '.join(project.branches)}: {number}"

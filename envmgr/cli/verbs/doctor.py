@@ -1,0 +1,49 @@
+"""`envmgr doctor`."""
+
+from collections.abc import Iterator
+
+from ..checks import Finding, of_organizations, of_this_host
+from ..command import json_option, pass_invocation, verb
+from ..invocation import Invocation
+from ..screen import colored, emit, emit_json_rows, printable
+from ..work import work
+
+
+@verb("doctor", example="envmgr doctor\nenvmgr --config ./config doctor --json")
+@json_option
+@pass_invocation
+def doctor_command(invocation: Invocation, as_json: bool) -> int:
+    """Check git, Terraform, backends, credentials, remotes, disk and database: each ok, or what to do.
+
+    A backend's container, bucket or folder that is not there yet is made.
+    """
+    findings = []
+    for finding in _findings(invocation):
+        findings.append(finding)
+        if not as_json:
+            emit(_line(finding))
+    failed = sum(not finding.ok for finding in findings)
+    if as_json:
+        emit_json_rows({"check": f.check, "ok": f.ok, "message": f.message} for f in findings)
+    else:
+        emit(
+            f"{failed} of {len(findings)} checks failed." if failed else f"All {len(findings)} checks are ok."
+        )
+    return 1 if failed else 0
+
+
+def _findings(invocation: Invocation) -> Iterator[Finding]:
+    sound = True
+    for finding in of_this_host(invocation):
+        sound = sound and (finding.ok or finding.check not in {"configuration", "data folder", "database"})
+        yield finding
+    if sound:
+        with work(invocation) as application:
+            yield from of_organizations(application)
+
+
+def _line(finding: Finding) -> str:
+    mark = colored("succeeded", "ok  ") if finding.ok else colored("failed", "FAIL")
+    lines = finding.message.splitlines() or [""]
+    more = "".join(f"\n       {printable(line)}" for line in lines[1:])
+    return f"{mark} {finding.check}: {printable(lines[0])}{more}"
