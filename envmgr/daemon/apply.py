@@ -54,11 +54,18 @@ def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -
 
 def keep(job: Job, claim: Claim) -> None:
     """Keeps all that destroying will need, durably, before anything is created by it."""
-    services = job.services
-    if claim.source.kind is SourceKind.DIRECTORY:
-        services.git.keep(job.environment.id, "applied", claim.commit)
-    services.binaries.keep(job.project.tenant.binary, claim.terraform_version)
+    _keep_commits(job, claim)
+    job.services.binaries.keep(job.project.tenant.binary, claim.terraform_version)
     job.update(claim=claim)
+
+
+def _keep_commits(job: Job, claim: Claim) -> None:
+    """Keeps the new claim's commit beside the old one's: at no instant is the recorded one without a ref."""
+    git, identity, before = job.services.git, job.environment.id, job.environment.claim
+    if before is not None and before.source.kind is SourceKind.DIRECTORY:
+        git.keep(identity, "before", before.commit)
+    if claim.source.kind is SourceKind.DIRECTORY:
+        git.keep(identity, "applied", claim.commit)
 
 
 def settle(
@@ -66,8 +73,8 @@ def settle(
 ) -> None:
     """Records that the cloud has what the commit wants."""
     claim = want.claim
-    if run is None and claim.source.kind is SourceKind.DIRECTORY:
-        job.services.git.keep(job.environment.id, "applied", claim.commit)
+    if run is None:
+        _keep_commits(job, claim)
     ends, cut = job.project.ttl.end(job.environment.pushed_at or job.services.clock(), want.ttl)
     before = job.environment.expires_at
     job.update(

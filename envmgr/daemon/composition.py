@@ -124,7 +124,9 @@ def _tenant(start: Start, layout: Layout, store: Store, organization: Organizati
         access=access,
         open_state=lambda chosen, environment: open_state_store(*chosen, environment),
         open_clouds=_open_clouds,
-        is_new=lambda: not active(store.environments(organization=organization.organization)),
+        is_new=lambda: all(
+            e.claim is None for e in store.environments(organization=organization.organization)
+        ),
     )
 
 

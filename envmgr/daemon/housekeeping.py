@@ -9,7 +9,7 @@ import structlog
 
 from envmgr.domain.environment import Claim, Environment, SourceKind
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.names import EnvironmentId, RepositoryId
 
 from .services import Services
 
@@ -28,6 +28,7 @@ def tidy(services: Services) -> None:
     services.binaries.prune(claim.terraform_version for claim in claims)
     _prune_workspaces(services, environments)
     _prune_archives(services)
+    _tidy_mirrors(services, environments)
 
 
 def _modules(claims: Iterable[Claim]) -> list[tuple[str, str]]:
@@ -66,3 +67,14 @@ def _prune_archives(services: Services) -> None:
             tenant.state().prune(services.clock() - ARCHIVE)
         except EnvmgrError as error:
             log.warning(str(error), action="archive-not-pruned", organization=tenant.name)
+
+
+def _tidy_mirrors(services: Services, environments: Iterable[Environment]) -> None:
+    branches: dict[RepositoryId, list[str]] = {identity: [] for identity in services.projects}
+    for environment in environments:
+        branches.setdefault(environment.id.repository_id, []).append(environment.branch)
+    for repository, wanted in branches.items():
+        try:
+            services.git.tidy(repository, wanted)
+        except EnvmgrError as error:
+            log.warning(str(error), action="mirror-not-tidied", repository=str(repository))

@@ -96,6 +96,8 @@ class Workers:
         self._closed = True
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._in_flight = {i: future for i, future in self._in_flight.items() if not future.cancelled()}
 
     def _look_at(
         self, project: Project, asked: frozenset[EnvironmentId], only: frozenset[EnvironmentId] | None
@@ -136,7 +138,6 @@ class Workers:
                 self._pools[project.tenant.name] = pool
             future = pool.submit(self._work, identity, asked)
             self._in_flight[identity] = future
-        future.add_done_callback(lambda _: self._done(identity))
         return True
 
     def _work(self, identity: EnvironmentId, asked: bool) -> None:
@@ -151,8 +152,7 @@ class Workers:
             log.error(str(error), action="not-worked", environment=str(identity))
         except Exception:
             log.exception("Unexpected error", action="unexpected", environment=str(identity))
-
-    def _done(self, identity: EnvironmentId) -> None:
-        with self._lock:
-            self._in_flight.pop(identity, None)
-        self.finished(identity)
+        finally:  # not in a callback of the future: who waits for it would look before it was called
+            with self._lock:
+                self._in_flight.pop(identity, None)
+            self.finished(identity)
