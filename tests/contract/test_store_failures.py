@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -151,24 +152,18 @@ except NeedsPerson as error:
 
 
 @pytest.mark.parametrize("read_only", ["envmgr.db", "."])
-def test_a_read_only_file_or_folder(tmp_path_factory: pytest.TempPathFactory, read_only: str) -> None:
+def test_a_read_only_file_or_folder(read_only: str) -> None:
     """Nothing can be written without both."""
-    folder = tmp_path_factory.mktemp("data")
-    open_store(None, folder).close()
-    modes = {"envmgr.db": 0o666, ".": 0o777} | {read_only: 0o444 if read_only != "." else 0o555}
-    for name, mode in modes.items():
-        (folder / name).chmod(mode)
-    opened = [parent for parent in folder.parents if parent.stat().st_mode & 0o001 == 0]
-    before = [(parent, parent.stat().st_mode) for parent in opened]
-    for parent in opened:
-        parent.chmod(parent.stat().st_mode | 0o011)
-    try:
+    # Not below pytest's own folder: it is closed to the other user.
+    with tempfile.TemporaryDirectory(prefix="envmgr-store-") as name:
+        folder = Path(name)
+        open_store(None, folder).close()
+        (folder / "envmgr.db").chmod(0o444 if read_only == "envmgr.db" else 0o666)
+        folder.chmod(0o555 if read_only == "." else 0o777)
         done = subprocess.run(
-            [sys.executable, "-c", AS_ANOTHER_USER, str(folder)], capture_output=True, text=True, check=True
+            [sys.executable, "-c", AS_ANOTHER_USER, name], capture_output=True, text=True, check=True
         )
-    finally:
-        for parent, mode in before:
-            parent.chmod(mode)
+        folder.chmod(0o700)
     assert str(folder / read_only) in done.stdout
     assert "writable" in done.stdout
 

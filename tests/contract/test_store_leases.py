@@ -108,6 +108,19 @@ class TestLeases:
         with pytest.raises(LeaseLost):
             store.renew(lease, NOW, MINUTE)
 
+    def test_the_generation_counts_beside_the_owner(self, store: Store, alice: Environment) -> None:
+        """One process's earlier piece of work may not write once its next one has begun."""
+        stale = taken(take(store))
+        store.release(stale)
+        lease = taken(take(store))
+        with pytest.raises(LeaseLost):
+            store.update(ALICE, stale, NOW, message="stale")
+        with pytest.raises(LeaseLost):
+            store.renew(stale, NOW, MINUTE)
+        store.release(stale)
+        assert store.leases(NOW) == {ALICE: lease}
+        assert get(store) == alice
+
     def test_the_owner_counts_beside_the_generation(self, store: Store, alice: Environment) -> None:
         """A forged lease opens nothing."""
         lease = taken(take(store))
