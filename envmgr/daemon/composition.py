@@ -19,7 +19,6 @@ from envmgr.config.expand import backend_settings, effective, policy_for, proces
 from envmgr.config.load import Configuration, load
 from envmgr.config.models import Organization, Repository
 from envmgr.config.secrets import resolve
-from envmgr.domain.decide import active
 from envmgr.domain.environment import ProcessId, SourceKind
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId, RepositoryId
