@@ -1,0 +1,176 @@
+"""What a plan must satisfy before it is applied."""
+
+from typing import Any
+
+import pytest
+
+from envmgr.domain.gates import check_apply, check_destroy, planned_tags
+from envmgr.domain.names import EnvironmentId
+from envmgr.domain.plan import Plan
+from envmgr.domain.tags import tags_for
+from tests.unit.domain_example import ALICE
+from tests.unit.test_domain_plan import CREATE, FORGET, NO_OP, READ, REPLACE, UPDATE, change, document
+
+TAGS = tags_for(ALICE, "env-alice")
+BOBS = tags_for(EnvironmentId("acme", "shop", "bob"), "env-bob")
+ONE = {"environment": "alice"}
+BUCKET, GROUP = "aws_s3_bucket.site", "azurerm_resource_group.main"
+
+
+def applied(*changes: dict[str, Any]) -> list[str]:
+    """What the gate before an apply finds."""
+    return check_apply(Plan.from_json(document(*changes)), ALICE, TAGS)
+
+
+def destroyed(*changes: dict[str, Any]) -> list[str]:
+    """What the gate before a destroy finds."""
+    return check_destroy(Plan.from_json(document(*changes)), ALICE, TAGS)
+
+
+def created(address: str, unknown: dict[str, Any] | None = None, **after: object) -> dict[str, Any]:
+    """A resource that the plan creates."""
+    return change(address, "create", after=after, after_unknown={"id": True, **(unknown or {})})
+
+
+def deleted(address: str, **before: object) -> dict[str, Any]:
+    """A resource that the plan deletes."""
+    return change(address, "delete", before=before)
+
+
+def group(name: str = "rg-shop-alice", tags: dict[str, str] | None = TAGS) -> dict[str, Any]:
+    """A resource group that the plan creates."""
+    return created(GROUP, name=name, location="westeurope", tags=tags)
+
+
+# --- names -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["rg-shop-alice", "alice", "RG-ALICE-EU"])
+def test_a_group_that_carries_the_name_and_all_tags_passes(name: str) -> None:
+    assert applied(group(name)) == []
+
+
+def test_a_group_without_the_name_is_refused() -> None:
+    [finding] = applied(group("rg-shop"))
+    assert finding == (
+        f"{GROUP}: its name ('rg-shop') does not carry the environment's name 'alice'; use var.environment in it."
+    )
+
+
+def test_a_group_whose_name_is_not_known_is_refused() -> None:
+    unknown = created(GROUP, {"name": True}, location="westeurope", tags=TAGS)
+    [finding] = applied(unknown)
+    assert "not known before the apply" in finding
+
+
+def test_other_resources_may_have_any_name() -> None:
+    assert applied(created(BUCKET, bucket="site", tags=ONE, tags_all=ONE)) == []
+
+
+# --- tags --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", sorted(TAGS))
+@pytest.mark.parametrize("address", [GROUP, "aws_resourcegroups_group.main"])
+def test_a_group_needs_every_tag(key: str, address: str) -> None:
+    for tags in (
+        {k: v for k, v in TAGS.items() if k != key},
+        {**TAGS, key: "other"},
+        {**TAGS, key: TAGS[key].upper()},
+    ):
+        [finding] = applied(created(address, name="alice", tags=tags))
+        assert finding == f"{address} lacks the tags {key} = {TAGS[key]!r}; add `tags = var.tags`."
+
+
+@pytest.mark.parametrize("address", [BUCKET, "azurerm_storage_account.site"])
+@pytest.mark.parametrize(
+    "tags", [None, {}, {"environment": "bob"}, {"environment": None}, {"Environment": "alice"}]
+)
+def test_a_taggable_resource_needs_the_environment_tag(address: str, tags: dict[str, Any] | None) -> None:
+    [finding] = applied(created(address, tags=tags))
+    assert "lacks the tags environment = 'alice'" in finding
+    assert finding.startswith(address)
+
+
+def test_default_tags_of_the_provider_count() -> None:
+    assert applied(created(BUCKET, tags=None, tags_all=ONE)) == []
+    assert applied(created(BUCKET, tags={}, tags_all={"environment": "bob"})) != []
+
+
+def test_tags_that_are_known_only_later_are_refused() -> None:
+    [finding] = applied(created(BUCKET, {"tags": True, "tags_all": True}))
+    assert finding == f"{BUCKET}: its tags are only known after the apply; set them from var.tags."
+    assert applied(created(BUCKET, {"tags_all": True}, tags=None)) == [finding]
+    assert applied(created(BUCKET, {"tags": {"environment": True}}, tags={"team": "web"})) != []
+
+
+def test_tags_of_its_own_suffice_where_the_providers_are_not_known() -> None:
+    assert applied(created(BUCKET, {"tags_all": True}, tags=ONE)) == []
+
+
+@pytest.mark.parametrize("tags", ["environment", ["environment"], 5, True])
+def test_tags_of_another_shape_are_refused(tags: object) -> None:
+    assert applied(created(BUCKET, tags=tags)) != []
+
+
+def test_what_cannot_be_tagged_passes() -> None:
+    assert (
+        applied(created("aws_s3_bucket_policy.site", policy="{}"), created("random_pet.x", tags=None)) == []
+    )
+    assert applied(CREATE, UPDATE, REPLACE, NO_OP, READ, FORGET) == []
+
+
+@pytest.mark.parametrize("actions", [("update",), ("no-op",), ("delete", "create"), ("create", "delete")])
+def test_whatever_stays_is_looked_at(actions: tuple[str, ...]) -> None:
+    before = {"name": "rg-shop-alice", "tags": TAGS}
+    item = change(GROUP, *actions, before=before, after={"name": "rg-shop", "tags": None})
+    assert len(applied(item)) == 2
+
+
+def test_what_goes_away_is_not_looked_at() -> None:
+    assert applied(deleted(GROUP, name="rg-shop", tags=None)) == []
+
+
+def test_every_resource_is_named() -> None:
+    findings = applied(group("x"), created(BUCKET, tags=None), created("module.a.aws_s3_bucket.b", tags=ONE))
+    assert [finding.split(":")[0].split(" ")[0] for finding in findings] == [GROUP, BUCKET]
+
+
+def test_planned_tags_are_text() -> None:
+    [resource] = Plan.from_json(document(created(BUCKET, tags={"n": 5, "gone": None}))).resources
+    assert planned_tags(resource) == {"n": "5"}
+
+
+# --- before a destroy --------------------------------------------------------------------------
+
+
+def test_a_destroy_may_delete_what_is_ours_or_nobodys() -> None:
+    assert destroyed(deleted(GROUP, name="x", tags=TAGS), NO_OP, READ) == []
+    assert (
+        destroyed(deleted(BUCKET, tags=None), deleted(BUCKET, tags_all={}), deleted("terraform_data.x")) == []
+    )
+
+
+@pytest.mark.parametrize("item", [CREATE, UPDATE, REPLACE, FORGET])
+def test_a_destroy_may_only_delete(item: dict[str, Any]) -> None:
+    [finding] = destroyed(item)
+    planned = " and ".join(item["change"]["actions"])
+    assert finding == f"{item['address']}: a destroy may only delete, this plans {planned}."
+
+
+@pytest.mark.parametrize("name", ["tags", "tags_all"])
+def test_a_destroy_spares_what_another_environment_has(name: str) -> None:
+    [finding] = destroyed(deleted(BUCKET, **{name: BOBS}))
+    assert finding == (
+        f"{BUCKET} carries tags of another environment (environment = 'bob'), not of acme/shop/alice."
+    )
+
+
+@pytest.mark.parametrize("key", ["project", "organization", "managed-by"])
+def test_another_is_also_one_of_another_project(key: str) -> None:
+    assert destroyed(deleted(BUCKET, tags={**TAGS, key: "other"})) != []
+
+
+def test_tags_that_only_look_like_ours_hinder_no_destroy() -> None:
+    assert destroyed(deleted(BUCKET, tags={"environment": "production", "team": "web"})) == []
+    assert destroyed(deleted(BUCKET, tags={**TAGS, "branch": "env-renamed"})) == []
