@@ -88,6 +88,13 @@ class TestThreads:
         in_threads(lambda _: [look(store, {}, now=NOW) for _ in range(10)], range(4))
         assert get(store).absences == 40
 
+    def test_first_looks_at_one_repository_at_once(self, store: Store) -> None:
+        """Two processes that see new branches together add each of them once."""
+        branches = {f"env-n{number}": COMMIT for number in range(20)}
+        observed = in_threads(lambda _: look(store, branches), range(6))
+        assert sum(len(each.new) for each in observed) == 20
+        assert len(store.environments()) == 20
+
     def test_events_become_visible_in_order(self, store: Store) -> None:
         """Whoever follows them by id misses none."""
         followed: list[int] = []
