@@ -1,0 +1,79 @@
+"""`make bench`: measures envmgr against the same work done by hand, and prints one table."""
+
+import argparse
+import json
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from tests.benchmarks import changing_push, first_apply
+from tests.benchmarks.burst import burst
+from tests.benchmarks.command_line import command_line
+from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.idle_pass import idle_pass
+from tests.benchmarks.laboratory import Absent, Laboratory
+from tests.benchmarks.machine import describe
+from tests.benchmarks.quiet_push import quiet_push
+from tests.benchmarks.table import render
+
+BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
+    "first-apply-aws": first_apply.on_aws,
+    "first-apply-local": first_apply.locally,
+    "quiet-push": quiet_push,
+    "changing-push-aws": changing_push.on_aws,
+    "changing-push-local": changing_push.locally,
+    "burst": burst,
+    "idle-pass": idle_pass,
+    "command-line": command_line,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs what was asked for; 0 even where a target is not reached, since that is a finding."""
+    options = _options().parse_args(arguments)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    about = describe(shutil.which("terraform"))
+    found: list[Comparison] = []
+    absent: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="envmgr-bench-") as folder:
+        laboratory = Laboratory(Path(folder), options.rounds)
+        try:
+            for name in options.only or BENCHMARKS:
+                print(f"{name} …", file=sys.stderr, flush=True)
+                try:
+                    found += BENCHMARKS[name](laboratory)
+                except Absent as reason:
+                    absent.append(f"{name}: not measured, {reason}")
+        finally:
+            laboratory.close()
+    print("\n".join([about, f"Medians of {options.rounds} rounds, in turn.", "", render(found), *absent]))
+    if options.json:
+        report = {"machine": about, "rounds": options.rounds, "absent": absent}
+        options.json.write_text(
+            json.dumps({**report, "results": [c.as_json() for c in found]}, indent=2) + "\n"
+        )
+    return 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--only", action="append", choices=list(BENCHMARKS), help="only this one; repeatable")
+    parser.add_argument("--rounds", type=_at_least_one, default=5, help="rounds that are counted [5]")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="all figures, for scripts")
+    return parser
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least one round is needed")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

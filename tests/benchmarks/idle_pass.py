@@ -1,0 +1,108 @@
+"""A pass over many repositories in which nothing happened, against `git ls-remote` of each."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from envmgr.daemon.application import Application
+from tests.benchmarks.by_hand import ByHand, run
+from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.interleaving import interleaved, seconds
+from tests.benchmarks.laboratory import Laboratory
+from tests.benchmarks.population import populate
+from tests.benchmarks.subject import Subject
+from tests.support.engine import code
+from tests.support.git_repository import GitRepository
+
+REPOSITORIES = 200
+BRANCHES = 50
+_LIST = 'printf "%s\\0" "$@" | xargs -0 -n 1 -P 8 git ls-remote >/dev/null'
+_LOOK_BACK = timedelta(seconds=6)  # the daemon's tick and overlap
+
+
+def idle_pass(laboratory: Laboratory) -> list[Comparison]:
+    """Wall time of one pass, and what memory a fresh process has after ten."""
+    subject = Subject(laboratory.place("idle-pass"), terraform={"binary": laboratory.terraform})
+    application = _populated(subject)
+    urls = [repository.url for repository in subject.repositories.values()]
+    environment = ByHand(laboratory.terraform, {}).environment("nobody")
+    try:
+        ours, by_hand = interleaved(
+            laboratory.rounds,
+            lambda _: seconds(lambda: one_pass(application)),
+            lambda _: seconds(lambda: run(_LIST, subject.folder, environment, *urls)),
+        )
+        if application.services.store.runs(limit=1):
+            raise RuntimeError("a pass that should be idle did work")
+    finally:
+        subject.close()
+    return [_wall(ours, by_hand), *_memory(subject)]
+
+
+def one_pass(application: Application) -> None:
+    """What the daemon does in one interval: it looks at every remote, then for work that is due."""
+    services = application.services
+    application.poller.poll_all(services.projects.values(), application.poll_workers)
+    touched = services.store.touched(services.clock() - _LOOK_BACK)
+    for repository in {*touched, *application.workers.due_again()}:
+        application.workers.look(services.projects[repository])
+    application.workers.wait()
+
+
+def _populated(subject: Subject) -> Application:
+    branches = _repositories(subject)
+    application = subject.application
+    for project in application.services.projects.values():
+        populate(application.services.store, project.id, branches, project.inputs() or "")
+    for project in application.services.projects.values():
+        if application.workers.look(project):
+            raise RuntimeError(f"{project.id} is not idle")
+    return application
+
+
+def _repositories(subject: Subject) -> Mapping[str, str]:
+    """Copies of one repository, its refs packed as after a clone or gc; gives its environments' branches."""
+    first = subject.repository("r0")
+    commit = first.commit("main", code())
+    first.point((f"env-{number}x" for number in range(BRANCHES)), commit)
+    first.git("pack-refs", "--all")
+    for number in range(1, REPOSITORIES):
+        path = first.path.with_name(f"r{number}.git")
+        shutil.copytree(first.path, path)
+        subject.repositories[path.stem] = GitRepository(path)
+        subject.repository_settings[path.stem] = {}
+    return {branch: head for branch, head in first.branches().items() if branch != "main"}
+
+
+def _wall(ours: tuple[float, ...], by_hand: tuple[float, ...]) -> Comparison:
+    return Comparison(
+        name=f"idle pass, {REPOSITORIES} repositories x {BRANCHES} branches",
+        unit="s",
+        ours=ours,
+        by_hand=by_hand,
+        limit=1.2,
+        note="records put into the store as ready, remotes by path; by hand: git ls-remote under xargs -P 8",
+    )
+
+
+def _memory(subject: Subject) -> list[Comparison]:
+    command = [sys.executable, "-m", "tests.benchmarks.resident", str(subject.config), str(subject.data)]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=True, timeout=600)
+    after: list[float] = json.loads(done.stdout)
+    name = "memory of a fresh process"
+    return [
+        Comparison(name=f"{name} after ten passes", unit="MiB", ours=(after[9],), limit=150, relative=False),
+        Comparison(
+            name=f"{name}: growth from pass 3 to 10",
+            unit="MiB",
+            ours=(after[9] - after[2],),
+            limit=1,
+            relative=False,
+            note="resident memory after each pass: " + ", ".join(f"{each:.1f}" for each in after),
+        ),
+    ]

@@ -1,0 +1,40 @@
+"""A process with all that the daemon imports: prints its resident memory (MiB) after each of ten passes."""
+
+import importlib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from envmgr.daemon.composition import Start, compose
+from tests.benchmarks.idle_pass import one_pass
+
+PASSES = 10
+
+
+def resident_mib() -> float:
+    """The memory of this process that is in RAM."""
+    found = re.search(r"^VmRSS:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    if found is None:
+        raise RuntimeError("this kernel does not say how much memory is resident")
+    return int(found[1]) / 1024
+
+
+def main(config: str, data: str) -> None:
+    """Starts as the daemon does: it looks everywhere once, then passes follow."""
+    importlib.import_module("envmgr.cli.verbs.daemon")  # for what it holds in memory
+    environ = dict(os.environ)
+    application = compose(Start(config=Path(config), data_dir=Path(data), actor="daemon", environ=environ))
+    for project in application.services.projects.values():
+        application.workers.look(project)
+    after = []
+    for _ in range(PASSES):
+        one_pass(application)
+        after.append(resident_mib())
+    application.close()
+    print(json.dumps(after))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
