@@ -58,7 +58,10 @@ class Display:
     def __call__(self, environment: EnvironmentId, step: Progress) -> None:
         """Takes in one step."""
         with self._lock:
-            self._stage = _STAGES.get(step.phase, self._stage)
+            if (
+                step.phase != "planned_change" or self._stage != _STAGES["apply_start"]
+            ):  # an apply repeats its plan
+                self._stage = _STAGES.get(step.phase, self._stage)
             self._track((environment, step.address), step)
         if step.phase in _LINES and (
             self._live is None or step.phase not in {"apply_start", "apply_progress"}

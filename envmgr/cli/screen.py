@@ -34,7 +34,8 @@ def emit(text: str = "") -> None:
 
 def say(text: str = "") -> None:
     """A line for people, beside the result."""
-    click.echo(text, err=True)
+    sys.stderr.write(f"{text}\n")  # not click's: a live display puts itself in the place of sys.stderr
+    sys.stderr.flush()
 
 
 def emit_json(document: Any) -> None:

@@ -10,7 +10,8 @@ from types import FrameType
 
 from envmgr.daemon.application import Application
 from envmgr.daemon.composition import Start, compose, user_actor
-from envmgr.domain.errors import Interrupted, UsageError
+from envmgr.daemon.job import Declined
+from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.names import EnvironmentId
 from envmgr.ports import Progress
 
@@ -22,7 +23,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Ended(SystemExit):
-    """A signal ended the verb; the code is 128 and the signal's number."""
+    """The verb ended early, and has said why: a person said no (1), or a signal came (128 + its number)."""
 
 
 @dataclass(slots=True)
@@ -58,10 +59,11 @@ def work(
     before = {number: signal.signal(number, signals) for number in _SIGNALS}
     try:
         yield application
-    except (Interrupted, KeyboardInterrupt, UsageError) as error:
-        if not signals.received:
+    except (EnvmgrError, KeyboardInterrupt) as error:
+        if not signals.received and not isinstance(error, Declined):
             raise
         say(str(error) or "Stopped.")
+        raise Ended(128 + signals.received[0] if signals.received else 1) from error
     finally:
         for number, action in before.items():
             signal.signal(number, action)

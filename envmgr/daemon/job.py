@@ -160,6 +160,6 @@ class ActiveRun:
 def _ending(error: BaseException) -> RunStatus:
     if isinstance(error, Superseded):
         return RunStatus.SUPERSEDED
-    if isinstance(error, Interrupted | KeyboardInterrupt | SystemExit):
+    if isinstance(error, Interrupted | Declined | KeyboardInterrupt | SystemExit):
         return RunStatus.INTERRUPTED
     return RunStatus.FAILED

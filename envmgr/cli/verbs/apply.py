@@ -35,12 +35,13 @@ def apply_command(
     """Plan, show, ask, apply exactly that plan."""
     require_consent(yes or file is not None, "apply")
     display = Display()
-    with work(invocation, display) as application, display:
-        found = operations.find(application, environment, fresh=True)
-        if file is not None:
-            done = operations.apply_saved(application, found, file)
-        else:
-            done = operations.apply(application, found, _consent(found, yes, display))
+    with work(invocation, display) as application:
+        with display:
+            found = operations.find(application, environment, fresh=True)
+            if file is not None:
+                done = operations.apply_saved(application, found, file)
+            else:
+                done = operations.apply(application, found, _consent(found, yes, display))
         _report(application, done, as_json)
 
 

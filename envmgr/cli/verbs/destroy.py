@@ -29,10 +29,10 @@ def destroy_command(invocation: Invocation, environment: str, yes: bool, as_json
     with work(invocation, display) as application, display:
         found = operations.find(application, environment)
         done = operations.destroy(application, found, _consent(application, found, yes, display))
-        if as_json:
-            emit_json(documents.environment(done))
-        else:
-            emit(_report(done))
+    if as_json:
+        emit_json(documents.environment(done))
+    else:
+        emit(_report(done))
 
 
 def _consent(application: Application, found: Environment, yes: bool, display: Display) -> Consent:
