@@ -52,6 +52,7 @@ def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
         variables=claim.variables,
         environment={**default_tags_environment(claim.tags), **access.environment},
         lock_file=claim.lock_file,
+        folder=claim.source.path if claim.source.kind is SourceKind.DIRECTORY else "",
     )
 
 

@@ -19,7 +19,8 @@ class Workspace:
     `root` is the module's folder (the working directory), `data` its `TF_DATA_DIR` (outside the
     checkout, so that it survives the next one). `variables` become `TF_VAR_…`, `environment` is given to
     the process as it is, `backend` (type, settings with the key) is written as a `*.tf.json` override.
-    `lock_file` is the `.terraform.lock.hcl` text to use where the code brings none.
+    `lock_file` is the `.terraform.lock.hcl` text to use where the code brings none. `folder` is the root's path in
+    the branch, for messages.
     """
 
     root: Path
@@ -29,6 +30,7 @@ class Workspace:
     variables: Mapping[str, object]
     environment: Mapping[str, str] = field(repr=False)
     lock_file: str | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,9 +30,12 @@ HOSTILE = [
 ]
 
 BAD_CODE = {
-    "syntax": ('resource "terraform_data" "x" {', "main.tf:1"),
+    "syntax": ('resource "terraform_data" "x" {', "terraform/main.tf:1"),
     "variable": ('variable "needed" {}\noutput "x" { value = var.needed }', "needed"),
-    "backend": ('terraform {\n  backend "s3" {\n    bucket = "mine"\n  }\n}', "backend"),
+    "backend": (
+        'terraform {\n  backend "s3" {\n    bucket = "mine"\n  }\n}',
+        "terraform/main.tf:2 has a backend block of its own (s3)",
+    ),
     "cloud": ('terraform {\n  cloud {\n    organization = "x"\n  }\n}', "cloud"),
     "provider": ('resource "nosuch_thing" "x" {}', "nosuch"),
     "module": ('module "m" { source = "./missing" }', "missing"),

@@ -91,7 +91,7 @@ def configuration_digest(root: Path) -> str:
     return digest.hexdigest()
 
 
-def may_override(root: Path, kind: str, errors: Iterable[Diagnostic]) -> bool:
+def may_override(root: Path, kind: str, errors: Iterable[Diagnostic], folder: str = "") -> bool:
     """Whether the branch's own blocks, which Terraform's errors name, are empty and of our type.
 
     False where there is none; raises NeedsPerson for one that says anything.
@@ -100,18 +100,18 @@ def may_override(root: Path, kind: str, errors: Iterable[Diagnostic]) -> bool:
     ours = {PLAIN, OVERRIDE}
     blocks = [place for error in conflicts for place in error.locations() if place.file not in ours]
     for place in blocks:
-        _require_empty(root, kind, place)
+        _require_empty(root, kind, place, folder)
     return bool(blocks)
 
 
-def _require_empty(root: Path, kind: str, place: Location) -> None:
+def _require_empty(root: Path, kind: str, place: Location, folder: str) -> None:
     source = _source(root, place)
     if re.match(rf'backend\s+"{re.escape(kind)}"{_EMPTY_BODY}', source, re.DOTALL):
         return
     named = re.match(r'backend\s+"([^"\n]*)"', source)
     what = f"backend block of its own ({named[1]})" if named else "backend or cloud block of its own"
     raise NeedsPerson(
-        f"{place} has a {what}, but envmgr sets the backend: remove it, "
+        f"{place.within(folder)} has a {what}, but envmgr sets the backend: remove it, "
         f'or leave an empty `backend "{kind}" {{}}`.'
     )
 

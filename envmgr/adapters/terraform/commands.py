@@ -182,7 +182,13 @@ class TerraformCommands:
             and error.location is not None
             and _is_invalid(session, error)
         )
-        return failure(outcome, self._limits.timeout, session.watch.redact, is_invalid=is_invalid)
+        return failure(
+            outcome,
+            self._limits.timeout,
+            session.watch.redact,
+            is_invalid=is_invalid,
+            folder=session.workspace.folder,
+        )
 
 
 def _plan(session: Session, out: Path, destroy: object) -> Outcome:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from posixpath import join, normpath
 from typing import Any
 
 _LOCATION = re.compile(r"(?P<file>[^\s:;]+):(?P<line>\d+),(?P<column>\d+)-")
@@ -18,6 +19,10 @@ class Location:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+    def within(self, folder: str) -> "Location":
+        """The same place, its file named from where `folder` is the root's path."""
+        return replace(self, file=normpath(join(folder, self.file)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """A failed command as the error that says how to go on, in one sentence."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, StalePlan, StateLocked, Transient
@@ -40,8 +41,13 @@ _VARIABLE = re.compile(r'variable "([^"]+)"')
 _LONGEST = 400
 
 
-def failure(outcome: Outcome, timeout: timedelta, redact: Redact, *, is_invalid: bool = False) -> EnvmgrError:
-    """The error for a command that did not succeed; `is_invalid` says that `validate` refuses the code too."""
+def failure(
+    outcome: Outcome, timeout: timedelta, redact: Redact, *, is_invalid: bool = False, folder: str = ""
+) -> EnvmgrError:
+    """The error for a command that did not succeed.
+
+    `is_invalid` says that `validate` refuses the code too; `folder` is the root's path in the branch.
+    """
     if outcome.ended.cause is Cause.STOPPED:
         return Interrupted(f"terraform {outcome.command} was stopped before its end; it will be done again.")
     if outcome.ended.cause is Cause.TIMED_OUT:
@@ -49,13 +55,22 @@ def failure(outcome: Outcome, timeout: timedelta, redact: Redact, *, is_invalid:
             f"terraform {outcome.command} took longer than {_duration(timeout)} and was ended: "
             "look into its log, or raise terraform.timeout."
         )
-    error = outcome.transcript.error()
+    error = _within(folder, outcome.transcript.error())
     if error is None:
         return Transient(_cut(redact(_wordless(outcome))))
-    return _from_error(outcome, error, redact, is_invalid)
+    return _from_error(outcome, error, redact, is_invalid, folder)
 
 
-def _from_error(outcome: Outcome, error: Diagnostic, redact: Redact, is_invalid: bool) -> EnvmgrError:
+def _within(folder: str, error: Diagnostic | None) -> Diagnostic | None:
+    """The error, its place named as the branch's people know it."""
+    if error is None or error.location is None:
+        return error
+    return replace(error, location=error.location.within(folder))
+
+
+def _from_error(
+    outcome: Outcome, error: Diagnostic, redact: Redact, is_invalid: bool, folder: str
+) -> EnvmgrError:
     locked = next((e for e in outcome.transcript.errors or [error] if e.summary.startswith(_LOCKED)), None)
     if locked and (holder := _lock_holder(locked.detail)):
         return StateLocked(f"The state is locked by {holder}; it will be tried again.")
@@ -66,8 +81,8 @@ def _from_error(outcome: Outcome, error: Diagnostic, redact: Redact, is_invalid:
             ".terraform.lock.hcl of the branch locks a provider version that the code's version constraint "
             "excludes: run `terraform init -upgrade` and commit the lock file."
         )
-    missing = next((e for e in outcome.transcript.errors if e.summary.startswith(_MISSING)), None)
-    if missing:
+    found = next((e for e in outcome.transcript.errors if e.summary.startswith(_MISSING)), None)
+    if missing := _within(folder, found):
         return NeedsPerson(_missing_variable(missing))
     sentence = _cut(redact(_sentence(f"terraform {outcome.command} failed", error)))
     needs_person = is_invalid or error.summary.startswith(_PERSON) or _OTHER_CHECKSUMS in error.detail

@@ -116,7 +116,7 @@ class Initialisation:
         """Turns our backend file into an override where the branch's own blocks are empty."""
         workspace = self._session.workspace
         if self._override or not backend.may_override(
-            workspace.root, workspace.backend[0], transcript.errors
+            workspace.root, workspace.backend[0], transcript.errors, workspace.folder
         ):
             return False
         self._override = True
