@@ -14,6 +14,7 @@ from envmgr.domain.names import EnvironmentId
 from envmgr.ports import Held, Store
 from tests.support.store import (
     ALICE,
+    COMMIT,
     NOW,
     OURS,
     SECOND,
