@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from envmgr.config.load import Configuration, load
-from envmgr.config.settings import Settings, read_settings
+from envmgr.config.settings import Settings
+from envmgr.config.settings_file import read_settings
 from envmgr.daemon.application import Application
 from envmgr.daemon.layout import Layout, free_bytes
 from envmgr.daemon.records import open_records

@@ -1,9 +1,5 @@
-"""Settings of the daemon itself: one optional file with the single top key `daemon`, beside the organization files.
+"""Settings of the daemon itself: one optional file with the single top key `daemon`, beside the organization files."""
 
-Without such a file nothing heavy is imported: `envmgr list` must answer at once.
-"""
-
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +10,6 @@ from .secrets import Secret
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
-_MENTION = re.compile(rb"\bdaemon[\"']?\s*:")
 _NAMES = ("daemon.yaml", "daemon.yml")
 
 
@@ -41,24 +36,3 @@ def config_files(path: Path) -> Sequence[Path]:
     return sorted(
         file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and not file.name.startswith(".")
     )
-
-
-def mentions_settings(content: bytes) -> bool:
-    """Whether a file may hold the settings: cheap, and never wrong when it says no."""
-    return _MENTION.search(content) is not None
-
-
-def read_settings(path: Path) -> Settings:
-    """The settings in a configuration folder (or beside a file); the defaults where there are none.
-
-    Raises ConfigurationError with all problems of the file that holds them.
-    """
-    try:
-        files = [file for file in config_files(path) if mentions_settings(file.read_bytes())]
-    except OSError:
-        files = []  # whoever loads the organizations says what is wrong
-    if not files:
-        return Settings()
-    from .load import load_settings
-
-    return load_settings(files)

@@ -8,7 +8,8 @@ from envmgr.domain.environment import Changes, Claim, Output, RunKind, RunStatus
 from envmgr.ports import Redact
 
 from .job import ActiveRun, Job, Superseded
-from .planning import Planned, carry_out, plan_apply
+from .planned import Planned
+from .planning import carry_out, plan_apply
 from .wanted import Wanted, check_backend, is_applied, wanted
 
 _SUPERSEDED_IN_A_ROW = 2

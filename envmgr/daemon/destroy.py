@@ -8,7 +8,8 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.tags import identity
 
 from .job import ActiveRun, Job, Superseded
-from .planning import Planned, carry_out, plan_destroy
+from .planned import Planned
+from .planning import carry_out, plan_destroy
 
 
 def destroy(job: Job, reason: str, then: Status, because: str = "", *, until_push: bool = False) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from envmgr.domain.environment import Changes, Environment, Lease, ProcessId, Run, RunKind, RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
@@ -12,11 +11,9 @@ from envmgr.ports import Progress, Redact, StateStore, Watch
 
 from .layout import free_bytes
 from .lock_recorder import LockRecorder
+from .planned import Planned
 from .services import Services
 from .tenant import Project
-
-if TYPE_CHECKING:
-    from .planning import Planned
 
 
 class Superseded(RetryLater):
@@ -45,7 +42,7 @@ class Job:
     lease: Lease
     policy: Policy
     manual: bool = False
-    confirm: "Callable[[Planned], bool]" = lambda _: True
+    confirm: Callable[[Planned], bool] = lambda _: True
     redact: Redact = field(default=lambda text: text)
 
     resumes: bool = field(init=False)

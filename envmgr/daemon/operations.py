@@ -22,7 +22,8 @@ from .apply import apply_planned, look
 from .destroy import destroy as destroy_step
 from .failure import record_failure
 from .job import ActiveRun, Declined, Job
-from .planning import Planned, gate, plan_apply, plan_destroy
+from .planned import Planned
+from .planning import gate, plan_apply, plan_destroy
 from .recover import break_own_lock, end_abandoned_runs, lock_holder
 from .tenant import Project
 from .workspaces import workspace

@@ -2,8 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from envmgr.domain.environment import Claim, SourceKind
 from envmgr.domain.errors import NeedsPerson, StalePlan, StateLocked
@@ -13,20 +12,11 @@ from envmgr.ports import PlanResult, Workspace
 
 from . import recover, workspaces
 from .job import ActiveRun, Declined, Job
+from .planned import Planned
 from .tenant import Access
 from .wanted import settle_scope
 
 _ATTEMPTS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A saved plan that passed the gates; `plan` is None where it changes nothing."""
-
-    workspace: Workspace
-    claim: Claim
-    file: Path
-    plan: Plan | None
 
 
 def plan_apply(job: Job, active: ActiveRun, claim: Claim) -> Planned:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from envmgr.adapters.store.connect import open_store
 from envmgr.config.secrets import resolve
-from envmgr.config.settings import Settings, read_settings
+from envmgr.config.settings import Settings
+from envmgr.config.settings_file import read_settings
 from envmgr.ports import Store
 
 from .layout import Layout

@@ -14,7 +14,7 @@ from pathlib import Path
 from envmgr.domain.environment import Environment
 from envmgr.domain.errors import NeedsPerson, UsageError
 
-from .planning import Planned
+from .planned import Planned
 
 _ABOUT, _PLAN = "envmgr.json", "plan.tfplan"
 

@@ -11,7 +11,8 @@ from envmgr.config import locate
 from envmgr.config.load import ConfigurationError
 from envmgr.config.locate import data_dir, find_config
 from envmgr.config.secrets import SecretReference
-from envmgr.config.settings import Settings, read_settings
+from envmgr.config.settings import Settings
+from envmgr.config.settings_file import read_settings
 
 
 def test_the_configuration_is_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +79,7 @@ def test_without_a_file_of_settings_nothing_heavy_is_imported(tmp_path: Path) ->
     (tmp_path / "acme.yaml").write_text("organization: acme\n")
     code = (
         "import sys, pathlib\n"
-        "from envmgr.config.settings import read_settings\n"
+        "from envmgr.config.settings_file import read_settings\n"
         "from envmgr.config.locate import data_dir, find_config\n"
         "from envmgr.config.duration import parse_duration\n"
         "read_settings(pathlib.Path(sys.argv[1]))\n"

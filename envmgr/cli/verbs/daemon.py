@@ -5,7 +5,7 @@ from datetime import timedelta
 import click
 import structlog
 
-from envmgr.config.settings import read_settings
+from envmgr.config.settings_file import read_settings
 from envmgr.daemon.application import Application
 from envmgr.daemon.composition import Start, compose
 from envmgr.daemon.lifecycle import Daemon

@@ -1,0 +1,18 @@
+"""A plan on its way from the gates to its apply."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from envmgr.domain.environment import Claim
+from envmgr.domain.plan import Plan
+from envmgr.ports import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A saved plan that passed the gates; `plan` is None where it changes nothing."""
+
+    workspace: Workspace
+    claim: Claim
+    file: Path
+    plan: Plan | None
