@@ -1,0 +1,188 @@
+"""Invariant 6: a lock is broken only if it is provably ours and its holder is provably dead."""
+
+import getpass
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from envmgr.daemon import operations
+from envmgr.domain.environment import RunStatus, Status
+from envmgr.domain.errors import EnvmgrError, StateLocked
+from tests.support.aws import S3_BACKEND
+from tests.support.engine import MODULE, Engine, code, push
+from tests.support.state_backends import KEY, Backend, Workspace, eventually
+
+MORE = MODULE + '\nresource "terraform_data" "more" {}\n'
+HOLDER = f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """An engine whose states are in a backend, and another's Terraform on alice's state."""
+
+    engine: Engine
+    backend: Backend
+
+    def other(self, terraform: str) -> Workspace:
+        """Somebody's working folder on the state of alice."""
+        return Workspace(self.engine.folder / "other", terraform, self.backend, KEY)
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, engine: Engine) -> Place:
+    """An engine on the backend that the test's parameter names; alice is ready."""
+    kind = request.param
+    if kind == "local":
+        backend = Backend(kind, {"path": str(engine.folder / "state")}, {})
+    elif kind == "s3":
+        settings = {**S3_BACKEND, "bucket": f"states-{uuid4().hex}"}
+        backend = Backend(kind, settings, request.getfixturevalue("aws_environment"))
+    else:
+        azurite = request.getfixturevalue("azurite")
+        settings = {"storage_account_name": azurite.account, "container_name": f"states-{uuid4().hex}"}
+        backend = Backend(kind, settings, azurite.environment)
+    engine.settings["backend"] = {kind: dict(backend.settings)}
+    engine.settings["environment_variables"] = dict(backend.environment)
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+    engine.calls()
+    return Place(engine, backend)
+
+
+everywhere = pytest.mark.parametrize("place", ["local", "s3", "azurerm"], indirect=True)
+where_locks_stay = pytest.mark.parametrize("place", ["s3", "azurerm"], indirect=True)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
+
+
+@everywhere
+def test_anothers_running_terraform_is_waited_for(place: Place, terraform_binary: str) -> None:
+    """The environment says who holds the lock, breaks nothing, and becomes ready by itself."""
+    engine, shop = place.engine, place.engine.repositories["shop"]
+    other = place.other(terraform_binary)
+    with other.applying() as process:
+        held = eventually(lambda: place.backend.store().lock(KEY))
+        commit = shop.commit("env-alice", code(module=MORE))
+
+        engine.turn(2, seconds=30)
+
+        alice = engine.environment("alice")
+        assert alice.status is Status.WAITING
+        assert HOLDER in alice.message
+        assert held.id in alice.message
+        assert place.backend.store().lock(KEY) == held
+        with pytest.raises(StateLocked, match=HOLDER):
+            operations.unlock(engine.application, alice, force=False)
+    assert process.returncode == 0
+    assert "apply" not in engine.calls()
+
+    engine.turn(seconds=30)
+
+    alice = engine.environment("alice")
+    assert (alice.status, alice.applied_commit) == (Status.READY, commit), alice.message
+    assert set(alice.resources) == {"terraform_data.app", "terraform_data.more"}
+    assert "unlocked" not in engine.actions("alice")
+
+
+def slow_once(mark: Path) -> str:
+    """Code whose first apply does not end."""
+    return (
+        MODULE
+        + f"""
+resource "terraform_data" "slow" {{
+  provisioner "local-exec" {{ command = "test -e {mark} || {{ touch {mark}; sleep 60; }}" }}
+}}
+"""
+    )
+
+
+def kill_an_apply(engine: Engine, when: Callable[[], object]) -> None:
+    """Push code that applies without end, and kill its Terraform with all its children."""
+    shop = engine.repositories["shop"]
+    shop.commit("env-alice", code(module=slow_once(engine.folder / "began")))
+    engine.poll()
+    worker = threading.Thread(target=engine.work)
+    worker.start()
+    wait_for((engine.folder / "began").exists)
+    wait_for(when)
+    child = engine.runs()[-1].child
+    assert child is not None
+    os.killpg(child.pid, signal.SIGKILL)
+    worker.join()
+
+
+@where_locks_stay
+def test_a_lock_of_our_own_dead_run_is_broken(place: Place) -> None:
+    """Exactly the recorded one; the next pass converges."""
+    engine = place.engine
+    kill_an_apply(engine, lambda: engine.runs()[-1].lock_id)
+    left = place.backend.store().lock(KEY)
+    assert left is not None
+    assert left.id == engine.runs()[-1].lock_id
+    assert engine.environment("alice").status is Status.FAILED
+
+    engine.turn(hours=1)
+
+    alice = engine.environment("alice")
+    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
+    assert engine.actions("alice")[-2:] == ["unlocked", "applied"]
+    assert place.backend.store().lock(KEY) is None
+    assert [run.status for run in engine.runs()[-2:]] == [RunStatus.FAILED, RunStatus.SUCCEEDED]
+
+
+@where_locks_stay
+def test_a_lock_that_nobody_recorded_is_broken_by_force_only(place: Place, terraform_binary: str) -> None:
+    """Its holder is dead, but nothing proves it: only a person may say so."""
+    engine, shop = place.engine, place.engine.repositories["shop"]
+    with place.other(terraform_binary).applying() as process:
+        left = eventually(lambda: place.backend.store().lock(KEY))
+        os.killpg(process.pid, signal.SIGKILL)
+    shop.commit("env-alice", code(module=MORE))
+    engine.turn(3, hours=1)
+    alice = engine.environment("alice")
+    assert alice.status is Status.WAITING
+    assert left.id in alice.message
+
+    with pytest.raises(StateLocked, match=HOLDER) as refused:
+        operations.unlock(engine.application, alice, force=False)
+    assert "--force" in str(refused.value)
+    assert place.backend.store().lock(KEY) == left
+    operations.unlock(engine.application, alice, force=True)
+
+    assert place.backend.store().lock(KEY) is None
+    assert engine.actions("alice")[-1] == "unlocked"
+    engine.turn(seconds=30)
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+
+
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+def test_a_local_lock_ends_with_its_process(place: Place) -> None:
+    """Its note stays behind, but means nothing: there is nothing to break."""
+    engine = place.engine
+    kill_an_apply(engine, lambda: engine.runs()[-1].lock_id)
+    state = engine.state("alice")
+    assert (state.parent / f".{state.name}.lock.info").exists()
+    assert place.backend.store().lock(KEY) is None
+    assert operations.lock(engine.application, engine.environment("alice")) is None
+    with pytest.raises(EnvmgrError, match="not locked"):
+        operations.unlock(engine.application, engine.environment("alice"), force=True)
+
+    engine.turn(hours=1)
+
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+    assert "unlocked" not in engine.actions("alice")
