@@ -44,7 +44,6 @@ def record_failure(job: Job, error: EnvmgrError, *, destroying: bool) -> None:
 
 def _tell(job: Job, message: str) -> None:
     environment = job.environment
-    log.warning(message, action="failed", environment=environment.label)
     try:
         job.services.record(environment.id, "failed", message, commit=environment.commit)
     except EnvmgrError as error:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import structlog
+
 from envmgr.domain.environment import Changes, Environment, Lease, ProcessId, Run, RunKind, RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
 from envmgr.domain.policy import Policy
@@ -14,6 +16,8 @@ from .lock_recorder import LockRecorder
 from .planned import Planned
 from .services import Services
 from .tenant import Project
+
+log = structlog.get_logger()
 
 
 class Superseded(RetryLater):
@@ -83,9 +87,10 @@ class Job:
             self.environment.id, kind, commit, services.owner, services.actor, services.clock()
         )
         active = ActiveRun(job=self, run=run)
-        log = services.layout.log(run.id)
-        services.layout.private(log.parent)
-        services.store.update_run(run.id, log=str(log.relative_to(services.layout.root)))
+        file = services.layout.log(run.id)
+        services.layout.private(file.parent)
+        services.store.update_run(run.id, log=str(file.relative_to(services.layout.root)))
+        log.info(message, action=f"{kind}-started", environment=self.environment.label, run=run.id)
         if status is not self.environment.status:
             self.update(status=status, message=message)
         try:

@@ -65,7 +65,6 @@ class Poller:
         trusted = state.default_branch in (None, listing.default_branch)
         if not trusted:
             message = f"The default branch changed from {state.default_branch} to {listing.default_branch}."
-            log.warning(message, action="default-branch", repository=str(project.id))
             services.record(None, "default-branch", f"{project.id}: {message}")
         before = {e.id: e for e in services.store.environments(repository=project.id, destroyed=True)}
         observed = services.store.revise(
@@ -99,7 +98,6 @@ class Poller:
         try:
             observed = services.store.revise(project.id, observe_failure)
             if error != state.error:
-                log.warning(error, action="remote-failed", repository=str(project.id))
                 services.record(None, "remote-failed", f"{project.id}: {error}")
             self._save(project.id, replace(state, polled_at=now, failures=state.failures + 1, error=error))
         except EnvmgrError as store_error:
@@ -122,7 +120,6 @@ class Poller:
             told = _what_happened(before.get(environment.id), environment)
             if told is not None:
                 action, message = told
-                log.info(message, action=action, environment=environment.label)
                 self._services.record(environment.id, action, message, commit=environment.commit, actor="git")
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import structlog
+
 from envmgr.domain.environment import Event, ProcessId
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.ports import Binaries, Clock, Git, Modules, Progress, Store
@@ -11,6 +13,8 @@ from envmgr.ports import Binaries, Clock, Git, Modules, Progress, Store
 from .layout import Layout
 from .leases import Leases
 from .tenant import Project, Tenant
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,9 @@ class Services:
         run: int | None = None,
         actor: str | None = None,
     ) -> None:
-        """Appends an event, now and by this process's actor unless another is named."""
+        """Appends an event, now and by this process's actor unless another is named, and logs it."""
+        bound = {"environment": environment and str(environment), "run": run}
+        log.info(message, action=action, **{key: value for key, value in bound.items() if value is not None})
         event = Event(
             at=self.clock(),
             environment=environment,
