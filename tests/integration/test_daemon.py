@@ -61,18 +61,12 @@ class Site:
             "NOTIFY_SOCKET": str(self.folder / "notify"),
             **({"WATCHDOG_USEC": str(int(watchdog * 1e6))} if watchdog else {}),
         }
-        command = [
-            sys.executable,
-            "-m",
-            "tests.integration.daemon_process",
-            self.config,
-            self.data,
-            str(drain),
-        ]
+        program = [sys.executable, "-m", "tests.integration.daemon_process"]
+        command: list[str] = [*program, str(self.config), str(self.data), str(drain), *faults]
         self.told.clear()
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
-                [*command, *faults], env=environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+                command, env=environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
             )
         self.processes.append(process)
         self.hears("READY=1")
