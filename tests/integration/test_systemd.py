@@ -1,0 +1,67 @@
+"""The units of `systemd/` under a real systemd; what is tried is in systemd_trial.py."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration import systemd_trial
+from tests.support import service
+
+UNITS = Path(__file__).parents[2] / "systemd"
+
+pytestmark = [pytest.mark.xdist_group("systemd"), pytest.mark.timeout(200)]
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    systemd_boot: Callable[..., "subprocess.CompletedProcess[str]"],
+    terraform_binary: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, str]:
+    """What became of each check, in one boot."""
+    folder = tmp_path_factory.mktemp("systemd")
+    shutil.copy(terraform_binary, folder / "terraform")
+    command = [sys.executable, "-m", systemd_trial.__name__, str(folder), str(folder / "terraform")]
+    done = systemd_boot(
+        ["env", f"PYTHONPATH={service.ROOT}", *command], bind=[folder, *service.folders()], timeout=180
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, str] = json.loads((folder / "outcomes.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("check", [check.__name__ for check in systemd_trial.CHECKS])
+def test_service(outcomes: dict[str, str], check: str) -> None:
+    """Each check of the trial went well."""
+    assert not outcomes[check], outcomes[check]
+
+
+@pytest.mark.parametrize("unit", ["envmgr.service", "envmgr@.service"])
+def test_exposure(unit: str) -> None:
+    """What systemd itself measures: how much a unit may do stays below 2.0."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is absent: install Debian's systemd")
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(UNITS / unit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert found, done.stdout + done.stderr
+    assert float(found[1]) < 2.0
+
+
+def test_the_units_differ_in_the_instance_only() -> None:
+    """Hardening is never forgotten in one of the two."""
+    one = _settings("envmgr.service")
+    each = [line.replace("/%i.yaml", "").replace("/%i", "") for line in _settings("envmgr@.service")]
+    each.remove("Conflicts=envmgr.service")
+    assert each == [line if not line.startswith("Description=") else f"{line} of %i" for line in one]
+
+
+def _settings(unit: str) -> list[str]:
+    lines = (UNITS / unit).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
