@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from envmgr.domain.environment import Changes, Claim, Output, RunKind, RunStatus, SourceKind, Status
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.plan import Plan
 from envmgr.ports import Redact
 
 from .job import ActiveRun, Job, Superseded
 from .planned import Planned
 from .planning import carry_out, plan_apply
+from .recover import note_resources
 from .wanted import Wanted, check_backend, is_applied, wanted
 
 _SUPERSEDED_IN_A_ROW = 2
@@ -42,15 +46,38 @@ def look(job: Job) -> Wanted:
 def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -> None:
     """Makes the claim durable, applies exactly the plan, and records what the cloud has now."""
     keep(job, planned.claim)
-    before: dict[str, object] = {}
-    if planned.plan is not None:
+    found = _found(job) if planned.plan is None else _applied(job, active, planned, planned.plan)
+    active.message = f"Applied {planned.claim.commit[:10]}: {_summary(active.changes)}."
+    settle(job, replace(want, claim=planned.claim), found, active.message, run=active.run.id)
+
+
+def _applied(job: Job, active: ActiveRun, planned: Planned, plan: Plan) -> dict[str, object]:
+    """Applies the plan; gives what the record is to say of outputs and resources."""
+    try:
         with active.recording_lock():
             outputs = job.project.tenant.terraform.apply(planned.workspace, planned.file, active.watch())
-        before["outputs"] = _redacted(outputs, job.redact)
-        before["resources"] = tuple(r.address for r in planned.plan.resources if r.stays)
-        before["url"] = _url(before["outputs"])
-    active.message = f"Applied {planned.claim.commit[:10]}: {_summary(active.changes)}."
-    settle(job, replace(want, claim=planned.claim), before, active.message, run=active.run.id)
+    except EnvmgrError:
+        with suppress(EnvmgrError):
+            note_resources(job, job.state().read(job.environment.id.state_key))
+        raise
+    return _recorded(job, outputs, tuple(r.address for r in plan.resources if r.stays))
+
+
+def _found(job: Job) -> dict[str, object]:
+    """What the state says where nothing is to be changed: whoever applied it may have died before recording it."""
+    state = job.state().read(job.environment.id.state_key)
+    if state is None:
+        return {}
+    outputs = {
+        name: Output(None, sensitive=True) if output.sensitive else output
+        for name, output in state.outputs.items()
+    }
+    return _recorded(job, outputs, state.resources)
+
+
+def _recorded(job: Job, outputs: Mapping[str, Output], resources: tuple[str, ...]) -> dict[str, object]:
+    redacted = _redacted(outputs, job.redact)
+    return {"outputs": redacted, "resources": resources, "url": _url(redacted)}
 
 
 def keep(job: Job, claim: Claim) -> None:
@@ -121,8 +148,8 @@ def _redacted(outputs: Mapping[str, Output], redact: Redact) -> dict[str, Output
     }
 
 
-def _url(outputs: object) -> str | None:
-    found = outputs.get("url") if isinstance(outputs, Mapping) else None
+def _url(outputs: Mapping[str, Output]) -> str | None:
+    found = outputs.get("url")
     value = found.value if isinstance(found, Output) else None
     return value if isinstance(value, str) and value.isprintable() else None
 

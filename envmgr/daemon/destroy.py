@@ -29,6 +29,7 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, until_pus
             lambda planned: _apply(job, active, planned),
         )
         verify(job, planned)
+        job.update(resources=())  # from here on a state that is missing is no loss
         number = active.changes.destroy if active.changes else 0
         active.message = f"Destroyed {number} resources and verified that nothing is left."
     close(job, reason, then, because, until_push=until_push, run=active.run.id)
@@ -85,6 +86,7 @@ def close(
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
     if planned.plan is None:
         return
+    job.update(applied_fingerprint=None)  # from here on nobody may take it for applied
     try:
         with active.recording_lock():
             job.project.tenant.terraform.apply(planned.workspace, planned.file, active.watch())

@@ -88,7 +88,9 @@ def _begin(job: Job, active: ActiveRun) -> Access:
 def _check_state_is_there(job: Job) -> None:
     """Refuses to go on where resources were applied and their state is gone: they would be made twice, or lost."""
     environment = job.environment
-    if environment.resources and job.state().read(environment.id.state_key) is None:
+    state = job.state().read(environment.id.state_key)
+    recover.note_resources(job, state)
+    if state is None and environment.resources:
         raise NeedsPerson(
             f"The state {environment.id.state_key} is missing from the {job.project.tenant.backend[0]} backend, "
             f"but {len(environment.resources)} resources were applied: bring it back (an earlier version, a "

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from envmgr.domain.environment import Run, RunStatus
 from envmgr.domain.errors import RetryLater, StateLocked
+from envmgr.domain.state import State
 from envmgr.ports import Workspace
 
 from .job import ActiveRun, Job
@@ -34,6 +35,14 @@ def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> Non
     if job.project.tenant.terraform.push_errored_state(workspace, active.watch()):
         message = "Pushed the errored.tfstate that an earlier run could not write."
         job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
+
+
+def note_resources(job: Job, state: State | None) -> None:
+    """Adds what a state lists to the record: an apply that failed or died half-way did not come to that."""
+    known = job.environment.resources
+    more = tuple(address for address in state.resources if address not in known) if state else ()
+    if more:
+        job.update(resources=(*known, *more))
 
 
 def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
