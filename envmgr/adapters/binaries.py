@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ class Binaries:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lock = threading.Lock()
 
     def keep(self, binary: str, version: str) -> None:
         """Keeps a binary under its version, unless it is kept already."""
@@ -22,10 +24,13 @@ class Binaries:
         if found is None or target.exists():
             return
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = target.with_name(f".partial-{os.getpid()}")
-        partial.unlink(missing_ok=True)
-        shutil.copy2(found, partial)
-        partial.replace(target)
+        with self._lock:  # threads that apply for the first time together; other processes have other names
+            if target.exists():
+                return
+            partial = target.with_name(f".partial-{os.getpid()}")
+            partial.unlink(missing_ok=True)
+            shutil.copy2(found, partial)
+            partial.replace(target)
 
     def find(self, version: str) -> str | None:
         """The kept binary of a version, if there is one."""

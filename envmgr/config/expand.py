@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.policy import Policy
 
-from .duration import format_duration
 from .models import Organization, Repository
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Section, Ttl
 from .secrets import Redactor, Secret, SecretReference, looks_secret, password_in, resolve
@@ -48,6 +46,7 @@ def policy_for(organization: Organization, repository: Repository, inputs: str) 
     """What `decide` goes by; `inputs` is the digest of all that reaches Terraform besides the commit."""
     rules = effective(organization, repository)
     return Policy(
+        branches=repository.branches,
         protected=repository.protected,
         confirmations=rules.destroy.confirmations,
         grace_period=rules.destroy.grace_period,
@@ -55,19 +54,6 @@ def policy_for(organization: Organization, repository: Repository, inputs: str) 
         max_environments=rules.limits.environments,
         inputs=inputs,
     )
-
-
-def lifetime(rules: Ttl, asked: timedelta | None) -> tuple[timedelta | None, str]:
-    """How long an environment lives that asks for a time (or for none), and a message where that was cut.
-
-    None: as long as its branch.
-    """
-    if asked is None:
-        return rules.default, ""
-    if rules.max is not None and asked > rules.max:
-        longest = format_duration(rules.max)
-        return rules.max, f"The TTL {format_duration(asked)} is above ttl.max and was cut to {longest}."
-    return asked, ""
 
 
 def backend_settings(organization: Organization, data_dir: Path) -> tuple[str, dict[str, object]]:

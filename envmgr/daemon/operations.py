@@ -9,7 +9,7 @@ from pathlib import Path
 from envmgr.config.duration import format_duration
 from envmgr.domain import reference
 from envmgr.domain.environment import Environment, Guard, Output, Run, RunKind, Status
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, StateLocked, UsageError
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, UsageError
 from envmgr.domain.names import matches_any, ref_component
 from envmgr.domain.plan import Plan
 from envmgr.domain.state import LockInfo
@@ -114,7 +114,10 @@ def apply_saved(application: Application, environment: Environment, file: Path) 
             raise Declined(f"{file} was planned for other code or variables: plan again.")
         with job.run(RunKind.APPLY, saved.commit, Status.RUNNING, f"Apply of {file.name}.") as active:
             planned = _adopt(job, active, plan_apply(job, active, want.claim), saved)
-            apply_planned(job, active, want, planned)
+            try:
+                apply_planned(job, active, want, planned)
+            except StalePlan as error:
+                raise Declined(f"Something was applied since {file} was planned: plan again.") from error
         return job.environment
 
 
@@ -165,17 +168,18 @@ def resume(application: Application, environment: Environment) -> Environment:
     services = application.services
     if not environment.suspended and environment.status is not Status.FAILED:
         raise NeedsPerson(f"{environment.label} is not suspended, it is {environment.status}.")
+    project, now = services.projects.get(environment.id.repository_id), services.clock()
     changed = services.store.update(
         environment.id,
         None,
-        services.clock(),
+        now,
         suspended="",
         suspended_commit=None,
         status=Status.PENDING,
         message="Resumed; the next pass brings it up to date.",
         failed_on="",
         retry_at=None,
-        expires_at=None,
+        expires_at=project.ttl.end(now, None)[0] if project is not None else None,
     )
     services.record(environment.id, "resumed", "Managed again.")
     return changed

@@ -141,6 +141,8 @@ class Workers:
         return True
 
     def _work(self, identity: EnvironmentId, asked: bool) -> None:
+        if self._closed:
+            return  # it still waited in the pool of an earlier configuration
         try:
             self._reconciler.reconcile(identity, asked=asked)
         except EnvironmentBusy as busy:

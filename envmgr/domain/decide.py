@@ -133,6 +133,16 @@ def _first(checks: Iterable[Check], situation: Situation) -> Decision | None:
     return next((found for check in checks if (found := check(situation)) is not None), None)
 
 
+def _unmatched(situation: Situation) -> Decision | None:
+    environment = situation.environment
+    if matches_any(environment.branch, situation.policy.branches):
+        return None
+    reason = f"No pattern of {environment.id.repository_id} matches branch {situation.branch} any more"
+    if environment.claim is None:
+        return Close(f"{reason}, and nothing was applied.")
+    return Wait(f"{reason}: left alone; `envmgr destroy {environment.label}` ends it.")
+
+
 # --- the branch is gone ------------------------------------------------------------------------
 
 
@@ -192,7 +202,14 @@ def _destroy_gone(situation: Situation) -> Decision:
     )
 
 
-_GONE: tuple[Check, ...] = (_left_alone, _not_surely_gone, _too_many_leave, _never_applied, _backing_off)
+_GONE: tuple[Check, ...] = (
+    _unmatched,
+    _left_alone,
+    _not_surely_gone,
+    _too_many_leave,
+    _never_applied,
+    _backing_off,
+)
 
 
 # --- the branch is there -----------------------------------------------------------------------
@@ -248,7 +265,7 @@ def _over_the_limit(situation: Situation) -> Decision | None:
     )
 
 
-_PRESENT: tuple[Check, ...] = (_suspended, _expired, _settled, _failed_on_this, _over_the_limit)
+_PRESENT: tuple[Check, ...] = (_unmatched, _suspended, _expired, _settled, _failed_on_this, _over_the_limit)
 
 
 def _why_apply(environment: Environment, policy: Policy) -> str:

@@ -12,6 +12,7 @@ class Policy:
     Terraform version and the backend: where it changes, environments are looked at again.
     """
 
+    branches: tuple[str, ...] = ("*",)
     protected: tuple[str, ...] = ()
     confirmations: int = 2
     grace_period: timedelta = timedelta(minutes=5)

@@ -164,8 +164,15 @@ def test_what_is_no_longer_configured_is_left_alone(engine: Engine) -> None:
 
     engine.turn(5, hours=1)
 
-    assert engine.environment("alice").status is Status.READY
+    alice = engine.environment("alice")
+    assert alice.status is Status.WAITING
+    assert "No pattern" in alice.message
+    assert engine.state("alice").exists()
     assert engine.environment("bob", "other").status is Status.READY
+    engine.repository_settings["shop"]["branches"] = ["env-*"]
+    engine.restart()
+    engine.turn()
+    assert engine.environment("alice").status is Status.READY
 
 
 def test_a_branch_deleted_while_its_destroy_is_planned_and_pushed_again_is_kept(engine: Engine) -> None:

@@ -8,7 +8,6 @@ import pytest
 from envmgr.config.expand import (
     backend_settings,
     effective,
-    lifetime,
     policy_for,
     process_environment,
     redactor_for,
@@ -73,6 +72,7 @@ def test_a_repository_overrides_key_by_key() -> None:
 
 def test_the_policy_is_made_of_them() -> None:
     assert policy_for(ACME, OWN, "digest") == Policy(
+        branches=("env-*",),
         protected=("env-prod",),
         confirmations=3,
         grace_period=timedelta(hours=1),
@@ -80,16 +80,6 @@ def test_the_policy_is_made_of_them() -> None:
         max_environments=3,
         inputs="digest",
     )
-
-
-@pytest.mark.parametrize(
-    ("asked", "given"),
-    [(None, 7), (timedelta(days=1), 1), (timedelta(days=10), 10), (timedelta(days=11), 10)],
-)
-def test_a_life_is_cut_to_its_longest(asked: timedelta | None, given: int) -> None:
-    life, message = lifetime(effective(ACME, OWN).ttl, asked)
-    assert life == timedelta(days=given)
-    assert bool(message) == (asked == timedelta(days=11))
 
 
 def test_the_local_backend_is_in_the_data_folder_unless_it_says_where(tmp_path: Path) -> None:
