@@ -4,6 +4,7 @@ APScheduler only ticks; what is due is in the database and with `Workers`. SIGTE
 ends Terraform too; SIGHUP reads the configuration again.
 """
 
+import logging
 import signal
 import threading
 import time
@@ -89,6 +90,7 @@ class Daemon:
                 tick, "interval", seconds=period.total_seconds(), next_run_time=datetime.now().astimezone()
             )
 
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick that is late once is no news
         every(TICK, self._tick_polls)
         every(TICK, self._tick_work)
         every(HOUSEKEEPING, self._tick_housekeeping)
