@@ -1,6 +1,7 @@
 """Where structlog's events go: to standard error, with every known secret scrubbed."""
 
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -38,12 +39,12 @@ def log_for_daemon(invocation: Invocation, level: str) -> "Scrubber":
     return scrubber
 
 
-def redactor(invocation: Invocation) -> Redact:
-    """Knows the secrets of all organizations as they are now; none where the configuration has mistakes."""
+def redactor(invocation: Invocation, before: Redact = lambda text: text) -> Redact:
+    """Knows the secrets of all organizations as they are now; what `before` knew where the files have mistakes."""
     try:
         configuration = load(invocation.config, invocation.environ)
     except EnvmgrError:
-        return lambda text: text
+        return before
     others = [configuration.settings.database] if configuration.settings.database else []
     return redactor_for(configuration.organizations, invocation.environ, others).redact
 
@@ -54,12 +55,12 @@ class Scrubber:
     def __init__(self, invocation: Invocation) -> None:
         """The secrets are first read when something is logged, and again once a minute."""
         self._invocation = invocation
-        self._redact: Redact | None = None
-        self._read_at = 0.0
+        self._redact: Redact = lambda text: text
+        self._read_at = -math.inf
 
     def refresh(self) -> None:
         """Reads the secrets again at the next event: the configuration is another."""
-        self._redact = None
+        self._read_at = -math.inf
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         """The event without secrets."""
@@ -67,8 +68,9 @@ class Scrubber:
         return {key: _scrub(value, redact) for key, value in event.items()}
 
     def _current(self) -> Redact:
-        if self._redact is None or time.monotonic() - self._read_at > _FRESH:
-            self._redact, self._read_at = redactor(self._invocation), time.monotonic()
+        now = time.monotonic()
+        if now - self._read_at > _FRESH:
+            self._redact, self._read_at = redactor(self._invocation, self._redact), now
         return self._redact
 
 

@@ -35,7 +35,7 @@ def doctor_command(invocation: Invocation, as_json: bool) -> int:
 def _findings(invocation: Invocation) -> Iterator[Finding]:
     sound = True
     for finding in of_this_host(invocation):
-        sound = sound and (finding.ok or finding.check not in {"configuration", "data folder", "database"})
+        sound = sound and (finding.ok or finding.check not in {"configuration", "database"})
         yield finding
     if sound:
         with work(invocation) as application:

@@ -1,0 +1,106 @@
+"""Whole-process times, with bounds that also hold on a busy machine; the benchmarks have the exact ones."""
+
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from envmgr.daemon.records import open_records
+from envmgr.domain.environment import Claim, Environment, Output, Source, SourceKind, Status
+from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.observation import Observed
+
+from .world import World
+
+NUMBER = 5000
+
+
+def fastest(world: World, *arguments: str, runs: int = 3) -> float:
+    """The least seconds that a call took."""
+    times = []
+    for _ in range(runs):
+        began = time.monotonic()
+        world.ok(*arguments)
+        times.append(time.monotonic() - began)
+    return min(times)
+
+
+def fill(world: World) -> None:
+    """Puts many environments into the store."""
+    store = open_records(world.config, world.data, {})
+    now = datetime.now(UTC)
+    for start in range(0, NUMBER, 500):
+        repository = RepositoryId("acme", f"repository-{start}")
+        environments = tuple(_environment(repository, number, now) for number in range(500))
+        store.revise(repository, lambda _, new=environments: Observed(new=new, changed=()))  # type: ignore[misc]
+    store.close()
+
+
+def _environment(repository: RepositoryId, number: int, now: datetime) -> Environment:
+    identity = EnvironmentId(repository.organization, repository.name, f"feature-{number}")
+    claim = Claim(
+        commit="a" * 40,
+        source=Source(SourceKind.DIRECTORY, "terraform", "b" * 40, "terraform"),
+        variables={"environment": identity.name},
+        tags={"environment": identity.name},
+        terraform_version="1.11.4",
+        backend=("local", {"path": "/srv"}),
+        fingerprint="c" * 64,
+    )
+    return Environment(
+        id=identity,
+        branch=f"env-{identity.name}",
+        commit="a" * 40,
+        status=Status.READY if number % 2 else Status.FAILED,
+        message="" if number % 2 else "terraform apply failed at main.tf:3: the region is full",
+        applied_commit="a" * 40,
+        claim=claim,
+        outputs={"url": Output(f"https://{identity.name}.example.com/")},
+        url=f"https://{identity.name}.example.com/",
+        created_at=now - timedelta(hours=number),
+        updated_at=now,
+    )
+
+
+def test_help_is_there_at_once(tmp_path: Path) -> None:
+    """150 ms on a quiet machine."""
+    assert fastest(World.create(tmp_path), "--help", runs=5) < 0.6
+
+
+def test_thousands_of_environments_are_listed_at_once(tmp_path: Path) -> None:
+    """500 ms on a quiet machine; as a table and as JSON."""
+    world = World.create(tmp_path)
+    fill(world)
+    assert fastest(world, "list") < 2.5
+    assert fastest(world, "list", "--json") < 2.5
+    assert len(world.ok("list", "--json").document) == NUMBER
+    assert world.ok("list").out.count("\n") == NUMBER + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "forbidden"),
+    [
+        ("--help", ["envmgr.cli.verbs", "rich", "sqlalchemy", "pydantic", "structlog"]),
+        ("list", ["pydantic", "azure", "boto3", "git", "rich", "alembic", "structlog", "ruamel"]),
+    ],
+)
+def test_nothing_heavy_is_imported(tmp_path: Path, arguments: str, forbidden: list[str]) -> None:
+    """Which is what keeps it fast."""
+    world = World.create(tmp_path)
+    world.ok("list")  # the first one makes the database, by migrations
+    code = (
+        "import sys; from envmgr.cli import main; main(sys.argv[1:]);"
+        "print('imported:', *sorted(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, arguments],
+        env=world.environ(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = set(done.stderr.split("imported:")[1].split())
+    assert not imported & set(forbidden)

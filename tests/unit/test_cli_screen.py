@@ -1,0 +1,64 @@
+"""Times, commits and texts as people see them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from envmgr.cli import documents
+from envmgr.cli.screen import age, commits, counted, printable
+from envmgr.cli.verbs.logs import printable_line
+from envmgr.domain.environment import Environment
+from envmgr.domain.names import EnvironmentId
+
+NOW = datetime(2026, 11, 21, 1, 2, 3, 456, tzinfo=UTC)
+ALICE = Environment(
+    id=EnvironmentId("acme", "shop", "alice"),
+    branch="env-alice",
+    commit="b" * 40,
+    created_at=NOW,
+    updated_at=NOW,
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-5, "0s"),
+        (59, "59s"),
+        (119, "119s"),
+        (120, "2m"),
+        (3600, "1h"),
+        (86399, "23h"),
+        (86400, "1d"),
+        (9e5, "10d"),
+    ],
+)
+def test_age(seconds: float, shown: str) -> None:
+    """The largest unit that says something."""
+    assert age(timedelta(seconds=seconds)) == shown
+
+
+def test_commits() -> None:
+    """What is applied, and what waits to be."""
+    assert commits(ALICE) == "- → bbbbbbb"
+    assert commits(replace(ALICE, applied_commit="a" * 40)) == "aaaaaaa → bbbbbbb"
+    assert commits(replace(ALICE, applied_commit="b" * 40)) == "bbbbbbb"
+
+
+def test_no_control_character_reaches_the_terminal() -> None:
+    """They are shown as escapes, on one line."""
+    assert printable("a\x1b[31m\nb\tc\u202e") == "a\\x1b[31m b c\\u202e"
+    assert printable_line("a\tb\x1b[2J") == "a\tb\\x1b[2J"
+
+
+def test_times_are_utc_to_the_second() -> None:
+    """And null where there is none."""
+    assert documents.time(NOW) == "2026-11-21T01:02:03Z"
+    assert documents.time(None) is None
+
+
+def test_counted() -> None:
+    """One is not many."""
+    assert (counted(1, "environment"), counted(0, "environment")) == ("1 environment", "0 environments")
+    assert counted(2, "repository", "repositories") == "2 repositories"
