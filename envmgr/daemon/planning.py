@@ -3,12 +3,13 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from envmgr.domain.environment import Claim, SourceKind
 from envmgr.domain.errors import NeedsPerson, StalePlan, StateLocked
 from envmgr.domain.gates import check_apply, check_destroy
 from envmgr.domain.plan import Plan
-from envmgr.ports import PlanResult, Workspace
+from envmgr.ports import Workspace
 
 from . import recover, workspaces
 from .job import ActiveRun, Declined, Job
@@ -17,6 +18,8 @@ from .tenant import Access
 from .wanted import settle_scope
 
 _ATTEMPTS = 3
+
+T = TypeVar("T")
 
 
 def plan_apply(job: Job, active: ActiveRun, claim: Claim) -> Planned:
@@ -80,7 +83,7 @@ def _begin(job: Job, active: ActiveRun) -> Access:
         tenant.prepare_state()
         return access
     space = workspaces.workspace(job, access, before, tenant.binary)
-    recover.push_errored_state(job, active, space)
+    _unlocked(job, active, space, lambda: recover.push_errored_state(job, active, space))
     _check_state_is_there(job)
     return access
 
@@ -121,12 +124,12 @@ def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destro
     return Planned(workspace=space, claim=claim, file=file, plan=plan)
 
 
-def _unlocked(job: Job, active: ActiveRun, space: Workspace, plan: Callable[[], PlanResult]) -> PlanResult:
-    """Plans; once more where the state was locked by a dead Terraform of ours."""
+def _unlocked(job: Job, active: ActiveRun, space: Workspace, command: Callable[[], T]) -> T:
+    """Runs a command that locks the state; once more where a dead Terraform of ours had locked it."""
     try:
         with active.recording_lock():
-            return plan()
+            return command()
     except StateLocked:
         recover.break_own_lock(job, active, space)
         with active.recording_lock():
-            return plan()
+            return command()
