@@ -38,7 +38,20 @@ def is_alive(process: ProcessId) -> bool | None:
     if namespace != our_namespace:
         return None
     fields = _stat(process.pid)
-    return fields is not None and int(fields[_STARTED]) == process.started and not _is_zombie(fields)
+    if fields is None:
+        return None if _exists(process.pid) else False
+    return int(fields[_STARTED]) == process.started and not _is_zombie(fields)
+
+
+def _exists(pid: int) -> bool:
+    """Whether there is such a process, which /proc may hide (`hidepid`, a user namespace of its own)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _boot() -> str:

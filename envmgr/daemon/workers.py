@@ -93,10 +93,10 @@ class Workers:
 
     def close(self) -> None:
         """Takes no more work; what waits for a thread is dropped, what runs goes on."""
-        self._closed = True
-        for pool in self._pools.values():
-            pool.shutdown(wait=False, cancel_futures=True)
         with self._lock:
+            self._closed = True
+            for pool in self._pools.values():
+                pool.shutdown(wait=False, cancel_futures=True)
             self._in_flight = {i: future for i, future in self._in_flight.items() if not future.cancelled()}
 
     def _look_at(

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -261,3 +262,19 @@ def test_a_wrong_secret_reference_fails_the_environment_with_its_name(engine: En
     alice = engine.environment("alice")
     assert alice.status is Status.FAILED
     assert "NOT_THERE" in alice.message
+
+
+def test_a_terraform_that_hangs_at_its_version_is_asked_once_for_all(engine: Engine) -> None:
+    """Whoever asks next does not wait ten seconds more; other environments of other binaries go on."""
+    shop = engine.repository()
+    push(shop, ["good"])
+    engine.turn()
+    engine.use_terraform('[ "$1" = version ] && sleep 60')
+    push(shop, ["bad", "worse"])
+
+    started = time.monotonic()
+    engine.turn(seconds=30)
+
+    assert time.monotonic() - started < 15
+    assert "did not say its version" in failed(engine, "bad").message
+    assert engine.calls().count("version") == 1

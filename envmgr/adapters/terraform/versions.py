@@ -6,12 +6,14 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
 
 _SECONDS = 10
+_ASK_AGAIN = 300
 _NUMBERS = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 Minimum = tuple[int, int]
@@ -25,13 +27,14 @@ class Versions:
         self._cache = cache
         self._minimum = minimum
         self._seconds = seconds
+        self._hung: dict[str, float] = {}
 
     def version(self, binary: str) -> str:
         """The version, `1.11.4`; raises NeedsPerson where it is absent, hangs, is too old or no Terraform."""
         path = locate(binary)
         identity = _identity(path)
         known = self._read()
-        version = known.get(identity) or self._ask(binary, path)
+        version = known.get(identity) or self._ask(binary, path, identity)
         if _numbers(version) < self._minimum:
             raise NeedsPerson(
                 f"{path} is version {version}, but envmgr needs {self._minimum[0]}.{self._minimum[1]} or newer: "
@@ -41,13 +44,15 @@ class Versions:
             self._write({**known, identity: version})
         return version
 
-    def _ask(self, binary: str, path: Path) -> str:
+    def _ask(self, binary: str, path: Path, identity: str) -> str:
+        hangs = f"{path} did not say its version in {self._seconds:g} s: check what terraform.binary names."
+        if time.monotonic() < self._hung.get(identity, 0):
+            raise NeedsPerson(hangs)  # who asks next has not to wait as long again
         try:
             version = json.loads(_output(path, self._seconds))["terraform_version"]
         except subprocess.TimeoutExpired as error:
-            raise NeedsPerson(
-                f"{path} did not say its version in {self._seconds:g} s: check what terraform.binary names."
-            ) from error
+            self._hung[identity] = time.monotonic() + _ASK_AGAIN
+            raise NeedsPerson(hangs) from error
         except OSError as error:
             raise NeedsPerson(
                 f"{path} cannot be started ({error.strerror}): install Terraform again, or mend terraform.binary."
