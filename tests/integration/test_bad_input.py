@@ -271,6 +271,7 @@ def test_a_terraform_that_hangs_at_its_version_is_asked_once_for_all(engine: Eng
     engine.turn()
     engine.use_terraform('[ "$1" = version ] && sleep 60')
     push(shop, ["bad", "worse"])
+    engine.calls()
 
     started = time.monotonic()
     engine.turn(seconds=30)
