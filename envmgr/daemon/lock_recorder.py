@@ -9,16 +9,18 @@ import socket
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from itertools import chain, repeat
 from types import TracebackType
 
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.state import LockInfo
 
-_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
+_PAUSES = (0.2, 0.5, 1.0, 2.0)
+_PAUSE = 4.0  # from then on: `init` may take minutes before a lock is taken
 
 
 class LockRecorder:
-    """Looks for the lock in the background, a few times with growing pauses, until it is seen once.
+    """Looks for the lock in the background, with growing pauses, until it is seen once.
 
     Only a lock made by this user on this host since `began` is taken for ours. A Terraform that
     finds the state locked fails, and whoever runs it then forgets what was recorded.
@@ -43,7 +45,7 @@ class LockRecorder:
         self._thread.join()
 
     def _watch(self) -> None:
-        for pause in _PAUSES:
+        for pause in chain(_PAUSES, repeat(_PAUSE)):
             if self._done.wait(pause):
                 return
             try:

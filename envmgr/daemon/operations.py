@@ -1,7 +1,7 @@
 """What a person does by hand: the verbs of the command line, under the same leases and gates as the daemon."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,9 +24,9 @@ from .failure import record_failure
 from .job import ActiveRun, Declined, Job
 from .planned import Planned
 from .planning import gate, plan_apply, plan_destroy
-from .recover import break_own_lock, end_abandoned_runs, lock_holder
+from .recover import break_own_lock, end_abandoned_runs, lock_holder, push_errored_state
 from .tenant import Project
-from .workspaces import workspace
+from .workspaces import checkout, workspace
 
 Confirm = Callable[[Plan | None], bool]
 
@@ -282,10 +282,10 @@ def _break(job: Job, active: ActiveRun, shown: LockShown, *, force: bool) -> Non
         return
     access = job.project.tenant.access()
     job.redact = access.redact
-    from .workspaces import checkout
-
-    checkout(job.services, job.environment, claim)
     space = workspace(job, access, claim, job.project.tenant.binary)
+    with suppress(EnvmgrError):  # a state left in the folder is brought to safety, though the lock keeps it here
+        push_errored_state(job, active, space)
+    checkout(job.services, job.environment, claim)
     if not force:
         break_own_lock(job, active, space)
         return

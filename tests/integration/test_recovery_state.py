@@ -15,7 +15,9 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from envmgr.daemon import operations
 from envmgr.domain.environment import Status
+from tests.integration.victim import Victim, wait_for_end
 from tests.support.aws import S3_BACKEND
 from tests.support.engine import MODULE, Engine, code, push
 
@@ -93,8 +95,8 @@ def carry(one: socket.socket, other: socket.socket) -> None:
     """Copy bytes both ways until a side has no more."""
     peers = {one: other, other: one}
     with selectors.DefaultSelector() as ready:
-        for side in peers:
-            ready.register(side, selectors.EVENT_READ, peers[side])
+        for side, peer in peers.items():
+            ready.register(side, selectors.EVENT_READ, peer)
         while True:
             for key, _ in ready.select():
                 data = socket.socket.recv(key.fileobj, 65536)  # type: ignore[arg-type]
@@ -140,16 +142,20 @@ def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
     raise AssertionError("it did not come about in time")
 
 
+def use_s3(engine: Engine, line: Line, environment: dict[str, str]) -> str:
+    """Let the engine keep its states in S3 at the end of the line; gives the bucket."""
+    bucket = f"states-{uuid4().hex}"
+    engine.settings["backend"] = {"s3": {**S3_BACKEND, "bucket": bucket, "max_retries": 1}}
+    endpoint = f"http://127.0.0.1:{line.port}"
+    engine.settings["environment_variables"] = {**environment, "AWS_ENDPOINT_URL": endpoint}
+    return bucket
+
+
 def test_a_state_that_could_not_be_written_is_pushed_before_anything_else(
     engine: Engine, marks: Path, line: Line, aws_environment: dict[str, str], s3: Any
 ) -> None:
     """S3 is away while Terraform works; its lock stays behind too. When S3 is back, nothing is made twice."""
-    bucket = f"states-{uuid4().hex}"
-    engine.settings["backend"] = {"s3": {**S3_BACKEND, "bucket": bucket, "max_retries": 1}}
-    engine.settings["environment_variables"] = {
-        **aws_environment,
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{line.port}",
-    }
+    bucket = use_s3(engine, line, aws_environment)
     shop = engine.repositories["shop"]
     push(shop, ["alice"])
     engine.turn()
@@ -186,6 +192,38 @@ def test_a_state_that_could_not_be_written_is_pushed_before_anything_else(
     state = json.loads(s3.get_object(Bucket=bucket, Key=KEY)["Body"].read())
     assert {resource["name"] for resource in state["resources"]} == {"mark", "slow"}
     assert set(alice.resources) == {"terraform_data.mark", "terraform_data.slow"}
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["by itself", "unlocked by hand"])
+def test_a_surviving_terraform_that_could_not_write_its_state_loses_nothing(
+    engine: Engine, line: Line, aws_environment: dict[str, str], by_hand: bool
+) -> None:
+    """Envmgr is killed, S3 goes away, and only then Terraform ends: state and lock are left to the next process."""
+    use_s3(engine, line, aws_environment)
+    victim = Victim(engine)
+    slow = victim.folder / "slow"
+    slow.touch()
+    process = victim.start("during")
+    victim.wait_for_mark("made")
+    wait_for(lambda: engine.runs()[-1].lock_id)
+    process.kill()
+    process.wait()
+    line.cut()
+    slow.unlink()
+    child = engine.runs()[-1].child
+    assert child is not None
+    wait_for_end(child.pid)
+    assert list(engine.data.rglob("errored.tfstate"))
+    line.mend()
+    if by_hand:
+        operations.unlock(engine.application, engine.environment("alice"), force=True)
+
+    engine.turn(seconds=30)
+
+    alice = engine.environment("alice")
+    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
+    assert victim.marks() == ["made", "whole"]
+    assert {"unlocked", "state-recovered"} <= set(engine.actions("alice"))
 
 
 def test_what_a_failed_apply_made_is_not_made_again_without_its_state(engine: Engine, marks: Path) -> None:
