@@ -7,27 +7,6 @@ import pytest
 
 from .world import CODE, ENVMGR, World
 
-VERBS = [
-    "demo",
-    "doctor",
-    "daemon",
-    "reconcile",
-    "list",
-    "show",
-    "output",
-    "events",
-    "history",
-    "logs",
-    "plan",
-    "apply",
-    "destroy",
-    "suspend",
-    "resume",
-    "approve",
-    "extend",
-    "unlock",
-]
-VERBS += ["config check", "config init", "config schema"]
 TEN_MISTAKES = """\
 organization: Acme Corp
 colour: blue
@@ -51,18 +30,6 @@ repositories:
 def world(tmp_path: Path) -> World:
     """Nothing has run yet."""
     return World.create(tmp_path)
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help_with_an_example(world: World, verb: str) -> None:
-    """And the shared options."""
-    said = world.ok(*verb.split(), "--help")
-    assert (
-        f"\nExample:\n  envmgr {verb.split(maxsplit=1)[0]}" in said.out
-        or "\nExample:\n  envmgr --config" in said.out
-    )
-    assert "--config" in said.out
-    assert "--data-dir" in said.out
 
 
 def test_version_and_an_unknown_verb(world: World) -> None:

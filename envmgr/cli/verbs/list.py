@@ -1,5 +1,6 @@
 """`envmgr list`."""
 
+import gc
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -36,6 +37,7 @@ def list_command(
     invocation: Invocation, everything: bool, statuses: tuple[str, ...], repository: str | None, as_json: bool
 ) -> None:
     """All environments with their status, commit, age and address."""
+    gc.disable()  # it costs a sixth of the time, and all memory is given back in a moment
     with invocation.records() as store:
         found = [
             e

@@ -1,0 +1,45 @@
+"""The group of verbs: complete, each with help and an example, imported late."""
+
+import pytest
+from click.testing import CliRunner
+
+from envmgr.cli.program import program
+
+VERBS = (
+    *("demo", "doctor", "daemon", "reconcile", "list", "show", "output", "events", "history", "logs", "plan"),
+    *("apply", "destroy", "suspend", "resume", "approve", "extend", "unlock"),
+    *("config check", "config init", "config schema"),
+)
+
+
+def help_of(*words: str) -> str:
+    """What `envmgr WORDS --help` prints."""
+    done = CliRunner().invoke(program, [*words, "--help"], prog_name="envmgr")
+    assert done.exit_code == 0
+    return done.output
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str) -> None:
+    """And the options that all share."""
+    said = help_of(*verb.split())
+    example = said.split("\nExample:\n")[1]
+    assert example.startswith("  envmgr ")
+    assert verb in example
+    assert "--config" in said
+    assert "--data-dir" in said
+
+
+def test_the_help_names_every_verb() -> None:
+    """In sections, without importing them."""
+    said = help_of()
+    assert all(f"\n  {verb.split()[0]} " in said for verb in VERBS)
+    assert all(f"\n{section}:\n" in said for section in ("Start", "Run", "See", "Change"))
+    assert all(f"\n  {verb.split()[1]} " in help_of("config") for verb in VERBS if " " in verb)
+
+
+def test_a_wrong_verb_gets_the_nearest_named() -> None:
+    """With exit code 2."""
+    done = CliRunner().invoke(program, ["recncile"])
+    assert done.exit_code == 2
+    assert "did you mean reconcile?" in done.output
