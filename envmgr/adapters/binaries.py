@@ -3,8 +3,11 @@
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
+
+_RECENT = 24 * 3600  # seconds
 
 
 class Binaries:
@@ -21,6 +24,8 @@ class Binaries:
         """Keeps a binary under its version, unless it is kept already."""
         found = shutil.which(binary)
         target = self._folder / version / "terraform"
+        if target.exists():
+            os.utime(target.parent)
         if found is None or target.exists():
             return
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -38,9 +43,12 @@ class Binaries:
         return str(path) if path.exists() else None
 
     def prune(self, used: Iterable[str]) -> int:
-        """Deletes the versions that no environment uses; gives their number."""
-        wanted = set(used)
-        unused = [p for p in self._folder.glob("*") if p.name not in wanted] if self._folder.is_dir() else []
+        """Deletes the versions that no environment uses; gives their number.
+
+        One kept within the last day stays: whoever is about to apply with it has no claim on it yet.
+        """
+        wanted, recent = set(used), time.time() - _RECENT
+        unused = [p for p in self._folder.glob("*") if p.name not in wanted and p.stat().st_mtime < recent]
         for path in unused:
             shutil.rmtree(path, ignore_errors=True)
         return len(unused)

@@ -1,12 +1,16 @@
 """The Terraform modules that come with envmgr, kept by their content while an environment uses them."""
 
 import hashlib
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
+
+_RECENT = 24 * 3600  # seconds
 
 
 class Modules:
@@ -40,6 +44,7 @@ class Modules:
         target = self._kept / name / tree
         if not target.is_dir():
             _copy_whole(self._source(name), target)
+        os.utime(target)
         return tree
 
     def checkout(self, name: str, tree: str, destination: Path) -> None:
@@ -50,9 +55,16 @@ class Modules:
         _copy_whole(kept, destination)
 
     def prune(self, used: Iterable[tuple[str, str]]) -> int:
-        """Deletes the kept versions that are not among the used (name, tree); gives their number."""
-        wanted = set(used)
-        unused = [p for p in self._kept.glob("*/*") if (p.parent.name, p.name) not in wanted]
+        """Deletes the kept versions that are not among the used (name, tree); gives their number.
+
+        One kept within the last day stays: whoever plans with it has no claim on it yet.
+        """
+        wanted, recent = set(used), time.time() - _RECENT
+        unused = [
+            p
+            for p in self._kept.glob("*/*")
+            if (p.parent.name, p.name) not in wanted and p.stat().st_mtime < recent
+        ]
         for path in unused:
             shutil.rmtree(path, ignore_errors=True)
         return len(unused)

@@ -1,5 +1,6 @@
 """Modules and Terraform binaries, kept by what they are while in use."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,9 @@ def test_only_unused_versions_are_pruned(modules: Modules, tmp_path: Path) -> No
     used = modules.keep("site")
     (tmp_path / "modules" / "site" / "main.tf").write_text("# two")
     unused = modules.keep("site")
+    assert modules.prune([]) == 0, "they were kept a moment ago"
+    for tree in (used, unused):
+        os.utime(tmp_path / "kept" / "site" / tree, (0, 0))
 
     assert modules.prune([("site", used)]) == 1
 
@@ -92,5 +96,7 @@ def test_a_binary_is_kept_as_it_was(tmp_path: Path) -> None:
     assert "echo one" in Path(found).read_text()
     assert Path(found).stat().st_mode & 0o100
     assert binaries.find("2.0.0") is None
+    assert binaries.prune([]) == 0, "it was kept a moment ago"
+    os.utime(tmp_path / "kept" / "1.0.0", (0, 0))
     assert binaries.prune([]) == 1
     assert binaries.find("1.0.0") is None
