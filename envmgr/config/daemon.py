@@ -26,7 +26,7 @@ class Daemon(Section):
     database: Annotated[SecretValue, AfterValidator(_database)] | None = Field(
         default=_DEFAULTS.database,
         repr=False,
-        description="The database; without it SQLite in the data folder. PostgreSQL where several hosts share it.",
+        description="The database; without it SQLite in the data folder. PostgreSQL where one is at hand and backed up anyway.",
         examples=[{"systemd": "envmgr-database"}, "postgresql://envmgr@db.example.com/envmgr"],
     )
     poll_workers: Count = Field(

@@ -107,7 +107,7 @@ def settle(
     before = job.environment.expires_at
     job.update(
         status=Status.READY,
-        message="Its ttl is cut to ttl.max." if cut else "",
+        message=" ".join(filter(None, [want.remark, "Its ttl is cut to ttl.max." if cut else ""])),
         claim=claim,
         applied_commit=claim.commit,
         applied_fingerprint=claim.fingerprint,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, parse_branch_file
+from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, BranchFile, parse_branch_file
 from envmgr.domain.environment import Claim, Environment, Source, SourceKind
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.fingerprint import fingerprint
@@ -21,11 +21,12 @@ _OUTSIDE = b"../"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The claim that an apply of the commit would make, and what else the branch asks for."""
+    """The claim that an apply of the commit would make, what else the branch asks for, and a remark on that."""
 
     claim: Claim
     ttl: timedelta | None
     author: str
+    remark: str = ""
 
 
 def wanted(services: Services, project: Project, environment: Environment, commit: str) -> Wanted:
@@ -57,7 +58,22 @@ def wanted(services: Services, project: Project, environment: Environment, commi
         fingerprint="",
         lock_file=environment.claim.lock_file if environment.claim else None,
     )
-    return Wanted(claim=with_fingerprint(claim), ttl=branch_file.ttl, author=found.info.author)
+    return Wanted(
+        claim=with_fingerprint(claim),
+        ttl=branch_file.ttl,
+        author=found.info.author,
+        remark=_not_carried_out(branch_file),
+    )
+
+
+def _not_carried_out(branch_file: BranchFile) -> str:
+    """What a branch asks for that this version accepts and does not do yet, said rather than passed over."""
+    asked = [name for name in ("deploy", "health", "schedule") if getattr(branch_file, name)]
+    return (
+        f"{BRANCH_FILE} asks for {', '.join(asked)}, which this version does not carry out yet."
+        if asked
+        else ""
+    )
 
 
 def with_fingerprint(claim: Claim) -> Claim:

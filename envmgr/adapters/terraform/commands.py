@@ -24,7 +24,7 @@ from .session import Limits, Outcome, Session
 from .versions import Minimum, Versions, locate
 
 # What `init` and `plan` print as JSON is new in this version.
-_MINIMUM: Minimum = (1, 9)
+_MINIMUM: Minimum = (1, 10)  # from there on S3 holds the lock of its state itself
 _LOCK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:=+-]{0,255}")
 _ATTEMPTS = 4  # a first try, the backend's other form, and `init` with the command after each
 _LOCAL = "local"

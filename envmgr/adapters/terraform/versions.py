@@ -23,7 +23,7 @@ class Versions:
     """Versions by binary, kept in a file: a binary that did not change is not started to be asked."""
 
     def __init__(self, cache: Path, minimum: Minimum, seconds: float = _SECONDS) -> None:
-        """Remember in the file `cache`; refuse anything older than `minimum` (1, 9)."""
+        """Remember in the file `cache`; refuse anything older than `minimum` (1, 10)."""
         self._cache = cache
         self._minimum = minimum
         self._seconds = seconds

@@ -76,7 +76,7 @@ def _own(invocation: Invocation, folder: Path) -> Invocation:
 def _require_terraform() -> None:
     if shutil.which("terraform") is None:
         raise NeedsPerson(
-            "There is no terraform on the PATH: install Terraform 1.9 or newer, then try again."
+            "There is no terraform on the PATH: install Terraform 1.10 or newer, then try again."
         )
 
 
