@@ -16,7 +16,9 @@ import pytest
 from envmgr.daemon import operations
 from envmgr.domain.environment import RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, StateLocked
+from envmgr.domain.state import LockInfo
 from tests.support.aws import S3_BACKEND
+from tests.support.azure import Azurite
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.state_backends import KEY, Backend, Workspace, eventually
 
@@ -34,6 +36,15 @@ class Place:
     def other(self, terraform: str) -> Workspace:
         """Somebody's working folder on the state of alice."""
         return Workspace(self.engine.folder / "other", terraform, self.backend, KEY)
+
+    def lock(self) -> LockInfo | None:
+        """The lock of alice's state."""
+        return self.backend.store().lock(KEY)
+
+    def noted_lock(self) -> LockInfo | None:
+        """The lock, once its holder has noted its ID."""
+        found = self.lock()
+        return found if found and found.id else None
 
 
 @pytest.fixture
@@ -76,7 +87,7 @@ def test_anothers_running_terraform_is_waited_for(place: Place, terraform_binary
     engine, shop = place.engine, place.engine.repositories["shop"]
     other = place.other(terraform_binary)
     with other.applying() as process:
-        held = eventually(lambda: place.backend.store().lock(KEY))
+        held = eventually(place.noted_lock)
         commit = shop.commit("env-alice", code(module=MORE))
 
         engine.turn(2, seconds=30)
@@ -85,7 +96,7 @@ def test_anothers_running_terraform_is_waited_for(place: Place, terraform_binary
         assert alice.status is Status.WAITING
         assert HOLDER in alice.message
         assert held.id in alice.message
-        assert place.backend.store().lock(KEY) == held
+        assert place.lock() == held
         with pytest.raises(StateLocked, match=HOLDER):
             operations.unlock(engine.application, alice, force=False)
     assert process.returncode == 0
@@ -131,7 +142,7 @@ def test_a_lock_of_our_own_dead_run_is_broken(place: Place) -> None:
     """Exactly the recorded one; the next pass converges."""
     engine = place.engine
     kill_an_apply(engine, lambda: engine.runs()[-1].lock_id)
-    left = place.backend.store().lock(KEY)
+    left = place.lock()
     assert left is not None
     assert left.id == engine.runs()[-1].lock_id
     assert engine.environment("alice").status is Status.FAILED
@@ -141,7 +152,7 @@ def test_a_lock_of_our_own_dead_run_is_broken(place: Place) -> None:
     alice = engine.environment("alice")
     assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
     assert engine.actions("alice")[-2:] == ["unlocked", "applied"]
-    assert place.backend.store().lock(KEY) is None
+    assert place.lock() is None
     assert [run.status for run in engine.runs()[-2:]] == [RunStatus.FAILED, RunStatus.SUCCEEDED]
 
 
@@ -150,7 +161,7 @@ def test_a_lock_that_nobody_recorded_is_broken_by_force_only(place: Place, terra
     """Its holder is dead, but nothing proves it: only a person may say so."""
     engine, shop = place.engine, place.engine.repositories["shop"]
     with place.other(terraform_binary).applying() as process:
-        left = eventually(lambda: place.backend.store().lock(KEY))
+        left = eventually(place.noted_lock)
         os.killpg(process.pid, signal.SIGKILL)
     shop.commit("env-alice", code(module=MORE))
     engine.turn(3, hours=1)
@@ -161,10 +172,10 @@ def test_a_lock_that_nobody_recorded_is_broken_by_force_only(place: Place, terra
     with pytest.raises(StateLocked, match=HOLDER) as refused:
         operations.unlock(engine.application, alice, force=False)
     assert "--force" in str(refused.value)
-    assert place.backend.store().lock(KEY) == left
+    assert place.lock() == left
     operations.unlock(engine.application, alice, force=True)
 
-    assert place.backend.store().lock(KEY) is None
+    assert place.lock() is None
     assert engine.actions("alice")[-1] == "unlocked"
     engine.turn(seconds=30)
     assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
@@ -177,7 +188,7 @@ def test_a_local_lock_ends_with_its_process(place: Place) -> None:
     kill_an_apply(engine, lambda: engine.runs()[-1].lock_id)
     state = engine.state("alice")
     assert (state.parent / f".{state.name}.lock.info").exists()
-    assert place.backend.store().lock(KEY) is None
+    assert place.lock() is None
     assert operations.lock(engine.application, engine.environment("alice")) is None
     with pytest.raises(EnvmgrError, match="not locked"):
         operations.unlock(engine.application, engine.environment("alice"), force=True)
@@ -186,3 +197,23 @@ def test_a_local_lock_ends_with_its_process(place: Place) -> None:
 
     assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
     assert "unlocked" not in engine.actions("alice")
+
+
+@pytest.mark.parametrize("place", ["azurerm"], indirect=True)
+def test_a_lock_without_a_note_is_waited_for_too(place: Place, azurite: Azurite) -> None:
+    """Terraform died between taking the lease and noting who it is: nobody can break that by its ID."""
+    engine, shop = place.engine, place.engine.repositories["shop"]
+    container = str(place.backend.settings["container_name"])
+    with azurite.client() as service:
+        lease = service.get_blob_client(container, KEY).acquire_lease(lease_duration=-1)
+        commit = shop.commit("env-alice", code(module=MORE))
+        engine.turn(seconds=30)
+        alice = engine.environment("alice")
+        assert (alice.status, "lock without ID" in alice.message) == (Status.WAITING, True), alice.message
+        with pytest.raises(EnvmgrError, match="break the lease"):
+            operations.unlock(engine.application, alice, force=True)
+        lease.release()
+
+    engine.turn(seconds=30)
+
+    assert engine.environment("alice").applied_commit == commit, engine.environment("alice").message

@@ -37,6 +37,7 @@ _PERSON = (
 _MISSING = ("No value for required variable",)
 _STALE = ("Saved plan is stale", "Saved plan does not match the given state")
 _LOCKED = ("Error acquiring the state lock",)
+_HELD = "already locked"
 _VARIABLE = re.compile(r'variable "([^"]+)"')
 _LONGEST = 400
 
@@ -100,14 +101,14 @@ def _missing_variable(error: Diagnostic) -> str:
 
 
 def _lock_holder(detail: str) -> str:
-    """Who holds the lock, from the `Lock Info` of Terraform's message; empty where it has none."""
+    """Who holds the lock, by Terraform's message; empty where it could not be taken for another reason."""
     found = {
         key: match[1].strip()
         for key in ("ID", "Operation", "Who", "Created")
         if (match := re.search(rf"^\s*{key}:[ \t]+(\S.*)$", detail, re.MULTILINE))
     }
-    if "ID" not in found:
-        return ""
+    if "ID" not in found:  # on Azure a holder may die between taking the lease and noting its ID
+        return "someone who left no ID" if _HELD in detail else ""
     since = found.get("Created", "")[:19]
     return (
         f"{found.get('Who', 'someone who left no name')}{f' since {since} UTC' if since else ''} "
