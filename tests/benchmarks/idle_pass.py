@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,11 +32,12 @@ def idle_pass(laboratory: Laboratory) -> list[Comparison]:
     urls = [repository.url for repository in subject.repositories.values()]
     environment = ByHand(laboratory.terraform, {}).environment("nobody")
     try:
-        ours, by_hand = interleaved(
-            laboratory.rounds,
-            lambda _: seconds(lambda: one_pass(application)),
-            lambda _: seconds(lambda: run(_LIST, subject.folder, environment, *urls)),
-        )
+        with ThreadPoolExecutor(application.poll_workers) as threads:
+            ours, by_hand = interleaved(
+                laboratory.rounds,
+                lambda _: seconds(lambda: one_pass(application, threads)),
+                lambda _: seconds(lambda: run(_LIST, subject.folder, environment, *urls)),
+            )
         if application.services.store.runs(limit=1):
             raise RuntimeError("a pass that should be idle did work")
     finally:
@@ -43,10 +45,12 @@ def idle_pass(laboratory: Laboratory) -> list[Comparison]:
     return [_wall(ours, by_hand), *_memory(subject)]
 
 
-def one_pass(application: Application) -> None:
-    """What the daemon does in one interval: it looks at every remote, then for work that is due."""
+def one_pass(application: Application, threads: ThreadPoolExecutor) -> None:
+    """What the daemon does in one interval, by threads it keeps: look at every remote, then for due work."""
     services = application.services
-    application.poller.poll_all(services.projects.values(), application.poll_workers)
+    failed = [polled.error for polled in threads.map(application.poller.poll, services.projects.values())]
+    if any(failed):
+        raise RuntimeError(next(filter(None, failed)))
     touched = services.store.touched(services.clock() - _LOOK_BACK)
     for repository in {*touched, *application.workers.due_again()}:
         application.workers.look(services.projects[repository])

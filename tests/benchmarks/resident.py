@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from envmgr.daemon.composition import Start, compose
@@ -29,9 +30,10 @@ def main(config: str, data: str) -> None:
     for project in application.services.projects.values():
         application.workers.look(project)
     after = []
-    for _ in range(PASSES):
-        one_pass(application)
-        after.append(resident_mib())
+    with ThreadPoolExecutor(application.poll_workers) as threads:
+        for _ in range(PASSES):
+            one_pass(application, threads)
+            after.append(resident_mib())
     application.close()
     print(json.dumps(after))
 

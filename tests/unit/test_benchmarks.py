@@ -1,0 +1,118 @@
+"""What the benchmarks conclude from their figures; the figures themselves are `make bench`'s."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.benchmarks import __main__ as bench
+from tests.benchmarks import machine
+from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.interleaving import interleaved
+from tests.benchmarks.table import render
+
+figures = st.lists(st.floats(0.001, 1000), min_size=1, max_size=7).map(tuple)
+
+
+def test_rounds_alternate_and_the_first_is_not_counted() -> None:
+    """A B A B, so that a slow minute of the machine slows both."""
+    order: list[str] = []
+
+    def note(name: str, number: int) -> float:
+        order.append(f"{name}{number}")
+        return number * 10
+
+    ours, by_hand = interleaved(2, lambda n: note("a", n), lambda n: note("b", n))
+
+    assert order == ["a0", "b0", "a1", "b1", "a2", "b2"]
+    assert ours == by_hand == (10, 20)
+
+
+def test_a_ratio_is_of_the_medians() -> None:
+    """One outlier on either side decides nothing."""
+    found = Comparison(name="x", unit="s", ours=(1, 2, 90), by_hand=(4, 4, 400), limit=0.5)
+    assert (found.ratio, found.reached, found.verdict, found.target) == (0.5, True, "reached", "≤ 0.50x")
+    assert found.spread == (0.225, 0.5)
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [(149, "falls short"), (150, "reached"), (None, "")])
+def test_an_absolute_limit_is_on_our_own_figure(limit: float | None, verdict: str) -> None:
+    """What was done by hand beside it only informs."""
+    found = Comparison(name="x", unit="ms", ours=(100, 150, 160), by_hand=(1,), limit=limit, relative=False)
+    assert found.verdict == verdict
+
+
+def test_a_ratio_to_nothing_is_refused() -> None:
+    """A limit that could never fall short would say `reached` for ever."""
+    found = Comparison(name="x", unit="s", ours=(1,), limit=1)
+    with pytest.raises(ValueError, match="nothing done by hand"):
+        _ = found.reached
+
+
+@given(figures, figures, st.floats(0.01, 10))
+def test_a_verdict_says_what_the_figures_say(
+    ours: tuple[float, ...], by_hand: tuple[float, ...], limit: float
+) -> None:
+    """Slower than allowed is never `reached`; the table and the JSON agree."""
+    found = Comparison(name="x", unit="s", ours=ours, by_hand=by_hand, limit=limit)
+    assert found.ratio is not None
+    assert found.reached == (found.ratio <= limit)
+    assert render([found]).splitlines()[2].endswith(found.verdict)
+    document = json.loads(json.dumps(found.as_json()))
+    assert (document["reached"], document["ours"]) == (found.reached, list(ours))
+
+
+def test_the_table_is_aligned_and_notes_follow() -> None:
+    """One line each, whatever is missing."""
+    lines = render(
+        [
+            Comparison(name="wall", unit="s", ours=(2,), by_hand=(4,), limit=0.4, note="how"),
+            Comparison(name="processes", unit="", ours=(0,), limit=0, relative=False),
+        ]
+    ).splitlines()
+    assert lines[0].split() == [
+        "benchmark",
+        "envmgr",
+        "by",
+        "hand",
+        "ratio",
+        "of",
+        "single",
+        "rounds",
+        "target",
+    ]
+    assert lines[2].split() == [
+        "wall",
+        "2",
+        "s",
+        "4",
+        "s",
+        "0.50x",
+        "0.50-0.50",
+        "≤",
+        "0.40x",
+        "falls",
+        "short",
+    ]
+    assert lines[3].split() == ["processes", "0", "≤", "0", "reached"]
+    assert lines[0].index("target") == lines[2].index("≤") == lines[3].index("≤")
+    assert lines[-1] == "* wall: how"
+
+
+def test_the_machine_is_described_but_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table may be published."""
+    monkeypatch.setattr("platform.release", lambda: "6.1.2-secret-host")
+    told = machine.describe(None)
+    assert "Linux 6.1.2;" in told
+    assert "cores" in told
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize("arguments", [["--rounds", "0"], ["--only", "nothing"]])
+def test_wrong_options_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is started."""
+    with pytest.raises(SystemExit) as ended:
+        bench.main(arguments)
+    assert ended.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
