@@ -1,7 +1,9 @@
 """Invariant 9: a state that could not be written is pushed first; what a half-done apply made is made once."""
 
 import json
+import os
 import selectors
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +18,7 @@ import boto3
 import pytest
 
 from envmgr.daemon import operations
-from envmgr.domain.environment import Status
+from envmgr.domain.environment import RunStatus, Status
 from tests.integration.victim import Victim, wait_for_end
 from tests.support.aws import S3_BACKEND
 from tests.support.engine import MODULE, Engine, code, push
@@ -224,6 +226,33 @@ def test_a_surviving_terraform_that_could_not_write_its_state_loses_nothing(
     assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
     assert victim.marks() == ["made", "whole"]
     assert {"unlocked", "state-recovered"} <= set(engine.actions("alice"))
+
+
+def test_the_lock_of_a_terraform_that_died_with_envmgr_is_broken(
+    engine: Engine, line: Line, aws_environment: dict[str, str]
+) -> None:
+    """Both are killed at once, as when the host's memory is full: the next process needs no person."""
+    use_s3(engine, line, aws_environment)
+    victim = Victim(engine)
+    slow = victim.folder / "slow"
+    slow.touch()
+    process = victim.start("during")
+    victim.wait_for_mark("made")
+    wait_for(lambda: engine.runs()[-1].lock_id)
+    child = engine.runs()[-1].child
+    assert child is not None
+    process.kill()
+    os.killpg(child.pid, signal.SIGKILL)
+    process.wait()
+    wait_for_end(child.pid)
+    slow.unlink()
+
+    engine.turn(seconds=30)
+
+    alice = engine.environment("alice")
+    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
+    assert engine.actions("alice")[-3:] == ["interrupted", "unlocked", "applied"]
+    assert [run.status for run in engine.runs()] == [RunStatus.INTERRUPTED, RunStatus.SUCCEEDED]
 
 
 def test_what_a_failed_apply_made_is_not_made_again_without_its_state(engine: Engine, marks: Path) -> None:
