@@ -122,15 +122,16 @@ resource "terraform_data" "slow" {{
     )
 
 
-def kill_an_apply(engine: Engine, when: Callable[[], object]) -> None:
-    """Push code that applies without end, and kill its Terraform with all its children."""
+def kill_an_apply(place: Place) -> None:
+    """Push code that applies without end, and kill its Terraform, whose lock is recorded, with all its children."""
+    engine = place.engine
     shop = engine.repositories["shop"]
     shop.commit("env-alice", code(module=slow_once(engine.folder / "began")))
     engine.poll()
     worker = threading.Thread(target=engine.work)
     worker.start()
     wait_for((engine.folder / "began").exists)
-    wait_for(when)
+    wait_for(lambda: (lock := place.lock()) and lock.id == engine.runs()[-1].lock_id)
     child = engine.runs()[-1].child
     assert child is not None
     os.killpg(child.pid, signal.SIGKILL)
@@ -141,7 +142,7 @@ def kill_an_apply(engine: Engine, when: Callable[[], object]) -> None:
 def test_a_lock_of_our_own_dead_run_is_broken(place: Place) -> None:
     """Exactly the recorded one; the next pass converges."""
     engine = place.engine
-    kill_an_apply(engine, lambda: engine.runs()[-1].lock_id)
+    kill_an_apply(place)
     left = place.lock()
     assert left is not None
     assert left.id == engine.runs()[-1].lock_id
@@ -185,7 +186,7 @@ def test_a_lock_that_nobody_recorded_is_broken_by_force_only(place: Place, terra
 def test_a_local_lock_ends_with_its_process(place: Place) -> None:
     """Its note stays behind, but means nothing: there is nothing to break."""
     engine = place.engine
-    kill_an_apply(engine, lambda: engine.runs()[-1].lock_id)
+    kill_an_apply(place)
     state = engine.state("alice")
     assert (state.parent / f".{state.name}.lock.info").exists()
     assert place.lock() is None
