@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -18,6 +19,9 @@ from .services import Services
 from .tenant import Project
 
 log = structlog.get_logger()
+
+_CALLBACK = timedelta(seconds=1)
+"""How late we may hear of a child's start on a busy machine."""
 
 
 class Superseded(RetryLater):
@@ -120,6 +124,11 @@ class ActiveRun:
     run: Run
     message: str = ""
     changes: Changes | None = None
+    _child_began: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Until the first child has started, no lock is ours."""
+        self._child_began = datetime.max.replace(tzinfo=UTC)
 
     def watch(self) -> Watch:
         """What a Terraform command of this run reports to."""
@@ -138,7 +147,7 @@ class ActiveRun:
         job = self.job
         state, key = job.state(), job.environment.id.state_key
         try:
-            with LockRecorder(lambda: state.lock(key), self._locked, job.services.clock()):
+            with LockRecorder(lambda: state.lock(key), self._locked, lambda: self._child_began):
                 yield
         except StateLocked:
             self._locked(None)
@@ -153,6 +162,7 @@ class ActiveRun:
         self.job.services.progress(self.job.environment.id, progress)
 
     def _started(self, child: ProcessId) -> None:
+        self._child_began = self.job.services.clock() - _CALLBACK
         self.job.services.store.update_run(self.run.id, child=child)
 
     def _locked(self, lock_id: str | None) -> None:

@@ -6,7 +6,6 @@ ends Terraform too; SIGHUP reads the configuration again.
 
 import logging
 import signal
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,13 +16,13 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as TickExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from envmgr.domain.backoff import delay
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 
 from . import housekeeping
 from .application import Application
 from .notify import Notifier
+from .polls import Polls
 from .tenant import Project
 
 log = structlog.get_logger()
@@ -31,7 +30,6 @@ log = structlog.get_logger()
 TICK = timedelta(seconds=1)
 HOUSEKEEPING = timedelta(hours=1)
 OVERLAP = timedelta(seconds=5)
-LONGEST_POLL_PAUSE = timedelta(minutes=10)
 HEARTBEAT = timedelta(seconds=10)
 
 
@@ -52,9 +50,7 @@ class Daemon:
         self._signals: SimpleQueue[int] = SimpleQueue()
         self._ending = False
         self._remark = ""
-        self._to_poll: SimpleQueue[Project] = SimpleQueue()
-        self._polling: set[RepositoryId] = set()
-        self._next_poll: dict[RepositoryId, datetime] = {}
+        self._polls = Polls(lambda: self._application, self._look)
         self._unlooked: set[RepositoryId] = set()
         self._looked = application.services.clock()
         self._alive = time.monotonic()
@@ -70,7 +66,6 @@ class Daemon:
             # Only SimpleQueue.put is safe here: a handler may interrupt another, or the waiting itself.
             signal.signal(number, lambda received, _: self._signals.put(received))
         self._application.workers.finished = self._finished
-        self._start_polls()
         self._start_ticks()
         self._look_everywhere()
         self._notifier.send("READY=1", self._status())
@@ -79,11 +74,6 @@ class Daemon:
             self._reload()
         self._end()
 
-    def _start_polls(self) -> None:
-        """Threads that the process's end does not wait for: a remote may take a minute to time out."""
-        for number in range(self._application.poll_workers):
-            threading.Thread(target=self._poll_for_ever, name=f"poll-{number}", daemon=True).start()
-
     def _start_ticks(self) -> None:
         def every(period: timedelta, tick: Callable[[], None]) -> None:
             self._scheduler.add_job(
@@ -91,7 +81,7 @@ class Daemon:
             )
 
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick that is late once is no news
-        every(TICK, self._tick_polls)
+        every(TICK, self._polls.tick)
         every(TICK, self._tick_work)
         every(HOUSEKEEPING, self._tick_housekeeping)
         every(self._heartbeat(), self._tick_status)
@@ -102,35 +92,6 @@ class Daemon:
         return HEARTBEAT if watchdog is None else min(HEARTBEAT, timedelta(seconds=watchdog / 2))
 
     # --- ticks: each catches what it foresees; one that hangs lets the watchdog end the daemon --------
-
-    def _tick_polls(self) -> None:
-        now = self._application.services.clock()
-        for project in list(self._application.services.projects.values()):
-            if self._next_poll.get(project.id, now) <= now and project.id not in self._polling:
-                self._polling.add(project.id)
-                self._to_poll.put(project)
-
-    def _poll_for_ever(self) -> None:
-        while True:
-            project = self._to_poll.get()
-            pause = project.interval
-            try:
-                pause = self._poll(project)
-            except EnvmgrError as error:
-                log.error(str(error), action="not-polled", repository=str(project.id))
-            except Exception:
-                log.exception("Unexpected error", action="unexpected", repository=str(project.id))
-            self._next_poll[project.id] = self._application.services.clock() + pause
-            self._polling.discard(project.id)
-
-    def _poll(self, project: Project) -> timedelta:
-        """Looks at a remote; gives the pause until the next time, which grows with failures."""
-        application = self._application
-        if application.poller.poll(project).changed:
-            self._look(project)
-        failures = application.poller.failures(project.id)
-        longest = max(LONGEST_POLL_PAUSE, project.interval)
-        return delay(failures, first=project.interval, longest=longest) if failures else project.interval
 
     def _tick_work(self) -> None:
         application, now = self._application, self._application.services.clock()
@@ -191,7 +152,7 @@ class Daemon:
             self._refuse_reload(f"{type(error).__name__}: {error}")
         else:
             self._remark = ""
-            self._next_poll.clear()
+            self._polls.forget()
             self._look_everywhere()  # other variables or rules may make environments due without a push
             log.info("Configuration reloaded.", action="reloaded")
         self._notifier.send("READY=1", self._status())

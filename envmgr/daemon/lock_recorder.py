@@ -22,12 +22,13 @@ _PAUSE = 4.0  # from then on: `init` may take minutes before a lock is taken
 class LockRecorder:
     """Looks for the lock in the background, with growing pauses, until it is seen once.
 
-    Only a lock made by this user on this host since `began` is taken for ours. A Terraform that
-    finds the state locked fails, and whoever runs it then forgets what was recorded.
+    Only a lock made by this user on this host since our newest child `began` is taken for ours: a lock
+    made while `init` ran before it is another's. A Terraform that finds the state locked fails, and
+    whoever runs it then forgets what was recorded.
     """
 
     def __init__(
-        self, look: Callable[[], LockInfo | None], found: Callable[[str], None], began: datetime
+        self, look: Callable[[], LockInfo | None], found: Callable[[str], None], began: Callable[[], datetime]
     ) -> None:
         self._look = look
         self._found = found
@@ -57,7 +58,7 @@ class LockRecorder:
                 return
 
     def _is_ours(self, lock: LockInfo) -> bool:
-        made_since = lock.created is not None and lock.created >= self._began
+        made_since = lock.created is not None and lock.created >= self._began()
         return bool(lock.id) and made_since and lock.who == _who()
 
 

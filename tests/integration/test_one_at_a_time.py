@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from envmgr.daemon import operations
+from envmgr.daemon.job import Declined
 from envmgr.domain.environment import RunKind, RunStatus, Status
-from envmgr.domain.errors import LeaseLost, NeedsPerson, UsageError
+from envmgr.domain.errors import LeaseLost, UsageError
 from tests.support.engine import MODULE, Engine, code, push
 
 SLOW = """
@@ -176,7 +177,7 @@ def test_a_saved_plan_is_applied_as_it_is_or_not_at_all(engine: Engine) -> None:
 
     engine.settings["variables"] = {"size": "large"}
     app = engine.restart()
-    with pytest.raises(NeedsPerson, match="plan again"):
+    with pytest.raises(Declined, match="plan again"):
         operations.apply_saved(app, operations.find(app, "alice"), saved)
 
 

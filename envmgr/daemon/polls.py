@@ -1,0 +1,104 @@
+"""When each remote is looked at, and by which thread: one that hangs holds up no other."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+import structlog
+
+from envmgr.domain.backoff import delay
+from envmgr.domain.errors import EnvmgrError
+
+from .application import Application
+from .tenant import Project
+
+if TYPE_CHECKING:
+    from envmgr.domain.names import RepositoryId
+
+log = structlog.get_logger()
+
+LONGEST_PAUSE = timedelta(minutes=10)
+SLOW = 2.0
+"""Seconds after which a look counts as slow: two more threads start for it, so a dead forge is soon outnumbered."""
+MOST_THREADS = 128
+_IDLE = 5.0
+
+
+class Polls:
+    """Looks at remotes when they are due, `poll_workers` at a time; slow ones do not count among these.
+
+    `changed` is called with a project whose records a look has changed. The threads are daemon threads:
+    the process's end does not wait for a remote that takes a minute to time out.
+    """
+
+    def __init__(self, application: Callable[[], Application], changed: Callable[[Project], None]) -> None:
+        self._application = application
+        self._changed = changed
+        self._due: SimpleQueue[Project] = SimpleQueue()
+        self._asked: set[RepositoryId] = set()
+        self._next: dict[RepositoryId, datetime] = {}
+        self._at_work: dict[int, float | None] = {}
+        self._lock = threading.Lock()
+
+    def tick(self) -> None:
+        """Asks for a look at each remote that is due, and sees to it that enough threads are free for it."""
+        application = self._application()
+        now = application.services.clock()
+        for project in list(application.services.projects.values()):
+            if self._next.get(project.id, now) <= now and project.id not in self._asked:
+                self._asked.add(project.id)
+                self._due.put(project)
+        if not self._due.empty():
+            self._staff(application.poll_workers)
+
+    def forget(self) -> None:
+        """Makes every remote due: the configuration has changed."""
+        self._next.clear()
+
+    def _staff(self, wanted: int) -> None:
+        now = time.monotonic()
+        with self._lock:
+            slow = sum(1 for since in self._at_work.values() if since is not None and now - since > SLOW)
+            missing = min(wanted + 2 * slow, MOST_THREADS) - len(self._at_work)
+            for _ in range(missing):
+                thread = threading.Thread(target=self._work, name="poll", daemon=True)
+                self._at_work[id(thread)] = None
+                thread.start()
+
+    def _work(self) -> None:
+        me = id(threading.current_thread())
+        while True:
+            try:
+                project = self._due.get(timeout=_IDLE)
+            except Empty:
+                with self._lock:
+                    if self._due.empty():
+                        del self._at_work[me]
+                        return
+                continue
+            self._at_work[me] = time.monotonic()
+            self._look(project)
+            self._at_work[me] = None
+
+    def _look(self, project: Project) -> None:
+        pause = project.interval
+        try:
+            pause = self._poll(project)
+        except EnvmgrError as error:
+            log.error(str(error), action="not-polled", repository=str(project.id))
+        except Exception:
+            log.exception("Unexpected error", action="unexpected", repository=str(project.id))
+        self._next[project.id] = self._application().services.clock() + pause
+        self._asked.discard(project.id)
+
+    def _poll(self, project: Project) -> timedelta:
+        """Looks at a remote; gives the pause until the next time, which grows with failures."""
+        application = self._application()
+        if application.poller.poll(project).changed:
+            self._changed(project)
+        failures = application.poller.failures(project.id)
+        longest = max(LONGEST_PAUSE, project.interval)
+        return delay(failures, first=project.interval, longest=longest) if failures else project.interval

@@ -1,0 +1,115 @@
+"""When remotes are looked at, with stand-ins for the remotes that hang for as long as the test wants."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+from envmgr.daemon.polls import Polls
+from envmgr.domain.errors import Transient
+from envmgr.domain.names import RepositoryId
+
+
+class Remotes:
+    """Named remotes, what happens when each is looked at, and how often that was."""
+
+    def __init__(self, looks: dict[str, Callable[[], None]]) -> None:
+        """Nothing has been looked at."""
+        self.looks = looks
+        self.seen: dict[str, int] = dict.fromkeys(looks, 0)
+        self.failures_of: dict[str, int] = {}
+
+    def poll(self, project: Any) -> SimpleNamespace:
+        """Look at one."""
+        self.seen[project.id.name] += 1
+        self.looks[project.id.name]()
+        return SimpleNamespace(changed=project.id.name.startswith("changed"))
+
+    def failures(self, repository: RepositoryId) -> int:
+        """How often in a row it has failed."""
+        return self.failures_of.get(repository.name, 0)
+
+
+def polls_of(remotes: Remotes, interval: float = 60, workers: int = 2) -> tuple[Polls, list[str]]:
+    """Polls over stand-ins, and the names of those whose records changed."""
+    projects = {
+        RepositoryId("acme", name): SimpleNamespace(
+            id=RepositoryId("acme", name), interval=timedelta(seconds=interval)
+        )
+        for name in remotes.looks
+    }
+    services = SimpleNamespace(clock=lambda: datetime.now(UTC), projects=projects)
+    application = SimpleNamespace(services=services, poller=remotes, poll_workers=workers)
+    changed: list[str] = []
+    made = Polls(lambda: cast(Any, application), lambda project: changed.append(project.id.name))
+    return made, changed
+
+
+def tick_until(polls: Polls, condition: Callable[[], bool], seconds: float) -> float:
+    """Tick as the daemon does, only faster; gives the time it took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "it did not come about in time"
+        polls.tick()
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def test_each_remote_is_looked_at_once_in_its_interval() -> None:
+    """And those that changed are told of."""
+    remotes = Remotes({"one": lambda: None, "changed": lambda: None})
+    polls, changed = polls_of(remotes)
+    tick_until(polls, lambda: all(remotes.seen.values()), 5)
+    for _ in range(5):
+        polls.tick()
+    time.sleep(0.1)
+
+    assert remotes.seen == {"one": 1, "changed": 1}
+    assert changed == ["changed"]
+    polls.forget()
+    tick_until(polls, lambda: remotes.seen == {"one": 2, "changed": 2}, 5)
+
+
+def test_remotes_that_hang_hold_up_no_other() -> None:
+    """Six of them before a good one, with two threads."""
+    go_on = threading.Event()
+    hanging = {f"hangs-{number}": lambda: cast(None, go_on.wait(30)) for number in range(6)}
+    remotes = Remotes({**hanging, "good": lambda: None})
+    polls, _ = polls_of(remotes)
+
+    took = tick_until(polls, lambda: remotes.seen["good"] == 1, 10)
+
+    go_on.set()
+    assert took < 6
+    assert threading.active_count() < 40
+
+
+def test_what_a_look_raises_ends_neither_its_thread_nor_its_turn() -> None:
+    """The next look comes, later with each failure."""
+
+    def fail() -> None:
+        raise Transient("away")
+
+    def surprise() -> None:
+        raise RuntimeError("unforeseen")
+
+    remotes = Remotes({"fails": fail, "surprises": surprise})
+    polls, _ = polls_of(remotes, interval=0.05)
+
+    tick_until(polls, lambda: min(remotes.seen.values()) >= 3, 5)
+
+
+def test_failures_in_a_row_are_looked_at_less_often() -> None:
+    """The pause doubles."""
+    remotes = Remotes({"away": lambda: None})
+    remotes.failures_of["away"] = 10
+    polls, _ = polls_of(remotes, interval=0.05)
+
+    tick_until(polls, lambda: remotes.seen["away"] == 1, 5)
+    for _ in range(10):
+        polls.tick()
+        time.sleep(0.03)
+
+    assert remotes.seen["away"] == 1
