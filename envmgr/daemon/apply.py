@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from envmgr.domain.environment import Changes, Claim, Output, RunKind, RunStatus, SourceKind, Status
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.plan import Plan
 from envmgr.ports import Redact
 
 from .job import ActiveRun, Job, Superseded
@@ -46,25 +45,25 @@ def look(job: Job) -> Wanted:
 def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -> None:
     """Makes the claim durable, applies exactly the plan, and records what the cloud has now."""
     keep(job, planned.claim)
-    found = _found(job) if planned.plan is None else _applied(job, active, planned, planned.plan)
+    if planned.has_changes:
+        _apply(job, active, planned)
     active.message = f"Applied {planned.claim.commit[:10]}: {_summary(active.changes)}."
-    settle(job, replace(want, claim=planned.claim), found, active.message, run=active.run.id)
+    settle(job, replace(want, claim=planned.claim), _found(job), active.message, run=active.run.id)
 
 
-def _applied(job: Job, active: ActiveRun, planned: Planned, plan: Plan) -> dict[str, object]:
-    """Applies the plan; gives what the record is to say of outputs and resources."""
+def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
+    """Applies the plan; of one that fails, what it came to is noted."""
     try:
         with active.recording_lock():
-            outputs = job.project.tenant.terraform.apply(planned.workspace, planned.file, active.watch())
+            job.project.tenant.terraform.apply(planned.workspace, planned.file, active.watch())
     except EnvmgrError:
         with suppress(EnvmgrError):
             note_resources(job, job.state().read(job.environment.id.state_key))
         raise
-    return _recorded(job, outputs, tuple(r.address for r in plan.resources if r.stays))
 
 
 def _found(job: Job) -> dict[str, object]:
-    """What the state says where nothing is to be changed: whoever applied it may have died before recording it."""
+    """What the record is to say of outputs and resources: what the state says."""
     state = job.state().read(job.environment.id.state_key)
     if state is None:
         return {}
@@ -72,12 +71,8 @@ def _found(job: Job) -> dict[str, object]:
         name: Output(None, sensitive=True) if output.sensitive else output
         for name, output in state.outputs.items()
     }
-    return _recorded(job, outputs, state.resources)
-
-
-def _recorded(job: Job, outputs: Mapping[str, Output], resources: tuple[str, ...]) -> dict[str, object]:
     redacted = _redacted(outputs, job.redact)
-    return {"outputs": redacted, "resources": resources, "url": _url(redacted)}
+    return {"outputs": redacted, "resources": state.resources, "url": _url(redacted)}
 
 
 def keep(job: Job, claim: Claim) -> None:

@@ -84,7 +84,7 @@ def close(
 
 
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
-    if planned.plan is None:
+    if not planned.has_changes:
         return
     job.update(applied_fingerprint=None)  # from here on nobody may take it for applied
     try:

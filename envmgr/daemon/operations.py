@@ -352,7 +352,7 @@ def _adopt(job: Job, active: ActiveRun, fresh: Planned, saved: saved_plan.SavedP
     shown = job.project.tenant.terraform.show(fresh.workspace, fresh.file)
     gate(job, shown, fresh.claim, destroy=False)
     active.changes = shown.changes
-    return replace(fresh, plan=shown)
+    return replace(fresh, plan=shown, has_changes=True)
 
 
 def _what_then(hold: Guard) -> str:

@@ -10,9 +10,10 @@ from envmgr.ports import Workspace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A saved plan that passed the gates; `plan` is None where it changes nothing."""
+    """A saved plan that passed the gates. `plan` is what it holds, read only where a gate or a person asks."""
 
     workspace: Workspace
     claim: Claim
     file: Path
+    has_changes: bool
     plan: Plan | None

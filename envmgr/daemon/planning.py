@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from envmgr.domain.environment import Claim, SourceKind
 from envmgr.domain.errors import NeedsPerson, StalePlan, StateLocked
-from envmgr.domain.gates import check_apply, check_destroy
+from envmgr.domain.gates import check_apply, check_destroy, concern
 from envmgr.domain.plan import Plan
-from envmgr.ports import Workspace
+from envmgr.domain.state import resource_type
+from envmgr.ports import PlanResult, Workspace
 
 from . import recover, workspaces
 from .job import ActiveRun, Declined, Job
@@ -118,10 +119,16 @@ def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destro
     active.changes = result.changes
     claim = replace(claim, lock_file=result.lock_file or claim.lock_file)
     plan = None
-    if result.has_changes:
+    if result.has_changes and (destroy or job.manual or _concerns_gates(job, result)):
         plan = job.project.tenant.terraform.show(space, file)
         gate(job, plan, claim, destroy=destroy)
-    return Planned(workspace=space, claim=claim, file=file, plan=plan)
+    return Planned(workspace=space, claim=claim, file=file, has_changes=result.has_changes, plan=plan)
+
+
+def _concerns_gates(job: Job, result: PlanResult) -> bool:
+    """Whether the plan changes, or leaves as it is, anything that the gates look at; in doubt it does."""
+    recorded = {resource_type(address) for address in job.environment.resources}
+    return result.types is None or concern(result.types | recorded)
 
 
 def _unlocked(job: Job, active: ActiveRun, space: Workspace, command: Callable[[], T]) -> T:

@@ -102,3 +102,24 @@ def _addresses(resources: Iterable[Mapping[str, Any]]) -> Iterable[str]:
             key = instance.get("index_key")
             index = "" if key is None else f"[{json.dumps(key)}]"
             yield f"{module}{resource['type']}.{resource['name']}{index}"
+
+
+def resource_type(address: str) -> str:
+    """The type of the resource at an address: `aws_s3_bucket` from `module.site["a.b"].aws_s3_bucket.this[0]`."""
+    return _without_index_keys(address).split(".")[-2:][0]
+
+
+def _without_index_keys(address: str) -> str:
+    """The address without `[…]`, whose quoted keys may hold dots, brackets and escaped quotes."""
+    kept, quoted, depth, previous = [], False, 0, ""
+    for character in address:
+        if character == '"' and depth and previous != "\\":
+            quoted = not quoted
+        previous = "" if previous == "\\" and character == "\\" else character
+        if not quoted and character == "[":
+            depth += 1
+        elif not quoted and character == "]" and depth:
+            depth -= 1
+        elif not depth:
+            kept.append(character)
+    return "".join(kept)

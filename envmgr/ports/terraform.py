@@ -66,11 +66,16 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanResult:
-    """A plan that was saved: whether it changes anything, the counts, and the lock file's text."""
+    """A plan that was saved: whether it changes anything, the counts, and the lock file's text.
+
+    `types` are the types of the resources it changes; None where Terraform's messages do not account for
+    every change that it counted.
+    """
 
     has_changes: bool
     changes: Changes
     lock_file: str | None
+    types: frozenset[str] | None
 
 
 class Terraform(Protocol):

@@ -155,7 +155,7 @@ def test_a_plan_whose_state_moved_on_is_planned_again(engine: Engine) -> None:
     engine.turn(seconds=30)
 
     assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
-    assert engine.calls() == ["plan", "show", "apply", "plan", "show", "apply"]
+    assert engine.calls() == ["plan", "apply", "plan", "apply"]
 
 
 def test_a_saved_plan_is_applied_as_it_is_or_not_at_all(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from envmgr.domain.state import resource_type
 from envmgr.ports import Cloud
 
 AZURE = "azurerm"
@@ -32,7 +33,7 @@ def clouds_needed(addresses: Iterable[str]) -> set[str]:
 
     A destroy of resources whose cloud is not configured cannot be verified, and must not pass for done.
     """
-    types = {_resource_type(address) for address in addresses}
+    types = {resource_type(address) for address in addresses}
     return {cloud for cloud in (AZURE, AWS) if any(kind.startswith(f"{cloud}_") for kind in types)}
 
 
@@ -53,24 +54,3 @@ def open_clouds(environment: Mapping[str, str], chosen: Collection[str]) -> Sequ
 
         clouds.append(AwsCloud(environment))
     return clouds
-
-
-def _resource_type(address: str) -> str:
-    """`aws_s3_bucket` from `module.site["a.b"].aws_s3_bucket.this[0]`."""
-    return _without_index_keys(address).split(".")[-2:][0]
-
-
-def _without_index_keys(address: str) -> str:
-    """The address without `[…]`, whose quoted keys may hold dots, brackets and escaped quotes."""
-    kept, quoted, depth, previous = [], False, 0, ""
-    for character in address:
-        if character == '"' and depth and previous != "\\":
-            quoted = not quoted
-        previous = "" if previous == "\\" and character == "\\" else character
-        if not quoted and character == "[":
-            depth += 1
-        elif not quoted and character == "]" and depth:
-            depth -= 1
-        elif not depth:
-            kept.append(character)
-    return "".join(kept)

@@ -68,6 +68,7 @@ class TerraformCommands:
             has_changes=outcome.ended.code == 2,
             changes=outcome.transcript.changes,
             lock_file=initialisation.lock_file,
+            types=outcome.transcript.planned.types(outcome.transcript.changes),
         )
 
     def show(self, workspace: Workspace, plan: Path) -> Plan:
