@@ -79,6 +79,7 @@ def s3_client(environment: Mapping[str, str]) -> Any:
 def test_moto_answers_boto3(moto_url: str, aws_environment: dict[str, str]) -> None:
     """A bucket made through boto3 is there, and gone after a reset."""
     client = s3_client(aws_environment)
+    reset_moto(moto_url)
     client.create_bucket(Bucket="here", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     assert [bucket["Name"] for bucket in client.list_buckets()["Buckets"]] == ["here"]
     reset_moto(moto_url)

@@ -10,20 +10,24 @@ from .world import ENVMGR, World
 
 
 def type_at(world: World, arguments: list[str], prompt: str, answer: str) -> tuple[int, str]:
-    """Runs envmgr on a terminal of its own and answers its one question; gives exit code and screen."""
+    """Runs envmgr on a terminal of its own and answers its one question; gives exit code and screen.
+
+    Ctrl-C is typed again after a while, as a person would: Python does not see one that comes in the
+    instant before it waits for input.
+    """
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(ENVMGR, [ENVMGR, *arguments], world.environ())
-    screen, end, asked = b"", time.monotonic() + 60, False
+    screen, end, again = b"", time.monotonic() + 60, 0.0
     while time.monotonic() < end:
         if select.select([terminal], [], [], 0.2)[0]:
             try:
                 screen += os.read(terminal, 4096)
             except OSError:
                 break  # the terminal's other side is closed
-        if not asked and prompt.encode() in screen:
+        if time.monotonic() > again and prompt.encode() in screen:
             os.write(terminal, answer.encode())
-            asked = True
+            again = time.monotonic() + 3 if answer == "\x03" else end
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     os.close(terminal)
     return code, screen.decode(errors="replace")
