@@ -70,9 +70,15 @@ class Daemon:
         self._look_everywhere()
         self._notifier.send("READY=1", self._status())
         log.info("Started.", action="started", repositories=len(self._application.services.projects))
-        while self._signals.get() == signal.SIGHUP:
+        while self._next_signal() == signal.SIGHUP:
             self._reload()
         self._end()
+
+    def _next_signal(self) -> int:
+        """Waits for a signal, waking up now and then: Python may not see one that comes just before it waits."""
+        while True:
+            with suppress(Empty):
+                return self._signals.get(timeout=1)
 
     def _start_ticks(self) -> None:
         def every(period: timedelta, tick: Callable[[], None]) -> None:
