@@ -33,7 +33,7 @@ demo: install  ## show the whole life of two environments in under a minute
 	$(BIN)/envmgr demo
 
 test: install parts  ## run every test; what cannot be had here is skipped with its reason
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
 
 lint: install  ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .

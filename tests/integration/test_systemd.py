@@ -15,16 +15,14 @@ from tests.support import service
 
 UNITS = Path(__file__).parents[2] / "systemd"
 
-pytestmark = [pytest.mark.xdist_group("systemd"), pytest.mark.timeout(200)]
 
-
-@pytest.fixture(scope="module")
-def outcomes(
+@pytest.mark.timeout(200)
+def test_service(
     systemd_boot: Callable[..., "subprocess.CompletedProcess[str]"],
     terraform_binary: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, str]:
-    """What became of each check, in one boot."""
+) -> None:
+    """Each check of the trial goes well, all in one boot."""
     folder = tmp_path_factory.mktemp("systemd")
     shutil.copy(terraform_binary, folder / "terraform")
     command = [sys.executable, "-m", systemd_trial.__name__, str(folder), str(folder / "terraform")]
@@ -32,14 +30,9 @@ def outcomes(
         ["env", f"PYTHONPATH={service.ROOT}", *command], bind=[folder, *service.folders()], timeout=180
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, str] = json.loads((folder / "outcomes.json").read_text())
-    return found
-
-
-@pytest.mark.parametrize("check", [check.__name__ for check in systemd_trial.CHECKS])
-def test_service(outcomes: dict[str, str], check: str) -> None:
-    """Each check of the trial went well."""
-    assert not outcomes[check], outcomes[check]
+    outcomes: dict[str, str] = json.loads((folder / "outcomes.json").read_text())
+    assert set(outcomes) == {check.__name__ for check in systemd_trial.CHECKS}
+    assert {check: why for check, why in outcomes.items() if why} == {}
 
 
 @pytest.mark.parametrize("unit", ["envmgr.service", "envmgr@.service"])
