@@ -19,7 +19,7 @@ class Column:
 
 def render(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
     """The lines of a table, the title first; empty columns are left out, others as `width` needs."""
-    sizes = [max([cells(c.title), *(cells(row[i]) for row in rows)]) for i, c in enumerate(columns)]
+    sizes = [max(cells(c.title), *(cells(row[i]) for row in rows), 0) for i, c in enumerate(columns)]
     shown = [i for i, c in enumerate(columns) if any(row[i] for row in rows) or not rows]
     if width is not None:
         shown = _fitting(columns, sizes, shown, width)
@@ -44,6 +44,14 @@ def cut(text: str, size: int) -> str:
     while cells(kept) > size - 1:
         kept = kept[:-1]
     return f"{kept}…"
+
+
+def _fitted(text: str, size: int) -> str:
+    """The text, exactly so many columns wide."""
+    if len(text) <= size and text.isascii():
+        return text.ljust(size)
+    shown = cut(text, size)
+    return shown + " " * (size - cells(shown))
 
 
 def _fitting(columns: Sequence[Column], sizes: Sequence[int], shown: list[int], width: int) -> list[int]:
@@ -87,7 +95,6 @@ def _line(
 ) -> str:
     texts = []
     for number, (text, size) in enumerate(parts):
-        fitted = cut(text, size)
-        padded = fitted if number == len(parts) - 1 else fitted + " " * (size - cells(fitted))
+        padded = _fitted(text, size) if number < len(parts) - 1 else cut(text, size)
         texts.append(paints[number](row[shown[number]], padded) if paints else padded)
     return _GAP.join(texts).rstrip()
