@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import click
 
+from envmgr import __version__
 from envmgr.domain.errors import EnvmgrError, UsageError
 
-from .. import __version__
 from .command import LazyGroup, Sections
 from .invocation import Invocation
 

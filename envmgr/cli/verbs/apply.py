@@ -4,17 +4,16 @@ from pathlib import Path
 
 import click
 
+from envmgr.cli import documents
+from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb, yes_option
+from envmgr.cli.consent import Consent
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.progress import Display
+from envmgr.cli.screen import emit, emit_json, require_consent
+from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
 from envmgr.domain.environment import Environment
-
-from .. import documents
-from ..command import environment_argument, json_option, pass_invocation, verb, yes_option
-from ..consent import Consent
-from ..invocation import Invocation
-from ..progress import Display
-from ..screen import emit, emit_json, require_consent
-from ..work import work
 
 
 @verb("apply", example="envmgr apply alice\nenvmgr apply alice --plan alice.plan")

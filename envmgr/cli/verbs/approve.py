@@ -4,16 +4,15 @@ from collections.abc import Sequence
 
 import click
 
+from envmgr.cli import documents
+from envmgr.cli.command import json_option, pass_invocation, verb, yes_option
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.screen import ask, emit, emit_json_rows, printable, require_consent, say
+from envmgr.cli.work import interruptible, work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
 from envmgr.domain.environment import Environment
 from envmgr.domain.errors import NeedsPerson
-
-from .. import documents
-from ..command import json_option, pass_invocation, verb, yes_option
-from ..invocation import Invocation
-from ..screen import ask, emit, emit_json_rows, printable, require_consent, say
-from ..work import interruptible, work
 
 
 @verb("approve", example="envmgr approve alice bob\nenvmgr approve --all")

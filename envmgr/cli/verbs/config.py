@@ -5,13 +5,12 @@ from pathlib import Path
 
 import click
 
+from envmgr.cli.command import LazyGroup, json_option, pass_invocation, verb
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.screen import emit, emit_json, say
 from envmgr.config import document
 from envmgr.config.load import Configuration, ConfigurationError, load
 from envmgr.domain.errors import NeedsPerson
-
-from ..command import LazyGroup, json_option, pass_invocation, verb
-from ..invocation import Invocation
-from ..screen import emit, emit_json, say
 
 _MISTAKES = 2
 _SECTIONS = {

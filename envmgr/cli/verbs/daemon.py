@@ -5,16 +5,15 @@ from datetime import timedelta
 import click
 import structlog
 
+from envmgr.cli.command import pass_invocation, verb
+from envmgr.cli.duration_type import Duration
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.logging import Scrubber, log_for_daemon
 from envmgr.config.settings_file import read_settings
 from envmgr.daemon.application import Application
 from envmgr.daemon.composition import Start, compose
 from envmgr.daemon.lifecycle import Daemon
 from envmgr.daemon.notify import Notifier
-
-from ..command import pass_invocation, verb
-from ..duration_type import Duration
-from ..invocation import Invocation
-from ..logging import Scrubber, log_for_daemon
 
 _DRAIN = "10m"
 

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import click
 
+from envmgr.cli.command import pass_invocation, verb
+from envmgr.cli.demo import GRACE, Demo
+from envmgr.cli.demo_repository import DemoRepository
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.screen import emit, say
+from envmgr.cli.work import work
 from envmgr.domain.errors import NeedsPerson
-
-from ..command import pass_invocation, verb
-from ..demo import GRACE, Demo
-from ..demo_repository import DemoRepository
-from ..invocation import Invocation
-from ..screen import emit, say
-from ..work import work
 
 _FILE = """\
 organization: demo

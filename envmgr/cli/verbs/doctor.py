@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from ..checks import Finding, of_organizations, of_this_host
-from ..command import json_option, pass_invocation, verb
-from ..invocation import Invocation
-from ..screen import colored, emit, emit_json_rows, printable
-from ..work import work
+from envmgr.cli.checks import Finding, of_organizations, of_this_host
+from envmgr.cli.command import json_option, pass_invocation, verb
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.screen import colored, emit, emit_json_rows, printable
+from envmgr.cli.work import work
 
 
 @verb("doctor", example="envmgr doctor\nenvmgr --config ./config doctor --json")

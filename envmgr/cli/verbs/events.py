@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envmgr.cli import documents
+from envmgr.cli.command import json_option, pass_invocation, verb
+from envmgr.cli.duration_type import Duration
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.lookup import known_environment
+from envmgr.cli.screen import emit, emit_json_rows, moment, printable, say
 from envmgr.domain.environment import Event
-
-from .. import documents
-from ..command import json_option, pass_invocation, verb
-from ..duration_type import Duration
-from ..invocation import Invocation
-from ..lookup import known_environment
-from ..screen import emit, emit_json_rows, moment, printable, say
 
 if TYPE_CHECKING:
     from envmgr.domain.names import EnvironmentId

@@ -4,14 +4,13 @@ from datetime import timedelta
 
 import click
 
+from envmgr.cli import documents
+from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
+from envmgr.cli.duration_type import Duration
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.screen import emit, emit_json, moment
+from envmgr.cli.work import work
 from envmgr.daemon import operations
-
-from .. import documents
-from ..command import environment_argument, json_option, pass_invocation, verb
-from ..duration_type import Duration
-from ..invocation import Invocation
-from ..screen import emit, emit_json, moment
-from ..work import work
 
 
 @verb("extend", example="envmgr extend alice 7d")

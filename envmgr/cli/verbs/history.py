@@ -4,13 +4,12 @@ from datetime import UTC, datetime
 
 import click
 
+from envmgr.cli import documents, table
+from envmgr.cli.command import json_option, pass_invocation, verb
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.lookup import known_environment
+from envmgr.cli.screen import age, colored, emit, emit_json_rows, moment, printable, say, width
 from envmgr.domain.environment import Run
-
-from .. import documents, table
-from ..command import json_option, pass_invocation, verb
-from ..invocation import Invocation
-from ..lookup import known_environment
-from ..screen import age, colored, emit, emit_json_rows, moment, printable, say, width
 
 _NEWEST = 30
 _COLUMNS = (

@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 
 import click
 
+from envmgr.cli import documents, table
+from envmgr.cli.command import json_option, pass_invocation, verb
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.screen import age, colored, commits, emit, emit_json_rows, printable, say, width
 from envmgr.domain.environment import Environment, Status
-
-from .. import documents, table
-from ..command import json_option, pass_invocation, verb
-from ..invocation import Invocation
-from ..screen import age, colored, commits, emit, emit_json_rows, printable, say, width
 
 _COLUMNS = (
     table.Column("ENVIRONMENT", least=20),

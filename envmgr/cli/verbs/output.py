@@ -5,14 +5,13 @@ from collections.abc import Mapping
 
 import click
 
+from envmgr.cli import documents
+from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.lookup import known_environment
+from envmgr.cli.screen import emit, emit_json, printable, say
 from envmgr.domain.environment import Output
 from envmgr.domain.errors import NeedsPerson
-
-from .. import documents
-from ..command import environment_argument, json_option, pass_invocation, verb
-from ..invocation import Invocation
-from ..lookup import known_environment
-from ..screen import emit, emit_json, printable, say
 
 
 @verb("output", example='envmgr output alice\ncurl "$(envmgr output alice url)"')
@@ -42,9 +41,8 @@ def _outputs(invocation: Invocation, environment: str, show_sensitive: bool) -> 
     if not show_sensitive:
         with invocation.records() as store:
             return known_environment(store, environment).outputs
+    from envmgr.cli.work import work
     from envmgr.daemon import operations
-
-    from ..work import work
 
     with work(invocation) as application:
         found = known_environment(application.services.store, environment)

@@ -4,16 +4,15 @@ from pathlib import Path
 
 import click
 
+from envmgr.cli import documents
+from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.progress import Display
+from envmgr.cli.screen import emit, emit_json, say
+from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.domain.environment import Environment, Run
 from envmgr.domain.plan import Plan
-
-from .. import documents
-from ..command import environment_argument, json_option, pass_invocation, verb
-from ..invocation import Invocation
-from ..progress import Display
-from ..screen import emit, emit_json, say
-from ..work import work
 
 _CHANGES = 2
 

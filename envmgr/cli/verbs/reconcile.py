@@ -4,18 +4,17 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from envmgr.cli import documents
+from envmgr.cli.command import json_option, pass_invocation, verb
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.progress import Display
+from envmgr.cli.screen import colored, counted, emit, emit_json, printable, say
+from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
 from envmgr.daemon.tenant import Project
 from envmgr.domain.environment import Environment, Status
 from envmgr.domain.names import EnvironmentId
-
-from .. import documents
-from ..command import json_option, pass_invocation, verb
-from ..invocation import Invocation
-from ..progress import Display
-from ..screen import colored, counted, emit, emit_json, printable, say
-from ..work import work
 
 _SHOWN = ("status", "commit", "applied_commit", "message", "url", "expires_at")
 

@@ -4,13 +4,12 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from envmgr.cli import documents
+from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.lookup import known_environment
+from envmgr.cli.screen import age, colored, emit, emit_json, moment, printable
 from envmgr.domain.environment import Environment, Lease, Run
-
-from .. import documents
-from ..command import environment_argument, json_option, pass_invocation, verb
-from ..invocation import Invocation
-from ..lookup import known_environment
-from ..screen import age, colored, emit, emit_json, moment, printable
 
 _INDENT = 13
 

@@ -1,12 +1,11 @@
 """`envmgr suspend` and `envmgr resume`."""
 
+from envmgr.cli import documents
+from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.screen import emit, emit_json
+from envmgr.cli.work import work
 from envmgr.daemon import operations
-
-from .. import documents
-from ..command import environment_argument, json_option, pass_invocation, verb
-from ..invocation import Invocation
-from ..screen import emit, emit_json
-from ..work import work
 
 
 @verb("suspend", example="envmgr suspend alice")

@@ -4,13 +4,12 @@ import sys
 
 import click
 
+from envmgr.cli.command import environment_argument, pass_invocation, verb, yes_option
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.screen import ask, emit, say
+from envmgr.cli.work import interruptible, work
 from envmgr.daemon import operations
 from envmgr.domain.errors import UsageError
-
-from ..command import environment_argument, pass_invocation, verb, yes_option
-from ..invocation import Invocation
-from ..screen import ask, emit, say
-from ..work import interruptible, work
 
 
 @verb("unlock", example="envmgr unlock alice\nenvmgr unlock alice --force")
