@@ -283,9 +283,8 @@ def _break(job: Job, active: ActiveRun, shown: LockShown, *, force: bool) -> Non
     access = job.project.tenant.access()
     job.redact = access.redact
     space = workspace(job, access, claim, job.project.tenant.binary)
-    with suppress(
-        EnvmgrError
-    ):  # a state left in the folder is brought to safety, though the lock keeps it here
+    # A state left in the folder is brought to safety, though the lock may keep it here.
+    with suppress(EnvmgrError):
         push_errored_state(job, active, space)
     checkout(job.services, job.environment, claim)
     if not force:
