@@ -54,17 +54,16 @@ def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
     """Applies the plan; of one that fails, what it came to is noted."""
     try:
-        with active.recording_lock():
-            job.project.tenant.terraform.apply(planned.workspace, planned.file, active.watch())
+        active.apply(planned)
     except EnvmgrError:
         with suppress(EnvmgrError):
-            note_resources(job, job.state().read(job.environment.id.state_key))
+            note_resources(job, job.read_state())
         raise
 
 
 def _found(job: Job) -> dict[str, object]:
     """What the record is to say of outputs and resources: what the state says."""
-    state = job.state().read(job.environment.id.state_key)
+    state = job.read_state()
     if state is None:
         return {}
     outputs = {

@@ -165,9 +165,7 @@ def _project(
         tenant=tenant,
         branches=repository.branches,
         interval=rules.polling.interval,
-        source=(SourceKind.MODULE, module)
-        if module
-        else (SourceKind.DIRECTORY, repository.terraform.directory or "terraform"),
+        source=(SourceKind.MODULE if module else SourceKind.DIRECTORY, repository.terraform.path),
         variables=rules.variables,
         policy=policy_for(organization, repository, ""),
         remote=lambda: _remote(start, identity, repository),

@@ -38,7 +38,7 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, until_pus
 def verify(job: Job, planned: Planned) -> None:
     """Raises Transient, naming what is left, unless state and cloud both show nothing of the environment."""
     environment, claim = job.environment, planned.claim
-    state = job.state().read(environment.id.state_key)
+    state = job.read_state()
     if state is not None and state.resources:
         raise Transient(
             f"After the destroy of {environment.label} its state still lists {_some(state.resources)}."
@@ -88,8 +88,7 @@ def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
         return
     job.update(applied_fingerprint=None)  # from here on nobody may take it for applied
     try:
-        with active.recording_lock():
-            job.project.tenant.terraform.apply(planned.workspace, planned.file, active.watch())
+        active.apply(planned)
     except (NeedsPerson, Transient) as error:
         raise type(error)(f"{error} {_left(job)}".strip()) from error
 
@@ -97,7 +96,7 @@ def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
 def _left(job: Job) -> str:
     """The sentence that says what a destroy that failed half-way has left."""
     try:
-        state = job.state().read(job.environment.id.state_key)
+        state = job.read_state()
     except EnvmgrError:
         return ""
     return f"Still there: {_some(state.resources)}." if state is not None and state.resources else ""

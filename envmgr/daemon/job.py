@@ -10,6 +10,7 @@ import structlog
 from envmgr.domain.environment import Changes, Environment, Lease, ProcessId, Run, RunKind, RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
 from envmgr.domain.policy import Policy
+from envmgr.domain.state import State
 from envmgr.ports import Progress, Redact, StateStore, Watch
 
 from .layout import free_bytes
@@ -77,6 +78,10 @@ class Job:
         """Where this environment's state is: in the backend it was applied with, else the organization's."""
         claim = self.environment.claim
         return self.project.tenant.state(claim.backend if claim is not None else None)
+
+    def read_state(self) -> State | None:
+        """What this environment's state says now; None where there is none."""
+        return self.state().read(self.environment.id.state_key)
 
     def should_stop(self) -> bool:
         """Whether a running Terraform is to be ended: envmgr stops, or the lease was taken over."""
@@ -152,6 +157,11 @@ class ActiveRun:
         except StateLocked:
             self._locked(None)
             raise
+
+    def apply(self, planned: Planned) -> None:
+        """Applies exactly a saved plan."""
+        with self.recording_lock():
+            self.job.project.tenant.terraform.apply(planned.workspace, planned.file, self.watch())
 
     def finish(self, status: RunStatus, message: str) -> None:
         """Ends the run with its last word in log and record."""

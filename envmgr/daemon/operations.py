@@ -8,11 +8,10 @@ from pathlib import Path
 
 from envmgr.config.duration import format_duration
 from envmgr.domain import reference
-from envmgr.domain.environment import Environment, Guard, Output, Run, RunKind, Status
+from envmgr.domain.environment import Claim, Environment, Guard, Output, Run, RunKind, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, UsageError
 from envmgr.domain.names import matches_any, ref_component
 from envmgr.domain.plan import Plan
-from envmgr.domain.state import LockInfo
 from envmgr.ports import StateStore
 
 from . import saved_plan
@@ -24,7 +23,7 @@ from .failure import record_failure
 from .job import ActiveRun, Declined, Job
 from .planned import Planned
 from .planning import gate, plan_apply, plan_destroy
-from .recover import break_own_lock, end_abandoned_runs, lock_holder, push_errored_state
+from .recover import HeldLock, break_own_lock, end_abandoned_runs, find_lock, push_errored_state
 from .tenant import Project
 from .workspaces import checkout, workspace
 
@@ -234,25 +233,9 @@ def outputs(application: Application, environment: Environment) -> dict[str, Out
     return dict(state.outputs) if state is not None else {}
 
 
-@dataclass(frozen=True, slots=True)
-class LockShown:
-    """A state lock, the run of ours that holds it (None: another's), and whether that is provably dead."""
-
-    lock: LockInfo
-    holder: Run | None
-    dead: bool
-
-
-def lock(application: Application, environment: Environment) -> LockShown | None:
+def lock(application: Application, environment: Environment) -> HeldLock | None:
     """Who holds the lock of an environment's state."""
-    services = application.services
-    found = _state(application, environment).lock(environment.id.state_key)
-    if found is None:
-        return None
-    runs = services.store.runs(environment.id, limit=100)
-    holder = lock_holder(runs, found.id)
-    dead = holder is not None and holder.child is not None and services.is_dead(holder.child)
-    return LockShown(found, holder, dead)
+    return find_lock(application.services, environment, _state(application, environment))
 
 
 def unlock(application: Application, environment: Environment, *, force: bool) -> None:
@@ -273,13 +256,10 @@ def unlock(application: Application, environment: Environment, *, force: bool) -
                 "ours: `--force` breaks it if you know better."
             )
         with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
-            _break(job, active, shown, force=force)
+            _break(job, active, claim, shown, force=force)
 
 
-def _break(job: Job, active: ActiveRun, shown: LockShown, *, force: bool) -> None:
-    claim = job.environment.claim
-    if claim is None:
-        return
+def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force: bool) -> None:
     access = job.project.tenant.access()
     job.redact = access.redact
     space = workspace(job, access, claim, job.project.tenant.binary)

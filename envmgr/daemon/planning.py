@@ -92,7 +92,7 @@ def _begin(job: Job, active: ActiveRun) -> Access:
 def _check_state_is_there(job: Job) -> None:
     """Refuses to go on where resources were applied and their state is gone: they would be made twice, or lost."""
     environment = job.environment
-    state = job.state().read(environment.id.state_key)
+    state = job.read_state()
     recover.note_resources(job, state)
     if state is None and environment.resources:
         raise NeedsPerson(

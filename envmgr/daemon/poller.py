@@ -1,7 +1,7 @@
 """Looking at the remotes: from a listing to what the records say of branches."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -66,15 +66,18 @@ class Poller:
         if not trusted:
             message = f"The default branch changed from {state.default_branch} to {listing.default_branch}."
             services.record(None, "default-branch", f"{project.id}: {message}")
-        before = {e.id: e for e in services.store.environments(repository=project.id, destroyed=True)}
-        observed = services.store.revise(
-            project.id,
-            lambda known: observe(project.id, known, listing, project.branches, now, trusted=trusted),
-        )
+        before: dict[EnvironmentId, Environment] = {}
+
+        def revision(known: Sequence[Environment]) -> Observed:
+            before.clear()
+            before.update((environment.id, environment) for environment in known)
+            return observe(project.id, known, listing, project.branches, now, trusted=trusted)
+
+        observed = services.store.revise(project.id, revision)
         self._tell(observed, before)
-        any_absent = any(e.is_missing for e in services.store.environments(repository=project.id))
+        after = {**before, **{e.id: e for e in (*observed.new, *observed.changed)}}
         self._quiet.pop(project.id, None)
-        if not any_absent and trusted:
+        if trusted and not any(e.is_open and e.is_missing for e in after.values()):
             self._quiet[project.id] = digest
         if state.failures:
             log.info("Answers again.", action="remote-back", repository=str(project.id))

@@ -1,14 +1,15 @@
 """What must be cleared up before new work on an environment: what an earlier process left behind."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 
-from envmgr.domain.environment import Run, RunStatus
+from envmgr.domain.environment import Environment, Run, RunStatus
 from envmgr.domain.errors import RetryLater, StateLocked
-from envmgr.domain.state import State
-from envmgr.ports import Workspace
+from envmgr.domain.state import LockInfo, State
+from envmgr.ports import StateStore, Workspace
 
 from .job import ActiveRun, Job
+from .services import Services
 
 
 def end_abandoned_runs(job: Job) -> None:
@@ -48,11 +49,11 @@ def note_resources(job: Job, state: State | None) -> None:
 def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
     """Breaks the state lock if it is provably ours and its holder provably dead; else raises StateLocked."""
     services, environment = job.services, job.environment
-    lock = job.state().lock(environment.id.state_key)
-    if lock is None:
+    held = find_lock(services, environment, job.state())
+    if held is None:
         return
-    holder = lock_holder(services.store.runs(environment.id, limit=100), lock.id)
-    if holder is None or holder.child is None or not services.is_dead(holder.child):
+    lock, holder = held.lock, held.holder
+    if holder is None or not held.dead:
         raise StateLocked(
             f"The state of {environment.label} is locked by {lock}: wait for it to end, or see `envmgr unlock`."
         )
@@ -61,6 +62,21 @@ def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
     services.record(environment.id, "unlocked", message, run=active.run.id)
 
 
-def lock_holder(runs: Iterable[Run], lock_id: str) -> Run | None:
-    """The run of ours that was seen to hold the lock with this ID."""
-    return next((run for run in runs if lock_id and run.lock_id == lock_id), None)
+@dataclass(frozen=True, slots=True)
+class HeldLock:
+    """A state lock, the run of ours that holds it (None: another's), and whether that is provably dead."""
+
+    lock: LockInfo
+    holder: Run | None
+    dead: bool
+
+
+def find_lock(services: Services, environment: Environment, state: StateStore) -> HeldLock | None:
+    """Who holds the lock of an environment's state, by the IDs that our runs were seen to hold."""
+    lock = state.lock(environment.id.state_key)
+    if lock is None:
+        return None
+    runs = services.store.runs(environment.id, limit=100)
+    holder = next((run for run in runs if lock.id and run.lock_id == lock.id), None)
+    dead = holder is not None and holder.child is not None and services.is_dead(holder.child)
+    return HeldLock(lock, holder, dead)

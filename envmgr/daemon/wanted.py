@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, BranchFile, parse_branch_file
+from envmgr.domain.code import is_code
 from envmgr.domain.environment import Claim, Environment, Source, SourceKind
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.fingerprint import fingerprint
@@ -128,7 +129,7 @@ def reaches_outside(root: Path) -> bool:
         paths = [Path(folder, name) for name in (*names, *files)]
         if any(path.is_symlink() for path in paths):
             return True
-        code = (p for p in paths if p.name.endswith((".tf", ".tf.json", ".tofu", ".tfvars")))
+        code = (p for p in paths if is_code(p.name) or p.name.endswith(".tfvars"))
         if any(_OUTSIDE in path.read_bytes() for path in code):
             return True
     return False

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from envmgr.domain.backend import with_key
+from envmgr.domain.code import is_code
 from envmgr.domain.environment import Claim, Environment, SourceKind
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.tags import default_tags_environment
@@ -22,17 +23,12 @@ def checkout(services: Services, environment: Environment, claim: Claim) -> Path
     else:
         services.git.checkout(environment.id.repository_id, claim.commit, destination)
     root = module_root(services, environment, claim)
-    if not root.is_dir() or not any(has_code(path.name) for path in root.iterdir()):
+    if not root.is_dir() or not any(is_code(path.name) for path in root.iterdir()):
         raise NeedsPerson(
             f"There is no Terraform code (*.tf) in the folder {claim.source.path!r} of commit {claim.commit[:10]}: "
             "an empty plan would destroy what was applied before, so it is refused."
         )
     return root
-
-
-def has_code(name: str) -> bool:
-    """Whether a file of this name is Terraform's or OpenTofu's."""
-    return name.endswith((".tf", ".tf.json", ".tofu", ".tofu.json"))
 
 
 def module_root(services: Services, environment: Environment, claim: Claim) -> Path:

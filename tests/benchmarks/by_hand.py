@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmgr.adapters.modules import packaged_folder
-from envmgr.adapters.state.connect import settings_with_key
+from envmgr.domain.backend import with_key
 from envmgr.domain.names import EnvironmentId
 from envmgr.domain.tags import tags_for
 
@@ -71,7 +71,7 @@ def run(command: str, folder: Path, environment: Mapping[str, str], *arguments: 
 
 def backend_file(kind: str, settings: Mapping[str, object], name: str) -> str:
     """The text of a backend file for the state of an environment done by hand."""
-    chosen, complete = settings_with_key(kind, settings, f"by-hand/{name}/terraform.tfstate")
+    chosen, complete = with_key((kind, settings), f"by-hand/{name}/terraform.tfstate")
     return json.dumps({"terraform": {"backend": {chosen: complete}}})
 
 

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmgr.adapters.state.connect import open_state_store, settings_with_key
+from envmgr.adapters.state.connect import open_state_store
+from envmgr.domain.backend import with_key
 from envmgr.domain.state import LockInfo
 from envmgr.ports import StateStore
 
@@ -43,7 +44,7 @@ class Workspace:
     def __init__(self, folder: Path, binary: str, backend: Backend, key: str = KEY) -> None:
         self.folder, self.binary = folder, binary
         self.go_on = folder / "go-on"
-        kind, settings = settings_with_key(backend.kind, backend.settings, key)
+        kind, settings = with_key((backend.kind, backend.settings), key)
         folder.mkdir()
         (folder / "backend.tf.json").write_text(json.dumps({"terraform": {"backend": {kind: settings}}}))
         self.write('resource "terraform_data" "one" {}\noutput "url" { value = "http://alice" }\n')

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.adapters.state.connect import open_state_store, settings_with_key
+from envmgr.adapters.state.connect import open_state_store
 from envmgr.adapters.state.keys import archive_key, archived_at, is_state
+from envmgr.domain.backend import with_key
 from envmgr.domain.errors import UsageError
 from envmgr.domain.names import EnvironmentId
 
@@ -53,11 +54,11 @@ def test_what_only_looks_like_a_copy_is_never_pruned(key: str) -> None:
 
 def test_the_place_of_one_environment() -> None:
     key = "acme/shop/alice/terraform.tfstate"
-    assert settings_with_key("local", {"path": "/srv/state"}, key) == ("local", {"path": f"/srv/state/{key}"})
+    assert with_key(("local", {"path": "/srv/state"}), key) == ("local", {"path": f"/srv/state/{key}"})
     settings = {"bucket": "b", "region": "eu-west-1"}
-    assert settings_with_key("s3", settings, key) == ("s3", {**settings, "key": key})
+    assert with_key(("s3", settings), key) == ("s3", {**settings, "key": key})
     assert settings == {"bucket": "b", "region": "eu-west-1"}
-    assert settings_with_key("azurerm", {"container_name": "c"}, key)[1] == {
+    assert with_key(("azurerm", {"container_name": "c"}), key)[1] == {
         "container_name": "c",
         "key": key,
     }

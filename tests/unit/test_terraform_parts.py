@@ -25,10 +25,11 @@ from envmgr.adapters.terraform.provider_cache import ProviderCache
 from envmgr.adapters.terraform.run_log import RunLog
 from envmgr.adapters.terraform.session import Outcome
 from envmgr.adapters.terraform.tail import Tail
-from envmgr.adapters.terraform.variables import default_tags_environment, expression, variables_environment
+from envmgr.adapters.terraform.variables import expression, variables_environment
 from envmgr.adapters.terraform.versions import Versions
 from envmgr.domain.environment import Changes, Output
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, Transient
+from envmgr.domain.tags import default_tags_environment
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ENDED = Ended(1)

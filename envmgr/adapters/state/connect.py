@@ -1,7 +1,6 @@
-"""From a backend block of an organization file to the state store, and to one environment's backend settings."""
+"""From a backend block of an organization file to the state store."""
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 from envmgr.domain.errors import UsageError
 from envmgr.ports import StateStore
@@ -26,13 +25,3 @@ def open_state_store(kind: str, settings: Mapping[str, object], environment: Map
 
         return S3StateStore(settings, environment)
     raise UsageError(f"The backend {kind} is not one that envmgr knows: use local, azurerm or s3.")
-
-
-def settings_with_key(
-    kind: str, settings: Mapping[str, object], state_key: str
-) -> tuple[str, dict[str, object]]:
-    """The backend of one environment for Terraform: its type, and the settings with the state's place in them."""
-    if kind == "local":
-        others = {name: value for name, value in settings.items() if name != "path"}
-        return kind, {**others, "path": str(PurePosixPath(str(settings["path"])) / state_key)}
-    return kind, {**settings, "key": state_key}

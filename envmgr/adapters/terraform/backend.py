@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from envmgr.domain.code import is_code
 from envmgr.domain.errors import NeedsPerson
 
 from .diagnostics import Diagnostic, Location
@@ -82,10 +83,7 @@ def configuration_digest(root: Path) -> str:
     """Identifies the root module's own files: while they stay, so do the branch's backend blocks."""
     digest = sha256()
     for path in sorted(root.iterdir()):
-        if path.name.endswith((".tf", ".tf.json", ".tofu", ".tofu.json")) and path.name not in {
-            PLAIN,
-            OVERRIDE,
-        }:
+        if is_code(path.name) and path.name not in {PLAIN, OVERRIDE}:
             digest.update(f"{path.name}\0".encode(errors="surrogateescape"))
             digest.update(sha256(path.read_bytes()).digest() if path.is_file() else b"")
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Terraform's input variables and the AWS provider's default tags as environment variables."""
+"""Terraform's input variables as environment variables."""
 
 import json
 import re
@@ -10,11 +10,6 @@ _NAME = re.compile(r"[^\W\d][\w-]*")
 _ESCAPED = re.compile(r'[\x00-\x1f\x7f"\\]')
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 _LONGEST = 128 * 1024 - 1  # the kernel's limit of one environment string
-
-
-def default_tags_environment(tags: Mapping[str, str]) -> dict[str, str]:
-    """Environment variables by which the AWS provider tags everything, unless the code sets tags of its own."""
-    return {f"TF_AWS_DEFAULT_TAGS_{key}": value for key, value in tags.items()}
 
 
 def variables_environment(variables: Mapping[str, object]) -> dict[str, str]:

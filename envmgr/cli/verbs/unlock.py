@@ -9,6 +9,7 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import ask, emit, say
 from envmgr.cli.work import interruptible, work
 from envmgr.daemon import operations
+from envmgr.daemon.recover import HeldLock
 from envmgr.domain.errors import UsageError
 
 
@@ -34,7 +35,7 @@ def unlock_command(invocation: Invocation, environment: str, force: bool, yes: b
         return 0
 
 
-def _whose(shown: operations.LockShown) -> str:
+def _whose(shown: HeldLock) -> str:
     if shown.holder is None:
         return "not a run of envmgr that is known here"
     return f"run {shown.holder.id} of ours, whose Terraform {'is dead' if shown.dead else 'is not known to be dead'}"
