@@ -1,6 +1,8 @@
 """What only the local state store has: a folder that must stay closed, and files that may be in the way."""
 
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -104,3 +106,38 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(EnvmgrError, match=f"{tmp_path}/state is in the way"):
         LocalStateStore({"path": str(tmp_path / "state")}, {}).ensure()
+
+
+REWRITE = """
+import fcntl, sys, time
+with open(sys.argv[1], "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    whole = file.read()
+    file.seek(0)
+    file.truncate(0)
+    file.write(whole[: int(sys.argv[2])])
+    file.flush()
+    print("cut off", flush=True)
+    time.sleep(0.2)
+    file.write(whole[int(sys.argv[2]) :])
+    file.flush()
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("size", [0, 20])
+def test_a_state_that_is_being_rewritten_is_read_whole(tmp_path: Path, size: int) -> None:
+    """Terraform truncates and writes it in place, under its lock."""
+    path = tmp_path / "acme" / "terraform.tfstate"
+    path.parent.mkdir()
+    path.write_text('{\n  "version": 4,\n  "serial": 7,\n  "lineage": "one",\n  "resources": []\n}\n')
+    argv = [sys.executable, "-c", REWRITE, str(path), str(size)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "cut off\n"
+
+        state = LocalStateStore({"path": str(tmp_path)}, {}).read("acme/terraform.tfstate")
+
+        writer.communicate()
+    assert state is not None
+    assert state.serial == 7

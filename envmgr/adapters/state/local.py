@@ -3,6 +3,7 @@
 import fcntl
 import os
 import struct
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,6 +14,8 @@ from envmgr.domain.errors import NeedsPerson, StateLocked, Transient
 from envmgr.domain.state import LockInfo, State
 
 _FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, process
+_END = b"\n}\n"  # of a state that Terraform has written to its end
+_READS, _PAUSE = 25, 0.02  # half a second in all: a first apply holds the lock of an empty file for long
 _WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
@@ -37,9 +40,17 @@ class LocalStateStore:
             return f"The state folder {self._root} was created."
 
     def read(self, key: str) -> State | None:
-        """The state at a key; an empty file is what Terraform's lock leaves where nothing was applied."""
-        content = self._content(self._path(key))
-        return State.from_bytes(content, str(self._path(key))) if content else None
+        """The state at a key; an empty file is what Terraform's lock leaves where nothing was applied.
+
+        Terraform rewrites the file in place: while it holds the lock, one that is cut off is read again.
+        """
+        path = self._path(key)
+        for _ in range(_READS):
+            content = self._content(path)
+            if content is None or content.endswith(_END) or not self._is_held(path):
+                break
+            time.sleep(_PAUSE)
+        return State.from_bytes(content, str(path)) if content else None
 
     def lock(self, key: str) -> LockInfo | None:
         """Who holds Terraform's lock, by the note beside it."""
@@ -76,6 +87,10 @@ class LocalStateStore:
                 (self._root / key).unlink(missing_ok=True)
                 self._remove_empty((self._root / key).parent)
         return len(old)
+
+    def _is_held(self, path: Path) -> bool:
+        with _failures(path):
+            return _is_locked(path)
 
     def _path(self, key: str) -> Path:
         if key.startswith("/") or ".." in key.split("/"):
