@@ -1,13 +1,7 @@
 """Invariant 1: only a branch that is surely gone is destroyed."""
 
-import shutil
-import subprocess
-
-import pytest
-
 from envmgr.domain.environment import Guard, Status
 from tests.support.engine import Engine, code, push
-from tests.support.git_server import GitServer
 
 
 def test_an_unreachable_remote_changes_nothing_and_counting_starts_again(engine: Engine) -> None:
@@ -31,50 +25,6 @@ def test_an_unreachable_remote_changes_nothing_and_counting_starts_again(engine:
     assert engine.environment("alice").status is Status.WAITING
     engine.turn(minutes=2)
     assert engine.environment("alice").status is Status.DESTROYED
-
-
-@pytest.mark.parametrize("lie", ["emptied", "no-default-branch", "no-head", "replaced-by-a-file"])
-def test_a_remote_that_shows_less_than_a_repository_has_changes_nothing(engine: Engine, lie: str) -> None:
-    """Empty, without its default branch, without HEAD, not a repository at all."""
-    shop = engine.repository()
-    push(shop, ["alice", "bob"])
-    engine.turn()
-    if lie == "emptied":
-        shutil.rmtree(shop.path)
-        subprocess.run(["git", "init", "-q", "--bare", "-b", "main", shop.url], check=True)
-    elif lie == "no-default-branch":
-        shop.delete("main", "env-alice")
-    elif lie == "no-head":
-        shop.git("symbolic-ref", "HEAD", "refs/heads/nowhere")
-        shop.delete("env-alice")
-    else:
-        shutil.rmtree(shop.path)
-        shop.path.write_text("not a repository")
-
-    errors = engine.turn(5, hours=1)
-
-    assert errors
-    assert engine.statuses() == {"alice": "ready", "bob": "ready"}
-    assert engine.state("alice").exists()
-
-
-@pytest.mark.parametrize("status", [401, 403, 404, 500])
-def test_an_answer_of_refusal_changes_nothing(engine: Engine, git_server: GitServer, status: int) -> None:
-    """Whatever a forge answers in an outage or after a change of rights."""
-    shop = engine.repository()
-    push(shop, ["alice"])
-    shutil.copytree(shop.path, git_server.root / "shop.git", dirs_exist_ok=True)
-    engine.write()
-    text = engine.config.read_text().replace(shop.url, git_server.http_url("shop"))
-    engine.write = lambda: engine.config.write_text(text)  # type: ignore[method-assign, assignment]
-    engine.turn()
-    assert engine.environment("alice").status is Status.READY
-
-    git_server.fail("shop", status=status)
-    errors = engine.turn(4, hours=1)
-
-    assert len(errors) == 1
-    assert engine.environment("alice").status is Status.READY
 
 
 def test_a_branch_that_comes_back_within_the_grace_period_stays(engine: Engine) -> None:
