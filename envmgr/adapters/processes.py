@@ -2,12 +2,18 @@
 
 import os
 import socket
+import time
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from envmgr.domain.environment import ProcessId
+from envmgr.ports import RUN_MARK
 
 _PROC = Path("/proc")
-_STATE, _THREADS, _STARTED = 0, 17, 19  # fields of /proc/PID/stat, counted after the command's name
+# Fields of /proc/PID/stat, counted after the command's name.
+_STATE, _SESSION, _THREADS, _STARTED = 0, 3, 17, 19
 
 
 def current_process() -> ProcessId:
@@ -41,6 +47,71 @@ def is_alive(process: ProcessId) -> bool | None:
     if fields is None:
         return None if _exists(process.pid) else False
     return int(fields[_STARTED]) == process.started and not _is_zombie(fields)
+
+
+class Processes:
+    """The port `Processes` by /proc."""
+
+    def is_dead(self, process: ProcessId) -> bool:
+        """Whether a process is provably dead."""
+        return is_alive(process) is False
+
+    def is_here(self, process: ProcessId) -> bool:
+        """Whether it is of this host, this boot and this PID namespace."""
+        return (process.host, process.boot) == (socket.gethostname(), _boot())
+
+    def child_of(self, log: Path) -> ProcessId | None:
+        """The oldest leader of a session whose environment has the run's mark: what it started came later."""
+        mark = f"{RUN_MARK}={log}".encode()
+        found = [p for p in _sessions() if mark in _environment(p.pid)]
+        return min(found, key=lambda process: process.started, default=None)
+
+    def started_at(self, process: ProcessId) -> datetime | None:
+        """By the kernel's count of ticks since boot, which is a hundredth of a second early at most."""
+        if not self.is_here(process):
+            return None
+        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        return datetime.fromtimestamp(booted + process.started / os.sysconf("SC_CLK_TCK"), UTC)
+
+    def strangers(self, names: Collection[str], before: datetime) -> bool:
+        """Looks at the programs that run; one whose environment cannot be read counts."""
+        return any(
+            not any(v.startswith(f"{RUN_MARK}=".encode()) for v in _environment(process.pid))
+            and (self.started_at(process) or before) <= before + timedelta(seconds=1)
+            for process in _processes()
+            if _program(process.pid) in names
+        )
+
+
+def _processes() -> Iterator[ProcessId]:
+    """The living processes of our user."""
+    for folder in _PROC.iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and folder.stat().st_uid == os.getuid():
+                identity = identify(int(folder.name))
+                if is_alive(identity):
+                    yield identity
+
+
+def _sessions() -> Iterator[ProcessId]:
+    for process in _processes():
+        fields = _stat(process.pid)
+        if fields is not None and int(fields[_SESSION]) == process.pid:
+            yield process
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def _program(pid: int) -> str:
+    try:
+        return (_PROC / str(pid) / "exe").readlink().name.removesuffix(" (deleted)")
+    except OSError:
+        return ""
 
 
 def _exists(pid: int) -> bool:

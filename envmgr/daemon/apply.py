@@ -1,18 +1,16 @@
 """Bringing an environment to what its branch wants."""
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from envmgr.domain.environment import Changes, Claim, Output, RunKind, RunStatus, SourceKind, Status
+from envmgr.domain.environment import Claim, RunKind, RunStatus, SourceKind, Status
 from envmgr.domain.errors import EnvmgrError
-from envmgr.ports import Redact
 
 from .job import ActiveRun, Job, Superseded
 from .planned import Planned
 from .planning import carry_out, plan_apply
-from .recover import note_resources
+from .result import found, note_resources, summary
 from .wanted import Wanted, check_backend, is_applied, wanted
 
 _SUPERSEDED_IN_A_ROW = 2
@@ -47,8 +45,8 @@ def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -
     keep(job, planned.claim)
     if planned.has_changes:
         _apply(job, active, planned)
-    active.message = f"Applied {planned.claim.commit[:10]}: {_summary(active.changes)}."
-    settle(job, replace(want, claim=planned.claim), _found(job), active.message, run=active.run.id)
+    active.message = f"Applied {planned.claim.commit[:10]}: {summary(active.changes)}."
+    settle(job, replace(want, claim=planned.claim), found(job), active.message, run=active.run.id)
 
 
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
@@ -59,19 +57,6 @@ def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
         with suppress(EnvmgrError):
             note_resources(job, job.read_state())
         raise
-
-
-def _found(job: Job) -> dict[str, object]:
-    """What the record is to say of outputs and resources: what the state says."""
-    state = job.read_state()
-    if state is None:
-        return {}
-    outputs = {
-        name: Output(None, sensitive=True) if output.sensitive else output
-        for name, output in state.outputs.items()
-    }
-    redacted = _redacted(outputs, job.redact)
-    return {"outputs": redacted, "resources": state.resources, "url": _url(redacted)}
 
 
 def keep(job: Job, claim: Claim) -> None:
@@ -133,22 +118,3 @@ def _check_newest(job: Job, want: Wanted) -> None:
     in_a_row = all(run.status is RunStatus.SUPERSEDED for run in earlier)
     if len(earlier) < _SUPERSEDED_IN_A_ROW or not in_a_row:
         raise Superseded(f"Superseded by {commit[:10]}.")
-
-
-def _redacted(outputs: Mapping[str, Output], redact: Redact) -> dict[str, Output]:
-    return {
-        name: replace(output, value=json.loads(redact(json.dumps(output.value))))
-        for name, output in outputs.items()
-    }
-
-
-def _url(outputs: Mapping[str, Output]) -> str | None:
-    found = outputs.get("url")
-    value = found.value if isinstance(found, Output) else None
-    return value if isinstance(value, str) and value.isprintable() else None
-
-
-def _summary(changes: Changes | None) -> str:
-    if changes is None:
-        return "nothing to change"
-    return f"{changes.add} added, {changes.change} changed, {changes.destroy} destroyed"

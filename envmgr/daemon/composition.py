@@ -12,14 +12,14 @@ from envmgr.adapters.binaries import Binaries
 from envmgr.adapters.cloud.connect import clouds_configured, clouds_needed, clouds_unverifiable, open_clouds
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.adapters.modules import Modules, packaged_folder
-from envmgr.adapters.processes import current_process, identify, is_alive
+from envmgr.adapters.processes import Processes, current_process, identify
 from envmgr.adapters.state.connect import open_state_store
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.config.expand import backend_settings, effective, policy_for, process_environment, redactor_for
 from envmgr.config.load import Configuration, load
 from envmgr.config.models import Organization, Repository
 from envmgr.config.secrets import resolve
-from envmgr.domain.environment import ProcessId, SourceKind
+from envmgr.domain.environment import SourceKind
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.ports import Clock, Cloud, Progress, Remote, Store
@@ -74,7 +74,7 @@ def _services(
 ) -> Services:
     layout = before.layout if before else Layout(start.data_dir).create()
     store = before.store if before else open_records_of(configuration.settings, layout, start.environ)
-    owner = current_process()
+    owner, processes = current_process(), Processes()
     modules = Modules(start.modules or packaged_folder(), layout.modules)
     tenants = {
         organization.organization: _tenant(start, layout, store, organization)
@@ -86,10 +86,10 @@ def _services(
         git=before.git if before else Mirrors(layout.mirrors),
         modules=modules,
         binaries=Binaries(layout.binaries),
-        leases=before.leases if before else Leases(store, start.clock, owner, _is_dead),
+        leases=before.leases if before else Leases(store, start.clock, owner, processes.is_dead),
         clock=start.clock,
         owner=owner,
-        is_dead=_is_dead,
+        processes=processes,
         actor=start.actor,
         tenants=tenants,
         projects=_projects(start, configuration, tenants, modules),
@@ -185,10 +185,6 @@ def _remote(start: Start, identity: RepositoryId, repository: Repository) -> Rem
         if (value := getattr(credentials, name)) is not None
     }
     return Remote(repository=identity, url=repository.url, username=credentials.username, **secrets)
-
-
-def _is_dead(process: ProcessId) -> bool:
-    return is_alive(process) is False
 
 
 def user_actor(environ: Mapping[str, str]) -> str:

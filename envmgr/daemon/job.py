@@ -13,7 +13,6 @@ from envmgr.domain.policy import Policy
 from envmgr.domain.state import State
 from envmgr.ports import Progress, Redact, StateStore, Watch
 
-from .layout import free_bytes
 from .lock_recorder import LockRecorder
 from .planned import Planned
 from .services import Services
@@ -23,6 +22,10 @@ log = structlog.get_logger()
 
 _CALLBACK = timedelta(seconds=1)
 """How late we may hear of a child's start on a busy machine."""
+
+
+REFUSED = ""
+"""The lock ID of a run whose Terraform found the state locked: what it found was another's."""
 
 
 class Superseded(RetryLater):
@@ -113,12 +116,9 @@ class Job:
             services.layout.plan(self.environment.id).unlink(missing_ok=True)
 
     def _check_disk(self) -> None:
-        free, reserve = free_bytes(self.services.layout.root), self.services.disk_reserve
-        if free < reserve:
-            raise DiskFull(
-                f"Only {free // 10**6} MB are free in {self.services.layout.root}, {reserve // 10**6} MB are "
-                "kept in reserve (daemon: disk_reserve): make room; no run starts before."
-            )
+        shortage = self.services.layout.shortage(self.services.disk_reserve)
+        if shortage:
+            raise DiskFull(shortage)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -155,8 +155,12 @@ class ActiveRun:
             with LockRecorder(lambda: state.lock(key), self._locked, lambda: self._child_began):
                 yield
         except StateLocked:
-            self._locked(None)
+            self._locked(REFUSED)
             raise
+
+    def forget_lock(self) -> None:
+        """The lock that refused this run is gone: the next one may be its own."""
+        self._locked(None)
 
     def apply(self, planned: Planned) -> None:
         """Applies exactly a saved plan."""

@@ -59,9 +59,9 @@ class LockRecorder:
 
     def _is_ours(self, lock: LockInfo) -> bool:
         made_since = lock.created is not None and lock.created >= self._began()
-        return bool(lock.id) and made_since and lock.who == _who()
+        return bool(lock.id) and made_since and lock.who == our_name()
 
 
-def _who() -> str:
-    """How Terraform names the user and host in a lock."""
+def our_name() -> str:
+    """How Terraform names our user and host in a lock."""
     return f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"

@@ -15,6 +15,7 @@ from envmgr.domain.plan import Plan
 from envmgr.ports import StateStore
 
 from . import saved_plan
+from .adoption import end_abandoned_runs
 from .application import Application
 from .apply import apply as apply_step
 from .apply import apply_planned, look
@@ -23,7 +24,7 @@ from .failure import record_failure
 from .job import ActiveRun, Declined, Job
 from .planned import Planned
 from .planning import gate, plan_apply, plan_destroy
-from .recover import HeldLock, break_own_lock, end_abandoned_runs, find_lock, push_errored_state
+from .recover import HeldLock, break_own_lock, find_lock, push_errored_state
 from .tenant import Project
 from .workspaces import checkout, workspace
 
@@ -235,7 +236,8 @@ def outputs(application: Application, environment: Environment) -> dict[str, Out
 
 def lock(application: Application, environment: Environment) -> HeldLock | None:
     """Who holds the lock of an environment's state."""
-    return find_lock(application.services, environment, _state(application, environment))
+    binary = _project(application, environment).tenant.binary
+    return find_lock(application.services, environment, _state(application, environment), binary)
 
 
 def unlock(application: Application, environment: Environment, *, force: bool) -> None:

@@ -15,6 +15,7 @@ from envmgr.ports import PlanResult, Workspace
 from . import recover, workspaces
 from .job import ActiveRun, Declined, Job
 from .planned import Planned
+from .result import note_resources
 from .tenant import Access
 from .wanted import settle_scope
 
@@ -93,7 +94,7 @@ def _check_state_is_there(job: Job) -> None:
     """Refuses to go on where resources were applied and their state is gone: they would be made twice, or lost."""
     environment = job.environment
     state = job.read_state()
-    recover.note_resources(job, state)
+    note_resources(job, state)
     if state is None and environment.resources:
         raise NeedsPerson(
             f"The state {environment.id.state_key} is missing from the {job.project.tenant.backend[0]} backend, "
@@ -138,5 +139,6 @@ def _unlocked(job: Job, active: ActiveRun, space: Workspace, command: Callable[[
             return command()
     except StateLocked:
         recover.break_own_lock(job, active, space)
+        active.forget_lock()
         with active.recording_lock():
             return command()

@@ -20,11 +20,11 @@ from envmgr.domain.errors import EnvmgrError, LeaseLost, NeedsPerson
 from envmgr.domain.names import EnvironmentId
 from envmgr.domain.policy import Crowd
 
+from .adoption import end_abandoned_runs
 from .apply import apply
 from .destroy import close, destroy
 from .failure import record_failure
 from .job import Job
-from .recover import end_abandoned_runs
 from .services import Services
 
 log = structlog.get_logger()

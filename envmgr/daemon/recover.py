@@ -1,32 +1,22 @@
-"""What must be cleared up before new work on an environment: what an earlier process left behind."""
+"""What must be cleared up before new work on an environment: a state and a lock that were left behind."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
-from envmgr.domain.environment import Environment, Run, RunStatus
-from envmgr.domain.errors import RetryLater, StateLocked
-from envmgr.domain.state import LockInfo, State
+from envmgr.domain.environment import Environment, Run
+from envmgr.domain.errors import StateLocked
+from envmgr.domain.state import LockInfo
 from envmgr.ports import StateStore, Workspace
 
-from .job import ActiveRun, Job
+from .job import REFUSED, ActiveRun, Job
+from .lock_recorder import our_name
 from .services import Services
 
-
-def end_abandoned_runs(job: Job) -> None:
-    """Marks the runs of dead processes as interrupted; raises RetryLater while a Terraform of theirs lives.
-
-    Only called with the environment's lease held: no living process of ours can be at work on it.
-    """
-    services = job.services
-    for run in services.store.runs(job.environment.id, status=RunStatus.RUNNING):
-        if run.child is not None and not services.is_dead(run.child):
-            raise RetryLater(
-                f"Terraform of run {run.id} ({run.child}) still works on {job.environment.label}.",
-                after=timedelta(seconds=5),
-            )
-        message = f"Interrupted: {run.owner} ended before the run did."
-        services.store.finish_run(run.id, RunStatus.INTERRUPTED, services.clock(), message)
-        services.record(job.environment.id, "interrupted", message, commit=run.commit, run=run.id)
+_TERRAFORMS = ("terraform", "tofu")
+_CLOCKS_APART = timedelta(milliseconds=20)
+"""The kernel counts a process's start in ticks, Terraform reads the clock; they differ by less."""
 
 
 def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> None:
@@ -38,18 +28,10 @@ def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> Non
         job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
 
 
-def note_resources(job: Job, state: State | None) -> None:
-    """Adds what a state lists to the record: an apply that failed or died half-way did not come to that."""
-    known = job.environment.resources
-    more = tuple(address for address in state.resources if address not in known) if state else ()
-    if more:
-        job.update(resources=(*known, *more))
-
-
 def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
     """Breaks the state lock if it is provably ours and its holder provably dead; else raises StateLocked."""
     services, environment = job.services, job.environment
-    held = find_lock(services, environment, job.state())
+    held = find_lock(services, environment, job.state(), job.project.tenant.binary)
     if held is None:
         return
     lock, holder = held.lock, held.holder
@@ -71,12 +53,50 @@ class HeldLock:
     dead: bool
 
 
-def find_lock(services: Services, environment: Environment, state: StateStore) -> HeldLock | None:
-    """Who holds the lock of an environment's state, by the IDs that our runs were seen to hold."""
+def find_lock(
+    services: Services, environment: Environment, state: StateStore, binary: str
+) -> HeldLock | None:
+    """Who holds the lock of an environment's state: by the IDs that our runs were seen to hold, else by exclusion.
+
+    `binary` is the organization's Terraform: a process of that name may hold a lock, too.
+    """
     lock = state.lock(environment.id.state_key)
     if lock is None:
         return None
     runs = services.store.runs(environment.id, limit=100)
     holder = next((run for run in runs if lock.id and run.lock_id == lock.id), None)
-    dead = holder is not None and holder.child is not None and services.is_dead(holder.child)
-    return HeldLock(lock, holder, dead)
+    if holder is not None:
+        dead = holder.child is not None and services.processes.is_dead(holder.child)
+        return HeldLock(lock, holder, dead)
+    taker = _taker(services, lock, runs)
+    if taker is None or _may_be_a_strangers(services, lock, binary):
+        return HeldLock(lock, None, dead=False)
+    return HeldLock(lock, taker, dead=True)
+
+
+def _taker(services: Services, lock: LockInfo, runs: Sequence[Run]) -> Run | None:
+    """The run whose dead Terraform lived when our user took the lock on this host; its ID was never seen.
+
+    A Terraform that is killed within moments of taking the lock leaves no other trace of it.
+    """
+    if not lock.id or lock.created is None or lock.who != our_name():
+        return None
+    for run in runs:
+        if run.lock_id == REFUSED:
+            continue
+        began = services.processes.started_at(run.child) if run.child is not None else None
+        ended = (run.finished_at or services.clock()) + _CLOCKS_APART
+        if began is not None and began - _CLOCKS_APART <= lock.created <= ended and _is_over(services, run):
+            return run
+    return None
+
+
+def _is_over(services: Services, run: Run) -> bool:
+    dead = run.child is not None and services.processes.is_dead(run.child)
+    return dead and services.processes.child_of(services.layout.log(run.id)) is None
+
+
+def _may_be_a_strangers(services: Services, lock: LockInfo, binary: str) -> bool:
+    """Whether a Terraform lives on this host that we did not start and that may have taken the lock."""
+    names = {*_TERRAFORMS, Path(binary).name, Path(binary).resolve().name}
+    return lock.created is None or services.processes.strangers(names, lock.created)

@@ -8,7 +8,7 @@ import structlog
 
 from envmgr.domain.environment import Event, ProcessId
 from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.ports import Binaries, Clock, Git, Modules, Progress, Store
+from envmgr.ports import Binaries, Clock, Git, Modules, Processes, Progress, Store
 
 from .layout import Layout
 from .leases import Leases
@@ -22,7 +22,7 @@ class Services:
     """The outside world and the configuration, as the steps see them.
 
     `actor` is who causes what is done (`daemon`, `user NAME`). `stopping` says whether Terraform is to be
-    ended now. `progress` is told each step of a running Terraform. `is_dead` says whether a process is provably dead.
+    ended now. `progress` is told each step of a running Terraform.
     """
 
     layout: Layout
@@ -33,7 +33,7 @@ class Services:
     leases: Leases
     clock: Clock
     owner: ProcessId
-    is_dead: Callable[[ProcessId], bool]
+    processes: Processes
     actor: str
     tenants: Mapping[str, Tenant]
     projects: Mapping[RepositoryId, Project]

@@ -9,13 +9,16 @@ from datetime import datetime
 from .cloud import Cloud, StateStore
 from .git import CommitInfo, Git, Inspection, Remote
 from .kept import Binaries, Modules
+from .processes import RUN_MARK, Processes
 from .store import Held, Store
-from .terraform import PlanResult, Progress, Redact, Terraform, Watch, Workspace
+from .terraform import Adopted, PlanResult, Progress, Redact, Terraform, Watch, Workspace
 
 Clock = Callable[[], datetime]
 """Gives the present as an aware UTC datetime."""
 
 __all__ = [
+    "RUN_MARK",
+    "Adopted",
     "Binaries",
     "Clock",
     "Cloud",
@@ -25,6 +28,7 @@ __all__ = [
     "Inspection",
     "Modules",
     "PlanResult",
+    "Processes",
     "Progress",
     "Redact",
     "Remote",

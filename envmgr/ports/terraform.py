@@ -78,6 +78,18 @@ class PlanResult:
     types: frozenset[str] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What a Terraform came to that outlived the process that started it, by its own output.
+
+    `applied` are the changes of an apply that ended with success, its state written; None where the output
+    does not say so. `error` is the error it printed, if any.
+    """
+
+    applied: Changes | None = None
+    error: str = ""
+
+
 class Terraform(Protocol):
     """Terraform (or OpenTofu) as a child process; one command at a time in one workspace.
 
@@ -109,6 +121,13 @@ class Terraform(Protocol):
         """Applies exactly a saved plan and gives the outputs (sensitive ones without value).
 
         Raises StalePlan where the state moved on since the plan was made.
+        """
+        ...
+
+    def adopt(self, workspace: Workspace, child: ProcessId | None, watch: Watch) -> Adopted:
+        """Attends a Terraform that another process started, with time limit and log, until it has ended.
+
+        `child` is None where it is dead already: then only its output is read.
         """
         ...
 

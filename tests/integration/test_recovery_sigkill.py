@@ -2,10 +2,12 @@
 
 import os
 import signal
+import threading
+import time
 
 import pytest
 
-from envmgr.domain.environment import RunKind, RunStatus, Status
+from envmgr.domain.environment import Changes, RunKind, RunStatus, Status
 from tests.integration.victim import Victim, wait_for_end
 from tests.support.engine import Engine
 
@@ -41,28 +43,81 @@ def test_an_apply_whose_process_dies_is_brought_to_its_end(victim: Victim, momen
     assert_whole(victim)
 
 
-def test_an_apply_that_outlives_its_process_is_waited_for(victim: Victim) -> None:
-    """The next process does not touch the environment until the surviving Terraform has ended."""
+def attended(victim: Victim, mark: str) -> list[str]:
+    """Kill a pass while its Terraform stands at a mark, and have the next one attend it to its end.
+
+    Gives the Terraform commands that the next pass started.
+    """
+    engine, slow = victim.engine, victim.folder / "slow"
+    slow.touch()
+    process = victim.start("during")
+    victim.wait_for_mark(mark)
+    process.kill()
+    process.wait()
+    engine.calls()
+    following = threading.Thread(target=engine.turn, kwargs={"seconds": 30})
+    following.start()
+    deadline = time.monotonic() + 60
+    while "adopted" not in engine.actions("alice"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert engine.calls() == []
+    slow.unlink()
+    following.join(60)
+    return engine.calls()
+
+
+def test_an_apply_that_outlives_its_process_is_adopted(victim: Victim) -> None:
+    """Its own last word is the run's result: nothing is planned or applied again, its log is whole."""
+    assert attended(victim, "made") == []
+
+    engine = victim.engine
+    assert_whole(victim, interrupted=0)
+    [run] = engine.runs()
+    assert run.changes == Changes(add=1)
+    assert run.message.startswith(f"Applied {run.commit[:10]}: 1 added, 0 changed, 0 destroyed")
+    lines = (engine.data / run.log).read_text().splitlines()
+    assert sum("Apply complete!" in line for line in lines) == 1
+    assert sum("(local-exec): Executing" in line for line in lines) == 1
+
+
+def test_an_apply_whose_start_could_not_be_recorded_is_adopted(victim: Victim) -> None:
+    """The process died between starting Terraform and writing down which one it is."""
     engine, slow = victim.engine, victim.folder / "slow"
     slow.touch()
     process = victim.start("during")
     victim.wait_for_mark("made")
     process.kill()
     process.wait()
-    engine.calls()
+    [run] = engine.runs()
+    assert run.child is not None
+    engine.application.services.store.update_run(run.id, child=None)
+    slow.unlink()
 
     engine.turn(seconds=30)
 
-    alice = engine.environment("alice")
-    assert alice.status is Status.WAITING
-    assert "still works on acme/shop/alice" in alice.message
-    assert engine.calls() == []
+    assert_whole(victim, interrupted=0)
+
+
+def test_a_survivor_that_fails_leaves_its_error(victim: Victim) -> None:
+    """Its run says why; the next plan makes what is missing."""
+    engine, slow = victim.engine, victim.folder / "slow"
+    slow.touch()
+    process = victim.start("during")
+    victim.wait_for_mark("made")
+    process.kill()
+    process.wait()
     child = engine.runs()[-1].child
     assert child is not None
+    os.kill(child.pid, signal.SIGINT)
     slow.unlink()
-    wait_for_end(child.pid)
+
     engine.turn(seconds=30)
-    assert_whole(victim)
+
+    first, second = engine.runs()
+    assert (first.status, second.status) == (RunStatus.FAILED, RunStatus.SUCCEEDED), first.message
+    assert engine.environment("alice").status is Status.READY
+    assert victim.in_state() == 1
 
 
 def test_an_apply_that_dies_with_its_process_is_done_again(victim: Victim) -> None:
@@ -132,23 +187,10 @@ def test_a_destroy_that_dies_after_its_last_word_is_over(victim: Victim) -> None
     assert_gone(victim, [RunStatus.SUCCEEDED])
 
 
-def test_a_destroy_that_outlives_its_process_is_waited_for(victim: Victim) -> None:
-    """And then verified and closed."""
+def test_a_destroy_that_outlives_its_process_is_adopted(victim: Victim) -> None:
+    """And then verified and closed by a run that finds nothing left."""
     leaves(victim)
-    engine, slow = victim.engine, victim.folder / "slow"
-    slow.touch()
-    process = victim.start("during")
-    victim.wait_for_mark("ended")
-    process.kill()
-    process.wait()
-    engine.calls()
-    engine.turn(seconds=30)
-    assert "still works on acme/shop/alice" in engine.environment("alice").message
-    child = engine.runs()[-1].child
-    assert child is not None
-    slow.unlink()
-    wait_for_end(child.pid)
 
-    engine.turn(seconds=30)
+    assert attended(victim, "ended") == ["plan"]
 
-    assert_gone(victim, [RunStatus.INTERRUPTED, RunStatus.SUCCEEDED])
+    assert_gone(victim, [RunStatus.SUCCEEDED, RunStatus.SUCCEEDED])

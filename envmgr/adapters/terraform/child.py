@@ -76,28 +76,62 @@ def run(start: Start, supervision: Supervision) -> Ended:
         start_new_session=True,
         pass_fds=start.keep_open,
     )
-    with _exit_of(child.pid) as exited:
+
+    def send(number: signal.Signals) -> None:
+        """To the whole group: the child was not reaped yet, so its number is still its own."""
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+
+    with _handle(child.pid) as handle:
+        exited = _exit_of(handle)
         try:
             supervision.started(child.pid)
-            return _attend(child, exited, supervision)
+            cause = _attend(exited, send, supervision)
         except BaseException:
-            _end(child, exited, supervision.patience)
+            _end(exited, send, supervision.patience)
+            child.wait()
             raise
+    return Ended(child.wait(), cause)
+
+
+def attend(pid: int, is_it: Callable[[int], bool], supervision: Supervision) -> Cause | None:
+    """Looks after a process that another process started, until it has ended; says why, where we ended it.
+
+    `is_it` says whether the process with the PID is still the one that is meant. How it ended cannot be known.
+    """
+    with suppress(ProcessLookupError), _handle(pid) as handle:
+        if is_it(pid):
+            exited = _exit_of(handle)
+            supervision.started(pid)
+            return _attend(exited, lambda number: _send(handle, number), supervision)
+    return None
+
+
+def _send(handle: int, number: signal.Signals) -> None:
+    """To this process only: its group's number may be another's by now, a handle never is."""
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, number)
 
 
 @contextmanager
-def _exit_of(pid: int) -> Iterator[select.poll]:
-    """A poll object that is ready as soon as the process has ended: no granularity of sleeps."""
+def _handle(pid: int) -> Iterator[int]:
     descriptor = os.pidfd_open(pid)
     try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        yield poll
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _attend(child: subprocess.Popen[bytes], exited: select.poll, supervision: Supervision) -> Ended:
+def _exit_of(handle: int) -> select.poll:
+    """A poll object that is ready as soon as the process has ended: no granularity of sleeps."""
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return poll
+
+
+def _attend(
+    exited: select.poll, send: Callable[[signal.Signals], None], supervision: Supervision
+) -> Cause | None:
     deadline = time.monotonic() + supervision.timeout.total_seconds()
     cause: Cause | None = None
     kill_at = float("inf")
@@ -107,11 +141,11 @@ def _attend(child: subprocess.Popen[bytes], exited: select.poll, supervision: Su
         if cause is None:
             cause = _reason_to_end(supervision, now >= deadline)
             if cause is not None:
-                _signal(child, signal.SIGINT)
+                send(signal.SIGINT)
                 kill_at = now + supervision.patience.total_seconds()
         elif now >= kill_at:
-            _signal(child, signal.SIGKILL)
-    return Ended(child.wait(), cause)
+            send(signal.SIGKILL)
+    return cause
 
 
 def _reason_to_end(supervision: Supervision, timed_out: bool) -> Cause | None:
@@ -120,18 +154,11 @@ def _reason_to_end(supervision: Supervision, timed_out: bool) -> Cause | None:
     return Cause.TIMED_OUT if timed_out else None
 
 
-def _end(child: subprocess.Popen[bytes], exited: select.poll, patience: timedelta) -> None:
+def _end(exited: select.poll, send: Callable[[signal.Signals], None], patience: timedelta) -> None:
     """SIGINT, patience, SIGKILL; whoever interrupts the patience gets SIGKILL at once."""
     try:
-        _signal(child, signal.SIGINT)
+        send(signal.SIGINT)
         exited.poll(patience.total_seconds() * 1000)
     finally:
         if not exited.poll(0):
-            _signal(child, signal.SIGKILL)
-        child.wait()
-
-
-def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Signals the whole group: it was not reaped yet, so its number is still its own."""
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, number)
+            send(signal.SIGKILL)

@@ -10,12 +10,12 @@ from pathlib import Path
 from envmgr.domain.environment import Output, ProcessId
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.plan import Plan
-from envmgr.ports import PlanResult, Watch, Workspace
+from envmgr.ports import Adopted, PlanResult, Watch, Workspace
 
 from . import backend
 from .command import IsFlagged
 from .diagnostics import Diagnostic
-from .errored_state import ErroredState
+from .errored_state import ErroredState, set_aside_torn
 from .failures import failure
 from .initialisation import Initialisation, identify_terraform
 from .process_environment import process_environment
@@ -61,6 +61,7 @@ class TerraformCommands:
         """See the port; pushes an errored state first."""
         session = self._session(workspace, watch)
         initialisation = self._ready(session)
+        ErroredState(workspace.root, workspace.data).make_room()
         outcome = self._repeated(
             session, initialisation, lambda: _plan(session, out, IsFlagged if destroy else None)
         )
@@ -113,6 +114,17 @@ class TerraformCommands:
         finally:
             errored.rescue()
         return outcome.transcript.outputs
+
+    def adopt(self, workspace: Workspace, child: ProcessId | None, watch: Watch) -> Adopted:
+        """See the port."""
+        if not workspace.root.is_dir():
+            return Adopted()
+        said = self._session(workspace, watch).adopt(child)
+        error = said.error()
+        return Adopted(
+            applied=said.changes if said.applied and error is None else None,
+            error=watch.redact(str(error)) if error else "",
+        )
 
     def push_errored_state(self, workspace: Workspace, watch: Watch) -> bool:
         """See the port; to be called before the root is checked out anew."""
@@ -171,6 +183,8 @@ class TerraformCommands:
 
     def _push(self, session: Session, initialisation: Initialisation) -> None:
         errored = ErroredState(session.workspace.root, session.workspace.data)
+        if errored.is_whole:
+            set_aside_torn(session.workspace.backend)
         self._repeated(session, initialisation, lambda: session.run("state push", str(errored.kept)))
         errored.pushed()
 

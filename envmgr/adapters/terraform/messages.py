@@ -16,7 +16,10 @@ _KEPT = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One line of output. `type` is Terraform's, empty for a line that is no message."""
+    """One line of output. `type` is Terraform's, empty for a line that is no message.
+
+    `applied`: it is the last word of an apply that ended with success, after its state was written.
+    """
 
     text: str
     type: str = ""
@@ -26,6 +29,7 @@ class Message:
     elapsed: float | None = None
     diagnostic: Diagnostic | None = None
     changes: Changes | None = None
+    applied: bool = False
     outputs: Mapping[str, Output] | None = None
 
     def progress(self, text: str) -> Progress:
@@ -61,6 +65,7 @@ def _message(document: Mapping[str, Any]) -> Message:
         elapsed=hook.get("elapsed_seconds"),
         diagnostic=diagnostic,
         changes=_changes(document.get("changes")),
+        applied=(document.get("changes") or {}).get("operation") in ("apply", "destroy"),
         outputs=outputs,
     )
 
@@ -117,6 +122,7 @@ class Transcript:
 
     errors: list[Diagnostic] = field(default_factory=list)
     changes: Changes = field(default_factory=Changes)
+    applied: bool = False
     outputs: Mapping[str, Output] = field(default_factory=dict)
     plain: list[str] = field(default_factory=list)
     planned: PlannedChanges = field(default_factory=PlannedChanges)
@@ -129,6 +135,7 @@ class Transcript:
             self.errors.append(message.diagnostic)
         if message.changes:
             self.changes = message.changes
+            self.applied = message.applied
         if message.outputs is not None:
             self.outputs = message.outputs
         if not message.type and message.text.strip():

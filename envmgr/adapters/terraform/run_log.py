@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,8 @@ _LONGEST_LINE = 64 * 1024
 _LARGEST = 20 * 1024 * 1024
 # What would move the cursor or recolour the terminal of who reads the log.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+_COMMAND = re.compile(rb"\S+ terraform [a-z-]+( [a-z-]+)?$")
 
 
 class RunLog:
@@ -28,10 +31,12 @@ class RunLog:
         redact: Redact,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         largest: int = _LARGEST,
+        skip: int = 0,
     ) -> None:
-        """Open (or create, 0600) the log; `largest` is its bound in bytes."""
+        """Open (or create, 0600) the log; `largest` is its bound in bytes; the first `skip` lines are not written."""
         self._redact = redact
         self._clock = clock
+        self._skip = skip
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
         self._room = largest - os.fstat(self._descriptor).st_size
@@ -54,7 +59,8 @@ class RunLog:
         if self.is_full or not text.strip():
             return
         time = f"{self._clock():%Y-%m-%dT%H:%M:%SZ}"
-        lines = (_bounded(line) for line in self._redact(text).splitlines())
+        lines = [_bounded(line) for line in self._redact(text).splitlines()]
+        lines, self._skip = lines[self._skip :], max(self._skip - len(lines), 0)
         entry = "".join(f"{time} {line}\n" for line in lines).encode(errors="replace")
         if len(entry) > self._room:
             entry = f"{time} (the log is full: the rest of the output was dropped)\n".encode()
@@ -68,6 +74,15 @@ class RunLog:
             self._room = 0
         else:
             self._room -= len(entry)
+
+
+def lines_of_last_command(path: Path) -> int:
+    """How many lines of its last command's output a log holds already; 0 where there is no log."""
+    count = 0
+    with suppress(FileNotFoundError), path.open("rb") as lines:
+        for line in lines:
+            count = 0 if _COMMAND.match(line) else count + 1
+    return count
 
 
 def _bounded(line: str) -> str:

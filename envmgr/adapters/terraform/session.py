@@ -2,21 +2,23 @@
 
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from envmgr.domain.environment import ProcessId
 from envmgr.domain.errors import NeedsPerson, Transient
-from envmgr.ports import Watch, Workspace
+from envmgr.ports import RUN_MARK, Watch, Workspace
 
 from .backend import remove
-from .child import Cause, Ended, Start, Supervision, run
+from .child import Cause, Ended, Start, Supervision, attend, run
 from .command import IsFlagged, TerraformCommand
 from .messages import Message, Transcript, parse
-from .run_log import RunLog
-from .tail import Tail
+from .run_log import RunLog, lines_of_last_command
+from .tail import Tail, first_data
 
 _OUTPUT = "envmgr-output"
 _LARGEST_DOCUMENT = 512 * 1024 * 1024
@@ -85,23 +87,42 @@ class Session:
         with self._output() as output, RunLog(self.watch.log, self.watch.redact) as log:
             log.write(f"terraform {command}")
             tail = Tail(output.fileno())
-
-            def follow() -> None:
-                for line in tail.lines():
-                    self._take(line, transcript, log)
-
             start = self._start(output.fileno(), output.fileno(), keep_open, extra)
-            ended = self._run(command, args, options, start, follow)
-            for line in tail.last():
-                self._take(line, transcript, log)
+            try:
+                follow = partial(self._follow, tail, transcript, log)
+                ended = self._run(command, args, options, start, follow)
+                self._take(tail.last(), transcript, log)
+            finally:
+                remove(self._named)
             if ended.cause or ended.code < 0:
                 log.write(_ending(command, ended))
         return Outcome(command, ended, transcript)
 
+    def adopt(self, child: ProcessId | None) -> Transcript:
+        """Attends the command that another process left running here, to its end; gives all that it said.
+
+        Its output is followed into the log from where the other process left off.
+        """
+        transcript = Transcript()
+        with self._left_output() as output:
+            start = first_data(output.fileno())
+            skip = 0 if start else lines_of_last_command(self.watch.log)
+            tail = Tail(output.fileno(), start=start)
+            with RunLog(self.watch.log, self.watch.redact, skip=skip) as log:
+                if child is not None:
+                    supervision = self._supervision(partial(self._follow, tail, transcript, log))
+                    attend(child.pid, lambda pid: self._identify(pid) == child, supervision)
+                self._take(tail.last(), transcript, log)
+            remove(self._named)
+        return transcript
+
+    def _follow(self, tail: Tail, transcript: Transcript, log: RunLog) -> None:
+        self._take(tail.lines(), transcript, log)
+
     def document(self, command: str, *args: str, json: bool = True) -> tuple[Outcome, bytes]:
         """Runs a command that prints one document, JSON or for people, which goes to no log."""
         transcript = Transcript()
-        with self._output() as output, self._output() as errors:
+        with self._nameless_output() as output, self._nameless_output() as errors:
             start = self._start(output.fileno(), errors.fileno())
             ended = self._run(command, args, {"json": IsFlagged if json else None}, start, lambda: None)
             for line in Tail(errors.fileno()).last():
@@ -115,7 +136,7 @@ class Session:
         keep_open: tuple[int, ...] = (),
         extra: Mapping[str, str] | None = None,
     ) -> Callable[[list[str]], Start]:
-        environment = {**self._environment, **(extra or {})}
+        environment = {**self._environment, **(extra or {}), RUN_MARK: str(self.watch.log)}
         return lambda argv: Start(
             argv=argv,
             folder=self.workspace.root,
@@ -133,13 +154,7 @@ class Session:
         start: Callable[[list[str]], Start],
         follow: Callable[[], None],
     ) -> Ended:
-        supervision = Supervision(
-            timeout=self.limits.timeout,
-            patience=self.limits.patience,
-            started=lambda pid: self.watch.started(self._identify(pid)),
-            stop=self.watch.stop,
-            tick=follow,
-        )
+        supervision = self._supervision(follow)
         ended: list[Ended] = []
 
         def begin(argv: list[str]) -> int:
@@ -154,29 +169,54 @@ class Session:
             ) from error
         return ended[0]
 
-    def _take(self, line: str, transcript: Transcript, log: RunLog) -> None:
-        message = parse(line)
-        transcript.add(message)
-        log.write(message.text)
-        self._report(message)
+    def _supervision(self, follow: Callable[[], None]) -> Supervision:
+        return Supervision(
+            timeout=self.limits.timeout,
+            patience=self.limits.patience,
+            started=lambda pid: self.watch.started(self._identify(pid)),
+            stop=self.watch.stop,
+            tick=follow,
+        )
+
+    def _take(self, lines: Iterable[str], transcript: Transcript, log: RunLog) -> None:
+        for line in lines:
+            message = parse(line)
+            transcript.add(message)
+            log.write(message.text)
+            self._report(message)
 
     def _report(self, message: Message) -> None:
         if message.type:
             self.watch.progress(message.progress(self.watch.redact(message.text)))
 
+    @property
+    def _named(self) -> Path:
+        """The raw output of the command under way: where we die, the next process reads the rest of it here."""
+        return self.workspace.data / _OUTPUT
+
     def _output(self) -> io.FileIO:
-        """A private file for the raw output, which may hold secrets: it has no name as soon as it is open."""
-        path = self.workspace.data / _OUTPUT
+        """A private file for the raw output, made anew."""
+        return self._open(os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, fresh=True)
+
+    def _nameless_output(self) -> io.FileIO:
+        """A private file for a document, which may hold secrets: it has no name as soon as it is open."""
+        file = self._output()
+        remove(self._named)
+        return file
+
+    def _left_output(self) -> io.FileIO:
+        """The output that a command left; empty where there is none."""
+        return self._open(os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, fresh=False)
+
+    def _open(self, flags: int, *, fresh: bool) -> io.FileIO:
         try:
-            remove(path)
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-            file = os.fdopen(os.open(path, flags, 0o600), "r+b", buffering=0)
-            path.unlink()
+            if fresh:
+                remove(self._named)
+            return os.fdopen(os.open(self._named, flags | os.O_CLOEXEC, 0o600), "r+b", buffering=0)
         except OSError as error:
             raise Transient(
-                f"Terraform's output cannot be kept in {path.parent}: {error.strerror}."
+                f"Terraform's output cannot be kept in {self._named.parent}: {error.strerror}."
             ) from error
-        return file
 
 
 def _ending(command: str, ended: Ended) -> str:

@@ -11,14 +11,14 @@ _KEEP_SIZE_AND_PUNCH_HOLE = 0x03
 
 
 class Tail:
-    """Follows the file behind a descriptor from its beginning; longer lines than `longest` bytes are cut."""
+    """Follows the file behind a descriptor; longer lines than `longest` bytes are cut."""
 
-    def __init__(self, descriptor: int, longest: int = _LONGEST) -> None:
-        """Begin at the start of the file."""
+    def __init__(self, descriptor: int, longest: int = _LONGEST, start: int = 0) -> None:
+        """Begin at the byte `start`: behind what an earlier reader gave back."""
         self._descriptor = descriptor
         self._longest = longest
-        self._offset = 0
-        self._punched = 0
+        self._offset = start
+        self._punched = start
         self._rest = bytearray()
 
     def lines(self) -> Iterator[str]:
@@ -53,6 +53,14 @@ class Tail:
             start, size = ctypes.c_int64(self._punched), ctypes.c_int64(length)
             _fallocate(self._descriptor, _KEEP_SIZE_AND_PUNCH_HOLE, start, size)
             self._punched = self._offset
+
+
+def first_data(descriptor: int) -> int:
+    """Where in a file an earlier reader stopped giving back: its first byte that is still there."""
+    try:
+        return os.lseek(descriptor, 0, os.SEEK_DATA)
+    except OSError:  # it holds none
+        return os.fstat(descriptor).st_size
 
 
 _fallocate = getattr(ctypes.CDLL(None), "fallocate", None)

@@ -1,0 +1,77 @@
+"""Taking over the runs of processes that died: what they left running is attended, and its result is taken.
+
+Terraform survives its daemon. Its own last word, written after its state, says whether it succeeded; where
+there is none, the run is interrupted and the next plan finds out what is missing.
+"""
+
+from datetime import timedelta
+
+from envmgr.domain.environment import Claim, ProcessId, Run, RunKind, RunStatus
+from envmgr.domain.errors import RetryLater
+from envmgr.ports import Adopted
+
+from .job import ActiveRun, Job
+from .result import found, summary
+from .workspaces import workspace
+
+
+def end_abandoned_runs(job: Job) -> None:
+    """Ends the runs of dead processes, once the Terraform that each may have left has ended.
+
+    Only called with the environment's lease held: no living process of ours can be at work on it. Raises
+    RetryLater while a Terraform works that cannot be attended from here (on another host), or need not be (a
+    first plan).
+    """
+    for run in reversed(job.services.store.runs(job.environment.id, status=RunStatus.RUNNING)):
+        _end(job, run, _adopt(job, run))
+
+
+def _adopt(job: Job, run: Run) -> Adopted:
+    """What the run's Terraform came to; waits for it where it lives."""
+    claim, child = job.environment.claim, _survivor(job, run)
+    if claim is None or not job.services.processes.is_here(run.owner):
+        return Adopted()
+    if child is not None:
+        message = f"Terraform of run {run.id} ({child}) outlived {run.owner}: waiting for its end."
+        job.services.record(job.environment.id, "adopted", message, commit=run.commit, run=run.id)
+    tenant = job.project.tenant
+    access = tenant.access()
+    job.redact = access.redact
+    space = workspace(job, access, claim, tenant.binary)
+    return tenant.terraform.adopt(space, child, ActiveRun(job=job, run=run).watch())
+
+
+def _survivor(job: Job, run: Run) -> ProcessId | None:
+    """The Terraform that a run left, also one whose start could not be recorded any more."""
+    processes, child = job.services.processes, run.child
+    if child is None or processes.is_dead(child):
+        child = processes.child_of(job.services.layout.log(run.id))
+    if child is not None and (job.environment.claim is None or not processes.is_here(child)):
+        raise RetryLater(
+            f"Terraform of run {run.id} ({child}) still works on {job.environment.label}.",
+            after=timedelta(seconds=5),
+        )
+    return child
+
+
+def _end(job: Job, run: Run, adopted: Adopted) -> None:
+    services, claim = job.services, job.environment.claim
+    status, message = RunStatus.INTERRUPTED, f"Interrupted: {run.owner} ended before the run did."
+    if adopted.error:
+        status, message = RunStatus.FAILED, adopted.error
+    elif adopted.applied is not None and claim is not None and claim.commit == run.commit:
+        status = RunStatus.SUCCEEDED
+        message = (
+            f"{_settle(job, run, claim)}: {summary(adopted.applied)}; envmgr was started anew meanwhile."
+        )
+    services.store.finish_run(run.id, status, services.clock(), message, adopted.applied)
+    action = "taken-over" if status is RunStatus.SUCCEEDED else "interrupted"
+    services.record(job.environment.id, action, message, commit=run.commit, run=run.id)
+
+
+def _settle(job: Job, run: Run, claim: Claim) -> str:
+    """Writes what the state says now; the next decision takes it from there."""
+    if run.kind is not RunKind.APPLY:
+        return f"Destroyed what {claim.commit[:10]} had made, to be verified"
+    job.update(applied_fingerprint=claim.fingerprint, applied_commit=claim.commit, **found(job))
+    return f"Applied {claim.commit[:10]}"

@@ -1,0 +1,52 @@
+"""What an environment's state says after Terraform ran, as the record is to have it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from envmgr.domain.environment import Changes, Output
+from envmgr.domain.state import State
+from envmgr.ports import Redact
+
+from .job import Job
+
+
+def note_resources(job: Job, state: State | None) -> None:
+    """Adds what a state lists to the record: an apply that failed or died half-way did not come to that."""
+    known = job.environment.resources
+    more = tuple(address for address in state.resources if address not in known) if state else ()
+    if more:
+        job.update(resources=(*known, *more))
+
+
+def found(job: Job) -> dict[str, object]:
+    """What the record is to say of outputs, resources and URL: what the state says."""
+    state = job.read_state()
+    if state is None:
+        return {}
+    outputs = {
+        name: Output(None, sensitive=True) if output.sensitive else output
+        for name, output in state.outputs.items()
+    }
+    redacted = _redacted(outputs, job.redact)
+    return {"outputs": redacted, "resources": state.resources, "url": _url(redacted)}
+
+
+def summary(changes: Changes | None) -> str:
+    """The changes that were made, in words."""
+    if changes is None:
+        return "nothing to change"
+    return f"{changes.add} added, {changes.change} changed, {changes.destroy} destroyed"
+
+
+def _redacted(outputs: Mapping[str, Output], redact: Redact) -> dict[str, Output]:
+    return {
+        name: replace(output, value=json.loads(redact(json.dumps(output.value))))
+        for name, output in outputs.items()
+    }
+
+
+def _url(outputs: Mapping[str, Output]) -> str | None:
+    output = outputs.get("url")
+    value = output.value if isinstance(output, Output) else None
+    return value if isinstance(value, str) and value.isprintable() else None
