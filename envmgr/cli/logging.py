@@ -23,19 +23,17 @@ _FRESH = 60.0  # seconds after which rotated secrets are read again
 def log_for_people(invocation: Invocation) -> None:
     """For verbs that say themselves what they do: only errors are logged, everything with --verbose."""
     level = logging.DEBUG if invocation.verbose else logging.ERROR
-    drop = [] if invocation.verbose else [_without_traceback]
-    _configure(level, [*drop, Scrubber(invocation), _console()])
+    error = structlog.processors.format_exc_info if invocation.verbose else _without_traceback
+    _configure(level, [error, Scrubber(invocation), _console()])
 
 
 def log_for_daemon(invocation: Invocation, level: str) -> "Scrubber":
     """For the daemon: JSON lines, or colours on a terminal. Gives what is to be told of a reload."""
     scrubber = Scrubber(invocation)
     chosen = logging.DEBUG if invocation.verbose else getattr(logging, level.upper())
-    if sys.stderr.isatty():
-        _configure(chosen, [scrubber, _console()])
-    else:
-        render = structlog.processors.JSONRenderer()
-        _configure(chosen, [structlog.processors.format_exc_info, scrubber, render])
+    render = _console() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    # The traceback is text before it is scrubbed: what an exception says may hold a secret too.
+    _configure(chosen, [structlog.processors.format_exc_info, scrubber, render])
     return scrubber
 
 
@@ -95,8 +93,7 @@ def _without_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict
 
 
 def _console() -> Processor:
-    colors = sys.stderr.isatty()
-    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
 
 
 def _configure(level: int, ending: list[Callable[..., Any]]) -> None:

@@ -71,30 +71,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except EnvmgrError as error:
-        return _foreseen(error)
+        return _foreseen(error, invocation)
     except Exception as error:  # noqa: BLE001  the outermost place: a person gets a sentence
         return _unforeseen(error, invocation)
     return result if isinstance(result, int) else 0
 
 
-def _foreseen(error: EnvmgrError) -> int:
+def _foreseen(error: EnvmgrError, invocation: Invocation) -> int:
     problems: Sequence[str] = getattr(error, "problems", ())
     if problems:
         number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         click.echo("\n".join([*problems, f"Error: the configuration has {number}."]), err=True)
     else:
-        click.echo(f"Error: {error}", err=True)
+        from .logging import redactor
+
+        click.echo(f"Error: {redactor(invocation)(str(error))}", err=True)
     return 2 if isinstance(error, UsageError) else 1
 
 
 def _unforeseen(error: Exception, invocation: Invocation) -> int:
-    from .traceback_file import write_traceback
+    from .traceback_file import traceback_of, write_traceback
 
+    text = traceback_of(error, invocation)
     if invocation.verbose:
-        import traceback
-
-        traceback.print_exception(error)
-    place = write_traceback(error, invocation)
+        click.echo(text, err=True)
+    place = write_traceback(text)
     click.echo(
         f"Error: envmgr met what it does not foresee ({type(error).__name__}); please report it with {place}.",
         err=True,

@@ -1,4 +1,4 @@
-"""Where the traceback of an error goes that nobody foresaw."""
+"""The traceback of an error that nobody foresaw, and where it goes."""
 
 import os
 import tempfile
@@ -8,9 +8,13 @@ from .invocation import Invocation
 from .logging import redactor
 
 
-def write_traceback(error: Exception, invocation: Invocation) -> str:
-    """Writes it, redacted, to a private file; gives the path."""
-    text = redactor(invocation)("".join(traceback.format_exception(error)))
+def traceback_of(error: Exception, invocation: Invocation) -> str:
+    """What Python says of an error, redacted."""
+    return redactor(invocation)("".join(traceback.format_exception(error)))
+
+
+def write_traceback(text: str) -> str:
+    """Writes it to a private file; gives the path."""
     descriptor, path = tempfile.mkstemp(prefix="envmgr-error-", suffix=".txt")
     with os.fdopen(descriptor, "w", errors="replace") as file:
         file.write(text)

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,10 @@ _SHORTEST = 6
 _SHORTEST_LINE = 16
 _MAX_FILE = 1 << 20
 _URL_SAFE = str.maketrans("+/", "-_")
+_COLUMNS = 76  # where `base64` breaks its lines
+# What is left as it is: nothing, in a path (Python, Go), in a user's name (Go), in a component (JavaScript).
+_UNQUOTED = ("", "/", "$&+=:@", "$&+,;=", "!'()*")
+_GO_JSON = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})  # Terraform's jsonencode too
 _SECRET_NAME = re.compile(
     r"secret|passw|token|credential|(?:private|ssh|access|account|api)_?key$", re.IGNORECASE
 )
@@ -129,6 +133,31 @@ def password_in(url: str) -> str | None:
         return None
 
 
+def texts_in(value: object) -> Iterator[str]:
+    """Every text in a JSON value, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from texts_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from texts_in(inner)
+
+
+def redacted(value: object, redact: Callable[[str], str]) -> object:
+    """A JSON value with every secret in it replaced, in keys and numbers too."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redact(str(key)): redacted(inner, redact) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted(inner, redact) for inner in value]
+    text = json.dumps(value)
+    shown = redact(text)
+    return value if shown == text else shown
+
+
 def looks_secret(name: str) -> bool:
     """Whether what has this name is usually a secret, also where it is written out: `AWS_SECRET_ACCESS_KEY`."""
     return _SECRET_NAME.search(name) is not None
@@ -143,8 +172,14 @@ class Redactor:
 
     def __init__(self, values: Iterable[str]) -> None:
         """Takes the resolved values of all secrets."""
-        forms = {form for value in values for form in _forms(value)}
+        self._values = frozenset(values)
+        forms = {form for value in self._values for form in _forms(value)}
         self._pattern = re.compile(_any_of(forms, depth=4)) if forms else None
+
+    def also(self, values: Iterable[str]) -> "Redactor":
+        """One that knows more values: two in a row would miss a secret that the first has changed a part of."""
+        more = frozenset(values) - self._values
+        return Redactor(self._values | more) if more else self
 
     def redact(self, text: str) -> str:
         """The text with every known secret replaced by `[redacted]`."""
@@ -183,9 +218,10 @@ def _encodings(part: str) -> Iterable[str]:
     yield part
     for offset in range(3):
         yield from _base64(raw, offset)
-    yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
-    yield json.dumps(part)[1:-1]
-    yield json.dumps(part, ensure_ascii=False)[1:-1]
+    yield quote_plus(raw)
+    yield from (quote(raw, safe=safe) for safe in _UNQUOTED)
+    for escaped in (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]):
+        yield from (escaped, escaped.translate(_GO_JSON))
 
 
 def _base64(raw: bytes, offset: int) -> Iterable[str]:
@@ -195,3 +231,4 @@ def _base64(raw: bytes, offset: int) -> Iterable[str]:
     inner = text[(0, 2, 3)[offset] : -1 if partial else None]
     if len(inner) >= _SHORTEST:
         yield from (inner, inner.translate(_URL_SAFE))
+        yield from (inner[at : at + _COLUMNS] for at in range(0, len(inner) - _COLUMNS + 1, _COLUMNS))

@@ -107,7 +107,7 @@ def _tenant(start: Start, layout: Layout, store: Store, organization: Organizati
 
     def access() -> Access:
         environment = process_environment(organization, start.environ)
-        return Access(environment=environment, redact=redactor_for([organization], start.environ).redact)
+        return Access(environment=environment, redact=redactor_for([organization], start.environ))
 
     return Tenant(
         name=organization.organization,

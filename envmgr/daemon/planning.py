@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from envmgr.config.secrets import texts_in
 from envmgr.domain.environment import Claim, SourceKind
 from envmgr.domain.errors import NeedsPerson, StalePlan, StateLocked
 from envmgr.domain.gates import check_apply, check_destroy, concern
 from envmgr.domain.plan import Plan
-from envmgr.domain.state import resource_type
+from envmgr.domain.state import State, resource_type
 from envmgr.ports import PlanResult, Workspace
 
 from . import recover, workspaces
@@ -77,7 +78,10 @@ def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:
 
 
 def _begin(job: Job, active: ActiveRun) -> Access:
-    """Resolves the secrets, and saves a state that an earlier run left in the working folder."""
+    """Resolves the secrets, saves a state that an earlier run left in the working folder, and looks into the state.
+
+    From there on sensitive outputs are hidden like secrets: the code may print them where Terraform cannot know.
+    """
     tenant, before = job.project.tenant, job.environment.claim
     access = tenant.access()
     job.redact = access.redact
@@ -86,12 +90,16 @@ def _begin(job: Job, active: ActiveRun) -> Access:
         return access
     space = workspaces.workspace(job, access, before, tenant.binary)
     _unlocked(job, active, space, lambda: recover.push_errored_state(job, active, space))
-    _check_state_is_there(job)
+    state = _state_that_is_there(job)
+    outputs = state.outputs.values() if state is not None else ()
+    job.redact = access.redact.also(
+        t for output in outputs if output.sensitive for t in texts_in(output.value)
+    )
     return access
 
 
-def _check_state_is_there(job: Job) -> None:
-    """Refuses to go on where resources were applied and their state is gone: they would be made twice, or lost."""
+def _state_that_is_there(job: Job) -> State | None:
+    """The state; refuses to go on where resources were applied and their state is gone: they would be made twice, or lost."""
     environment = job.environment
     state = job.read_state()
     note_resources(job, state)
@@ -101,6 +109,7 @@ def _check_state_is_there(job: Job) -> None:
             f"but {len(environment.resources)} resources were applied: bring it back (an earlier version, a "
             "backup); until then nothing is done."
         )
+    return state
 
 
 def _kept_module(job: Job, claim: Claim) -> Claim:

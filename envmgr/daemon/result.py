@@ -1,12 +1,11 @@
 """What an environment's state says after Terraform ran, as the record is to have it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
+from envmgr.config.secrets import redacted
 from envmgr.domain.environment import Changes, Output
 from envmgr.domain.state import State
-from envmgr.ports import Redact
 
 from .job import Job
 
@@ -28,8 +27,8 @@ def found(job: Job) -> dict[str, object]:
         name: Output(None, sensitive=True) if output.sensitive else output
         for name, output in state.outputs.items()
     }
-    redacted = _redacted(outputs, job.redact)
-    return {"outputs": redacted, "resources": state.resources, "url": _url(redacted)}
+    shown = {name: replace(o, value=redacted(o.value, job.redact)) for name, o in outputs.items()}
+    return {"outputs": shown, "resources": state.resources, "url": _url(shown)}
 
 
 def summary(changes: Changes | None) -> str:
@@ -37,13 +36,6 @@ def summary(changes: Changes | None) -> str:
     if changes is None:
         return "nothing to change"
     return f"{changes.add} added, {changes.change} changed, {changes.destroy} destroyed"
-
-
-def _redacted(outputs: Mapping[str, Output], redact: Redact) -> dict[str, Output]:
-    return {
-        name: replace(output, value=json.loads(redact(json.dumps(output.value))))
-        for name, output in outputs.items()
-    }
 
 
 def _url(outputs: Mapping[str, Output]) -> str | None:

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from envmgr.config.secrets import Redactor
 from envmgr.domain.backend import Backend
 from envmgr.domain.environment import Environment, SourceKind
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.fingerprint import digest
 from envmgr.domain.names import RepositoryId
 from envmgr.domain.policy import Policy
-from envmgr.ports import Cloud, Redact, Remote, StateStore, Terraform
+from envmgr.ports import Cloud, Remote, StateStore, Terraform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class Access:
     """An organization's environment variables with their secrets resolved, and how to hide these."""
 
     environment: Mapping[str, str] = field(repr=False)
-    redact: Redact
+    redact: Redactor
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,12 @@ from envmgr.domain.errors import NeedsPerson
 
 _POLITE = 2.0  # seconds between SIGTERM, on which git removes its lock files, and SIGKILL
 _INHERITED = ("GIT_SSL_", "GIT_TRACE", "GIT_EXEC_PATH", "GIT_PYTHON_", "GIT_PROXY_")
+# What git, ssh and curl go by. Anything else of our environment may be another organization's secret.
+_PASSED_ON = re.compile(
+    r"PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|LD_LIBRARY_PATH|SSH_AUTH_SOCK|SSL_CERT_(FILE|DIR)|CURL_CA_BUNDLE"
+    r"|XDG_CONFIG_HOME|XDG_RUNTIME_DIR|KRB5.*|((HTTP|HTTPS|ALL|NO)_PROXY)",
+    re.IGNORECASE,
+)
 
 
 def _settings() -> dict[str, str]:
@@ -88,7 +95,7 @@ def run(
     `environment` comes on top of SETTINGS; `inherit` are file descriptors that the process and its
     children keep open. Raises NeedsPerson where there is no git.
     """
-    settings = {**SETTINGS, **environment}
+    settings = {**_withheld(), **SETTINGS, **environment}
     try:
         child: Any = Commands().execute(
             _argv(arguments, settings),
@@ -101,6 +108,11 @@ def run(
     except GitCommandNotFound as error:
         raise NeedsPerson("There is no git on this host's PATH; install git 2.34 or newer.") from error
     return _finish(child.proc, stdin, seconds)
+
+
+def _withheld() -> dict[str, str]:
+    """Our environment's other variables, empty: so no further process is needed to unset them."""
+    return {n: "" for n in os.environ if not n.startswith("GIT_") and _PASSED_ON.fullmatch(n) is None}
 
 
 def _argv(arguments: Sequence[str], settings: Mapping[str, str]) -> list[str]:

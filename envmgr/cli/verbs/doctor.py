@@ -1,10 +1,12 @@
 """`envmgr doctor`."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from envmgr.cli.checks import Finding, of_organizations, of_this_host
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
+from envmgr.cli.logging import redactor
 from envmgr.cli.screen import colored, emit, emit_json_rows, printable
 from envmgr.cli.work import work
 
@@ -18,7 +20,9 @@ def doctor_command(invocation: Invocation, as_json: bool) -> int:
     A backend's container, bucket or folder that is not there yet is made.
     """
     findings = []
-    for finding in _findings(invocation):
+    redact = redactor(invocation)
+    for found in _findings(invocation):
+        finding = replace(found, message=redact(found.message))
         findings.append(finding)
         if not as_json:
             emit(_line(finding))
