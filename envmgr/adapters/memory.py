@@ -112,11 +112,12 @@ class MemoryStore:
         now: datetime,
         duration: timedelta,
         is_dead: Callable[[ProcessId], bool],
+        is_living: Callable[[ProcessId], bool] = lambda _: False,
     ) -> Lease | Held:
         """Takes the lease if nobody has it."""
         with self._lock:
             holder = self._leases.get(identity)
-            if holder is not None and holder.expires_at > now and not is_dead(holder.owner):
+            if holder is not None and not _is_over(holder, now, is_dead, is_living):
                 return Held(holder)
             generation = self._generations.get(identity, 0) + 1
             lease = Lease(
@@ -276,6 +277,15 @@ class MemoryStore:
     def _require(self, lease: Lease) -> None:
         if not self._is_newest(lease):
             raise LeaseLost(f"{lease.environment}: the lease {lease.generation} of {lease.owner} is over.")
+
+
+def _is_over(
+    lease: Lease,
+    now: datetime,
+    is_dead: Callable[[ProcessId], bool],
+    is_living: Callable[[ProcessId], bool],
+) -> bool:
+    return is_dead(lease.owner) or (lease.expires_at <= now and not is_living(lease.owner))
 
 
 def _revised(before: Environment, after: Environment) -> Environment:

@@ -86,7 +86,7 @@ def _services(
         git=before.git if before else Mirrors(layout.mirrors),
         modules=modules,
         binaries=Binaries(layout.binaries),
-        leases=before.leases if before else Leases(store, start.clock, owner, processes.is_dead),
+        leases=before.leases if before else Leases(store, start.clock, owner, processes),
         clock=start.clock,
         owner=owner,
         processes=processes,

@@ -7,7 +7,7 @@ from envmgr.domain.decide import attempt_key
 from envmgr.domain.environment import Environment, Status
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, RetryLater
 
-from .job import Declined, Job, Superseded
+from .job import Declined, DiskFull, Job, Superseded
 
 log = structlog.get_logger()
 
@@ -18,7 +18,7 @@ def record_failure(job: Job, error: EnvmgrError, *, destroying: bool) -> None:
     An apply that needs a person is tried again only on a new commit or configuration; a destroy is
     tried again once an hour all the same, since nothing else would ever come back to it.
     """
-    message = job.redact(str(error))
+    message = f"{job.redact(str(error))}{_disk(job, error)}"
     now, key = job.services.clock(), attempt_key(job.environment, job.policy)
     match error:
         case Superseded() | Declined():
@@ -40,6 +40,12 @@ def record_failure(job: Job, error: EnvmgrError, *, destroying: bool) -> None:
                 retry_at=None if stays and not destroying else now + pause,
             )
             _tell(job, message)
+
+
+def _disk(job: Job, error: EnvmgrError) -> str:
+    """What many a failure comes from, said with it: too little room on the disk."""
+    shortage = job.services.layout.shortage(job.services.disk_reserve)
+    return f" {shortage}" if shortage and not isinstance(error, DiskFull) else ""
 
 
 def _tell(job: Job, message: str) -> None:

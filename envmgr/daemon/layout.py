@@ -61,6 +61,16 @@ class Layout:
         """The log file of a run; a thousand runs share a folder."""
         return self.logs / f"{run // 1000:04d}" / f"{run}.log"
 
+    def shortage(self, reserve: int) -> str:
+        """The sentence that says how little room is left, and what to do; empty where there is enough (bytes)."""
+        free = free_bytes(self.root)
+        if free >= reserve:
+            return ""
+        return (
+            f"Only {free // 10**6} MB are free in {self.root}, {reserve // 10**6} MB are kept in reserve "
+            "(daemon: disk_reserve): make room; no run starts before."
+        )
+
     def private(self, folder: Path) -> Path:
         """Makes a folder below the root, each new level for its owner only (whatever the umask)."""
         for level in (*reversed(folder.relative_to(self.root).parents), folder.relative_to(self.root)):

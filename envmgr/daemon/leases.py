@@ -1,30 +1,37 @@
 """Holding an environment while working on it: one piece of work at a time, across all processes."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+
+import structlog
 
 from envmgr.domain.environment import Lease, ProcessId
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, LeaseLost
 from envmgr.domain.names import EnvironmentId
-from envmgr.ports import Clock, Held, Store
+from envmgr.ports import Clock, Held, Processes, Store
+
+log = structlog.get_logger()
 
 DURATION = timedelta(seconds=90)
 RENEWAL = timedelta(seconds=20)
 
 
 class Leases:
-    """The leases this process holds, renewed by one thread for as long as there are any."""
+    """The leases this process holds, renewed by one thread for as long as there are any.
 
-    def __init__(
-        self, store: Store, clock: Clock, owner: ProcessId, is_dead: Callable[[ProcessId], bool]
-    ) -> None:
+    A lease whose end has passed is taken over only where its owner does not provably live on this host: a
+    clock that is set forward takes nothing away. One that could not be given back is given back later.
+    """
+
+    def __init__(self, store: Store, clock: Clock, owner: ProcessId, processes: Processes) -> None:
         self._store = store
         self._clock = clock
         self._owner = owner
-        self._is_dead = is_dead
-        self._held: dict[EnvironmentId, Lease] = {}
+        self._processes = processes
+        self._ours: dict[EnvironmentId, Lease | None] = {}  # None: about to be taken
+        self._left: list[Lease] = []
         self._lost: set[EnvironmentId] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -33,20 +40,16 @@ class Leases:
     @contextmanager
     def hold(self, environment: EnvironmentId, purpose: str) -> Iterator[Lease]:
         """Holds an environment for a block; raises EnvironmentBusy, naming the holder, where another does."""
-        now = self._clock()
-        lease = self._store.acquire(environment, self._owner, purpose, now, DURATION, self._is_dead)
-        if isinstance(lease, Held):
-            raise EnvironmentBusy(busy_message(lease.lease))
-        with self._lock:
-            self._held[environment] = lease
-            self._lost.discard(environment)
-            self._start_renewer()
+        self._reserve(environment)
         try:
-            yield lease
+            lease = self._take(environment, purpose)
+            try:
+                yield lease
+            finally:
+                self._give_back(lease)
         finally:
             with self._lock:
-                self._held.pop(environment, None)
-            self._store.release(lease)
+                self._ours.pop(environment, None)
 
     def is_lost(self, environment: EnvironmentId) -> bool:
         """Whether another process took the lease over while we held it."""
@@ -57,9 +60,12 @@ class Leases:
         self._wake.set()
 
     def renew(self) -> None:
-        """Renews all that is held; what was taken over is marked lost."""
+        """Renews all that is held; what was taken over is marked lost. Gives back what could not be before."""
         with self._lock:
-            held = list(self._held.values())
+            held = [lease for lease in self._ours.values() if lease is not None]
+            left, self._left = self._left, []
+        for lease in left:
+            self._give_back(lease)
         for lease in held:
             try:
                 self._store.renew(lease, self._clock(), DURATION)
@@ -67,6 +73,45 @@ class Leases:
                 self._lost.add(lease.environment)
             except EnvmgrError:
                 continue  # the store may be back by the next time, well before the lease ends
+
+    def _reserve(self, environment: EnvironmentId) -> None:
+        """From here on no other thread of ours asks for it, so what the store says is ours was left behind."""
+        with self._lock:
+            if environment in self._ours:
+                lease = self._ours[environment]
+                raise EnvironmentBusy(
+                    busy_message(lease) if lease else f"{environment} is about to be worked on here."
+                )
+            self._ours[environment] = None
+
+    def _take(self, environment: EnvironmentId, purpose: str) -> Lease:
+        taken = self._store.acquire(
+            environment, self._owner, purpose, self._clock(), DURATION, self._is_over, self._is_living
+        )
+        if isinstance(taken, Held):
+            raise EnvironmentBusy(busy_message(taken.lease))
+        with self._lock:
+            self._ours[environment] = taken
+            self._lost.discard(environment)
+            self._start_renewer()
+        return taken
+
+    def _give_back(self, lease: Lease) -> None:
+        with self._lock:
+            if self._ours.get(lease.environment) == lease:
+                self._ours[lease.environment] = None
+        try:
+            self._store.release(lease)
+        except EnvmgrError as error:
+            log.warning(str(error), action="lease-not-released", environment=str(lease.environment))
+            with self._lock:
+                self._left.append(lease)
+
+    def _is_over(self, owner: ProcessId) -> bool:
+        return owner == self._owner or self._processes.is_dead(owner)
+
+    def _is_living(self, owner: ProcessId) -> bool:
+        return self._processes.is_here(owner) and not self._processes.is_dead(owner)
 
     def _start_renewer(self) -> None:
         if self._renewer is None or not self._renewer.is_alive():

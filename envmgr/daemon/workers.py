@@ -1,6 +1,7 @@
 """Handing environments that are due to threads: so many at once for each organization."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
@@ -19,7 +20,8 @@ from .tenant import Project
 
 log = structlog.get_logger()
 
-BUSY_PAUSE = timedelta(seconds=5)
+PAUSE = timedelta(seconds=5)
+"""How long an environment is left alone that could not be worked on: looked at again at once, it would be as it is."""
 _ROUNDS = 20
 
 
@@ -32,7 +34,7 @@ class Workers:
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._in_flight: dict[EnvironmentId, Future[None]] = {}
         self._again: dict[RepositoryId, datetime] = {}
-        self._held_elsewhere: set[EnvironmentId] = set()
+        self._put_off: dict[EnvironmentId, float] = {}
         self._lock = threading.Lock()
         self._closed = False
         self.finished: Callable[[EnvironmentId], None] = lambda _: None
@@ -50,7 +52,10 @@ class Workers:
         """Hands out what is due in a repository and notes when to look again; gives the number handed out."""
         now = self._services.clock()
         due, until = self._due(project, now, asked)
-        handed = sum(self._submit(project, environment.id, environment.id in asked) for environment in due)
+        ready = [environment for environment in due if not self._is_put_off(environment.id)]
+        if len(ready) < len(due):
+            until = min(until or now + PAUSE, now + PAUSE)
+        handed = sum(self._submit(project, environment.id, environment.id in asked) for environment in ready)
         with self._lock:
             self._again.pop(project.id, None)
             if until is not None:
@@ -68,10 +73,10 @@ class Workers:
     ) -> None:
         """Works until nothing in the repositories is due any more; `only`: on nothing but what was asked for.
 
-        What another process holds is left to it.
+        What another process holds is left to it, and what could not even be recorded to the next pass.
         """
         chosen = list(projects)
-        self._held_elsewhere.clear()
+        self._put_off.clear()
         for number in range(_ROUNDS):
             first = asked if number == 0 else frozenset[EnvironmentId]()
             handed = sum(self._look_at(project, first, asked if only else None) for project in chosen)
@@ -103,7 +108,7 @@ class Workers:
         self, project: Project, asked: frozenset[EnvironmentId], only: frozenset[EnvironmentId] | None
     ) -> int:
         due, _ = self._due(project, self._services.clock(), asked)
-        wanted = [e for e in due if (only is None or e.id in only) and e.id not in self._held_elsewhere]
+        wanted = [e for e in due if (only is None or e.id in only) and e.id not in self._put_off]
         return sum(self._submit(project, e.id, e.id in asked) for e in wanted)
 
     def _due(
@@ -147,14 +152,20 @@ class Workers:
             self._reconciler.reconcile(identity, asked=asked)
         except EnvironmentBusy as busy:
             log.info(str(busy), action="busy", environment=str(identity))
-            with self._lock:
-                self._held_elsewhere.add(identity)
-                self._again[identity.repository_id] = self._services.clock() + BUSY_PAUSE
+            self._leave_alone(identity)
         except EnvmgrError as error:
             log.error(str(error), action="not-worked", environment=str(identity))
+            self._leave_alone(identity)
         except Exception:
             log.exception("Unexpected error", action="unexpected", environment=str(identity))
+            self._leave_alone(identity)
         finally:  # not in a callback of the future: who waits for it would look before it was called
             with self._lock:
                 self._in_flight.pop(identity, None)
             self.finished(identity)
+
+    def _leave_alone(self, identity: EnvironmentId) -> None:
+        self._put_off[identity] = time.monotonic() + PAUSE.total_seconds()
+
+    def _is_put_off(self, identity: EnvironmentId) -> bool:
+        return time.monotonic() < self._put_off.get(identity, 0)

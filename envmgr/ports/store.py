@@ -78,9 +78,11 @@ class Store(Protocol):
         now: datetime,
         duration: timedelta,
         is_dead: Callable[[ProcessId], bool],
+        is_living: Callable[[ProcessId], bool] = lambda _: False,
     ) -> Lease | Held:
-        """Takes the lease of an environment if nobody has it: free, expired, or its owner provably dead.
+        """Takes the lease of an environment if nobody has it: free, or its owner provably dead.
 
+        An expired one is taken as well, unless its owner provably lives: clocks may be set, processes not.
         One atomic step; the generation grows with every acquisition. The same owner asking again is
         refused too (`Held`): a lease belongs to one piece of work.
         """

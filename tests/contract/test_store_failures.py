@@ -39,12 +39,13 @@ def refused(kind: type[Exception], location: str | Path | None, folder: Path) ->
 
 
 def test_files_are_the_owners_alone(tmp_path: Path) -> None:
-    """The database, its log and its index, in a folder that is closed as well."""
+    """The database, its log, its index and its reserve, in a folder that is closed as well."""
     folder = tmp_path / "new" / "data"
     store = open_store(None, folder)
     record(store)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [folder, *folder.iterdir()]}
-    assert modes == {"data": 0o700, "envmgr.db": 0o600, "envmgr.db-wal": 0o600, "envmgr.db-shm": 0o600}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert modes == dict.fromkeys(["envmgr.db", "envmgr.db-wal", "envmgr.db-shm", "envmgr.db.reserve"], 0o600)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     store.close()
     (folder / "envmgr.db").chmod(0o644)
     open_store(None, folder).close()
@@ -249,7 +250,7 @@ def test_close_leaves_no_connection(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     store.close()
-    assert [path.name for path in tmp_path.iterdir()] == ["envmgr.db"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["envmgr.db", "envmgr.db.reserve"]
 
 
 def test_a_look_that_changes_nothing_writes_nothing(tmp_path: Path) -> None:

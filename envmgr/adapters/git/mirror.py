@@ -105,7 +105,10 @@ class Mirror:
         descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._wait(descriptor, time.monotonic() + seconds)
-            yield descriptor
+            try:
+                yield descriptor
+            finally:
+                self._clear_unfinished()
         finally:
             os.close(descriptor)
 
@@ -129,6 +132,12 @@ class Mirror:
         if made.failed:
             raise self.broken("init", made)
         new.rename(self.path)
+
+    def _clear_unfinished(self) -> None:
+        """Removes what a git process that failed had half written: retries on a full disk must not add up."""
+        for pattern in ("tmp_*", ".tmp-*"):
+            for path in (self.path / "objects/pack").glob(pattern):
+                path.unlink(missing_ok=True)
 
     def clear_stale_locks(self, age: float) -> bool:
         """Removes git's own lock files that no git process can hold any more; whether there were some.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, Update, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Update, and_, or_, select, update
 
 from envmgr.domain.environment import Lease, ProcessId
 from envmgr.domain.errors import LeaseLost
@@ -14,8 +14,8 @@ from .database import Upsert
 from .schema import leases
 
 
-def take(connection: Connection, upsert: Upsert, wanted: Lease, dead_generation: int | None) -> Lease | None:
-    """Takes a lease in one statement if it is free, expired, or still at the generation judged dead.
+def take(connection: Connection, upsert: Upsert, wanted: Lease, over: Lease | None) -> Lease | None:
+    """Takes a lease in one statement if it is free, or still as it was when it was judged to be over.
 
     `wanted` is the lease to have but for its generation; None where somebody holds it.
     """
@@ -25,14 +25,15 @@ def take(connection: Connection, upsert: Upsert, wanted: Lease, dead_generation:
         "acquired_at": wanted.acquired_at,
         "expires_at": wanted.expires_at,
     }
-    is_free = [leases.c.owner.is_(None), leases.c.expires_at <= wanted.acquired_at]
-    if dead_generation is not None:
-        is_free.append(leases.c.generation == dead_generation)
+    is_free: ColumnElement[bool] = leases.c.owner.is_(None)
+    if over is not None:
+        unchanged = and_(leases.c.generation == over.generation, leases.c.expires_at == over.expires_at)
+        is_free = or_(is_free, unchanged)
     insert = upsert(leases).values(**rows.identity_values(wanted.environment), generation=1, **terms)
     statement = insert.on_conflict_do_update(
         index_elements=list(rows.IDENTITY),
         set_={"generation": leases.c.generation + 1, **terms},
-        where=or_(*is_free),
+        where=is_free,
     ).returning(*leases.c)
     row = connection.execute(statement).one_or_none()
     return None if row is None else rows.lease(row)

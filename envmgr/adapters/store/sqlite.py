@@ -17,6 +17,7 @@ from sqlalchemy.pool import QueuePool
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 
 from .database import WRITES, Database
+from .reserve import Reserve
 
 OLDEST = (3, 35, 0)  # the first with RETURNING
 _SETTINGS = (
@@ -50,13 +51,14 @@ def open_sqlite(file: Path, busy_timeout: timedelta) -> Database:
         hide_parameters=True,
     )
     event.listen(engine, "begin", _begin)
-    place = f"SQLite database {file}"
+    reserve = Reserve(file)
+    reserve.keep()
     return Database(
         engine=engine,
-        place=place,
+        place=f"SQLite database {file}",
         upsert=insert,
-        explain=lambda error: explain(error, file, busy_timeout),
-        turn=partial(_turn, threading.Lock(), busy_timeout.total_seconds()),
+        explain=partial(_explain, reserve, file, busy_timeout),
+        turn=partial(_turn, threading.Lock(), busy_timeout.total_seconds(), reserve),
         file=file,
     )
 
@@ -100,7 +102,7 @@ def _connect(file: Path, busy_timeout: timedelta) -> sqlite3.Connection:
 
 
 @contextmanager
-def _turn(lock: threading.Lock, seconds: float) -> Iterator[None]:
+def _turn(lock: threading.Lock, seconds: float, reserve: Reserve) -> Iterator[None]:
     """Lets this process's writers in one after the other, at once where SQLite's own wait polls.
 
     It only saves time: who waited too long goes on, and SQLite decides.
@@ -108,6 +110,7 @@ def _turn(lock: threading.Lock, seconds: float) -> Iterator[None]:
     has_turn = lock.acquire(timeout=seconds)
     try:
         yield
+        reserve.keep()
     finally:
         if has_turn:
             lock.release()
@@ -159,6 +162,14 @@ _SENTENCES: Mapping[int, tuple[type[EnvmgrError], str]] = {
     sqlite3.SQLITE_IOERR: (Transient, _UNREADABLE),
     sqlite3.SQLITE_NOMEM: (Transient, _UNREADABLE),
 }
+
+
+def _explain(reserve: Reserve, file: Path, busy_timeout: timedelta, error: DBAPIError) -> EnvmgrError:
+    """SQLite's error as a sentence with what to do; where the disk is full the reserve goes."""
+    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        reserve.release()
+    return explain(error, file, busy_timeout)
 
 
 def explain(error: DBAPIError, file: Path, busy_timeout: timedelta) -> EnvmgrError:

@@ -94,6 +94,7 @@ class SqlStore:
         now: datetime,
         duration: timedelta,
         is_dead: Callable[[ProcessId], bool],
+        is_living: Callable[[ProcessId], bool] = lambda _: False,
     ) -> Lease | Held:
         """Takes the lease if nobody has it."""
         wanted = Lease(
@@ -104,17 +105,18 @@ class SqlStore:
             acquired_at=now,
             expires_at=now + duration,
         )
-        dead_generation: int | None = None
-        while True:  # each further turn means that the lease changed hands, or its owner was found dead
+        over: Lease | None = None
+        while True:  # each further turn means that the lease changed hands, or was found to be over
             with self._database.write() as connection:
-                taken = leases.take(connection, self._database.upsert, wanted, dead_generation)
+                taken = leases.take(connection, self._database.upsert, wanted, over)
                 holder = None if taken else leases.get(connection, identity)
             if taken is not None:
                 return taken
             if holder is not None:
-                if not is_dead(holder.owner):
+                expired = holder.expires_at <= now and not is_living(holder.owner)
+                if not expired and not is_dead(holder.owner):
                     return Held(holder)
-                dead_generation = holder.generation
+                over = holder
 
     def renew(self, lease: Lease, now: datetime, duration: timedelta) -> Lease:
         """Moves the end of a lease; LeaseLost where it was taken over."""

@@ -21,6 +21,8 @@ from .diagnostics import Diagnostic, Location
 
 PLAIN = "envmgr_backend.tf.json"
 OVERRIDE = "envmgr_backend_override.tf.json"
+CONFIGURED = "terraform.tfstate"
+"""In the data folder: what `init` configured as the backend (and no state)."""
 CONFLICTS = (
     "Duplicate backend configuration",
     "Both a backend and cloud configuration",
@@ -127,7 +129,7 @@ def check_configured(data: Path, backend: Backend) -> None:
     """Compares what `init` configured with what it should; raises NeedsPerson where the branch changed it."""
     kind, settings = backend
     try:
-        configured = json.loads((data / "terraform.tfstate").read_text()).get("backend") or {}
+        configured = json.loads((data / CONFIGURED).read_text()).get("backend") or {}
     except (OSError, ValueError):
         configured = {}
     if configured.get("type") != kind or not _holds(configured.get("config"), settings):

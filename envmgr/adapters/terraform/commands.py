@@ -15,12 +15,13 @@ from envmgr.ports import Adopted, PlanResult, Watch, Workspace
 from . import backend
 from .command import IsFlagged
 from .diagnostics import Diagnostic
-from .errored_state import ErroredState, set_aside_torn
+from .errored_state import ErroredState
 from .failures import failure
 from .initialisation import Initialisation, identify_terraform
 from .process_environment import process_environment
 from .provider_cache import ProviderCache
 from .session import Limits, Outcome, Session
+from .state_room import set_aside_torn
 from .versions import Minimum, Versions, locate
 
 # What `init` and `plan` print as JSON is new in this version.
@@ -183,10 +184,29 @@ class TerraformCommands:
 
     def _push(self, session: Session, initialisation: Initialisation) -> None:
         errored = ErroredState(session.workspace.root, session.workspace.data)
-        if errored.is_whole:
-            set_aside_torn(session.workspace.backend)
-        self._repeated(session, initialisation, lambda: session.run("state push", str(errored.kept)))
+        errored.check_whole()
+        set_aside_torn(session.workspace.backend)
+        try:
+            errored.check_may_follow(self._pull(session, initialisation))
+            self._repeated(session, initialisation, lambda: session.run("state push", str(errored.kept)))
+        except Transient as error:
+            raise Transient(
+                f"The state that an earlier run could not write is still kept in {errored.kept}, and pushed "
+                f"before anything else: {error}"
+            ) from error
         errored.pushed()
+
+    def _pull(self, session: Session, initialisation: Initialisation) -> bytes:
+        """The state that the backend has now; empty where it has none."""
+        text = b""
+
+        def pull() -> Outcome:
+            nonlocal text
+            outcome, text = session.document("state pull", json=False)
+            return outcome
+
+        self._repeated(session, initialisation, pull)
+        return text
 
     def _failure(self, session: Session, outcome: Outcome) -> EnvmgrError:
         error = outcome.transcript.error()

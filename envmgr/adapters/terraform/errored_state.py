@@ -3,15 +3,24 @@
 Terraform leaves `errored.tfstate` in its working folder, which is a checkout and does not last; a branch may
 hold a file of that name too. So a note is in the data folder while an apply runs, set after such a file was
 removed: what lies there while the note does is Terraform's.
+
+It is the only record of what that apply made, and it may be wrong to push it all the same: Terraform may have
+died while it wrote it, or somebody wrote another state since. Then a person has to look.
 """
 
-import shutil
+import json
 from pathlib import Path
+from typing import Any
+
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.state import State
 
 from .backend import remove
+from .state_room import holds_something, set_room_aside
 
 _NAME = "errored.tfstate"
 _NOTE = "envmgr-applying"
+_NOTHING = b'{"version": 4, "lineage": "", "serial": 0, "resources": []}'
 
 
 class ErroredState:
@@ -26,21 +35,60 @@ class ErroredState:
     def expect(self) -> None:
         """Before an apply: what is there from now on is Terraform's."""
         self.rescue()
-        remove(self._in_root)
+        self.make_room()
         self._note.touch(mode=0o600)
+
+    def make_room(self) -> None:
+        """Leaves an empty file with the room it needs; before a plan already, so that apply sees the same files."""
+        remove(self._in_root)
+        set_room_aside(self._in_root)
 
     def rescue(self) -> bool:
         """Brings one to safety that an apply left; says whether there is one to be pushed."""
         if self._note.exists():
-            if self._in_root.is_file() and not self._in_root.is_symlink():
-                part = self.kept.with_suffix(".part")
-                shutil.copyfile(self._in_root, part)
-                part.chmod(0o600)
-                part.replace(self.kept)
-                self._in_root.unlink()
+            if holds_something(self._in_root):
+                self._in_root.chmod(0o600)
+                self._in_root.replace(self.kept)  # moved, for the disk may be full
             self._note.unlink()
-        return self.kept.exists()
+        return holds_something(self.kept)
+
+    def check_whole(self) -> None:
+        """Raises NeedsPerson where Terraform did not write it to its end."""
+        self._state()
+
+    def check_may_follow(self, current: bytes) -> None:
+        """Raises NeedsPerson where pushing it would undo what the backend has now (empty: nothing).
+
+        Terraform itself would push any state over one without resources, and so bring back what is gone.
+        """
+        kept, other = self._state(), State.from_bytes(current or _NOTHING, "the backend")
+        if not other.lineage:  # Terraform shows so that there is none
+            return
+        if kept.lineage != other.lineage:
+            raise self._doubt("the backend has a state of another lineage")
+        if kept.serial < other.serial:
+            raise self._doubt(f"the backend has a newer one (serial {other.serial}, it is {kept.serial})")
+        if kept.serial == other.serial and _content(self.kept.read_bytes()) != _content(current):
+            raise self._doubt(f"the backend has another one of the same serial ({kept.serial})")
 
     def pushed(self) -> None:
         """It is in the backend now."""
         self.kept.unlink()
+
+    def _state(self) -> State:
+        try:
+            return State.from_bytes(self.kept.read_bytes(), str(self.kept))
+        except NeedsPerson as error:
+            raise self._doubt("it is torn or no Terraform state") from error
+
+    def _doubt(self, why: str) -> NeedsPerson:
+        return NeedsPerson(
+            f"The state that an earlier run could not write is kept in {self.kept}, but not pushed: {why}. Nothing "
+            "is applied or destroyed until you compare the two: mend the file, or push it yourself (`terraform "
+            "state push -force`) and delete it, or only delete it; then `envmgr reconcile` the environment."
+        )
+
+
+def _content(text: bytes) -> tuple[Any, Any]:
+    document = json.loads(text)
+    return document.get("resources"), document.get("outputs")

@@ -168,8 +168,12 @@ class Initialisation:
         new.replace(path)
 
     def _forget(self) -> None:
-        """An `init` that does not succeed leaves the folder half-way: the next command begins with another."""
-        backend.remove(self._session.workspace.data / _RECORD)
+        """An `init` that does not succeed leaves the folder half-way: the next command begins with another.
+
+        What the last one noted of its backend goes too: torn by a full disk, it would fail every other `init`.
+        """
+        for name in (_RECORD, backend.CONFIGURED):
+            backend.remove(self._session.workspace.data / name)
         self._record = None
 
     def _write_backend(self) -> None:

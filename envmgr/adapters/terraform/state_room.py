@@ -1,0 +1,49 @@
+"""What a full disk asks for: room for a state that Terraform must write, and a state it could not write to its end."""
+
+import ctypes
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from .backend import Backend
+
+_ROOM = 8 * 1024 * 1024
+_KEEP_SIZE = 0x01
+_LOCAL = "local"
+
+
+def set_room_aside(path: Path) -> None:
+    """Makes an empty file that has the room a state needs; the file must not be there yet."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        if _fallocate is not None:  # where the file system cannot, the file is only empty
+            _fallocate(descriptor, _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(_ROOM))
+    finally:
+        os.close(descriptor)
+
+
+def set_aside_torn(backend: Backend) -> None:
+    """Renames a local state that was cut off while it was written: Terraform cannot read it, nor replace it.
+
+    To be called only where the whole state, which the same apply left, is about to be pushed.
+    """
+    kind, settings = backend
+    path = Path(str(settings.get("path")))
+    if kind == _LOCAL and holds_something(path) and not _is_document(path):
+        path.replace(path.with_name(f"{path.name}.torn"))
+
+
+def holds_something(path: Path) -> bool:
+    """Whether it is a plain file that is not empty."""
+    return path.is_file() and not path.is_symlink() and path.stat().st_size > 0
+
+
+def _is_document(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_bytes()), Mapping)
+    except ValueError:
+        return False
+
+
+_fallocate = getattr(ctypes.CDLL(None), "fallocate", None)
