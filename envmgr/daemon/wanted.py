@@ -1,23 +1,20 @@
 """What a commit wants of its environment: source, variables, tags, time to live; before Terraform runs."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, BranchFile, parse_branch_file
-from envmgr.domain.code import is_code
 from envmgr.domain.environment import Claim, Environment, Source, SourceKind
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.fingerprint import fingerprint
 from envmgr.domain.names import ref_component
 from envmgr.domain.tags import tags_for
 
+from .reach import reaches_outside
 from .services import Services
 from .tenant import Project
-
-_OUTSIDE = b"../"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,18 +118,6 @@ def settle_scope(services: Services, project: Project, claim: Claim, root: Path)
     if found.tree is None:
         raise NeedsPerson(f"There is no folder {scope!r} in commit {claim.commit[:10]}.")
     return with_fingerprint(replace(claim, source=replace(source, tree=found.tree, scope=scope)))
-
-
-def reaches_outside(root: Path) -> bool:
-    """Whether code in a folder may read files outside it: a `../` in a file of Terraform's, or a symlink."""
-    for folder, names, files in os.walk(root):
-        paths = [Path(folder, name) for name in (*names, *files)]
-        if any(path.is_symlink() for path in paths):
-            return True
-        code = (p for p in paths if is_code(p.name) or p.name.endswith(".tfvars"))
-        if any(_OUTSIDE in path.read_bytes() for path in code):
-            return True
-    return False
 
 
 def _known_scope(environment: Environment, kind: SourceKind, path: str) -> str:

@@ -10,19 +10,25 @@ from envmgr.domain.tags import default_tags_environment
 from envmgr.ports import Workspace
 
 from .job import Job
+from .reach import reaches_outside
 from .services import Services
 from .tenant import Access, Project
 
 
 def checkout(services: Services, environment: Environment, claim: Claim) -> Path:
-    """Puts the claim's files in the environment's working folder; gives the Terraform module's folder."""
+    """Puts the claim's files in the environment's working folder; gives the Terraform module's folder.
+
+    Of a branch only what Terraform can read: its folder, or all where the code reaches outside it.
+    """
     folder = services.layout.private(services.layout.workspace(environment.id))
-    destination = folder / "source"
+    destination, root = folder / "source", module_root(services, environment, claim)
     if claim.source.kind is SourceKind.MODULE:
         services.modules.checkout(claim.source.path, claim.source.tree, destination)
     else:
-        services.git.checkout(environment.id.repository_id, claim.commit, destination)
-    root = module_root(services, environment, claim)
+        repository = environment.id.repository_id
+        services.git.checkout(repository, claim.commit, destination, claim.source.scope)
+        if claim.source.scope != "." and reaches_outside(root):
+            services.git.checkout(repository, claim.commit, destination)
     if not root.is_dir() or not any(is_code(path.name) for path in root.iterdir()):
         raise NeedsPerson(
             f"There is no Terraform code (*.tf) in the folder {claim.source.path!r} of commit {claim.commit[:10]}: "

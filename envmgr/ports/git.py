@@ -87,8 +87,11 @@ class Git(Protocol):
         """`tree` (None where no directory is asked for), `read_file` and `describe` together, at a third of the cost."""
         ...
 
-    def checkout(self, repository: RepositoryId, commit: str, destination: Path) -> None:
-        """Makes `destination` hold exactly the files of the commit (created, or emptied of all else)."""
+    def checkout(self, repository: RepositoryId, commit: str, destination: Path, scope: str = ".") -> None:
+        """Makes `destination` hold exactly the commit's files below the folder `scope`, at their paths.
+
+        It is created, or emptied of all else; `.` is the whole commit.
+        """
         ...
 
     def keep(self, environment: EnvironmentId, slot: str, commit: str) -> None:

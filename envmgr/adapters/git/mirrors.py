@@ -158,9 +158,9 @@ class Mirrors:
             tree = at.name if at is not None and at.kind == "tree" else None
         return Inspection(tree, content[0] if content else None, commit_info(commit, head))
 
-    def checkout(self, repository: RepositoryId, commit: str, destination: Path) -> None:
-        """Makes `destination` hold exactly the files of the commit (created, or replaced as a whole)."""
-        check_out(self._mirror(repository), commit, destination)
+    def checkout(self, repository: RepositoryId, commit: str, destination: Path, scope: str = ".") -> None:
+        """Makes `destination` hold exactly the commit's files below `scope` (created, or replaced as a whole)."""
+        check_out(self._mirror(repository), commit, destination, inside(scope))
 
     def keep(self, environment: EnvironmentId, slot: str, commit: str) -> None:
         """Keeps a commit for an environment, durably when this returns."""

@@ -1,0 +1,36 @@
+"""Whether Terraform code may read files outside its own folder."""
+
+import os
+import re
+from pathlib import Path
+
+from envmgr.domain.code import is_code
+
+# `..` as a part of a path (`../x`, `"${path.module}/.."`, `cd ..`), or the function that leads there too.
+_OUTSIDE = re.compile(rb"(?<![.\w])\.\.(?![.\w])|\bdirname\(")
+_PROSE = (".md", ".txt")
+_LARGEST_CODE = 16 * 1024 * 1024
+_LARGEST_SCRIPT = 1024 * 1024
+
+
+def reaches_outside(root: Path) -> bool:
+    """Whether what is in a folder may lead to files outside it: by a path in a file, or by a symlink.
+
+    In doubt it does. Scripts and templates count as code does; prose, and what is too large for a
+    script, is data.
+    """
+    for folder, names, files in os.walk(root):
+        if any(Path(folder, name).is_symlink() for name in (*names, *files)):
+            return True
+        if any(_leads_outside(Path(folder, name)) for name in files):
+            return True
+    return False
+
+
+def _leads_outside(path: Path) -> bool:
+    size, code = path.stat().st_size, is_code(path.name) or ".tfvars" in path.name
+    if code and size > _LARGEST_CODE:
+        return True
+    if not code and (size > _LARGEST_SCRIPT or path.name.endswith(_PROSE)):
+        return False
+    return _OUTSIDE.search(path.read_bytes()) is not None
