@@ -1,5 +1,6 @@
 """Keeping disk and database bounded: what nothing needs any more is deleted, never what is in use."""
 
+import os
 import shutil
 from collections.abc import Iterable
 from datetime import timedelta
@@ -16,6 +17,9 @@ from .services import Services
 log = structlog.get_logger()
 
 ARCHIVE = timedelta(days=30)
+PROVIDERS = timedelta(days=30)
+_UNPUSHED = ("errored.tfstate", "envmgr-applying")
+"""Files in a working folder by which an apply's state may still be there and nowhere else."""
 
 
 def tidy(services: Services) -> None:
@@ -27,6 +31,7 @@ def tidy(services: Services) -> None:
     services.modules.prune(_modules(claims))
     services.binaries.prune(claim.terraform_version for claim in claims)
     _prune_workspaces(services, environments)
+    _prune_providers(services, claims)
     _prune_archives(services)
     _tidy_mirrors(services, environments)
 
@@ -55,10 +60,24 @@ def _remove(services: Services, identity: EnvironmentId, path: Path) -> None:
     try:
         with services.leases.hold(identity, "housekeeping"):
             found = services.store.environment(identity)
-            if (found is None or not found.is_open) and not list(path.rglob("errored.tfstate")):
+            if (found is None or not found.is_open) and not _holds_state(path):
                 shutil.rmtree(path, ignore_errors=True)
     except EnvironmentBusy:
         return
+
+
+def _holds_state(path: Path) -> bool:
+    return any(name in _UNPUSHED for _, _, names in os.walk(path) for name in names)
+
+
+def _prune_providers(services: Services, claims: Iterable[Claim]) -> None:
+    locks = [claim.lock_file for claim in claims if claim.lock_file]
+    try:
+        services.providers.prune(
+            locks, lambda: services.layout.workspaces.glob("*/*/*/terraform"), PROVIDERS.total_seconds()
+        )
+    except OSError as error:
+        log.warning(f"Terraform's providers: {error}", action="providers-not-pruned")
 
 
 def _prune_archives(services: Services) -> None:

@@ -8,7 +8,7 @@ import structlog
 
 from envmgr.domain.environment import Event, ProcessId
 from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.ports import Binaries, Clock, Git, Modules, Processes, Progress, Store
+from envmgr.ports import Binaries, Clock, Git, Modules, Processes, Progress, Providers, Store
 
 from .layout import Layout
 from .leases import Leases
@@ -30,6 +30,7 @@ class Services:
     git: Git
     modules: Modules
     binaries: Binaries
+    providers: Providers
     leases: Leases
     clock: Clock
     owner: ProcessId

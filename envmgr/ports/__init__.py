@@ -8,7 +8,7 @@ from datetime import datetime
 
 from .cloud import Cloud, StateStore
 from .git import CommitInfo, Git, Inspection, Remote
-from .kept import Binaries, Modules
+from .kept import Binaries, Modules, Providers
 from .processes import RUN_MARK, Processes
 from .store import Held, Store
 from .terraform import Adopted, PlanResult, Progress, Redact, Terraform, Watch, Workspace
@@ -30,6 +30,7 @@ __all__ = [
     "PlanResult",
     "Processes",
     "Progress",
+    "Providers",
     "Redact",
     "Remote",
     "StateStore",

@@ -1,6 +1,6 @@
-"""What is kept of modules and binaries while an environment uses them."""
+"""What is kept of modules, binaries and providers while an environment uses them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -42,4 +42,15 @@ class Binaries(Protocol):
 
     def prune(self, used: Iterable[str]) -> int:
         """Deletes versions that are not among the used; gives their number."""
+        ...
+
+
+class Providers(Protocol):
+    """Terraform providers, shared by all environments."""
+
+    def prune(self, lock_files: Iterable[str], data_folders: Callable[[], Iterable[Path]], age: float) -> int:
+        """Deletes what nothing has used for `age` seconds; gives its number.
+
+        In use is what the texts of Terraform's lock files select, and what its data folders link to.
+        """
         ...

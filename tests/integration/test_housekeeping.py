@@ -1,5 +1,13 @@
 """Invariant 14, part: what nobody needs goes, what is in use stays."""
 
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from envmgr.adapters.terraform.provider_cache import ProviderCache
 from envmgr.daemon import housekeeping
 from envmgr.domain.environment import Status
 from tests.support.engine import Engine, push
@@ -35,3 +43,110 @@ def test_a_round_with_nothing_there_does_nothing(engine: Engine) -> None:
     engine.repository()
     housekeeping.tidy(engine.application.services)
     assert engine.statuses() == {}
+
+
+@pytest.mark.parametrize("name", ["source/terraform/errored.tfstate", "terraform/envmgr-applying"])
+def test_a_working_folder_that_may_hold_the_only_state_stays(engine: Engine, name: str) -> None:
+    """Of a closed environment too; one without such a file goes."""
+    engine.repository()
+    workspaces = engine.data / "workspaces" / "acme" / "shop"
+    for file in (workspaces / "kept" / name, workspaces / "gone" / "terraform" / "x"):
+        file.parent.mkdir(parents=True)
+        file.touch()
+
+    housekeeping.tidy(engine.application.services)
+
+    assert [path.name for path in workspaces.iterdir()] == ["kept"]
+    assert (workspaces / "kept" / name).exists()
+
+
+LOCK_FILE = """provider "registry.terraform.io/hashicorp/{0}" {{
+  version = "1.0.0"
+  hashes = [
+    "h1:x",
+  ]
+}}
+"""
+
+
+class TestProviders:
+    """Which of the cached providers go: those that nothing has used for thirty days."""
+
+    def provider(self, engine: Engine, name: str, days: float) -> Path:
+        """A provider in the cache that was last used so many days ago."""
+        version = engine.data / "cache/providers/registry.terraform.io/hashicorp" / name / "1.0.0"
+        (version / "linux_amd64").mkdir(parents=True)
+        (version / "linux_amd64" / f"terraform-provider-{name}").write_text("#")
+        then = time.time() - days * 24 * 3600
+        os.utime(version, (then, then))
+        return version
+
+    def test_only_what_nothing_has_used_for_long(self, engine: Engine) -> None:
+        """Used is what a claim's lock file selects and what a working folder links to, however old."""
+        shop = engine.repository()
+        push(shop, ["alice"])
+        engine.turn()
+        claimed, linked, fresh, old = (
+            self.provider(engine, name, days)
+            for name, days in (("claimed", 99), ("linked", 99), ("fresh", 29), ("old", 31))
+        )
+        store, alice = engine.application.services.store, engine.environment("alice")
+        assert alice.claim is not None
+        claim = replace(alice.claim, lock_file=LOCK_FILE.format("claimed"))
+        store.update(alice.id, None, engine.clock(), claim=claim)
+        link = engine.data / "workspaces/acme/shop/alice/terraform/providers/registry.terraform.io/hashicorp"
+        (link / "linked/1.0.0").mkdir(parents=True)
+        (link / "linked/1.0.0/linux_amd64").symlink_to(linked / "linux_amd64")
+
+        housekeeping.tidy(engine.application.services)
+
+        assert [path.exists() for path in (claimed, linked, fresh, old)] == [True, True, True, False]
+        assert not old.parent.exists()
+        assert not (engine.data / "cache" / "removed").exists()
+        assert time.time() - claimed.stat().st_mtime < 60, "its thirty days begin when it is used no more"
+
+    def test_nobody_relies_on_what_went(self, engine: Engine) -> None:
+        """What was satisfied from the cache is alone again at its next `init`; with nothing gone it is not."""
+        engine.repository()
+        cache = ProviderCache(engine.data / "cache")
+        services = engine.application.services
+        cache.create()
+        cache.satisfied("known")
+        self.provider(engine, "fresh", 1)
+        housekeeping.tidy(services)
+        with cache.held("known", lambda: False), cache.held("known", lambda: False) as second:
+            assert second is not None
+        self.provider(engine, "old", 31)
+
+        housekeeping.tidy(services)
+
+        with cache.held("known", lambda: False) as first, cache.held("known", lambda: False) as second:
+            assert (first is None, second is None) == (False, True)
+
+    def test_waits_for_an_init_under_way(self, engine: Engine) -> None:
+        """It may be about to use what it found; the round after it deletes."""
+        engine.repository()
+        services, old = engine.application.services, self.provider(engine, "old", 31)
+        with ProviderCache(engine.data / "cache").held("any", lambda: False):
+            housekeeping.tidy(services)
+            assert old.exists()
+
+        housekeeping.tidy(services)
+
+        assert not old.exists()
+
+    def test_a_package_that_is_linked_from_elsewhere_is_left_there(
+        self, engine: Engine, tmp_path: Path
+    ) -> None:
+        """Terraform links to a mirror of unpacked providers: the link goes, the mirror stays."""
+        engine.repository()
+        services, old = engine.application.services, self.provider(engine, "old", 31)
+        mirror = tmp_path / "mirror"
+        (old / "linux_amd64").rename(mirror)
+        (old / "linux_amd64").symlink_to(mirror)
+        os.utime(old, (0, 0))
+
+        housekeeping.tidy(services)
+
+        assert not old.exists()
+        assert [path.name for path in mirror.iterdir()] == ["terraform-provider-old"]

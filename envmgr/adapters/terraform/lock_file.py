@@ -29,6 +29,11 @@ def without_hashes(text: str) -> str:
     return "".join(parts)
 
 
+def selections_of(text: str) -> list[tuple[str, ...]]:
+    """The host, namespace, type and version of each provider that a lock file selects."""
+    return [(*found["source"].split("/"), found["version"]) for found in _PROVIDER.finditer(text)]
+
+
 def _without(match: re.Match[str]) -> str:
     hashes = match["hashes"]
     return match[0].replace(hashes, "", 1) if hashes else match[0]
