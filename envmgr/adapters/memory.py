@@ -7,6 +7,7 @@ from threading import RLock
 from typing import Any, TypeVar
 
 from envmgr.domain.environment import (
+    RESTORED,
     Changes,
     Environment,
     Event,
@@ -16,6 +17,7 @@ from envmgr.domain.environment import (
     Run,
     RunKind,
     RunStatus,
+    is_restorable,
 )
 from envmgr.domain.errors import LeaseLost, UsageError
 from envmgr.domain.names import EnvironmentId, RepositoryId
@@ -87,6 +89,22 @@ class MemoryStore:
                 before = self._environments[after.id]
                 self._environments[after.id] = _revised(before, after)
             return observed
+
+    def restore(self, lost: Sequence[Environment]) -> Sequence[EnvironmentId]:
+        """Brings back records that were lost; gives the names of those it wrote."""
+        written = []
+        with self._lock:
+            for each in lost:
+                found = self._environments.get(each.id)
+                if found is None:
+                    self._environments[each.id] = each
+                elif is_restorable(found, each):
+                    values: dict[str, Any] = {name: getattr(each, name) for name in RESTORED}
+                    self._environments[each.id] = replace(found, **values)
+                else:
+                    continue
+                written.append(each.id)
+        return written
 
     def update(
         self, identity: EnvironmentId, lease: Lease | None, now: datetime, **changes: object

@@ -1,8 +1,10 @@
 """The Terraform modules that come with envmgr, kept by their content while an environment uses them."""
 
 import hashlib
+import io
 import os
 import shutil
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -32,11 +34,7 @@ class Modules:
 
     def tree(self, name: str) -> str:
         """The SHA-256 over a module's files (names and content, its tests left out)."""
-        digest = hashlib.sha256()
-        for relative, path in _files(self._source(name)):
-            digest.update(f"{relative}\0{path.stat().st_size}\0".encode())
-            digest.update(path.read_bytes())
-        return digest.hexdigest()
+        return _digest(self._source(name))
 
     def keep(self, name: str) -> str:
         """Keeps the module as it is now; gives its tree."""
@@ -49,10 +47,33 @@ class Modules:
 
     def checkout(self, name: str, tree: str, destination: Path) -> None:
         """Makes `destination` hold exactly a kept version's files; raises NeedsPerson where it was not kept."""
-        kept = self._kept / name / tree
-        if not kept.is_dir():
-            raise NeedsPerson(f"Module {name} as it was applied ({tree[:12]}) is missing: restore {kept}.")
-        _copy_whole(kept, destination)
+        _copy_whole(self._version(name, tree), destination)
+
+    def export(self, name: str, tree: str, limit: int) -> bytes | None:
+        """A kept version's files as a tar archive; None above `limit` bytes of files."""
+        files = list(_files(self._version(name, tree)))
+        if sum(path.stat().st_size for _, path in files) > limit:
+            return None
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for relative, path in files:
+                member = tarfile.TarInfo(relative)
+                member.size = path.stat().st_size
+                archive.addfile(member, io.BytesIO(path.read_bytes()))
+        return buffer.getvalue()
+
+    def unpack(self, archive: bytes, tree: str, destination: Path) -> None:
+        """Makes `destination` hold what `export` archived; NeedsPerson where it is not the module of this tree."""
+        destination.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=destination.parent) as folder:
+            try:
+                with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as opened:
+                    opened.extractall(folder, filter="data")
+            except (tarfile.TarError, ValueError) as error:
+                raise NeedsPerson("The kept module is damaged: its archive cannot be read.") from error
+            if _digest(Path(folder)) != tree:
+                raise NeedsPerson(f"The kept module is not the one that was applied ({tree[:12]}).")
+            _copy_whole(Path(folder), destination)
 
     def prune(self, used: Iterable[tuple[str, str]]) -> int:
         """Deletes the kept versions that are not among the used (name, tree); gives their number.
@@ -69,6 +90,12 @@ class Modules:
             shutil.rmtree(path, ignore_errors=True)
         return len(unused)
 
+    def _version(self, name: str, tree: str) -> Path:
+        kept = self._kept / name / tree
+        if not kept.is_dir():
+            raise NeedsPerson(f"Module {name} as it was applied ({tree[:12]}) is missing: restore {kept}.")
+        return kept
+
     def _source(self, name: str) -> Path:
         if name not in self.names():
             known = ", ".join(self.names()) or f"none in {self._folder}"
@@ -81,6 +108,14 @@ def packaged_folder() -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "_terraform_modules"
     return installed if installed.is_dir() else package.parent / "terraform_modules"
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for relative, path in _files(folder):
+        digest.update(f"{relative}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

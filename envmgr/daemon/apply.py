@@ -5,8 +5,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from envmgr.domain.environment import Claim, RunKind, RunStatus, SourceKind, Status
-from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.errors import EnvmgrError, NotHere
 
+from . import kept
 from .job import ActiveRun, Job, Superseded
 from .planned import Planned
 from .planning import carry_out, plan_apply
@@ -60,17 +61,22 @@ def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
 
 
 def keep(job: Job, claim: Claim) -> None:
-    """Keeps all that destroying will need, durably, before anything is created by it."""
+    """Keeps all that destroying will need, durably, before anything is created by it: here, and beside the state.
+
+    The record comes first: a crash in between leaves beside the state what tells of the cloud as it still is.
+    """
     _keep_commits(job, claim)
     job.services.binaries.keep(job.project.tenant.binary, claim.terraform_version)
     job.update(claim=claim)
+    kept.keep(job, claim)
 
 
 def _keep_commits(job: Job, claim: Claim) -> None:
     """Keeps the new claim's commit beside the old one's: at no instant is the recorded one without a ref."""
     git, identity, before = job.services.git, job.environment.id, job.environment.claim
     if before is not None and before.source.kind is SourceKind.DIRECTORY:
-        git.keep(identity, "before", before.commit)
+        with suppress(NotHere):  # after a loss it is only beside the state
+            git.keep(identity, "before", before.commit)
     if claim.source.kind is SourceKind.DIRECTORY:
         git.keep(identity, "applied", claim.commit)
 

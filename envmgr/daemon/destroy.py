@@ -7,6 +7,7 @@ from envmgr.domain.environment import Claim, RunKind, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.tags import identity
 
+from . import kept
 from .job import ActiveRun, Job, Superseded
 from .planned import Planned
 from .planning import carry_out, plan_destroy
@@ -56,7 +57,7 @@ def close(
     run: int | None = None,
 ) -> None:
     """Closes an environment that has nothing in the cloud: archives its state, lets go of what was kept."""
-    services, environment = job.services, job.environment
+    services, environment, state = job.services, job.environment, job.state()
     _archive_state(job)
     job.update(
         status=then,
@@ -81,6 +82,7 @@ def close(
     services.record(environment.id, action, because or reason, run=run)
     services.git.let_go(environment.id)
     shutil.rmtree(services.layout.workspace(environment.id), ignore_errors=True)
+    kept.forget(state, environment.id)
 
 
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:

@@ -22,11 +22,12 @@ from .apply import apply_planned, look
 from .destroy import destroy as destroy_step
 from .failure import record_failure
 from .job import ActiveRun, Declined, Job
+from .kept import checkout_applied
 from .planned import Planned
 from .planning import gate, plan_apply, plan_destroy
 from .recover import HeldLock, break_own_lock, find_lock, push_errored_state
 from .tenant import Project
-from .workspaces import checkout, workspace
+from .workspaces import workspace
 
 Confirm = Callable[[Plan | None], bool]
 
@@ -268,7 +269,7 @@ def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force:
     # A state left in the folder is brought to safety, though the lock may keep it here.
     with suppress(EnvmgrError):
         push_errored_state(job, active, space)
-    checkout(job.services, job.environment, claim)
+    checkout_applied(job, claim)
     if not force:
         break_own_lock(job, active, space)
         return

@@ -13,7 +13,7 @@ from envmgr.domain.plan import Plan
 from envmgr.domain.state import State, resource_type
 from envmgr.ports import PlanResult, Workspace
 
-from . import recover, workspaces
+from . import kept, rebuild, recover, workspaces
 from .job import ActiveRun, Declined, Job
 from .planned import Planned
 from .result import note_resources
@@ -37,7 +37,7 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim) -> Planned:
 def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
     """Plans to destroy all, with exactly what was applied; raises NeedsPerson where the gates refuse."""
     access = _begin(job, active)
-    workspaces.checkout(job.services, job.environment, claim)
+    kept.checkout_applied(job, claim)
     binary = workspaces.binary_for(job.services, job.project, claim)
     space = workspaces.workspace(job, access, claim, binary)
     return _plan(job, active, space, claim, destroy=True)
@@ -87,6 +87,7 @@ def _begin(job: Job, active: ActiveRun) -> Access:
     job.redact = access.redact
     if before is None:
         tenant.prepare_state()
+        rebuild.ensure(job.services, tenant)
         return access
     space = workspaces.workspace(job, access, before, tenant.binary)
     _unlocked(job, active, space, lambda: recover.push_errored_state(job, active, space))

@@ -12,6 +12,7 @@ from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.observation import Listing, Observed, observe, observe_failure
 
+from . import rebuild
 from .services import Services
 from .tenant import Project
 
@@ -46,6 +47,7 @@ class Poller:
 
     def poll(self, project: Project) -> Polled:
         """Looks at one repository; never raises what envmgr foresees."""
+        rebuild.try_to(self._services, project.tenant)  # before a branch that is gone could be missed
         state = self._state(project.id)
         try:
             listing = self._services.git.listing(project.remote(), project.branches, state.default_branch)

@@ -23,6 +23,16 @@ class Access:
     redact: Redactor
 
 
+@dataclass(slots=True)
+class Rebuilding:
+    """Whether an organization's records were looked for beside its states, and what of them could not be had."""
+
+    is_done: bool = False
+    error: str = ""
+    unrecovered: Sequence[str] = ()
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
 @dataclass(slots=True, kw_only=True)
 class Tenant:
     """An organization: what is the same for all its repositories.
@@ -40,6 +50,7 @@ class Tenant:
     open_state: Callable[[Backend, Mapping[str, str]], StateStore]
     open_clouds: Callable[[Mapping[str, str], Sequence[str]], Sequence[Cloud]]
     is_new: Callable[[], bool]
+    rebuilding: Rebuilding = field(default_factory=Rebuilding)
     _states: dict[str, tuple[Mapping[str, str], StateStore]] = field(default_factory=dict)
     _prepared: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)

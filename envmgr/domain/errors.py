@@ -21,6 +21,14 @@ class Transient(EnvmgrError):
     """May pass by itself; to be tried again with growing delays."""
 
 
+class NotHere(Transient):
+    """A commit that the local mirror does not have (yet, or any more)."""
+
+
+class PlaceMissing(NeedsPerson):
+    """The container, bucket or folder of a state store is not there."""
+
+
 class RetryLater(EnvmgrError):
     """Nothing is wrong, only busy; `after` says when to look again."""
 

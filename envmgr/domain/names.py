@@ -41,6 +41,11 @@ class EnvironmentId:
         """Where its Terraform state is kept within the organization's backend."""
         return f"{self}/terraform.tfstate"
 
+    @property
+    def kept_key(self) -> str:
+        """Where what its destroy needs is kept, beside the state."""
+        return f"{self}/envmgr-kept.zip"
+
     @classmethod
     def parse(cls, text: str) -> "EnvironmentId":
         """Reads the `organization/repository/name` that `str()` wrote."""

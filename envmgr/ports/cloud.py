@@ -8,7 +8,10 @@ from envmgr.domain.state import LockInfo, State
 
 
 class StateStore(Protocol):
-    """An organization's Terraform backend, seen from Python."""
+    """An organization's Terraform backend, seen from Python.
+
+    Where the container, bucket or folder itself is missing, everything but `ensure` raises PlaceMissing.
+    """
 
     def ensure(self) -> str:
         """Checks that container, bucket or folder is there, creates it (with versioning) if not; says what it found.
@@ -31,6 +34,22 @@ class StateStore(Protocol):
 
     def keys(self) -> Sequence[str]:
         """The keys of all states, archived copies left out."""
+        ...
+
+    def objects(self, prefix: str) -> Sequence[str]:
+        """The keys of all that is kept below a prefix (`acme/`): states, locks and envmgr's own."""
+        ...
+
+    def put(self, key: str, content: bytes) -> None:
+        """Keeps an object of envmgr's own beside the states, whole and durable when this returns."""
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """The content of an object of envmgr's own; None where there is none."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Deletes an object of envmgr's own; quiet where it is gone already."""
         ...
 
     def prune(self, before: datetime) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from envmgr.domain.environment import Source
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Listing
 
@@ -91,6 +92,17 @@ class Git(Protocol):
         """Makes `destination` hold exactly the commit's files below the folder `scope`, at their paths.
 
         It is created, or emptied of all else; `.` is the whole commit.
+        """
+        ...
+
+    def export(self, repository: RepositoryId, commit: str, scope: str, limit: int) -> bytes | None:
+        """A folder of a commit (`.` for all) as a git pack with the commit itself; None above `limit` bytes of files."""
+        ...
+
+    def unpack(self, pack: bytes, commit: str, source: Source, destination: Path) -> None:
+        """Makes `destination` hold what `export` packed, no mirror needed.
+
+        NeedsPerson where that is not the source's tree in this very commit.
         """
         ...
 

@@ -24,6 +24,14 @@ class Modules(Protocol):
         """Makes `destination` hold exactly a kept version's files."""
         ...
 
+    def export(self, name: str, tree: str, limit: int) -> bytes | None:
+        """A kept version's files as a tar archive; None above `limit` bytes of files."""
+        ...
+
+    def unpack(self, archive: bytes, tree: str, destination: Path) -> None:
+        """Makes `destination` hold what `export` archived; NeedsPerson where it is not the module of this tree."""
+        ...
+
     def prune(self, used: Iterable[tuple[str, str]]) -> int:
         """Deletes kept versions that are not among the used (name, tree); gives their number."""
         ...

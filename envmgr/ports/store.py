@@ -61,6 +61,14 @@ class Store(Protocol):
         """
         ...
 
+    def restore(self, lost: Sequence[Environment]) -> Sequence[EnvironmentId]:
+        """Brings back records that were lost, all or none of them; gives the names of those it wrote.
+
+        What is recorded already stays as it is; only an open record of the same branch that has no claim
+        is given claim and resources.
+        """
+        ...
+
     def update(
         self, identity: EnvironmentId, lease: Lease | None, now: datetime, **changes: object
     ) -> Environment:

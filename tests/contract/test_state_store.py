@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from envmgr.adapters.state.keys import archive_key
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, StateLocked, Transient
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient
 from envmgr.domain.state import LockInfo
 from envmgr.ports import StateStore
 from tests.support.aws import S3_BACKEND
@@ -196,17 +196,46 @@ def test_the_lock_of_a_killed_terraform(backend: Backend, workspace: Workspace) 
     workspace.apply()
 
 
+# --- envmgr's own objects --------------------------------------------------------------------
+
+
+def test_an_object_of_our_own_is_kept_beside_the_state(backend: Backend, workspace: Workspace) -> None:
+    workspace.apply()
+    store, key = backend.store(), "acme/shop/alice/envmgr-kept.zip"
+    assert store.get(key) is None
+    store.delete(key)
+    for content in (b"first", b"\0second\xff" * 1000, b""):
+        store.put(key, content)
+        assert backend.store().get(key) == content
+
+    assert set(store.objects("acme/")) == {KEY, key}
+    assert set(store.objects("acme/shop/alice/")) == {KEY, key}
+    assert store.objects("acm/") == []
+    assert store.keys() == [KEY], "it is no state"
+    store.archive(KEY, NOW)
+    assert store.get(key) == b""
+    assert store.objects("acme/") == [key]
+    store.delete(key)
+    assert store.get(key) is None
+    assert store.objects("acme/") == []
+
+
 # --- what goes wrong -------------------------------------------------------------------------
 
 
 def test_a_missing_place_is_for_a_person(backend: Backend) -> None:
     store = backend.store()
     for ask in (store.read, store.lock):
-        with pytest.raises(NeedsPerson, match=r"is missing.*envmgr doctor"):
+        with pytest.raises(PlaceMissing, match=r"is missing.*envmgr doctor"):
             ask(KEY)
-    with pytest.raises(NeedsPerson, match="is missing"):
+    for ask_of_ours in (store.get, store.delete, store.objects):
+        with pytest.raises(PlaceMissing, match="is missing"):
+            ask_of_ours("acme/")
+    with pytest.raises(PlaceMissing, match="is missing"):
+        store.put("acme/shop/alice/envmgr-kept.zip", b"")
+    with pytest.raises(PlaceMissing, match="is missing"):
         store.archive(KEY, NOW)
-    with pytest.raises(NeedsPerson, match="is missing"):
+    with pytest.raises(PlaceMissing, match="is missing"):
         store.keys()
 
 

@@ -243,6 +243,7 @@ def test_a_state_nobody_recorded_is_left_as_it_is(engine: Engine) -> None:
     push(shop, ["alice"])
     engine.turn()
     shutil.rmtree(engine.data)
+    engine.state("alice").with_name("envmgr-kept.zip").unlink()
     engine.use_terraform("exit 1")
     engine.restart()
     engine.turn()

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmgr.domain.errors import Transient, UsageError
+from envmgr.domain.errors import NotHere, Transient, UsageError
 from envmgr.domain.names import RepositoryId, ref_component
 
 from .process import Answer, run
@@ -66,7 +66,7 @@ class Mirror:
     ) -> Answer:
         """Runs a local git command in the mirror; Transient where its time is up or nothing was fetched yet."""
         if not self.exists:
-            raise Transient(
+            raise NotHere(
                 f"Repository {self.repository} has no local mirror yet; it comes with the next fetch."
             )
         answer = run(arguments, {**self.environment, **(extra or {})}, self.seconds, stdin=stdin)

@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from envmgr.domain.environment import Source
 from envmgr.domain.errors import Transient, UsageError
 from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.observation import Listing
 from envmgr.ports import CommitInfo, Inspection, Remote
 
+from . import kept
 from .admission import admission
 from .checkout import check_out
 from .failure import failure
@@ -161,6 +163,14 @@ class Mirrors:
     def checkout(self, repository: RepositoryId, commit: str, destination: Path, scope: str = ".") -> None:
         """Makes `destination` hold exactly the commit's files below `scope` (created, or replaced as a whole)."""
         check_out(self._mirror(repository), commit, destination, inside(scope))
+
+    def export(self, repository: RepositoryId, commit: str, scope: str, limit: int) -> bytes | None:
+        """A folder of a commit as a pack that needs no mirror; None above `limit` bytes."""
+        return kept.export(self._mirror(repository), commit, scope, limit)
+
+    def unpack(self, pack: bytes, commit: str, source: Source, destination: Path) -> None:
+        """Makes `destination` hold what `export` packed; NeedsPerson where it is not the source's code."""
+        kept.unpack(pack, commit, source, destination, self._seconds)
 
     def keep(self, environment: EnvironmentId, slot: str, commit: str) -> None:
         """Keeps a commit for an environment, durably when this returns."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from envmgr.domain.errors import NeedsPerson, Transient, UsageError
+from envmgr.domain.errors import NeedsPerson, NotHere, UsageError
 from envmgr.domain.names import RepositoryId, ref_component
 from envmgr.ports import CommitInfo
 
@@ -102,8 +102,8 @@ def inside(path: str) -> str:
     return str(pure)
 
 
-def not_here(repository: RepositoryId, commit: str) -> Transient:
+def not_here(repository: RepositoryId, commit: str) -> NotHere:
     """The error for an object that the mirror does not have."""
-    return Transient(
+    return NotHere(
         f"{ref_component(commit)[:64]} is not in the mirror of {repository}; it comes with the next fetch."
     )

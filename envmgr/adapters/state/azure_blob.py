@@ -15,7 +15,7 @@ from azure.storage.blob import BlobClient, BlobProperties, ContainerClient, Line
 from envmgr.adapters.credentials.azure import AzureAccount, error_code
 from envmgr.adapters.credentials.network import RETRIES, is_true
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived_at, is_state
-from envmgr.domain.errors import NeedsPerson, RetryLater, StateLocked, Transient
+from envmgr.domain.errors import PlaceMissing, RetryLater, StateLocked, Transient
 from envmgr.domain.state import LockInfo, State
 
 _LOCK_NOTE = "terraformlockid"
@@ -86,6 +86,32 @@ class AzureBlobStateStore:
         """The keys of all states that hold something."""
         return [blob.name for blob in self._list("") if is_state(blob.name) and blob.size]
 
+    def objects(self, prefix: str) -> Sequence[str]:
+        """The names of all blobs below a prefix."""
+        return [blob.name for blob in self._list(prefix)]
+
+    def put(self, key: str, content: bytes) -> None:
+        """Writes a blob."""
+        with self._azure.failures(self._where):
+            try:
+                self._blob(key).upload_blob(content, overwrite=True)
+            except ResourceNotFoundError as error:
+                self._say_missing(error)
+                raise
+
+    def get(self, key: str) -> bytes | None:
+        """A blob's content."""
+        found = self._download(key)
+        return None if found is None else found[0]
+
+    def delete(self, key: str) -> None:
+        """Deletes a blob."""
+        with self._azure.failures(self._where):
+            try:
+                self._blob(key).delete_blob(delete_snapshots="include")
+            except ResourceNotFoundError as error:
+                self._say_missing(error)
+
     def prune(self, before: datetime) -> int:
         """Deletes archived copies by the time in their name."""
         old = [blob.name for blob in self._list(ARCHIVE) if (at := archived_at(blob.name)) and at < before]
@@ -126,7 +152,7 @@ class AzureBlobStateStore:
         return self._container.get_blob_client(key)
 
     def _download(self, key: str) -> tuple[bytes, str] | None:
-        """A blob's content and version tag; None where there is none; NeedsPerson where the container is missing."""
+        """A blob's content and version tag; None where there is none; PlaceMissing where the container is missing."""
         with self._azure.failures(self._where):
             try:
                 stream = self._blob(key).download_blob()
@@ -145,14 +171,13 @@ class AzureBlobStateStore:
 
     def _say_missing(self, error: ResourceNotFoundError) -> None:
         if error_code(error) == "ContainerNotFound":
-            raise NeedsPerson(
+            raise PlaceMissing(
                 f"The container {self._name} is missing in storage account {self._account}: run `envmgr doctor`, which "
                 "creates it, or correct `container_name` in the organization file."
             ) from error
 
     def _keep(self, copy: str, content: bytes) -> None:
-        with self._azure.failures(self._where):
-            self._blob(copy).upload_blob(content, overwrite=True)
+        self.put(copy, content)
         kept = self._download(copy)
         if kept is None or kept[0] != content:
             raise Transient(

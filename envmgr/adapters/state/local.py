@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived_at, is_state
-from envmgr.domain.errors import NeedsPerson, StateLocked, Transient
+from envmgr.domain.errors import NeedsPerson, PlaceMissing, StateLocked, Transient
 from envmgr.domain.state import LockInfo, State
 
 _FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, process
@@ -79,6 +79,28 @@ class LocalStateStore:
         """The keys of all states that hold something."""
         return sorted(key for key, size in self._files() if is_state(key) and size)
 
+    def objects(self, prefix: str) -> Sequence[str]:
+        """The keys of all files below a prefix."""
+        return sorted(key for key, _ in self._files(prefix))
+
+    def put(self, key: str, content: bytes) -> None:
+        """Writes a file whole and on disk, for its owner only."""
+        path = self._present() / self._path(key)
+        with _failures(path):
+            _write(path, content)
+
+    def get(self, key: str) -> bytes | None:
+        """A file's content."""
+        return self._content(self._path(key))
+
+    def delete(self, key: str) -> None:
+        """Deletes a file, and the folders that hold nothing any more."""
+        path = self._present() / self._path(key)
+        with _failures(path):
+            for each in (_unfinished(path), path):
+                each.unlink(missing_ok=True)
+        self._remove_empty(path.parent)
+
     def prune(self, before: datetime) -> int:
         """Deletes archived copies by the time in their name."""
         old = [key for key, _ in self._files(ARCHIVE) if (at := archived_at(key)) and at < before]
@@ -102,7 +124,7 @@ class LocalStateStore:
     def _present(self) -> Path:
         """The folder; one that is missing is no empty one, for a disk may not be mounted."""
         if not self._root.is_dir():
-            raise NeedsPerson(
+            raise PlaceMissing(
                 f"The state folder {self._root} is missing: run `envmgr doctor`, or mount it if it should be there."
             )
         return self._root
@@ -149,6 +171,10 @@ def _note(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock.info")
 
 
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.unfinished")
+
+
 def _is_locked(path: Path) -> bool:
     """Whether another process holds a lock on the file; asking takes none, so Terraform is never in its way."""
     try:
@@ -176,7 +202,7 @@ def _write(path: Path, content: bytes) -> None:
     """Writes a file whole, private and on disk, or raises."""
     for folder in reversed([parent for parent in path.parents if not parent.exists()]):
         folder.mkdir(mode=0o700, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished = _unfinished(path)
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), "w+b") as file:
         file.write(content)
@@ -184,7 +210,7 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
         file.seek(0)
         if file.read() != content:
-            raise Transient(f"The copy {path} does not hold what was written: the state stays where it is.")
+            raise Transient(f"The file {path} does not hold what was written: it will be tried again.")
     unfinished.rename(path)
     _sync_folder(path.parent)
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from envmgr.adapters.credentials.aws import REFUSED, AwsAccount, error_code, failures
 from envmgr.adapters.credentials.network import is_true
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived_at, is_state
-from envmgr.domain.errors import NeedsPerson, RetryLater, StateLocked, Transient
+from envmgr.domain.errors import NeedsPerson, PlaceMissing, RetryLater, StateLocked, Transient
 from envmgr.domain.state import LockInfo, State
 
 _NO_OBJECT = {"NoSuchKey", "404"}
@@ -88,6 +88,33 @@ class S3StateStore:
         """The keys of all states that hold something."""
         return [key for key, size in self._list("") if is_state(key) and size]
 
+    def objects(self, prefix: str) -> Sequence[str]:
+        """The keys of all objects below a prefix."""
+        return [key for key, _ in self._list(prefix)]
+
+    def put(self, key: str, content: bytes) -> None:
+        """Writes an object, encrypted as the states are."""
+        with failures(self._where, self._environment):
+            try:
+                self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, **self._encryption())
+            except ClientError as error:
+                self._say_missing(error)
+                raise
+
+    def get(self, key: str) -> bytes | None:
+        """An object's content."""
+        found = self._get(key)
+        return None if found is None else found[0]
+
+    def delete(self, key: str) -> None:
+        """Deletes an object."""
+        with failures(self._where, self._environment):
+            try:
+                self._s3.delete_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                self._say_missing(error)
+                raise
+
     def prune(self, before: datetime) -> int:
         """Deletes archived copies by the time in their name."""
         old = [key for key, _ in self._list(ARCHIVE) if (at := archived_at(key)) and at < before]
@@ -97,7 +124,7 @@ class S3StateStore:
         return len(old)
 
     def _get(self, key: str) -> tuple[bytes, str] | None:
-        """An object's content and version tag; None where there is none; NeedsPerson where the bucket is missing."""
+        """An object's content and version tag; None where there is none; PlaceMissing where the bucket is missing."""
         with failures(self._where, self._environment):
             try:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=key)
@@ -120,7 +147,7 @@ class S3StateStore:
 
     def _say_missing(self, error: ClientError) -> None:
         if error_code(error) == "NoSuchBucket":
-            raise NeedsPerson(
+            raise PlaceMissing(
                 f"The S3 bucket {self._bucket} is missing: run `envmgr doctor`, which creates it, or correct "
                 "`bucket` in the organization file."
             ) from error

@@ -9,33 +9,17 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from envmgr.domain.environment import Changes, Claim, Output, ProcessId, Source, SourceKind
+from envmgr.domain.claim_document import claim_document, parse_claim
+from envmgr.domain.environment import Changes, Claim, Output, ProcessId
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().raw_decode  # without the second pass for blanks: these are the hot paths
 _CLAIM_FIELDS = tuple(field.name for field in fields(Claim))
-_SOURCE_KINDS = {kind.value: kind for kind in SourceKind}
 
 
 def dump_claim(claim: Claim) -> str:
     """A claim as a JSON object."""
-    backend_type, settings = claim.backend
-    return _encode(
-        {
-            "commit": claim.commit,
-            "source": _dump_source(claim.source),
-            "variables": dict(claim.variables),
-            "tags": dict(claim.tags),
-            "terraform_version": claim.terraform_version,
-            "backend": [backend_type, dict(settings)],
-            "fingerprint": claim.fingerprint,
-            "lock_file": claim.lock_file,
-        }
-    )
-
-
-def _dump_source(source: Source) -> dict[str, str]:
-    return {"kind": source.kind.value, "path": source.path, "tree": source.tree, "scope": source.scope}
+    return _encode(claim_document(claim))
 
 
 class _KeptClaim(Claim):
@@ -48,7 +32,7 @@ class _KeptClaim(Claim):
     def __getattr__(self, name: str) -> Any:
         if name not in _CLAIM_FIELDS:
             raise AttributeError(name)
-        claim = _parse_claim(self._text)
+        claim = parse_claim(_decode(self._text)[0])
         for field in _CLAIM_FIELDS:
             object.__setattr__(self, field, getattr(claim, field))
         return getattr(claim, name)
@@ -66,22 +50,6 @@ def load_claim(text: str) -> Claim:
     claim = _KeptClaim.__new__(_KeptClaim)
     object.__setattr__(claim, "_text", text)
     return claim
-
-
-def _parse_claim(text: str) -> Claim:
-    data = _decode(text)[0]
-    source = data["source"]
-    backend_type, settings = data["backend"]
-    return Claim(
-        commit=data["commit"],
-        source=Source(_SOURCE_KINDS[source["kind"]], source["path"], source["tree"], source["scope"]),
-        variables=data["variables"],
-        tags=data["tags"],
-        terraform_version=data["terraform_version"],
-        backend=(backend_type, settings),
-        fingerprint=data["fingerprint"],
-        lock_file=data["lock_file"],
-    )
 
 
 def dump_outputs(outputs: Mapping[str, Output]) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from envmgr.domain.environment import Environment, Status
+from envmgr.domain.environment import RESTORED, Environment, Status, is_restorable
 from envmgr.domain.errors import UsageError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Observed
@@ -64,6 +64,18 @@ def change(connection: Connection, identity: EnvironmentId, values: Mapping[str,
     if row is None:
         raise UsageError(f"envmgr knows no environment {identity}: `envmgr list --all` shows all it knows.")
     return rows.environment(row)
+
+
+def restore(connection: Connection, lost: Environment) -> bool:
+    """Writes a lost record, or the claim into one that was made anew since; whether there was anything to write."""
+    found = get(connection, lost.id)
+    if found is None:
+        connection.execute(insert(environments), [rows.environment_values(lost)])
+        return True
+    if not is_restorable(found, lost):
+        return False
+    change(connection, lost.id, {name: getattr(lost, name) for name in RESTORED})
+    return True
 
 
 def require_updatable(names: Iterable[str]) -> None:

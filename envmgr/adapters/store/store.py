@@ -74,6 +74,14 @@ class SqlStore:
             environments.store(connection, known, observed)
         return observed
 
+    def restore(self, lost: Sequence[Environment]) -> Sequence[EnvironmentId]:
+        """Brings back records that were lost, all or none; gives the names of those it wrote."""
+        with self._database.write() as connection:
+            for repository in sorted({environment.id.repository_id for environment in lost}):
+                self._database.serialize(connection, f"repository {repository}")
+                environments.lock(connection, repository)
+            return [each.id for each in lost if environments.restore(connection, each)]
+
     def update(
         self, identity: EnvironmentId, lease: Lease | None, now: datetime, **changes: object
     ) -> Environment:

@@ -38,7 +38,7 @@ def reconcile_command(invocation: Invocation, environments: tuple[str, ...], as_
             polled = application.poller.poll_all(projects, application.poll_workers)
             application.workers.run_until_settled(projects, asked, only=bool(asked))
         after = _records(application, projects)
-    errors = [f"{p.repository}: {p.error}" for p in polled if p.error]
+    errors = [f"{p.repository}: {p.error}" for p in polled if p.error] + _unrecovered(projects)
     inside = [e for e in after.values() if not asked or e.id in asked]
     changed = [e for e in inside if _differs(before.get(e.id), e)]
     failed = [e for e in inside if e.status is Status.FAILED]
@@ -52,6 +52,12 @@ def reconcile_command(invocation: Invocation, environments: tuple[str, ...], as_
 def _projects(application: Application, asked: frozenset[EnvironmentId]) -> list[Project]:
     wanted = {identity.repository_id for identity in asked}
     return [p for p in application.services.projects.values() if not asked or p.id in wanted]
+
+
+def _unrecovered(projects: Sequence[Project]) -> list[str]:
+    """What could not be brought back of records that were lost."""
+    tenants = {project.tenant.name: project.tenant for project in projects}
+    return [sentence for tenant in tenants.values() for sentence in tenant.rebuilding.unrecovered]
 
 
 def _records(application: Application, projects: Sequence[Project]) -> dict[EnvironmentId, Environment]:

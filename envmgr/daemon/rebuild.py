@@ -1,0 +1,156 @@
+"""Records that were lost with the data folder, brought back from what is beside the states.
+
+Done before an organization's first look at a remote and before its first claim, where no record of it has
+a claim: then either it is new and has no states, or its records are lost. What cannot be proven sound
+gets no record that could be destroyed; it is said, and left as it is.
+"""
+
+import re
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from envmgr.domain.environment import Environment, SourceKind
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
+from envmgr.domain.manifest import Manifest
+from envmgr.domain.names import EnvironmentId, environment_name, ref_component
+from envmgr.domain.state import State
+
+from . import kept
+from .services import Services
+from .tenant import Project, Tenant
+from .wanted import with_fingerprint
+
+log = structlog.get_logger()
+
+_PART = r"[a-z0-9-]+"
+_KEY = re.compile(rf"({_PART}/{_PART}/{_PART})/(?:terraform\.tfstate|envmgr-kept\.zip)")
+_REBUILT = (
+    "Rebuilt from what is beside its state, since envmgr's own record was lost; the next pass checks it."
+)
+
+
+def try_to(services: Services, tenant: Tenant) -> None:
+    """As `ensure`, where a failure is only logged: looking at remotes goes on, applying will try again."""
+    try:
+        ensure(services, tenant)
+    except PlaceMissing:
+        return  # of a new organization it is made by the first apply
+    except EnvmgrError as error:
+        if str(error) != tenant.rebuilding.error:
+            log.warning(str(error), action="not-rebuilt", organization=tenant.name)
+        tenant.rebuilding.error = str(error)
+
+
+def ensure(services: Services, tenant: Tenant) -> None:
+    """Sees to it, once, that no record of an organization is missing which its states could give.
+
+    Raises Transient or NeedsPerson where that cannot be known: then nothing may be applied for the first time.
+    """
+    with tenant.rebuilding.lock:
+        if not tenant.rebuilding.is_done and tenant.is_new():
+            tenant.rebuilding.unrecovered = _rebuild(services, tenant)
+        tenant.rebuilding.is_done = True
+
+
+def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
+    """Brings back all records that can be, at once; gives the sentences on those that cannot."""
+    state = tenant.state()
+    keys = frozenset(state.objects(f"{tenant.name}/"))
+    lost, unrecovered = [], []
+    for identity in sorted({EnvironmentId.parse(found[1]) for key in keys if (found := _KEY.fullmatch(key))}):
+        try:
+            record = _record(services, tenant, identity, keys)
+        except NeedsPerson as error:
+            unrecovered.append(_say(services, identity, str(error)))
+        else:
+            lost += [record] if record is not None else []
+    for identity in services.store.restore(lost):
+        services.record(identity, "rebuilt", _REBUILT)
+    return unrecovered
+
+
+def _record(
+    services: Services, tenant: Tenant, identity: EnvironmentId, keys: frozenset[str]
+) -> Environment | None:
+    """The lost record of an environment; None where there is nothing to bring back."""
+    store = tenant.state()
+    state = store.read(identity.state_key) if identity.state_key in keys else None
+    known = services.store.environment(identity)
+    if known is not None and not known.is_open and not (state and state.resources):
+        store.delete(identity.kept_key)  # its end was recorded, only this was left
+        return None
+    found = kept.read(store, identity)
+    if found is None and not (state and state.resources):
+        return None
+    if found is None:
+        raise NeedsPerson("nothing beside its state says how it was applied")
+    project = services.projects.get(identity.repository_id)
+    if project is None:
+        raise NeedsPerson("its repository is not in the configuration")
+    _check_branch(project, found.manifest, known)
+    _check_code(services, project, found)
+    return _restored(services, project, found.manifest, state)
+
+
+def _check_branch(project: Project, manifest: Manifest, known: Environment | None) -> None:
+    identity, branch = manifest.environment, ref_component(manifest.branch)
+    if environment_name(manifest.branch, project.branches) != identity.name:
+        raise NeedsPerson(f"by today's `branches` its branch {branch} does not give this environment")
+    if known is not None and (not known.is_open or known.branch != manifest.branch):
+        raise NeedsPerson(
+            f"its record says that it is {known.status}, of branch {ref_component(known.branch)}"
+        )
+
+
+def _check_code(services: Services, project: Project, found: kept.Kept) -> None:
+    """Makes sure that what was applied can be had again; raises NeedsPerson where it cannot."""
+    manifest = found.manifest
+    source, commit = manifest.claim.source, manifest.claim.commit
+    if found.code is not None:
+        with tempfile.TemporaryDirectory(prefix=".rebuild-", dir=services.layout.root) as folder:
+            kept.unpack(services, found, source, Path(folder) / "source")
+        return
+    with suppress(EnvmgrError):
+        if source.kind is SourceKind.DIRECTORY:
+            services.git.fetch(project.remote(), {manifest.branch: commit})
+            services.git.keep(manifest.environment, "applied", commit)
+            return
+    raise NeedsPerson(
+        f"the code of {commit[:10]} was too large to be kept and is not to be had from its branch"
+    )
+
+
+def _restored(services: Services, project: Project, manifest: Manifest, state: State | None) -> Environment:
+    """The record, as one whose last apply nobody can vouch for; its time to live counts from now, or is longer."""
+    now = services.clock()
+    ends = (manifest.expires_at, project.ttl.end(now, None)[0])
+    return Environment(
+        id=manifest.environment,
+        branch=manifest.branch,
+        commit=manifest.claim.commit,
+        message=_REBUILT,
+        claim=with_fingerprint(replace(manifest.claim, backend=project.tenant.backend)),
+        resources=state.resources if state else (),
+        expires_at=max((end for end in ends if end and end > now), default=None),
+        pushed_at=now,
+        created_at=manifest.created_at,
+        updated_at=now,
+    )
+
+
+def _say(services: Services, identity: EnvironmentId, why: str) -> str:
+    """Says what could not be brought back; as an event only where the last one does not say it already."""
+    message = (
+        f"{identity} was not rebuilt: {why.rstrip('.')}. Its state is left as it is: while its branch is there, the "
+        "next apply goes on with that state; without a branch, destroy it by hand."
+    )
+    last = services.store.events(identity, limit=1)
+    if not last or last[0].message != message:
+        services.record(identity, "not-rebuilt", message)
+    log.warning(message, action="not-rebuilt", environment=str(identity))
+    return message

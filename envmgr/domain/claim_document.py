@@ -1,0 +1,45 @@
+"""A claim as a JSON document, exactly and both ways: for the database, and for what is kept beside the state."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .environment import Claim, Source, SourceKind
+
+_SOURCE_KINDS = {kind.value: kind for kind in SourceKind}
+
+
+def claim_document(claim: Claim) -> dict[str, Any]:
+    """A claim as a JSON object."""
+    backend_type, settings = claim.backend
+    source = claim.source
+    return {
+        "commit": claim.commit,
+        "source": {
+            "kind": source.kind.value,
+            "path": source.path,
+            "tree": source.tree,
+            "scope": source.scope,
+        },
+        "variables": dict(claim.variables),
+        "tags": dict(claim.tags),
+        "terraform_version": claim.terraform_version,
+        "backend": [backend_type, dict(settings)],
+        "fingerprint": claim.fingerprint,
+        "lock_file": claim.lock_file,
+    }
+
+
+def parse_claim(document: Mapping[str, Any]) -> Claim:
+    """What `claim_document` gave; members of a later release are left out. KeyError, TypeError or ValueError for others."""
+    source = document["source"]
+    backend_type, settings = document["backend"]
+    return Claim(
+        commit=document["commit"],
+        source=Source(_SOURCE_KINDS[source["kind"]], source["path"], source["tree"], source["scope"]),
+        variables=document["variables"],
+        tags=document["tags"],
+        terraform_version=document["terraform_version"],
+        backend=(backend_type, settings),
+        fingerprint=document["fingerprint"],
+        lock_file=document["lock_file"],
+    )

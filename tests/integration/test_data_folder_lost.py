@@ -1,0 +1,433 @@
+"""The data folder is lost: records come back from what is beside the states, and nothing is destroyed unproven."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from envmgr.adapters.git.mirrors import Mirrors
+from envmgr.daemon.kept import LIMIT
+from envmgr.domain.environment import Claim, Environment, RunKind, Source, SourceKind, Status
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.manifest import Manifest
+from envmgr.domain.names import EnvironmentId
+from envmgr.domain.tags import tags_for
+from envmgr.ports import Remote, StateStore
+from tests.support.aws import S3_BACKEND
+from tests.support.engine import MODULE, Engine, code, push
+from tests.support.git_repository import GitRepository
+from tests.support.state_backends import Backend
+
+ALICE = EnvironmentId("acme", "shop", "alice")
+MARK = """
+variable "environment" {}
+variable "folder" {}
+resource "terraform_data" "mark" {
+  input = "${var.folder}/${var.environment}"
+  provisioner "local-exec" { command = "echo made >> ${self.input}" }
+  provisioner "local-exec" {
+    when    = destroy
+    command = "sh ${path.module}/scripts/unmake.sh ${self.input}"
+  }
+}
+"""
+UNMAKE = "#!/bin/sh\necho unmade by %s >> $1\n"
+
+
+def marked(version: str, **files: str) -> dict[str, str]:
+    """A branch whose destroy says by which version of its code it was done."""
+    return code({"terraform/scripts/unmake.sh": UNMAKE % version, "app/big.bin": "x" * 1000, **files}, MARK)
+
+
+def local(_: pytest.FixtureRequest, engine: Engine) -> Backend:
+    return Backend("local", {"path": str(engine.folder / "state")}, {})
+
+
+def s3(request: pytest.FixtureRequest, _: Engine) -> Backend:
+    settings = {**S3_BACKEND, "bucket": f"states-{uuid4().hex}"}
+    return Backend("s3", settings, request.getfixturevalue("aws_environment"))
+
+
+def azurerm(request: pytest.FixtureRequest, _: Engine) -> Backend:
+    azurite = request.getfixturevalue("azurite")
+    settings = {"storage_account_name": azurite.account, "container_name": f"states-{uuid4().hex}"}
+    return Backend("azurerm", settings, azurite.environment)
+
+
+@pytest.fixture(params=[local, s3, azurerm], ids=lambda make: str(make.__name__))
+def states(request: pytest.FixtureRequest, engine: Engine) -> StateStore:
+    """Where the engine keeps its states, as envmgr sees it."""
+    backend: Backend = request.param(request, engine)
+    engine.settings["backend"] = {backend.kind: dict(backend.settings)}
+    engine.settings["environment_variables"] = dict(backend.environment)
+    return backend.store()
+
+
+@pytest.fixture
+def marks(engine: Engine) -> Path:
+    """Where environments leave what was done to them; with a repository `shop` of code that does."""
+    folder = engine.folder / "marks"
+    folder.mkdir()
+    engine.repository(variables={"folder": str(folder)})
+    return folder
+
+
+def lose(engine: Engine) -> None:
+    """The data folder is gone; the program starts anew."""
+    engine.close()
+    shutil.rmtree(engine.data)
+    engine.restart()
+
+
+def gone(engine: Engine) -> None:
+    """Let a deleted branch be confirmed and its grace period pass."""
+    engine.turn(2, seconds=30)
+    engine.turn(minutes=5)
+
+
+def kept(engine: Engine) -> Path:
+    """The file beside alice's state."""
+    return engine.folder / "state" / ALICE.kept_key
+
+
+def change(file: Path, alter: Callable[[dict[str, Any]], None]) -> None:
+    """Alter a manifest where it is kept."""
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    document = json.loads(members["manifest.json"])
+    alter(document)
+    members["manifest.json"] = json.dumps(document).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    file.write_bytes(buffer.getvalue())
+
+
+def test_everything_comes_back_and_what_is_gone_is_destroyed_by_its_own_code(
+    engine: Engine, states: StateStore, marks: Path
+) -> None:
+    """Alice's branch is there, bob's is gone with all history, carol's code is a module; none is made twice."""
+    shop, tiny = engine.repositories["shop"], with_module(engine)
+    for name in ("alice", "bob"):
+        shop.commit(f"env-{name}", marked("the first"))
+    tiny.commit("env-carol", {"app.py": ""})
+    engine.turn()
+    before = engine.application.services.store.environments()
+    assert [e.status for e in before] == [Status.READY] * 3, [e.message for e in before]
+    forget(shop, "env-bob")
+    tiny.delete("env-carol")
+    (engine.folder / "modules" / "small" / "main.tf").write_text('variable "needed_now" {}')
+    lose(engine)
+    engine.calls()
+
+    engine.turn()
+
+    assert engine.statuses() == {"alice": "ready", "bob": "waiting", "carol": "waiting"}
+    assert "apply" not in engine.calls()
+    for environment in before:
+        assert same(engine.environment(environment.id.name, environment.id.repository), environment)
+    assert engine.environment("bob").absences == 1
+    assert engine.actions("bob")[0] == "rebuilt"
+
+    gone(engine)
+
+    assert engine.statuses() == {"alice": "ready", "bob": "destroyed", "carol": "destroyed"}
+    assert (marks / "alice").read_text() == "made\n"
+    assert (marks / "bob").read_text() == "made\nunmade by the first\n"
+    assert "code-restored" in engine.actions("bob")
+    assert set(states.objects("acme/")) == {ALICE.state_key, ALICE.kept_key}
+
+
+def with_module(engine: Engine) -> GitRepository:
+    """A repository whose environments are a module of this test's own."""
+    engine.modules = engine.folder / "modules"
+    (engine.modules / "small").mkdir(parents=True)
+    (engine.modules / "small" / "main.tf").write_text(MODULE)
+    return engine.repository("tiny", terraform={"module": "small"})
+
+
+def forget(repository: GitRepository, branch: str) -> None:
+    """Delete a branch and all that the remote had of it."""
+    repository.delete(branch)
+    repository.git("gc", "--quiet", "--prune=now")
+
+
+def same(one: Environment, other: Environment) -> bool:
+    """Whether two records would destroy the same by the same."""
+    assert one.claim is not None
+    assert other.claim is not None
+    return (one.branch, one.resources, one.claim) == (other.branch, other.resources, other.claim)
+
+
+def test_what_is_applied_after_a_loss_is_kept_and_destroyed_as_ever(engine: Engine, marks: Path) -> None:
+    """The commit that was applied before is nowhere here any more: that holds up nothing."""
+    shop = engine.repositories["shop"]
+    shop.commit("env-alice", marked("the first"))
+    engine.turn()
+    shop.force_push("env-alice", marked("the second"))
+    shop.git("gc", "--quiet", "--prune=now")
+    lose(engine)
+    engine.turn()
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+    assert (marks / "alice").read_text() == "made\n"
+    shop.delete("env-alice")
+    lose(engine)
+
+    gone(engine)
+
+    assert engine.statuses() == {"alice": "destroyed"}
+    assert (marks / "alice").read_text() == "made\nunmade by the second\n"
+    assert next(path for path in engine.state("alice").parents if path.exists()) == engine.folder / "state"
+
+
+# --- what cannot be proven ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("alter", "said"),
+    [
+        (lambda d: d.update(environment="acme/shop/bob"), "another environment"),
+        (lambda d: d.update(branch="env-bob"), "its variables are another"),
+        (lambda d: d["claim"]["tags"].update(environment="bob"), "its tags are another"),
+        (lambda d: d["claim"]["variables"].update(environment="bob"), "its variables are another"),
+        (lambda d: d["claim"]["source"].update(path="../../..", scope="."), "its source leads elsewhere"),
+        (lambda d: d["claim"]["source"].update(scope="app"), "its source leads elsewhere"),
+        (lambda d: d["claim"]["source"].update(kind="module"), "its source leads elsewhere"),
+        (lambda d: d["claim"]["source"].update(tree="0" * 40), "not the one of commit"),
+        (lambda d: d["claim"].update(commit="0" * 40), "not the one of commit"),
+        (lambda d: d["claim"].update(commit="--help"), "its commit is none"),
+        (lambda d: d["claim"].update(terraform_version="../../bin"), "its Terraform version is none"),
+        (lambda d: d["claim"].update(source=[]), "not what envmgr keeps there"),
+        (lambda d: d.update(version=2), "another release"),
+        (lambda d: d.clear(), "not what envmgr keeps there"),
+    ],
+)  # fmt: skip
+def test_what_was_tampered_with_is_refused(
+    manifest_of_alice: tuple[bytes, bytes], tmp_path: Path, alter: Callable[[Any], None], said: str
+) -> None:
+    """No name in it leads anywhere else, and code that is another's is not taken."""
+    manifest, pack = manifest_of_alice
+    document = json.loads(manifest)
+    alter(document)
+
+    def take() -> None:
+        claim = Manifest.from_json(json.dumps(document).encode(), ALICE).claim
+        Mirrors(tmp_path).unpack(pack, claim.commit, claim.source, tmp_path / "source")
+
+    with pytest.raises(NeedsPerson, match=said):
+        take()
+    assert not (tmp_path / "source").exists()
+
+
+@pytest.fixture(scope="module")
+def manifest_of_alice(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    """What is kept of an environment: its manifest, and a pack that proves itself."""
+    folder = tmp_path_factory.mktemp("kept")
+    shop = GitRepository.create(folder / "shop.git")
+    commit = shop.commit("env-alice", marked("the first"))
+    mirrors = Mirrors(folder / "mirrors")
+    mirrors.fetch(Remote(repository=ALICE.repository_id, url=shop.url), {"env-alice": commit})
+    tree = mirrors.tree(ALICE.repository_id, commit, "terraform")
+    pack = mirrors.export(ALICE.repository_id, commit, "terraform", LIMIT)
+    assert tree is not None
+    assert pack is not None
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    variables = {"environment": "alice", "project": "shop", "organization": "acme", "branch": "env-alice"}
+    source = Source(SourceKind.DIRECTORY, "terraform", tree, "terraform")
+    claim = Claim(
+        commit=commit,
+        source=source,
+        variables={**variables, "list": [{}]},
+        tags=tags_for(ALICE, "env-alice"),
+        terraform_version="1.11.4",
+        backend=("local", {"path": "/nonexistent"}),
+        fingerprint="",
+    )
+    manifest = Manifest(environment=ALICE, branch="env-alice", claim=claim, created_at=now)
+    text = manifest.to_json().encode()
+    assert Manifest.from_json(text, ALICE) == manifest
+    mirrors.unpack(pack, commit, source, folder / "source")
+    assert {p.name for p in (folder / "source" / "terraform").rglob("*")} == {
+        "main.tf",
+        "scripts",
+        "unmake.sh",
+    }
+    assert (folder / "source" / "terraform" / "scripts" / "unmake.sh").stat().st_mode & 0o100
+    assert not (folder / "source" / "app").exists()
+    return text, pack
+
+
+def test_what_is_unsound_is_said_and_nothing_is_destroyed(engine: Engine, marks: Path) -> None:
+    """Alice's manifest is another's, bob's is missing, carol's repository is unknown, dora's state is torn; all gone."""
+    shop, tiny = engine.repositories["shop"], engine.repository("tiny")
+    for name in ("alice", "bob", "dora"):
+        shop.commit(f"env-{name}", marked("the first"))
+    push(tiny, ["carol"])
+    engine.turn()
+    shop.delete("env-alice", "env-bob", "env-dora")
+    change(kept(engine), lambda d: d.update(branch="env-bob"))
+    engine.state("bob").with_name("envmgr-kept.zip").unlink()
+    engine.state("dora").write_text('{"version": 4')
+    del engine.repositories["tiny"]
+    before = {p: p.read_bytes() for p in (engine.folder / "state").rglob("*") if p.is_file()}
+    engine.close()
+    shutil.rmtree(engine.data)
+    engine.write()
+
+    command = [f"--config={engine.config}", f"--data-dir={engine.data}", "reconcile", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "envmgr", *command], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1, done.stderr
+
+    errors = json.loads(done.stdout)["errors"]
+    for name, why in {
+        "shop/alice": "its variables are another",
+        "shop/bob": "nothing beside its state",
+        "shop/dora": "is not a Terraform state",
+        "tiny/carol": "not in the configuration",
+    }.items():
+        (said,) = [error for error in errors if error.startswith(f"acme/{name} was not rebuilt")]
+        assert why in said
+        assert "destroy it by hand" in said
+    gone(engine)
+    assert engine.statuses() == {}
+    assert {p: p.read_bytes() for p in (engine.folder / "state").rglob("*") if p.is_file()} == before
+    assert (marks / "alice").read_text() == "made\n"
+    assert engine.actions("bob") == ["not-rebuilt"]
+
+
+def test_a_branch_that_is_there_goes_on_with_its_state_though_nothing_is_kept(
+    engine: Engine, marks: Path
+) -> None:
+    """Terraform adopts it: nothing is made twice, and from then on it is kept again."""
+    shop = engine.repositories["shop"]
+    shop.commit("env-alice", marked("the first"))
+    engine.turn()
+    kept(engine).unlink()
+    lose(engine)
+
+    engine.turn()
+
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+    assert (marks / "alice").read_text() == "made\n"
+    assert kept(engine).exists()
+
+
+def test_a_store_that_cannot_be_reached_holds_back_what_is_new(engine: Engine, marks: Path) -> None:
+    """Bob's branch is gone: were alice applied first, nobody would look for his record any more."""
+    shop = engine.repositories["shop"]
+    for name in ("alice", "bob"):
+        shop.commit(f"env-{name}", marked("the first"))
+    engine.turn()
+    shop.delete("env-bob")
+    hidden = engine.folder / "hidden"
+    (engine.folder / "state").rename(hidden)
+    (engine.folder / "state").write_text("in the way")
+    lose(engine)
+    engine.turn()
+    assert engine.statuses() == {"alice": "failed"}
+    (engine.folder / "state").unlink()
+    hidden.rename(engine.folder / "state")
+    shop.commit("env-alice", {"app.py": "what failed for want of a person is tried again on a push"})
+    engine.restart()
+
+    engine.turn(hours=1)
+
+    assert engine.statuses() == {"alice": "ready", "bob": "waiting"}, engine.environment("alice").message
+    gone(engine)
+    assert engine.statuses() == {"alice": "ready", "bob": "destroyed"}
+    assert (marks / "bob").read_text() == "made\nunmade by the first\n"
+    assert (marks / "alice").read_text() == "made\n"
+
+
+def test_another_host_destroys_with_the_records_alone(engine: Engine, marks: Path) -> None:
+    """The database is there, the files are not: mirrors and workspaces were on the host that is gone."""
+    shop = engine.repositories["shop"]
+    shop.commit("env-alice", marked("the first"))
+    engine.turn()
+    shop.commit("env-alice", {"app.py": "no infrastructure"})  # the claim moves on, what is kept need not
+    written = kept(engine).stat().st_mtime_ns
+    engine.turn(seconds=30)
+    assert kept(engine).stat().st_mtime_ns == written
+    shop.delete("env-alice")
+    engine.close()
+    for part in ("mirrors", "workspaces", "modules"):
+        shutil.rmtree(engine.data / part)
+    engine.restart()
+
+    gone(engine)
+
+    assert engine.environment("alice").status is Status.DESTROYED, engine.environment("alice").message
+    assert (marks / "alice").read_text() == "made\nunmade by the first\n"
+    assert not kept(engine).exists()
+
+
+def test_it_is_kept_before_the_first_apply_and_for_nobody_else(engine: Engine, marks: Path) -> None:
+    """Terraform itself looks for it when it is called to apply; a branch that fails then is destroyed after a loss."""
+    seen = engine.folder / "seen"
+    engine.use_terraform(f'[ "$1" != apply ] || stat -c %a {kept(engine)} > {seen}; exec "$real" "$@"')
+    shop = engine.repositories["shop"]
+    broken = {
+        "terraform/broken.tf": 'resource "terraform_data" "x" {\nprovisioner "local-exec" { command = "exit 3" }\n}'
+    }
+    shop.commit("env-alice", {**marked("the first"), **broken})
+    engine.turn()
+    assert seen.read_text() == "600\n"
+    assert engine.environment("alice").status is Status.FAILED
+    shop.delete("env-alice")
+    lose(engine)
+
+    gone(engine)
+
+    assert engine.environment("alice").status is Status.DESTROYED, engine.environment("alice").message
+    assert (marks / "alice").read_text() == "made\nunmade by the first\n"
+    assert [run.kind for run in engine.runs()] == [RunKind.DESTROY]
+
+
+def test_code_that_is_too_large_is_not_kept_and_had_from_the_branch(
+    engine: Engine, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said at the time; after a loss the branch gives it, and where it is gone nothing is destroyed."""
+    monkeypatch.setattr("envmgr.daemon.kept.LIMIT", 3000)
+    shop = engine.repositories["shop"]
+    for name in ("alice", "bob"):
+        shop.commit(f"env-{name}", {**marked("the first"), "terraform/big.txt": "x" * 4000})
+    engine.turn()
+    assert "code-not-kept" in engine.actions("alice")
+    shop.delete("env-bob")
+    lose(engine)
+
+    engine.turn()
+
+    assert engine.statuses() == {"alice": "ready"}
+    assert engine.actions("alice")[0] == "rebuilt"
+    assert engine.actions("bob") == ["not-rebuilt"]
+    gone(engine)
+    assert (marks / "bob").read_text() == "made\n"
+
+
+def test_a_time_to_live_starts_again_and_never_ends_at_once(engine: Engine) -> None:
+    """The pushes that changed no infrastructure are not beside the state: the end that is there may be too early."""
+    engine.settings["ttl"] = {"default": "1h"}
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    engine.turn(minutes=50)
+    engine.clock.forward(minutes=20)
+    lose(engine)
+
+    engine.turn()
+
+    alice = engine.environment("alice")
+    assert alice.status is Status.READY
+    assert alice.expires_at == engine.clock.now + timedelta(hours=1)
