@@ -39,6 +39,7 @@ _STALE = ("Saved plan is stale", "Saved plan does not match the given state")
 _LOCKED = ("Error acquiring the state lock",)
 _HELD = "already locked"
 _VARIABLE = re.compile(r'variable "([^"]+)"')
+_REASON = ("Error", "Failed")  # advice may follow it
 _LONGEST = 400
 
 
@@ -131,8 +132,9 @@ def _cut(text: str) -> str:
 def _wordless(outcome: Outcome) -> str:
     code = outcome.ended.code
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    last = " ".join(outcome.transcript.plain[-1].split()) if outcome.transcript.plain else ""
-    said = f"; the last it said: {last}" if last else " and said nothing"
+    told = outcome.transcript.plain
+    reason = next((line for line in told if line.startswith(_REASON)), "".join(told[-1:]))
+    said = f"; it said: {' '.join(reason.split())}" if reason else " and said nothing"
     return f"terraform {outcome.command} {how}{said}."
 
 
