@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import structlog
 
@@ -18,6 +19,11 @@ from .tenant import Project
 
 log = structlog.get_logger()
 
+LULL = timedelta(seconds=1)
+"""How long the answer to who wrote to the records counts: a pass over many repositories asks once."""
+OVERLAP = timedelta(seconds=10)
+"""How much later than its time a write may show: its transaction had to wait, or its host's clock is behind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Polled:
@@ -31,12 +37,14 @@ class Polled:
 class Poller:
     """Looks at repositories, each on its own: a slow or dead one delays no other.
 
-    A listing that says the same as the last one, while no branch is missing, costs no database access.
+    A listing that says the same as the last one is not compared with the records again, unless a branch
+    is missing or anybody (a worker, another process) has written to them since.
     """
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._quiet: dict[RepositoryId, str] = {}
+        self._written_until = services.clock()
         self._states: dict[RepositoryId, RepositoryState] = {}
         self._lock = threading.Lock()
 
@@ -46,7 +54,7 @@ class Poller:
             return list(pool.map(self.poll, projects))
 
     def poll(self, project: Project) -> Polled:
-        """Looks at one repository; never raises what envmgr foresees."""
+        """Looks at one repository; raises only what the store raises."""
         rebuild.try_to(self._services, project.tenant)  # before a branch that is gone could be missed
         state = self._state(project.id)
         try:
@@ -54,6 +62,7 @@ class Poller:
         except EnvmgrError as error:
             return self._failed(project, state, str(error))
         digest = listing.digest()
+        self._wake_what_was_written()
         if self._quiet.get(project.id) == digest:
             return Polled(project.id, changed=False)
         return self._seen(project, state, listing, digest)
@@ -61,6 +70,18 @@ class Poller:
     def failures(self, repository: RepositoryId) -> int:
         """How many looks in a row have failed."""
         return self._state(repository).failures
+
+    def _wake_what_was_written(self) -> None:
+        """Makes repositories loud whose records anybody wrote to, and all where the clock was set back."""
+        with self._lock:
+            now, before = self._services.clock(), self._written_until
+            if before < now < before + LULL:
+                return
+            if now < before:
+                self._quiet.clear()
+            for repository in self._services.store.touched(before - OVERLAP):
+                self._quiet.pop(repository, None)
+            self._written_until = now
 
     def _seen(self, project: Project, state: RepositoryState, listing: Listing, digest: str) -> Polled:
         services, now = self._services, self._services.clock()

@@ -1,5 +1,8 @@
 """Invariant 1: only a branch that is surely gone is destroyed."""
 
+import pytest
+
+from envmgr.daemon.poller import Poller
 from envmgr.domain.environment import Guard, Status
 from tests.support.engine import Engine, code, push
 
@@ -185,3 +188,49 @@ def test_two_branches_of_one_name_are_told_apart(engine: Engine) -> None:
     assert "review/alice" in refused[0].message
     assert refused[0].status is Status.FAILED
     assert engine.environment("alice").resources == ("terraform_data.app",)
+
+
+def test_what_another_process_saw_in_between_counts_too(engine: Engine) -> None:
+    """A branch that was away only for an `envmgr reconcile` is not half gone for the daemon for ever."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    commit = shop.head("env-alice") or ""
+    services = engine.application.services
+    shop.delete("env-alice")
+    Poller(services).poll_all(services.projects.values(), 1)
+    assert engine.environment("alice").is_missing
+    shop.point(["env-alice"], commit)
+
+    engine.turn(seconds=30)
+    assert not engine.environment("alice").is_missing
+
+    shop.delete("env-alice")
+    engine.turn(minutes=10)
+    assert "1 of 2 confirmations" in engine.environment("alice").message
+
+
+def test_a_branch_that_comes_back_while_it_is_destroyed_gets_its_environment_again(engine: Engine) -> None:
+    """The destroy goes on to its end; that the remote says nothing new then is no reason to rest."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    commit = shop.head("env-alice") or ""
+    shop.delete("env-alice")
+    engine.turn(2, seconds=30)
+    terraform = engine.application.services.tenants["acme"].terraform
+    apply = terraform.apply
+
+    def return_and_apply(*args: object, **options: object) -> None:
+        shop.point(["env-alice"], commit)
+        engine.poll()
+        apply(*args, **options)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terraform, "apply", return_and_apply)
+        engine.turn(minutes=5)
+    assert engine.environment("alice").status is Status.DESTROYED
+
+    engine.turn(seconds=30)
+    assert engine.environment("alice").status is Status.READY
+    assert engine.environment("alice").applied_commit == commit
