@@ -1,0 +1,112 @@
+"""What each step on an environment makes durable, write by write, so that a test may cut it off anywhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from envmgr.domain.backoff import delay
+from envmgr.domain.decide import Apply, Close, Decision, Destroy, Rest, Wait, attempt_key
+from envmgr.domain.environment import Environment, Status
+from envmgr.domain.policy import Policy
+from tests.support.store import CLAIM
+
+TTL = timedelta(hours=2)
+HALF = "half"
+NOTHING = ""
+_NO_FAILURE: Mapping[str, Any] = {"failures": 0, "failed_on": "", "retry_at": None}
+_NO_GUARD: Mapping[str, Any] = {"hold": None, "approved": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Fields of an environment's record, or what the cloud has of it: a commit, `HALF` of something, `NOTHING`."""
+
+    record: Mapping[str, Any] = field(default_factory=dict)
+    cloud: str | None = None
+
+
+def writes(environment: Environment, decision: Decision, policy: Policy, now: datetime) -> Sequence[Write]:
+    """All that carrying a decision out writes, where it succeeds, in the order of the daemon's steps."""
+    match decision:
+        case Apply():
+            return _apply(environment, policy, now)
+        case Destroy(then=then, because=because):
+            return _destroy(environment, then, because)
+        case Close():
+            return [Write(_closed(environment, Status.DESTROYED, ""))]
+        case Wait(reason=reason, hold=hold):
+            shown = {"status": Status.WAITING, "message": reason, "hold": hold or environment.hold}
+            return [Write(shown)]
+        case Rest():
+            return [Write({"status": Status.SUSPENDED})] if environment.suspended else []
+
+
+def failure(environment: Environment, policy: Policy, now: datetime, *, for_good: bool) -> Write:
+    """What a step that failed leaves: tried again after a while, or only once something changes."""
+    key = attempt_key(environment, policy)
+    failures = environment.failures + 1 if environment.failed_on == key else 1
+    retry_at = None if for_good else now + delay(failures)
+    return Write(
+        {
+            "status": Status.FAILED,
+            "failures": failures,
+            "failed_on": key,
+            "retry_at": retry_at,
+            "message": "x",
+        }
+    )
+
+
+def end_of_life(environment: Environment, now: datetime) -> datetime | None:
+    """When it ends: `a` and `b` live for two hours from their last push, never shorter than was said before."""
+    end = (environment.pushed_at or now) + TTL
+    return max(end, environment.expires_at or end) if environment.id.name in "ab" else None
+
+
+def _apply(environment: Environment, policy: Policy, now: datetime) -> Sequence[Write]:
+    commit = environment.commit
+    ready = {
+        "status": Status.READY,
+        "message": "",
+        "applied_commit": commit,
+        "applied_inputs": policy.inputs,
+        "suspended": "",
+        "suspended_commit": None,
+        "expires_at": end_of_life(environment, now),
+    }
+    return [
+        Write({"status": Status.RUNNING}),
+        Write({"claim": replace(CLAIM, commit=commit)}),
+        Write(cloud=HALF),
+        Write(cloud=commit),
+        Write({**ready, **_NO_FAILURE, **_NO_GUARD}),
+    ]
+
+
+def _destroy(environment: Environment, then: Status, because: str) -> Sequence[Write]:
+    return [
+        Write({"status": Status.DESTROYING}),
+        Write({"applied_fingerprint": None}),
+        Write(cloud=HALF),
+        Write(cloud=NOTHING),
+        Write({"resources": ()}),
+        Write(_closed(environment, then, because)),
+    ]
+
+
+def _closed(environment: Environment, then: Status, because: str) -> Mapping[str, Any]:
+    return {
+        "status": then,
+        "message": because,
+        "claim": None,
+        "applied_commit": None,
+        "applied_fingerprint": None,
+        "applied_inputs": None,
+        "resources": (),
+        "suspended": because,
+        "suspended_commit": environment.commit if because else None,
+        "expires_at": None,
+        **_NO_FAILURE,
+        **_NO_GUARD,
+    }
