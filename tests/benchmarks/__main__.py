@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from tests.benchmarks import changing_push, first_apply
+from tests.benchmarks.bad_apple import bad_apple
 from tests.benchmarks.burst import burst
 from tests.benchmarks.command_line import command_line
 from tests.benchmarks.comparison import Comparison
@@ -20,6 +21,7 @@ from tests.benchmarks.laboratory import Absent, Laboratory
 from tests.benchmarks.machine import describe
 from tests.benchmarks.quiet_push import quiet_push
 from tests.benchmarks.table import render
+from tests.benchmarks.thousand import thousand
 
 BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "first-apply-aws": first_apply.on_aws,
@@ -30,6 +32,8 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "burst": burst,
     "idle-pass": idle_pass,
     "command-line": command_line,
+    "bad-apple": bad_apple,
+    "thousand": thousand,
 }
 
 

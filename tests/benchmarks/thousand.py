@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +19,8 @@ from pathlib import Path
 import structlog
 
 from envmgr.daemon import housekeeping
+from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.laboratory import Laboratory
 from tests.benchmarks.resident import resident_mib
 from tests.support.engine import Engine, push
 from tests.support.quick_terraform import write_quick_terraform
@@ -88,6 +91,26 @@ def _age(folder: Path, by: timedelta) -> None:
     then = time.time() - by.total_seconds()
     for path in folder.rglob("*"):
         os.utime(path, (then, then), follow_symlinks=False)
+
+
+def thousand(_: Laboratory) -> list[Comparison]:
+    """A thousand lives in ten rounds, in a process of their own: growth from the second round to the last."""
+    command = [sys.executable, "-m", "tests.benchmarks.thousand", "10", "100"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=True)
+    left = [Left(**each) for each in json.loads(done.stdout)]
+    first, last = left[1], left[-1]
+
+    def grown(what: str, unit: str, growth: float, limit: float, then: float) -> Comparison:
+        name, note = f"1,000 lives: growth of {what}", f"{then:.6g} {unit} at the end".replace("  ", " ")
+        return Comparison(name=name, unit=unit, ours=(growth,), limit=limit, relative=False, note=note)
+
+    return [
+        grown("files and folders", "", last.files - first.files, 10, last.files),
+        grown("refs", "", last.refs - first.refs, 0, last.refs),
+        grown("the database", "KiB", (last.database - first.database) / 1024, 512, last.database / 1024),
+        grown("resident memory", "MiB", last.memory - first.memory, 8, last.memory),
+    ]
 
 
 def main(rounds: str, count: str) -> None:

@@ -1,0 +1,175 @@
+"""What the others notice where a remote hangs, a Terraform hangs, and an organization has wrong credentials."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from statistics import mean
+
+from ruamel.yaml import YAML
+
+from envmgr.daemon.records import open_records
+from envmgr.domain.environment import Environment, Status
+from envmgr.domain.names import EnvironmentId
+from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.interleaving import interleaved
+from tests.benchmarks.laboratory import Laboratory
+from tests.support.engine import MODULE
+from tests.support.git_repository import GitRepository
+from tests.support.git_server import GitServer
+
+PUSHES = 10
+_PERIOD = 2.0
+"""Seconds in which an interval of one second surely looks once: pushes are spread evenly over it."""
+_LONGEST = 60.0
+_HANGS = 'case "$TF_VAR_environment $1" in "hangs plan") touch {mark}; sleep 600;; esac'
+_MANY = 12  # more than are looked at together
+
+
+class Orchard:
+    """A daemon, a process of its own, for an organization `good`; with `bad` all that goes wrong beside it."""
+
+    def __init__(self, folder: Path, terraform: str, server: GitServer, *, bad: bool) -> None:
+        """Lay out the folders; the server's root holds the remotes that hang or refuse."""
+        self.folder, self._server, self._bad = folder, server, bad
+        self.config, self.data = folder / "config", folder / "data"
+        self.config.mkdir(parents=True)
+        self.hangs = folder / "hangs"
+        self._terraform = folder / "terraform"
+        script = _HANGS.format(mark=self.hangs)
+        self._terraform.write_text(f'#!/bin/sh\n{script}\nexec {terraform} "$@"\n')
+        self._terraform.chmod(0o755)
+        self.shop = _remote(folder / "shop.git")
+        self.shop.commit("env-good", {"terraform/main.tf": MODULE})
+        self._write("good", self._good())
+        if bad:
+            self.shop.commit("env-hangs", {"terraform/main.tf": MODULE})
+            self._write("wrong", self._wrong())
+
+    @contextmanager
+    def daemon(self) -> Iterator["subprocess.Popen[bytes]"]:
+        """A daemon that runs in the block, from when all is ready that can be, and what is bad shows."""
+        options = ["--config", str(self.config), "--data-dir", str(self.data)]
+        with (self.folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "envmgr", *options, "daemon"], stdout=log, stderr=log
+            )
+        try:
+            self.wait(self.shop.head("env-good") or "")
+            self._wait_for_the_bad()
+            yield process
+        finally:
+            for _ in range(2):  # the second ends what hangs
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.5)
+            process.wait(_LONGEST)
+            self.hangs.unlink(missing_ok=True)
+
+    def push(self, phase: float) -> float:
+        """Pushes a change at a phase (0 to 1) of the daemon's looks; gives the seconds until it is ready."""
+        time.sleep((phase * _PERIOD - time.monotonic()) % _PERIOD)
+        text = MODULE + f'\noutput "pushed" {{ value = "{time.monotonic_ns()}" }}\n'
+        begin = time.perf_counter()
+        self.wait(self.shop.commit("env-good", {"terraform/main.tf": text}))
+        return time.perf_counter() - begin
+
+    def wait(self, commit: str) -> None:
+        """Until the good environment has a commit."""
+        deadline = time.monotonic() + _LONGEST
+        while True:
+            found = self.environment("good")
+            if found and found.status is Status.READY and found.applied_commit == commit:
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not ready: {found}\n{(self.folder / 'log').read_text()[-3000:]}")
+            time.sleep(0.01)
+
+    def environment(self, name: str) -> Environment | None:
+        """What the records say of an environment of the shop."""
+        if not self.data.is_dir():
+            return None
+        with closing(open_records(self.config, self.data, os.environ)) as store:
+            return store.environment(EnvironmentId("good", "shop", name))
+
+    def _wait_for_the_bad(self) -> None:
+        deadline = time.monotonic() + _LONGEST
+        while self._bad and not (self.hangs.exists() and self._asked()):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"nothing goes wrong: {(self.folder / 'log').read_text()[-3000:]}")
+            time.sleep(0.05)
+
+    def _asked(self) -> bool:
+        """Whether every bad remote was asked."""
+        asked = " ".join(self._server.requests)
+        return all(f"/{name}.git/" in asked for name in (*_silent(), "locked"))
+
+    def _good(self) -> list[dict[str, object]]:
+        for name in _silent() if self._bad else ():
+            _remote(self._server.root / f"{name}.git")
+            self._server.fail(name, hang=True)
+        silent = [{"name": name, "url": self._server.http_url(name)} for name in _silent()]
+        return [{"name": "shop", "url": self.shop.url}, *(silent if self._bad else ())]
+
+    def _wrong(self) -> list[dict[str, object]]:
+        _remote(self._server.root / "locked.git")
+        self._server.protect("locked", "bot", "right")
+        credentials = {"username": "bot", "password": "wrong"}
+        local = _remote(self.folder / "local.git")
+        local.commit("env-alice", {"terraform/main.tf": MODULE})
+        return [
+            {"name": "locked", "url": self._server.http_url("locked"), "credentials": credentials},
+            {"name": "local", "url": local.url},
+        ]
+
+    def _write(self, organization: str, repositories: list[dict[str, object]]) -> None:
+        document = {
+            "organization": organization,
+            "terraform": {"binary": str(self._terraform)},
+            "polling": {"interval": "1s"},
+            "repositories": repositories,
+        }
+        if organization == "wrong":
+            document["environment_variables"] = {"TOKEN": {"file": str(self.folder / "no-such-secret")}}
+        with (self.config / f"{organization}.yaml").open("w") as file:
+            YAML().dump(document, file)
+
+
+def bad_apple(laboratory: Laboratory) -> list[Comparison]:
+    """The mean time from push to `ready` of a good environment, with bad ones beside it and without."""
+    place = laboratory.place("bad-apple")
+    root = place / "served"
+    root.mkdir()
+    with GitServer(root) as server:
+        beside = Orchard(place / "bad", laboratory.terraform, server, bad=True)
+        alone = Orchard(place / "alone", laboratory.terraform, server, bad=False)
+        ours, others = interleaved(laboratory.rounds, lambda _: _round(beside), lambda _: _round(alone))
+    return [
+        Comparison(
+            name="push to ready beside bad ones",
+            unit="s",
+            ours=ours,
+            by_hand=others,
+            limit=1.1,
+            note=f"{_MANY} remotes hang, a Terraform of the same repository hangs, another organization's git password "
+            f"and secrets are wrong; in place of `by hand`: the same daemon without them; each figure is the mean of {PUSHES} pushes",
+        )
+    ]
+
+
+def _round(orchard: Orchard) -> float:
+    with orchard.daemon():
+        return mean(orchard.push(number / PUSHES) for number in range(PUSHES))
+
+
+def _silent() -> list[str]:
+    return [f"silent{number}" for number in range(_MANY)]
+
+
+def _remote(path: Path) -> GitRepository:
+    repository = GitRepository.create(path)
+    repository.commit("main", {"README": "hello"})
+    return repository
