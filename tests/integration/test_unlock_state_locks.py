@@ -1,9 +1,12 @@
 """Invariant 6: a lock is broken only if it is provably ours and its holder is provably dead."""
 
+import fcntl
 import getpass
 import os
 import signal
 import socket
+import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -14,13 +17,18 @@ from uuid import uuid4
 import pytest
 
 from envmgr.daemon import operations
+from envmgr.daemon.recover import HeldLock
 from envmgr.domain.environment import RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, StateLocked
 from envmgr.domain.state import LockInfo
+from tests.acceptance.world import ENVMGR
 from tests.support.aws import S3_BACKEND
 from tests.support.azure import Azurite
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.state_backends import KEY, Backend, Workspace, eventually
+
+# struct flock: F_WRLCK over the whole file.
+_WHOLE_FILE_FOR_WRITING = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 MORE = MODULE + '\nresource "terraform_data" "more" {}\n'
 HOLDER = f"{getpass.getuser()}@{socket.gethostname()}"
@@ -218,3 +226,127 @@ def test_a_lock_without_a_note_is_waited_for_too(place: Place, azurite: Azurite)
     engine.turn(seconds=30)
 
     assert engine.environment("alice").applied_commit == commit, engine.environment("alice").message
+
+
+def empty_lock(place: Place, content: bytes) -> Callable[[], None]:
+    """Lets someone hold alice's lock who noted nothing of himself; gives what ends it."""
+    if place.backend.kind == "s3":
+        from envmgr.adapters.credentials.aws import AwsAccount
+
+        s3 = AwsAccount(place.backend.environment, place.backend.settings).client("s3", path_style=True)
+        where = {"Bucket": str(place.backend.settings["bucket"]), "Key": f"{KEY}.tflock"}
+        s3.put_object(**where, Body=content)
+        return lambda: s3.delete_object(**where) and None
+    state = place.engine.state("alice")
+    (state.parent / f".{state.name}.lock.info").write_bytes(content)
+    file = state.open("r+b")
+    fcntl.fcntl(file, fcntl.F_OFD_SETLK, _WHOLE_FILE_FOR_WRITING)
+    return file.close
+
+
+@pytest.mark.parametrize(
+    ("place", "content", "advice"),
+    [
+        ("s3", b"", f"delete the object {KEY}.tflock"),
+        ("s3", b"{}", f"delete the object {KEY}.tflock"),
+        ("local", b"", "it ends with the Terraform that holds it"),
+    ],
+    indirect=["place"],
+)
+def test_a_lock_with_an_empty_note_is_left_to_a_person(place: Place, content: bytes, advice: str) -> None:
+    """Nothing breaks it, by itself or by force; what to do is said, and once it is gone the environment goes on."""
+    engine, shop = place.engine, place.engine.repositories["shop"]
+    end = empty_lock(place, content)
+    commit = shop.commit("env-alice", code(module=MORE))
+
+    engine.turn(2, hours=1)
+
+    alice = engine.environment("alice")
+    assert (alice.status, "lock without ID" in alice.message) == (Status.WAITING, True), alice.message
+    assert "envmgr unlock" in alice.message
+    for force in (False, True):
+        with pytest.raises(EnvmgrError, match="someone who left no name") as refused:
+            operations.unlock(engine.application, alice, force=force)
+        assert advice in str(refused.value)
+    assert place.lock() == LockInfo("")
+    assert not {"apply", "force-unlock"} & set(engine.calls())
+    end()
+
+    engine.turn(hours=1)
+
+    assert engine.environment("alice").applied_commit == commit, engine.environment("alice").message
+    assert "unlocked" not in engine.actions("alice")
+
+
+def envmgr(engine: Engine, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """The program, as somebody else types it while the engine is at work."""
+    return subprocess.run(
+        [ENVMGR, "--config", str(engine.config), "--data-dir", str(engine.data), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("place", ["local", "s3"], indirect=True)
+def test_unlock_shows_the_holder(place: Place, terraform_binary: str) -> None:
+    """Another's, alive: refused with what would break it; a local lock not even by force, and it is not said to be."""
+    engine = place.engine
+    with place.other(terraform_binary).applying() as process:
+        held = eventually(place.noted_lock)
+
+        shown = envmgr(engine, "unlock", "alice")
+        unasked = envmgr(engine, "unlock", "alice", "--force")
+
+        assert (shown.returncode, unasked.returncode) == (1, 2)
+        for said in (shown.stderr, unasked.stderr):
+            assert f"The state of acme/shop/alice is locked by {HOLDER} since" in said
+            assert held.id in said
+            assert "not a run of envmgr that is known here" in said
+        if place.backend.kind == "local":
+            forced = envmgr(engine, "unlock", "alice", "--force", "--yes")
+            assert (forced.returncode, "ends with the Terraform that holds it" in forced.stderr) == (1, True)
+        assert place.lock() == held
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("place", ["s3"], indirect=True)
+def test_our_own_living_run_is_never_unlocked(place: Place) -> None:
+    """Not by force either: who works on the environment is named."""
+    engine = place.engine
+    go_on = engine.folder / "go-on"
+    wait = f"touch {engine.folder}/began; until test -e {go_on}; do sleep 0.1; done"
+    slow = f'resource "terraform_data" "slow" {{\n provisioner "local-exec" {{ command = "{wait}" }}\n}}'
+    engine.repositories["shop"].commit("env-alice", code(module=f"{MODULE}\n{slow}"))
+    engine.poll()
+    worker = threading.Thread(target=engine.work)
+    worker.start()
+    wait_for((engine.folder / "began").exists)
+    held = place.lock()
+    said = [envmgr(engine, "unlock", "alice", *more) for more in ([], ["--force", "--yes"])]
+    still = place.lock()
+    go_on.touch()
+    worker.join()
+
+    assert held is not None
+    assert still == held
+    for each in said:
+        assert (each.returncode, f"process {os.getpid()}" in each.stderr) == (1, True), each.stderr
+        assert "acme/shop/alice is held by" in each.stderr
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+
+
+@pytest.mark.parametrize("place", ["s3"], indirect=True)
+def test_only_the_lock_that_was_shown_is_broken(place: Place, terraform_binary: str) -> None:
+    """While the person thought about it, its holder ended and another one came."""
+    engine = place.engine
+    seen = HeldLock(LockInfo("an-earlier-one", who="carol@elsewhere"), None, dead=False)
+    with place.other(terraform_binary).applying() as process:
+        held = eventually(place.noted_lock)
+        with pytest.raises(StateLocked, match="no longer by carol@elsewhere") as refused:
+            operations.unlock(engine.application, engine.environment("alice"), force=True, seen=seen)
+        assert held.id in str(refused.value)
+        assert place.lock() == held
+    assert process.returncode == 0

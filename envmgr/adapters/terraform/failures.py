@@ -37,7 +37,11 @@ _PERSON = (
 _MISSING = ("No value for required variable",)
 _STALE = ("Saved plan is stale", "Saved plan does not match the given state")
 _LOCKED = ("Error acquiring the state lock",)
-_HELD = "already locked"
+# What says that somebody holds it, also where Terraform cannot read who: Azure, S3, DynamoDB, a local file.
+_HELD = re.compile(
+    r"already locked|PreconditionFailed|ConditionalCheckFailed|resource temporarily unavailable",
+    re.IGNORECASE,
+)
 _VARIABLE = re.compile(r'variable "([^"]+)"')
 _REASON = ("Error", "Failed")  # advice may follow it
 _LONGEST = 400
@@ -108,8 +112,8 @@ def _lock_holder(detail: str) -> str:
         for key in ("ID", "Operation", "Who", "Created")
         if (match := re.search(rf"^\s*{key}:[ \t]+(\S.*)$", detail, re.MULTILINE))
     }
-    if "ID" not in found:  # on Azure a holder may die between taking the lease and noting its ID
-        return "someone who left no ID" if _HELD in detail else ""
+    if "ID" not in found:  # a holder may die between taking the lock and noting its ID
+        return "someone who left no ID" if _HELD.search(detail) else ""
     since = found.get("Created", "")[:19]
     return (
         f"{found.get('Who', 'someone who left no name')}{f' since {since} UTC' if since else ''} "

@@ -30,7 +30,7 @@ def unlock_command(invocation: Invocation, environment: str, force: bool, yes: b
         if force and not shown.dead and not _agreed(yes):
             say("The lock is left as it is.")
             return 1
-        operations.unlock(application, found, force=force)
+        operations.unlock(application, found, force=force, seen=shown)
         emit(f"The state of {found.label} is unlocked.")
         return 0
 
