@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 # CI and people may give pytest more, as in: make test PYTEST="-k decide -x"
 PYTEST ?=
 WORKERS ?= auto
+# What `make chaos` is to do otherwise, as in: make chaos CHAOS="--seed 7 --round 12 -v"
+CHAOS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install parts demo test lint format bench lock clean
+.PHONY: help install parts demo test lint format bench chaos lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +49,9 @@ format: install  ## let ruff lay the code out and mend what it can
 
 bench: install parts  ## measure envmgr against the same work done by hand
 	$(BIN)/python -m tests.benchmarks
+
+chaos: install parts  ## kill envmgr and Terraform hundreds of times and count what was lost; CHAOS="--seed 1"
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 lock: install  ## pin the newest versions that pyproject.toml allows
 	$(PYTHON) -m venv $(VENV)/lock

@@ -1,0 +1,102 @@
+"""A campaign: lives drawn from a seed, run a few at a time, until enough was killed."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from tests.chaos.backends import Backends
+from tests.chaos.kill import Phase, Work
+from tests.chaos.lives import Life, Lives, quiet
+from tests.chaos.measure import Measure
+from tests.chaos.round import Round
+from tests.chaos.tally import Tally
+from tests.chaos.world import World
+
+
+@dataclass(slots=True)
+class Campaign:
+    """So many kills, drawn from `seed`, with state in `backends`; worlds are made below `folder`.
+
+    `every_boundary`: not before each step boundary had its turn. `say` is told every step of every round if `verbose`, else only of those that failed. `only` runs one round alone.
+    """
+
+    folder: Path
+    places: Backends
+    seed: int
+    kills: int
+    backends: Sequence[str]
+    say: Callable[[str], None]
+    verbose: bool = False
+    only: int | None = None
+    every_boundary: bool = True
+    lanes: int = max(2, os.cpu_count() or 1)
+    tally: Tally = field(default_factory=Tally)
+    boundaries: int = 0
+    _measures: dict[tuple[str, Work, Phase], Measure] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self) -> Tally:
+        """Measures first, then kills."""
+        with ThreadPoolExecutor(self.lanes) as pool:
+            self._take_measures(pool)
+            lives = Lives(self.seed, self.backends, self._measures)
+            row = iter(lives) if self.only is None else islice(lives, self.only - 1, self.only)
+            for lane in [pool.submit(self._work_off, lives, row) for _ in range(self.lanes)]:
+                lane.result()
+        return self.tally
+
+    def _take_measures(self, pool: ThreadPoolExecutor) -> None:
+        """Each work undisturbed: by a pass with every backend, by hand with the first."""
+        lives = [quiet(backend, Work.PASS, -n) for n, backend in enumerate(self.backends)]
+        lives.append(quiet(self.backends[0], Work.COMMAND, -len(lives)))
+        undisturbed: list[Future[Round]] = [pool.submit(self._round, life) for life in lives]
+        for future in undisturbed:
+            done = future.result()
+            if done.tally.failures:
+                raise AssertionError(f"Undisturbed it failed: {done.tally.failures}")
+            self._measures |= done.measured
+        for backend in self.backends:
+            for phase in Phase:
+                by_hand = self._measures[self.backends[0], Work.COMMAND, phase]
+                self._measures.setdefault((backend, Work.COMMAND, phase), by_hand)
+        first = [m for (backend, _, _), m in self._measures.items() if backend == self.backends[0]]
+        self.boundaries = sum(len(measure.writes) for measure in first)
+
+    def _work_off(self, lives: Lives, row: Iterator[Life]) -> None:
+        """One lane: a life after the other, until there were enough kills."""
+        while True:
+            with self._lock:
+                life = None if self._is_enough(lives) else next(row, None)
+            if life is None:
+                return
+            done = self._round(life)
+            with self._lock:
+                self.tally.add(life, done.tally)
+
+    def _is_enough(self, lives: Lives) -> bool:
+        """Whether enough was killed and, if need be, every boundary had its turn; one round alone is enough by itself."""
+        turned = lives.all_had_their_turn or not self.every_boundary
+        return self.only is None and self.tally.killed >= self.kills and turned
+
+    def _round(self, life: Life) -> Round:
+        folder = self.folder / f"round{life.number}"
+        steps: list[str] = []
+        place = self.places.place(
+            life.backend, f"chaos{self.seed}-{abs(life.number)}-{life.number < 1}".lower(), folder
+        )
+        with World(folder, place, http=life.http, proxy=life.needs_proxy) as world:
+            done = Round(life, world, self._measures, steps.append)
+            try:
+                done.run()
+            except AssertionError as error:
+                done.tally.failures.append(f"round {life.number}: {error}")
+        if done.tally.failures or self.verbose:
+            self.say("\n".join([f"Round {life.number}:", *steps, *done.tally.failures]))
+        if not done.tally.failures:
+            shutil.rmtree(folder)
+        return done

@@ -1,0 +1,130 @@
+"""What is done to each environment of a campaign, drawn from its seed."""
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tests.chaos.kill import Kill, Phase, Target, Work
+from tests.chaos.measure import Measure, Measures
+from tests.chaos.world import STATE_FAULTS, faults
+
+_BOUNDARY = 0.5  # the share of kills of envmgr that are at a boundary, once each boundary had its turn
+_TARGETS = {Target.ENVMGR: 7, Target.TERRAFORM: 2, Target.LONE: 1, Target.BOTH: 2}
+_AGAIN = 0.25  # how often the process that comes after a kill is killed too
+_FAULT = (
+    0.25  # how often the remote lies to the first pass after a kill, and how often state cannot be written
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """One phase of a life: who is killed in it, and how the remote lies afterwards (empty: it does not).
+
+    `state_fault`: how writing state fails until then. `branch_gone`: before a person destroys by hand the branch was deleted, and seen to be gone once.
+    """
+
+    phase: Phase
+    work: Work
+    kills: tuple[Kill, ...]
+    fault: str = ""
+    state_fault: str = ""
+    branch_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One environment from its first push to its end; `number` repeats it alone."""
+
+    number: int
+    backend: str
+    http: bool
+    chapters: tuple[Chapter, ...]
+
+    @property
+    def needs_proxy(self) -> bool:
+        """Whether its state must be written through a proxy that can fail."""
+        return any(chapter.state_fault for chapter in self.chapters)
+
+
+def quiet(backend: str, work: Work, number: int = 0) -> Life:
+    """A life in which nobody is killed: what is measured."""
+    chapters = tuple(Chapter(phase=phase, work=work, kills=(), branch_gone=True) for phase in Phase)
+    return Life(number, backend, False, chapters)
+
+
+class Lives:
+    """An endless, repeatable row of lives; every boundary has its turn before any comes again."""
+
+    def __init__(self, seed: int, backends: Sequence[str], measures: Measures) -> None:
+        self._random = random.Random(seed)
+        self._backends = backends
+        self._measures = measures
+        self._boundaries: dict[tuple[Work, Phase], list[int]] = {}
+        self._turns: set[tuple[Work, Phase]] = set()
+
+    def __iter__(self) -> Iterator[Life]:
+        """The lives, from number 1."""
+        return map(self._life, itertools.count(1))
+
+    @property
+    def all_had_their_turn(self) -> bool:
+        """Whether every boundary was given to a life."""
+        return len(self._turns) == len(Work) * len(Phase)
+
+    def _life(self, number: int) -> Life:
+        # The cheapest place of state is asked most often.
+        weights = [3 if name == "local" else 2 if name == "s3" else 1 for name in self._backends]
+        backend = self._random.choices(self._backends, weights)[0]
+        http = self._random.random() < 0.3
+        chapters = tuple(self._chapter(phase, backend, http=http) for phase in Phase)
+        return Life(number, backend, http, chapters)
+
+    def _chapter(self, phase: Phase, backend: str, *, http: bool) -> Chapter:
+        draw = self._random
+        waiting = [work for work in Work if (work, phase) not in self._turns]
+        work = draw.choice(waiting or list(Work))
+        kills = [self._kill(backend, work, phase, due=bool(waiting))]
+        while draw.random() < _AGAIN:
+            kills.append(self._kill(backend, Work.PASS, phase, due=False))
+        return Chapter(
+            phase=phase,
+            work=work,
+            kills=tuple(kills),
+            fault=draw.choice(faults(http=http)) if draw.random() < _FAULT else "",
+            state_fault=draw.choice(STATE_FAULTS) if backend == "s3" and draw.random() < _FAULT else "",
+            branch_gone=draw.random() < 0.5,
+        )
+
+    def _kill(self, backend: str, work: Work, phase: Phase, *, due: bool) -> Kill:
+        """`due`: there are boundaries of this work that had no turn yet."""
+        draw, measure = self._random, self._measures[backend, work, phase]
+        target = draw.choices(list(_TARGETS), list(_TARGETS.values()))[0]
+        fraction = draw.random()
+        if target is Target.ENVMGR and due:
+            return Kill(work=work, target=target, boundary=self._turn(work, phase, measure))
+        if target is Target.ENVMGR and draw.random() < _BOUNDARY:
+            return Kill(work=work, target=target, boundary=draw.randint(1, len(measure.writes)))
+        if target is Target.BOTH and draw.random() < _BOUNDARY:
+            return Kill(work=work, target=target, boundary=self._within_terraform(measure))
+        if target.hits_terraform:
+            return Kill(
+                work=work, target=target, command=draw.randrange(len(measure.commands)), fraction=fraction
+            )
+        return Kill(work=work, target=target, fraction=fraction)
+
+    def _turn(self, work: Work, phase: Phase, measure: Measure) -> int:
+        """A boundary that had no turn yet."""
+        if (work, phase) not in self._boundaries:
+            self._boundaries[work, phase] = list(range(1, len(measure.writes) + 1))
+            self._random.shuffle(self._boundaries[work, phase])
+        waiting = self._boundaries[work, phase]
+        chosen = waiting.pop()
+        if not waiting:
+            self._turns.add((work, phase))
+        return chosen
+
+    def _within_terraform(self, measure: Measure) -> int:
+        """A boundary at which Terraform runs: the record of it is about to be written."""
+        started = [n for n, name in enumerate(measure.writes, 1) if name == "store.update_run"]
+        return self._random.choice(started)

@@ -1,0 +1,118 @@
+"""One process of envmgr: a pass or a command that a person typed, which may be told to die on the way.
+
+It is forked from a server that has imported everything, so that a campaign of hundreds takes minutes.
+"""
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from unittest.mock import patch
+
+from envmgr.cli import main
+from envmgr.cli import work as verb
+from envmgr.cli.verbs import apply as _apply_verb  # noqa: F401  (imported once, before any fork)
+from envmgr.cli.verbs import destroy as _destroy_verb  # noqa: F401
+from envmgr.daemon.composition import Start, compose
+from envmgr.daemon.housekeeping import tidy
+from tests.chaos.boundaries import Boundaries
+from tests.chaos.observation import Observation
+
+_CONTEXT = get_context("forkserver")
+_CONTEXT.set_forkserver_preload([__name__, "tests.chaos.campaign"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a process does.
+
+    `arguments` are of the command line, None for a pass, which looks at the remotes `looks` times and
+    then does what is due, `offset` seconds in the future. `dies_before` is the boundary to die at, with
+    its children or without. With `tidies` it does the daemon's housekeeping, too. What it said goes to `log`, why it died to `last_words`, and to `report` what it
+    did and, where it `observes`, found.
+    """
+
+    config: Path
+    data: Path
+    log: Path
+    report: Path
+    last_words: Path
+    arguments: tuple[str, ...] | None = None
+    looks: int = 1
+    offset: float = 0
+    observes: bool = False
+    tidies: bool = False
+    dies_before: int | None = None
+    with_children: bool = False
+
+    def start(self) -> ForkServerProcess:
+        """Start the process; nothing is left of what an earlier one wrote."""
+        self.report.unlink(missing_ok=True)
+        self.last_words.unlink(missing_ok=True)
+        process = _CONTEXT.Process(target=run, args=(self,))
+        process.start()
+        return process
+
+
+def run(order: Order) -> None:
+    """The process."""
+    began = time.monotonic()
+    _redirect(order.log)
+    for name in [name for name in os.environ if name.startswith(("TF_", "ENVMGR_", "GIT_"))]:
+        del os.environ[name]
+    boundaries = Boundaries(order.dies_before, order.with_children, order.last_words)
+    work = _pass if order.arguments is None else _command
+    observation = work(order, boundaries)
+    report = {
+        "observation": asdict(observation) if observation else None,
+        "writes": boundaries.writes,
+        "seconds": time.monotonic() - began,
+    }
+    order.report.write_text(json.dumps(report))
+
+
+def _pass(order: Order, boundaries: Boundaries) -> Observation | None:
+    offset = timedelta(seconds=order.offset)
+    start = Start(
+        config=order.config,
+        data_dir=order.data,
+        actor="daemon",
+        environ=os.environ,
+        clock=lambda: datetime.now(UTC) + offset,
+    )
+    application = boundaries.lay(compose(start))
+    projects = application.services.projects.values()
+    for _ in range(order.looks):
+        application.poller.poll_all(projects, 4)
+    application.workers.run_until_settled(projects, frozenset())
+    boundaries.cross("end")
+    if order.tidies:
+        tidy(application.services)
+    try:
+        return Observation.take(application) if order.observes else None
+    finally:
+        application.close()
+
+
+def _command(order: Order, boundaries: Boundaries) -> Observation | None:
+    places = ("--config", str(order.config), "--data-dir", str(order.data))
+    with patch.object(verb, "compose", lambda start: boundaries.lay(compose(start))):
+        try:
+            main([*(order.arguments or ()), *places])
+        except SystemExit as ended:
+            sys.stderr.write(f"{ended}\n")
+    boundaries.cross("end")
+    return None
+
+
+def _redirect(log: Path) -> None:
+    """Standard output and standard error to a file."""
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]

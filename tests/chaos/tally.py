@@ -1,0 +1,77 @@
+"""What a campaign counts, and the table it closes with."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.chaos.kill import Kill, Phase, Target, Work
+from tests.chaos.lives import Life
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one life, or of all."""
+
+    lives: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter)
+    phases: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    state_faults: Counter[str] = field(default_factory=Counter)
+    boundaries: set[tuple[Work, Phase, int]] = field(default_factory=set)
+    missed: int = 0
+    waited: int = 0
+    most_passes: int = 0
+    lost_by_terraform: int = 0
+    lost: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def killed(self) -> int:
+        """How many kills hit."""
+        return self.kills.total()
+
+    def hit(self, phase: Phase, kill: Kill) -> None:
+        """A kill that hit."""
+        self.kills[kill.kind] += 1
+        self.phases[phase] += 1
+        if kill.boundary is not None and kill.target is Target.ENVMGR:
+            self.boundaries.add((kill.work, phase, kill.boundary))
+
+    def add(self, life: Life, other: "Tally") -> None:
+        """Adds what was counted in a life."""
+        self.lives[life.backend] += 1
+        for mine, more in (
+            (self.kills, other.kills),
+            (self.phases, other.phases),
+            (self.faults, other.faults),
+            (self.state_faults, other.state_faults),
+        ):
+            mine.update(more)
+        self.boundaries |= other.boundaries
+        self.missed += other.missed
+        self.waited += other.waited
+        self.most_passes = max(self.most_passes, other.most_passes)
+        self.lost_by_terraform += other.lost_by_terraform
+        self.lost += other.lost
+        self.failures += other.failures
+
+    def table(self, boundaries: int) -> str:
+        """The closing table; `boundaries` is how many step boundaries there are."""
+        rows: list[tuple[str, object]] = [("killed (SIGKILL)", self.killed)]
+        rows += [(f"  {kind}", count) for kind, count in sorted(self.kills.items())]
+        rows += [(f"  in {phase}", self.phases[phase]) for phase in Phase]
+        rows += [("step boundaries at which envmgr was killed", f"{len(self.boundaries)} of {boundaries}")]
+        rows += [("remotes that lied to the next pass", self.faults.total())]
+        rows += [(f"  {kind}", count) for kind, count in sorted(self.faults.items())]
+        rows += [("writes of state that failed", self.state_faults.total())]
+        rows += [(f"  {kind}", count) for kind, count in sorted(self.state_faults.items())]
+        rows += [("environments, each made, changed and destroyed", self.lives.total())]
+        rows += [(f"  with state in {backend}", count) for backend, count in sorted(self.lives.items())]
+        rows += [
+            ("most passes until all was as wanted", self.most_passes),
+            ("passes for which time had to pass (back-off)", self.waited),
+            ("resources lost by a Terraform that was killed itself", self.lost_by_terraform),
+            ("resources lost by envmgr", self.lost),
+            ("environments that did not end as wanted", len(self.failures)),
+        ]
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"{name:<{width}}  {value!s:>9}" for name, value in rows)
