@@ -18,8 +18,8 @@ log = structlog.get_logger()
 
 ARCHIVE = timedelta(days=30)
 PROVIDERS = timedelta(days=30)
-_UNPUSHED = ("errored.tfstate", "envmgr-applying")
-"""Files in a working folder by which an apply's state may still be there and nowhere else."""
+_ERRORED, _APPLYING = "errored.tfstate", "envmgr-applying"
+"""Files in a working folder by which an apply's state may still be there and nowhere else; an empty state is none."""
 
 
 def tidy(services: Services) -> None:
@@ -67,7 +67,8 @@ def _remove(services: Services, identity: EnvironmentId, path: Path) -> None:
 
 
 def _holds_state(path: Path) -> bool:
-    return any(name in _UNPUSHED for _, _, names in os.walk(path) for name in names)
+    files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    return any(f.name == _APPLYING or (f.name == _ERRORED and f.lstat().st_size > 0) for f in files)
 
 
 def _prune_providers(services: Services, claims: Iterable[Claim]) -> None:

@@ -102,7 +102,7 @@ class Daemon:
     def _tick_work(self) -> None:
         application, now = self._application, self._application.services.clock()
         try:
-            touched = application.services.store.touched(self._looked - OVERLAP)
+            touched = application.services.store.touched(min(self._looked, now) - OVERLAP)
             self._looked = now
         except EnvmgrError as error:
             touched = ()

@@ -51,11 +51,11 @@ class LockRecorder:
                 return
             try:
                 lock = self._look()
+                if lock is not None and self._is_ours(lock) and not self._done.is_set():
+                    self._found(lock.id)
+                    return
             except EnvmgrError:
-                continue  # a lock that was not seen is never broken by itself
-            if lock is not None and self._is_ours(lock) and not self._done.is_set():
-                self._found(lock.id)
-                return
+                continue  # neither seen nor recorded, so never broken by itself; the next look may do
 
     def _is_ours(self, lock: LockInfo) -> bool:
         made_since = lock.created is not None and lock.created >= self._began()

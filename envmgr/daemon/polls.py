@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,7 @@ class Polls:
         self._due: SimpleQueue[Project] = SimpleQueue()
         self._asked: set[RepositoryId] = set()
         self._next: dict[RepositoryId, datetime] = {}
+        self._ticked = datetime.min.replace(tzinfo=UTC)
         self._at_work: dict[int, float | None] = {}
         self._lock = threading.Lock()
 
@@ -47,6 +48,9 @@ class Polls:
         """Asks for a look at each remote that is due, and sees to it that enough threads are free for it."""
         application = self._application()
         now = application.services.clock()
+        if now < self._ticked:  # the clock was set back: what was due by it would wait for as long
+            self.forget()
+        self._ticked = now
         for project in list(application.services.projects.values()):
             if self._next.get(project.id, now) <= now and project.id not in self._asked:
                 self._asked.add(project.id)
@@ -55,7 +59,7 @@ class Polls:
             self._staff(application.poll_workers)
 
     def forget(self) -> None:
-        """Makes every remote due: the configuration has changed."""
+        """Makes every remote due: the configuration or the clock has changed."""
         self._next.clear()
 
     def _staff(self, wanted: int) -> None:

@@ -34,6 +34,7 @@ class Workers:
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._in_flight: dict[EnvironmentId, Future[None]] = {}
         self._again: dict[RepositoryId, datetime] = {}
+        self._asked_at = services.clock()
         self._put_off: dict[EnvironmentId, float] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -63,10 +64,11 @@ class Workers:
         return handed
 
     def due_again(self) -> list[RepositoryId]:
-        """The repositories at which it is time to look again although nothing happened."""
+        """The repositories at which it is time to look again although nothing happened; all if the clock was set back."""
         now = self._services.clock()
         with self._lock:
-            return [repository for repository, at in self._again.items() if at <= now]
+            set_back, self._asked_at = now < self._asked_at, now
+            return [repository for repository, at in self._again.items() if set_back or at <= now]
 
     def run_until_settled(
         self, projects: Iterable[Project], asked: frozenset[EnvironmentId], only: bool = False

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from .backoff import LONGEST
 from .environment import Environment, Guard, Status
 from .names import matches_any, ref_component
 from .policy import Crowd, Policy
@@ -83,9 +84,9 @@ class Situation:
 
     @property
     def backs_off(self) -> bool:
-        """Whether a failure's pause is not over yet."""
+        """Whether a failure's pause is not over yet; one longer than any pause is a clock's that was set back."""
         retry_at = self.environment.retry_at
-        return not self.asked and retry_at is not None and self.now < retry_at
+        return not self.asked and retry_at is not None and self.now < retry_at <= self.now + LONGEST
 
 
 Check = Callable[[Situation], Decision | None]

@@ -158,7 +158,8 @@ def _absent(before: Environment, now: datetime) -> Environment:
     return replace(
         before,
         absences=before.absences + 1,
-        absent_since=before.absent_since if before.absences else now,
+        # Never in the future: of a clock that was set back the grace period would have no end.
+        absent_since=min(before.absent_since or now, now) if before.absences else now,
         updated_at=now,
     )
 

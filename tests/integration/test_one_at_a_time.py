@@ -5,13 +5,16 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
 from envmgr.daemon import operations
 from envmgr.daemon.job import Declined
-from envmgr.domain.environment import RunKind, RunStatus, Status
+from envmgr.domain.environment import Lease, RunKind, RunStatus, Status
 from envmgr.domain.errors import LeaseLost, UsageError
 from tests.support.engine import MODULE, Engine, code, push
 
@@ -68,12 +71,37 @@ def test_a_writer_whose_lease_was_taken_over_is_refused(engine: Engine) -> None:
     services = engine.application.services
     identity = engine.environment("alice").id
     with services.leases.hold(identity, "first") as first:
-        engine.clock.forward(hours=1)
-        with services.leases.hold(identity, "second") as second:
-            assert second.generation > first.generation
-            with pytest.raises(LeaseLost):
-                services.store.update(identity, first, engine.clock(), status=Status.READY)
+        engine.clock.forward(hours=1)  # to another host, which cannot know of us, the lease is over
+        elsewhere = replace(services.owner, host="another-host")
+        second = services.store.acquire(
+            identity, elsewhere, "second", engine.clock(), timedelta(minutes=1), lambda _: False
+        )
+        assert isinstance(second, Lease)
+        assert second.generation > first.generation
+        with pytest.raises(LeaseLost):
+            services.store.update(identity, first, engine.clock(), status=Status.READY)
+        services.leases.renew()
+        assert services.leases.is_lost(identity)
     assert engine.environment("alice").status is Status.PENDING
+
+
+def test_what_is_held_elsewhere_is_left_alone_for_a_moment(engine: Engine) -> None:
+    """The daemon looks again whenever work ends: without a pause it would ask without end."""
+    push(engine.repository(), ["alice"])
+    engine.poll()
+    services, workers = engine.application.services, engine.application.workers
+    identity = engine.environment("alice").id
+    project = services.projects[identity.repository_id]
+    looks: SimpleQueue[int] = SimpleQueue()
+    workers.finished = lambda _: looks.put(workers.look(project))
+    elsewhere = replace(services.owner, host="another-host")
+    services.store.acquire(identity, elsewhere, "plan", engine.clock(), timedelta(minutes=1), lambda _: False)
+
+    assert workers.look(project) == 1
+
+    assert looks.get(timeout=60) == 0
+    engine.clock.forward(seconds=6)
+    assert workers.due_again() == [project.id]
 
 
 def test_a_newer_commit_supersedes_the_plan_of_an_older_one(engine: Engine) -> None:

@@ -49,6 +49,8 @@ class ErroredState:
             if holds_something(self._in_root):
                 self._in_root.chmod(0o600)
                 self._in_root.replace(self.kept)  # moved, for the disk may be full
+            else:
+                remove(self._in_root)
             self._note.unlink()
         return holds_something(self.kept)
 

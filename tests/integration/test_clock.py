@@ -1,0 +1,215 @@
+"""A clock that is set, forward or back: nothing is taken from the living or destroyed for it, nothing is stuck.
+
+What is due is measured by the clock of the wall: a grace period or an end of life that the clock jumps over is over.
+What keeps an environment from being destroyed then are the confirmations, each a look at the remote of its own.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import pytest
+
+from envmgr.adapters.processes import identify
+from envmgr.daemon.polls import Polls
+from envmgr.domain.environment import ProcessId, Status
+from envmgr.domain.errors import Transient
+from envmgr.domain.names import EnvironmentId
+from envmgr.ports import Held
+from tests.support.engine import MODULE, Engine, push
+
+ALICE = EnvironmentId("acme", "shop", "alice")
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+FAILS = 'test "$1" = plan && exit 1\nexec "$real" "$@"'
+ELSEWHERE = ProcessId("another-host", "boot/pid:[1]", 7, 7)
+
+
+@pytest.fixture
+def other_process() -> Iterator["subprocess.Popen[bytes]"]:
+    """A living process of this host, which is not us."""
+    process = subprocess.Popen(["sleep", "600"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def is_held_by(engine: Engine, owner: ProcessId) -> None:
+    """Let another process have the lease of `alice`, taken now."""
+    store = engine.application.services.store
+    taken = store.acquire(ALICE, owner, "plan by user bob", engine.clock(), 1.5 * MINUTE, lambda _: False)
+    assert not isinstance(taken, Held)
+
+
+def test_a_lease_is_not_taken_from_a_living_process(
+    engine: Engine, other_process: "subprocess.Popen[bytes]"
+) -> None:
+    """Though by the clock it ended an hour ago; once the process is dead, it is taken at once, set back or not."""
+    push(engine.repository(), ["alice"])
+    engine.poll()
+    is_held_by(engine, identify(other_process.pid))
+
+    engine.turn(hours=1)
+
+    assert engine.environment("alice").status is Status.PENDING
+    assert "plan" not in engine.calls()
+
+    other_process.kill()
+    other_process.wait()
+    engine.turn(hours=-2)
+    assert engine.environment("alice").status is Status.READY
+
+
+def test_a_lease_of_another_host_is_not_held_for_ever(engine: Engine) -> None:
+    """Whether its owner lives cannot be known, so the clock decides; set back, it decides that much later."""
+    push(engine.repository(), ["alice"])
+    engine.poll()
+    is_held_by(engine, ELSEWHERE)
+
+    engine.turn(hours=-1)
+    assert engine.environment("alice").status is Status.PENDING
+    engine.turn(minutes=62)
+
+    assert engine.environment("alice").status is Status.READY
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_what_is_held_stays_held(engine: Engine, hours: int) -> None:
+    """The clock is set while we work: we go on, and the lease ends by the new clock."""
+    push(engine.repository(), ["alice"])
+    engine.poll()
+    leases, store = engine.application.services.leases, engine.application.services.store
+    with leases.hold(ALICE, "test") as lease:
+        engine.clock.forward(hours=hours)
+        leases.renew()
+        assert not leases.is_lost(ALICE)
+        assert store.leases(engine.clock())[ALICE].expires_at - engine.clock() <= 2 * MINUTE
+        store.update(ALICE, lease, engine.clock(), message="still ours")
+    assert store.leases(engine.clock()) == {}
+
+
+def test_a_lease_that_could_not_be_given_back_is_in_nobodys_way(engine: Engine, monkeypatch: Any) -> None:
+    """Neither in ours, at once, nor in another's, as soon as the database is back."""
+    push(engine.repository(), ["alice"])
+    engine.poll()
+    leases, store = engine.application.services.leases, engine.application.services.store
+    with monkeypatch.context() as broken, leases.hold(ALICE, "test"):
+        broken.setattr(store, "release", lambda _: (_ for _ in ()).throw(Transient("away")))
+    assert ALICE in store.leases(engine.clock())
+    with leases.hold(ALICE, "again"):
+        pass
+    with monkeypatch.context() as broken, leases.hold(ALICE, "test"):
+        broken.setattr(store, "release", lambda _: (_ for _ in ()).throw(Transient("away")))
+
+    leases.renew()
+
+    assert store.leases(engine.clock()) == {}
+
+
+@pytest.mark.parametrize("back", [2 * HOUR, timedelta(days=9000)])
+def test_a_back_off_has_an_end(engine: Engine, back: timedelta) -> None:
+    """However far the clock is set back after a failure, no pause gets longer than the longest (an hour)."""
+    push(engine.repository(), ["alice"])
+    engine.use_terraform(FAILS)
+    engine.turn()
+    assert engine.environment("alice").retry_at is not None
+    engine.use_terraform()
+
+    engine.clock.now -= back
+    engine.turn(2, minutes=1)
+
+    assert engine.environment("alice").status is Status.READY
+
+
+def test_set_forward_nothing_is_destroyed_by_the_clock_alone(engine: Engine) -> None:
+    """One listing without the branch is not enough, however long ago it seems to be; nor is a failed look."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    shop.delete("env-alice")
+    engine.turn()
+
+    engine.clock.forward(hours=1)
+    engine.work()
+    assert "1 of 2 confirmations" in engine.environment("alice").message
+    away = shop.path.rename(shop.path.with_name("away"))
+    assert engine.turn(3, hours=1)
+    assert engine.state("alice").exists()
+    away.rename(shop.path)
+
+    engine.turn()
+    assert engine.environment("alice").status is Status.WAITING
+    engine.turn(minutes=6)
+    assert engine.statuses() == {"alice": "destroyed"}
+
+
+@pytest.mark.parametrize("back", [HOUR, timedelta(days=9000)])
+def test_set_back_an_end_is_only_put_off(engine: Engine, back: timedelta) -> None:
+    """The grace period begins again, and ends."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    shop.delete("env-alice")
+    engine.turn()
+
+    engine.clock.now -= back
+    engine.turn(3, minutes=1)
+    assert engine.environment("alice").status is Status.WAITING
+    engine.turn(2, minutes=3)
+
+    assert engine.statuses() == {"alice": "destroyed"}
+
+
+def test_what_waits_for_its_time_is_looked_at_when_the_clock_is_set_back(engine: Engine) -> None:
+    """Else it would be looked at again only when the clock is where it was."""
+    push(engine.repository(), ["alice"])
+    engine.use_terraform(FAILS)
+    engine.turn()
+    workers, projects = engine.application.workers, engine.application.services.projects
+    workers.look(projects[ALICE.repository_id])
+    assert workers.due_again() == []
+
+    engine.clock.forward(hours=-1)
+
+    assert workers.due_again() == [ALICE.repository_id]
+
+
+def test_remotes_are_looked_at_when_the_clock_is_set_back(engine: Engine) -> None:
+    """And not only when the clock is where it was."""
+    shop = engine.repository()
+    engine.poll()
+    changes: SimpleQueue[str] = SimpleQueue()
+    polls = Polls(lambda: engine.application, lambda project: changes.put(project.id.name))
+    push(shop, ["alice"])
+    polls.tick()
+    assert changes.get(timeout=30) == "shop"
+
+    push(shop, ["bob"])
+    engine.clock.forward(hours=-1)
+
+    found = False
+    for _ in range(300):  # the look before may not have ended yet
+        polls.tick()
+        with suppress(Empty):
+            found = changes.get(timeout=0.1) == "shop"
+            break
+    assert found
+
+
+def test_a_life_does_not_end_before_its_time_by_a_clock_set_back(engine: Engine) -> None:
+    """And it ends at the time that was said."""
+    shop = engine.repository(ttl={"default": "2h"})
+    push(shop, ["alice"], MODULE)
+    engine.turn()
+    ends = engine.environment("alice").expires_at
+    assert ends is not None
+
+    engine.turn(hours=-1)
+    assert engine.environment("alice").status is Status.READY
+    engine.clock.now = ends
+    engine.turn()
+
+    assert engine.environment("alice").status is Status.SUSPENDED
