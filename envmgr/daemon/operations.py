@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
+from envmgr.config.duration import format_duration
 from envmgr.domain import reference
-from envmgr.domain.environment import Claim, Environment, Output, Run, RunKind, Status, Suspension
+from envmgr.domain.environment import Claim, Environment, Guard, Output, Run, RunKind, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, UsageError
-from envmgr.domain.names import ref_component
+from envmgr.domain.names import matches_any, ref_component
 from envmgr.domain.plan import Plan
 from envmgr.ports import StateStore
 
@@ -24,7 +26,6 @@ from .kept import checkout_applied
 from .planned import Planned
 from .planning import gate, plan_apply, plan_destroy
 from .recover import HeldLock, break_own_lock, find_lock, push_errored_state
-from .steering import AT_WORK
 from .tenant import Project
 from .workspaces import workspace
 
@@ -137,14 +138,95 @@ def destroy(
             if not confirm(_render(job, planned), planned.plan):
                 return False
             if because:  # whatever happens from here on, nobody creates it again
-                job.update(suspended=because, suspended_by=Suspension.PERSON, suspended_commit=None)
+                job.update(suspended=because, suspended_commit=None)
             return True
 
         job.confirm = confirmed
         then = Status.SUSPENDED if because else Status.DESTROYED
-        by = Suspension.PERSON if because else None
-        destroy_step(job, f"Destroy by {services.actor}.", then, because, by=by)
+        destroy_step(job, f"Destroy by {services.actor}.", then, because)
         return job.environment
+
+
+def suspend(application: Application, environment: Environment) -> Environment:
+    """Leaves an environment alone until it is resumed; what is running goes on to its end."""
+    services = application.services
+    because = f"Suspended by {services.actor}; `envmgr resume {environment.label}` manages it again."
+    changed = services.store.update(
+        environment.id,
+        None,
+        services.clock(),
+        suspended=because,
+        suspended_commit=None,
+        status=environment.status if environment.status in _AT_WORK else Status.SUSPENDED,
+        message=because,
+    )
+    services.record(environment.id, "suspended", because)
+    return changed
+
+
+def resume(application: Application, environment: Environment) -> Environment:
+    """Manages an environment again; the next pass brings it to its branch's newest commit."""
+    services = application.services
+    if not environment.suspended and environment.status is not Status.FAILED:
+        raise NeedsPerson(f"{environment.label} is not suspended, it is {environment.status}.")
+    project, now = services.projects.get(environment.id.repository_id), services.clock()
+    changed = services.store.update(
+        environment.id,
+        None,
+        now,
+        suspended="",
+        suspended_commit=None,
+        status=Status.PENDING,
+        message="Resumed; the next pass brings it up to date.",
+        failed_on="",
+        retry_at=None,
+        expires_at=project.ttl.end(now, None)[0] if project is not None else None,
+    )
+    services.record(environment.id, "resumed", "Managed again.")
+    return changed
+
+
+def held(application: Application) -> list[Environment]:
+    """The environments that a guard holds back until a person approves."""
+    return [
+        e
+        for e in application.services.store.environments()
+        if e.hold is not None and e.approved is not e.hold
+    ]
+
+
+def approve(application: Application, environment: Environment) -> Environment:
+    """Lets an environment through the guard that holds it."""
+    services = application.services
+    if environment.hold is None:
+        raise NeedsPerson(f"{environment.label} is held back by no guard, it is {environment.status}.")
+    changed = services.store.update(
+        environment.id,
+        None,
+        services.clock(),
+        approved=environment.hold,
+        message="Approved; the next pass goes on.",
+    )
+    services.record(
+        environment.id, "approved", f"Let through {environment.hold} ({_what_then(environment.hold)})."
+    )
+    return changed
+
+
+def extend(application: Application, environment: Environment, duration: timedelta) -> Environment:
+    """Moves the end of an environment's life to `duration` from now, at most `ttl.max` from now."""
+    services = application.services
+    project = services.projects.get(environment.id.repository_id)
+    if project is not None and project.ttl.max is not None and duration > project.ttl.max:
+        raise NeedsPerson(
+            f"{environment.label} may live at most {format_duration(project.ttl.max)} from now (ttl.max): give a shorter time."
+        )
+    if project is not None and matches_any(environment.branch, project.policy.protected):
+        raise NeedsPerson(f"{environment.label} is protected: it never expires.")
+    ends = services.clock() + duration
+    changed = services.store.update(environment.id, None, services.clock(), expires_at=ends)
+    services.record(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
+    return changed
 
 
 def outputs(application: Application, environment: Environment) -> dict[str, Output]:
@@ -233,7 +315,7 @@ def _manual(
         try:
             yield job
         except (UsageError, Declined) as error:
-            if job.environment.status in AT_WORK:
+            if job.environment.status in _AT_WORK:
                 record_failure(job, Declined(str(error)), destroying=destroying)
             raise
         except EnvmgrError as error:
@@ -260,7 +342,7 @@ def _move_to(job: Job, revision: str) -> None:
     """Works on another commit than the branch's newest; the record keeps the newest."""
     git, repository = job.services.git, job.environment.id.repository_id
     git.fetch(job.project.remote(), {job.environment.branch: job.environment.commit})
-    job.environment = replace(job.environment, commit=git.resolve(repository, revision), pin=None)
+    job.environment = replace(job.environment, commit=git.resolve(repository, revision))
 
 
 def _render(job: Job, planned: Planned) -> str:
@@ -277,6 +359,13 @@ def _adopt(job: Job, active: ActiveRun, fresh: Planned, saved: saved_plan.SavedP
     gate(job, shown, fresh.claim, destroy=False)
     active.changes = shown.changes
     return replace(fresh, plan=shown, has_changes=True)
+
+
+def _what_then(hold: Guard) -> str:
+    return "it is destroyed" if hold is Guard.MASS_DESTROY else "it is created"
+
+
+_AT_WORK = (Status.RUNNING, Status.DESTROYING)
 
 
 def all_settled(environments: Sequence[Environment]) -> bool:
