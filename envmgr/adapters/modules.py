@@ -69,8 +69,8 @@ class Modules:
             try:
                 with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as opened:
                     opened.extractall(folder, filter="data")
-            except (tarfile.TarError, ValueError) as error:
-                raise NeedsPerson("The kept module is damaged: its archive cannot be read.") from error
+            except (tarfile.TarError, ValueError, OSError) as error:
+                raise NeedsPerson(f"The kept module cannot be unpacked: {error}.") from error
             if _digest(Path(folder)) != tree:
                 raise NeedsPerson(f"The kept module is not the one that was applied ({tree[:12]}).")
             _copy_whole(Path(folder), destination)

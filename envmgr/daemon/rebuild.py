@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -19,6 +20,8 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
 from envmgr.domain.manifest import Manifest
 from envmgr.domain.names import EnvironmentId, environment_name, ref_component
 from envmgr.domain.state import State
+from envmgr.domain.tags import MANAGED_BY, tags_for
+from envmgr.domain.tags import identity as tag_identity
 
 from . import kept
 from .services import Services
@@ -29,6 +32,7 @@ log = structlog.get_logger()
 
 _PART = r"[a-z0-9-]+"
 _KEY = re.compile(rf"({_PART}/{_PART}/{_PART})/(?:terraform\.tfstate|envmgr-kept\.zip)")
+_PAUSE = timedelta(minutes=1)
 _REBUILT = (
     "Rebuilt from what is beside its state, since envmgr's own record was lost; the next pass checks it."
 )
@@ -36,14 +40,18 @@ _REBUILT = (
 
 def try_to(services: Services, tenant: Tenant) -> None:
     """As `ensure`, where a failure is only logged: looking at remotes goes on, applying will try again."""
-    try:
-        ensure(services, tenant)
-    except PlaceMissing:
-        return  # of a new organization it is made by the first apply
-    except EnvmgrError as error:
-        if str(error) != tenant.rebuilding.error:
-            log.warning(str(error), action="not-rebuilt", organization=tenant.name)
-        tenant.rebuilding.error = str(error)
+    rebuilding = tenant.rebuilding
+    with rebuilding.lock:
+        if rebuilding.again is not None and services.clock() < rebuilding.again:
+            return
+        try:
+            _once(services, tenant)
+        except EnvmgrError as error:
+            rebuilding.again = services.clock() + _PAUSE
+            # A place that is missing is no news: of a new organization the first apply makes it.
+            if str(error) != rebuilding.error and not isinstance(error, PlaceMissing):
+                log.warning(str(error), action="not-rebuilt", organization=tenant.name)
+            rebuilding.error = str(error)
 
 
 def ensure(services: Services, tenant: Tenant) -> None:
@@ -52,9 +60,13 @@ def ensure(services: Services, tenant: Tenant) -> None:
     Raises Transient or NeedsPerson where that cannot be known: then nothing may be applied for the first time.
     """
     with tenant.rebuilding.lock:
-        if not tenant.rebuilding.is_done and tenant.is_new():
-            tenant.rebuilding.unrecovered = _rebuild(services, tenant)
-        tenant.rebuilding.is_done = True
+        _once(services, tenant)
+
+
+def _once(services: Services, tenant: Tenant) -> None:
+    if not tenant.rebuilding.is_done and tenant.is_new():
+        tenant.rebuilding.unrecovered = _rebuild(services, tenant)
+    tenant.rebuilding.is_done = True
 
 
 def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
@@ -62,7 +74,8 @@ def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
     state = tenant.state()
     keys = frozenset(state.objects(f"{tenant.name}/"))
     lost, unrecovered = [], []
-    for identity in sorted({EnvironmentId.parse(found[1]) for key in keys if (found := _KEY.fullmatch(key))}):
+    stated = sorted({EnvironmentId.parse(found[1]) for key in keys if (found := _KEY.fullmatch(key))})
+    for identity in stated:
         try:
             record = _record(services, tenant, identity, keys)
         except NeedsPerson as error:
@@ -71,7 +84,7 @@ def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
             lost += [record] if record is not None else []
     for identity in services.store.restore(lost):
         services.record(identity, "rebuilt", _REBUILT)
-    return unrecovered
+    return [*unrecovered, *_stateless(tenant, stated)] if stated else []
 
 
 def _record(
@@ -118,7 +131,7 @@ def _check_code(services: Services, project: Project, found: kept.Kept) -> None:
     with suppress(EnvmgrError):
         if source.kind is SourceKind.DIRECTORY:
             services.git.fetch(project.remote(), {manifest.branch: commit})
-            services.git.keep(manifest.environment, "applied", commit)
+            services.git.keep(manifest.environment, commit, commit)
             return
     raise NeedsPerson(
         f"the code of {commit[:10]} was too large to be kept and is not to be had from its branch"
@@ -126,7 +139,10 @@ def _check_code(services: Services, project: Project, found: kept.Kept) -> None:
 
 
 def _restored(services: Services, project: Project, manifest: Manifest, state: State | None) -> Environment:
-    """The record, as one whose last apply nobody can vouch for; its time to live counts from now, or is longer."""
+    """The record, as one whose last apply nobody can vouch for; its time to live counts from now, or is longer.
+
+    Its branch counts as not seen, by no confirmation yet: nothing is done before a listing shows whether it is there.
+    """
     now = services.clock()
     ends = (manifest.expires_at, project.ttl.end(now, None)[0])
     return Environment(
@@ -134,6 +150,7 @@ def _restored(services: Services, project: Project, manifest: Manifest, state: S
         branch=manifest.branch,
         commit=manifest.claim.commit,
         message=_REBUILT,
+        absent_since=now,
         claim=with_fingerprint(replace(manifest.claim, backend=project.tenant.backend)),
         resources=state.resources if state else (),
         expires_at=max((end for end in ends if end and end > now), default=None),
@@ -141,6 +158,30 @@ def _restored(services: Services, project: Project, manifest: Manifest, state: S
         created_at=manifest.created_at,
         updated_at=now,
     )
+
+
+def _stateless(tenant: Tenant, stated: Sequence[EnvironmentId]) -> Sequence[str]:
+    """A sentence on what carries the organization's tags in the cloud and is of no environment with a state."""
+    ours = {"organization": tenant.name, "managed-by": MANAGED_BY}
+    try:
+        clouds = tenant.clouds(())
+        known = {
+            resource
+            for cloud in clouds
+            for each in stated
+            for resource in cloud.remaining(tag_identity(tags_for(each, "")))
+        }
+        found = sorted({resource for cloud in clouds for resource in cloud.remaining(ours)} - known)
+    except EnvmgrError as error:
+        return [f"What else {tenant.name} has in the cloud could not be looked up: {error}"]
+    if not found:
+        return []
+    message = (
+        f"{len(found)} resources carry the tags of {tenant.name}, but no state tells of them: {', '.join(found[:5])}. "
+        "They are left as they are: delete by hand what nobody needs."
+    )
+    log.warning(message, action="not-rebuilt", organization=tenant.name)
+    return [message]
 
 
 def _say(services: Services, identity: EnvironmentId, why: str) -> str:

@@ -25,10 +25,14 @@ class Access:
 
 @dataclass(slots=True)
 class Rebuilding:
-    """Whether an organization's records were looked for beside its states, and what of them could not be had."""
+    """Whether an organization's records were looked for beside its states, and what of them could not be had.
+
+    After a failure, `error`, polls try it `again` only from then on.
+    """
 
     is_done: bool = False
     error: str = ""
+    again: datetime | None = None
     unrecovered: Sequence[str] = ()
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -307,6 +307,31 @@ def test_what_is_unsound_is_said_and_nothing_is_destroyed(engine: Engine, marks:
     assert engine.actions("bob") == ["not-rebuilt"]
 
 
+class TaggedCloud:
+    """A cloud in which alice has a group, and something of the organization has no state."""
+
+    def remaining(self, tags: Mapping[str, str]) -> Sequence[str]:
+        """What carries the tags."""
+        mine = ["/groups/alice"] if tags.get("environment", "alice") == "alice" else []
+        return mine if "environment" in tags else [*mine, "/groups/stray"]
+
+
+def test_what_carries_the_tags_and_has_no_state_is_said(engine: Engine, marks: Path) -> None:
+    """Only after a loss: nothing else asks the cloud about it."""
+    engine.repositories["shop"].commit("env-alice", marked("the first"))
+    engine.turn()
+    lose(engine)
+    tenant = engine.application.services.tenants["acme"]
+    tenant.open_clouds = lambda *_: [TaggedCloud()]
+
+    engine.poll()
+
+    (said,) = tenant.rebuilding.unrecovered
+    assert "/groups/stray" in said
+    assert "/groups/alice" not in said
+    assert engine.actions("alice") == ["rebuilt", "branch-back"]
+
+
 def test_a_branch_that_is_there_goes_on_with_its_state_though_nothing_is_kept(
     engine: Engine, marks: Path
 ) -> None:
@@ -324,27 +349,28 @@ def test_a_branch_that_is_there_goes_on_with_its_state_though_nothing_is_kept(
     assert kept(engine).exists()
 
 
-def test_a_store_that_cannot_be_reached_holds_back_what_is_new(engine: Engine, marks: Path) -> None:
-    """Bob's branch is gone: were alice applied first, nobody would look for his record any more."""
+def test_nothing_is_applied_for_the_first_time_before_the_lost_records_were_looked_for(
+    engine: Engine, marks: Path
+) -> None:
+    """The store is away while alice's branch is seen; bob's is gone, and she alone would end the looking for him."""
     shop = engine.repositories["shop"]
     for name in ("alice", "bob"):
         shop.commit(f"env-{name}", marked("the first"))
     engine.turn()
     shop.delete("env-bob")
-    hidden = engine.folder / "hidden"
-    (engine.folder / "state").rename(hidden)
-    (engine.folder / "state").write_text("in the way")
+    states, hidden = engine.folder / "state", engine.folder / "hidden"
+    states.rename(hidden)
+    states.write_text("in the way")
     lose(engine)
-    engine.turn()
-    assert engine.statuses() == {"alice": "failed"}
-    (engine.folder / "state").unlink()
-    hidden.rename(engine.folder / "state")
-    shop.commit("env-alice", {"app.py": "what failed for want of a person is tried again on a push"})
-    engine.restart()
+    engine.poll()
+    assert engine.statuses() == {"alice": "pending"}
+    states.unlink()
+    hidden.rename(states)
 
-    engine.turn(hours=1)
+    engine.work()
 
     assert engine.statuses() == {"alice": "ready", "bob": "waiting"}, engine.environment("alice").message
+    assert engine.environment("bob").absences == 0
     gone(engine)
     assert engine.statuses() == {"alice": "ready", "bob": "destroyed"}
     assert (marks / "bob").read_text() == "made\nunmade by the first\n"
@@ -417,17 +443,22 @@ def test_code_that_is_too_large_is_not_kept_and_had_from_the_branch(
     assert (marks / "bob").read_text() == "made\n"
 
 
-def test_a_time_to_live_starts_again_and_never_ends_at_once(engine: Engine) -> None:
-    """The pushes that changed no infrastructure are not beside the state: the end that is there may be too early."""
-    engine.settings["ttl"] = {"default": "1h"}
-    push(engine.repository(), ["alice"])
-    engine.turn()
-    engine.turn(minutes=50)
+@pytest.mark.parametrize(("ttl", "file"), [({"default": "1h"}, ""), ({}, "ttl: 1h")])
+def test_a_time_to_live_never_ends_because_of_a_loss(engine: Engine, ttl: dict[str, str], file: str) -> None:
+    """What is beside the state knows nothing of pushes that changed no infrastructure: its end is too early."""
+    engine.settings["ttl"] = ttl
+    shop = engine.repository()
+    for minutes, files in (0, code()), (1, code({"terraform/a.tf": ""})), (50, {"app.py": ""}):
+        shop.commit("env-alice", {".envmgr.yaml": file, **files})
+        engine.turn(minutes=minutes)
+    assert engine.environment("alice").expires_at == engine.clock.now + timedelta(hours=1)
     engine.clock.forward(minutes=20)
+    shop.commit("env-alice", code(module="resource {"))  # which no apply of makes it live longer
     lose(engine)
 
     engine.turn()
+    engine.turn(seconds=30)
 
     alice = engine.environment("alice")
-    assert alice.status is Status.READY
-    assert alice.expires_at == engine.clock.now + timedelta(hours=1)
+    assert (alice.status, alice.resources) == (Status.FAILED, ("terraform_data.app",))
+    assert alice.expires_at == (engine.clock.now + timedelta(minutes=59, seconds=30) if ttl else None)
