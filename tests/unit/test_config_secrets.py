@@ -18,7 +18,9 @@ from envmgr.config.secrets import (
     looks_secret,
     parse_secret,
     password_in,
+    redacted,
     resolve,
+    texts_in,
 )
 from envmgr.domain.errors import NeedsPerson
 
@@ -159,3 +161,26 @@ def test_many_secrets_cost_little_on_long_logs() -> None:
     assert redact(log) == log
     assert time.process_time() - started < 3, "plain alternatives took 11 s"
     assert all(redact(f"a{value}b") == f"a{REDACTED}b" for value in values)
+
+
+def test_forms_that_terraform_and_go_write() -> None:
+    redact = Redactor(['a<b>&"c"/=+'])
+    for form in [r"a\u003cb\u003e\u0026\"c\"/=+", "a%3Cb%3E&%22c%22%2F=+"]:
+        assert redact(f"[{form}]") == f"[{REDACTED}]"
+    long = ("a long secret " * 12).strip()
+    redact = Redactor([long])
+    lines = base64.encodebytes(long.encode()).decode().splitlines()
+    assert [redact(line) for line in lines[:-1]] == [REDACTED] * (len(lines) - 1)
+
+
+def test_more_values_are_known_together_with_the_first() -> None:
+    both = Redactor(["postgres://bot:pass word@host"]).also(["postgres", "generated"])
+    assert both("postgres://bot:pass word@host, postgres, generated") == ", ".join([REDACTED] * 3)
+
+
+def test_a_json_value_without_its_secrets() -> None:
+    redact = Redactor(["123456789012", "hidden"]).redact
+    value = {"id": 123456789012, "hidden key": ["hidden", 5, None, True], "deep": {"x": "1 hidden"}}
+    expected = {"id": REDACTED, f"{REDACTED} key": [REDACTED, 5, None, True], "deep": {"x": f"1 {REDACTED}"}}
+    assert redacted(value, redact) == expected
+    assert list(texts_in(value)) == ["hidden", "1 hidden"]
