@@ -1,13 +1,14 @@
 """A failed command as the error that says how to go on, in one sentence."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
+from envmgr.adapters.children.child import Cause
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, StalePlan, StateLocked, Transient
 from envmgr.ports import Redact
 
-from .child import Cause
 from .diagnostics import Diagnostic
 from .session import Outcome
 
@@ -42,6 +43,8 @@ _HELD = re.compile(
     r"already locked|PreconditionFailed|ConditionalCheckFailed|resource temporarily unavailable",
     re.IGNORECASE,
 )
+_PREVENTED = "Instance cannot be destroyed"
+_RESOURCE = re.compile(r"Resource (.+?) has lifecycle\.prevent_destroy")
 _VARIABLE = re.compile(r'variable "([^"]+)"')
 _REASON = ("Error", "Failed")  # advice may follow it
 _LONGEST = 400
@@ -87,12 +90,23 @@ def _from_error(
             ".terraform.lock.hcl of the branch locks a provider version that the code's version constraint "
             "excludes: run `terraform init -upgrade` and commit the lock file."
         )
+    if outcome.transcript.has(_PREVENTED):
+        return NeedsPerson(_cut(_prevented(outcome.transcript.errors)))
     found = next((e for e in outcome.transcript.errors if e.summary.startswith(_MISSING)), None)
     if missing := _within(folder, found):
         return NeedsPerson(_missing_variable(missing))
     sentence = _cut(redact(_sentence(f"terraform {outcome.command} failed", error)))
     needs_person = is_invalid or error.summary.startswith(_PERSON) or _OTHER_CHECKSUMS in error.detail
     return NeedsPerson(sentence) if needs_person else Transient(sentence)
+
+
+def _prevented(errors: Iterable[Diagnostic]) -> str:
+    named = [match[1] for e in errors if (match := _RESOURCE.search(" ".join(e.detail.split())))]
+    which = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+    return (
+        f"Nothing was destroyed: {which or 'a resource'} has lifecycle.prevent_destroy. Push a commit without it (a "
+        "branch that is gone once more), and destroy or delete again when that is applied."
+    )
 
 
 def _missing_variable(error: Diagnostic) -> str:
