@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 def plan_apply(job: Job, active: ActiveRun, claim: Claim) -> Planned:
     """Plans what a claim wants; raises NeedsPerson where the plan does not pass the gates."""
-    access = _begin(job, active)
+    access = _begin(job, active, job.project.tenant.binary)
     root = workspaces.checkout(job.services, job.environment, _kept_module(job, claim))
     claim = settle_scope(job.services, job.project, claim, root)
     space = workspaces.workspace(job, access, claim, job.project.tenant.binary)
@@ -36,9 +36,9 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim) -> Planned:
 
 def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
     """Plans to destroy all, with exactly what was applied; raises NeedsPerson where the gates refuse."""
-    access = _begin(job, active)
-    kept.checkout_applied(job, claim)
     binary = workspaces.binary_for(job.services, job.project, claim)
+    access = _begin(job, active, binary)
+    kept.checkout_applied(job, claim)
     space = workspaces.workspace(job, access, claim, binary)
     return _plan(job, active, space, claim, destroy=True)
 
@@ -77,7 +77,7 @@ def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:
         raise NeedsPerson(job.redact(" ".join(findings[:3]) + more))
 
 
-def _begin(job: Job, active: ActiveRun) -> Access:
+def _begin(job: Job, active: ActiveRun, binary: str) -> Access:
     """Resolves the secrets, saves a state that an earlier run left in the working folder, and looks into the state.
 
     From there on sensitive outputs are hidden like secrets: the code may print them where Terraform cannot know.
@@ -89,7 +89,7 @@ def _begin(job: Job, active: ActiveRun) -> Access:
         tenant.prepare_state()
         rebuild.ensure(job.services, tenant)
         return access
-    space = workspaces.workspace(job, access, before, tenant.binary)
+    space = workspaces.workspace(job, access, before, binary)
     _unlocked(job, active, space, lambda: recover.push_errored_state(job, active, space))
     state = _state_that_is_there(job)
     outputs = state.outputs.values() if state is not None else ()
