@@ -14,17 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.adapters import processes
+from envmgr.adapters.children.child import Cause, Ended
+from envmgr.adapters.children.run_log import RunLog
+from envmgr.adapters.children.tail import Tail
 from envmgr.adapters.terraform import backend
-from envmgr.adapters.terraform.child import Cause, Ended
 from envmgr.adapters.terraform.command import IsFlagged, TerraformCommand
 from envmgr.adapters.terraform.diagnostics import Diagnostic, Location
 from envmgr.adapters.terraform.failures import failure
 from envmgr.adapters.terraform.lock_file import without_hashes
 from envmgr.adapters.terraform.messages import Transcript, parse
 from envmgr.adapters.terraform.provider_cache import ProviderCache
-from envmgr.adapters.terraform.run_log import RunLog
 from envmgr.adapters.terraform.session import Outcome
-from envmgr.adapters.terraform.tail import Tail
 from envmgr.adapters.terraform.variables import expression, variables_environment
 from envmgr.adapters.terraform.versions import Versions
 from envmgr.domain.environment import Changes, Output

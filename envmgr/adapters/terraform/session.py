@@ -9,16 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from envmgr.adapters.children.child import Cause, Ended, Start, Supervision, attend, run
+from envmgr.adapters.children.run_log import RunLog, lines_of_last_command
+from envmgr.adapters.children.tail import Tail, first_data
 from envmgr.domain.environment import ProcessId
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.ports import RUN_MARK, Watch, Workspace
 
 from .backend import remove
-from .child import Cause, Ended, Start, Supervision, attend, run
 from .command import IsFlagged, TerraformCommand
 from .messages import Message, Transcript, parse
-from .run_log import RunLog, lines_of_last_command
-from .tail import Tail, first_data
 
 _OUTPUT = "envmgr-output"
 _LARGEST_DOCUMENT = 512 * 1024 * 1024
