@@ -254,7 +254,7 @@ def unlock(
         if shown is None:
             raise NeedsPerson(f"The state of {environment.label} is not locked.")
         if claim is None or not _has_breakable_id(shown, claim):
-            raise NeedsPerson(
+            raise StateLocked(
                 f"The lock of {environment.label} ({shown.lock}) cannot be broken by its ID: {_by_hand(job)}."
             )
         if seen is not None and seen.lock != shown.lock:
