@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from statistics import mean
 
 from ruamel.yaml import YAML
 
@@ -24,7 +23,9 @@ from tests.support.git_server import GitServer
 
 PUSHES = 10
 _PERIOD = 2.0
-"""Seconds in which an interval of one second surely looks once: pushes are spread evenly over it."""
+"""Seconds in which an interval of one second surely looks once: pushes are spread over it."""
+_GOLDEN = 0.618
+"""Steps of this part of it spread any number of pushes evenly."""
 _LONGEST = 60.0
 _HANGS = 'case "$TF_VAR_environment $1" in "hangs plan") touch {mark}; sleep 600;; esac'
 _MANY = 12  # more than are looked at together
@@ -139,14 +140,19 @@ class Orchard:
 
 
 def bad_apple(laboratory: Laboratory) -> list[Comparison]:
-    """The mean time from push to `ready` of a good environment, with bad ones beside it and without."""
+    """The time from push to `ready` of a good environment, with bad ones beside it and without."""
     place = laboratory.place("bad-apple")
     root = place / "served"
     root.mkdir()
     with GitServer(root) as server:
         beside = Orchard(place / "bad", laboratory.terraform, server, bad=True)
         alone = Orchard(place / "alone", laboratory.terraform, server, bad=False)
-        ours, others = interleaved(laboratory.rounds, lambda _: _round(beside), lambda _: _round(alone))
+        with beside.daemon(), alone.daemon():
+            ours, others = interleaved(
+                laboratory.rounds * PUSHES,
+                lambda number: beside.push(number * _GOLDEN),
+                lambda number: alone.push(number * _GOLDEN),
+            )
     return [
         Comparison(
             name="push to ready beside bad ones",
@@ -155,14 +161,10 @@ def bad_apple(laboratory: Laboratory) -> list[Comparison]:
             by_hand=others,
             limit=1.1,
             note=f"{_MANY} remotes hang, a Terraform of the same repository hangs, another organization's git password "
-            f"and secrets are wrong; in place of `by hand`: the same daemon without them; each figure is the mean of {PUSHES} pushes",
+            "and secrets are wrong; in place of `by hand`: a daemon without them at the same time; "
+            f"{PUSHES} pushes a round, in turn, spread evenly over the polling interval",
         )
     ]
-
-
-def _round(orchard: Orchard) -> float:
-    with orchard.daemon():
-        return mean(orchard.push(number / PUSHES) for number in range(PUSHES))
 
 
 def _silent() -> list[str]:
