@@ -125,7 +125,8 @@ class History(RuleBasedStateMachine):
 
     @rule(names=SOME)
     def blink(self, names: set[str]) -> None:
-        """Branches are away for a moment, which only another process sees."""
+        """All is quiet; then branches are away for a moment, which only another process sees."""
+        self.come(set(NAMES), COMMITS[0])
         before = dict(self.remote)
         self.delete(names)
         self.look(1, 1)
