@@ -52,7 +52,7 @@ def test_a_working_folder_that_may_hold_the_only_state_stays(engine: Engine, nam
     workspaces = engine.data / "workspaces" / "acme" / "shop"
     for file in (workspaces / "kept" / name, workspaces / "gone" / "terraform" / "x"):
         file.parent.mkdir(parents=True)
-        file.touch()
+        file.write_text("{}")
 
     housekeeping.tidy(engine.application.services)
 
