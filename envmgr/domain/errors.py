@@ -29,6 +29,10 @@ class PlaceMissing(NeedsPerson):
     """The container, bucket or folder of a state store is not there."""
 
 
+class StepFailed(Transient):
+    """A step of the branch did not do its work; it is tried again with growing delays."""
+
+
 class RetryLater(EnvmgrError):
     """Nothing is wrong, only busy; `after` says when to look again."""
 

@@ -10,6 +10,7 @@ from .cloud import Cloud, StateStore
 from .git import CommitInfo, Git, Inspection, Remote
 from .kept import Binaries, Modules, Providers
 from .processes import RUN_MARK, Processes
+from .steps import Place, StepLimits, Steps
 from .store import Held, Store
 from .terraform import Adopted, PlanResult, Progress, Redact, Terraform, Watch, Workspace
 
@@ -27,6 +28,7 @@ __all__ = [
     "Held",
     "Inspection",
     "Modules",
+    "Place",
     "PlanResult",
     "Processes",
     "Progress",
@@ -34,6 +36,8 @@ __all__ = [
     "Redact",
     "Remote",
     "StateStore",
+    "StepLimits",
+    "Steps",
     "Store",
     "Terraform",
     "Watch",

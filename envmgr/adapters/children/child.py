@@ -12,6 +12,8 @@ from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 
+from .group import end_group
+
 _TICK_MILLISECONDS = 100
 
 
@@ -34,8 +36,9 @@ class Ended:
 class Supervision:
     """How a process is looked after.
 
-    `timeout` is the time until SIGINT, `patience` the time from there until SIGKILL. `started` gets the
-    PID before anything is waited for; `stop` and `tick` are called about ten times a second.
+    `timeout` is the time until `ending` is sent, `patience` the time from there until SIGKILL. `started` gets
+    the PID before anything is waited for; `stop` and `tick` are called about ten times a second. `clears` says
+    whether what is left of the child's process group is to be ended too, by how the child ended.
     """
 
     timeout: timedelta
@@ -43,6 +46,8 @@ class Supervision:
     started: Callable[[int], None]
     stop: Callable[[], bool]
     tick: Callable[[], None]
+    ending: signal.Signals = signal.SIGINT
+    clears: Callable[[Ended], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +69,7 @@ class Start:
 def run(start: Start, supervision: Supervision) -> Ended:
     """Runs a process to its end; raises OSError or ValueError where it cannot be started.
 
-    Whatever a callback raises ends the process (SIGINT first) before it goes on upwards.
+    Whatever a callback raises ends the process (as at its time limit) before it goes on upwards.
     """
     child = subprocess.Popen(
         list(start.argv),
@@ -88,10 +93,21 @@ def run(start: Start, supervision: Supervision) -> Ended:
             supervision.started(child.pid)
             cause = _attend(exited, send, supervision)
         except BaseException:
-            _end(exited, send, supervision.patience)
-            child.wait()
+            _end(exited, send, supervision)
+            _leave(child, Cause.STOPPED, supervision)
             raise
-    return Ended(child.wait(), cause)
+    return _leave(child, cause, supervision)
+
+
+def _leave(child: subprocess.Popen[bytes], cause: Cause | None, supervision: Supervision) -> Ended:
+    """How the child ended; it is reaped last, as until then its group's number is no other's."""
+    ended = Ended(_code(child.pid), cause)
+    try:
+        if supervision.clears(ended):
+            end_group(child.pid, supervision.ending, supervision.patience)
+    finally:
+        child.wait()
+    return ended
 
 
 def attend(pid: int, is_it: Callable[[int], bool], supervision: Supervision) -> Cause | None:
@@ -111,6 +127,14 @@ def _send(handle: int, number: signal.Signals) -> None:
     """To this process only: its group's number may be another's by now, a handle never is."""
     with suppress(ProcessLookupError):
         signal.pidfd_send_signal(handle, number)
+
+
+def _code(pid: int) -> int:
+    """The return code (negative: the signal) of a child that has ended, without reaping it."""
+    result = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    if result is None:  # only for who does not want to wait
+        raise ChildProcessError(f"{pid} has not ended.")
+    return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
 
 
 @contextmanager
@@ -141,7 +165,7 @@ def _attend(
         if cause is None:
             cause = _reason_to_end(supervision, now >= deadline)
             if cause is not None:
-                send(signal.SIGINT)
+                send(supervision.ending)
                 kill_at = now + supervision.patience.total_seconds()
         elif now >= kill_at:
             send(signal.SIGKILL)
@@ -154,11 +178,11 @@ def _reason_to_end(supervision: Supervision, timed_out: bool) -> Cause | None:
     return Cause.TIMED_OUT if timed_out else None
 
 
-def _end(exited: select.poll, send: Callable[[signal.Signals], None], patience: timedelta) -> None:
-    """SIGINT, patience, SIGKILL; whoever interrupts the patience gets SIGKILL at once."""
+def _end(exited: select.poll, send: Callable[[signal.Signals], None], supervision: Supervision) -> None:
+    """Asks, waits, kills; whoever interrupts the patience gets SIGKILL at once."""
     try:
-        send(signal.SIGINT)
-        exited.poll(patience.total_seconds() * 1000)
+        send(supervision.ending)
+        exited.poll(supervision.patience.total_seconds() * 1000)
     finally:
         if not exited.poll(0):
             send(signal.SIGKILL)

@@ -13,7 +13,6 @@ from envmgr.ports import Redact
 
 _LONGEST_LINE = 64 * 1024
 _LARGEST = 20 * 1024 * 1024
-# What would move the cursor or recolour the terminal of who reads the log.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _COMMAND = re.compile(rb"\S+ terraform [a-z-]+( [a-z-]+)?$")
@@ -22,7 +21,7 @@ _COMMAND = re.compile(rb"\S+ terraform [a-z-]+( [a-z-]+)?$")
 class RunLog:
     """Appends to a log file; what does not fit any more is dropped, and said once.
 
-    A log that cannot be written (a full disk) is given up quietly: Terraform must not die of it.
+    A log that cannot be written (a full disk) is given up quietly: the child must not die of it.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class RunLog:
         if self.is_full or not text.strip():
             return
         time = f"{self._clock():%Y-%m-%dT%H:%M:%SZ}"
-        lines = [_bounded(line) for line in self._redact(text).splitlines()]
+        lines = [_bounded(line) for line in self._redact(_CONTROL.sub("", text)).splitlines()]
         lines, self._skip = lines[self._skip :], max(self._skip - len(lines), 0)
         entry = "".join(f"{time} {line}\n" for line in lines).encode(errors="replace")
         if len(entry) > self._room:
@@ -85,6 +84,11 @@ def lines_of_last_command(path: Path) -> int:
     return count
 
 
+def printable(text: str) -> str:
+    """A line without what would move the cursor or recolour the terminal."""
+    return _CONTROL.sub("", text)
+
+
 def _bounded(line: str) -> str:
-    line = _CONTROL.sub("", line)
+    line = printable(line)
     return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}… (line cut)"

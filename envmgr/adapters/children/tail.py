@@ -13,17 +13,25 @@ _KEEP_SIZE_AND_PUNCH_HOLE = 0x03
 class Tail:
     """Follows the file behind a descriptor; longer lines than `longest` bytes are cut."""
 
-    def __init__(self, descriptor: int, longest: int = _LONGEST, start: int = 0) -> None:
-        """Begin at the byte `start`: behind what an earlier reader gave back."""
+    def __init__(
+        self, descriptor: int, longest: int = _LONGEST, start: int = 0, end: int | None = None
+    ) -> None:
+        """Begin at the byte `start`, behind what an earlier reader gave back; read nothing from `end` on."""
         self._descriptor = descriptor
         self._longest = longest
+        self._end = end
         self._offset = start
         self._punched = start
         self._rest = bytearray()
 
     def lines(self) -> Iterator[str]:
-        """The complete lines that were written since the last call."""
-        while chunk := os.pread(self._descriptor, _CHUNK, self._offset):
+        """The complete lines that were written between the last call and this one.
+
+        What is written meanwhile is the next call's: who writes faster than we read would hold us for ever.
+        """
+        size = os.fstat(self._descriptor).st_size
+        end = size if self._end is None else min(size, self._end)
+        while chunk := os.pread(self._descriptor, max(min(_CHUNK, end - self._offset), 0), self._offset):
             self._offset += len(chunk)
             *complete, last = chunk.split(b"\n")
             for piece in complete:

@@ -1,0 +1,31 @@
+"""The environment of a step: what it is given, and of envmgr's own only how to reach things."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from envmgr.ports import RUN_MARK, Place
+
+_INHERITED = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
+
+
+def step_environment(place: Place, own: Mapping[str, str], log: Path) -> dict[str, str]:
+    """All environment variables of a step; `own` is envmgr's, `log` the run's log, by which it is known again."""
+    return {
+        **{name: own[name] for name in _INHERITED if name in own},
+        **place.environment,
+        "HOME": str(place.home),
+        "TMPDIR": str(place.temporary),
+        "XDG_CACHE_HOME": str(place.cache),
+        RUN_MARK: str(log),
+    }

@@ -1,0 +1,107 @@
+"""Steps as the port asks for them."""
+
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from envmgr.adapters.children.child import Cause, Ended, Start, Supervision, run
+from envmgr.adapters.children.run_log import RunLog
+from envmgr.domain.environment import ProcessId
+from envmgr.domain.errors import Interrupted, NeedsPerson, StepFailed
+from envmgr.domain.step import Step
+from envmgr.ports import Place, Progress, Watch
+
+from .environment import step_environment
+from .failure import ending, sentence
+from .limits import limited
+from .printed import Printed, output_file
+from .sandbox import Sandbox, unconfined
+
+
+class StepRunner:
+    """Runs steps, each as the leader of a session and process group of its own; safe to be called from several threads.
+
+    At its time limit, when it is stopped, prints too much or fails, the whole group gets SIGTERM and after a patience
+    SIGKILL. After a good end nothing is sent: a server that the step left in the background serves on. Such a server
+    should have a session of its own (`setsid`) and its output in a file of its own. What is in another session is
+    never ended, except in a sandbox.
+    """
+
+    def __init__(
+        self,
+        identify: Callable[[int], ProcessId],
+        sandbox: Sandbox = unconfined,
+        patience: timedelta = timedelta(seconds=10),
+        own: Mapping[str, str] = os.environ,
+    ) -> None:
+        """Run in `sandbox`; `identify` names a process beyond doubt, `own` is envmgr's own environment."""
+        self._identify = identify
+        self._sandbox = sandbox
+        self._patience = patience
+        self._own = own
+
+    def run(self, step: Step, place: Place, watch: Watch) -> None:
+        """See the port. What it prints is also in the file `LOG.output` beside the log, while it runs."""
+        watch.progress(Progress(phase="step_start", text=f"Step {step.name}", address=step.name))
+        try:
+            for folder in (place.home, place.temporary, place.cache):
+                _make_private(folder)
+            argv = limited(self._sandbox(_argv(step), place), place.limits)
+            self._follow(step, argv, place, watch)
+        except (OSError, ValueError) as error:
+            why = watch.redact((error.strerror if isinstance(error, OSError) else None) or str(error))
+            raise StepFailed(f"Step {step.name} failed: it could not be run ({why}).") from error
+        watch.progress(Progress(phase="step_complete", text=f"Step {step.name} is done", address=step.name))
+
+    def _follow(self, step: Step, argv: Sequence[str], place: Place, watch: Watch) -> None:
+        output = watch.log.with_name(f"{watch.log.name}.output")
+        with output_file(output) as file, RunLog(watch.log, watch.redact) as log:
+            log.write(f"step {step.name}")
+            printed = Printed(file, place.limits.output, log)
+            start = Start(
+                argv=argv,
+                folder=place.checkout,
+                environment=step_environment(place, self._own, watch.log),
+                output=file.fileno(),
+                errors=file.fileno(),
+            )
+            ended = run(start, self._supervision(step, printed, watch))
+            printed.finish()
+            if ended == Ended(0) and not printed.is_too_much:
+                return
+            how = ending(step, ended, place.limits, is_too_much=printed.is_too_much)
+            log.write(f"step {step.name}: {how}")
+        if ended.cause is Cause.STOPPED and not printed.is_too_much:
+            raise Interrupted(f"Step {step.name} was stopped before its end; it will be done again.")
+        raise StepFailed(sentence(step, how, printed.last, place.limits, watch.redact))
+
+    def _supervision(self, step: Step, printed: Printed, watch: Watch) -> Supervision:
+        return Supervision(
+            timeout=step.timeout,
+            patience=self._patience,
+            started=lambda pid: watch.started(self._identify(pid)),
+            stop=lambda: printed.is_too_much or watch.stop(),
+            tick=printed.follow,
+            ending=signal.SIGTERM,
+            clears=lambda ended: _clears(ended, printed),
+        )
+
+
+def _argv(step: Step) -> list[str]:
+    return ["sh", "-eu", "-c", step.run] if isinstance(step.run, str) else list(step.run)
+
+
+def _clears(ended: Ended, printed: Printed) -> bool:
+    """Looks once more at what it printed: a step may pass its limit and end between two looks."""
+    printed.follow()
+    return ended != Ended(0) or printed.is_too_much
+
+
+def _make_private(folder: Path) -> None:
+    """Makes a folder, or makes it private again; what branch code put in its place is refused."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.is_symlink():
+        raise NeedsPerson(f"{folder} is a link, not the folder that steps need: remove it.")
+    folder.chmod(0o700)
