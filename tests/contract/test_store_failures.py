@@ -200,10 +200,12 @@ def test_a_full_disk(tmp_path: Path) -> None:
     with pytest.raises(Transient) as caught:
         record(store, "x" * 1_000_000)
     assert f"disk of {tmp_path} is full" in str(caught.value)
+    assert not (tmp_path / "envmgr.db.reserve").exists(), "the room that was set aside is not given back"
     event.remove(store._database.engine, "checkout", keep_small)
     event.listen(store._database.engine, "checkout", lambda c, *_: c.execute(limit(1_000_000)) and None)
     record(store, "last")
     assert [e.message for e in store.events()] == ["first", "last"]
+    assert (tmp_path / "envmgr.db.reserve").stat().st_blocks > 0
     store.close()
 
 

@@ -7,9 +7,11 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from envmgr.domain.environment import RunStatus, Status
+from envmgr.domain.errors import Transient
 from tests.support.engine import Engine, code
 
 RESERVE = 40
@@ -191,6 +193,19 @@ def reserve(disk: Path, folder: Path) -> None:
     assert world.engine.statuses() == {"alice": "destroyed"}
 
 
+def record(disk: Path, folder: Path) -> None:
+    """Not a byte is left for the database: what was set aside for that makes room for the sentence."""
+    world = Disk(disk, folder)
+    world.engine.turn()
+    world.push()
+    world.fill()
+    for _ in range(3):
+        with suppress(Transient):
+            world.engine.turn()
+    world.says_what_to_do()
+    world.converges()
+
+
 STORIES = {
     "fetch": fetch,
     "init": at_a_command("init"),
@@ -198,6 +213,7 @@ STORIES = {
     "apply": at_a_command("apply"),
     "during apply": during_apply,
     "reserve": reserve,
+    "record": record,
 }
 
 if __name__ == "__main__":
