@@ -147,17 +147,20 @@ class TestSuccess:
 
     def test_while_it_runs_its_output_has_a_name_and_itself_a_mark(self, host: Host) -> None:
         found: list[ProcessId | None] = []
+        begun, seen = host.place.checkout / "begun", host.place.checkout / "seen"
 
-        def started(_: ProcessId) -> None:
-            found.append(Processes().child_of(host.log))
-            (host.place.checkout / "go").touch()
+        def look() -> bool:
+            if begun.exists() and not found:
+                found.append(Processes().child_of(host.log))
+                seen.touch()
+            return False
 
         host.run(
-            'while [ ! -e go ]; do sleep 0.02; done; stat -c %a "$ENVMGR_RUN_LOG.output"', started=started
+            'touch begun; while [ ! -e seen ]; do sleep 0.02; done; stat -c %a "$ENVMGR_RUN_LOG.output"',
+            stop=look,
         )
         assert host.said()[1:] == ["600"]
-        assert len(found) == 1
-        assert found[0] is not None
+        assert found == host.children
 
     def test_what_serves_in_the_background_serves_on(self, host: Host) -> None:
         host.run(background("server", prefix="setsid") + background("worker"))

@@ -1,5 +1,6 @@
 """Steps before they run: their environment, limits, sandbox, and the sentence of a failure."""
 
+import os
 import resource
 import signal
 from dataclasses import replace
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from envmgr.adapters.children.child import Cause, Ended
+from envmgr.adapters.children.run_log import RunLog
 from envmgr.adapters.children.tail import Tail
 from envmgr.adapters.steps.environment import step_environment
 from envmgr.adapters.steps.failure import ending, sentence
 from envmgr.adapters.steps.limits import limited
+from envmgr.adapters.steps.printed import Printed, output_file
 from envmgr.adapters.steps.sandbox import Bubblewrap, sandbox, unconfined
 from envmgr.domain.errors import NeedsPerson, StepFailed, Transient
 from envmgr.domain.step import Step
@@ -168,6 +171,32 @@ class TestFailure:
         forked = failed("sh: 1: Cannot fork", limits=limits)
         assert "exit 2, its processes are limited to 50" in forked
         assert "limited" not in failed("MemoryError")
+
+
+class TestPrinted:
+    """The output file and the log are bounded, whatever the step does meanwhile."""
+
+    @staticmethod
+    def flood(path: Path) -> tuple[Printed, int]:
+        """What is left after twice 10,000 bytes came where 1,000 are allowed: the output, and its file's size."""
+        with output_file(path / "output") as file, RunLog(path / "log", str) as log:
+            printed = Printed(file, 1000, log)
+            for _ in range(2):
+                file.write(b"123456789\n" * 1000)
+                printed.follow()
+            printed.finish()
+            return printed, os.fstat(file.fileno()).st_size
+
+    def test_a_file_is_cut_at_its_limit(self, tmp_path: Path) -> None:
+        printed, size = self.flood(tmp_path)
+        assert (printed.is_too_much, size) == (True, 1000)
+
+    def test_what_comes_before_the_next_cut_is_not_read(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os, "ftruncate", lambda *_: None)
+        self.flood(tmp_path)
+        assert len((tmp_path / "log").read_text().splitlines()) == 100
 
 
 def test_a_writer_that_is_faster_than_its_reader_does_not_hold_it(tmp_path: Path) -> None:
