@@ -107,9 +107,15 @@ class MemoryStore:
         return written
 
     def update(
-        self, identity: EnvironmentId, lease: Lease | None, now: datetime, **changes: object
+        self,
+        identity: EnvironmentId,
+        lease: Lease | None,
+        now: datetime,
+        event: Event | None = None,
+        /,
+        **changes: object,
     ) -> Environment:
-        """Writes the named fields, if the lease (where given) is the newest."""
+        """Writes the named fields and the event, if the lease (where given) is the newest."""
         values = _checked("an environment", changes, _ENVIRONMENT_FIELDS)
         if lease is not None and lease.environment != identity:
             raise ValueError(f"the lease of {lease.environment} is none of {identity}")
@@ -120,7 +126,9 @@ class MemoryStore:
                 raise UsageError(f"envmgr knows no environment {identity}.")
             after = replace(self._environments[identity], **values, updated_at=now)
             self._environments[identity] = after
-            return after
+        if event is not None:
+            self.record(event)
+        return after
 
     def acquire(
         self,

@@ -11,6 +11,9 @@ from .invocation import Invocation
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+override_option = click.option(
+    "--override-window", is_flag=True, help="Also where no window for changes is open; leaves an event."
+)
 environment_argument = click.argument("environment", metavar="ENV")
 pass_invocation = click.make_pass_decorator(Invocation)
 

@@ -17,7 +17,8 @@ from .work import interruptible
 class Consent:
     """Called with a plan in Terraform's words, and the plan (None: it changes nothing); gives the answer.
 
-    With `typed` the environment's name must be typed, as for a protected branch.
+    With `typed` the environment's name must be typed, as for a protected branch. With `always` the question is
+    asked also where nothing changes in the cloud.
     """
 
     environment: Environment
@@ -26,13 +27,14 @@ class Consent:
     yes: bool
     display: Display
     typed: bool = False
+    always: bool = False
 
     def __call__(self, text: str, plan: Plan | None) -> bool:
         """Shows what would be done and asks, unless told not to."""
         with self.display.paused():
             if plan is None:
                 say(self.nothing)
-                return True
+                return self.yes or not self.always or _answer(self._ask)
             say(text.strip("\n"))
             say(f"\n{self.environment.label}: {plan.changes}.")
             return self.yes or _answer(self._ask)

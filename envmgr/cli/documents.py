@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from envmgr.domain.environment import Changes, Environment, Event, Lease, Output, Run
+from envmgr.domain.drift import Drift
+from envmgr.domain.environment import Changes, Environment, Event, Lease, Output, Pin, Run
+from envmgr.domain.schedule import Schedule
+
+from .screen import held_at
 
 
 def time(at: datetime | None) -> str | None:
@@ -29,6 +33,9 @@ def environment(found: Environment) -> dict[str, Any]:
         "created_at": time(found.created_at),
         "pushed_at": time(found.pushed_at),
         "hold": found.hold.value if found.hold else None,
+        "drift": found.drift.status if found.drift else None,
+        "suspended_by": found.suspended_by.value if found.suspended_by else None,
+        "pinned_commit": held_at(found),
     }
 
 
@@ -43,11 +50,44 @@ def environment_in_full(found: Environment, held: Lease | None, last_run: Run | 
         "state_key": found.id.state_key,
         "resources": list(found.resources),
         "lease": lease(held) if held else None,
-        "drift": None,
+        "drift": drift(found.drift) if found.drift else None,
+        "pin": pin(found.pin) if found.pin and held_at(found) else None,
+        "schedule": schedule(found.schedule) if found.schedule else None,
         "last_run": run(last_run) if last_run else None,
         "failures": found.failures,
         "retry_at": time(found.retry_at),
         "terraform_version": claim.terraform_version if claim else None,
+    }
+
+
+def drift(found: Drift) -> dict[str, Any]:
+    """What the last check for drift found; attributes by name alone, never with a value."""
+    return {
+        "status": found.status,
+        "checked_at": time(found.checked_at),
+        "tried_at": time(found.tried_at),
+        "differences": [
+            {"address": d.address, "action": d.action, "attributes": sorted(d.attributes)}
+            for d in found.differences
+        ],
+        "noise": list(found.noise),
+        "error": found.error or None,
+        "failing_since": time(found.failing_since),
+    }
+
+
+def pin(found: Pin) -> dict[str, Any]:
+    """What a rollback holds an environment at, and whether the next push ends that."""
+    return {"commit": found.commit, "until_push": found.over is not None}
+
+
+def schedule(found: Schedule) -> dict[str, Any]:
+    """A schedule; the commands of `down_run` by their names."""
+    return {
+        "up": found.up,
+        "down": found.down,
+        "timezone": found.timezone,
+        "down_run": [step.name for step in found.down_run],
     }
 
 

@@ -7,9 +7,12 @@ import click
 
 
 class Duration(click.ParamType[timedelta]):
-    """A duration such as `30s`, `5m`, `1h`, `7d`."""
+    """A duration such as `30s`, `5m`, `1h`, `7d`; with `positive` not none at all."""
 
     name = "duration"
+
+    def __init__(self, *, positive: bool = False) -> None:
+        self._positive = positive
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Reads it; a wrong one is a usage error."""
@@ -18,6 +21,9 @@ class Duration(click.ParamType[timedelta]):
         if isinstance(value, timedelta):
             return value
         try:
-            return parse_duration(value)
+            found = parse_duration(value)
         except ValueError as error:
             self.fail(f"{value!r}: {error}.", param, ctx)
+        if self._positive and not found:
+            self.fail(f"{value!r}: it must be longer than nothing, such as 7d.", param, ctx)
+        return found

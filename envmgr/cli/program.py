@@ -30,9 +30,11 @@ _SECTIONS: Sections = {
         "history": ("history", "Runs, newest first."),
         "logs": ("logs", "The full log of a run, live while it runs."),
         "plan": ("plan", "What would change."),
+        "drift": ("drift", "How the cloud differs from what was applied."),
     },
     "Change": {
         "apply": ("apply", "Plan, show, ask, apply exactly that plan."),
+        "rollback": ("rollback", "Apply an earlier commit and hold there."),
         "destroy": ("destroy", "Plan, show, ask, destroy and verify."),
         "suspend": ("suspend", "Leave an environment alone."),
         "resume": ("suspend", "Manage it again."),

@@ -42,6 +42,7 @@ class Display:
         self._under_way: dict[tuple[EnvironmentId, str], _UnderWay] = {}
         self._done = 0
         self._stage = "Looks at the repository"
+        self._subject = ""
         self._began = time.monotonic()
         self._live: Live | None = None
 
@@ -67,6 +68,12 @@ class Display:
             self._live is None or step.phase not in {"apply_start", "apply_progress"}
         ):
             self._print(environment, step)
+
+    def turn_to(self, subject: str) -> None:
+        """Begins with the next of several, which are done one after the other."""
+        with self._lock:
+            self._subject, self._stage = f"{subject}: ", _STAGES["refresh_start"]
+            self._began = time.monotonic()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -122,7 +129,7 @@ class Display:
                 for (e, address), u in self._under_way.items()
             ]
             done = f", {self._done} done" if self._done else ""
-            head = f"{self._stage}{done}, {now - self._began:.0f} s"
+            head = f"{self._subject}{self._stage}{done}, {now - self._began:.0f} s"
         spinner = Spinner("dots", Text(head))
         spinner.start_time = self._began
         return Group(spinner, *(Text(row, no_wrap=True, overflow="ellipsis") for row in rows[:15]))

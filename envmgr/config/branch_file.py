@@ -1,5 +1,6 @@
 """`.envmgr.yaml`: what a branch asks for itself. Whoever can push writes it, so nothing in it is trusted."""
 
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pydantic import Field, ValidationError
@@ -14,6 +15,9 @@ from .yaml_tree import Problem, Tree, read_yaml
 BRANCH_FILE: Final = ".envmgr.yaml"
 MAX_BYTES: Final = 64 * 1024
 _SHOWN = 10
+_NO_COMMANDS: Final = (
+    "this repository takes no commands from branches; remove it, or ask for allow_branch_deploy"
+)
 
 
 class BranchFile(Section):
@@ -69,17 +73,23 @@ def _validate(tree: Tree, *, allow_deploy: bool) -> BranchFile | None:
     if not isinstance(value, dict):
         tree.problems.append(Problem(1, (), "it must be a mapping of keys to values, such as `ttl: 7d`"))
         return None
-    if "deploy" in value and not allow_deploy:
-        sentence = (
-            "this repository takes no deploy steps from branches; remove it, or ask for allow_branch_deploy"
-        )
-        tree.problems.append(Problem(tree.line(("deploy",)), ("deploy",), sentence))
+    if not allow_deploy:
+        tree.problems.extend(Problem(tree.line(path), path, _NO_COMMANDS) for path in _commands(value))
     try:
         branch_file = BranchFile.model_validate(value)
     except ValidationError as error:
         tree.problems.extend(problems_of(error, BranchFile, tree))
         return None
     return None if tree.problems else branch_file
+
+
+def _commands(value: Mapping[str, object]) -> Iterator[tuple[str, ...]]:
+    """Where a branch file brings commands of its own."""
+    if "deploy" in value:
+        yield ("deploy",)
+    schedule = value.get("schedule")
+    if isinstance(schedule, Mapping) and "down_run" in schedule:
+        yield ("schedule", "down_run")
 
 
 def _message(tree: Tree) -> str:

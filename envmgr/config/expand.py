@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from envmgr.domain import schedule as domain
+from envmgr.domain.drift import DriftRules
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.policy import Policy
+from envmgr.domain.step import Step
 
 from .models import Organization, Repository
-from .rules import Destroy, Drift, Limits, Polling, Schedule, Section, Ttl
+from .rules import Destroy, Drift, Limits, Polling, Schedule, Section, Ttl, Windows
 from .secrets import Redactor, Secret, SecretReference, looks_secret, password_in, resolve
 
 _Section = TypeVar("_Section", bound=Section)
@@ -25,6 +28,7 @@ class Effective:
     drift: Drift
     ttl: Ttl
     schedule: Schedule | None
+    windows: Windows
     variables: Mapping[str, object]
 
 
@@ -38,6 +42,7 @@ def effective(organization: Organization, repository: Repository) -> Effective:
         drift=_overlay(organization.drift, repository.drift),
         ttl=_overlay(organization.ttl, repository.ttl),
         schedule=repository.schedule if overrides_schedule else organization.schedule,
+        windows=_overlay(organization.windows, repository.windows),
         variables={**organization.variables, **repository.variables},
     )
 
@@ -52,8 +57,31 @@ def policy_for(organization: Organization, repository: Repository, inputs: str) 
         grace_period=rules.destroy.grace_period,
         max_at_once=rules.destroy.max_at_once,
         max_environments=rules.limits.environments,
+        warn_before=rules.ttl.warn_before,
         inputs=inputs,
     )
+
+
+def schedule_of(section: Schedule | None) -> domain.Schedule | None:
+    """A schedule as the core knows it."""
+    if section is None:
+        return None
+    steps = tuple(Step(name=step.name, run=step.run, timeout=step.timeout) for step in section.down_run)
+    return domain.Schedule(up=section.up, down=section.down, timezone=section.timezone, down_run=steps)
+
+
+def windows_of(section: Windows) -> domain.Windows:
+    """Windows as the core knows them."""
+    allow, deny = (
+        tuple(domain.Span(span.start, span.duration) for span in spans)
+        for spans in (section.allow, section.deny)
+    )
+    return domain.Windows(allow=allow, deny=deny, timezone=section.timezone)
+
+
+def drift_rules_of(section: Drift) -> DriftRules:
+    """Rules for drift as the core knows them."""
+    return DriftRules(action=section.action, interval=section.interval, ignore=section.ignore)
 
 
 def backend_settings(organization: Organization, data_dir: Path) -> tuple[str, dict[str, object]]:

@@ -20,7 +20,7 @@ from .yaml_tree import Path as KeyPath
 from .yaml_tree import Problem, Tree, read_yaml
 
 _MAX_FILE = 4 << 20
-_LATER = ("drift", "schedule", "deploy", "health")
+_LATER = ("deploy", "health")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from .backend import Backend, LocalBackend
-from .rules import DeployStep, Destroy, Drift, Health, Limits, Polling, Schedule, Section, Ttl
+from .rules import DeployStep, Destroy, Drift, Health, Limits, Polling, Schedule, Section, Ttl, Windows
 from .values import (
     AbsolutePath,
     Binary,
@@ -186,6 +186,11 @@ class Repository(Section):
         description="Overrides the organization's schedule; null: none here.",
         examples=[{"up": "0 8 * * 1-5", "down": "0 19 * * 1-5"}],
     )
+    windows: Windows | None = Field(
+        default=None,
+        description="Overrides the organization's windows.",
+        examples=[{"deny": [{"start": "0 18 * * 5", "duration": "62h"}]}],
+    )
 
 
 class Organization(Section):
@@ -235,6 +240,11 @@ class Organization(Section):
         default=None,
         description="When environments are up; null: always.",
         examples=[{"up": "0 8 * * 1-5", "down": "0 19 * * 1-5", "timezone": "Europe/Berlin"}],
+    )
+    windows: Windows = Field(
+        default=Windows(),
+        description="When environments may be changed.",
+        examples=[{"allow": [{"start": "0 9 * * 1-5", "duration": "8h"}], "timezone": "Europe/Berlin"}],
     )
     variables: Variables = Field(
         default={},

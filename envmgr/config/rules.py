@@ -78,6 +78,11 @@ class Drift(Section):
         description="What to do about a difference: report it, correct it where that is safe, or do not look.",
         examples=["report"],
     )
+    ignore: tuple[Text, ...] = Field(
+        default=(),
+        description="Attributes that may differ, as `ADDRESS.ATTRIBUTE`; `*` matches any run of characters.",
+        examples=[["aws_instance.web.tags"]],
+    )
 
 
 class Ttl(Section):
@@ -106,6 +111,19 @@ class Ttl(Section):
         return self
 
 
+class DeployStep(Section):
+    """One command after an apply."""
+
+    name: Text = Field(description="What the step is called in logs.", examples=["build"])
+    run: Text = Field(
+        description="A shell command, run at the branch's root with the Terraform outputs at hand.",
+        examples=["make image"],
+    )
+    timeout: Period = Field(
+        default=timedelta(minutes=15), description="When the step is given up.", examples=["15m"]
+    )
+
+
 class Schedule(Section):
     """When environments are up."""
 
@@ -122,18 +140,35 @@ class Schedule(Section):
         description="The time zone of `up` and `down`.",
         examples=["Europe/Berlin"],
     )
-
-
-class DeployStep(Section):
-    """One command after an apply."""
-
-    name: Text = Field(description="What the step is called in logs.", examples=["build"])
-    run: Text = Field(
-        description="A shell command, run at the branch's root with the Terraform outputs at hand.",
-        examples=["make image"],
+    down_run: tuple[DeployStep, ...] = Field(
+        default=(),
+        description="Commands that bring an environment down in place of a destroy; `up` then applies again.",
+        examples=[[{"name": "stop", "run": "make stop"}]],
     )
-    timeout: Period = Field(
-        default=timedelta(minutes=15), description="When the step is given up.", examples=["15m"]
+
+
+class Span(Section):
+    """A time that comes again."""
+
+    start: Cron = Field(description="When it begins.", examples=["0 9 * * 1-5"])
+    duration: Period = Field(description="How long it lasts.", examples=["8h"])
+
+
+class Windows(Section):
+    """When environments may be changed; what is due outside waits."""
+
+    allow: tuple[Span, ...] = Field(
+        default=(),
+        description="Applies and destroys happen only in these times; empty: at any time.",
+        examples=[[{"start": "0 9 * * 1-5", "duration": "8h"}]],
+    )
+    deny: tuple[Span, ...] = Field(
+        default=(),
+        description="No applies and destroys in these times, whatever `allow` says.",
+        examples=[[{"start": "0 0 24 12 *", "duration": "3d"}]],
+    )
+    timezone: TimeZone = Field(
+        default="UTC", description="The time zone of all `start`s.", examples=["Europe/Berlin"]
     )
 
 

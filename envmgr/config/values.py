@@ -7,11 +7,12 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from .duration import PATTERN as DURATION_PATTERN
@@ -296,14 +297,23 @@ _CRON_FIELD = r"(?:\*|[0-9A-Za-z]+(?:-[0-9A-Za-z]+)?)(?:/[0-9]+)?"
 _CRON_LIST = rf"{_CRON_FIELD}(?:,{_CRON_FIELD})*"
 CRON_PATTERN = rf"{_CRON_LIST}(?: +{_CRON_LIST}){{4}}"
 
+_CRON_SENTENCE: Final = (
+    'it must be a cron time of five fields, such as "0 8 * * 1-5" (08:00, Monday to Friday)'
+)
+
+
+def _cron(value: str) -> str:
+    _matching(CRON_PATTERN, _CRON_SENTENCE)(value)
+    try:
+        next(CronSim(value, datetime(2000, 1, 1)))  # noqa: DTZ001  any moment will do
+    except (CronSimError, StopIteration):
+        raise ValueError(_CRON_SENTENCE) from None
+    return value
+
+
 Cron = Annotated[
     str,
-    AfterValidator(
-        _matching(
-            CRON_PATTERN,
-            'it must be a cron time of five fields, such as "0 8 * * 1-5" (08:00, Monday to Friday)',
-        )
-    ),
+    AfterValidator(_cron),
     Named("cron time"),
 ]
 

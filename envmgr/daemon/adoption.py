@@ -29,7 +29,7 @@ def end_abandoned_runs(job: Job) -> None:
 def _adopt(job: Job, run: Run) -> Adopted:
     """What the run's Terraform came to; waits for it where it lives."""
     claim, child = job.environment.claim, _survivor(job, run)
-    if claim is None or not job.services.processes.is_here(run.owner):
+    if claim is None or run.kind is RunKind.DEPLOY or not job.services.processes.is_here(run.owner):
         return Adopted()
     if child is not None:
         message = f"Terraform of run {run.id} ({child}) outlived {run.owner}: waiting for its end."
@@ -44,11 +44,16 @@ def _adopt(job: Job, run: Run) -> Adopted:
 def _survivor(job: Job, run: Run) -> ProcessId | None:
     """The Terraform that a run left, also one whose start could not be recorded any more."""
     processes, child = job.services.processes, run.child
-    if child is None or processes.is_dead(child):
-        child = processes.child_of(job.services.layout.log(run.id))
-    if child is not None and (job.environment.claim is None or not processes.is_here(child)):
+    if child is not None and processes.is_dead(child):
+        child = None
+    if run.kind is RunKind.DEPLOY:  # the mark may be on a server that a step left running, as it should
+        attended = False
+    else:
+        child = child or processes.child_of(job.services.layout.log(run.id))
+        attended = job.environment.claim is not None
+    if child is not None and not (attended and processes.is_here(child)):
         raise RetryLater(
-            f"Terraform of run {run.id} ({child}) still works on {job.environment.label}.",
+            f"What run {run.id} started ({child}) still works on {job.environment.label}.",
             after=timedelta(seconds=5),
         )
     return child
@@ -64,6 +69,7 @@ def _end(job: Job, run: Run, adopted: Adopted) -> None:
         message = (
             f"{_settle(job, run, claim)}: {summary(adopted.applied)}; envmgr was started anew meanwhile."
         )
+    services.layout.plan(job.environment.id).unlink(missing_ok=True)
     services.store.finish_run(run.id, status, services.clock(), message, adopted.applied)
     action = "taken-over" if status is RunStatus.SUCCEEDED else "interrupted"
     services.record(job.environment.id, action, message, commit=run.commit, run=run.id)

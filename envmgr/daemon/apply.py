@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
-from envmgr.domain.environment import Claim, RunKind, RunStatus, SourceKind, Status
-from envmgr.domain.errors import EnvmgrError, NotHere
+from envmgr.domain.drift import Drift
+from envmgr.domain.environment import Claim, RunKind, RunStatus, Status, Suspension
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 
 from . import kept
 from .job import ActiveRun, Job, Superseded
@@ -35,8 +37,11 @@ def apply(job: Job, reason: str) -> None:
 def look(job: Job) -> Wanted:
     """What the newest commit wants, read from the mirror (fetched where it is not there yet)."""
     services, environment = job.services, job.environment
-    services.git.fetch(job.project.remote(), {environment.branch: environment.commit})
-    want = wanted(services, job.project, environment, environment.commit)
+    try:
+        services.git.fetch(job.project.remote(), {environment.branch: environment.commit})
+    except NeedsPerson as error:  # of the remote, not of this commit: once it answers again, so does this
+        raise Transient(str(error)) from error
+    want = wanted(services, job.project, environment, environment.target)
     check_backend(environment, want.claim)
     return want
 
@@ -65,32 +70,31 @@ def keep(job: Job, claim: Claim) -> None:
 
     The record comes first: a crash in between leaves beside the state what tells of the cloud as it still is.
     """
-    _keep_commits(job, claim)
+    _keep_commit(job, claim)
     job.services.binaries.keep(job.project.tenant.binary, claim.terraform_version)
     job.update(claim=claim)
     kept.keep(job, claim)
 
 
-def _keep_commits(job: Job, claim: Claim) -> None:
-    """Keeps the new claim's commit beside the old one's: at no instant is the recorded one without a ref."""
-    git, identity, before = job.services.git, job.environment.id, job.environment.claim
-    if before is not None and before.source.kind is SourceKind.DIRECTORY:
-        with suppress(NotHere):  # after a loss it is only beside the state
-            git.keep(identity, "before", before.commit)
-    if claim.source.kind is SourceKind.DIRECTORY:
-        git.keep(identity, "applied", claim.commit)
+def _keep_commit(job: Job, claim: Claim) -> None:
+    """Keeps the claim's commit by a ref of its own; earlier ones stay, for destroys and rollbacks."""
+    job.services.git.keep(job.environment.id, claim.commit, claim.commit)
 
 
 def settle(
     job: Job, want: Wanted, changes: Mapping[str, object], message: str, run: int | None = None
 ) -> None:
     """Records that the cloud has what the commit wants."""
-    claim = want.claim
+    claim, now = want.claim, job.services.clock()
     if run is None:
-        _keep_commits(job, claim)
-    ends, cut = job.project.ttl.end(job.environment.pushed_at or job.services.clock(), want.ttl)
+        _keep_commit(job, claim)
+    ends, cut = job.project.ttl.end(job.environment.pushed_at or now, want.ttl)
     before = job.environment.expires_at
+    event = job.services.event(
+        job.environment.id, "applied", message, commit=claim.commit, run=run, actor=_actor(job, want)
+    )
     job.update(
+        event,
         status=Status.READY,
         message=" ".join(filter(None, [want.remark, "Its ttl is cut to ttl.max." if cut else ""])),
         claim=claim,
@@ -103,21 +107,31 @@ def settle(
         hold=None,
         approved=None,
         expires_at=max(ends, before) if ends and before else ends,
-        **({"suspended": "", "suspended_commit": None} if job.resumes else {}),
+        schedule=want.schedule,
+        **({"drift": _as_applied(job, now)} if run is not None else {}),
+        **({"resumed_at": now} if job.manual else {}),
+        **({"suspended": "", "suspended_by": None, "suspended_commit": None} if job.resumes else {}),
         **changes,
     )
-    job.services.record(
-        job.environment.id, "applied", message, commit=claim.commit, run=run, actor=_actor(job, want)
-    )
+
+
+def _as_applied(job: Job, now: datetime) -> Drift:
+    """An apply is a look, too; what was found to be noise stays so."""
+    before = job.environment.drift
+    return Drift(tried_at=now, checked_at=now, noise=before.noise if before else ())
 
 
 def _actor(job: Job, want: Wanted) -> str:
-    return job.services.actor if job.manual else f"push by {want.author}"
+    if job.manual:
+        return job.services.actor
+    if job.environment.suspended_by is Suspension.SCHEDULE:
+        return "schedule"
+    return f"push by {want.author}"
 
 
 def _check_newest(job: Job, want: Wanted) -> None:
     """Gives way to a newer commit, but not for ever: a branch pushed without end is applied now and then."""
-    commit = job.reload().commit
+    commit = job.reload().target
     if job.manual or commit == want.claim.commit:
         return
     earlier = job.services.store.runs(job.environment.id, limit=_SUPERSEDED_IN_A_ROW + 1)[1:]

@@ -9,14 +9,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from envmgr.adapters.binaries import Binaries
+from envmgr.adapters.calendar import CALENDAR
 from envmgr.adapters.cloud.connect import clouds_configured, clouds_needed, clouds_unverifiable, open_clouds
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.adapters.modules import Modules, packaged_folder
 from envmgr.adapters.processes import Processes, current_process, identify
 from envmgr.adapters.state.connect import open_state_store
+from envmgr.adapters.steps.runner import StepRunner
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.adapters.terraform.provider_cache import ProviderCache
-from envmgr.config.expand import backend_settings, effective, policy_for, process_environment, redactor_for
+from envmgr.config.expand import (
+    backend_settings,
+    drift_rules_of,
+    effective,
+    policy_for,
+    process_environment,
+    redactor_for,
+    schedule_of,
+    windows_of,
+)
 from envmgr.config.load import Configuration, load
 from envmgr.config.models import Organization, Repository
 from envmgr.config.secrets import resolve
@@ -89,6 +100,7 @@ def _services(
         binaries=Binaries(layout.binaries),
         providers=ProviderCache(layout.cache),
         leases=before.leases if before else Leases(store, start.clock, owner, processes),
+        steps=StepRunner(identify, own=start.environ),
         clock=start.clock,
         owner=owner,
         processes=processes,
@@ -173,6 +185,10 @@ def _project(
         remote=lambda: _remote(start, identity, repository),
         module_tree=lambda: modules.tree(module) if module else "",
         ttl=TimeToLive(default=rules.ttl.default, max=rules.ttl.max),
+        schedule=schedule_of(rules.schedule),
+        windows=windows_of(rules.windows),
+        drift=drift_rules_of(rules.drift),
+        ticks=CALENDAR,
         allow_branch_deploy=repository.allow_branch_deploy,
     )
 

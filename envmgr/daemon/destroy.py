@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Sequence
 
-from envmgr.domain.environment import Claim, RunKind, Status
+from envmgr.domain.environment import Claim, RunKind, Status, Suspension
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.tags import identity
 
@@ -13,14 +13,14 @@ from .planned import Planned
 from .planning import carry_out, plan_destroy
 
 
-def destroy(job: Job, reason: str, then: Status, because: str = "", *, until_push: bool = False) -> None:
+def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspension | None = None) -> None:
     """Destroys all an environment has, verifies it, and leaves it as `then` (destroyed or suspended).
 
-    `because` is what a suspended one says of itself; `until_push` lets the next push end that.
+    `because` is what a suspended one says of itself, `by` who or what suspends it.
     """
     claim = job.environment.claim
     if claim is None:
-        close(job, reason, then, because, until_push=until_push)
+        close(job, reason, then, because, by=by)
         return
     with job.run(RunKind.DESTROY, claim.commit, Status.DESTROYING, reason) as active:
         planned = carry_out(
@@ -33,7 +33,7 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, until_pus
         job.update(resources=())  # from here on a state that is missing is no loss
         number = active.changes.destroy if active.changes else 0
         active.message = f"Destroyed {number} resources and verified that nothing is left."
-    close(job, reason, then, because, until_push=until_push, run=active.run.id)
+    close(job, reason, then, because, by=by, run=active.run.id)
 
 
 def verify(job: Job, planned: Planned) -> None:
@@ -53,13 +53,16 @@ def close(
     then: Status,
     because: str = "",
     *,
-    until_push: bool = False,
+    by: Suspension | None = None,
     run: int | None = None,
 ) -> None:
     """Closes an environment that has nothing in the cloud: archives its state, lets go of what was kept."""
     services, environment, state = job.services, job.environment, job.state()
     _archive_state(job)
+    action = "destroyed" if then is Status.DESTROYED else "suspended"
+    event = services.event(environment.id, action, because or reason, run=run, actor=_actor(job, by))
     job.update(
+        event,
         status=then,
         message=because or reason,
         claim=None,
@@ -70,7 +73,11 @@ def close(
         resources=(),
         url=None,
         suspended=because,
-        suspended_commit=environment.commit if until_push and because else None,
+        suspended_by=by,
+        suspended_commit=environment.commit if by is Suspension.TTL else None,
+        pin=environment.pin if then is Status.SUSPENDED else None,
+        drift=None,
+        warned_at=None,
         hold=None,
         approved=None,
         failures=0,
@@ -78,11 +85,14 @@ def close(
         retry_at=None,
         expires_at=None,
     )
-    action = "destroyed" if then is Status.DESTROYED else "suspended"
-    services.record(environment.id, action, because or reason, run=run)
     services.git.let_go(environment.id)
     shutil.rmtree(services.layout.workspace(environment.id), ignore_errors=True)
     kept.forget(state, environment.id)
+
+
+def _actor(job: Job, by: Suspension | None) -> str | None:
+    """Who ended it, where that is not the process itself."""
+    return str(by) if by in (Suspension.TTL, Suspension.SCHEDULE) and not job.manual else None
 
 
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
@@ -105,10 +115,15 @@ def _left(job: Job) -> str:
 
 
 def _check_still_wanted(job: Job, then: Status) -> None:
-    """A branch that came back while its end was planned cancels it."""
-    environment = job.reload()
-    if not job.manual and then is Status.DESTROYED and not environment.absences:
-        raise Superseded("The branch came back: not destroyed.")
+    """A branch that came back while its end was planned cancels it, also where it went away once more."""
+    before = job.environment
+    now = job.reload()
+    if job.manual or then is not Status.DESTROYED or now.suspended_by is Suspension.DESTROY:
+        return
+    if not now.absences:
+        raise Superseded("The branch came back, or its remote could not be looked at: not destroyed.")
+    if now.absent_since != before.absent_since:
+        raise Superseded("The branch came back and went away again: its grace period begins anew.")
 
 
 def _verify_cloud(job: Job, claim: Claim, addresses: Sequence[str]) -> None:

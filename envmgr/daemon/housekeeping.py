@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -93,8 +94,21 @@ def _tidy_mirrors(services: Services, environments: Iterable[Environment]) -> No
     branches: dict[RepositoryId, list[str]] = {identity: [] for identity in services.projects}
     for environment in environments:
         branches.setdefault(environment.id.repository_id, []).append(environment.branch)
+    open_ones = {environment.id for environment in environments}
     for repository, wanted in branches.items():
         try:
+            _let_go(services, repository, open_ones)
             services.git.tidy(repository, wanted)
         except EnvmgrError as error:
             log.warning(str(error), action="mirror-not-tidied", repository=str(repository))
+
+
+def _let_go(services: Services, repository: RepositoryId, open_ones: Collection[EnvironmentId]) -> None:
+    """Ends the keeping of commits for environments that were closed by a process that died right then."""
+    for identity in services.git.keeping(repository):
+        if identity in open_ones:
+            continue
+        with suppress(EnvironmentBusy), services.leases.hold(identity, "housekeeping"):
+            found = services.store.environment(identity)
+            if found is None or found.claim is None:
+                services.git.let_go(identity)

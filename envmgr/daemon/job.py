@@ -1,13 +1,24 @@
 """One piece of work on one environment, under its lease, and the runs it makes."""
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from envmgr.domain.environment import Changes, Environment, Lease, ProcessId, Run, RunKind, RunStatus, Status
+from envmgr.domain.environment import (
+    Changes,
+    Environment,
+    Event,
+    Lease,
+    ProcessId,
+    Run,
+    RunKind,
+    RunStatus,
+    Status,
+)
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
 from envmgr.domain.policy import Policy
 from envmgr.domain.state import State
@@ -45,7 +56,8 @@ class Job:
     """An environment that is being worked on.
 
     `confirm` is asked, with what was planned, before anything is applied. `manual` work is a person's: it
-    is never superseded by a push. `resumes` says that this work ends a suspension.
+    is never superseded by a push. `careful` work has every plan read, whatever it concerns. `gives_way` says
+    that something more urgent waits; `niceness` makes its Terraform yield to others. `resumes` says that this work ends a suspension.
     """
 
     services: Services
@@ -54,6 +66,9 @@ class Job:
     lease: Lease
     policy: Policy
     manual: bool = False
+    careful: bool = False
+    gives_way: Callable[[], bool] = lambda: False
+    niceness: int = 0
     confirm: Callable[[Planned], bool] = lambda _: True
     redact: Redact = field(default=lambda text: text)
 
@@ -63,10 +78,10 @@ class Job:
         """Remembers whether the environment was suspended when the work began."""
         self.resumes = bool(self.environment.suspended)
 
-    def update(self, **changes: object) -> Environment:
-        """Writes fields of the environment's record, if the lease is still ours."""
-        identity = self.environment.id
-        self.environment = self.services.store.update(identity, self.lease, self.services.clock(), **changes)
+    def update(self, event: Event | None = None, /, **changes: object) -> Environment:
+        """Writes fields of the environment's record, and what to say of that, if the lease is still ours."""
+        store, now = self.services.store, self.services.clock()
+        self.environment = store.update(self.environment.id, self.lease, now, event, **changes)
         return self.environment
 
     def reload(self) -> Environment:
@@ -88,7 +103,9 @@ class Job:
 
     def should_stop(self) -> bool:
         """Whether a running Terraform is to be ended: envmgr stops, or the lease was taken over."""
-        return self.services.stopping() or self.services.leases.is_lost(self.environment.id)
+        return (
+            self.services.stopping() or self.services.leases.is_lost(self.environment.id) or self.gives_way()
+        )
 
     @contextmanager
     def run(self, kind: RunKind, commit: str, status: Status, message: str) -> Iterator["ActiveRun"]:
@@ -176,6 +193,9 @@ class ActiveRun:
         self.job.services.progress(self.job.environment.id, progress)
 
     def _started(self, child: ProcessId) -> None:
+        if self.job.niceness:
+            with suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, child.pid, self.job.niceness)
         self._child_began = self.job.services.clock() - _CALLBACK
         self.job.services.store.update_run(self.run.id, child=child)
 

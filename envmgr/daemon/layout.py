@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.names import EnvironmentId, RepositoryId
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,14 @@ class Layout:
     def plan(self, environment: EnvironmentId) -> Path:
         """The saved plan of the run under way; it may hold sensitive values and goes with the run."""
         return self.workspace(environment) / "plan.tfplan"
+
+    def steps(self, environment: EnvironmentId) -> Path:
+        """Where an environment's steps run: checkout, home and temporary folder."""
+        return self.workspace(environment) / "steps"
+
+    def step_cache(self, repository: RepositoryId) -> Path:
+        """What steps of a repository keep between two runs."""
+        return self.root / "step-caches" / repository.organization / repository.name
 
     @property
     def logs(self) -> Path:

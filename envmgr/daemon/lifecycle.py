@@ -22,12 +22,14 @@ from envmgr.domain.names import EnvironmentId, RepositoryId
 from . import housekeeping
 from .application import Application
 from .notify import Notifier
+from .patrol import Patrol
 from .polls import Polls
 from .tenant import Project
 
 log = structlog.get_logger()
 
 TICK = timedelta(seconds=1)
+PATROL = timedelta(seconds=30)
 HOUSEKEEPING = timedelta(hours=1)
 OVERLAP = timedelta(seconds=5)
 HEARTBEAT = timedelta(seconds=10)
@@ -50,6 +52,7 @@ class Daemon:
         self._signals: SimpleQueue[int] = SimpleQueue()
         self._ending = False
         self._remark = ""
+        self._patrol = Patrol(lambda: self._application)
         self._polls = Polls(lambda: self._application, self._look)
         self._unlooked: set[RepositoryId] = set()
         self._looked = application.services.clock()
@@ -89,6 +92,7 @@ class Daemon:
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick that is late once is no news
         every(TICK, self._polls.tick)
         every(TICK, self._tick_work)
+        every(PATROL, self._tick_patrol)
         every(HOUSEKEEPING, self._tick_housekeeping)
         every(self._heartbeat(), self._tick_status)
         self._scheduler.start()
@@ -134,6 +138,12 @@ class Daemon:
         if watchdog is None or time.monotonic() - self._alive < watchdog:
             self._notifier.send("WATCHDOG=1", self._status())
 
+    def _tick_patrol(self) -> None:
+        try:
+            self._patrol.tick()
+        except EnvmgrError as error:
+            log.warning(str(error), action="drift-failed")
+
     def _tick_housekeeping(self) -> None:
         try:
             housekeeping.tidy(self._application.services)
@@ -175,6 +185,7 @@ class Daemon:
         log.info(f"Stopping; waits for {len(busy)} environments.", action="draining")
         self._scheduler.shutdown(wait=False)
         self._application.workers.close()
+        self._patrol.close()
         over = time.monotonic() + self._drain.total_seconds()
         if not self._wait_for_work(lambda: time.monotonic() >= over or self._told_again()):
             log.warning("The drain is over: Terraform is asked to end.", action="drain-over")
@@ -185,7 +196,7 @@ class Daemon:
 
     def _wait_for_work(self, give_up: Callable[[], bool]) -> bool:
         """Waits until nothing is worked on, with signs of life; False where it gave up before."""
-        while not self._application.workers.wait(0.5):
+        while not (self._application.workers.wait(0.5) and self._patrol.wait(0.5)):
             self._notifier.send("WATCHDOG=1", self._status())
             if give_up():
                 return False

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 
-from envmgr.config.duration import format_duration
 from envmgr.domain import reference
-from envmgr.domain.environment import Claim, Environment, Guard, Output, Run, RunKind, Status
+from envmgr.domain.environment import Claim, Environment, Output, Run, RunKind, Status, Suspension
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, UsageError
-from envmgr.domain.names import matches_any, ref_component
+from envmgr.domain.names import ref_component
 from envmgr.domain.plan import Plan
 from envmgr.ports import StateStore
 
@@ -26,6 +24,7 @@ from .kept import checkout_applied
 from .planned import Planned
 from .planning import gate, plan_apply, plan_destroy
 from .recover import HeldLock, break_own_lock, find_lock, push_errored_state
+from .steering import AT_WORK
 from .tenant import Project
 from .workspaces import workspace
 
@@ -76,7 +75,7 @@ def plan(
     save: Path | None = None,
 ) -> PlanShown:
     """Plans and changes nothing; `revision` plans another commit than the branch's newest."""
-    with _manual(application, environment, "plan") as job:
+    with manual(application, environment, "plan") as job:
         if revision is not None:
             _move_to(job, revision)
         claim = job.environment.claim if destroy else look(job).claim
@@ -85,27 +84,35 @@ def plan(
         with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
             planned = (plan_destroy if destroy else plan_apply)(job, active, claim)
             active.message = f"Planned: {active.changes}."
-            text = _render(job, planned)
+            text = render(job, planned)
             if save is not None:
                 saved_plan.write(save, job.environment, planned, destroy=destroy)
         return PlanShown(environment=job.environment, plan=planned.plan, text=text, run=active.run)
 
 
 def apply(
-    application: Application, environment: Environment, confirm: Callable[[str, Plan | None], bool]
+    application: Application,
+    environment: Environment,
+    confirm: Callable[[str, Plan | None], bool],
+    *,
+    override_window: bool = False,
 ) -> Environment:
     """Plans, has it confirmed (with Terraform's own words for it), applies exactly that plan."""
-    with _manual(application, environment, "apply") as job:
+    with manual(application, environment, "apply") as job:
+        check_window(job, override=override_window)
         if job.environment.is_missing:
             raise Declined(f"Branch {ref_component(environment.branch)} is gone: there is nothing to apply.")
-        job.confirm = lambda planned: confirm(_render(job, planned), planned.plan)
+        job.confirm = lambda planned: confirm(render(job, planned), planned.plan)
         apply_step(job, f"Apply by {job.services.actor}.")
         return job.environment
 
 
-def apply_saved(application: Application, environment: Environment, file: Path) -> Environment:
+def apply_saved(
+    application: Application, environment: Environment, file: Path, *, override_window: bool = False
+) -> Environment:
     """Applies a plan that `envmgr plan --save` wrote, if it is still of this environment and commit."""
-    with _manual(application, environment, "apply") as job:
+    with manual(application, environment, "apply") as job:
+        check_window(job, override=override_window)
         saved = saved_plan.read(file, job.environment)
         if saved.destroy:
             raise UsageError(f"{file} is a plan to destroy: `envmgr destroy` plans and asks anew.")
@@ -123,110 +130,31 @@ def apply_saved(application: Application, environment: Environment, file: Path) 
 
 
 def destroy(
-    application: Application, environment: Environment, confirm: Callable[[str, Plan | None], bool]
+    application: Application,
+    environment: Environment,
+    confirm: Callable[[str, Plan | None], bool],
+    *,
+    override_window: bool = False,
 ) -> Environment:
     """Plans, has it confirmed, destroys and verifies; where the branch is still there it is then suspended."""
-    with _manual(application, environment, "destroy", destroying=True) as job:
+    with manual(application, environment, "destroy", destroying=True) as job:
+        check_window(job, override=override_window)
         services = job.services
-        because = (
-            f"Destroyed by {services.actor}; `envmgr resume {environment.label}` brings it back."
-            if not job.environment.is_missing
-            else ""
-        )
+        said = f"Destroyed by {services.actor}; `envmgr resume {environment.label}` brings it back."
+        because = "" if job.environment.is_missing else said
 
         def confirmed(planned: Planned) -> bool:
-            if not confirm(_render(job, planned), planned.plan):
+            if not confirm(render(job, planned), planned.plan):
                 return False
-            if because:  # whatever happens from here on, nobody creates it again
-                job.update(suspended=because, suspended_commit=None)
+            # Whatever happens from here on: it is destroyed, and nobody creates it again.
+            job.update(suspended=said, suspended_by=Suspension.DESTROY, suspended_commit=None)
             return True
 
         job.confirm = confirmed
         then = Status.SUSPENDED if because else Status.DESTROYED
-        destroy_step(job, f"Destroy by {services.actor}.", then, because)
+        by = Suspension.DESTROY if because else None
+        destroy_step(job, f"Destroy by {services.actor}.", then, because, by=by)
         return job.environment
-
-
-def suspend(application: Application, environment: Environment) -> Environment:
-    """Leaves an environment alone until it is resumed; what is running goes on to its end."""
-    services = application.services
-    because = f"Suspended by {services.actor}; `envmgr resume {environment.label}` manages it again."
-    changed = services.store.update(
-        environment.id,
-        None,
-        services.clock(),
-        suspended=because,
-        suspended_commit=None,
-        status=environment.status if environment.status in _AT_WORK else Status.SUSPENDED,
-        message=because,
-    )
-    services.record(environment.id, "suspended", because)
-    return changed
-
-
-def resume(application: Application, environment: Environment) -> Environment:
-    """Manages an environment again; the next pass brings it to its branch's newest commit."""
-    services = application.services
-    if not environment.suspended and environment.status is not Status.FAILED:
-        raise NeedsPerson(f"{environment.label} is not suspended, it is {environment.status}.")
-    project, now = services.projects.get(environment.id.repository_id), services.clock()
-    changed = services.store.update(
-        environment.id,
-        None,
-        now,
-        suspended="",
-        suspended_commit=None,
-        status=Status.PENDING,
-        message="Resumed; the next pass brings it up to date.",
-        failed_on="",
-        retry_at=None,
-        expires_at=project.ttl.end(now, None)[0] if project is not None else None,
-    )
-    services.record(environment.id, "resumed", "Managed again.")
-    return changed
-
-
-def held(application: Application) -> list[Environment]:
-    """The environments that a guard holds back until a person approves."""
-    return [
-        e
-        for e in application.services.store.environments()
-        if e.hold is not None and e.approved is not e.hold
-    ]
-
-
-def approve(application: Application, environment: Environment) -> Environment:
-    """Lets an environment through the guard that holds it."""
-    services = application.services
-    if environment.hold is None:
-        raise NeedsPerson(f"{environment.label} is held back by no guard, it is {environment.status}.")
-    changed = services.store.update(
-        environment.id,
-        None,
-        services.clock(),
-        approved=environment.hold,
-        message="Approved; the next pass goes on.",
-    )
-    services.record(
-        environment.id, "approved", f"Let through {environment.hold} ({_what_then(environment.hold)})."
-    )
-    return changed
-
-
-def extend(application: Application, environment: Environment, duration: timedelta) -> Environment:
-    """Moves the end of an environment's life to `duration` from now, at most `ttl.max` from now."""
-    services = application.services
-    project = services.projects.get(environment.id.repository_id)
-    if project is not None and project.ttl.max is not None and duration > project.ttl.max:
-        raise NeedsPerson(
-            f"{environment.label} may live at most {format_duration(project.ttl.max)} from now (ttl.max): give a shorter time."
-        )
-    if project is not None and matches_any(environment.branch, project.policy.protected):
-        raise NeedsPerson(f"{environment.label} is protected: it never expires.")
-    ends = services.clock() + duration
-    changed = services.store.update(environment.id, None, services.clock(), expires_at=ends)
-    services.record(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
-    return changed
 
 
 def outputs(application: Application, environment: Environment) -> dict[str, Output]:
@@ -248,7 +176,7 @@ def unlock(
 
     `seen` is what the person was shown: another lock than that is not broken.
     """
-    with _manual(application, environment, "unlock") as job:
+    with manual(application, environment, "unlock") as job:
         claim = job.environment.claim
         shown = lock(application, job.environment)
         if shown is None:
@@ -302,7 +230,7 @@ def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force:
 
 
 @contextmanager
-def _manual(
+def manual(
     application: Application, environment: Environment, purpose: str, *, destroying: bool = False
 ) -> Iterator[Job]:
     """A job of a person's; what fails is recorded as for the daemon, and raised."""
@@ -315,11 +243,11 @@ def _manual(
         try:
             yield job
         except (UsageError, Declined) as error:
-            if job.environment.status in _AT_WORK:
+            if job.environment.status in AT_WORK:
                 record_failure(job, Declined(str(error)), destroying=destroying)
             raise
         except EnvmgrError as error:
-            if purpose in ("apply", "destroy"):
+            if purpose in ("apply", "destroy", "rollback"):
                 record_failure(job, error, destroying=destroying)
             raise
 
@@ -342,10 +270,24 @@ def _move_to(job: Job, revision: str) -> None:
     """Works on another commit than the branch's newest; the record keeps the newest."""
     git, repository = job.services.git, job.environment.id.repository_id
     git.fetch(job.project.remote(), {job.environment.branch: job.environment.commit})
-    job.environment = replace(job.environment, commit=git.resolve(repository, revision))
+    job.environment = replace(job.environment, commit=git.resolve(repository, revision), pin=None)
 
 
-def _render(job: Job, planned: Planned) -> str:
+def check_window(job: Job, *, override: bool) -> None:
+    """Refuses where no window for changes is open, unless that is overridden, which leaves an event."""
+    closed = job.policy.closed
+    if closed is None:
+        return
+    until = f"until {closed.until:%Y-%m-%d %H:%M} UTC" if closed.until else "and none will ever open"
+    if not override:
+        raise Declined(
+            f"No window for changes of {job.environment.label} is open {until}: wait, or give --override-window."
+        )
+    job.services.record(job.environment.id, "window-overridden", f"No window is open {until}.")
+
+
+def render(job: Job, planned: Planned) -> str:
+    """A plan in Terraform's own words, redacted; empty where nothing changes."""
     if planned.plan is None:
         return ""
     return job.redact(job.project.tenant.terraform.render(planned.workspace, planned.file))
@@ -359,13 +301,6 @@ def _adopt(job: Job, active: ActiveRun, fresh: Planned, saved: saved_plan.SavedP
     gate(job, shown, fresh.claim, destroy=False)
     active.changes = shown.changes
     return replace(fresh, plan=shown, has_changes=True)
-
-
-def _what_then(hold: Guard) -> str:
-    return "it is destroyed" if hold is Guard.MASS_DESTROY else "it is created"
-
-
-_AT_WORK = (Status.RUNNING, Status.DESTROYING)
 
 
 def all_settled(environments: Sequence[Environment]) -> bool:

@@ -43,6 +43,19 @@ def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
     return _plan(job, active, space, claim, destroy=True)
 
 
+def plan_again(job: Job, active: ActiveRun, claim: Claim) -> Plan | None:
+    """Plans exactly what was applied, by no gate, to see how the cloud differs; None where it does not."""
+    binary = workspaces.binary_for(job.services, job.project, claim)
+    access = _begin(job, active, binary)
+    kept.checkout_applied(job, claim)
+    space = workspaces.workspace(job, access, claim, binary)
+    file = job.services.layout.plan(job.environment.id)
+    terraform = job.project.tenant.terraform
+    result = _unlocked(job, active, space, lambda: terraform.plan(space, file, active.watch()))
+    active.changes = result.changes
+    return terraform.show(space, file) if result.has_changes else None
+
+
 def carry_out(
     job: Job,
     plan: Callable[[], Planned],
@@ -130,7 +143,7 @@ def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destro
     active.changes = result.changes
     claim = replace(claim, lock_file=result.lock_file or claim.lock_file)
     plan = None
-    if result.has_changes and (destroy or job.manual or _concerns_gates(job, result)):
+    if result.has_changes and (destroy or job.manual or job.careful or _concerns_gates(job, result)):
         plan = job.project.tenant.terraform.show(space, file)
         gate(job, plan, claim, destroy=destroy)
     return Planned(workspace=space, claim=claim, file=file, has_changes=result.has_changes, plan=plan)

@@ -10,7 +10,9 @@ from envmgr.domain.decide import (
     Decision,
     Destroy,
     Rest,
+    Stop,
     Wait,
+    Warn,
     active,
     decide,
     leaving,
@@ -26,6 +28,7 @@ from .destroy import close, destroy
 from .failure import record_failure
 from .job import Job
 from .services import Services
+from .stop import bring_down
 
 log = structlog.get_logger()
 
@@ -68,7 +71,7 @@ class Reconciler:
             raise NeedsPerson(
                 f"{identity} is not in the configuration or not known: nothing is done with it."
             )
-        policy = project.policy_for(environment, project.inputs())
+        policy = project.policy_for(environment, project.inputs(), services.clock())
         return Job(services=services, project=project, environment=environment, lease=lease, policy=policy)
 
     def _decide(self, job: Job, *, asked: bool) -> Decision:
@@ -99,7 +102,12 @@ class Reconciler:
             case Apply():
                 apply(job, decision.reason)
             case Destroy():
-                destroy(job, decision.reason, decision.then, decision.because, until_push=True)
+                destroy(job, decision.reason, decision.then, decision.because, by=decision.by)
+            case Stop():
+                bring_down(job, decision.reason)
+            case Warn():
+                event = self._services.event(job.environment.id, "expires-soon", decision.reason, actor="ttl")
+                job.update(event, warned_at=decision.at)
             case Close():
                 close(job, decision.reason, Status.DESTROYED)
 

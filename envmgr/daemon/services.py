@@ -8,7 +8,7 @@ import structlog
 
 from envmgr.domain.environment import Event, ProcessId
 from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.ports import Binaries, Clock, Git, Modules, Processes, Progress, Providers, Store
+from envmgr.ports import Binaries, Clock, Git, Modules, Processes, Progress, Providers, Steps, Store
 
 from .layout import Layout
 from .leases import Leases
@@ -32,6 +32,7 @@ class Services:
     binaries: Binaries
     providers: Providers
     leases: Leases
+    steps: Steps
     clock: Clock
     owner: ProcessId
     processes: Processes
@@ -54,10 +55,23 @@ class Services:
         run: int | None = None,
         actor: str | None = None,
     ) -> None:
-        """Appends an event, now and by this process's actor unless another is named, and logs it."""
+        """Appends an event; see `event`."""
+        self.store.record(self.event(environment, action, message, commit=commit, run=run, actor=actor))
+
+    def event(
+        self,
+        environment: EnvironmentId | None,
+        action: str,
+        message: str,
+        *,
+        commit: str | None = None,
+        run: int | None = None,
+        actor: str | None = None,
+    ) -> Event:
+        """An event of now, by this process's actor unless another is named; logged, for the caller to write."""
         bound = {"environment": environment and str(environment), "run": run}
         log.info(message, action=action, **{key: value for key, value in bound.items() if value is not None})
-        event = Event(
+        return Event(
             at=self.clock(),
             environment=environment,
             action=action,
@@ -66,4 +80,3 @@ class Services:
             commit=commit,
             run=run,
         )
-        self.store.record(event)

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 
 from envmgr.config.secrets import Redactor
 from envmgr.domain.backend import Backend
+from envmgr.domain.drift import DriftRules
 from envmgr.domain.environment import Environment, SourceKind
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.fingerprint import digest
 from envmgr.domain.names import RepositoryId
 from envmgr.domain.policy import Policy
+from envmgr.domain.schedule import Schedule, Ticks, Windows, closed, phase
 from envmgr.ports import Cloud, Remote, StateStore, Terraform
 
 
@@ -112,13 +114,23 @@ class Project:
     policy: Policy
     remote: Callable[[], Remote]
     module_tree: Callable[[], str]
+    ticks: Ticks
+    drift: DriftRules
+    windows: Windows
+    schedule: Schedule | None = None
     ttl: TimeToLive = TimeToLive()
     allow_branch_deploy: bool = False
 
-    def policy_for(self, environment: Environment, inputs: str | None) -> Policy:
-        """The rules with `inputs`; where these cannot be known, the ones that were applied."""
+    def policy_for(self, environment: Environment, inputs: str | None, now: datetime) -> Policy:
+        """The rules with `inputs` at a moment; where the inputs cannot be known, the ones that were applied."""
         known = inputs if inputs is not None else (environment.applied_inputs or "unknown")
-        return replace(self.policy, inputs=known)
+        wanted = environment.schedule or self.schedule
+        return replace(
+            self.policy,
+            inputs=known,
+            phase=phase(wanted, self.ticks, now) if wanted is not None else None,
+            closed=closed(self.windows, self.ticks, now),
+        )
 
     def inputs(self) -> str | None:
         """A digest over all that reaches Terraform besides the commit; None where it cannot be known now."""

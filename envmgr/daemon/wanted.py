@@ -6,10 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, BranchFile, parse_branch_file
+from envmgr.config.expand import schedule_of
 from envmgr.domain.environment import Claim, Environment, Source, SourceKind
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.fingerprint import fingerprint
 from envmgr.domain.names import ref_component
+from envmgr.domain.schedule import Schedule
 from envmgr.domain.tags import tags_for
 
 from .reach import reaches_outside
@@ -24,6 +26,7 @@ class Wanted:
     claim: Claim
     ttl: timedelta | None
     author: str
+    schedule: Schedule | None = None
     remark: str = ""
 
 
@@ -60,13 +63,14 @@ def wanted(services: Services, project: Project, environment: Environment, commi
         claim=with_fingerprint(claim),
         ttl=branch_file.ttl,
         author=found.info.author,
+        schedule=schedule_of(branch_file.schedule),
         remark=_not_carried_out(branch_file),
     )
 
 
 def _not_carried_out(branch_file: BranchFile) -> str:
     """What a branch asks for that this version accepts and does not do yet, said rather than passed over."""
-    asked = [name for name in ("deploy", "health", "schedule") if getattr(branch_file, name)]
+    asked = [name for name in ("deploy", "health") if getattr(branch_file, name)]
     return (
         f"{BRANCH_FILE} asks for {', '.join(asked)}, which this version does not carry out yet."
         if asked

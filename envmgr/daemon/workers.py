@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from envmgr.domain.decide import active, decide, leaving
-from envmgr.domain.environment import Environment
+from envmgr.domain.decide import active, decide, leaving, wake_times
+from envmgr.domain.environment import Environment, RunStatus
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.policy import Crowd
@@ -119,15 +119,22 @@ class Workers:
         environments = self._services.store.environments(repository=project.id)
         inputs = project.inputs() if environments else None
         crowd = Crowd(leaving=leaving(environments), active=self._active(project, environments))
+        abandoned = self._abandoned()
         due: list[Environment] = []
         times: list[datetime] = []
         for environment in environments:
-            policy = project.policy_for(environment, inputs)
+            policy = project.policy_for(environment, inputs, now)
             decision = decide(environment, policy, crowd, now, asked=environment.id in asked)
-            if is_due(environment, decision):
+            if is_due(environment, decision) or environment.id in abandoned:
                 due.append(environment)
-            times += [t for t in (getattr(decision, "until", None), environment.expires_at) if t and t > now]
+            wakes = (getattr(decision, "until", None), *wake_times(environment, policy))
+            times += [t for t in wakes if t is not None and t > now]
         return sorted(due, key=lambda e: e.pushed_at or e.created_at), min(times, default=None)
+
+    def _abandoned(self) -> frozenset[EnvironmentId]:
+        """The environments with a run whose process died: it is ended, whatever else there is to do."""
+        running = self._services.store.runs(status=RunStatus.RUNNING)
+        return frozenset(r.environment for r in running if self._services.processes.is_dead(r.owner))
 
     def _active(self, project: Project, environments: Iterable[Environment]) -> int:
         if all(e.claim is not None for e in environments):

@@ -5,12 +5,12 @@ out. Whoever carries a decision out asks again afterwards; nothing depends on ha
 Two ordered lists of guards hold the policy: the first guard that has something to say decides.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from .backoff import LONGEST
-from .environment import Environment, Guard, Status
+from .environment import Environment, Guard, Status, Suspension
 from .names import matches_any, ref_component
 from .policy import Crowd, Policy
 
@@ -46,6 +46,22 @@ class Destroy:
     reason: str
     then: Status
     because: str = ""
+    by: Suspension | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Bring it down by its schedule's own commands, with all it has left in place."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Say that its life ends soon; `at` is the warning time that this is for."""
+
+    reason: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +71,7 @@ class Close:
     reason: str
 
 
-Decision = Rest | Wait | Apply | Destroy | Close
+Decision = Rest | Wait | Apply | Destroy | Stop | Warn | Close
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +134,27 @@ def active(environments: Iterable[Environment]) -> int:
 
 def attempt_key(environment: Environment, policy: Policy) -> str:
     """What a failed attempt was made on: while it stays the same, only time or a person helps."""
-    return f"{environment.commit}:{policy.inputs}"
+    return f"{environment.target}:{policy.inputs}"
 
 
 def is_settled(environment: Environment, policy: Policy) -> bool:
     """Whether the cloud has what the branch and the configuration say."""
     return (
-        environment.applied_commit == environment.commit
+        environment.applied_commit == environment.target
         and environment.applied_inputs == policy.inputs
         and environment.status is Status.READY
     )
+
+
+def wake_times(environment: Environment, policy: Policy) -> Iterator[datetime]:
+    """When a decision may become another although nothing happens: ends of lives, warnings, schedules, windows."""
+    if environment.expires_at is not None:
+        yield environment.expires_at
+        yield from (environment.expires_at - before for before in policy.warn_before)
+    if policy.phase is not None and policy.phase.until is not None:
+        yield policy.phase.until
+    if policy.closed is not None and policy.closed.until is not None:
+        yield policy.closed.until
 
 
 def _first(checks: Iterable[Check], situation: Situation) -> Decision | None:
@@ -147,11 +174,22 @@ def _unmatched(situation: Situation) -> Decision | None:
 # --- the branch is gone ------------------------------------------------------------------------
 
 
+def _destroyed_by_hand(situation: Situation) -> Decision | None:
+    """A person's destroy that was cut off, or failed, is brought to its end: it was confirmed."""
+    environment = situation.environment
+    if environment.suspended_by is not Suspension.DESTROY or environment.claim is None:
+        return None
+    then = Status.DESTROYED if environment.is_missing else Status.SUSPENDED
+    because = "" if environment.is_missing else environment.suspended
+    destroy = Destroy(f"{environment.suspended} That goes on.", then, because, by=Suspension.DESTROY)
+    return _backing_off(situation) or destroy
+
+
 def _left_alone(situation: Situation) -> Decision | None:
     environment = situation.environment
     if environment.claim is None:
         return None
-    if environment.suspended:
+    if environment.suspended and environment.suspended_by is not Suspension.SCHEDULE:
         return Rest(f"{environment.suspended} Its branch {situation.branch} is gone.")
     if situation.protected:
         by_hand = f"`envmgr destroy {environment.label}` ends it by hand"
@@ -190,6 +228,17 @@ def _too_many_leave(situation: Situation) -> Decision | None:
     )
 
 
+def _outside_windows(situation: Situation) -> Decision | None:
+    closed = situation.policy.closed
+    if closed is None:
+        return None
+    until = (
+        f"until {closed.until:%Y-%m-%d %H:%M} UTC" if closed.until else "and none will open: mend `windows`"
+    )
+    by_hand = "`--override-window` does it by hand"
+    return Wait(f"No window for changes is open {until}; {by_hand}.", until=closed.until)
+
+
 def _backing_off(situation: Situation) -> Decision | None:
     if situation.backs_off:
         return Rest(situation.environment.message, until=situation.environment.retry_at)
@@ -204,12 +253,14 @@ def _destroy_gone(situation: Situation) -> Decision:
 
 
 _GONE: tuple[Check, ...] = (
+    _destroyed_by_hand,
     _unmatched,
     _left_alone,
     _not_surely_gone,
     _too_many_leave,
     _never_applied,
     _backing_off,
+    _outside_windows,
 )
 
 
@@ -217,7 +268,10 @@ _GONE: tuple[Check, ...] = (
 
 
 def _suspended(situation: Situation) -> Decision | None:
-    environment = situation.environment
+    environment, phase = situation.environment, situation.policy.phase
+    if environment.suspended_by is Suspension.SCHEDULE:
+        down = phase is not None and not phase.up and not situation.protected
+        return Rest(environment.suspended, until=phase.until if phase else None) if down else None
     if environment.suspended and environment.suspended_commit in (None, environment.commit):
         return Rest(environment.suspended)
     return None
@@ -231,17 +285,60 @@ def _expired(situation: Situation) -> Decision | None:
     if _is_untried(situation):  # a push that the end overtook still counts
         return None
     reason = f"Its time to live ended at {end:%Y-%m-%d %H:%M} UTC; a push or `envmgr resume` brings it back."
-    return _backing_off(situation) or Destroy(reason, Status.SUSPENDED, because=reason)
+    destroy = Destroy(reason, Status.SUSPENDED, because=reason, by=Suspension.TTL)
+    return _backing_off(situation) or _outside_windows(situation) or destroy
+
+
+def _scheduled_down(situation: Situation) -> Decision | None:
+    environment, phase = situation.environment, situation.policy.phase
+    if phase is None or phase.up or situation.protected:
+        return None
+    if environment.resumed_at is not None and environment.resumed_at >= phase.since:
+        return None
+    until = f"until {phase.until:%Y-%m-%d %H:%M} UTC" if phase.until else "for good"
+    reason = f"Its schedule has it down {until}; `envmgr resume {environment.label}` brings it up now."
+    if environment.claim is None:
+        return Wait(reason, until=phase.until)
+    down = Stop(reason) if phase.stops else _destroy_until_up(reason)
+    return _backing_off(situation) or _outside_windows(situation) or down
+
+
+def _destroy_until_up(reason: str) -> Destroy:
+    return Destroy(reason, Status.SUSPENDED, because=reason, by=Suspension.SCHEDULE)
+
+
+def _ends_soon(situation: Situation) -> Decision | None:
+    """A warning for the newest of the times before the end that have come, once for each end."""
+    environment, end = situation.environment, situation.environment.expires_at
+    if environment.claim is None or end is None or situation.protected or not _is_quiet(situation):
+        return None
+    due = [at for before in situation.policy.warn_before if (at := end - before) <= situation.now < end]
+    if not due or (environment.warned_at is not None and environment.warned_at >= max(due)):
+        return None
+    extend = f"a push or `envmgr extend {environment.label} 7d` gives it more"
+    return Warn(f"Its time to live ends at {end:%Y-%m-%d %H:%M} UTC; {extend}.", at=max(due))
+
+
+def _is_quiet(situation: Situation) -> bool:
+    return is_settled(situation.environment, situation.policy)
 
 
 def _is_untried(situation: Situation) -> bool:
     environment = situation.environment
     tried = environment.failed_on == attempt_key(environment, situation.policy)
-    return environment.commit != environment.applied_commit and not tried
+    return environment.target != environment.applied_commit and not tried
 
 
 def _settled(situation: Situation) -> Decision | None:
     return Rest("") if is_settled(situation.environment, situation.policy) else None
+
+
+def _drifted(situation: Situation) -> Decision | None:
+    """Drift whose correction waits for a person stays shown until it is let through, or is gone."""
+    environment = situation.environment
+    if environment.hold is not Guard.DRIFT or environment.applied_commit != environment.target:
+        return None
+    return None if environment.approved is Guard.DRIFT else Wait(environment.message, hold=Guard.DRIFT)
 
 
 def _failed_on_this(situation: Situation) -> Decision | None:
@@ -266,15 +363,33 @@ def _over_the_limit(situation: Situation) -> Decision | None:
     )
 
 
-_PRESENT: tuple[Check, ...] = (_unmatched, _suspended, _expired, _settled, _failed_on_this, _over_the_limit)
+_PRESENT: tuple[Check, ...] = (
+    _destroyed_by_hand,
+    _unmatched,
+    _suspended,
+    _expired,
+    _scheduled_down,
+    _ends_soon,
+    _settled,
+    _drifted,
+    _failed_on_this,
+    _over_the_limit,
+    _outside_windows,
+)
 
 
 def _why_apply(environment: Environment, policy: Policy) -> str:
-    commit = environment.commit[:10]
-    if environment.applied_commit is None:
-        return f"First apply of {commit}."
-    if environment.applied_commit != environment.commit:
-        return f"Branch moved from {environment.applied_commit[:10]} to {commit}."
-    if environment.applied_inputs != policy.inputs:
-        return "Variables, module, backend or Terraform version changed."
-    return f"Not as {commit} wants it: {environment.status}."
+    commit, applied = environment.target[:10], (environment.applied_commit or "")[:10]
+    reasons = (
+        (not applied, f"First apply of {commit}."),
+        (environment.approved is Guard.DRIFT, f"Drift is corrected to {commit}, as approved."),
+        (environment.suspended_by is Suspension.SCHEDULE, f"Its schedule brings {commit} up again."),
+        (environment.target != environment.commit, f"Held at {commit} by a rollback."),
+        (applied != commit, f"Branch moved from {applied} to {commit}."),
+        (
+            environment.applied_inputs != policy.inputs,
+            "Variables, module, backend or Terraform version changed.",
+        ),
+        (True, f"Not as {commit} wants it: {environment.status}."),
+    )
+    return next(sentence for holds, sentence in reasons if holds)

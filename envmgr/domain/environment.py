@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from .drift import Drift
 from .names import EnvironmentId
+from .schedule import Schedule
 
 
 class Status(StrEnum):
@@ -26,6 +28,16 @@ class Guard(StrEnum):
 
     MASS_DESTROY = "max_at_once"
     LIMIT = "limits.environments"
+    DRIFT = "drift.correct"
+
+
+class Suspension(StrEnum):
+    """Who or what suspended an environment; `DESTROY` is a person who destroyed it."""
+
+    PERSON = "person"
+    DESTROY = "destroy"
+    TTL = "ttl"
+    SCHEDULE = "schedule"
 
 
 class SourceKind(StrEnum):
@@ -77,6 +89,17 @@ class Output:
     sensitive: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A commit that an environment is held at by a rollback.
+
+    `over` is what the branch pointed at then: another push ends the hold; None where only `resume` does.
+    """
+
+    commit: str
+    over: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """One branch's environment. Times are aware UTC datetimes.
@@ -88,6 +111,9 @@ class Environment:
     resources. `failures` counts failed runs in a row for `failed_on` (commit and inputs);
     `retry_at` is None where only a change or a person helps. `hold` is the guard that holds it,
     `approved` the guard a person has let it through.
+    `suspended` says why it is suspended (empty: it is not), `suspended_by` who did it; `suspended_commit` is the
+    commit that a push must replace to end it, None where a push does not. `resumed_at` is when a person last
+    brought it up by hand, `warned_at` the warning time that was last told of. `schedule` is the branch's own.
     """
 
     id: EnvironmentId
@@ -116,6 +142,12 @@ class Environment:
     pushed_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
+    suspended_by: Suspension | None = None
+    resumed_at: datetime | None = None
+    warned_at: datetime | None = None
+    pin: Pin | None = None
+    schedule: Schedule | None = None
+    drift: Drift | None = None
 
     @property
     def is_open(self) -> bool:
@@ -126,6 +158,12 @@ class Environment:
     def is_missing(self) -> bool:
         """Whether the last complete listing did not show its branch (which does not make it surely gone)."""
         return self.absent_since is not None
+
+    @property
+    def target(self) -> str:
+        """The commit it is to have: what the branch points at, unless a rollback holds it at another."""
+        pin = self.pin
+        return pin.commit if pin is not None and pin.over in (None, self.commit) else self.commit
 
     @property
     def label(self) -> str:

@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .environment import Environment, Guard, Status
 from .names import EnvironmentId, RepositoryId, branch_hash, environment_name, matches_any, ref_component
+
+_WRONG_CLOCK = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +160,17 @@ def _absent(before: Environment, now: datetime) -> Environment:
     return replace(
         before,
         absences=before.absences + 1,
-        # Never in the future: of a clock that was set back the grace period would have no end.
-        absent_since=min(before.absent_since or now, now) if before.absences else now,
+        absent_since=_began(before.absent_since, now) if before.absences else now,
         updated_at=now,
     )
+
+
+def _began(absent_since: datetime | None, now: datetime) -> datetime:
+    """When an absence began: as it was noted, though the clock was set back since; that only waits longer.
+
+    One far in the future is of a clock that was wrong, and the grace period would have no end.
+    """
+    return absent_since if absent_since is not None and absent_since < now + _WRONG_CLOCK else now
 
 
 def _unsure(before: Environment) -> Environment:

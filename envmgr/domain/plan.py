@@ -13,7 +13,7 @@ class ResourceChange:
 
     `actions` are Terraform's own (`no-op`, `create`, `update`, `delete`; two for a replacement).
     `before` and `after` are attribute maps (None where it does not exist then); `unknown` marks the
-    attributes of `after` that are only known after the apply.
+    attributes of `after` that are only known after the apply, `sensitive` names those that hold a secret.
     """
 
     address: str
@@ -22,6 +22,7 @@ class ResourceChange:
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
     unknown: Mapping[str, Any]
+    sensitive: frozenset[str] = frozenset()
 
     @property
     def deletes(self) -> bool:
@@ -74,4 +75,12 @@ def _resource_changes(changes: Iterable[Mapping[str, Any]]) -> Iterable[Resource
                 before=change.get("before"),
                 after=change.get("after"),
                 unknown=unknown if isinstance(unknown, Mapping) else {},
+                sensitive=_marked(change.get("before_sensitive")) | _marked(change.get("after_sensitive")),
             )
+
+
+def _marked(marks: object) -> frozenset[str]:
+    """The attributes that hold something marked, at whatever depth."""
+    return (
+        frozenset(name for name, mark in marks.items() if mark) if isinstance(marks, Mapping) else frozenset()
+    )

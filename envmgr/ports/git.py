@@ -114,6 +114,10 @@ class Git(Protocol):
         """Ends all keeping for an environment."""
         ...
 
+    def keeping(self, repository: RepositoryId) -> Sequence[EnvironmentId]:
+        """The environments for which commits of a repository are kept."""
+        ...
+
     def tidy(self, repository: RepositoryId, branches: Collection[str]) -> None:
         """Housekeeping: forgets branches other than these and removes what nothing refers to; kept commits stay."""
         ...

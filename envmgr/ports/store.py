@@ -70,11 +70,17 @@ class Store(Protocol):
         ...
 
     def update(
-        self, identity: EnvironmentId, lease: Lease | None, now: datetime, **changes: object
+        self,
+        identity: EnvironmentId,
+        lease: Lease | None,
+        now: datetime,
+        event: Event | None = None,
+        /,
+        **changes: object,
     ) -> Environment:
-        """Writes the named fields of an environment and gives it as it is now.
+        """Writes the named fields of an environment, with an event that says why, and gives it as it is now.
 
-        With a lease its generation is checked in the same transaction: LeaseLost where it is not the newest.
+        Both are written, or neither. With a lease its generation is checked in the same transaction: LeaseLost where it is not the newest.
         """
         ...
 

@@ -24,10 +24,10 @@ NEXT = '''
 """A second release's change."""
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 def upgrade() -> None:
     with op.batch_alter_table("environments") as batch:
-        batch.add_column(sa.Column("drift", sa.Text))
+        batch.add_column(sa.Column("mood", sa.Text))
     {more}
 '''
 
@@ -60,15 +60,15 @@ def connection(location: str) -> Iterator[Connection]:
 def release_next(monkeypatch: pytest.MonkeyPatch, folder: Path, more: str = "") -> None:
     """Makes this envmgr one of the next release, with a migration of its own."""
     shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "r0002_drift.py").write_text(NEXT.format(more=more))
+    (folder / "versions" / "r0003_mood.py").write_text(NEXT.format(more=more))
     monkeypatch.setattr(migrate, "MIGRATIONS", folder)
-    monkeypatch.setattr(migrate, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(migrate, "REVISIONS", ("0001", "0002", "0003"))
 
 
 def shape(connection: Connection) -> list[tuple[object, ...]]:
     """Tables, columns with type, collation and default, and indexes, as the database tells them."""
     if connection.dialect.name == "sqlite":
-        query = "SELECT name, replace(sql, char(9), '') FROM sqlite_master WHERE name NOT LIKE 'alembic%'"
+        query = "SELECT name, replace(replace(replace(sql, char(9), ''), char(10), ''), ', ', ',') FROM sqlite_master WHERE name NOT LIKE 'alembic%'"
     else:
         query = (
             "SELECT table_name || '.' || column_name, data_type, collation_name, column_default, is_nullable "
@@ -127,16 +127,16 @@ def test_an_older_database_is_upgraded(
     release_next(monkeypatch, tmp_path / "migrations")
     open_store(location, tmp_path).close()
     open_store(location, tmp_path).close()
-    assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0002"
+    assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0003"
     assert connection.execute(text("SELECT drift FROM environments")).all() == []
     copies = sorted(tmp_path.glob("*.before-*"))
     if location.startswith("postgresql:"):
         assert copies == []
         return
-    assert [path.name for path in copies] == ["envmgr.db.before-0002"]
+    assert [path.name for path in copies] == ["envmgr.db.before-0003"]
     assert stat.S_IMODE(copies[0].stat().st_mode) == 0o600
     with closing(sqlite3.connect(copies[0])) as copy:
-        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
 
 
 def test_a_failing_migration_has_not_happened(
@@ -159,11 +159,11 @@ def test_no_copy_no_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Where the copy finds no place, nothing is changed."""
     open_store(None, tmp_path).close()
     release_next(monkeypatch, tmp_path / "migrations")
-    (tmp_path / "envmgr.db.before-0002").mkdir()
+    (tmp_path / "envmgr.db.before-0003").mkdir()
     with pytest.raises(Transient, match="was not upgraded"):
         open_store(None, tmp_path)
     with closing(sqlite3.connect(tmp_path / "envmgr.db")) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
     assert list(tmp_path.glob("*.part")) == []
 
 

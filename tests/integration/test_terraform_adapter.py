@@ -666,7 +666,7 @@ def test_a_state_that_terraform_could_not_write_is_pushed_first(
     kept = place.folder / "data" / "errored.tfstate"
     assert "terraform_data" in kept.read_text()
     assert kept.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(Transient, match="still kept in .*terraform state push ended"):
+    with pytest.raises(Transient, match=r"still kept in .*terraform state push ended"):
         place.adapter.plan(workspace, place.out, place.watch)
     assert kept.exists()
     state_server.refuses = False

@@ -1,6 +1,6 @@
 """A time to live: what it ends, and what brings it back."""
 
-from envmgr.daemon import operations
+from envmgr.daemon import steering
 from envmgr.domain.environment import Status
 from tests.support.engine import Engine, code, push
 
@@ -34,7 +34,7 @@ def test_resume_gives_a_new_life(engine: Engine) -> None:
     engine.turn(hours=3)
     assert engine.environment("alice").status is Status.SUSPENDED
 
-    operations.resume(engine.application, engine.environment("alice"))
+    steering.resume(engine.application, engine.environment("alice"))
     engine.turn(2, seconds=30)
 
     assert engine.environment("alice").status is Status.READY

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from envmgr.domain.backoff import delay
-from envmgr.domain.decide import Apply, Close, Decision, Destroy, Rest, Wait, attempt_key
-from envmgr.domain.environment import Environment, Status
+from envmgr.domain.decide import Apply, Close, Decision, Destroy, Stop, Wait, Warn, attempt_key
+from envmgr.domain.environment import Environment, Status, Suspension
 from envmgr.domain.policy import Policy
 from tests.support.store import CLAIM
 
@@ -31,15 +31,26 @@ def writes(environment: Environment, decision: Decision, policy: Policy, now: da
     match decision:
         case Apply():
             return _apply(environment, policy, now)
-        case Destroy(then=then, because=because):
-            return _destroy(environment, then, because)
+        case Destroy(then=then, because=because, by=by):
+            return _destroy(environment, then, because, by)
         case Close():
             return [Write(_closed(environment, Status.DESTROYED, ""))]
+        case _:
+            return [Write(record) for record in _said(environment, decision)]
+
+
+def _said(environment: Environment, decision: Decision) -> Sequence[Mapping[str, Any]]:
+    """What is written where Terraform has nothing to do."""
+    match decision:
         case Wait(reason=reason, hold=hold):
-            shown = {"status": Status.WAITING, "message": reason, "hold": hold or environment.hold}
-            return [Write(shown)]
-        case Rest():
-            return [Write({"status": Status.SUSPENDED})] if environment.suspended else []
+            return [{"status": Status.WAITING, "message": reason, "hold": hold or environment.hold}]
+        case Stop(reason=reason):
+            down = {"suspended": reason, "suspended_by": Suspension.SCHEDULE, "status": Status.SUSPENDED}
+            return [{"applied_fingerprint": None}, down]
+        case Warn(at=at):
+            return [{"warned_at": at}]
+        case _:
+            return [{"status": Status.SUSPENDED}] if environment.suspended else []
 
 
 def failure(environment: Environment, policy: Policy, now: datetime, *, for_good: bool) -> Write:
@@ -65,13 +76,14 @@ def end_of_life(environment: Environment, now: datetime) -> datetime | None:
 
 
 def _apply(environment: Environment, policy: Policy, now: datetime) -> Sequence[Write]:
-    commit = environment.commit
+    commit = environment.target
     ready = {
         "status": Status.READY,
         "message": "",
         "applied_commit": commit,
         "applied_inputs": policy.inputs,
         "suspended": "",
+        "suspended_by": None,
         "suspended_commit": None,
         "expires_at": end_of_life(environment, now),
     }
@@ -84,18 +96,20 @@ def _apply(environment: Environment, policy: Policy, now: datetime) -> Sequence[
     ]
 
 
-def _destroy(environment: Environment, then: Status, because: str) -> Sequence[Write]:
+def _destroy(environment: Environment, then: Status, because: str, by: Suspension | None) -> Sequence[Write]:
     return [
         Write({"status": Status.DESTROYING}),
         Write({"applied_fingerprint": None}),
         Write(cloud=HALF),
         Write(cloud=NOTHING),
         Write({"resources": ()}),
-        Write(_closed(environment, then, because)),
+        Write(_closed(environment, then, because, by)),
     ]
 
 
-def _closed(environment: Environment, then: Status, because: str) -> Mapping[str, Any]:
+def _closed(
+    environment: Environment, then: Status, because: str, by: Suspension | None = None
+) -> Mapping[str, Any]:
     return {
         "status": then,
         "message": because,
@@ -105,7 +119,8 @@ def _closed(environment: Environment, then: Status, because: str) -> Mapping[str
         "applied_inputs": None,
         "resources": (),
         "suspended": because,
-        "suspended_commit": environment.commit if because else None,
+        "suspended_by": by,
+        "suspended_commit": environment.commit if by is Suspension.TTL else None,
         "expires_at": None,
         **_NO_FAILURE,
         **_NO_GUARD,

@@ -40,7 +40,7 @@ def test_an_empty_one_asks_for_nothing(content: bytes) -> None:
 
 def test_deploy_only_where_it_is_allowed() -> None:
     assert refusal(FULL, allow_deploy=False).startswith(
-        ".envmgr.yaml:3: deploy: this repository takes no deploy"
+        ".envmgr.yaml:3: deploy: this repository takes no commands"
     )
     assert "deploy" in refusal(b"deploy: []", allow_deploy=False)
 

@@ -123,7 +123,7 @@ def test_the_table_has_a_row_for_every_option() -> None:
     for path, _ in ALL:
         name = path.partition(".")[2]
         assert name in names or name.split(".")[-2] in name, name
-    assert {"organization", "backend.s3.bucket", "repositories.deploy.timeout", "daemon.retention"} <= names
+    assert {"organization", "backend.s3.bucket", "schedule.down_run.timeout", "daemon.retention"} <= names
     assert "| `polling.interval` | duration | `30s` | How often" in option_table()
 
 

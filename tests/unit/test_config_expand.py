@@ -78,6 +78,7 @@ def test_the_policy_is_made_of_them() -> None:
         grace_period=timedelta(hours=1),
         max_at_once=9,
         max_environments=3,
+        warn_before=(timedelta(hours=24), timedelta(hours=1)),
         inputs="digest",
     )
 

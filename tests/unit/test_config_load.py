@@ -316,7 +316,6 @@ def test_what_is_not_carried_out_yet_is_said(write: Write) -> None:
     lines = EXAMPLE.splitlines()
     told = [line.removeprefix(f"{folder}/acme.yaml:") for line in load(folder).warnings]
     assert [line.split(": ")[1] for line in told] == [
-        "drift",
         "repositories[0].deploy",
         "repositories[0].health",
     ]

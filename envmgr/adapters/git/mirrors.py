@@ -190,6 +190,12 @@ class Mirrors:
         if mirror.exists:
             self._delete(mirror, [prefix + slot for slot in self._names(mirror, prefix)])
 
+    def keeping(self, repository: RepositoryId) -> Sequence[EnvironmentId]:
+        """The environments that have refs of our own."""
+        mirror = self._mirror(repository)
+        names = {ref.split("/")[0] for ref in self._names(mirror, KEPT)} if mirror.exists else set()
+        return [EnvironmentId(repository.organization, repository.name, name) for name in sorted(names)]
+
     # --- how ---
 
     def _mirror(self, repository: RepositoryId) -> Mirror:

@@ -7,10 +7,14 @@ takes in text, come back as they went in.
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime, timedelta
 from typing import Any
 
 from envmgr.domain.claim_document import claim_document, parse_claim
-from envmgr.domain.environment import Changes, Claim, Output, ProcessId
+from envmgr.domain.drift import Difference, Drift
+from envmgr.domain.environment import Changes, Claim, Output, Pin, ProcessId
+from envmgr.domain.schedule import Schedule
+from envmgr.domain.step import Step
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().raw_decode  # without the second pass for blanks: these are the hot paths
@@ -92,3 +96,68 @@ def dump_changes(changes: Changes) -> str:
 def load_changes(text: str) -> Changes:
     """What `dump_changes` wrote."""
     return Changes(*_decode(text)[0])
+
+
+def dump_pin(pin: Pin) -> str:
+    """A pin as a JSON array."""
+    return _encode([pin.commit, pin.over])
+
+
+def load_pin(text: str) -> Pin:
+    """What `dump_pin` wrote."""
+    return Pin(*_decode(text)[0])
+
+
+def dump_schedule(schedule: Schedule) -> str:
+    """A schedule as a JSON object."""
+    steps = [[step.name, step.run, step.timeout.total_seconds()] for step in schedule.down_run]
+    return _encode([schedule.up, schedule.down, schedule.timezone, steps])
+
+
+def load_schedule(text: str) -> Schedule:
+    """What `dump_schedule` wrote."""
+    up, down, timezone, steps = _decode(text)[0]
+    down_run = tuple(
+        Step(name=name, run=run if isinstance(run, str) else tuple(run), timeout=timedelta(seconds=seconds))
+        for name, run, seconds in steps
+    )
+    return Schedule(up=up, down=down, timezone=timezone, down_run=down_run)
+
+
+def dump_drift(drift: Drift) -> str:
+    """What drift checks found, as a JSON object; times as ISO 8601."""
+    moments = {
+        "tried_at": drift.tried_at,
+        "checked_at": drift.checked_at,
+        "failing_since": drift.failing_since,
+    }
+    return _encode(
+        {
+            **{name: moment and moment.isoformat() for name, moment in moments.items()},
+            "differences": [[d.address, d.action, dict(d.attributes)] for d in drift.differences],
+            "error": drift.error,
+            "changing": dict(drift.changing),
+            "noise": drift.noise,
+            "corrected": drift.corrected,
+        }
+    )
+
+
+def load_drift(text: str) -> Drift:
+    """What `dump_drift` wrote."""
+    data = _decode(text)[0]
+    found = [Difference(address=a, action=action, attributes=how) for a, action, how in data["differences"]]
+    return Drift(
+        tried_at=datetime.fromisoformat(data["tried_at"]),
+        checked_at=_moment(data["checked_at"]),
+        differences=tuple(found),
+        error=data["error"],
+        failing_since=_moment(data["failing_since"]),
+        changing=data["changing"],
+        noise=tuple(data["noise"]),
+        corrected=data["corrected"],
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

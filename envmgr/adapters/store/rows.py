@@ -41,6 +41,7 @@ def environment(row: Row[*tuple[Any, ...]]) -> Environment:
         absent_since, refused, claim, applied_commit, applied_fingerprint, applied_inputs,
         outputs, resources, url, suspended, suspended_commit, hold, approved, failures,
         failed_on, retry_at, expires_at, pushed_at, created_at, updated_at,
+        suspended_by, resumed_at, warned_at, pin, schedule, drift,
     ) = row
     return Environment(
         id=EnvironmentId(organization, repository, name),
@@ -50,7 +51,8 @@ def environment(row: Row[*tuple[Any, ...]]) -> Environment:
         outputs=outputs, resources=resources, url=url, suspended=suspended,
         suspended_commit=suspended_commit, hold=hold, approved=approved, failures=failures,
         failed_on=failed_on, retry_at=retry_at, expires_at=expires_at, pushed_at=pushed_at,
-        created_at=created_at, updated_at=updated_at,
+        created_at=created_at, updated_at=updated_at, suspended_by=suspended_by,
+        resumed_at=resumed_at, warned_at=warned_at, pin=pin, schedule=schedule, drift=drift,
     )
     # fmt: on
 

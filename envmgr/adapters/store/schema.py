@@ -6,12 +6,12 @@ environment's identity. No table refers to another by a foreign key: history out
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table
 
-from envmgr.domain.environment import Guard, RunKind, RunStatus, Status
+from envmgr.domain.environment import Guard, RunKind, RunStatus, Status, Suspension
 
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 
 metadata = MetaData()
@@ -49,6 +49,12 @@ environments = Table(
     Column("pushed_at", moment()),
     Column("created_at", moment(), nullable=False),
     Column("updated_at", moment(), nullable=False),
+    Column("suspended_by", word(Suspension)),
+    Column("resumed_at", moment()),
+    Column("warned_at", moment()),
+    Column("pin", encoded(codec.dump_pin, codec.load_pin)),
+    Column("schedule", encoded(codec.dump_schedule, codec.load_schedule)),
+    Column("drift", encoded(codec.dump_drift, codec.load_drift)),
 )
 Index("environments_updated", environments.c.updated_at)
 

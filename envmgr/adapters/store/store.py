@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import Connection, delete, select, text
 
 from envmgr.domain.environment import (
     Changes,
@@ -83,16 +83,25 @@ class SqlStore:
             return [each.id for each in lost if environments.restore(connection, each)]
 
     def update(
-        self, identity: EnvironmentId, lease: Lease | None, now: datetime, **changes: object
+        self,
+        identity: EnvironmentId,
+        lease: Lease | None,
+        now: datetime,
+        event: Event | None = None,
+        /,
+        **changes: object,
     ) -> Environment:
-        """Writes the named fields, if the lease (where given) is the newest."""
+        """Writes the named fields and the event, if the lease (where given) is the newest."""
         environments.require_updatable(changes)
         if lease is not None and lease.environment != identity:
             raise ValueError(f"the lease of {lease.environment} is none of {identity}")
         with self._database.write() as connection:
             if lease is not None:
                 leases.require(connection, lease)
-            return environments.change(connection, identity, {**changes, "updated_at": now})
+            changed = environments.change(connection, identity, {**changes, "updated_at": now})
+            if event is not None:
+                self._append(connection, event)
+            return changed
 
     def acquire(
         self,
@@ -192,8 +201,11 @@ class SqlStore:
     def record(self, event: Event) -> None:
         """Appends an event; ids grow in the order in which events become visible."""
         with self._database.write() as connection:
-            self._database.serialize(connection, "events")
-            events.append(connection, event)
+            self._append(connection, event)
+
+    def _append(self, connection: Connection, event: Event) -> None:
+        self._database.serialize(connection, "events")
+        events.append(connection, event)
 
     def events(
         self,

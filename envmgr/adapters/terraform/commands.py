@@ -46,11 +46,14 @@ class TerraformCommands:
         """Share the provider cache and known versions in the folder `cache`.
 
         `identify` names a process beyond doubt; `cli_config` is Terraform's CLI configuration; `timeout` is
-        per command, until SIGINT; `patience` from there until SIGKILL; older than `minimum` is refused.
+        per command, until SIGINT; `patience` from there until SIGKILL (of an apply at least `timeout`); older than
+        `minimum` is refused.
         """
         self._identify = identify
         self._cli_config = cli_config
         self._limits = Limits(timeout=timeout, patience=patience)
+        # One that is killed while it cannot write its state loses what it made: it gets as long again.
+        self._awaited = Limits(timeout=timeout, patience=max(patience, timeout))
         self._providers = ProviderCache(cache)
         self._versions = Versions(cache / "terraform-versions.json", minimum)
 
@@ -96,7 +99,7 @@ class TerraformCommands:
 
     def apply(self, workspace: Workspace, plan: Path, watch: Watch) -> Mapping[str, Output]:
         """See the port."""
-        session = self._session(workspace, watch)
+        session = self._session(workspace, watch, self._awaited)
         initialisation = self._ready(session)
         errored = ErroredState(workspace.root, workspace.data)
         errored.expect()
@@ -120,7 +123,7 @@ class TerraformCommands:
         """See the port."""
         if not workspace.root.is_dir():
             return Adopted()
-        said = self._session(workspace, watch).adopt(child)
+        said = self._session(workspace, watch, self._awaited).adopt(child)
         error = said.error()
         return Adopted(
             applied=said.changes if said.applied and error is None else None,
@@ -145,10 +148,10 @@ class TerraformCommands:
         initialisation = self._initialise(session)
         self._repeated(session, initialisation, lambda: session.run("force-unlock", lock_id, force=IsFlagged))
 
-    def _session(self, workspace: Workspace, watch: Watch) -> Session:
+    def _session(self, workspace: Workspace, watch: Watch, limits: Limits | None = None) -> Session:
         self._providers.create()
         environment = process_environment(workspace, os.environ, self._providers.packages, self._cli_config)
-        return Session(workspace, watch, environment, self._limits, self._identify)
+        return Session(workspace, watch, environment, limits or self._limits, self._identify)
 
     def _ready(self, session: Session) -> Initialisation:
         """Initialised, and with no state left that was not pushed."""

@@ -5,7 +5,14 @@ from pathlib import Path
 import click
 
 from envmgr.cli import documents
-from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb, yes_option
+from envmgr.cli.command import (
+    environment_argument,
+    json_option,
+    override_option,
+    pass_invocation,
+    verb,
+    yes_option,
+)
 from envmgr.cli.consent import Consent
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
@@ -26,10 +33,16 @@ from envmgr.domain.environment import Environment
     metavar="FILE",
     help="Apply what `envmgr plan --save FILE` planned; it was looked at, so nothing is asked.",
 )
+@override_option
 @json_option
 @pass_invocation
 def apply_command(
-    invocation: Invocation, environment: str, yes: bool, file: Path | None, as_json: bool
+    invocation: Invocation,
+    environment: str,
+    yes: bool,
+    file: Path | None,
+    override_window: bool,
+    as_json: bool,
 ) -> None:
     """Plan, show, ask, apply exactly that plan."""
     require_consent(yes or file is not None, "apply")
@@ -38,9 +51,10 @@ def apply_command(
         with display:
             found = operations.find(application, environment, fresh=True)
             if file is not None:
-                done = operations.apply_saved(application, found, file)
+                done = operations.apply_saved(application, found, file, override_window=override_window)
             else:
-                done = operations.apply(application, found, _consent(found, yes, display))
+                consent = _consent(found, yes, display)
+                done = operations.apply(application, found, consent, override_window=override_window)
         _report(application, done, as_json)
 
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import click
 
-from envmgr.cli import documents
+from envmgr.cli import differences, documents
 from envmgr.cli.command import json_option, pass_invocation, verb, yes_option
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import ask, emit, emit_json_rows, printable, require_consent, say
 from envmgr.cli.work import interruptible, work
-from envmgr.daemon import operations
+from envmgr.daemon import operations, steering
 from envmgr.daemon.application import Application
-from envmgr.domain.environment import Environment
+from envmgr.domain.environment import Environment, Guard
 from envmgr.domain.errors import NeedsPerson
 
 
@@ -31,11 +31,11 @@ def approve_command(
         chosen = _chosen(application, environments)
         require_consent(yes or not chosen, "approve")
         for found in chosen:
-            say(f"{found.label} ({found.hold}): {printable(found.message)}")
+            _show(found)
         if chosen and not yes and not _ask(len(chosen)):
             say("Nothing was let through.")
             return 1
-        done = [operations.approve(application, found) for found in chosen]
+        done = [steering.approve(application, found) for found in chosen]
     if as_json:
         emit_json_rows(map(documents.environment, done))
     elif done:
@@ -47,7 +47,7 @@ def approve_command(
 
 def _chosen(application: Application, environments: Sequence[str]) -> list[Environment]:
     if not environments:
-        return operations.held(application)
+        return steering.held(application)
     found = {e.id: e for e in (operations.find(application, text) for text in environments)}
     for environment in found.values():
         if environment.hold is None:
@@ -55,6 +55,14 @@ def _chosen(application: Application, environments: Sequence[str]) -> list[Envir
                 f"{environment.label} is held back by no guard, it is {environment.status}: nothing was let through."
             )
     return list(found.values())
+
+
+def _show(found: Environment) -> None:
+    """Why it is held, and of drift all that would be corrected."""
+    say(f"{found.label} ({found.hold}): {printable(found.message)}")
+    if found.hold is Guard.DRIFT and found.drift is not None:
+        for line in differences.lines(found.drift):
+            say(f"  {line}")
 
 
 def _ask(number: int) -> bool:

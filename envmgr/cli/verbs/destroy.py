@@ -1,7 +1,14 @@
 """`envmgr destroy`."""
 
 from envmgr.cli import documents
-from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb, yes_option
+from envmgr.cli.command import (
+    environment_argument,
+    json_option,
+    override_option,
+    pass_invocation,
+    verb,
+    yes_option,
+)
 from envmgr.cli.consent import Consent
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
@@ -16,9 +23,12 @@ from envmgr.domain.names import matches_any
 @verb("destroy", example="envmgr destroy alice\nenvmgr resume alice   # brings it back")
 @environment_argument
 @yes_option
+@override_option
 @json_option
 @pass_invocation
-def destroy_command(invocation: Invocation, environment: str, yes: bool, as_json: bool) -> None:
+def destroy_command(
+    invocation: Invocation, environment: str, yes: bool, override_window: bool, as_json: bool
+) -> None:
     """Plan, show, ask, destroy, and verify that nothing is left.
 
     An environment whose branch is still there is suspended afterwards, not made again.
@@ -27,7 +37,8 @@ def destroy_command(invocation: Invocation, environment: str, yes: bool, as_json
     display = Display()
     with work(invocation, display) as application, display:
         found = operations.find(application, environment)
-        done = operations.destroy(application, found, _consent(application, found, yes, display))
+        consent = _consent(application, found, yes, display)
+        done = operations.destroy(application, found, consent, override_window=override_window)
     if as_json:
         emit_json(documents.environment(done))
     else:

@@ -48,13 +48,15 @@ def events_command(
             say("Nothing happened" + (" in that time." if since is not None else " yet."))
         _print(found, as_json)
         if follow:
-            _follow(store, identity, max((e.id for e in found), default=0), as_json)
+            _follow(store, identity, begin, max((e.id for e in found), default=0), as_json)
 
 
-def _follow(store: "Store", identity: "EnvironmentId | None", last: int, as_json: bool) -> None:
+def _follow(
+    store: "Store", identity: "EnvironmentId | None", begin: datetime | None, last: int, as_json: bool
+) -> None:
     while True:
         time.sleep(_PAUSE)
-        found = store.events(identity, after=last)
+        found = store.events(identity, since=begin, after=last)
         _print(found, as_json)
         last = max([last, *(e.id for e in found)])
 

@@ -10,19 +10,19 @@ from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json, moment
 from envmgr.cli.work import work
-from envmgr.daemon import operations
+from envmgr.daemon import operations, steering
 
 
 @verb("extend", example="envmgr extend alice 7d")
 @environment_argument
-@click.argument("duration", type=Duration())
+@click.argument("duration", type=Duration(positive=True))
 @json_option
 @pass_invocation
 def extend_command(invocation: Invocation, environment: str, duration: timedelta, as_json: bool) -> None:
     """Let an environment live for DURATION from now, at most `ttl.max`."""
     with work(invocation) as application:
         found = operations.find(application, environment)
-        done = operations.extend(application, found, duration)
+        done = steering.extend(application, found, duration)
         if as_json:
             emit_json(documents.environment(done))
         else:

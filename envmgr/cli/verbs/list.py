@@ -12,9 +12,15 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import age, colored, commits, emit, emit_json_rows, printable, say, width
 from envmgr.domain.environment import Environment, Status
 
+
+def _paint_drift(_: str, text: str) -> str:
+    return colored(Status.WAITING, text)
+
+
 _COLUMNS = (
     table.Column("ENVIRONMENT", least=20),
     table.Column("STATUS", paint=colored),
+    table.Column("DRIFT", paint=_paint_drift),
     table.Column("BRANCH", least=16, drop=1),
     table.Column("COMMIT"),
     table.Column("AGE", drop=4),
@@ -35,7 +41,10 @@ _COLUMNS = (
 def list_command(
     invocation: Invocation, everything: bool, statuses: tuple[str, ...], repository: str | None, as_json: bool
 ) -> None:
-    """All environments with their status, commit, age and address."""
+    """All environments with their status, drift, commit, age and address.
+
+    A commit is (held) by a rollback; an end marked ! is near, and was warned of.
+    """
     gc.disable()  # it costs a sixth of the time, and all memory is given back in a moment
     with invocation.records() as store:
         found = [
@@ -64,6 +73,7 @@ def _row(found: Environment, now: datetime, several: bool) -> tuple[str, ...]:
     return (
         str(identity) if several else f"{identity.repository}/{identity.name}",
         found.status.value,
+        _drift(found),
         printable(found.branch),
         commits(found),
         age(now - found.created_at),
@@ -73,10 +83,16 @@ def _row(found: Environment, now: datetime, several: bool) -> tuple[str, ...]:
     )
 
 
+def _drift(found: Environment) -> str:
+    """What somebody should look at; nothing where all is as it should be."""
+    return "" if found.drift is None or found.drift.status == "none" else found.drift.status
+
+
 def _end(found: Environment, now: datetime) -> str:
     if found.expires_at is None:
         return ""
-    return f"in {age(found.expires_at - now)}" if found.expires_at > now else "now"
+    mark = " !" if found.warned_at is not None else ""
+    return f"in {age(found.expires_at - now)}{mark}" if found.expires_at > now else "now"
 
 
 def _nothing(filtered: bool) -> str:

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from envmgr.cli import documents
+from envmgr.cli import differences, documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_environment
-from envmgr.cli.screen import age, colored, emit, emit_json, moment, printable
+from envmgr.cli.screen import age, colored, emit, emit_json, held_at, moment, printable
 from envmgr.domain.environment import Environment, Lease, Run
 
 _INDENT = 13
@@ -19,7 +19,7 @@ _INDENT = 13
 @json_option
 @pass_invocation
 def show_command(invocation: Invocation, environment: str, as_json: bool) -> None:
-    """One environment in full: commits, outputs, variables, tags, resources, who works on it, its last run."""
+    """One environment in full: commits, drift, outputs, variables, tags, resources, who works on it, its last run."""
     now = datetime.now(UTC)
     with invocation.records() as store:
         found = known_environment(store, environment)
@@ -42,9 +42,13 @@ def _facts(
     yield "branch", printable(found.branch)
     yield "commit", found.commit
     yield "applied", (found.applied_commit or "nothing yet")
+    yield "held at", _hold(found)
+    yield "drift", _drift(found)
     yield "url", printable(found.url or "")
     yield "created", f"{moment(found.created_at)} ({age(now - found.created_at)} ago)"
     yield "expires", moment(found.expires_at)
+    yield "schedule", _schedule(found)
+    yield "suspended by", found.suspended_by.value if found.suspended_by else ""
     yield "next try", moment(found.retry_at)
     yield "lease", _lease(held)
     yield "last run", _run(last)
@@ -56,6 +60,28 @@ def _facts(
         yield "variables", _block(f"{name} = {_value(v)}" for name, v in claim.variables.items())
         yield "tags", _block(f"{name} = {value}" for name, value in claim.tags.items())
     yield "resources", _block(found.resources)
+
+
+def _hold(found: Environment) -> str:
+    commit, pin = held_at(found), found.pin
+    or_push = " or the next push" if pin is not None and pin.over is not None else ""
+    return f"{commit}, by a rollback, until `envmgr resume {found.label}`{or_push}" if commit else ""
+
+
+def _drift(found: Environment) -> str:
+    if found.drift is None:
+        return ""
+    drift = found.drift
+    return _block((differences.summary(drift), *differences.lines(drift), *differences.noise(drift)))
+
+
+def _schedule(found: Environment) -> str:
+    """The branch's own; the organization's and the repository's are in their files."""
+    own = found.schedule
+    if own is None:
+        return ""
+    steps = f", by {', '.join(step.name for step in own.down_run)}" if own.down_run else ""
+    return printable(f"up {own.up}, down {own.down}{steps} ({own.timezone})")
 
 
 def _lease(held: Lease | None) -> str:

@@ -3,9 +3,10 @@
 from envmgr.cli import documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.screen import emit, emit_json
+from envmgr.cli.screen import emit, emit_json, held_at
 from envmgr.cli.work import work
-from envmgr.daemon import operations
+from envmgr.daemon import operations, steering
+from envmgr.domain.environment import Environment
 
 
 @verb("suspend", example="envmgr suspend alice")
@@ -15,7 +16,7 @@ from envmgr.daemon import operations
 def suspend_command(invocation: Invocation, environment: str, as_json: bool) -> None:
     """Leave an environment alone, whatever its branch does, until `envmgr resume`."""
     with work(invocation) as application:
-        done = operations.suspend(application, operations.find(application, environment))
+        done = steering.suspend(application, operations.find(application, environment))
         if as_json:
             emit_json(documents.environment(done))
         else:
@@ -27,12 +28,18 @@ def suspend_command(invocation: Invocation, environment: str, as_json: bool) -> 
 @json_option
 @pass_invocation
 def resume_command(invocation: Invocation, environment: str, as_json: bool) -> None:
-    """Manage an environment again; one that failed is tried again."""
+    """Manage an environment again; one that failed is tried again, one that was rolled back goes to its newest commit."""
     with work(invocation) as application:
-        done = operations.resume(application, operations.find(application, environment))
+        found = operations.find(application, environment)
+        done = steering.resume(application, found)
         if as_json:
             emit_json(documents.environment(done))
         else:
-            emit(
-                f"{done.label} is managed again: the daemon goes on at once, or `envmgr reconcile {done.label}`."
-            )
+            emit(_resumed(held_at(found), done))
+
+
+def _resumed(held: str | None, done: Environment) -> str:
+    next_step = f"the daemon goes on at once, or `envmgr reconcile {done.label}`"
+    if held is None:
+        return f"{done.label} is managed again: {next_step}."
+    return f"{done.label} is no longer held at {held[:10]}, it goes to {done.commit[:10]}: {next_step}."

@@ -1,0 +1,37 @@
+"""Cron times in time zones, by cronsim: daylight saving as Debian's cron has it."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from envmgr.domain.schedule import Ticks
+
+
+def last_tick(cron: str, timezone: str, moment: datetime) -> datetime | None:
+    """The tick at or before a moment; None where there was none in many years."""
+    begin = moment.astimezone(ZoneInfo(timezone)) + timedelta(minutes=1)
+    return next((t for t in _ticks(cron, begin, reverse=True) if t <= moment), None)
+
+
+def next_tick(cron: str, timezone: str, moment: datetime) -> datetime | None:
+    """The first tick after a moment; None where there will be none in many years."""
+    return next((t for t in _ticks(cron, moment.astimezone(ZoneInfo(timezone))) if t > moment), None)
+
+
+CALENDAR = Ticks(last=last_tick, next=next_tick)
+
+
+def _ticks(cron: str, begin: datetime, *, reverse: bool = False) -> list[datetime]:
+    """The first few ticks, in UTC: where clocks are set back, one local time is two moments."""
+    found: list[datetime] = []
+    try:
+        simulation = CronSim(cron, begin, reverse=reverse)
+        while len(found) < _FEW:
+            found.append(next(simulation).astimezone(UTC))
+    except (CronSimError, StopIteration):
+        pass
+    return found
+
+
+_FEW = 4

@@ -1,0 +1,34 @@
+"""How drift is shown to people: one line that sums it up, and a line for each difference."""
+
+from collections.abc import Iterator
+
+from envmgr.domain.drift import Drift
+
+from .screen import counted, moment, printable
+
+
+def summary(found: Drift) -> str:
+    """What the last check came to, and when it was; why and since when it is not known."""
+    number = len(found.differences)
+    if found.error:
+        before = (
+            f" The last check that could run was at {moment(found.checked_at)}." if found.checked_at else ""
+        )
+        return f"unknown since {moment(found.failing_since)}: {printable(found.error)}{before}"
+    if found.checked_at is None:
+        return "unknown: it was not looked for yet"
+    what = f"{counted(number, 'resource differs', 'resources differ')}" if number else "none"
+    return f"{what}, checked {moment(found.checked_at)}"
+
+
+def lines(found: Drift) -> Iterator[str]:
+    """Each difference: address, what Terraform would do to correct it, and names of attributes."""
+    for each in found.differences:
+        names = f": {', '.join(sorted(each.attributes))}" if each.attributes else ""
+        yield printable(f"{each.address} ({each.action}{names})")
+
+
+def noise(found: Drift) -> Iterator[str]:
+    """What differs at every check and is no longer counted."""
+    for name in found.noise:
+        yield printable(f"{name} (noise: another one at each check; `drift.ignore` silences it)")

@@ -1,0 +1,125 @@
+"""`envmgr drift`."""
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from envmgr.cli import differences, documents
+from envmgr.cli.command import json_option, pass_invocation, verb
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.progress import Display
+from envmgr.cli.screen import counted, emit, emit_json_rows, moment, printable, say
+from envmgr.cli.work import work
+from envmgr.daemon import operations
+from envmgr.daemon.application import Application
+from envmgr.daemon.drift import can_check
+from envmgr.daemon.rollback import look_for_drift
+from envmgr.domain.drift import Drift, failed
+from envmgr.domain.environment import Environment
+from envmgr.domain.errors import EnvmgrError, Interrupted
+
+_DRIFT = 2
+_INDENT = "  "
+Checked = tuple[Environment, Drift]
+
+
+@verb("drift", example="envmgr drift\nenvmgr drift alice bob --json")
+@click.argument("environments", metavar="[ENV]...", nargs=-1)
+@json_option
+@pass_invocation
+def drift_command(invocation: Invocation, environments: tuple[str, ...], as_json: bool) -> int:
+    """Check now, one after the other, how the cloud differs from what was applied; nothing is corrected.
+
+    Without ENV all that are as their branch wants them. Exit code 0: no drift, 2: drift (or the command line
+    is wrong), 1: a check could not run.
+    """
+    display, done = Display(several=True), list[Checked]()
+    with work(invocation, display) as application, display:
+        for found, drift in _checks(application, _chosen(application, environments), display):
+            done.append((found, drift))
+            if not as_json:
+                with display.paused():
+                    _print(found, drift)
+    if as_json:
+        emit_json_rows(_document(found, drift) for found, drift in done)
+    elif len(done) != 1:
+        emit(_closing(done))
+    return _exit_code(done)
+
+
+def _chosen(application: Application, named: Sequence[str]) -> list[Environment]:
+    """The environments that are named; where none is, all that can be checked, and the others are said."""
+    if named:
+        found = (operations.find(application, text) for text in named)
+        return list({environment.id: environment for environment in found}.values())
+    able, unable = list[Environment](), list[Environment]()
+    for environment, can in _applied(application):
+        (able if can else unable).append(environment)
+    if unable:
+        left_out = ", ".join(f"{e.label} ({e.status})" for e in unable)
+        say(f"Not checked, since not as their branch wants them: {left_out}.")
+    return able
+
+
+def _applied(application: Application) -> Iterator[tuple[Environment, bool]]:
+    """All environments with resources, and whether each can be checked."""
+    services, now = application.services, application.services.clock()
+    for project in services.projects.values():
+        inputs = project.inputs()
+        for found in services.store.environments(repository=project.id):
+            if found.claim is not None:
+                yield found, can_check(found, project.policy_for(found, inputs, now))
+
+
+def _checks(application: Application, chosen: Sequence[Environment], display: Display) -> Iterator[Checked]:
+    for number, found in enumerate(chosen, 1):
+        display.turn_to(f"{found.label} ({number} of {len(chosen)})")
+        yield found, _check(application, found)
+
+
+def _check(application: Application, found: Environment) -> Drift:
+    """What a check found; one that could not even begin is an error of its own, and no other is kept from it."""
+    try:
+        return look_for_drift(application, found)
+    except Interrupted:
+        raise
+    except EnvmgrError as error:
+        return failed(found.drift, str(error), application.services.clock())
+
+
+def _print(found: Environment, drift: Drift) -> None:
+    if drift.error:
+        began = drift.failing_since
+        since = f" (so since {moment(began)})" if began is not None and began < drift.tried_at else ""
+        say(f"Error: {found.label}: {printable(drift.error)}{since}")
+        return
+    number = len(drift.differences)
+    differ = counted(number, "resource differs", "resources differ")
+    emit(f"{found.label}: {f'{differ}; `envmgr apply {found.label}` corrects it' if number else 'no drift'}.")
+    for line in (*differences.lines(drift), *differences.noise(drift)):
+        emit(f"{_INDENT}{line}")
+
+
+def _document(found: Environment, drift: Drift) -> dict[str, object]:
+    identity = found.id
+    return {
+        "organization": identity.organization,
+        "repository": identity.repository,
+        "branch": found.branch,
+        "environment": identity.name,
+        "drift": documents.drift(drift),
+    }
+
+
+def _closing(done: Sequence[Checked]) -> str:
+    if not done:
+        return "There is no environment to check."
+    drifted = sum(drift.status == "drift" for _, drift in done)
+    unknown = sum(drift.status == "unknown" for _, drift in done)
+    parts = [f"{counted(len(done), 'environment')}, {drifted} with drift"]
+    return ", ".join([*parts, f"{unknown} could not be checked"] if unknown else parts) + "."
+
+
+def _exit_code(done: Sequence[Checked]) -> int:
+    statuses = {drift.status for _, drift in done}
+    return 1 if "unknown" in statuses else _DRIFT if "drift" in statuses else 0

@@ -1,0 +1,92 @@
+"""`envmgr rollback`."""
+
+import click
+
+from envmgr.cli import documents
+from envmgr.cli.command import (
+    environment_argument,
+    json_option,
+    override_option,
+    pass_invocation,
+    verb,
+    yes_option,
+)
+from envmgr.cli.consent import Consent
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.progress import Display
+from envmgr.cli.screen import emit, emit_json, require_consent
+from envmgr.cli.work import work
+from envmgr.daemon import operations
+from envmgr.daemon.rollback import roll_back
+from envmgr.domain.environment import Environment
+
+
+@verb(
+    "rollback", example="envmgr rollback alice --to previous\nenvmgr rollback alice --to HEAD~1 --until-push"
+)
+@environment_argument
+@click.option(
+    "--to",
+    "revision",
+    required=True,
+    metavar="REV",
+    help="`previous` (the last other commit that was applied with success), `HEAD~1`, or a commit.",
+)
+@click.option("--until-push", is_flag=True, help="The next push ends the hold, too.")
+@yes_option
+@override_option
+@json_option
+@pass_invocation
+def rollback_command(
+    invocation: Invocation,
+    environment: str,
+    revision: str,
+    until_push: bool,
+    yes: bool,
+    override_window: bool,
+    as_json: bool,
+) -> None:
+    """Plan an earlier commit, show, ask, apply, and hold there until `envmgr resume`.
+
+    Any commit that was applied once will do, also one that was force-pushed away, and while the remote is away.
+    """
+    require_consent(yes, "rollback")
+    display = Display()
+    with work(invocation, display) as application, display:
+        found = operations.find(application, environment, fresh=_needs_remote(revision, until_push))
+        done = roll_back(
+            application,
+            found,
+            revision,
+            _consent(found, yes, display),
+            until_push=until_push,
+            override_window=override_window,
+        )
+    if as_json:
+        emit_json(documents.environment(done))
+    else:
+        emit(_report(done))
+
+
+def _needs_remote(revision: str, until_push: bool) -> bool:
+    """Whether it matters what the branch points at right now."""
+    return until_push or revision.startswith(("HEAD", "@"))
+
+
+def _consent(found: Environment, yes: bool, display: Display) -> Consent:
+    return Consent(
+        environment=found,
+        question="Roll back to this, and hold there?",
+        nothing=f"{found.label}: that commit changes nothing in the cloud.",
+        yes=yes,
+        display=display,
+        always=True,
+    )
+
+
+def _report(done: Environment) -> str:
+    or_push = " or the next push" if done.pin is not None and done.pin.over is not None else ""
+    commit = (done.applied_commit or done.target)[:10]
+    return (
+        f"{done.label} is {done.status} at {commit}, held there until `envmgr resume {done.label}`{or_push}."
+    )

@@ -1,0 +1,131 @@
+"""Looking for drift in the background: one check at a time in an organization, and never in the way of work."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+import structlog
+
+from envmgr.domain.environment import Environment
+from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
+from envmgr.domain.names import EnvironmentId
+
+from .application import Application
+from .drift import check, wants_check
+from .tenant import Project
+
+log = structlog.get_logger()
+
+_NICENESS = 10
+_PAUSE = 5.0  # seconds after a check that came to nothing
+_LOOK = 1.0  # seconds between two looks whether the environment is wanted for more urgent work
+
+
+class Patrol:
+    """Picks what is due longest; what does not get its turn is picked another time, nothing is queued."""
+
+    def __init__(self, application: Callable[[], Application]) -> None:
+        """`application` gives the one of now: it changes when the configuration is read again."""
+        self._application = application
+        self._pool = ThreadPoolExecutor(8, thread_name_prefix="drift")
+        self._at_work: dict[str, Future[None]] = {}
+        self._closing = threading.Event()
+
+    def tick(self) -> None:
+        """Starts a round in every organization that has a check due and nothing else to do."""
+        for organization in self._application().services.tenants:
+            under_way = self._at_work.get(organization)
+            if (under_way is None or under_way.done()) and self._next(organization) is not None:
+                self._at_work[organization] = self._pool.submit(self._round, organization)
+
+    def close(self) -> None:
+        """Begins nothing more; what runs is asked to end, as nothing is lost by it."""
+        self._closing.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def wait(self, timeout: float) -> bool:
+        """Waits for what runs; False where the time (seconds) ran out."""
+        return not wait(list(self._at_work.values()), timeout).not_done
+
+    def _round(self, organization: str) -> None:
+        """Check after check, for as long as nothing else is to be done."""
+        while (identity := self._next(organization)) is not None:
+            self._check(identity)
+
+    def _next(self, organization: str) -> EnvironmentId | None:
+        application = self._application()
+        is_busy = any(identity.organization == organization for identity in application.workers.busy)
+        if self._closing.is_set() or is_busy:
+            return None
+        return next((environment.id for environment in due(application, organization)), None)
+
+    def _check(self, identity: EnvironmentId) -> None:
+        application = self._application()
+        try:
+            inspect(application, identity, self._closing.is_set)
+        except (EnvironmentBusy, Interrupted) as error:
+            log.info(str(error), action="drift-skipped", environment=str(identity))
+            self._closing.wait(_PAUSE)
+        except EnvmgrError as error:
+            log.warning(str(error), action="drift-failed", environment=str(identity))
+            self._closing.wait(_PAUSE)
+        except Exception:
+            log.exception("Unexpected error", action="unexpected", environment=str(identity))
+            self._closing.wait(_PAUSE)
+        finally:
+            application.workers.finished(identity)
+
+
+def due(application: Application, organization: str) -> list[Environment]:
+    """The environments of an organization whose check is due, those that were looked at longest ago first."""
+    services = application.services
+    projects = [p for p in services.projects.values() if p.tenant.name == organization and _looks(p)]
+    found = [environment for project in projects for environment in _due_in(application, project)]
+    return sorted(found, key=lambda e: e.drift.tried_at if e.drift else e.created_at)
+
+
+def inspect(
+    application: Application, identity: EnvironmentId, ending: Callable[[], bool] = lambda: False
+) -> None:
+    """One check by the daemon; gives way to a push of the same environment, and to envmgr's end."""
+    services = application.services
+    with services.leases.hold(identity, f"drift check by {services.actor}") as lease:
+        job = application.reconciler.job(identity, lease)
+        if not wants_check(job.environment, job.project, job.policy, services):
+            return
+        job.niceness = _NICENESS
+        job.gives_way = _Wanted(application, job.environment, ending)
+        check(job)
+
+
+def _looks(project: Project) -> bool:
+    return project.drift.action != "off"
+
+
+def _due_in(application: Application, project: Project) -> list[Environment]:
+    services, now = application.services, application.services.clock()
+    environments = services.store.environments(repository=project.id)
+    inputs = project.inputs() if environments else None
+    return [e for e in environments if wants_check(e, project, project.policy_for(e, inputs, now), services)]
+
+
+class _Wanted:
+    """Whether an environment is wanted for something more urgent: its branch moved, or went away."""
+
+    def __init__(
+        self, application: Application, environment: Environment, ending: Callable[[], bool]
+    ) -> None:
+        self._store = application.services.store
+        self._environment = environment
+        self._ending = ending
+        self._next = time.monotonic() + _LOOK
+
+    def __call__(self) -> bool:
+        if self._ending():
+            return True
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + _LOOK
+        now, before = self._store.environment(self._environment.id), self._environment
+        return now is None or (now.target, now.suspended) != (before.target, before.suspended)

@@ -1,0 +1,132 @@
+"""What a person says of an environment, for the next pass to act upon: nothing here starts Terraform."""
+
+from datetime import timedelta
+
+from envmgr.config.duration import format_duration
+from envmgr.domain.environment import Environment, Guard, RunKind, RunStatus, Status, Suspension
+from envmgr.domain.errors import NeedsPerson, UsageError
+from envmgr.domain.names import matches_any, ref_component
+
+from .application import Application
+from .services import Services
+
+AT_WORK = (Status.RUNNING, Status.DESTROYING)
+
+
+def suspend(application: Application, environment: Environment) -> Environment:
+    """Leaves an environment alone until it is resumed; what is running goes on to its end."""
+    services = application.services
+    because = f"Suspended by {services.actor}; `envmgr resume {environment.label}` manages it again."
+    return services.store.update(
+        environment.id,
+        None,
+        services.clock(),
+        services.event(environment.id, "suspended", because),
+        suspended=because,
+        suspended_by=Suspension.PERSON,
+        suspended_commit=None,
+        status=environment.status if environment.status in AT_WORK else Status.SUSPENDED,
+        message=because,
+    )
+
+
+def resume(application: Application, environment: Environment) -> Environment:
+    """Manages an environment again; the next pass brings it to its branch's newest commit."""
+    services = application.services
+    if not environment.suspended and environment.pin is None and environment.status is not Status.FAILED:
+        raise NeedsPerson(f"{environment.label} is not suspended, it is {environment.status}.")
+    project, now = services.projects.get(environment.id.repository_id), services.clock()
+    return services.store.update(
+        environment.id,
+        None,
+        now,
+        services.event(environment.id, "resumed", "Managed again."),
+        suspended="",
+        suspended_by=None,
+        suspended_commit=None,
+        resumed_at=now,
+        pin=None,
+        status=Status.PENDING,
+        message="Resumed; the next pass brings it up to date.",
+        failed_on="",
+        retry_at=None,
+        expires_at=project.ttl.end(now, None)[0] if project is not None else None,
+    )
+
+
+def held(application: Application) -> list[Environment]:
+    """The environments that a guard holds back until a person approves."""
+    return [
+        e
+        for e in application.services.store.environments()
+        if e.hold is not None and e.approved is not e.hold
+    ]
+
+
+def approve(application: Application, environment: Environment) -> Environment:
+    """Lets an environment through the guard that holds it."""
+    services = application.services
+    if environment.hold is None:
+        raise NeedsPerson(f"{environment.label} is held back by no guard, it is {environment.status}.")
+    said = f"Let through {environment.hold} ({_what_then(environment.hold)})."
+    return services.store.update(
+        environment.id,
+        None,
+        services.clock(),
+        services.event(environment.id, "approved", said),
+        approved=environment.hold,
+        message="Approved; the next pass goes on.",
+    )
+
+
+def extend(application: Application, environment: Environment, duration: timedelta) -> Environment:
+    """Moves the end of an environment's life to `duration` from now, at most `ttl.max` from now."""
+    services = application.services
+    project = services.projects.get(environment.id.repository_id)
+    if project is not None and project.ttl.max is not None and duration > project.ttl.max:
+        raise NeedsPerson(
+            f"{environment.label} may live at most {format_duration(project.ttl.max)} from now (ttl.max): give a shorter time."
+        )
+    if project is not None and matches_any(environment.branch, project.policy.protected):
+        raise NeedsPerson(f"{environment.label} is protected: it never expires.")
+    ends = services.clock() + duration
+    event = services.event(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
+    return services.store.update(environment.id, None, services.clock(), event, expires_at=ends)
+
+
+def earlier_commit(application: Application, environment: Environment, revision: str) -> str:
+    """The full name of the commit that a rollback's revision means.
+
+    `previous` is the last other commit that was applied with success; anything else is git's own (`HEAD` being
+    what the branch points at), also where only we still have it. Raises UsageError where there is none.
+    """
+    services = application.services
+    if revision == "previous":
+        return _previous(services, environment)
+    if revision.partition("~")[0].partition("^")[0] in ("HEAD", "@"):
+        revision = environment.commit + revision.removeprefix("HEAD").removeprefix("@")
+    try:
+        return services.git.resolve(environment.id.repository_id, revision)
+    except UsageError as error:
+        raise UsageError(
+            f"{environment.id.repository_id} has no commit {ref_component(revision)[:80]}: give one such as "
+            "`previous`, `HEAD~1` or a commit's full name from `envmgr history`."
+        ) from error
+
+
+def _previous(services: Services, environment: Environment) -> str:
+    for run in services.store.runs(environment.id):
+        succeeded = run.kind is RunKind.APPLY and run.status is RunStatus.SUCCEEDED
+        if succeeded and run.commit != environment.applied_commit:
+            return run.commit
+    raise UsageError(
+        f"{environment.label} has no other commit that was applied with success: give one with --to."
+    )
+
+
+def _what_then(hold: Guard) -> str:
+    return {
+        Guard.MASS_DESTROY: "it is destroyed",
+        Guard.LIMIT: "it is created",
+        Guard.DRIFT: "its drift is corrected",
+    }[hold]

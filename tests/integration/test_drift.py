@@ -1,0 +1,293 @@
+"""Drift: found where the cloud was changed behind Terraform's back, corrected only where that is safe."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from envmgr.daemon import steering
+from envmgr.daemon.patrol import due, inspect
+from envmgr.daemon.rollback import look_for_drift
+from envmgr.domain.drift import Drift
+from envmgr.domain.environment import Guard, RunKind, RunStatus, Status
+from envmgr.domain.errors import NeedsPerson
+from tests.support.aws import reset_moto
+from tests.support.engine import Engine, code, push
+
+# A file that Terraform knows by its hash: altered behind its back, it is written again in place.
+FILE = """
+variable "folder" {}
+variable "environment" {}
+locals { path = "${var.folder}/${var.environment}" }
+resource "terraform_data" "page" {
+  input = fileexists(local.path) ? filesha256(local.path) : "absent"
+  provisioner "local-exec" { command = "true" }
+}
+"""
+TABLE = """
+variable "environment" {}
+variable "mode" { default = "PAY_PER_REQUEST" }
+resource "aws_dynamodb_table" "main" {
+  name         = "table-${var.environment}"
+  billing_mode = var.mode
+  hash_key     = "id"
+  attribute {
+    name = "id"
+    type = "S"
+  }
+}
+"""
+
+
+@pytest.fixture
+def folder(engine: Engine) -> Path:
+    """Where the module's files are."""
+    found = engine.folder / "files"
+    found.mkdir()
+    return found
+
+
+@pytest.fixture
+def shop(engine: Engine, folder: Path) -> Engine:
+    """One environment whose code reads a file."""
+    engine.settings["drift"] = {"interval": "1h", "action": "report"}
+    (folder / "alice").write_text("as it should be")
+    push(engine.repository(variables={"folder": str(folder)}), ["alice"], module=FILE)
+    engine.turn()
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+    engine.calls()
+    return engine
+
+
+def patrol(engine: Engine) -> list[str]:
+    """Check all that is due; gives the Terraform commands that took."""
+    for environment in due(engine.application, "acme"):
+        inspect(engine.application, environment.id)
+    return engine.calls()
+
+
+def drift(engine: Engine) -> Drift:
+    """What is known of alice's drift."""
+    found = engine.environment("alice").drift
+    assert found is not None
+    return found
+
+
+def test_a_check_is_one_plan_when_it_is_due(shop: Engine) -> None:
+    """And none before; without a difference nothing else is started."""
+    assert patrol(shop) == []
+    shop.clock.forward(minutes=67)
+    assert patrol(shop) == ["plan"]
+    assert drift(shop).status == "none"
+    assert patrol(shop) == []
+    [run] = shop.runs(RunKind.DRIFT)
+    assert (run.status, run.message) == (RunStatus.SUCCEEDED, "No drift.")
+
+
+def test_a_difference_is_reported_once(shop: Engine, folder: Path) -> None:
+    """Address and attributes, in record and events; the environment stays ready and as it is."""
+    (folder / "alice").write_text("altered behind its back")
+    shop.clock.forward(hours=2)
+    patrol(shop)
+    [difference] = drift(shop).differences
+    assert (difference.address, difference.action) == ("terraform_data.page", "update")
+    assert "input" in difference.attributes
+    assert shop.environment("alice").status is Status.READY
+    shop.clock.forward(hours=2)
+    patrol(shop)
+    assert shop.actions("alice").count("drift") == 1
+
+    (folder / "alice").write_text("as it should be")
+    shop.clock.forward(hours=2)
+    patrol(shop)
+    assert drift(shop).status == "none"
+    assert shop.actions("alice").count("drift") == 2
+
+
+def test_what_is_to_be_ignored_is_no_drift(shop: Engine, folder: Path) -> None:
+    """By the organization's or repository's pattern."""
+    shop.repository_settings["shop"]["drift"] = {"ignore": ["terraform_data.page.*"]}
+    shop.restart()
+    (folder / "alice").write_text("altered")
+    shop.clock.forward(hours=2)
+    patrol(shop)
+    assert drift(shop).status == "none"
+
+
+def test_a_difference_in_place_is_corrected(shop: Engine, folder: Path) -> None:
+    """By a plan of its own through the gates, with an event that says what for."""
+    shop.repository_settings["shop"]["drift"] = {"action": "correct"}
+    shop.restart()
+    (folder / "alice").write_text("altered")
+    shop.clock.forward(hours=2)
+
+    patrol(shop)
+
+    alice = shop.environment("alice")
+    assert (alice.status, drift(shop).status) == (Status.READY, "none"), alice.message
+    last = shop.runs()[-1]
+    assert (last.kind, last.status) == (RunKind.APPLY, RunStatus.SUCCEEDED)
+    assert shop.turn(seconds=30) == []
+    assert shop.runs()[-1] == last
+
+
+def test_after_a_long_gap_a_person_is_asked(shop: Engine, folder: Path) -> None:
+    """Shown as waiting; `approve` corrects it, and so does whoever mends it by hand."""
+    shop.repository_settings["shop"]["drift"] = {"action": "correct"}
+    shop.restart()
+    (folder / "alice").write_text("altered")
+    shop.clock.forward(hours=5)
+    patrol(shop)
+    alice = shop.environment("alice")
+    assert (alice.status, alice.hold) == (Status.WAITING, Guard.DRIFT)
+    assert "nobody looked since" in alice.message
+    assert "envmgr approve acme/shop/alice" in alice.message
+    applies = len(shop.runs(RunKind.APPLY))
+    shop.turn(2, seconds=30)
+    assert shop.environment("alice").status is Status.WAITING
+    assert len(shop.runs(RunKind.APPLY)) == applies
+
+    steering.approve(shop.application, shop.environment("alice"))
+    shop.turn(seconds=30)
+
+    alice = shop.environment("alice")
+    assert (alice.status, alice.hold, drift(shop).status) == (Status.READY, None, "none")
+    assert len(shop.runs(RunKind.APPLY)) == applies + 1
+
+
+def test_held_drift_that_goes_away_by_itself_is_let_go(shop: Engine, folder: Path) -> None:
+    """The next check finds nothing: ready again, nothing applied."""
+    shop.repository_settings["shop"]["drift"] = {"action": "correct"}
+    shop.restart()
+    (folder / "alice").write_text("altered")
+    shop.clock.forward(hours=5)
+    patrol(shop)
+    (folder / "alice").write_text("as it should be")
+    shop.clock.forward(hours=2)
+
+    patrol(shop)
+
+    assert shop.environment("alice").status is Status.READY
+    shop.turn(seconds=30)
+    assert len(shop.runs(RunKind.APPLY)) == 1
+
+
+def test_a_remote_that_is_away_holds_a_correction_back(shop: Engine, folder: Path) -> None:
+    """What was out of reach may be half back."""
+    shop.repository_settings["shop"]["drift"] = {"action": "correct"}
+    shop.restart()
+    (folder / "alice").write_text("altered")
+    shop.repositories["shop"].path.rename(shop.folder / "away")
+    shop.clock.forward(hours=2)
+    shop.poll()
+
+    patrol(shop)
+
+    assert "remote could not be looked at" in shop.environment("alice").message
+
+
+def test_a_check_that_cannot_run_says_so_and_since_when(shop: Engine) -> None:
+    """Invariant 11: never silently blind."""
+    state = shop.state("alice")
+    kept = state.read_bytes()
+    state.unlink()
+    shop.clock.forward(hours=2)
+    patrol(shop)
+    since = shop.clock.now
+    shop.clock.forward(hours=2)
+    patrol(shop)
+    assert drift(shop).status == "unknown"
+    assert drift(shop).failing_since == since
+    assert "is missing" in drift(shop).error
+    assert shop.environment("alice").status is Status.READY
+    assert shop.actions("alice").count("drift-unknown") == 1
+
+    state.write_bytes(kept)
+    shop.clock.forward(hours=2)
+    patrol(shop)
+
+    assert (drift(shop).status, drift(shop).failing_since) == ("none", None)
+    assert "drift-known" in shop.actions("alice")
+
+
+def test_by_hand_it_is_looked_for_at_once_and_only_reported(shop: Engine, folder: Path) -> None:
+    """Whatever the interval and the action say."""
+    shop.repository_settings["shop"]["drift"] = {"action": "correct"}
+    shop.restart()
+    (folder / "alice").write_text("altered")
+
+    found = look_for_drift(shop.application, shop.environment("alice"))
+
+    assert [d.address for d in found.differences] == ["terraform_data.page"]
+    assert len(shop.runs(RunKind.APPLY)) == 1
+    shop.repositories["shop"].commit("env-alice", {"terraform/main.tf": "resource {"})
+    shop.turn(seconds=30)
+    with pytest.raises(NeedsPerson, match="is failed"):
+        look_for_drift(shop.application, shop.environment("alice"))
+
+
+@pytest.fixture
+def table(
+    engine: Engine, moto_url: str, provider_cli_config: Path, aws_environment: Mapping[str, str]
+) -> Engine:
+    """One environment with a table by the real AWS provider."""
+    reset_moto(moto_url)
+    engine.settings["terraform"]["cli_config"] = str(provider_cli_config)
+    engine.settings["environment_variables"] = dict(aws_environment)
+    engine.settings["drift"] = {"interval": "1h", "action": "correct"}
+    engine.repository().commit("env-alice", code(module=TABLE))
+    engine.turn()
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+    return engine
+
+
+def dynamodb(moto_url: str) -> Any:
+    """Somebody who goes behind Terraform's back."""
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=moto_url,
+        region_name="eu-west-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def test_a_tag_that_was_taken_off_is_put_back(table: Engine, moto_url: str) -> None:
+    """In place, so nobody is asked; a table that was deleted is made anew, too: nothing is lost by that."""
+    client = dynamodb(moto_url)
+    arn = client.describe_table(TableName="table-alice")["Table"]["TableArn"]
+    client.untag_resource(ResourceArn=arn, TagKeys=["environment"])
+    table.clock.forward(hours=2)
+
+    patrol(table)
+
+    tags = {t["Key"]: t["Value"] for t in client.list_tags_of_resource(ResourceArn=arn)["Tags"]}
+    assert tags["environment"] == "alice"
+    assert drift(table).status == "none"
+    client.delete_table(TableName="table-alice")
+    table.clock.forward(hours=2)
+    patrol(table)
+    assert client.describe_table(TableName="table-alice")["Table"]["TableName"] == "table-alice"
+
+
+def test_what_would_be_replaced_waits_for_a_person(table: Engine, moto_url: str) -> None:
+    """Somebody made another table of the same name: it is not thrown away."""
+    client = dynamodb(moto_url)
+    client.delete_table(TableName="table-alice")
+    client.create_table(
+        TableName="table-alice",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "other", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "other", "AttributeType": "S"}],
+    )
+    table.clock.forward(hours=2)
+
+    patrol(table)
+
+    alice = table.environment("alice")
+    assert alice.status is Status.WAITING
+    assert "delete or replace aws_dynamodb_table.main" in alice.message
+    key = client.describe_table(TableName="table-alice")["Table"]["KeySchema"][0]["AttributeName"]
+    assert key == "other"

@@ -1,0 +1,117 @@
+"""Rollback: an earlier commit's code, held there until somebody ends that."""
+
+import pytest
+
+from envmgr.daemon import operations, steering
+from envmgr.daemon.job import Declined
+from envmgr.daemon.rollback import roll_back
+from envmgr.domain.environment import RunKind, Status
+from envmgr.domain.errors import UsageError
+from tests.support.engine import MODULE, Engine, code, push
+from tests.support.git_repository import GitRepository
+
+SECOND = MODULE + '\nresource "terraform_data" "second" {}\n'
+THIRD = SECOND + '\nresource "terraform_data" "third" {}\n'
+
+
+@pytest.fixture
+def shop(engine: Engine) -> GitRepository:
+    """A branch that was applied at three commits."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    for module in (SECOND, THIRD):
+        shop.commit("env-alice", code(module=module))
+        engine.turn(seconds=30)
+    assert len(engine.environment("alice").resources) == 3
+    return shop
+
+
+def back(engine: Engine, revision: str, **options: bool) -> None:
+    """Roll alice back, saying yes."""
+    roll_back(engine.application, engine.environment("alice"), revision, lambda *_: True, **options)
+
+
+@pytest.mark.parametrize("revision", ["previous", "HEAD~1", "@~1"])
+def test_it_goes_back_and_stays_there(engine: Engine, shop: GitRepository, revision: str) -> None:
+    """Whatever is pushed, until `resume`."""
+    before = engine.environment("alice").applied_commit
+    back(engine, revision)
+    alice = engine.environment("alice")
+    assert (alice.status, len(alice.resources)) == (Status.READY, 2)
+    assert alice.applied_commit != before
+    engine.turn(2, seconds=30)
+    shop.commit("env-alice", {"app.py": "newer"})
+    engine.turn(2, seconds=30)
+    assert len(engine.environment("alice").resources) == 2
+    assert engine.environment("alice").applied_commit == alice.applied_commit
+
+    steering.resume(engine.application, engine.environment("alice"))
+    engine.turn(seconds=30)
+
+    alice = engine.environment("alice")
+    assert (len(alice.resources), alice.applied_commit) == (3, alice.commit)
+    assert {"rolled-back", "resumed"} <= set(engine.actions("alice"))
+
+
+def test_a_push_ends_it_where_that_was_wished(engine: Engine, shop: GitRepository) -> None:
+    """`--until-push`."""
+    back(engine, "previous", until_push=True)
+    engine.turn(2, seconds=30)
+    assert len(engine.environment("alice").resources) == 2
+
+    shop.commit("env-alice", {"app.py": "newer"})
+    engine.turn(seconds=30)
+
+    alice = engine.environment("alice")
+    assert (len(alice.resources), alice.applied_commit) == (3, alice.commit)
+
+
+def test_a_commit_that_the_remote_forgot_is_still_there(engine: Engine, shop: GitRepository) -> None:
+    """It was applied once, so it is kept; the branch was force-pushed since."""
+    first = engine.runs(RunKind.APPLY)[0].commit
+    shop.force_push("env-alice", code(module=THIRD))
+    shop.git("gc", "--quiet", "--prune=now")
+    with pytest.raises(AssertionError):
+        shop.git("cat-file", "-e", first)
+    engine.turn(seconds=30)
+    engine.application.services.git.tidy(engine.environment("alice").id.repository_id, [])
+
+    back(engine, first[:12])
+
+    alice = engine.environment("alice")
+    assert (alice.applied_commit, len(alice.resources)) == (first, 1)
+
+
+def test_no_is_no(engine: Engine, shop: GitRepository) -> None:
+    """Nothing is held and nothing changed."""
+    with pytest.raises(Declined):
+        roll_back(engine.application, engine.environment("alice"), "previous", lambda *_: False)
+    engine.turn(seconds=30)
+    alice = engine.environment("alice")
+    assert (alice.status, alice.pin, len(alice.resources)) == (Status.READY, None, 3)
+
+
+@pytest.mark.parametrize("revision", ["nonsense", "HEAD~99", "", "--all", "main..env-alice"])
+def test_what_means_no_commit_is_refused_with_a_right_one(
+    engine: Engine, shop: GitRepository, revision: str
+) -> None:
+    """A sentence that shows what could be given."""
+    with pytest.raises(UsageError, match="previous"):
+        back(engine, revision)
+
+
+def test_a_rolled_back_environment_is_destroyed_as_it_is(engine: Engine, shop: GitRepository) -> None:
+    """With the code that was last applied."""
+    back(engine, "previous")
+    shop.delete("env-alice")
+    engine.turn(3, minutes=10)
+    assert engine.statuses() == {"alice": "destroyed"}
+
+
+def test_plan_of_another_commit_is_of_that_commit(engine: Engine, shop: GitRepository) -> None:
+    """Also where a rollback holds it at a third one."""
+    back(engine, "previous")
+    first = engine.runs(RunKind.APPLY)[0].commit
+    shown = operations.plan(engine.application, engine.environment("alice"), revision=first)
+    assert shown.run.commit == first
