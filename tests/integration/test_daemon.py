@@ -263,8 +263,8 @@ def test_one_bad_repository_stops_no_other(site: Site, fault: str) -> None:
     assert end(daemon, seconds=5) == 0
 
 
-def test_terraform_survives_sigkill_and_is_waited_for(site: Site) -> None:
-    """The apply ends once; the next daemon marks the run as interrupted and finds nothing left to do."""
+def test_terraform_survives_sigkill_and_is_adopted(site: Site) -> None:
+    """The apply ends once; the next daemon attends it, takes its result, and finds nothing left to do."""
     shop = site.repository("shop", seconds=3)
     site.configure(shop)
     daemon = site.start()
@@ -274,7 +274,7 @@ def test_terraform_survives_sigkill_and_is_waited_for(site: Site) -> None:
     second = site.start()
     eventually(lambda: site.is_ready(shop.head("env-alice") or ""), site)
     assert [line for line in site.applies() if "token" not in line] == ["started 1", "finished 1"]
-    assert site.runs()[-1] is RunStatus.INTERRUPTED
+    assert site.runs() == [RunStatus.SUCCEEDED]
     assert end(second) == 0
 
 

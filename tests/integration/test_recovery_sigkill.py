@@ -55,6 +55,7 @@ def attended(victim: Victim, mark: str) -> list[str]:
     process.kill()
     process.wait()
     engine.calls()
+    assert "adopted" not in engine.actions("alice")  # and so the application is there, for both threads
     following = threading.Thread(target=engine.turn, kwargs={"seconds": 30})
     following.start()
     deadline = time.monotonic() + 60
