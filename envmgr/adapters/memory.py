@@ -1,6 +1,6 @@
 """The port `Store` in this process's memory: for tests, and as the shortest statement of what a store does."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from threading import RLock
@@ -248,10 +248,11 @@ class MemoryStore:
         since: datetime | None = None,
         after: int = 0,
         limit: int | None = None,
+        actions: Collection[str] | None = None,
     ) -> Sequence[Event]:
         """Events in the order they happened."""
         with self._lock:
-            found = list(self._events)
+            found = [e for e in self._events if actions is None or e.action in actions]
         matching = [
             e
             for e in found

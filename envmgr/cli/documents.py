@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envmgr.domain.drift import Drift
 from envmgr.domain.environment import Changes, Environment, Event, Lease, Output, Pin, Run
@@ -10,10 +10,29 @@ from envmgr.domain.schedule import Schedule
 
 from .screen import held_at
 
+if TYPE_CHECKING:
+    from envmgr.domain.audit import Finding
+
 
 def time(at: datetime | None) -> str | None:
     """ISO 8601 in UTC, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
+
+
+def finding(found: "Finding", fixed: bool) -> dict[str, Any]:
+    """One element of `audit --json`."""
+    repository = found.environment.repository_id if found.environment else found.repository
+    return {
+        "organization": found.organization,
+        "repository": repository.name if repository else None,
+        "environment": found.environment.name if found.environment else None,
+        "kind": found.kind.value,
+        "subject": found.subject,
+        "what": found.what,
+        "remedy": found.remedy,
+        "fixable": found.fix is not None,
+        "fixed": fixed,
+    }
 
 
 def environment(found: Environment) -> dict[str, Any]:

@@ -31,6 +31,7 @@ _SECTIONS: Sections = {
         "logs": ("logs", "The full log of a run, live while it runs."),
         "plan": ("plan", "What would change."),
         "drift": ("drift", "How the cloud differs from what was applied."),
+        "audit": ("audit", "What has no branch, no state, no resources."),
     },
     "Change": {
         "apply": ("apply", "Plan, show, ask, apply exactly that plan."),

@@ -10,7 +10,13 @@ from pathlib import Path
 
 from envmgr.adapters.binaries import Binaries
 from envmgr.adapters.calendar import CALENDAR
-from envmgr.adapters.cloud.connect import clouds_configured, clouds_needed, clouds_unverifiable, open_clouds
+from envmgr.adapters.cloud.connect import (
+    clouds_configured,
+    clouds_needed,
+    clouds_unverifiable,
+    open_clouds,
+    open_places,
+)
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.adapters.modules import Modules, packaged_folder
 from envmgr.adapters.processes import Processes, current_process, identify
@@ -137,6 +143,7 @@ def _tenant(start: Start, layout: Layout, store: Store, organization: Organizati
         access=access,
         open_state=lambda chosen, environment: open_state_store(*chosen, environment),
         open_clouds=_open_clouds,
+        open_places=lambda environment, roots: open_places(environment, roots, start.environ.get("HOME")),
         is_new=lambda: all(
             e.claim is None for e in store.environments(organization=organization.organization)
         ),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from envmgr.domain.audit import KEPT
 from envmgr.domain.environment import Claim, Environment, SourceKind
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
@@ -17,7 +18,6 @@ from .services import Services
 
 log = structlog.get_logger()
 
-ARCHIVE = timedelta(days=30)
 PROVIDERS = timedelta(days=30)
 _ERRORED, _APPLYING = "errored.tfstate", "envmgr-applying"
 """Files in a working folder by which an apply's state may still be there and nowhere else; an empty state is none."""
@@ -61,13 +61,14 @@ def _remove(services: Services, identity: EnvironmentId, path: Path) -> None:
     try:
         with services.leases.hold(identity, "housekeeping"):
             found = services.store.environment(identity)
-            if (found is None or not found.is_open) and not _holds_state(path):
+            if (found is None or not found.is_open) and not holds_state(path):
                 shutil.rmtree(path, ignore_errors=True)
     except EnvironmentBusy:
         return
 
 
-def _holds_state(path: Path) -> bool:
+def holds_state(path: Path) -> bool:
+    """Whether a working folder may hold a state that is nowhere else."""
     files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
     return any(f.name == _APPLYING or (f.name == _ERRORED and f.lstat().st_size > 0) for f in files)
 
@@ -85,7 +86,7 @@ def _prune_providers(services: Services, claims: Iterable[Claim]) -> None:
 def _prune_archives(services: Services) -> None:
     for tenant in services.tenants.values():
         try:
-            tenant.state().prune(services.clock() - ARCHIVE)
+            tenant.state().prune(services.clock() - KEPT)
         except EnvmgrError as error:
             log.warning(str(error), action="archive-not-pruned", organization=tenant.name)
 

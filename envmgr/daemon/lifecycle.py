@@ -19,7 +19,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 
-from . import housekeeping
+from . import audit, housekeeping
 from .application import Application
 from .notify import Notifier
 from .patrol import Patrol
@@ -94,6 +94,7 @@ class Daemon:
         every(TICK, self._tick_work)
         every(PATROL, self._tick_patrol)
         every(HOUSEKEEPING, self._tick_housekeeping)
+        every(HOUSEKEEPING, lambda: audit.tick(self._application))
         every(self._heartbeat(), self._tick_status)
         self._scheduler.start()
 

@@ -97,9 +97,19 @@ def _record(
     if known is not None and not known.is_open and not (state and state.resources):
         store.delete(identity.kept_key)  # its end was recorded, only this was left
         return None
-    found = kept.read(store, identity)
-    if found is None and not (state and state.resources):
+    if identity.kept_key not in keys and not (state and state.resources):
         return None
+    return lost_record(services, tenant, identity, state)
+
+
+def lost_record(
+    services: Services, tenant: Tenant, identity: EnvironmentId, state: State | None
+) -> Environment:
+    """The record of an environment by what is kept beside its state; NeedsPerson, saying why, where nothing sound is.
+
+    It is only made, not written.
+    """
+    known, found = services.store.environment(identity), kept.read(tenant.state(), identity)
     if found is None:
         raise NeedsPerson("nothing beside its state says how it was applied")
     project = services.projects.get(identity.repository_id)

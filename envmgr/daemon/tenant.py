@@ -55,6 +55,7 @@ class Tenant:
     access: Callable[[], Access]
     open_state: Callable[[Backend, Mapping[str, str]], StateStore]
     open_clouds: Callable[[Mapping[str, str], Sequence[str]], Sequence[Cloud]]
+    open_places: Callable[[Mapping[str, str], Mapping[str, bool]], Mapping[str, Callable[[], Cloud]]]
     is_new: Callable[[], bool]
     rebuilding: Rebuilding = field(default_factory=Rebuilding)
     _states: dict[str, tuple[Mapping[str, str], StateStore]] = field(default_factory=dict)

@@ -32,8 +32,12 @@ class StateStore(Protocol):
         """Keeps a last copy below `archive/` and deletes the state; quiet where it is gone already."""
         ...
 
-    def keys(self) -> Sequence[str]:
-        """The keys of all states, archived copies left out."""
+    def keys(self, prefix: str = "") -> Sequence[str]:
+        """The keys of all states below a prefix (`acme/`) that hold something, archived copies left out."""
+        ...
+
+    def archives(self, prefix: str = "") -> Sequence[tuple[str, datetime]]:
+        """The archived copies of states below a prefix, each by its key and the time it was made."""
         ...
 
     def objects(self, prefix: str) -> Sequence[str]:
@@ -58,11 +62,18 @@ class StateStore(Protocol):
 
 
 class Cloud(Protocol):
-    """The cloud as the tags show it."""
+    """The cloud as the tags show it.
+
+    Both methods raise Transient or NeedsPerson where the answer cannot be known: nothing found means nothing is there.
+    """
 
     def remaining(self, tags: Mapping[str, str]) -> Sequence[str]:
-        """Identifiers (ARN, Azure resource ID) of what still carries all of these tags.
+        """Identifiers (ARN, Azure resource ID, folder) of what still carries all of these tags."""
+        ...
 
-        Raises Transient or NeedsPerson where that cannot be known: nothing found means nothing is there.
+    def tagged(self, tags: Mapping[str, str]) -> Sequence[tuple[str, Mapping[str, str]]]:
+        """All that is listed with all of these tags, each by its identifier, with every tag that it carries.
+
+        Cheap for thousands of resources, so it may name some that were deleted lately: `remaining` looks closer.
         """
         ...

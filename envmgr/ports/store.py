@@ -1,6 +1,6 @@
 """envmgr's own records."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -161,8 +161,12 @@ class Store(Protocol):
         since: datetime | None = None,
         after: int = 0,
         limit: int | None = None,
+        actions: Collection[str] | None = None,
     ) -> Sequence[Event]:
-        """Events in the order they happened, those with an id above `after`; with a limit the newest ones."""
+        """Events in the order they happened, those with an id above `after`; with a limit the newest ones.
+
+        With `actions` only these.
+        """
         ...
 
     def repository(self, repository: RepositoryId) -> RepositoryState:

@@ -79,6 +79,24 @@ def test_finds_what_carries_all_tags(
     assert AwsCloud(aws_environment).remaining(tags) == []
 
 
+def test_all_that_is_tagged_comes_with_its_tags(
+    client: Client, aws_environment: dict[str, str], tags: dict[str, str]
+) -> None:
+    """Of every environment at once, groups too; what lacks one of the tags is not ours."""
+    ours = {"organization": f"o-{tags['environment']}", "managed-by": "envmgr"}
+    one, two = ({**tags, **ours, "environment": f"{tags['environment']}-{n}"} for n in (1, 2))
+    made = {
+        make_bucket(client, one["environment"], one): one,
+        make_table(client, two["environment"], two): two,
+        make_group(client, f"shop-{tags['environment']}", one): one,
+    }
+    make_table(client, tags["environment"], {**tags, "managed-by": "envmgr"})
+    make_group(client, f"other-{tags['environment']}", tags)
+    assert dict(AwsCloud(aws_environment).tagged(ours)) == made
+    with pytest.raises(ValueError, match="without tags"):
+        AwsCloud(aws_environment).tagged({})
+
+
 def test_reads_every_page(client: Client, aws_environment: dict[str, str], tags: dict[str, str]) -> None:
     queue = client("sqs")
     for number in range(60):  # a page holds 50
@@ -109,7 +127,7 @@ def test_a_deleted_resource_that_is_still_listed_is_gone(
     ]
     unknown = f"arn:aws:sns:eu-west-1:{account}:{tags['environment']}"
     cloud = AwsCloud(aws_environment)
-    monkeypatch.setattr(cloud, "_listed", lambda *_: iter([there, *deleted, unknown]))
+    monkeypatch.setattr(cloud, "_listed", lambda *_: ((arn, tags) for arn in [there, *deleted, unknown]))
     assert cloud.remaining(tags) == sorted([there, unknown])
 
 

@@ -35,6 +35,31 @@ def test_tag_names_are_the_same_in_any_case_and_values_are_not(plane: ControlPla
     assert AzureCloud(plane.environment).remaining(TAGS) == [left]
 
 
+def test_all_that_is_tagged_comes_with_its_tags(plane: ControlPlane) -> None:
+    """In one pass over the subscription; names of tags in lower case."""
+    ours = {"organization": "acme", "managed-by": "envmgr"}
+    left = {plane.add_group(f"rg-shop-{n}", {**TAGS, "environment": n}): n for n in ("alice", "bob", "carol")}
+    left |= {plane.add_resource(f"st{n}", {**TAGS, "Environment": n}): n for n in ("dave", "erin", "fred")}
+    for resource in plane.resources:
+        resource["tags"].pop("environment")
+    plane.add_group("rg-other", {**TAGS, "organization": "other"})
+    plane.add_resource("loose", {"managed-by": "envmgr"})
+
+    found = AzureCloud(plane.environment).tagged(ours)
+
+    assert {identity: tags["environment"] for identity, tags in found} == left
+    asked = [request for request in plane.requests if request.startswith("GET /subscriptions/")]
+    assert len(asked) == 4, "two pages each"
+
+
+def test_without_an_answer_nothing_is_known_of_what_is_tagged(plane: ControlPlane) -> None:
+    plane.status = 403
+    with pytest.raises(NeedsPerson):
+        AzureCloud(plane.environment).tagged({"managed-by": "envmgr"})
+    with pytest.raises(ValueError, match="without tags"):
+        AzureCloud(plane.environment).tagged({})
+
+
 def test_nothing_is_left(plane: ControlPlane) -> None:
     assert AzureCloud(plane.environment).remaining(TAGS) == []
     asked = [request for request in plane.requests if request.startswith("GET /subscriptions/")]

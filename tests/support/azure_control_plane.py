@@ -146,18 +146,27 @@ def _answer(plane: ControlPlane, path: str, authorization: str, body: str) -> tu
 
 
 def _page(items: list[Item], path: str, query: dict[str, list[str]]) -> Item:
-    """A page of what the filter leaves, with the address of the next one."""
-    found = _FILTER.fullmatch(query["$filter"][0])
-    assert found, f"{query} has no filter by tag"
-    name, value = (part.replace("''", "'") for part in found.groups())
-    left = [item for item in items if item["tags"].get(name) == value]
+    """A page of what the filter leaves, with the address of the next one.
+
+    As Azure's reference has it, resources that are filtered by a tag come without their tags.
+    """
+    condition = query.get("$filter")
+    left = _filtered(items, condition[0], path) if condition else items
     start = int(query.get("$skiptoken", ["0"])[0])
     page: Item = {"value": left[start : start + _PAGE]}
     if start + _PAGE < len(left):
-        condition = f"%24filter={query['$filter'][0].replace(' ', '%20')}"
-        address = f"https://{_HOSTS[0]}{path}?{condition}&api-version={query['api-version'][0]}"
+        asked = f"%24filter={condition[0].replace(' ', '%20')}&" if condition else ""
+        address = f"https://{_HOSTS[0]}{path}?{asked}api-version={query['api-version'][0]}"
         page["nextLink"] = f"{address}&%24skiptoken={start + _PAGE}"
     return page
+
+
+def _filtered(items: list[Item], condition: str, path: str) -> list[Item]:
+    found = _FILTER.fullmatch(condition)
+    assert found, f"{condition} is no filter by tag"
+    name, value = (part.replace("''", "'") for part in found.groups())
+    left = [i for i in items if {k.lower(): v for k, v in i["tags"].items()}.get(name.lower()) == value]
+    return [{**item, "tags": None} for item in left] if path.endswith("/resources") else left
 
 
 def _sign_in(path: str, form: dict[str, list[str]]) -> tuple[int, Item]:

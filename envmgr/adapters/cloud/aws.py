@@ -1,6 +1,6 @@
 """What is left on AWS, by its tags: the Resource Groups Tagging API, and the resource groups themselves."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -39,31 +39,45 @@ class AwsCloud:
 
     def remaining(self, tags: Mapping[str, str]) -> Sequence[str]:
         """The ARNs of what carries all of these tags and is not known to be gone."""
+        listed = self._listed_everywhere(tags)
+        groups = {arn for arn, _ in self._groups(tags)}
+        return sorted({arn for arn in listed if not self._is_gone(arn)} | groups)
+
+    def tagged(self, tags: Mapping[str, str]) -> Sequence[tuple[str, Mapping[str, str]]]:
+        """The ARNs and tags of what the index lists, and of the groups that it does not know."""
+        listed = self._listed_everywhere(tags)
+        return sorted({**dict(self._groups(tags, known=listed)), **listed}.items())
+
+    def _listed_everywhere(self, tags: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
         if not tags:
             raise ValueError("without tags everything would count as left")
         region = self._account.region
         regions = sorted({region, _global_region(region)})
-        listed = {arn for each in regions for arn in self._listed(tags, each)}
-        return sorted({arn for arn in listed if not self._is_gone(arn)} | set(self._groups(tags)))
+        return {arn: carried for each in regions for arn, carried in self._listed(tags, each)}
 
-    def _listed(self, tags: Mapping[str, str], region: str) -> Iterator[str]:
+    def _listed(self, tags: Mapping[str, str], region: str) -> Iterator[tuple[str, Mapping[str, str]]]:
         filters = [{"Key": name, "Values": [value]} for name, value in tags.items()]
         with failures(f"AWS's tagging API in {region}", self._environment):
             client = self._account.client("resourcegroupstaggingapi", region=region)
             for page in client.get_paginator("get_resources").paginate(TagFilters=filters):
-                yield from (entry["ResourceARN"] for entry in page["ResourceTagMappingList"])
+                for entry in page["ResourceTagMappingList"]:
+                    yield entry["ResourceARN"], {tag["Key"]: tag["Value"] for tag in entry["Tags"]}
 
-    def _groups(self, tags: Mapping[str, str]) -> Iterator[str]:
+    def _groups(
+        self, tags: Mapping[str, str], known: Container[str] = ()
+    ) -> Iterator[tuple[str, Mapping[str, str]]]:
         """The resource groups with these tags, asked for directly: the index may not know them."""
         with failures("AWS Resource Groups", self._environment):
             client = self._account.client("resource-groups")
             for page in client.get_paginator("list_groups").paginate():
                 # An environment's groups carry its name in theirs, which spares a call for every other group.
                 for group in page["GroupIdentifiers"]:
-                    if tags.get("environment", "") in group["GroupName"] and _has_tags(
-                        client, group["GroupArn"], tags
-                    ):
-                        yield group["GroupArn"]
+                    arn = group["GroupArn"]
+                    if arn in known or tags.get("environment", "") not in group["GroupName"]:
+                        continue
+                    carried = _tags_of(client, arn)
+                    if carried.items() >= tags.items():
+                        yield arn, carried
 
     def _is_gone(self, arn: str) -> bool:
         """Whether the resource's own service says that there is no such thing; in doubt it is still there."""
@@ -130,14 +144,13 @@ _CHECKS: Mapping[tuple[str, str], Callable[[Any, str], bool]] = {
 }
 
 
-def _has_tags(client: Any, arn: str, tags: Mapping[str, str]) -> bool:
+def _tags_of(client: Any, arn: str) -> dict[str, str]:
     try:
-        found = client.get_tags(Arn=arn)["Tags"]
+        return dict(client.get_tags(Arn=arn)["Tags"])
     except ClientError as error:
         if error_code(error) in _GONE:
-            return False  # deleted since it was listed
+            return {}  # deleted since it was listed
         raise
-    return all(found.get(name) == value for name, value in tags.items())
 
 
 def _global_region(region: str) -> str:

@@ -41,25 +41,59 @@ class AzureCloud:
             )
 
     def remaining(self, tags: Mapping[str, str]) -> Sequence[str]:
-        """The IDs of groups and resources with all of these tags; Azure filters by one, the rest is compared here."""
-        if not tags:
-            raise ValueError("without tags everything would count as left")
+        """The IDs of groups and resources with all of these tags."""
+        _refuse_none(tags)
         with self._azure.failures(_WHERE):
-            return sorted({identity for identity, found in self._tagged(tags) if _carries(found, tags)})
+            groups = {identity for identity, _ in self._groups(tags)}
+            return sorted(groups | self._resources_with(tags))
 
-    def _tagged(self, tags: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    def tagged(self, tags: Mapping[str, str]) -> Sequence[tuple[str, Mapping[str, str]]]:
+        """All groups and resources with these tags; their names in lower case, as Azure does not tell them apart.
+
+        Filtered by a tag, Azure lists resources without their tags: here all of the subscription's are read.
+        """
+        _refuse_none(tags)
+        with self._azure.failures(_WHERE):
+            found = dict(self._groups(tags))
+            for resource in self._client.resources.list():
+                if _carries(carried := _lower(resource.tags), tags):
+                    found[resource.id or resource.name or ""] = carried
+            return sorted(found.items())
+
+    def _groups(self, tags: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Azure filters groups by one tag and tells all; the rest is compared here."""
         name = "environment" if "environment" in tags else min(tags)
-        condition = f"tagName eq '{_quoted(name)}' and tagValue eq '{_quoted(tags[name])}'"
-        for group in self._client.resource_groups.list(filter=condition):
-            yield group.id or group.name or "", group.tags or {}
-        for resource in self._client.resources.list(filter=condition):
-            yield resource.id or resource.name or "", resource.tags or {}
+        for group in self._client.resource_groups.list(filter=_condition(name, tags[name])):
+            if _carries(carried := _lower(group.tags), tags):
+                yield group.id or group.name or "", carried
+
+    def _resources_with(self, tags: Mapping[str, str]) -> set[str]:
+        """Those that each of the filters lists; mostly the first one lists none."""
+        left: set[str] | None = None
+        for name in sorted(tags, key=lambda name: (name != "environment", name)):
+            listed = self._client.resources.list(filter=_condition(name, tags[name]))
+            found = {resource.id or resource.name or "" for resource in listed}
+            left = found if left is None else left & found
+            if not left:
+                break
+        return left or set()
 
 
-def _carries(found: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Whether all wanted tags are there; Azure does not tell tag names apart by their case."""
-    lower = {name.lower(): value for name, value in found.items()}
-    return all(lower.get(name.lower()) == value for name, value in wanted.items())
+def _refuse_none(tags: Mapping[str, str]) -> None:
+    if not tags:
+        raise ValueError("without tags everything would count as left")
+
+
+def _lower(tags: Mapping[str, str] | None) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in (tags or {}).items()}
+
+
+def _carries(carried: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(carried.get(name.lower()) == value for name, value in wanted.items())
+
+
+def _condition(name: str, value: str) -> str:
+    return f"tagName eq '{_quoted(name)}' and tagValue eq '{_quoted(value)}'"
 
 
 def _quoted(text: str) -> str:

@@ -1,7 +1,9 @@
 """Which clouds an organization has, and which ones an environment needs."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 
+from envmgr.domain.inventory import LOCAL
 from envmgr.domain.state import resource_type
 from envmgr.ports import Cloud
 
@@ -54,3 +56,28 @@ def open_clouds(environment: Mapping[str, str], chosen: Collection[str]) -> Sequ
 
         clouds.append(AwsCloud(environment))
     return clouds
+
+
+def open_places(
+    environment: Mapping[str, str], roots: Mapping[str, bool], home: str | None
+) -> Mapping[str, Callable[[], Cloud]]:
+    """Every place of an organization's resources, by name, each to be opened on its own: one may be out of reach.
+
+    That is each cloud that is configured, and `local` where there are `roots` of local environments (see
+    `LocalEnvironments`).
+    """
+
+    def local() -> Cloud:
+        from envmgr.adapters.cloud.local import LocalEnvironments
+
+        return LocalEnvironments(roots, environment.get("HOME") or home)
+
+    places: dict[str, Callable[[], Cloud]] = {
+        name: partial(_open, environment, name) for name in sorted(clouds_configured(environment))
+    }
+    return {**places, LOCAL: local} if roots else places
+
+
+def _open(environment: Mapping[str, str], name: str) -> Cloud:
+    (cloud,) = open_clouds(environment, {name})
+    return cloud

@@ -14,7 +14,7 @@ from azure.storage.blob import BlobClient, BlobProperties, ContainerClient, Line
 
 from envmgr.adapters.credentials.azure import AzureAccount, error_code
 from envmgr.adapters.credentials.network import RETRIES, is_true
-from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived_at, is_state
+from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
 from envmgr.domain.errors import PlaceMissing, RetryLater, StateLocked, Transient
 from envmgr.domain.state import LockInfo, State
 
@@ -82,9 +82,13 @@ class AzureBlobStateStore:
             self._keep(archive_key(key, now), found[0])
         self._delete(key, found[1])
 
-    def keys(self) -> Sequence[str]:
-        """The keys of all states that hold something."""
-        return [blob.name for blob in self._list("") if is_state(blob.name) and blob.size]
+    def keys(self, prefix: str = "") -> Sequence[str]:
+        """The keys of all states below a prefix that hold something."""
+        return [blob.name for blob in self._list(prefix) if is_state(blob.name) and blob.size]
+
+    def archives(self, prefix: str = "") -> Sequence[tuple[str, datetime]]:
+        """The archived copies of states below a prefix, by the time in their name."""
+        return archived(blob.name for blob in self._list(f"{ARCHIVE}{prefix}"))
 
     def objects(self, prefix: str) -> Sequence[str]:
         """The names of all blobs below a prefix."""
@@ -114,7 +118,7 @@ class AzureBlobStateStore:
 
     def prune(self, before: datetime) -> int:
         """Deletes archived copies by the time in their name."""
-        old = [blob.name for blob in self._list(ARCHIVE) if (at := archived_at(blob.name)) and at < before]
+        old = [key for key, at in self.archives() if at < before]
         with self._azure.failures(self._where):
             for key in old:
                 self._container.delete_blob(key, delete_snapshots="include")

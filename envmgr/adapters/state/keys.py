@@ -1,6 +1,7 @@
 """Names of state objects and of their archived copies; the same in every backend."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 ARCHIVE = "archive/"
@@ -23,6 +24,11 @@ def archived_at(key: str) -> datetime | None:
         return datetime.strptime(found[1], _FORMAT).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def archived(keys: Iterable[str]) -> list[tuple[str, datetime]]:
+    """Those of some keys that are archived copies, with the time each was made."""
+    return [(key, at) for key in keys if (at := archived_at(key))]
 
 
 def is_state(key: str) -> bool:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived_at, is_state
+from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, StateLocked, Transient
 from envmgr.domain.state import LockInfo, State
 
@@ -75,9 +75,13 @@ class LocalStateStore:
                 leftover.unlink(missing_ok=True)
         self._remove_empty(path.parent)
 
-    def keys(self) -> Sequence[str]:
-        """The keys of all states that hold something."""
-        return sorted(key for key, size in self._files() if is_state(key) and size)
+    def keys(self, prefix: str = "") -> Sequence[str]:
+        """The keys of all states below a prefix that hold something."""
+        return sorted(key for key, size in self._files(prefix) if is_state(key) and size)
+
+    def archives(self, prefix: str = "") -> Sequence[tuple[str, datetime]]:
+        """The archived copies of states below a prefix, by the time in their name."""
+        return archived(sorted(key for key, _ in self._files(f"{ARCHIVE}{prefix}")))
 
     def objects(self, prefix: str) -> Sequence[str]:
         """The keys of all files below a prefix."""
@@ -103,7 +107,7 @@ class LocalStateStore:
 
     def prune(self, before: datetime) -> int:
         """Deletes archived copies by the time in their name."""
-        old = [key for key, _ in self._files(ARCHIVE) if (at := archived_at(key)) and at < before]
+        old = [key for key, at in self.archives() if at < before]
         with _failures(self._root):
             for key in old:
                 (self._root / key).unlink(missing_ok=True)

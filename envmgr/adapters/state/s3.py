@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from envmgr.adapters.credentials.aws import REFUSED, AwsAccount, error_code, failures
 from envmgr.adapters.credentials.network import is_true
-from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived_at, is_state
+from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, RetryLater, StateLocked, Transient
 from envmgr.domain.state import LockInfo, State
 
@@ -84,9 +84,13 @@ class S3StateStore:
             self._s3.delete_object(Bucket=self._bucket, Key=key)
         self._forget_digest(key)
 
-    def keys(self) -> Sequence[str]:
-        """The keys of all states that hold something."""
-        return [key for key, size in self._list("") if is_state(key) and size]
+    def keys(self, prefix: str = "") -> Sequence[str]:
+        """The keys of all states below a prefix that hold something."""
+        return [key for key, size in self._list(prefix) if is_state(key) and size]
+
+    def archives(self, prefix: str = "") -> Sequence[tuple[str, datetime]]:
+        """The archived copies of states below a prefix, by the time in their name."""
+        return archived(key for key, _ in self._list(f"{ARCHIVE}{prefix}"))
 
     def objects(self, prefix: str) -> Sequence[str]:
         """The keys of all objects below a prefix."""
@@ -117,7 +121,7 @@ class S3StateStore:
 
     def prune(self, before: datetime) -> int:
         """Deletes archived copies by the time in their name."""
-        old = [key for key, _ in self._list(ARCHIVE) if (at := archived_at(key)) and at < before]
+        old = [key for key, at in self.archives() if at < before]
         with failures(self._where, self._environment):
             for key in old:
                 self._s3.delete_object(Bucket=self._bucket, Key=key)

@@ -1,6 +1,6 @@
 """Queries on events, within a transaction of the caller."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
@@ -23,6 +23,7 @@ def find(
     since: datetime | None,
     after: int,
     limit: int | None,
+    actions: Collection[str] | None,
 ) -> Sequence[Event]:
     """Events in order; with a limit the newest ones."""
     query = select(events).where(events.c.id > after).order_by(events.c.id.desc()).limit(limit)
@@ -30,4 +31,6 @@ def find(
         query = query.where(rows.of_environment(events, environment))
     if since is not None:
         query = query.where(events.c.at >= since)
+    if actions is not None:
+        query = query.where(events.c.action.in_(actions))
     return [rows.event(row) for row in connection.execute(query)][::-1]

@@ -1,6 +1,6 @@
 """The port `Store` on a SQL database."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -214,10 +214,11 @@ class SqlStore:
         since: datetime | None = None,
         after: int = 0,
         limit: int | None = None,
+        actions: Collection[str] | None = None,
     ) -> Sequence[Event]:
         """Events in the order they happened."""
         with self._database.read() as connection:
-            return events.find(connection, environment, since, after, limit)
+            return events.find(connection, environment, since, after, limit, actions)
 
     def repository(self, repository: RepositoryId) -> RepositoryState:
         """What polling knows of a repository."""

@@ -1,0 +1,264 @@
+"""The audit of an organization: looks at every side, lets the core compare, and says what is new.
+
+It looks only: remotes by a fresh listing each, the state store by listings and a read of what no record accounts
+for, clouds by tag. Nothing it could not see counts as absent.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import structlog
+
+from envmgr.domain.audit import Finding, findings
+from envmgr.domain.environment import Environment, SourceKind
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
+from envmgr.domain.inventory import LOCAL_MODULE, Content, Inventory, Tagged, Unseen, Watched
+from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.state import State
+from envmgr.domain.tags import MANAGED_BY, tags_for
+from envmgr.domain.tags import identity as tag_identity
+from envmgr.ports import Cloud, StateStore
+
+from . import rebuild
+from .application import Application
+from .services import Services
+from .tenant import Access, Project, Tenant
+from .wanted import same_backend
+
+log = structlog.get_logger()
+
+PERIOD = timedelta(days=1)
+_DONE, _FOUND, _GONE = "audited", "audit-finding", "audit-gone"
+_STATE = "/terraform.tfstate"
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Audit:
+    """One audit under way: the organization, and the places of its resources that could be opened."""
+
+    application: Application
+    tenant: Tenant
+    access: Access | Unseen = field(init=False)
+    clouds: dict[str, Cloud] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Resolves the secrets, once."""
+        try:
+            self.access = self.tenant.access()
+        except EnvmgrError as error:
+            self.access = Unseen(str(error))
+
+    @property
+    def services(self) -> Services:
+        """The outside world."""
+        return self.application.services
+
+    def inventory(self) -> Inventory:
+        """Looks at everything, the remotes last: what was made meanwhile has a branch there, or a record."""
+        before = self._records()
+        states, archives = self._states(before.values()), self._archives()
+        places = self._places(before.values())
+        watched = self._watched()
+        after = self._records()
+        leased = self.services.store.leases(self.services.clock())
+        seen = Inventory(
+            organization=self.tenant.name,
+            now=self.services.clock(),
+            repositories=watched,
+            records=after,
+            busy=frozenset({*leased, *(e for e in {*before, *after} if before.get(e) != after.get(e))}),
+            states=states,
+            places=places,
+            archives=archives,
+        )
+        read = replace(seen, contents={identity: self.content(identity) for identity in seen.unread()})
+        return self._without_what_is_gone(read)
+
+    def content(self, identity: EnvironmentId) -> Content | Unseen | None:
+        """What a state that nobody accounts for holds, and whether its record can be had again."""
+        try:
+            state = self.tenant.state().read(identity.state_key)
+            return None if state is None else Content(state.resources, self._obstacle(identity, state))
+        except EnvmgrError as error:
+            return self._unseen(error)
+
+    def _obstacle(self, identity: EnvironmentId, state: State) -> str:
+        if not state.resources:
+            return ""
+        try:
+            rebuild.lost_record(self.services, self.tenant, identity, state)
+        except NeedsPerson as error:
+            return self._unseen(error).reason
+        return ""
+
+    def remaining(self, identity: EnvironmentId) -> list[str]:
+        """All that is left of an environment in the places that were opened, looked at closely."""
+        tags = tag_identity(tags_for(identity, ""))
+        return [each for cloud in self.clouds.values() for each in cloud.remaining(tags)]
+
+    def _records(self) -> Mapping[EnvironmentId, Environment]:
+        return {e.id: e for e in self.services.store.environments(organization=self.tenant.name)}
+
+    def _projects(self) -> list[Project]:
+        return [p for p in self.services.projects.values() if p.tenant.name == self.tenant.name]
+
+    def _watched(self) -> Mapping[RepositoryId, Watched]:
+        projects = self._projects()
+        with ThreadPoolExecutor(self.application.poll_workers, thread_name_prefix="audit") as pool:
+            return dict(zip((p.id for p in projects), pool.map(self._look, projects), strict=True))
+
+    def _look(self, project: Project) -> Watched:
+        known = self.services.store.repository(project.id).default_branch
+        try:
+            listing = self.services.git.listing(project.remote(), project.branches, known)
+        except EnvmgrError as error:
+            return Watched(self._unseen(error), project.policy)
+        if known not in (None, listing.default_branch):
+            why = f"its default branch changed from {known} to {listing.default_branch}, which the next look settles."
+            return Watched(Unseen(why), project.policy)
+        return Watched(listing, project.policy)
+
+    def _states(self, records: Iterable[Environment]) -> frozenset[EnvironmentId] | Unseen:
+        """The environments with a state: in the organization's backend, or where a record says that its state is."""
+        tenant, elsewhere = self.tenant, dict[str, list[Environment]]()
+        for record in records:
+            if record.claim is not None and not same_backend(record.claim.backend, tenant.backend):
+                elsewhere.setdefault(repr(record.claim.backend), []).append(record)
+        try:
+            found = self._listed_states()
+            for there in elsewhere.values():
+                store = tenant.state(there[0].claim.backend if there[0].claim else None)
+                keys = set(store.keys(f"{tenant.name}/"))
+                found -= {e.id for e in there}
+                found |= {e.id for e in there if e.id.state_key in keys}
+        except EnvmgrError as error:
+            return self._unseen(error)
+        return frozenset(found)
+
+    def _listed_states(self) -> set[EnvironmentId]:
+        prefix = f"{self.tenant.name}/"
+        keys = self._of_the_place(lambda store: store.keys(prefix))
+        names = (key.removesuffix(_STATE) for key in keys if key.endswith(_STATE))
+        return {EnvironmentId.parse(name) for name in names if name.count("/") == 2}
+
+    def _archives(self) -> tuple[tuple[str, datetime], ...] | Unseen:
+        prefix = f"{self.tenant.name}/"
+        try:
+            return tuple(self._of_the_place(lambda store: store.archives(prefix)))
+        except EnvmgrError as error:
+            return self._unseen(error)
+
+    def _of_the_place(self, ask: Callable[[StateStore], Sequence[T]]) -> Sequence[T]:
+        """What the organization's state store says; nothing where an organization is so new that it has none."""
+        try:
+            return ask(self.tenant.state())
+        except PlaceMissing:
+            if self.tenant.is_new():
+                return ()
+            raise
+
+    def _places(self, records: Iterable[Environment]) -> Mapping[str, tuple[Tagged, ...] | Unseen]:
+        if isinstance(self.access, Unseen):
+            return {"the clouds": self.access}
+        roots = _roots(self._projects(), records)
+        opened = self.tenant.open_places(self.access.environment, roots)
+        return {name: self._tagged(name, opening) for name, opening in opened.items()}
+
+    def _tagged(self, name: str, opening: Callable[[], Cloud]) -> tuple[Tagged, ...] | Unseen:
+        ours = {"organization": self.tenant.name, "managed-by": MANAGED_BY}
+        try:
+            cloud = self.clouds[name] = opening()
+            return tuple(Tagged(identifier, tags) for identifier, tags in cloud.tagged(ours))
+        except EnvmgrError as error:
+            return self._unseen(error)
+
+    def _without_what_is_gone(self, seen: Inventory) -> Inventory:
+        """Clouds list what was deleted for a while: what no state lists is looked at closely."""
+        suspected = set(seen.suspected())
+        return replace(
+            seen, places={name: self._still(name, found, suspected) for name, found in seen.places.items()}
+        )
+
+    def _still(
+        self, name: str, found: tuple[Tagged, ...] | Unseen, suspected: Collection[EnvironmentId]
+    ) -> tuple[Tagged, ...] | Unseen:
+        if isinstance(found, Unseen):
+            return found
+        doubtful = {each.environment for each in found if each.environment in suspected}
+        try:
+            left = {
+                i for e in doubtful if e for i in self.clouds[name].remaining(tag_identity(tags_for(e, "")))
+            }
+        except EnvmgrError as error:
+            return self._unseen(error)
+        return tuple(each for each in found if each.environment not in doubtful or each.identifier in left)
+
+    def _unseen(self, error: EnvmgrError) -> Unseen:
+        """Why something was not seen, without secrets."""
+        text = str(error)
+        return Unseen(text if isinstance(self.access, Unseen) else self.access.redact(text))
+
+
+def audit(application: Application, tenant: Tenant) -> tuple[Finding, ...]:
+    """All findings of one organization; nothing is changed."""
+    return findings(Audit(application, tenant).inventory())
+
+
+def tick(application: Application) -> None:
+    """Audits the organizations that were not audited for a day, by whatever process, and says what is new."""
+    services = application.services
+    try:
+        recent = services.store.events(since=services.clock() - PERIOD, actions=[_DONE])
+        done = {event.message.partition(":")[0] for event in recent}
+        for tenant in services.tenants.values():
+            if tenant.name not in done:
+                rebuild.try_to(services, tenant)
+                report(services, tenant, audit(application, tenant))
+    except EnvmgrError as error:
+        log.warning(str(error), action="not-audited")
+
+
+def report(services: Services, tenant: Tenant, found: Sequence[Finding]) -> None:
+    """Says each finding once, as an event, until it is gone; and that there was an audit."""
+    said = _said(services, tenant)
+    now = {finding.key: finding for finding in found}
+    for key, finding in now.items():
+        if key not in said:
+            services.record(finding.environment, _FOUND, f"{key}: {finding.what} {finding.remedy}")
+    for key in said.keys() - now.keys():
+        services.record(said[key], _GONE, f"{key}: no longer so.")
+    number = "nothing found" if not found else f"{len(found)} finding{'s' if len(found) > 1 else ''}"
+    services.record(None, _DONE, f"{tenant.name}: {number}.")
+
+
+def _said(services: Services, tenant: Tenant) -> dict[str, EnvironmentId | None]:
+    """The findings that were told of and are not gone since, each with its environment."""
+    said: dict[str, EnvironmentId | None] = {}
+    for event in services.store.events(actions=[_FOUND, _GONE]):
+        key = event.message.partition(": ")[0]
+        if event.action == _FOUND and key.startswith(f"{tenant.name} "):
+            said[key] = event.environment
+        else:
+            said.pop(key, None)
+    return said
+
+
+def _roots(projects: Iterable[Project], records: Iterable[Environment]) -> dict[str, bool]:
+    """Where local environments are, by the module's variable; True where one was made, so that it must be there."""
+    local = (SourceKind.MODULE, LOCAL_MODULE)
+    roots = {_root(p.variables): False for p in projects if p.source == local}
+    for record in records:
+        claim = record.claim
+        if claim is not None and (claim.source.kind, claim.source.path) == local:
+            root = _root(claim.variables)
+            roots[root] = roots.get(root, False) or bool(record.resources)
+    return roots
+
+
+def _root(variables: Mapping[str, object]) -> str:
+    return str(variables.get("root") or "")

@@ -1,0 +1,186 @@
+"""What is there of an organization, from four sides: branches, records, states, and resources with our tags.
+
+What could not be looked at is `Unseen`, never empty: nothing may be concluded from it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from .environment import Environment, SourceKind, Status
+from .names import EnvironmentId, RepositoryId, environment_name, matches_any
+from .observation import Listing
+from .policy import Policy
+from .state import resource_type
+
+LOCAL = "local"
+"""The place of local environments; the other places are clouds, by the prefix of their resources' types."""
+LOCAL_MODULE = "local-environment"
+CLOUDS = ("aws", "azurerm")
+_AT_WORK = (Status.RUNNING, Status.DESTROYING)
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What could not be looked at, and the sentence why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A repository of the configuration: what its remote lists now, and its rules."""
+
+    listing: Listing | Unseen
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a state lists, and why nothing but a person can take its environment in again; empty: envmgr can."""
+
+    resources: tuple[str, ...]
+    obstacle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A resource with the organization's tags: what its place calls it, and the tags."""
+
+    identifier: str
+    tags: Mapping[str, str]
+
+    @property
+    def environment(self) -> EnvironmentId | None:
+        """The environment that its tags name, if they do."""
+        names = [self.tags.get(tag, "") for tag in ("organization", "project", "environment")]
+        return EnvironmentId(*names) if all(names) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """All that was seen of one organization at one time.
+
+    `records` are its open environments; `busy` are those that are worked on, or changed while this was made.
+    `states` are the environments with a state that holds something, `contents` what was read of some of them (None:
+    nothing after all). `places` has the tagged resources of every place that was looked into.
+    """
+
+    organization: str
+    now: datetime
+    repositories: Mapping[RepositoryId, Watched] = field(default_factory=dict)
+    records: Mapping[EnvironmentId, Environment] = field(default_factory=dict)
+    busy: frozenset[EnvironmentId] = frozenset()
+    states: frozenset[EnvironmentId] | Unseen = frozenset()
+    contents: Mapping[EnvironmentId, Content | Unseen | None] = field(default_factory=dict)
+    places: Mapping[str, tuple[Tagged, ...] | Unseen] = field(default_factory=dict)
+    archives: tuple[tuple[str, datetime], ...] | Unseen = ()
+
+    def environments(self) -> list[EnvironmentId]:
+        """All that any side tells of, but for those at work."""
+        stated = frozenset[EnvironmentId]() if isinstance(self.states, Unseen) else self.states
+        return [e for e in sorted({*self.records, *stated, *self._resources}) if not self._is_at_work(e)]
+
+    def has_state(self, identity: EnvironmentId) -> bool | None:
+        """Whether it has a state that holds something; None where that is not known."""
+        if isinstance(self.states, Unseen):
+            return None
+        return identity in self.states and self.contents.get(identity, Unseen("not read")) is not None
+
+    def has_branch(self, identity: EnvironmentId) -> bool | None:
+        """Whether a branch is there for it; None where that is not known, or its repository is not configured."""
+        watched = self.repositories.get(identity.repository_id)
+        if watched is None or isinstance(watched.listing, Unseen):
+            return None
+        record = self.records.get(identity)
+        if record is not None and record.branch in watched.listing.branches:
+            return True
+        if record is not None and not matches_any(record.branch, watched.policy.branches):
+            return None  # a listing need not show it
+        return identity in self._wanted
+
+    def resources(self, identity: EnvironmentId) -> tuple[Tagged, ...]:
+        """The resources that carry its tags, in all places that could be looked into."""
+        return tuple(each for _, each in self._resources.get(identity, ()))
+
+    def resources_in(self, place: str, identity: EnvironmentId) -> list[Tagged] | None:
+        """The resources that carry its tags in one place; None where that could not be looked into."""
+        if isinstance(self.places.get(place, Unseen("")), Unseen):
+            return None
+        return [each for where, each in self._resources.get(identity, ()) if where == place]
+
+    def unattributed(self) -> list[Tagged]:
+        """Resources with the organization's tags that name no environment."""
+        return [each for _, each in self._tagged() if each.environment is None]
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether there is a place that could not be looked into."""
+        return any(isinstance(found, Unseen) for found in self.places.values())
+
+    def tended(self, identity: EnvironmentId) -> Environment | None:
+        """Its record, where that says that something was applied: then the daemon takes care of it."""
+        record = self.records.get(identity)
+        return record if record is not None and record.claim is not None else None
+
+    def unread(self) -> list[EnvironmentId]:
+        """States that nobody takes care of: what they hold decides what they are."""
+        return [identity for identity in self.environments() if self.is_stray(identity)]
+
+    def is_stray(self, identity: EnvironmentId) -> bool:
+        """Whether it has a state that no branch gives and no record says how it came about."""
+        has_state = self.has_state(identity) is True
+        return has_state and self.tended(identity) is None and self.has_branch(identity) is False
+
+    def is_unaccounted(self, identity: EnvironmentId) -> bool:
+        """Whether it has resources that no state lists."""
+        content = self.contents.get(identity)
+        is_empty = isinstance(content, Content) and not content.resources
+        return bool(self.resources(identity)) and (is_empty or self.has_state(identity) is False)
+
+    def suspected(self) -> list[EnvironmentId]:
+        """Those with resources that no state lists: whether the resources are still there decides."""
+        return [identity for identity in self.environments() if self.is_unaccounted(identity)]
+
+    def _is_at_work(self, identity: EnvironmentId) -> bool:
+        record = self.records.get(identity)
+        return identity in self.busy or (record is not None and record.status in _AT_WORK)
+
+    def _tagged(self) -> Iterator[tuple[str, Tagged]]:
+        for place, found in self.places.items():
+            if not isinstance(found, Unseen):
+                yield from ((place, each) for each in found)
+
+    @cached_property
+    def _resources(self) -> Mapping[EnvironmentId, list[tuple[str, Tagged]]]:
+        """The resources of each environment, with the place of each."""
+        found: dict[EnvironmentId, list[tuple[str, Tagged]]] = {}
+        for place, each in self._tagged():
+            if each.environment is not None:
+                found.setdefault(each.environment, []).append((place, each))
+        return found
+
+    @cached_property
+    def _wanted(self) -> frozenset[EnvironmentId]:
+        """The environments that the listed branches give."""
+        return frozenset(
+            EnvironmentId(repository.organization, repository.name, name)
+            for repository, watched in self.repositories.items()
+            if not isinstance(watched.listing, Unseen)
+            for branch in watched.listing.branches
+            if (name := environment_name(branch, watched.policy.branches)) is not None
+        )
+
+
+def places_of(record: Environment) -> set[str]:
+    """The places in which an environment with this record has its resources, as far as they can be looked for."""
+    found = clouds_of(record.resources)
+    claim = record.claim
+    is_local = claim and claim.source.kind is SourceKind.MODULE and claim.source.path == LOCAL_MODULE
+    return {*found, LOCAL} if is_local else found
+
+
+def clouds_of(addresses: tuple[str, ...]) -> set[str]:
+    """The clouds (`aws`, `azurerm`) that the resources at these addresses live in."""
+    return {kind for a in addresses if (kind := resource_type(a).partition("_")[0]) in CLOUDS}

@@ -1,0 +1,412 @@
+"""The audit on a whole envmgr: what nobody wants is found, also without a record; fixing goes through the guards."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from envmgr.daemon.audit import Audit, audit, tick
+from envmgr.daemon.mending import mend
+from envmgr.domain.audit import Finding, Fix, Kind
+from envmgr.domain.environment import Status
+from envmgr.domain.errors import EnvmgrError, NeedsPerson
+from envmgr.domain.names import EnvironmentId
+from tests.support.engine import Engine, code, push
+
+
+def look(engine: Engine) -> dict[str, Finding]:
+    """The findings of the organization by what they are and are about."""
+    application = engine.application
+    found = audit(application, application.services.tenants["acme"])
+    assert len({f.key for f in found}) == len(found)
+    return {f"{f.kind} {f.subject}": f for f in found}
+
+
+def fix(engine: Engine, *keys: str) -> list[str]:
+    """Mends these findings, in one go."""
+    application = engine.application
+    found = look(engine)
+    whole = Audit(application, application.services.tenants["acme"])
+    whole.inventory()
+    return [mend(whole, found[key]) for key in keys]
+
+
+def forget(engine: Engine, *names: str) -> None:
+    """Records are lost, by one who knows SQL."""
+    with sqlite3.connect(engine.data / "envmgr.db") as database:
+        for name in names:
+            database.execute("DELETE FROM environments WHERE name = ?", [name])
+
+
+def state(name: str, resource: str = "terraform_data.app") -> str:
+    """A state as Terraform writes it; with no resources where none is named."""
+    kind, _, label = resource.partition(".")
+    body = f'[{{"mode":"managed","type":"{kind}","name":"{label}","instances":[{{}}]}}]' if kind else "[]"
+    return f'{{"version":4,"serial":1,"lineage":"{name}","outputs":{{}},"resources":{body}}}'
+
+
+def put_state(
+    engine: Engine, name: str, resource: str = "terraform_data.app", repository: str = "shop"
+) -> Path:
+    """A state by hand, of an environment that nobody knows."""
+    file = engine.state(name, repository)
+    file.parent.mkdir(parents=True)
+    file.write_text(state(name, resource))
+    return file
+
+
+def test_what_is_as_it_should_be_is_no_finding(engine: Engine) -> None:
+    """Ready, in its grace period, suspended, failed and just pushed: the daemon takes care of all of them."""
+    shop = engine.repository()
+    push(shop, ["alice", "bob", "carol"])
+    engine.turn()
+    shop.commit("env-dave", code(module="nonsense"))
+    shop.delete("env-bob")
+    engine.turn()
+    push(shop, ["erin"])
+    assert engine.environment("bob").status is Status.WAITING
+    assert look(engine) == {}
+    shop.delete("env-carol")
+    assert look(engine) == {}, "the daemon will see it at its next look"
+    shop.delete("env-dave")
+    engine.turn(2, seconds=30)
+    engine.turn(minutes=5)
+    assert engine.statuses() == {
+        "alice": "ready", "bob": "destroyed", "carol": "destroyed", "dave": "destroyed", "erin": "ready",
+    }  # fmt: skip
+    assert look(engine) == {}
+
+
+def test_a_branch_that_went_while_records_were_lost(engine: Engine) -> None:
+    """Taken in again, it is destroyed by what was applied, after all confirmations and the grace period."""
+    shop = engine.repository()
+    push(shop, ["alice", "bob"])
+    engine.turn()
+    shop.delete("env-bob")
+    forget(engine, "alice", "bob")
+    push(shop, ["carol"])
+    engine.turn()
+    assert engine.statuses() == {"alice": "ready", "carol": "ready"}
+
+    (key,) = look(engine)
+    found = look(engine)[key]
+    assert (found.kind, found.subject, found.fix) == (Kind.STATE_WITHOUT_BRANCH, "acme/shop/bob", Fix.ADOPT)
+    assert "terraform_data.app" in found.what
+    assert "bob" not in engine.statuses(), "looking changes nothing"
+
+    fix(engine, key)
+    assert look(engine) == {}, "the daemon takes care of it"
+    engine.turn()
+    assert engine.environment("bob").status is Status.WAITING
+    engine.turn(seconds=30)
+    assert engine.environment("bob").status is Status.WAITING
+    engine.turn(minutes=5)
+    assert engine.environment("bob").status is Status.DESTROYED
+    assert engine.actions("bob")[-2:] != ["adopted"]
+    assert "adopted" in engine.actions("bob")
+    assert not engine.state("bob").exists()
+    assert look(engine) == {}
+
+
+def test_a_lost_data_folder_is_no_cover(engine: Engine) -> None:
+    """This host has no record at all, nor looked at any remote."""
+    shop = engine.repository()
+    push(shop, ["alice", "bob"])
+    engine.turn()
+    shop.delete("env-bob")
+    engine.close()
+    shutil.rmtree(engine.data)
+    engine.restart()
+    assert list(look(engine)) == ["state-without-branch acme/shop/bob"]
+    assert engine.statuses() == {}
+
+
+def test_what_is_taken_in_again_waits_for_a_person_where_too_many_leave(engine: Engine) -> None:
+    """The guard against mass deletion is not passed by."""
+    engine.settings["destroy"]["max_at_once"] = 2
+    shop = engine.repository()
+    names = ["alice", "bob", "carol"]
+    push(shop, [*names, "dave"])
+    engine.turn()
+    for name in names:
+        shop.delete(f"env-{name}")
+    forget(engine, *names)
+    fix(engine, *(f"state-without-branch acme/shop/{name}" for name in names))
+    engine.turn(3, minutes=5)
+    assert engine.statuses() == {"alice": "waiting", "bob": "waiting", "carol": "waiting", "dave": "ready"}
+    assert all("max_at_once" in engine.environment(name).message for name in names)
+    assert all(engine.state(name).exists() for name in names)
+
+
+def test_states_by_hand(engine: Engine) -> None:
+    """Without what was kept beside it none is taken in; an empty one is archived; other files are none of ours."""
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    put_state(engine, "orphan")
+    empty = put_state(engine, "hollow", "")
+    put_state(engine, "stranger", repository="gone")
+    (empty.parent / "notes.tfstate").write_text("{}")
+    (engine.state("zero").parent).mkdir()
+    engine.state("zero").touch()
+
+    found = look(engine)
+
+    assert list(found) == [
+        "repository-not-configured acme/gone/stranger",
+        "state-without-resources acme/shop/hollow",
+        "state-without-branch acme/shop/orphan",
+    ]
+    orphan = found["state-without-branch acme/shop/orphan"]
+    assert orphan.fix is None
+    assert "nothing beside its state says how it was applied" in orphan.remedy
+    assert "acme/shop/orphan/terraform.tfstate" in orphan.remedy
+    with pytest.raises(NeedsPerson, match="only a person"):
+        fix(engine, "state-without-branch acme/shop/orphan")
+    fix(engine, "state-without-resources acme/shop/hollow")
+    assert not empty.exists()
+    assert [path.parent.name for path in engine.archived()] == ["hollow"]
+    assert "state-without-resources acme/shop/hollow" not in look(engine)
+
+
+def test_a_state_that_cannot_be_read_is_said_and_left(engine: Engine) -> None:
+    """What it holds is not known, so nothing is concluded."""
+    engine.repository()
+    put_state(engine, "broken").write_text("{")
+    (found,) = look(engine).values()
+    assert (found.kind, found.environment, found.fix) == (
+        Kind.UNKNOWN,
+        EnvironmentId("acme", "shop", "broken"),
+        None,
+    )
+    assert "restore it from a copy" in found.what
+
+
+@pytest.mark.parametrize("blind", ["remote", "states"])
+def test_what_cannot_be_looked_at_is_found_and_nothing_concluded(engine: Engine, blind: str) -> None:
+    """Neither is empty: a remote that is away, or a backend that is."""
+    shop = engine.repository()
+    push(shop, ["alice", "bob"])
+    engine.turn()
+    forget(engine, "bob")
+    shop.delete("env-bob")
+    place = shop.path if blind == "remote" else engine.folder / "state"
+    place.rename(place.with_name("elsewhere"))
+
+    found = look(engine)
+
+    assert {f.kind for f in found.values()} == {Kind.UNKNOWN}
+    assert all(f.fix is None for f in found.values())
+    about = {"remote": ["acme/shop"], "states": ["acme states", "acme archives"]}[blind]
+    assert [f.subject for f in found.values()] == about
+    place.with_name("elsewhere").rename(place)
+    assert list(look(engine)) == ["state-without-branch acme/shop/bob"]
+
+
+def test_another_default_branch_is_no_listing_to_go_by(engine: Engine) -> None:
+    """As for a poll: it may be another repository."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    forget(engine, "alice")
+    shop.commit("trunk", {"README.md": ""})
+    shop.git("symbolic-ref", "HEAD", "refs/heads/trunk")
+    shop.delete("env-alice")
+    (found,) = look(engine).values()
+    assert (found.kind, found.subject) == (Kind.UNKNOWN, "acme/shop")
+    assert "from main to trunk" in found.what
+
+
+def test_what_nobody_manages_any_more(engine: Engine) -> None:
+    """Protected with its branch gone, no pattern, a repository that is in no file."""
+    engine.repository("shop", protected=["env-prod"], branches=["env-*", "try-*"])
+    engine.repository("other")
+    shop, other = engine.repositories["shop"], engine.repositories["other"]
+    push(shop, ["prod"])
+    shop.commit("try-bob", code())
+    push(other, ["carol"])
+    engine.turn()
+    shop.delete("env-prod")
+    engine.turn(3, minutes=5)
+    engine.repository_settings["shop"]["branches"] = ["env-*"]
+    del engine.repositories["other"]
+    engine.restart()
+    engine.turn()
+
+    found = look(engine)
+
+    assert list(found) == [
+        "repository-not-configured acme/other/carol",
+        "state-without-branch acme/shop/bob",
+        "state-without-branch acme/shop/prod",
+    ]
+    assert "protected" in found["state-without-branch acme/shop/prod"].what
+    assert "`envmgr destroy acme/shop/bob`" in found["state-without-branch acme/shop/bob"].remedy
+    assert not any(f.fix for f in found.values())
+
+
+# --- records that nothing stands behind --------------------------------------------------------
+
+
+def alone(engine: Engine, *names: str) -> None:
+    """Environments whose branch and state are gone for long; the daemon cannot end them."""
+    shop = engine.repositories["shop"]
+    for name in names:
+        shop.delete(f"env-{name}")
+        engine.state(name).unlink()
+    engine.turn(3, minutes=5)
+
+
+def test_a_record_that_nothing_stands_behind_is_closed(engine: Engine) -> None:
+    """Its destroy fails for ever, since the state is missing; a state that came back by then is not forgotten."""
+    push(engine.repository(), ["alice", "bob"])
+    engine.turn()
+    engine.state("bob").with_suffix(".copy").write_bytes(engine.state("bob").read_bytes())
+    alone(engine, "bob")
+    assert engine.environment("bob").status is Status.FAILED
+    key = "record-without-either acme/shop/bob"
+    assert list(look(engine)) == [key]
+    application = engine.application
+    whole = Audit(application, application.services.tenants["acme"])
+    whole.inventory()
+    finding = look(engine)[key]
+    engine.state("bob").write_bytes(engine.state("bob").with_suffix(".copy").read_bytes())
+    with pytest.raises(NeedsPerson, match="has a state by now"):
+        mend(whole, finding)
+    engine.state("bob").unlink()
+
+    fix(engine, key)
+
+    assert engine.statuses() == {"alice": "ready", "bob": "destroyed"}
+    assert engine.environment("bob").claim is None
+    assert engine.actions("bob")[-1] == "destroyed"
+    assert look(engine) == {}
+
+
+def test_more_than_may_leave_at_once_are_not_closed(engine: Engine) -> None:
+    """That many states do not vanish without a reason."""
+    engine.settings["destroy"]["max_at_once"] = 1
+    push(engine.repository(), ["alice", "bob"])
+    engine.turn()
+    alone(engine, "alice", "bob")
+    found = look(engine)
+    assert {f.kind for f in found.values()} == {Kind.RECORD_WITHOUT_EITHER}
+    assert all(f.fix is None and "max_at_once" in f.remedy for f in found.values())
+
+
+def test_a_state_that_is_missing_while_the_branch_is_there(engine: Engine) -> None:
+    """It is a loss, and nobody forgets the record."""
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    engine.state("alice").unlink()
+    (found,) = look(engine).values()
+    assert (found.kind, found.fix) == (Kind.RESOURCES_WITHOUT_STATE, None)
+    assert "terraform_data.app" in found.what
+
+
+# --- local environments --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root(engine: Engine) -> Path:
+    """Where local environments are made, by a repository that uses their module."""
+    folder = engine.folder / "environments"
+    shop = engine.repository(terraform={"module": "local-environment"}, variables={"root": str(folder)})
+    for name in ("alice", "bob"):
+        shop.commit(f"env-{name}", {"app.py": name})
+    engine.turn()
+    return folder
+
+
+def test_a_local_environment_is_known_by_its_mark(engine: Engine, root: Path) -> None:
+    """Without its state it is found with how to delete it, and without its folder with how to see that."""
+    assert look(engine) == {}
+    shutil.copytree(root / "acme/shop/alice", root / "acme/shop/stray copy")
+    mark = root / "acme/shop/stray copy/envmgr.json"
+    mark.write_text(mark.read_text().replace('"alice"', '"stray"'))
+    shutil.rmtree(root / "acme/shop/bob")
+    (root / "others" / "x" / "y").mkdir(parents=True)
+    (root / "others" / "x" / "y" / "envmgr.json").write_text('{"tags": {"managed-by": "envmgr"}}')
+
+    found = look(engine)
+
+    assert list(found) == ["state-without-resources acme/shop/bob", "resources-without-state acme/shop/stray"]
+    assert (
+        f"rm -r -- '{root}/acme/shop/stray copy'" in found["resources-without-state acme/shop/stray"].remedy
+    )
+    assert "`envmgr drift acme/shop/bob`" in found["state-without-resources acme/shop/bob"].remedy
+
+
+def test_a_record_with_a_folder_left_is_not_closed(engine: Engine, root: Path) -> None:
+    """What its mark shows is not nothing; and a disk that is away shows nothing of anything."""
+    alone(engine, "bob")
+    (found,) = look(engine).values()
+    assert (found.kind, found.fix) == (Kind.RESOURCES_WITHOUT_STATE, None)
+    shutil.rmtree(root / "acme/shop/bob")
+    (found,) = look(engine).values()
+    assert (found.kind, found.fix) == (Kind.RECORD_WITHOUT_EITHER, Fix.CLOSE)
+    root.rename(root.with_name("unmounted"))
+    unknown, alone_still = look(engine).values()
+    assert (unknown.kind, alone_still.kind) == (Kind.UNKNOWN, Kind.RECORD_WITHOUT_EITHER)
+    assert alone_still.fix is None
+    assert "is missing" in unknown.what
+
+
+# --- archives, and what the daemon says ----------------------------------------------------------
+
+
+def test_archives_past_their_time_are_pruned(engine: Engine) -> None:
+    """After 30 days, by hand as by the daemon."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    shop.delete("env-alice")
+    engine.turn(3, minutes=5)
+    engine.clock.forward(days=30)
+    assert look(engine) == {}
+    engine.clock.forward(hours=3)
+    (found,) = look(engine).values()
+    assert (found.kind, found.fix) == (Kind.ARCHIVE_EXPIRED, Fix.PRUNE)
+    assert engine.archived()
+    fix(engine, f"{found.kind} {found.subject}")
+    assert engine.archived() == []
+    assert look(engine) == {}
+
+
+def test_the_daemon_says_each_finding_once_until_it_is_gone(engine: Engine) -> None:
+    """Once a day, whoever of several daemons comes first; what is back is news again."""
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    events = engine.application.services.store.events
+
+    def said() -> list[str]:
+        before = len(events())
+        tick(engine.application)
+        return [e.action for e in events()[before:]]
+
+    file = put_state(engine, "orphan")
+    assert said() == ["audit-finding", "audited"]
+    assert events()[-2].environment == EnvironmentId("acme", "shop", "orphan")
+    assert said() == []
+    engine.clock.forward(hours=25)
+    assert said() == ["audited"]
+    text = file.read_text()
+    file.unlink()
+    engine.clock.forward(hours=25)
+    assert said() == ["audit-gone", "audited"]
+    file.write_text(text)
+    engine.clock.forward(hours=25)
+    assert said() == ["audit-finding", "audited"]
+
+
+def test_an_error_of_an_audit_is_logged_and_no_end_of_the_daemon(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next tick tries again."""
+    engine.repository()
+
+    def broken(*_: object, **__: object) -> None:
+        raise EnvmgrError("The database is away.")
+
+    monkeypatch.setattr(engine.application.services.store, "events", broken)
+    tick(engine.application)
