@@ -50,7 +50,8 @@ def test_it_logs_json_without_secrets_reloads_and_ends(
     assert (daemon.returncode, out) == (0, "")
     events = [json.loads(line) for line in err.splitlines()]
     actions = [event.get("action") for event in events]
-    assert {"started", "branch-seen", "failed", "reload-refused", "draining", "stopped"} <= set(actions)
+    wanted = {"started", "audited", "branch-seen", "failed", "reload-refused", "draining", "stopped"}
+    assert wanted <= set(actions)
     failed = next(event for event in events if event.get("action") == "failed")
     assert failed["environment"] == "acme/shop/alice"
     assert "[redacted] is wrong" in failed["event"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from tests.benchmarks import changing_push, first_apply
+from tests.benchmarks.audit import audit
 from tests.benchmarks.bad_apple import bad_apple
 from tests.benchmarks.burst import burst
 from tests.benchmarks.command_line import command_line
@@ -34,6 +35,7 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "command-line": command_line,
     "bad-apple": bad_apple,
     "thousand": thousand,
+    "audit": audit,
 }
 
 

@@ -3,20 +3,29 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from envmgr.domain.backend import Backend
 from envmgr.domain.environment import Claim, Environment, Output, Source, SourceKind, Status
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Observed
 from envmgr.domain.tags import tags_for
 from envmgr.ports import Store
 
+_BACKEND: Backend = ("s3", {"bucket": "states", "region": "eu-west-1", "use_lockfile": True})
 
-def populate(store: Store, repository: RepositoryId, branches: Mapping[str, str], inputs: str) -> None:
+
+def populate(
+    store: Store,
+    repository: RepositoryId,
+    branches: Mapping[str, str],
+    inputs: str,
+    backend: Backend = _BACKEND,
+) -> None:
     """Records that each branch (branch → commit, `env-NAME`) is applied at its commit with these inputs."""
-    ready = tuple(_ready(repository, branch, commit, inputs) for branch, commit in branches.items())
+    ready = tuple(_ready(repository, branch, commit, inputs, backend) for branch, commit in branches.items())
     store.revise(repository, lambda known: Observed() if known else Observed(new=ready))
 
 
-def _ready(repository: RepositoryId, branch: str, commit: str, inputs: str) -> Environment:
+def _ready(repository: RepositoryId, branch: str, commit: str, inputs: str, backend: Backend) -> Environment:
     identity = EnvironmentId(repository.organization, repository.name, branch.removeprefix("env-"))
     now = datetime.now(UTC)
     tags = tags_for(identity, branch)
@@ -26,7 +35,7 @@ def _ready(repository: RepositoryId, branch: str, commit: str, inputs: str) -> E
         branch=branch,
         commit=commit,
         status=Status.READY,
-        claim=_claim(identity, commit, tags),
+        claim=_claim(identity, commit, tags, backend),
         applied_commit=commit,
         applied_fingerprint="f" * 64,
         applied_inputs=inputs,
@@ -39,13 +48,13 @@ def _ready(repository: RepositoryId, branch: str, commit: str, inputs: str) -> E
     )
 
 
-def _claim(identity: EnvironmentId, commit: str, tags: Mapping[str, str]) -> Claim:
+def _claim(identity: EnvironmentId, commit: str, tags: Mapping[str, str], backend: Backend) -> Claim:
     return Claim(
         commit=commit,
         source=Source(SourceKind.DIRECTORY, "terraform", "d" * 40, "terraform"),
         variables={"environment": identity.name, "project": identity.repository, "tags": dict(tags)},
         tags=tags,
         terraform_version="1.11.4",
-        backend=("s3", {"bucket": "states", "region": "eu-west-1", "use_lockfile": True}),
+        backend=backend,
         fingerprint="f" * 64,
     )

@@ -134,6 +134,26 @@ def test_prunes_only_old_copies(backend: Backend, workspace: Workspace) -> None:
     assert store.keys() == [KEY]
 
 
+def test_lists_states_and_copies_below_a_prefix(backend: Backend) -> None:
+    """Two organizations share the place; what holds nothing, and what is beside a state, is none."""
+    store = backend.store()
+    store.ensure()
+    for organization in ("acme", "acme-two"):
+        for name in ("alice", "bob"):
+            key = f"{organization}/shop/{name}/terraform.tfstate"
+            store.put(key, b"{}" if name == "alice" else b"")
+            store.put(f"{organization}/shop/{name}/envmgr-kept.zip", b"kept")
+            store.put(archive_key(key, NOW), b"{}")
+    store.put("archive/acme/shop/alice/notes.txt", b"by hand")
+
+    assert store.keys("acme/") == [KEY]
+    assert sorted(store.archives("acme/")) == [
+        (archive_key(f"acme/shop/{name}/terraform.tfstate", NOW), NOW) for name in ("alice", "bob")
+    ]
+    assert len(store.archives()) == 4
+    assert (store.keys("ac/"), store.archives("ac/")) == ([], [])
+
+
 def test_an_organization_called_archive_is_no_archive(
     backend: Backend, tmp_path: Path, terraform_binary: str
 ) -> None:

@@ -117,10 +117,11 @@ class TestEvents:
         assert ids[0] > 0
 
     def test_filtered(self, store: Store) -> None:
-        """By environment, time and id; a limit keeps the newest, in order."""
+        """By environment, time, id and action; a limit keeps the newest, in order."""
         for minute in range(6):
             environment = ALICE if minute % 2 else None
-            store.record(event(NOW + MINUTE * minute, environment, str(minute)))
+            made = event(NOW + MINUTE * minute, environment, str(minute))
+            store.record(replace(made, action=f"act-{minute % 3}"))
 
         def messages(*args: EnvironmentId, **filters: object) -> str:
             return "".join(e.message for e in store.events(*args, **filters))  # type: ignore[arg-type]
@@ -132,6 +133,9 @@ class TestEvents:
         assert messages(limit=2) == "45"
         assert messages(after=third, limit=1) == "5"
         assert messages(ALICE, since=NOW + MINUTE * 2, after=third, limit=9) == "35"
+        assert messages(actions=["act-0", "act-2"]) == "0235"
+        assert messages(actions=["act-0"], limit=1) == "3"
+        assert messages(actions=[]) == ""
 
 
 def test_what_polling_knows(store: Store) -> None:

@@ -1,5 +1,6 @@
 """The audit on a whole envmgr: what nobody wants is found, also without a record; fixing goes through the guards."""
 
+import json
 import shutil
 import sqlite3
 from pathlib import Path
@@ -8,10 +9,11 @@ import pytest
 
 from envmgr.daemon.audit import Audit, audit, tick
 from envmgr.daemon.mending import mend
-from envmgr.domain.audit import Finding, Fix, Kind
+from envmgr.domain.audit import Finding, Fix, Kind, findings
 from envmgr.domain.environment import Status
-from envmgr.domain.errors import EnvmgrError, NeedsPerson
+from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson
 from envmgr.domain.names import EnvironmentId
+from envmgr.domain.tags import tags_for
 from tests.support.engine import Engine, code, push
 
 
@@ -350,6 +352,75 @@ def test_a_record_with_a_folder_left_is_not_closed(engine: Engine, root: Path) -
     assert (unknown.kind, alone_still.kind) == (Kind.UNKNOWN, Kind.RECORD_WITHOUT_EITHER)
     assert alone_still.fix is None
     assert "is missing" in unknown.what
+
+
+def whole(engine: Engine) -> tuple[Audit, Finding]:
+    """An audit with the one thing that it found."""
+    made = Audit(engine.application, engine.application.services.tenants["acme"])
+    (found,) = findings(made.inventory())
+    return made, found
+
+
+def test_closing_looks_again(engine: Engine, root: Path) -> None:
+    """A folder that came back, a state that a run could not write, and the branch: each stops it."""
+    alone(engine, "bob")
+    folder = root / "acme/shop/bob"
+    folder.rename(root / "aside")
+    made, found = whole(engine)
+    assert found.fix is Fix.CLOSE
+    (root / "aside").rename(folder)
+    with pytest.raises(NeedsPerson, match=f"resources with its tags by now.*{folder}"):
+        mend(made, found)
+    shutil.rmtree(folder)
+    left = engine.application.services.layout.workspace(EnvironmentId("acme", "shop", "bob"))
+    (left / "errored.tfstate").write_text(state("bob"))
+    with pytest.raises(NeedsPerson, match="holds a state that could not be written"):
+        mend(made, found)
+    (left / "errored.tfstate").unlink()
+    engine.repositories["shop"].commit("env-bob", {"app.py": "back"})
+    engine.poll()
+    with pytest.raises(NeedsPerson, match="its branch is another by now"):
+        mend(made, found)
+    assert engine.environment("bob").is_open
+
+
+def test_archiving_looks_again(engine: Engine) -> None:
+    """What somebody applied there meanwhile is no empty state; nor is one that is worked on now."""
+    engine.repository(terraform={"module": "local-environment"}, variables={"root": str(engine.folder / "e")})
+    file = put_state(engine, "hollow", "")
+    made, found = whole(engine)
+    assert found.fix is Fix.ARCHIVE
+    hollow = EnvironmentId("acme", "shop", "hollow")
+    with engine.application.services.leases.hold(hollow, "a test"):
+        assert look(engine) == {}, "somebody is at work on it"
+        with pytest.raises(EnvironmentBusy):
+            mend(made, found)
+    folder = engine.folder / "e/acme/shop/hollow"
+    folder.mkdir(parents=True)
+    (folder / "envmgr.json").write_text(json.dumps({"tags": tags_for(hollow, "env-hollow")}))
+    with pytest.raises(NeedsPerson, match="resources with its tags by now"):
+        mend(made, found)
+    shutil.rmtree(folder)
+    file.write_text(state("hollow"))
+    with pytest.raises(NeedsPerson, match="in use by now"):
+        mend(made, found)
+    assert file.exists()
+
+
+def test_a_state_is_looked_for_where_its_record_says_that_it_is(engine: Engine) -> None:
+    """The organization file names another backend since."""
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    applied = engine.state("alice")
+    engine.settings["backend"] = {"local": {"path": str(engine.folder / "new")}}
+    (engine.folder / "new").mkdir()
+    engine.restart()
+    assert look(engine) == {}
+    elsewhere = engine.folder / "new" / applied.relative_to(engine.folder / "state")
+    elsewhere.parent.mkdir(parents=True)
+    applied.rename(elsewhere)
+    (found,) = look(engine).values()
+    assert (found.kind, found.subject) == (Kind.RESOURCES_WITHOUT_STATE, "acme/shop/alice")
 
 
 # --- archives, and what the daemon says ----------------------------------------------------------
