@@ -4,10 +4,12 @@ It looks only: remotes by a fresh listing each, the state store by listings and 
 for, clouds by tag. Nothing it could not see counts as absent.
 """
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 import structlog
@@ -108,9 +110,26 @@ class Audit:
         return [p for p in self.services.projects.values() if p.tenant.name == self.tenant.name]
 
     def _watched(self) -> Mapping[RepositoryId, Watched]:
-        projects = self._projects()
-        with ThreadPoolExecutor(self.application.poll_workers, thread_name_prefix="audit") as pool:
-            return dict(zip((p.id for p in projects), pool.map(self._look, projects), strict=True))
+        """All looks at once, by daemon threads: the process's end waits for no remote that hangs."""
+        projects, found = self._projects(), dict[RepositoryId, Watched]()
+        todo = SimpleQueue[Project]()
+        for project in projects:
+            todo.put(project)
+
+        def work() -> None:
+            with suppress(Empty):
+                while True:
+                    project = todo.get_nowait()
+                    found[project.id] = self._look(project)
+
+        number = min(self.application.poll_workers, len(projects))
+        threads = [threading.Thread(target=work, name="audit", daemon=True) for _ in range(number)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        cut_off = Unseen("the look did not come to its end.")
+        return {p.id: found.get(p.id, Watched(cut_off, p.policy)) for p in projects}
 
     def _look(self, project: Project) -> Watched:
         known = self.services.store.repository(project.id).default_branch
@@ -209,18 +228,43 @@ def audit(application: Application, tenant: Tenant) -> tuple[Finding, ...]:
     return findings(Audit(application, tenant).inventory())
 
 
-def tick(application: Application) -> None:
+class Audits:
+    """The audits of a daemon, in a thread of their own that its end does not wait for."""
+
+    def __init__(self, application: Callable[[], Application]) -> None:
+        """`application` gives the one of now: it changes when the configuration is read again."""
+        self._application = application
+        self._at_work = threading.Lock()
+
+    def tick(self) -> None:
+        """Begins what is due, unless the last one is still at it."""
+        if self._at_work.acquire(blocking=False):
+            threading.Thread(target=self._work, name="audit", daemon=True).start()
+
+    def _work(self) -> None:
+        try:
+            audit_what_is_due(self._application())
+        except Exception:
+            log.exception("Unexpected error", action="unexpected")
+        finally:
+            self._at_work.release()
+
+
+def audit_what_is_due(application: Application) -> None:
     """Audits the organizations that were not audited for a day, by whatever process, and says what is new."""
     services = application.services
-    try:
-        recent = services.store.events(since=services.clock() - PERIOD, actions=[_DONE])
-        done = {event.message.partition(":")[0] for event in recent}
-        for tenant in services.tenants.values():
-            if tenant.name not in done:
+    for tenant in services.tenants.values():
+        try:
+            if _is_due(services, tenant):
                 rebuild.try_to(services, tenant)
                 report(services, tenant, audit(application, tenant))
-    except EnvmgrError as error:
-        log.warning(str(error), action="not-audited")
+        except EnvmgrError as error:
+            log.warning(str(error), action="not-audited", organization=tenant.name)
+
+
+def _is_due(services: Services, tenant: Tenant) -> bool:
+    recent = services.store.events(since=services.clock() - PERIOD, actions=[_DONE])
+    return not any(event.message.startswith(f"{tenant.name}:") for event in recent)
 
 
 def report(services: Services, tenant: Tenant, found: Sequence[Finding]) -> None:

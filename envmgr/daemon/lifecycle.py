@@ -19,8 +19,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 
-from . import audit, housekeeping
+from . import housekeeping
 from .application import Application
+from .audit import Audits
 from .notify import Notifier
 from .patrol import Patrol
 from .polls import Polls
@@ -53,6 +54,7 @@ class Daemon:
         self._ending = False
         self._remark = ""
         self._patrol = Patrol(lambda: self._application)
+        self._audits = Audits(lambda: self._application)
         self._polls = Polls(lambda: self._application, self._look)
         self._unlooked: set[RepositoryId] = set()
         self._looked = application.services.clock()
@@ -94,7 +96,7 @@ class Daemon:
         every(TICK, self._tick_work)
         every(PATROL, self._tick_patrol)
         every(HOUSEKEEPING, self._tick_housekeeping)
-        every(HOUSEKEEPING, lambda: audit.tick(self._application))
+        every(HOUSEKEEPING, self._audits.tick)
         every(self._heartbeat(), self._tick_status)
         self._scheduler.start()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon.audit import Audit, audit, tick
+from envmgr.daemon.audit import Audit, audit, audit_what_is_due
 from envmgr.daemon.mending import mend
 from envmgr.domain.audit import Finding, Fix, Kind, findings
 from envmgr.domain.environment import Status
@@ -452,7 +452,7 @@ def test_the_daemon_says_each_finding_once_until_it_is_gone(engine: Engine) -> N
 
     def said() -> list[str]:
         before = len(events())
-        tick(engine.application)
+        audit_what_is_due(engine.application)
         return [e.action for e in events()[before:]]
 
     file = put_state(engine, "orphan")
@@ -480,4 +480,4 @@ def test_an_error_of_an_audit_is_logged_and_no_end_of_the_daemon(
         raise EnvmgrError("The database is away.")
 
     monkeypatch.setattr(engine.application.services.store, "events", broken)
-    tick(engine.application)
+    audit_what_is_due(engine.application)
