@@ -38,6 +38,9 @@ _CALLBACK = timedelta(seconds=1)
 REFUSED = ""
 """The lock ID of a run whose Terraform found the state locked: what it found was another's."""
 
+FREE = "-"
+"""The lock ID of a run that found the state free right before its Terraform began, and saw no ID since."""
+
 
 class Superseded(RetryLater):
     """A newer commit came while this one was planned; the newer one is next."""
@@ -168,6 +171,8 @@ class ActiveRun:
         """Watches for the state lock that the block's Terraform takes, to know it again if it is left behind."""
         job = self.job
         state, key = job.state(), job.environment.id.state_key
+        if state.notes_late and state.lock(key) is None:
+            self._locked(FREE)
         try:
             with LockRecorder(lambda: state.lock(key), self._locked, lambda: self._child_began):
                 yield

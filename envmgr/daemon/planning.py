@@ -104,6 +104,9 @@ def _begin(job: Job, active: ActiveRun, binary: str) -> Access:
         return access
     space = workspaces.workspace(job, access, before, binary)
     _unlocked(job, active, space, lambda: recover.push_errored_state(job, active, space))
+    if job.state().mend(job.environment.id.state_key):
+        message = "The state was cut off while Terraform wrote it; the one from before that is back."
+        job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
     state = _state_that_is_there(job)
     outputs = state.outputs.values() if state is not None else ()
     job.redact = access.redact.also(

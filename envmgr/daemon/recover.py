@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from envmgr.domain.environment import Environment, Run
@@ -10,10 +10,12 @@ from envmgr.domain.errors import StateLocked
 from envmgr.domain.state import LockInfo
 from envmgr.ports import StateStore, Workspace
 
-from .job import REFUSED, ActiveRun, Job
+from .job import FREE, REFUSED, ActiveRun, Job
 from .lock_recorder import our_name
 from .services import Services
 
+_TO_NOTE = timedelta(minutes=1)
+"""A holder notes its ID by its next request; after this long without, it is dead."""
 _TERRAFORMS = ("terraform", "tofu")
 _CLOCKS_APART = timedelta(milliseconds=20)
 """The kernel counts a process's start in ticks, Terraform reads the clock; they differ by less."""
@@ -39,8 +41,13 @@ def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
         raise StateLocked(
             f"The state of {environment.label} is locked by {lock}: wait for it to end, or see `envmgr unlock`."
         )
-    job.project.tenant.terraform.unlock(workspace, lock.id, active.watch())
-    message = f"Broke lock {lock.id} of run {holder.id}, whose Terraform ({holder.child}) is dead."
+    if lock.id:
+        job.project.tenant.terraform.unlock(workspace, lock.id, active.watch())
+    else:
+        job.state().break_nameless(environment.id.state_key)
+    message = (
+        f"Broke lock {lock.id or 'without ID'} of run {holder.id}, whose Terraform ({holder.child}) is dead."
+    )
     services.record(environment.id, "unlocked", message, run=active.run.id)
 
 
@@ -68,7 +75,7 @@ def find_lock(
     if holder is not None:
         dead = holder.child is not None and services.processes.is_dead(holder.child)
         return HeldLock(lock, holder, dead)
-    taker = _taker(services, lock, runs)
+    taker = _taker(services, lock, runs) if lock.id else _nameless_taker(services, runs)
     if taker is None or _may_be_a_strangers(services, lock, binary):
         return HeldLock(lock, None, dead=False)
     return HeldLock(lock, taker, dead=True)
@@ -91,6 +98,24 @@ def _taker(services: Services, lock: LockInfo, runs: Sequence[Run]) -> Run | Non
     return None
 
 
+def _nameless_taker(services: Services, runs: Sequence[Run]) -> Run | None:
+    """The run whose dead Terraform took a lock and died before it noted its ID.
+
+    Right before it began the state was free; since its end nobody of ours had the lock, and one of our runs was
+    refused by it so long ago that a living holder would have noted its ID since.
+    """
+    refused_at = None
+    for run in runs:
+        if run.lock_id == REFUSED or run.child is None:
+            refused_at = run.finished_at if run.lock_id == REFUSED and run.finished_at else refused_at
+        elif run.lock_id != FREE or not _is_over(services, run):
+            return None
+        else:
+            waited = refused_at is not None and services.clock() - refused_at >= _TO_NOTE
+            return run if waited else None
+    return None
+
+
 def _is_over(services: Services, run: Run) -> bool:
     dead = run.child is not None and services.processes.is_dead(run.child)
     return dead and services.processes.child_of(services.layout.log(run.id)) is None
@@ -99,4 +124,4 @@ def _is_over(services: Services, run: Run) -> bool:
 def _may_be_a_strangers(services: Services, lock: LockInfo, binary: str) -> bool:
     """Whether a Terraform lives on this host that we did not start and that may have taken the lock."""
     names = {*_TERRAFORMS, Path(binary).name, Path(binary).resolve().name}
-    return lock.created is None or services.processes.strangers(names, lock.created)
+    return services.processes.strangers(names, lock.created or datetime.now(UTC))

@@ -28,6 +28,19 @@ class StateStore(Protocol):
         """Who holds the lock of a state; None where nobody does."""
         ...
 
+    @property
+    def notes_late(self) -> bool:
+        """Whether a holder notes who it is only after it has the lock, so that one that dies between is nameless."""
+        ...
+
+    def break_nameless(self, key: str) -> None:
+        """Ends a lock whose holder never noted its ID; quiet where there is none, or one that has a name."""
+        ...
+
+    def mend(self, key: str) -> bool:
+        """Brings back the state from before a write that was cut off; False where nothing was, or nothing is known."""
+        ...
+
     def archive(self, key: str, now: datetime) -> None:
         """Keeps a last copy below `archive/` and deletes the state; quiet where it is gone already."""
         ...

@@ -10,7 +10,7 @@ from typing import Any
 from azure.core import MatchConditions
 from azure.core.credentials import AzureSasCredential
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobProperties, ContainerClient, LinearRetry
+from azure.storage.blob import BlobClient, BlobLeaseClient, BlobProperties, ContainerClient, LinearRetry
 
 from envmgr.adapters.credentials.azure import AzureAccount, error_code
 from envmgr.adapters.credentials.network import RETRIES, is_true
@@ -64,6 +64,20 @@ class AzureBlobStateStore:
                 self._say_missing(error)
                 return None
         return _note(properties) if properties.lease.status == "locked" else None
+
+    notes_late = True
+    """Terraform takes the lease, and notes its ID in the blob's metadata by a second request."""
+
+    def break_nameless(self, key: str) -> None:
+        """Breaks the lease, unless somebody noted an ID meanwhile."""
+        found = self.lock(key)
+        if found is not None and not found.id:
+            with self._azure.failures(self._where):
+                BlobLeaseClient(self._blob(key)).break_lease(lease_break_period=0)
+
+    def mend(self, key: str) -> bool:
+        """A blob is written whole or not at all."""
+        return False
 
     def archive(self, key: str, now: datetime) -> None:
         """Writes a copy, reads it back, and only then deletes the state, unless it is leased or was changed.

@@ -63,6 +63,29 @@ class LocalStateStore:
             except FileNotFoundError:
                 return LockInfo("")
 
+    notes_late = False
+    """The lock is the operating system's and ends with its holder."""
+
+    def break_nameless(self, key: str) -> None:
+        """There is no such lock."""
+
+    def mend(self, key: str) -> bool:
+        """Puts Terraform's own copy of the state in the place of one that was cut off while it was written.
+
+        Terraform makes that copy before its first write; a state that was deleted is not brought back.
+        """
+        path = self._path(key)
+        content, backup = self._content(path), self._content(path.with_name(f"{path.name}.backup"))
+        if content is None or content.endswith(_END) or backup is None or not backup.endswith(_END):
+            return False
+        with _failures(path), _exclusively(path, key) as now:
+            if now != content:
+                return False
+            if now:
+                path.with_name(f"{path.name}.torn").write_bytes(now)
+            _write(path, backup)
+        return True
+
     def archive(self, key: str, now: datetime) -> None:
         """Keeps a copy that is on disk before the state, its backup and an old lock note are deleted."""
         path = self._path(key)

@@ -62,6 +62,16 @@ class S3StateStore:
                 return LockInfo.from_json(found[0])
         return self._item(key)
 
+    notes_late = False
+    """An object and what it says are written at once."""
+
+    def break_nameless(self, key: str) -> None:
+        """There is no such lock."""
+
+    def mend(self, key: str) -> bool:
+        """An object is written whole or not at all."""
+        return False
+
     def archive(self, key: str, now: datetime) -> None:
         """Copies the state within S3, reads the copy back, and only then deletes what it was made from."""
         found = self._get(key)
