@@ -6,8 +6,21 @@ from click.testing import CliRunner
 from envmgr.cli.program import program
 
 VERBS = (
-    *("demo", "doctor", "daemon", "reconcile", "list", "show", "output", "events", "history", "logs", "plan"),
-    *("apply", "destroy", "suspend", "resume", "approve", "extend", "unlock"),
+    *(
+        "demo",
+        "doctor",
+        "daemon",
+        "reconcile",
+        "list",
+        "show",
+        "output",
+        "events",
+        "history",
+        "logs",
+        "plan",
+        "drift",
+    ),
+    *("apply", "rollback", "destroy", "suspend", "resume", "approve", "extend", "unlock"),
     *("config check", "config init", "config schema"),
 )
 
