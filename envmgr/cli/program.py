@@ -30,7 +30,7 @@ _SECTIONS: Sections = {
         "history": ("history", "Runs, newest first."),
         "logs": ("logs", "The full log of a run, live while it runs."),
         "plan": ("plan", "What would change."),
-        "drift": ("drift", "How the cloud differs from what was applied."),
+        "drift": ("drift", "Compare environments with their code now."),
         "audit": ("audit", "What has no branch, no state, no resources."),
     },
     "Change": {
