@@ -22,7 +22,7 @@ _SUPERSEDED_IN_A_ROW = 2
 def apply(job: Job, reason: str) -> None:
     """One apply: nothing where the fingerprint is what was applied, else plan, gates, claim, apply, record."""
     want = look(job)
-    if not job.manual and is_applied(job.environment, want.claim):
+    if not job.manual and is_applied(job.environment, want.claim) and not _left_a_lock(job):
         settle(job, want, {}, f"{want.claim.commit[:10]} changes no infrastructure.")
         return
     with job.run(RunKind.APPLY, want.claim.commit, Status.RUNNING, reason) as active:
@@ -32,6 +32,14 @@ def apply(job: Job, reason: str) -> None:
             lambda: _check_newest(job, want),
             lambda planned: apply_planned(job, active, want, planned),
         )
+
+
+def _left_a_lock(job: Job) -> bool:
+    """Whether a run that ended badly left the state locked: then Terraform starts all the same, and that is cleared up."""
+    last = job.services.store.runs(job.environment.id, limit=1)
+    if not last or last[0].status not in (RunStatus.FAILED, RunStatus.INTERRUPTED):
+        return False
+    return job.state().lock(job.environment.id.state_key) is not None
 
 
 def look(job: Job) -> Wanted:

@@ -116,3 +116,18 @@ def test_a_lock_that_refused_our_run_is_anothers(victim: Victim) -> None:
 
     assert lock(engine) == left
     assert engine.environment("alice").status is Status.WAITING
+
+
+def test_a_lock_does_not_stay_though_nothing_is_to_be_applied(victim: Victim) -> None:
+    """As where a destroy by hand died while it was planned: the environment is as its branch wants it, but for the lock."""
+    leave_an_unseen_lock(victim)
+    engine = victim.engine
+    alice = engine.environment("alice")
+    assert alice.claim is not None
+    engine.application.services.store.update(
+        alice.id, None, engine.clock(), applied_fingerprint=alice.claim.fingerprint
+    )
+
+    turn_until_ready(engine)
+
+    assert lock(engine) is None
