@@ -171,14 +171,19 @@ class ActiveRun:
         """Watches for the state lock that the block's Terraform takes, to know it again if it is left behind."""
         job = self.job
         state, key = job.state(), job.environment.id.state_key
-        if state.notes_late and state.lock(key) is None:
-            self._locked(FREE)
+        self._look_before(state, key)
         try:
             with LockRecorder(lambda: state.lock(key), self._locked, lambda: self._child_began):
                 yield
         except StateLocked:
             self._locked(REFUSED)
             raise
+
+    def _look_before(self, state: StateStore, key: str) -> None:
+        """Notes that the state is free, where a holder that dies at once would leave no name."""
+        with suppress(EnvmgrError):  # what Terraform says of it is better
+            if state.notes_late and state.lock(key) is None:
+                self._locked(FREE)
 
     def forget_lock(self) -> None:
         """The lock that refused this run is gone: the next one may be its own."""
