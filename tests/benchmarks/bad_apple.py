@@ -26,7 +26,7 @@ _PERIOD = 2.0
 """Seconds in which an interval of one second surely looks once: pushes are spread over it."""
 _GOLDEN = 0.618
 """Steps of this part of it spread any number of pushes evenly."""
-_LONGEST = 60.0
+_LONGEST = 120.0
 _HANGS = 'case "$TF_VAR_environment $1" in "hangs plan") touch {mark}; sleep 600;; esac'
 _MANY = 12  # more than are looked at together
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from statistics import median
 
+import pytest
+
 from tests.benchmarks.bad_apple import Orchard
 from tests.support.git_server import GitServer
 from tests.support.quick_terraform import write_quick_terraform
@@ -10,6 +12,7 @@ from tests.support.quick_terraform import write_quick_terraform
 PUSHES = 4
 
 
+@pytest.mark.timeout(400)  # two daemons, on a machine that has other work
 def test_the_good_ones_notice_little_of_the_bad_ones(tmp_path: Path) -> None:
     """Remotes hang, a Terraform hangs, credentials are wrong: a push is ready as without them. `make bench` has the ratio."""
     terraform = str(write_quick_terraform(tmp_path / "quick"))
