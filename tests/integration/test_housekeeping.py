@@ -60,7 +60,7 @@ def test_a_working_folder_that_may_hold_the_only_state_stays(engine: Engine, nam
     assert (workspaces / "kept" / name).exists()
 
 
-LOCK_FILE = """provider "registry.terraform.io/hashicorp/{0}" {{
+LOCK_FILE = """provider "registry.example.com/hashicorp/{0}" {{
   version = "1.0.0"
   hashes = [
     "h1:x",
@@ -74,7 +74,7 @@ class TestProviders:
 
     def provider(self, engine: Engine, name: str, days: float) -> Path:
         """A provider in the cache that was last used so many days ago."""
-        version = engine.data / "cache/providers/registry.terraform.io/hashicorp" / name / "1.0.0"
+        version = engine.data / "cache/providers/registry.example.com/hashicorp" / name / "1.0.0"
         (version / "linux_amd64").mkdir(parents=True)
         (version / "linux_amd64" / f"terraform-provider-{name}").write_text("#")
         then = time.time() - days * 24 * 3600
@@ -94,7 +94,7 @@ class TestProviders:
         assert alice.claim is not None
         claim = replace(alice.claim, lock_file=LOCK_FILE.format("claimed"))
         store.update(alice.id, None, engine.clock(), claim=claim)
-        link = engine.data / "workspaces/acme/shop/alice/terraform/providers/registry.terraform.io/hashicorp"
+        link = engine.data / "workspaces/acme/shop/alice/terraform/providers/registry.example.com/hashicorp"
         (link / "linked/1.0.0").mkdir(parents=True)
         (link / "linked/1.0.0/linux_amd64").symlink_to(linked / "linux_amd64")
 
