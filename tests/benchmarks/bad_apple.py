@@ -60,6 +60,7 @@ class Orchard:
                 [sys.executable, "-m", "envmgr", *options, "daemon"], stdout=log, stderr=log
             )
         try:
+            self._wait_for_the_start(process)
             self.wait(self.shop.head("env-good") or "")
             self._wait_for_the_bad()
             yield process
@@ -69,6 +70,13 @@ class Orchard:
                 time.sleep(0.5)
             process.wait(_LONGEST)
             self.hangs.unlink(missing_ok=True)
+
+    def _wait_for_the_start(self, process: "subprocess.Popen[bytes]") -> None:
+        """Until the daemon has its database: who opens one again and again while it is made keeps it from that."""
+        while b"started" not in (self.folder / "log").read_bytes():
+            if process.poll() is not None:
+                raise RuntimeError((self.folder / "log").read_text()[-3000:])
+            time.sleep(0.1)
 
     def push(self, phase: float) -> float:
         """Pushes a change at a phase (0 to 1) of the daemon's looks; gives the seconds until it is ready."""
