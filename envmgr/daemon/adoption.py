@@ -4,10 +4,11 @@ Terraform survives its daemon. Its own last word, written after its state, says 
 there is none, the run is interrupted and the next plan finds out what is missing.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
 from envmgr.domain.environment import Claim, ProcessId, Run, RunKind, RunStatus
-from envmgr.domain.errors import RetryLater
+from envmgr.domain.errors import EnvmgrError, RetryLater
 from envmgr.ports import Adopted
 
 from .job import ActiveRun, Job
@@ -37,6 +38,8 @@ def _adopt(job: Job, run: Run) -> Adopted:
     tenant = job.project.tenant
     access = tenant.access()
     job.redact = access.redact
+    with suppress(EnvmgrError):  # a state that was cut off is mended by the next plan
+        job.redact = access.hiding(job.read_state())
     space = workspace(job, access, claim, tenant.binary)
     return tenant.terraform.adopt(space, child, ActiveRun(job=job, run=run).watch())
 

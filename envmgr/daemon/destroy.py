@@ -1,7 +1,7 @@
 """Destroying an environment with exactly what was applied, verifying it, and closing its record."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from envmgr.domain.environment import Claim, RunKind, Status, Suspension
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
@@ -11,6 +11,30 @@ from . import kept
 from .job import ActiveRun, Job, Superseded
 from .planned import Planned
 from .planning import carry_out, plan_destroy
+
+CLOSED: Mapping[str, object] = {
+    "status": Status.DESTROYED,
+    "claim": None,
+    "applied_commit": None,
+    "applied_fingerprint": None,
+    "applied_inputs": None,
+    "outputs": {},
+    "resources": (),
+    "url": None,
+    "suspended": "",
+    "suspended_by": None,
+    "suspended_commit": None,
+    "pin": None,
+    "drift": None,
+    "warned_at": None,
+    "hold": None,
+    "approved": None,
+    "failures": 0,
+    "failed_on": "",
+    "retry_at": None,
+    "expires_at": None,
+}
+"""What the record of an environment that has nothing in the cloud says, however it came to that."""
 
 
 def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspension | None = None) -> None:
@@ -61,30 +85,15 @@ def close(
     _archive_state(job)
     action = "destroyed" if then is Status.DESTROYED else "suspended"
     event = services.event(environment.id, action, because or reason, run=run, actor=_actor(job, by))
-    job.update(
-        event,
-        status=then,
-        message=because or reason,
-        claim=None,
-        applied_commit=None,
-        applied_fingerprint=None,
-        applied_inputs=None,
-        outputs={},
-        resources=(),
-        url=None,
-        suspended=because,
-        suspended_by=by,
-        suspended_commit=environment.commit if by is Suspension.TTL else None,
-        pin=environment.pin if then is Status.SUSPENDED else None,
-        drift=None,
-        warned_at=None,
-        hold=None,
-        approved=None,
-        failures=0,
-        failed_on="",
-        retry_at=None,
-        expires_at=None,
-    )
+    said: dict[str, object] = {
+        "status": then,
+        "message": because or reason,
+        "suspended": because,
+        "suspended_by": by,
+        "suspended_commit": environment.commit if by is Suspension.TTL else None,
+        "pin": environment.pin if then is Status.SUSPENDED else None,
+    }
+    job.update(event, **{**CLOSED, **said})
     services.git.let_go(environment.id)
     shutil.rmtree(services.layout.workspace(environment.id), ignore_errors=True)
     kept.forget(state, environment.id)

@@ -6,37 +6,15 @@ Each is done under the environment's lease, after looking again: time has passed
 from collections.abc import Callable, Mapping
 
 from envmgr.domain.audit import KEPT, Finding, Fix
-from envmgr.domain.environment import Environment, Status
+from envmgr.domain.environment import Environment
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId
 from envmgr.ports import StateStore
 
 from . import kept, rebuild
 from .audit import Audit
+from .destroy import CLOSED
 from .housekeeping import holds_state
-
-_CLOSED: Mapping[str, object] = {
-    "status": Status.DESTROYED,
-    "claim": None,
-    "applied_commit": None,
-    "applied_fingerprint": None,
-    "applied_inputs": None,
-    "outputs": {},
-    "resources": (),
-    "url": None,
-    "suspended": "",
-    "suspended_by": None,
-    "suspended_commit": None,
-    "pin": None,
-    "drift": None,
-    "warned_at": None,
-    "hold": None,
-    "approved": None,
-    "failures": 0,
-    "failed_on": "",
-    "retry_at": None,
-    "expires_at": None,
-}
 
 
 def mend(audit: Audit, finding: Finding) -> str:
@@ -99,7 +77,7 @@ def _close(audit: Audit, identity: EnvironmentId) -> str:
         _check_nothing_is_left(audit, identity)
         done = f"The record of {identity} is closed: it had no branch, no state and no resources."
         event = services.event(identity, "destroyed", done)
-        services.store.update(identity, lease, services.clock(), event, **{**_CLOSED, "message": done})
+        services.store.update(identity, lease, services.clock(), event, **{**CLOSED, "message": done})
         services.git.let_go(identity)
         kept.forget(store, identity)
     return done

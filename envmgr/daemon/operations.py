@@ -100,8 +100,7 @@ def apply(
     """Plans, has it confirmed (with Terraform's own words for it), applies exactly that plan."""
     with manual(application, environment, "apply") as job:
         check_window(job, override=override_window)
-        if job.environment.is_missing:
-            raise Declined(f"Branch {ref_component(environment.branch)} is gone: there is nothing to apply.")
+        check_branch(job)
         job.confirm = lambda planned: confirm(render(job, planned), planned.plan)
         apply_step(job, f"Apply by {job.services.actor}.")
         return job.environment
@@ -271,6 +270,13 @@ def _move_to(job: Job, revision: str) -> None:
     git, repository = job.services.git, job.environment.id.repository_id
     git.fetch(job.project.remote(), {job.environment.branch: job.environment.commit})
     job.environment = replace(job.environment, commit=git.resolve(repository, revision), pin=None)
+
+
+def check_branch(job: Job) -> None:
+    """Refuses where the branch is gone."""
+    if job.environment.is_missing:
+        branch = ref_component(job.environment.branch)
+        raise Declined(f"Branch {branch} is gone: there is nothing to apply.")
 
 
 def check_window(job: Job, *, override: bool) -> None:

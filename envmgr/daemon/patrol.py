@@ -33,10 +33,10 @@ class Patrol:
         self._closing = threading.Event()
 
     def tick(self) -> None:
-        """Starts a round in every organization that has a check due and nothing else to do."""
+        """Starts a round in every organization that has none under way."""
         for organization in self._application().services.tenants:
             under_way = self._at_work.get(organization)
-            if (under_way is None or under_way.done()) and self._next(organization) is not None:
+            if (under_way is None or under_way.done()) and not self._closing.is_set():
                 self._at_work[organization] = self._pool.submit(self._round, organization)
 
     def close(self) -> None:
@@ -49,9 +49,13 @@ class Patrol:
         return not wait(list(self._at_work.values()), timeout).not_done
 
     def _round(self, organization: str) -> None:
-        """Check after check, for as long as nothing else is to be done."""
-        while (identity := self._next(organization)) is not None:
-            self._check(identity)
+        """Check after check, for as long as one is due and nothing else is to be done."""
+        try:
+            while (identity := self._next(organization)) is not None:
+                if not self._check(identity):
+                    self._closing.wait(_PAUSE)
+        except EnvmgrError as error:
+            log.warning(str(error), action="drift-failed", organization=organization)
 
     def _next(self, organization: str) -> EnvironmentId | None:
         application = self._application()
@@ -60,21 +64,22 @@ class Patrol:
             return None
         return next((environment.id for environment in due(application, organization)), None)
 
-    def _check(self, identity: EnvironmentId) -> None:
+    def _check(self, identity: EnvironmentId) -> bool:
+        """Whether it came to something."""
         application = self._application()
         try:
             inspect(application, identity, self._closing.is_set)
         except (EnvironmentBusy, Interrupted) as error:
             log.info(str(error), action="drift-skipped", environment=str(identity))
-            self._closing.wait(_PAUSE)
         except EnvmgrError as error:
             log.warning(str(error), action="drift-failed", environment=str(identity))
-            self._closing.wait(_PAUSE)
         except Exception:
             log.exception("Unexpected error", action="unexpected", environment=str(identity))
-            self._closing.wait(_PAUSE)
+        else:
+            return True
         finally:
             application.workers.finished(identity)
+        return False
 
 
 def due(application: Application, organization: str) -> list[Environment]:

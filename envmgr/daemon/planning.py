@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from envmgr.config.secrets import texts_in
 from envmgr.domain.environment import Claim, SourceKind
 from envmgr.domain.errors import NeedsPerson, StalePlan, StateLocked
 from envmgr.domain.gates import check_apply, check_destroy, concern
@@ -93,7 +92,7 @@ def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:
 def _begin(job: Job, active: ActiveRun, binary: str) -> Access:
     """Resolves the secrets, saves a state that an earlier run left in the working folder, and looks into the state.
 
-    From there on sensitive outputs are hidden like secrets: the code may print them where Terraform cannot know.
+    From there on its sensitive outputs are hidden.
     """
     tenant, before = job.project.tenant, job.environment.claim
     access = tenant.access()
@@ -107,11 +106,7 @@ def _begin(job: Job, active: ActiveRun, binary: str) -> Access:
     if job.state().mend(job.environment.id.state_key):
         message = "The state was cut off while Terraform wrote it; the one from before that is back."
         job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
-    state = _state_that_is_there(job)
-    outputs = state.outputs.values() if state is not None else ()
-    job.redact = access.redact.also(
-        t for output in outputs if output.sensitive for t in texts_in(output.value)
-    )
+    job.redact = access.hiding(_state_that_is_there(job))
     return access
 
 

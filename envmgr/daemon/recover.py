@@ -86,7 +86,7 @@ def _taker(services: Services, lock: LockInfo, runs: Sequence[Run]) -> Run | Non
 
     A Terraform that is killed within moments of taking the lock leaves no other trace of it.
     """
-    if not lock.id or lock.created is None or lock.who != our_name():
+    if lock.created is None or lock.who != our_name():
         return None
     for run in runs:
         if run.lock_id == REFUSED:

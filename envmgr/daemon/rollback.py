@@ -6,14 +6,12 @@ from dataclasses import replace
 from envmgr.domain.drift import Drift
 from envmgr.domain.environment import Environment, Pin
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import ref_component
 from envmgr.domain.plan import Plan
 
 from .application import Application
 from .apply import apply
 from .drift import can_check, check
-from .job import Declined
-from .operations import check_window, manual, render
+from .operations import check_branch, check_window, manual, render
 from .planned import Planned
 from .steering import earlier_commit
 
@@ -34,8 +32,7 @@ def roll_back(
     """
     with manual(application, environment, "rollback") as job:
         check_window(job, override=override_window)
-        if job.environment.is_missing:
-            raise Declined(f"Branch {ref_component(environment.branch)} is gone: there is nothing to apply.")
+        check_branch(job)
         commit = earlier_commit(application, job.environment, revision)
         pin = Pin(commit, job.environment.commit if until_push else None)
         services, label = job.services, job.environment.label

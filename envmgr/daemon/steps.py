@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from envmgr.config.secrets import texts_in
 from envmgr.domain.environment import Environment, Output
 from envmgr.domain.step import Step
 from envmgr.ports import Place, StepLimits
@@ -27,7 +26,7 @@ def run_steps(job: Job, active: ActiveRun, steps: Sequence[Step], commit: str) -
     access = job.project.tenant.access()
     state = job.read_state()
     outputs = state.outputs if state is not None else {}
-    job.redact = access.redact.also(t for o in outputs.values() if o.sensitive for t in texts_in(o.value))
+    job.redact = access.hiding(state)
     folder = services.layout.private(services.layout.steps(identity))
     checkout = folder / "checkout"
     services.git.checkout(identity.repository_id, commit, checkout)

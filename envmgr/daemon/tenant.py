@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from envmgr.config.secrets import Redactor
+from envmgr.config.secrets import Redactor, texts_in
 from envmgr.domain.backend import Backend
 from envmgr.domain.drift import DriftRules
 from envmgr.domain.environment import Environment, SourceKind
@@ -14,6 +14,7 @@ from envmgr.domain.fingerprint import digest
 from envmgr.domain.names import RepositoryId
 from envmgr.domain.policy import Policy
 from envmgr.domain.schedule import Schedule, Ticks, Windows, closed, phase
+from envmgr.domain.state import State
 from envmgr.ports import Cloud, Remote, StateStore, Terraform
 
 
@@ -23,6 +24,11 @@ class Access:
 
     environment: Mapping[str, str] = field(repr=False)
     redact: Redactor
+
+    def hiding(self, state: State | None) -> Redactor:
+        """Hides a state's sensitive outputs like secrets: code may print them where Terraform cannot know."""
+        outputs = state.outputs.values() if state is not None else ()
+        return self.redact.also(t for o in outputs if o.sensitive for t in texts_in(o.value))
 
 
 @dataclass(slots=True)

@@ -52,7 +52,7 @@ class Workers:
     def look(self, project: Project, *, asked: frozenset[EnvironmentId] = frozenset()) -> int:
         """Hands out what is due in a repository and notes when to look again; gives the number handed out."""
         now = self._services.clock()
-        due, until = self._due(project, now, asked)
+        due, until = self._due(project, now, asked, self._abandoned())
         ready = [environment for environment in due if not self._is_put_off(environment.id)]
         if len(ready) < len(due):
             until = min(until or now + PAUSE, now + PAUSE)
@@ -81,8 +81,9 @@ class Workers:
         self._put_off.clear()
         for number in range(_ROUNDS):
             first = asked if number == 0 else frozenset[EnvironmentId]()
-            handed = sum(self._look_at(project, first, asked if only else None) for project in chosen)
-            if not handed:
+            abandoned = self._abandoned()
+            handed = [self._look_at(p, first, asked if only else None, abandoned) for p in chosen]
+            if not any(handed):
                 return
             self.wait()
 
@@ -107,19 +108,26 @@ class Workers:
             self._in_flight = {i: future for i, future in self._in_flight.items() if not future.cancelled()}
 
     def _look_at(
-        self, project: Project, asked: frozenset[EnvironmentId], only: frozenset[EnvironmentId] | None
+        self,
+        project: Project,
+        asked: frozenset[EnvironmentId],
+        only: frozenset[EnvironmentId] | None,
+        abandoned: frozenset[EnvironmentId],
     ) -> int:
-        due, _ = self._due(project, self._services.clock(), asked)
+        due, _ = self._due(project, self._services.clock(), asked, abandoned)
         wanted = [e for e in due if (only is None or e.id in only) and e.id not in self._put_off]
         return sum(self._submit(project, e.id, e.id in asked) for e in wanted)
 
     def _due(
-        self, project: Project, now: datetime, asked: frozenset[EnvironmentId]
+        self,
+        project: Project,
+        now: datetime,
+        asked: frozenset[EnvironmentId],
+        abandoned: frozenset[EnvironmentId],
     ) -> tuple[list[Environment], datetime | None]:
         environments = self._services.store.environments(repository=project.id)
         inputs = project.inputs() if environments else None
         crowd = Crowd(leaving=leaving(environments), active=self._active(project, environments))
-        abandoned = self._abandoned()
         due: list[Environment] = []
         times: list[datetime] = []
         for environment in environments:

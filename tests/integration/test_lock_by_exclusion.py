@@ -46,17 +46,13 @@ def stranger(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 def leave_an_unseen_lock(victim: Victim) -> LockInfo:
     """Kill a pass and its Terraform during an apply, as if before anybody had seen the lock."""
-    engine, slow = victim.engine, victim.folder / "slow"
-    slow.touch()
-    process = victim.start("during")
-    victim.wait_for_mark("made")
-    process.kill()
-    process.wait()
+    engine = victim.engine
+    victim.dies_at("made")
     [run] = engine.runs()
     assert run.child is not None
     os.killpg(run.child.pid, signal.SIGKILL)
     wait_for_end(run.child.pid)
-    slow.unlink()
+    victim.slow.unlink()
     engine.application.services.store.update_run(run.id, lock_id=None)
     left = lock(engine)
     assert left is not None

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from envmgr.domain.environment import Changes, RunKind, RunStatus, Status
-from tests.integration.victim import Victim, wait_for_end
-from tests.support.engine import Engine
+from tests.integration.victim import CODE, Victim, wait_for_end
+from tests.support.engine import Engine, code
 
 
 @pytest.fixture
@@ -48,12 +48,8 @@ def attended(victim: Victim, mark: str) -> list[str]:
 
     Gives the Terraform commands that the next pass started.
     """
-    engine, slow = victim.engine, victim.folder / "slow"
-    slow.touch()
-    process = victim.start("during")
-    victim.wait_for_mark(mark)
-    process.kill()
-    process.wait()
+    engine = victim.engine
+    victim.dies_at(mark)
     engine.calls()
     assert "adopted" not in engine.actions("alice")  # and so the application is there, for both threads
     following = threading.Thread(target=engine.turn, kwargs={"seconds": 30})
@@ -63,7 +59,7 @@ def attended(victim: Victim, mark: str) -> list[str]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert engine.calls() == []
-    slow.unlink()
+    victim.slow.unlink()
     following.join(60)
     return engine.calls()
 
@@ -84,34 +80,50 @@ def test_an_apply_that_outlives_its_process_is_adopted(victim: Victim) -> None:
 
 def test_an_apply_whose_start_could_not_be_recorded_is_adopted(victim: Victim) -> None:
     """The process died between starting Terraform and writing down which one it is."""
-    engine, slow = victim.engine, victim.folder / "slow"
-    slow.touch()
-    process = victim.start("during")
-    victim.wait_for_mark("made")
-    process.kill()
-    process.wait()
+    engine = victim.engine
+    victim.dies_at("made")
     [run] = engine.runs()
     assert run.child is not None
     engine.application.services.store.update_run(run.id, child=None)
-    slow.unlink()
+    victim.slow.unlink()
 
     engine.turn(seconds=30)
 
     assert_whole(victim, interrupted=0)
 
 
+def test_what_a_survivor_prints_of_a_sensitive_output_is_hidden(victim: Victim) -> None:
+    """Its code may print what Terraform cannot know to be one."""
+    engine = victim.engine
+    secret = 'output "password" {\n  value = "hunter2-canary"\n  sensitive = true\n}\n'
+    victim.shop.commit("env-alice", code(module=CODE + secret))
+    engine.turn()
+    assert engine.environment("alice").status is Status.READY
+    printing = 'provisioner "local-exec" {\n    command = "echo it is hunter2-canary"\n  }\n  provisioner'
+    loud = CODE.replace("provisioner", printing, 1).replace(
+        "input = var.folder", "triggers_replace = 2\n  input = var.folder"
+    )
+    victim.shop.commit("env-alice", code(module=loud + secret))
+    victim.dies_at("ended")
+    victim.slow.unlink()
+
+    engine.turn(seconds=30)
+
+    run = engine.runs(RunKind.APPLY)[-1]
+    assert run.message.endswith("started anew meanwhile."), run.message
+    log = (engine.data / run.log).read_text()
+    assert "it is [redacted]" in log
+    assert "hunter2-canary" not in log
+
+
 def test_a_survivor_that_fails_leaves_its_error(victim: Victim) -> None:
     """Its run says why; the next plan makes what is missing."""
-    engine, slow = victim.engine, victim.folder / "slow"
-    slow.touch()
-    process = victim.start("during")
-    victim.wait_for_mark("made")
-    process.kill()
-    process.wait()
+    engine = victim.engine
+    victim.dies_at("made")
     child = engine.runs()[-1].child
     assert child is not None
     os.kill(child.pid, signal.SIGINT)
-    slow.unlink()
+    victim.slow.unlink()
 
     engine.turn(seconds=30)
 
@@ -123,17 +135,13 @@ def test_a_survivor_that_fails_leaves_its_error(victim: Victim) -> None:
 
 def test_an_apply_that_dies_with_its_process_is_done_again(victim: Victim) -> None:
     """Both are killed: what Terraform wrote down is kept, the rest is planned anew."""
-    engine, slow = victim.engine, victim.folder / "slow"
-    slow.touch()
-    process = victim.start("during")
-    victim.wait_for_mark("made")
+    engine = victim.engine
+    victim.dies_at("made")
     child = engine.runs()[-1].child
     assert child is not None
-    process.kill()
-    process.wait()
     os.killpg(child.pid, signal.SIGKILL)
     wait_for_end(child.pid)
-    slow.unlink()
+    victim.slow.unlink()
 
     engine.turn(seconds=30)
 

@@ -11,7 +11,7 @@ import pytest
 
 from envmgr.daemon import operations
 from envmgr.domain.environment import RunStatus, Status
-from tests.integration.outage import CODE, is_lock_recorded, wait_for
+from tests.integration.outage import CODE, is_lock_recorded
 from tests.integration.victim import Victim, wait_for_end
 from tests.support.aws import S3_BACKEND
 from tests.support.engine import MODULE, Engine, code
@@ -51,15 +51,9 @@ def test_a_surviving_terraform_that_could_not_write_its_state_loses_nothing(
     """Envmgr is killed, S3 goes away, and only then Terraform ends: state and lock are left to the next process."""
     use_s3(engine, line, aws_environment)
     victim = Victim(engine)
-    slow = victim.folder / "slow"
-    slow.touch()
-    process = victim.start("during")
-    victim.wait_for_mark("made")
-    wait_for(lambda: is_lock_recorded(engine))
-    process.kill()
-    process.wait()
+    victim.dies_at("made", lambda: is_lock_recorded(engine))
     line.stop()
-    slow.unlink()
+    victim.slow.unlink()
     child = engine.runs()[-1].child
     assert child is not None
     wait_for_end(child.pid)
@@ -82,18 +76,12 @@ def test_the_lock_of_a_terraform_that_died_with_envmgr_is_broken(
     """Both are killed at once, as when the host's memory is full: the next process needs no person."""
     use_s3(engine, line, aws_environment)
     victim = Victim(engine)
-    slow = victim.folder / "slow"
-    slow.touch()
-    process = victim.start("during")
-    victim.wait_for_mark("made")
-    wait_for(lambda: is_lock_recorded(engine))
+    victim.dies_at("made", lambda: is_lock_recorded(engine))
     child = engine.runs()[-1].child
     assert child is not None
-    process.kill()
     os.killpg(child.pid, signal.SIGKILL)
-    process.wait()
     wait_for_end(child.pid)
-    slow.unlink()
+    victim.slow.unlink()
 
     engine.turn(seconds=30)
 

@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from tests.integration.outage import wait_for
 from tests.support.engine import Engine, code
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +39,7 @@ class Victim:
         self.engine = engine
         self.folder = engine.folder / "marks"
         self.folder.mkdir()
+        self.slow = self.folder / "slow"
         self.shop = engine.repository(variables={"folder": str(self.folder)})
         self.shop.commit("env-alice", code(module=CODE))
         engine.write()
@@ -46,6 +49,15 @@ class Victim:
         process = self.start(moment)
         process.wait(60)
         assert process.returncode == -signal.SIGKILL, self.log()
+
+    def dies_at(self, mark: str, also: Callable[[], bool] = lambda: True) -> None:
+        """Kill a pass while its Terraform stands at a mark, where that goes on once `slow` is gone."""
+        self.slow.touch()
+        process = self.start("during")
+        self.wait_for_mark(mark)
+        wait_for(also)
+        process.kill()
+        process.wait()
 
     def start(self, moment: str) -> "subprocess.Popen[bytes]":
         """Start a pass at the engine's present."""

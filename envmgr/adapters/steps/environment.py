@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from envmgr.adapters.children.proxies import PROXIES
 from envmgr.ports import RUN_MARK, Place
 
 _INHERITED = (
@@ -10,12 +11,7 @@ _INHERITED = (
     "LANG",
     "LC_ALL",
     "TZ",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
+    *PROXIES,
 )
 
 

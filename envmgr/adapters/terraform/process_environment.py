@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from envmgr.adapters.children.proxies import PROXIES
 from envmgr.domain.errors import NeedsPerson
 from envmgr.ports import Workspace
 
@@ -18,12 +19,7 @@ _INHERITED = (
     "SSH_AUTH_SOCK",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
+    *PROXIES,
 )
 # Providers are large and live for seconds: collecting garbage less often saves a third of their CPU time
 # for a tenth more memory; the second line keeps the memory bounded all the same.
