@@ -5,8 +5,8 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import ConfigDict, Field, model_validator
 
-from .rules import Section
 from .secrets import password_in
+from .section import Section
 from .values import AbsolutePath, JsonValue, Text
 
 BackendType = Literal["local", "azurerm", "s3"]

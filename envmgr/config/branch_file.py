@@ -7,8 +7,10 @@ from pydantic import Field, ValidationError
 
 from envmgr.domain.errors import NeedsPerson
 
+from .deploy import CommandStep, DeployStep, Health
 from .problems import problems_of
-from .rules import DeployStep, Health, Schedule, Section
+from .rules import Schedule
+from .section import Section
 from .values import Period, Variables
 from .yaml_tree import Problem, Tree, read_yaml
 
@@ -38,9 +40,14 @@ class BranchFile(Section):
         description="Deploy steps instead of the repository's; only with `allow_branch_deploy: true` there.",
         examples=[[{"name": "build", "run": "make image", "timeout": "15m"}]],
     )
+    on_destroy: tuple[CommandStep, ...] = Field(
+        default=(),
+        description="Commands before Terraform destroys; only with `allow_branch_deploy: true`.",
+        examples=[[{"name": "drain", "run": "make drain"}]],
+    )
     health: Health | None = Field(
         default=None,
-        description="What must answer before the environment is ready.",
+        description="What must answer before the environment is ready; `run` only with `allow_branch_deploy: true`.",
         examples=[{"url": "{outputs.url}", "expect": 200, "timeout": "5m"}],
     )
     schedule: Schedule | None = Field(
@@ -85,8 +92,10 @@ def _validate(tree: Tree, *, allow_deploy: bool) -> BranchFile | None:
 
 def _commands(value: Mapping[str, object]) -> Iterator[tuple[str, ...]]:
     """Where a branch file brings commands of its own."""
-    if "deploy" in value:
-        yield ("deploy",)
+    yield from ((key,) for key in ("deploy", "on_destroy") if key in value)
+    health = value.get("health")
+    if isinstance(health, Mapping) and "run" in health:
+        yield ("health", "run")
     schedule = value.get("schedule")
     if isinstance(schedule, Mapping) and "down_run" in schedule:
         yield ("schedule", "down_run")

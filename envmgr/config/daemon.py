@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from .rules import Section
 from .secrets import Secret
+from .section import Section
 from .settings import LogLevel, Settings
 from .values import Count, Period, SecretValue, Size
 

@@ -3,17 +3,23 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from envmgr.domain import schedule as domain
+from envmgr.domain import step as domain_step
+from envmgr.domain.deployment import DeployRules
 from envmgr.domain.drift import DriftRules
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.health import HealthCheck
 from envmgr.domain.policy import Policy
 from envmgr.domain.step import Step
 
+from .branch_file import BranchFile
+from .deploy import CommandStep, DeployStep, Health
 from .models import Organization, Repository
-from .rules import Destroy, Drift, Limits, Polling, Schedule, Section, Ttl, Windows
+from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from .secrets import Redactor, Secret, SecretReference, looks_secret, password_in, resolve
+from .section import Section
 
 _Section = TypeVar("_Section", bound=Section)
 
@@ -66,8 +72,66 @@ def schedule_of(section: Schedule | None) -> domain.Schedule | None:
     """A schedule as the core knows it."""
     if section is None:
         return None
-    steps = tuple(Step(name=step.name, run=step.run, timeout=step.timeout) for step in section.down_run)
-    return domain.Schedule(up=section.up, down=section.down, timezone=section.timezone, down_run=steps)
+    return domain.Schedule(
+        up=section.up, down=section.down, timezone=section.timezone, down_run=commands_of(section.down_run)
+    )
+
+
+def commands_of(steps: Iterable[CommandStep]) -> tuple[Step, ...]:
+    """Commands as the core knows them."""
+    return tuple(Step(name=step.name, run=step.run, timeout=step.timeout) for step in steps)
+
+
+def deploy_rules_of(repository: Repository, branch_file: BranchFile | None = None) -> DeployRules:
+    """How a repository's code is deployed; what a branch's own file says of that counts in its place."""
+    section = branch_file or BranchFile()
+    return DeployRules(
+        steps=tuple(map(_step, section.deploy or repository.deploy)),
+        on_destroy=commands_of(section.on_destroy or repository.on_destroy),
+        health=_health(section.health or repository.health),
+        on_unhealthy=repository.on_unhealthy,
+    )
+
+
+def _step(section: DeployStep) -> Step:
+    cause, paths = ("always", section.when) if isinstance(section.when, tuple) else (section.when, ())
+    return Step(
+        name=section.name,
+        run=_action(section),
+        timeout=section.timeout,
+        when=cast(domain_step.Cause, cause),
+        paths=paths,
+    )
+
+
+def _action(section: DeployStep) -> domain_step.Command | domain_step.Site | domain_step.Zip:
+    site, package = section.site, section.zip
+    if site is not None:
+        return domain_step.Site(
+            folder=site.folder,
+            bucket=site.bucket or "",
+            storage_account=site.storage_account or "",
+            container=site.container,
+            cache_control=site.cache_control,
+        )
+    if package is not None:
+        return domain_step.Zip(
+            folder=package.folder, function=package.function or "", app_service=package.app_service or ""
+        )
+    return section.run or ""
+
+
+def _health(section: Health | None) -> HealthCheck | None:
+    if section is None:
+        return None
+    return HealthCheck(
+        url=section.url or "",
+        run=section.run or "",
+        expect=section.expect,
+        body=section.body or "",
+        timeout=section.timeout,
+        interval=section.interval,
+    )
 
 
 def windows_of(section: Windows) -> domain.Windows:

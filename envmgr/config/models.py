@@ -4,12 +4,14 @@ The commented sample, the JSON Schema and README's table are made from these mod
 """
 
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from .backend import Backend, LocalBackend
-from .rules import DeployStep, Destroy, Drift, Health, Limits, Polling, Schedule, Section, Ttl, Windows
+from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
+from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
+from .section import Section
 from .values import (
     AbsolutePath,
     Binary,
@@ -156,10 +158,20 @@ class Repository(Section):
         description="Commands after every successful apply, and on commits that change no infrastructure.",
         examples=[[{"name": "build", "run": "make image", "timeout": "15m"}]],
     )
+    on_destroy: tuple[CommandStep, ...] = Field(
+        default=(),
+        description="Commands before Terraform destroys; where one fails, nothing is destroyed yet.",
+        examples=[[{"name": "drain", "run": "make drain"}]],
+    )
     health: Health | None = Field(
         default=None,
-        description="What must answer before an environment is ready.",
+        description="What must answer before an environment is ready, and while it is.",
         examples=[{"url": "{outputs.url}", "expect": 200, "timeout": "5m"}],
+    )
+    on_unhealthy: OnUnhealthy = Field(
+        default="keep",
+        description="A deploy that does not become healthy stays, or gives way to the previous healthy commit's code.",
+        examples=["previous"],
     )
     allow_branch_deploy: Flag = Field(
         default=False,
@@ -250,6 +262,11 @@ class Organization(Section):
         default={},
         description="Input variables for all environments of the organization.",
         examples=[{"owner": "platform-team"}],
+    )
+    sandbox: Literal["none", "bwrap"] = Field(
+        default="none",
+        description="What confines deploy steps: bubblewrap, or nothing but limits and an environment of their own.",
+        examples=["bwrap"],
     )
     repositories: tuple[Repository, ...] = Field(
         description="The repositories whose branches get environments.",

@@ -61,7 +61,7 @@ def write_example(key: str, value: object) -> str:
 def flow(value: object) -> str:
     """A value as YAML on one line, quoted only where it must be."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(write_example(str(key), inner) for key, inner in value.items()) + "}"
+        return "{" + ", ".join(write_example(flow(str(key)), inner) for key, inner in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(flow, value)) + "]"
     text = value if isinstance(value, str) else json.dumps(value)

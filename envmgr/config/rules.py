@@ -1,23 +1,13 @@
 """The rules an organization sets for all its repositories, and a repository for itself."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from .deploy import CommandStep, DeployLimits
+from .section import Section
 from .values import Count, Cron, Duration, Number, Period, Text, TimeZone
-
-
-class Section(BaseModel):
-    """A part of a configuration file: immutable, and without room for keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_empty(cls, value: Any) -> Any:
-        """A key with nothing behind it, as where all options are commented out, means the defaults."""
-        return {} if value is None else value
 
 
 class Polling(Section):
@@ -42,6 +32,11 @@ class Limits(Section):
         default=2,
         description="How many environments Terraform works on at once.",
         examples=[2],
+    )
+    deploy: DeployLimits = Field(
+        default=DeployLimits(),
+        description="What deploy steps may use of this host.",
+        examples=[{"memory": "2GiB", "cpu_seconds": 600}],
     )
 
 
@@ -111,19 +106,6 @@ class Ttl(Section):
         return self
 
 
-class DeployStep(Section):
-    """One command after an apply."""
-
-    name: Text = Field(description="What the step is called in logs.", examples=["build"])
-    run: Text = Field(
-        description="A shell command, run at the branch's root with the Terraform outputs at hand.",
-        examples=["make image"],
-    )
-    timeout: Period = Field(
-        default=timedelta(minutes=15), description="When the step is given up.", examples=["15m"]
-    )
-
-
 class Schedule(Section):
     """When environments are up."""
 
@@ -140,7 +122,7 @@ class Schedule(Section):
         description="The time zone of `up` and `down`.",
         examples=["Europe/Berlin"],
     )
-    down_run: tuple[DeployStep, ...] = Field(
+    down_run: tuple[CommandStep, ...] = Field(
         default=(),
         description="Commands that bring an environment down in place of a destroy; `up` then applies again.",
         examples=[[{"name": "stop", "run": "make stop"}]],
@@ -169,19 +151,4 @@ class Windows(Section):
     )
     timezone: TimeZone = Field(
         default="UTC", description="The time zone of all `start`s.", examples=["Europe/Berlin"]
-    )
-
-
-class Health(Section):
-    """What must answer before an environment is ready."""
-
-    url: Text = Field(
-        description="What is asked; `{outputs.NAME}` stands for a Terraform output.",
-        examples=["{outputs.url}"],
-    )
-    expect: Annotated[Number, Field(ge=100, le=599)] = Field(
-        default=200, description="The HTTP status that means healthy.", examples=[200]
-    )
-    timeout: Period = Field(
-        default=timedelta(minutes=5), description="When waiting for it ends in a failure.", examples=["5m"]
     )

@@ -178,6 +178,66 @@ Text = Annotated[
     Named("text"),
 ]
 
+
+def _command(value: object) -> str | tuple[str, ...]:
+    if isinstance(value, str) and value.strip() and "\0" not in value:
+        return value
+    words = value if isinstance(value, list | tuple) else ()
+    if words and all(isinstance(word, str) and "\0" not in word for word in words) and words[0].strip():
+        return tuple(words)
+    raise ValueError('it must be a command, such as "make image", or a list of its words')
+
+
+Command = Annotated[
+    str | tuple[str, ...],
+    PlainValidator(_command),
+    PlainSerializer(lambda value: value if isinstance(value, str) else list(value)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
+    ),
+    Named("command"),
+]
+"""Text for `sh -eu -c`, or an argv."""
+
+CAUSES: Final = ("always", "infrastructure", "code")
+
+
+def _when(value: object) -> str | tuple[str, ...]:
+    if isinstance(value, str) and value in CAUSES:
+        return value
+    if isinstance(value, dict) and value.keys() == {"paths"}:
+        paths = value["paths"]
+        if isinstance(paths, list) and paths and all(isinstance(path, str) and path for path in paths):
+            return tuple(paths)
+    raise ValueError('it must be always, infrastructure, code or a list of paths, such as {paths: ["web/*"]}')
+
+
+When = Annotated[
+    str | tuple[str, ...],
+    PlainValidator(_when),
+    PlainSerializer(lambda value: value if isinstance(value, str) else {"paths": list(value)}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": [*CAUSES]},
+                {
+                    "type": "object",
+                    "properties": {"paths": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
+                    "required": ["paths"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+    Named("always, infrastructure, code or paths"),
+]
+"""A cause, or patterns of paths of which one must have changed."""
+
 _REFERENCE_SCHEMA: Final = {
     "type": "object",
     "properties": {

@@ -26,6 +26,7 @@ from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.adapters.terraform.provider_cache import ProviderCache
 from envmgr.config.expand import (
     backend_settings,
+    deploy_rules_of,
     drift_rules_of,
     effective,
     policy_for,
@@ -40,7 +41,7 @@ from envmgr.config.secrets import resolve
 from envmgr.domain.environment import SourceKind
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.ports import Clock, Cloud, Progress, Remote, Store
+from envmgr.ports import Clock, Cloud, Progress, Remote, StepLimits, Store
 
 from .application import Application
 from .layout import Layout
@@ -140,6 +141,7 @@ def _tenant(start: Start, layout: Layout, store: Store, organization: Organizati
             timeout=terraform.timeout,
         ),
         concurrency=organization.limits.concurrency,
+        sandbox=organization.sandbox,
         access=access,
         open_state=lambda chosen, environment: open_state_store(*chosen, environment),
         open_clouds=_open_clouds,
@@ -196,6 +198,8 @@ def _project(
         windows=windows_of(rules.windows),
         drift=drift_rules_of(rules.drift),
         ticks=CALENDAR,
+        step_limits=StepLimits(**dict(rules.limits.deploy)),
+        deploy_rules=lambda branch_file: deploy_rules_of(repository, branch_file),
         allow_branch_deploy=repository.allow_branch_deploy,
     )
 

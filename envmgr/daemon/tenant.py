@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from envmgr.config.branch_file import BranchFile
 from envmgr.config.secrets import Redactor, texts_in
 from envmgr.domain.backend import Backend
+from envmgr.domain.deployment import DeployRules
 from envmgr.domain.drift import DriftRules
 from envmgr.domain.environment import Environment, SourceKind
 from envmgr.domain.errors import EnvmgrError
@@ -15,7 +17,7 @@ from envmgr.domain.names import RepositoryId
 from envmgr.domain.policy import Policy
 from envmgr.domain.schedule import Schedule, Ticks, Windows, closed, phase
 from envmgr.domain.state import State
-from envmgr.ports import Cloud, Remote, StateStore, Terraform
+from envmgr.ports import Cloud, Remote, SandboxKind, StateStore, StepLimits, Terraform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class Tenant:
     binary: str
     terraform: Terraform
     concurrency: int
+    sandbox: SandboxKind = "none"
     access: Callable[[], Access]
     open_state: Callable[[Backend, Mapping[str, str]], StateStore]
     open_clouds: Callable[[Mapping[str, str], Sequence[str]], Sequence[Cloud]]
@@ -124,7 +127,9 @@ class Project:
     ticks: Ticks
     drift: DriftRules
     windows: Windows
+    step_limits: StepLimits
     schedule: Schedule | None = None
+    deploy_rules: Callable[[BranchFile | None], DeployRules] = lambda _: DeployRules()
     ttl: TimeToLive = TimeToLive()
     allow_branch_deploy: bool = False
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from .deployment import Deployment
 from .drift import Drift
+from .health import Health
 from .names import EnvironmentId
 from .schedule import Schedule
 
@@ -16,6 +18,7 @@ class Status(StrEnum):
     PENDING = "pending"
     RUNNING = "running"
     READY = "ready"
+    DEGRADED = "degraded"
     FAILED = "failed"
     WAITING = "waiting"
     SUSPENDED = "suspended"
@@ -114,6 +117,7 @@ class Environment:
     `suspended` says why it is suspended (empty: it is not), `suspended_by` who did it; `suspended_commit` is the
     commit that a push must replace to end it, None where a push does not. `resumed_at` is when a person last
     brought it up by hand, `warned_at` the warning time that was last told of. `schedule` is the branch's own.
+    `deployment` is what of its code runs, `health` how that answers.
     """
 
     id: EnvironmentId
@@ -148,6 +152,8 @@ class Environment:
     pin: Pin | None = None
     schedule: Schedule | None = None
     drift: Drift | None = None
+    deployment: Deployment | None = None
+    health: Health | None = None
 
     @property
     def is_open(self) -> bool:

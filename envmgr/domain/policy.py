@@ -13,7 +13,7 @@ class Policy:
     `inputs` is a digest over organization and repository variables, the module's content, the
     Terraform version and the backend: where it changes, environments are looked at again. `phase` is the
     half of the schedule the present is in, `closed` says that no window is open now; None where there is no
-    schedule and where the windows are open.
+    schedule and where the windows are open. `deploy` identifies how code is deployed and its health is asked.
     """
 
     branches: tuple[str, ...] = ("*",)
@@ -26,6 +26,7 @@ class Policy:
     phase: Phase | None = None
     closed: Closed | None = None
     inputs: str = ""
+    deploy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

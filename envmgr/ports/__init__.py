@@ -8,9 +8,10 @@ from datetime import datetime
 
 from .cloud import Cloud, StateStore
 from .git import CommitInfo, Git, Inspection, Remote
+from .health import Probe
 from .kept import Binaries, Modules, Providers
 from .processes import RUN_MARK, Processes
-from .steps import Place, StepLimits, Steps
+from .steps import Place, SandboxKind, StepLimits, Steps
 from .store import Held, Store
 from .terraform import Adopted, PlanResult, Progress, Redact, Terraform, Watch, Workspace
 
@@ -30,11 +31,13 @@ __all__ = [
     "Modules",
     "Place",
     "PlanResult",
+    "Probe",
     "Processes",
     "Progress",
     "Providers",
     "Redact",
     "Remote",
+    "SandboxKind",
     "StateStore",
     "StepLimits",
     "Steps",

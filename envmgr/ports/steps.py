@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from envmgr.domain.step import Step
 
 from .terraform import Watch
+
+SandboxKind = Literal["none", "bwrap"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +41,18 @@ class Place:
     cache: Path
     environment: Mapping[str, str] = field(repr=False)
     limits: StepLimits
+    sandbox: SandboxKind = "none"
 
 
 class Steps(Protocol):
-    """Runs steps as child processes; what they leave running is theirs."""
+    """Runs one kind of steps: commands as child processes (what they leave running is theirs), sites, zip files.
+
+    Whoever uploads takes `place.environment` for the credentials, has its texts' outputs filled in already, heeds
+    `step.timeout` and `watch.stop`, and writes to the run's log what it did.
+    """
 
     def run(self, step: Step, place: Place, watch: Watch) -> None:
-        """Runs one step to its end; its output goes to the run's log.
+        """Does one step to its end; what it says goes to the run's log.
 
         Raises StepFailed where it did not end with exit code 0 within its limits, Interrupted where
         `watch.stop` ended it, NeedsPerson where this host cannot run steps in this way.

@@ -20,11 +20,13 @@ from envmgr.adapters.store import migrate, schema
 from envmgr.adapters.store.connect import open_store
 from envmgr.domain.errors import NeedsPerson, Transient
 
+NEWEST = schema.REVISIONS[-1]
+AFTER = f"{int(NEWEST) + 1:04}"
 NEXT = '''
 """A second release's change."""
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0003", "0002"
+revision, down_revision = "{next}", "{newest}"
 def upgrade() -> None:
     with op.batch_alter_table("environments") as batch:
         batch.add_column(sa.Column("mood", sa.Text))
@@ -60,9 +62,10 @@ def connection(location: str) -> Iterator[Connection]:
 def release_next(monkeypatch: pytest.MonkeyPatch, folder: Path, more: str = "") -> None:
     """Makes this envmgr one of the next release, with a migration of its own."""
     shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "r0003_mood.py").write_text(NEXT.format(more=more))
+    text = NEXT.format(more=more, next=AFTER, newest=NEWEST)
+    (folder / "versions" / f"r{AFTER}_mood.py").write_text(text)
     monkeypatch.setattr(migrate, "MIGRATIONS", folder)
-    monkeypatch.setattr(migrate, "REVISIONS", ("0001", "0002", "0003"))
+    monkeypatch.setattr(migrate, "REVISIONS", (*schema.REVISIONS, AFTER))
 
 
 def shape(connection: Connection) -> list[tuple[object, ...]]:
@@ -127,16 +130,16 @@ def test_an_older_database_is_upgraded(
     release_next(monkeypatch, tmp_path / "migrations")
     open_store(location, tmp_path).close()
     open_store(location, tmp_path).close()
-    assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0003"
+    assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == AFTER
     assert connection.execute(text("SELECT drift FROM environments")).all() == []
     copies = sorted(tmp_path.glob("*.before-*"))
     if location.startswith("postgresql:"):
         assert copies == []
         return
-    assert [path.name for path in copies] == ["envmgr.db.before-0003"]
+    assert [path.name for path in copies] == [f"envmgr.db.before-{AFTER}"]
     assert stat.S_IMODE(copies[0].stat().st_mode) == 0o600
     with closing(sqlite3.connect(copies[0])) as copy:
-        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
 
 
 def test_a_failing_migration_has_not_happened(
@@ -159,11 +162,11 @@ def test_no_copy_no_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Where the copy finds no place, nothing is changed."""
     open_store(None, tmp_path).close()
     release_next(monkeypatch, tmp_path / "migrations")
-    (tmp_path / "envmgr.db.before-0003").mkdir()
+    (tmp_path / f"envmgr.db.before-{AFTER}").mkdir()
     with pytest.raises(Transient, match="was not upgraded"):
         open_store(None, tmp_path)
     with closing(sqlite3.connect(tmp_path / "envmgr.db")) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
     assert list(tmp_path.glob("*.part")) == []
 
 

@@ -104,6 +104,9 @@ def test_uncommented_the_sample_has_every_option(tmp_path: Path) -> None:
         "give exactly one of local, azurerm and s3",
         "give either username and password, or ssh_key",
         "give one of directory and module, not both",
+        "give one of bucket and storage_account",
+        "give one of function and app_service",
+        "give one of url and run",
     ]
 
 

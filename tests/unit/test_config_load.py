@@ -234,7 +234,7 @@ REFUSED_IN_REPOSITORY = {
     "credentials: {password: {env: A}, known_hosts: {file: /k}}": "is for ssh_key",
     "allow_branch_deploy: 'yes'": "true or false",
     "allow_branch_deploy: 1": "true or false",
-    "deploy: [{name: build}]": "run: it is missing",
+    "deploy: [{name: build}]": "give one of run, site and zip",
     "health: {url: x, expect: 1000}": "at most 599",
     "Polling: {}": "did you mean polling?",
 }

@@ -6,13 +6,16 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck as Hypothesis
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envmgr.adapters.store import codec, rows, schema
 from envmgr.adapters.store.columns import free_text, moment
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
+from envmgr.domain.deployment import Deployment
+from envmgr.domain.drift import Difference, Drift
 from envmgr.domain.environment import (
     Changes,
     Claim,
@@ -20,15 +23,20 @@ from envmgr.domain.environment import (
     Event,
     Guard,
     Output,
+    Pin,
     ProcessId,
     RepositoryState,
     Run,
     Source,
     SourceKind,
     Status,
+    Suspension,
 )
+from envmgr.domain.health import Condition, Health, HealthCheck
 from envmgr.domain.names import EnvironmentId
 from envmgr.domain.observation import Observed
+from envmgr.domain.schedule import Schedule
+from envmgr.domain.step import Step
 
 ANY_CHARACTER = st.characters(codec=None)  # lone surrogates too: a branch's undecodable bytes
 texts = st.text(ANY_CHARACTER, max_size=20) | st.sampled_from(["", "\x1a", '\x1a"x"', "\0", "\udcff", "None"])
@@ -59,6 +67,48 @@ outputs = st.dictionaries(
     texts, st.builds(Output, json_values) | st.just(Output(None, sensitive=True)), max_size=3
 )
 words = st.text("0123456789abcdef", min_size=1, max_size=40)
+spans = st.integers(1, 10**6).map(lambda seconds: timedelta(seconds=seconds))
+commands = texts | st.lists(texts, min_size=1, max_size=3).map(tuple)
+schedules = st.builds(
+    Schedule,
+    up=texts,
+    down=texts,
+    timezone=texts,
+    down_run=st.lists(st.builds(Step, name=texts, run=commands, timeout=spans), max_size=2).map(tuple),
+)
+drifts = st.builds(
+    Drift,
+    tried_at=moments,
+    checked_at=st.none() | moments,
+    differences=st.lists(
+        st.builds(
+            Difference, address=texts, action=texts, attributes=st.dictionaries(texts, texts, max_size=2)
+        ),
+        max_size=2,
+    ).map(tuple),
+    error=texts,
+    failing_since=st.none() | moments,
+    changing=st.dictionaries(texts, st.integers(0, 9), max_size=2),
+    noise=st.lists(texts, max_size=2).map(tuple),
+    corrected=st.booleans(),
+)
+deployments = st.builds(
+    Deployment,
+    commit=st.none() | words,
+    apply=st.none() | st.integers(1, 2**60),
+    rules=texts,
+    healthy_commit=st.none() | words,
+    ended=st.booleans(),
+)
+healths = st.builds(
+    Health,
+    check=st.builds(
+        HealthCheck, url=texts, run=commands, expect=st.integers(), body=texts, timeout=spans, interval=spans
+    ),
+    condition=st.sampled_from(Condition),
+    since=moments,
+    message=texts,
+)
 environments = st.builds(
     Environment,
     id=st.just(EnvironmentId("acme", "shop", "alice")),
@@ -87,6 +137,14 @@ environments = st.builds(
     pushed_at=st.none() | moments,
     created_at=moments,
     updated_at=moments,
+    suspended_by=st.none() | st.sampled_from(Suspension),
+    resumed_at=st.none() | moments,
+    warned_at=st.none() | moments,
+    pin=st.none() | st.builds(Pin, words, st.none() | words),
+    schedule=st.none() | schedules,
+    drift=st.none() | drifts,
+    deployment=st.none() | deployments,
+    health=st.none() | healths,
 )
 
 
@@ -185,7 +243,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> SqlStore:
     return open_store(None, tmp_path_factory.mktemp("data"))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[Hypothesis.function_scoped_fixture])
 @given(want=environments)
 def test_whole_environments(store: SqlStore, want: Environment) -> None:
     """Through a real database."""

@@ -90,7 +90,13 @@ class StepRunner:
 
 
 def _argv(step: Step) -> list[str]:
-    return ["sh", "-eu", "-c", step.run] if isinstance(step.run, str) else list(step.run)
+    match step.run:
+        case str(text):
+            return ["sh", "-eu", "-c", text]
+        case tuple(words):
+            return list(words)
+        case other:
+            raise TypeError(f"{type(other).__name__} is no command")
 
 
 def _clears(ended: Ended, printed: Printed) -> bool:

@@ -4,12 +4,10 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.ports import Place
+from envmgr.ports import Place, SandboxKind
 
-SandboxKind = Literal["none", "bwrap"]
 Sandbox = Callable[[Sequence[str], Place], list[str]]
 """Gives the argv that runs an argv confined to a place; raises NeedsPerson where this host cannot."""
 

@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from envmgr.domain.claim_document import claim_document, parse_claim
+from envmgr.domain.deployment import Deployment
 from envmgr.domain.drift import Difference, Drift
 from envmgr.domain.environment import Changes, Claim, Output, Pin, ProcessId
+from envmgr.domain.health import Condition, Health, HealthCheck
 from envmgr.domain.schedule import Schedule
 from envmgr.domain.step import Step
 
@@ -118,8 +120,7 @@ def load_schedule(text: str) -> Schedule:
     """What `dump_schedule` wrote."""
     up, down, timezone, steps = _decode(text)[0]
     down_run = tuple(
-        Step(name=name, run=run if isinstance(run, str) else tuple(run), timeout=timedelta(seconds=seconds))
-        for name, run, seconds in steps
+        Step(name=name, run=_command(run), timeout=timedelta(seconds=seconds)) for name, run, seconds in steps
     )
     return Schedule(up=up, down=down, timezone=timezone, down_run=down_run)
 
@@ -161,3 +162,47 @@ def load_drift(text: str) -> Drift:
 
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def dump_deployment(found: Deployment) -> str:
+    """A deployment as a JSON array."""
+    return _encode([found.commit, found.apply, found.rules, found.healthy_commit, found.ended])
+
+
+def load_deployment(text: str) -> Deployment:
+    """What `dump_deployment` wrote."""
+    commit, apply, rules, healthy_commit, ended = _decode(text)[0]
+    return Deployment(commit=commit, apply=apply, rules=rules, healthy_commit=healthy_commit, ended=ended)
+
+
+def dump_health(found: Health) -> str:
+    """How an environment answers, as a JSON array with the check in it; durations in seconds."""
+    check = found.check
+    asked = [
+        check.url,
+        check.run,
+        check.expect,
+        check.body,
+        *map(timedelta.total_seconds, (check.timeout, check.interval)),
+    ]
+    return _encode([asked, found.condition, found.since.isoformat(), found.message])
+
+
+def load_health(text: str) -> Health:
+    """What `dump_health` wrote."""
+    (url, run, expect, body, timeout, interval), condition, since, message = _decode(text)[0]
+    check = HealthCheck(
+        url=url,
+        run=_command(run),
+        expect=expect,
+        body=body,
+        timeout=timedelta(seconds=timeout),
+        interval=timedelta(seconds=interval),
+    )
+    return Health(
+        check=check, condition=Condition(condition), since=datetime.fromisoformat(since), message=message
+    )
+
+
+def _command(run: str | list[str]) -> str | tuple[str, ...]:
+    return run if isinstance(run, str) else tuple(run)

@@ -41,7 +41,7 @@ def environment(row: Row[*tuple[Any, ...]]) -> Environment:
         absent_since, refused, claim, applied_commit, applied_fingerprint, applied_inputs,
         outputs, resources, url, suspended, suspended_commit, hold, approved, failures,
         failed_on, retry_at, expires_at, pushed_at, created_at, updated_at,
-        suspended_by, resumed_at, warned_at, pin, schedule, drift,
+        suspended_by, resumed_at, warned_at, pin, schedule, drift, deployment, health,
     ) = row
     return Environment(
         id=EnvironmentId(organization, repository, name),
@@ -53,6 +53,7 @@ def environment(row: Row[*tuple[Any, ...]]) -> Environment:
         failed_on=failed_on, retry_at=retry_at, expires_at=expires_at, pushed_at=pushed_at,
         created_at=created_at, updated_at=updated_at, suspended_by=suspended_by,
         resumed_at=resumed_at, warned_at=warned_at, pin=pin, schedule=schedule, drift=drift,
+        deployment=deployment, health=health,
     )
     # fmt: on
 

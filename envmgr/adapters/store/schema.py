@@ -11,7 +11,7 @@ from envmgr.domain.environment import Guard, RunKind, RunStatus, Status, Suspens
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 
 metadata = MetaData()
@@ -55,6 +55,8 @@ environments = Table(
     Column("pin", encoded(codec.dump_pin, codec.load_pin)),
     Column("schedule", encoded(codec.dump_schedule, codec.load_schedule)),
     Column("drift", encoded(codec.dump_drift, codec.load_drift)),
+    Column("deployment", encoded(codec.dump_deployment, codec.load_deployment)),
+    Column("health", encoded(codec.dump_health, codec.load_health)),
 )
 Index("environments_updated", environments.c.updated_at)
 
