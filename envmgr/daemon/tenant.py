@@ -9,10 +9,10 @@ from envmgr.config.branch_file import BranchFile
 from envmgr.config.secrets import Redactor, texts_in
 from envmgr.domain.backend import Backend
 from envmgr.domain.deployment import DeployRules
+from envmgr.domain.digest import digest
 from envmgr.domain.drift import DriftRules
 from envmgr.domain.environment import Environment, SourceKind
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.fingerprint import digest
 from envmgr.domain.names import RepositoryId
 from envmgr.domain.policy import Policy
 from envmgr.domain.schedule import Schedule, Ticks, Windows, closed, phase

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from .digest import digest
 from .drift import Difference
-from .fingerprint import digest
 from .plan import Plan, ResourceChange
 
 

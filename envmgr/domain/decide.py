@@ -10,68 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .backoff import LONGEST
+from .decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
 from .environment import Environment, Guard, Status, Suspension
+from .health import Condition
 from .names import matches_any, ref_component
 from .policy import Crowd, Policy
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Nothing to do. `until` is when to look again although nothing happened, if ever."""
-
-    reason: str
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Held back: by the guard `hold` until a person approves, or by time `until`."""
-
-    reason: str
-    until: datetime | None = None
-    hold: Guard | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """Bring the cloud to the branch's newest commit."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Destroy:
-    """Destroy all it has, verify, and leave it as `then` with the reason `because`."""
-
-    reason: str
-    then: Status
-    because: str = ""
-    by: Suspension | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Bring it down by its schedule's own commands, with all it has left in place."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Warn:
-    """Say that its life ends soon; `at` is the warning time that this is for."""
-
-    reason: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Nothing was ever applied and the branch is surely gone: only the record is closed."""
-
-    reason: str
-
-
-Decision = Rest | Wait | Apply | Destroy | Stop | Warn | Close
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +77,23 @@ def active(environments: Iterable[Environment]) -> int:
 
 def attempt_key(environment: Environment, policy: Policy) -> str:
     """What a failed attempt was made on: while it stays the same, only time or a person helps."""
-    return f"{environment.target}:{policy.inputs}"
+    return ":".join(filter(None, (environment.target, policy.inputs, policy.deploy)))
 
 
 def is_settled(environment: Environment, policy: Policy) -> bool:
-    """Whether the cloud has what the branch and the configuration say."""
-    return (
-        environment.applied_commit == environment.target
-        and environment.applied_inputs == policy.inputs
-        and environment.status is Status.READY
+    """Whether the cloud has what the branch and the configuration say, and the code runs."""
+    return environment.status in (Status.READY, Status.DEGRADED) and is_done(environment, policy)
+
+
+def is_done(environment: Environment, policy: Policy) -> bool:
+    """Whether all was applied and deployed that the branch and the configuration say."""
+    is_applied = (environment.applied_commit, environment.applied_inputs) == (
+        environment.target,
+        policy.inputs,
     )
+    if environment.deployment is None:
+        return is_applied and not policy.deploy
+    return is_applied and environment.deployment.is_of(environment.target, policy.deploy)
 
 
 def wake_times(environment: Environment, policy: Policy) -> Iterator[datetime]:
@@ -329,6 +279,13 @@ def _is_untried(situation: Situation) -> bool:
     return environment.target != environment.applied_commit and not tried
 
 
+def _starting(situation: Situation) -> Decision | None:
+    environment, health = situation.environment, situation.environment.health
+    if health is None or health.condition is not Condition.STARTING or environment.status is Status.FAILED:
+        return None
+    return Await(environment.message) if is_done(environment, situation.policy) else None
+
+
 def _settled(situation: Situation) -> Decision | None:
     return Rest("") if is_settled(situation.environment, situation.policy) else None
 
@@ -369,6 +326,7 @@ _PRESENT: tuple[Check, ...] = (
     _suspended,
     _expired,
     _scheduled_down,
+    _starting,
     _ends_soon,
     _settled,
     _drifted,
@@ -390,6 +348,7 @@ def _why_apply(environment: Environment, policy: Policy) -> str:
             environment.applied_inputs != policy.inputs,
             "Variables, module, backend or Terraform version changed.",
         ),
+        (not is_done(environment, policy), f"The code of {commit} is to be deployed."),
         (True, f"Not as {commit} wants it: {environment.status}."),
     )
     return next(sentence for holds, sentence in reasons if holds)

@@ -1,9 +1,12 @@
 """The code that runs in an environment, beside its infrastructure: what is wanted, and what was done."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
 from typing import Literal
 
+from .digest import digest
 from .health import HealthCheck
+from .names import matched_part
 from .step import Step
 
 
@@ -16,17 +19,57 @@ class DeployRules:
     health: HealthCheck | None = None
     on_unhealthy: Literal["keep", "previous"] = "keep"
 
+    @property
+    def digest(self) -> str:
+        """What decides whether there is something to deploy or to ask; empty where there is nothing."""
+        if not self.steps and self.health is None:
+            return ""
+        return digest([[asdict(step) for step in self.steps], self.health and asdict(self.health)])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What was deployed last, with success: the commit, after which apply (its run), and by which rules.
+    """What of an environment's code runs.
 
-    `healthy_commit` is the last commit that was deployed and healthy. `ended` says that the steps before a
-    destroy have been run, so that nothing of it runs any more.
+    `commit` was deployed last with success, by the rules with the digest `rules` and after the apply (its run)
+    `after`; `apply` is the last one there was. `healthy_commit` is the last commit that was deployed and
+    healthy. `ended` says that the steps before a destroy were run, so that nothing of it runs any more.
     """
 
     commit: str | None = None
-    apply: int | None = None
     rules: str = ""
+    apply: int | None = None
+    after: int | None = None
     healthy_commit: str | None = None
     ended: bool = False
+
+    def is_of(self, commit: str, rules: str) -> bool:
+        """Whether a commit is what runs, by these rules, in the infrastructure that there is now."""
+        return (self.commit, self.rules, self.after, self.ended) == (commit, rules, self.apply, False)
+
+
+def due(
+    rules: DeployRules, before: Deployment, commit: str, digest: str, changed: Collection[str] | None
+) -> tuple[Step, ...]:
+    """The steps to run so that a commit comes to run by rules with a digest; none where it does already.
+
+    `changed` are the files in which the commit differs from the one that runs; None where that is not known.
+    """
+    if before.is_of(commit, digest):
+        return ()
+    anew = before.commit is None or before.ended or before.rules != digest
+    infrastructure, code = anew or before.apply != before.after, anew or before.commit != commit
+    return tuple(
+        step
+        for step in rules.steps
+        if {"always": True, "infrastructure": infrastructure, "code": code}[step.when]
+        and (anew or not step.paths or _touches(step.paths, changed))
+    )
+
+
+def _touches(patterns: tuple[str, ...], changed: Collection[str] | None) -> bool:
+    """Whether a file fits one of the patterns; one that ends in `/` means all below a folder."""
+    if changed is None:
+        return True
+    whole = [f"{pattern}*" if pattern.endswith("/") else pattern for pattern in patterns]
+    return any(matched_part(path, pattern) is not None for path in changed for pattern in whole)

@@ -117,7 +117,8 @@ class Environment:
     `suspended` says why it is suspended (empty: it is not), `suspended_by` who did it; `suspended_commit` is the
     commit that a push must replace to end it, None where a push does not. `resumed_at` is when a person last
     brought it up by hand, `warned_at` the warning time that was last told of. `schedule` is the branch's own.
-    `deployment` is what of its code runs, `health` how that answers.
+    `deployment` is what of its code runs (None: nothing is to be deployed but what Terraform applies), `health`
+    how that answers.
     """
 
     id: EnvironmentId

@@ -1,9 +1,8 @@
 """What Terraform reads, as one short value: where it is what was applied last, nothing needs to run."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 
+from .digest import digest
 from .environment import Source
 
 
@@ -22,13 +21,3 @@ def fingerprint(
             "backend": [backend[0], backend[1]],
         }
     )
-
-
-def digest(document: object) -> str:
-    """SHA-256 (hex) of a JSON value, independent of the order of its keys."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=_plain)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _plain(value: object) -> object:
-    return dict(value) if isinstance(value, Mapping) else str(value)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from envmgr.domain.decide import Apply, Close, Decision, Destroy
+from envmgr.domain.decision import Apply, Close, Decision, Destroy
 from envmgr.domain.environment import Environment, Guard, Status
 from envmgr.domain.names import matches_any
 from envmgr.domain.policy import Policy

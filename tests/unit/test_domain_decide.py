@@ -5,18 +5,8 @@ from typing import Any
 
 import pytest
 
-from envmgr.domain.decide import (
-    Apply,
-    Close,
-    Destroy,
-    Rest,
-    Wait,
-    active,
-    attempt_key,
-    decide,
-    is_settled,
-    leaving,
-)
+from envmgr.domain.decide import active, attempt_key, decide, is_settled, leaving
+from envmgr.domain.decision import Apply, Close, Destroy, Rest, Wait
 from envmgr.domain.environment import Environment, Guard, Status
 from envmgr.domain.policy import Crowd, Policy
 from tests.unit.domain_example import (

@@ -95,8 +95,9 @@ drifts = st.builds(
 deployments = st.builds(
     Deployment,
     commit=st.none() | words,
-    apply=st.none() | st.integers(1, 2**60),
     rules=texts,
+    apply=st.none() | st.integers(1, 2**60),
+    after=st.none() | st.integers(1, 2**60),
     healthy_commit=st.none() | words,
     ended=st.booleans(),
 )

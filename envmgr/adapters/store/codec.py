@@ -166,13 +166,15 @@ def _moment(text: str | None) -> datetime | None:
 
 def dump_deployment(found: Deployment) -> str:
     """A deployment as a JSON array."""
-    return _encode([found.commit, found.apply, found.rules, found.healthy_commit, found.ended])
+    return _encode([found.commit, found.rules, found.apply, found.after, found.healthy_commit, found.ended])
 
 
 def load_deployment(text: str) -> Deployment:
     """What `dump_deployment` wrote."""
-    commit, apply, rules, healthy_commit, ended = _decode(text)[0]
-    return Deployment(commit=commit, apply=apply, rules=rules, healthy_commit=healthy_commit, ended=ended)
+    commit, rules, apply, after, healthy_commit, ended = _decode(text)[0]
+    return Deployment(
+        commit=commit, rules=rules, apply=apply, after=after, healthy_commit=healthy_commit, ended=ended
+    )
 
 
 def dump_health(found: Health) -> str:

@@ -1,0 +1,72 @@
+"""What may be done with one environment: the outcomes of `decide`, each with the sentence that says why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from .environment import Guard, Status, Suspension
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing to do. `until` is when to look again although nothing happened, if ever."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Held back: by the guard `hold` until a person approves, or by time `until`."""
+
+    reason: str
+    until: datetime | None = None
+    hold: Guard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Bring the cloud to the branch's newest commit."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Wait until what was deployed is healthy."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Destroy:
+    """Destroy all it has, verify, and leave it as `then` with the reason `because`."""
+
+    reason: str
+    then: Status
+    because: str = ""
+    by: Suspension | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Bring it down by its schedule's own commands, with all it has left in place."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Say that its life ends soon; `at` is the warning time that this is for."""
+
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Nothing was ever applied and the branch is surely gone: only the record is closed."""
+
+    reason: str
+
+
+Decision = Rest | Wait | Apply | Await | Destroy | Stop | Warn | Close
