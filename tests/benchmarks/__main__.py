@@ -17,6 +17,8 @@ from tests.benchmarks.bad_apple import bad_apple
 from tests.benchmarks.burst import burst
 from tests.benchmarks.command_line import command_line
 from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.drift_delay import drift_delay
+from tests.benchmarks.idle_daemon import idle_daemon
 from tests.benchmarks.idle_pass import idle_pass
 from tests.benchmarks.laboratory import Absent, Laboratory
 from tests.benchmarks.machine import describe
@@ -32,10 +34,12 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "changing-push-local": changing_push.locally,
     "burst": burst,
     "idle-pass": idle_pass,
+    "idle-daemon": idle_daemon,
     "command-line": command_line,
     "bad-apple": bad_apple,
     "thousand": thousand,
     "audit": audit,
+    "drift-delay": drift_delay,
 }
 
 

@@ -1,13 +1,11 @@
 """What the others notice where a remote hangs, a Terraform hangs, and an organization has wrong credentials."""
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 
@@ -17,16 +15,19 @@ from envmgr.domain.names import EnvironmentId
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.interleaving import interleaved
 from tests.benchmarks.laboratory import Laboratory
+from tests.benchmarks.running_daemon import LONGEST, running
 from tests.support.engine import MODULE
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
+
+if TYPE_CHECKING:
+    import subprocess
 
 PUSHES = 10
 _PERIOD = 2.0
 """Seconds in which an interval of one second surely looks once: pushes are spread over it."""
 _GOLDEN = 0.618
 """Steps of this part of it spread any number of pushes evenly."""
-_LONGEST = 120.0
 _HANGS = 'case "$TF_VAR_environment $1" in "hangs plan") touch {mark}; sleep 600;; esac'
 _MANY = 12  # more than are looked at together
 
@@ -38,6 +39,7 @@ class Orchard:
         """Lay out the folders; the server's root holds the remotes that hang or refuse."""
         self.folder, self._server, self._bad = folder, server, bad
         self.config, self.data = folder / "config", folder / "data"
+        self.log = folder / "log"
         self.config.mkdir(parents=True)
         self.hangs = folder / "hangs"
         self._terraform = folder / "terraform"
@@ -54,29 +56,13 @@ class Orchard:
     @contextmanager
     def daemon(self) -> Iterator["subprocess.Popen[bytes]"]:
         """A daemon that runs in the block, from when all is ready that can be, and what is bad shows."""
-        options = ["--config", str(self.config), "--data-dir", str(self.data)]
-        with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "envmgr", *options, "daemon"], stdout=log, stderr=log
-            )
         try:
-            self._wait_for_the_start(process)
-            self.wait(self.shop.head("env-good") or "")
-            self._wait_for_the_bad()
-            yield process
+            with running(self.config, self.data, self.log) as process:
+                self.wait(self.shop.head("env-good") or "")
+                self._wait_for_the_bad()
+                yield process
         finally:
-            for _ in range(2):  # the second ends what hangs
-                process.send_signal(signal.SIGTERM)
-                time.sleep(0.5)
-            process.wait(_LONGEST)
             self.hangs.unlink(missing_ok=True)
-
-    def _wait_for_the_start(self, process: "subprocess.Popen[bytes]") -> None:
-        """Until the daemon has its database: who opens one again and again while it is made keeps it from that."""
-        while b"started" not in (self.folder / "log").read_bytes():
-            if process.poll() is not None:
-                raise RuntimeError((self.folder / "log").read_text()[-3000:])
-            time.sleep(0.1)
 
     def push(self, phase: float) -> float:
         """Pushes a change at a phase (0 to 1) of the daemon's looks; gives the seconds until it is ready."""
@@ -88,13 +74,13 @@ class Orchard:
 
     def wait(self, commit: str) -> None:
         """Until the good environment has a commit."""
-        deadline = time.monotonic() + _LONGEST
+        deadline = time.monotonic() + LONGEST
         while True:
             found = self.environment("good")
             if found and found.status is Status.READY and found.applied_commit == commit:
                 return
             if time.monotonic() > deadline:
-                raise RuntimeError(f"not ready: {found}\n{(self.folder / 'log').read_text()[-3000:]}")
+                raise RuntimeError(f"not ready: {found}\n{self.log.read_text()[-3000:]}")
             time.sleep(0.01)
 
     def environment(self, name: str) -> Environment | None:
@@ -105,10 +91,10 @@ class Orchard:
             return store.environment(EnvironmentId("good", "shop", name))
 
     def _wait_for_the_bad(self) -> None:
-        deadline = time.monotonic() + _LONGEST
+        deadline = time.monotonic() + LONGEST
         while self._bad and not (self.hangs.exists() and self._asked()):
             if time.monotonic() > deadline:
-                raise RuntimeError(f"nothing goes wrong: {(self.folder / 'log').read_text()[-3000:]}")
+                raise RuntimeError(f"nothing goes wrong: {self.log.read_text()[-3000:]}")
             time.sleep(0.05)
 
     def _asked(self) -> bool:

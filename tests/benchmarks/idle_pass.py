@@ -21,14 +21,14 @@ from tests.support.git_repository import GitRepository
 
 REPOSITORIES = 200
 BRANCHES = 50
-_LIST = 'printf "%s\\0" "$@" | xargs -0 -n 1 -P 8 git ls-remote >/dev/null'
+LIST = 'printf "%s\\0" "$@" | xargs -0 -n 1 -P 8 git ls-remote >/dev/null'
 _LOOK_BACK = timedelta(seconds=6)  # the daemon's tick and overlap
 
 
 def idle_pass(laboratory: Laboratory) -> list[Comparison]:
     """Wall time of one pass, and what memory a fresh process has after ten."""
     subject = Subject(laboratory.place("idle-pass"), terraform={"binary": laboratory.terraform})
-    application = _populated(subject)
+    application = populated(subject, REPOSITORIES, BRANCHES)
     urls = [repository.url for repository in subject.repositories.values()]
     environment = ByHand(laboratory.terraform, {}).environment("nobody")
     try:
@@ -36,7 +36,7 @@ def idle_pass(laboratory: Laboratory) -> list[Comparison]:
             ours, by_hand = interleaved(
                 laboratory.rounds,
                 lambda _: seconds(lambda: one_pass(application, threads)),
-                lambda _: seconds(lambda: run(_LIST, subject.folder, environment, *urls)),
+                lambda _: seconds(lambda: run(LIST, subject.folder, environment, *urls)),
             )
         if application.services.store.runs(limit=1):
             raise RuntimeError("a pass that should be idle did work")
@@ -57,24 +57,27 @@ def one_pass(application: Application, threads: ThreadPoolExecutor) -> None:
     application.workers.wait()
 
 
-def _populated(subject: Subject) -> Application:
-    branches = _repositories(subject)
+def populated(subject: Subject, repositories: int, branches: int) -> Application:
+    """So many copies of a repository with so many environments each, all ready: nothing is to be done."""
+    heads = _repositories(subject, repositories, branches)
     application = subject.application
     for project in application.services.projects.values():
-        populate(application.services.store, project.id, branches, project.inputs() or "")
+        populate(
+            application.services.store, project.id, heads, project.inputs() or "", project.tenant.backend
+        )
     for project in application.services.projects.values():
         if application.workers.look(project):
             raise RuntimeError(f"{project.id} is not idle")
     return application
 
 
-def _repositories(subject: Subject) -> Mapping[str, str]:
+def _repositories(subject: Subject, repositories: int, branches: int) -> Mapping[str, str]:
     """Copies of one repository, its refs packed as after a clone or gc; gives its environments' branches."""
     first = subject.repository("r0")
     commit = first.commit("main", code())
-    first.point((f"env-{number}x" for number in range(BRANCHES)), commit)
+    first.point((f"env-{number}x" for number in range(branches)), commit)
     first.git("pack-refs", "--all")
-    for number in range(1, REPOSITORIES):
+    for number in range(1, repositories):
         path = first.path.with_name(f"r{number}.git")
         shutil.copytree(first.path, path)
         subject.repositories[path.stem] = GitRepository(path)

@@ -1,11 +1,8 @@
 """A push that changes no infrastructure: no Terraform, and little CPU time."""
 
-import resource
-import time
-from collections.abc import Callable
-
 from tests.benchmarks.by_hand import ByHand, run
 from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.cpu import cpu_milliseconds
 from tests.benchmarks.interleaving import interleaved
 from tests.benchmarks.laboratory import Laboratory
 from tests.benchmarks.subject import Subject
@@ -62,15 +59,3 @@ def quiet_push(laboratory: Laboratory) -> list[Comparison]:
             relative=False,
         ),
     ]
-
-
-def cpu_milliseconds(work: Callable[[], object]) -> float:
-    """CPU time of this process and of its children that ended meanwhile."""
-    begin = time.process_time() + _children()
-    work()
-    return (time.process_time() + _children() - begin) * 1000
-
-
-def _children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime

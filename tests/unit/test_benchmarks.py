@@ -1,6 +1,9 @@
 """What the benchmarks conclude from their figures; the figures themselves are `make bench`'s."""
 
 import json
+import os
+import subprocess
+import time
 
 import pytest
 from hypothesis import given
@@ -9,6 +12,8 @@ from hypothesis import strategies as st
 from tests.benchmarks import __main__ as bench
 from tests.benchmarks import machine
 from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.cpu import Spent
+from tests.benchmarks.idle_daemon import WINDOW, per_day
 from tests.benchmarks.interleaving import interleaved
 from tests.benchmarks.table import render
 
@@ -107,6 +112,29 @@ def test_the_machine_is_described_but_not_named(monkeypatch: pytest.MonkeyPatch)
     assert "Linux 6.1.2;" in told
     assert "cores" in told
     assert "secret" not in told
+
+
+def test_what_children_spent_is_read_whatever_the_program_is_called() -> None:
+    """Its name is in parentheses and may hold some itself, and spaces: proc_pid_stat(5)."""
+    rest = "S 1 7 7 0 -1 4194560 900 5200 3 0 31 12 250 50 20 0 9 0 12345 1 1"
+    assert Spent.by_children(f"7 (a) S (b) {rest}", ticks=100) == Spent(3.0, 5200)
+
+
+def test_a_process_of_ours_spent_what_it_says_itself() -> None:
+    """The clock of a process is asked for by its number."""
+    before = Spent.by(os.getpid())
+    begin = time.process_time()
+    while time.process_time() - begin < 0.05:
+        pass
+    taken, said = Spent.by(os.getpid()) - before, time.process_time() - begin
+    assert said <= taken.seconds < said + 0.2
+    subprocess.run(["true"], check=True)
+    assert (Spent.by(os.getpid()) - before).faults_of_children > taken.faults_of_children
+
+
+def test_a_window_is_extrapolated_to_a_day_for_each_environment() -> None:
+    """One CPU second in the window for 200 environments."""
+    assert per_day(1.0, 200) == pytest.approx(24 * 3600 / WINDOW / 200)
 
 
 @pytest.mark.parametrize("arguments", [["--rounds", "0"], ["--only", "nothing"]])
