@@ -96,8 +96,8 @@ def settle(
     claim, now = want.claim, job.services.clock()
     if run is None:
         _keep_commit(job, claim)
-    ends, cut = job.project.ttl.end(job.environment.pushed_at or now, want.ttl)
-    before = job.environment.expires_at
+    before = job.reload().expires_at  # somebody may have extended it meanwhile
+    ends, cut = job.project.ttl.end(now if job.manual else job.environment.lives_since, want.ttl, before)
     event = job.services.event(
         job.environment.id, "applied", message, commit=claim.commit, run=run, actor=_actor(job, want)
     )
@@ -114,9 +114,10 @@ def settle(
         retry_at=None,
         hold=None,
         approved=None,
-        expires_at=max(ends, before) if ends and before else ends,
+        expires_at=ends,
         schedule=want.schedule,
         **({"drift": _as_applied(job, now)} if run is not None else {}),
+        **({"warned_at": None} if ends != before else {}),
         **({"resumed_at": now} if job.manual else {}),
         **({"suspended": "", "suspended_by": None, "suspended_commit": None} if job.resumes else {}),
         **changes,

@@ -92,9 +92,11 @@ def close(
         "suspended_by": by,
         "suspended_commit": environment.commit if by is Suspension.TTL else None,
         "pin": environment.pin if then is Status.SUSPENDED else None,
+        "expires_at": environment.expires_at if by is Suspension.SCHEDULE else None,
     }
     job.update(event, **{**CLOSED, **said})
-    services.git.let_go(environment.id)
+    if job.environment.pin is None:  # else it comes up again at a commit that only we may have
+        services.git.let_go(environment.id)
     shutil.rmtree(services.layout.workspace(environment.id), ignore_errors=True)
     kept.forget(state, environment.id)
 

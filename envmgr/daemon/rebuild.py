@@ -154,7 +154,7 @@ def _restored(services: Services, project: Project, manifest: Manifest, state: S
     Its branch counts as not seen, by no confirmation yet: nothing is done before a listing shows whether it is there.
     """
     now = services.clock()
-    ends = (manifest.expires_at, project.ttl.end(now, None)[0])
+    ends = (manifest.expires_at, project.ttl.end(now, None, None)[0])
     return Environment(
         id=manifest.environment,
         branch=manifest.branch,

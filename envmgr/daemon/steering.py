@@ -1,14 +1,18 @@
 """What a person says of an environment, for the next pass to act upon: nothing here starts Terraform."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from envmgr.config.duration import format_duration
+from envmgr.domain.decide import is_scheduled_down, newest_warning
 from envmgr.domain.environment import Environment, Guard, RunKind, RunStatus, Status, Suspension
 from envmgr.domain.errors import NeedsPerson, UsageError
 from envmgr.domain.names import matches_any, ref_component
 
 from .application import Application
 from .services import Services
+from .tenant import Project
+from .wanted import branch_ttl
 
 AT_WORK = (Status.RUNNING, Status.DESTROYING)
 
@@ -31,11 +35,15 @@ def suspend(application: Application, environment: Environment) -> Environment:
 
 
 def resume(application: Application, environment: Environment) -> Environment:
-    """Manages an environment again; the next pass brings it to its branch's newest commit."""
+    """Manages an environment again; the next pass brings it to its branch's newest commit.
+
+    It lives anew from now, unless all that ends is a rollback's hold. Raises NeedsPerson where nothing held it.
+    """
     services = application.services
-    if not environment.suspended and environment.pin is None and environment.status is not Status.FAILED:
-        raise NeedsPerson(f"{environment.label} is not suspended, it is {environment.status}.")
     project, now = services.projects.get(environment.id.repository_id), services.clock()
+    comes_up = _is_to_come_up(project, environment, now)
+    if not comes_up and environment.pin is None:
+        raise NeedsPerson(f"{environment.label} is not suspended, it is {environment.status}.")
     return services.store.update(
         environment.id,
         None,
@@ -44,14 +52,32 @@ def resume(application: Application, environment: Environment) -> Environment:
         suspended="",
         suspended_by=None,
         suspended_commit=None,
-        resumed_at=now,
         pin=None,
         status=Status.PENDING,
         message="Resumed; the next pass brings it up to date.",
         failed_on="",
         retry_at=None,
-        expires_at=project.ttl.end(now, None)[0] if project is not None else None,
+        **(_new_life(services, project, environment, now) if comes_up else {}),
     )
+
+
+def _is_to_come_up(project: Project | None, environment: Environment, now: datetime) -> bool:
+    """Whether `resume` has anything to bring up: what is suspended or failed, or is down by its schedule."""
+    if environment.suspended or environment.status is Status.FAILED:
+        return True
+    return project is not None and is_scheduled_down(
+        environment, project.policy_for(environment, None, now), now
+    )
+
+
+def _new_life(
+    services: Services, project: Project | None, environment: Environment, now: datetime
+) -> Mapping[str, object]:
+    if project is None:
+        return {"resumed_at": now}
+    wanted = branch_ttl(services, project, environment)
+    ends, _ = project.ttl.end(now, wanted, environment.expires_at)
+    return {"resumed_at": now, "expires_at": ends, "warned_at": None}
 
 
 def held(application: Application) -> list[Environment]:
@@ -80,7 +106,7 @@ def approve(application: Application, environment: Environment) -> Environment:
 
 
 def extend(application: Application, environment: Environment, duration: timedelta) -> Environment:
-    """Moves the end of an environment's life to `duration` from now, at most `ttl.max` from now."""
+    """Moves the end of an environment's life to `duration` from now, at most `ttl.max` from now; never nearer."""
     services = application.services
     project = services.projects.get(environment.id.repository_id)
     if project is not None and project.ttl.max is not None and duration > project.ttl.max:
@@ -89,9 +115,26 @@ def extend(application: Application, environment: Environment, duration: timedel
         )
     if project is not None and matches_any(environment.branch, project.policy.protected):
         raise NeedsPerson(f"{environment.label} is protected: it never expires.")
-    ends = services.clock() + duration
+    now = services.clock()
+    ends = now + duration
+    _check_later(environment, ends)
+    # Whoever extends it knows the end: warning times that are over by then are told.
+    told = newest_warning(ends, project.policy, now) if project is not None else None
     event = services.event(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
-    return services.store.update(environment.id, None, services.clock(), event, expires_at=ends)
+    return services.store.update(environment.id, None, now, event, expires_at=ends, warned_at=told)
+
+
+def _check_later(environment: Environment, ends: datetime) -> None:
+    """Refuses an end that is no extension."""
+    before = environment.expires_at
+    if before is None:
+        raise NeedsPerson(
+            f"{environment.label} is {environment.status} and has no end of life that could be moved."
+        )
+    if ends <= before:
+        raise NeedsPerson(
+            f"{environment.label} lives until {before:%Y-%m-%d %H:%M} UTC anyway: give a longer time."
+        )
 
 
 def earlier_commit(application: Application, environment: Environment, revision: str) -> str:

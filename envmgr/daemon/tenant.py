@@ -102,13 +102,19 @@ class TimeToLive:
     default: timedelta | None = None
     max: timedelta | None = None
 
-    def end(self, pushed_at: datetime, wanted: timedelta | None) -> tuple[datetime | None, bool]:
-        """When it ends (None: never), and whether the wanted duration was cut to the maximum."""
+    def end(
+        self, began: datetime, wanted: timedelta | None, before: datetime | None
+    ) -> tuple[datetime | None, bool]:
+        """When a life ends (None: never), and whether the wanted duration was cut to the maximum.
+
+        Never sooner than `before`, the end that it had: that was promised.
+        """
         duration = wanted if wanted is not None else self.default
         if duration is None:
             return None, False
         cut = self.max is not None and duration > self.max
-        return pushed_at + (self.max if cut and self.max else duration), cut
+        end = began + (self.max if cut and self.max else duration)
+        return max(end, before or end), cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

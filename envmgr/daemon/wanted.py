@@ -1,6 +1,7 @@
 """What a commit wants of its environment: source, variables, tags, time to live; before Terraform runs."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, BranchFile, parse_branch_file
 from envmgr.config.expand import schedule_of
 from envmgr.domain.environment import Claim, Environment, Source, SourceKind
-from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.fingerprint import fingerprint
 from envmgr.domain.names import ref_component
 from envmgr.domain.schedule import Schedule
@@ -66,6 +67,14 @@ def wanted(services: Services, project: Project, environment: Environment, commi
         schedule=schedule_of(branch_file.schedule),
         remark=_not_carried_out(branch_file),
     )
+
+
+def branch_ttl(services: Services, project: Project, environment: Environment) -> timedelta | None:
+    """The time to live that a branch's newest commit asks for; None also where the mirror cannot say."""
+    with suppress(EnvmgrError):
+        found = services.git.read_file(project.id, environment.commit, BRANCH_FILE, MAX_BYTES)
+        return parse_branch_file(found or b"", allow_deploy=project.allow_branch_deploy).ttl
+    return None
 
 
 def _not_carried_out(branch_file: BranchFile) -> str:

@@ -96,6 +96,17 @@ def is_done(environment: Environment, policy: Policy) -> bool:
     return is_applied and environment.deployment.is_of(environment.target, policy.deploy)
 
 
+def is_scheduled_down(environment: Environment, policy: Policy, now: datetime) -> bool:
+    """Whether the schedule keeps an environment down now, or is about to bring it down."""
+    situation = Situation(environment, policy, Crowd(), now)
+    return environment.is_open and not environment.refused and _scheduled_down(situation) is not None
+
+
+def newest_warning(end: datetime, policy: Policy, now: datetime) -> datetime | None:
+    """The newest of the times to warn of an end of life that have come."""
+    return max((at for before in policy.warn_before if (at := end - before) <= now), default=None)
+
+
 def wake_times(environment: Environment, policy: Policy) -> Iterator[datetime]:
     """When a decision may become another although nothing happens: ends of lives, warnings, schedules, windows."""
     if environment.expires_at is not None:
@@ -258,15 +269,16 @@ def _destroy_until_up(reason: str) -> Destroy:
 
 
 def _ends_soon(situation: Situation) -> Decision | None:
-    """A warning for the newest of the times before the end that have come, once for each end."""
+    """A warning for the newest of the times before the end that have come in this life, once for each end."""
     environment, end = situation.environment, situation.environment.expires_at
     if environment.claim is None or end is None or situation.protected or not _is_quiet(situation):
         return None
-    due = [at for before in situation.policy.warn_before if (at := end - before) <= situation.now < end]
-    if not due or (environment.warned_at is not None and environment.warned_at >= max(due)):
+    due = newest_warning(end, situation.policy, situation.now)
+    told = max(environment.lives_since, environment.warned_at or environment.lives_since)
+    if due is None or due <= told or situation.now >= end:
         return None
     extend = f"a push or `envmgr extend {environment.label} 7d` gives it more"
-    return Warn(f"Its time to live ends at {end:%Y-%m-%d %H:%M} UTC; {extend}.", at=max(due))
+    return Warn(f"Its time to live ends at {end:%Y-%m-%d %H:%M} UTC; {extend}.", at=due)
 
 
 def _is_quiet(situation: Situation) -> bool:

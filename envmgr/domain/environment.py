@@ -167,6 +167,12 @@ class Environment:
         return self.absent_since is not None
 
     @property
+    def lives_since(self) -> datetime:
+        """When its present life began: with the last push, or when a person last brought it up by hand."""
+        began = (at for at in (self.pushed_at, self.resumed_at) if at is not None)
+        return max(began, default=self.created_at)
+
+    @property
     def target(self) -> str:
         """The commit it is to have: what the branch points at, unless a rollback holds it at another."""
         pin = self.pin

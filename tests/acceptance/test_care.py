@@ -1,5 +1,6 @@
 """What keeps an environment true, as a person uses it: drift, rollback, windows, the end of a life."""
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -165,12 +166,18 @@ def test_outside_its_windows_only_who_insists_changes_anything(tmp_path: Path) -
 
 def test_an_end_that_is_near_is_marked(tmp_path: Path) -> None:
     """Once it was warned of; a wrong time for `extend` is refused with a right one."""
-    world = World.create(tmp_path, "ttl: {default: 3h, max: 5d, warn_before: [4h]}")
+    world = World.create(tmp_path, "ttl: {default: 3h, max: 5d, warn_before: [10799s, 4h]}")
     world.branch("env-alice")
     world.ok("reconcile")
+    deadline = time.monotonic() + 60
+    while ("expires-soon", "ttl") not in actions(world):  # a second after the push
+        assert time.monotonic() < deadline
+        world.ok("reconcile")
     assert "in 2h !" in world.ok("list").out
-    assert ("expires-soon", "ttl") in actions(world)
     refused = world("extend", "alice", "0s")
     assert refused.code == 2
     assert "such as 7d" in refused.err
     assert world.ok("extend", "alice", "4d").out.startswith("acme/shop/alice lives until ")
+    nearer = world("extend", "alice", "3d")
+    assert nearer.code == 1
+    assert "anyway: give a longer time" in nearer.err

@@ -1,5 +1,7 @@
 """Rollback: an earlier commit's code, held there until somebody ends that."""
 
+from datetime import timedelta
+
 import pytest
 
 from envmgr.daemon import operations, steering
@@ -81,6 +83,35 @@ def test_a_commit_that_the_remote_forgot_is_still_there(engine: Engine, shop: Gi
 
     alice = engine.environment("alice")
     assert (alice.applied_commit, len(alice.resources)) == (first, 1)
+
+
+def test_a_hold_outlasts_a_night(engine: Engine, shop: GitRepository) -> None:
+    """The commit is nowhere but here, and comes up again in the morning; the end of its life is as it was."""
+    first = engine.runs(RunKind.APPLY)[0].commit
+    shop.force_push("env-alice", code(module=THIRD))
+    shop.git("gc", "--quiet", "--prune=now")
+    engine.turn(seconds=30)
+    back(engine, first)
+    engine.clock.now = (engine.clock.now + timedelta(days=1)).replace(hour=20)
+    engine.settings["schedule"] = {"up": "0 8 * * *", "down": "0 19 * * *"}
+    engine.settings["ttl"] = {"default": "30d"}
+    store, alice = engine.application.services.store, engine.environment("alice").id
+    end = engine.clock() + timedelta(days=99)
+    store.update(alice, None, engine.clock(), resumed_at=None, expires_at=end)
+    engine.restart()
+    engine.turn()
+    assert (engine.environment("alice").status, engine.environment("alice").claim) == (Status.SUSPENDED, None)
+    git = engine.application.services.git
+    git.tidy(alice.repository_id, [])
+
+    engine.turn(hours=12)
+
+    after = engine.environment("alice")
+    assert (after.status, after.applied_commit) == (Status.READY, first), after.message
+    assert after.expires_at == end
+    shop.delete("env-alice")
+    engine.turn(3, minutes=10)
+    assert list(git.keeping(alice.repository_id)) == []
 
 
 def test_no_is_no(engine: Engine, shop: GitRepository) -> None:

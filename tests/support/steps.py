@@ -71,8 +71,8 @@ def failure(environment: Environment, policy: Policy, now: datetime, *, for_good
 
 
 def end_of_life(environment: Environment, now: datetime) -> datetime | None:
-    """When it ends: `a` and `b` live for two hours from their last push, never shorter than was said before."""
-    end = (environment.pushed_at or now) + TTL
+    """When it ends: `a` and `b` live for two hours from their last push or resume, never shorter than was said before."""
+    end = environment.lives_since + TTL
     return max(end, environment.expires_at or end) if environment.id.name in "ab" else None
 
 
@@ -122,7 +122,7 @@ def _closed(
         "suspended": because,
         "suspended_by": by,
         "suspended_commit": environment.commit if by is Suspension.TTL else None,
-        "expires_at": None,
+        "expires_at": environment.expires_at if by is Suspension.SCHEDULE else None,
         **_NO_FAILURE,
         **_NO_GUARD,
     }

@@ -1,0 +1,137 @@
+"""What `resume` and `extend` say of a life, and what they leave as it is."""
+
+from datetime import timedelta
+
+import pytest
+
+from envmgr.daemon import steering
+from envmgr.domain.environment import Environment, Pin, Status, Suspension
+from envmgr.domain.errors import NeedsPerson
+from tests.support.engine import Engine, code, push
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def shop(engine: Engine) -> Engine:
+    """Alice's branch was seen, and nothing applied."""
+    engine.settings["ttl"] = {"default": "2d", "max": "30d", "warn_before": ["24h"]}
+    push(engine.repository(), ["alice"])
+    engine.poll()
+    return engine
+
+
+def write(engine: Engine, **changes: object) -> Environment:
+    """Alice's record as if something had come to this."""
+    store, alice = engine.application.services.store, engine.environment("alice")
+    return store.update(alice.id, None, engine.clock(), **changes)
+
+
+def test_the_end_of_a_hold_leaves_the_end_of_the_life(shop: Engine) -> None:
+    """Only the rollback's hold ends."""
+    end = shop.clock() + 9 * DAY
+    held = write(shop, pin=Pin("a" * 40), status=Status.READY, expires_at=end, warned_at=end - DAY)
+
+    alice = steering.resume(shop.application, held)
+
+    assert (alice.pin, alice.status) == (None, Status.PENDING)
+    assert (alice.expires_at, alice.warned_at, alice.resumed_at) == (end, end - DAY, None)
+
+
+@pytest.mark.parametrize("days", [1, 9])
+def test_a_new_life_is_never_shorter_than_what_was_promised(shop: Engine, days: int) -> None:
+    """An extension outlives a suspension."""
+    end = shop.clock() + days * DAY
+    suspended = write(
+        shop,
+        suspended="by bob",
+        suspended_by=Suspension.PERSON,
+        status=Status.SUSPENDED,
+        expires_at=end,
+        warned_at=end - DAY,
+    )
+    alice = steering.resume(shop.application, suspended)
+    assert (alice.expires_at, alice.warned_at) == (max(end, shop.clock() + 2 * DAY), None)
+
+
+def test_nothing_to_resume_is_said(shop: Engine) -> None:
+    """Also of one that is gone."""
+    with pytest.raises(NeedsPerson, match="is not suspended, it is pending"):
+        steering.resume(shop.application, shop.environment("alice"))
+    gone = write(shop, status=Status.DESTROYED)
+    with pytest.raises(NeedsPerson, match="is not suspended, it is destroyed"):
+        steering.resume(shop.application, gone)
+
+
+def test_an_extension_moves_the_end_and_what_is_warned_of(shop: Engine) -> None:
+    """Warning times that are over when a person names the end are told; later ones come."""
+    write(shop, expires_at=shop.clock() + timedelta(hours=1), warned_at=shop.clock())
+    alice = steering.extend(shop.application, shop.environment("alice"), 3 * DAY)
+    assert (alice.expires_at, alice.warned_at) == (shop.clock() + 3 * DAY, None)
+    write(shop, expires_at=shop.clock() + timedelta(hours=1))
+    alice = steering.extend(shop.application, shop.environment("alice"), timedelta(hours=12))
+    assert alice.expires_at is not None
+    assert alice.warned_at == alice.expires_at - DAY
+
+
+def test_an_extension_is_never_a_shorter_life(shop: Engine) -> None:
+    """Nor an end for what has none."""
+    with pytest.raises(NeedsPerson, match="has no end of life that could be moved"):
+        steering.extend(shop.application, shop.environment("alice"), DAY)
+    alice = write(shop, expires_at=shop.clock() + 9 * DAY)
+    for shorter in (DAY, 9 * DAY):
+        with pytest.raises(NeedsPerson, match="anyway: give a longer time"):
+            steering.extend(shop.application, alice, shorter)
+    assert shop.environment("alice").expires_at == shop.clock() + 9 * DAY
+
+
+def test_a_branch_that_waits_for_the_morning_can_be_had_now(engine: Engine) -> None:
+    """Until the next evening, as what was down already."""
+    engine.settings["schedule"] = {"up": "0 8 * * *", "down": "0 19 * * *"}
+    engine.clock.now = engine.clock.now.replace(hour=20, minute=0)
+    push(engine.repository(), ["bob"])
+    engine.turn()
+    assert engine.environment("bob").status is Status.WAITING
+
+    steering.resume(engine.application, engine.environment("bob"))
+    engine.turn(2, seconds=30)
+
+    assert engine.environment("bob").status is Status.READY
+    engine.turn(hours=22.5)
+    assert engine.environment("bob").status is Status.READY
+    engine.turn(hours=1)
+    assert engine.environment("bob").status is Status.SUSPENDED
+
+
+def test_an_expired_environment_lives_by_its_branch_s_own_time_again(engine: Engine) -> None:
+    """Known from the moment of the resume; the push was before."""
+    engine.repository().commit("env-alice", code({".envmgr.yaml": "ttl: 2h"}))
+    engine.turn()
+    engine.turn(hours=3)
+    assert engine.environment("alice").status is Status.SUSPENDED
+
+    alice = steering.resume(engine.application, engine.environment("alice"))
+    assert alice.expires_at == engine.clock() + timedelta(hours=2)
+    engine.turn(2, seconds=30)
+
+    assert engine.environment("alice").status is Status.READY
+    assert engine.environment("alice").expires_at == alice.expires_at
+    engine.turn(hours=2)
+    assert engine.environment("alice").status is Status.SUSPENDED
+
+
+def test_a_push_that_moves_the_end_is_warned_of_anew(engine: Engine) -> None:
+    """`list` marks no end that is far."""
+    engine.settings["ttl"] = {"default": "3h", "warn_before": ["24h", "1h"]}
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn(2)
+    assert "expires-soon" not in engine.actions("alice")
+    engine.turn(hours=2)
+    assert engine.environment("alice").warned_at is not None
+
+    shop.commit("env-alice", {"app.py": "1"})
+    engine.turn(2, seconds=30)
+
+    assert engine.environment("alice").warned_at is None
+    assert engine.actions("alice").count("expires-soon") == 1
