@@ -54,6 +54,7 @@ class MemoryStore:
         *,
         organization: str | None = None,
         repository: RepositoryId | None = None,
+        name: str | None = None,
         destroyed: bool = False,
     ) -> Sequence[Environment]:
         """The environments, by name; destroyed ones only on request."""
@@ -65,6 +66,7 @@ class MemoryStore:
             if (destroyed or e.is_open)
             and organization in (None, e.id.organization)
             and repository in (None, e.id.repository_id)
+            and name in (None, e.id.name)
         ]
 
     def environment(self, identity: EnvironmentId) -> Environment | None:

@@ -52,7 +52,8 @@ def _prune_workspaces(services: Services, environments: Iterable[Environment]) -
     """Deletes working folders of environments that are closed, under their lease."""
     open_ones = {e.id for e in environments}
     for path in services.layout.workspaces.glob("*/*/*"):
-        identity = EnvironmentId(*path.relative_to(services.layout.workspaces).parts)
+        organization, repository, component = path.relative_to(services.layout.workspaces).parts
+        identity = EnvironmentId.of_component(RepositoryId(organization, repository), component)
         if identity not in open_ones:
             _remove(services, identity, path)
 

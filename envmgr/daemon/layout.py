@@ -46,7 +46,7 @@ class Layout:
 
     def workspace(self, environment: EnvironmentId) -> Path:
         """The working folder of one environment."""
-        return self.workspaces / environment.organization / environment.repository / environment.name
+        return self.workspaces / environment.organization / environment.repository / environment.component
 
     def plan(self, environment: EnvironmentId) -> Path:
         """The saved plan of the run under way; it may hold sensitive values and goes with the run."""

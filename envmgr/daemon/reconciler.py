@@ -4,7 +4,8 @@ import threading
 
 import structlog
 
-from envmgr.domain.decide import active, decide, leaving
+from envmgr.domain.crowd import active, leaving
+from envmgr.domain.decide import decide
 from envmgr.domain.decision import Apply, Close, Decision, Destroy, Rest, Stop, Wait, Warn
 from envmgr.domain.environment import Environment, Lease, Status
 from envmgr.domain.errors import EnvmgrError, LeaseLost, NeedsPerson

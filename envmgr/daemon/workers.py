@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from envmgr.domain.decide import active, decide, leaving, wake_times
+from envmgr.domain.crowd import active, leaving
+from envmgr.domain.decide import decide, wake_times
 from envmgr.domain.environment import Environment, RunStatus
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from .decide import leaving
+from .crowd import leaving
 from .environment import Environment, Guard
 from .inventory import CLOUDS, Content, Inventory, Unseen, Watched, clouds_of, places_of
 from .names import EnvironmentId, RepositoryId, matches_any, ref_component

@@ -26,6 +26,7 @@ def claim_document(claim: Claim) -> dict[str, Any]:
         "backend": [backend_type, dict(settings)],
         "fingerprint": claim.fingerprint,
         "lock_file": claim.lock_file,
+        **({"needs": dict(claim.needs)} if claim.needs else {}),
     }
 
 
@@ -42,4 +43,5 @@ def parse_claim(document: Mapping[str, Any]) -> Claim:
         backend=(backend_type, settings),
         fingerprint=document["fingerprint"],
         lock_file=document["lock_file"],
+        needs=document.get("needs", {}),
     )

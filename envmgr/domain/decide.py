@@ -56,23 +56,31 @@ def decide(
 ) -> Decision:
     """The next step for an environment; see `Situation` for what goes in."""
     situation = Situation(environment, policy, crowd, now, asked)
+    return _in_turn(situation, _decide(situation))
+
+
+def _decide(situation: Situation) -> Decision:
+    """What to do with it, as if it were the only application of its environment."""
+    environment = situation.environment
     if not environment.is_open:
         return Rest("It is destroyed.")
     if environment.refused:
         return Rest(environment.refused)
     if environment.is_missing:
         return _first(_GONE, situation) or _destroy_gone(situation)
-    return _first(_PRESENT, situation) or Apply(_why_apply(environment, policy))
+    return _first(_PRESENT, situation) or Apply(_why_apply(environment, situation.policy))
 
 
-def leaving(environments: Iterable[Environment]) -> int:
-    """How many of a repository's environments are on their way out because their branch went away."""
-    return sum(1 for e in environments if e.is_open and e.is_missing and not e.refused)
-
-
-def active(environments: Iterable[Environment]) -> int:
-    """How many of an organization's environments have, or are about to get, resources."""
-    return sum(1 for e in environments if e.is_open and (e.claim is not None or e.status is Status.RUNNING))
+def _in_turn(situation: Situation, decision: Decision) -> Decision:
+    """What is needed comes first, and goes last."""
+    awaits, needed_by = situation.crowd.awaits, situation.crowd.needed_by
+    if isinstance(decision, Apply) and awaits is not None:
+        return Wait(awaits.reason) if awaits.is_stuck else Rest(awaits.reason)
+    if isinstance(decision, Destroy) and needed_by:
+        return Wait(
+            f"{decision.reason} Waits for the end of {' and '.join(needed_by)}, made with its outputs."
+        )
+    return decision
 
 
 def attempt_key(environment: Environment, policy: Policy) -> str:
@@ -130,6 +138,28 @@ def _unmatched(situation: Situation) -> Decision | None:
     if environment.claim is None:
         return Close(f"{reason}, and nothing was applied.")
     return Wait(f"{reason}: left alone; `envmgr destroy {environment.label}` ends it.")
+
+
+def _left_over(situation: Situation) -> Decision | None:
+    """An application that was never applied, and that the configuration lists no more."""
+    if situation.policy.configured or situation.environment.claim is not None:
+        return None
+    return Close(f"{_unlisted(situation.environment)}, and nothing was applied.")
+
+
+def _unconfigured(situation: Situation) -> Decision | None:
+    identity = situation.environment.id
+    if situation.policy.configured:
+        return None
+    ends = f"`envmgr destroy {identity.environment}:{identity.application}` ends it"
+    return Wait(f"{_unlisted(situation.environment)}: left alone; {ends}.")
+
+
+def _unlisted(environment: Environment) -> str:
+    identity = environment.id
+    if not identity.application:
+        return f"{identity.repository_id} has several applications now, and this was applied before"
+    return f"Application {identity.application} is no longer in the configuration of {identity.repository_id}"
 
 
 # --- the branch is gone ------------------------------------------------------------------------
@@ -243,8 +273,9 @@ def _expired(situation: Situation) -> Decision | None:
     end = environment.expires_at
     if environment.claim is None or end is None or situation.now < end or situation.protected:
         return None
-    if _is_untried(situation):  # a push that the end overtook still counts
-        return None
+    awaits = situation.crowd.awaits
+    if _is_untried(situation) and not (awaits and awaits.is_stuck):
+        return None  # a push that the end overtook still counts
     reason = f"Its time to live ended at {end:%Y-%m-%d %H:%M} UTC; a push or `envmgr resume` brings it back."
     destroy = Destroy(reason, Status.SUSPENDED, because=reason, by=Suspension.TTL)
     return _backing_off(situation) or _outside_windows(situation) or destroy
@@ -335,10 +366,12 @@ def _over_the_limit(situation: Situation) -> Decision | None:
 _PRESENT: tuple[Check, ...] = (
     _destroyed_by_hand,
     _unmatched,
+    _left_over,
     _suspended,
     _expired,
     _scheduled_down,
     _starting,
+    _unconfigured,
     _ends_soon,
     _settled,
     _drifted,

@@ -71,7 +71,9 @@ class Claim:
 
     `variables` are Terraform's input variables as JSON values (no credentials: those are read from
     the configuration at the time), `backend` the backend's type and settings without `key`,
-    `lock_file` the text of `.terraform.lock.hcl` once known.
+    `lock_file` the text of `.terraform.lock.hcl` once known. `needs` are the applications of the same
+    environment that it needs, each with the serial of the state that its hidden outputs were read from
+    (0: it has none): they are read again there whenever Terraform runs, and written down nowhere.
     """
 
     commit: str
@@ -82,6 +84,7 @@ class Claim:
     backend: tuple[str, Mapping[str, object]]
     fingerprint: str
     lock_file: str | None = None
+    needs: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """One branch's environment. Times are aware UTC datetimes.
+    """One branch's environment, or one application of it. Times are aware UTC datetimes.
 
     `commit` is what the branch points at, `applied_commit` what the cloud has. `absences` counts the
     complete listings in a row without the branch, `absent_since` is the first of them; a failed look sets
@@ -119,6 +122,7 @@ class Environment:
     brought it up by hand, `warned_at` the warning time that was last told of. `schedule` is the branch's own.
     `deployment` is what of its code runs (None: nothing is to be deployed but what Terraform applies), `health`
     how that answers.
+    `serial` is the state's after the last apply: another one may have other outputs.
     """
 
     id: EnvironmentId
@@ -155,6 +159,7 @@ class Environment:
     drift: Drift | None = None
     deployment: Deployment | None = None
     health: Health | None = None
+    serial: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -180,7 +185,7 @@ class Environment:
 
     @property
     def label(self) -> str:
-        """How messages name it: `acme/shop/alice`."""
+        """How messages name it: `acme/shop/alice`, of an application `acme/shop/alice:api`."""
         return str(self.id)
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 MAX_NAME = 32
 _HASH = 6
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
+_STATE, _KEPT = "terraform.tfstate", "envmgr-kept.zip"
+_PART = r"([a-z0-9-]+)"
+_KEY = re.compile(rf"{_PART}/{_PART}/{_PART}(?:/{_PART})?/(?:{re.escape(_STATE)}|{re.escape(_KEPT)})")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -22,14 +25,35 @@ class RepositoryId:
 
 @dataclass(frozen=True, order=True, slots=True)
 class EnvironmentId:
-    """What an environment is known by everywhere: organization, repository and its own name."""
+    """What an environment is known by everywhere: organization, repository and its own name.
+
+    Where a repository lists several applications, each has a record of its own: `application` is its name,
+    empty where there are none.
+    """
 
     organization: str
     repository: str
     name: str
+    application: str = ""
 
     def __str__(self) -> str:
-        return f"{self.organization}/{self.repository}/{self.name}"
+        return f"{self.organization}/{self.short}"
+
+    @property
+    def short(self) -> str:
+        """Without the organization: `shop/alice`, of an application `shop/alice:api`."""
+        application = f":{self.application}" if self.application else ""
+        return f"{self.repository}/{self.name}{application}"
+
+    @property
+    def component(self) -> str:
+        """A name for folders and refs within the repository's; no environment's folder is inside another's."""
+        return f"{self.name}+{self.application}" if self.application else self.name
+
+    @property
+    def environment(self) -> "EnvironmentId":
+        """The environment that this is, or is an application of."""
+        return EnvironmentId(self.organization, self.repository, self.name) if self.application else self
 
     @property
     def repository_id(self) -> RepositoryId:
@@ -39,18 +63,35 @@ class EnvironmentId:
     @property
     def state_key(self) -> str:
         """Where its Terraform state is kept within the organization's backend."""
-        return f"{self}/terraform.tfstate"
+        return f"{self._place}/{_STATE}"
 
     @property
     def kept_key(self) -> str:
         """Where what its destroy needs is kept, beside the state."""
-        return f"{self}/envmgr-kept.zip"
+        return f"{self._place}/{_KEPT}"
+
+    @property
+    def _place(self) -> str:
+        return str(self).replace(":", "/")
 
     @classmethod
     def parse(cls, text: str) -> "EnvironmentId":
-        """Reads the `organization/repository/name` that `str()` wrote."""
-        organization, repository, name = text.split("/")
-        return cls(organization, repository, name)
+        """Reads the `organization/repository/name` or `organization/repository/name:application` of `str()`."""
+        organization, repository, rest = text.split("/")
+        name, _, application = rest.partition(":")
+        return cls(organization, repository, name, application)
+
+    @classmethod
+    def of_component(cls, repository: RepositoryId, component: str) -> "EnvironmentId":
+        """Reads what `component` gave."""
+        name, _, application = component.partition("+")
+        return cls(repository.organization, repository.name, name, application)
+
+    @classmethod
+    def of_key(cls, key: str) -> "EnvironmentId | None":
+        """Whose state, or what is kept beside it, a key names; None for the key of anything else."""
+        found = _KEY.fullmatch(key)
+        return cls(*(part or "" for part in found.groups())) if found else None
 
 
 def matched_part(branch: str, pattern: str) -> tuple[str, ...] | None:

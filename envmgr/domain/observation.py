@@ -1,7 +1,7 @@
 """What a look at a remote says about its environments, and what it does not say."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -44,37 +44,43 @@ def observe(
     now: datetime,
     *,
     trusted: bool = True,
+    applications: tuple[str, ...] = ("",),
 ) -> Observed:
-    """What the records become by a complete listing.
+    """What the records become by a complete listing: one for each branch that matches, and each of its applications.
 
     `trusted=False` takes in branches that are there but counts no absence (a listing that is
     complete yet surprising, such as one with another default branch). Branches that no pattern
     matches are neither present nor gone: nothing is counted for them, and what was counted is void.
     """
     known = tuple(known)
-    names = _owners(known, listing, patterns)
-    new: list[Environment] = []
-    changed: list[Environment] = []
-    by_name = {environment.id.name: environment for environment in known}
-    for name, (branch, refusal) in names.items():
-        commit = listing.branches[branch]
-        before = by_name.get(name)
-        if before is None:
-            identity = EnvironmentId(repository.organization, repository.name, name)
-            new.append(_first_seen(identity, branch, commit, refusal, now))
-        elif (after := _present(before, branch, commit, refusal, now)) != before:
-            changed.append(after)
-    for name, before in by_name.items():
-        if name in names or not before.is_open:
-            continue
-        if before.refused:
-            changed.append(_no_longer_refused(before, now))
-        elif before.branch in listing.branches:  # seen, though no pattern matches it any more
-            changed.append(replace(before, absences=0, absent_since=None))
-        else:
-            is_gone = trusted and matches_any(before.branch, patterns)
-            changed.append(_absent(before, now) if is_gone else _unsure(before))
-    return Observed(tuple(new), tuple(e for e in changed if e != by_name[e.id.name]))
+    owners = _owners(known, listing, patterns)
+    before = {environment.id: environment for environment in known}
+    records: dict[str, list[Environment]] = {}
+    for environment in known:
+        records.setdefault(environment.id.name, []).append(environment)
+    after: list[Environment] = []
+    for name, (branch, refusal) in owners.items():
+        seen = _Seen(repository, name, branch, listing.branches[branch], refusal, now)
+        after += seen.all(records.get(name, ()), applications)
+    for environment in known:
+        if environment.id.name not in owners and environment.is_open:
+            after.append(_not_owned(environment, listing, patterns, now, trusted=trusted))
+    return Observed(
+        tuple(e for e in after if e.id not in before),
+        tuple(e for e in after if e.id in before and e != before[e.id]),
+    )
+
+
+def _not_owned(
+    before: Environment, listing: Listing, patterns: tuple[str, ...], now: datetime, *, trusted: bool
+) -> Environment:
+    """A record whose name no branch of the listing has."""
+    if before.refused:
+        return _no_longer_refused(before, now)
+    if before.branch in listing.branches:  # seen, though no pattern matches it any more
+        return replace(before, absences=0, absent_since=None)
+    is_gone = trusted and matches_any(before.branch, patterns)
+    return _absent(before, now) if is_gone else _unsure(before)
 
 
 def observe_failure(known: Iterable[Environment]) -> Observed:
@@ -126,34 +132,80 @@ def _refusal(name: str, branch: str, first: str) -> str:
     )
 
 
-def _first_seen(
-    identity: EnvironmentId, branch: str, commit: str, refusal: str, now: datetime
-) -> Environment:
-    return Environment(
-        id=identity,
-        branch=branch,
-        commit=commit,
-        status=Status.FAILED if refusal else Status.PENDING,
-        refused=refusal,
-        message=refusal,
-        pushed_at=now,
-        created_at=now,
-        updated_at=now,
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A branch of a listing and the environment's name that it has; `refusal` where another has the name it wants."""
+
+    repository: RepositoryId
+    name: str
+    branch: str
+    commit: str
+    refusal: str
+    now: datetime
+
+    def all(self, known: Iterable[Environment], applications: Iterable[str]) -> list[Environment]:
+        """The environment's records now: the configured applications, and those that are left from before."""
+        before = {e.id.application: e for e in known}
+        left = [application for application, e in before.items() if e.is_open]
+        return [self._one(before, application) for application in dict.fromkeys((*applications, *left))]
+
+    def _one(self, known: Mapping[str, Environment], application: str) -> Environment:
+        before = known.get(application)
+        if before is not None and before.is_open and not self._is_renewed(before):
+            return self._present(before)
+        fresh = self._first(application)
+        others = [e for e in known.values() if e.is_open and not e.refused and e.branch == self.branch]
+        return _joined(fresh, others) if others else fresh
+
+    def _is_renewed(self, before: Environment) -> bool:
+        """Whether a refused one is refused no more, or another branch's now."""
+        return bool(before.refused) and (not self.refusal or before.branch != self.branch)
+
+    def _first(self, application: str) -> Environment:
+        identity = EnvironmentId(self.repository.organization, self.repository.name, self.name, application)
+        return Environment(
+            id=identity,
+            branch=self.branch,
+            commit=self.commit,
+            status=Status.FAILED if self.refusal else Status.PENDING,
+            refused=self.refusal,
+            message=self.refusal,
+            pushed_at=self.now,
+            created_at=self.now,
+            updated_at=self.now,
+        )
+
+    def _present(self, before: Environment) -> Environment:
+        after = replace(before, commit=self.commit, absences=0, absent_since=None)
+        if self.refusal:
+            after = replace(after, refused=self.refusal, message=self.refusal)
+        if before.hold is Guard.MASS_DESTROY or before.approved is Guard.MASS_DESTROY:
+            after = replace(after, hold=None, approved=None)
+        if self.commit != before.commit:
+            after = replace(after, pushed_at=self.now)
+        return after if after == before else replace(after, updated_at=self.now)
+
+
+def _joined(fresh: Environment, others: Sequence[Environment]) -> Environment:
+    """A new application of an environment that is there: it shares the others' life, and their suspension."""
+    elder = others[0]
+    joined = replace(
+        fresh,
+        pushed_at=elder.pushed_at,
+        expires_at=elder.expires_at,
+        warned_at=elder.warned_at,
+        resumed_at=elder.resumed_at,
+        schedule=elder.schedule,
+        pin=elder.pin if all(other.pin == elder.pin for other in others) else None,
     )
-
-
-def _present(before: Environment, branch: str, commit: str, refusal: str, now: datetime) -> Environment:
-    renewed = before.refused and (not refusal or before.branch != branch)
-    if not before.is_open or renewed:
-        return _first_seen(before.id, branch, commit, refusal, now)
-    after = replace(before, commit=commit, absences=0, absent_since=None)
-    if refusal:
-        after = replace(after, refused=refusal, message=refusal)
-    if before.hold is Guard.MASS_DESTROY or before.approved is Guard.MASS_DESTROY:
-        after = replace(after, hold=None, approved=None)
-    if commit != before.commit:
-        after = replace(after, pushed_at=now)
-    return after if after == before else replace(after, updated_at=now)
+    if not all(other.suspended for other in others):
+        return joined
+    return replace(
+        joined,
+        suspended=elder.suspended,
+        suspended_by=elder.suspended_by,
+        suspended_commit=elder.suspended_commit,
+    )
 
 
 def _absent(before: Environment, now: datetime) -> Environment:

@@ -14,6 +14,8 @@ class Policy:
     Terraform version and the backend: where it changes, environments are looked at again. `phase` is the
     half of the schedule the present is in, `closed` says that no window is open now; None where there is no
     schedule and where the windows are open. `deploy` identifies how code is deployed and its health is asked.
+    `configured` is False for an application that the configuration lists no more, and for an environment
+    without applications of a repository that has some now.
     """
 
     branches: tuple[str, ...] = ("*",)
@@ -27,14 +29,30 @@ class Policy:
     closed: Closed | None = None
     inputs: str = ""
     deploy: str = ""
+    configured: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """An application that another one needs and that is not as its branch wants it, as a sentence says it.
+
+    `is_stuck`: it does not come to that by itself.
+    """
+
+    reason: str
+    is_stuck: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crowd:
-    """How many others there are: `leaving` this repository together, `active` in the organization.
+    """The others: how many are `leaving` this repository together, how many are `active` in the organization.
 
-    `leaving` counts the environment itself, `active` only the others.
+    `leaving` counts the environment itself, `active` only the others; both count environments, not their
+    applications. Of the same environment's applications: `awaits` is one that this one needs and that is not
+    settled yet, `needed_by` are those that have resources made with this one's outputs.
     """
 
     leaving: int = 0
     active: int = 0
+    awaits: Awaited | None = None
+    needed_by: tuple[str, ...] = ()

@@ -16,19 +16,26 @@ def tag_value(text: str) -> str:
 
 
 def tags_for(environment: EnvironmentId, branch: str) -> dict[str, str]:
-    """The five tags of an environment, as given to Terraform and looked for in the cloud."""
+    """The five tags of an environment, as given to Terraform and looked for in the cloud; of an application one more."""
+    application = {"application": environment.application} if environment.application else {}
     return {
         "environment": environment.name,
         "project": environment.repository,
         "organization": environment.organization,
         "branch": tag_value(branch),
         "managed-by": MANAGED_BY,
+        **application,
     }
 
 
 def identity(tags: Mapping[str, str]) -> dict[str, str]:
     """The tags that identify an environment, without the ones that only inform."""
     return {key: tags[key] for key in ("environment", "project", "organization", "managed-by")}
+
+
+def own(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags that identify an environment, or one application of it."""
+    return {key: tags[key] for key in (*identity(tags), "application") if key in tags}
 
 
 def default_tags_environment(tags: Mapping[str, str]) -> dict[str, str]:

@@ -35,9 +35,13 @@ class Store(Protocol):
         *,
         organization: str | None = None,
         repository: RepositoryId | None = None,
+        name: str | None = None,
         destroyed: bool = False,
     ) -> Sequence[Environment]:
-        """The environments, by name; destroyed ones only on request."""
+        """The environments, by name and application; destroyed ones only on request.
+
+        `name` are all records of the environments of a name: its applications, where it has several.
+        """
         ...
 
     def environment(self, identity: EnvironmentId) -> Environment | None:

@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from envmgr.adapters.store.connect import open_store
 from envmgr.daemon.poller import Poller
 from envmgr.daemon.tenant import Rebuilding
-from envmgr.domain.decide import active, decide, leaving
+from envmgr.domain.crowd import active, leaving
+from envmgr.domain.decide import decide
 from envmgr.domain.decision import Decision, Destroy
 from envmgr.domain.environment import Environment, Guard, Lease, ProcessId, Status
 from envmgr.domain.errors import LeaseLost, Transient

@@ -70,8 +70,8 @@ def release_next(monkeypatch: pytest.MonkeyPatch, folder: Path, more: str = "") 
 
 def shape(connection: Connection) -> list[tuple[object, ...]]:
     """Tables, columns with type, collation and default, and indexes, as the database tells them."""
-    if connection.dialect.name == "sqlite":
-        query = "SELECT name, replace(replace(replace(sql, char(9), ''), char(10), ''), ', ', ',') FROM sqlite_master WHERE name NOT LIKE 'alembic%'"
+    if connection.dialect.name == "sqlite":  # which quotes the name of a table that was made anew
+        query = "SELECT name, replace(replace(replace(replace(sql, char(9), ''), char(10), ''), ', ', ','), 'TABLE \"' || name || '\"', 'TABLE ' || name) FROM sqlite_master WHERE name NOT LIKE 'alembic%'"
     else:
         query = (
             "SELECT table_name || '.' || column_name, data_type, collation_name, column_default, is_nullable "

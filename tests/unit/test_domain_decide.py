@@ -1,13 +1,16 @@
 """Decisions, one situation at a time: what is done, and the sentence that says why."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from envmgr.domain.decide import active, attempt_key, decide, is_settled, leaving
+from envmgr.domain.crowd import active, leaving
+from envmgr.domain.decide import attempt_key, decide, is_settled
 from envmgr.domain.decision import Apply, Close, Destroy, Rest, Wait
 from envmgr.domain.environment import Environment, Guard, Status
+from envmgr.domain.names import EnvironmentId
 from envmgr.domain.policy import Crowd, Policy
 from tests.unit.domain_example import (
     ALONE,
@@ -245,11 +248,19 @@ def test_a_branch_is_shown_without_what_it_hides() -> None:
 # --- the crowd ---------------------------------------------------------------------------------
 
 
+def named(environments: list[Environment]) -> list[Environment]:
+    """The same, each with a name of its own."""
+    return [
+        replace(e, id=EnvironmentId("acme", "shop", f"e{number}")) for number, e in enumerate(environments)
+    ]
+
+
 def test_who_leaves() -> None:
     stays = [ready(), pending(refused="r"), gone(status=Status.DESTROYED)]
-    assert leaving([*stays, gone(), gone(absences=0), gone(claim=None), gone(hold=Guard.MASS_DESTROY)]) == 4
+    leave = [gone(), gone(absences=0), gone(claim=None), gone(hold=Guard.MASS_DESTROY)]
+    assert leaving(named([*stays, *leave])) == 4
 
 
 def test_who_counts_towards_the_limit() -> None:
     idle = [pending(), pending(refused="r"), ready(status=Status.DESTROYED), pending(suspended="s")]
-    assert active([*idle, ready(), pending(status=Status.RUNNING), gone(claim=claim())]) == 3
+    assert active(named([*idle, ready(), pending(status=Status.RUNNING), gone(claim=claim())])) == 3

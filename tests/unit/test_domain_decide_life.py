@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from envmgr.domain.backoff import delay
-from envmgr.domain.decide import active, attempt_key, decide, leaving
+from envmgr.domain.crowd import active, leaving
+from envmgr.domain.decide import attempt_key, decide
 from envmgr.domain.decision import Apply, Close, Decision, Destroy, Rest, Wait
 from envmgr.domain.environment import Environment, Guard, Status
 from envmgr.domain.observation import Listing, observe, observe_failure

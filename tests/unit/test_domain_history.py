@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envmgr.domain.decide import active, decide, leaving
+from envmgr.domain.crowd import active, leaving
+from envmgr.domain.decide import decide
 from envmgr.domain.decision import Apply, Decision
 from envmgr.domain.environment import Environment, Guard, Status
 from envmgr.domain.names import matches_any

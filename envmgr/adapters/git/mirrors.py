@@ -30,7 +30,7 @@ from .refs import (
 )
 
 KEPT = "refs/envmgr/"
-_SLOT = re.compile(r"[a-z0-9][a-z0-9-]*")
+_PART = re.compile(r"[a-z0-9][a-z0-9+-]*")  # a commit, or an environment's own component
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--stdin")
 _LOCK_FILE = re.compile(r"unable to create '.*\.lock'", re.IGNORECASE)
 _BRANCH_NAME_TAKEN = re.compile(r"cannot lock ref|unable to update local ref|refname conflict", re.IGNORECASE)
@@ -194,7 +194,7 @@ class Mirrors:
         """The environments that have refs of our own."""
         mirror = self._mirror(repository)
         names = {ref.split("/")[0] for ref in self._names(mirror, KEPT)} if mirror.exists else set()
-        return [EnvironmentId(repository.organization, repository.name, name) for name in sorted(names)]
+        return [EnvironmentId.of_component(repository, name) for name in sorted(names)]
 
     # --- how ---
 
@@ -316,11 +316,11 @@ class Mirrors:
 
 
 def _kept(environment: EnvironmentId) -> str:
-    return f"{KEPT}{_name(environment.name)}/"
+    return f"{KEPT}{_name(environment.component)}/"
 
 
 def _name(part: str) -> str:
-    if _SLOT.fullmatch(part) is None:
+    if _PART.fullmatch(part) is None:
         raise UsageError(f"{ref_component(part)[:80]} can be no part of a ref's name.")
     return part
 

@@ -21,7 +21,12 @@ _UPDATABLE = frozenset(rows.ENVIRONMENT_FIELDS) - {"updated_at"}
 
 
 def find(
-    connection: Connection, organization: str | None, repository: RepositoryId | None, *, destroyed: bool
+    connection: Connection,
+    organization: str | None,
+    repository: RepositoryId | None,
+    name: str | None = None,
+    *,
+    destroyed: bool,
 ) -> Sequence[Environment]:
     """Environments, by name."""
     query = select(environments).order_by(*(environments.c[name] for name in rows.IDENTITY))
@@ -29,6 +34,8 @@ def find(
         query = query.where(environments.c.organization == organization)
     if repository is not None:
         query = query.where(rows.of_repository(environments, repository))
+    if name is not None:
+        query = query.where(environments.c.name == name)
     if not destroyed:
         query = query.where(environments.c.status != Status.DESTROYED)
     return [rows.environment(row) for row in connection.execute(query).all()]

@@ -9,10 +9,10 @@ from envmgr.domain.names import EnvironmentId, RepositoryId
 
 from . import schema
 
-IDENTITY = ("organization", "repository", "name")
-ENVIRONMENT_FIELDS = tuple(schema.environments.c.keys())[3:]
-_RUN_FIELDS = tuple(schema.runs.c.keys())[4:]
-_EVENT_FIELDS = tuple(schema.events.c.keys())[4:]
+IDENTITY = ("organization", "repository", "name", "application")
+ENVIRONMENT_FIELDS = tuple(schema.environments.c.keys())[4:]
+_RUN_FIELDS = tuple(schema.runs.c.keys())[5:]
+_EVENT_FIELDS = tuple(schema.events.c.keys())[5:]
 _REPOSITORY_FIELDS = tuple(schema.repositories.c.keys())[2:]
 
 Values = dict[str, Any]
@@ -20,7 +20,7 @@ Values = dict[str, Any]
 
 def identity_values(identity: EnvironmentId) -> Values:
     """The columns that name an environment."""
-    return {"organization": identity.organization, "repository": identity.repository, "name": identity.name}
+    return {name: getattr(identity, name) for name in IDENTITY}
 
 
 def of_environment(table: Table, identity: EnvironmentId) -> ColumnElement[bool]:
@@ -37,14 +37,15 @@ def environment(row: Row[*tuple[Any, ...]]) -> Environment:
     """A row of `environments`; spelled out, as thousands are read at once and this takes half the time."""
     # fmt: off
     (
-        organization, repository, name, branch, commit, status, message, absences,
+        organization, repository, name, application, branch, commit, status, message, absences,
         absent_since, refused, claim, applied_commit, applied_fingerprint, applied_inputs,
         outputs, resources, url, suspended, suspended_commit, hold, approved, failures,
         failed_on, retry_at, expires_at, pushed_at, created_at, updated_at,
         suspended_by, resumed_at, warned_at, pin, schedule, drift, deployment, health,
+        serial,
     ) = row
     return Environment(
-        id=EnvironmentId(organization, repository, name),
+        id=EnvironmentId(organization, repository, name, application),
         branch=branch, commit=commit, status=status, message=message, absences=absences,
         absent_since=absent_since, refused=refused, claim=claim, applied_commit=applied_commit,
         applied_fingerprint=applied_fingerprint, applied_inputs=applied_inputs,
@@ -53,7 +54,7 @@ def environment(row: Row[*tuple[Any, ...]]) -> Environment:
         failed_on=failed_on, retry_at=retry_at, expires_at=expires_at, pushed_at=pushed_at,
         created_at=created_at, updated_at=updated_at, suspended_by=suspended_by,
         resumed_at=resumed_at, warned_at=warned_at, pin=pin, schedule=schedule, drift=drift,
-        deployment=deployment, health=health,
+        deployment=deployment, health=health, serial=serial,
     )
     # fmt: on
 
@@ -67,7 +68,7 @@ def environment_values(environment: Environment) -> Values:
 def lease(row: Row[*tuple[Any, ...]]) -> Lease:
     """A row of `leases` whose owner is not NULL."""
     return Lease(
-        environment=EnvironmentId(row[0], row[1], row[2]),
+        environment=EnvironmentId(*row[:4]),
         generation=row.generation,
         owner=row.owner,
         purpose=row.purpose,
@@ -78,14 +79,14 @@ def lease(row: Row[*tuple[Any, ...]]) -> Lease:
 
 def run(row: Row[*tuple[Any, ...]]) -> Run:
     """A row of `runs`."""
-    identity = EnvironmentId(row[1], row[2], row[3])
-    return Run(id=row[0], environment=identity, **dict(zip(_RUN_FIELDS, row[4:], strict=True)))
+    identity = EnvironmentId(*row[1:5])
+    return Run(id=row[0], environment=identity, **dict(zip(_RUN_FIELDS, row[5:], strict=True)))
 
 
 def event(row: Row[*tuple[Any, ...]]) -> Event:
     """A row of `events`."""
-    identity = None if row[1] is None else EnvironmentId(row[1], row[2], row[3])
-    return Event(id=row[0], environment=identity, **dict(zip(_EVENT_FIELDS, row[4:], strict=True)))
+    identity = None if row[1] is None else EnvironmentId(*row[1:5])
+    return Event(id=row[0], environment=identity, **dict(zip(_EVENT_FIELDS, row[5:], strict=True)))
 
 
 def event_values(event: Event) -> Values:

@@ -4,26 +4,38 @@ A table's columns are named and ordered as the fields of its dataclass, after th
 environment's identity. No table refers to another by a foreign key: history outlives what it tells of.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, Table, text
 
 from envmgr.domain.environment import Guard, RunKind, RunStatus, Status, Suspension
 
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 
 metadata = MetaData()
 
 _ROW_ID = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER numbers rows by itself in SQLite
 
+_ENVIRONMENT = ("organization", "repository", "name", "application")
+
+
+def _identity() -> tuple[Column[str], ...]:
+    """The columns that name an environment; `application` is empty where it has no applications."""
+    *names, application = _ENVIRONMENT
+    last: Column[str] = Column(application, KEY, nullable=False, server_default=text("''"))
+    return (*(Column(name, KEY, nullable=False) for name in names), last)
+
+
+def _primary_key(table: str) -> PrimaryKeyConstraint:
+    return PrimaryKeyConstraint(*_ENVIRONMENT, name=f"{table}_pkey")
+
+
 environments = Table(
     "environments",
     metadata,
-    Column("organization", KEY, primary_key=True),
-    Column("repository", KEY, primary_key=True),
-    Column("name", KEY, primary_key=True),
+    *_identity(),
     Column("branch", free_text(), nullable=False),
     Column("commit", KEY, nullable=False),
     Column("status", word(Status), nullable=False),
@@ -57,6 +69,8 @@ environments = Table(
     Column("drift", encoded(codec.dump_drift, codec.load_drift)),
     Column("deployment", encoded(codec.dump_deployment, codec.load_deployment)),
     Column("health", encoded(codec.dump_health, codec.load_health)),
+    Column("serial", BigInteger),
+    _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)
 
@@ -65,14 +79,13 @@ Index("environments_updated", environments.c.updated_at)
 leases = Table(
     "leases",
     metadata,
-    Column("organization", KEY, primary_key=True),
-    Column("repository", KEY, primary_key=True),
-    Column("name", KEY, primary_key=True),
+    *_identity(),
     Column("generation", BigInteger, nullable=False),
     Column("owner", encoded(codec.dump_process, codec.load_process)),
     Column("purpose", free_text(), nullable=False),
     Column("acquired_at", moment(), nullable=False),
     Column("expires_at", moment(), nullable=False),
+    _primary_key("leases"),
 )
 Index("leases_expiry", leases.c.expires_at)
 
@@ -80,9 +93,7 @@ runs = Table(
     "runs",
     metadata,
     Column("id", _ROW_ID, primary_key=True),
-    Column("organization", KEY, nullable=False),
-    Column("repository", KEY, nullable=False),
-    Column("name", KEY, nullable=False),
+    *_identity(),
     Column("kind", word(RunKind), nullable=False),
     Column("commit", KEY, nullable=False),
     Column("status", word(RunStatus), nullable=False),
@@ -97,7 +108,7 @@ runs = Table(
     Column("log", free_text(), nullable=False),
     sqlite_autoincrement=True,  # an id is never given twice, not even after pruning
 )
-Index("runs_environment", *(runs.c[n] for n in ("organization", "repository", "name", "id")))
+Index("runs_environment", *(runs.c[n] for n in (*_ENVIRONMENT, "id")))
 Index("runs_status", runs.c.status, runs.c.id)
 
 events = Table(
@@ -107,6 +118,7 @@ events = Table(
     Column("organization", KEY),
     Column("repository", KEY),
     Column("name", KEY),
+    Column("application", KEY),
     Column("at", moment(), nullable=False),
     Column("action", KEY, nullable=False),
     Column("message", free_text(), nullable=False),
@@ -115,7 +127,7 @@ events = Table(
     Column("run", _ROW_ID),
     sqlite_autoincrement=True,
 )
-Index("events_environment", *(events.c[n] for n in ("organization", "repository", "name", "id")))
+Index("events_environment", *(events.c[n] for n in (*_ENVIRONMENT, "id")))
 Index("events_at", events.c.at)
 
 repositories = Table(

@@ -42,11 +42,12 @@ class SqlStore:
         *,
         organization: str | None = None,
         repository: RepositoryId | None = None,
+        name: str | None = None,
         destroyed: bool = False,
     ) -> Sequence[Environment]:
         """The environments, by name; destroyed ones only on request."""
         with self._database.read() as connection:
-            return environments.find(connection, organization, repository, destroyed=destroyed)
+            return environments.find(connection, organization, repository, name, destroyed=destroyed)
 
     def environment(self, identity: EnvironmentId) -> Environment | None:
         """One environment, destroyed or not."""

@@ -1,0 +1,73 @@
+"""Environments among others: how many come and go together, and which applications wait for which."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from .environment import Environment, Status
+from .names import EnvironmentId
+from .policy import Awaited
+
+_MOVING = (Status.PENDING, Status.RUNNING, Status.READY, Status.DEGRADED, Status.DESTROYING)
+Siblings = Mapping[str, Environment]
+"""The records of one environment by their application."""
+
+
+def leaving(environments: Iterable[Environment]) -> int:
+    """How many of a repository's environments are on their way out because their branch went away."""
+    return len({e.id.environment for e in environments if e.is_open and e.is_missing and not e.refused})
+
+
+def active(environments: Iterable[Environment], besides: EnvironmentId | None = None) -> int:
+    """How many of an organization's environments have, or are about to get, resources.
+
+    With `besides` without that one's environment; 0 where it is one of them, as it takes no further place.
+    """
+    found = {e.id.environment for e in environments if e.id != besides and _is_active(e)}
+    return 0 if besides is not None and besides.environment in found else len(found)
+
+
+def _is_active(environment: Environment) -> bool:
+    return environment.is_open and (environment.claim is not None or environment.status is Status.RUNNING)
+
+
+def awaited(
+    environment: Environment,
+    needs: Iterable[str],
+    siblings: Siblings,
+    is_settled: Callable[[Environment], bool],
+) -> Awaited | None:
+    """What an application has to wait for before it is applied: all that it needs is to be at the same commit."""
+    found = [_awaited(environment, name, siblings.get(name), is_settled) for name in needs]
+    unmet = [each for each in found if each is not None]
+    return next((each for each in unmet if each.is_stuck), unmet[0] if unmet else None)
+
+
+def _awaited(
+    environment: Environment, name: str, need: Environment | None, is_settled: Callable[[Environment], bool]
+) -> Awaited | None:
+    if need is None or not need.is_open:
+        return Awaited(f"Waits for {name}, of which nothing is there yet.", is_stuck=False)
+    if need.commit == environment.commit and is_settled(need):
+        return None
+    comes_up_too = need.suspended and need.suspended_by is environment.suspended_by  # by their schedule
+    is_stuck = need.status not in _MOVING and not comes_up_too
+    said = f": {need.message}" if is_stuck and need.message else "."
+    state = f"is {need.status}" if need.status is not Status.FAILED else "failed"
+    return Awaited(f"Waits for {name}, which {state}{said}", is_stuck)
+
+
+def needed_by(environment: Environment, siblings: Siblings) -> tuple[str, ...]:
+    """The applications that have, or are about to get, resources made with this one's outputs; by name.
+
+    Of one that is applied for the first time it is not known yet what it needs: in doubt it needs this one.
+    """
+    return tuple(
+        name
+        for name, other in sorted(siblings.items())
+        if other.id != environment.id and environment.id.application and _needs(other, environment)
+    )
+
+
+def _needs(other: Environment, environment: Environment) -> bool:
+    if other.claim is None:
+        return other.status is Status.RUNNING
+    return environment.id.application in other.claim.needs
