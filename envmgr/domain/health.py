@@ -1,10 +1,16 @@
 """Whether what was deployed works: what is asked, and what came of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from .backoff import delay
 from .step import Command
+
+_MISSES = 2
+"""How many failed answers in a row make a healthy environment unhealthy: one lost packet alarms nobody."""
+_FIRST_PAUSE = timedelta(seconds=0.2)
+_LONGEST_PAUSE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +46,27 @@ class Health:
     condition: Condition
     since: datetime
     message: str = ""
+
+
+def judged(before: Health, answer: str, now: datetime, misses: int = 1) -> Health:
+    """What an answer makes of an environment's health; the same object where nothing changes.
+
+    `answer` is empty where all is well, else the sentence that says what is wrong; `misses` counts the answers in a
+    row that said so, this one too.
+    """
+    if not answer:
+        is_known = before.condition is Condition.HEALTHY
+        return before if is_known else replace(before, condition=Condition.HEALTHY, since=now, message="")
+    match before.condition:
+        case Condition.STARTING:
+            is_over = now >= before.since + before.check.timeout
+        case Condition.HEALTHY:
+            is_over = misses >= _MISSES
+        case Condition.UNHEALTHY:
+            return before if answer == before.message else replace(before, message=answer)
+    return replace(before, condition=Condition.UNHEALTHY, since=now, message=answer) if is_over else before
+
+
+def pause(tries: int) -> timedelta:
+    """How long to wait after so many tries (1 or more) of what is starting: short at first, then longer."""
+    return delay(tries, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)

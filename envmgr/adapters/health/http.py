@@ -1,0 +1,152 @@
+"""Asking an address by HTTP whether it is well."""
+
+import ssl
+import threading
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.client import HTTPException
+from urllib.parse import unquote, urljoin
+
+import certifi
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
+from urllib3.exceptions import HTTPError
+from urllib3.util import Timeout, Url, make_headers, parse_url
+
+from envmgr.adapters.credentials.network import proxies, trust
+from envmgr.domain.address import shown
+from envmgr.domain.health import HealthCheck
+from envmgr.domain.names import matched_part, ref_component
+
+from .deadline import POOLS, Deadline
+from .failure import reason
+
+SECONDS = 10.0
+"""How long one try may take in all."""
+_REDIRECTS = 5
+_LARGEST = 64 * 1024
+_HEADERS = {"User-Agent": "envmgr", "Accept": "*/*", "Connection": "close"}
+_MOVED = frozenset(
+    {
+        HTTPStatus.MOVED_PERMANENTLY,
+        HTTPStatus.FOUND,
+        HTTPStatus.SEE_OTHER,
+        HTTPStatus.TEMPORARY_REDIRECT,
+        HTTPStatus.PERMANENT_REDIRECT,
+    }
+)
+
+
+class NotAnswered(Exception):
+    """Why there is no answer to judge."""
+
+
+class HttpProbe:
+    """Asks by GET, each time over a connection of its own, by the proxies and authorities that `environ` names.
+
+    Redirects are followed, to http and https only. User and password of the address go to that address alone.
+    """
+
+    def __init__(self, environ: Mapping[str, str], seconds: float = SECONDS) -> None:
+        """Give each try so many seconds."""
+        self._environ = environ
+        self._seconds = seconds
+        self._context: ssl.SSLContext | None = None
+        self._lock = threading.Lock()
+
+    def ask(self, check: HealthCheck, url: str) -> str:
+        """See the port."""
+        try:
+            with Deadline(self._seconds) as deadline:
+                wrong = self._ask(check, url, deadline)
+        except NotAnswered as error:
+            wrong = str(error)
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            cause = TimeoutError() if deadline.is_over else error
+            wrong = f"did not answer ({reason(cause, self._seconds)})"
+        return f"GET {shown(url)} {wrong}." if wrong else ""
+
+    def _ask(self, check: HealthCheck, url: str, deadline: Deadline) -> str:
+        """What is wrong with the answer; empty where nothing is."""
+        first = address = _parsed(url)
+        for _ in range(_REDIRECTS + 1):
+            response = self._get(address, first)
+            try:
+                target = response.headers.get("Location")
+                if target and response.status in _MOVED and response.status != check.expect:
+                    address = _parsed(target, address.url)
+                    continue
+                wrong = _judged(check, response)
+                if deadline.is_over:  # what was cut off may look whole
+                    raise TimeoutError
+                return wrong
+            finally:
+                response.close()
+        raise NotAnswered(f"leads from one address to another, more than {_REDIRECTS} times")
+
+    def _get(self, address: Url, first: Url) -> BaseHTTPResponse:
+        is_same = (address.scheme, address.host, address.port) == (first.scheme, first.host, first.port)
+        login = make_headers(basic_auth=unquote(first.auth)) if first.auth and is_same else {}
+        return self._pools(address).urlopen(
+            "GET",
+            address._replace(auth=None, fragment=None).url,
+            headers={**_HEADERS, **login},
+            redirect=False,
+            retries=False,
+            timeout=Timeout(connect=self._seconds, read=self._seconds),
+            preload_content=False,
+        )
+
+    def _pools(self, address: Url) -> PoolManager:
+        proxy = proxies(self._environ, (address.host or "").strip("[]")).get(address.scheme or "")
+        is_secure = address.scheme == "https" or (proxy or "").startswith("https:")
+        context = self._authorities() if is_secure else None
+        pools = _through(proxy, context) if proxy else PoolManager(ssl_context=context)
+        pools.pool_classes_by_scheme = POOLS
+        return pools
+
+    def _authorities(self) -> ssl.SSLContext:
+        """Trusts who the system, certifi and SSL_CERT_FILE trust; made once, it takes a while."""
+        with self._lock:
+            if self._context is None:
+                context = ssl.create_default_context()
+                context.load_verify_locations(certifi.where())
+                own = trust(self._environ, "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+                if isinstance(own, str):
+                    _trust_also(context, own)
+                self._context = context
+            return self._context
+
+
+def _trust_also(context: ssl.SSLContext, file: str) -> None:
+    try:
+        context.load_verify_locations(file)
+    except OSError as error:
+        raise NotAnswered(f"could not be asked: {file} of SSL_CERT_FILE cannot be read") from error
+
+
+def _through(proxy: str, context: ssl.SSLContext | None) -> ProxyManager:
+    login = parse_url(proxy).auth
+    headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
+    return ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
+
+
+def _parsed(url: str, origin: str = "") -> Url:
+    """The parts of an address as it stands in `origin`; NotAnswered where it is none for HTTP."""
+    try:
+        parsed = parse_url(urljoin(origin, url))
+    except (HTTPError, ValueError) as error:
+        raise NotAnswered("could not be asked: it is no address") from error
+    if parsed.scheme not in POOLS or not parsed.host:
+        raise NotAnswered("could not be asked: only http and https are")
+    return parsed
+
+
+def _judged(check: HealthCheck, response: BaseHTTPResponse) -> str:
+    if response.status != check.expect:
+        return f"answered {response.status}, wanted {check.expect}"
+    if not check.body:
+        return ""
+    body = response.read(_LARGEST, decode_content=True).decode(errors="replace")
+    if matched_part(body, f"*{check.body}*") is not None:
+        return ""
+    return f'answered {response.status}, but without "{ref_component(check.body)}" in its body'
