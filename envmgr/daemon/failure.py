@@ -4,7 +4,7 @@ import structlog
 
 from envmgr.domain.backoff import LONGEST, delay
 from envmgr.domain.decide import attempt_key
-from envmgr.domain.environment import Environment, Status
+from envmgr.domain.environment import AT_WORK, Environment, Status
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, RetryLater
 
 from .job import Declined, DiskFull, Job, Superseded
@@ -40,6 +40,13 @@ def record_failure(job: Job, error: EnvmgrError, *, destroying: bool) -> None:
                 retry_at=None if stays and not destroying else now + pause,
             )
             _tell(job, message)
+
+
+def restore(job: Job, before: Environment) -> None:
+    """Shows an environment as it was before a step that ended without changing anything."""
+    if job.environment.status in AT_WORK:
+        status = _status_before(before) if before.status in AT_WORK else before.status
+        _write(job, status=status, message=before.message)
 
 
 def _disk(job: Job, error: EnvmgrError) -> str:

@@ -60,7 +60,7 @@ class Job:
 
     `confirm` is asked, with what was planned, before anything is applied. `manual` work is a person's: it
     is never superseded by a push. `careful` work has every plan read, whatever it concerns. `gives_way` says
-    that something more urgent waits; `niceness` makes its Terraform yield to others. `resumes` says that this work ends a suspension.
+    that something more urgent waits; `reversible` work leaves, where it fails, all as it was; `niceness` makes its Terraform yield to others. `resumes` says that this work ends a suspension.
     """
 
     services: Services
@@ -69,6 +69,7 @@ class Job:
     lease: Lease
     policy: Policy
     manual: bool = False
+    reversible: bool = False
     careful: bool = False
     gives_way: Callable[[], bool] = lambda: False
     niceness: int = 0

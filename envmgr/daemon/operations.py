@@ -18,13 +18,12 @@ from .application import Application
 from .apply import apply as apply_step
 from .apply import apply_planned, look
 from .destroy import destroy as destroy_step
-from .failure import record_failure
+from .failure import record_failure, restore
 from .job import ActiveRun, Declined, Job
 from .kept import checkout_applied
 from .planned import Planned
-from .planning import gate, plan_apply, plan_destroy
+from .planning import gate, note_override, plan_apply, plan_destroy
 from .recover import HeldLock, break_own_lock, find_lock, push_errored_state
-from .steering import AT_WORK
 from .tenant import Project
 from .workspaces import workspace
 
@@ -121,6 +120,7 @@ def apply_saved(
             raise Declined(f"{file} was planned for other code or variables: plan again.")
         with job.run(RunKind.APPLY, saved.commit, Status.RUNNING, f"Apply of {file.name}.") as active:
             planned = _adopt(job, active, plan_apply(job, active, want.claim), saved)
+            note_override(job)
             try:
                 apply_planned(job, active, want, planned)
             except StalePlan as error:
@@ -232,21 +232,20 @@ def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force:
 def manual(
     application: Application, environment: Environment, purpose: str, *, destroying: bool = False
 ) -> Iterator[Job]:
-    """A job of a person's; what fails is recorded as for the daemon, and raised."""
+    """A job of a person's; what fails is raised, and recorded as for the daemon where it may have changed anything."""
     services = application.services
     _project(application, environment)
     with services.leases.hold(environment.id, f"{purpose} by {services.actor}") as lease:
         job = application.reconciler.job(environment.id, lease)
         job.manual = True
         end_abandoned_runs(job)
+        before = job.environment
         try:
             yield job
-        except (UsageError, Declined) as error:
-            if job.environment.status in AT_WORK:
-                record_failure(job, Declined(str(error)), destroying=destroying)
-            raise
         except EnvmgrError as error:
-            if purpose in ("apply", "destroy", "rollback"):
+            if job.reversible or isinstance(error, UsageError | Declined):
+                restore(job, before)
+            elif purpose in ("apply", "destroy", "rollback"):
                 record_failure(job, error, destroying=destroying)
             raise
 
@@ -280,16 +279,9 @@ def check_branch(job: Job) -> None:
 
 
 def check_window(job: Job, *, override: bool) -> None:
-    """Refuses where no window for changes is open, unless that is overridden, which leaves an event."""
-    closed = job.policy.closed
-    if closed is None:
-        return
-    until = f"until {closed.until:%Y-%m-%d %H:%M} UTC" if closed.until else "and none will ever open"
-    if not override:
-        raise Declined(
-            f"No window for changes of {job.environment.label} is open {until}: wait, or give --override-window."
-        )
-    job.services.record(job.environment.id, "window-overridden", f"No window is open {until}.")
+    """Refuses where no window for changes is open, unless that is overridden."""
+    if job.policy.closed is not None and not override:
+        raise Declined(f"{job.environment.label}: {job.policy.closed}; wait, or give --override-window.")
 
 
 def render(job: Job, planned: Planned) -> str:

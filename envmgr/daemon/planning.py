@@ -70,6 +70,7 @@ def carry_out(
         check()
         if not job.confirm(planned):
             raise Declined("Declined: nothing was changed.")
+        note_override(job)
         try:
             apply(planned)
         except StalePlan:
@@ -78,6 +79,12 @@ def carry_out(
         else:
             break
     return planned
+
+
+def note_override(job: Job) -> None:
+    """Leaves an event where a person has something changed though no window is open."""
+    if job.manual and job.policy.closed is not None:
+        job.services.record(job.environment.id, "window-overridden", f"{job.policy.closed}.")
 
 
 def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:

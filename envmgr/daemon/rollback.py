@@ -4,16 +4,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from envmgr.domain.drift import Drift
-from envmgr.domain.environment import Environment, Pin
-from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.environment import Environment, Pin, RunKind, RunStatus
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, UsageError
+from envmgr.domain.names import ref_component
 from envmgr.domain.plan import Plan
 
 from .application import Application
-from .apply import apply
+from .apply import apply, look
 from .drift import can_check, check
+from .job import Job
+from .kept import fetched
 from .operations import check_branch, check_window, manual, render
 from .planned import Planned
-from .steering import earlier_commit
 
 
 def roll_back(
@@ -33,7 +35,7 @@ def roll_back(
     with manual(application, environment, "rollback") as job:
         check_window(job, override=override_window)
         check_branch(job)
-        commit = earlier_commit(application, job.environment, revision)
+        commit = earlier_commit(job, revision)
         pin = Pin(commit, job.environment.commit if until_push else None)
         services, label = job.services, job.environment.label
 
@@ -43,12 +45,59 @@ def roll_back(
             until = f"`envmgr resume {label}`" + (" or the next push" if until_push else "")
             message = f"Rolled back to {commit[:10]}, held there until {until}."
             job.update(services.event(job.environment.id, "rolled-back", message, commit=commit), pin=pin)
+            job.reversible = False
             return True
 
         job.environment = replace(job.environment, pin=pin)
-        job.confirm = confirmed
+        job.confirm, job.reversible = confirmed, True
+        _look(job, commit)
         apply(job, f"Rollback to {commit[:10]} by {services.actor}.")
         return job.environment
+
+
+def _look(job: Job, commit: str) -> None:
+    """What is wrong with a commit before Terraform could start is in the history, too."""
+    try:
+        look(job)
+    except EnvmgrError:
+        with job.run(RunKind.APPLY, commit, job.environment.status, "Rollback."):
+            raise
+
+
+def earlier_commit(job: Job, revision: str) -> str:
+    """The full name of the commit that a rollback's revision means.
+
+    `previous` is the last other commit that was applied with success; anything else is git's own (`HEAD` being
+    what the branch points at), also where only we still have it. Raises UsageError where there is none, and what
+    keeps the branch's newest commit from coming, where that is what it is counted from.
+    """
+    if revision == "previous":
+        return _previous(job)
+    git, environment = job.services.git, job.environment
+    meant = revision
+    if revision.partition("~")[0].partition("^")[0] in ("HEAD", "@"):
+        meant = environment.commit + revision.removeprefix("HEAD").removeprefix("@")
+        git.fetch(job.project.remote(), {environment.branch: environment.commit})
+    else:
+        fetched(job, environment.commit)  # it may be, or be named by, what was pushed a moment ago
+    try:
+        return git.resolve(environment.id.repository_id, meant)
+    except UsageError as error:
+        raise UsageError(
+            f"{environment.id.repository_id} has no commit {ref_component(revision)[:80]!r}: give one such as "
+            "`previous`, `HEAD~1` or a commit's full name from `envmgr history`."
+        ) from error
+
+
+def _previous(job: Job) -> str:
+    environment = job.environment
+    for run in job.services.store.runs(environment.id):
+        succeeded = run.kind is RunKind.APPLY and run.status is RunStatus.SUCCEEDED
+        if succeeded and run.commit != environment.applied_commit:
+            return run.commit
+    raise UsageError(
+        f"{environment.label} has no other commit that was applied with success: give one with --to."
+    )
 
 
 def look_for_drift(application: Application, environment: Environment) -> Drift:

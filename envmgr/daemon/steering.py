@@ -5,16 +5,14 @@ from datetime import datetime, timedelta
 
 from envmgr.config.duration import format_duration
 from envmgr.domain.decide import is_scheduled_down, newest_warning
-from envmgr.domain.environment import Environment, Guard, RunKind, RunStatus, Status, Suspension
-from envmgr.domain.errors import NeedsPerson, UsageError
-from envmgr.domain.names import matches_any, ref_component
+from envmgr.domain.environment import AT_WORK, Environment, Guard, Status, Suspension
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.names import matches_any
 
 from .application import Application
 from .services import Services
 from .tenant import Project
 from .wanted import branch_ttl
-
-AT_WORK = (Status.RUNNING, Status.DESTROYING)
 
 
 def suspend(application: Application, environment: Environment) -> Environment:
@@ -135,36 +133,6 @@ def _check_later(environment: Environment, ends: datetime) -> None:
         raise NeedsPerson(
             f"{environment.label} lives until {before:%Y-%m-%d %H:%M} UTC anyway: give a longer time."
         )
-
-
-def earlier_commit(application: Application, environment: Environment, revision: str) -> str:
-    """The full name of the commit that a rollback's revision means.
-
-    `previous` is the last other commit that was applied with success; anything else is git's own (`HEAD` being
-    what the branch points at), also where only we still have it. Raises UsageError where there is none.
-    """
-    services = application.services
-    if revision == "previous":
-        return _previous(services, environment)
-    if revision.partition("~")[0].partition("^")[0] in ("HEAD", "@"):
-        revision = environment.commit + revision.removeprefix("HEAD").removeprefix("@")
-    try:
-        return services.git.resolve(environment.id.repository_id, revision)
-    except UsageError as error:
-        raise UsageError(
-            f"{environment.id.repository_id} has no commit {ref_component(revision)[:80]}: give one such as "
-            "`previous`, `HEAD~1` or a commit's full name from `envmgr history`."
-        ) from error
-
-
-def _previous(services: Services, environment: Environment) -> str:
-    for run in services.store.runs(environment.id):
-        succeeded = run.kind is RunKind.APPLY and run.status is RunStatus.SUCCEEDED
-        if succeeded and run.commit != environment.applied_commit:
-            return run.commit
-    raise UsageError(
-        f"{environment.label} has no other commit that was applied with success: give one with --to."
-    )
 
 
 def _what_then(hold: Guard) -> str:

@@ -223,11 +223,7 @@ def _outside_windows(situation: Situation) -> Decision | None:
     closed = situation.policy.closed
     if closed is None:
         return None
-    until = (
-        f"until {closed.until:%Y-%m-%d %H:%M} UTC" if closed.until else "and none will open: mend `windows`"
-    )
-    by_hand = "`--override-window` does it by hand"
-    return Wait(f"No window for changes is open {until}; {by_hand}.", until=closed.until)
+    return Wait(f"{closed}; `--override-window` does it by hand.", until=closed.until)
 
 
 def _backing_off(situation: Situation) -> Decision | None:

@@ -26,6 +26,10 @@ class Status(StrEnum):
     DESTROYED = "destroyed"
 
 
+AT_WORK = (Status.RUNNING, Status.DESTROYING)
+"""Where a run is changing an environment, or died doing so."""
+
+
 class Guard(StrEnum):
     """What holds an environment back until a person lets it through."""
 

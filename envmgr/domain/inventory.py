@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from .environment import Environment, SourceKind, Status
+from .environment import AT_WORK, Environment, SourceKind
 from .names import EnvironmentId, RepositoryId, environment_name, matches_any
 from .observation import Listing
 from .policy import Policy
@@ -18,7 +18,6 @@ LOCAL = "local"
 """The place of local environments; the other places are clouds, by the prefix of their resources' types."""
 LOCAL_MODULE = "local-environment"
 CLOUDS = ("aws", "azurerm")
-_AT_WORK = (Status.RUNNING, Status.DESTROYING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ class Inventory:
 
     def _is_at_work(self, identity: EnvironmentId) -> bool:
         record = self.records.get(identity)
-        return identity in self.busy or (record is not None and record.status in _AT_WORK)
+        return identity in self.busy or (record is not None and record.status in AT_WORK)
 
     def _tagged(self) -> Iterator[tuple[str, Tagged]]:
         for place, found in self.places.items():

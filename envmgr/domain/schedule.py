@@ -85,6 +85,12 @@ class Closed:
 
     until: datetime | None
 
+    def __str__(self) -> str:
+        until = (
+            f"until {self.until:%Y-%m-%d %H:%M} UTC" if self.until else "and none will open: mend `windows`"
+        )
+        return f"No window for changes is open {until}"
+
 
 _JUMPS = 100
 """How many ends and beginnings of spans are looked at for the end of a closed time."""

@@ -7,8 +7,8 @@ import pytest
 from envmgr.daemon import operations, steering
 from envmgr.daemon.job import Declined
 from envmgr.daemon.rollback import roll_back
-from envmgr.domain.environment import RunKind, Status
-from envmgr.domain.errors import UsageError
+from envmgr.domain.environment import RunKind, RunStatus, Status
+from envmgr.domain.errors import EnvmgrError, UsageError
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.git_repository import GitRepository
 
@@ -123,13 +123,52 @@ def test_no_is_no(engine: Engine, shop: GitRepository) -> None:
     assert (alice.status, alice.pin, len(alice.resources)) == (Status.READY, None, 3)
 
 
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [({"terraform/main.tf": "resource {"}, "HEAD|main.tf|block"), ({"terraform/main.tf": None}, "no folder")],
+    ids=["code that cannot be planned", "no code"],
+)
+def test_what_cannot_be_planned_changes_nothing(
+    engine: Engine, shop: GitRepository, files: dict[str, str | None], said: str
+) -> None:
+    """The environment is as it was; who asked is told, and the history has it."""
+    broken = shop.commit("env-alice", files)
+    shop.commit("env-alice", code(module=THIRD))
+    engine.turn(seconds=30)
+    before = engine.environment("alice")
+
+    with pytest.raises(EnvmgrError, match=said) as raised:
+        back(engine, "HEAD~1")
+
+    alice = engine.environment("alice")
+    assert (alice.status, alice.message, alice.pin) == (Status.READY, before.message, None)
+    assert (alice.failures, alice.failed_on) == (0, "")
+    last = engine.runs()[-1]
+    assert (last.commit, last.status, last.message) == (broken, RunStatus.FAILED, str(raised.value))
+    engine.turn(2, minutes=30)
+    assert engine.runs()[-1] == last
+
+
+def test_a_push_of_a_moment_ago_counts(engine: Engine, shop: GitRepository) -> None:
+    """Its commit is fetched, to count back from it."""
+    before = engine.environment("alice").commit
+    shop.commit("env-alice", {"app.py": "newer"})
+    engine.poll()
+
+    back(engine, "HEAD~1")
+
+    alice = engine.environment("alice")
+    assert (alice.applied_commit, alice.target) == (before, before)
+
+
 @pytest.mark.parametrize("revision", ["nonsense", "HEAD~99", "", "--all", "main..env-alice"])
 def test_what_means_no_commit_is_refused_with_a_right_one(
     engine: Engine, shop: GitRepository, revision: str
 ) -> None:
     """A sentence that shows what could be given."""
-    with pytest.raises(UsageError, match="previous"):
+    with pytest.raises(UsageError, match="previous") as raised:
         back(engine, revision)
+    assert f"no commit '{revision}':" in str(raised.value)
 
 
 def test_a_rolled_back_environment_is_destroyed_as_it_is(engine: Engine, shop: GitRepository) -> None:

@@ -212,6 +212,9 @@ def test_outside_its_windows_changes_wait(engine: Engine) -> None:
     assert "until 2026-11-19 08:00 UTC" in alice.message
     with pytest.raises(Declined, match="--override-window"):
         operations.apply(engine.application, alice, lambda *_: True)
+    with pytest.raises(Declined):
+        operations.apply(engine.application, alice, lambda *_: False, override_window=True)
+    assert "window-overridden" not in engine.actions("alice")
     operations.apply(engine.application, alice, lambda *_: True, override_window=True)
     assert engine.environment("alice").status is Status.READY
     assert "window-overridden" in engine.actions("alice")
