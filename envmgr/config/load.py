@@ -20,7 +20,6 @@ from .yaml_tree import Path as KeyPath
 from .yaml_tree import Problem, Tree, read_yaml
 
 _MAX_FILE = 4 << 20
-_LATER = ("deploy", "health")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -213,20 +212,10 @@ def _check_repositories(file: _File, repositories: object) -> None:
 
 
 def _warnings(file: _File, environ: Mapping[str, str]) -> Iterator[str]:
-    value = file.tree.value
-    if isinstance(file.model, Organization):
-        yield from (file.warning((key,), _NOT_YET) for key in _LATER if value.get(key) is not None)
-        for index, repository in enumerate(value["repositories"]):
-            for key in _LATER:
-                if repository.get(key) not in (None, []):
-                    yield file.warning(("repositories", index, key), _NOT_YET)
     if file.model is not None:
         for path, secret in secrets_in(file.model):
             if sentence := exposure(secret, environ) or _literal_exposure(file, path, secret):
                 yield file.warning(path, sentence)
-
-
-_NOT_YET = "this version checks it but does not carry it out yet"
 
 
 def _literal_exposure(file: _File, path: KeyPath, secret: Secret) -> str | None:

@@ -5,31 +5,39 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from envmgr.domain.deployment import Deployment
 from envmgr.domain.drift import Drift
-from envmgr.domain.environment import Claim, RunKind, RunStatus, Status, Suspension
+from envmgr.domain.environment import Claim, RunKind, RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 
 from . import kept
-from .job import ActiveRun, Job, Superseded
+from .deploy import DONE, deploy
+from .job import ActiveRun, Job
+from .newest import check_newest
 from .planned import Planned
 from .planning import carry_out, plan_apply
 from .result import found, note_resources, summary
 from .wanted import Wanted, check_backend, is_applied, wanted
 
-_SUPERSEDED_IN_A_ROW = 2
-
 
 def apply(job: Job, reason: str) -> None:
-    """One apply: nothing where the fingerprint is what was applied, else plan, gates, claim, apply, record."""
+    """Brings an environment to what its commit wants: infrastructure, then code, each only where it changed."""
     want = look(job)
     if not job.manual and is_applied(job.environment, want.claim) and not _left_a_lock(job):
         settle(job, want, {}, f"{want.claim.commit[:10]} changes no infrastructure.")
-        return
-    with job.run(RunKind.APPLY, want.claim.commit, Status.RUNNING, reason) as active:
+    else:
+        _apply_infrastructure(job, want, reason)
+    deploy(job, want, remark(job, want))
+
+
+def _apply_infrastructure(job: Job, want: Wanted, reason: str) -> None:
+    """Plan, gates, claim, apply, record."""
+    commit = want.claim.commit
+    with job.run(RunKind.APPLY, commit, Status.RUNNING, reason) as active:
         carry_out(
             job,
             lambda: plan_apply(job, active, want.claim),
-            lambda: _check_newest(job, want),
+            lambda: check_newest(job, commit, RunKind.APPLY),
             lambda planned: apply_planned(job, active, want, planned),
         )
 
@@ -97,25 +105,21 @@ def settle(
     if run is None:
         _keep_commit(job, claim)
     before = job.reload().expires_at  # somebody may have extended it meanwhile
-    ends, cut = job.project.ttl.end(now if job.manual else job.environment.lives_since, want.ttl, before)
+    ends, _ = job.project.ttl.end(now if job.manual else job.environment.lives_since, want.ttl, before)
     event = job.services.event(
-        job.environment.id, "applied", message, commit=claim.commit, run=run, actor=_actor(job, want)
+        job.environment.id, "applied", message, commit=claim.commit, run=run, actor=job.cause(want.author)
     )
     job.update(
         event,
-        status=Status.READY,
-        message=" ".join(filter(None, [want.remark, "Its ttl is cut to ttl.max." if cut else ""])),
         claim=claim,
         applied_commit=claim.commit,
         applied_fingerprint=claim.fingerprint,
         applied_inputs=job.policy.inputs,
-        failures=0,
-        failed_on="",
-        retry_at=None,
         hold=None,
         approved=None,
         expires_at=ends,
         schedule=want.schedule,
+        **_what_is_left(job, want, run),
         **({"drift": _as_applied(job, now)} if run is not None else {}),
         **({"warned_at": None} if ends != before else {}),
         **({"resumed_at": now} if job.manual else {}),
@@ -124,26 +128,25 @@ def settle(
     )
 
 
+def _what_is_left(job: Job, want: Wanted, run: int | None) -> dict[str, object]:
+    """The fields that say whether the environment is ready now, or its code is next."""
+    if not want.deploy.digest:
+        return {**DONE, "message": remark(job, want), "deployment": None, "health": None}
+    before = job.environment.deployment or Deployment()
+    return {
+        "status": Status.RUNNING,
+        "message": f"Deploys {want.claim.commit[:10]}.",
+        "deployment": replace(before, apply=before.apply if run is None else run),
+    }
+
+
+def remark(job: Job, want: Wanted) -> str:
+    """What a ready environment says of itself."""
+    _, cut = job.project.ttl.end(job.services.clock(), want.ttl, None)
+    return "Its ttl is cut to ttl.max." if cut else ""
+
+
 def _as_applied(job: Job, now: datetime) -> Drift:
     """An apply is a look, too; what was found to be noise stays so."""
     before = job.environment.drift
     return Drift(tried_at=now, checked_at=now, noise=before.noise if before else ())
-
-
-def _actor(job: Job, want: Wanted) -> str:
-    if job.manual:
-        return job.services.actor
-    if job.environment.suspended_by is Suspension.SCHEDULE:
-        return "schedule"
-    return f"push by {want.author}"
-
-
-def _check_newest(job: Job, want: Wanted) -> None:
-    """Gives way to a newer commit, but not for ever: a branch pushed without end is applied now and then."""
-    commit = job.reload().target
-    if job.manual or commit == want.claim.commit:
-        return
-    earlier = job.services.store.runs(job.environment.id, limit=_SUPERSEDED_IN_A_ROW + 1)[1:]
-    in_a_row = all(run.status is RunStatus.SUPERSEDED for run in earlier)
-    if len(earlier) < _SUPERSEDED_IN_A_ROW or not in_a_row:
-        raise Superseded(f"Superseded by {commit[:10]}.")

@@ -4,7 +4,7 @@ import os
 import pwd
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -94,6 +94,7 @@ def _services(
     layout = before.layout if before else Layout(start.data_dir).create()
     store = before.store if before else open_records_of(configuration.settings, layout, start.environ)
     owner, processes = current_process(), Processes()
+    runner = StepRunner(identify, own=start.environ)
     modules = Modules(start.modules or packaged_folder(), layout.modules)
     tenants = {
         organization.organization: _tenant(start, layout, store, organization)
@@ -107,7 +108,9 @@ def _services(
         binaries=Binaries(layout.binaries),
         providers=ProviderCache(layout.cache),
         leases=before.leases if before else Leases(store, start.clock, owner, processes),
-        steps=StepRunner(identify, own=start.environ),
+        steps=runner,
+        sites=runner,
+        zips=runner,
         clock=start.clock,
         owner=owner,
         processes=processes,
@@ -190,7 +193,7 @@ def _project(
         interval=rules.polling.interval,
         source=(SourceKind.MODULE if module else SourceKind.DIRECTORY, repository.terraform.path),
         variables=rules.variables,
-        policy=policy_for(organization, repository, ""),
+        policy=replace(policy_for(organization, repository, ""), deploy=deploy_rules_of(repository).digest),
         remote=lambda: _remote(start, identity, repository),
         module_tree=lambda: modules.tree(module) if module else "",
         ttl=TimeToLive(default=rules.ttl.default, max=rules.ttl.max),

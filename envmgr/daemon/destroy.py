@@ -8,6 +8,7 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.tags import identity
 
 from . import kept
+from .deploy import end_deployment
 from .job import ActiveRun, Job, Superseded
 from .planned import Planned
 from .planning import carry_out, plan_destroy
@@ -26,6 +27,8 @@ CLOSED: Mapping[str, object] = {
     "suspended_commit": None,
     "pin": None,
     "drift": None,
+    "deployment": None,
+    "health": None,
     "warned_at": None,
     "hold": None,
     "approved": None,
@@ -51,7 +54,7 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspe
             job,
             lambda: plan_destroy(job, active, claim),
             lambda: _check_still_wanted(job, then),
-            lambda planned: _apply(job, active, planned),
+            lambda planned: _end(job, active, planned),
         )
         verify(job, planned)
         job.update(resources=())  # from here on a state that is missing is no loss
@@ -104,6 +107,13 @@ def close(
 def _actor(job: Job, by: Suspension | None) -> str | None:
     """Who ended it, where that is not the process itself."""
     return str(by) if by in (Suspension.TTL, Suspension.SCHEDULE) and not job.manual else None
+
+
+def _end(job: Job, active: ActiveRun, planned: Planned) -> None:
+    """Ends what was deployed, then what was applied."""
+    if not job.leaves_code:
+        end_deployment(job, active)
+    _apply(job, active, planned)
 
 
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:

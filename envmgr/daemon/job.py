@@ -18,6 +18,7 @@ from envmgr.domain.environment import (
     RunKind,
     RunStatus,
     Status,
+    Suspension,
 )
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
 from envmgr.domain.policy import Policy
@@ -59,8 +60,10 @@ class Job:
     """An environment that is being worked on.
 
     `confirm` is asked, with what was planned, before anything is applied. `manual` work is a person's: it
-    is never superseded by a push. `careful` work has every plan read, whatever it concerns. `gives_way` says
-    that something more urgent waits; `reversible` work leaves, where it fails, all as it was; `niceness` makes its Terraform yield to others. `resumes` says that this work ends a suspension.
+    is never superseded by a push. `careful` work has every plan read, whatever it concerns; work that
+    `leaves_code` runs no steps before a destroy; `reversible` work leaves, where it fails, all as it was.
+    `gives_way` says that something more urgent waits, `niceness` makes its Terraform yield to others. `resumes` says
+    that this work ends a suspension.
     """
 
     services: Services
@@ -71,6 +74,7 @@ class Job:
     manual: bool = False
     reversible: bool = False
     careful: bool = False
+    leaves_code: bool = False
     gives_way: Callable[[], bool] = lambda: False
     niceness: int = 0
     confirm: Callable[[Planned], bool] = lambda _: True
@@ -104,6 +108,12 @@ class Job:
     def read_state(self) -> State | None:
         """What this environment's state says now; None where there is none."""
         return self.state().read(self.environment.id.state_key)
+
+    def cause(self, author: str) -> str:
+        """Who causes what is done: a person at the command line, the schedule, or the author of a push."""
+        if self.manual:
+            return self.services.actor
+        return "schedule" if self.environment.suspended_by is Suspension.SCHEDULE else f"push by {author}"
 
     def should_stop(self) -> bool:
         """Whether a running Terraform is to be ended: envmgr stops, or the lease was taken over."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from envmgr.domain import reference
 from envmgr.domain.environment import Claim, Environment, Output, Run, RunKind, Status, Suspension
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, UsageError
+from envmgr.domain.health import Condition
 from envmgr.domain.names import ref_component
 from envmgr.domain.plan import Plan
 from envmgr.ports import StateStore
@@ -16,9 +17,11 @@ from . import saved_plan
 from .adoption import end_abandoned_runs
 from .application import Application
 from .apply import apply as apply_step
-from .apply import apply_planned, look
+from .apply import apply_planned, look, remark
+from .deploy import deploy
 from .destroy import destroy as destroy_step
 from .failure import record_failure, restore
+from .health import await_healthy
 from .job import ActiveRun, Declined, Job
 from .kept import checkout_applied
 from .planned import Planned
@@ -102,6 +105,7 @@ def apply(
         check_branch(job)
         job.confirm = lambda planned: confirm(render(job, planned), planned.plan)
         apply_step(job, f"Apply by {job.services.actor}.")
+        await_started(job)
         return job.environment
 
 
@@ -125,6 +129,8 @@ def apply_saved(
                 apply_planned(job, active, want, planned)
             except StalePlan as error:
                 raise Declined(f"Something was applied since {file} was planned: plan again.") from error
+        deploy(job, want, remark(job, want))
+        await_started(job)
         return job.environment
 
 
@@ -248,6 +254,13 @@ def manual(
             elif purpose in ("apply", "destroy", "rollback"):
                 record_failure(job, error, destroying=destroying)
             raise
+
+
+def await_started(job: Job) -> None:
+    """Waits until what was just deployed is healthy, where its health is asked."""
+    health = job.environment.health
+    if health is not None and health.condition is Condition.STARTING:
+        await_healthy(job)
 
 
 def _state(application: Application, environment: Environment) -> StateStore:

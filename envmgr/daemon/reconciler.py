@@ -1,12 +1,13 @@
 """The reconcile function: look, decide, act, record; one environment, one step, under its lease."""
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
 from envmgr.domain.crowd import active, leaving
 from envmgr.domain.decide import decide
-from envmgr.domain.decision import Apply, Close, Decision, Destroy, Rest, Stop, Wait, Warn
+from envmgr.domain.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
 from envmgr.domain.environment import Environment, Lease, Status
 from envmgr.domain.errors import EnvmgrError, LeaseLost, NeedsPerson
 from envmgr.domain.names import EnvironmentId
@@ -16,6 +17,7 @@ from .adoption import end_abandoned_runs
 from .apply import apply
 from .destroy import close, destroy
 from .failure import record_failure
+from .health import await_healthy
 from .job import Job
 from .services import Services
 from .stop import bring_down
@@ -30,18 +32,29 @@ class Reconciler:
         self._services = services
         self._admission = threading.Lock()
 
-    def reconcile(self, identity: EnvironmentId, *, asked: bool = False) -> Decision:
+    def reconcile(
+        self,
+        identity: EnvironmentId,
+        *,
+        asked: bool = False,
+        waits: bool = False,
+        gives_way: Callable[[], bool] = lambda: False,
+    ) -> Decision:
         """Takes the next step of one environment and gives the decision it was.
 
-        What fails becomes the environment's status and message; only EnvironmentBusy is raised.
+        With `waits` it only waits until an environment is healthy, and else does all but that: whoever waits takes up
+        no place of those who work, and stops as soon as `gives_way` says so. What fails becomes the environment's
+        status and message; only EnvironmentBusy is raised.
         """
         with self._services.leases.hold(identity, f"reconcile by {self._services.actor}") as lease:
             job = self.job(identity, lease)
+            job.gives_way = gives_way
             decision: Decision = Rest("")
             try:
                 end_abandoned_runs(job)
                 decision = self._decide(job, asked=asked)
-                self._carry_out(job, decision)
+                if isinstance(decision, Await) == waits:
+                    self._carry_out(job, decision)
             except LeaseLost as lost:
                 log.warning(str(lost), action="lease-lost", environment=str(identity))
             except EnvmgrError as error:
@@ -91,6 +104,8 @@ class Reconciler:
                 self._wait(job, decision)
             case Apply():
                 apply(job, decision.reason)
+            case Await():
+                await_healthy(job)
             case Destroy():
                 destroy(job, decision.reason, decision.then, decision.because, by=decision.by)
             case Stop():

@@ -14,7 +14,7 @@ from .apply import apply, look
 from .drift import can_check, check
 from .job import Job
 from .kept import fetched
-from .operations import check_branch, check_window, manual, render
+from .operations import await_started, check_branch, check_window, manual, render
 from .planned import Planned
 
 
@@ -52,6 +52,7 @@ def roll_back(
         job.confirm, job.reversible = confirmed, True
         _look(job, commit)
         apply(job, f"Rollback to {commit[:10]} by {services.actor}.")
+        await_started(job)
         return job.environment
 
 
@@ -92,7 +93,7 @@ def earlier_commit(job: Job, revision: str) -> str:
 def _previous(job: Job) -> str:
     environment = job.environment
     for run in job.services.store.runs(environment.id):
-        succeeded = run.kind is RunKind.APPLY and run.status is RunStatus.SUCCEEDED
+        succeeded = run.kind in (RunKind.APPLY, RunKind.DEPLOY) and run.status is RunStatus.SUCCEEDED
         if succeeded and run.commit != environment.applied_commit:
             return run.commit
     raise UsageError(

@@ -33,6 +33,8 @@ class Services:
     providers: Providers
     leases: Leases
     steps: Steps
+    sites: Steps
+    zips: Steps
     clock: Clock
     owner: ProcessId
     processes: Processes

@@ -4,50 +4,88 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from envmgr.domain.environment import Environment, Output
-from envmgr.domain.step import Step
-from envmgr.ports import Place, StepLimits
+from envmgr.domain.step import Command, Site, Step, Zip
+from envmgr.domain.template import fill
+from envmgr.ports import Place, Steps
 
 from .job import ActiveRun, Job
+from .services import Services
 
-_LARGEST_OUTPUT = 50 * 1024 * 1024
 _OTHER = re.compile(r"[^A-Z0-9_]")
 
 
-def run_steps(job: Job, active: ActiveRun, steps: Sequence[Step], commit: str) -> None:
+def run_steps(job: Job, active: ActiveRun, steps: Iterable[Step], commit: str) -> None:
     """Runs steps one after the other in a checkout of exactly a commit; the first that fails ends it.
 
     Raises StepFailed, Interrupted, and what the checkout or the state raise.
     """
-    services, identity = job.services, job.environment.id
-    access = job.project.tenant.access()
     state = job.read_state()
     outputs = state.outputs if state is not None else {}
-    job.redact = access.hiding(state)
+    with place_of(job, commit, outputs) as place:
+        job.redact = job.project.tenant.access().hiding(state)
+        for step in steps:
+            filled = replace(step, run=_filled(step.run, outputs))
+            _runner(job.services, filled).run(filled, place, active.watch())
+
+
+@contextmanager
+def place_of(job: Job, commit: str, outputs: Mapping[str, Output]) -> Iterator[Place]:
+    """Where an environment's steps run: a checkout of exactly a commit, a home and a temporary folder of their own."""
+    services, identity = job.services, job.environment.id
     folder = services.layout.private(services.layout.steps(identity))
-    checkout = folder / "checkout"
-    services.git.checkout(identity.repository_id, commit, checkout)
+    services.git.checkout(identity.repository_id, commit, folder / "checkout")
+    given = {
+        **job.project.tenant.access().environment,
+        **_identity(job.environment, commit),
+        **_outputs(outputs, folder / "outputs.json"),
+    }
     try:
-        place = Place(
-            checkout=checkout,
+        yield Place(
+            checkout=folder / "checkout",
             home=folder / "home",
             temporary=folder / "tmp",
             cache=services.layout.step_cache(identity.repository_id),
-            environment={
-                **access.environment,
-                **_identity(job.environment, commit),
-                **_outputs(outputs, folder / "outputs.json"),
-            },
-            limits=StepLimits(output=_LARGEST_OUTPUT),
+            environment=given,
+            limits=job.project.step_limits,
+            sandbox=job.project.tenant.sandbox,
         )
-        for step in steps:
-            services.steps.run(step, place, active.watch())
     finally:
         (folder / "outputs.json").unlink(missing_ok=True)
         shutil.rmtree(folder / "tmp", ignore_errors=True)
+
+
+def _runner(services: Services, step: Step) -> Steps:
+    match step.run:
+        case Site():
+            return services.sites
+        case Zip():
+            return services.zips
+        case _:
+            return services.steps
+
+
+def _filled(run: Command | Site | Zip, outputs: Mapping[str, Output]) -> Command | Site | Zip:
+    """What a deployer is to do, with the outputs in its texts; a command has them in its environment."""
+    match run:
+        case Site():
+            return replace(
+                run,
+                bucket=fill(run.bucket, outputs),
+                storage_account=fill(run.storage_account, outputs),
+                container=fill(run.container, outputs),
+            )
+        case Zip():
+            return replace(
+                run, function=fill(run.function, outputs), app_service=fill(run.app_service, outputs)
+            )
+        case _:
+            return run
 
 
 def _identity(environment: Environment, commit: str) -> dict[str, str]:

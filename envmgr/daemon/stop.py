@@ -1,5 +1,8 @@
 """Bringing an environment down by its schedule's own commands, with all it has left in place."""
 
+from dataclasses import replace
+
+from envmgr.domain.deployment import Deployment
 from envmgr.domain.environment import RunKind, Status, Suspension
 
 from .job import Job
@@ -25,6 +28,7 @@ def bring_down(job: Job, reason: str) -> None:
         suspended=reason,
         suspended_by=Suspension.SCHEDULE,
         suspended_commit=None,
+        deployment=replace(environment.deployment or Deployment(), ended=True),
         failures=0,
         failed_on="",
         retry_at=None,

@@ -1,4 +1,4 @@
-"""What a commit wants of its environment: source, variables, tags, time to live; before Terraform runs."""
+"""What a commit wants of its environment: source, variables, tags, time to live, deploy; before anything runs."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, BranchFile, parse_branch_file
+from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, parse_branch_file
 from envmgr.config.expand import schedule_of
+from envmgr.domain.deployment import DeployRules
 from envmgr.domain.environment import Claim, Environment, Source, SourceKind
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.fingerprint import fingerprint
@@ -27,8 +28,8 @@ class Wanted:
     claim: Claim
     ttl: timedelta | None
     author: str
+    deploy: DeployRules
     schedule: Schedule | None = None
-    remark: str = ""
 
 
 def wanted(services: Services, project: Project, environment: Environment, commit: str) -> Wanted:
@@ -64,8 +65,8 @@ def wanted(services: Services, project: Project, environment: Environment, commi
         claim=with_fingerprint(claim),
         ttl=branch_file.ttl,
         author=found.info.author,
+        deploy=project.deploy_rules(branch_file),
         schedule=schedule_of(branch_file.schedule),
-        remark=_not_carried_out(branch_file),
     )
 
 
@@ -77,14 +78,14 @@ def branch_ttl(services: Services, project: Project, environment: Environment) -
     return None
 
 
-def _not_carried_out(branch_file: BranchFile) -> str:
-    """What a branch asks for that this version accepts and does not do yet, said rather than passed over."""
-    asked = [name for name in ("deploy", "health") if getattr(branch_file, name)]
-    return (
-        f"{BRANCH_FILE} asks for {', '.join(asked)}, which this version does not carry out yet."
-        if asked
-        else ""
-    )
+def deploy_rules(services: Services, project: Project, commit: str) -> DeployRules:
+    """How a commit's code is deployed; by the repository's rules alone where its branch file cannot be had or is wrong."""
+    try:
+        content = services.git.read_file(project.id, commit, BRANCH_FILE, MAX_BYTES)
+        branch_file = parse_branch_file(content or b"", allow_deploy=project.allow_branch_deploy)
+    except EnvmgrError:
+        return project.deploy_rules(None)
+    return project.deploy_rules(branch_file)
 
 
 def with_fingerprint(claim: Claim) -> Claim:

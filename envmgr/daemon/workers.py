@@ -4,12 +4,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from envmgr.domain.crowd import active, leaving
 from envmgr.domain.decide import decide, wake_times
+from envmgr.domain.decision import Await
 from envmgr.domain.environment import Environment, RunStatus
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
@@ -24,10 +26,28 @@ log = structlog.get_logger()
 PAUSE = timedelta(seconds=5)
 """How long an environment is left alone that could not be worked on: looked at again at once, it would be as it is."""
 _ROUNDS = 20
+_WAITING = 64
+"""How many environments of an organization are waited for at once until they are healthy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An environment that something is to be done with; `waits`: only until it is healthy."""
+
+    environment: Environment
+    waits: bool = False
+
+    @property
+    def id(self) -> EnvironmentId:
+        """Its environment's."""
+        return self.environment.id
 
 
 class Workers:
-    """A pool of threads for each organization; no environment is handed out twice at a time."""
+    """Pools of threads for each organization; no environment is handed out twice at a time.
+
+    Those who only wait have a pool of their own: they keep nobody from work.
+    """
 
     def __init__(self, services: Services, reconciler: Reconciler) -> None:
         self._services = services
@@ -54,10 +74,10 @@ class Workers:
         """Hands out what is due in a repository and notes when to look again; gives the number handed out."""
         now = self._services.clock()
         due, until = self._due(project, now, asked, self._abandoned())
-        ready = [environment for environment in due if not self._is_put_off(environment.id)]
+        ready = [each for each in due if not self._is_put_off(each.id)]
         if len(ready) < len(due):
             until = min(until or now + PAUSE, now + PAUSE)
-        handed = sum(self._submit(project, environment.id, environment.id in asked) for environment in ready)
+        handed = sum(self._submit(project, each, each.id in asked) for each in ready)
         with self._lock:
             self._again.pop(project.id, None)
             if until is not None:
@@ -117,7 +137,7 @@ class Workers:
     ) -> int:
         due, _ = self._due(project, self._services.clock(), asked, abandoned)
         wanted = [e for e in due if (only is None or e.id in only) and e.id not in self._put_off]
-        return sum(self._submit(project, e.id, e.id in asked) for e in wanted)
+        return sum(self._submit(project, e, e.id in asked) for e in wanted)
 
     def _due(
         self,
@@ -125,20 +145,21 @@ class Workers:
         now: datetime,
         asked: frozenset[EnvironmentId],
         abandoned: frozenset[EnvironmentId],
-    ) -> tuple[list[Environment], datetime | None]:
+    ) -> tuple[list[Due], datetime | None]:
         environments = self._services.store.environments(repository=project.id)
         inputs = project.inputs() if environments else None
         crowd = Crowd(leaving=leaving(environments), active=self._active(project, environments))
-        due: list[Environment] = []
+        due: list[Due] = []
         times: list[datetime] = []
         for environment in environments:
             policy = project.policy_for(environment, inputs, now)
             decision = decide(environment, policy, crowd, now, asked=environment.id in asked)
             if is_due(environment, decision) or environment.id in abandoned:
-                due.append(environment)
+                due.append(Due(environment, waits=isinstance(decision, Await)))
             wakes = (getattr(decision, "until", None), *wake_times(environment, policy))
             times += [t for t in wakes if t is not None and t > now]
-        return sorted(due, key=lambda e: e.pushed_at or e.created_at), min(times, default=None)
+        oldest_first = sorted(due, key=lambda e: e.environment.pushed_at or e.environment.created_at)
+        return oldest_first, min(times, default=None)
 
     def _abandoned(self) -> frozenset[EnvironmentId]:
         """The environments with a run whose process died: it is ended, whatever else there is to do."""
@@ -150,24 +171,25 @@ class Workers:
             return 0  # only asked of new ones
         return active(self._services.store.environments(organization=project.id.organization))
 
-    def _submit(self, project: Project, identity: EnvironmentId, asked: bool) -> bool:
+    def _submit(self, project: Project, due: Due, asked: bool) -> bool:
         with self._lock:
-            if self._closed or identity in self._in_flight:
+            if self._closed or due.id in self._in_flight:
                 return False
-            pool = self._pools.get(project.tenant.name)
-            if pool is None:
-                name = f"work-{project.tenant.name}"
-                pool = ThreadPoolExecutor(project.tenant.concurrency, thread_name_prefix=name)
-                self._pools[project.tenant.name] = pool
-            future = pool.submit(self._work, identity, asked)
-            self._in_flight[identity] = future
+            name = f"{'wait' if due.waits else 'work'}-{project.tenant.name}"
+            if name not in self._pools:
+                size = _WAITING if due.waits else project.tenant.concurrency
+                self._pools[name] = ThreadPoolExecutor(size, thread_name_prefix=name)
+            self._in_flight[due.id] = self._pools[name].submit(self._work, due.id, asked, due.waits)
         return True
 
-    def _work(self, identity: EnvironmentId, asked: bool) -> None:
+    def _work(self, identity: EnvironmentId, asked: bool, waits: bool) -> None:
         if self._closed:
             return  # it still waited in the pool of an earlier configuration
         try:
-            self._reconciler.reconcile(identity, asked=asked)
+            if waits:
+                self._reconciler.reconcile(identity, waits=True, gives_way=lambda: self._closed)
+            else:
+                self._reconciler.reconcile(identity, asked=asked)
         except EnvironmentBusy as busy:
             log.info(str(busy), action="busy", environment=str(identity))
             self._leave_alone(identity)

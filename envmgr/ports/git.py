@@ -88,6 +88,10 @@ class Git(Protocol):
         """`tree` (None where no directory is asked for), `read_file` and `describe` together, at a third of the cost."""
         ...
 
+    def changed(self, repository: RepositoryId, before: str, after: str) -> frozenset[str] | None:
+        """The paths in which two commits in the mirror differ; None where that cannot be told."""
+        ...
+
     def checkout(self, repository: RepositoryId, commit: str, destination: Path, scope: str = ".") -> None:
         """Makes `destination` hold exactly the commit's files below the folder `scope`, at their paths.
 

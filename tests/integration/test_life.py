@@ -179,15 +179,3 @@ def test_a_branch_that_comes_back_after_its_end_starts_afresh(engine: Engine) ->
 
     assert engine.environment("alice").status is Status.READY
     assert engine.state("alice").exists()
-
-
-def test_what_a_branch_asks_for_and_does_not_get_yet_is_said(engine: Engine) -> None:
-    """Rather than passed over."""
-    shop = engine.repository()
-    shop.commit("env-alice", code({".envmgr.yaml": 'health: {url: "{outputs.url}"}'}))
-
-    engine.turn()
-
-    alice = engine.environment("alice")
-    assert alice.status is Status.READY
-    assert "health" in alice.message

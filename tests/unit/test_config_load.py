@@ -311,16 +311,8 @@ def test_values_keep_their_yaml_types(write: Write) -> None:
     }
 
 
-def test_what_is_not_carried_out_yet_is_said(write: Write) -> None:
-    folder = write(acme=EXAMPLE)
-    lines = EXAMPLE.splitlines()
-    told = [line.removeprefix(f"{folder}/acme.yaml:") for line in load(folder).warnings]
-    assert [line.split(": ")[1] for line in told] == [
-        "repositories[0].deploy",
-        "repositories[0].health",
-    ]
-    for line in told:
-        assert line.split(": ")[1].split(".")[-1] in lines[int(line.split(":")[0]) - 1]
+def test_deploys_and_health_are_no_reason_for_a_warning(write: Write) -> None:
+    assert load(write(acme=EXAMPLE)).warnings == ()
 
 
 def test_secrets_that_everybody_reads_are_warned_of(write: Write, tmp_path: Path) -> None:

@@ -17,7 +17,17 @@ from .checkout import check_out
 from .failure import failure
 from .location import Location, locate
 from .mirror import Mirror, checked_commit, make_private
-from .objects import checks, commit_info, contents, entries, inside, is_readable, not_here, root_tree
+from .objects import (
+    checks,
+    commit_info,
+    contents,
+    differences,
+    entries,
+    inside,
+    is_readable,
+    not_here,
+    root_tree,
+)
 from .process import SETTINGS_COUNT, Answer, configuration, run
 from .refs import (
     FORMAT,
@@ -136,6 +146,10 @@ class Mirrors:
         if entry is None or not is_readable(repository, path, entry, limit):
             return None
         return contents(mirror, [entry.name])[0]
+
+    def changed(self, repository: RepositoryId, before: str, after: str) -> frozenset[str] | None:
+        """The paths in which two commits differ (see `ports.Git`)."""
+        return differences(self._mirror(repository), before, after)
 
     def describe(self, repository: RepositoryId, commit: str) -> CommitInfo:
         """Author and subject of a commit in the mirror."""

@@ -39,6 +39,15 @@ def _entry(mode: bytes, kind: bytes, name: bytes, size: bytes, path: bytes) -> t
     return path.decode("utf-8", "surrogateescape"), Entry(mode.decode(), kind.decode(), name.decode(), number)
 
 
+def differences(mirror: Mirror, before: str, after: str) -> frozenset[str] | None:
+    """The paths in which two commits differ, a renamed file's both; None where one of the commits is not here."""
+    names = [checked_commit(before), checked_commit(after)]
+    answer = mirror.run(["diff-tree", "-r", "-z", "--name-only", "--no-renames", *names])
+    if answer.failed:
+        return None
+    return frozenset(path.decode("utf-8", "surrogateescape") for path in answer.output.split(b"\0") if path)
+
+
 def contents(mirror: Mirror, names: Iterable[str]) -> list[bytes]:
     """The contents of some objects, in order, by one process."""
     asked = list(names)

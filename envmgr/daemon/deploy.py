@@ -1,0 +1,127 @@
+"""Bringing an environment's code to run, to its end, and back to an earlier commit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from envmgr.domain.deployment import Deployment, DeployRules, due
+from envmgr.domain.environment import Event, RunKind, Status
+from envmgr.domain.errors import UsageError
+from envmgr.domain.health import Condition, Health
+from envmgr.domain.step import Step
+
+from . import kept
+from .job import ActiveRun, Job
+from .newest import check_newest
+from .steps import run_steps
+from .wanted import Wanted, deploy_rules
+
+DONE: Mapping[str, object] = {
+    "status": Status.READY,
+    "failures": 0,
+    "failed_on": "",
+    "retry_at": None,
+}
+"""What the record of an environment says that has come to what its branch wants."""
+
+
+def deploy(job: Job, want: Wanted, remark: str = "") -> None:
+    """Brings a commit's code to run where it does not yet; whether it is healthy is then to be waited for.
+
+    `remark` is what a ready environment says of itself.
+    """
+    if not want.deploy.digest:
+        return
+    commit = want.claim.commit
+    steps = _due(job, want.deploy, commit)
+    if not steps:
+        _settle(job, want, remark)
+        return
+    with job.run(RunKind.DEPLOY, commit, Status.RUNNING, f"Deploys {commit[:10]}.") as active:
+        check_newest(job, commit, RunKind.DEPLOY)
+        run_steps(job, active, steps, commit)
+        active.message = f"Deployed {commit[:10]}: {', '.join(step.name for step in steps)}."
+    _settle(job, want, remark, active)
+
+
+def end_deployment(job: Job, active: ActiveRun) -> None:
+    """Runs the steps before a destroy, once."""
+    environment, claim = job.environment, job.environment.claim
+    before = environment.deployment or Deployment()
+    if claim is None or before.ended:
+        return
+    commit = before.commit or claim.commit
+    steps = deploy_rules(job.services, job.project, commit).on_destroy
+    if steps and _is_there(job, active, commit):
+        run_steps(job, active, steps, commit)
+    job.update(deployment=replace(before, ended=True))
+
+
+def go_back(job: Job, why: str) -> str:
+    """Brings the last healthy commit's code to run again.
+
+    Gives the sentence that says so; empty where there is no such commit, or it runs already.
+    """
+    before = job.environment.deployment or Deployment()
+    healthy, unhealthy = before.healthy_commit, before.commit
+    if healthy is None or unhealthy is None or healthy == unhealthy:
+        return ""
+    steps = deploy_rules(job.services, job.project, healthy).steps
+    with job.run(RunKind.DEPLOY, healthy, Status.RUNNING, f"Back to {healthy[:10]}.") as active:
+        run_steps(job, active, _of_code(steps), healthy)
+        active.message = f"The code of {healthy[:10]} runs again."
+    said = f"{unhealthy[:10]} gave way to {healthy[:10]}, the last healthy commit: {why}"
+    event = job.services.event(
+        job.environment.id, "went-back", said, commit=healthy, run=active.run.id, actor="health"
+    )
+    job.update(event, deployment=replace(before, commit=healthy))
+    return active.message
+
+
+def _due(job: Job, rules: DeployRules, commit: str) -> tuple[Step, ...]:
+    before = job.environment.deployment or Deployment()
+    changed = None
+    if before.commit is not None and any(step.paths for step in rules.steps):
+        changed = job.services.git.changed(job.environment.id.repository_id, before.commit, commit)
+    return due(rules, before, commit, job.policy.deploy, changed)
+
+
+def _of_code(steps: Sequence[Step]) -> list[Step]:
+    return [step for step in steps if step.when != "infrastructure"]
+
+
+def _settle(job: Job, want: Wanted, remark: str, run: ActiveRun | None = None) -> None:
+    """Records what runs now; where nothing is asked for its health, it counts as healthy."""
+    commit, check = want.claim.commit, want.deploy.health
+    before = job.environment.deployment or Deployment()
+    runs = replace(before, commit=commit, rules=job.policy.deploy, after=before.apply, ended=False)
+    event = None if run is None else _deployed(job, want, run)
+    if check is None:
+        deployment = replace(runs, healthy_commit=commit)
+        job.update(event, **{**DONE, "message": remark, "deployment": deployment, "health": None})
+        return
+    job.update(
+        event,
+        status=Status.RUNNING,
+        message=f"{commit[:10]} is deployed; waits until it is healthy.",
+        deployment=runs,
+        health=Health(check=check, condition=Condition.STARTING, since=job.services.clock()),
+    )
+
+
+def _deployed(job: Job, want: Wanted, run: ActiveRun) -> Event:
+    identity, commit, actor = job.environment.id, want.claim.commit, job.cause(want.author)
+    return job.services.event(identity, "deployed", run.message, commit=commit, run=run.run.id, actor=actor)
+
+
+def _is_there(job: Job, active: ActiveRun, commit: str) -> bool:
+    """Whether a commit can be had, for the steps before a destroy; where it is lost for good, that is said."""
+    try:
+        job.services.git.resolve(job.environment.id.repository_id, commit)
+    except UsageError:
+        if not kept.fetched(job, commit):
+            said = f"The steps before a destroy could not be run: {commit[:10]} is neither here nor at the remote."
+            job.services.record(
+                job.environment.id, "on-destroy-skipped", said, commit=commit, run=active.run.id
+            )
+            return False
+    return True

@@ -1,0 +1,295 @@
+"""Deploy steps through the whole of envmgr: when they run, what they get, and what their failures leave."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from envmgr.daemon import operations, rollback, steering
+from envmgr.domain.environment import RunKind, RunStatus, Status
+from envmgr.domain.errors import StepFailed
+from envmgr.domain.plan import Plan
+from tests.support.engine import MODULE, Engine, code
+
+if TYPE_CHECKING:
+    from tests.support.git_repository import GitRepository
+
+OUTPUTS = (
+    MODULE
+    + """
+output "port-number" { value = 8080 }
+output "token" {
+  value     = join("-", ["hush", "hush", "token"])
+  sensitive = true
+}
+"""
+)
+
+
+def yes(_: str, __: Plan | None) -> bool:
+    """Confirm."""
+    return True
+
+
+class Shop:
+    """A repository whose deploys write what they did to a file."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        """Without any step yet."""
+        self.engine = engine
+        self.file = folder / "deployed"
+        self.repository: GitRepository | None = None
+
+    def step(self, name: str, more: str = "", **options: Any) -> dict[str, Any]:
+        """A step that notes its name and commit."""
+        note = f'echo "{name} $(cat app.txt) $ENVMGR_COMMIT" >> {self.file}'
+        return {"name": name, "run": f"{note}\n{more}", **options}
+
+    def start(self, *steps: dict[str, Any], **settings: Any) -> str:
+        """Push `env-alice` with version one and bring it up; gives the commit."""
+        self.repository = self.engine.repository(deploy=list(steps), **settings)
+        return self.push(code({"app.txt": "one"}, OUTPUTS))
+
+    def push(self, files: Mapping[str, str]) -> str:
+        """Push to `env-alice` and work; gives the commit."""
+        assert self.repository is not None
+        commit = self.repository.commit("env-alice", files)
+        self.engine.turn()
+        return commit
+
+    def done(self) -> list[str]:
+        """What the steps noted since the last call of this, without the commits."""
+        if not self.file.exists():
+            return []
+        lines = self.file.read_text().splitlines()
+        self.file.unlink()
+        return [line.rpartition(" ")[0] for line in lines]
+
+
+@pytest.fixture
+def shop(engine: Engine, tmp_path: Path) -> Shop:
+    """A shop on an engine."""
+    return Shop(engine, tmp_path)
+
+
+def test_code_alone_is_deployed_without_terraform(shop: Shop) -> None:
+    """And nothing is deployed twice."""
+    engine = shop.engine
+    commit = shop.start(shop.step("app"))
+    alice = engine.environment("alice")
+    assert (alice.status, alice.applied_commit) == (Status.READY, commit)
+    assert alice.deployment is not None
+    assert (alice.deployment.commit, alice.deployment.healthy_commit) == (commit, commit)
+    assert shop.done() == ["app one"]
+    assert "apply" in engine.calls()
+
+    commit = shop.push({"app.txt": "two"})
+    assert shop.done() == ["app two"]
+    assert engine.calls() == []
+    alice = engine.environment("alice")
+    assert (alice.status, alice.applied_commit) == (Status.READY, commit)
+    assert [run.kind for run in engine.runs()] == [RunKind.APPLY, RunKind.DEPLOY, RunKind.DEPLOY]
+    assert [e for e in engine.actions("alice") if e in ("applied", "deployed")] == ["applied", "deployed"] * 2
+
+    engine.turn(3)
+    assert (shop.done(), engine.calls()) == ([], [])
+
+
+def test_what_a_step_is_given(shop: Shop, tmp_path: Path) -> None:
+    """Names, outputs one by one and as a file, a cache that stays, its own home, and no secret in the log."""
+    told = tmp_path / "told"
+    shop.engine.settings["environment_variables"] = {"GREETING": "hello"}
+    show = (
+        f'env > {told}; cp "$ENVMGR_OUTPUTS" {told}.json; stat -c %a "$ENVMGR_OUTPUTS" >> {told}.mode\n'
+        'echo "token $ENVMGR_OUTPUT_TOKEN"; echo kept >> "$XDG_CACHE_HOME/cache"; echo here > "$HOME/home"'
+    )
+    commit = shop.start(shop.step("app", show))
+    given = dict(line.partition("=")[::2] for line in told.read_text().splitlines())
+    wanted = {
+        "GREETING": "hello",
+        "ENVMGR_ORGANIZATION": "acme",
+        "ENVMGR_REPOSITORY": "shop",
+        "ENVMGR_BRANCH": "env-alice",
+        "ENVMGR_ENVIRONMENT": "alice",
+        "ENVMGR_COMMIT": commit,
+        "ENVMGR_OUTPUT_URL": "http://alice.example.com",
+        "ENVMGR_OUTPUT_PORT_NUMBER": "8080",
+        "ENVMGR_OUTPUT_TOKEN": "hush-hush-token",
+    }
+    assert {name: given.get(name) for name in wanted} == wanted
+    document = json.loads(Path(f"{told}.json").read_text())
+    assert document == {
+        "url": "http://alice.example.com",
+        "port-number": 8080,
+        "token": "hush-hush-token",
+    }
+    assert Path(f"{told}.mode").read_text() == "600\n"
+    data = shop.engine.data
+    assert not [f for f in data.rglob("*") if f.is_file() and b"hush-hush" in f.read_bytes()]
+    [cache] = [p for p in data.rglob("cache") if p.is_file()]
+    shop.push({"app.txt": "two"})
+    assert cache.read_text() == "kept\n" * 2
+
+
+def test_a_failed_deploy_is_tried_again_without_an_apply(shop: Shop, tmp_path: Path) -> None:
+    """It is `failed` at the step, with its last words; the steps before it are run again, Terraform is not."""
+    gate = tmp_path / "gate"
+    shop.start(
+        shop.step("first"), shop.step("second", f"test -e {gate} || {{ echo 'no gate here'; exit 3; }}")
+    )
+    engine = shop.engine
+    alice = engine.environment("alice")
+    assert alice.status is Status.FAILED
+    assert alice.message == "Step second failed (exit 3): no gate here."
+    assert alice.applied_commit == alice.commit
+    assert alice.deployment is not None
+    assert alice.deployment.commit is None
+    assert [run.status for run in engine.runs()] == [RunStatus.SUCCEEDED, RunStatus.FAILED]
+    shop.done()
+    engine.calls()
+
+    engine.turn()
+    assert shop.done() == []  # not before its pause is over
+    engine.turn(minutes=2)
+    assert shop.done() == ["first one", "second one"]
+    failures = engine.environment("alice").failures
+    assert failures == 2
+
+    gate.touch()
+    engine.turn(minutes=10)
+    assert shop.done() == ["first one", "second one"]
+    alice = engine.environment("alice")
+    assert (alice.status, alice.failures, alice.message) == (Status.READY, 0, "")
+    assert engine.calls() == []
+
+
+def test_steps_run_after_the_changes_they_are_for(shop: Shop) -> None:
+    """Always, infrastructure, code, and paths."""
+    engine = shop.engine
+    shop.start(
+        shop.step("always"),
+        shop.step("infra", when="infrastructure"),
+        shop.step("code", when="code"),
+        shop.step("web", when={"paths": ["web/", "*.css"]}),
+    )
+    assert shop.done() == ["always one", "infra one", "code one", "web one"]
+    shop.push({"app.txt": "two"})
+    assert shop.done() == ["always two", "code two"]
+    shop.push({"web/index.html": "hello"})
+    assert shop.done() == ["always two", "code two", "web two"]
+    shop.push({"deep/down/style.css": "body {}"})
+    assert shop.done() == ["always two", "code two", "web two"]
+    shop.push({"terraform/main.tf": OUTPUTS.replace("small", "large")})
+    assert shop.done() == ["always two", "infra two", "code two"]
+    engine.repository_settings["shop"]["variables"] = {"size": "huge"}
+    engine.restart()
+    engine.turn()
+    assert shop.done() == ["always two", "infra two"]
+
+
+def test_other_steps_in_the_organization_file_are_run(shop: Shop) -> None:
+    """The commit is the same, and Terraform is not started."""
+    engine = shop.engine
+    shop.start(shop.step("app"))
+    shop.done()
+    engine.calls()
+    engine.repository_settings["shop"]["deploy"] = [shop.step("other", when="code")]
+    engine.restart()
+    engine.turn()
+    assert (shop.done(), engine.calls()) == (["other one"], [])
+    engine.repository_settings["shop"]["deploy"] = []
+    engine.restart()
+    engine.turn(2)
+    assert engine.environment("alice").status is Status.READY
+    assert engine.environment("alice").deployment is None
+
+
+def test_a_branch_brings_its_own_steps_only_where_it_may(shop: Shop) -> None:
+    """Else it is refused with a sentence, and nothing is run."""
+    engine = shop.engine
+    shop.start(shop.step("app"))
+    shop.done()
+    own = f"deploy:\n  - {{name: own, run: 'echo own >> {shop.file}; echo $ENVMGR_COMMIT >> {shop.file}'}}\n"
+    shop.push({".envmgr.yaml": own})
+    alice = engine.environment("alice")
+    assert (alice.status, shop.done()) == (Status.FAILED, [])
+    assert "takes no commands from branches" in alice.message
+    engine.repository_settings["shop"]["allow_branch_deploy"] = True
+    engine.restart()
+    commit = shop.push({"app.txt": "two"})
+    assert shop.file.read_text().splitlines() == ["own", commit]
+    assert engine.environment("alice").status is Status.READY
+
+
+def test_steps_before_a_destroy_are_run_once_and_with_what_is_deployed(shop: Shop, tmp_path: Path) -> None:
+    """Where they fail nothing is destroyed; Terraform's failure does not run them again."""
+    engine = shop.engine
+    gate = tmp_path / "gate"
+    bye = shop.step("bye", f"test -e {gate}; test -s $ENVMGR_OUTPUTS")
+    shop.start(shop.step("app"), on_destroy=[bye])
+    shop.done()
+    assert shop.repository is not None
+    shop.repository.delete("env-alice")
+    engine.turn(2, minutes=10)
+    alice = engine.environment("alice")
+    assert (alice.status, shop.done()) == (Status.FAILED, ["bye one"])
+    assert "Step bye failed" in alice.message
+    assert engine.state("alice").exists()
+    assert alice.resources
+
+    gate.touch()
+    engine.use_terraform('[ "$1" = apply ] && { echo "no luck" >&2; exit 1; }\nexec "$real" "$@"')
+    engine.turn(minutes=30)
+    assert (engine.environment("alice").status, shop.done()) == (Status.FAILED, ["bye one"])
+    engine.use_terraform()
+    engine.turn(minutes=90)
+    assert (engine.environment("alice").status, shop.done()) == (Status.DESTROYED, [])
+    assert not engine.state("alice").exists()
+
+
+def test_a_branch_that_comes_back_is_deployed_anew(shop: Shop) -> None:
+    """Its end was begun: the steps before the destroy had run."""
+    engine = shop.engine
+    shop.start(shop.step("app"), on_destroy=[shop.step("bye")])
+    engine.use_terraform('[ "$1" = apply ] && { echo "no luck" >&2; exit 1; }\nexec "$real" "$@"')
+    assert shop.repository is not None
+    shop.repository.delete("env-alice")
+    engine.turn(2, minutes=10)
+    assert shop.done() == ["app one", "bye one"]
+    engine.use_terraform()
+    shop.push(code({"app.txt": "three"}, OUTPUTS))
+    assert engine.environment("alice").status is Status.READY
+    assert shop.done() == ["app three"]
+
+
+def test_by_hand_it_is_deployed_too(shop: Shop) -> None:
+    """An apply, also where nothing changes; its failure is raised."""
+    engine = shop.engine
+    shop.start(shop.step("app", "test $(cat app.txt) != bad"))
+    shop.done()
+    operations.apply(engine.application, engine.environment("alice"), yes)
+    assert shop.done() == ["app one"]
+    shop.push({"app.txt": "bad"})
+    shop.done()
+    with pytest.raises(StepFailed, match="Step app failed"):
+        operations.apply(engine.application, engine.environment("alice"), yes)
+    assert shop.done() == ["app bad"]
+    assert engine.environment("alice").status is Status.FAILED
+
+
+def test_an_earlier_commit_is_deployed_by_a_rollback(shop: Shop) -> None:
+    """Code and infrastructure, and the newer one again after `resume`."""
+    engine = shop.engine
+    first = shop.start(shop.step("app"))
+    shop.push({"app.txt": "two"})
+    shop.done()
+    rollback.roll_back(engine.application, engine.environment("alice"), "previous", yes)
+    assert shop.done() == ["app one"]
+    assert engine.environment("alice").applied_commit == first
+    engine.turn()
+    assert shop.done() == []
+    steering.resume(engine.application, engine.environment("alice"))
+    engine.turn()
+    assert shop.done() == ["app two"]
