@@ -78,7 +78,7 @@ class Patrol:
         else:
             return True
         finally:
-            application.workers.finished(identity)
+            application.workers.let_go(identity)
         return False
 
 

@@ -114,6 +114,11 @@ class Workers:
             futures = list(self._in_flight.values())
         return not wait(futures, timeout).not_done
 
+    def let_go(self, identity: EnvironmentId) -> None:
+        """Says that other work of this process on an environment is over: what waited for that waits no longer."""
+        self._put_off.pop(identity, None)
+        self.finished(identity)
+
     @property
     def busy(self) -> list[EnvironmentId]:
         """What is being worked on, or waits for a free thread."""

@@ -1,14 +1,16 @@
 """Drift: found where the cloud was changed behind Terraform's back, corrected only where that is safe."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import boto3
 import pytest
 
 from envmgr.daemon import steering
-from envmgr.daemon.patrol import due, inspect
+from envmgr.daemon.patrol import Patrol, due, inspect
 from envmgr.daemon.rollback import look_for_drift
 from envmgr.domain.drift import Drift
 from envmgr.domain.environment import Guard, RunKind, RunStatus, Status
@@ -210,6 +212,39 @@ def test_a_check_that_cannot_run_says_so_and_since_when(shop: Engine) -> None:
 
     assert (drift(shop).status, drift(shop).failing_since) == ("none", None)
     assert "drift-known" in shop.actions("alice")
+
+
+def test_a_push_waits_only_for_its_own_check_to_give_way(shop: Engine) -> None:
+    """What was refused while the check held the environment is handed out as soon as that ends."""
+    begun = shop.folder / "begun"
+    shop.use_terraform(f'[ "$1" = plan ] && touch {begun} && exec sleep 600; exec "$real" "$@"')
+    shop.clock.forward(hours=2)
+    application = shop.application
+    workers, (project,) = application.workers, application.services.projects.values()
+    looks: SimpleQueue[int] = SimpleQueue()
+    workers.finished = lambda _: looks.put(workers.look(project))
+    background = Patrol(lambda: application)
+    background.tick()
+    wait_for(begun.exists)
+    shop.use_terraform()
+    push(shop.repositories["shop"], ["alice"], module=FILE + "# another\n")
+    shop.poll()
+
+    assert workers.look(project) == 1
+
+    assert [looks.get(timeout=60) for _ in range(3)] == [0, 1, 0]  # held; handed out; done
+    background.close()
+    assert background.wait(60)
+    found = shop.environment("alice")
+    assert (found.status, found.applied_commit) == (Status.READY, found.commit)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.02)
 
 
 def test_by_hand_it_is_looked_for_at_once_and_only_reported(shop: Engine, folder: Path) -> None:
