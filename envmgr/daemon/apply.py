@@ -17,6 +17,7 @@ from .newest import check_newest
 from .planned import Planned
 from .planning import carry_out, plan_apply
 from .result import found, note_resources, summary
+from .turn import check_needs
 from .wanted import Wanted, check_backend, is_applied, wanted
 
 
@@ -65,6 +66,7 @@ def look(job: Job) -> Wanted:
 def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -> None:
     """Makes the claim durable, applies exactly the plan, and records what the cloud has now."""
     keep(job, planned.claim)
+    check_needs(job)
     if planned.has_changes:
         _apply(job, active, planned)
     active.message = f"Applied {planned.claim.commit[:10]}: {summary(active.changes)}."

@@ -19,9 +19,9 @@ from envmgr.domain.environment import Environment, SourceKind
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
 from envmgr.domain.inventory import LOCAL_MODULE, Content, Inventory, Tagged, Unseen, Watched
 from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.observation import Listing
 from envmgr.domain.state import State
-from envmgr.domain.tags import MANAGED_BY, tags_for
-from envmgr.domain.tags import identity as tag_identity
+from envmgr.domain.tags import MANAGED_BY, own, tags_for
 from envmgr.ports import Cloud, StateStore
 
 from . import rebuild
@@ -34,7 +34,6 @@ log = structlog.get_logger()
 
 PERIOD = timedelta(days=1)
 _DONE, _FOUND, _GONE = "audited", "audit-finding", "audit-gone"
-_STATE = "/terraform.tfstate"
 
 T = TypeVar("T")
 
@@ -100,7 +99,7 @@ class Audit:
 
     def remaining(self, identity: EnvironmentId) -> list[str]:
         """All that is left of an environment in the places that were opened, looked at closely."""
-        tags = tag_identity(tags_for(identity, ""))
+        tags = own(tags_for(identity, ""))
         return [each for cloud in self.clouds.values() for each in cloud.remaining(tags)]
 
     def _records(self) -> Mapping[EnvironmentId, Environment]:
@@ -129,18 +128,18 @@ class Audit:
         for thread in threads:
             thread.join()
         cut_off = Unseen("the look did not come to its end.")
-        return {p.id: found.get(p.id, Watched(cut_off, p.policy)) for p in projects}
+        return {p.id: found.get(p.id, _watched(p, cut_off)) for p in projects}
 
     def _look(self, project: Project) -> Watched:
         known = self.services.store.repository(project.id).default_branch
         try:
             listing = self.services.git.listing(project.remote(), project.branches, known)
         except EnvmgrError as error:
-            return Watched(self._unseen(error), project.policy)
+            return _watched(project, self._unseen(error))
         if known not in (None, listing.default_branch):
             why = f"its default branch changed from {known} to {listing.default_branch}, which the next look settles."
-            return Watched(Unseen(why), project.policy)
-        return Watched(listing, project.policy)
+            return _watched(project, Unseen(why))
+        return _watched(project, listing)
 
     def _states(self, records: Iterable[Environment]) -> frozenset[EnvironmentId] | Unseen:
         """The environments with a state: in the organization's backend, or where a record says that its state is."""
@@ -162,8 +161,7 @@ class Audit:
     def _listed_states(self) -> set[EnvironmentId]:
         prefix = f"{self.tenant.name}/"
         keys = self._of_the_place(lambda store: store.keys(prefix))
-        names = (key.removesuffix(_STATE) for key in keys if key.endswith(_STATE))
-        return {EnvironmentId.parse(name) for name in names if name.count("/") == 2}
+        return {found for key in keys if (found := EnvironmentId.of_key(key)) and key == found.state_key}
 
     def _archives(self) -> tuple[tuple[str, datetime], ...] | Unseen:
         prefix = f"{self.tenant.name}/"
@@ -199,23 +197,26 @@ class Audit:
     def _without_what_is_gone(self, seen: Inventory) -> Inventory:
         """Clouds list what was deleted for a while: what no state lists is looked at closely."""
         suspected = set(seen.suspected())
-        return replace(
-            seen, places={name: self._still(name, found, suspected) for name, found in seen.places.items()}
-        )
+        places = {
+            name: self._still(name, found, suspected, seen.owner) for name, found in seen.places.items()
+        }
+        return replace(seen, places=places)
 
     def _still(
-        self, name: str, found: tuple[Tagged, ...] | Unseen, suspected: Collection[EnvironmentId]
+        self,
+        name: str,
+        found: tuple[Tagged, ...] | Unseen,
+        suspected: Collection[EnvironmentId],
+        owner_of: Callable[[Tagged], EnvironmentId | None],
     ) -> tuple[Tagged, ...] | Unseen:
         if isinstance(found, Unseen):
             return found
-        doubtful = {each.environment for each in found if each.environment in suspected}
+        doubtful = {owner for each in found if (owner := owner_of(each)) in suspected}
         try:
-            left = {
-                i for e in doubtful if e for i in self.clouds[name].remaining(tag_identity(tags_for(e, "")))
-            }
+            left = {i for e in doubtful if e for i in self.clouds[name].remaining(own(tags_for(e, "")))}
         except EnvmgrError as error:
             return self._unseen(error)
-        return tuple(each for each in found if each.environment not in doubtful or each.identifier in left)
+        return tuple(each for each in found if owner_of(each) not in doubtful or each.identifier in left)
 
     def _unseen(self, error: EnvmgrError) -> Unseen:
         """Why something was not seen, without secrets."""
@@ -292,10 +293,14 @@ def _said(services: Services, tenant: Tenant) -> dict[str, EnvironmentId | None]
     return said
 
 
+def _watched(project: Project, listing: Listing | Unseen) -> Watched:
+    return Watched(listing, project.policy, tuple(part.application for part in project.parts))
+
+
 def _roots(projects: Iterable[Project], records: Iterable[Environment]) -> dict[str, bool]:
     """Where local environments are, by the module's variable; True where one was made, so that it must be there."""
     local = (SourceKind.MODULE, LOCAL_MODULE)
-    roots = {_root(p.variables): False for p in projects if p.source == local}
+    roots = {_root(part.variables): False for p in projects for part in p.parts if part.source == local}
     for record in records:
         claim = record.claim
         if claim is not None and (claim.source.kind, claim.source.path) == local:

@@ -1,17 +1,19 @@
 """Destroying an environment with exactly what was applied, verifying it, and closing its record."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from envmgr.domain.environment import Claim, RunKind, Status, Suspension
+from envmgr.domain.environment import RunKind, Status, Suspension
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
-from envmgr.domain.tags import identity
+from envmgr.domain.tags import identity, own
 
 from . import kept
 from .deploy import end_deployment
 from .job import ActiveRun, Job, Superseded
 from .planned import Planned
 from .planning import carry_out, plan_destroy
+from .roster import roster_of
+from .turn import check_not_needed, is_last_of_all
 
 CLOSED: Mapping[str, object] = {
     "status": Status.DESTROYED,
@@ -20,6 +22,7 @@ CLOSED: Mapping[str, object] = {
     "applied_fingerprint": None,
     "applied_inputs": None,
     "outputs": {},
+    "serial": None,
     "resources": (),
     "url": None,
     "suspended": "",
@@ -49,15 +52,17 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspe
     if claim is None:
         close(job, reason, then, because, by=by)
         return
+    check_not_needed(job)
     with job.run(RunKind.DESTROY, claim.commit, Status.DESTROYING, reason) as active:
         planned = carry_out(
             job,
             lambda: plan_destroy(job, active, claim),
-            lambda: _check_still_wanted(job, then),
+            lambda: _check(job, then),
             lambda planned: _end(job, active, planned),
         )
         verify(job, planned)
         job.update(resources=())  # from here on a state that is missing is no loss
+        _verify_environment(job, planned)
         number = active.changes.destroy if active.changes else 0
         active.message = f"Destroyed {number} resources and verified that nothing is left."
     close(job, reason, then, because, by=by, run=active.run.id)
@@ -71,7 +76,11 @@ def verify(job: Job, planned: Planned) -> None:
         raise Transient(
             f"After the destroy of {environment.label} its state still lists {_some(state.resources)}."
         )
-    _verify_cloud(job, claim, _addresses(job, planned))
+    tags = own(claim.tags)
+    left = _left_in_cloud(job, tags, planned)
+    if not environment.id.application:
+        left -= _of_applications(job, planned)
+    _check_nothing_left(job, left)
 
 
 def close(
@@ -135,6 +144,11 @@ def _left(job: Job) -> str:
     return f"Still there: {_some(state.resources)}." if state is not None and state.resources else ""
 
 
+def _check(job: Job, then: Status) -> None:
+    _check_still_wanted(job, then)
+    check_not_needed(job)
+
+
 def _check_still_wanted(job: Job, then: Status) -> None:
     """A branch that came back while its end was planned cancels it, also where it went away once more."""
     before = job.environment
@@ -147,16 +161,29 @@ def _check_still_wanted(job: Job, then: Status) -> None:
         raise Superseded("The branch came back and went away again: its grace period begins anew.")
 
 
-def _verify_cloud(job: Job, claim: Claim, addresses: Sequence[str]) -> None:
-    environment = job.environment
-    left = [
-        found
-        for cloud in job.project.tenant.clouds(addresses)
-        for found in cloud.remaining(identity(claim.tags))
-    ]
+def _verify_environment(job: Job, planned: Planned) -> None:
+    """With its last application nothing of the environment may be left, whatever application its tags name."""
+    if job.environment.id.application and is_last_of_all(job):
+        _check_nothing_left(job, _left_in_cloud(job, identity(planned.claim.tags), planned))
+
+
+def _of_applications(job: Job, planned: Planned) -> set[str]:
+    """What belongs to the applications of an environment that was applied before it had any."""
+    siblings = roster_of(job.services, job.environment).siblings(job.environment).values()
+    tags = [own(e.claim.tags) for e in siblings if e.claim is not None and e.id.application]
+    return {found for each in tags for found in _left_in_cloud(job, each, planned)}
+
+
+def _left_in_cloud(job: Job, tags: Mapping[str, str], planned: Planned) -> set[str]:
+    clouds = job.project.tenant.clouds(_addresses(job, planned))
+    return {found for cloud in clouds for found in cloud.remaining(tags)}
+
+
+def _check_nothing_left(job: Job, left: Collection[str]) -> None:
     if left:
         raise Transient(
-            f"After the destroy of {environment.label} the cloud still has resources with its tags: {_some(left)}."
+            f"After the destroy of {job.environment.label} the cloud still has resources with its tags: "
+            f"{_some(sorted(left))}."
         )
 
 

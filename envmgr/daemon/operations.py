@@ -274,7 +274,7 @@ def _project(application: Application, environment: Environment) -> Project:
         raise NeedsPerson(
             f"Repository {environment.id.repository_id} of {environment.label} is not in the configuration: add it again."
         )
-    return project
+    return project.of(environment.id)
 
 
 def _move_to(job: Job, revision: str) -> None:

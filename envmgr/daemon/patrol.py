@@ -13,6 +13,7 @@ from envmgr.domain.names import EnvironmentId
 
 from .application import Application
 from .drift import check, wants_check
+from .roster import Roster
 from .tenant import Project
 
 log = structlog.get_logger()
@@ -111,8 +112,8 @@ def _looks(project: Project) -> bool:
 def _due_in(application: Application, project: Project) -> list[Environment]:
     services, now = application.services, application.services.clock()
     environments = services.store.environments(repository=project.id)
-    inputs = project.inputs() if environments else None
-    return [e for e in environments if wants_check(e, project, project.policy_for(e, inputs, now), services)]
+    roster = Roster(project, environments, now)
+    return [e for e in environments if wants_check(e, project, roster.policy(e), services)]
 
 
 class _Wanted:

@@ -12,7 +12,7 @@ from envmgr.domain.plan import Plan
 from envmgr.domain.state import State, resource_type
 from envmgr.ports import PlanResult, Workspace
 
-from . import kept, rebuild, recover, workspaces
+from . import kept, needs, rebuild, recover, workspaces
 from .job import ActiveRun, Declined, Job
 from .planned import Planned
 from .result import note_resources
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 def plan_apply(job: Job, active: ActiveRun, claim: Claim) -> Planned:
     """Plans what a claim wants; raises NeedsPerson where the plan does not pass the gates."""
-    access = _begin(job, active, job.project.tenant.binary)
+    access = _begin(job, active, claim, job.project.tenant.binary)
     root = workspaces.checkout(job.services, job.environment, _kept_module(job, claim))
     claim = settle_scope(job.services, job.project, claim, root)
     space = workspaces.workspace(job, access, claim, job.project.tenant.binary)
@@ -36,7 +36,7 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim) -> Planned:
 def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
     """Plans to destroy all, with exactly what was applied; raises NeedsPerson where the gates refuse."""
     binary = workspaces.binary_for(job.services, job.project, claim)
-    access = _begin(job, active, binary)
+    access = _begin(job, active, claim, binary)
     kept.checkout_applied(job, claim)
     space = workspaces.workspace(job, access, claim, binary)
     return _plan(job, active, space, claim, destroy=True)
@@ -45,7 +45,7 @@ def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
 def plan_again(job: Job, active: ActiveRun, claim: Claim) -> Plan | None:
     """Plans exactly what was applied, by no gate, to see how the cloud differs; None where it does not."""
     binary = workspaces.binary_for(job.services, job.project, claim)
-    access = _begin(job, active, binary)
+    access = _begin(job, active, claim, binary)
     kept.checkout_applied(job, claim)
     space = workspaces.workspace(job, access, claim, binary)
     file = job.services.layout.plan(job.environment.id)
@@ -96,13 +96,13 @@ def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:
         raise NeedsPerson(job.redact(" ".join(findings[:3]) + more))
 
 
-def _begin(job: Job, active: ActiveRun, binary: str) -> Access:
+def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
     """Resolves the secrets, saves a state that an earlier run left in the working folder, and looks into the state.
 
     From there on its sensitive outputs are hidden.
     """
     tenant, before = job.project.tenant, job.environment.claim
-    access = tenant.access()
+    access = needs.with_hidden(job.services, tenant.access(), job.environment, claim)
     job.redact = access.redact
     if before is None:
         tenant.prepare_state()

@@ -94,7 +94,15 @@ class Poller:
         def revision(known: Sequence[Environment]) -> Observed:
             before.clear()
             before.update((environment.id, environment) for environment in known)
-            return observe(project.id, known, listing, project.branches, now, trusted=trusted)
+            return observe(
+                project.id,
+                known,
+                listing,
+                project.branches,
+                now,
+                trusted=trusted,
+                applications=tuple(part.application for part in project.parts),
+            )
 
         observed = services.store.revise(project.id, revision)
         self._tell(observed, before)

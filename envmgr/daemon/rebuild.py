@@ -5,7 +5,6 @@ a claim: then either it is new and has no states, or its records are lost. What 
 gets no record that could be destroyed; it is said, and left as it is.
 """
 
-import re
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -30,8 +29,6 @@ from .wanted import with_fingerprint
 
 log = structlog.get_logger()
 
-_PART = r"[a-z0-9-]+"
-_KEY = re.compile(rf"({_PART}/{_PART}/{_PART})/(?:terraform\.tfstate|envmgr-kept\.zip)")
 _PAUSE = timedelta(minutes=1)
 _REBUILT = (
     "Rebuilt from what is beside its state, since envmgr's own record was lost; the next pass checks it."
@@ -74,7 +71,7 @@ def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
     state = tenant.state()
     keys = frozenset(state.objects(f"{tenant.name}/"))
     lost, unrecovered = [], []
-    stated = sorted({EnvironmentId.parse(found[1]) for key in keys if (found := _KEY.fullmatch(key))})
+    stated = sorted({found for key in keys if (found := EnvironmentId.of_key(key))})
     for identity in stated:
         try:
             record = _record(services, tenant, identity, keys)
@@ -112,9 +109,10 @@ def lost_record(
     known, found = services.store.environment(identity), kept.read(tenant.state(), identity)
     if found is None:
         raise NeedsPerson("nothing beside its state says how it was applied")
-    project = services.projects.get(identity.repository_id)
-    if project is None:
+    repository = services.projects.get(identity.repository_id)
+    if repository is None:
         raise NeedsPerson("its repository is not in the configuration")
+    project = repository.of(identity)
     _check_branch(project, found.manifest, known)
     _check_code(services, project, found)
     return _restored(services, project, found.manifest, state)

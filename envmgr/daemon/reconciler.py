@@ -19,6 +19,7 @@ from .destroy import close, destroy
 from .failure import record_failure
 from .health import await_healthy
 from .job import Job
+from .roster import roster_of
 from .services import Services
 from .stop import bring_down
 
@@ -74,27 +75,33 @@ class Reconciler:
             raise NeedsPerson(
                 f"{identity} is not in the configuration or not known: nothing is done with it."
             )
-        policy = project.policy_for(environment, project.inputs(), services.clock())
-        return Job(services=services, project=project, environment=environment, lease=lease, policy=policy)
+        policy = roster_of(services, environment).policy(environment)
+        return Job(
+            services=services,
+            project=project.of(identity),
+            environment=environment,
+            lease=lease,
+            policy=policy,
+        )
 
     def _decide(self, job: Job, *, asked: bool) -> Decision:
         with self._admission:  # of two new environments only one may take the last free place
-            environment = job.environment
-            decision = decide(
-                environment, job.policy, self._crowd(environment), self._services.clock(), asked=asked
-            )
+            environment, now = job.environment, self._services.clock()
+            decision = decide(environment, job.policy, self._crowd(environment), now, asked=asked)
             if isinstance(decision, Apply) and environment.claim is None:
                 job.update(status=Status.RUNNING, message=decision.reason)
             return decision
 
     def _crowd(self, environment: Environment) -> Crowd:
         store, identity = self._services.store, environment.id
+        roster = roster_of(self._services, environment)
         if environment.is_missing:
-            return Crowd(leaving=leaving(store.environments(repository=identity.repository_id)))
+            others = store.environments(repository=identity.repository_id)
+            return roster.crowd(environment, leaving=leaving(others))
         if environment.claim is None:
             others = store.environments(organization=identity.organization)
-            return Crowd(active=active(e for e in others if e.id != identity))
-        return Crowd()
+            return roster.crowd(environment, active=active(others, besides=identity))
+        return roster.crowd(environment)
 
     def _carry_out(self, job: Job, decision: Decision) -> None:
         match decision:

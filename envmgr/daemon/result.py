@@ -28,7 +28,12 @@ def found(job: Job) -> dict[str, object]:
         for name, output in state.outputs.items()
     }
     shown = {name: replace(o, value=redacted(o.value, job.redact)) for name, o in outputs.items()}
-    return {"outputs": shown, "resources": state.resources, "url": _url(shown)}
+    return {
+        "outputs": shown,
+        "resources": state.resources,
+        "url": _url(shown),
+        "serial": state.serial,
+    }
 
 
 def summary(changes: Changes | None) -> str:

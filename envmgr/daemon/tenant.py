@@ -1,7 +1,7 @@
 """One organization of the configuration, wired to its backend, its clouds and its Terraform."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ from envmgr.domain.digest import digest
 from envmgr.domain.drift import DriftRules
 from envmgr.domain.environment import Environment, SourceKind
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.policy import Policy
 from envmgr.domain.schedule import Schedule, Ticks, Windows, closed, phase
 from envmgr.domain.state import State
@@ -22,10 +22,14 @@ from envmgr.ports import Cloud, Remote, SandboxKind, StateStore, StepLimits, Ter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """An organization's environment variables with their secrets resolved, and how to hide these."""
+    """An organization's environment variables with their secrets resolved, and how to hide these.
+
+    `variables` are input variables that Terraform gets and that are written down nowhere.
+    """
 
     environment: Mapping[str, str] = field(repr=False)
     redact: Redactor
+    variables: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def hiding(self, state: State | None) -> Redactor:
         """Hides a state's sensitive outputs like secrets: code may print them where Terraform cannot know."""
@@ -119,7 +123,11 @@ class TimeToLive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A repository of the configuration: what is the same for all its environments."""
+    """A repository of the configuration, or one application of it: what is the same for all its environments.
+
+    A repository that lists `applications` has a project for each of them, ordered so that what is needed comes
+    first. `application` is the name of such a one, `folder` its place in the branch, `needs` what it needs.
+    """
 
     id: RepositoryId
     tenant: Tenant
@@ -138,6 +146,28 @@ class Project:
     deploy_rules: Callable[[BranchFile | None], DeployRules] = lambda _: DeployRules()
     ttl: TimeToLive = TimeToLive()
     allow_branch_deploy: bool = False
+    application: str = ""
+    folder: str = "."
+    needs: tuple[str, ...] = ()
+    applications: Mapping[str, "Project"] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> tuple["Project", ...]:
+        """Its applications in the order in which they are applied; itself where it has none."""
+        return tuple(self.applications.values()) or (self,)
+
+    def of(self, identity: EnvironmentId) -> "Project":
+        """The project of an environment, or of an application of it, also of one that is not configured any more."""
+        name = identity.application
+        if name in self.applications or not (name or self.applications):
+            return self.applications.get(name, self)
+        policy = replace(self.policy, configured=False)
+        return replace(self, application=name, applications={}, policy=policy)
+
+    def in_order(self, environments: Iterable[Environment]) -> list[Environment]:
+        """Records of one environment in the order in which they are applied; what is not configured any more last."""
+        order = {part.application: number for number, part in enumerate(self.parts)}
+        return sorted(environments, key=lambda e: order.get(e.id.application, len(order)))
 
     def policy_for(self, environment: Environment, inputs: str | None, now: datetime) -> Policy:
         """The rules with `inputs` at a moment; where the inputs cannot be known, the ones that were applied."""

@@ -16,6 +16,7 @@ from envmgr.domain.names import ref_component
 from envmgr.domain.schedule import Schedule
 from envmgr.domain.tags import tags_for
 
+from . import needs
 from .reach import reaches_outside
 from .services import Services
 from .tenant import Project
@@ -38,6 +39,7 @@ def wanted(services: Services, project: Project, environment: Environment, commi
     For code in the branch the source's scope is the one known from the last apply: while the folder
     is the same, so is what it reaches for.
     """
+    _check_configured(project, environment)
     kind, path = project.source
     scope = _known_scope(environment, kind, path)
     found = services.git.inspect(project.id, commit, scope, BRANCH_FILE, MAX_BYTES)
@@ -50,7 +52,13 @@ def wanted(services: Services, project: Project, environment: Environment, commi
     else:
         source = Source(kind, path, found.tree, scope)
     tags = tags_for(environment.id, environment.branch)
-    variables = {**_builtin(environment, tags), **project.variables, **branch_file.variables}
+    given = needs.given(services, project, environment)
+    variables = {
+        **_builtin(environment, tags),
+        **given.variables,
+        **project.variables,
+        **branch_file.variables,
+    }
     claim = Claim(
         commit=commit,
         source=source,
@@ -60,6 +68,7 @@ def wanted(services: Services, project: Project, environment: Environment, commi
         backend=project.tenant.backend,
         fingerprint="",
         lock_file=environment.claim.lock_file if environment.claim else None,
+        needs=given.needs,
     )
     return Wanted(
         claim=with_fingerprint(claim),
@@ -88,9 +97,16 @@ def deploy_rules(services: Services, project: Project, commit: str) -> DeployRul
     return project.deploy_rules(branch_file)
 
 
+def _check_configured(project: Project, environment: Environment) -> None:
+    if not project.policy.configured:
+        raise NeedsPerson(
+            f"{environment.label} is in the configuration of {project.id} no more: `envmgr destroy` is all there is."
+        )
+
+
 def with_fingerprint(claim: Claim) -> Claim:
     """The claim with the fingerprint of what it holds."""
-    value = fingerprint(claim.source, claim.variables, claim.terraform_version, claim.backend)
+    value = fingerprint(claim.source, claim.variables, claim.terraform_version, claim.backend, claim.needs)
     return replace(claim, fingerprint=value)
 
 
@@ -146,4 +162,5 @@ def _builtin(environment: Environment, tags: Mapping[str, str]) -> dict[str, obj
         "organization": environment.id.organization,
         "branch": environment.branch,
         "tags": dict(tags),
+        **({"application": environment.id.application} if environment.id.application else {}),
     }

@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from envmgr.domain.crowd import active, leaving
+from envmgr.domain.crowd import active_ones, leaving
 from envmgr.domain.decide import decide, wake_times
 from envmgr.domain.decision import Await
 from envmgr.domain.environment import Environment, RunStatus
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.policy import Crowd
 
 from .reconciler import Reconciler, is_due
+from .roster import Roster
 from .services import Services
 from .tenant import Project
 
@@ -100,7 +100,7 @@ class Workers:
         """
         chosen = list(projects)
         self._put_off.clear()
-        for number in range(_ROUNDS):
+        for number in range(_ROUNDS + max((len(p.parts) for p in chosen), default=0)):
             first = asked if number == 0 else frozenset[EnvironmentId]()
             abandoned = self._abandoned()
             handed = [self._look_at(p, first, asked if only else None, abandoned) for p in chosen]
@@ -152,12 +152,14 @@ class Workers:
         abandoned: frozenset[EnvironmentId],
     ) -> tuple[list[Due], datetime | None]:
         environments = self._services.store.environments(repository=project.id)
-        inputs = project.inputs() if environments else None
-        crowd = Crowd(leaving=leaving(environments), active=self._active(project, environments))
+        roster = Roster(project, environments, now)
+        together, there = leaving(environments), self._active(project, environments)
         due: list[Due] = []
         times: list[datetime] = []
         for environment in environments:
-            policy = project.policy_for(environment, inputs, now)
+            policy = roster.policy(environment)
+            number = 0 if environment.id.environment in there else len(there)
+            crowd = roster.crowd(environment, leaving=together, active=number)
             decision = decide(environment, policy, crowd, now, asked=environment.id in asked)
             if is_due(environment, decision) or environment.id in abandoned:
                 due.append(Due(environment, waits=isinstance(decision, Await)))
@@ -171,10 +173,10 @@ class Workers:
         running = self._services.store.runs(status=RunStatus.RUNNING)
         return frozenset(r.environment for r in running if self._services.processes.is_dead(r.owner))
 
-    def _active(self, project: Project, environments: Iterable[Environment]) -> int:
+    def _active(self, project: Project, environments: Iterable[Environment]) -> frozenset[EnvironmentId]:
         if all(e.claim is not None for e in environments):
-            return 0  # only asked of new ones
-        return active(self._services.store.environments(organization=project.id.organization))
+            return frozenset()  # only asked of new ones
+        return active_ones(self._services.store.environments(organization=project.id.organization))
 
     def _submit(self, project: Project, due: Due, asked: bool) -> bool:
         with self._lock:

@@ -51,7 +51,7 @@ def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
         data=services.layout.workspace(environment.id) / "terraform",
         binary=binary,
         backend=with_key(claim.backend, environment.id.state_key),
-        variables=claim.variables,
+        variables={**access.variables, **claim.variables},
         environment={**default_tags_environment(claim.tags), **access.environment},
         lock_file=claim.lock_file,
         folder=claim.source.path if claim.source.kind is SourceKind.DIRECTORY else "",

@@ -243,7 +243,7 @@ def _is_held(inventory: Inventory, record: Environment, policy: Policy) -> bool:
     """Whether the guard against mass deletion holds it, as it would hold a destroy."""
     others = [e for e in inventory.records.values() if e.id.repository_id == record.id.repository_id]
     if record.id.repository_id not in inventory.repositories:
-        return len(others) > policy.max_at_once
+        return len({e.id.environment for e in others}) > policy.max_at_once
     return record.approved is not Guard.MASS_DESTROY and (
         record.hold is Guard.MASS_DESTROY or leaving(others) > policy.max_at_once
     )

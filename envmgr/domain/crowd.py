@@ -21,12 +21,17 @@ def active(environments: Iterable[Environment], besides: EnvironmentId | None = 
 
     With `besides` without that one's environment; 0 where it is one of them, as it takes no further place.
     """
-    found = {e.id.environment for e in environments if e.id != besides and _is_active(e)}
+    found = active_ones(e for e in environments if e.id != besides)
     return 0 if besides is not None and besides.environment in found else len(found)
 
 
-def _is_active(environment: Environment) -> bool:
-    return environment.is_open and (environment.claim is not None or environment.status is Status.RUNNING)
+def active_ones(environments: Iterable[Environment]) -> frozenset[EnvironmentId]:
+    """The environments that have, or are about to get, resources."""
+    return frozenset(
+        e.id.environment
+        for e in environments
+        if e.is_open and (e.claim is not None or e.status is Status.RUNNING)
+    )
 
 
 def awaited(
@@ -71,3 +76,20 @@ def _needs(other: Environment, environment: Environment) -> bool:
     if other.claim is None:
         return other.status is Status.RUNNING
     return environment.id.application in other.claim.needs
+
+
+def missing(needs: Iterable[str], siblings: Siblings) -> tuple[str, ...]:
+    """Those of the needed applications that have no resources, or are being destroyed."""
+    found = {name: siblings.get(name) for name in needs}
+    return tuple(
+        name for name, e in found.items() if e is None or e.claim is None or e.status is Status.DESTROYING
+    )
+
+
+def is_last(environment: Environment, siblings: Siblings) -> bool:
+    """Whether of all applications only this one may still have resources.
+
+    One that is being destroyed and has no resources any more has none: its record says so once that is verified.
+    """
+    others = [e for e in siblings.values() if e.id != environment.id]
+    return all(e.claim is None or (e.status is Status.DESTROYING and not e.resources) for e in others)

@@ -11,6 +11,7 @@ def fingerprint(
     variables: Mapping[str, object],
     terraform_version: str,
     backend: tuple[str, Mapping[str, object]],
+    needs: Mapping[str, int] | None = None,
 ) -> str:
     """SHA-256 (hex) over all that decides what a plan would be, apart from the cloud itself."""
     return digest(
@@ -19,5 +20,6 @@ def fingerprint(
             "variables": variables,
             "terraform": terraform_version,
             "backend": [backend[0], backend[1]],
+            **({"needs": needs} if needs else {}),
         }
     )

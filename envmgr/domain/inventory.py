@@ -29,10 +29,11 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A repository of the configuration: what its remote lists now, and its rules."""
+    """A repository of the configuration: what its remote lists now, its rules, and its applications."""
 
     listing: Listing | Unseen
     policy: Policy
+    applications: tuple[str, ...] = ("",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ class Tagged:
 
     @property
     def environment(self) -> EnvironmentId | None:
-        """The environment that its tags name, if they do."""
-        names = [self.tags.get(tag, "") for tag in ("organization", "project", "environment")]
-        return EnvironmentId(*names) if all(names) else None
+        """The environment, or the application of it, that its tags name, if they do."""
+        names = [self.tags.get(tag, "") for tag in ("organization", "project", "environment", "application")]
+        return EnvironmentId(*names) if all(names[:3]) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,21 @@ class Inventory:
             return None
         return [each for where, each in self._resources.get(identity, ()) if where == place]
 
+    def owner(self, tagged: Tagged) -> EnvironmentId | None:
+        """The environment or application that a resource belongs to.
+
+        People may use the tag `application` for themselves, or leave it out: then it is the environment, or the
+        first application of it that is there.
+        """
+        named = tagged.environment
+        if named is None or not (named.application or named in self._known):
+            return named
+        known = self._known.get(named.environment, [])
+        watched = self.repositories.get(named.repository_id)
+        if named in known or (watched is not None and named.application in watched.applications):
+            return named
+        return known[0] if known else named.environment
+
     def unattributed(self) -> list[Tagged]:
         """Resources with the organization's tags that name no environment."""
         return [each for _, each in self._tagged() if each.environment is None]
@@ -156,20 +172,31 @@ class Inventory:
         """The resources of each environment, with the place of each."""
         found: dict[EnvironmentId, list[tuple[str, Tagged]]] = {}
         for place, each in self._tagged():
-            if each.environment is not None:
-                found.setdefault(each.environment, []).append((place, each))
+            owner = self.owner(each)
+            if owner is not None:
+                found.setdefault(owner, []).append((place, each))
         return found
 
     @cached_property
     def _wanted(self) -> frozenset[EnvironmentId]:
         """The environments that the listed branches give."""
         return frozenset(
-            EnvironmentId(repository.organization, repository.name, name)
+            EnvironmentId(repository.organization, repository.name, name, application)
             for repository, watched in self.repositories.items()
             if not isinstance(watched.listing, Unseen)
             for branch in watched.listing.branches
             if (name := environment_name(branch, watched.policy.branches)) is not None
+            for application in watched.applications
         )
+
+    @cached_property
+    def _known(self) -> Mapping[EnvironmentId, list[EnvironmentId]]:
+        """The environments with a record or a state, each with those of its applications that have one."""
+        stated = frozenset[EnvironmentId]() if isinstance(self.states, Unseen) else self.states
+        known: dict[EnvironmentId, list[EnvironmentId]] = {}
+        for identity in sorted({*self.records, *stated}):
+            known.setdefault(identity.environment, []).append(identity)
+        return known
 
 
 def places_of(record: Environment) -> set[str]:

@@ -12,13 +12,13 @@ from .claim_document import claim_document, parse_claim
 from .environment import Claim, Environment, Source, SourceKind
 from .errors import NeedsPerson
 from .names import EnvironmentId
-from .tags import identity as tag_identity
-from .tags import tags_for
+from .tags import own, tags_for
 
 _VERSION = 1
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MODULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_APPLICATION = re.compile(r"[a-z][a-z0-9-]*")
 _TERRAFORM = re.compile(r"\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -108,7 +108,7 @@ def _objections(found: Manifest) -> Iterator[str]:
         "organization": identity.organization,
         "branch": found.branch,
     }
-    wanted = tag_identity(tags_for(identity, found.branch))
+    wanted = own(tags_for(identity, found.branch))
     if not _holds(claim.tags, wanted) or not all(isinstance(value, str) for value in claim.tags.values()):
         yield "its tags are another environment's"
     if not _holds(claim.variables, expected):
@@ -119,12 +119,20 @@ def _objections(found: Manifest) -> Iterator[str]:
         yield "its Terraform version is none"
     if not _is_text_or_none(claim.lock_file):
         yield "its lock file is none"
+    if not _are_needs(claim.needs):
+        yield "its needs are none"
     if not _is_source(claim.source):
         yield "its source leads elsewhere"
 
 
 def _is_text_or_none(value: object) -> bool:
     return value is None or isinstance(value, str)
+
+
+def _are_needs(found: object) -> bool:
+    if not isinstance(found, dict):
+        return False
+    return all(_matches(_APPLICATION, name) and isinstance(serial, int) for name, serial in found.items())
 
 
 def _holds(found: object, expected: Mapping[str, str]) -> bool:

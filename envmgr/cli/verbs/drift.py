@@ -14,6 +14,7 @@ from envmgr.daemon import operations
 from envmgr.daemon.application import Application
 from envmgr.daemon.drift import can_check
 from envmgr.daemon.rollback import look_for_drift
+from envmgr.daemon.roster import Roster
 from envmgr.domain.drift import Drift, failed
 from envmgr.domain.environment import Environment
 from envmgr.domain.errors import EnvmgrError, Interrupted
@@ -65,10 +66,11 @@ def _applied(application: Application) -> Iterator[tuple[Environment, bool]]:
     """All environments with resources, and whether each can be checked."""
     services, now = application.services, application.services.clock()
     for project in services.projects.values():
-        inputs = project.inputs()
-        for found in services.store.environments(repository=project.id):
+        records = services.store.environments(repository=project.id)
+        roster = Roster(project, records, now)
+        for found in records:
             if found.claim is not None:
-                yield found, can_check(found, project.policy_for(found, inputs, now))
+                yield found, can_check(found, roster.policy(found))
 
 
 def _checks(application: Application, chosen: Sequence[Environment], display: Display) -> Iterator[Checked]:

@@ -1,0 +1,84 @@
+"""The records of a repository at one moment: by which rules each is judged, and for which others it waits."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from envmgr.domain.crowd import Siblings, awaited, missing, needed_by
+from envmgr.domain.decide import is_settled
+from envmgr.domain.digest import digest
+from envmgr.domain.environment import Environment
+from envmgr.domain.policy import Crowd, Policy
+
+from .services import Services
+from .tenant import Project
+
+if TYPE_CHECKING:
+    from envmgr.domain.names import EnvironmentId
+
+
+class Roster:
+    """Records of a repository; of an environment in it all applications or none."""
+
+    def __init__(self, project: Project, records: Iterable[Environment], now: datetime) -> None:
+        """`project` is the repository's."""
+        self._project, self._now = project, now
+        self._inputs: dict[str, str | None] = {}
+        self._siblings: dict[EnvironmentId, dict[str, Environment]] = {}
+        for record in records:
+            if record.id.application or project.applications:
+                self._siblings.setdefault(record.id.environment, {})[record.id.application] = record
+
+    def siblings(self, environment: Environment) -> Siblings:
+        """The applications of the same environment, itself among them; none where it has none."""
+        return self._siblings.get(environment.id.environment, {})
+
+    def policy(self, environment: Environment) -> Policy:
+        """The rules for one of them now."""
+        project = self._project.of(environment.id)
+        return project.policy_for(environment, self._inputs_of(project, environment), self._now)
+
+    def crowd(self, environment: Environment, *, leaving: int = 0, active: int = 0) -> Crowd:
+        """One of them among the others."""
+        crowd, siblings = Crowd(leaving=leaving, active=active), self.siblings(environment)
+        if not siblings:
+            return crowd
+        needs = self._project.of(environment.id).needs
+        return replace(
+            crowd,
+            awaits=awaited(environment, needs, siblings, lambda e: is_settled(e, self.policy(e))),
+            needed_by=needed_by(environment, siblings),
+        )
+
+    def missing(self, environment: Environment) -> tuple[str, ...]:
+        """What it needs that has no resources, or is about to lose them."""
+        return missing(self._project.of(environment.id).needs, self.siblings(environment))
+
+    def _inputs_of(self, project: Project, environment: Environment) -> str | None:
+        """A digest over all that reaches Terraform besides the commit, the outputs of what it needs among it."""
+        name = project.application
+        if name not in self._inputs:
+            self._inputs[name] = project.inputs()
+        known = self._inputs[name]
+        if known is None or not project.needs:
+            return known
+        siblings = self.siblings(environment)
+        return digest([known, [_outputs(siblings[n]) for n in project.needs if n in siblings]])
+
+
+def _outputs(need: Environment) -> object:
+    """What tells another set of outputs; the values of sensitive ones are not known here, but their state's serial is."""
+    values = {name: output.value for name, output in need.outputs.items()}
+    hidden = any(output.sensitive for output in need.outputs.values())
+    return [need.id.application, values, need.serial if hidden else None]
+
+
+def roster_of(services: Services, environment: Environment) -> Roster:
+    """The roster of one environment and, where it has several, of all its applications, as they are now."""
+    identity, now = environment.id, services.clock()
+    project = services.projects[identity.repository_id]
+    if not (identity.application or project.applications):
+        return Roster(project, [environment], now)
+    records = services.store.environments(repository=identity.repository_id, name=identity.name)
+    return Roster(project, records, now)
