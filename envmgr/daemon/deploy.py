@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from envmgr.domain.deployment import Deployment, DeployRules, due
 from envmgr.domain.environment import Event, RunKind, Status
-from envmgr.domain.errors import UsageError
+from envmgr.domain.errors import StepFailed, UsageError
 from envmgr.domain.health import Condition, Health
 from envmgr.domain.step import Step
 
@@ -52,8 +52,16 @@ def end_deployment(job: Job, active: ActiveRun) -> None:
     commit = before.commit or claim.commit
     steps = deploy_rules(job.services, job.project, commit).on_destroy
     if steps and _is_there(job, active, commit):
-        run_steps(job, active, steps, commit)
+        _run_before_destroy(job, active, steps, commit)
     job.update(deployment=replace(before, ended=True))
+
+
+def _run_before_destroy(job: Job, active: ActiveRun, steps: Sequence[Step], commit: str) -> None:
+    try:
+        run_steps(job, active, steps, commit)
+    except StepFailed as error:
+        without = f"`envmgr destroy {job.environment.label} --skip-on-destroy` does without"
+        raise StepFailed(f"{error} Nothing is destroyed before it succeeds; {without}.") from error
 
 
 def go_back(job: Job, why: str) -> str:

@@ -120,7 +120,10 @@ def _actor(job: Job, by: Suspension | None) -> str | None:
 
 def _end(job: Job, active: ActiveRun, planned: Planned) -> None:
     """Ends what was deployed, then what was applied."""
-    if not job.leaves_code:
+    if job.leaves_code:
+        said = "The steps before the destroy were left out, as asked for."
+        job.services.record(job.environment.id, "on-destroy-skipped", said, run=active.run.id)
+    else:
         end_deployment(job, active)
     _apply(job, active, planned)
 

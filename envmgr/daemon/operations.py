@@ -140,9 +140,14 @@ def destroy(
     confirm: Callable[[str, Plan | None], bool],
     *,
     override_window: bool = False,
+    leaves_code: bool = False,
 ) -> Environment:
-    """Plans, has it confirmed, destroys and verifies; where the branch is still there it is then suspended."""
+    """Plans, has it confirmed, destroys and verifies; where the branch is still there it is then suspended.
+
+    With `leaves_code` without the steps before a destroy, which an event then tells.
+    """
     with manual(application, environment, "destroy", destroying=True) as job:
+        job.leaves_code = leaves_code
         check_window(job, override=override_window)
         services = job.services
         said = f"Destroyed by {services.actor}; `envmgr resume {environment.label}` brings it back."

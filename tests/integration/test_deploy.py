@@ -249,6 +249,21 @@ def test_steps_before_a_destroy_are_run_once_and_with_what_is_deployed(shop: Sho
     assert not engine.state("alice").exists()
 
 
+def test_by_hand_it_is_destroyed_without_the_steps_before(shop: Shop) -> None:
+    """Where these cannot succeed any more; an event says so."""
+    engine = shop.engine
+    shop.start(shop.step("app"), on_destroy=[shop.step("bye", "exit 1")])
+    shop.done()
+    with pytest.raises(StepFailed, match="--skip-on-destroy"):
+        operations.destroy(engine.application, engine.environment("alice"), yes)
+    assert shop.done() == ["bye one"]
+    assert engine.state("alice").exists()
+    operations.destroy(engine.application, engine.environment("alice"), yes, leaves_code=True)
+    assert (engine.environment("alice").status, shop.done()) == (Status.SUSPENDED, [])
+    assert not engine.state("alice").exists()
+    assert "on-destroy-skipped" in engine.actions("alice")
+
+
 def test_a_branch_that_comes_back_is_deployed_anew(shop: Shop) -> None:
     """Its end was begun: the steps before the destroy had run."""
     engine = shop.engine

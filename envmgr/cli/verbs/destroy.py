@@ -1,5 +1,7 @@
 """`envmgr destroy`."""
 
+import click
+
 from envmgr.cli import documents
 from envmgr.cli.command import (
     environment_argument,
@@ -24,10 +26,18 @@ from envmgr.domain.names import matches_any
 @environment_argument
 @yes_option
 @override_option
+@click.option(
+    "--skip-on-destroy", is_flag=True, help="Without the steps before a destroy, where these cannot succeed."
+)
 @json_option
 @pass_invocation
 def destroy_command(
-    invocation: Invocation, environment: str, yes: bool, override_window: bool, as_json: bool
+    invocation: Invocation,
+    environment: str,
+    yes: bool,
+    override_window: bool,
+    skip_on_destroy: bool,
+    as_json: bool,
 ) -> None:
     """Plan, show, ask, destroy, and verify that nothing is left.
 
@@ -38,7 +48,9 @@ def destroy_command(
     with work(invocation, display) as application, display:
         found = operations.find(application, environment)
         consent = _consent(application, found, yes, display)
-        done = operations.destroy(application, found, consent, override_window=override_window)
+        done = operations.destroy(
+            application, found, consent, override_window=override_window, leaves_code=skip_on_destroy
+        )
     if as_json:
         emit_json(documents.environment(done))
     else:

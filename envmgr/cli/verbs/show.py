@@ -42,6 +42,7 @@ def _facts(
     yield "branch", printable(found.branch)
     yield "commit", found.commit
     yield "applied", (found.applied_commit or "nothing yet")
+    yield "deployed", _deployed(found)
     yield "held at", _hold(found)
     yield "drift", _drift(found)
     yield "url", printable(found.url or "")
@@ -60,6 +61,16 @@ def _facts(
         yield "variables", _block(f"{name} = {_value(v)}" for name, v in claim.variables.items())
         yield "tags", _block(f"{name} = {value}" for name, value in claim.tags.items())
     yield "resources", _block(found.resources)
+
+
+def _deployed(found: Environment) -> str:
+    """The commit whose code runs; nothing where no code is deployed."""
+    deployment = found.deployment
+    if deployment is None:
+        return ""
+    if deployment.ended:
+        return "nothing any more"
+    return deployment.commit or "nothing yet"
 
 
 def _hold(found: Environment) -> str:

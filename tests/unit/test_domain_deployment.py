@@ -1,0 +1,161 @@
+"""What is deployed when: pure, over all that a deploy may find."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envmgr.domain.decide import attempt_key, decide, is_done, is_settled
+from envmgr.domain.decision import Apply, Await, Rest
+from envmgr.domain.deployment import Deployment, DeployRules, due
+from envmgr.domain.environment import Environment, Output, Status
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.health import Condition, Health, HealthCheck
+from envmgr.domain.policy import Crowd
+from envmgr.domain.step import Step
+from envmgr.domain.template import fill
+from tests.unit.domain_example import NEW, NOW, OLD, POLICY, ready
+
+RULES = DeployRules(
+    steps=(
+        Step(name="always", run="a"),
+        Step(name="infrastructure", run="i", when="infrastructure"),
+        Step(name="code", run="c", when="code"),
+        Step(name="web", run="w", paths=("web/", "*.css")),
+    )
+)
+DONE = Deployment(commit=OLD, rules="r", apply=7, after=7)
+CHECK = HealthCheck(url="http://x")
+WITH_DEPLOY = replace(POLICY, deploy="r")
+
+words = st.sampled_from(["a", "b", "c"])
+runs = st.none() | st.integers(1, 3)
+deployments = st.builds(
+    Deployment,
+    commit=st.none() | words,
+    rules=words,
+    apply=runs,
+    after=runs,
+    healthy_commit=st.none() | words,
+    ended=st.booleans(),
+)
+paths = st.none() | st.frozensets(st.sampled_from(["web/a.html", "deep/b.css", "app.py"]))
+
+
+def names(before: Deployment, commit: str, digest: str = "r", changed: frozenset[str] | None = None) -> str:
+    """The names of the steps that are due."""
+    return " ".join(step.name for step in due(RULES, before, commit, digest, changed))
+
+
+@pytest.mark.parametrize(
+    ("before", "commit", "changed", "wanted"),
+    [
+        (DONE, OLD, None, ""),
+        (Deployment(), OLD, frozenset(), "always infrastructure code web"),
+        (replace(DONE, rules="other"), OLD, frozenset(), "always infrastructure code web"),
+        (replace(DONE, ended=True), OLD, frozenset(), "always infrastructure code web"),
+        (replace(DONE, apply=8), OLD, frozenset(), "always infrastructure"),
+        (DONE, NEW, frozenset({"app.py"}), "always code"),
+        (DONE, NEW, frozenset({"web/deep/a.html"}), "always code web"),
+        (DONE, NEW, frozenset({"deep/b.css"}), "always code web"),
+        (DONE, NEW, frozenset({"website/a.html"}), "always code"),
+        (DONE, NEW, None, "always code web"),
+        (replace(DONE, apply=8), NEW, frozenset(), "always infrastructure code"),
+    ],
+)
+def test_steps_that_are_due(
+    before: Deployment, commit: str, changed: frozenset[str] | None, wanted: str
+) -> None:
+    """Each for the changes that it is for; all of them where it is not known what runs."""
+    assert names(before, commit, changed=changed) == wanted
+
+
+@given(before=deployments, commit=words, digest=words, changed=paths)
+def test_nothing_is_due_exactly_where_it_runs_already(
+    before: Deployment, commit: str, digest: str, changed: frozenset[str] | None
+) -> None:
+    """A step that always runs tells."""
+    found = due(RULES, before, commit, digest, changed)
+    assert (found == ()) == before.is_of(commit, digest)
+    after = replace(before, commit=commit, rules=digest, after=before.apply, ended=False)
+    assert due(RULES, after, commit, digest, changed) == ()
+
+
+@given(before=deployments, commit=words, digest=words, changed=paths)
+def test_what_is_not_known_is_run(
+    before: Deployment, commit: str, digest: str, changed: frozenset[str] | None
+) -> None:
+    """Knowing less about the files never runs less."""
+    assert set(due(RULES, before, commit, digest, changed)) <= set(due(RULES, before, commit, digest, None))
+
+
+def test_rules_that_do_nothing_have_no_digest() -> None:
+    """What comes before a destroy, or follows a failure, is no reason to deploy."""
+    assert DeployRules(on_destroy=RULES.steps, on_unhealthy="previous").digest == ""
+    assert DeployRules(health=CHECK).digest != ""
+    slower = replace(RULES, steps=(replace(RULES.steps[0], timeout=timedelta(hours=1)),))
+    assert len({RULES.digest, slower.digest, DeployRules(health=CHECK).digest}) == 3
+
+
+# --- decisions ---------------------------------------------------------------------------------
+
+
+def deployed(**changes: object) -> Environment:
+    """One that is ready, applied and deployed."""
+    return ready(**{"deployment": DONE, **changes})
+
+
+def starting(**changes: object) -> Environment:
+    """One that waits until it is healthy."""
+    health = Health(check=CHECK, condition=Condition.STARTING, since=NOW)
+    return deployed(**{"status": Status.RUNNING, "message": "waits", "health": health, **changes})
+
+
+def test_what_was_applied_but_not_deployed_is_not_done() -> None:
+    """Rules that are new, a commit or an apply that was not deployed, an end that was begun."""
+    assert is_settled(deployed(), WITH_DEPLOY)
+    assert is_settled(deployed(status=Status.DEGRADED), WITH_DEPLOY)
+    for other in (
+        ready(),
+        deployed(deployment=replace(DONE, commit=NEW)),
+        deployed(deployment=replace(DONE, apply=8)),
+        deployed(deployment=replace(DONE, rules="other")),
+        deployed(deployment=replace(DONE, ended=True)),
+    ):
+        assert not is_done(other, WITH_DEPLOY)
+        assert decide(other, WITH_DEPLOY, Crowd(), NOW) == Apply("The code of aaaaaaaaaa is to be deployed.")
+    assert is_settled(ready(), POLICY)
+
+
+def test_health_is_waited_for_where_all_is_done() -> None:
+    """A newer commit comes first; a failure is not waited for again."""
+    assert decide(starting(), WITH_DEPLOY, Crowd(), NOW) == Await("waits")
+    assert isinstance(decide(starting(commit=NEW), WITH_DEPLOY, Crowd(), NOW), Apply)
+    tried = attempt_key(starting(), WITH_DEPLOY)
+    failed = starting(status=Status.FAILED, failed_on=tried, message="no")
+    assert decide(failed, WITH_DEPLOY, Crowd(), NOW) == Rest("no")
+    assert isinstance(decide(starting(suspended="by hand"), WITH_DEPLOY, Crowd(), NOW), Rest)
+
+
+def test_other_deploy_rules_are_another_attempt() -> None:
+    """A mended step in the organization file is tried at once."""
+    failed = deployed(
+        status=Status.FAILED,
+        deployment=replace(DONE, commit=None),
+        failed_on=attempt_key(deployed(), WITH_DEPLOY),
+    )
+    assert isinstance(decide(failed, WITH_DEPLOY, Crowd(), NOW), Rest)
+    assert isinstance(decide(failed, replace(POLICY, deploy="mended"), Crowd(), NOW), Apply)
+
+
+# --- outputs in texts --------------------------------------------------------------------------
+
+
+def test_outputs_stand_in_texts() -> None:
+    """Text as it is, all else as JSON; one that is not there is named with those that are."""
+    outputs = {"host": Output("example.com"), "port-number": Output(80)}
+    assert fill("http://{outputs.host}:{outputs.port-number}/{x}", outputs) == "http://example.com:80/{x}"
+    with pytest.raises(NeedsPerson, match=r"no Terraform output 'url' for .*; there are: host, port-number"):
+        fill("{outputs.url}", outputs)
