@@ -47,20 +47,29 @@ def _adopt(job: Job, run: Run) -> Adopted:
 
 def _survivor(job: Job, run: Run) -> ProcessId | None:
     """The Terraform that a run left, also one whose start could not be recorded any more."""
-    processes, child = job.services.processes, run.child
+    processes, child, is_step = job.services.processes, run.child, run.kind is RunKind.DEPLOY
     if child is not None and processes.is_dead(child):
         child = None
-    if run.kind is RunKind.DEPLOY:  # the mark may be on a server that a step left running, as it should
-        attended = False
-    else:
+    if not is_step or run.child is None:  # else the mark may be on a server that a step left, as it should
         child = child or processes.child_of(job.services.layout.log(run.id))
-        attended = job.environment.claim is not None
+    if child is not None and is_step and _end_step(job, run, child):
+        return None
+    attended = not is_step and job.environment.claim is not None
     if child is not None and not (attended and processes.is_here(child)):
         raise RetryLater(
             f"What run {run.id} started ({child}) still works on {job.environment.label}.",
             after=timedelta(seconds=5),
         )
     return child
+
+
+def _end_step(job: Job, run: Run, child: ProcessId) -> bool:
+    """Ends a step that outlived its process, where that may surely be done: it will be done again."""
+    if not job.services.steps.end(child):
+        return False
+    message = f"A step of run {run.id} ({child}) outlived {run.owner} and was ended: it is done again."
+    job.services.record(job.environment.id, "step-ended", message, commit=run.commit, run=run.id)
+    return True
 
 
 def _end(job: Job, run: Run, adopted: Adopted) -> None:

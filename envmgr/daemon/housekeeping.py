@@ -10,10 +10,11 @@ from pathlib import Path
 import structlog
 
 from envmgr.domain.audit import KEPT
-from envmgr.domain.environment import Claim, Environment, SourceKind
+from envmgr.domain.environment import Claim, Environment, RunStatus, SourceKind
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 
+from . import step_caches
 from .services import Services
 
 log = structlog.get_logger()
@@ -33,6 +34,7 @@ def tidy(services: Services) -> None:
     services.binaries.prune(claim.terraform_version for claim in claims)
     _prune_workspaces(services, environments)
     _prune_providers(services, claims)
+    step_caches.prune(services, environments)
     _prune_archives(services)
     _tidy_mirrors(services, environments)
 
@@ -42,9 +44,12 @@ def _modules(claims: Iterable[Claim]) -> list[tuple[str, str]]:
 
 
 def _prune_logs(services: Services) -> None:
-    """Deletes logs whose run is gone from the database."""
-    for path in services.layout.logs.glob("*/*.log"):
-        if path.stem.isdigit() and services.store.run(int(path.stem)) is None:
+    """Deletes logs whose run is gone from the database, and a step's own output that outlived its run."""
+    for path in services.layout.logs.glob("*/*.log*"):
+        number, _, kind = path.name.partition(".")
+        run = services.store.run(int(number)) if number.isdigit() else None
+        is_left = kind == "log.output" and run is not None and run.status is not RunStatus.RUNNING
+        if number.isdigit() and (run is None or is_left):
             path.unlink(missing_ok=True)
 
 

@@ -56,9 +56,14 @@ class Layout:
         """Where an environment's steps run: checkout, home and temporary folder."""
         return self.workspace(environment) / "steps"
 
+    @property
+    def step_caches(self) -> Path:
+        """What steps keep between two runs, a folder for each repository."""
+        return self.root / "step-caches"
+
     def step_cache(self, repository: RepositoryId) -> Path:
         """What steps of a repository keep between two runs."""
-        return self.root / "step-caches" / repository.organization / repository.name
+        return self.step_caches / repository.organization / repository.name
 
     @property
     def logs(self) -> Path:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from envmgr.domain.environment import ProcessId
 from envmgr.domain.step import Step
 
 from .terraform import Watch
@@ -50,6 +51,13 @@ class Steps(Protocol):
     Whoever uploads takes `place.environment` for the credentials, has its texts' outputs filled in already, heeds
     `step.timeout` and `watch.stop`, and writes to the run's log what it did.
     """
+
+    def end(self, child: ProcessId) -> bool:
+        """Ends a step that a process of ours had started and left running, with its whole group, politely first.
+
+        False, and nothing is done, where it is not beyond doubt that very process of this host.
+        """
+        ...
 
     def run(self, step: Step, place: Place, watch: Watch) -> None:
         """Does one step to its end; what it says goes to the run's log.

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from envmgr.adapters.terraform.provider_cache import ProviderCache
-from envmgr.daemon import housekeeping
-from envmgr.domain.environment import Status
+from envmgr.daemon import housekeeping, step_caches
+from envmgr.domain.environment import RunKind, Status
+from envmgr.domain.names import RepositoryId
 from tests.support.engine import Engine, push
 
 
@@ -58,6 +59,85 @@ def test_a_working_folder_that_may_hold_the_only_state_stays(engine: Engine, nam
 
     assert [path.name for path in workspaces.iterdir()] == ["kept"]
     assert (workspaces / "kept" / name).exists()
+
+
+def test_what_a_step_printed_goes_with_its_run(engine: Engine) -> None:
+    """It outlives only an envmgr that is killed; while a run runs it is followed."""
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    services, [ended] = engine.application.services, engine.runs()
+    alice = engine.environment("alice")
+    running = services.store.start_run(
+        alice.id, RunKind.DEPLOY, alice.commit, services.owner, "daemon", engine.clock()
+    )
+    left, followed, unknown = (
+        services.layout.log(number).with_suffix(".log.output") for number in (ended.id, running.id, 77)
+    )
+    for path in (left, followed, unknown):
+        path.write_text("said")
+
+    housekeeping.tidy(services)
+
+    assert [path.exists() for path in (left, followed, unknown)] == [False, True, False]
+    assert services.layout.log(ended.id).exists()
+
+
+class TestStepCaches:
+    """What steps keep between two runs goes by age where nobody is left to use it, and by size."""
+
+    def cache(self, engine: Engine, repository: str) -> Path:
+        """A cache with a file of 100 bytes in a folder that nothing may be written to."""
+        path = engine.application.services.layout.step_cache(RepositoryId("acme", repository))
+        folder = path / "module"
+        folder.mkdir(parents=True)
+        (folder / "file").write_bytes(b"x" * 100)
+        folder.chmod(0o500)
+        return path
+
+    def prune(self, engine: Engine, largest: int) -> None:
+        """One round with a bound."""
+        services = engine.application.services
+        step_caches.prune(services, services.store.environments(), largest)
+
+    def test_by_age_where_no_environment_is_open(self, engine: Engine) -> None:
+        """By the default bound; what begins to be used stays."""
+        push(engine.repository(), ["alice"])
+        engine.poll()
+        shop, empty = self.cache(engine, "shop"), self.cache(engine, "empty")
+        engine.clock.forward(days=29)
+        housekeeping.tidy(engine.application.services)
+        assert (shop.exists(), empty.exists()) == (True, True)
+        engine.clock.forward(days=2)
+
+        housekeeping.tidy(engine.application.services)
+
+        assert (shop.exists(), empty.exists()) == (True, False)
+        assert [path.name for path in shop.parent.iterdir()] == ["shop"]
+
+    def test_by_size_unless_in_use(self, engine: Engine) -> None:
+        """Nobody works on any of the repository's environments while it goes."""
+        push(engine.repository(), ["alice", "bob"])
+        engine.poll()
+        shop = self.cache(engine, "shop")
+        self.prune(engine, 100)
+        assert shop.exists()
+        with engine.application.services.leases.hold(engine.environment("bob").id, "a step"):
+            self.prune(engine, 99)
+            assert shop.exists()
+
+        self.prune(engine, 99)
+
+        assert list(shop.parent.iterdir()) == []
+        with engine.application.services.leases.hold(engine.environment("alice").id, "free again"):
+            pass
+
+    def test_what_a_process_that_died_had_begun_to_remove(self, engine: Engine) -> None:
+        """Goes in the next round."""
+        engine.repository()
+        shop = self.cache(engine, "shop")
+        shop.rename(shop.with_name(".removed-shop"))
+        self.prune(engine, 100)
+        assert list(shop.parent.iterdir()) == []
 
 
 LOCK_FILE = """provider "registry.example.com/hashicorp/{0}" {{

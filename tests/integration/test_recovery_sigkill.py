@@ -4,10 +4,12 @@ import os
 import signal
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
-from envmgr.domain.environment import Changes, RunKind, RunStatus, Status
+from envmgr.domain.environment import Changes, RunKind, RunStatus, Status, Suspension
+from tests.integration.outage import wait_for
 from tests.integration.victim import CODE, Victim, wait_for_end
 from tests.support.engine import Engine, code
 
@@ -149,6 +151,34 @@ def test_an_apply_that_dies_with_its_process_is_done_again(victim: Victim) -> No
     assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
     assert victim.in_state() == 1
     assert [run.status for run in engine.runs()] == [RunStatus.INTERRUPTED, RunStatus.SUCCEEDED]
+
+
+@pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "by its mark"])
+def test_a_step_that_outlives_its_process_is_ended_and_done_again(victim: Victim, is_recorded: bool) -> None:
+    """With all its group: nobody waits for it, and it is not done twice at a time."""
+    engine, pids = victim.engine, victim.folder / "pids"
+    stop = f"test ! -e {pids} || exit 0; sleep 600 & echo $$ $! > {pids}.new; mv {pids}.new {pids}; wait"
+    steps = [{"name": "stop", "run": stop}]
+    engine.settings["schedule"] = {"up": "0 8 * * *", "down": "0 19 * * *", "down_run": steps}
+    engine.clock.now = (engine.clock.now + timedelta(days=1)).replace(hour=10)
+    engine.turn()
+    engine.clock.forward(hours=10)
+    process = victim.start("during")
+    wait_for(lambda: pids.exists() and engine.runs()[-1].child)
+    process.kill()
+    process.wait()
+    if not is_recorded:
+        engine.application.services.store.update_run(engine.runs()[-1].id, child=None)
+
+    engine.turn(2, seconds=30)
+
+    for pid in pids.read_text().split():
+        wait_for_end(int(pid))
+    alice = engine.environment("alice")
+    assert (alice.status, alice.suspended_by) == (Status.SUSPENDED, Suspension.SCHEDULE), alice.message
+    statuses = [run.status for run in engine.runs(RunKind.DEPLOY)]
+    assert statuses == [RunStatus.INTERRUPTED, RunStatus.SUCCEEDED]
+    assert "step-ended" in engine.actions("alice")
 
 
 def leaves(victim: Victim) -> None:

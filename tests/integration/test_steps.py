@@ -3,7 +3,9 @@
 import os
 import signal
 import stat
+import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,6 +20,7 @@ from envmgr.domain.environment import ProcessId
 from envmgr.domain.errors import Interrupted, NeedsPerson, StepFailed
 from envmgr.domain.step import Step
 from envmgr.ports import Place, Progress, StepLimits, Watch
+from tests.integration.outage import wait_for
 
 MEBIBYTE = 1024 * 1024
 PRIVATE = "MAP_PRIVATE | MAP_ANONYMOUS"
@@ -281,6 +284,39 @@ class TestEnds:
         told = host.fails(background("worker") + "head -c 5000 /dev/zero | tr '\\0' x")
         assert told.startswith("Step build failed (printed more than 1000 bytes)")
         assert host.ended("worker.pid")
+
+
+class TestLeftBehind:
+    """A step that another process of envmgr had started."""
+
+    def test_is_ended_with_its_group(self, tmp_path: Path) -> None:
+        """What ignores SIGTERM is killed after a patience."""
+        note = tmp_path / "pid"
+        script = f"trap '' TERM; (sleep 600) & echo $! > {note}.new; mv {note}.new {note}; wait; sleep 600"
+        with subprocess.Popen(["sh", "-c", script], start_new_session=True) as left:
+            wait_for(note.exists)
+            other = identify(int(note.read_text()))
+            threading.Thread(target=left.wait).start()  # as init reaps it
+
+            assert StepRunner(identify, patience=timedelta(seconds=1)).end(identify(left.pid))
+
+            assert left.wait() == -signal.SIGKILL
+        assert is_alive(other) is False
+
+    def test_is_left_alone_in_any_doubt(self) -> None:
+        """Another start time, another host, no leader of a group, nothing there any more."""
+        runner = StepRunner(identify, patience=timedelta(0))
+        with subprocess.Popen(["sleep", "600"], start_new_session=True) as left:
+            is_it = identify(left.pid)
+            assert not runner.end(replace(is_it, started=is_it.started + 1))
+            assert not runner.end(replace(is_it, host="elsewhere"))
+            assert left.poll() is None
+            left.kill()
+        assert not runner.end(is_it)
+        with subprocess.Popen(["sleep", "600"]) as member:
+            assert not runner.end(identify(member.pid))
+            assert member.poll() is None
+            member.kill()
 
 
 class TestLimits:

@@ -16,13 +16,15 @@ _TICK_SECONDS = 0.02
 def end_group(group: int, first: signal.Signals, patience: timedelta) -> None:
     """Asks the members of a group to end, waits, and kills those that stay.
 
-    The group's leader must not have been reaped yet: the number would be free for another group.
+    A member must be there to begin with, be it a leader that was not reaped yet: without one, the number would be
+    free for another group. So SIGKILL is only sent where members stay.
     """
     try:
         _send(group, first)
         _wait(group, patience)
     finally:
-        _send(group, signal.SIGKILL)
+        if is_living(group):
+            _send(group, signal.SIGKILL)
     _wait(group, patience)
 
 

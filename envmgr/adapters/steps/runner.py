@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from envmgr.adapters.children.child import Cause, Ended, Start, Supervision, run
+from envmgr.adapters.children.group import end_group
 from envmgr.adapters.children.run_log import RunLog
 from envmgr.domain.environment import ProcessId
 from envmgr.domain.errors import Interrupted, NeedsPerson, StepFailed
@@ -54,6 +55,16 @@ class StepRunner:
             why = watch.redact((error.strerror if isinstance(error, OSError) else None) or str(error))
             raise StepFailed(f"Step {step.name} failed: it could not be run ({why}).") from error
         watch.progress(Progress(phase="step_complete", text=f"Step {step.name} is done", address=step.name))
+
+    def end(self, child: ProcessId) -> bool:
+        """See the port."""
+        try:
+            is_it = self._identify(child.pid) == child and os.getpgid(child.pid) == child.pid
+        except ProcessLookupError:
+            return False
+        if is_it:
+            end_group(child.pid, signal.SIGTERM, self._patience)
+        return is_it
 
     def _follow(self, step: Step, argv: Sequence[str], place: Place, watch: Watch) -> None:
         output = watch.log.with_name(f"{watch.log.name}.output")
