@@ -1,5 +1,5 @@
 output "url" {
-  description = "The page, as a file:// URL."
+  description = "Where the application answers on this machine; without a port the page, as a file:// URL."
   value       = local.url
 }
 

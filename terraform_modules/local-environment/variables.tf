@@ -89,3 +89,14 @@ variable "color" {
     error_message = "color must be a CSS colour name in lower case or #rgb or #rrggbb: teal, #2563eb."
   }
 }
+
+variable "port" {
+  type        = number
+  description = "Port of 127.0.0.1 at which the application of the branch answers, once a deploy step has started it. Null: there is none, and the page is the url."
+  default     = null
+
+  validation {
+    condition     = var.port == null ? true : var.port == floor(var.port) && var.port >= 1 && var.port <= 65535
+    error_message = "port must be a whole number from 1 to 65535: 8080."
+  }
+}

@@ -162,9 +162,9 @@ def test_local_whole_life(local: Workspace, tmp_path: Path) -> None:
     assert json.loads((folder / "envmgr.json").read_text()) == {"tags": tags_for(ALICE, "env-alice")}
     assert workspace.plan()[0] == 0
 
-    changed = workspace.given(ALICE, "env-alice", message="second")
+    changed = workspace.given(ALICE, "env-alice", message="second", port="8080")
     assert changed.plan()[0] == CHANGES
-    changed.apply()
+    assert changed.apply()["url"] == "http://127.0.0.1:8080/"
     assert "second" in (folder / "index.html").read_text()
     assert changed.plan()[0] == 0
 

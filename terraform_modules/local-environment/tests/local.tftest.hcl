@@ -72,6 +72,44 @@ run "an_odd_root_gives_a_valid_url" {
   }
 }
 
+run "a_port_gives_the_address_of_an_application" {
+  command = plan
+
+  variables {
+    port = 8080
+  }
+
+  assert {
+    condition     = output.url == "http://127.0.0.1:8080/"
+    error_message = "url is on loopback, at the port."
+  }
+
+  assert {
+    condition     = output.directory == "${pathexpand(var.root)}/envmgr-terraform-test/shop/alice"
+    error_message = "The folder is there with a port, too."
+  }
+}
+
+run "refuses_a_port_that_is_none" {
+  command = plan
+
+  variables {
+    port = 65536
+  }
+
+  expect_failures = [var.port]
+}
+
+run "refuses_half_a_port" {
+  command = plan
+
+  variables {
+    port = 80.5
+  }
+
+  expect_failures = [var.port]
+}
+
 run "refuses_to_climb_by_environment" {
   command = plan
 
