@@ -23,7 +23,7 @@ SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 TENANT = "22222222-2222-2222-2222-222222222222"
 CLIENT = "33333333-3333-3333-3333-333333333333"
 SECRET = "throw-away-client-secret"
-_TOKEN = "throw-away-token"
+TOKEN = "throw-away-token"
 _HOSTS = ("management.azure.com", "login.microsoftonline.com")
 _FILTER = re.compile(r"tagName eq '((?:[^']|'')*)' and tagValue eq '((?:[^']|'')*)'")
 _PAGE = 2
@@ -134,7 +134,7 @@ def _answer(plane: ControlPlane, path: str, authorization: str, body: str) -> tu
     query = parse_qs(url.query)
     if not url.path.startswith("/subscriptions/"):
         return _sign_in(url.path, parse_qs(body))
-    if authorization != f"Bearer {_TOKEN}":
+    if authorization != f"Bearer {TOKEN}":
         return 401, {"error": {"code": "InvalidAuthenticationToken", "message": "no"}}
     if plane.status:
         return plane.status, {"error": {"code": "AuthorizationFailed", "message": "no"}}
@@ -177,7 +177,7 @@ def _sign_in(path: str, form: dict[str, list[str]]) -> tuple[int, Item]:
                 "error": "invalid_client",
                 "error_description": "AADSTS7000215: Invalid client secret.",
             }
-        return 200, {"token_type": "Bearer", "expires_in": 3600, "access_token": _TOKEN}
+        return 200, {"token_type": "Bearer", "expires_in": 3600, "access_token": TOKEN}
     if path.endswith("/discovery/instance"):
         return 200, {
             "tenant_discovery_endpoint": f"{authority}/v2.0/.well-known/openid-configuration",

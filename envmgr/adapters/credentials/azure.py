@@ -32,11 +32,12 @@ _TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 @dataclass(frozen=True, slots=True)
 class AzureCloudNames:
-    """One of Microsoft's clouds: where its storage, control plane and sign-in are."""
+    """One of Microsoft's clouds: where its storage, control plane, sign-in and apps are."""
 
     storage_suffix: str
     resource_manager: str
     authority: str
+    app_service: tuple[str, ...]
     setting: AzureClouds
 
 
@@ -45,18 +46,21 @@ _CLOUDS = {
         "blob.core.windows.net",
         "https://management.azure.com",
         "login.microsoftonline.com",
+        ("azurewebsites.net", "appserviceenvironment.net"),
         AzureClouds.AZURE_PUBLIC_CLOUD,
     ),
     "usgovernment": AzureCloudNames(
         "blob.core.usgovcloudapi.net",
         "https://management.usgovcloudapi.net",
         "login.microsoftonline.us",
+        ("azurewebsites.us", "appserviceenvironment.us"),
         AzureClouds.AZURE_US_GOVERNMENT,
     ),
     "china": AzureCloudNames(
         "blob.core.chinacloudapi.cn",
         "https://management.chinacloudapi.cn",
         "login.chinacloudapi.cn",
+        ("chinacloudsites.cn", "appserviceenvironment.cn"),
         AzureClouds.AZURE_CHINA_CLOUD,
     ),
 }
@@ -120,6 +124,16 @@ class AzureAccount:
         path = self.secret("oidc_token_file_path")
         return Path(path).read_text(encoding="utf-8").strip() if path else self.secret("oidc_token")
 
+    def client(self, address: str) -> PipelineClient[Any, Any]:
+        """A client for an address that takes the control plane's tokens; redirects are not followed."""
+        options = self.connection(urlsplit(address).hostname or "")
+        sign_in = BearerTokenCredentialPolicy(
+            self.token_credential(), f"{self.cloud.resource_manager}/.default"
+        )
+        # A bare PipelineClient takes transport options only; without its own policies it has no proxy.
+        policies = [ProxyPolicy(**options), RetryPolicy(**options), sign_in]
+        return PipelineClient(address, policies=policies, **options)
+
     def control_plane_post(self, path: str, api_version: str) -> Mapping[str, Any]:
         """What a POST below the subscription answers, as JSON; for the few calls that need no client of their own."""
         subscription = self.value("subscription_id")
@@ -127,15 +141,8 @@ class AzureAccount:
             raise NeedsPerson(
                 "The subscription is not known: set ARM_SUBSCRIPTION_ID in environment_variables."
             )
-        url = f"{self.cloud.resource_manager}/subscriptions/{subscription}/{path}"
-        host = urlsplit(self.cloud.resource_manager).hostname or ""
-        options = self.connection(host)
-        sign_in = BearerTokenCredentialPolicy(
-            self.token_credential(), f"{self.cloud.resource_manager}/.default"
-        )
-        # A bare PipelineClient takes transport options only; without its own policies it has no proxy.
-        policies = [ProxyPolicy(**options), RetryPolicy(**options), sign_in]
-        with PipelineClient(url, policies=policies, **options) as client:
+        with self.client(self.cloud.resource_manager) as client:
+            url = f"{self.cloud.resource_manager}/subscriptions/{subscription}/{path}"
             response = client.send_request(HttpRequest("POST", url, params={"api-version": api_version}))
             response.raise_for_status()
             answer: Mapping[str, Any] = response.json()
