@@ -32,9 +32,7 @@ class DeploymentSite:
         """
         with _Upload(archive, check) as upload:
             headers = {"Content-Type": "application/zip"}
-            answer = self._ask(
-                "POST", _PUBLISH, content=upload, headers=headers, read_timeout=seconds
-            )
+            answer = self._ask("POST", _PUBLISH, content=upload, headers=headers, read_timeout=seconds)
         _check(answer)
         return self._here(answer.headers.get("Location") or LATEST)
 
