@@ -267,6 +267,11 @@ class MemoryStore:
         with self._lock:
             return self._repositories.get(repository, RepositoryState())
 
+    def unreachable(self) -> Mapping[RepositoryId, RepositoryState]:
+        """The repositories whose last look failed."""
+        with self._lock:
+            return {name: state for name, state in self._repositories.items() if state.error}
+
     def save_repository(self, repository: RepositoryId, state: RepositoryState) -> None:
         """Writes what polling knows."""
         with self._lock:

@@ -36,7 +36,7 @@ def finding(found: "Finding", fixed: bool) -> dict[str, Any]:
 
 
 def environment(found: Environment) -> dict[str, Any]:
-    """One element of `list --json`."""
+    """One environment, as all verbs give it."""
     return {
         "organization": found.id.organization,
         "repository": found.id.repository,
@@ -59,11 +59,21 @@ def environment(found: Environment) -> dict[str, Any]:
     }
 
 
-def environment_in_full(found: Environment, held: Lease | None, last_run: Run | None) -> dict[str, Any]:
+def listed(found: Environment, remote_error: str) -> dict[str, Any]:
+    """One element of `list --json`; `remote_error` says why it is shown as last seen, null where it is not."""
+    return {**environment(found), "remote_error": remote_error or None}
+
+
+def environment_in_full(
+    found: Environment,
+    held: Lease | None,
+    last_run: Run | None,
+    remote_error: str = "",
+) -> dict[str, Any]:
     """`show --json`."""
     claim = found.claim
     return {
-        **environment(found),
+        **listed(found, remote_error),
         "outputs": outputs(found.outputs),
         "variables": dict(claim.variables) if claim else {},
         "tags": dict(claim.tags) if claim else {},

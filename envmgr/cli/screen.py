@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from envmgr.domain.environment import Environment, RunStatus, Status
+from envmgr.domain.environment import Environment, RepositoryState, RunStatus, Status
 from envmgr.domain.errors import UsageError
-from envmgr.domain.names import ref_component
+from envmgr.domain.names import RepositoryId, ref_component
 
 _COLORS = {
     Status.READY: "green",
@@ -61,6 +61,13 @@ def printable(text: str) -> str:
     """The text on one line, control characters shown as escapes."""
     line = " ".join(text.split())
     return line if line.isprintable() else ref_component(line)
+
+
+def unseen(repository: RepositoryId, polled: RepositoryState) -> str:
+    """The sentence for a repository whose last look failed."""
+    since = f" since {moment(polled.succeeded_at)}" if polled.succeeded_at else ""
+    error = printable(polled.error).removesuffix(".")
+    return f"{repository} could not be looked at{since}: {error}; its environments are shown as last seen."
 
 
 def colored(status: str, text: str | None = None) -> str:

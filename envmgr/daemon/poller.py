@@ -64,6 +64,7 @@ class Poller:
         digest = listing.digest()
         self._wake_what_was_written()
         if self._quiet.get(project.id) == digest:
+            self._note_success(project.id, state)
             return Polled(project.id, changed=False)
         return self._seen(project, state, listing, digest)
 
@@ -143,6 +144,12 @@ class Poller:
             if repository not in self._states:
                 self._states[repository] = self._services.store.repository(repository)
             return self._states[repository]
+
+    def _note_success(self, repository: RepositoryId, state: RepositoryState) -> None:
+        """When a remote was last looked at is written only once that is news: with the look that fails."""
+        now = self._services.clock()
+        with self._lock:
+            self._states[repository] = replace(state, polled_at=now, succeeded_at=now)
 
     def _save(self, repository: RepositoryId, state: RepositoryState) -> None:
         self._services.store.save_repository(repository, state)

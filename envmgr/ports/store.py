@@ -177,6 +177,10 @@ class Store(Protocol):
         """What polling knows of a repository; the empty state where it was never polled."""
         ...
 
+    def unreachable(self) -> Mapping[RepositoryId, RepositoryState]:
+        """The repositories whose last look failed, with what polling knows of them."""
+        ...
+
     def save_repository(self, repository: RepositoryId, state: RepositoryState) -> None:
         """Writes what polling knows."""
         ...

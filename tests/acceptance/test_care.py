@@ -91,6 +91,34 @@ def test_drift_that_cannot_be_looked_for_is_an_error(tmp_path: Path) -> None:
     assert "is suspended" in carol["drift"]["error"]
 
 
+def test_what_could_not_be_looked_at_is_said(tmp_path: Path) -> None:
+    """Since when and why, beside what was last seen; no more once it answers again."""
+    world = World.create(tmp_path)
+    world.branch("env-alice")
+    world.ok("reconcile")
+    assert listed(world)["remote_error"] is None
+    assert world.ok("list").err == ""
+    world.repository.path.rename(tmp_path / "away.git")
+    world("reconcile")
+
+    said = world.ok("list")
+    assert "ready" in said.out
+    assert said.err.startswith(f"acme/shop could not be looked at since {datetime.now(UTC):%Y-%m}")
+    assert said.err.endswith("; its environments are shown as last seen.\n")
+    found = listed(world)
+    assert found["status"] == "ready"
+    assert found["remote_error"].rstrip(".") in said.err
+    shown = world.ok("show", "alice", "--json")
+    assert (shown.document["remote_error"], world.ok("show", "alice").err) == (
+        found["remote_error"],
+        said.err,
+    )
+
+    (tmp_path / "away.git").rename(world.repository.path)
+    world.ok("reconcile")
+    assert listed(world)["remote_error"] is None
+
+
 def test_a_rollback_holds_until_it_is_resumed(tmp_path: Path) -> None:
     """An earlier commit, though the remote is away; a push does not end it; `list` and `show` say so."""
     world = World.create(tmp_path)

@@ -152,7 +152,10 @@ def test_what_polling_knows(store: Store) -> None:
     store.save_repository(SHOP, state)
     store.save_repository(SHOP, state)
     assert store.repository(SHOP) == state
-    assert store.repository(RepositoryId("acme", "web")) == RepositoryState()
+    web = RepositoryId("acme", "web")
+    assert store.repository(web) == RepositoryState()
+    store.save_repository(web, RepositoryState(polled_at=NOW))
+    assert store.unreachable() == {SHOP: state}
 
 
 def test_prune_deletes_what_is_over_and_old(store: Store, alice: Environment) -> None:

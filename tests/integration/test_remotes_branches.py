@@ -126,3 +126,23 @@ def test_a_remote_that_is_slow_within_its_limit_succeeds_and_delays_no_other(
     assert errors == []
     assert answered("slow")
     assert engine.environment("alice", "slow").status is Status.PENDING
+
+
+def test_since_when_a_remote_is_away_is_known(engine: Engine) -> None:
+    """To the last look that answered, though nothing was new for days; no more once it answers again."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn(2, hours=9)
+    store, last = engine.application.services.store, engine.clock()
+    away = shop.path.with_name("away.git")
+    shop.path.rename(away)
+
+    engine.turn(2, hours=1)
+
+    [(name, polled)] = store.unreachable().items()
+    assert (name, polled.succeeded_at, polled.failures) == (RepositoryId("acme", "shop"), last, 2)
+    assert polled.error
+    assert engine.environment("alice").status is Status.READY
+    away.rename(shop.path)
+    engine.turn(hours=1)
+    assert store.unreachable() == {}

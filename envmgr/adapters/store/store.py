@@ -231,6 +231,13 @@ class SqlStore:
             row = connection.execute(query).one_or_none()
         return RepositoryState() if row is None else rows.repository_state(row)
 
+    def unreachable(self) -> Mapping[RepositoryId, RepositoryState]:
+        """The repositories whose last look failed."""
+        query = select(schema.repositories).where(schema.repositories.c.error != "")
+        with self._database.read() as connection:
+            found = connection.execute(query).all()
+        return {RepositoryId(row[0], row[1]): rows.repository_state(row) for row in found}
+
     def save_repository(self, repository: RepositoryId, state: RepositoryState) -> None:
         """Writes what polling knows, unless it is there already."""
         if self.repository(repository) == state:

@@ -9,7 +9,7 @@ import click
 from envmgr.cli import documents, table
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.screen import age, colored, commits, emit, emit_json_rows, printable, say, width
+from envmgr.cli.screen import age, colored, commits, emit, emit_json_rows, printable, say, unseen, width
 from envmgr.domain.environment import Environment, Status
 
 
@@ -43,7 +43,8 @@ def list_command(
 ) -> None:
     """All environments with their status, drift, commit, age and address.
 
-    A commit is (held) by a rollback; an end marked ! is near, and was warned of.
+    A commit is (held) by a rollback; an end marked ! is near, and was warned of. Where a remote could not be
+    looked at, its environments are shown as last seen, and that is said below.
     """
     gc.disable()  # it costs a sixth of the time, and all memory is given back in a moment
     with invocation.records() as store:
@@ -53,12 +54,18 @@ def list_command(
             if (not statuses or e.status in statuses)
             and (repository is None or repository in (e.id.repository, str(e.id.repository_id)))
         ]
+        unreachable = store.unreachable()
     if as_json:
-        emit_json_rows(map(documents.environment, found))
-    elif found:
+        errors = {name: polled.error for name, polled in unreachable.items()}
+        emit_json_rows(documents.listed(e, errors.get(e.id.repository_id, "")) for e in found)
+        return
+    if found:
         _print(found)
     else:
         say(_nothing(bool(statuses or repository)))
+    shown = {e.id.repository_id for e in found} or unreachable
+    for name in sorted(unreachable.keys() & shown):
+        say(unseen(name, unreachable[name]))
 
 
 def _print(found: Sequence[Environment]) -> None:

@@ -8,7 +8,7 @@ from envmgr.cli import differences, documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_environment
-from envmgr.cli.screen import age, colored, emit, emit_json, held_at, moment, printable
+from envmgr.cli.screen import age, colored, emit, emit_json, held_at, moment, printable, say, unseen
 from envmgr.domain.environment import Environment, Lease, Run
 
 _INDENT = 13
@@ -25,9 +25,12 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
         found = known_environment(store, environment)
         held = store.leases(now).get(found.id)
         last = next(iter(store.runs(found.id, limit=1)), None)
+        polled = store.repository(found.id.repository_id)
     if as_json:
-        emit_json(documents.environment_in_full(found, held, last))
+        emit_json(documents.environment_in_full(found, held, last, polled.error))
         return
+    if polled.error:
+        say(unseen(found.id.repository_id, polled))
     for name, value in _facts(found, held, last, now):
         if value:
             emit(f"{name:<{_INDENT}}{value}")
