@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from envmgr.domain.address import shown
 from envmgr.domain.drift import Drift
 from envmgr.domain.environment import Changes, Environment, Event, Lease, Output, Pin, Run
+from envmgr.domain.health import Health
 from envmgr.domain.schedule import Schedule
 
 from .screen import held_at
@@ -54,6 +56,7 @@ def environment(found: Environment) -> dict[str, Any]:
         "pushed_at": time(found.pushed_at),
         "hold": found.hold.value if found.hold else None,
         "drift": found.drift.status if found.drift else None,
+        "health": found.health.condition.value if found.health else None,
         "suspended_by": found.suspended_by.value if found.suspended_by else None,
         "pinned_commit": held_at(found),
     }
@@ -81,6 +84,7 @@ def environment_in_full(
         "resources": list(found.resources),
         "lease": lease(held) if held else None,
         "drift": drift(found.drift) if found.drift else None,
+        "health": health(found.health) if found.health else None,
         "pin": pin(found.pin) if found.pin and held_at(found) else None,
         "schedule": schedule(found.schedule) if found.schedule else None,
         "last_run": run(last_run) if last_run else None,
@@ -103,6 +107,17 @@ def drift(found: Drift) -> dict[str, Any]:
         "noise": list(found.noise),
         "error": found.error or None,
         "failing_since": time(found.failing_since),
+    }
+
+
+def health(found: Health) -> dict[str, Any]:
+    """How an environment answers, and what is asked: the `url` as it is configured, or what is `run`."""
+    check = found.check
+    return {
+        "condition": found.condition.value,
+        "since": time(found.since),
+        "message": found.message,
+        **({"run": check.run} if check.run else {"url": shown(check.url)}),
     }
 
 

@@ -18,6 +18,7 @@ _COLORS = {
     Status.READY: "green",
     Status.RUNNING: "cyan",
     Status.DESTROYING: "cyan",
+    Status.DEGRADED: "yellow",
     Status.FAILED: "red",
     Status.WAITING: "yellow",
     Status.SUSPENDED: "magenta",

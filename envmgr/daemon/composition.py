@@ -18,6 +18,7 @@ from envmgr.adapters.cloud.connect import (
     open_places,
 )
 from envmgr.adapters.git.mirrors import Mirrors
+from envmgr.adapters.health.http import HttpProbe
 from envmgr.adapters.modules import Modules, packaged_folder
 from envmgr.adapters.processes import Processes, current_process, identify
 from envmgr.adapters.state.connect import open_state_store
@@ -111,6 +112,7 @@ def _services(
         steps=runner,
         sites=runner,
         zips=runner,
+        probe=HttpProbe(start.environ),
         clock=start.clock,
         owner=owner,
         processes=processes,

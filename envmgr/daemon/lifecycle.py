@@ -22,6 +22,7 @@ from envmgr.domain.names import EnvironmentId, RepositoryId
 from . import housekeeping
 from .application import Application
 from .audit import Audits
+from .health_watch import HealthWatch
 from .notify import Notifier
 from .patrol import Patrol
 from .polls import Polls
@@ -30,6 +31,7 @@ from .tenant import Project
 log = structlog.get_logger()
 
 TICK = timedelta(seconds=1)
+HEALTH = timedelta(seconds=2)
 PATROL = timedelta(seconds=30)
 HOUSEKEEPING = timedelta(hours=1)
 OVERLAP = timedelta(seconds=5)
@@ -54,6 +56,7 @@ class Daemon:
         self._ending = False
         self._remark = ""
         self._patrol = Patrol(lambda: self._application)
+        self._health = HealthWatch(lambda: self._application)
         self._audits = Audits(lambda: self._application)
         self._polls = Polls(lambda: self._application, self._look)
         self._unlooked: set[RepositoryId] = set()
@@ -94,6 +97,7 @@ class Daemon:
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick that is late once is no news
         every(TICK, self._polls.tick)
         every(TICK, self._tick_work)
+        every(HEALTH, self._tick_health)
         every(PATROL, self._tick_patrol)
         every(HOUSEKEEPING, self._tick_housekeeping)
         every(HOUSEKEEPING, self._audits.tick)
@@ -147,6 +151,12 @@ class Daemon:
         except EnvmgrError as error:
             log.warning(str(error), action="drift-failed")
 
+    def _tick_health(self) -> None:
+        try:
+            self._health.tick()
+        except EnvmgrError as error:
+            log.warning(str(error), action="health-unknown")
+
     def _tick_housekeeping(self) -> None:
         try:
             housekeeping.tidy(self._application.services)
@@ -189,6 +199,7 @@ class Daemon:
         self._scheduler.shutdown(wait=False)
         self._application.workers.close()
         self._patrol.close()
+        self._health.close()
         over = time.monotonic() + self._drain.total_seconds()
         if not self._wait_for_work(lambda: time.monotonic() >= over or self._told_again()):
             log.warning("The drain is over: Terraform is asked to end.", action="drain-over")
@@ -199,7 +210,8 @@ class Daemon:
 
     def _wait_for_work(self, give_up: Callable[[], bool]) -> bool:
         """Waits until nothing is worked on, with signs of life; False where it gave up before."""
-        while not (self._application.workers.wait(0.5) and self._patrol.wait(0.5)):
+        parts = (self._application.workers, self._patrol, self._health)
+        while not all(part.wait(0.5) for part in parts):
             self._notifier.send("WATCHDOG=1", self._status())
             if give_up():
                 return False

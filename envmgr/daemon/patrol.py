@@ -1,7 +1,6 @@
 """Looking for drift in the background: one check at a time in an organization, and never in the way of work."""
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
@@ -13,6 +12,7 @@ from envmgr.domain.names import EnvironmentId
 
 from .application import Application
 from .drift import check, wants_check
+from .more_urgent import MoreUrgent
 from .roster import Roster
 from .tenant import Project
 
@@ -20,7 +20,6 @@ log = structlog.get_logger()
 
 _NICENESS = 10
 _PAUSE = 5.0  # seconds after a check that came to nothing
-_LOOK = 1.0  # seconds between two looks whether the environment is wanted for more urgent work
 
 
 class Patrol:
@@ -101,7 +100,7 @@ def inspect(
         if not wants_check(job.environment, job.project, job.policy, services):
             return
         job.niceness = _NICENESS
-        job.gives_way = _Wanted(application, job.environment, ending)
+        job.gives_way = MoreUrgent(application, job.environment, ending)
         check(job)
 
 
@@ -114,24 +113,3 @@ def _due_in(application: Application, project: Project) -> list[Environment]:
     environments = services.store.environments(repository=project.id)
     roster = Roster(project, environments, now)
     return [e for e in environments if wants_check(e, project, roster.policy(e), services)]
-
-
-class _Wanted:
-    """Whether an environment is wanted for something more urgent: its branch moved, or went away."""
-
-    def __init__(
-        self, application: Application, environment: Environment, ending: Callable[[], bool]
-    ) -> None:
-        self._store = application.services.store
-        self._environment = environment
-        self._ending = ending
-        self._next = time.monotonic() + _LOOK
-
-    def __call__(self) -> bool:
-        if self._ending():
-            return True
-        if time.monotonic() < self._next:
-            return False
-        self._next = time.monotonic() + _LOOK
-        now, before = self._store.environment(self._environment.id), self._environment
-        return now is None or (now.target, now.suspended) != (before.target, before.suspended)

@@ -8,7 +8,7 @@ import structlog
 
 from envmgr.domain.environment import Event, ProcessId
 from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.ports import Binaries, Clock, Git, Modules, Processes, Progress, Providers, Steps, Store
+from envmgr.ports import Binaries, Clock, Git, Modules, Probe, Processes, Progress, Providers, Steps, Store
 
 from .layout import Layout
 from .leases import Leases
@@ -35,6 +35,7 @@ class Services:
     steps: Steps
     sites: Steps
     zips: Steps
+    probe: Probe
     clock: Clock
     owner: ProcessId
     processes: Processes

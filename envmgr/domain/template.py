@@ -10,6 +10,11 @@ from .errors import NeedsPerson
 _PLACE = re.compile(r"\{outputs\.([A-Za-z_][A-Za-z0-9_-]*)\}")
 
 
+def named(text: str) -> frozenset[str]:
+    """The outputs that a text asks for."""
+    return frozenset(_PLACE.findall(text))
+
+
 def fill(text: str, outputs: Mapping[str, Output]) -> str:
     """The text with each `{outputs.NAME}` replaced; NeedsPerson, naming the outputs, where there is no such one."""
 

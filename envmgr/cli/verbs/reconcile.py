@@ -27,7 +27,7 @@ def reconcile_command(invocation: Invocation, environments: tuple[str, ...], as_
     """One pass: poll, do all work that is due, wait for it. Needs no daemon: for cron and CI.
 
     Named environments are tried again even if they failed before; only their repositories are polled.
-    Exit code 1: something failed.
+    Exit code 1: something failed, or is not healthy.
     """
     display = Display(several=True)
     with work(invocation, display) as application:
@@ -42,11 +42,12 @@ def reconcile_command(invocation: Invocation, environments: tuple[str, ...], as_
     inside = [e for e in after.values() if not asked or e.id in asked]
     changed = [e for e in inside if _differs(before.get(e.id), e)]
     failed = [e for e in inside if e.status is Status.FAILED]
+    degraded = [e for e in inside if e.status is Status.DEGRADED]
     if as_json:
-        emit_json(_document(changed, failed, errors))
+        emit_json(_document(changed, failed, degraded, errors))
     else:
-        _print(changed, failed, errors, len(projects), sum(e.is_open for e in inside))
-    return 1 if failed or errors else 0
+        _print(changed, failed, degraded, errors, len(projects), sum(e.is_open for e in inside))
+    return 1 if failed or degraded or errors else 0
 
 
 def _projects(application: Application, asked: frozenset[EnvironmentId]) -> list[Project]:
@@ -71,11 +72,15 @@ def _differs(before: Environment | None, after: Environment) -> bool:
 
 
 def _document(
-    changed: Sequence[Environment], failed: Sequence[Environment], errors: Sequence[str]
+    changed: Sequence[Environment],
+    failed: Sequence[Environment],
+    degraded: Sequence[Environment],
+    errors: Sequence[str],
 ) -> Mapping[str, object]:
     return {
         "changed": [documents.environment(e) for e in changed],
         "failed": [documents.environment(e) for e in failed],
+        "degraded": [documents.environment(e) for e in degraded],
         "errors": list(errors),
     }
 
@@ -83,11 +88,12 @@ def _document(
 def _print(
     changed: Sequence[Environment],
     failed: Sequence[Environment],
+    degraded: Sequence[Environment],
     errors: Sequence[str],
     repositories: int,
     environments: int,
 ) -> None:
-    for environment in [*changed, *(e for e in failed if e not in changed)]:
+    for environment in [*changed, *(e for e in (*failed, *degraded) if e not in changed)]:
         emit(_line(environment))
     for error in errors:
         say(f"Error: {error}")
@@ -97,6 +103,8 @@ def _print(
         f"{len(changed)} changed",
         f"{len(failed)} failed",
     ]
+    if degraded:
+        parts.append(f"{len(degraded)} degraded")
     if errors:
         parts.append(f"{len(errors)} could not be looked at")
     emit(f"{', '.join(parts)}.")

@@ -10,6 +10,7 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_environment
 from envmgr.cli.screen import age, colored, emit, emit_json, held_at, moment, printable, say, unseen
 from envmgr.domain.environment import Environment, Lease, Run
+from envmgr.domain.health import Condition
 
 _INDENT = 13
 
@@ -48,6 +49,7 @@ def _facts(
     yield "deployed", _deployed(found)
     yield "held at", _hold(found)
     yield "drift", _drift(found)
+    yield "health", _health(found)
     yield "url", printable(found.url or "")
     yield "created", f"{moment(found.created_at)} ({age(now - found.created_at)} ago)"
     yield "expires", moment(found.expires_at)
@@ -87,6 +89,15 @@ def _drift(found: Environment) -> str:
         return ""
     drift = found.drift
     return _block((differences.summary(drift), *differences.lines(drift), *differences.noise(drift)))
+
+
+def _health(found: Environment) -> str:
+    health = found.health
+    if health is None:
+        return ""
+    said = f": {health.message}" if health.message else ""
+    condition = "not healthy" if health.condition is Condition.UNHEALTHY else health.condition
+    return printable(f"{condition} since {moment(health.since)}{said}")
 
 
 def _schedule(found: Environment) -> str:
