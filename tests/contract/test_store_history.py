@@ -52,7 +52,11 @@ class History(RuleBasedStateMachine):
         self.location, self.folder = location, folder
         self.repository = RepositoryId(f"acme{next(_numbers)}", "shop")
         self.project = SimpleNamespace(
-            id=self.repository, branches=PATTERNS, remote=lambda: None, tenant=_TENANT
+            id=self.repository,
+            branches=PATTERNS,
+            remote=lambda: None,
+            tenant=_TENANT,
+            parts=(SimpleNamespace(application=""),),
         )
         self.policy, self.now = Policy(), NOW
         self.remote: dict[str, str] = {}
