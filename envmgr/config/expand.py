@@ -14,6 +14,7 @@ from envmgr.domain.health import HealthCheck
 from envmgr.domain.policy import Policy
 from envmgr.domain.step import Step
 
+from .application import Application
 from .branch_file import BranchFile
 from .deploy import CommandStep, DeployStep, Health
 from .models import Organization, Repository
@@ -82,8 +83,10 @@ def commands_of(steps: Iterable[CommandStep]) -> tuple[Step, ...]:
     return tuple(Step(name=step.name, run=step.run, timeout=step.timeout) for step in steps)
 
 
-def deploy_rules_of(repository: Repository, branch_file: BranchFile | None = None) -> DeployRules:
-    """How a repository's code is deployed; what a branch's own file says of that counts in its place."""
+def deploy_rules_of(
+    repository: Repository | Application, branch_file: BranchFile | None = None
+) -> DeployRules:
+    """How the code of a repository or an application is deployed; what a branch's own file says of that counts in its place."""
     section = branch_file or BranchFile()
     return DeployRules(
         steps=tuple(map(_step, section.deploy or repository.deploy)),

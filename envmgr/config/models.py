@@ -6,8 +6,9 @@ The commented sample, the JSON Schema and README's table are made from these mod
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from .application import Application, CodeSource, in_order
 from .backend import Backend, LocalBackend
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
@@ -21,7 +22,6 @@ from .values import (
     GitUrl,
     Name,
     Period,
-    RelativePath,
     SecretValue,
     Text,
     Variables,
@@ -85,38 +85,13 @@ class Credentials(Section):
         return self
 
 
-class RepositoryTerraform(Section):
-    """Where an environment's Terraform code is: a folder of the branch, or a module of envmgr."""
-
-    model_config = ConfigDict(json_schema_extra={"maxProperties": 1})
-
-    directory: RelativePath | None = Field(
-        default=None,
-        description="The folder of the branch that holds the code; `.` is the root, `terraform` the default.",
-        examples=["terraform"],
-    )
-    module: RelativePath | None = Field(
-        default=None,
-        description="A module of `terraform_modules/`, for branches without Terraform code.",
-        examples=["aws-environment"],
-    )
-
-    @model_validator(mode="after")
-    def _check_one(self) -> Self:
-        if self.directory is not None and self.module is not None:
-            raise ValueError("give one of directory and module, not both")
-        return self
-
-    @property
-    def path(self) -> str:
-        """The folder in the branch or the module's name."""
-        return self.module or self.directory or "terraform"
-
-
 def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
     if not patterns:
         raise ValueError('it must not be empty; leave it out for ["env-*"]')
     return patterns
+
+
+_OF_EACH_APPLICATION = ("terraform", "deploy", "on_destroy", "health", "on_unhealthy")
 
 
 class Repository(Section):
@@ -143,8 +118,8 @@ class Repository(Section):
         description="Branches that are never destroyed by a vanished branch, a TTL or a schedule.",
         examples=[["env-prod"]],
     )
-    terraform: RepositoryTerraform = Field(
-        default=RepositoryTerraform(),
+    terraform: CodeSource = Field(
+        default=CodeSource(),
         description="Where the Terraform code is.",
         examples=[{"directory": "terraform"}, {"module": "aws-environment"}],
     )
@@ -172,6 +147,11 @@ class Repository(Section):
         default="keep",
         description="A deploy that does not become healthy stays, or gives way to the previous healthy commit's code.",
         examples=["previous"],
+    )
+    applications: tuple[Application, ...] = Field(
+        default=(),
+        description="Several applications in one repository, in place of the repository's own terraform and deploy.",
+        examples=[[{"name": "db"}, {"name": "api", "needs": ["db"]}]],
     )
     allow_branch_deploy: Flag = Field(
         default=False,
@@ -203,6 +183,20 @@ class Repository(Section):
         description="Overrides the organization's windows.",
         examples=[{"deny": [{"start": "0 18 * * 5", "duration": "62h"}]}],
     )
+
+    @model_validator(mode="after")
+    def _check_applications(self) -> Self:
+        own = [name for name in _OF_EACH_APPLICATION if name in self.model_fields_set]
+        if self.applications and own:
+            raise ValueError(
+                f"with applications {' and '.join(own)} belongs to each of them; move it there, or take applications away"
+            )
+        if self.applications and self.allow_branch_deploy:
+            raise ValueError(
+                "with applications a branch's file cannot say whose deploy it means; take allow_branch_deploy away"
+            )
+        in_order(self.applications)
+        return self
 
 
 class Organization(Section):

@@ -25,6 +25,9 @@ from envmgr.adapters.state.connect import open_state_store
 from envmgr.adapters.steps.runner import StepRunner
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.adapters.terraform.provider_cache import ProviderCache
+from envmgr.config.application import Application as ApplicationSection
+from envmgr.config.application import CodeSource, in_order
+from envmgr.config.branch_file import BranchFile
 from envmgr.config.expand import (
     backend_settings,
     deploy_rules_of,
@@ -39,6 +42,7 @@ from envmgr.config.expand import (
 from envmgr.config.load import Configuration, load
 from envmgr.config.models import Organization, Repository
 from envmgr.config.secrets import resolve
+from envmgr.domain.deployment import DeployRules
 from envmgr.domain.environment import SourceKind
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId, RepositoryId
@@ -187,26 +191,57 @@ def _project(
     modules: Modules,
 ) -> Project:
     rules = effective(organization, repository)
-    module = repository.terraform.module
-    return Project(
+    project = Project(
         id=identity,
         tenant=tenant,
         branches=repository.branches,
         interval=rules.polling.interval,
-        source=(SourceKind.MODULE if module else SourceKind.DIRECTORY, repository.terraform.path),
+        source=_source(repository.terraform),
         variables=rules.variables,
-        policy=replace(policy_for(organization, repository, ""), deploy=deploy_rules_of(repository).digest),
+        policy=policy_for(organization, repository, ""),
         remote=lambda: _remote(start, identity, repository),
-        module_tree=lambda: modules.tree(module) if module else "",
+        module_tree=_module_tree(repository.terraform, modules),
         ttl=TimeToLive(default=rules.ttl.default, max=rules.ttl.max),
         schedule=schedule_of(rules.schedule),
         windows=windows_of(rules.windows),
         drift=drift_rules_of(rules.drift),
         ticks=CALENDAR,
         step_limits=StepLimits(**dict(rules.limits.deploy)),
-        deploy_rules=lambda branch_file: deploy_rules_of(repository, branch_file),
         allow_branch_deploy=repository.allow_branch_deploy,
     )
+    if not repository.applications:
+        return _deploying(project, lambda branch_file: deploy_rules_of(repository, branch_file))
+    parts = [_part(project, application, modules) for application in in_order(repository.applications)]
+    return replace(project, applications={part.application: part for part in parts})
+
+
+def _part(project: Project, application: ApplicationSection, modules: Modules) -> Project:
+    """One application of a repository; a branch's own file says nothing of its deploy."""
+    part = replace(
+        project,
+        application=application.name,
+        folder=application.place,
+        needs=application.needs,
+        source=_source(application.terraform, application.place),
+        variables={**project.variables, **application.variables},
+        module_tree=_module_tree(application.terraform, modules),
+        allow_branch_deploy=False,
+    )
+    return _deploying(part, lambda _: deploy_rules_of(application))
+
+
+def _deploying(project: Project, rules: Callable[[BranchFile | None], DeployRules]) -> Project:
+    policy = replace(project.policy, deploy=rules(None).digest)
+    return replace(project, deploy_rules=rules, policy=policy)
+
+
+def _source(found: CodeSource, folder: str = ".") -> tuple[SourceKind, str]:
+    return SourceKind.MODULE if found.module else SourceKind.DIRECTORY, found.path_in(folder)
+
+
+def _module_tree(found: CodeSource, modules: Modules) -> Callable[[], str]:
+    module = found.module
+    return lambda: modules.tree(module) if module else ""
 
 
 def _remote(start: Start, identity: RepositoryId, repository: Repository) -> Remote:

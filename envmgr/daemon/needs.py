@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from envmgr.config.secrets import redacted, texts_in
-from envmgr.domain.environment import Claim, Environment, Output
+from envmgr.config.secrets import texts_in
+from envmgr.domain.environment import Claim, Environment
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import EnvironmentId
-from envmgr.ports import Redact
 
 from .job import Declined
 from .services import Services
@@ -26,31 +24,35 @@ class Given:
 
 
 def given(services: Services, project: Project, environment: Environment) -> Given:
-    """What the applications it needs have as outputs now; NeedsPerson where two have a variable of one name."""
+    """What the applications it needs have as outputs now.
+
+    Raises Declined where one of them has nothing applied, NeedsPerson where two give a variable of one name.
+    """
     variables: dict[str, object] = {}
     needs: dict[str, int] = {}
-    redact = project.tenant.access().redact
     for name in project.needs:
-        _check_there(services, environment, name)
-        serial, outputs = _read(services, replace(environment.id, application=name))
-        hidden = {key for key, output in outputs.items() if _is_hidden(output, redact)}
-        shown = {variable(name, key): o.value for key, o in outputs.items() if key not in hidden}
+        outputs = _outputs(services, environment, name)
+        if outputs is None:
+            raise Declined(
+                f"{environment.label} needs {name}, of which nothing is applied yet: apply that first."
+            )
+        shown = {variable(name, key): value for key, value in outputs.shown.items()}
         if twice := sorted(shown.keys() & variables.keys()):
             raise NeedsPerson(
                 f"Two applications that {project.application} needs give it the variable {twice[0]}: rename an output."
             )
         variables |= shown
-        needs[name] = serial if hidden else 0
+        needs[name] = outputs.serial if outputs.hidden else 0
     return Given(variables, needs)
 
 
 def with_hidden(services: Services, access: Access, environment: Environment, claim: Claim) -> Access:
     """An organization's access with the hidden outputs that a claim needs: for Terraform's environment, and no log."""
     found = {
-        variable(name, key): output.value
+        variable(name, key): value
         for name in claim.needs
-        for key, output in _read(services, replace(environment.id, application=name))[1].items()
-        if _is_hidden(output, access.redact)
+        if (outputs := _outputs(services, environment, name)) is not None
+        for key, value in outputs.hidden.items()
     }
     texts = (text for value in found.values() for text in texts_in(value))
     return replace(access, variables=found, redact=access.redact.also(texts)) if found else access
@@ -61,25 +63,25 @@ def variable(application: str, output: str) -> str:
     return f"{application}_{output}".replace("-", "_")
 
 
-def _check_there(services: Services, environment: Environment, name: str) -> None:
-    need = services.store.environment(replace(environment.id, application=name))
-    if need is None or need.claim is None:
-        raise Declined(
-            f"{environment.label} needs {name}, of which nothing is applied yet: apply that first."
-        )
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    """What an application's state has as outputs; `hidden` are those that the record does not show as they are."""
+
+    serial: int
+    shown: Mapping[str, object]
+    hidden: Mapping[str, object]
 
 
-def _is_hidden(output: Output, redact: Redact) -> bool:
-    return output.sensitive or redacted(output.value, redact) != output.value
-
-
-def _read(services: Services, identity: EnvironmentId) -> tuple[int, Mapping[str, Output]]:
-    """The serial and the outputs of an application's state."""
-    record = services.store.environment(identity)
-    claim = record.claim if record is not None else None
-    state = (
-        services.tenants[identity.organization]
-        .state(claim.backend if claim else None)
-        .read(identity.state_key)
-    )
-    return (state.serial, state.outputs) if state is not None else (0, {})
+def _outputs(services: Services, environment: Environment, name: str) -> _Outputs | None:
+    """The outputs of a sibling, None where nothing of it is applied; what its record does not show stays hidden."""
+    record = services.store.environment(replace(environment.id, application=name))
+    if record is None or record.claim is None:
+        return None
+    tenant = services.tenants[record.id.organization]
+    state = tenant.state(record.claim.backend).read(record.id.state_key)
+    if state is None:
+        return _Outputs(0, {}, {})
+    outputs = state.outputs.items()
+    as_recorded = {key for key, o in outputs if not o.sensitive and o == record.outputs.get(key)}
+    shown = {key: o.value for key, o in outputs if key in as_recorded}
+    return _Outputs(state.serial, shown, {key: o.value for key, o in outputs if key not in as_recorded})

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from envmgr.domain.environment import Environment, Output
 from envmgr.domain.step import Command, Site, Step, Zip
@@ -30,7 +30,7 @@ def run_steps(job: Job, active: ActiveRun, steps: Iterable[Step], commit: str) -
     with place_of(job, commit, outputs) as place:
         job.redact = job.project.tenant.access().hiding(state)
         for step in steps:
-            filled = replace(step, run=_filled(step.run, outputs))
+            filled = replace(step, run=_filled(step.run, outputs, job.project.folder))
             _runner(job.services, filled).run(filled, place, active.watch())
 
 
@@ -48,6 +48,7 @@ def place_of(job: Job, commit: str, outputs: Mapping[str, Output]) -> Iterator[P
     try:
         yield Place(
             checkout=folder / "checkout",
+            folder=job.project.folder,
             home=folder / "home",
             temporary=folder / "tmp",
             cache=services.layout.step_cache(identity.repository_id),
@@ -70,19 +71,23 @@ def _runner(services: Services, step: Step) -> Steps:
             return services.steps
 
 
-def _filled(run: Command | Site | Zip, outputs: Mapping[str, Output]) -> Command | Site | Zip:
+def _filled(run: Command | Site | Zip, outputs: Mapping[str, Output], folder: str) -> Command | Site | Zip:
     """What a deployer is to do, with the outputs in its texts; a command has them in its environment."""
     match run:
         case Site():
             return replace(
                 run,
+                folder=str(PurePosixPath(folder, run.folder)),
                 bucket=fill(run.bucket, outputs),
                 storage_account=fill(run.storage_account, outputs),
                 container=fill(run.container, outputs),
             )
         case Zip():
             return replace(
-                run, function=fill(run.function, outputs), app_service=fill(run.app_service, outputs)
+                run,
+                folder=str(PurePosixPath(folder, run.folder)),
+                function=fill(run.function, outputs),
+                app_service=fill(run.app_service, outputs),
             )
         case _:
             return run
@@ -96,6 +101,7 @@ def _identity(environment: Environment, commit: str) -> dict[str, str]:
         "ENVMGR_BRANCH": environment.branch,
         "ENVMGR_ENVIRONMENT": environment.id.name,
         "ENVMGR_COMMIT": commit,
+        **({"ENVMGR_APPLICATION": environment.id.application} if environment.id.application else {}),
     }
 
 

@@ -44,6 +44,10 @@ def wanted(services: Services, project: Project, environment: Environment, commi
     scope = _known_scope(environment, kind, path)
     found = services.git.inspect(project.id, commit, scope, BRANCH_FILE, MAX_BYTES)
     branch_file = parse_branch_file(found.file or b"", allow_deploy=project.allow_branch_deploy)
+    if project.application and branch_file.health:
+        raise NeedsPerson(
+            f"{BRANCH_FILE}: health: say it of each application in the organization file, not here."
+        )
     if kind is SourceKind.MODULE:
         source = Source(kind, path, project.module_tree(), path)
     elif found.tree is None:

@@ -31,12 +31,13 @@ class StepLimits:
 class Place:
     """Where a step runs and what it gets.
 
-    `checkout` is its working directory; `home`, `temporary` and `cache` are folders of its own, made where
+    `checkout` holds the commit, and `folder` in it is its working directory; `home`, `temporary` and `cache` are folders of its own, made where
     they are missing. `environment` is all that it gets beside a few variables that say how to reach things
     (`PATH`, language, proxies).
     """
 
     checkout: Path
+    folder: str = "."
     home: Path
     temporary: Path
     cache: Path

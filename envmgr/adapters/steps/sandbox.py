@@ -41,7 +41,14 @@ class Bubblewrap:
                 f"Steps are to run in a sandbox, but {self.program} is not installed: install bubblewrap, "
                 "or set `sandbox: none`."
             )
-        return [self.program, *self._options(place), "--chdir", str(place.checkout), "--", *argv]
+        return [
+            self.program,
+            *self._options(place),
+            "--chdir",
+            str(place.checkout / place.folder),
+            "--",
+            *argv,
+        ]
 
     def _options(self, place: Place) -> Iterator[str]:
         """In this order: a later mount lies over an earlier one."""

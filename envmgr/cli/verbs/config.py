@@ -9,6 +9,7 @@ from envmgr.cli.command import LazyGroup, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json, say
 from envmgr.config import document
+from envmgr.config.application import Application, CodeSource, in_order
 from envmgr.config.load import Configuration, ConfigurationError, load
 from envmgr.domain.errors import NeedsPerson
 
@@ -53,14 +54,24 @@ def _print(path: Path, configuration: Configuration) -> None:
     for organization in configuration.organizations:
         emit(f"{organization.organization}: state in {organization.backend.type}")
         for repository in organization.repositories:
-            module = repository.terraform.module
-            code = f"module {module}" if module else f"folder {repository.terraform.path}"
-            emit(f"  {repository.name}: {', '.join(repository.branches)} of {repository.url} ({code})")
+            code = "" if repository.applications else f" ({_code(repository.terraform, '.')})"
+            emit(f"  {repository.name}: {', '.join(repository.branches)} of {repository.url}{code}")
+            for application in in_order(repository.applications):
+                emit(f"    {_application(application)}")
         if not organization.repositories:
             emit("  no repositories yet")
     for warning in configuration.warnings:
         say(f"warning: {warning}")
     emit(f"{path}: no problems")
+
+
+def _application(found: Application) -> str:
+    needs = f", needs {' and '.join(found.needs)}" if found.needs else ""
+    return f"{found.name} ({_code(found.terraform, found.place)}{needs})"
+
+
+def _code(source: CodeSource, folder: str) -> str:
+    return f"module {source.module}" if source.module else f"folder {source.path_in(folder)}"
 
 
 def _document(configuration: Configuration) -> dict[str, object]:
