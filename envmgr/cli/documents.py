@@ -64,7 +64,9 @@ def environment(found: Environment) -> dict[str, Any]:
 
 def listed(found: Environment, remote_error: str) -> dict[str, Any]:
     """One element of `list --json`; `remote_error` says why it is shown as last seen, null where it is not."""
-    return {**environment(found), "remote_error": remote_error or None}
+    row = environment(found)
+    row["remote_error"] = remote_error or None  # in place: there may be thousands
+    return row
 
 
 def environment_in_full(

@@ -132,7 +132,7 @@ def test_since_when_a_remote_is_away_is_known(engine: Engine) -> None:
     """To the last look that answered, though nothing was new for days; no more once it answers again."""
     shop = engine.repository()
     push(shop, ["alice"])
-    engine.turn(2, hours=9)
+    engine.turn(4, hours=9)
     store, last = engine.application.services.store, engine.clock()
     away = shop.path.with_name("away.git")
     shop.path.rename(away)
