@@ -1,159 +1,186 @@
-"""The whole life of two environments in a temporary folder, told step by step; each claim is checked."""
+"""The whole life of two environments and their application, told step by step; each claim is checked."""
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmgr.daemon.application import Application
-from envmgr.domain.environment import Environment, Status
-from envmgr.domain.errors import EnvmgrError, NeedsPerson
-from envmgr.domain.names import EnvironmentId
+from envmgr.daemon import rollback, steering
+from envmgr.domain.environment import RunKind, Status
 
 from .demo_repository import DemoRepository
+from .demo_servers import answer
+from .demo_stage import Stage, claim
+from .screen import colored
 
-_PATIENCE = 40.0  # seconds for one step
-_PASS = 1.0  # seconds between two looks at the repository
 GRACE = "3s"
-
-
-class ClaimFailed(EnvmgrError):
-    """Something that the demo says is not so."""
+_SLOW = 10.0  # seconds; what is said is measured, what is claimed leaves room for a busy machine
+_APP = Path(__file__).with_name("demo_app.py")
 
 
 @dataclass(slots=True, kw_only=True)
 class Demo:
-    """Walks through the steps with a real application; `tell` says a line to who watches."""
+    """Walks through the steps; `tell` says a line to who watches.
 
-    application: Application
+    `ports` are those of the environments' applications, by the environments' names.
+    """
+
+    stage: Stage
     repository: DemoRepository
+    ports: Mapping[str, int]
     tell: Callable[[str], None]
 
     def run(self, *, keep_second: bool) -> None:
         """All steps; `keep_second` leaves the second environment for who wants to try verbs on it."""
         self.pushes()
-        self.changes()
-        self.changes_code_only()
+        self.changes_infrastructure()
+        self.changes_code()
+        self.breaks_code()
+        self.mends_code()
+        self.rolls_back()
+        self.resumes()
         self.deletes("alice")
         if not keep_second:
             self.deletes("bob", brief=True)
 
     def pushes(self) -> None:
-        """Two branches appear, and each gets an environment."""
-        self.step("Two branches are pushed: env-alice and env-bob.")
-        for name in ("alice", "bob"):
-            self.repository.push(f"env-{name}", _settings(f"Hello from {name}"), f"Environment of {name}")
-        self.passes(lambda: all(self.record(n).status is Status.READY for n in ("alice", "bob")))
-        for name in ("alice", "bob"):
-            page = self.page(name)
-            self.claim(f"Hello from {name}" in page.read_text(), f"{page} greets from {name}")
-            self.tell(f"  {name} is ready, and says “Hello from {name}” at {self.record(name).url}")
-        tags = self.tags("alice")
-        self.claim(tags["environment"] == "alice" and tags["managed-by"] == "envmgr", "alice is tagged")
+        """Two branches appear, and each gets an environment with its application."""
+        self.step(
+            "Two branches are pushed, each with a small web application (app.py): env-alice and env-bob."
+        )
+        for name in self.ports:
+            files = {**self._settings(name, f"Hello from {name}"), **_app("The shop opens soon.")}
+            self.repository.push(f"env-{name}", files, f"Environment of {name}")
+        self.stage.passes(lambda: all(self._is_ready(name) for name in self.ports))
+        for name in self.ports:
+            self.stage.claim_answer(name, f"Hello from {name}", "The shop opens soon.")
+            self.tell(
+                f"  {name} is ready: {self._url(name)} says “Hello from {name}” and “The shop opens soon.”"
+            )
+        tags = json.loads((self.stage.folder("alice") / "envmgr.json").read_text())["tags"]
+        claim(tags["environment"] == "alice" and tags["managed-by"] == "envmgr", "alice is tagged")
+        self.tell(f"  all that alice has is tagged {', '.join(f'{key}={tags[key]}' for key in tags)}")
+
+    def changes_infrastructure(self) -> None:
+        """A push that changes what Terraform is given changes the environment."""
+        self.step(
+            "A push to env-alice changes its infrastructure: the page's message and colour (.envmgr.yaml)."
+        )
+        before, of_bob = self._applies("alice"), len(self.stage.runs("bob"))
+        self._push(self._settings("alice", "Alice was here", "teal"), "Another colour")
+        self.stage.claim_answer("alice", "Alice was here", "teal", "The shop opens soon.")
+        claim(self._applies("alice") == before + 1, "one more plan was applied")
+        claim(len(self.stage.runs("bob")) == of_bob, "bob was not touched")
         self.tell(
-            f"  all that alice has is tagged {', '.join(f'{key}={value}' for key, value in tags.items())}"
+            f"  {self._url('alice')} says “Alice was here”, after one more plan and apply; bob was not touched"
         )
 
-    def changes(self) -> None:
-        """A push that changes what Terraform is given changes the environment."""
-        self.step("A push to env-alice changes its message and colour (.envmgr.yaml).")
-        before, of_bob = self.runs("alice"), self.runs("bob")
-        commit = self.repository.push("env-alice", _settings("Alice was here", "teal"), "Another colour")
-        self.passes(lambda: self.record("alice").applied_commit == commit)
-        text = self.page("alice").read_text()
-        self.claim("Alice was here" in text and "teal" in text, "the page shows the new message")
-        self.claim(self.runs("alice") == before + 1, "one more plan was applied")
-        self.claim(self.runs("bob") == of_bob, "bob was not touched")
-        self.tell("  the page shows it, after one more plan and apply; bob was not touched")
+    def changes_code(self) -> None:
+        """A push that changes no infrastructure brings the new code to run without Terraform."""
+        self.step("A push to env-alice changes only the application's code.")
+        before, began = self._applies("alice"), time.monotonic()
+        self._push(_app("The shop is open."), "Opens the shop")
+        self.stage.claim_answer("alice", "The shop is open.", "Alice was here")
+        taken = time.monotonic() - began
+        claim(taken < _SLOW, "new code answers within seconds")
+        claim(self._applies("alice") == before, "no Terraform ran")
+        self.tell(
+            f"  it says “The shop is open.” {taken:.1f} s after the push, and no Terraform process was started"
+        )
 
-    def changes_code_only(self) -> None:
-        """A push that changes no infrastructure starts no Terraform."""
-        self.step("A push to env-alice changes only the program's code.")
-        before = self.runs("alice")
-        commit = self.repository.push("env-alice", {"app.py": "print('hello')\n"}, "Code only")
-        self.passes(lambda: self.record("alice").applied_commit == commit)
-        self.claim(self.runs("alice") == before, "no Terraform ran")
-        self.tell(f"  ready at {commit[:10]}, and no Terraform process was started")
+    def breaks_code(self) -> None:
+        """A push that cannot be deployed fails, and what was deployed before serves on."""
+        self.step("A push to env-alice breaks the code: a quotation mark is missing.")
+        self._push({"app.py": _app("Sale!")["app.py"].replace('Sale!"', "Sale!")}, "Sale", Status.FAILED)
+        broken = self.stage.record("alice")
+        claim("SyntaxError" in broken.message, "the failure says what is wrong with the code")
+        self.tell(f"  `envmgr list` says {colored(broken.status)}: {broken.message}")
+        self.stage.claim_answer("alice", "The shop is open.")
+        self.tell(
+            "  and yet its page says “The shop is open.”, as the step `check` comes before the step `stop`"
+        )
+
+    def mends_code(self) -> None:
+        """The next push is deployed as if nothing had been."""
+        self.step("The mended code is pushed.")
+        began = time.monotonic()
+        self._push(_app("Sale!"), "Sale, with its quotation mark")
+        self.stage.claim_answer("alice", "Sale!")
+        self.tell(f"  ready again: the page says “Sale!” {time.monotonic() - began:.1f} s after the push")
+
+    def rolls_back(self) -> None:
+        """An earlier commit runs again and is held there."""
+        self.step("`envmgr rollback alice --to previous`: the sale was a mistake.")
+        began = time.monotonic()
+        found = self.stage.record("alice")
+        rolled = rollback.roll_back(self.stage.application, found, "previous", lambda _, __: True)
+        self.stage.claim_answer("alice", "The shop is open.")
+        taken = time.monotonic() - began
+        claim(rolled.status is Status.READY and rolled.pin is not None, "alice is held at the commit before")
+        self.tell(
+            f"  the page says “The shop is open.” after {taken:.1f} s, and is held there, whatever is pushed"
+        )
+
+    def resumes(self) -> None:
+        """A held environment goes to its branch's newest commit again."""
+        self.step("`envmgr resume alice`: it was no mistake.")
+        steering.resume(self.stage.application, self.stage.record("alice"))
+        self.stage.passes(lambda: self._is_ready("alice"))
+        self.stage.claim_answer("alice", "Sale!")
+        self.tell("  the page says “Sale!” again, as the branch's newest commit does")
 
     def deletes(self, name: str, *, brief: bool = False) -> None:
         """A deleted branch takes its environment with it, after the grace period."""
         self.step(f"The branch env-{name} is deleted.")
-        folder = self.page(name).parent
+        folder, url = self.stage.folder(name), self._url(name)
         self.repository.delete(f"env-{name}")
-        self.passes(lambda: self.record(name).absences > 0)
-        self.claim(folder.is_dir(), "nothing is destroyed at first sight")
+        self.stage.passes(lambda: self.stage.record(name).absences > 0)
+        claim(folder.is_dir() and bool(answer(url)), "nothing is destroyed at first sight")
         if not brief:
             self.tell(
                 f"  envmgr wants to see that twice, and waits the grace period of {GRACE}: it may come back"
             )
-        self.passes(lambda: self.record(name).status is Status.DESTROYED)
-        self.claim(not folder.exists(), f"{folder} is gone")
-        key = self.identity(name).state_key
-        states = self.application.services.tenants["demo"].state().keys()
-        self.claim(key not in states, "its state is archived")
+        self.stage.passes(lambda: self.stage.record(name).status is Status.DESTROYED)
+        claim(not answer(url), f"nothing answers at {url} any more")
+        claim(not folder.exists(), f"{folder} is gone")
+        states = self.stage.application.services.tenants["demo"].state().keys()
+        claim(self.stage.identity(name).state_key not in states, "its state is archived")
         self.tell(
-            f"  destroyed with what was last applied, and verified: {folder} is gone, its state is archived"
+            "  its application was stopped, then all destroyed with what was last applied, and verified:"
         )
-
-    # --- what it is made of ----------------------------------------------------------------------
+        self.tell(f"  nothing answers at {url}, {folder} is gone, its state is archived")
 
     def step(self, what: str) -> None:
         """Begins a step."""
         self.tell(f"\n{what}")
 
-    def claim(self, holds: bool, what: str) -> None:
-        """Stops the demo where what it says is not so."""
-        if not holds:
-            raise ClaimFailed(f"The demo claims that {what}, but that is not so: please report it.")
+    def _push(self, files: Mapping[str, str], message: str, comes_to: Status = Status.READY) -> None:
+        """Pushes to env-alice and works until that commit came to something."""
+        commit = self.repository.push("env-alice", files, message)
 
-    def passes(self, until: Callable[[], bool]) -> None:
-        """Polls and works, as the daemon does, until something is so."""
-        application = self.application
-        projects = list(application.services.projects.values())
-        end = time.monotonic() + _PATIENCE
-        while not application.stopping.is_set():
-            polled = application.poller.poll_all(projects, application.poll_workers)
-            application.workers.run_until_settled(projects, frozenset())
-            failed = [p.error for p in polled if p.error] or self.failures()
-            if failed:
-                raise NeedsPerson(failed[0])
-            if until():
-                return
-            if time.monotonic() > end:
-                raise ClaimFailed("A step of the demo took too long; `envmgr demo --keep` leaves its logs.")
-            time.sleep(_PASS)
+        def came() -> bool:
+            found = self.stage.record("alice")
+            return found.commit == commit and found.status is comes_to
 
-    def failures(self) -> list[str]:
-        """What went wrong, if anything."""
-        found = self.application.services.store.environments()
-        return [e.message for e in found if e.status is Status.FAILED]
+        self.stage.passes(came, may_fail="alice" if comes_to is Status.FAILED else "")
 
-    def identity(self, name: str) -> EnvironmentId:
-        """An environment of the demo."""
-        return EnvironmentId("demo", "shop", name)
+    def _is_ready(self, name: str) -> bool:
+        return self.stage.record(name).status is Status.READY
 
-    def record(self, name: str) -> Environment:
-        """An environment's record as it is now."""
-        found = self.application.services.store.environment(self.identity(name))
-        if found is None:
-            raise ClaimFailed(f"The branch env-{name} was not seen.")
-        return found
+    def _applies(self, name: str) -> int:
+        """How many runs an environment had that start Terraform."""
+        return sum(run.kind is not RunKind.DEPLOY for run in self.stage.runs(name))
 
-    def runs(self, name: str) -> int:
-        """How many runs an environment has had."""
-        return len(self.application.services.store.runs(self.identity(name)))
+    def _url(self, name: str) -> str:
+        return self.stage.record(name).url or ""
 
-    def page(self, name: str) -> Path:
-        """The page that is the environment."""
-        return Path(str(self.record(name).outputs["directory"].value)) / "index.html"
-
-    def tags(self, name: str) -> dict[str, str]:
-        """The tags on the environment."""
-        mark = json.loads((self.page(name).parent / "envmgr.json").read_text())
-        return dict(mark["tags"])
+    def _settings(self, name: str, message: str, color: str = "navy") -> dict[str, str]:
+        """A branch file that gives Terraform input variables."""
+        text = f"variables:\n  message: {message}\n  color: {color}\n  port: {self.ports[name]}\n"
+        return {".envmgr.yaml": text}
 
 
-def _settings(message: str, color: str = "navy") -> dict[str, str]:
-    """A branch file that gives Terraform other input variables."""
-    return {".envmgr.yaml": f"variables:\n  message: {message}\n  color: {color}\n"}
+def _app(news: str) -> dict[str, str]:
+    """The application with some news."""
+    return {"app.py": _APP.read_text().replace("The shop opens soon.", news)}

@@ -28,9 +28,10 @@ class Ended(SystemExit):
 
 @dataclass(slots=True)
 class Signals:
-    """What Ctrl-C does: the first one asks Terraform to end, the second leaves at once."""
+    """What Ctrl-C does: the first one asks Terraform to end, the second leaves at once, after `leaving`."""
 
     application: Application
+    leaving: Callable[[], None]
     received: list[int] = field(default_factory=list)
     is_asking: bool = False
 
@@ -42,6 +43,7 @@ class Signals:
         if len(self.received) > 1:
             say("Left at once; what Terraform is doing goes on, and the next run finds it.")
             sys.stderr.flush()
+            self.leaving()
             os._exit(128 + number)
         say("Stopping: Terraform is asked to end (once more leaves at once).")
         self.application.workers.close()
@@ -50,12 +52,17 @@ class Signals:
 
 @contextmanager
 def work(
-    invocation: Invocation, progress: Callable[[EnvironmentId, Progress], None] = lambda *_: None
+    invocation: Invocation,
+    progress: Callable[[EnvironmentId, Progress], None] = lambda *_: None,
+    leaving: Callable[[], None] = lambda: None,
 ) -> Iterator[Application]:
-    """The application for a block, closed afterwards; a signal in it ends the program with 128 + its number."""
+    """The application for a block, closed afterwards; a signal in it ends the program with 128 + its number.
+
+    `leaving` is called where a second signal ends the program without anything being closed.
+    """
     log_for_people(invocation)
     application = compose(start(invocation, progress))
-    signals = Signals(application)
+    signals = Signals(application, leaving)
     before = {number: signal.signal(number, signals) for number in _SIGNALS}
     try:
         yield application

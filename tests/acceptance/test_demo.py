@@ -2,64 +2,111 @@
 
 import re
 import shutil
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from envmgr.cli.demo_servers import answer, end_servers
+
 from .world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path, terraform_binary: str) -> Iterator[World]:
+    """A newcomer; whatever the demo leaves running is ended."""
+    yield World.create(tmp_path)
+    end_servers(tmp_path)
 
 
 def demo(world: World, *options: str, **env: str) -> str:
     """Runs it with its temporary folder below the test's own; gives what it told."""
-    temporary = world.folder / "tmp"
-    temporary.mkdir(exist_ok=True)
-    said = world("demo", *options, env={"TMPDIR": str(temporary), **env})
+    said = world("demo", *options, env={"TMPDIR": str(temporary(world)), **env})
     assert said.code == 0, (said.out, said.err)
     return said.out
 
 
-def test_a_whole_life_in_under_a_minute(tmp_path: Path, terraform_binary: str) -> None:
+def temporary(world: World) -> Path:
+    """The demo's temporary folder."""
+    folder = world.folder / "tmp"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def addresses(told: str) -> list[str]:
+    """The URLs of the two applications, by what was told."""
+    return re.findall(r"is ready: (\S+) says", told)
+
+
+def test_a_whole_life_in_under_a_minute(world: World) -> None:
     """Whatever git settings and Terraform settings the person has; nothing is left behind."""
-    world = World.create(tmp_path)
-    config = tmp_path / "gitconfig"
+    config = world.folder / "gitconfig"
     config.write_text("[commit]\n\tgpgsign = true\n[init]\n\tdefaultBranch = trunk\n")
     began = time.monotonic()
     told = demo(world, GIT_CONFIG_GLOBAL=str(config), TF_CLI_CONFIG_FILE="/nonexistent")
     assert time.monotonic() - began < 60
     for claim in (
-        "bob is ready",
         "managed-by=envmgr",
-        "no Terraform process was started",
+        "says “Alice was here”, after one more plan and apply; bob was not touched",
+        "after the push, and no Terraform process was started",
+        "and is held there",
         "its state is archived",
     ):
         assert claim in told
+    assert re.search(r"says failed: Step check failed \(exit 1\): SyntaxError: .*line \d+", told)
     assert told.count("destroyed with what was last applied, and verified") == 2
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert [answer(url) for url in addresses(told)] == ["", ""]
+    assert list(temporary(world).iterdir()) == []
     assert not world.data.exists()
 
 
-def test_what_is_kept_can_be_looked_at(tmp_path: Path, terraform_binary: str) -> None:
-    """The verbs that it names work."""
-    world = World.create(tmp_path)
+def test_what_is_kept_can_be_looked_at(world: World) -> None:
+    """The verbs that it names work, the application answers, and the last verb stops it."""
     told = demo(world, "--keep")
-    (folder,) = (tmp_path / "tmp").iterdir()
+    (folder,) = temporary(world).iterdir()
     assert str(folder) in told
+    alice, bob = addresses(told)
+    assert answer(alice) == ""
+    assert "Hello from bob" in answer(bob)
     place = ("--config", str(folder / "config"), "--data-dir", str(folder / "data"))
-    assert world.ok(*place, "show", "bob", "--json").document["status"] == "ready"
-    assert "Apply complete" in world.ok(*place, "logs", "alice").out
+    shown = world.ok(*place, "show", "bob", "--json").document
+    assert (shown["status"], shown["url"]) == ("ready", bob)
+    assert "step check" in world.ok(*place, "logs", "alice").out
     assert re.search(r"shop/alice +destroyed", world.ok(*place, "list", "--all").out)
+    world.ok(*place, "destroy", "bob", "--yes")
+    assert answer(bob) == ""
 
 
-def test_without_terraform_it_says_so(tmp_path: Path) -> None:
+def test_who_interrupts_it_leaves_nothing_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an application nor the folder."""
+    monkeypatch.setenv("TMPDIR", str(temporary(world)))
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    with world.start("demo") as running:
+        assert running.stdout is not None
+        told = ""
+        while len(addresses(told)) < 2:
+            line = running.stdout.readline()
+            assert line, told
+            told += line
+        assert all("Hello from" in answer(url) for url in addresses(told))
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert [answer(url) for url in addresses(told)] == ["", ""]
+    assert list(temporary(world).iterdir()) == []
+
+
+@pytest.mark.parametrize("absent", ["terraform", "python3"])
+def test_without_a_program_it_says_so(world: World, absent: str) -> None:
     """And leaves nothing."""
-    world = World.create(tmp_path)
-    programs = tmp_path / "bin"
+    programs = world.folder / "bin"
     programs.mkdir()
-    git = shutil.which("git")
-    if git is None:
-        pytest.skip("git is absent: put it on the PATH")
-    (programs / "git").symlink_to(git)
+    for name in {"git", "terraform", "python3", "setsid"} - {absent}:
+        found = shutil.which(name)
+        assert found is not None
+        (programs / name).symlink_to(found)
     said = world("demo", env={"PATH": str(programs)})
     assert said.code == 1
-    assert said.err.startswith("Error: There is no terraform on the PATH: install Terraform")
+    assert said.err.startswith(f"Error: There is no {absent} on the PATH: install ")

@@ -11,6 +11,8 @@ import click
 from envmgr.cli.command import pass_invocation, verb
 from envmgr.cli.demo import GRACE, Demo
 from envmgr.cli.demo_repository import DemoRepository
+from envmgr.cli.demo_servers import end_servers, free_ports
+from envmgr.cli.demo_stage import Stage
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, say
 from envmgr.cli.work import work
@@ -26,28 +28,47 @@ repositories:
     branches: ["env-*"]
     terraform: {{module: local-environment}}
     variables: {{root: {environments}}}
+    deploy:
+      - {{name: check, run: python3 -m py_compile app.py}}
+      - name: stop          # only what app.pid names and what is this environment's own
+        run: &stop |
+          cd "$ENVMGR_OUTPUT_DIRECTORY"
+          pid=$(cat app.pid || echo none)
+          while grep -qsF "$PWD" "/proc/$pid/cmdline"; do kill "$pid" || :; sleep 0.02; done
+      - name: start
+        run: |
+          folder=$ENVMGR_OUTPUT_DIRECTORY
+          setsid python3 app.py "$folder" >"$folder/app.log" 2>&1 &
+          echo $! >"$folder/app.pid"
+    on_destroy:
+      - {{name: stop, run: *stop}}
 """
+_NEEDED = {"git": "git 2.34", "terraform": "Terraform 1.10", "python3": "Python 3.11", "setsid": "util-linux"}
+_PATIENCE = 10.0  # seconds for what was told to stop
 
 
 @verb("demo", example="envmgr demo\nenvmgr demo --keep")
 @click.option("--keep", is_flag=True, help="Leave the folder and one environment, to try the verbs on.")
 @pass_invocation
 def demo_command(invocation: Invocation, keep: bool) -> None:
-    """Show the whole life of two environments: push, change, code only, delete; in under a minute.
+    """Show the whole life of two environments with a small web application, in under a minute.
 
-    Needs git and Terraform, no cloud and no network. Everything happens in a temporary folder.
+    Push, change, code only, a mistake, rollback, delete. Needs git, Terraform and python3, no cloud and no
+    network. Everything happens in a temporary folder and at two ports of 127.0.0.1.
     """
     began = time.monotonic()
-    _require_terraform()
-    folder = Path(tempfile.mkdtemp(prefix="envmgr-demo-"))
+    _require_programs()
+    folder = Path(tempfile.mkdtemp(prefix="envmgr-demo-")).resolve()
+    is_kept = False
     try:
         _run(_own(invocation, folder), folder, keep)
         emit(f"\nDone in {time.monotonic() - began:.0f} s.")
-        if keep:
-            _tell_what_is_left(folder)
+        is_kept = keep
     finally:
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
+        if not is_kept:
+            _clear(folder, keep)
+    if keep:
+        _tell_what_is_left(folder)
 
 
 def _run(invocation: Invocation, folder: Path, keep: bool) -> None:
@@ -61,8 +82,22 @@ def _run(invocation: Invocation, folder: Path, keep: bool) -> None:
     invocation.config.mkdir()
     (invocation.config / "demo.yaml").write_text(text)
     emit("\n" + "\n".join(f"    {line}" for line in text.splitlines()))
-    with work(invocation) as application:
-        Demo(application=application, repository=repository, tell=emit).run(keep_second=keep)
+    ports = dict(zip(("alice", "bob"), free_ports(2), strict=True))
+    with work(invocation, leaving=lambda: _clear(folder, keep)) as application:
+        stage = Stage(application)
+        demo = Demo(stage=stage, repository=repository, ports=ports, tell=emit)
+        try:
+            demo.run(keep_second=keep)
+        finally:
+            application.stop_terraform()
+            application.workers.wait(_PATIENCE)
+
+
+def _clear(folder: Path, keep: bool) -> None:
+    """Leaves no process behind; and no folder, unless it is to be looked at."""
+    end_servers(folder)
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _own(invocation: Invocation, folder: Path) -> Invocation:
@@ -72,16 +107,18 @@ def _own(invocation: Invocation, folder: Path) -> Invocation:
     )
 
 
-def _require_terraform() -> None:
-    if shutil.which("terraform") is None:
-        raise NeedsPerson(
-            "There is no terraform on the PATH: install Terraform 1.10 or newer, then try again."
-        )
+def _require_programs() -> None:
+    for program, version in _NEEDED.items():
+        if shutil.which(program) is None:
+            raise NeedsPerson(
+                f"There is no {program} on the PATH: install {version} or newer, then try again."
+            )
 
 
 def _tell_what_is_left(folder: Path) -> None:
     place = f"--config {folder / 'config'} --data-dir {folder / 'data'}"
-    say(f"\nKept: {folder}. The environment bob is still up; try")
+    say(f"\nKept: {folder}. The environment bob and its application are still up; try")
     for words in ("list --all", "show bob", "history", "logs alice", "events", "plan bob --destroy"):
         say(f"  envmgr {place} {words}")
-    say(f"and at last: rm -r {folder}")
+    say("and at last, which stops the application too:")
+    say(f"  envmgr {place} destroy bob --yes && rm -r {folder}")

@@ -1,0 +1,51 @@
+"""The web applications that the demo's deploy steps start: free ports for them, their pages, and their end."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
+
+_PROC = Path("/proc")
+_SECONDS = 5.0
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 at which nobody listens now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def answer(url: str) -> str:
+    """What an address answers now, asked without a proxy; empty where nobody does."""
+    try:
+        with build_opener(ProxyHandler({})).open(url, timeout=_SECONDS) as response:
+            return str(response.read().decode())
+    except (OSError, HTTPException):
+        return ""
+
+
+def end_servers(folder: Path) -> None:
+    """Ends all that deploy steps left running for environments below a folder, and waits until it has ended."""
+    deadline = time.monotonic() + _SECONDS
+    while (left := list(_servers(folder))) and time.monotonic() < deadline:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _servers(folder: Path) -> Iterator[int]:
+    """The living `app.py FOLDER…`, by whichever program; of a zombie the arguments are empty."""
+    for process in _PROC.iterdir():
+        with suppress(OSError):
+            arguments = (process / "cmdline").read_bytes().split(b"\0") if process.name.isdigit() else []
+            if b"app.py" in arguments and any(a.startswith(os.fsencode(folder)) for a in arguments):
+                yield int(process.name)
