@@ -40,6 +40,11 @@ def addresses(told: str) -> list[str]:
     return re.findall(r"is ready: (\S+) says", told)
 
 
+def serves(url: str) -> bool:
+    """Whether an application of the demo answers; whoever else has its port by now does not count."""
+    return "<dt>Branch</dt><dd>env-" in answer(url)
+
+
 def test_a_whole_life_in_under_a_minute(world: World) -> None:
     """Whatever git settings and Terraform settings the person has; nothing is left behind."""
     config = world.folder / "gitconfig"
@@ -57,7 +62,8 @@ def test_a_whole_life_in_under_a_minute(world: World) -> None:
         assert claim in told
     assert re.search(r"says failed: Step check failed \(exit 1\): SyntaxError: .*line \d+", told)
     assert told.count("destroyed with what was last applied, and verified") == 2
-    assert [answer(url) for url in addresses(told)] == ["", ""]
+    assert len(addresses(told)) == 2
+    assert not any(map(serves, addresses(told)))
     assert list(temporary(world).iterdir()) == []
     assert not world.data.exists()
 
@@ -68,15 +74,16 @@ def test_what_is_kept_can_be_looked_at(world: World) -> None:
     (folder,) = temporary(world).iterdir()
     assert str(folder) in told
     alice, bob = addresses(told)
-    assert answer(alice) == ""
-    assert "Hello from bob" in answer(bob)
+    assert not serves(alice)
+    assert serves(bob)
     place = ("--config", str(folder / "config"), "--data-dir", str(folder / "data"))
     shown = world.ok(*place, "show", "bob", "--json").document
     assert (shown["status"], shown["url"]) == ("ready", bob)
-    assert "step check" in world.ok(*place, "logs", "alice").out
+    log = world.ok(*place, "logs", "alice").out
+    assert log.index("step stop") < log.index("Apply complete")
     assert re.search(r"shop/alice +destroyed", world.ok(*place, "list", "--all").out)
     world.ok(*place, "destroy", "bob", "--yes")
-    assert answer(bob) == ""
+    assert not serves(bob)
 
 
 def test_who_interrupts_it_leaves_nothing_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,11 +97,12 @@ def test_who_interrupts_it_leaves_nothing_behind(world: World, monkeypatch: pyte
             line = running.stdout.readline()
             assert line, told
             told += line
-        assert all("Hello from" in answer(url) for url in addresses(told))
+        assert all(map(serves, addresses(told)))
         running.send_signal(signal.SIGINT)
         running.communicate(timeout=60)
     assert running.returncode == 130
-    assert [answer(url) for url in addresses(told)] == ["", ""]
+    assert len(addresses(told)) == 2
+    assert not any(map(serves, addresses(told)))
     assert list(temporary(world).iterdir()) == []
 
 
