@@ -20,6 +20,7 @@ from envmgr.adapters.cloud.connect import (
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.adapters.health.http import HttpProbe
 from envmgr.adapters.modules import Modules, packaged_folder
+from envmgr.adapters.package.upload import ZipUpload
 from envmgr.adapters.processes import Processes, current_process, identify
 from envmgr.adapters.state.connect import open_state_store
 from envmgr.adapters.steps.runner import StepRunner
@@ -115,7 +116,7 @@ def _services(
         leases=before.leases if before else Leases(store, start.clock, owner, processes),
         steps=runner,
         sites=runner,
-        zips=runner,
+        zips=ZipUpload(),
         probe=HttpProbe(start.environ),
         clock=start.clock,
         owner=owner,

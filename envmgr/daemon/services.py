@@ -8,7 +8,19 @@ import structlog
 
 from envmgr.domain.environment import Event, ProcessId
 from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.ports import Binaries, Clock, Git, Modules, Probe, Processes, Progress, Providers, Steps, Store
+from envmgr.ports import (
+    Binaries,
+    Clock,
+    Deployer,
+    Git,
+    Modules,
+    Probe,
+    Processes,
+    Progress,
+    Providers,
+    Steps,
+    Store,
+)
 
 from .layout import Layout
 from .leases import Leases
@@ -33,8 +45,8 @@ class Services:
     providers: Providers
     leases: Leases
     steps: Steps
-    sites: Steps
-    zips: Steps
+    sites: Deployer
+    zips: Deployer
     probe: Probe
     clock: Clock
     owner: ProcessId

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from envmgr.domain.environment import Environment, Output
 from envmgr.domain.step import Command, Site, Step, Zip
 from envmgr.domain.template import fill
-from envmgr.ports import Place, Steps
+from envmgr.ports import Deployer, Place
 
 from .job import ActiveRun, Job
 from .services import Services
@@ -61,7 +61,7 @@ def place_of(job: Job, commit: str, outputs: Mapping[str, Output]) -> Iterator[P
         shutil.rmtree(folder / "tmp", ignore_errors=True)
 
 
-def _runner(services: Services, step: Step) -> Steps:
+def _runner(services: Services, step: Step) -> Deployer:
     match step.run:
         case Site():
             return services.sites

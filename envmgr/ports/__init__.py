@@ -11,7 +11,7 @@ from .git import CommitInfo, Git, Inspection, Remote
 from .health import Probe
 from .kept import Binaries, Modules, Providers
 from .processes import RUN_MARK, Processes
-from .steps import Place, SandboxKind, StepLimits, Steps
+from .steps import Deployer, Place, SandboxKind, StepLimits, Steps
 from .store import Held, Store
 from .terraform import Adopted, PlanResult, Progress, Redact, Terraform, Watch, Workspace
 
@@ -25,6 +25,7 @@ __all__ = [
     "Clock",
     "Cloud",
     "CommitInfo",
+    "Deployer",
     "Git",
     "Held",
     "Inspection",

@@ -46,24 +46,28 @@ class Place:
     sandbox: SandboxKind = "none"
 
 
-class Steps(Protocol):
-    """Runs one kind of steps: commands as child processes (what they leave running is theirs), sites, zip files.
+class Deployer(Protocol):
+    """Does one kind of steps: commands, sites, zip files.
 
     Whoever uploads takes `place.environment` for the credentials, has its texts' outputs filled in already, heeds
     `step.timeout` and `watch.stop`, and writes to the run's log what it did.
     """
-
-    def end(self, child: ProcessId) -> bool:
-        """Ends a step that a process of ours had started and left running, with its whole group, politely first.
-
-        False, and nothing is done, where it is not beyond doubt that very process of this host.
-        """
-        ...
 
     def run(self, step: Step, place: Place, watch: Watch) -> None:
         """Does one step to its end; what it says goes to the run's log.
 
         Raises StepFailed where it did not end with exit code 0 within its limits, Interrupted where
         `watch.stop` ended it, NeedsPerson where this host cannot run steps in this way.
+        """
+        ...
+
+
+class Steps(Deployer, Protocol):
+    """Runs commands as child processes; what they leave running is theirs."""
+
+    def end(self, child: ProcessId) -> bool:
+        """Ends a step that a process of ours had started and left running, with its whole group, politely first.
+
+        False, and nothing is done, where it is not beyond doubt that very process of this host.
         """
         ...

@@ -1,16 +1,19 @@
 """Zip steps as the port asks for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from envmgr.adapters.children.run_log import RunLog, printable
 from envmgr.domain.errors import NeedsPerson, StepFailed, Transient
 from envmgr.domain.step import Step, Zip
 from envmgr.ports import Place, Progress, Watch
 
-from .app_service import AppService
 from .archive import packed
 from .deadline import Deadline
-from .function import LambdaFunction
+
+if TYPE_CHECKING:
+    from .app_service import AppService
+    from .function import LambdaFunction
 
 
 class ZipUpload:
@@ -30,12 +33,19 @@ class ZipUpload:
         watch.progress(Progress(phase="step_complete", text=f"Step {step.name} is done", address=step.name))
 
 
+def _target(zipped: Zip, environment: Mapping[str, str]) -> "LambdaFunction | AppService":
+    """Where it goes; the cloud's own library is only loaded where it is needed."""
+    if zipped.function:
+        from .function import LambdaFunction
+
+        return LambdaFunction(zipped.function, environment)
+    from .app_service import AppService
+
+    return AppService(zipped.app_service, environment)
+
+
 def _send(zipped: Zip, place: Place, deadline: Deadline, say: Callable[[str], None]) -> None:
-    target = (
-        LambdaFunction(zipped.function, place.environment)
-        if zipped.function
-        else AppService(zipped.app_service, place.environment)
-    )
+    target = _target(zipped, place.environment)
     place.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = place.checkout / zipped.folder
     with packed(
