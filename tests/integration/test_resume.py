@@ -1,5 +1,6 @@
 """What `resume` and `extend` say of a life, and what they leave as it is."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from envmgr.daemon import steering
 from envmgr.domain.environment import Environment, Pin, Status, Suspension
 from envmgr.domain.errors import NeedsPerson
-from tests.support.engine import Engine, code, push
+from tests.integration.outage import wait_for
+from tests.support.engine import MODULE, Engine, code, push
 
 DAY = timedelta(days=1)
 
@@ -135,3 +137,28 @@ def test_a_push_that_moves_the_end_is_warned_of_anew(engine: Engine) -> None:
 
     assert engine.environment("alice").warned_at is None
     assert engine.actions("alice").count("expires-soon") == 1
+
+
+def test_an_extension_during_an_apply_counts(engine: Engine) -> None:
+    """The apply's own end of life does not take its place."""
+    engine.settings["ttl"] = {"default": "2h"}
+    at_work, go_on = engine.folder / "at-work", engine.folder / "go-on"
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    hold = f"touch {at_work}; until test -e {go_on}; do sleep 0.05; done"
+    engine.use_terraform(f'if test "$1" = apply; then {hold}; fi; exec "$real" "$@"')
+    push(shop, ["alice"], MODULE + '\nresource "terraform_data" "more" {}\n')
+    engine.poll()
+    worker = threading.Thread(target=engine.work)
+    worker.start()
+    try:
+        wait_for(at_work.exists)
+        extended = steering.extend(engine.application, engine.environment("alice"), 9 * DAY)
+    finally:
+        go_on.touch()
+        worker.join()
+
+    alice = engine.environment("alice")
+    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit)
+    assert alice.expires_at == extended.expires_at
