@@ -6,6 +6,7 @@ from envmgr.domain.backoff import LONGEST, delay
 from envmgr.domain.decide import attempt_key
 from envmgr.domain.environment import AT_WORK, Environment, Status
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, RetryLater
+from envmgr.domain.health import Condition
 
 from .job import Declined, DiskFull, Job, Superseded
 
@@ -74,4 +75,8 @@ def _status_before(environment: Environment) -> Status:
     """Where an environment stands when a step ended without changing anything."""
     if environment.suspended:
         return Status.SUSPENDED
-    return Status.READY if environment.applied_commit else Status.PENDING
+    if not environment.applied_commit:
+        return Status.PENDING
+    health = environment.health
+    is_ill = health is not None and health.condition is Condition.UNHEALTHY
+    return Status.DEGRADED if is_ill else Status.READY

@@ -17,6 +17,7 @@ from envmgr.daemon.records import open_records
 from envmgr.domain.environment import Environment, RunStatus
 from tests.support.git_repository import GitRepository
 from tests.support.slow_work import slow_work
+from tests.support.web_server import WebServer, dripping, page
 
 ROOT = Path(__file__).parents[2]
 WATCHDOG = 2.0
@@ -120,6 +121,11 @@ class Site:
         found = self.environment(repository)
         return found is not None and (found.status.value, found.applied_commit) == ("ready", commit)
 
+    def status(self) -> str:
+        """That of shop's environment."""
+        found = self.environment()
+        return found.status.value if found is not None else ""
+
     def close(self) -> None:
         """Ends what still runs."""
         for process in self.processes:
@@ -199,6 +205,26 @@ def test_a_drain_that_is_given_up_ends_terraform(site: Site, drain: float, signa
     commit = shop.commit("env-alice", {"terraform/main.tf": slow_work(2, 0)})
     site.start()
     eventually(lambda: site.is_ready(commit), site)
+
+
+def test_who_answers_badly_is_degraded_for_as_long(site: Site) -> None:
+    """The branch's own file says how it is asked; the daemon's end waits for who is just being asked."""
+    with WebServer() as server:
+        url, shop = server.answer("/", page()), site.repository("shop")
+        asks = f"health: {{url: '{url}', interval: 1s}}"
+        commit = shop.commit("env-alice", {".envmgr.yaml": asks})
+        site.configure(shop)
+        daemon = site.start()
+        eventually(lambda: site.is_ready(commit), site)
+        server.answer("/", page(503))
+        eventually(lambda: site.status() == "degraded", site)
+        server.answer("/", page())
+        eventually(lambda: site.is_ready(commit), site)
+        server.answer("/", dripping(b"", b""))
+        server.requests.clear()
+        eventually(lambda: server.requests, site)
+        assert end(daemon, 60) == 0
+    assert "Traceback" not in site.log()
 
 
 def test_sighup_brings_the_new_files(site: Site) -> None:
