@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -312,19 +313,19 @@ def test_what_was_deployed_meanwhile_is_not_blamed(shop: Shop) -> None:
     """An answer counts for what was asked only."""
     shop.start()
     shop.look()
-    asked, store = shop.alice(), shop.engine.application.services.store
+    asked, store, clock = shop.alice(), shop.engine.application.services.store, shop.engine.clock
     assert asked.health is not None
-    anew = asked.health.__class__(
-        check=asked.health.check, condition=Condition.HEALTHY, since=shop.engine.clock()
-    )
+    health = asked.health
 
-    def deployed(request: Any) -> None:
-        store.update(asked.id, None, shop.engine.clock(), health=anew)
+    def meanwhile(request: Any) -> None:
+        store.update(asked.id, None, clock(), health=replace(health, since=clock()))
         ILL(request)
 
-    shop.server.answer("/alice", deployed)
-    shop.look(2)
+    shop.server.answer("/alice", in_turn(ILL, meanwhile, ILL))
+    shop.look(3)
     assert shop.alice().status is Status.READY
+    shop.look()
+    assert shop.alice().status is Status.DEGRADED
 
 
 def test_a_slow_one_and_a_broken_one_delay_no_other(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
