@@ -28,7 +28,7 @@ $(VENV)/.installed: $(VENV)/.pinned pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-parts:  ## install what only tests need: Azurite, PostgreSQL, sshd (each only where absent)
+parts:  ## install what only tests need: Azurite, PostgreSQL, sshd … (each only where absent)
 	@tests/support/install-parts
 
 demo: install  ## show the whole life of two environments in under a minute

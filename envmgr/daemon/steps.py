@@ -40,6 +40,7 @@ def place_of(job: Job, commit: str, outputs: Mapping[str, Output]) -> Iterator[P
     services, identity = job.services, job.environment.id
     folder = services.layout.private(services.layout.steps(identity))
     services.git.checkout(identity.repository_id, commit, folder / "checkout")
+    services.git.complete(job.project.remote(), commit, folder / "checkout")
     given = {
         **job.project.tenant.access().environment,
         **_identity(job.environment, commit),

@@ -99,6 +99,14 @@ class Git(Protocol):
         """
         ...
 
+    def complete(self, remote: Remote, commit: str, checkout: Path) -> None:
+        """Puts into a checkout of a whole commit what the commit only names: submodules (and theirs), Git LFS files.
+
+        What was fetched once costs no network. The remote's credentials go to its own host only. NeedsPerson where
+        a submodule's URL, a missing commit or a missing git-lfs needs one; Transient as `fetch`.
+        """
+        ...
+
     def export(self, repository: RepositoryId, commit: str, scope: str, limit: int) -> bytes | None:
         """A folder of a commit (`.` for all) as a git pack with the commit itself; None above `limit` bytes of files."""
         ...

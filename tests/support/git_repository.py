@@ -8,6 +8,20 @@ from pathlib import Path
 from typing import Self
 
 Content = str | bytes | None
+
+
+class Gitlink(str):
+    """In place of a file's content: the commit of a submodule."""
+
+    __slots__ = ()
+
+
+class Symlink(str):
+    """In place of a file's content: where a symbolic link leads."""
+
+    __slots__ = ()
+
+
 _QUOTED = {ord('"'): b'\\"', ord("\\"): b"\\\\", ord("\n"): b"\\n"}
 
 
@@ -102,6 +116,10 @@ def _file_change(path: str, content: Content) -> bytes:
     quoted = b'"%s"' % b"".join(_QUOTED.get(byte, bytes([byte])) for byte in path.encode())
     if content is None:
         return b"D %s\n" % quoted
+    if isinstance(content, Gitlink):
+        return b"M 160000 %s %s\n" % (content.encode(), quoted)
     data = content.encode() if isinstance(content, str) else content
+    if isinstance(content, Symlink):
+        return b"M 120000 inline %s\ndata %d\n%s\n" % (quoted, len(data), data)
     mode = b"100755" if data.startswith(b"#!") else b"100644"
     return b"M %s inline %s\ndata %d\n%s\n" % (mode, quoted, len(data), data)

@@ -1,6 +1,7 @@
 """Repositories over HTTP through git's own http-backend, with faults that a test asks for."""
 
 import base64
+import json
 import os
 import subprocess
 import threading
@@ -37,6 +38,7 @@ class GitServer:
     requests: list[str] = field(default_factory=list)
     faults: dict[str, Fault] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
+    lfs: dict[str, bytes] = field(default_factory=dict)  # contents of Git LFS, by their SHA-256
     closing: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
@@ -122,6 +124,8 @@ class _Request(BaseHTTPRequestHandler):
             self._refuse(fault.status)
         elif name in git.passwords and self.headers.get("Authorization") != git.passwords[name]:
             self._refuse(HTTPStatus.UNAUTHORIZED)
+        elif "/lfs/" in url.path:
+            self._answer(_lfs(git, url.path, body), fault.cut_after)
         else:
             self._answer(_http_backend(git.root, self, unquote(url.path), url.query, body), fault.cut_after)
 
@@ -141,6 +145,23 @@ class _Request(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(body[:cut_after])
+
+
+def _lfs(git: GitServer, path: str, body: bytes) -> bytes:
+    """Git LFS's batch call, and its downloads below the same address."""
+    last = path.rpartition("/")[2]
+    if last in git.lfs:
+        return b"Content-Type: application/octet-stream\r\n\r\n" + git.lfs[last]
+    asked = json.loads(body)["objects"]
+    address = git.http_url(path.partition(".git")[0].strip("/"))
+    answers = [
+        {**one, "actions": {"download": {"href": f"{address}/info/lfs/objects/{one['oid']}"}}}
+        if one["oid"] in git.lfs
+        else {**one, "error": {"code": 404, "message": "Object does not exist on the server"}}
+        for one in asked
+    ]
+    text = json.dumps({"transfer": "basic", "objects": answers}).encode()
+    return b"Content-Type: application/vnd.git-lfs+json\r\n\r\n" + text
 
 
 def _http_backend(root: Path, request: _Request, path: str, query: str, body: bytes) -> bytes:

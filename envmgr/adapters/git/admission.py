@@ -15,10 +15,12 @@ from envmgr.ports import Remote
 from .location import Location
 from .process import SETTINGS_COUNT, configuration
 
+REFUSED = "ENVMGR_GIT_REFUSED"
+"""Names a file by which the credentials are withheld once they were refused; git-lfs asks for them without end."""
 # The shell's own printf: the values never become anybody's arguments.
 _HELPER = (
-    '!f() { test "$1" = get || return 0; '
-    'printf \'username=%s\\npassword=%s\\n\' "$ENVMGR_GIT_USERNAME" "$ENVMGR_GIT_PASSWORD"; }; f'
+    f'!f() {{ case "$1" in erase) test -z "${REFUSED}" || : > "${REFUSED}" ;; get) test -e "${REFUSED}" || '
+    'printf \'username=%s\\npassword=%s\\n\' "$ENVMGR_GIT_USERNAME" "$ENVMGR_GIT_PASSWORD" ;; esac; }; f'
 )
 _SLOW = 1  # bytes a second; a server that still counts objects sends that much
 
@@ -44,13 +46,13 @@ def admission(
 
 def secrets(remote: Remote) -> tuple[str, ...]:
     """What must never be seen in a message, longest first."""
-    known = (remote.password, remote.ssh_key, *_userinfo(remote))
+    known = (remote.password, remote.ssh_key, *userinfo(remote))
     return tuple(sorted({s for s in known if s}, key=len, reverse=True))
 
 
 def _https(remote: Remote, location: Location, patience: float) -> dict[str, str]:
     values = {"http.lowSpeedLimit": str(_SLOW), "http.lowSpeedTime": str(max(1, round(patience)))}
-    in_url = _userinfo(remote)
+    in_url = userinfo(remote)
     username, password = remote.username or in_url[0], remote.password or in_url[1]
     if not (username or password):
         return configuration(values, SETTINGS_COUNT)
@@ -65,7 +67,8 @@ def _https(remote: Remote, location: Location, patience: float) -> dict[str, str
     return {**configuration(values, SETTINGS_COUNT), **given}
 
 
-def _userinfo(remote: Remote) -> tuple[str, str]:
+def userinfo(remote: Remote) -> tuple[str, str]:
+    """User name and password that an http URL carries; empty where it carries none."""
     if not re.match(r"https?://", remote.url, re.IGNORECASE):
         return "", ""
     parts = urlsplit(remote.url)

@@ -27,7 +27,8 @@ def check_out(mirror: Mirror, commit: str, destination: Path, scope: str) -> Non
             shutil.rmtree(leftover)
         work = Path(tempfile.mkdtemp(prefix=f".{destination.name}.checkout-", dir=destination.parent))
         try:
-            _fill(mirror, checked_commit(commit), work, scope)
+            (work / "new").mkdir(mode=0o700)
+            fill(mirror, checked_commit(commit), work / "new", work, scope)
             _put(work, destination)
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -35,11 +36,9 @@ def check_out(mirror: Mirror, commit: str, destination: Path, scope: str) -> Non
         raise Transient(f"Files could not be checked out to {destination}: {error.strerror}.") from error
 
 
-def _fill(mirror: Mirror, commit: str, work: Path, scope: str) -> None:
-    """The files into `work`/new, by one process with an index of its own."""
-    new = work / "new"
-    new.mkdir(mode=0o700)
-    places = {"GIT_WORK_TREE": str(new), "GIT_INDEX_FILE": str(work / "index")}
+def fill(mirror: Mirror, commit: str, folder: Path, work: Path, scope: str = ".") -> None:
+    """The commit's files into an empty folder, by one process with an index of its own in the folder `work`."""
+    places = {"GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(work / "index")}
     only = {} if scope == "." else _sparse(mirror, work / "git", scope)
     answer = mirror.run(["read-tree", "--reset", "-u", f"{commit}^{{commit}}"], extra={**places, **only})
     if (

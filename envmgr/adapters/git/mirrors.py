@@ -12,8 +12,9 @@ from envmgr.domain.observation import Listing
 from envmgr.ports import CommitInfo, Inspection, Remote
 
 from . import kept
-from .admission import admission
 from .checkout import check_out
+from .completion import Completion
+from .connection import Connections
 from .failure import failure
 from .location import Location, locate
 from .mirror import Mirror, checked_commit, make_private
@@ -67,6 +68,8 @@ class Mirrors:
         self._seconds = timeout.total_seconds()
         self._fetch_seconds = fetch_timeout.total_seconds()
         self._many_refs = many_refs
+        self._connections = Connections(self._folder, self._seconds)
+        self._completion = Completion(self._connections, self._seconds, self._fetch_seconds)
 
     # --- remotes ---
 
@@ -114,6 +117,10 @@ class Mirrors:
             answer = run(gc, mirror.environment, self._fetch_seconds, inherit=[lock])
             if answer.failed:
                 raise mirror.broken("gc", answer)
+            commits = set(
+                mirror.output(["for-each-ref", "--format=%(objectname)", HEADS, KEPT]).decode().split()
+            )
+        self._completion.tidy(mirror, commits)
 
     # --- commits in the mirror ---
 
@@ -178,6 +185,10 @@ class Mirrors:
         """Makes `destination` hold exactly the commit's files below `scope` (created, or replaced as a whole)."""
         check_out(self._mirror(repository), commit, destination, inside(scope))
 
+    def complete(self, remote: Remote, commit: str, checkout: Path) -> None:
+        """Puts submodules and Git LFS files into a checkout of the whole commit."""
+        self._completion.complete(self._mirror(remote.repository), remote, checked_commit(commit), checkout)
+
     def export(self, repository: RepositoryId, commit: str, scope: str, limit: int) -> bytes | None:
         """A folder of a commit as a pack that needs no mirror; None above `limit` bytes."""
         return kept.export(self._mirror(repository), commit, scope, limit)
@@ -226,7 +237,9 @@ class Mirrors:
         return parse_for_each_ref(remote.repository, answer.output)
 
     def _remote_refs(self, remote: Remote, location: Location) -> Refs:
-        answer = self._talk(remote, location, ["ls-remote", "--symref", "--", location.url], self._seconds)
+        answer = self._connections.run(
+            remote, location, ["ls-remote", "--symref", "--", location.url], self._seconds
+        )
         if answer.failed:
             raise failure(remote, answer, self._seconds)
         return parse_ls_remote(remote.repository, answer.output)
@@ -272,30 +285,17 @@ class Mirrors:
         command = [*_FETCH, "--prune", "--", location.url]
         stdin = "".join(f"{refspec}\n" for refspec in refspecs).encode("utf-8", "surrogateescape")
         seconds = self._fetch_seconds
-        answer = self._talk(remote, location, command, seconds, mirror=mirror, stdin=stdin, lock=lock)
-        if answer.failed and _LOCK_FILE.search(answer.messages) and mirror.clear_stale_locks(seconds):
-            answer = self._talk(remote, location, command, seconds, mirror=mirror, stdin=stdin, lock=lock)
-        return answer
 
-    def _talk(
-        self,
-        remote: Remote,
-        location: Location,
-        command: Sequence[str],
-        seconds: float,
-        *,
-        mirror: Mirror | None = None,
-        stdin: bytes | None = None,
-        lock: int | None = None,
-    ) -> Answer:
-        """Runs git against a remote, with what lets it in; without a mirror it belongs to no repository."""
-        known_hosts = self._folder / "known_hosts"
-        where = mirror.environment if mirror else {"GIT_DIR": "/dev/null"}
-        inherit = [] if lock is None else [lock]
-        if location.transport == "ssh":
-            make_private(self._folder)
-        with admission(remote, location, known_hosts, self._seconds) as access:
-            return run(command, {**where, **access}, seconds, stdin=stdin, inherit=inherit)
+        def ask() -> Answer:
+            where = mirror.environment
+            return self._connections.run(
+                remote, location, command, seconds, where=where, stdin=stdin, lock=lock
+            )
+
+        answer = ask()
+        if answer.failed and _LOCK_FILE.search(answer.messages) and mirror.clear_stale_locks(seconds):
+            answer = ask()
+        return answer
 
     def _missing(self, mirror: Mirror, branches: Mapping[str, str]) -> dict[str, str]:
         if not branches or not mirror.exists:
