@@ -33,6 +33,7 @@ class Boundaries:
         self._wrap(services.store, "store", (*_STORE, "save_repository"))
         self._wrap(services.git, "git", _GIT)
         self._wrap(services.binaries, "binaries", ("keep",))
+        self._wrap(services.steps, "steps", ("run",))
         self._wrap(local, "state", ("_write",))
         for tenant in services.tenants.values():
             self._wrap(tenant.terraform, "terraform", _TERRAFORM)

@@ -64,8 +64,11 @@ class Campaign:
             for phase in Phase:
                 by_hand = self._measures[self.backends[0], Work.COMMAND, phase]
                 self._measures.setdefault((backend, Work.COMMAND, phase), by_hand)
-        first = [m for (backend, _, _), m in self._measures.items() if backend == self.backends[0]]
-        self.boundaries = sum(len(measure.writes) for measure in first)
+        self.boundaries = sum(
+            max(len(self._measures[backend, work, phase].writes) for backend in self.backends)
+            for work in Work
+            for phase in Phase
+        )
 
     def _work_off(self, lives: Lives, row: Iterator[Life]) -> None:
         """One lane: a life after the other, until there were enough kills."""

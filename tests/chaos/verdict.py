@@ -24,9 +24,9 @@ def problems(seen: Observation | None, wanted: Wanted, traces: Traces) -> list[s
     if wanted.may_be_suspended and seen.status == "suspended":
         found = [*_left_running(seen), *_suspended(seen)]
     elif wanted.phase is Phase.DESTROY and not (wanted.may_be_suspended and seen.status == "ready"):
-        found = [*_left_running(seen), *_destroyed(seen)]
+        found = [*_left_running(seen), *_destroyed(seen), *_ended(traces)]
     else:
-        found = [*_left_running(seen), *_ready(seen, wanted)]
+        found = [*_left_running(seen), *_ready(seen, wanted), *_deployed(wanted, traces)]
     phantoms = _in_state(seen) - traces.existing
     if phantoms:
         found.append(f"State lists what does not exist: {_names(phantoms)}.")
@@ -86,6 +86,16 @@ def _destroyed(seen: Observation) -> Iterator[str]:
         yield f"Left in the state store: {seen.beside}."
     if seen.status == "destroyed" and not seen.archived:
         yield "No copy of its last state was archived."
+
+
+def _deployed(wanted: Wanted, traces: Traces) -> Iterator[str]:
+    if traces.deployed != wanted.commit:
+        yield f"The code of {traces.deployed or 'nothing'} runs, not of {wanted.commit}."
+
+
+def _ended(traces: Traces) -> Iterator[str]:
+    if traces.deployed:
+        yield f"The code of {traces.deployed} runs on after the destroy."
 
 
 def _suspended(seen: Observation) -> Iterator[str]:

@@ -44,13 +44,24 @@ exec {real} "$@"
 """
 
 
+# It needs the whole infrastructure (what Terraform lost is there, too).
+_DEPLOY = """
+test "$(ls {folder}/existing | wc -l)" -ge 3
+echo "$ENVMGR_COMMIT" > {folder}/deployed
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What the resources themselves say: those that exist, those that were ended twice, two Terraforms at once."""
+    """What the resources themselves say: those that exist, those that were ended twice, two Terraforms at once.
+
+    `deployed` is the commit whose code runs, empty where none does.
+    """
 
     existing: frozenset[str]
     ended_twice: tuple[str, ...]
     overlaps: tuple[str, ...]
+    deployed: str
 
 
 class World:
@@ -123,6 +134,7 @@ class World:
             existing=frozenset(path.name for path in (self.resources / "existing").iterdir()),
             ended_twice=tuple(sorted({line for line in ended if ended.count(line) > 1})),
             overlaps=tuple(_lines(self.folder / "overlaps")),
+            deployed="".join(_lines(self.resources / "deployed")),
         )
 
     def forget(self, resources: frozenset[str]) -> None:
@@ -191,7 +203,13 @@ class World:
             "environment_variables": {**self._place.environment, **endpoint},
             "destroy": {"confirmations": 2, "grace_period": "0s"},
             "repositories": [
-                {"name": "shop", "url": url, "variables": {"folder": str(self.resources)}},
+                {
+                    "name": "shop",
+                    "url": url,
+                    "variables": {"folder": str(self.resources)},
+                    "deploy": [{"name": "deploy", "run": _DEPLOY.format(folder=self.resources)}],
+                    "on_destroy": [{"name": "end", "run": f"rm -f {self.resources}/deployed"}],
+                },
             ],
         }
         with (self.folder / "acme.yaml").open("w") as file:
