@@ -15,6 +15,7 @@ from tests.benchmarks import changing_push, first_apply
 from tests.benchmarks.audit import audit
 from tests.benchmarks.bad_apple import bad_apple
 from tests.benchmarks.burst import burst
+from tests.benchmarks.code_push import code_push
 from tests.benchmarks.command_line import command_line
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.drift_delay import drift_delay
@@ -30,6 +31,7 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "first-apply-aws": first_apply.on_aws,
     "first-apply-local": first_apply.locally,
     "quiet-push": quiet_push,
+    "code-push": code_push,
     "changing-push-aws": changing_push.on_aws,
     "changing-push-local": changing_push.locally,
     "burst": burst,
