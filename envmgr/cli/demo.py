@@ -86,7 +86,8 @@ class Demo:
         claim(taken < _SLOW, "new code answers within seconds")
         claim(self._applies("alice") == before, "no Terraform ran")
         self.tell(
-            f"  it says “The shop is open.” {taken:.1f} s after the push, and no Terraform process was started"
+            f"  it says “The shop is open.” {taken:.1f} s after the push (envmgr looks once a second), "
+            "and no Terraform process was started"
         )
 
     def breaks_code(self) -> None:

@@ -20,11 +20,13 @@ _STOP = """cd "$ENVMGR_OUTPUT_DIRECTORY"
 pid=$(cat app.pid || echo none)
 while grep -qsF "$PWD" "/proc/$pid/cmdline"; do kill "$pid" || :; sleep 0.02; done"""
 # This Python itself: what a version manager puts in its place would count on both sides.
-_START = f"""setsid {shlex.quote(sys.executable)} app.py "$ENVMGR_OUTPUT_DIRECTORY" >"$ENVMGR_OUTPUT_DIRECTORY/app.log" 2>&1 &
+_PYTHON = shlex.quote(sys.executable)
+_CHECK = f"{_PYTHON} -m py_compile app.py"
+_START = f"""setsid {_PYTHON} app.py "$ENVMGR_OUTPUT_DIRECTORY" >"$ENVMGR_OUTPUT_DIRECTORY/app.log" 2>&1 &
 echo $! >"$ENVMGR_OUTPUT_DIRECTORY/app.pid" """
-_STEPS = (("stop", _STOP), ("start", _START))
+_STEPS = (("check", _CHECK), ("stop", _STOP), ("start", _START))
 _CLONE = 'git clone --quiet --branch env-alice -- "$1" clone'
-_DEPLOY = f"git -C clone fetch --quiet origin env-alice && git -C clone checkout --quiet --detach FETCH_HEAD\nset -eu\ncd clone\n({_STOP})\n{_START}"
+_DEPLOY = f"git -C clone fetch --quiet origin env-alice && git -C clone checkout --quiet --detach FETCH_HEAD\nset -eu\ncd clone\n{_CHECK}\n({_STOP})\n{_START}"
 _PATIENCE = 60.0  # seconds
 _LOOK = 0.01
 
@@ -39,6 +41,7 @@ def code_push(laboratory: Laboratory) -> list[Comparison]:
         terraform={"module": "local-environment"},
         variables={"root": str(place / "environments"), "port": ours},
         deploy=[{"name": name, "run": text} for name, text in _STEPS],
+        health={"url": "{outputs.url}"},
     )
     shop.commit("env-alice", _app("none"))
     folder = place / "by-hand"
@@ -74,7 +77,7 @@ def code_push(laboratory: Laboratory) -> list[Comparison]:
             ours=first,
             by_hand=second,
             limit=1.3,
-            note="envmgr from the poll that sees it, by its steps stop and start; by hand: git fetch && git checkout && "
+            note="envmgr from the poll that sees it, by the steps check, stop and start and a health check; by hand: git fetch && git checkout && "
             "the same commands",
         )
     ]

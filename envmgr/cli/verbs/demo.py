@@ -42,6 +42,7 @@ repositories:
           echo $! >"$folder/app.pid"
     on_destroy:
       - {{name: stop, run: *stop}}
+    health: {{url: "{{outputs.url}}", timeout: 20s}}
 """
 _NEEDED = {"git": "git 2.34", "terraform": "Terraform 1.10", "python3": "Python 3.11", "setsid": "util-linux"}
 _PATIENCE = 10.0  # seconds for what was told to stop
