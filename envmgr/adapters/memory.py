@@ -80,16 +80,23 @@ class MemoryStore:
         return sorted({e.id.repository_id for e in found if e.updated_at >= since})
 
     def revise(
-        self, repository: RepositoryId, revision: Callable[[Sequence[Environment]], Observed]
+        self,
+        repository: RepositoryId,
+        revision: Callable[[Sequence[Environment]], Observed],
+        tell: Callable[[Sequence[Environment], Observed], Iterable[Event]] = lambda *_: (),
     ) -> Observed:
         """Applies what a look at the remote says."""
         with self._lock:
-            observed = revision(self.environments(repository=repository, destroyed=True))
+            known = self.environments(repository=repository, destroyed=True)
+            observed = revision(known)
+            events = list(tell(known, observed)) if observed.new or observed.changed else []
             for after in observed.new:
                 self._environments[after.id] = after
             for after in observed.changed:
                 before = self._environments[after.id]
                 self._environments[after.id] = _revised(before, after)
+            for event in events:
+                self.record(event)
             return observed
 
     def restore(self, lost: Sequence[Environment]) -> Sequence[EnvironmentId]:

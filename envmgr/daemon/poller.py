@@ -1,14 +1,14 @@
 """Looking at the remotes: from a listing to what the records say of branches."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
-from envmgr.domain.environment import Environment, RepositoryState
+from envmgr.domain.environment import Environment, Event, RepositoryState
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.observation import Listing, Observed, observe, observe_failure
@@ -105,8 +105,7 @@ class Poller:
                 applications=tuple(part.application for part in project.parts),
             )
 
-        observed = services.store.revise(project.id, revision)
-        self._tell(observed, before)
+        observed = services.store.revise(project.id, revision, self._events)
         after = {**before, **{e.id: e for e in (*observed.new, *observed.changed)}}
         self._quiet.pop(project.id, None)
         if trusted and not any(e.is_open and e.is_missing for e in after.values()):
@@ -156,12 +155,13 @@ class Poller:
         with self._lock:
             self._states[repository] = state
 
-    def _tell(self, observed: Observed, before: Mapping[EnvironmentId, Environment]) -> None:
-        for environment in (*observed.new, *observed.changed):
-            told = _what_happened(before.get(environment.id), environment)
+    def _events(self, known: Iterable[Environment], observed: Observed) -> Iterator[Event]:
+        """What happened to branches, as events."""
+        before = {environment.id: environment for environment in known}
+        for now in (*observed.new, *observed.changed):
+            told = _what_happened(before.get(now.id), now)
             if told is not None:
-                action, message = told
-                self._services.record(environment.id, action, message, commit=environment.commit, actor="git")
+                yield self._services.event(now.id, *told, commit=now.commit, actor="git")
 
 
 def _what_happened(before: Environment | None, now: Environment) -> tuple[str, str] | None:

@@ -1,6 +1,6 @@
 """envmgr's own records."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -53,7 +53,10 @@ class Store(Protocol):
         ...
 
     def revise(
-        self, repository: RepositoryId, revision: Callable[[Sequence[Environment]], Observed]
+        self,
+        repository: RepositoryId,
+        revision: Callable[[Sequence[Environment]], Observed],
+        tell: Callable[[Sequence[Environment], Observed], Iterable[Event]] = lambda *_: (),
     ) -> Observed:
         """Applies what a look at the remote says, in one write transaction over a repository's environments.
 
@@ -61,7 +64,8 @@ class Store(Protocol):
         used before), of changed ones only the observed columns are written: branch, commit, absences,
         absent_since, refused, hold, approved, pushed_at (and status with message where refused or
         destroyed). Everything else belongs to the holder of the lease. `revision` has no effects of its
-        own: it may be asked more than once, and what it says last counts.
+        own: it may be asked more than once, and what it says last counts. `tell` gives the events of
+        what changes, of what was there before and what is said of it; they are written along with it.
         """
         ...
 

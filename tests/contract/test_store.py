@@ -8,6 +8,7 @@ import pytest
 
 from envmgr.domain.environment import (
     Environment,
+    Event,
     Guard,
     Output,
     RepositoryState,
@@ -230,6 +231,26 @@ class TestRevise:
         with pytest.raises(RuntimeError, match="lost"):
             store.revise(SHOP, revision)
         assert store.update(ALICE, None, NOW, message="on").message == "on"
+
+    def test_what_a_revision_changes_is_told_along_with_it(self, store: Store, alice: Environment) -> None:
+        """Nothing where nothing changes; and where it cannot be told, nothing is changed."""
+        moved = replace(alice, commit="9" * 40)
+
+        def tell(known: Sequence[Environment], observed: Observed) -> list[Event]:
+            (before,), (now,) = known, observed.changed
+            message = f"{before.commit} {now.commit}"
+            return [Event(at=NOW, environment=ALICE, action="pushed", message=message, actor="git")]
+
+        def fail(_: Sequence[Environment], __: Observed) -> list[Event]:
+            raise RuntimeError("speechless")
+
+        store.revise(SHOP, lambda _: Observed(), tell)
+        with pytest.raises(RuntimeError, match="speechless"):
+            store.revise(SHOP, lambda _: Observed(changed=(moved,)), fail)
+        assert (get(store), list(store.events())) == (alice, [])
+        store.revise(SHOP, lambda _: Observed(changed=(moved,)), tell)
+        (event,) = store.events()
+        assert (get(store).commit, event.message) == (moved.commit, f"{alice.commit} {moved.commit}")
 
     def test_many_new_at_once(self, store: Store) -> None:
         """A first look at a large repository."""

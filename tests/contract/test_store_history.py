@@ -18,7 +18,7 @@ from envmgr.daemon.tenant import Rebuilding
 from envmgr.domain.crowd import active, leaving
 from envmgr.domain.decide import decide
 from envmgr.domain.decision import Decision, Destroy
-from envmgr.domain.environment import Environment, Guard, Lease, ProcessId, Status
+from envmgr.domain.environment import Environment, Event, Guard, Lease, ProcessId, Status
 from envmgr.domain.errors import LeaseLost, Transient
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Listing
@@ -73,7 +73,7 @@ class History(RuleBasedStateMachine):
         self.life += 1
         self.store = open_store(self.location, self.folder)
         services: Any = SimpleNamespace(
-            store=self.store, git=self, clock=lambda: self.now, record=lambda *_, **__: None
+            store=self.store, git=self, clock=lambda: self.now, record=lambda *_, **__: None, event=self.event
         )
         self.pollers = [Poller(services), Poller(services)]
         self.known: list[str | None] = [None, None]  # the default branch as each of them has it in mind
@@ -87,6 +87,10 @@ class History(RuleBasedStateMachine):
         if not self.answers:
             raise Transient("away")
         return Listing(self.default, {self.default: COMMITS[0], **self.remote})
+
+    def event(self, identity: EnvironmentId, action: str, message: str, **more: Any) -> Event:
+        """What happened, as the services have it."""
+        return Event(at=self.now, environment=identity, action=action, message=message, **more)
 
     # --- the world ---------------------------------------------------------------------------
 

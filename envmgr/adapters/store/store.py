@@ -1,6 +1,6 @@
 """The port `Store` on a SQL database."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -60,7 +60,10 @@ class SqlStore:
             return environments.touched(connection, since)
 
     def revise(
-        self, repository: RepositoryId, revision: Callable[[Sequence[Environment]], Observed]
+        self,
+        repository: RepositoryId,
+        revision: Callable[[Sequence[Environment]], Observed],
+        tell: Callable[[Sequence[Environment], Observed], Iterable[Event]] = lambda *_: (),
     ) -> Observed:
         """Applies what a look at the remote says; `revision` is asked twice where it changes something."""
         with self._database.read() as connection:
@@ -73,6 +76,8 @@ class SqlStore:
             known = environments.find(connection, None, repository, destroyed=True)
             observed = revision(known)
             environments.store(connection, known, observed)
+            for event in tell(known, observed):
+                self._append(connection, event)
         return observed
 
     def restore(self, lost: Sequence[Environment]) -> Sequence[EnvironmentId]:
