@@ -1,13 +1,15 @@
 """The JSON that verbs print; the names are the contract's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from envmgr.domain.address import shown
+from envmgr.domain.combined import urls
 from envmgr.domain.drift import Drift
 from envmgr.domain.environment import Changes, Environment, Event, Lease, Output, Pin, Run
 from envmgr.domain.health import Health
+from envmgr.domain.names import EnvironmentId
 from envmgr.domain.schedule import Schedule
 
 from .screen import held_at
@@ -28,6 +30,7 @@ def finding(found: "Finding", fixed: bool) -> dict[str, Any]:
         "organization": found.organization,
         "repository": repository.name if repository else None,
         "environment": found.environment.name if found.environment else None,
+        "application": _application(found.environment),
         "kind": found.kind.value,
         "subject": found.subject,
         "what": found.what,
@@ -37,6 +40,10 @@ def finding(found: "Finding", fixed: bool) -> dict[str, Any]:
     }
 
 
+def _application(identity: EnvironmentId | None) -> str | None:
+    return (identity.application or None) if identity else None
+
+
 def environment(found: Environment) -> dict[str, Any]:
     """One environment, as all verbs give it."""
     return {
@@ -44,6 +51,7 @@ def environment(found: Environment) -> dict[str, Any]:
         "repository": found.id.repository,
         "branch": found.branch,
         "environment": found.id.name,
+        "application": _application(found.id),
         "status": found.status.value,
         "commit": found.commit,
         "applied_commit": found.applied_commit,
@@ -62,11 +70,27 @@ def environment(found: Environment) -> dict[str, Any]:
     }
 
 
-def listed(found: Environment, remote_error: str) -> dict[str, Any]:
-    """One element of `list --json`; `remote_error` says why it is shown as last seen, null where it is not."""
+def listed(found: Environment, records: Sequence[Environment], remote_error: str) -> dict[str, Any]:
+    """One element of `list --json`: an environment as one, and its applications, if it has any.
+
+    `remote_error` says why it is shown as last seen, null where it is not.
+    """
     row = environment(found)
-    row["remote_error"] = remote_error or None  # in place: there may be thousands
+    row["urls"] = urls(records)  # in place: there may be thousands
+    row["applications"] = [application(each) for each in records if each.id.application]
+    row["remote_error"] = remote_error or None
     return row
+
+
+def application(found: Environment) -> dict[str, Any]:
+    """One application of an environment, as `list --json` has it."""
+    return {
+        "name": found.id.application,
+        "status": found.status.value,
+        "message": found.message,
+        "applied_commit": found.applied_commit,
+        "url": found.url,
+    }
 
 
 def environment_in_full(
@@ -78,7 +102,7 @@ def environment_in_full(
     """`show --json`."""
     claim = found.claim
     return {
-        **listed(found, remote_error),
+        **listed(found, [found], remote_error),
         "outputs": outputs(found.outputs),
         "variables": dict(claim.variables) if claim else {},
         "tags": dict(claim.tags) if claim else {},
@@ -167,6 +191,7 @@ def run(found: Run) -> dict[str, Any]:
         "organization": found.environment.organization,
         "repository": found.environment.repository,
         "environment": found.environment.name,
+        "application": _application(found.environment),
         "kind": found.kind.value,
         "commit": found.commit,
         "status": found.status.value,
@@ -192,6 +217,7 @@ def event(found: Event) -> dict[str, Any]:
         "organization": identity.organization if identity else None,
         "repository": identity.repository if identity else None,
         "environment": identity.name if identity else None,
+        "application": _application(identity),
         "action": found.action,
         "message": found.message,
         "actor": found.actor,

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from envmgr.ports import Store
 
 
-def known_environment(store: "Store", text: str) -> "Environment":
-    """The one environment of a name; raises UsageError where there is none, or several."""
+def known_records(store: "Store", text: str) -> "list[Environment]":
+    """The records of the one environment of a name, by application; UsageError where there is none, or several."""
     found = reference.find(text, store.environments(destroyed=True))
-    if found is None:
+    if not found:
         raise UsageError(
             f"There is no environment {ref_component(text)!r}: `envmgr list --all` shows them, "
             "`envmgr reconcile` looks for new branches."

@@ -96,7 +96,7 @@ class Display:
 
     def _print(self, environment: EnvironmentId, step: Progress) -> None:
         text = printable(step.text)
-        line = f"{environment.repository}/{environment.name}: {text}" if self._several else text
+        line = f"{environment.short}: {text}" if self._several else text
         if self._live is not None:
             self._live.console.print(line, markup=False, highlight=False)
         else:
@@ -125,7 +125,7 @@ class Display:
         now = time.monotonic()
         with self._lock:
             rows = [
-                f"  {f'{e.repository}/{e.name} ' if self._several else ''}{address}: {u.action}, {now - u.since:.0f} s"
+                f"  {f'{e.short} ' if self._several else ''}{address}: {u.action}, {now - u.since:.0f} s"
                 for (e, address), u in self._under_way.items()
             ]
             done = f", {self._done} done" if self._done else ""

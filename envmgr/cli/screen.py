@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,6 +42,14 @@ def say(text: str = "") -> None:
 def emit_json(document: Any) -> None:
     """The one JSON document of a verb."""
     click.echo(json.dumps(document, indent=2))
+
+
+def emit_json_of(documents: Sequence[Any]) -> None:
+    """The document of what was done with an environment; of several applications an array of theirs."""
+    if len(documents) == 1:
+        emit_json(documents[0])
+    else:
+        emit_json_rows(documents)
 
 
 def emit_json_rows(rows: Iterable[Any]) -> None:

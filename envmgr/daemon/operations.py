@@ -44,22 +44,39 @@ class PlanShown:
 
 
 def find(application: Application, text: str, *, fresh: bool = False) -> Environment:
-    """The environment a person means; the remotes are looked at where it is not known yet, or if `fresh`.
+    """As `find_all`, where a person means one record; UsageError where that is several applications."""
+    found = find_all(application, text, fresh=fresh)
+    if len(found) > 1:
+        names = ", ".join(e.label for e in found)
+        raise UsageError(f"{ref_component(text)!r} has several applications: say which of {names}.")
+    return found[0]
 
-    Raises UsageError where there is none or several, and the look's error where a fresh one failed.
+
+def find_all(application: Application, text: str, *, fresh: bool = False) -> list[Environment]:
+    """The environment a person means, as the records of its applications in the order in which they are applied.
+
+    The remotes are looked at where it is not known yet, or if `fresh`. Raises UsageError where there is none or
+    several, and the look's error where a fresh one failed.
     """
     services = application.services
     found = reference.find(text, services.store.environments(destroyed=True))
-    if found is not None and found.is_open and not fresh:
-        return found
+    if not (found and found[0].is_open) or fresh:
+        found = _look_for(application, text, found)
+    project = services.projects.get(found[0].id.repository_id)
+    return project.in_order(found) if project is not None else found
+
+
+def _look_for(application: Application, text: str, known: Sequence[Environment]) -> list[Environment]:
+    """The same after a look at its remote, or at all where it is not known."""
+    services = application.services
     projects = list(services.projects.values())
-    if found is not None and found.id.repository_id in services.projects:
-        projects = [services.projects[found.id.repository_id]]
+    if known and known[0].id.repository_id in services.projects:
+        projects = [services.projects[known[0].id.repository_id]]
     polled = application.poller.poll_all(projects, application.poll_workers)
-    if found is not None and polled and polled[0].error:
+    if known and polled and polled[0].error:
         raise NeedsPerson(polled[0].error)
     found = reference.find(text, services.store.environments(destroyed=True))
-    if found is None:
+    if not found:
         errors = " ".join(p.error for p in polled if p.error)
         unseen = f" Not all repositories could be looked at: {errors}" if errors else ""
         raise UsageError(

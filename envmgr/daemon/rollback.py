@@ -1,6 +1,6 @@
 """Going back to an earlier commit, and looking for drift, by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from envmgr.domain.drift import Drift
@@ -16,6 +16,7 @@ from .job import Job
 from .kept import fetched
 from .operations import await_started, check_branch, check_window, manual, render
 from .planned import Planned
+from .services import Services
 
 
 def roll_back(
@@ -73,7 +74,7 @@ def earlier_commit(job: Job, revision: str) -> str:
     keeps the branch's newest commit from coming, where that is what it is counted from.
     """
     if revision == "previous":
-        return _previous(job)
+        return previous_commit(job.services, [job.environment])
     git, environment = job.services.git, job.environment
     meant = revision
     if revision.partition("~")[0].partition("^")[0] in ("HEAD", "@"):
@@ -90,15 +91,19 @@ def earlier_commit(job: Job, revision: str) -> str:
         ) from error
 
 
-def _previous(job: Job) -> str:
-    environment = job.environment
-    for run in job.services.store.runs(environment.id):
+def previous_commit(services: Services, environments: Sequence[Environment]) -> str:
+    """The last other commit that was applied with success, to any of an environment's applications.
+
+    Raises UsageError where there is none.
+    """
+    applied = {environment.applied_commit for environment in environments}
+    runs = (run for each in environments for run in services.store.runs(each.id))
+    for run in sorted(runs, key=lambda run: run.id, reverse=True):
         succeeded = run.kind in (RunKind.APPLY, RunKind.DEPLOY) and run.status is RunStatus.SUCCEEDED
-        if succeeded and run.commit != environment.applied_commit:
+        if succeeded and run.commit not in applied:
             return run.commit
-    raise UsageError(
-        f"{environment.label} has no other commit that was applied with success: give one with --to."
-    )
+    label = environments[0].id.environment if len(environments) > 1 else environments[0].label
+    raise UsageError(f"{label} has no other commit that was applied with success: give one with --to.")
 
 
 def look_for_drift(application: Application, environment: Environment) -> Drift:

@@ -1,13 +1,13 @@
 """What a person says of an environment, for the next pass to act upon: nothing here starts Terraform."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from envmgr.config.duration import format_duration
 from envmgr.domain.decide import is_scheduled_down, newest_warning
 from envmgr.domain.environment import AT_WORK, Environment, Guard, Status, Suspension
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import matches_any
+from envmgr.domain.names import EnvironmentId, matches_any
 
 from .application import Application
 from .services import Services
@@ -87,20 +87,43 @@ def held(application: Application) -> list[Environment]:
     ]
 
 
-def approve(application: Application, environment: Environment) -> Environment:
-    """Lets an environment through the guard that holds it."""
-    services = application.services
-    if environment.hold is None:
+def approve(application: Application, environment: Environment) -> list[Environment]:
+    """Lets an environment through the guard that holds it; all its applications, where the guard counts environments."""
+    services, guard = application.services, environment.hold
+    if guard is None:
         raise NeedsPerson(f"{environment.label} is held back by no guard, it is {environment.status}.")
-    said = f"Let through {environment.hold} ({_what_then(environment.hold)})."
-    return services.store.update(
-        environment.id,
-        None,
-        services.clock(),
-        services.event(environment.id, "approved", said),
-        approved=environment.hold,
-        message="Approved; the next pass goes on.",
-    )
+    said = f"Let through {guard} ({_what_then(guard)})."
+    return [
+        services.store.update(
+            identity,
+            None,
+            services.clock(),
+            services.event(identity, "approved", said),
+            approved=guard,
+            message="Approved; the next pass goes on.",
+        )
+        for identity in _let_through(services, environment.id, guard)
+    ]
+
+
+def _let_through(services: Services, identity: EnvironmentId, guard: Guard) -> list[EnvironmentId]:
+    if guard is Guard.DRIFT or not identity.application:
+        return [identity]
+    records = services.store.environments(repository=identity.repository_id, name=identity.name)
+    return [e.id for e in records]
+
+
+def resumable(application: Application, environments: Sequence[Environment]) -> Sequence[Environment]:
+    """Those of an environment's applications that there is anything to resume of; all, where there is of none."""
+    now, projects = application.services.clock(), application.services.projects
+    project = projects.get(environments[0].id.repository_id)
+    held = [e for e in environments if e.pin is not None or _is_to_come_up(project, e, now)]
+    return held or environments[:1]
+
+
+def mortal(environments: Sequence[Environment]) -> Sequence[Environment]:
+    """Those of an environment's applications whose life has an end; the first, where that of none has."""
+    return [e for e in environments if e.expires_at is not None] or environments[:1]
 
 
 def extend(application: Application, environment: Environment, duration: timedelta) -> Environment:

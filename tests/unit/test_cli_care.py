@@ -203,5 +203,5 @@ def test_events_that_are_followed_since_a_time_begin_there(
 
     monkeypatch.setattr(time, "sleep", sleep)
     with pytest.raises(KeyboardInterrupt):
-        events._follow(store, ALICE.id, NOW + timedelta(hours=1), 0, as_json=False)
+        events._follow(store, [ALICE.id], NOW + timedelta(hours=1), 0, as_json=False)
     assert [line.split()[3] for line in capsys.readouterr().out.splitlines()] == ["new:"]

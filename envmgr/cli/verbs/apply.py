@@ -1,5 +1,6 @@
 """`envmgr apply`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from envmgr.cli.command import (
 from envmgr.cli.consent import Consent
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import emit, emit_json, require_consent
+from envmgr.cli.screen import emit, emit_json_of, require_consent
 from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
@@ -49,12 +50,16 @@ def apply_command(
     display = Display()
     with work(invocation, display) as application:
         with display:
-            found = operations.find(application, environment, fresh=True)
+            done = list[Environment]()
             if file is not None:
-                done = operations.apply_saved(application, found, file, override_window=override_window)
+                found = operations.find(application, environment, fresh=True)
+                done.append(operations.apply_saved(application, found, file, override_window=override_window))
             else:
-                consent = _consent(found, yes, display)
-                done = operations.apply(application, found, consent, override_window=override_window)
+                for found in operations.find_all(application, environment, fresh=True):
+                    consent = _consent(found, yes, display)
+                    done.append(
+                        operations.apply(application, found, consent, override_window=override_window)
+                    )
         _report(application, done, as_json)
 
 
@@ -68,10 +73,12 @@ def _consent(found: Environment, yes: bool, display: Display) -> Consent:
     )
 
 
-def _report(application: Application, done: Environment, as_json: bool) -> None:
-    found = application.services.store.environment(done.id) or done
+def _report(application: Application, done: Sequence[Environment], as_json: bool) -> None:
+    store = application.services.store
+    records = [store.environment(each.id) or each for each in done]
     if as_json:
-        emit_json(documents.environment(found))
-    else:
+        emit_json_of([documents.environment(found) for found in records])
+        return
+    for found in records:
         where = f": {found.url}" if found.url else ""
         emit(f"{found.label} is {found.status} at {(found.applied_commit or found.commit)[:10]}{where}")

@@ -1,6 +1,6 @@
 """`envmgr approve`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -35,7 +35,7 @@ def approve_command(
         if chosen and not yes and not _ask(len(chosen)):
             say("Nothing was let through.")
             return 1
-        done = [steering.approve(application, found) for found in chosen]
+        done = [each for found in chosen for each in steering.approve(application, found)]
     if as_json:
         emit_json_rows(map(documents.environment, done))
     elif done:
@@ -47,14 +47,23 @@ def approve_command(
 
 def _chosen(application: Application, environments: Sequence[str]) -> list[Environment]:
     if not environments:
-        return steering.held(application)
-    found = {e.id: e for e in (operations.find(application, text) for text in environments)}
-    for environment in found.values():
-        if environment.hold is None:
-            raise NeedsPerson(
-                f"{environment.label} is held back by no guard, it is {environment.status}: nothing was let through."
-            )
-    return list(found.values())
+        return _each_once(steering.held(application))
+    return _each_once(e for text in environments for e in _held(application, text))
+
+
+def _each_once(held: Iterable[Environment]) -> list[Environment]:
+    """One for each question: most guards hold and let through an environment with all its applications."""
+    return list({e.id if e.hold is Guard.DRIFT else e.id.environment: e for e in held}.values())
+
+
+def _held(application: Application, text: str) -> list[Environment]:
+    """What a guard holds of an environment; NeedsPerson where none does."""
+    records = operations.find_all(application, text)
+    found = [e for e in records if e.hold is not None]
+    if not found:
+        label, status = records[0].label, records[0].status
+        raise NeedsPerson(f"{label} is held back by no guard, it is {status}: nothing was let through.")
+    return found
 
 
 def _show(found: Environment) -> None:

@@ -14,7 +14,7 @@ from envmgr.cli.command import (
 from envmgr.cli.consent import Consent
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import emit, emit_json, require_consent
+from envmgr.cli.screen import emit, emit_json_of, require_consent
 from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
@@ -46,15 +46,21 @@ def destroy_command(
     require_consent(yes, "destroy")
     display = Display()
     with work(invocation, display) as application, display:
-        found = operations.find(application, environment)
-        consent = _consent(application, found, yes, display)
-        done = operations.destroy(
-            application, found, consent, override_window=override_window, leaves_code=skip_on_destroy
-        )
+        done = [
+            operations.destroy(
+                application,
+                found,
+                _consent(application, found, yes, display),
+                override_window=override_window,
+                leaves_code=skip_on_destroy,
+            )
+            for found in reversed(operations.find_all(application, environment))
+        ]
     if as_json:
-        emit_json(documents.environment(done))
+        emit_json_of([documents.environment(each) for each in done])
     else:
-        emit(_report(done))
+        for each in done:
+            emit(_report(each))
 
 
 def _consent(application: Application, found: Environment, yes: bool, display: Display) -> Consent:

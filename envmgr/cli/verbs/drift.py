@@ -51,7 +51,7 @@ def drift_command(invocation: Invocation, environments: tuple[str, ...], as_json
 def _chosen(application: Application, named: Sequence[str]) -> list[Environment]:
     """The environments that are named; where none is, all that can be checked, and the others are said."""
     if named:
-        found = (operations.find(application, text) for text in named)
+        found = (e for text in named for e in operations.find_all(application, text))
         return list({environment.id: environment for environment in found}.values())
     able, unable = list[Environment](), list[Environment]()
     for environment, can in _applied(application):
@@ -109,6 +109,7 @@ def _document(found: Environment, drift: Drift) -> dict[str, object]:
         "repository": identity.repository,
         "branch": found.branch,
         "environment": identity.name,
+        "application": identity.application or None,
         "drift": documents.drift(drift),
     }
 

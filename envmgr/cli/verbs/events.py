@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,15 @@ from envmgr.cli import documents
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.lookup import known_environment
+from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import emit, emit_json_rows, moment, printable, say
 from envmgr.domain.environment import Event
 
 if TYPE_CHECKING:
     from envmgr.domain.names import EnvironmentId
     from envmgr.ports import Store
+
+    _Identities = Sequence[EnvironmentId] | Sequence[None]
 
 _NEWEST = 100
 _PAUSE = 0.5
@@ -38,9 +40,9 @@ def events_command(
     With --follow --json there is a JSON object on each line.
     """
     with invocation.records() as store:
-        identity = known_environment(store, environment).id if environment else None
+        identities = [e.id for e in known_records(store, environment)] if environment else [None]
         begin = datetime.now(UTC) - since if since is not None else None
-        found = store.events(identity, since=begin, limit=None if since is not None else _NEWEST)
+        found = _events(store, identities, since=begin, limit=None if since is not None else _NEWEST)
         if as_json and not follow:
             emit_json_rows(map(documents.event, found))
             return
@@ -48,17 +50,30 @@ def events_command(
             say("Nothing happened" + (" in that time." if since is not None else " yet."))
         _print(found, as_json)
         if follow:
-            _follow(store, identity, begin, max((e.id for e in found), default=0), as_json)
+            _follow(store, identities, begin, max((e.id for e in found), default=0), as_json)
 
 
 def _follow(
-    store: "Store", identity: "EnvironmentId | None", begin: datetime | None, last: int, as_json: bool
+    store: "Store", identities: "_Identities", begin: datetime | None, last: int, as_json: bool
 ) -> None:
     while True:
         time.sleep(_PAUSE)
-        found = store.events(identity, since=begin, after=last)
+        found = _events(store, identities, since=begin, after=last)
         _print(found, as_json)
         last = max([last, *(e.id for e in found)])
+
+
+def _events(
+    store: "Store",
+    identities: "_Identities",
+    since: datetime | None,
+    after: int = 0,
+    limit: int | None = None,
+) -> Sequence[Event]:
+    """Events of everything, or of an environment's applications together, in the order they happened."""
+    found = [e for each in identities for e in store.events(each, since=since, after=after, limit=limit)]
+    ordered = sorted(found, key=lambda event: event.id)
+    return ordered if limit is None else ordered[-limit:]
 
 
 def _print(found: Iterable[Event], as_json: bool) -> None:

@@ -8,7 +8,7 @@ from envmgr.cli import documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.screen import emit, emit_json, moment
+from envmgr.cli.screen import emit, emit_json_of, moment
 from envmgr.cli.work import work
 from envmgr.daemon import operations, steering
 
@@ -21,9 +21,10 @@ from envmgr.daemon import operations, steering
 def extend_command(invocation: Invocation, environment: str, duration: timedelta, as_json: bool) -> None:
     """Let an environment live for DURATION from now, at most `ttl.max`."""
     with work(invocation) as application:
-        found = operations.find(application, environment)
-        done = steering.extend(application, found, duration)
+        found = steering.mortal(operations.find_all(application, environment))
+        done = [steering.extend(application, each, duration) for each in found]
         if as_json:
-            emit_json(documents.environment(done))
+            emit_json_of([documents.environment(each) for each in done])
         else:
-            emit(f"{done.label} lives until {moment(done.expires_at)}.")
+            for each in done:
+                emit(f"{each.label} lives until {moment(each.expires_at)}.")

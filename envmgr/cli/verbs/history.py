@@ -1,15 +1,19 @@
 """`envmgr history`."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from envmgr.cli import documents, table
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.lookup import known_environment
+from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import age, colored, emit, emit_json_rows, moment, printable, say, width
 from envmgr.domain.environment import Run
+
+if TYPE_CHECKING:
+    from envmgr.ports import Store
 
 _NEWEST = 30
 _COLUMNS = (
@@ -37,8 +41,8 @@ def history_command(
 ) -> None:
     """Runs, newest first; `envmgr logs RUN` has what Terraform said."""
     with invocation.records() as store:
-        identity = known_environment(store, environment).id if environment else None
-        found = store.runs(identity, limit=limit or (None if as_json else _NEWEST))
+        number = limit or (None if as_json else _NEWEST)
+        found = _runs(store, environment, number) if environment else store.runs(limit=number)
     if as_json:
         emit_json_rows(map(documents.run, found))
     elif found:
@@ -48,10 +52,17 @@ def history_command(
         say("Nothing has run yet.")
 
 
+def _runs(store: "Store", environment: str, limit: int | None) -> list[Run]:
+    """The newest runs of an environment, of all its applications together."""
+    records = known_records(store, environment)
+    found = [run for each in records for run in store.runs(each.id, limit=limit)]
+    return sorted(found, key=lambda run: run.id, reverse=True)[:limit]
+
+
 def _row(run: Run, now: datetime) -> tuple[str, ...]:
     return (
         str(run.id),
-        f"{run.environment.repository}/{run.environment.name}",
+        run.environment.short,
         run.kind.value,
         run.status.value,
         run.commit[:7],

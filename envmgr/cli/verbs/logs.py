@@ -11,7 +11,7 @@ import click
 from envmgr.cli import documents
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.lookup import known_environment
+from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import emit, emit_json, printable, say
 from envmgr.domain.environment import Run, RunStatus
 from envmgr.domain.errors import NeedsPerson, UsageError
@@ -51,11 +51,11 @@ def _run(store: "Store", target: str) -> Run:
         if found is None:
             raise UsageError(f"There is no run {target}: `envmgr history` shows them.")
         return found
-    environment = known_environment(store, target)
-    newest = next(iter(store.runs(environment.id, limit=1)), None)
-    if newest is None:
-        raise NeedsPerson(f"Nothing has run for {environment.label} yet.")
-    return newest
+    records = known_records(store, target)
+    newest = [run for each in records for run in store.runs(each.id, limit=1)]
+    if not newest:
+        raise NeedsPerson(f"Nothing has run for {records[0].id.environment} yet.")
+    return max(newest, key=lambda run: run.id)
 
 
 def _lines(store: "Store", run: Run, data_dir: Path, follow: bool) -> Iterator[str]:

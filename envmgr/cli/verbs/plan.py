@@ -1,5 +1,6 @@
 """`envmgr plan`."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -8,13 +9,16 @@ from envmgr.cli import documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import emit, emit_json, say
+from envmgr.cli.screen import emit, emit_json_of, say
 from envmgr.cli.work import work
 from envmgr.daemon import operations
-from envmgr.domain.environment import Environment, Run
-from envmgr.domain.plan import Plan
+from envmgr.daemon.application import Application
+from envmgr.daemon.job import Declined
+from envmgr.domain.environment import Environment
 
 _CHANGES = 2
+_Planned = tuple[Environment, operations.PlanShown | None]
+"""A plan with what it is of; None where nothing was applied that could be destroyed."""
 
 
 @verb(
@@ -48,21 +52,51 @@ def plan_command(
         raise click.UsageError("--destroy always uses what was last applied: leave --commit out.")
     display = Display()
     with work(invocation, display) as application, display:
-        found = operations.find(application, environment, fresh=not destroy)
-        if destroy and found.claim is None:
-            _nothing_to_destroy(found, as_json)
-            return 0
-        shown = operations.plan(application, found, destroy=destroy, revision=revision, save=save)
+        found = operations.find_all(application, environment, fresh=not destroy)
+        if save is not None and len(found) > 1:
+            raise click.UsageError(
+                f"--save keeps the plan of one application: {environment}:{found[0].id.application}."
+            )
+        shown = list(_plans(application, found, destroy, revision, save))
     if as_json:
-        emit_json(_document(shown.environment, shown.plan, shown.run))
-    elif shown.plan is not None:
+        emit_json_of([_document(*each) for each in shown])
+    else:
+        for each in shown:
+            _print(*each)
+    if save is not None:
+        label = found[0].label
+        say(f"Saved as {save}; `envmgr apply {label} --plan {save}` applies exactly this.")
+    return 0 if all(each is None or each.plan is None for _, each in shown) else _CHANGES
+
+
+def _plans(
+    application: Application,
+    found: Sequence[Environment],
+    destroy: bool,
+    revision: str | None,
+    save: Path | None,
+) -> Iterator[_Planned]:
+    """The plans; of several applications without those that cannot be planned before another is applied."""
+    for each in found:
+        if destroy and each.claim is None:
+            yield each, None
+            continue
+        try:
+            yield each, operations.plan(application, each, destroy=destroy, revision=revision, save=save)
+        except Declined as error:
+            if len(found) == 1:
+                raise
+            say(str(error))
+
+
+def _print(found: Environment, shown: operations.PlanShown | None) -> None:
+    if shown is None:
+        emit(f"{found.label}: nothing to destroy, nothing was applied.")
+        return
+    if shown.plan is not None:
         emit(shown.text.strip("\n"))
         emit()
-    if not as_json:
-        emit(_summary(shown))
-    if save is not None:
-        say(f"Saved as {save}; `envmgr apply {shown.environment.label} --plan {save}` applies exactly this.")
-    return 0 if shown.plan is None else _CHANGES
+    emit(_summary(shown))
 
 
 def _summary(shown: operations.PlanShown) -> str:
@@ -72,17 +106,11 @@ def _summary(shown: operations.PlanShown) -> str:
     return f"{label}: {shown.plan.changes} (run {shown.run.id})."
 
 
-def _nothing_to_destroy(found: Environment, as_json: bool) -> None:
-    if as_json:
-        emit_json(_document(found, None, None))
-    else:
-        emit(f"{found.label}: nothing to destroy, nothing was applied.")
-
-
-def _document(found: Environment, plan: Plan | None, run: Run | None) -> dict[str, object]:
+def _document(found: Environment, shown: operations.PlanShown | None) -> dict[str, object]:
+    plan, run = (shown.plan, shown.run) if shown is not None else (None, None)
     resources = plan.resources if plan else ()
     return {
-        **documents.environment(found),
+        **documents.environment(shown.environment if shown is not None else found),
         "run": run.id if run else None,
         "planned_commit": run.commit if run else None,
         "has_changes": plan is not None,

@@ -32,7 +32,7 @@ def reconcile_command(invocation: Invocation, environments: tuple[str, ...], as_
     display = Display(several=True)
     with work(invocation, display) as application:
         with display:
-            asked = frozenset(operations.find(application, text).id for text in environments)
+            asked = frozenset(e.id for t in environments for e in operations.find_all(application, t))
             projects = _projects(application, asked)
             before = _records(application, projects)
             polled = application.poller.poll_all(projects, application.poll_workers)

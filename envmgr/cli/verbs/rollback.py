@@ -14,10 +14,10 @@ from envmgr.cli.command import (
 from envmgr.cli.consent import Consent
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import emit, emit_json, require_consent
+from envmgr.cli.screen import emit, emit_json_of, require_consent
 from envmgr.cli.work import work
 from envmgr.daemon import operations
-from envmgr.daemon.rollback import roll_back
+from envmgr.daemon.rollback import previous_commit, roll_back
 from envmgr.domain.environment import Environment
 
 
@@ -53,19 +53,25 @@ def rollback_command(
     require_consent(yes, "rollback")
     display = Display()
     with work(invocation, display) as application, display:
-        found = operations.find(application, environment, fresh=_needs_remote(revision, until_push))
-        done = roll_back(
-            application,
-            found,
-            revision,
-            _consent(found, yes, display),
-            until_push=until_push,
-            override_window=override_window,
-        )
+        found = operations.find_all(application, environment, fresh=_needs_remote(revision, until_push))
+        if revision == "previous":
+            revision = previous_commit(application.services, found)
+        done = [
+            roll_back(
+                application,
+                each,
+                revision,
+                _consent(each, yes, display),
+                until_push=until_push,
+                override_window=override_window,
+            )
+            for each in found
+        ]
     if as_json:
-        emit_json(documents.environment(done))
+        emit_json_of([documents.environment(each) for each in done])
     else:
-        emit(_report(done))
+        for each in done:
+            emit(_report(each))
 
 
 def _needs_remote(revision: str, until_push: bool) -> bool:

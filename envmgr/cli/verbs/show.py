@@ -1,18 +1,38 @@
 """`envmgr show`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from envmgr.cli import differences, documents
+from envmgr.cli import differences, documents, table
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.lookup import known_environment
-from envmgr.cli.screen import age, colored, emit, emit_json, held_at, moment, printable, say, unseen
+from envmgr.cli.lookup import known_records
+from envmgr.cli.screen import (
+    age,
+    colored,
+    commits,
+    emit,
+    emit_json,
+    held_at,
+    moment,
+    printable,
+    say,
+    unseen,
+    width,
+)
+from envmgr.domain.combined import combined
 from envmgr.domain.environment import Environment, Lease, Run
 from envmgr.domain.health import Condition
 
 _INDENT = 13
+_APPLICATIONS = (
+    table.Column("APPLICATION"),
+    table.Column("STATUS", paint=colored),
+    table.Column("COMMIT"),
+    table.Column("URL", drop=1),
+    table.Column("MESSAGE", least=20),
+)
 
 
 @verb("show", example="envmgr show alice\nenvmgr show acme/shop/alice --json")
@@ -23,18 +43,49 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
     """One environment in full: commits, drift, outputs, variables, tags, resources, who works on it, its last run."""
     now = datetime.now(UTC)
     with invocation.records() as store:
-        found = known_environment(store, environment)
-        held = store.leases(now).get(found.id)
-        last = next(iter(store.runs(found.id, limit=1)), None)
-        polled = store.repository(found.id.repository_id)
+        records = known_records(store, environment)
+        leases = store.leases(now)
+        last = {e.id: next(iter(store.runs(e.id, limit=1)), None) for e in records}
+        repository = records[0].id.repository_id
+        polled = store.repository(repository)
+    in_full = [(e, leases.get(e.id), last[e.id]) for e in records]
     if as_json:
-        emit_json(documents.environment_in_full(found, held, last, polled.error))
+        each = [documents.environment_in_full(*facts, polled.error) for facts in in_full]
+        emit_json(each[0] if len(each) == 1 else _whole(records, each, polled.error))
         return
     if polled.error:
-        say(unseen(found.id.repository_id, polled))
-    for name, value in _facts(found, held, last, now):
+        say(unseen(repository, polled))
+    for name, value in _facts(*in_full[0], now) if len(records) == 1 else _common_facts(records, now):
         if value:
             emit(f"{name:<{_INDENT}}{value}")
+    if len(records) > 1:
+        emit()
+        emit("\n".join(table.render(_APPLICATIONS, [_application(e) for e in records], width())))
+
+
+def _whole(
+    records: Sequence[Environment], applications: Sequence[Mapping[str, object]], remote_error: str
+) -> Mapping[str, object]:
+    """An environment of several applications: as in the list, with each of them in full."""
+    return {**documents.listed(combined(records), records, remote_error), "applications": applications}
+
+
+def _common_facts(records: Sequence[Environment], now: datetime) -> Iterator[tuple[str, str]]:
+    """What all applications of an environment share."""
+    found = combined(records)
+    yield "environment", found.label
+    yield "status", colored(found.status)
+    yield "branch", printable(found.branch)
+    yield "commit", found.commit
+    yield "held at", _hold(found)
+    yield "created", f"{moment(found.created_at)} ({age(now - found.created_at)} ago)"
+    yield "expires", moment(found.expires_at)
+    yield "schedule", _schedule(found)
+
+
+def _application(found: Environment) -> tuple[str, ...]:
+    name, message = found.id.application or "(before)", printable(found.message)
+    return name, found.status.value, commits(found), printable(found.url or ""), message
 
 
 def _facts(

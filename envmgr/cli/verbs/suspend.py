@@ -3,7 +3,7 @@
 from envmgr.cli import documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.screen import emit, emit_json, held_at
+from envmgr.cli.screen import emit, emit_json_of, held_at
 from envmgr.cli.work import work
 from envmgr.daemon import operations, steering
 from envmgr.domain.environment import Environment
@@ -16,11 +16,13 @@ from envmgr.domain.environment import Environment
 def suspend_command(invocation: Invocation, environment: str, as_json: bool) -> None:
     """Leave an environment alone, whatever its branch does, until `envmgr resume`."""
     with work(invocation) as application:
-        done = steering.suspend(application, operations.find(application, environment))
+        found = operations.find_all(application, environment)
+        done = [steering.suspend(application, each) for each in found]
         if as_json:
-            emit_json(documents.environment(done))
+            emit_json_of([documents.environment(each) for each in done])
         else:
-            emit(f"{done.label} is left alone until `envmgr resume {done.label}`.")
+            for each in done:
+                emit(f"{each.label} is left alone until `envmgr resume {each.label}`.")
 
 
 @verb("resume", example="envmgr resume alice")
@@ -30,12 +32,13 @@ def suspend_command(invocation: Invocation, environment: str, as_json: bool) -> 
 def resume_command(invocation: Invocation, environment: str, as_json: bool) -> None:
     """Manage an environment again; one that failed is tried again, one that was rolled back goes to its newest commit."""
     with work(invocation) as application:
-        found = operations.find(application, environment)
-        done = steering.resume(application, found)
+        found = steering.resumable(application, operations.find_all(application, environment))
+        done = [steering.resume(application, each) for each in found]
         if as_json:
-            emit_json(documents.environment(done))
+            emit_json_of([documents.environment(each) for each in done])
         else:
-            emit(_resumed(held_at(found), done))
+            for before, each in zip(found, done, strict=True):
+                emit(_resumed(held_at(before), each))
 
 
 def _resumed(held: str | None, done: Environment) -> str:

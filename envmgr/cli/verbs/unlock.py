@@ -9,7 +9,9 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import ask, emit, say
 from envmgr.cli.work import interruptible, work
 from envmgr.daemon import operations
+from envmgr.daemon.application import Application
 from envmgr.daemon.recover import HeldLock
+from envmgr.domain.environment import Environment
 from envmgr.domain.errors import UsageError
 
 
@@ -21,18 +23,22 @@ from envmgr.domain.errors import UsageError
 def unlock_command(invocation: Invocation, environment: str, force: bool, yes: bool) -> int:
     """Break the lock of an environment's Terraform state, if it is provably ours and its holder dead."""
     with work(invocation) as application:
-        found = operations.find(application, environment)
-        shown = operations.lock(application, found)
-        if shown is None:
-            emit(f"The state of {found.label} is not locked.")
-            return 0
-        say(f"The state of {found.label} is locked by {shown.lock}: {_whose(shown)}.")
-        if force and not shown.dead and not _agreed(yes):
-            say("The lock is left as it is.")
-            return 1
-        operations.unlock(application, found, force=force, seen=shown)
-        emit(f"The state of {found.label} is unlocked.")
+        found = operations.find_all(application, environment)
+        return max([_unlock(application, each, force, yes) for each in found])
+
+
+def _unlock(application: Application, found: Environment, force: bool, yes: bool) -> int:
+    shown = operations.lock(application, found)
+    if shown is None:
+        emit(f"The state of {found.label} is not locked.")
         return 0
+    say(f"The state of {found.label} is locked by {shown.lock}: {_whose(shown)}.")
+    if force and not shown.dead and not _agreed(yes):
+        say("The lock is left as it is.")
+        return 1
+    operations.unlock(application, found, force=force, seen=shown)
+    emit(f"The state of {found.label} is unlocked.")
+    return 0
 
 
 def _whose(shown: HeldLock) -> str:
