@@ -10,6 +10,7 @@ import pytest
 
 from envmgr.adapters.package import archive
 from envmgr.adapters.package.archive import OLDEST, Date, Sizes, packed
+from envmgr.adapters.uploads.folder import Folder
 from envmgr.domain.errors import Interrupted, NeedsPerson
 
 MEBIBYTE = 1024 * 1024
@@ -37,7 +38,7 @@ def pack(
     """The zip file's bytes, and content and mode by name."""
     temporary = checkout.parent / "temporary"
     temporary.mkdir(exist_ok=True)
-    with packed(checkout / folder, checkout, temporary, sizes, date, check) as made:
+    with packed(Folder(checkout, checkout / folder), temporary, sizes, date, check) as made:
         assert not list(temporary.iterdir()), "the file has no name that somebody else could open"
         content = made.file.read()
         assert made.size == len(content)

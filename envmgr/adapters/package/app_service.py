@@ -6,10 +6,10 @@ from contextlib import suppress
 from typing import Any
 
 from envmgr.adapters.credentials.azure import AzureAccount
+from envmgr.adapters.uploads.deadline import Deadline
 from envmgr.domain.errors import NeedsPerson, Transient
 
 from .archive import Archive, Date, Sizes, now
-from .deadline import Deadline
 from .deployment_site import DeploymentSite
 
 _POLL_SECONDS = 2.0

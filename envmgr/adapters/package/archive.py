@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from envmgr.adapters.children.run_log import printable
+from envmgr.adapters.uploads.folder import Folder
 from envmgr.domain.errors import NeedsPerson
 
 Date = tuple[int, int, int, int, int, int]
 OLDEST: Date = (1980, 1, 1, 0, 0, 0)  # what a zip file can say
-_LEFT_OUT = ".git"
 _UNIX = 3
 _CHUNK = 256 * 1024
 _MEBIBYTE = 1024 * 1024
@@ -56,15 +55,15 @@ def now() -> Date:
 
 @contextmanager
 def packed(
-    folder: Path, checkout: Path, temporary: Path, sizes: Sizes, date: Date, check: Callable[[], None]
+    folder: Folder, temporary: Path, sizes: Sizes, date: Date, check: Callable[[], None]
 ) -> Iterator[Archive]:
-    """The folder (within the checkout) as a zip file below `temporary`, gone with the context.
+    """The folder as a zip file below `temporary`, gone with the context.
 
-    Every file carries `date`. Links are followed; `.git` is left out. `check` is asked for each piece. NeedsPerson
+    Every file carries `date`. `check` is asked for each piece. NeedsPerson
     where the folder is missing, empty or too large, or a link leads out of the checkout.
     """
     with tempfile.TemporaryFile(dir=temporary) as file:
-        writer = _Writer(checkout, folder, sizes, date, check)
+        writer = _Writer(folder, sizes, date, check)
         with ZipFile(file, "w", ZIP_DEFLATED) as archive:
             writer.write(archive)
         size = file.seek(0, os.SEEK_END)
@@ -75,12 +74,8 @@ def packed(
 
 
 class _Writer:
-    def __init__(
-        self, checkout: Path, folder: Path, sizes: Sizes, date: Date, check: Callable[[], None]
-    ) -> None:
-        self._root = checkout.resolve()
+    def __init__(self, folder: Folder, sizes: Sizes, date: Date, check: Callable[[], None]) -> None:
         self._folder = folder
-        self._checkout = checkout
         self._sizes = sizes
         self._date = date
         self._check = check
@@ -88,56 +83,25 @@ class _Writer:
         self.files = 0
 
     def write(self, archive: ZipFile) -> None:
-        """All files below the folder."""
-        self._within(self._folder)
-        if not self._folder.is_dir():
-            raise NeedsPerson(f"there is no folder {self._named(self._folder)}; does a step before make it?")
-        for path, name in self._walk(self._folder, "", ()):
+        """All files of the folder."""
+        for path, name in self._folder.files():
             self._check()
             try:
                 self._add(archive, path, name)
             except (OSError, UnicodeEncodeError) as error:
                 why = getattr(error, "strerror", None) or "its name is no UTF-8"
-                raise NeedsPerson(f"{self._named(path)} cannot be packed: {why}.") from error
+                raise NeedsPerson(f"{self._folder.named(path)} cannot be packed: {why}.") from error
         if not self.files:
-            raise NeedsPerson(
-                f"the folder {self._named(self._folder)} holds no files: there is nothing to send."
-            )
+            raise self._folder.empty()
 
     def too_large(self, how: str, limit: int) -> NeedsPerson:
         """The refusal of a folder above a limit."""
-        what = f"{self._named(self._folder)} is larger than {limit // _MEBIBYTE} MiB {how}"
+        what = f"{self._folder.named(self._folder.path)} is larger than {limit // _MEBIBYTE} MiB {how}"
         return NeedsPerson(f"the folder {what}, the most that can be sent: {self._sizes.advice}.")
 
-    def _walk(self, folder: Path, name: str, above: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
-        """Files and their names in the zip file, in an order that depends on names alone."""
-        real = self._within(folder)
-        if real in above:
-            raise NeedsPerson(f"the link {self._named(folder)} leads back to a folder it lies in.")
-        for path in sorted(folder.iterdir()):
-            if path.name == _LEFT_OUT:
-                continue
-            if path.is_dir():
-                yield from self._walk(path, f"{name}{path.name}/", (*above, real))
-            else:
-                yield path, f"{name}{path.name}"
-
-    def _within(self, path: Path) -> Path:
-        """Where a path leads to."""
-        real = path.resolve()
-        if not real.is_relative_to(self._root):
-            raise self._outside(path)
-        return real
-
     def _add(self, archive: ZipFile, path: Path, name: str) -> None:
-        """One file: what was opened is what is checked, since what a step left running may change links meanwhile."""
-        # Not blocking: a pipe by that name would hang.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not Path(f"/proc/self/fd/{file.fileno()}").readlink().is_relative_to(self._root):
-                raise self._outside(path)
+        with self._folder.opened(path) as file:
             about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode):
-                raise NeedsPerson(f"{self._named(path)} is no regular file and cannot be packed.")
             info = ZipInfo(name, self._date)
             info.create_system = _UNIX
             info.compress_type = ZIP_DEFLATED
@@ -155,9 +119,3 @@ class _Writer:
         self._room -= size
         if self._room < 0:
             raise self.too_large("unpacked", self._sizes.unpacked)
-
-    def _outside(self, path: Path) -> NeedsPerson:
-        return NeedsPerson(f"{self._named(path)} is a link that leads out of the checkout: it is not packed.")
-
-    def _named(self, path: Path) -> str:
-        return printable(str(path.relative_to(self._checkout)))

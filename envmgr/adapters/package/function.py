@@ -6,10 +6,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from envmgr.adapters.credentials.aws import AwsAccount, error_code, failures
+from envmgr.adapters.uploads.deadline import Deadline
 from envmgr.domain.errors import NeedsPerson, Transient
 
 from .archive import OLDEST, Archive, Date, Sizes
-from .deadline import Deadline
 
 _POLL_SECONDS = 1.0
 _MEBIBYTE = 1024 * 1024

@@ -1,15 +1,15 @@
 """Zip steps as the port asks for them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from envmgr.adapters.children.run_log import RunLog, printable
-from envmgr.domain.errors import NeedsPerson, StepFailed, Transient
+from envmgr.adapters.uploads.deadline import Deadline
+from envmgr.adapters.uploads.folder import Folder
+from envmgr.adapters.uploads.frame import Say, uploading
 from envmgr.domain.step import Step, Zip
-from envmgr.ports import Place, Progress, Watch
+from envmgr.ports import Place, Watch
 
 from .archive import packed
-from .deadline import Deadline
 
 if TYPE_CHECKING:
     from .app_service import AppService
@@ -23,14 +23,8 @@ class ZipUpload:
         """See the port. NeedsPerson also where what is to be packed, or where it goes, needs one."""
         if not isinstance(step.run, Zip):
             raise TypeError(f"{type(step.run).__name__} is no zip file's step")
-        watch.progress(Progress(phase="step_start", text=f"Step {step.name}", address=step.name))
-        with RunLog(watch.log, watch.redact) as log:
-            log.write(f"step {step.name}")
-            try:
-                _send(step.run, place, Deadline(step, watch), log.write)
-            except (NeedsPerson, Transient, OSError) as error:
-                raise _failure(step, error, watch, log) from error
-        watch.progress(Progress(phase="step_complete", text=f"Step {step.name} is done", address=step.name))
+        with uploading(step, watch) as (deadline, say):
+            _send(step.run, place, deadline, say)
 
 
 def _target(zipped: Zip, environment: Mapping[str, str]) -> "LambdaFunction | AppService":
@@ -44,18 +38,9 @@ def _target(zipped: Zip, environment: Mapping[str, str]) -> "LambdaFunction | Ap
     return AppService(zipped.app_service, environment)
 
 
-def _send(zipped: Zip, place: Place, deadline: Deadline, say: Callable[[str], None]) -> None:
+def _send(zipped: Zip, place: Place, deadline: Deadline, say: Say) -> None:
     target = _target(zipped, place.environment)
     place.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = place.checkout / zipped.folder
-    with packed(
-        folder, place.checkout, place.temporary, target.sizes, target.date, deadline.check
-    ) as archive:
+    folder = Folder(place.checkout, place.checkout / zipped.folder)
+    with packed(folder, place.temporary, target.sizes, target.date, deadline.check) as archive:
         target.send(archive, deadline, say)
-
-
-def _failure(step: Step, error: Exception, watch: Watch, log: RunLog) -> NeedsPerson | StepFailed:
-    why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    told = printable(watch.redact(f"Step {step.name} failed: {why.rstrip('.')}."))
-    log.write(told)
-    return NeedsPerson(told) if isinstance(error, NeedsPerson) else StepFailed(told)
