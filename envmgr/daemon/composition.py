@@ -22,6 +22,7 @@ from envmgr.adapters.health.http import HttpProbe
 from envmgr.adapters.modules import Modules, packaged_folder
 from envmgr.adapters.package.upload import ZipUpload
 from envmgr.adapters.processes import Processes, current_process, identify
+from envmgr.adapters.site.upload import SiteUpload
 from envmgr.adapters.state.connect import open_state_store
 from envmgr.adapters.steps.runner import StepRunner
 from envmgr.adapters.terraform.commands import TerraformCommands
@@ -115,7 +116,7 @@ def _services(
         providers=ProviderCache(layout.cache),
         leases=before.leases if before else Leases(store, start.clock, owner, processes),
         steps=runner,
-        sites=runner,
+        sites=SiteUpload(),
         zips=ZipUpload(),
         probe=HttpProbe(start.environ),
         clock=start.clock,

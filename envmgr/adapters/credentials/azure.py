@@ -134,8 +134,8 @@ class AzureAccount:
         policies = [ProxyPolicy(**options), RetryPolicy(**options), sign_in]
         return PipelineClient(address, policies=policies, **options)
 
-    def control_plane_post(self, path: str, api_version: str) -> Mapping[str, Any]:
-        """What a POST below the subscription answers, as JSON; for the few calls that need no client of their own."""
+    def control_plane(self, method: str, path: str, api_version: str, **query: str) -> Mapping[str, Any]:
+        """What a request below the subscription answers, as JSON; for the few calls that need no client of their own."""
         subscription = self.value("subscription_id")
         if not subscription:
             raise NeedsPerson(
@@ -143,10 +143,19 @@ class AzureAccount:
             )
         with self.client(self.cloud.resource_manager) as client:
             url = f"{self.cloud.resource_manager}/subscriptions/{subscription}/{path}"
-            response = client.send_request(HttpRequest("POST", url, params={"api-version": api_version}))
+            params = {"api-version": api_version, **query}
+            response = client.send_request(HttpRequest(method, url, params=params))
             response.raise_for_status()
             answer: Mapping[str, Any] = response.json()
             return answer
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether the variables say who signs in, so that it need not be the Azure CLI's user."""
+        named = self.value("client_id") and self.value("tenant_id")
+        if named and (self.secret("client_secret") or self.secret("client_certificate_path")):
+            return True
+        return any(network.is_true(self.value(key)) for key in ("use_oidc", "use_msi"))
 
     @property
     def variables(self) -> str:

@@ -163,7 +163,7 @@ class AzureBlobStateStore:
     def _listed_key(self, group: str) -> str:
         """The account's first key, from Azure's control plane."""
         path = f"resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts/{self._account}/listKeys"
-        keys = self._azure.control_plane_post(path, _API)["keys"]
+        keys = self._azure.control_plane("POST", path, _API)["keys"]
         return str(keys[0]["value"])
 
     def _blob(self, key: str) -> BlobClient:

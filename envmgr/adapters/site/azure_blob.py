@@ -1,0 +1,165 @@
+"""A site in a container of an Azure storage account."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import IO, Any
+
+from azure.core import MatchConditions
+from azure.core.credentials import AzureSasCredential
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+from azure.storage.blob import BlobClient, ContainerClient, ContentSettings, LinearRetry
+
+from envmgr.adapters.credentials.azure import AzureAccount, error_code
+from envmgr.adapters.credentials.network import RETRIES, is_true
+from envmgr.domain.errors import NeedsPerson, Transient
+
+from .headers import Headers
+
+_RECORD = Headers("application/json", "no-store")
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
+_ALTERED = re.compile(r"\\|\.(/|$)")
+_RESOURCES, _KEYS = "2021-04-01", "2024-01-01"
+# A piece is read whole into memory.
+_PIECE = 4 * 1024 * 1024
+
+
+class Container:
+    """One container, by its name and its storage account's."""
+
+    def __init__(self, account: str, name: str, environment: Mapping[str, str]) -> None:
+        """No request is made yet; NeedsPerson where the account's name leads away from Azure."""
+        if not _ACCOUNT.fullmatch(account):
+            raise NeedsPerson(
+                f"`storage_account` {account!r} is no storage account's name: check it, and the output it is from."
+            )
+        self._azure = AzureAccount(environment)
+        if not self._azure.has_identity:  # then ARM_ACCESS_KEY is this account's, else that of the states'
+            self._azure = AzureAccount(environment, {})
+        self._account = account
+        self._name = name
+        self._host = f"{account}.{self._azure.cloud.storage_suffix}"
+
+    @property
+    def where(self) -> str:
+        """Its name for a sentence."""
+        return f"container {self._name} of storage account {self._account}"
+
+    def refusal(self, name: str) -> str:
+        """Azure alters some names, and another file may have the one that comes out."""
+        return "Azure keeps no backslash and no dot at a name's end" if _ALTERED.search(name) else ""
+
+    def versions(self) -> Iterator[tuple[str, str]]:
+        """All blobs: an ETag changes with the bytes and with the headers."""
+        with self._failures():
+            for blob in self._container.list_blobs():
+                yield blob.name, _etag(blob.etag)
+
+    def read(self, name: str) -> bytes | None:
+        """A blob's bytes."""
+        with self._failures():
+            try:
+                content: bytes = self._blob(name).download_blob().readall()
+            except ResourceNotFoundError as error:
+                if error_code(error) == "ContainerNotFound":
+                    raise
+                return None
+            return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a small blob."""
+        with self._failures():
+            self._blob(name).upload_blob(content, overwrite=True, content_settings=_settings(_RECORD))
+
+    def put(self, name: str, body: IO[bytes], size: int, headers: Headers) -> None:
+        """Writes a blob, by several requests where it is large."""
+        with self._failures():
+            self._blob(name).upload_blob(
+                body, length=size, overwrite=True, content_settings=_settings(headers)
+            )
+
+    def set_headers(self, name: str, version: str, headers: Headers) -> None:
+        """Sets a blob's headers."""
+        with self._failures():
+            self._blob(name).set_http_headers(
+                _settings(headers), etag=f'"{version}"', match_condition=MatchConditions.IfNotModified
+            )
+
+    def delete(self, name: str) -> None:
+        """Deletes a blob and its snapshots."""
+        with self._failures():
+            try:
+                self._blob(name).delete_blob(delete_snapshots="include")
+            except ResourceNotFoundError as error:
+                if error_code(error) == "ContainerNotFound":
+                    raise
+
+    @cached_property
+    def _container(self) -> ContainerClient:
+        options: dict[str, Any] = self._azure.connection(self._host)
+        return ContainerClient(
+            f"https://{self._host}",
+            self._name,
+            credential=self._credential(),
+            retry_policy=LinearRetry(backoff=1, retry_total=RETRIES, random_jitter_range=1),
+            max_single_put_size=_PIECE,
+            max_block_size=_PIECE,
+            **options,
+        )
+
+    def _credential(self) -> Any:
+        key, sas = self._azure.secret("access_key"), self._azure.secret("sas_token")
+        if key and not self._azure.has_identity:
+            return self._shared(key)
+        if sas and not self._azure.has_identity:
+            return AzureSasCredential(sas.lstrip("?"))
+        if is_true(self._azure.secret("storage_use_azuread")) or not self._azure.value("subscription_id"):
+            return self._azure.token_credential()
+        return self._shared(self._listed_key())
+
+    def _shared(self, key: str) -> dict[str, str]:
+        return {"account_name": self._account, "account_key": key}
+
+    def _listed_key(self) -> str:
+        """The account's first key, from Azure's control plane, as Terraform's provider gets it."""
+        kind = "Microsoft.Storage/storageAccounts"
+        condition = f"resourceType eq '{kind}' and name eq '{self._account}'"
+        found = self._azure.control_plane("GET", "resources", _RESOURCES, **{"$filter": condition})["value"]
+        if not found:
+            raise NeedsPerson(
+                f"storage account {self._account} is not in the subscription: check `storage_account`, and the output "
+                "it is from."
+            )
+        path = str(found[0]["id"]).partition("/resourceGroups/")[2]
+        keys = self._azure.control_plane("POST", f"resourceGroups/{path}/listKeys", _KEYS)["keys"]
+        return str(keys[0]["value"])
+
+    def _blob(self, name: str) -> BlobClient:
+        return self._container.get_blob_client(name)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        with self._azure.failures(self.where):
+            try:
+                yield
+            except ResourceNotFoundError as error:
+                if error_code(error) == "ContainerNotFound":
+                    raise NeedsPerson(f"{self.where} does not exist: {self._advice}.") from error
+                raise
+            except ResourceModifiedError as error:
+                raise Transient(f"somebody else writes to {self.where} at this time.") from error
+
+    @property
+    def _advice(self) -> str:
+        if self._name == "$web":
+            return "let the Terraform code turn on the account's static website"
+        return "check `container`"
+
+
+def _etag(text: str) -> str:
+    return text.strip('"')
+
+
+def _settings(headers: Headers) -> ContentSettings:
+    return ContentSettings(content_type=headers.content_type, cache_control=headers.cache_control or None)

@@ -1,0 +1,100 @@
+"""A site in an S3 bucket."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO
+
+from botocore.exceptions import ClientError
+
+from envmgr.adapters.credentials.aws import AwsAccount, error_code, failures
+from envmgr.domain.errors import NeedsPerson, Transient
+
+from .headers import Headers
+
+_NO_OBJECT = {"NoSuchKey", "404"}
+_RECORD = Headers("application/json", "no-store")
+
+
+class Bucket:
+    """One bucket, by its name."""
+
+    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
+        """No request is made yet."""
+        self._name = name
+        self._environment = environment
+        self._s3 = AwsAccount(environment).client("s3")
+
+    @property
+    def where(self) -> str:
+        """Its name for a sentence."""
+        return f"bucket {self._name}"
+
+    def refusal(self, name: str) -> str:
+        """S3 keeps any text as it is."""
+        return ""
+
+    def versions(self) -> Iterator[tuple[str, str]]:
+        """All keys. Other headers are another write, which the ETag does not show, but the time does."""
+        with self._failures():
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name):
+                for entry in page.get("Contents", ()):
+                    yield entry["Key"], f"{entry['ETag']} {entry['LastModified'].isoformat()}"
+
+    def read(self, name: str) -> bytes | None:
+        """An object's bytes."""
+        with self._failures():
+            try:
+                content: bytes = self._s3.get_object(Bucket=self._name, Key=name)["Body"].read()
+            except ClientError as error:
+                if error_code(error) in _NO_OBJECT:
+                    return None
+                raise
+            return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a small object."""
+        with self._failures():
+            self._s3.put_object(Bucket=self._name, Key=name, Body=content, **_arguments(_RECORD))
+
+    def put(self, name: str, body: IO[bytes], size: int, headers: Headers) -> None:
+        """Writes an object by one request, which S3 takes up to 5 GB: its ETag is then one hash of all."""
+        with self._failures():
+            self._s3.put_object(
+                Bucket=self._name, Key=name, Body=body, ContentLength=size, **_arguments(headers)
+            )
+
+    def set_headers(self, name: str, version: str, headers: Headers) -> None:
+        """Copies an object onto itself within S3."""
+        with self._failures():
+            self._s3.copy_object(
+                Bucket=self._name,
+                Key=name,
+                CopySource={"Bucket": self._name, "Key": name},
+                CopySourceIfMatch=version.partition(" ")[0],
+                MetadataDirective="REPLACE",
+                **_arguments(headers),
+            )
+
+    def delete(self, name: str) -> None:
+        """Deletes an object."""
+        with self._failures():
+            self._s3.delete_object(Bucket=self._name, Key=name)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        with failures(self.where, self._environment):
+            try:
+                yield
+            except ClientError as error:
+                if error_code(error) == "NoSuchBucket":
+                    raise NeedsPerson(
+                        f"{self.where} does not exist: check `bucket`, and the output it is from."
+                    ) from error
+                if error_code(error) == "PreconditionFailed":
+                    raise Transient(f"somebody else writes to {self.where} at this time.") from error
+                raise
+
+
+def _arguments(headers: Headers) -> dict[str, str]:
+    cache = {"CacheControl": headers.cache_control} if headers.cache_control else {}
+    return {"ContentType": headers.content_type, **cache}
