@@ -56,6 +56,8 @@ def of_organizations(application: Application) -> Iterator[Finding]:
     for tenant in application.services.tenants.values():
         name = tenant.name
         yield look(f"terraform {name}", lambda tenant=tenant: _terraform(tenant))  # type: ignore[misc]
+        if tenant.sandbox != "none":
+            yield look(f"sandbox {name}", tenant.check_sandbox)
         credentials = look(f"credentials {name}", lambda tenant=tenant: _credentials(tenant))  # type: ignore[misc]
         yield credentials
         if credentials.ok:

@@ -25,6 +25,7 @@ from envmgr.adapters.processes import Processes, current_process, identify
 from envmgr.adapters.site.upload import SiteUpload
 from envmgr.adapters.state.connect import open_state_store
 from envmgr.adapters.steps.runner import StepRunner
+from envmgr.adapters.steps.sandbox import Bubblewrap
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.adapters.terraform.provider_cache import ProviderCache
 from envmgr.config.application import Application as ApplicationSection
@@ -51,6 +52,7 @@ from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.ports import Clock, Cloud, Progress, Remote, StepLimits, Store
 
 from .application import Application
+from .hidden import hidden_paths
 from .layout import Layout
 from .leases import Leases
 from .poller import Poller
@@ -101,7 +103,8 @@ def _services(
     layout = before.layout if before else Layout(start.data_dir).create()
     store = before.store if before else open_records_of(configuration.settings, layout, start.environ)
     owner, processes = current_process(), Processes()
-    runner = StepRunner(identify, own=start.environ)
+    hidden = hidden_paths(configuration, start.config, layout.root, start.environ)
+    runner = StepRunner(identify, hidden, own=start.environ)
     modules = Modules(start.modules or packaged_folder(), layout.modules)
     tenants = {
         organization.organization: _tenant(start, layout, store, organization)
@@ -153,6 +156,7 @@ def _tenant(start: Start, layout: Layout, store: Store, organization: Organizati
         ),
         concurrency=organization.limits.concurrency,
         sandbox=organization.sandbox,
+        check_sandbox=Bubblewrap(()).check,
         access=access,
         open_state=lambda chosen, environment: open_state_store(*chosen, environment),
         open_clouds=_open_clouds,

@@ -56,6 +56,7 @@ def place_of(job: Job, commit: str, outputs: Mapping[str, Output]) -> Iterator[P
             environment=given,
             limits=job.project.step_limits,
             sandbox=job.project.tenant.sandbox,
+            readable=(folder / "outputs.json",),
         )
     finally:
         (folder / "outputs.json").unlink(missing_ok=True)

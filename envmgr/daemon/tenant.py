@@ -56,7 +56,8 @@ class Tenant:
     """An organization: what is the same for all its repositories.
 
     `access` resolves the secrets at each call, so that a rotated credential is used from then on. `is_new`
-    says whether no environment of the organization has, or may have, a state yet.
+    says whether no environment of the organization has, or may have, a state yet. `check_sandbox` tells how this
+    host confines steps, or raises NeedsPerson.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Tenant:
     terraform: Terraform
     concurrency: int
     sandbox: SandboxKind = "none"
+    check_sandbox: Callable[[], str]
     access: Callable[[], Access]
     open_state: Callable[[Backend, Mapping[str, str]], StateStore]
     open_clouds: Callable[[Mapping[str, str], Sequence[str]], Sequence[Cloud]]

@@ -33,7 +33,7 @@ class Place:
 
     `checkout` holds the commit, and `folder` in it is its working directory; `home`, `temporary` and `cache` are folders of its own, made where
     they are missing. `environment` is all that it gets beside a few variables that say how to reach things
-    (`PATH`, language, proxies).
+    (`PATH`, language, proxies). `readable` are files of ours that it is told of, to be read in a sandbox too.
     """
 
     checkout: Path
@@ -44,6 +44,7 @@ class Place:
     environment: Mapping[str, str] = field(repr=False)
     limits: StepLimits
     sandbox: SandboxKind = "none"
+    readable: tuple[Path, ...] = ()
 
 
 class Deployer(Protocol):

@@ -117,6 +117,18 @@ class TestSandbox:
         with pytest.raises(NeedsPerson, match="install bubblewrap, or set `sandbox: none`"):
             Bubblewrap((), program="bwrap-that-is-not-there")(["make"], place(tmp_path))
 
+    def test_where_it_does_not_work_is_told_what_to_do(self) -> None:
+        with pytest.raises(NeedsPerson, match=r"cannot confine steps on this host .* allow user namespaces"):
+            Bubblewrap((), program="false").check()
+        with pytest.raises(NeedsPerson, match="install bubblewrap"):
+            Bubblewrap((), program="bwrap-that-is-not-there").check()
+
+    def test_a_file_of_ours_can_be_read_and_not_written(self, tmp_path: Path) -> None:
+        given = replace(place(tmp_path / "data"), readable=(tmp_path / "data/outputs.json",))
+        text = " ".join(Bubblewrap((tmp_path,), program="sh")(["make"], given))
+        shown = f"--ro-bind {tmp_path}/data/outputs.json {tmp_path}/data/outputs.json"
+        assert text.index(f"--tmpfs {tmp_path} ") < text.index(shown)
+
 
 class TestFailure:
     """One sentence: which step, how it ended, what it said last."""

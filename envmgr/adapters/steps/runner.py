@@ -18,7 +18,7 @@ from .environment import step_environment
 from .failure import ending, sentence
 from .limits import limited
 from .printed import Printed, output_file
-from .sandbox import Sandbox, unconfined
+from .sandbox import sandbox
 
 
 class StepRunner:
@@ -33,13 +33,13 @@ class StepRunner:
     def __init__(
         self,
         identify: Callable[[int], ProcessId],
-        sandbox: Sandbox = unconfined,
+        hidden: Sequence[Path] = (),
         patience: timedelta = timedelta(seconds=10),
         own: Mapping[str, str] = os.environ,
     ) -> None:
-        """Run in `sandbox`; `identify` names a process beyond doubt, `own` is envmgr's own environment."""
+        """`identify` names a process beyond doubt, `own` is envmgr's own environment, `hidden` what no sandbox shows."""
         self._identify = identify
-        self._sandbox = sandbox
+        self._hidden = hidden
         self._patience = patience
         self._own = own
 
@@ -49,7 +49,7 @@ class StepRunner:
         try:
             for folder in (place.home, place.temporary, place.cache):
                 _make_private(folder)
-            argv = limited(self._sandbox(_argv(step), place), place.limits)
+            argv = limited(sandbox(place.sandbox, self._hidden)(_argv(step), place), place.limits)
             self._follow(step, argv, place, watch)
         except (OSError, ValueError) as error:
             why = watch.redact((error.strerror if isinstance(error, OSError) else None) or str(error))

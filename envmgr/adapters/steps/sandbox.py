@@ -1,6 +1,7 @@
 """The one place where a step's argv becomes that of a sandbox with the step in it."""
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,11 @@ from pathlib import Path
 from envmgr.domain.errors import NeedsPerson
 from envmgr.ports import Place, SandboxKind
 
+_SECONDS = 10
+_WORLD = (
+    *("--unshare-pid", "--unshare-ipc", "--cap-drop", "ALL"),
+    *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"),  # noqa: S108  # its own
+)
 Sandbox = Callable[[Sequence[str], Place], list[str]]
 """Gives the argv that runs an argv confined to a place; raises NeedsPerson where this host cannot."""
 
@@ -36,11 +42,7 @@ class Bubblewrap:
 
     def __call__(self, argv: Sequence[str], place: Place) -> list[str]:
         """See `Sandbox`."""
-        if shutil.which(self.program) is None:
-            raise NeedsPerson(
-                f"Steps are to run in a sandbox, but {self.program} is not installed: install bubblewrap, "
-                "or set `sandbox: none`."
-            )
+        self._find()
         return [
             self.program,
             *self._options(place),
@@ -50,14 +52,37 @@ class Bubblewrap:
             *argv,
         ]
 
+    def check(self) -> str:
+        """Its version, where a process can be confined on this host; NeedsPerson where none can."""
+        self._find()
+        confined = [self.program, *_WORLD, "--", "true"]
+        try:
+            subprocess.run(confined, capture_output=True, text=True, timeout=_SECONDS, check=True)
+            told = subprocess.run([self.program, "--version"], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.SubprocessError) as error:
+            said = (getattr(error, "stderr", None) or "nothing").strip()[:200]
+            raise NeedsPerson(
+                f"{self.program} cannot confine steps on this host ({said}): allow user namespaces "
+                "(kernel.unprivileged_userns_clone, AppArmor), or set `sandbox: none`."
+            ) from error
+        return told.stdout.strip()
+
+    def _find(self) -> None:
+        if shutil.which(self.program) is None:
+            raise NeedsPerson(
+                f"Steps are to run in a sandbox, but {self.program} is not installed: install bubblewrap, "
+                "or set `sandbox: none`."
+            )
+
     def _options(self, place: Place) -> Iterator[str]:
         """In this order: a later mount lies over an earlier one."""
-        yield from ("--unshare-pid", "--unshare-ipc", "--cap-drop", "ALL")
-        yield from ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp")  # noqa: S108  # its own
+        yield from _WORLD
         for path in sorted({path.resolve() for path in self.hidden}):
             yield from _hide(path)
         for folder in (place.checkout, place.home, place.temporary, place.cache):
             yield from ("--bind", str(folder), str(folder))
+        for file in place.readable:
+            yield from ("--ro-bind", str(file), str(file))
 
 
 def _hide(path: Path) -> Sequence[str]:
