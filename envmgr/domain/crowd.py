@@ -53,7 +53,8 @@ def _awaited(
         return Awaited(f"Waits for {name}, of which nothing is there yet.", is_stuck=False)
     if need.commit == environment.commit and is_settled(need):
         return None
-    comes_up_too = need.suspended and need.suspended_by is environment.suspended_by  # by their schedule
+    both = need.suspended and environment.suspended
+    comes_up_too = both and need.suspended_by is environment.suspended_by  # as by their schedule
     is_stuck = need.status not in _MOVING and not comes_up_too
     said = f": {need.message}" if is_stuck and need.message else "."
     state = f"is {need.status}" if need.status is not Status.FAILED else "failed"

@@ -1,0 +1,387 @@
+"""Several applications of one environment: their names, what a look makes of them, and who waits for whom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envmgr.domain.combined import by_environment, combined, urls
+from envmgr.domain.crowd import active, awaited, is_last, leaving, missing, needed_by
+from envmgr.domain.decide import attempt_key, decide, is_settled
+from envmgr.domain.decision import Apply, Close, Decision, Destroy, Rest, Wait
+from envmgr.domain.environment import Environment, Guard, Pin, Status, Suspension
+from envmgr.domain.names import EnvironmentId
+from envmgr.domain.observation import Listing, Observed, observe
+from envmgr.domain.policy import Awaited, Crowd, Policy
+from envmgr.domain.reference import find
+from envmgr.domain.schedule import Phase
+from envmgr.domain.tags import identity, own, tags_for
+from tests.unit.domain_example import (
+    FIXED,
+    HOUR,
+    MINUTE,
+    NEW,
+    NOW,
+    OLD,
+    PATTERNS,
+    POLICY,
+    SHOP,
+    claim,
+    gone,
+    listing,
+    pending,
+    ready,
+)
+
+PART = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
+IDS = st.builds(EnvironmentId, PART, PART, PART, st.one_of(st.just(""), PART))
+NAMES = ("db", "api", "web", "docs", "mail")
+Records = Mapping[str, Environment]
+
+
+def of(application: str, record: Environment) -> Environment:
+    """The record as that of an application."""
+    return replace(record, id=replace(record.id, application=application))
+
+
+def needing(record: Environment, *needs: str) -> Environment:
+    """The record with a claim that was made with others' outputs."""
+    return replace(record, claim=replace(claim(), needs=dict.fromkeys(needs, 0)))
+
+
+def look(known: list[Environment], seen: Listing, *applications: str) -> Observed:
+    """What a listing says of a repository with these applications."""
+    return observe(SHOP, known, seen, PATTERNS, NOW + MINUTE, applications=applications)
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+@given(IDS)
+@FIXED
+def test_an_id_is_known_again_by_all_its_names(one: EnvironmentId) -> None:
+    assert EnvironmentId.parse(str(one)) == one
+    assert EnvironmentId.of_key(one.state_key) == EnvironmentId.of_key(one.kept_key) == one
+    assert EnvironmentId.of_component(one.repository_id, one.component) == one
+    assert one.environment.application == ""
+    assert str(one).startswith(str(one.environment))
+
+
+@given(IDS, IDS)
+@FIXED
+def test_two_ids_share_no_key_and_no_folder(one: EnvironmentId, other: EnvironmentId) -> None:
+    assert (one.state_key == other.state_key) == (one == other)
+    if one.repository_id == other.repository_id:
+        assert (one.component == other.component) == (one == other)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "acme/shop/alice/api/x/terraform.tfstate",
+        "acme/shop/terraform.tfstate",
+        "acme/shop/alice/api/other.tfstate",
+        "acme/shop/alice/terraform.tfstate.20260102T030405.000000Z",
+        "acme/shop/Alice/terraform.tfstate",
+    ],
+)
+def test_the_key_of_anything_else_is_nobodys(key: str) -> None:
+    assert EnvironmentId.of_key(key) is None
+
+
+def test_an_application_has_one_tag_more() -> None:
+    api = EnvironmentId("acme", "shop", "alice", "api")
+    tags = tags_for(api, "env-alice")
+    assert tags == {**tags_for(api.environment, "env-alice"), "application": "api"}
+    assert own(tags) == {**identity(tags), "application": "api"}
+    assert own(tags_for(api.environment, "x")) == identity(tags)
+
+
+def test_a_person_means_all_applications_or_one() -> None:
+    alice = [of("api", ready()), of("db", ready())]
+    bob = of("api", pending("env-bob", "bob"))
+    before = ready()
+    for text in ("alice", "env-alice", "acme/shop/alice"):
+        assert find(text, [*alice, bob]) == alice
+    assert find("shop/env-alice:db", [*alice, bob]) == [alice[1]]
+    assert find("alice:", [before, *alice]) == [before]
+    assert find("alice:other", alice) == []
+    closed = replace(alice[0], status=Status.DESTROYED)
+    assert find("alice", [closed, alice[1]]) == [alice[1]]
+
+
+# --- looking -------------------------------------------------------------------------------------
+
+
+def test_a_branch_gives_a_record_for_each_application() -> None:
+    seen = look([], listing("env-alice", "env-bob"), "db", "api").new
+    assert [str(e.id) for e in seen] == [
+        f"acme/shop/{name}:{application}" for name in ("alice", "bob") for application in ("db", "api")
+    ]
+    assert {(e.branch, e.commit) for e in seen} == {("env-alice", OLD), ("env-bob", OLD)}
+
+
+def test_all_records_of_a_branch_move_leave_and_come_back_together() -> None:
+    known = [of("db", ready()), of("api", failed := ready(status=Status.FAILED))]
+    assert failed.status is Status.FAILED
+    assert [e.commit for e in look(known, listing(alice=NEW), "db", "api").changed] == [NEW, NEW]
+    away = look(known, listing(), "db", "api").changed
+    assert [e.absences for e in away] == [1, 1]
+    back = look(list(away), listing("env-alice"), "db", "api").changed
+    assert [e.is_missing for e in back] == [False, False]
+
+
+def test_a_new_application_shares_the_life_of_the_others() -> None:
+    db = of("db", ready(pushed_at=NOW - HOUR, expires_at=NOW + HOUR, warned_at=NOW, pin=Pin(OLD)))
+    [api] = look([db], listing("env-alice"), "db", "api").new
+    assert (api.status, api.pushed_at, api.expires_at, api.warned_at, api.pin) == (
+        Status.PENDING, NOW - HOUR, NOW + HOUR, NOW, Pin(OLD),
+    )  # fmt: skip
+    asleep = replace(db, suspended="s", suspended_by=Suspension.PERSON)
+    [api] = look([asleep], listing("env-alice"), "db", "api").new
+    assert (api.suspended, api.suspended_by) == ("s", Suspension.PERSON)
+    [web] = look([asleep, of("api", ready())], listing("env-alice"), "db", "api", "web").new
+    assert web.suspended == ""
+
+
+def test_what_the_configuration_lists_no_more_is_kept_in_view_until_it_is_closed() -> None:
+    known = [of("db", ready()), of("api", ready())]
+    assert look(known, listing("env-alice"), "db") == Observed()
+    assert [e.commit for e in look(known, listing(alice=NEW), "db").changed] == [NEW, NEW]
+    closed = replace(known[1], status=Status.DESTROYED)
+    assert look([known[0], closed], listing("env-alice"), "db") == Observed()
+    [again] = look([known[0], closed], listing("env-alice"), "db", "api").changed
+    assert again.status is Status.PENDING
+
+
+def test_a_refusal_holds_for_all_applications() -> None:
+    both = Listing("main", {"main": OLD, "env-a": OLD, "feature-a": OLD})
+    seen = observe(SHOP, [], both, ("env-*", "feature-*"), NOW, applications=("db", "api")).new
+    assert [bool(e.refused) for e in seen] == [False, False, True, True]
+    free = observe(SHOP, seen, listing("env-a"), ("env-*", "feature-*"), NOW, applications=("db", "api"))
+    assert [e.status for e in free.changed] == [Status.DESTROYED] * 2
+
+
+# --- counting and waiting --------------------------------------------------------------------------
+
+
+def test_environments_are_counted_and_not_their_applications() -> None:
+    away = [of(name, gone()) for name in NAMES]
+    assert leaving(away) == 1
+    assert active([of(name, ready()) for name in NAMES]) == 1
+    api = EnvironmentId("acme", "shop", "alice", "api")
+    assert active([of("db", ready())], besides=api) == 0
+    assert active([of("api", ready(id=EnvironmentId("acme", "shop", "bob")))], besides=api) == 1
+
+
+@pytest.mark.parametrize(
+    ("db", "expected"),
+    [
+        (ready(), None),
+        (ready(commit=NEW), Awaited("Waits for db, which is ready.", is_stuck=False)),
+        (pending(), Awaited("Waits for db, which is pending.", is_stuck=False)),
+        (ready(status=Status.RUNNING), Awaited("Waits for db, which is running.", is_stuck=False)),
+        (pending(status=Status.FAILED, message="no"), Awaited("Waits for db, which failed: no", is_stuck=True)),
+        (ready(status=Status.SUSPENDED, suspended="s"), Awaited("Waits for db, which is suspended.", is_stuck=True)),
+        (None, Awaited("Waits for db, of which nothing is there yet.", is_stuck=False)),
+    ],
+)  # fmt: skip
+def test_what_is_needed_is_waited_for_at_the_same_commit(
+    db: Environment | None, expected: Awaited | None
+) -> None:
+    api = of("api", pending())
+    siblings = {"api": api, **({"db": of("db", db)} if db else {})}
+    assert awaited(api, ["db"], siblings, lambda e: is_settled(e, POLICY)) == expected
+    decision = decide(api, POLICY, Crowd(awaits=expected), NOW)
+    if expected is None:
+        assert isinstance(decision, Apply)
+    else:
+        assert decision == (Wait(expected.reason) if expected.is_stuck else Rest(expected.reason))
+
+
+def test_the_stuck_one_of_several_is_named() -> None:
+    siblings = {"db": of("db", pending()), "mail": of("mail", pending(status=Status.FAILED))}
+    found = awaited(of("api", pending()), ["db", "mail"], siblings, lambda _: False)
+    assert found == Awaited("Waits for mail, which failed.", is_stuck=True)
+
+
+def test_what_is_needed_stays_while_somebody_has_its_outputs() -> None:
+    db, api = of("db", gone()), of("api", needing(gone(), "db"))
+    siblings = {"db": db, "api": api}
+    assert (needed_by(db, siblings), needed_by(api, siblings)) == (("api",), ())
+    assert needed_by(db, {"db": db, "api": of("api", pending(status=Status.RUNNING))}) == ("api",)
+    assert needed_by(db, {"db": db, "api": of("api", pending())}) == ()
+    waits = decide(db, POLICY, Crowd(leaving=1, needed_by=("api",)), NOW)
+    assert isinstance(waits, Wait)
+    assert waits.reason.endswith("Waits for the end of api, made with its outputs.")
+    by_hand = of("db", ready(suspended="s", suspended_by=Suspension.DESTROY))
+    expired, down = of("db", ready(expires_at=NOW)), replace(POLICY, phase=Phase(False, NOW, NOW + HOUR))
+    for environment, policy in ((by_hand, POLICY), (expired, POLICY), (of("db", ready()), down)):
+        assert isinstance(decide(environment, policy, Crowd(needed_by=("api",)), NOW), Wait)
+        assert isinstance(decide(environment, policy, Crowd(), NOW), Destroy)
+
+
+def test_what_is_on_its_way_out_is_missing() -> None:
+    siblings = {
+        "db": of("db", ready()),
+        "mail": of("mail", ready(status=Status.DESTROYING)),
+        "web": of("web", pending()),
+    }
+    assert missing(["db", "mail", "web", "none"], siblings) == ("mail", "web", "none")
+
+
+def test_the_last_one_is_known_though_two_end_together() -> None:
+    db = of("db", gone(status=Status.DESTROYING))
+    verified = of("api", gone(status=Status.DESTROYING, resources=()))
+    assert is_last(db, {"db": db, "api": verified})
+    assert not is_last(db, {"db": db, "api": replace(verified, resources=("x.y",))})
+    assert not is_last(db, {"db": db, "api": replace(verified, status=Status.FAILED)})
+    assert is_last(db, {"db": db, "api": replace(verified, claim=None, status=Status.DESTROYED)})
+
+
+def test_a_life_that_ended_ends_also_what_waits_in_vain() -> None:
+    """Else what it waits for could not be destroyed either, and both would live for ever."""
+    api = of("api", ready(commit=NEW, expires_at=NOW))
+    assert isinstance(decide(api, POLICY, Crowd(awaits=Awaited("", is_stuck=True)), NOW), Destroy)
+    assert decide(api, POLICY, Crowd(awaits=Awaited("w", is_stuck=False)), NOW) == Rest("w")
+
+
+UNLISTED = replace(POLICY, configured=False)
+
+
+def test_what_the_configuration_lists_no_more_is_left_alone() -> None:
+    found = decide(of("api", ready()), UNLISTED, Crowd(), NOW)
+    assert found == Wait(
+        "Application api is no longer in the configuration of acme/shop: left alone; "
+        "`envmgr destroy acme/shop/alice:api` ends it."
+    )
+    before = decide(ready(), UNLISTED, Crowd(), NOW)
+    assert isinstance(before, Wait)
+    assert "`envmgr destroy acme/shop/alice:`" in before.reason
+    assert isinstance(decide(of("api", pending()), UNLISTED, Crowd(), NOW), Close)
+    assert isinstance(decide(of("api", gone()), UNLISTED, Crowd(leaving=1), NOW), Destroy)
+    assert isinstance(decide(of("api", ready(expires_at=NOW)), UNLISTED, Crowd(), NOW), Destroy)
+
+
+def test_one_record_stands_for_all_by_the_worst_of_them() -> None:
+    db = of("db", ready(url="http://db", created_at=NOW - HOUR))
+    api = of(
+        "api", ready(status=Status.FAILED, message="no", hold=Guard.DRIFT, expires_at=NOW, url="http://api")
+    )
+    whole = combined([api, db])
+    assert (whole.id, whole.status, whole.message) == (db.id.environment, Status.FAILED, "api: no")
+    assert (whole.url, whole.created_at, whole.expires_at) == ("http://api", NOW - HOUR, NOW)
+    assert urls([api, db]) == ["http://api", "http://db"]
+    plain = ready(message="m")
+    assert combined([plain]) is plain
+    bob = pending("env-bob", "bob")
+    assert by_environment([api, replace(db, status=Status.DESTROYED), bob]) == [[api], [bob]]
+
+
+# --- any graph of needs ------------------------------------------------------------------------------
+
+GRAPHS = st.lists(st.sets(st.integers(0, len(NAMES) - 2)), min_size=len(NAMES), max_size=len(NAMES)).map(
+    lambda drawn: {
+        name: tuple(NAMES[i] for i in sorted(drawn[number]) if i < number)
+        for number, name in enumerate(NAMES)
+    }
+)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.sampled_from(["done", "done", "fails", "dies"])), max_size=30
+)
+
+
+@dataclass
+class Shop:
+    """An environment of applications with these needs; each step is decided for one record, and carried out."""
+
+    needs: Mapping[str, tuple[str, ...]]
+    records: dict[str, Environment] = field(default_factory=dict)
+    now: datetime = NOW
+    policy: Policy = POLICY
+
+    def look(self, seen: Listing) -> None:
+        """A complete listing."""
+        observed = observe(
+            SHOP, self.records.values(), seen, PATTERNS, self.now, applications=tuple(self.needs)
+        )
+        self.records |= {e.id.application: e for e in (*observed.new, *observed.changed)}
+
+    def decide(self, name: str) -> Decision:
+        """The next step of one application."""
+        record = self.records[name]
+        crowd = Crowd(
+            leaving=leaving(self.records.values()),
+            awaits=awaited(record, self.needs[name], self.records, lambda e: is_settled(e, self.policy)),
+            needed_by=needed_by(record, self.records),
+        )
+        return decide(record, self.policy, crowd, self.now, asked=True)
+
+    def step(self, name: str, ends: str) -> None:
+        """The next step of one application, which is done, fails half-way, or is cut off."""
+        decision, record = self.decide(name), self.records[name]
+        if isinstance(decision, Apply):
+            assert all(is_settled(self.records[n], self.policy) for n in self.needs[name])
+            began = needing(replace(record, status=Status.RUNNING), *self.needs[name])
+            fields = {"applied_commit": record.commit, "applied_inputs": self.policy.inputs}
+            done = replace(began, status=Status.READY, **fields)
+        elif isinstance(decision, Destroy):
+            began, done = (
+                replace(record, status=Status.DESTROYING),
+                replace(record, status=decision.then, claim=None),
+            )
+        elif isinstance(decision, Close):
+            began = done = replace(record, status=Status.DESTROYED)
+        else:
+            waits = isinstance(decision, Wait)
+            began = done = (
+                replace(record, status=Status.WAITING, message=decision.reason) if waits else record
+            )  # type: ignore[union-attr]
+        failed = replace(began, status=Status.FAILED, failed_on=attempt_key(began, self.policy))
+        self.records[name] = {"done": done, "dies": began, "fails": failed if began != record else began}[
+            ends
+        ]
+        self.check()
+
+    def check(self) -> None:
+        """What is needed has resources for as long as what needs it has some."""
+        for name, record in self.records.items():
+            if record.claim is not None:
+                assert all(self.records[need].claim is not None for need in record.claim.needs), name
+
+    def rounds(self) -> None:
+        """Steps that are done, for as many rounds as there are applications."""
+        for _ in NAMES:
+            for name in NAMES:
+                self.step(name, "done")
+
+
+@given(GRAPHS, STEPS, STEPS, STEPS)
+@FIXED
+def test_any_needs_are_there_first_and_go_last(
+    needs: Mapping[str, tuple[str, ...]],
+    first: list[tuple[str, str]],
+    second: list[tuple[str, str]],
+    third: list[tuple[str, str]],
+) -> None:
+    """Whatever fails or is cut off; from anywhere all becomes ready in as many rounds as there are applications."""
+    shop = Shop(needs)
+    shop.look(listing("env-alice"))
+    for name, ends in first:
+        shop.step(name, ends)
+    shop.look(listing(alice=NEW))
+    for name, ends in second:
+        shop.step(name, ends)
+    shop.rounds()
+    assert {e.status for e in shop.records.values()} == {Status.READY}
+    assert {e.applied_commit for e in shop.records.values()} == {NEW}
+    for _ in range(2):
+        shop.look(listing())
+        shop.now += timedelta(minutes=6)
+    for name, ends in third:
+        shop.step(name, ends)
+    shop.rounds()
+    assert {e.status for e in shop.records.values()} == {Status.DESTROYED}
