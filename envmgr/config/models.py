@@ -189,7 +189,7 @@ class Repository(Section):
         own = [name for name in _OF_EACH_APPLICATION if name in self.model_fields_set]
         if self.applications and own:
             raise ValueError(
-                f"with applications {' and '.join(own)} belongs to each of them; move it there, or take applications away"
+                f"with applications each of these has its own {' and '.join(own)}; move it there, or take applications away"
             )
         if self.applications and self.allow_branch_deploy:
             raise ValueError(

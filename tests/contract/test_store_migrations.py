@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from envmgr.adapters.store import migrate, schema
-from envmgr.adapters.store.connect import open_store
+from envmgr.adapters.store.connect import _database, open_store
+from envmgr.domain.environment import RunKind
 from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.domain.observation import Observed
+from tests.support.store import ALICE, COMMIT, NOW, OURS, SHOP, take, taken
 
 NEWEST = schema.REVISIONS[-1]
 AFTER = f"{int(NEWEST) + 1:04}"
@@ -140,6 +145,64 @@ def test_an_older_database_is_upgraded(
     assert stat.S_IMODE(copies[0].stat().st_mode) == 0o600
     with closing(sqlite3.connect(copies[0])) as copy:
         assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
+
+
+def test_what_was_there_before_applications_belongs_to_none(
+    location: str, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records, leases, runs and events are the same to every query, and no number is given twice."""
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "REVISIONS", schema.REVISIONS[:3])
+        open_store_before(location, tmp_path)
+    for statement in BEFORE_APPLICATIONS:
+        connection.execute(text(statement))
+    connection.commit()
+    store = open_store(location, tmp_path)
+    [record] = store.environments()
+    assert (record.id, record.branch, record.serial) == (ALICE, "env-alice", None)
+    assert list(store.runs(ALICE)) == list(store.runs())
+    assert [run.id for run in store.runs()] == [7]
+    assert [(e.environment, e.action) for e in store.events()] == [(ALICE, "applied"), (None, "polled")]
+    assert [e.action for e in store.events(ALICE)] == ["applied"]
+    lease = taken(take(store))
+    assert lease.generation == 42
+    api = replace(ALICE, application="api")
+    assert store.start_run(api, RunKind.PLAN, COMMIT, OURS, "daemon", NOW).id == 10
+    assert taken(take(store, identity=api)).generation == 1
+    store.revise(SHOP, lambda known: Observed(new=(replace(known[0], id=api),)))
+    assert [e.id for e in store.environments(repository=SHOP, name="alice")] == [ALICE, api]
+    assert store.environments(repository=SHOP, name="bob") == []
+    store.update(api, None, NOW, message="mine")
+    assert [e.message for e in store.environments()] == ["", "mine"]
+    store.close()
+
+
+def open_store_before(location: str, folder: Path) -> None:
+    """Make the database as the release before made it."""
+    database = _database(location, folder, timedelta(seconds=30))
+    migrate.migrate(database)
+    database.close()
+
+
+_WHEN = "2026-01-01T00:00:00.000000+00:00"
+_OWNER = '["host-a","boot-1",100,5000]'
+BEFORE_APPLICATIONS = (
+    'INSERT INTO environments (organization, repository, name, branch, "commit", status, message, absences, refused, '
+    "outputs, resources, suspended, failures, failed_on, created_at, updated_at) VALUES "
+    f"('acme', 'shop', 'alice', 'env-alice', '{COMMIT}', 'ready', '', 0, '', '{{}}', '[]', '', 0, '', '{_WHEN}', '{_WHEN}')",
+    "INSERT INTO leases (organization, repository, name, generation, purpose, acquired_at, expires_at) VALUES "
+    f"('acme', 'shop', 'alice', 41, '', '{_WHEN}', '{_WHEN}')",
+    *(
+        'INSERT INTO runs (organization, repository, name, kind, "commit", status, started_at, owner, actor, message, '
+        f"log) VALUES ('acme', 'shop', 'alice', 'apply', '{COMMIT}', 'succeeded', '{_WHEN}', '{_OWNER}', '', '', '')"
+        for _ in range(9)
+    ),
+    "DELETE FROM runs WHERE id <> 7",
+    "INSERT INTO events (organization, repository, name, at, action, message, actor) VALUES "
+    f"('acme', 'shop', 'alice', '{_WHEN}', 'applied', '', 'daemon')",
+    f"INSERT INTO events (at, action, message, actor) VALUES ('{_WHEN}', 'polled', '', 'daemon')",
+)
+"""What the release before wrote: the newest runs are pruned already."""
 
 
 def test_a_failing_migration_has_not_happened(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -326,7 +327,7 @@ class Shop:
         if isinstance(decision, Apply):
             assert all(is_settled(self.records[n], self.policy) for n in self.needs[name])
             began = needing(replace(record, status=Status.RUNNING), *self.needs[name])
-            fields = {"applied_commit": record.commit, "applied_inputs": self.policy.inputs}
+            fields: dict[str, Any] = {"applied_commit": record.commit, "applied_inputs": self.policy.inputs}
             done = replace(began, status=Status.READY, **fields)
         elif isinstance(decision, Destroy):
             began, done = (
@@ -335,11 +336,10 @@ class Shop:
             )
         elif isinstance(decision, Close):
             began = done = replace(record, status=Status.DESTROYED)
+        elif isinstance(decision, Wait):
+            began = done = replace(record, status=Status.WAITING, message=decision.reason)
         else:
-            waits = isinstance(decision, Wait)
-            began = done = (
-                replace(record, status=Status.WAITING, message=decision.reason) if waits else record
-            )  # type: ignore[union-attr]
+            began = done = record
         failed = replace(began, status=Status.FAILED, failed_on=attempt_key(began, self.policy))
         self.records[name] = {"done": done, "dies": began, "fails": failed if began != record else began}[
             ends
