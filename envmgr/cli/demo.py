@@ -10,7 +10,7 @@ from envmgr.daemon import rollback, steering
 from envmgr.domain.environment import RunKind, Status
 
 from .demo_repository import DemoRepository
-from .demo_servers import answer
+from .demo_servers import is_served
 from .demo_stage import Stage, claim
 from .screen import colored
 
@@ -137,13 +137,13 @@ class Demo:
         folder, url = self.stage.folder(name), self._url(name)
         self.repository.delete(f"env-{name}")
         self.stage.passes(lambda: self.stage.record(name).absences > 0)
-        claim(folder.is_dir() and bool(answer(url)), "nothing is destroyed at first sight")
+        claim(folder.is_dir() and is_served(url), "nothing is destroyed at first sight")
         if not brief:
             self.tell(
                 f"  envmgr wants to see that twice, and waits the grace period of {GRACE}: it may come back"
             )
         self.stage.passes(lambda: self.stage.record(name).status is Status.DESTROYED)
-        claim(not answer(url), f"nothing answers at {url} any more")
+        claim(not is_served(url), f"nothing answers at {url} any more")
         claim(not folder.exists(), f"{folder} is gone")
         states = self.stage.application.services.tenants["demo"].state().keys()
         claim(self.stage.identity(name).state_key not in states, "its state is archived")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 _PROC = Path("/proc")
@@ -30,6 +31,16 @@ def answer(url: str) -> str:
             return str(response.read().decode())
     except (OSError, HTTPException):
         return ""
+
+
+def is_served(url: str) -> bool:
+    """Whether anybody listens at an address, whatever they answer."""
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 80), _SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def end_servers(folder: Path) -> None:
