@@ -117,8 +117,8 @@ class Inventory:
         first application of it that is there.
         """
         named = tagged.environment
-        if named is None or not (named.application or named in self._known):
-            return named
+        if named is None:
+            return None
         known = self._known.get(named.environment, [])
         watched = self.repositories.get(named.repository_id)
         if named in known or (watched is not None and named.application in watched.applications):

@@ -4,6 +4,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from envmgr.daemon import operations, steering
+from envmgr.daemon.audit import audit
+from envmgr.daemon.job import Declined, Superseded
 from envmgr.domain.environment import Environment, RunKind, Status
 from envmgr.domain.names import EnvironmentId
 from tests.support.engine import Engine
@@ -244,3 +249,56 @@ def test_all_that_is_lost_comes_back_for_each(engine: Engine) -> None:
     leave(engine, repository)
     assert order(engine, RunKind.DESTROY) == ["web", "api", "db"]
     assert statuses(engine) == dict.fromkeys(NAMES, Status.DESTROYED.value)
+
+
+def test_guards_count_environments_and_let_all_their_applications_through(engine: Engine) -> None:
+    engine.settings["limits"] = {"environments": 1}
+    repository = engine.repository(applications=[{"name": "db"}, {"name": "api", "needs": ["db"]}])
+    repository.commit("env-alice", files())
+    engine.turn()
+    assert statuses(engine) == {"db": "ready", "api": "ready"}
+    repository.commit("env-bob", files())
+    engine.turn()
+    store = engine.application.services.store
+    bob = store.environments(name="bob")
+    assert {e.status for e in bob} == {Status.WAITING}
+    approved = steering.approve(engine.application, next(e for e in bob if e.hold))
+    assert [e.id.application for e in approved] == ["api", "db"]
+    engine.turn()
+    assert {e.status for e in store.environments(name="bob")} == {Status.READY}
+
+
+def test_the_audit_knows_each_by_its_state(engine: Engine) -> None:
+    """A state that nobody tells of is found by its application's name, and taken in again."""
+    shop(engine)
+    engine.turn()
+    services = engine.application.services
+    tenant = services.tenants["acme"]
+    assert audit(engine.application, tenant) == ()
+    engine.repository_settings["shop"]["applications"] = [{"name": "db"}]
+    engine.restart()
+    engine.turn()
+    assert audit(engine.application, engine.application.services.tenants["acme"]) == ()
+    stray = state(engine, "api").parents[2] / "carol" / "api" / "terraform.tfstate"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(state(engine, "api").read_bytes())
+    [finding] = audit(engine.application, engine.application.services.tenants["acme"])
+    assert finding.environment == EnvironmentId("acme", "shop", "carol", "api")
+
+
+def test_a_destroy_by_hand_spares_what_is_needed_and_a_resume_brings_it_back(engine: Engine) -> None:
+    shop(engine)
+    engine.turn()
+    application = engine.application
+    with pytest.raises(Superseded, match="alice:api stays while web is there"):
+        operations.destroy(application, record(engine, "api"), lambda *_: True)
+    for name in ("web", "api"):
+        operations.destroy(application, record(engine, name), lambda *_: True)
+    engine.turn()
+    assert statuses(engine) == {"db": "ready", "api": "suspended", "web": "suspended"}
+    with pytest.raises(Declined, match="needs api, of which nothing is applied yet"):
+        operations.apply(application, record(engine, "web"), lambda *_: True)
+    for name in ("web", "api"):
+        steering.resume(application, record(engine, name))
+    engine.turn()
+    assert statuses(engine) == dict.fromkeys(NAMES, "ready")

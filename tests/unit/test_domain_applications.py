@@ -14,6 +14,7 @@ from envmgr.domain.crowd import active, awaited, is_last, leaving, missing, need
 from envmgr.domain.decide import attempt_key, decide, is_settled
 from envmgr.domain.decision import Apply, Close, Decision, Destroy, Rest, Wait
 from envmgr.domain.environment import Environment, Guard, Pin, Status, Suspension
+from envmgr.domain.inventory import Inventory, Tagged, Watched
 from envmgr.domain.names import EnvironmentId
 from envmgr.domain.observation import Listing, Observed, observe
 from envmgr.domain.policy import Awaited, Crowd, Policy
@@ -280,6 +281,23 @@ def test_one_record_stands_for_all_by_the_worst_of_them() -> None:
     assert combined([plain]) is plain
     bob = pending("env-bob", "bob")
     assert by_environment([api, replace(db, status=Status.DESTROYED), bob]) == [[api], [bob]]
+
+
+def test_a_resource_belongs_to_its_application_or_to_one_that_is_there() -> None:
+    """People may use the tag for themselves, or leave it out."""
+    db, api = (EnvironmentId("acme", "shop", "alice", name) for name in ("db", "api"))
+
+    def owner(known: list[EnvironmentId], application: str = "", *configured: str) -> str:
+        watched = Watched(listing(), POLICY, configured or ("",))
+        seen = Inventory(organization="acme", now=NOW, states=frozenset(known), repositories={SHOP: watched})
+        tags = {"organization": "acme", "project": "shop", "environment": "alice"}
+        return str(seen.owner(Tagged("x", tags | ({"application": application} if application else {}))))
+
+    assert owner([db, api], "db") == "acme/shop/alice:db"
+    of_two = owner([db, api], "theirs", "db", "api"), owner([db, api], "", "db", "api")
+    assert of_two == ("acme/shop/alice:api",) * 2
+    assert owner([db.environment], "theirs") == owner([], "theirs") == "acme/shop/alice"
+    assert owner([], "db", "db", "api") == "acme/shop/alice:db"
 
 
 # --- any graph of needs ------------------------------------------------------------------------------
