@@ -26,6 +26,7 @@ SECRET = "throw-away-client-secret"
 TOKEN = "throw-away-token"
 _HOSTS = ("management.azure.com", "login.microsoftonline.com")
 _FILTER = re.compile(r"tagName eq '((?:[^']|'')*)' and tagValue eq '((?:[^']|'')*)'")
+_BY_NAME = re.compile(r"resourceType eq 'Microsoft\.Storage/storageAccounts' and name eq '([^']+)'")
 _PAGE = 2
 
 Item = dict[str, Any]
@@ -162,8 +163,10 @@ def _page(items: list[Item], path: str, query: dict[str, list[str]]) -> Item:
 
 
 def _filtered(items: list[Item], condition: str, path: str) -> list[Item]:
+    if by_name := _BY_NAME.fullmatch(condition):
+        return [item for item in items if item["name"] == by_name[1]]
     found = _FILTER.fullmatch(condition)
-    assert found, f"{condition} is no filter by tag"
+    assert found, f"{condition} is no filter that is known here"
     name, value = (part.replace("''", "'") for part in found.groups())
     left = [i for i in items if {k.lower(): v for k, v in i["tags"].items()}.get(name.lower()) == value]
     return [{**item, "tags": None} for item in left] if path.endswith("/resources") else left
