@@ -143,6 +143,39 @@ def test_other_outputs_plan_those_again_that_need_them(engine: Engine) -> None:
     assert record(engine, "web").url == "page of http://api on database-of-alice"
 
 
+def test_other_outputs_reach_who_needs_them_without_a_push(engine: Engine) -> None:
+    """Also where only a sensitive one changed, of which nothing is written down but that it may have."""
+    db = """
+variable "name" { default = "one" }
+variable "key" { default = "first" }
+resource "terraform_data" "db" { input = var.key }
+output "url" { value = var.name }
+output "key" {
+  value     = terraform_data.db.output
+  sensitive = true
+}
+"""
+    api = """
+variable "db_url" {}
+variable "db_key" {}
+resource "terraform_data" "api" { input = "${var.db_url} ${sha256(var.db_key)}" }
+"""
+    applications: list[dict[str, Any]] = [{"name": "db"}, {"name": "api", "needs": ["db"]}]
+    repository = engine.repository(applications=applications)
+    repository.commit("env-alice", files(db=db, api=api))
+    engine.turn()
+    for variables in ({"name": "two"}, {"name": "two", "key": "second"}):
+        before = state(engine, "api").read_text()
+        applications[0]["variables"] = variables
+        engine.restart()
+        engine.turn()
+        assert statuses(engine) == {"db": "ready", "api": "ready"}
+        assert state(engine, "api").read_text() != before
+    assert order(engine, RunKind.APPLY) == ["db", "api"] * 3
+    engine.turn()
+    assert len(engine.runs()) == 6
+
+
 def test_an_application_comes_and_goes_with_the_configuration(engine: Engine) -> None:
     """What is configured no more is left alone and shown, until its branch is gone or a person ends it."""
     repository = shop(engine, [{"name": "db"}])
