@@ -1,6 +1,6 @@
 locals {
   # Buckets share one namespace with the whole world: the hash keeps acme-shop/x and acme/shop-x apart.
-  hash  = substr(sha256(jsonencode([var.organization, var.project, var.environment])), 0, 6)
+  hash  = substr(sha256(jsonencode(concat([var.organization, var.project, var.environment], compact([var.application])))), 0, 6)
   owner = trim(substr("${var.organization}-${var.project}", 0, 48 - length(var.environment)), "-")
   name  = "${local.owner}-${var.environment}-${local.hash}"
 

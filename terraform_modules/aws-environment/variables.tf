@@ -31,6 +31,18 @@ variable "organization" {
   }
 }
 
+variable "application" {
+  type        = string
+  description = "Name of the application, where the repository lists several. It keeps the names of several applications apart."
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z][a-z0-9-]{0,31})?$", var.application))
+    error_message = "application must start with a lower-case letter and hold only a-z, 0-9 and '-', at most 32 characters: api."
+  }
+}
+
 variable "branch" {
   type        = string
   description = "The git branch, any name. It is a tag only."

@@ -1,6 +1,6 @@
 locals {
   # App, database server and storage account share one namespace with the whole world: the hash keeps acme-shop/x and acme/shop-x apart.
-  digest = sha256(jsonencode([var.organization, var.project, var.environment]))
+  digest = sha256(jsonencode(concat([var.organization, var.project, var.environment], compact([var.application]))))
   owner  = trim(substr("${var.organization}-${var.project}", 0, 48 - length(var.environment)), "-")
   name   = "${local.owner}-${var.environment}-${substr(local.digest, 0, 6)}"
 

@@ -1,7 +1,8 @@
 locals {
   # A trailing slash or a doubled one in root would make two spellings of one folder.
   root      = "/${join("/", compact(split("/", pathexpand(var.root))))}"
-  directory = "${local.root}/${var.organization}/${var.project}/${var.environment}"
+  own       = join("+", compact([var.environment, var.application]))
+  directory = "${local.root}/${var.organization}/${var.project}/${local.own}"
   page_file = "file://${replace(replace(urlencode(local.directory), "%2F", "/"), "+", "%20")}/index.html"
   url       = var.port == null ? local.page_file : "http://127.0.0.1:${var.port}/"
 

@@ -270,6 +270,22 @@ def test_deploy_steps_run_in_the_applications_folder(engine: Engine) -> None:
     assert application == "db"
 
 
+def test_two_applications_of_the_same_module_do_not_share_a_folder(engine: Engine) -> None:
+    """Nor does what one leaves pass for the other's."""
+    root = engine.folder / "local"
+    module = {"terraform": {"module": "local-environment"}, "variables": {"root": str(root)}}
+    repository = engine.repository(applications=[{"name": "api", **module}, {"name": "web", **module}])
+    repository.commit("env-alice", {"a": "b"})
+    engine.turn()
+    assert statuses(engine) == {"api": "ready", "web": "ready"}
+    assert sorted(path.name for path in (root / "acme" / "shop").iterdir()) == ["alice+api", "alice+web"]
+    assert audit(engine.application, engine.application.services.tenants["acme"]) == ()
+    operations.destroy(engine.application, record(engine, "api"), lambda *_: True)
+    assert [path.name for path in (root / "acme" / "shop").iterdir()] == ["alice+web"]
+    leave(engine, repository)
+    assert statuses(engine) == {"api": "destroyed", "web": "destroyed"}
+
+
 def test_all_that_is_lost_comes_back_for_each(engine: Engine) -> None:
     """By what is kept beside each state."""
     repository = shop(engine)
