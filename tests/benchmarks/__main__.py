@@ -24,6 +24,7 @@ from tests.benchmarks.idle_pass import idle_pass
 from tests.benchmarks.laboratory import Absent, Laboratory
 from tests.benchmarks.machine import describe
 from tests.benchmarks.quiet_push import quiet_push
+from tests.benchmarks.site_bytes import site_bytes
 from tests.benchmarks.table import render
 from tests.benchmarks.thousand import thousand
 
@@ -42,6 +43,7 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "thousand": thousand,
     "audit": audit,
     "drift-delay": drift_delay,
+    "site-bytes": site_bytes,
 }
 
 

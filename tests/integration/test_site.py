@@ -12,7 +12,6 @@ import pytest
 
 from envmgr.adapters.site import files
 from envmgr.domain.errors import Interrupted, NeedsPerson, StepFailed
-from envmgr.domain.step import Site
 from tests.support.certificates import make_certificates
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.faulty_proxy import Fault, FaultyProxy
@@ -378,50 +377,3 @@ def test_secrets_are_hidden(trial: Trial) -> None:
     with pytest.raises(NeedsPerson, match=r"\*\*\*") as caught:
         trial.step.run(redact=lambda text: text.replace(name, "***"))
     assert name not in f"{caught.value}{trial.step.said()}"
-
-
-# --- one cloud's own ---------------------------------------------------------------------------
-
-
-def test_azure_is_sent_no_name_that_it_alters(azurite: "Azurite", tmp_path: Path) -> None:
-    """To Azurite a backslash is a slash: the file would lie over another."""
-    store = AzureSiteStore(azurite)
-    store.make()
-    for name in ("back\\slash.txt", "dot.", "dot./x"):
-        step = SiteStep(tmp_path / name.replace("/", ""), store.target, azurite.environment)
-        step.write(name)
-        with pytest.raises(NeedsPerson, match="Azure keeps no backslash"):
-            step.run()
-    assert store.names() == []
-
-
-def test_s3_keeps_such_names(moto_url: str, aws_environment: dict[str, str], tmp_path: Path) -> None:
-    store = S3SiteStore(moto_url)
-    store.make()
-    step = SiteStep(tmp_path, store.target, aws_environment)
-    step.write("back\\slash.txt")
-    step.write("dot./x")
-    step.run()
-    assert set(site_of(store)) == {"back\\slash.txt", "dot./x"}
-    assert "2 unchanged" in step.run()
-
-
-def test_the_website_of_a_storage_account(azurite: "Azurite", tmp_path: Path) -> None:
-    """Its container is `$web`."""
-    store = AzureSiteStore(azurite, Site(folder="public").container)
-    assert store.target.container == "$web"
-    store.make()
-    step = SiteStep(tmp_path, store.target, azurite.environment)
-    step.write("index.html")
-    step.run()
-    assert "index.html" in site_of(store)
-
-
-@pytest.mark.parametrize("account", ["evil.example/x", "evil.example", "ACME", "", "a/b"])
-def test_no_credentials_go_to_another_host(azurite: "Azurite", tmp_path: Path, account: str) -> None:
-    """What names the account may be a Terraform output."""
-    target = Site(folder="public", storage_account=account)
-    step = SiteStep(tmp_path, target, azurite.environment)
-    step.write("index.html")
-    with pytest.raises(NeedsPerson, match="no storage account's name"):
-        step.run()

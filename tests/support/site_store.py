@@ -83,17 +83,19 @@ class S3SiteStore:
     def put(self, name: str, thing: Object) -> None:
         """Write one, in another second than it was written before: that is how S3 tells times."""
         before = self._modified(name)
-        while self._put(name, thing) == before:
+        self.write(name, thing)
+        while self._modified(name) == before:
             time.sleep(0.05)
+            self.write(name, thing)
 
     def _modified(self, name: str) -> object:
         entries = self._s3.list_objects_v2(**self._bucket, Prefix=name).get("Contents", ())
         return next((entry["LastModified"] for entry in entries), None)
 
-    def _put(self, name: str, thing: Object) -> object:
+    def write(self, name: str, thing: Object) -> None:
+        """Write one at once."""
         headers = {"ContentType": thing.content_type, "CacheControl": thing.cache_control}
         self._s3.put_object(**self._bucket, Key=name, Body=thing.content, **headers)
-        return self._modified(name)
 
     def delete(self, name: str) -> None:
         """Delete one."""

@@ -1,0 +1,166 @@
+"""Sites: what only S3 or only Azure has, and one through the whole of envmgr."""
+
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+
+from envmgr.domain.environment import RunKind, Status
+from envmgr.domain.errors import NeedsPerson, StepFailed
+from envmgr.domain.step import Site
+from tests.support.azure import Azurite
+from tests.support.azure_control_plane import ControlPlane
+from tests.support.engine import MODULE, Engine, code
+from tests.support.processes import HOST
+from tests.support.site import SiteStep
+from tests.support.site_store import AzureSiteStore, Object, S3SiteStore, site_of
+
+PAGE = "text/html; charset=utf-8"
+
+
+def test_azure_is_sent_no_name_that_it_alters(azurite: Azurite, tmp_path: Path) -> None:
+    """To Azurite a backslash is a slash: the file would lie over another."""
+    store = AzureSiteStore(azurite)
+    store.make()
+    for name in ("back\\slash.txt", "dot.", "dot./x"):
+        step = SiteStep(tmp_path / name.replace("/", ""), store.target, azurite.environment)
+        step.write(name)
+        with pytest.raises(NeedsPerson, match="Azure keeps no backslash"):
+            step.run()
+    assert store.names() == []
+
+
+def test_s3_keeps_such_names(moto_url: str, aws_environment: dict[str, str], tmp_path: Path) -> None:
+    store = S3SiteStore(moto_url)
+    store.make()
+    step = SiteStep(tmp_path, store.target, aws_environment)
+    step.write("back\\slash.txt")
+    step.write("dot./x")
+    step.run()
+    assert set(site_of(store)) == {"back\\slash.txt", "dot./x"}
+    assert "2 unchanged" in step.run()
+
+
+def test_the_website_of_a_storage_account(azurite: Azurite, tmp_path: Path) -> None:
+    """Its container is `$web`."""
+    store = AzureSiteStore(azurite, Site(folder="public").container)
+    assert store.target.container == "$web"
+    store.make()
+    step = SiteStep(tmp_path, store.target, azurite.environment)
+    step.write("index.html")
+    step.run()
+    assert "index.html" in site_of(store)
+
+
+@pytest.mark.parametrize("account", ["evil.example/x", "evil.example", "ACME", "", "a/b"])
+def test_no_credentials_go_to_another_host(azurite: Azurite, tmp_path: Path, account: str) -> None:
+    """What names the account may be a Terraform output."""
+    target = Site(folder="public", storage_account=account)
+    step = SiteStep(tmp_path, target, azurite.environment)
+    step.write("index.html")
+    with pytest.raises(NeedsPerson, match="no storage account's name"):
+        step.run()
+
+
+@pytest.fixture
+def plane(tmp_path: Path, azurite: Azurite) -> Iterator[ControlPlane]:
+    """Azure's sign-in and control plane, with Azurite beside them under the same proxy."""
+    blobs = {f"{azurite.account}.blob.core.windows.net:443": urlsplit(azurite.endpoint).port or 0}
+    with ControlPlane(tmp_path, route=blobs.get) as running:
+        both = azurite.authority.read_bytes() + running.authority.read_bytes()
+        running.authority.write_bytes(both)
+        yield running
+
+
+def test_a_service_principal_gets_the_accounts_key_as_terraform_does(
+    azurite: Azurite, plane: ControlPlane, tmp_path: Path
+) -> None:
+    """ARM_ACCESS_KEY beside it is the key of the states' account, and not for this one."""
+    store = AzureSiteStore(azurite)
+    store.make()
+    step = SiteStep(tmp_path, store.target, {**plane.environment, "ARM_ACCESS_KEY": "c3RhdGVz"})
+    step.write("index.html")
+    with pytest.raises(NeedsPerson, match=f"storage account {azurite.account} is not in the subscription"):
+        step.run()
+
+    plane.add_resource(azurite.account, {})
+    plane.account_keys[azurite.account] = azurite.key
+    step.run()
+
+    assert list(site_of(store)) == ["index.html"]
+    (asked,) = (request for request in plane.requests if "/listKeys" in request)
+    assert f"/resourceGroups/untagged/providers/Microsoft.Storage/storageAccounts/{azurite.account}/" in asked
+
+
+def test_a_service_principal_may_use_its_token_alone(
+    azurite: Azurite, plane: ControlPlane, tmp_path: Path
+) -> None:
+    """Azurite knows no tokens, so all that can be seen here is that one was shown, and no key asked for."""
+    store = AzureSiteStore(azurite)
+    environment = {**plane.environment, "ARM_STORAGE_USE_AZUREAD": "true"}
+    step = SiteStep(tmp_path, store.target, environment)
+    step.write("index.html")
+    with pytest.raises(NeedsPerson, match=r"refuses .*ARM_CLIENT_SECRET"):
+        step.run()
+    assert not any("/listKeys" in request for request in plane.requests)
+    assert any("/token" in request for request in plane.requests)
+
+
+def test_a_sas_token_is_enough_and_never_shown(azurite: Azurite, tmp_path: Path) -> None:
+    store = AzureSiteStore(azurite)
+    store.make()
+    token = generate_account_sas(
+        azurite.account,
+        azurite.key,
+        ResourceTypes(service=True, container=True, object=True),
+        AccountSasPermissions(read=True, write=True, delete=True, list=True, add=True, create=True),
+        datetime.now(UTC) + timedelta(hours=1),
+    )
+    kept = {name: value for name, value in azurite.environment.items() if name != "ARM_ACCESS_KEY"}
+    step = SiteStep(tmp_path, store.target, {**kept, "ARM_SAS_TOKEN": token})
+    step.write("index.html")
+    step.run()
+    assert list(site_of(store)) == ["index.html"]
+
+    step.environment["HTTPS_PROXY"] = f"http://{HOST}:9"
+    with pytest.raises(StepFailed, match="cannot be reached") as caught:
+        step.run()
+    signature = token.partition("sig=")[2].partition("&")[0]
+    assert signature
+    assert signature not in "".join(traceback.format_exception(caught.value)) + "".join(step.said())
+
+
+# --- through the whole of envmgr ---------------------------------------------------------------
+
+
+def test_a_push_is_served(engine: Engine, moto_url: str, aws_environment: dict[str, str]) -> None:
+    """The bucket's name is an output; the second push moves its one file, and no Terraform runs."""
+    store = S3SiteStore(moto_url)
+    store.make()
+    engine.settings["environment_variables"] = aws_environment
+    site = {"folder": "public", "bucket": "{outputs.bucket}", "cache_control": {"*.html": "no-cache"}}
+    repository = engine.repository(deploy=[{"name": "page", "site": site}])
+    module = f'{MODULE}\noutput "bucket" {{ value = "{store.target.bucket}" }}\n'
+
+    def push(text: str) -> None:
+        repository.commit("env-alice", code({"public/index.html": text, "public/app.js": "app()"}, module))
+        engine.turn()
+        assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+
+    push("<p>one</p>")
+    assert site_of(store)["index.html"] == Object(b"<p>one</p>", PAGE, "no-cache")
+    runs = engine.runs()
+    push("<p>two</p>")
+
+    assert site_of(store)["index.html"].content == b"<p>two</p>"
+    (deploy,) = [run for run in engine.runs() if run.id not in {before.id for before in runs}]
+    assert deploy.kind is RunKind.DEPLOY
+    log = engine.application.services.layout.log(deploy.id).read_text()
+    assert (
+        f"bucket {store.target.bucket}: 1 sent (10 bytes), 0 with other headers, 1 unchanged, 0 deleted"
+        in log
+    )
