@@ -121,13 +121,16 @@ def resumable(application: Application, environments: Sequence[Environment]) -> 
     return held or environments[:1]
 
 
-def mortal(environments: Sequence[Environment]) -> Sequence[Environment]:
-    """Those of an environment's applications whose life has an end; the first, where that of none has."""
-    return [e for e in environments if e.expires_at is not None] or environments[:1]
+def living(environments: Sequence[Environment]) -> Sequence[Environment]:
+    """Those of an environment's applications that are there; the first, where none is."""
+    return [e for e in environments if e.claim is not None or e.expires_at is not None] or environments[:1]
 
 
 def extend(application: Application, environment: Environment, duration: timedelta) -> Environment:
-    """Moves the end of an environment's life to `duration` from now, at most `ttl.max` from now; never nearer."""
+    """Moves the end of an environment's life to `duration` from now, at most `ttl.max` from now; never nearer.
+
+    One that had no end has one then, until the next push.
+    """
     services = application.services
     project = services.projects.get(environment.id.repository_id)
     if project is not None and project.ttl.max is not None and duration > project.ttl.max:
@@ -148,11 +151,11 @@ def extend(application: Application, environment: Environment, duration: timedel
 def _check_later(environment: Environment, ends: datetime) -> None:
     """Refuses an end that is no extension."""
     before = environment.expires_at
-    if before is None:
+    if before is None and environment.claim is None:
         raise NeedsPerson(
-            f"{environment.label} is {environment.status} and has no end of life that could be moved."
+            f"{environment.label} is {environment.status}: it has no life that could be extended."
         )
-    if ends <= before:
+    if before is not None and ends <= before:
         raise NeedsPerson(
             f"{environment.label} lives until {before:%Y-%m-%d %H:%M} UTC anyway: give a longer time."
         )

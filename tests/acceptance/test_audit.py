@@ -41,6 +41,7 @@ def test_an_audit_from_clean_to_mended(tmp_path: Path, terraform_binary: str) ->
         "organization": "acme",
         "repository": "shop",
         "environment": "hollow",
+        "application": None,
         "kind": "state-without-resources",
         "subject": "acme/shop/hollow",
         "what": "Its state lists no resources, and no branch gives it.",

@@ -77,8 +77,8 @@ def test_an_extension_moves_the_end_and_what_is_warned_of(shop: Engine) -> None:
 
 
 def test_an_extension_is_never_a_shorter_life(shop: Engine) -> None:
-    """Nor an end for what has none."""
-    with pytest.raises(NeedsPerson, match="has no end of life that could be moved"):
+    """Nor an end for what is not there."""
+    with pytest.raises(NeedsPerson, match="is pending: it has no life that could be extended"):
         steering.extend(shop.application, shop.environment("alice"), DAY)
     alice = write(shop, expires_at=shop.clock() + 9 * DAY)
     for shorter in (DAY, 9 * DAY):

@@ -21,7 +21,7 @@ from envmgr.daemon import operations, steering
 def extend_command(invocation: Invocation, environment: str, duration: timedelta, as_json: bool) -> None:
     """Let an environment live for DURATION from now, at most `ttl.max`."""
     with work(invocation) as application:
-        found = steering.mortal(operations.find_all(application, environment))
+        found = steering.living(operations.find_all(application, environment))
         done = [steering.extend(application, each, duration) for each in found]
         if as_json:
             emit_json_of([documents.environment(each) for each in done])
