@@ -322,6 +322,18 @@ def test_a_stop_within_a_file_ends_the_run(trial: Trial, monkeypatch: pytest.Mon
     assert len(of(trial, "video.mp4")) == 12 * 1024 * 1024
 
 
+def test_a_failure_at_the_end_of_a_step_is_that_end(trial: Trial) -> None:
+    """A library makes a broken connection of it, and that would read as an outage."""
+    trial.start()
+    trial.step.write("app.js", "two()")
+    failed = trial.traffic.proxy.failed
+    trial.traffic.proxy.fail(
+        Fault(status=NO_RETRY), lambda line, _: line.startswith("PUT ") and "app.js" in line
+    )
+    with pytest.raises(Interrupted):
+        trial.step.run(stop=lambda: bool(failed))
+
+
 def test_a_step_has_its_time(trial: Trial) -> None:
     trial.start()
     trial.step.write("index.html", "<p>two</p>")

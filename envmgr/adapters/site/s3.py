@@ -22,7 +22,9 @@ class Bucket:
         """No request is made yet."""
         self._name = name
         self._environment = environment
-        self._s3 = AwsAccount(environment).client("s3")
+        # Stores that only speak S3 have no host name for each bucket.
+        elsewhere = bool(environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL"))
+        self._s3 = AwsAccount(environment).client("s3", path_style=elsewhere)
 
     @property
     def where(self) -> str:
