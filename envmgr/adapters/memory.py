@@ -194,6 +194,7 @@ class MemoryStore:
         owner: ProcessId,
         actor: str,
         now: datetime,
+        log: Callable[[int], str] = lambda _: "",
     ) -> Run:
         """Records a run as running."""
         with self._lock:
@@ -207,6 +208,7 @@ class MemoryStore:
                 started_at=now,
                 owner=owner,
                 actor=actor,
+                log=log(self._last_run),
             )
             self._runs[run.id] = run
             return run

@@ -125,14 +125,12 @@ class Job:
     def run(self, kind: RunKind, commit: str, status: Status, message: str) -> Iterator["ActiveRun"]:
         """Records a run around a block: it ends as succeeded, failed, interrupted or superseded."""
         self._check_disk()
-        services = self.services
+        services, now = self.services, self.services.clock()
         run = services.store.start_run(
-            self.environment.id, kind, commit, services.owner, services.actor, services.clock()
+            self.environment.id, kind, commit, services.owner, services.actor, now, services.layout.log_name
         )
         active = ActiveRun(job=self, run=run)
-        file = services.layout.log(run.id)
-        services.layout.private(file.parent)
-        services.store.update_run(run.id, log=str(file.relative_to(services.layout.root)))
+        services.layout.private(services.layout.log(run.id).parent)
         log.info(message, action=f"{kind}-started", environment=self.environment.label, run=run.id)
         if status is not self.environment.status:
             self.update(status=status, message=message)

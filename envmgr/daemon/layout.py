@@ -74,6 +74,10 @@ class Layout:
         """The log file of a run; a thousand runs share a folder."""
         return self.logs / f"{run // 1000:04d}" / f"{run}.log"
 
+    def log_name(self, run: int) -> str:
+        """The log file of a run, as it is recorded."""
+        return str(self.log(run).relative_to(self.root))
+
     def shortage(self, reserve: int) -> str:
         """The sentence that says how little room is left, and what to do; empty where there is enough (bytes)."""
         free = free_bytes(self.root)

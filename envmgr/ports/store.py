@@ -130,8 +130,9 @@ class Store(Protocol):
         owner: ProcessId,
         actor: str,
         now: datetime,
+        log: Callable[[int], str] = lambda _: "",
     ) -> Run:
-        """Records a run as running, with an id of its own."""
+        """Records a run as running, with an id of its own; `log` gives its log's name by that."""
         ...
 
     def update_run(self, run: int, **changes: object) -> None:

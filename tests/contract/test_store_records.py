@@ -60,12 +60,13 @@ class TestRuns:
 
     def test_the_end_keeps_what_was_said_before(self, store: Store) -> None:
         """Unless it says something else."""
-        run = store.start_run(ALICE, RunKind.PLAN, COMMIT, OURS, "user ann", NOW)
+        run = store.start_run(ALICE, RunKind.PLAN, COMMIT, OURS, "user ann", NOW, lambda run: f"logs/{run}")
+        assert run.log == f"logs/{run.id}"
         store.update_run(run.id, message="planned")
         store.finish_run(run.id, RunStatus.SUCCEEDED, NOW, changes=Changes(0, 0, 0))
         ended = store.run(run.id)
         assert ended is not None
-        assert (ended.message, ended.changes) == ("planned", Changes(0, 0, 0))
+        assert (ended.message, ended.changes, ended.log) == ("planned", Changes(0, 0, 0), run.log)
 
     def test_newest_first_and_filtered(self, store: Store) -> None:
         """By environment and status, up to a limit."""

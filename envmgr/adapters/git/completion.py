@@ -1,6 +1,7 @@
 """What a checkout of a commit alone lacks: the files of its submodules, and those that Git LFS keeps."""
 
 import hashlib
+import os
 import shutil
 import tempfile
 import time
@@ -21,7 +22,7 @@ from .location import Location, locate
 from .mirror import Mirror
 from .objects import checks
 from .process import run
-from .submodules import Submodule, is_same_host, remote_of, submodules
+from .submodules import MODULES_FILE, Submodule, is_same_host, remote_of, submodules
 
 _MOST = 100
 _KEPT = "refs/kept/"
@@ -63,7 +64,7 @@ class Completion:
             tree = trees.popleft()
             anonymously = _surroundings(tree.location, whole.location)
             self._lfs.complete(tree.mirror, tree.remote, tree.location, tree.commit, tree.folder, anonymously)
-            for submodule in submodules(tree.mirror, tree.commit):
+            for submodule in _submodules(tree):
                 count += 1
                 if count > _MOST:
                     raise NeedsPerson(
@@ -131,6 +132,12 @@ class Completion:
             if answer.failed:
                 raise mirror.broken("gc", answer)
         LfsStorage(mirror).tidy(needed)
+
+
+def _submodules(tree: _Tree) -> list[Submodule]:
+    """Asks git only where the files show that there are any."""
+    is_said = os.path.lexists(tree.folder / MODULES_FILE)
+    return submodules(tree.mirror, tree.commit) if is_said else []
 
 
 def _modules(mirror: Mirror) -> Path:

@@ -15,7 +15,7 @@ from .location import Location, locate, without_userinfo
 from .mirror import Mirror
 from .objects import entries, inside, is_readable
 
-_FILE = ".gitmodules"
+MODULES_FILE = ".gitmodules"
 _LARGEST = 1024 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _RELATIVE = re.compile(r"(\.{1,2})/")
@@ -35,12 +35,12 @@ class Submodule:
 def submodules(mirror: Mirror, commit: str) -> list[Submodule]:
     """The submodules of a commit that are to be filled; NeedsPerson where what it says of them is no use."""
     repository = mirror.repository
-    file = entries(mirror, commit, [_FILE]).get(_FILE)
-    if file is None or not is_readable(repository, _FILE, file, _LARGEST):
+    file = entries(mirror, commit, [MODULES_FILE]).get(MODULES_FILE)
+    if file is None or not is_readable(repository, MODULES_FILE, file, _LARGEST):
         return []
     answer = mirror.run(["config", "--blob", file.name, "-z", "--list"])
     if answer.failed:
-        raise NeedsPerson(f"{_FILE} in {repository} cannot be read: mend it.")
+        raise NeedsPerson(f"{MODULES_FILE} in {repository} cannot be read: mend it.")
     sections = _sections(answer.output.decode("utf-8", "surrogateescape"))
     urls = {_path(repository, s["path"]): s.get("url", "") for s in sections if s.get("path")}
     found = entries(mirror, commit, urls) if urls else {}
@@ -65,7 +65,9 @@ def _path(repository: RepositoryId, path: str) -> str:
         return inside(path)
     except UsageError as error:
         shown = ref_component(path)
-        raise NeedsPerson(f"{_FILE} in {repository}: {shown} is no path inside the repository.") from error
+        raise NeedsPerson(
+            f"{MODULES_FILE} in {repository}: {shown} is no path inside the repository."
+        ) from error
 
 
 def remote_of(submodule: Submodule, parent: Remote, root: Remote) -> tuple[Remote, Location]:
@@ -135,4 +137,6 @@ def _steps(url: str) -> Iterator[str]:
 
 def _refused(submodule: Submodule, root: Remote, why: str) -> NeedsPerson:
     url, path = ref_component(without_userinfo(submodule.url))[:200], ref_component(submodule.path)
-    return NeedsPerson(f"Submodule {path} of {root.repository}: url {url} {why}; change it in {_FILE}.")
+    return NeedsPerson(
+        f"Submodule {path} of {root.repository}: url {url} {why}; change it in {MODULES_FILE}."
+    )

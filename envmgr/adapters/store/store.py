@@ -166,11 +166,15 @@ class SqlStore:
         owner: ProcessId,
         actor: str,
         now: datetime,
+        log: Callable[[int], str] = lambda _: "",
     ) -> Run:
         """Records a run as running."""
         values = {"kind": kind, "commit": commit, "owner": owner, "actor": actor, "started_at": now}
         with self._database.write() as connection:
-            return runs.start(connection, environment, values)
+            run = runs.start(connection, environment, values)
+            if name := log(run.id):
+                runs.change(connection, run.id, {"log": name})
+        return replace(run, log=name)
 
     def update_run(self, run: int, **changes: object) -> None:
         """Writes named fields of a run (child, lock_id, log, changes, message)."""
