@@ -12,6 +12,7 @@ import pytest
 
 from envmgr.adapters.git import completion, connection, process
 from envmgr.adapters.git.mirrors import Mirrors
+from envmgr.adapters.git.submodules import submodules
 from envmgr.domain.errors import NeedsPerson, NotHere, Transient
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.ports import Remote
@@ -202,7 +203,7 @@ class TestSubmodules:
         with pytest.raises(Transient, match=r"invalid path '\.gitmodules'"):
             shop.completed()
         with pytest.raises(NeedsPerson, match="is no regular file"):
-            shop.mirrors.complete(shop.remote, shop.commit, shop.folder)
+            submodules(shop.mirrors._mirror(shop.remote.repository), shop.commit)
 
     @pytest.mark.parametrize("path", ["../out", "/etc", "a/../../out"])
     def test_a_path_that_leads_outside_is_refused(self, shop: Shop, path: str) -> None:
