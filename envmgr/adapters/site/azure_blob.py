@@ -21,8 +21,8 @@ _RECORD = Headers("application/json", "no-store")
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _ALTERED = re.compile(r"\\|\.(/|$)")
 _RESOURCES, _KEYS = "2021-04-01", "2024-01-01"
-# A piece is read whole into memory.
-_PIECE = 4 * 1024 * 1024
+# A piece is read whole into memory, and once more by the library: eight at once are some 40 MB.
+_PIECE = 2 * 1024 * 1024
 
 
 class Container:
@@ -72,19 +72,21 @@ class Container:
         with self._failures():
             self._blob(name).upload_blob(content, overwrite=True, content_settings=_settings(_RECORD))
 
-    def put(self, name: str, body: IO[bytes], size: int, headers: Headers) -> None:
+    def put(self, name: str, body: IO[bytes], size: int, headers: Headers) -> str:
         """Writes a blob, by several requests where it is large."""
         with self._failures():
-            self._blob(name).upload_blob(
+            answer = self._blob(name).upload_blob(
                 body, length=size, overwrite=True, content_settings=_settings(headers)
             )
+            return _etag(answer["etag"])
 
-    def set_headers(self, name: str, version: str, headers: Headers) -> None:
+    def set_headers(self, name: str, version: str, headers: Headers) -> str:
         """Sets a blob's headers."""
         with self._failures():
-            self._blob(name).set_http_headers(
+            answer = self._blob(name).set_http_headers(
                 _settings(headers), etag=f'"{version}"', match_condition=MatchConditions.IfNotModified
             )
+            return _etag(answer["etag"])
 
     def delete(self, name: str) -> None:
         """Deletes a blob and its snapshots."""
@@ -157,8 +159,8 @@ class Container:
         return "check `container`"
 
 
-def _etag(text: str) -> str:
-    return text.strip('"')
+def _etag(text: object) -> str:
+    return str(text).strip('"')
 
 
 def _settings(headers: Headers) -> ContentSettings:

@@ -33,12 +33,15 @@ class Destination(Protocol):
         """Writes a small object that no cache is to keep."""
         ...
 
-    def put(self, name: str, body: IO[bytes], size: int, headers: Headers) -> None:
-        """Writes an object of `size` bytes, piece by piece."""
+    def put(self, name: str, body: IO[bytes], size: int, headers: Headers) -> str:
+        """Writes an object of `size` bytes, piece by piece; gives what its version begins with."""
         ...
 
-    def set_headers(self, name: str, version: str, headers: Headers) -> None:
-        """Gives an object other headers without sending it again, as long as it has that version."""
+    def set_headers(self, name: str, version: str, headers: Headers) -> str:
+        """Gives an object other headers without sending it again, as long as it has that version.
+
+        Gives what its new version begins with.
+        """
         ...
 
     def delete(self, name: str) -> None:

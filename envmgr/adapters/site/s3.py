@@ -58,24 +58,31 @@ class Bucket:
         with self._failures():
             self._s3.put_object(Bucket=self._name, Key=name, Body=content, **_arguments(_RECORD))
 
-    def put(self, name: str, body: IO[bytes], size: int, headers: Headers) -> None:
+    def put(self, name: str, body: IO[bytes], size: int, headers: Headers) -> str:
         """Writes an object by one request, which S3 takes up to 5 GB: its ETag is then one hash of all."""
         with self._failures():
-            self._s3.put_object(
+            answer = self._s3.put_object(
                 Bucket=self._name, Key=name, Body=body, ContentLength=size, **_arguments(headers)
             )
+            return str(answer["ETag"])
 
-    def set_headers(self, name: str, version: str, headers: Headers) -> None:
-        """Copies an object onto itself within S3."""
+    def set_headers(self, name: str, version: str, headers: Headers) -> str:
+        """Copies an object onto itself within S3.
+
+        Not every store heeds the condition: only with the same ETag it is the same object (never under KMS keys,
+        where the next run sends it).
+        """
+        etag = version.partition(" ")[0]
         with self._failures():
             self._s3.copy_object(
                 Bucket=self._name,
                 Key=name,
                 CopySource={"Bucket": self._name, "Key": name},
-                CopySourceIfMatch=version.partition(" ")[0],
+                CopySourceIfMatch=etag,
                 MetadataDirective="REPLACE",
                 **_arguments(headers),
             )
+            return etag
 
     def delete(self, name: str) -> None:
         """Deletes an object."""

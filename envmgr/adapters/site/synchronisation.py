@@ -76,18 +76,18 @@ class Synchronisation:
         self._summarise(changes, len(files))
 
     def _bring(self, changes: Changes, site: SiteFiles, record: Record, files: list[SiteFile]) -> None:
-        done: dict[str, SiteFile] = {}
+        done: dict[str, tuple[SiteFile, str]] = {}
 
         def send(file: SiteFile) -> str:
             with site.body(file) as body:
-                self._destination.put(file.name, body, file.size, file.headers)
-            done[file.name] = file
+                version = self._destination.put(file.name, body, file.size, file.headers)
+            done[file.name] = file, version
             return f"sent {file.name} ({file.size} bytes)"
 
         def relabel(file: SiteFile) -> str:
             entry = record.get(file.name) or Entry()
-            self._destination.set_headers(file.name, entry.version, file.headers)
-            done[file.name] = file
+            version = self._destination.set_headers(file.name, entry.version, file.headers)
+            done[file.name] = file, version
             return f"changed the headers of {file.name}"
 
         try:
@@ -120,16 +120,18 @@ class Synchronisation:
             for said in pool.map(one, items):
                 self._say(f"{self._destination.where}: {printable(said)}")
 
-    def _settle(self, record: Record, files: list[SiteFile], done: Mapping[str, SiteFile]) -> None:
-        """Notes the versions that the store gave to what was done, and forgets what is not there.
+    def _settle(
+        self, record: Record, files: list[SiteFile], done: Mapping[str, tuple[SiteFile, str]]
+    ) -> None:
+        """Notes the versions of what was done, unless somebody altered it since, and forgets what is not there.
 
         Also after the step's end, whatever it was: else a site too large for its time would begin anew for ever.
         """
         there = self._there(files, record)
         sent = [
             (name, Entry(file.sha256, file.headers, there[name]))
-            for name, file in done.items()
-            if name in there
+            for name, (file, version) in done.items()
+            if there.get(name, "").startswith(version)
         ]
         self._keep(record.with_(sent).only(there))
 
