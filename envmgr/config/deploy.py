@@ -28,7 +28,9 @@ class CommandStep(Section):
 class Site(Section):
     """A folder of static files, and where it is served from."""
 
-    folder: RelativePath = Field(description="The folder of files, within the branch.", examples=["public"])
+    folder: RelativePath = Field(
+        description="The folder of files; relative to where commands run.", examples=["public"]
+    )
     bucket: Text | None = Field(
         default=None, description=f"An S3 bucket; {_OUTPUT}.", examples=["{outputs.bucket}"]
     )
@@ -56,7 +58,9 @@ class Site(Section):
 class Zip(Section):
     """A folder as a zip file, and what runs it."""
 
-    folder: RelativePath = Field(description="The folder to pack, within the branch.", examples=["build"])
+    folder: RelativePath = Field(
+        description="The folder to pack; relative to where commands run.", examples=["build"]
+    )
     function: Text | None = Field(
         default=None, description=f"An AWS Lambda function; {_OUTPUT}.", examples=["{outputs.function}"]
     )

@@ -14,7 +14,7 @@ Command = str | tuple[str, ...]
 class Site:
     """A folder of static files for an S3 bucket, or for a container of an Azure storage account.
 
-    `folder` is within the checkout. `cache_control` maps patterns of paths in the folder to the header's value;
+    `folder` is relative to where commands run. `cache_control` maps patterns of paths in the folder to the header's value;
     the first that matches counts.
     """
 

@@ -31,9 +31,10 @@ class StepLimits:
 class Place:
     """Where a step runs and what it gets.
 
-    `checkout` holds the commit, and `folder` in it is its working directory; `home`, `temporary` and `cache` are folders of its own, made where
-    they are missing. `environment` is all that it gets beside a few variables that say how to reach things
-    (`PATH`, language, proxies). `readable` are files of ours that it is told of, to be read in a sandbox too.
+    `checkout` holds the commit, and `folder` in it is where the step's application is. `home`, `temporary` and
+    `cache` are folders of its own, made where they are missing. `environment` is all that it gets beside a few
+    variables that say how to reach things (`PATH`, language, proxies). `readable` are files of ours that it is told
+    of, to be read in a sandbox too.
     """
 
     checkout: Path
@@ -45,6 +46,11 @@ class Place:
     limits: StepLimits
     sandbox: SandboxKind = "none"
     readable: tuple[Path, ...] = ()
+
+    @property
+    def directory(self) -> Path:
+        """The working directory, which a step's paths are relative to."""
+        return self.checkout / self.folder
 
 
 class Deployer(Protocol):

@@ -143,6 +143,18 @@ def test_a_function_that_is_not_there_is_named(deployer: Deployer, aws_environme
         deployer.run(Zip(folder="build", function="gone"), aws_environment)
 
 
+def test_an_application_sends_a_folder_of_its_own(
+    deployer: Deployer, lambda_name: str, aws_environment: dict[str, str]
+) -> None:
+    """Not the one of that name at the branch's root."""
+    deployer.place = replace(deployer.place, folder="api")
+    with pytest.raises(NeedsPerson, match="there is no folder"):
+        deployer.run(Zip(folder="build", function=lambda_name), aws_environment)
+    (deployer.place.directory / "build").mkdir(parents=True)
+    (deployer.place.directory / "build" / "main.py").write_text("of the application")
+    assert "sending" in deployer.run(Zip(folder="build", function=lambda_name), aws_environment)
+
+
 def test_a_folder_that_is_not_there_sends_nothing(
     deployer: Deployer, lambda_name: str, aws_environment: dict[str, str]
 ) -> None:

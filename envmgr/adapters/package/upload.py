@@ -41,6 +41,6 @@ def _target(zipped: Zip, environment: Mapping[str, str]) -> "LambdaFunction | Ap
 def _send(zipped: Zip, place: Place, deadline: Deadline, say: Say) -> None:
     target = _target(zipped, place.environment)
     place.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Folder(place.checkout, place.checkout / zipped.folder)
+    folder = Folder(place.checkout, place.directory / zipped.folder)
     with packed(folder, place.temporary, target.sizes, target.date, deadline.check) as archive:
         target.send(archive, deadline, say)

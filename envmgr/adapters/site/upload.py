@@ -23,7 +23,7 @@ class SiteUpload:
             raise TypeError(f"{type(step.run).__name__} is no site's step")
         site = step.run
         with uploading(step, watch) as (deadline, say):
-            folder = Folder(place.checkout, place.checkout / site.folder)
+            folder = Folder(place.checkout, place.directory / site.folder)
             files = SiteFiles(folder, site.cache_control, deadline.check)
             destination = _destination(site, place.environment)
             Synchronisation(destination, _owner(step, place), say, deadline.check).run(files)

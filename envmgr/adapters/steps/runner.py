@@ -73,7 +73,7 @@ class StepRunner:
             printed = Printed(file, place.limits.output, log)
             start = Start(
                 argv=argv,
-                folder=place.checkout / place.folder,
+                folder=place.directory,
                 environment=step_environment(place, self._own, watch.log),
                 output=file.fileno(),
                 errors=file.fileno(),

@@ -47,7 +47,7 @@ class Bubblewrap:
             self.program,
             *self._options(place),
             "--chdir",
-            str(place.checkout / place.folder),
+            str(place.directory),
             "--",
             *argv,
         ]
