@@ -1,6 +1,6 @@
 """`envmgr reconcile`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
@@ -46,7 +46,8 @@ def reconcile_command(invocation: Invocation, environments: tuple[str, ...], as_
     if as_json:
         emit_json(_document(changed, failed, degraded, errors))
     else:
-        _print(changed, failed, degraded, errors, len(projects), sum(e.is_open for e in inside))
+        count = _count(e for e in inside if e.is_open)
+        _print(changed, failed, degraded, errors, len(projects), count)
     return 1 if failed or degraded or errors else 0
 
 
@@ -69,6 +70,11 @@ def _records(application: Application, projects: Sequence[Project]) -> dict[Envi
 
 def _differs(before: Environment | None, after: Environment) -> bool:
     return before is None or any(getattr(before, name) != getattr(after, name) for name in _SHOWN)
+
+
+def _count(records: Iterable[Environment]) -> int:
+    """How many environments these are, or are applications of."""
+    return len({e.id.environment for e in records})
 
 
 def _document(
@@ -100,11 +106,11 @@ def _print(
     parts = [
         counted(repositories, "repository", "repositories"),
         counted(environments, "environment"),
-        f"{len(changed)} changed",
-        f"{len(failed)} failed",
+        f"{_count(changed)} changed",
+        f"{_count(failed)} failed",
     ]
     if degraded:
-        parts.append(f"{len(degraded)} degraded")
+        parts.append(f"{_count(degraded)} degraded")
     if errors:
         parts.append(f"{len(errors)} could not be looked at")
     emit(f"{', '.join(parts)}.")
