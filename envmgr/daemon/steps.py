@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from envmgr.domain.environment import Environment, Output
 from envmgr.domain.step import Command, Site, Step, Zip
@@ -30,7 +30,7 @@ def run_steps(job: Job, active: ActiveRun, steps: Iterable[Step], commit: str) -
     with place_of(job, commit, outputs) as place:
         job.redact = job.project.tenant.access().hiding(state)
         for step in steps:
-            filled = replace(step, run=_filled(step.run, outputs, job.project.folder))
+            filled = replace(step, run=_filled(step.run, outputs))
             _runner(job.services, filled).run(filled, place, active.watch())
 
 
@@ -73,13 +73,12 @@ def _runner(services: Services, step: Step) -> Deployer:
             return services.steps
 
 
-def _filled(run: Command | Site | Zip, outputs: Mapping[str, Output], folder: str) -> Command | Site | Zip:
+def _filled(run: Command | Site | Zip, outputs: Mapping[str, Output]) -> Command | Site | Zip:
     """What a deployer is to do, with the outputs in its texts; a command has them in its environment."""
     match run:
         case Site():
             return replace(
                 run,
-                folder=str(PurePosixPath(folder, run.folder)),
                 bucket=fill(run.bucket, outputs),
                 storage_account=fill(run.storage_account, outputs),
                 container=fill(run.container, outputs),
@@ -87,7 +86,6 @@ def _filled(run: Command | Site | Zip, outputs: Mapping[str, Output], folder: st
         case Zip():
             return replace(
                 run,
-                folder=str(PurePosixPath(folder, run.folder)),
                 function=fill(run.function, outputs),
                 app_service=fill(run.app_service, outputs),
             )

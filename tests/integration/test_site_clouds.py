@@ -164,3 +164,24 @@ def test_a_push_is_served(engine: Engine, moto_url: str, aws_environment: dict[s
         f"bucket {store.target.bucket}: 1 sent (10 bytes), 0 with other headers, 1 unchanged, 0 deleted"
         in log
     )
+
+
+def test_an_application_serves_a_folder_of_its_own(
+    engine: Engine, moto_url: str, aws_environment: dict[str, str]
+) -> None:
+    """Not the one of that name at the branch's root."""
+    store = S3SiteStore(moto_url)
+    store.make()
+    engine.settings["environment_variables"] = aws_environment
+    page = {"name": "page", "site": {"folder": "public", "bucket": store.target.bucket}}
+    repository = engine.repository(applications=[{"name": "web", "folder": "apps/web", "deploy": [page]}])
+    files = {
+        "apps/web/terraform/main.tf": MODULE,
+        "apps/web/public/index.html": "web",
+        "public/index.html": "no",
+    }
+    repository.commit("env-alice", files)
+    engine.turn()
+    [web] = engine.application.services.store.environments()
+    assert web.status is Status.READY, web.message
+    assert site_of(store)["index.html"].content == b"web"
