@@ -18,7 +18,7 @@ from envmgr.adapters.cloud.connect import (
     open_places,
 )
 from envmgr.adapters.git.mirrors import Mirrors
-from envmgr.adapters.health.http import HttpProbe
+from envmgr.adapters.health.probe import HealthProbe
 from envmgr.adapters.modules import Modules, packaged_folder
 from envmgr.adapters.package.upload import ZipUpload
 from envmgr.adapters.processes import Processes, current_process, identify
@@ -121,7 +121,7 @@ def _services(
         steps=runner,
         sites=SiteUpload(),
         zips=ZipUpload(),
-        probe=HttpProbe(start.environ),
+        probe=HealthProbe(start.environ),
         clock=start.clock,
         owner=owner,
         processes=processes,
