@@ -57,6 +57,7 @@ class Workers:
         self._again: dict[RepositoryId, datetime] = {}
         self._asked_at = services.clock()
         self._put_off: dict[EnvironmentId, float] = {}
+        self._let_go: dict[EnvironmentId, float] = {}
         self._lock = threading.Lock()
         self._closed = False
         self.finished: Callable[[EnvironmentId], None] = lambda _: None
@@ -116,6 +117,7 @@ class Workers:
 
     def let_go(self, identity: EnvironmentId) -> None:
         """Says that other work of this process on an environment is over: what waited for that waits no longer."""
+        self._let_go[identity] = time.monotonic()
         self._put_off.pop(identity, None)
         self.finished(identity)
 
@@ -192,6 +194,7 @@ class Workers:
     def _work(self, identity: EnvironmentId, asked: bool, waits: bool) -> None:
         if self._closed:
             return  # it still waited in the pool of an earlier configuration
+        began = time.monotonic()
         try:
             if waits:
                 self._reconciler.reconcile(identity, waits=True, gives_way=lambda: self._closed)
@@ -199,20 +202,22 @@ class Workers:
                 self._reconciler.reconcile(identity, asked=asked)
         except EnvironmentBusy as busy:
             log.info(str(busy), action="busy", environment=str(identity))
-            self._leave_alone(identity)
+            self._leave_alone(identity, began)
         except EnvmgrError as error:
             log.error(str(error), action="not-worked", environment=str(identity))
-            self._leave_alone(identity)
+            self._leave_alone(identity, began)
         except Exception:
             log.exception("Unexpected error", action="unexpected", environment=str(identity))
-            self._leave_alone(identity)
+            self._leave_alone(identity, began)
         finally:  # not in a callback of the future: who waits for it would look before it was called
             with self._lock:
                 self._in_flight.pop(identity, None)
             self.finished(identity)
 
-    def _leave_alone(self, identity: EnvironmentId) -> None:
-        self._put_off[identity] = time.monotonic() + PAUSE.total_seconds()
+    def _leave_alone(self, identity: EnvironmentId, began: float) -> None:
+        """For a while, unless what was in the way is over already: that would not be told again."""
+        if self._let_go.pop(identity, 0.0) < began:
+            self._put_off[identity] = time.monotonic() + PAUSE.total_seconds()
 
     def _is_put_off(self, identity: EnvironmentId) -> bool:
         return time.monotonic() < self._put_off.get(identity, 0)

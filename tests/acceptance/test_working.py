@@ -195,5 +195,5 @@ def test_events_can_be_followed(world: World) -> None:
     assert follower.stdout is not None
     assert "branch-seen" in follower.stdout.readline()
     follower.send_signal(signal.SIGINT)
-    follower.communicate(timeout=10)
+    follower.communicate(timeout=60)
     assert follower.returncode == 130
