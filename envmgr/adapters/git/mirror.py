@@ -61,6 +61,12 @@ class Mirror:
         """What makes git work in this mirror and nowhere else."""
         return {"GIT_DIR": str(self.path)}
 
+    def points_at(self, ref: str, commit: str) -> bool:
+        """Whether a ref that was just fetched is at a commit; False also where its file does not say."""
+        with suppress(OSError, ValueError):
+            return (self.path / ref).read_text("ascii").strip() == commit
+        return False
+
     def run(
         self, arguments: Sequence[str], *, stdin: bytes | None = None, extra: Mapping[str, str] | None = None
     ) -> Answer:

@@ -98,7 +98,8 @@ class Mirrors:
         with mirror.locked(self._fetch_seconds) as lock:
             mirror.create()
             self._fetch_branches(mirror, remote, location, missing, lock)
-        if still := self._missing(mirror, missing):
+        unsure = {b: c for b, c in missing.items() if not mirror.points_at(f"{HEADS}{b}", c)}
+        if unsure and (still := self._missing(mirror, unsure)):
             raise Transient(_moved_on(remote.repository, still))
 
     def tidy(self, repository: RepositoryId, branches: Collection[str]) -> None:
