@@ -20,6 +20,8 @@ from .result import found, note_resources, summary
 from .turn import check_needs
 from .wanted import Wanted, check_backend, is_applied, wanted
 
+RESUMED: Mapping[str, object] = {"suspended": "", "suspended_by": None, "suspended_commit": None}
+
 
 def apply(job: Job, reason: str) -> None:
     """Brings an environment to what its commit wants: infrastructure, then code, each only where it changed."""
@@ -125,7 +127,7 @@ def settle(
         **({"drift": _as_applied(job, now)} if run is not None else {}),
         **({"warned_at": None} if ends != before else {}),
         **({"resumed_at": now} if job.manual else {}),
-        **({"suspended": "", "suspended_by": None, "suspended_commit": None} if job.resumes else {}),
+        **(RESUMED if job.resumes and job.environment.suspended == job.resumes else {}),
         **changes,
     )
 

@@ -62,8 +62,8 @@ class Job:
     `confirm` is asked, with what was planned, before anything is applied. `manual` work is a person's: it
     is never superseded by a push. `careful` work has every plan read, whatever it concerns; work that
     `leaves_code` runs no steps before a destroy; `reversible` work leaves, where it fails, all as it was.
-    `gives_way` says that something more urgent waits, `niceness` makes its Terraform yield to others. `resumes` says
-    that this work ends a suspension.
+    `gives_way` says that something more urgent waits, `niceness` makes its Terraform yield to others. `resumes` is the
+    suspension that this work ends, if any.
     """
 
     services: Services
@@ -80,11 +80,11 @@ class Job:
     confirm: Callable[[Planned], bool] = lambda _: True
     redact: Redact = field(default=lambda text: text)
 
-    resumes: bool = field(init=False)
+    resumes: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Remembers whether the environment was suspended when the work began."""
-        self.resumes = bool(self.environment.suspended)
+        """Remembers how the environment was suspended when the work began; what comes meanwhile stays."""
+        self.resumes = self.environment.suspended
 
     def update(self, event: Event | None = None, /, **changes: object) -> Environment:
         """Writes fields of the environment's record, and what to say of that, if the lease is still ours."""

@@ -1,6 +1,7 @@
 """What `resume` and `extend` say of a life, and what they leave as it is."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -139,13 +140,13 @@ def test_a_push_that_moves_the_end_is_warned_of_anew(engine: Engine) -> None:
     assert engine.actions("alice").count("expires-soon") == 1
 
 
-def test_an_extension_during_an_apply_counts(engine: Engine) -> None:
-    """The apply's own end of life does not take its place."""
-    engine.settings["ttl"] = {"default": "2h"}
+def during_an_apply(engine: Engine, what: Callable[[], Environment], **changes: object) -> Environment:
+    """Do something while a push is applied to an environment whose record says `changes`; gives what it gave."""
     at_work, go_on = engine.folder / "at-work", engine.folder / "go-on"
     shop = engine.repository()
     push(shop, ["alice"])
     engine.turn()
+    write(engine, **changes)
     hold = f"touch {at_work}; until test -e {go_on}; do sleep 0.05; done"
     engine.use_terraform(f'if test "$1" = apply; then {hold}; fi; exec "$real" "$@"')
     push(shop, ["alice"], MODULE + '\nresource "terraform_data" "more" {}\n')
@@ -154,11 +155,33 @@ def test_an_extension_during_an_apply_counts(engine: Engine) -> None:
     worker.start()
     try:
         wait_for(at_work.exists)
-        extended = steering.extend(engine.application, engine.environment("alice"), 9 * DAY)
+        return what()
     finally:
         go_on.touch()
         worker.join()
 
+
+def test_an_extension_during_an_apply_counts(engine: Engine) -> None:
+    """The apply's own end of life does not take its place."""
+    engine.settings["ttl"] = {"default": "2h"}
+    extended = during_an_apply(
+        engine, lambda: steering.extend(engine.application, engine.environment("alice"), 9 * DAY)
+    )
     alice = engine.environment("alice")
     assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit)
     assert alice.expires_at == extended.expires_at
+
+
+def test_a_suspension_during_an_apply_that_ends_another_counts(engine: Engine) -> None:
+    """A push ends that by the time to live, and not what a person said since."""
+    suspended = during_an_apply(
+        engine,
+        lambda: steering.suspend(engine.application, engine.environment("alice")),
+        suspended="Its time to live ended.",
+        suspended_by=Suspension.TTL,
+        suspended_commit="a" * 40,
+    )
+    alice = engine.environment("alice")
+    assert alice.applied_commit == alice.commit
+    assert (alice.suspended, alice.suspended_by) == (suspended.suspended, Suspension.PERSON)
+    assert alice.status is Status.SUSPENDED
