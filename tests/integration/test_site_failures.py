@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.adapters.site import files
+from envmgr.adapters.uploads.content import Content
 from envmgr.domain.errors import Interrupted, NeedsPerson, StepFailed
 from tests.support.faulty_proxy import Fault
 from tests.support.processes import HOST
@@ -97,22 +97,23 @@ def test_what_was_sent_before_a_sudden_end_is_known_as_ours(trial: Trial) -> Non
 
 
 def test_a_stop_within_a_file_ends_the_run(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page is as it was; the next run does all."""
+    """The page is as it was; the next run does all. Each file is read once before any is sent."""
     trial.start()
     trial.step.write("index.html", "<p>two</p>")
     trial.step.write("video.mp4", bytes(12 * 1024 * 1024))
+    total = sum(path.stat().st_size for path in trial.step.public.iterdir())
     pieces: list[int] = []
-    read = files._Body.read
+    read = Content.read
 
-    def counted(body: files._Body, size: int | None = -1, /) -> bytes:
+    def counted(body: Content, size: int | None = -1, /) -> bytes:
         piece = read(body, size)
         pieces.append(len(piece))
         return piece
 
-    monkeypatch.setattr(files._Body, "read", counted)
+    monkeypatch.setattr(Content, "read", counted)
     with pytest.raises(Interrupted, match="Step page was stopped before its end"):
-        trial.step.run(stop=lambda: bool(pieces))
-    assert sum(pieces) < 12 * 1024 * 1024
+        trial.step.run(stop=lambda: sum(pieces) > total)
+    assert total < sum(pieces) < total + 12 * 1024 * 1024
     assert trial.content("index.html") == b"<p>one</p>"
     assert "2 sent" in trial.step.run()
     assert len(trial.content("video.mp4")) == 12 * 1024 * 1024

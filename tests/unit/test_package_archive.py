@@ -165,6 +165,21 @@ def test_too_much_is_told_with_what_to_do(checkout: Path) -> None:
     assert "build is larger than 2 MiB unpacked" in refused(checkout)
 
 
+def test_a_file_that_grows_while_it_is_packed_ends_where_it_was_to(checkout: Path) -> None:
+    """What an earlier step left running may write to it for ever."""
+    growing = checkout / "build" / "main.py"
+    before = growing.read_bytes()
+
+    def grow() -> None:
+        with growing.open("ab") as file:
+            file.write(bytes(1000))
+
+    content, there = pack(checkout, check=grow)[1]["main.py"][0], growing.stat().st_size
+    assert there > len(before)
+    assert len(content) < there, "it grew, at the latest, while it was read"
+    assert content.startswith(before)
+
+
 def test_packing_can_be_stopped(checkout: Path) -> None:
     def stop() -> None:
         raise Interrupted

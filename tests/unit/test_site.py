@@ -163,6 +163,25 @@ def test_a_file_that_changes_on_its_way_is_told(public: Path, change: str) -> No
         send()
 
 
+def test_a_file_that_grows_on_its_way_is_no_longer_than_it_was_said_to_be(public: Path) -> None:
+    """The request says how many bytes follow; what more came would be read as another request."""
+    (file,) = site(public).read(lambda _: "")
+
+    def send() -> bytes:
+        with site(public).body(file) as body:
+            with file.path.open("a") as grown:
+                grown.write("defg")
+            sent.append(body.read(2) + body.read() + body.read(9))
+            assert body.seek(1) == 1
+            sent.append(body.read(9))
+        return b"".join(sent)
+
+    sent: list[bytes] = []
+    with pytest.raises(Transient, match=r"public/a\.txt changed while it was sent"):
+        send()
+    assert sent == [b"abc", b"bc"]
+
+
 def test_a_file_on_its_way_looks_for_the_steps_end(public: Path) -> None:
     ended: list[bool] = []
 

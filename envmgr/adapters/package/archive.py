@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from envmgr.adapters.uploads.content import Content
 from envmgr.adapters.uploads.folder import Folder
 from envmgr.domain.errors import NeedsPerson
 
@@ -108,14 +109,16 @@ class _Writer:
             info.file_size = about.st_size
             # Readable for all: who runs it is another user than who packed it.
             info.external_attr = (stat.S_IFREG | (0o755 if about.st_mode & 0o100 else 0o644)) << 16
-            with archive.open(info, "w") as packed_file:
-                while piece := file.read(_CHUNK):
+            with (
+                archive.open(info, "w") as packed_file,
+                Content(file, about.st_size, self._check) as content,
+            ):
+                while piece := content.read(_CHUNK):
                     self._take(len(piece))
                     packed_file.write(piece)
         self.files += 1
 
     def _take(self, size: int) -> None:
-        self._check()
         self._room -= size
         if self._room < 0:
             raise self.too_large("unpacked", self._sizes.unpacked)

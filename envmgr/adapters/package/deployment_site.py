@@ -1,6 +1,5 @@
 """The deployment site (Kudu) of one app of Azure App Service, by the few calls of it that are needed."""
 
-import io
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,6 +10,8 @@ from urllib.parse import urljoin, urlsplit
 from azure.core import PipelineClient
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest, HttpResponse
+
+from envmgr.adapters.uploads.content import Content
 
 _PUBLISH = "/api/publish?type=zip&async=true"
 LATEST = "/api/deployments/latest"
@@ -30,7 +31,8 @@ class DeploymentSite:
         `check` is asked before each piece, `seconds` limit the wait for an answer. Gives the path by which the
         deployment is asked after.
         """
-        with _Upload(archive, check) as upload:
+        size = os.fstat(archive.fileno()).st_size
+        with Content(archive, size, check) as upload:
             headers = {"Content-Type": "application/zip"}
             answer = self._ask("POST", _PUBLISH, content=upload, headers=headers, read_timeout=seconds)
         _check(answer)
@@ -72,18 +74,6 @@ class DeploymentSite:
         if (parts.scheme, parts.netloc) != ("https", self.host):
             return LATEST
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
-
-
-class _Upload(io.FileIO):
-    """A file on its way."""
-
-    def __init__(self, file: IO[bytes], check: Callable[[], None]) -> None:
-        super().__init__(os.dup(file.fileno()))
-        self._check = check
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self._check()
-        return super().read(size) or b""
 
 
 def _check(answer: HttpResponse) -> None:

@@ -1,7 +1,6 @@
 """The files of a site as they lie in the checkout."""
 
 import hashlib
-import io
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import IO
 from unicodedata import category
 
+from envmgr.adapters.uploads.content import Content
 from envmgr.adapters.uploads.folder import Folder
 from envmgr.domain.errors import NeedsPerson, Transient
 
@@ -62,7 +62,7 @@ class SiteFiles:
     @contextmanager
     def body(self, file: SiteFile) -> Iterator[IO[bytes]]:
         """A file's bytes on their way; Transient where they are not those that were read, any more."""
-        with self._folder.opened(file.path) as opened, _Body(opened, self._check) as body:
+        with self._folder.opened(file.path) as opened, Content(opened, file.size, self._check) as body:
             yield body
             if _stamp(opened) != file.stamp:
                 raise Transient(f"{self._folder.named(file.path)} changed while it was sent.")
@@ -73,9 +73,9 @@ class SiteFiles:
             if (size := os.fstat(file.fileno()).st_size) > LARGEST:
                 raise self._unfit(path, "it is larger than 5 GB")
             digest = hashlib.sha256()
-            while piece := file.read(_CHUNK):
-                self._check()
-                digest.update(piece)
+            with Content(file, size, self._check) as content:
+                while piece := content.read(_CHUNK):
+                    digest.update(piece)
         headers = headers_of(name, self._cache_control)
         return SiteFile(
             name=name, path=path, size=size, sha256=digest.hexdigest(), headers=headers, stamp=stamp
@@ -96,18 +96,6 @@ def _refusal(name: str) -> str:
     except UnicodeEncodeError:
         return "its name is no UTF-8"
     return f"its name is longer than {_LONGEST_NAME} bytes" if length > _LONGEST_NAME else ""
-
-
-class _Body(io.FileIO):
-    """A file that looks for the step's end as it is read."""
-
-    def __init__(self, file: IO[bytes], check: Callable[[], None]) -> None:
-        super().__init__(os.dup(file.fileno()))
-        self._check = check
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self._check()
-        return super().read(size) or b""
 
 
 def _stamp(file: IO[bytes]) -> Stamp:
