@@ -25,6 +25,10 @@ class NotHere(Transient):
     """A commit that the local mirror does not have (yet, or any more)."""
 
 
+class Refused(NeedsPerson):
+    """A cloud refuses what was asked: a permission or a thing is missing, or too new to be known everywhere there."""
+
+
 class PlaceMissing(NeedsPerson):
     """The container, bucket or folder of a state store is not there."""
 

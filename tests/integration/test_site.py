@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from envmgr.adapters.site import record, synchronisation
 from envmgr.domain.errors import StepFailed
 from tests.support.faulty_proxy import Fault
 from tests.support.site_store import Object, record_of, site_of
@@ -65,6 +66,18 @@ def test_pages_go_when_their_assets_are_there_and_deletions_last(trial: Trial) -
     (trial.step.public / "app.js").unlink()
     trial.step.run()
     assert [line for line, _ in trial.traffic.writes()] == ["PUT new.js", "PUT index.html", "DELETE app.js"]
+
+
+def test_a_page_is_deleted_before_its_assets(trial: Trial) -> None:
+    """Whatever the order of their names."""
+    trial.start()
+    for name in ("index.html", "app.js", "app.css"):
+        (trial.step.public / name).unlink()
+    trial.step.write("other.txt")
+    trial.step.run()
+    gone = [line for line, _ in trial.traffic.writes() if line.startswith("DELETE ")]
+    assert gone[0] == "DELETE index.html"
+    assert set(gone[1:]) == {"DELETE app.js", "DELETE app.css"}
 
 
 # --- what moves --------------------------------------------------------------------------------
@@ -185,7 +198,9 @@ def test_the_record_tells_no_names(trial: Trial) -> None:
     assert b"text/html" in record.content
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"files": {"k": ["x"]}}', b'{"files": 7}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b'{"files": {"k": ["x"]}}', b'{"files": 7}', b"\xff", b"[" * 100_000]
+)
 def test_a_record_that_cannot_be_read_deletes_nothing(trial: Trial, content: bytes) -> None:
     trial.start()
     trial.store.put(record_of(trial.store), Object(content, TEXT, ""))
@@ -194,3 +209,25 @@ def test_a_record_that_cannot_be_read_deletes_nothing(trial: Trial, content: byt
     assert "cannot be read: all is sent, nothing deleted" in said
     assert "2 sent" in said
     assert set(site_of(trial.store)) == {"app.css", "app.js", "index.html"}
+
+
+def test_a_record_is_never_read_whole_where_it_is_too_large(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else may have made it."""
+    trial.start()
+    monkeypatch.setattr(record, "LARGEST", 1000)
+    monkeypatch.setattr(synchronisation, "LARGEST", 1000)
+    true = trial.store.get(record_of(trial.store))
+    trial.store.put(record_of(trial.store), true._replace(content=true.content + b" " * 5000))
+    lengths: list[int] = []
+    read = record.Record.from_json
+
+    def noted(content: bytes) -> record.Record:
+        lengths.append(len(content))
+        return read(content)
+
+    monkeypatch.setattr(record.Record, "from_json", noted)
+    assert "cannot be read: all is sent, nothing deleted" in trial.step.run()
+    assert lengths == [1001]
+    assert "3 unchanged" in trial.step.run(), "the next one is sound"

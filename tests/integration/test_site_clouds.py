@@ -15,6 +15,7 @@ from envmgr.domain.step import Site
 from tests.support.azure import Azurite
 from tests.support.azure_control_plane import ControlPlane
 from tests.support.engine import MODULE, Engine, code
+from tests.support.faulty_proxy import Fault, FaultyProxy
 from tests.support.processes import HOST
 from tests.support.site import SiteStep
 from tests.support.site_store import AzureSiteStore, Object, S3SiteStore, site_of
@@ -56,13 +57,36 @@ def test_the_website_of_a_storage_account(azurite: Azurite, tmp_path: Path) -> N
     assert "index.html" in site_of(store)
 
 
-@pytest.mark.parametrize("account", ["evil.example/x", "evil.example", "ACME", "", "a/b"])
+def test_other_headers_leave_a_blob_its_md5(azurite: Azurite, tmp_path: Path) -> None:
+    """Azure forgets what is not given again, and downloads could be checked no more."""
+    store = AzureSiteStore(azurite)
+    store.make()
+    step = SiteStep(tmp_path, store.target, azurite.environment)
+    step.write("index.html", "<p>")
+    blob = azurite.client().get_blob_client(store.target.container, "index.html")
+    step.run()
+    before = blob.get_blob_properties().content_settings.content_md5
+    assert before
+    assert "1 with other headers" in step.run(cache={"*": "no-cache"})
+    after = blob.get_blob_properties().content_settings
+    assert (after.content_md5, after.cache_control) == (before, "no-cache")
+
+
+@pytest.mark.parametrize("account", ["evil.example/x", "evil.example", "ACME", "a/b"])
 def test_no_credentials_go_to_another_host(azurite: Azurite, tmp_path: Path, account: str) -> None:
     """What names the account may be a Terraform output."""
     target = Site(folder="public", storage_account=account)
     step = SiteStep(tmp_path, target, azurite.environment)
     step.write("index.html")
     with pytest.raises(NeedsPerson, match="no storage account's name"):
+        step.run()
+
+
+def test_a_name_that_is_empty_is_told_as_such(tmp_path: Path) -> None:
+    """As where the output is; which of the two was meant is not known then."""
+    step = SiteStep(tmp_path, Site(folder="public"), {})
+    step.write("index.html")
+    with pytest.raises(NeedsPerson, match="`bucket` or `storage_account` is empty"):
         step.run()
 
 
@@ -84,7 +108,7 @@ def test_a_service_principal_gets_the_accounts_key_as_terraform_does(
     store.make()
     step = SiteStep(tmp_path, store.target, {**plane.environment, "ARM_ACCESS_KEY": "c3RhdGVz"})
     step.write("index.html")
-    with pytest.raises(NeedsPerson, match=f"storage account {azurite.account} is not in the subscription"):
+    with pytest.raises(StepFailed, match=f"storage account {azurite.account} is not in the subscription"):
         step.run()
 
     plane.add_resource(azurite.account, {})
@@ -104,7 +128,7 @@ def test_a_service_principal_may_use_its_token_alone(
     environment = {**plane.environment, "ARM_STORAGE_USE_AZUREAD": "true"}
     step = SiteStep(tmp_path, store.target, environment)
     step.write("index.html")
-    with pytest.raises(NeedsPerson, match=r"refuses .*ARM_CLIENT_SECRET"):
+    with pytest.raises(StepFailed, match=r"refuses .*ARM_CLIENT_SECRET"):
         step.run()
     assert not any("/listKeys" in request for request in plane.requests)
     assert any("/token" in request for request in plane.requests)
@@ -164,6 +188,29 @@ def test_a_push_is_served(engine: Engine, moto_url: str, aws_environment: dict[s
         f"bucket {store.target.bucket}: 1 sent (10 bytes), 0 with other headers, 1 unchanged, 0 deleted"
         in log
     )
+
+
+def test_a_permission_that_does_not_count_yet_is_waited_for(
+    engine: Engine, moto_url: str, aws_environment: dict[str, str]
+) -> None:
+    """As where the apply before gave it: nobody has to push for it."""
+    store = S3SiteStore(moto_url)
+    store.make()
+    page = {"name": "page", "site": {"folder": "public", "bucket": store.target.bucket}}
+    repository = engine.repository(deploy=[page])
+    with FaultyProxy(urlsplit(moto_url).port or 0) as proxy:
+        proxy.fail(Fault(status=403))
+        engine.settings["environment_variables"] = {**aws_environment, "AWS_ENDPOINT_URL": proxy.url}
+        repository.commit("env-alice", code({"public/index.html": "<p>"}))
+        engine.turn()
+        alice = engine.environment("alice")
+        assert (alice.status, alice.retry_at is None) == (Status.FAILED, False)
+        assert f"Step page failed: bucket {store.target.bucket} refuses GetObject (403)" in alice.message
+        proxy.heal()
+        engine.clock.forward(minutes=1)
+        engine.turn()
+    assert engine.environment("alice").status is Status.READY
+    assert site_of(store)["index.html"].content == b"<p>"
 
 
 def test_an_application_serves_a_folder_of_its_own(

@@ -47,6 +47,11 @@ def test_transports(url: str, transport: str, shown: str) -> None:
         "ext::sh -c 'touch /tmp/x'",
         "fd::17/foo",
         "file://other.example.com/srv/b.git",
+        "/",
+        "///",
+        "file:///",
+        "file://",
+        "file://localhost",
         "",
     ],
 )

@@ -8,13 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.adapters.credentials.azure import AzureAccount
+from envmgr.adapters.site.azure_blob import Container
 from envmgr.adapters.site.files import SiteFile, SiteFiles
 from envmgr.adapters.site.headers import Headers, headers_of, is_page
-from envmgr.adapters.site.record import Entry, Record
+from envmgr.adapters.site.record import LARGEST, Entry, Record
+from envmgr.adapters.site.s3 import Bucket
 from envmgr.adapters.site.synchronisation import Changes
 from envmgr.adapters.uploads.folder import Folder
 from envmgr.domain.errors import Interrupted, NeedsPerson, Transient
 
+AWS = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
 PLAIN = Headers("text/plain; charset=utf-8")
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -205,6 +208,15 @@ def test_a_record_is_read_as_it_was_written(found: dict[str, Entry]) -> None:
     assert {name: again.get(name) for name in found} == found
 
 
+@pytest.mark.parametrize(
+    "content", [b"[" * 100_000, b'{"files": {}}' + b" " * LARGEST], ids=["deep", "large"]
+)
+def test_a_record_that_would_be_too_much_is_none(content: bytes) -> None:
+    """Whoever may write to the bucket may have made it."""
+    with pytest.raises(ValueError, match="record"):
+        Record.from_json(content)
+
+
 def test_a_record_forgets_what_is_not_there() -> None:
     record = Record().with_([("a", Entry("1")), ("b", Entry("2"))]).only(["b", "c"])
     assert (record.get("a"), record.get("b"), record.get("c")) == (None, Entry("2"), None)
@@ -244,6 +256,47 @@ def test_only_what_the_record_has_is_deleted() -> None:
     record = Record().with_([("ours", Entry("1", PLAIN, "v")), ("begun", Entry()), ("gone", Entry("1"))])
     there = {"ours": "v", "begun": "v", "stranger": "v"}
     assert Changes.between([], there, record).delete == ("ours", "begun")
+
+
+@pytest.mark.parametrize("name", ["acme", "acme-shop", "a.b", "1-2", "abc", "x" * 63])
+def test_a_buckets_name_is_taken(name: str) -> None:
+    assert Bucket(name, AWS).where == f"bucket {name}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "arn:aws:s3:eu-west-1:123456789012:accesspoint/x",
+        "arn:aws:s3:::x",
+        "evil.example.com/x?",
+        "a..b",
+        "..",
+        "ab",
+        "x" * 64,
+        "a b",
+        "acme\n",
+        "Acme",
+        "",
+    ],
+)
+def test_what_is_no_buckets_name_is_refused(name: str) -> None:
+    """It may be an output, the branch's own word, and becomes a part of an address."""
+    with pytest.raises(NeedsPerson, match="is no bucket's name: check it, and the output it is from"):
+        Bucket(name, AWS)
+
+
+@pytest.mark.parametrize("name", ["$web", "$root", "abc", "a-b-c", "x" * 63])
+def test_a_containers_name_is_taken(name: str) -> None:
+    assert Container("acme", name, {}).where == f"container {name} of storage account acme"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "web/sub", "$logs", "a--b", "-ab", "ab-", "ab", "x" * 64, "abc?comp=acl", "abc\n", "Abc", ""],
+)
+def test_what_is_no_containers_name_is_refused(name: str) -> None:
+    with pytest.raises(NeedsPerson, match="is no container's name: check it, and the output it is from"):
+        Container("acme", name, {})
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ from botocore.exceptions import (
 from botocore.loaders import create_loader
 
 from envmgr.adapters.credentials import network
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Refused, Transient
 
 REFUSED = frozenset(
     {
@@ -274,7 +274,10 @@ def credential_variables(environment: Mapping[str, str]) -> str:
 
 @contextmanager
 def failures(where: str, environment: Mapping[str, str]) -> Iterator[None]:
-    """Turns botocore's failures at `where` into NeedsPerson or Transient; never shows a value of a variable."""
+    """Turns botocore's failures at `where` into NeedsPerson, Refused where AWS itself says no, or Transient.
+
+    Never shows a value of a variable.
+    """
     try:
         yield
     except ClientError as error:
@@ -304,7 +307,7 @@ def _refusal(error: ClientError, where: str, environment: Mapping[str, str]) -> 
     code = error_code(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in REFUSED:
-        return NeedsPerson(
+        return Refused(
             f"{network.capitalised(where)} refuses {error.operation_name} ({code}): check {credential_variables(environment)} "
             "and what they are allowed to do."
         )
@@ -312,7 +315,7 @@ def _refusal(error: ClientError, where: str, environment: Mapping[str, str]) -> 
         return Transient(
             f"{network.capitalised(where)} could not do {error.operation_name} now ({code}): it will be tried again."
         )
-    return NeedsPerson(
+    return Refused(
         f"{network.capitalised(where)} refuses {error.operation_name} ({code}): check the organization file."
     )
 

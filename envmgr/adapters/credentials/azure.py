@@ -22,7 +22,7 @@ from azure.core.pipeline.policies import BearerTokenCredentialPolicy, ProxyPolic
 from azure.core.rest import HttpRequest
 
 from envmgr.adapters.credentials import network
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Refused, Transient
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -170,9 +170,10 @@ class AzureAccount:
 
     @contextmanager
     def failures(self, where: str) -> Iterator[None]:
-        """Turns failures of Azure's libraries at `where` into NeedsPerson or Transient; never shows a secret.
+        """Turns failures of Azure's libraries into NeedsPerson, Refused where Azure itself says no, or Transient.
 
-        Connection errors quote the address, which carries the SAS token: they are not kept as a cause.
+        Never shows a secret. Connection errors quote the address, which carries the SAS token: they are not kept as
+        a cause.
         """
         try:
             yield
@@ -216,12 +217,12 @@ class AzureAccount:
             return Transient(
                 f"{network.capitalised(where)} is busy ({error_code(error)}): it will be tried again."
             )
-        return NeedsPerson(
+        return Refused(
             f"{network.capitalised(where)} refuses what was asked ({error_code(error)}): check the organization file."
         )
 
     def _refused(self, where: str, code: str) -> EnvmgrError:
-        return NeedsPerson(
+        return Refused(
             f"{network.capitalised(where)} refuses the credentials ({code}): check {self.variables} and what they allow."
         )
 

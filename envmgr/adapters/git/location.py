@@ -36,7 +36,7 @@ def locate(remote: Remote) -> Location:
         return Location("ssh", url)
     if "::" in url.split("/", maxsplit=1)[0] or not url:
         raise _refused(remote, "is no https, ssh or file URL and no path")
-    return _local(url)
+    return _local(remote, url)
 
 
 def _from_url(remote: Remote, scheme: str) -> Location:
@@ -52,7 +52,7 @@ def _from_url(remote: Remote, scheme: str) -> Location:
             user = f"{parts.username}@" if parts.username else ""
             return Location("ssh", _USERINFO.sub(user, remote.url, count=1))
         case "file" if parts.netloc in ("", "localhost"):
-            return _local(unquote(parts.path))
+            return _local(remote, unquote(parts.path))
         case _:
             raise _refused(remote, "is no https, ssh or file URL")
 
@@ -68,9 +68,11 @@ def _parsed(remote: Remote) -> SplitResult:
     return parts
 
 
-def _local(path: str) -> Location:
+def _local(remote: Remote, path: str) -> Location:
     """A folder on this host, where git would look for it too."""
     folder = Path(path).absolute()
+    if not path or not folder.name:  # `file://` and `/`
+        raise _refused(remote, "names no folder of a repository")
     bare = folder.with_name(f"{folder.name}.git")
     found = bare if not folder.is_dir() and bare.is_dir() else folder
     return Location("file", str(found), found)

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from envmgr.adapters.credentials.aws import AwsAccount, error_code, failures
 from envmgr.adapters.uploads.deadline import Deadline
-from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.domain.errors import NeedsPerson, Refused, Transient
 
 from .archive import OLDEST, Archive, Date, Sizes
 
@@ -73,7 +73,7 @@ class LambdaFunction:
                 answer: Mapping[str, Any] = getattr(self._client, what)(FunctionName=self._name, **arguments)
             except ClientError as error:
                 if error_code(error) == "ResourceNotFoundException":
-                    raise NeedsPerson(
+                    raise Refused(
                         f"{self._where} has no function {self._name}: check `function`, and the output it is from."
                     ) from error
                 if error_code(error) in _BUSY:

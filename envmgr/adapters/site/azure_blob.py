@@ -13,12 +13,13 @@ from azure.storage.blob import BlobClient, ContainerClient, ContentSettings, Lin
 
 from envmgr.adapters.credentials.azure import AzureAccount, error_code
 from envmgr.adapters.credentials.network import RETRIES, is_true
-from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.domain.errors import NeedsPerson, Refused, Transient
 
 from .headers import Headers
 
 _RECORD = Headers("application/json", "no-store")
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
+_NAME = re.compile(r"\$web|\$root|(?=.{3,63}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
 _ALTERED = re.compile(r"\\|\.(/|$)")
 _RESOURCES, _KEYS = "2021-04-01", "2024-01-01"
 # A piece is read whole into memory, and once more by the library: eight at once are some 40 MB.
@@ -29,10 +30,14 @@ class Container:
     """One container, by its name and its storage account's."""
 
     def __init__(self, account: str, name: str, environment: Mapping[str, str]) -> None:
-        """No request is made yet; NeedsPerson where the account's name leads away from Azure."""
+        """No request is made yet; NeedsPerson where a name leads away from Azure or from the container."""
         if not _ACCOUNT.fullmatch(account):
             raise NeedsPerson(
                 f"`storage_account` {account!r} is no storage account's name: check it, and the output it is from."
+            )
+        if not _NAME.fullmatch(name):
+            raise NeedsPerson(
+                f"`container` {name!r} is no container's name: check it, and the output it is from."
             )
         self._azure = AzureAccount(environment)
         if not self._azure.has_identity:  # then ARM_ACCESS_KEY is this account's, else that of the states'
@@ -56,11 +61,11 @@ class Container:
             for blob in self._container.list_blobs():
                 yield blob.name, _etag(blob.etag)
 
-    def read(self, name: str) -> bytes | None:
-        """A blob's bytes."""
+    def read(self, name: str, most: int) -> bytes | None:
+        """A blob's first bytes."""
         with self._failures():
             try:
-                content: bytes = self._blob(name).download_blob().readall()
+                content: bytes = self._blob(name).download_blob().read(most)
             except ResourceNotFoundError as error:
                 if error_code(error) == "ContainerNotFound":
                     raise
@@ -81,12 +86,13 @@ class Container:
             return _etag(answer["etag"])
 
     def set_headers(self, name: str, version: str, headers: Headers) -> str:
-        """Sets a blob's headers."""
+        """Sets a blob's headers, its MD5 among them: what is not given again is gone."""
+        same: dict[str, Any] = {"etag": f'"{version}"', "match_condition": MatchConditions.IfNotModified}
         with self._failures():
-            answer = self._blob(name).set_http_headers(
-                _settings(headers), etag=f'"{version}"', match_condition=MatchConditions.IfNotModified
-            )
-            return _etag(answer["etag"])
+            blob = self._blob(name)
+            settings = _settings(headers)
+            settings.content_md5 = blob.get_blob_properties(**same).content_settings.content_md5
+            return _etag(blob.set_http_headers(settings, **same)["etag"])
 
     def delete(self, name: str) -> None:
         """Deletes a blob and its snapshots."""
@@ -129,7 +135,7 @@ class Container:
         condition = f"resourceType eq '{kind}' and name eq '{self._account}'"
         found = self._azure.control_plane("GET", "resources", _RESOURCES, **{"$filter": condition})["value"]
         if not found:
-            raise NeedsPerson(
+            raise Refused(
                 f"storage account {self._account} is not in the subscription: check `storage_account`, and the output "
                 "it is from."
             )
@@ -147,7 +153,7 @@ class Container:
                 yield
             except ResourceNotFoundError as error:
                 if error_code(error) == "ContainerNotFound":
-                    raise NeedsPerson(f"{self.where} does not exist: {self._advice}.") from error
+                    raise Refused(f"{self.where} does not exist: {self._advice}.") from error
                 raise
             except ResourceModifiedError as error:
                 raise Transient(f"somebody else writes to {self.where} at this time.") from error

@@ -9,7 +9,7 @@ from .headers import Headers
 class Destination(Protocol):
     """A bucket or container; it is there already, and whether it is public is not envmgr's to say.
 
-    All raise NeedsPerson and Transient; methods may be called by several threads at once.
+    All raise NeedsPerson, Refused where the provider says no, and Transient; methods may be called by several threads at once.
     """
 
     @property
@@ -25,8 +25,8 @@ class Destination(Protocol):
         """All objects by name, each with what changes whenever its bytes or headers do."""
         ...
 
-    def read(self, name: str) -> bytes | None:
-        """An object's bytes, None where there is none."""
+    def read(self, name: str, most: int) -> bytes | None:
+        """The first `most` bytes of an object, None where there is none."""
         ...
 
     def write(self, name: str, content: bytes) -> None:

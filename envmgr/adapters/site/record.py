@@ -10,6 +10,8 @@ from .headers import Headers
 
 _ABOUT = "What envmgr uploaded here, by the SHA-256 of each name. Without it nothing of that is ever deleted."
 UNKNOWN = ""
+LARGEST = 64 * 1024 * 1024
+"""The bytes of a record that is read at most; 100,000 files are some 25 MB."""
 _NO_HEADERS = Headers("")
 
 
@@ -30,11 +32,13 @@ class Record:
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
-        """Read back; ValueError where it is none."""
+        """Read back; ValueError where it is none, or a larger one than LARGEST."""
+        if len(content) > LARGEST:
+            raise ValueError("too large for a record of a site")
         try:
             files = json.loads(content)["files"]
             return cls({key: _entry(values) for key, values in files.items()})
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("no record of a site") from error
 
     def to_json(self) -> bytes:

@@ -1,16 +1,19 @@
 """A site in an S3 bucket."""
 
+import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import IO
 
 from botocore.exceptions import ClientError
 
 from envmgr.adapters.credentials.aws import AwsAccount, error_code, failures
-from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.domain.errors import NeedsPerson, Refused, Transient
 
 from .headers import Headers
 
+# Another name is an ARN, whose requests go to another host, or a part of an address.
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
 _NO_OBJECT = {"NoSuchKey", "404"}
 _RECORD = Headers("application/json", "no-store")
 
@@ -19,7 +22,9 @@ class Bucket:
     """One bucket, by its name."""
 
     def __init__(self, name: str, environment: Mapping[str, str]) -> None:
-        """No request is made yet."""
+        """No request is made yet; NeedsPerson where the name is none of a bucket."""
+        if not _NAME.fullmatch(name):
+            raise NeedsPerson(f"`bucket` {name!r} is no bucket's name: check it, and the output it is from.")
         self._name = name
         self._environment = environment
         # Stores that only speak S3 have no host name for each bucket.
@@ -42,11 +47,12 @@ class Bucket:
                 for entry in page.get("Contents", ()):
                     yield entry["Key"], f"{entry['ETag']} {entry['LastModified'].isoformat()}"
 
-    def read(self, name: str) -> bytes | None:
-        """An object's bytes."""
+    def read(self, name: str, most: int) -> bytes | None:
+        """An object's first bytes."""
         with self._failures():
             try:
-                content: bytes = self._s3.get_object(Bucket=self._name, Key=name)["Body"].read()
+                with closing(self._s3.get_object(Bucket=self._name, Key=name)["Body"]) as body:
+                    content: bytes = body.read(most)
             except ClientError as error:
                 if error_code(error) in _NO_OBJECT:
                     return None
@@ -96,7 +102,7 @@ class Bucket:
                 yield
             except ClientError as error:
                 if error_code(error) == "NoSuchBucket":
-                    raise NeedsPerson(
+                    raise Refused(
                         f"{self.where} does not exist: check `bucket`, and the output it is from."
                     ) from error
                 if error_code(error) == "PreconditionFailed":

@@ -14,7 +14,7 @@ from envmgr.domain.errors import EnvmgrError
 from .destination import Destination
 from .files import OWN, SiteFile, SiteFiles
 from .headers import is_page
-from .record import Entry, Record
+from .record import LARGEST, Entry, Record
 
 _AT_ONCE = 8
 _T = TypeVar("_T")
@@ -59,7 +59,7 @@ class Synchronisation:
         self._check = check
 
     def run(self, site: SiteFiles) -> None:
-        """Sends assets, then pages, then deletes: no page names a file that is not there.
+        """Sends assets, then pages; deletes pages, then assets: no page names a file that is not there.
 
         The record says first what is about to be sent, so that it is known as envmgr's whenever this ends.
         """
@@ -94,7 +94,8 @@ class Synchronisation:
             for pages in (False, True):
                 self._each(send, [file for file in changes.send if is_page(file.name) is pages])
             self._each(relabel, changes.relabel)
-            self._each(self._delete, changes.delete)
+            for pages in (True, False):
+                self._each(self._delete, [name for name in changes.delete if is_page(name) is pages])
         except BaseException:
             with suppress(EnvmgrError):  # what is not noted is sent again
                 self._settle(record, files, done)
@@ -148,7 +149,7 @@ class Synchronisation:
         return found
 
     def _record(self) -> Record:
-        content = self._destination.read(self._key)
+        content = self._destination.read(self._key, LARGEST + 1)
         if content is None:
             return Record()
         try:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from envmgr.adapters.uploads.folder import Folder
 from envmgr.adapters.uploads.frame import uploading
+from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.step import Site, Step
 from envmgr.ports import Place, Watch
 
@@ -35,9 +36,11 @@ def _destination(site: Site, environment: Mapping[str, str]) -> Destination:
         from .s3 import Bucket
 
         return Bucket(site.bucket, environment)
-    from .azure_blob import Container
+    if site.storage_account:
+        from .azure_blob import Container
 
-    return Container(site.storage_account, site.container, environment)
+        return Container(site.storage_account, site.container, environment)
+    raise NeedsPerson("`bucket` or `storage_account` is empty: check it, and the output it is from.")
 
 
 def _owner(step: Step, place: Place) -> str:

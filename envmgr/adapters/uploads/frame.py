@@ -1,10 +1,11 @@
 """How every step that uploads begins and ends: its time, its log, its progress, the sentence where it fails."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from envmgr.adapters.children.run_log import RunLog, printable
-from envmgr.domain.errors import NeedsPerson, StepFailed, Transient
+from envmgr.domain.errors import NeedsPerson, Refused, StepFailed, Transient
 from envmgr.domain.step import Step
 from envmgr.ports import Progress, Watch
 
@@ -12,13 +13,16 @@ from .deadline import Deadline
 
 Say = Callable[[str], None]
 """Writes a line to the run's log."""
+# How what clouds fail with begins. No other word: it may be a file's name.
+_OPENING = re.compile(r"(The|There|A|Bucket|Container) ")
 
 
 @contextmanager
 def uploading(step: Step, watch: Watch) -> Iterator[tuple[Deadline, Say]]:
     """Around all that a step does; what fails within is `Step page failed: …`, in the log and as raised.
 
-    NeedsPerson stays that; all else that may pass is StepFailed.
+    NeedsPerson stays that; all else is StepFailed and so tried again, also what a cloud refuses: the apply before may
+    have given the permission, and it takes a while to be known there.
     """
     watch.progress(Progress(phase="step_start", text=f"Step {step.name}", address=step.name))
     with RunLog(watch.log, watch.redact) as log:
@@ -31,7 +35,14 @@ def uploading(step: Step, watch: Watch) -> Iterator[tuple[Deadline, Say]]:
 
 
 def _failure(step: Step, error: Exception, watch: Watch, log: RunLog) -> NeedsPerson | StepFailed:
-    why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    told = printable(watch.redact(f"Step {step.name} failed: {why.rstrip('.')}."))
+    told = printable(watch.redact(f"Step {step.name} failed: {_reason(error).rstrip('.')}."))
     log.write(told)
-    return NeedsPerson(told) if isinstance(error, NeedsPerson) else StepFailed(told)
+    stays = isinstance(error, NeedsPerson) and not isinstance(error, Refused)
+    return NeedsPerson(told) if stays else StepFailed(told)
+
+
+def _reason(error: Exception) -> str:
+    """Why it failed, to go on after a colon."""
+    system = error.strerror if isinstance(error, OSError) else None
+    text = system or str(error)
+    return f"{text[:1].lower()}{text[1:]}" if system or _OPENING.match(text) else text

@@ -1,0 +1,54 @@
+"""How an uploading step ends: its sentence, and whether it is tried again."""
+
+import errno
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from envmgr.adapters.uploads.frame import uploading
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Refused, StepFailed, Transient
+from envmgr.domain.step import Site, Step
+from envmgr.ports import Watch
+
+STEP = Step(name="page", run=Site(folder="public"), timeout=timedelta(minutes=1))
+
+
+def ended(folder: Path, error: Exception) -> EnvmgrError:
+    """What a step's failure is to who runs it."""
+    with (
+        pytest.raises(EnvmgrError) as caught,
+        uploading(STEP, Watch(log=folder / "1.log")),
+    ):
+        raise error
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        ("Bucket b could not do PutObject now.", "bucket b could not do PutObject now."),
+        ("The certificate of b is not trusted.", "the certificate of b is not trusted."),
+        ("AWS Lambda in eu-west-1 is busy.", "AWS Lambda in eu-west-1 is busy."),
+        ("Makefile cannot be sent.", "Makefile cannot be sent."),
+        ("public/a changed", "public/a changed."),
+    ],
+)
+def test_a_reason_goes_on_with_the_sentence(tmp_path: Path, why: str, told: str) -> None:
+    """And a file's name keeps its case."""
+    assert str(ended(tmp_path, Transient(why))) == f"Step page failed: {told}"
+
+
+def test_so_does_what_the_system_says(tmp_path: Path) -> None:
+    error = ended(tmp_path, OSError(errno.ENOSPC, "No space left on device", "/x"))
+    assert str(error) == "Step page failed: no space left on device."
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(NeedsPerson, NeedsPerson), (Refused, StepFailed), (Transient, StepFailed)]
+)
+def test_what_a_cloud_refuses_is_tried_again(
+    tmp_path: Path, error: type[EnvmgrError], kind: type[EnvmgrError]
+) -> None:
+    """The apply before may have given the permission, and clouds take their time."""
+    assert type(ended(tmp_path, error("x"))) is kind
