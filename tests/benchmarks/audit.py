@@ -18,6 +18,7 @@ from tests.benchmarks.interleaving import seconds
 from tests.benchmarks.laboratory import Laboratory
 from tests.benchmarks.population import populate
 from tests.benchmarks.subject import Subject
+from tests.support.aws import reset_moto
 from tests.support.engine import code
 
 ENVIRONMENTS = 1000
@@ -35,7 +36,11 @@ _STATE = json.dumps(
 
 
 def audit(laboratory: Laboratory) -> list[Comparison]:
-    """One without a finding, and one that finds ten states without a branch."""
+    """One without a finding, and one that finds ten states without a branch.
+
+    It would find what other benchmarks left in the cloud by hand, so that is forgotten first.
+    """
+    reset_moto(laboratory.aws_environment["AWS_ENDPOINT_URL"])
     subject = Subject(
         laboratory.place("audit"),
         backend={"s3": laboratory.s3_backend},
