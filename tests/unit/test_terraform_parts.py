@@ -196,6 +196,23 @@ class TestFailures:
         assert type(error) is StateLocked
         assert "ann@host since 2026-11-21 01:02:03 UTC (OperationTypeApply, lock abc-1)" in str(error)
 
+    @pytest.mark.parametrize(
+        ("told", "holder"),
+        [
+            (
+                'state blob is already locked\nblob metadata "terraformlockid" was empty',
+                "someone who left no ID",
+            ),
+            (f"PreconditionFailed\n{LOCK}", "lock abc-1"),
+        ],
+    )
+    def test_a_lock_that_init_finds_is_one_too(self, told: str, holder: str) -> None:
+        """It writes a first state where there is none; what it says of it is all in the summary."""
+        summary = f"Error loading state: failed to lock azure state: {told}"
+        error = failed("init", summary=summary, detail="")(same)
+        assert type(error) is StateLocked
+        assert holder in str(error)
+
     def test_a_lock_that_could_not_be_asked_for_is_no_holder(self) -> None:
         """A refused credential, for instance."""
         error = failed(summary="Error acquiring the state lock", detail="403 AuthorizationFailure")(same)

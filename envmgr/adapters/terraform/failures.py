@@ -37,7 +37,8 @@ _PERSON = (
 )
 _MISSING = ("No value for required variable",)
 _STALE = ("Saved plan is stale", "Saved plan does not match the given state")
-_LOCKED = ("Error acquiring the state lock",)
+# The second is of `init`, which writes a first state where there is none.
+_LOCKED = ("Error acquiring the state lock", "Error loading state: failed to lock")
 # What says that somebody holds it, also where Terraform cannot read who: Azure, S3, DynamoDB, a local file.
 _HELD = re.compile(
     r"already locked|PreconditionFailed|ConditionalCheckFailed|resource temporarily unavailable",
@@ -81,7 +82,7 @@ def _from_error(
     outcome: Outcome, error: Diagnostic, redact: Redact, is_invalid: bool, folder: str
 ) -> EnvmgrError:
     locked = next((e for e in outcome.transcript.errors or [error] if e.summary.startswith(_LOCKED)), None)
-    if locked and (holder := _lock_holder(locked.detail)):
+    if locked and (holder := _lock_holder(f"{locked.summary}\n{locked.detail}")):
         return StateLocked(f"The state is locked by {holder}; it will be tried again.")
     if outcome.transcript.has(*_STALE):
         return StalePlan("The state moved on since the plan was made; it will be planned again.")
