@@ -25,6 +25,7 @@ _numbers = itertools.count(1)
 def pytest_configure() -> None:
     """Run before any test module is imported."""
     strictness.forget_foreign_settings()
+    strictness.heed_interrupts()
 
 
 @pytest.hookimpl(tryfirst=True)

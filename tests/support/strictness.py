@@ -1,6 +1,7 @@
 """What keeps the suite honest: no skips in CI, no network in unit tests, nobody's own credentials."""
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,15 @@ import pytest
 _FOREIGN = ("AWS_", "ARM_", "AZURE_", "TF_", "GIT_", "ENVMGR_", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET")
 _OURS = "ENVMGR_TEST_"
 _NOT_RUN = ("skipped", "xfailed")
+
+
+def heed_interrupts() -> None:
+    """Ctrl-C means what it does on a terminal, also where a shell started us in the background with it ignored.
+
+    What is started by tests would inherit that, and never be interrupted.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def forget_foreign_settings() -> None:
