@@ -26,7 +26,7 @@ from .job import ActiveRun, Declined, Job
 from .kept import checkout_applied
 from .planned import Planned
 from .planning import gate, note_override, plan_apply, plan_destroy
-from .recover import HeldLock, break_own_lock, find_lock, push_errored_state
+from .recover import HeldLock, break_lock, break_own_lock, find_lock, push_errored_state
 from .tenant import Project
 from .workspaces import workspace
 
@@ -252,7 +252,7 @@ def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force:
     if not force:
         break_own_lock(job, active, space)
         return
-    job.project.tenant.terraform.unlock(space, shown.lock.id, active.watch())
+    break_lock(job, active, space, shown.lock.id)
     job.services.record(job.environment.id, "unlocked", f"Broke {shown.lock} by force.", run=active.run.id)
 
 

@@ -1,6 +1,7 @@
 """What must be cleared up before new work on an environment: a state and a lock that were left behind."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,14 +42,20 @@ def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
         raise StateLocked(
             f"The state of {environment.label} is locked by {lock}: wait for it to end, or see `envmgr unlock`."
         )
-    if lock.id:
-        job.project.tenant.terraform.unlock(workspace, lock.id, active.watch())
-    else:
-        job.state().break_nameless(environment.id.state_key)
+    break_lock(job, active, workspace, lock.id)
     message = (
         f"Broke lock {lock.id or 'without ID'} of run {holder.id}, whose Terraform ({holder.child}) is dead."
     )
     services.record(environment.id, "unlocked", message, run=active.run.id)
+
+
+def break_lock(job: Job, active: ActiveRun, workspace: Workspace, lock_id: str) -> None:
+    """Breaks a state lock by its ID: by Terraform, or in the store where the lock keeps Terraform from even that."""
+    if lock_id:
+        with suppress(StateLocked):
+            job.project.tenant.terraform.unlock(workspace, lock_id, active.watch())
+            return
+    job.state().break_lock(job.environment.id.state_key, lock_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,11 @@ class StateStore(Protocol):
         """Whether a holder notes who it is only after it has the lock, so that one that dies between is nameless."""
         ...
 
-    def break_nameless(self, key: str) -> None:
-        """Ends a lock whose holder never noted its ID; quiet where there is none, or one that has a name."""
+    def break_lock(self, key: str, lock_id: str) -> None:
+        """Ends the lock with an ID, or whose holder noted none (empty), where Terraform itself cannot.
+
+        Quiet where there is no such lock (any more), and where Terraform always can.
+        """
         ...
 
     def mend(self, key: str) -> bool:

@@ -17,7 +17,7 @@ class Shop:
         deploy = [{"name": "app", "run": f'cp app.txt {self.served}; echo "$ENVMGR_COMMIT" >> {self.served}'}]
         self.repository = engine.repository(
             deploy=deploy,
-            health={"run": f"! grep bad {self.served}", "timeout": "1s"},
+            health={"run": f"! grep -x bad {self.served}", "timeout": "1s"},
             on_unhealthy=on_unhealthy,
         )
         self.first = self.repository.commit("env-alice", code({"app.txt": "one\n"}))
@@ -84,7 +84,7 @@ def test_what_was_never_healthy_has_no_way_back(engine: Engine, tmp_path: Path) 
     served = tmp_path / "served"
     repository = engine.repository(
         deploy=[{"name": "app", "run": f"cp app.txt {served}"}],
-        health={"run": f"! grep bad {served}", "timeout": "1s"},
+        health={"run": f"! grep -x bad {served}", "timeout": "1s"},
         on_unhealthy="previous",
     )
     repository.commit("env-alice", code({"app.txt": "bad"}))
@@ -104,7 +104,7 @@ def test_a_way_back_that_fails_is_said_too(engine: Engine, tmp_path: Path) -> No
     engine.repository_settings["shop"]["deploy"] = [
         {"name": "app", "run": f"grep -q bad app.txt; cp app.txt {shop.served}/app"}
     ]
-    engine.repository_settings["shop"]["health"]["run"] = f"! grep bad {shop.served}/app"
+    engine.repository_settings["shop"]["health"]["run"] = f"! grep -x bad {shop.served}/app"
     engine.restart()
     engine.turn()
     alice = engine.environment("alice")

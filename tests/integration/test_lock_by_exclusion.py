@@ -1,6 +1,7 @@
 """Invariant 6 where the lock's ID was never seen: ours by exclusion, or left to a person."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -9,7 +10,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from azure.storage.blob import BlobLeaseClient
 
+from envmgr.adapters.state.azure_blob import AzureBlobStateStore
 from envmgr.domain.environment import Status
 from envmgr.domain.state import LockInfo
 from tests.integration.victim import Victim, wait_for_end
@@ -81,6 +84,23 @@ def test_a_lock_that_only_our_dead_terraform_can_hold_is_broken(victim: Victim) 
 
     assert lock(victim.engine) is None
     assert "unlocked" in victim.engine.actions("alice")
+
+
+def test_a_lock_that_init_left_is_broken_in_the_store(victim: Victim) -> None:
+    """On Azure an `init` that has no state yet wants the lock, so that Terraform could not even break it."""
+    left = leave_an_unseen_lock(victim)
+    engine = victim.engine
+    store = engine.application.services.tenants["acme"].state()
+    if isinstance(store, AzureBlobStateStore):
+        blob = store._blob("acme/shop/alice/terraform.tfstate")
+        note = blob.get_blob_properties().metadata
+        blob.upload_blob(b"", overwrite=True, lease=BlobLeaseClient(blob, left.id), metadata=note)
+    shutil.rmtree(engine.data / "workspaces" / "acme" / "shop" / "alice" / "terraform")
+
+    turn_until_ready(engine)
+
+    assert lock(engine) is None
+    assert "unlocked" in engine.actions("alice")
 
 
 def test_a_lock_that_a_living_stranger_may_hold_is_not_broken(

@@ -68,10 +68,13 @@ class AzureBlobStateStore:
     notes_late = True
     """Terraform takes the lease, and notes its ID in the blob's metadata by a second request."""
 
-    def break_nameless(self, key: str) -> None:
-        """Breaks the lease, unless somebody noted an ID meanwhile."""
+    def break_lock(self, key: str, lock_id: str) -> None:
+        """Breaks the lease, unless another's ID is noted by now.
+
+        Terraform needs an ID for that, and an `init` that has no state yet wants the lock itself.
+        """
         found = self.lock(key)
-        if found is not None and not found.id:
+        if found is not None and found.id == lock_id:
             with self._azure.failures(self._where):
                 BlobLeaseClient(self._blob(key)).break_lease(lease_break_period=0)
 

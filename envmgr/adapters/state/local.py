@@ -66,8 +66,8 @@ class LocalStateStore:
     notes_late = False
     """The lock is the operating system's and ends with its holder."""
 
-    def break_nameless(self, key: str) -> None:
-        """There is no such lock."""
+    def break_lock(self, key: str, lock_id: str) -> None:
+        """Every lock has an ID, and `init` takes none: Terraform breaks them itself."""
 
     def mend(self, key: str) -> bool:
         """Puts Terraform's own copy of the state in the place of one that was cut off while it was written.

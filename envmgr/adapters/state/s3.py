@@ -65,8 +65,8 @@ class S3StateStore:
     notes_late = False
     """An object and what it says are written at once."""
 
-    def break_nameless(self, key: str) -> None:
-        """There is no such lock."""
+    def break_lock(self, key: str, lock_id: str) -> None:
+        """Every lock has an ID, and `init` takes none: Terraform breaks them itself."""
 
     def mend(self, key: str) -> bool:
         """An object is written whole or not at all."""
