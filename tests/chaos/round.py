@@ -155,7 +155,9 @@ class Round:
             if not found:
                 break
             self.world.undertaker.wait(_PATIENCE)  # a Terraform that survived gets the time to end
-            time.sleep(min(number, 3) * 0.3)  # and another's, which may hold the lock for all that we know
+            # And another's, which may hold the lock for all that we know: the time of its longest command.
+            is_locked = self._seen is not None and bool(self._seen.lock)
+            time.sleep(min(number, 3) * (2 if is_locked else 0.3))
         return found + self._account(hit, terraform=terraform)
 
     def _may_be_suspended(self, chapter: Chapter) -> bool:
