@@ -8,6 +8,10 @@ from pydantic import ConfigDict, Field, model_validator
 from .section import Section
 from .values import Command, Count, Number, Period, RelativePath, Size, Text, When
 
+_COMMAND = (
+    "A shell command (`sh -eu -c`), or a list: program and arguments. It runs at the branch's root, "
+    "with the Terraform outputs at hand."
+)
 _OUTPUT = "{outputs.NAME} stands for a Terraform output"
 
 
@@ -16,8 +20,7 @@ class CommandStep(Section):
 
     name: Text = Field(description="What the step is called in logs.", examples=["build"])
     run: Command = Field(
-        description="A shell command (`sh -eu -c`), or a list: program and arguments. It runs at the branch's root, "
-        "with the Terraform outputs at hand.",
+        description=_COMMAND,
         examples=["make image"],
     )
     timeout: Period = Field(
@@ -85,8 +88,7 @@ class DeployStep(CommandStep):
 
     run: Command | None = Field(  # type: ignore[assignment]  # one of three here
         default=None,
-        description="A shell command (`sh -eu -c`), or a list: program and arguments. It runs at the branch's root, "
-        "with the Terraform outputs at hand.",
+        description=_COMMAND,
         examples=["make image"],
     )
     when: When = Field(

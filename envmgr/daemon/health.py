@@ -67,8 +67,7 @@ def _run(job: Job, check: HealthCheck) -> str:
     state = job.read_state()
     step = Step(name="health", run=check.run, timeout=_COMMAND_TIMEOUT)
     log = job.services.layout.steps(job.environment.id) / "health.log"
-    with place_of(job, commit, state.outputs if state is not None else {}) as place:
-        job.redact = job.project.tenant.access().hiding(state)
+    with place_of(job, commit, state) as place:
         with suppress(OSError):  # where it cannot go, the step says so
             log.unlink(missing_ok=True)
         try:

@@ -114,7 +114,7 @@ def _let_through(services: Services, identity: EnvironmentId, guard: Guard) -> l
 
 
 def resumable(application: Application, environments: Sequence[Environment]) -> Sequence[Environment]:
-    """Those of an environment's applications that there is anything to resume of; all, where there is of none."""
+    """Those of an environment's applications that there is anything to resume of; the first, where there is of none."""
     now, projects = application.services.clock(), application.services.projects
     project = projects.get(environments[0].id.repository_id)
     held = [e for e in environments if e.pin is not None or _is_to_come_up(project, e, now)]

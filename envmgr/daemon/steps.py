@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envmgr.domain.environment import Environment, Output
+from envmgr.domain.state import State
 from envmgr.domain.step import Command, Site, Step, Zip
 from envmgr.domain.template import fill
 from envmgr.ports import Deployer, Place
@@ -27,24 +28,27 @@ def run_steps(job: Job, active: ActiveRun, steps: Iterable[Step], commit: str) -
     """
     state = job.read_state()
     outputs = state.outputs if state is not None else {}
-    with place_of(job, commit, outputs) as place:
-        job.redact = job.project.tenant.access().hiding(state)
+    with place_of(job, commit, state) as place:
         for step in steps:
             filled = replace(step, run=_filled(step.run, outputs))
             _runner(job.services, filled).run(filled, place, active.watch())
 
 
 @contextmanager
-def place_of(job: Job, commit: str, outputs: Mapping[str, Output]) -> Iterator[Place]:
-    """Where an environment's steps run: a checkout of exactly a commit, a home and a temporary folder of their own."""
-    services, identity = job.services, job.environment.id
+def place_of(job: Job, commit: str, state: State | None) -> Iterator[Place]:
+    """Where an environment's steps run: a checkout of exactly a commit, a home and a temporary folder of their own.
+
+    They are given the outputs of `state`; from here on sensitive ones are hidden in what the job says.
+    """
+    services, identity, access = job.services, job.environment.id, job.project.tenant.access()
+    job.redact = access.hiding(state)
     folder = services.layout.private(services.layout.steps(identity))
     services.git.checkout(identity.repository_id, commit, folder / "checkout")
     services.git.complete(job.project.remote(), commit, folder / "checkout")
     given = {
-        **job.project.tenant.access().environment,
+        **access.environment,
         **_identity(job.environment, commit),
-        **_outputs(outputs, folder / "outputs.json"),
+        **_outputs(state.outputs if state is not None else {}, folder / "outputs.json"),
     }
     try:
         yield Place(
