@@ -13,6 +13,7 @@ from envmgr.config.settings_file import read_settings
 from envmgr.daemon.application import Application
 from envmgr.daemon.layout import Layout, free_bytes
 from envmgr.daemon.records import open_records
+from envmgr.daemon.seals import seal_of
 from envmgr.daemon.tenant import Project, Tenant
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.names import matches_any
@@ -49,6 +50,7 @@ def of_this_host(invocation: Invocation) -> Iterator[Finding]:
     yield look("data folder", lambda: _data_folder(Layout(invocation.data_dir).create()))
     yield look("disk", lambda: _disk(Layout(invocation.data_dir).create(), _settings(invocation)))
     yield look("database", lambda: _database(invocation))
+    yield look("bundle key", lambda: _bundle_key(invocation))
 
 
 def of_organizations(application: Application) -> Iterator[Finding]:
@@ -119,6 +121,17 @@ def _database(invocation: Invocation) -> str:
         return store.check()
     finally:
         store.close()
+
+
+def _bundle_key(invocation: Invocation) -> str:
+    layout, key = Layout(invocation.data_dir).create(), _settings(invocation).bundle_key
+    mark = seal_of(key, layout, invocation.environ).mark
+    if key is not None:
+        return f"{mark}, as configured"
+    return (
+        f"{mark}, only in {layout.bundle_key}: without it a lost data folder is not rebuilt by itself; keep a copy "
+        "elsewhere, or give one as daemon.bundle_key"
+    )
 
 
 def _terraform(tenant: Tenant) -> str:

@@ -43,8 +43,9 @@ def redactor(invocation: Invocation, before: Redact = lambda text: text) -> Reda
         configuration = load(invocation.config, invocation.environ)
     except EnvmgrError:
         return before
-    others = [configuration.settings.database] if configuration.settings.database else []
-    return redactor_for(configuration.organizations, invocation.environ, others).redact
+    return redactor_for(
+        configuration.organizations, invocation.environ, configuration.settings.secrets
+    ).redact
 
 
 class Scrubber:

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from .secrets import Secret
 from .section import Section
-from .settings import LogLevel, Settings
+from .settings import LogLevel, Settings, Unsealed
 from .values import Count, Period, SecretValue, Size
 
 _DEFAULTS = Settings()
@@ -48,6 +48,17 @@ class Daemon(Section):
         default=_DEFAULTS.disk_reserve,
         description="With less free space than this in the data folder no new run starts.",
         examples=["500MB"],
+    )
+    bundle_key: SecretValue | None = Field(
+        default=_DEFAULTS.bundle_key,
+        repr=False,
+        description="Seals what is kept beside each state (at least 32 characters); without it a key in the data folder, lost with it.",
+        examples=[{"systemd": "envmgr-bundle-key"}],
+    )
+    unsealed_bundles: Unsealed = Field(
+        default=_DEFAULTS.unsealed_bundles,
+        description="refuse, or accept: rebuild also from what is beside a state without a right seal, as long as it says so.",
+        examples=["refuse"],
     )
 
 

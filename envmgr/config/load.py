@@ -229,8 +229,9 @@ def _literal_exposure(file: _File, path: KeyPath, secret: Secret) -> str | None:
 def secrets_in(model: BaseModel) -> Iterator[tuple[KeyPath, Secret]]:
     """Every literal or reference of a file where a secret may be, with its path."""
     if isinstance(model, DaemonFile):
-        if model.daemon.database is not None:
-            yield ("daemon", "database"), model.daemon.database
+        for name in ("database", "bundle_key"):
+            if (secret := getattr(model.daemon, name)) is not None:
+                yield ("daemon", name), secret
     elif isinstance(model, Organization):
         for name, secret in model.environment_variables.items():
             yield ("environment_variables", name), secret

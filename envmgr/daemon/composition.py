@@ -58,6 +58,7 @@ from .leases import Leases
 from .poller import Poller
 from .reconciler import Reconciler
 from .records import open_records_of
+from .seals import seal_of
 from .services import Services
 from .tenant import Access, Project, Tenant, TimeToLive
 from .workers import Workers
@@ -130,6 +131,8 @@ def _services(
         projects=_projects(start, configuration, tenants, modules),
         disk_reserve=configuration.settings.disk_reserve,
         retention=configuration.settings.retention,
+        seal=seal_of(configuration.settings.bundle_key, layout, start.environ),
+        accepts_unsealed=configuration.settings.unsealed_bundles == "accept",
         warnings=configuration.warnings,
         stopping=stopping.is_set,
         progress=start.progress,

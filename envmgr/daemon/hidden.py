@@ -33,7 +33,7 @@ def _of_user(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _of_organizations(configuration: Configuration, environ: Mapping[str, str]) -> Iterator[Path]:
-    secrets: list[Secret] = [configuration.settings.database] if configuration.settings.database else []
+    secrets: list[Secret] = list(configuration.settings.secrets)
     for organization in configuration.organizations:
         secrets += secrets_of(organization)
         if organization.backend.local and organization.backend.local.path:

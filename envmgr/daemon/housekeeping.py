@@ -14,7 +14,7 @@ from envmgr.domain.environment import Claim, Environment, RunStatus, SourceKind
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 
-from . import step_caches
+from . import kept, step_caches
 from .services import Services
 
 log = structlog.get_logger()
@@ -35,6 +35,7 @@ def tidy(services: Services) -> None:
     _prune_workspaces(services, environments)
     _prune_providers(services, claims)
     step_caches.prune(services, environments)
+    kept.seal_anew(services, environments)
     _prune_archives(services)
     _tidy_mirrors(services, environments)
 

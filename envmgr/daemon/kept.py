@@ -1,21 +1,25 @@
 """What is kept beside an environment's state: all that its destroy needs, should our own records and files be lost.
 
 One object holds manifest and code, so that neither is ever there without the other that it was written with.
+A seal stands before it: others may write to the store too, and what is kept here says what a destroy runs.
 """
 
 import io
+import os
 import zipfile
 import zlib
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from envmgr.domain.environment import Claim, Source, SourceKind
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.environment import Claim, Environment, Source, SourceKind
+from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.manifest import Manifest
 from envmgr.domain.names import EnvironmentId
+from envmgr.domain.seal import Proof
 from envmgr.ports import StateStore
 
 from . import workspaces
@@ -28,6 +32,12 @@ LIMIT = 50 * 1024 * 1024
 """Bytes of code in one environment's scope above which it is not kept beside the state."""
 
 _MANIFEST, _CODE = "manifest.json", "code"
+_ACCEPT = "where only people whom you trust can write to the store, `daemon: {unsealed_bundles: accept}` takes it all the same"
+_UNPROVEN = {
+    Proof.NONE: f"has no seal, as what older releases of envmgr kept had none: {_ACCEPT}",
+    Proof.OTHER_KEY: f"was sealed with another key: give that one as daemon.bundle_key, or, {_ACCEPT}",
+    Proof.WRONG: f"was altered after envmgr had sealed it: bring back an earlier version of it, or, {_ACCEPT}",
+}
 _UNREADABLE = (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -41,14 +51,50 @@ class Kept:
 
 def keep(job: Job, claim: Claim) -> None:
     """Keeps a claim and its code beside the state; durable when this returns."""
-    identity = job.environment.id
-    code = _export(job.services, identity, claim)
+    _keep(job.services, job.state(), job.environment, claim)
+
+
+def seal_anew(services: Services, environments: Iterable[Environment]) -> None:
+    """Keeps anew, from our own records, what was last sealed by another key or by none; what fails is tried again."""
+    for environment in environments:
+        identity, claim = environment.id, environment.claim
+        tenant = services.tenants.get(identity.organization)
+        if claim is None or tenant is None or _is_sealed(services, identity):
+            continue
+        with suppress(EnvironmentBusy):  # its own apply will seal it, or the next round
+            try:
+                with services.leases.hold(identity, "housekeeping"):
+                    now = services.store.environment(identity)
+                    if now is not None and now.claim is not None:
+                        _keep(services, tenant.state(now.claim.backend), now, now.claim)
+            except (Transient, NeedsPerson) as error:
+                log.warning(str(error), action="not-sealed", environment=str(identity))
+
+
+def _is_sealed(services: Services, identity: EnvironmentId) -> bool:
+    path = services.layout.sealed(identity)
+    return path.is_file() and path.read_text(errors="replace") == services.seal.mark
+
+
+def _keep(services: Services, state: StateStore, environment: Environment, claim: Claim) -> None:
+    identity = environment.id
+    code = _export(services, identity, claim)
     if code is None:
         message = (
             f"Code of more than {LIMIT // 1024**2} MB in {claim.source.scope!r} is not kept beside the state."
         )
-        job.services.record(identity, "code-not-kept", message, commit=claim.commit)
-    job.state().put(identity.kept_key, _packed(Manifest.of(job.environment, claim), code))
+        services.record(identity, "code-not-kept", message, commit=claim.commit)
+    content = _packed(Manifest.of(environment, claim), code)
+    state.put(identity.kept_key, services.seal.close(identity.kept_key, content))
+    _note_sealed(services, identity)
+
+
+def _note_sealed(services: Services, identity: EnvironmentId) -> None:
+    services.layout.private(services.layout.workspace(identity))
+    path = services.layout.sealed(identity)
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
+        file.write(services.seal.mark)
 
 
 def forget(state: StateStore, identity: EnvironmentId) -> None:
@@ -59,11 +105,14 @@ def forget(state: StateStore, identity: EnvironmentId) -> None:
         log.warning(str(error), action="not-forgotten", environment=str(identity))
 
 
-def read(state: StateStore, identity: EnvironmentId) -> Kept | None:
-    """What is kept of an environment; NeedsPerson where it is unsound or another's."""
-    content = state.get(identity.kept_key)
-    if content is None:
+def read(services: Services, state: StateStore, identity: EnvironmentId) -> Kept | None:
+    """What is kept of an environment; NeedsPerson where it is unsound, another's, or not surely kept by us."""
+    sealed = state.get(identity.kept_key)
+    if sealed is None:
         return None
+    content, proof = services.seal.open(identity.kept_key, sealed)
+    if proof is not Proof.OURS and not services.accepts_unsealed:
+        raise NeedsPerson(f"{identity.kept_key} {_UNPROVEN[proof]}")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             sizes = {each.filename: each.file_size for each in archive.infolist()}
@@ -113,7 +162,7 @@ def fetched(job: Job, commit: str) -> bool:
 def _unpacked(job: Job, claim: Claim) -> bool:
     """Whether the very code was beside the state and is in the working folder now (of any commit that had it)."""
     with suppress(EnvmgrError):
-        kept = read(job.state(), job.environment.id)
+        kept = read(job.services, job.state(), job.environment.id)
         if kept is not None and kept.manifest.claim.source == claim.source:
             folder = job.services.layout.private(job.services.layout.workspace(job.environment.id))
             unpack(job.services, kept, claim.source, folder / "source")

@@ -66,6 +66,15 @@ class Layout:
         return self.step_caches / repository.organization / repository.name
 
     @property
+    def bundle_key(self) -> Path:
+        """The key that seals what is kept beside the states, where the operator gave none."""
+        return self.root / "bundle.key"
+
+    def sealed(self, environment: EnvironmentId) -> Path:
+        """Names the key by which an environment's bundle was last sealed from here."""
+        return self.workspace(environment) / "sealed"
+
+    @property
     def logs(self) -> Path:
         """The runs' logs."""
         return self.root / "logs"

@@ -106,7 +106,7 @@ def lost_record(
 
     It is only made, not written.
     """
-    known, found = services.store.environment(identity), kept.read(tenant.state(), identity)
+    known, found = services.store.environment(identity), kept.read(services, tenant.state(), identity)
     if found is None:
         raise NeedsPerson("nothing beside its state says how it was applied")
     repository = services.projects.get(identity.repository_id)

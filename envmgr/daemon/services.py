@@ -8,6 +8,7 @@ import structlog
 
 from envmgr.domain.environment import Event, ProcessId
 from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.seal import Seal
 from envmgr.ports import (
     Binaries,
     Clock,
@@ -34,7 +35,8 @@ class Services:
     """The outside world and the configuration, as the steps see them.
 
     `actor` is who causes what is done (`daemon`, `user NAME`). `stopping` says whether Terraform is to be
-    ended now. `progress` is told each step of a running Terraform.
+    ended now. `progress` is told each step of a running Terraform. `seal` proves what is kept beside the states;
+    where it `accepts_unsealed`, a person has said to do without.
     """
 
     layout: Layout
@@ -56,6 +58,8 @@ class Services:
     projects: Mapping[RepositoryId, Project]
     disk_reserve: int
     retention: timedelta
+    seal: Seal
+    accepts_unsealed: bool = False
     warnings: Sequence[str] = ()
     stopping: Callable[[], bool] = lambda: False
     progress: Callable[[EnvironmentId, Progress], None] = field(default=lambda *_: None)

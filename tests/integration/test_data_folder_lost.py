@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,11 +16,13 @@ from uuid import uuid4
 import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
+from envmgr.daemon.housekeeping import tidy
 from envmgr.daemon.kept import LIMIT
 from envmgr.domain.environment import Claim, Environment, RunKind, Source, SourceKind, Status
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.manifest import Manifest
 from envmgr.domain.names import EnvironmentId
+from envmgr.domain.seal import Seal
 from envmgr.domain.tags import tags_for
 from envmgr.ports import Remote, StateStore
 from tests.support.aws import S3_BACKEND
@@ -28,6 +31,7 @@ from tests.support.git_repository import GitRepository
 from tests.support.state_backends import Backend
 
 ALICE = EnvironmentId("acme", "shop", "alice")
+KEY = "a key that is kept elsewhere, for tests"
 MARK = """
 variable "environment" {}
 variable "folder" {}
@@ -77,8 +81,17 @@ def marks(engine: Engine) -> Path:
     """Where environments leave what was done to them; with a repository `shop` of code that does."""
     folder = engine.folder / "marks"
     folder.mkdir()
+    with_key(engine, KEY)
     engine.repository(variables={"folder": str(folder)})
     return folder
+
+
+def with_key(engine: Engine, key: str, bundles: str = "refuse") -> None:
+    """The key of the bundles is where the data folder is not."""
+    secret = engine.folder / "bundle.key"
+    secret.write_text(key)
+    settings = f"daemon: {{bundle_key: {{file: {secret}}}, unsealed_bundles: {bundles}}}\n"
+    (engine.folder / "daemon.yaml").write_text(settings)
 
 
 def lose(engine: Engine) -> None:
@@ -100,7 +113,7 @@ def kept(engine: Engine) -> Path:
 
 
 def change(file: Path, alter: Callable[[dict[str, Any]], None]) -> None:
-    """Alter a manifest where it is kept."""
+    """Alter a manifest where it is kept, as somebody could who has our key."""
     with zipfile.ZipFile(file) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     document = json.loads(members["manifest.json"])
@@ -110,7 +123,8 @@ def change(file: Path, alter: Callable[[dict[str, Any]], None]) -> None:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    file.write_bytes(buffer.getvalue())
+    seal = Seal(sha256(KEY.encode()).digest())
+    file.write_bytes(seal.close(ALICE.kept_key, buffer.getvalue()))
 
 
 def test_everything_comes_back_and_what_is_gone_is_destroyed_by_its_own_code(
@@ -447,6 +461,7 @@ def test_code_that_is_too_large_is_not_kept_and_had_from_the_branch(
 def test_a_time_to_live_never_ends_because_of_a_loss(engine: Engine, ttl: dict[str, str], file: str) -> None:
     """What is beside the state knows nothing of pushes that changed no infrastructure: its end is too early."""
     engine.settings["ttl"] = ttl
+    with_key(engine, KEY)
     shop = engine.repository()
     for minutes, files in (0, code()), (1, code({"terraform/a.tf": ""})), (50, {"app.py": ""}):
         shop.commit("env-alice", {".envmgr.yaml": file, **files})
@@ -462,3 +477,88 @@ def test_a_time_to_live_never_ends_because_of_a_loss(engine: Engine, ttl: dict[s
     alice = engine.environment("alice")
     assert (alice.status, alice.resources) == (Status.FAILED, ("terraform_data.app",))
     assert alice.expires_at == (engine.clock.now + timedelta(minutes=59, seconds=30) if ttl else None)
+
+
+# --- who kept it -----------------------------------------------------------------------------------
+
+
+def unseal(file: Path) -> None:
+    """As a release without seals kept it."""
+    file.write_bytes(file.read_bytes().partition(b"\n")[2])
+
+
+def forge(file: Path) -> None:
+    """Another's content behind our seal."""
+    seal, line, _ = file.read_bytes().partition(b"\n")
+    unseal(file)
+    change(file, lambda d: d["claim"]["variables"].update(folder="/elsewhere"))
+    file.write_bytes(seal + line + file.read_bytes().partition(b"\n")[2])
+
+
+def reseal(file: Path) -> None:
+    """With a key that somebody else made up."""
+    unseal(file)
+    file.write_bytes(Seal(b"x" * 32).close(ALICE.kept_key, file.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("alter", "said"),
+    [(unseal, "has no seal"), (forge, "was altered after"), (reseal, "was sealed with another key")],
+)
+def test_what_has_no_right_seal_restores_nothing_until_a_person_says_so(
+    engine: Engine, marks: Path, alter: Callable[[Path], None], said: str
+) -> None:
+    """Else whoever may write to the store would say what a destroy runs."""
+    shop = engine.repositories["shop"]
+    shop.commit("env-alice", marked("the first"))
+    engine.turn()
+    shop.delete("env-alice")
+    alter(kept(engine))
+    lose(engine)
+
+    gone(engine)
+
+    assert engine.statuses() == {}
+    (refused,) = engine.application.services.tenants["acme"].rebuilding.unrecovered
+    assert said in refused
+    assert "unsealed_bundles: accept" in refused
+    assert (marks / "alice").read_text() == "made\n"
+
+    with_key(engine, KEY, "accept")
+    engine.restart()
+    engine.poll()
+
+    assert "rebuilt" in engine.actions("alice")
+
+
+def test_without_a_key_elsewhere_one_is_made_in_the_data_folder(engine: Engine, marks: Path) -> None:
+    """Whoever has a copy of it is as well off as with one of his own."""
+    (engine.folder / "daemon.yaml").unlink()
+    engine.repositories["shop"].commit("env-alice", marked("the first"))
+    engine.turn()
+    own = engine.data / "bundle.key"
+    assert own.stat().st_mode & 0o777 == 0o600
+    with_key(engine, own.read_text())
+    lose(engine)
+
+    engine.turn()
+
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+    assert "rebuilt" in engine.actions("alice")
+
+
+def test_what_an_older_release_kept_is_sealed_from_our_own_records(engine: Engine, marks: Path) -> None:
+    """Not from what lies in the store: that may be another's by now."""
+    engine.repositories["shop"].commit("env-alice", marked("the first"))
+    engine.turn()
+    whole = kept(engine).read_bytes()
+    kept(engine).write_bytes(b"another's")
+    services = engine.application.services
+    services.layout.sealed(ALICE).unlink()
+
+    tidy(services)
+
+    assert kept(engine).read_bytes() == whole
+    written = kept(engine).stat().st_mtime_ns
+    tidy(services)
+    assert kept(engine).stat().st_mtime_ns == written

@@ -1,0 +1,46 @@
+"""The key that seals what is kept beside the states: the operator's, else one of the data folder's own."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from envmgr.config.secrets import Secret, resolve
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.seal import Seal
+
+from .layout import Layout
+
+LEAST = 32
+"""Characters of an operator's key: what people make up is shorter, what `openssl rand -hex 32` prints is not."""
+
+
+def seal_of(key: Secret | None, layout: Layout, environ: Mapping[str, str]) -> Seal:
+    """The seal by the configured key; without one by a key that is made in the data folder, and lost with it.
+
+    Raises NeedsPerson for a key that cannot be read or is too short.
+    """
+    text = resolve(key, environ) if key is not None else _own(layout.bundle_key)
+    if len(text) < LEAST:
+        raise NeedsPerson(
+            f"daemon.bundle_key has fewer than {LEAST} characters: make one with `openssl rand -hex 32`."
+        )
+    return Seal(sha256(text.encode("utf-8", "surrogateescape")).digest())
+
+
+def _own(path: Path) -> str:
+    """The key in the data folder, made once, whole, by whichever process comes first."""
+    if not path.exists():
+        new = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        with os.fdopen(
+            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w"
+        ) as file:
+            file.write(f"{secrets.token_hex(32)}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(new, path)
+        new.unlink()
+    return path.read_text().strip()
