@@ -1,13 +1,12 @@
 """The port `Store` in this process's memory: for tests, and as the shortest statement of what a store does."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import RLock
 from typing import Any, TypeVar
 
 from envmgr.domain.environment import (
-    RESTORED,
     Changes,
     Environment,
     Event,
@@ -17,20 +16,17 @@ from envmgr.domain.environment import (
     Run,
     RunKind,
     RunStatus,
-    is_restorable,
 )
 from envmgr.domain.errors import LeaseLost, UsageError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Observed
+from envmgr.domain.transitions import Change
+from envmgr.domain.transitions.observed import is_restorable, restored, revised
 from envmgr.ports import Held
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-_OBSERVED = (
-    "branch", "commit", "absences", "absent_since", "refused", "hold", "approved", "pushed_at", "updated_at",
-)  # fmt: skip
-_ENVIRONMENT_FIELDS = frozenset(field.name for field in fields(Environment)) - {"id", "updated_at"}
 _RUN_FIELDS = frozenset({"child", "lock_id", "log", "changes", "message"})
 
 
@@ -94,7 +90,7 @@ class MemoryStore:
                 self._environments[after.id] = after
             for after in observed.changed:
                 before = self._environments[after.id]
-                self._environments[after.id] = _revised(before, after)
+                self._environments[after.id] = revised(before, after)
             for event in events:
                 self.record(event)
             return observed
@@ -108,8 +104,7 @@ class MemoryStore:
                 if found is None:
                     self._environments[each.id] = each
                 elif is_restorable(found, each):
-                    values: dict[str, Any] = {name: getattr(each, name) for name in RESTORED}
-                    self._environments[each.id] = replace(found, **values)
+                    self._environments[each.id] = restored(found, each)
                 else:
                     continue
                 written.append(each.id)
@@ -120,12 +115,10 @@ class MemoryStore:
         identity: EnvironmentId,
         lease: Lease | None,
         now: datetime,
+        change: Change,
         event: Event | None = None,
-        /,
-        **changes: object,
     ) -> Environment:
-        """Writes the named fields and the event, if the lease (where given) is the newest."""
-        values = _checked("an environment", changes, _ENVIRONMENT_FIELDS)
+        """Writes what a change makes of the record and the event, if the lease (where given) is the newest."""
         if lease is not None and lease.environment != identity:
             raise ValueError(f"the lease of {lease.environment} is none of {identity}")
         with self._lock:
@@ -133,7 +126,9 @@ class MemoryStore:
                 self._require(lease)
             if identity not in self._environments:
                 raise UsageError(f"envmgr knows no environment {identity}.")
-            after = replace(self._environments[identity], **values, updated_at=now)
+            after = replace(change(self._environments[identity]), updated_at=now)
+            if after.id != identity:
+                raise ValueError(f"a change of {identity} gave {after.id}")
             self._environments[identity] = after
         if event is not None:
             self.record(event)
@@ -329,15 +324,6 @@ def _is_over(
     is_living: Callable[[ProcessId], bool],
 ) -> bool:
     return is_dead(lease.owner) or (lease.expires_at <= now and not is_living(lease.owner))
-
-
-def _revised(before: Environment, after: Environment) -> Environment:
-    is_reopened = not before.is_open or bool(before.refused and not after.refused and after.is_open)
-    if is_reopened:
-        return after
-    names = (*_OBSERVED, "status", "message") if after.refused or not after.is_open else _OBSERVED
-    values: dict[str, Any] = {name: getattr(after, name) for name in names}
-    return replace(before, **values)
 
 
 def _checked(what: str, changes: Mapping[str, Any], known: Iterable[str]) -> Mapping[str, Any]:

@@ -5,11 +5,11 @@ there is none, the run is interrupted and the next plan finds out what is missin
 """
 
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 
 from envmgr.domain.environment import Claim, ProcessId, Run, RunKind, RunStatus
 from envmgr.domain.errors import EnvmgrError, RetryLater
+from envmgr.domain.transitions import applies
 from envmgr.ports import Adopted
 
 from .job import ActiveRun, Job
@@ -92,12 +92,6 @@ def _settle(job: Job, run: Run, claim: Claim) -> str:
     """Writes what the state says now; the next decision takes it from there."""
     if run.kind is not RunKind.APPLY:
         return f"Destroyed what {claim.commit[:10]} had made, to be verified"
-    before = job.environment.deployment
-    deployment = before and replace(before, apply=run.id)
-    job.update(
-        applied_fingerprint=claim.fingerprint,
-        applied_commit=claim.commit,
-        deployment=deployment,
-        **found(job),
-    )
+    state = found(job)
+    job.update(lambda e: applies.stated(applies.adopted(e, claim, run.id), state))
     return f"Applied {claim.commit[:10]}"

@@ -1,17 +1,15 @@
 """Bringing an environment to what its branch wants."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 
-from envmgr.domain.deployment import Deployment
-from envmgr.domain.drift import Drift
-from envmgr.domain.environment import Claim, RunKind, RunStatus, Status
+from envmgr.domain.environment import Claim, Environment, RunKind, RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.transitions import Change, applies, deploys
+from envmgr.domain.transitions.applies import Found
 
 from . import kept
-from .deploy import DONE, deploy
+from .deploy import deploy
 from .job import ActiveRun, Job
 from .newest import check_newest
 from .planned import Planned
@@ -20,14 +18,12 @@ from .result import found, note_resources, summary
 from .turn import check_needs
 from .wanted import Wanted, check_backend, is_applied, wanted
 
-RESUMED: Mapping[str, object] = {"suspended": "", "suspended_by": None, "suspended_commit": None}
-
 
 def apply(job: Job, reason: str) -> None:
     """Brings an environment to what its commit wants: infrastructure, then code, each only where it changed."""
     want = look(job)
     if not job.manual and is_applied(job.environment, want.claim) and not _left_a_lock(job):
-        settle(job, want, {}, f"{want.claim.commit[:10]} changes no infrastructure.")
+        settle(job, want, None, f"{want.claim.commit[:10]} changes no infrastructure.")
     else:
         _apply_infrastructure(job, want, reason)
     deploy(job, want, remark(job, want))
@@ -92,7 +88,7 @@ def keep(job: Job, claim: Claim) -> None:
     """
     _keep_commit(job, claim)
     job.services.binaries.keep(job.project.tenant.binary, claim.terraform_version)
-    job.update(claim=claim)
+    job.update(lambda e: applies.claimed(e, claim))
     kept.keep(job, claim)
 
 
@@ -101,56 +97,39 @@ def _keep_commit(job: Job, claim: Claim) -> None:
     job.services.git.keep(job.environment.id, claim.commit, claim.commit)
 
 
-def settle(
-    job: Job, want: Wanted, changes: Mapping[str, object], message: str, run: int | None = None
-) -> None:
-    """Records that the cloud has what the commit wants."""
+def settle(job: Job, want: Wanted, state: Found | None, message: str, run: int | None = None) -> None:
+    """Records that the cloud has what the commit wants, and what its `state` says by that; by a `run`, if any."""
     claim, now = want.claim, job.services.clock()
     if run is None:
         _keep_commit(job, claim)
-    before = job.reload().expires_at  # somebody may have extended it meanwhile
-    ends, _ = job.project.ttl.end(now if job.manual else job.environment.lives_since, want.ttl, before)
+    actor = job.cause(want.author)
     event = job.services.event(
-        job.environment.id, "applied", message, commit=claim.commit, run=run, actor=job.cause(want.author)
-    )
-    job.update(
-        event,
-        claim=claim,
-        applied_commit=claim.commit,
-        applied_fingerprint=claim.fingerprint,
-        applied_inputs=job.policy.inputs,
-        hold=None,
-        approved=None,
-        expires_at=ends,
-        schedule=want.schedule,
-        **_what_is_left(job, want, run),
-        **({"drift": _as_applied(job, now)} if run is not None else {}),
-        **({"warned_at": None} if ends != before else {}),
-        **({"resumed_at": now} if job.manual else {}),
-        **(RESUMED if job.resumes and job.environment.suspended == job.resumes else {}),
-        **changes,
+        job.environment.id, "applied", message, commit=claim.commit, run=run, actor=actor
     )
 
+    def settled(record: Environment) -> Environment:
+        life = now if job.manual else record.lives_since
+        ends, _ = job.project.ttl.end(life, want.ttl, record.expires_at)
+        record = applies.applied(record, claim, job.policy.inputs)
+        record = applies.living(applies.stated(record, state), ends, want.schedule)
+        if run is not None:
+            record = applies.seen_applied(record, now)
+        if job.manual:
+            record = applies.brought_up(record, now)
+        return _what_is_left(job, want, run)(applies.unsuspended(record, job.resumes))
 
-def _what_is_left(job: Job, want: Wanted, run: int | None) -> dict[str, object]:
-    """The fields that say whether the environment is ready now, or its code is next."""
+    job.update(settled, event)
+
+
+def _what_is_left(job: Job, want: Wanted, run: int | None) -> Change:
+    """Whether the environment is ready now, or its code is next."""
     if not want.deploy.digest:
-        return {**DONE, "message": remark(job, want), "deployment": None, "health": None}
-    before = job.environment.deployment or Deployment()
-    return {
-        "status": Status.RUNNING,
-        "message": f"Deploys {want.claim.commit[:10]}.",
-        "deployment": replace(before, apply=before.apply if run is None else run),
-    }
+        said = remark(job, want)
+        return lambda e: deploys.nothing_to_deploy(e, said)
+    return lambda e: deploys.to_be_deployed(e, want.claim.commit, run)
 
 
 def remark(job: Job, want: Wanted) -> str:
     """What a ready environment says of itself."""
     _, cut = job.project.ttl.end(job.services.clock(), want.ttl, None)
     return "Its ttl is cut to ttl.max." if cut else ""
-
-
-def _as_applied(job: Job, now: datetime) -> Drift:
-    """An apply is a look, too; what was found to be noise stays so."""
-    before = job.environment.drift
-    return Drift(tried_at=now, checked_at=now, noise=before.noise if before else ())

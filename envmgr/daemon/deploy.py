@@ -1,27 +1,18 @@
 """Bringing an environment's code to run, to its end, and back to an earlier commit."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from envmgr.domain.deployment import Deployment, DeployRules, due
 from envmgr.domain.environment import Event, RunKind, Status
 from envmgr.domain.errors import StepFailed, UsageError
-from envmgr.domain.health import Condition, Health
 from envmgr.domain.step import Step
+from envmgr.domain.transitions import deploys
 
 from . import kept
 from .job import ActiveRun, Job
 from .newest import check_newest
 from .steps import run_steps
 from .wanted import Wanted, deploy_rules
-
-DONE: Mapping[str, object] = {
-    "status": Status.READY,
-    "failures": 0,
-    "failed_on": "",
-    "retry_at": None,
-}
-"""What the record of an environment says that has come to what its branch wants."""
 
 
 def deploy(job: Job, want: Wanted, remark: str = "") -> None:
@@ -53,7 +44,7 @@ def end_deployment(job: Job, active: ActiveRun) -> None:
     steps = deploy_rules(job.services, job.project, commit).on_destroy
     if steps and _is_there(job, active, commit):
         _run_before_destroy(job, active, steps, commit)
-    job.update(deployment=replace(before, ended=True))
+    job.update(deploys.ended)
 
 
 def _run_before_destroy(job: Job, active: ActiveRun, steps: Sequence[Step], commit: str) -> None:
@@ -81,7 +72,7 @@ def go_back(job: Job, why: str) -> str:
     event = job.services.event(
         job.environment.id, "went-back", said, commit=healthy, run=active.run.id, actor="health"
     )
-    job.update(event, deployment=replace(before, commit=healthy))
+    job.update(lambda e: deploys.went_back(e, healthy), event)
     return active.message
 
 
@@ -99,21 +90,9 @@ def _of_code(steps: Sequence[Step]) -> list[Step]:
 
 def _settle(job: Job, want: Wanted, remark: str, run: ActiveRun | None = None) -> None:
     """Records what runs now; where nothing is asked for its health, it counts as healthy."""
-    commit, check = want.claim.commit, want.deploy.health
-    before = job.environment.deployment or Deployment()
-    runs = replace(before, commit=commit, rules=job.policy.deploy, after=before.apply, ended=False)
+    commit, check, now = want.claim.commit, want.deploy.health, job.services.clock()
     event = None if run is None else _deployed(job, want, run)
-    if check is None:
-        deployment = replace(runs, healthy_commit=commit)
-        job.update(event, **{**DONE, "message": remark, "deployment": deployment, "health": None})
-        return
-    job.update(
-        event,
-        status=Status.RUNNING,
-        message=f"{commit[:10]} is deployed; waits until it is healthy.",
-        deployment=runs,
-        health=Health(check=check, condition=Condition.STARTING, since=job.services.clock()),
-    )
+    job.update(lambda e: deploys.deployed(e, commit, job.policy.deploy, check, now, remark), event)
 
 
 def _deployed(job: Job, want: Wanted, run: ActiveRun) -> Event:

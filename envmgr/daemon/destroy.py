@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from envmgr.domain.environment import RunKind, Status, Suspension
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.tags import identity, own
+from envmgr.domain.transitions.applies import unknown
+from envmgr.domain.transitions.ends import End, closed, emptied
 
 from . import kept
 from .deploy import end_deployment
@@ -14,33 +16,6 @@ from .planned import Planned
 from .planning import carry_out, plan_destroy
 from .roster import roster_of
 from .turn import check_not_needed, is_last_of_all
-
-CLOSED: Mapping[str, object] = {
-    "status": Status.DESTROYED,
-    "claim": None,
-    "applied_commit": None,
-    "applied_fingerprint": None,
-    "applied_inputs": None,
-    "outputs": {},
-    "serial": None,
-    "resources": (),
-    "url": None,
-    "suspended": "",
-    "suspended_by": None,
-    "suspended_commit": None,
-    "pin": None,
-    "drift": None,
-    "deployment": None,
-    "health": None,
-    "warned_at": None,
-    "hold": None,
-    "approved": None,
-    "failures": 0,
-    "failed_on": "",
-    "retry_at": None,
-    "expires_at": None,
-}
-"""What the record of an environment that has nothing in the cloud says, however it came to that."""
 
 
 def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspension | None = None) -> None:
@@ -61,7 +36,7 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspe
             lambda planned: _end(job, active, planned),
         )
         verify(job, planned)
-        job.update(resources=())  # from here on a state that is missing is no loss
+        job.update(emptied)
         _verify_environment(job, planned)
         number = active.changes.destroy if active.changes else 0
         active.message = f"Destroyed {number} resources and verified that nothing is left."
@@ -97,16 +72,9 @@ def close(
     _archive_state(job)
     action = "destroyed" if then is Status.DESTROYED else "suspended"
     event = services.event(environment.id, action, because or reason, run=run, actor=_actor(job, by))
-    said: dict[str, object] = {
-        "status": then,
-        "message": because or reason,
-        "suspended": because,
-        "suspended_by": by,
-        "suspended_commit": environment.commit if by is Suspension.TTL else None,
-        "pin": environment.pin if then is Status.SUSPENDED else None,
-        "expires_at": environment.expires_at if by is Suspension.SCHEDULE else None,
-    }
-    job.update(event, **{**CLOSED, **said})
+    over = environment.commit if by is Suspension.TTL else None
+    end = End(then=then, message=because or reason, suspended=because, by=by, over=over)
+    job.update(lambda e: closed(e, end), event)
     if job.environment.pin is None:  # else it comes up again at a commit that only we may have
         services.git.let_go(environment.id)
     shutil.rmtree(services.layout.workspace(environment.id), ignore_errors=True)
@@ -131,7 +99,7 @@ def _end(job: Job, active: ActiveRun, planned: Planned) -> None:
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
     if not planned.has_changes:
         return
-    job.update(applied_fingerprint=None)  # from here on nobody may take it for applied
+    job.update(unknown)
     try:
         active.apply(planned)
     except (NeedsPerson, Transient) as error:

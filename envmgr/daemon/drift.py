@@ -17,6 +17,7 @@ from envmgr.domain.drift import (
 from envmgr.domain.environment import Environment, Guard, RunKind, Status
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, NeedsPerson
 from envmgr.domain.policy import Policy
+from envmgr.domain.transitions import applies
 
 from .apply import apply
 from .job import Declined, Job
@@ -54,7 +55,7 @@ def check(job: Job) -> Drift:
         raise
     except EnvmgrError as error:
         return _record_failure(job, before, failed(before, job.redact(str(error)), now))
-    job.update(drift=found)
+    job.update(lambda e: applies.looked_at(e, found))
     _tell(job, before, found)
     if not found.differences:
         _let_go(job)
@@ -75,7 +76,7 @@ def _look(job: Job) -> tuple[Difference, ...]:
 
 
 def _record_failure(job: Job, before: Drift | None, after: Drift) -> Drift:
-    job.update(drift=after)
+    job.update(lambda e: applies.looked_at(e, after))
     if before is None or not before.error:
         job.services.record(
             job.environment.id, "drift-unknown", f"Drift could not be looked for: {after.error}"
@@ -98,23 +99,22 @@ def _let_go(job: Job) -> None:
     """What was held back because of drift is as it should be again."""
     claim = job.environment.claim
     if job.environment.hold is Guard.DRIFT and claim is not None:
-        job.update(
-            status=Status.READY, message="", hold=None, approved=None, applied_fingerprint=claim.fingerprint
-        )
+        job.update(lambda e: applies.let_go_of_drift(e, claim))
 
 
 def _correct(job: Job, before: Drift | None, found: Drift) -> None:
     """Applies again what was applied, unless that needs a person, who then finds it waiting."""
     why = _why_not(job, before, found)
     if not why:
-        job.update(applied_fingerprint=None)  # else nothing would be planned
+        job.update(applies.unknown)  # else nothing would be planned
         job.careful, job.confirm = True, _deletes_nothing
         try:
             apply(job, f"Correct drift: {_sentence(found.differences)}")
         except Declined:
             why = "correcting it would delete or replace something"
         else:
-            job.update(drift=corrected(found, job.services.clock()))
+            undone = corrected(found, job.services.clock())
+            job.update(lambda e: applies.looked_at(e, undone))
     if why:
         _hold(job, found, why)
 
@@ -138,15 +138,10 @@ def _hold(job: Job, found: Drift, why: str) -> None:
         "corrects it."
     )
     is_new = environment.hold is not Guard.DRIFT
-    job.update(
-        status=Status.WAITING,
-        message=job.redact(message),
-        hold=Guard.DRIFT,
-        approved=None,
-        applied_fingerprint=None,
-    )
+    message = job.redact(message)
+    job.update(lambda e: applies.held_for_drift(e, message))
     if is_new:
-        job.services.record(environment.id, "waiting", job.redact(message))
+        job.services.record(environment.id, "waiting", message)
 
 
 def _sentence(found: Sequence[Difference]) -> str:

@@ -2,11 +2,12 @@
 
 import structlog
 
-from envmgr.domain.backoff import LONGEST, delay
 from envmgr.domain.decide import attempt_key
 from envmgr.domain.environment import AT_WORK, Environment, Status
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, RetryLater
 from envmgr.domain.health import Condition
+from envmgr.domain.transitions import Change
+from envmgr.domain.transitions.work import failed, put_off, shown
 
 from .job import Declined, DiskFull, Job, Superseded
 
@@ -23,23 +24,16 @@ def record_failure(job: Job, error: EnvmgrError, *, destroying: bool) -> None:
     now, key = job.services.clock(), attempt_key(job.environment, job.policy)
     match error:
         case Superseded() | Declined():
-            _write(job, status=_status_before(job.environment), message=message)
+            _write(job, lambda e: shown(e, _status_before(e), message))
         case Interrupted():
-            _write(job, status=Status.WAITING, message=f"{message} It goes on when envmgr runs again.")
+            later = f"{message} It goes on when envmgr runs again."
+            _write(job, lambda e: shown(e, Status.WAITING, later))
         case RetryLater():
-            _write(job, status=Status.WAITING, message=message, failed_on=key, retry_at=now + error.after)
+            until = now + error.after
+            _write(job, lambda e: put_off(e, message, key, until))
         case _:
-            failures = job.environment.failures + 1 if job.environment.failed_on == key else 1
             stays = isinstance(error, NeedsPerson)
-            pause = LONGEST if stays else delay(failures)
-            _write(
-                job,
-                status=Status.FAILED,
-                message=message,
-                failures=failures,
-                failed_on=key,
-                retry_at=None if stays and not destroying else now + pause,
-            )
+            _write(job, lambda e: failed(e, message, key, now, needs_person=stays, again=destroying))
             _tell(job, message)
 
 
@@ -47,7 +41,7 @@ def restore(job: Job, before: Environment) -> None:
     """Shows an environment as it was before a step that ended without changing anything."""
     if job.environment.status in AT_WORK:
         status = _status_before(before) if before.status in AT_WORK else before.status
-        _write(job, status=status, message=before.message)
+        _write(job, lambda e: shown(e, status, before.message))
 
 
 def _disk(job: Job, error: EnvmgrError) -> str:
@@ -64,9 +58,9 @@ def _tell(job: Job, message: str) -> None:
         log.warning(str(error), action="not-recorded", environment=environment.label)
 
 
-def _write(job: Job, **changes: object) -> None:
+def _write(job: Job, change: Change) -> None:
     try:
-        job.update(**changes)
+        job.update(change)
     except EnvmgrError as error:  # the next pass finds the environment as it was before this step
         log.warning(str(error), action="not-recorded", environment=job.environment.label)
 

@@ -14,9 +14,10 @@ from envmgr.domain.health import Condition, Health, HealthCheck, judged, pause
 from envmgr.domain.state import State
 from envmgr.domain.step import Step
 from envmgr.domain.template import fill, named
+from envmgr.domain.transitions import deploys
 from envmgr.ports import Watch
 
-from .deploy import DONE, go_back
+from .deploy import go_back
 from .job import Job, Superseded
 from .services import Services
 from .steps import place_of
@@ -111,14 +112,8 @@ def unhealthy(job: Job, why: str) -> None:
     health = replace(environment.health, condition=Condition.UNHEALTHY, since=now, message=why)
     key, commit = attempt_key(environment, job.policy), _deployed(environment)
     message = " ".join(filter(None, (not_healthy(health), _way_back(job, why))))
-    job.update(
-        services.event(environment.id, "unhealthy", message, commit=commit),
-        status=Status.FAILED,
-        message=message,
-        health=health,
-        failed_on=key,
-        retry_at=None,
-    )
+    event = services.event(environment.id, "unhealthy", message, commit=commit)
+    job.update(lambda e: deploys.not_healthy(e, message, health, key), event)
 
 
 def not_healthy(health: Health) -> str:
@@ -204,7 +199,7 @@ def record(job: Job, asked: Environment, health: Health) -> None:
     if status is not now.status:
         event = job.services.event(now.id, "degraded", health.message, commit=_deployed(now))
     message = not_healthy(health) if status is Status.FAILED else health.message
-    job.update(event, status=status, message=message, health=health)
+    job.update(lambda e: deploys.answered(e, status, message, health), event)
 
 
 def _status(environment: Environment, health: Health) -> Status:
@@ -215,16 +210,11 @@ def _status(environment: Environment, health: Health) -> Status:
 
 def _record_healthy(job: Job, check: HealthCheck, action: str = "healthy") -> None:
     environment, services = job.environment, job.services
-    commit, deployment = _deployed(environment), environment.deployment
-    job.update(
-        services.event(environment.id, action, "It is healthy.", commit=commit),
-        **{
-            **DONE,
-            "message": "",
-            "health": Health(check=check, condition=Condition.HEALTHY, since=services.clock()),
-            "deployment": deployment and replace(deployment, healthy_commit=commit),
-        },
+    event, now = (
+        services.event(environment.id, action, "It is healthy.", commit=_deployed(environment)),
+        services.clock(),
     )
+    job.update(lambda e: deploys.healthy(e, check, now), event)
 
 
 def _deployed(environment: Environment) -> str | None:

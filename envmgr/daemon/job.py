@@ -23,6 +23,8 @@ from envmgr.domain.environment import (
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
 from envmgr.domain.policy import Policy
 from envmgr.domain.state import State
+from envmgr.domain.transitions import Change
+from envmgr.domain.transitions.work import shown
 from envmgr.ports import Progress, Redact, StateStore, Watch
 
 from .lock_recorder import LockRecorder
@@ -86,10 +88,10 @@ class Job:
         """Remembers how the environment was suspended when the work began; what comes meanwhile stays."""
         self.resumes = self.environment.suspended
 
-    def update(self, event: Event | None = None, /, **changes: object) -> Environment:
-        """Writes fields of the environment's record, and what to say of that, if the lease is still ours."""
+    def update(self, change: Change, event: Event | None = None) -> Environment:
+        """Applies a change to the environment's record as it is stored now, if the lease is still ours."""
         store, now = self.services.store, self.services.clock()
-        self.environment = store.update(self.environment.id, self.lease, now, event, **changes)
+        self.environment = store.update(self.environment.id, self.lease, now, change, event)
         return self.environment
 
     def reload(self) -> Environment:
@@ -133,7 +135,7 @@ class Job:
         services.layout.private(services.layout.log(run.id).parent)
         log.info(message, action=f"{kind}-started", environment=self.environment.label, run=run.id)
         if status is not self.environment.status:
-            self.update(status=status, message=message)
+            self.update(lambda e: shown(e, status, message))
         try:
             yield active
         except BaseException as error:

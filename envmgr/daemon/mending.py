@@ -6,14 +6,14 @@ Each is done under the environment's lease, after looking again: time has passed
 from collections.abc import Callable, Mapping
 
 from envmgr.domain.audit import KEPT, Finding, Fix
-from envmgr.domain.environment import Environment
+from envmgr.domain.environment import Environment, Status
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId
+from envmgr.domain.transitions.ends import End, closed
 from envmgr.ports import StateStore
 
 from . import kept, rebuild
 from .audit import Audit
-from .destroy import CLOSED
 from .housekeeping import holds_state
 
 
@@ -77,7 +77,8 @@ def _close(audit: Audit, identity: EnvironmentId) -> str:
         _check_nothing_is_left(audit, identity)
         done = f"The record of {identity} is closed: it had no branch, no state and no resources."
         event = services.event(identity, "destroyed", done)
-        services.store.update(identity, lease, services.clock(), event, **{**CLOSED, "message": done})
+        end = End(then=Status.DESTROYED, message=done)
+        services.store.update(identity, lease, services.clock(), lambda e: closed(e, end), event)
         services.git.let_go(identity)
         kept.forget(store, identity)
     return done

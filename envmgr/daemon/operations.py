@@ -11,6 +11,7 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocke
 from envmgr.domain.health import Condition
 from envmgr.domain.names import ref_component
 from envmgr.domain.plan import Plan
+from envmgr.domain.transitions.wishes import to_be_destroyed
 from envmgr.ports import StateStore
 
 from . import saved_plan
@@ -174,7 +175,7 @@ def destroy(
             if not confirm(render(job, planned), planned.plan):
                 return False
             # Whatever happens from here on: it is destroyed, and nobody creates it again.
-            job.update(suspended=said, suspended_by=Suspension.DESTROY, suspended_commit=None)
+            job.update(lambda e: to_be_destroyed(e, said))
             return True
 
         job.confirm = confirmed

@@ -12,6 +12,7 @@ from envmgr.domain.environment import Environment, Lease, Status
 from envmgr.domain.errors import EnvmgrError, LeaseLost, NeedsPerson
 from envmgr.domain.names import EnvironmentId
 from envmgr.domain.policy import Crowd
+from envmgr.domain.transitions import work
 
 from .adoption import end_abandoned_runs
 from .apply import apply
@@ -89,7 +90,8 @@ class Reconciler:
             environment, now = job.environment, self._services.clock()
             decision = decide(environment, job.policy, self._crowd(environment), now, asked=asked)
             if isinstance(decision, Apply) and environment.claim is None:
-                job.update(status=Status.RUNNING, message=decision.reason)
+                reason = decision.reason
+                job.update(lambda e: work.shown(e, Status.RUNNING, reason))
             return decision
 
     def _crowd(self, environment: Environment) -> Crowd:
@@ -119,19 +121,19 @@ class Reconciler:
                 bring_down(job, decision.reason)
             case Warn():
                 event = self._services.event(job.environment.id, "expires-soon", decision.reason, actor="ttl")
-                job.update(event, warned_at=decision.at)
+                job.update(lambda e: work.warned(e, decision.at), event)
             case Close():
                 close(job, decision.reason, Status.DESTROYED)
 
     def _rest(self, job: Job) -> None:
         environment = job.environment
         if environment.suspended and environment.status is not Status.SUSPENDED:
-            job.update(status=Status.SUSPENDED, message=environment.suspended)
+            job.update(lambda e: work.shown(e, Status.SUSPENDED, e.suspended))
 
     def _wait(self, job: Job, decision: Wait) -> None:
         before = job.environment
         if not shows_wait(before, decision):
-            job.update(status=Status.WAITING, message=decision.reason, hold=decision.hold or before.hold)
+            job.update(lambda e: work.waiting(e, decision.reason, decision.hold))
             if decision.hold or before.status is not Status.WAITING:
                 self._services.record(before.id, "waiting", decision.reason)
 

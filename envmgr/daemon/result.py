@@ -6,34 +6,29 @@ from dataclasses import replace
 from envmgr.config.secrets import redacted
 from envmgr.domain.environment import Changes, Output
 from envmgr.domain.state import State
+from envmgr.domain.transitions.applies import Found, noted
 
 from .job import Job
 
 
 def note_resources(job: Job, state: State | None) -> None:
     """Adds what a state lists to the record: an apply that failed or died half-way did not come to that."""
-    known = job.environment.resources
-    more = tuple(address for address in state.resources if address not in known) if state else ()
-    if more:
-        job.update(resources=(*known, *more))
+    if state is not None and not set(state.resources) <= set(job.environment.resources):
+        resources = state.resources
+        job.update(lambda e: noted(e, resources))
 
 
-def found(job: Job) -> dict[str, object]:
-    """What the record is to say of outputs, resources and URL: what the state says."""
+def found(job: Job) -> Found | None:
+    """What the record is to say of outputs, resources and URL: what the state says; None where there is none."""
     state = job.read_state()
     if state is None:
-        return {}
+        return None
     outputs = {
         name: Output(None, sensitive=True) if output.sensitive else output
         for name, output in state.outputs.items()
     }
     shown = {name: replace(o, value=redacted(o.value, job.redact)) for name, o in outputs.items()}
-    return {
-        "outputs": shown,
-        "resources": state.resources,
-        "url": _url(shown),
-        "serial": state.serial,
-    }
+    return Found(outputs=shown, resources=state.resources, url=_url(shown), serial=state.serial)
 
 
 def summary(changes: Changes | None) -> str:

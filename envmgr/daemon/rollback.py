@@ -8,6 +8,7 @@ from envmgr.domain.environment import Environment, Pin, RunKind, RunStatus
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, UsageError
 from envmgr.domain.names import ref_component
 from envmgr.domain.plan import Plan
+from envmgr.domain.transitions.wishes import held_at
 
 from .application import Application
 from .apply import apply, look
@@ -45,7 +46,8 @@ def roll_back(
                 return False
             until = f"`envmgr resume {label}`" + (" or the next push" if until_push else "")
             message = f"Rolled back to {commit[:10]}, held there until {until}."
-            job.update(services.event(job.environment.id, "rolled-back", message, commit=commit), pin=pin)
+            event = services.event(job.environment.id, "rolled-back", message, commit=commit)
+            job.update(lambda e: held_at(e, pin), event)
             job.reversible = False
             return True
 

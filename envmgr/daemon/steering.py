@@ -1,13 +1,15 @@
 """What a person says of an environment, for the next pass to act upon: nothing here starts Terraform."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from envmgr.config.duration import format_duration
 from envmgr.domain.decide import is_scheduled_down, newest_warning
-from envmgr.domain.environment import AT_WORK, Environment, Guard, Status, Suspension
+from envmgr.domain.environment import Environment, Guard, Status
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId, matches_any
+from envmgr.domain.transitions import Change, wishes
+from envmgr.domain.transitions.applies import brought_up
 
 from .application import Application
 from .services import Services
@@ -23,12 +25,8 @@ def suspend(application: Application, environment: Environment) -> Environment:
         environment.id,
         None,
         services.clock(),
+        lambda e: wishes.suspended(e, because),
         services.event(environment.id, "suspended", because),
-        suspended=because,
-        suspended_by=Suspension.PERSON,
-        suspended_commit=None,
-        status=environment.status if environment.status in AT_WORK else Status.SUSPENDED,
-        message=because,
     )
 
 
@@ -42,20 +40,13 @@ def resume(application: Application, environment: Environment) -> Environment:
     comes_up = _is_to_come_up(project, environment, now)
     if not comes_up and environment.pin is None:
         raise NeedsPerson(f"{environment.label} is not suspended, it is {environment.status}.")
+    life = _new_life(services, project, environment, now) if comes_up else _as_it_is
     return services.store.update(
         environment.id,
         None,
         now,
+        lambda e: wishes.resumed(life(e)),
         services.event(environment.id, "resumed", "Managed again."),
-        suspended="",
-        suspended_by=None,
-        suspended_commit=None,
-        pin=None,
-        status=Status.PENDING,
-        message="Resumed; the next pass brings it up to date.",
-        failed_on="",
-        retry_at=None,
-        **(_new_life(services, project, environment, now) if comes_up else {}),
     )
 
 
@@ -68,14 +59,15 @@ def _is_to_come_up(project: Project | None, environment: Environment, now: datet
     )
 
 
-def _new_life(
-    services: Services, project: Project | None, environment: Environment, now: datetime
-) -> Mapping[str, object]:
+def _new_life(services: Services, project: Project | None, environment: Environment, now: datetime) -> Change:
     if project is None:
-        return {"resumed_at": now}
-    wanted = branch_ttl(services, project, environment)
-    ends, _ = project.ttl.end(now, wanted, environment.expires_at)
-    return {"resumed_at": now, "expires_at": ends, "warned_at": None}
+        return lambda e: brought_up(e, now)
+    ttl, wanted = project.ttl, branch_ttl(services, project, environment)
+    return lambda e: wishes.lives_until(brought_up(e, now), ttl.end(now, wanted, e.expires_at)[0], None)
+
+
+def _as_it_is(environment: Environment) -> Environment:
+    return environment
 
 
 def held(application: Application) -> list[Environment]:
@@ -98,9 +90,8 @@ def approve(application: Application, environment: Environment) -> list[Environm
             identity,
             None,
             services.clock(),
+            lambda e: wishes.let_through(e, guard),
             services.event(identity, "approved", said),
-            approved=guard,
-            message="Approved; the next pass goes on.",
         )
         for identity in _let_through(services, environment.id, guard)
     ]
@@ -145,7 +136,9 @@ def extend(application: Application, environment: Environment, duration: timedel
     # Whoever extends it knows the end: warning times that are over by then are told.
     told = newest_warning(ends, project.policy, now) if project is not None else None
     event = services.event(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
-    return services.store.update(environment.id, None, now, event, expires_at=ends, warned_at=told)
+    return services.store.update(
+        environment.id, None, now, lambda e: wishes.lives_until(e, ends, told), event
+    )
 
 
 def _check_later(environment: Environment, ends: datetime) -> None:

@@ -193,15 +193,6 @@ class Environment:
         return str(self.id)
 
 
-RESTORED = ("claim", "resources", "created_at", "expires_at", "updated_at")
-"""The fields of a lost record that go into one which was made anew since."""
-
-
-def is_restorable(found: Environment, lost: Environment) -> bool:
-    """Whether a record that is there was made anew since, of the same branch, so that the lost one may complete it."""
-    return found.is_open and not found.refused and found.claim is None and found.branch == lost.branch
-
-
 class RunKind(StrEnum):
     """What a run does."""
 

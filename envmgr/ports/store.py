@@ -18,6 +18,7 @@ from envmgr.domain.environment import (
 )
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Observed
+from envmgr.domain.transitions import Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,14 @@ class Store(Protocol):
         identity: EnvironmentId,
         lease: Lease | None,
         now: datetime,
+        change: Change,
         event: Event | None = None,
-        /,
-        **changes: object,
     ) -> Environment:
-        """Writes the named fields of an environment, with an event that says why, and gives it as it is now.
+        """Applies a change to an environment as it is recorded now, with an event that says why; gives it as it is then.
 
-        Both are written, or neither. With a lease its generation is checked in the same transaction: LeaseLost where it is not the newest.
+        One transaction: nobody writes to the record between what `change` is given and what it gives; what it raises is
+        raised, and nothing is written. With a lease its generation is checked there, too: LeaseLost where it is not
+        the newest.
         """
         ...
 

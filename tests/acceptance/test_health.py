@@ -12,6 +12,7 @@ from envmgr.daemon.records import open_records
 from envmgr.domain.environment import Status
 from envmgr.domain.health import Condition
 from tests.acceptance.world import World
+from tests.support.store import having
 from tests.support.web_server import WebServer, page
 
 
@@ -30,7 +31,7 @@ def degrade(world: World) -> None:
         assert alice.health is not None
         ill = replace(alice.health, condition=Condition.UNHEALTHY, message="GET / answered 503, wanted 200.")
         changes = {"status": Status.DEGRADED, "health": ill, "message": ill.message}
-        store.update(alice.id, None, alice.updated_at, **changes)
+        store.update(alice.id, None, alice.updated_at, having(**changes))
 
 
 def test_who_is_ill_is_shown_and_no_success(tmp_path: Path, server: WebServer) -> None:

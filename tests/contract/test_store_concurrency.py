@@ -21,6 +21,7 @@ from tests.support.store import (
     THEIRS,
     event,
     get,
+    having,
     in_threads,
     look,
     seen,
@@ -40,7 +41,7 @@ class TestThreads:
             for _ in range(40):
                 lease = taken(take(store, identity=identity))
                 failures = get(store, identity).failures
-                store.update(identity, lease, NOW, failures=failures + 1)
+                store.update(identity, lease, NOW, having(failures=failures + 1))
                 store.release(lease)
 
         in_threads(work, names)
@@ -55,7 +56,7 @@ class TestThreads:
             for _ in range(40):
                 lease = take(store, replace(OURS, pid=number))
                 if isinstance(lease, Lease):
-                    store.update(ALICE, lease, NOW, failures=get(store).failures + 1)
+                    store.update(ALICE, lease, NOW, having(failures=get(store).failures + 1))
                     store.release(lease)
                     won.append(lease.generation)
             return won
@@ -79,7 +80,7 @@ class TestThreads:
             look(store, {}, now=NOW + SECOND * number)
 
         def fail(number: int) -> None:
-            store.update(ALICE, None, NOW, failures=get(store).failures + 1)
+            store.update(ALICE, None, NOW, having(failures=get(store).failures + 1))
 
         in_threads(lambda work: list(map(work, range(30))), [poll, fail])
         assert (get(store).absences, get(store).failures) == (30, 30)
@@ -115,6 +116,7 @@ class TestThreads:
 
 RACER = """
 import json, sys, time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from envmgr.adapters.store.connect import open_store
@@ -131,8 +133,7 @@ won = []
 for _ in range(40):
     lease = store.acquire(alice, me, "race", now, timedelta(hours=1), lambda process: False)
     if isinstance(lease, Lease):
-        failures = store.environment(alice).failures
-        store.update(alice, lease, now, failures=failures + 1)
+        store.update(alice, lease, now, lambda e: replace(e, failures=e.failures + 1))
         store.release(lease)
         won.append(lease.generation)
 store.close()

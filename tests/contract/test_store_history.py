@@ -24,7 +24,7 @@ from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Listing
 from envmgr.domain.policy import Crowd, Policy
 from tests.support.steps import NOTHING, Write, failure, writes
-from tests.support.store import MINUTE, NOW, SECOND
+from tests.support.store import MINUTE, NOW, SECOND, having
 from tests.support.witness import Look, Witness
 
 NAMES = ("a", "b", "c", "prod")
@@ -178,21 +178,23 @@ class History(RuleBasedStateMachine):
         """What a guard holds is let through."""
         found = self.record(name)
         if found.hold is Guard.MASS_DESTROY and found.is_open:
-            self.store.update(found.id, None, self.now, approved=found.hold)
+            self.store.update(found.id, None, self.now, having(approved=found.hold))
             self.witness.approves(found.branch)
 
     @rule(name=NAME)
     def suspend(self, name: str) -> None:
         """It is to be left alone."""
         if self.record(name).is_open:
-            self.store.update(self.identity(name), None, self.now, suspended="by bob", suspended_commit=None)
+            self.store.update(
+                self.identity(name), None, self.now, having(suspended="by bob", suspended_commit=None)
+            )
 
     @rule(name=NAME)
     def resume(self, name: str) -> None:
         """It is to be managed again."""
         if self.record(name).suspended:
             fresh: dict[str, Any] = {"suspended": "", "suspended_commit": None, "expires_at": None}
-            self.store.update(self.identity(name), None, self.now, **fresh, status=Status.PENDING)
+            self.store.update(self.identity(name), None, self.now, having(**fresh, status=Status.PENDING))
 
     # --- work --------------------------------------------------------------------------------
 
@@ -266,7 +268,9 @@ class History(RuleBasedStateMachine):
         for dead in [lease for lease in self.abandoned if lease.environment == taken.environment]:
             self.abandoned.remove(dead)
             with pytest.raises(LeaseLost):
-                self.store.update(dead.environment, dead, self.now, claim=None, status=Status.DESTROYED)
+                self.store.update(
+                    dead.environment, dead, self.now, having(claim=None, status=Status.DESTROYED)
+                )
         return taken
 
     def _decide(self, name: str, *, carried_out: bool = False) -> Decision:
@@ -285,7 +289,7 @@ class History(RuleBasedStateMachine):
         elif write.cloud is not None:
             self.cloud[name] = write.cloud
         else:
-            after = self.store.update(self.identity(name), lease, self.now, **write.record)
+            after = self.store.update(self.identity(name), lease, self.now, having(**write.record))
             if not after.is_open:
                 self.witness.forget(after.branch)
         self.what_holds_between_any_two_writes()

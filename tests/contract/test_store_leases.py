@@ -21,6 +21,7 @@ from tests.support.store import (
     SECOND,
     THEIRS,
     get,
+    having,
     take,
     taken,
 )
@@ -90,13 +91,13 @@ class TestLeases:
         stale = taken(take(store))
         lease = taken(take(store, THEIRS, dead=[OURS]))
         with pytest.raises(LeaseLost, match="acme/shop/alice"):
-            store.update(ALICE, stale, NOW, message="stale")
+            store.update(ALICE, stale, NOW, having(message="stale"))
         with pytest.raises(LeaseLost):
             store.renew(stale, NOW, MINUTE)
         store.release(stale)
         assert get(store) == alice
         assert store.leases(NOW) == {ALICE: lease}
-        assert store.update(ALICE, lease, NOW, message="mine").message == "mine"
+        assert store.update(ALICE, lease, NOW, having(message="mine")).message == "mine"
 
     def test_one_given_back_is_refused_too(self, store: Store, alice: Environment) -> None:
         """Its right has ended, although no newer generation is there."""
@@ -104,7 +105,7 @@ class TestLeases:
         store.release(lease)
         store.release(lease)
         with pytest.raises(LeaseLost):
-            store.update(ALICE, lease, NOW, message="late")
+            store.update(ALICE, lease, NOW, having(message="late"))
         with pytest.raises(LeaseLost):
             store.renew(lease, NOW, MINUTE)
 
@@ -114,7 +115,7 @@ class TestLeases:
         store.release(stale)
         lease = taken(take(store))
         with pytest.raises(LeaseLost):
-            store.update(ALICE, stale, NOW, message="stale")
+            store.update(ALICE, stale, NOW, having(message="stale"))
         with pytest.raises(LeaseLost):
             store.renew(stale, NOW, MINUTE)
         store.release(stale)
@@ -125,15 +126,18 @@ class TestLeases:
         """A forged lease opens nothing."""
         lease = taken(take(store))
         with pytest.raises(LeaseLost):
-            store.update(ALICE, replace(lease, owner=THEIRS), NOW, message="x")
+            store.update(ALICE, replace(lease, owner=THEIRS), NOW, having(message="x"))
         with pytest.raises(ValueError, match="bob"):
             store.update(
-                ALICE, replace(lease, environment=EnvironmentId("acme", "shop", "bob")), NOW, message="x"
+                ALICE,
+                replace(lease, environment=EnvironmentId("acme", "shop", "bob")),
+                NOW,
+                having(message="x"),
             )
 
     def test_an_expired_one_that_nobody_took_still_writes(self, store: Store, alice: Environment) -> None:
         """It is the newest; a late renewal harms nobody."""
         lease = taken(take(store))
         late = NOW + timedelta(hours=1)
-        assert store.update(ALICE, lease, late, message="late").message == "late"
+        assert store.update(ALICE, lease, late, having(message="late")).message == "late"
         assert store.renew(lease, late, MINUTE).expires_at == late + MINUTE

@@ -23,7 +23,7 @@ from envmgr.adapters.store.connect import _database, open_store
 from envmgr.domain.environment import RunKind
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.observation import Observed
-from tests.support.store import ALICE, COMMIT, NOW, OURS, SHOP, take, taken
+from tests.support.store import ALICE, COMMIT, NOW, OURS, SHOP, having, take, taken
 
 NEWEST = schema.REVISIONS[-1]
 AFTER = f"{int(NEWEST) + 1:04}"
@@ -172,7 +172,7 @@ def test_what_was_there_before_applications_belongs_to_none(
     store.revise(SHOP, lambda known: Observed(new=(replace(known[0], id=api),)))
     assert [e.id for e in store.environments(repository=SHOP, name="alice")] == [ALICE, api]
     assert store.environments(repository=SHOP, name="bob") == []
-    store.update(api, None, NOW, message="mine")
+    store.update(api, None, NOW, having(message="mine"))
     assert [e.message for e in store.environments()] == ["", "mine"]
     store.close()
 

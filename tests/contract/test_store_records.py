@@ -26,6 +26,7 @@ from tests.support.store import (
     SHOP,
     THEIRS,
     event,
+    having,
     seen,
     take,
     taken,
@@ -168,7 +169,7 @@ def test_prune_deletes_what_is_over_and_old(store: Store, alice: Environment) ->
         ("open", Status.FAILED, old),
     ]:
         identity = seen(store, f"env-{branch}").id
-        store.update(identity, None, at, status=status)
+        store.update(identity, None, at, having(status=status))
     store.release(taken(take(store, identity=EnvironmentId("acme", "shop", "old"))))
     running, ended, fresh = (store.start_run(ALICE, RunKind.APPLY, COMMIT, OURS, "", old) for _ in range(3))
     store.finish_run(ended.id, RunStatus.FAILED, old)

@@ -7,7 +7,7 @@ import pytest
 from envmgr.domain.environment import Environment, Status
 from envmgr.domain.names import EnvironmentId
 from envmgr.ports import Store
-from tests.support.store import ALICE, CLAIM, COMMIT, MINUTE, NOW, get, look, seen
+from tests.support.store import ALICE, CLAIM, COMMIT, MINUTE, NOW, get, having, look, seen
 
 LOST = Environment(
     id=ALICE,
@@ -58,6 +58,6 @@ def test_a_record_made_anew_since_is_given_its_claim(store: Store) -> None:
 def test_what_is_recorded_stays_as_it_is(store: Store, there: dict[str, object]) -> None:
     """One that has a claim, is destroyed, or of another branch; another lost one comes back all the same."""
     seen(store, "env-alice")
-    before = store.update(ALICE, None, NOW, **there)
+    before = store.update(ALICE, None, NOW, having(**there))
     assert store.restore([LOST, replace(LOST, id=BOB, branch="env-bob")]) == [BOB]
     assert get(store) == before

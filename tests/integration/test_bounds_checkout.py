@@ -13,6 +13,7 @@ from envmgr.domain.names import RepositoryId
 from envmgr.ports import Remote
 from tests.support.engine import MODULE, Engine, code
 from tests.support.git_repository import GitRepository
+from tests.support.store import having
 
 SHOP = RepositoryId("acme", "shop")
 LARGE = 200_000_000
@@ -114,7 +115,7 @@ def test_a_destroy_finds_what_an_apply_of_an_earlier_version_read(engine: Engine
     assert alice.claim is not None
     source = replace(alice.claim.source, tree="a" * 40, scope="terraform")
     claim = replace(alice.claim, source=source)
-    store.update(alice.id, None, engine.clock(), claim=claim)
+    store.update(alice.id, None, engine.clock(), having(claim=claim))
     shop.delete("env-alice")
 
     engine.turn(2, seconds=30)

@@ -20,6 +20,7 @@ from envmgr.domain.errors import Transient
 from envmgr.domain.names import EnvironmentId
 from envmgr.ports import Held
 from tests.support.engine import MODULE, Engine, push
+from tests.support.store import having
 
 ALICE = EnvironmentId("acme", "shop", "alice")
 HOUR = timedelta(hours=1)
@@ -87,7 +88,7 @@ def test_what_is_held_stays_held(engine: Engine, hours: int) -> None:
         leases.renew()
         assert not leases.is_lost(ALICE)
         assert store.leases(engine.clock())[ALICE].expires_at - engine.clock() <= 2 * MINUTE
-        store.update(ALICE, lease, engine.clock(), message="still ours")
+        store.update(ALICE, lease, engine.clock(), having(message="still ours"))
     assert store.leases(engine.clock()) == {}
 
 

@@ -12,6 +12,7 @@ from envmgr.daemon.health_watch import HealthWatch
 from envmgr.domain.environment import Environment, Status
 from envmgr.domain.health import Condition, HealthCheck
 from tests.support.engine import Engine, code
+from tests.support.store import having
 from tests.support.web_server import WebServer, dripping, page
 
 if TYPE_CHECKING:
@@ -288,12 +289,12 @@ def test_only_who_is_up_is_asked(shop: Shop) -> None:
     store, identity = shop.engine.application.services.store, shop.alice().id
     now = shop.engine.clock()
     bob, carol, dave = (shop.engine.environment(name).id for name in ("bob", "carol", "dave"))
-    store.update(bob, None, now, suspended="By me.", status=Status.SUSPENDED)
-    store.update(carol, None, now, absent_since=now)
-    store.update(dave, None, now, status=Status.FAILED, message="Terraform broke.")
+    store.update(bob, None, now, having(suspended="By me.", status=Status.SUSPENDED))
+    store.update(carol, None, now, having(absent_since=now))
+    store.update(dave, None, now, having(status=Status.FAILED, message="Terraform broke."))
     shop.look(2)
     assert set(shop.asked()) == {"/alice"}
-    store.update(identity, None, shop.engine.clock(), status=Status.RUNNING)
+    store.update(identity, None, shop.engine.clock(), having(status=Status.RUNNING))
     shop.look(2)
     assert shop.asked() == []
 
@@ -318,7 +319,7 @@ def test_what_was_deployed_meanwhile_is_not_blamed(shop: Shop) -> None:
     health = asked.health
 
     def meanwhile(request: Any) -> None:
-        store.update(asked.id, None, clock(), health=replace(health, since=clock()))
+        store.update(asked.id, None, clock(), having(health=replace(health, since=clock())))
         ILL(request)
 
     shop.server.answer("/alice", in_turn(ILL, meanwhile, ILL))

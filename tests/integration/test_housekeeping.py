@@ -12,6 +12,7 @@ from envmgr.daemon import housekeeping, step_caches
 from envmgr.domain.environment import RunKind, Status
 from envmgr.domain.names import RepositoryId
 from tests.support.engine import Engine, push
+from tests.support.store import having
 
 
 def test_a_round_keeps_what_a_living_environment_needs(engine: Engine) -> None:
@@ -173,7 +174,7 @@ class TestProviders:
         store, alice = engine.application.services.store, engine.environment("alice")
         assert alice.claim is not None
         claim = replace(alice.claim, lock_file=LOCK_FILE.format("claimed"))
-        store.update(alice.id, None, engine.clock(), claim=claim)
+        store.update(alice.id, None, engine.clock(), having(claim=claim))
         link = engine.data / "workspaces/acme/shop/alice/terraform/providers/registry.example.com/hashicorp"
         (link / "linked/1.0.0").mkdir(parents=True)
         (link / "linked/1.0.0/linux_amd64").symlink_to(linked / "linux_amd64")

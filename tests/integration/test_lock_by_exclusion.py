@@ -18,6 +18,7 @@ from envmgr.domain.state import LockInfo
 from tests.integration.victim import Victim, wait_for_end
 from tests.support.aws import S3_BACKEND
 from tests.support.engine import Engine
+from tests.support.store import having
 
 
 @pytest.fixture(params=["s3", "azurerm"])
@@ -141,7 +142,7 @@ def test_a_lock_does_not_stay_though_nothing_is_to_be_applied(victim: Victim) ->
     alice = engine.environment("alice")
     assert alice.claim is not None
     engine.application.services.store.update(
-        alice.id, None, engine.clock(), applied_fingerprint=alice.claim.fingerprint
+        alice.id, None, engine.clock(), having(applied_fingerprint=alice.claim.fingerprint)
     )
 
     turn_until_ready(engine)

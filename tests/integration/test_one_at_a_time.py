@@ -17,6 +17,7 @@ from envmgr.daemon.job import Declined
 from envmgr.domain.environment import Lease, RunKind, RunStatus, Status
 from envmgr.domain.errors import LeaseLost, UsageError
 from tests.support.engine import MODULE, Engine, code, push
+from tests.support.store import having
 
 SLOW = """
 resource "terraform_data" "slow" {
@@ -79,7 +80,7 @@ def test_a_writer_whose_lease_was_taken_over_is_refused(engine: Engine) -> None:
         assert isinstance(second, Lease)
         assert second.generation > first.generation
         with pytest.raises(LeaseLost):
-            services.store.update(identity, first, engine.clock(), status=Status.READY)
+            services.store.update(identity, first, engine.clock(), having(status=Status.READY))
         services.leases.renew()
         assert services.leases.is_lost(identity)
     assert engine.environment("alice").status is Status.PENDING

@@ -16,6 +16,7 @@ from tests.integration.victim import Victim, wait_for_end
 from tests.support.aws import S3_BACKEND
 from tests.support.engine import MODULE, Engine, code
 from tests.support.faulty_proxy import FaultyProxy
+from tests.support.store import having
 
 
 @pytest.fixture
@@ -131,11 +132,7 @@ def test_what_somebody_else_applied_is_recorded(engine: Engine, marks: Path) -> 
         identity,
         None,
         engine.clock(),
-        outputs={},
-        resources=(),
-        url=None,
-        applied_commit=None,
-        applied_fingerprint=None,
+        having(outputs={}, resources=(), url=None, applied_commit=None, applied_fingerprint=None),
     )
 
     engine.turn(seconds=30)

@@ -11,6 +11,7 @@ from envmgr.domain.environment import Environment, Pin, Status, Suspension
 from envmgr.domain.errors import NeedsPerson
 from tests.integration.outage import wait_for
 from tests.support.engine import MODULE, Engine, code, push
+from tests.support.store import having
 
 DAY = timedelta(days=1)
 
@@ -27,7 +28,7 @@ def shop(engine: Engine) -> Engine:
 def write(engine: Engine, **changes: object) -> Environment:
     """Alice's record as if something had come to this."""
     store, alice = engine.application.services.store, engine.environment("alice")
-    return store.update(alice.id, None, engine.clock(), **changes)
+    return store.update(alice.id, None, engine.clock(), having(**changes))
 
 
 def test_the_end_of_a_hold_leaves_the_end_of_the_life(shop: Engine) -> None:

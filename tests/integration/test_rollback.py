@@ -11,6 +11,7 @@ from envmgr.domain.environment import RunKind, RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, UsageError
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.git_repository import GitRepository
+from tests.support.store import having
 
 SECOND = MODULE + '\nresource "terraform_data" "second" {}\n'
 THIRD = SECOND + '\nresource "terraform_data" "third" {}\n'
@@ -97,7 +98,7 @@ def test_a_hold_outlasts_a_night(engine: Engine, shop: GitRepository) -> None:
     engine.settings["ttl"] = {"default": "30d"}
     store, alice = engine.application.services.store, engine.environment("alice").id
     end = engine.clock() + timedelta(days=99)
-    store.update(alice, None, engine.clock(), resumed_at=None, expires_at=end)
+    store.update(alice, None, engine.clock(), having(resumed_at=None, expires_at=end))
     engine.restart()
     engine.turn()
     assert (engine.environment("alice").status, engine.environment("alice").claim) == (Status.SUSPENDED, None)

@@ -5,6 +5,7 @@ import pytest
 from envmgr.daemon.poller import Poller
 from envmgr.domain.environment import Guard, Status
 from tests.support.engine import Engine, code, push
+from tests.support.store import having
 
 
 def test_an_unreachable_remote_changes_nothing_and_counting_starts_again(engine: Engine) -> None:
@@ -68,7 +69,7 @@ def test_many_branches_that_leave_together_wait_for_a_person(engine: Engine) -> 
     assert "envmgr approve acme/shop/a" in held.message
 
     store = engine.application.services.store
-    store.update(held.id, None, engine.clock(), approved=held.hold)
+    store.update(held.id, None, engine.clock(), having(approved=held.hold))
     engine.turn(2, minutes=10)
 
     assert engine.statuses() == {**dict.fromkeys(names[1:], "waiting"), "a": "destroyed", "stays": "ready"}

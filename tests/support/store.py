@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from envmgr.domain.environment import Claim, Environment, Event, Lease, ProcessId, Source, SourceKind
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Listing, Observed, observe
+from envmgr.domain.transitions import Change
 from envmgr.ports import Held, Store
 
 T = TypeVar("T")
@@ -31,6 +33,11 @@ CLAIM = Claim(
     fingerprint="c" * 64,
     lock_file='provider "x" {\n}\n',
 )
+
+
+def having(**fields: Any) -> Change:
+    """The change that writes these fields into a record, whatever they are."""
+    return lambda environment: replace(environment, **fields)
 
 
 def seen(store: Store, branch: str, repository: RepositoryId = SHOP) -> Environment:

@@ -1,23 +1,20 @@
 """Queries on environments, within a transaction of the caller."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from envmgr.domain.environment import RESTORED, Environment, Status, is_restorable
+from envmgr.domain.environment import Environment, Status
 from envmgr.domain.errors import UsageError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Observed
+from envmgr.domain.transitions import Change
+from envmgr.domain.transitions.observed import is_restorable, restored, revised
 
 from . import rows
 from .schema import environments
-
-_OBSERVED = (
-    "branch", "commit", "absences", "absent_since", "refused", "hold", "approved", "pushed_at", "updated_at",
-)  # fmt: skip
-_VERDICT = ("status", "message")
-_UPDATABLE = frozenset(rows.ENVIRONMENT_FIELDS) - {"updated_at"}
 
 
 def find(
@@ -64,13 +61,27 @@ def lock(connection: Connection, repository: RepositoryId) -> None:
     connection.execute(query.order_by(environments.c.name).with_for_update())
 
 
-def change(connection: Connection, identity: EnvironmentId, values: Mapping[str, object]) -> Environment:
-    """Writes columns of one environment and gives it as it is then; UsageError where there is none."""
-    statement = update(environments).where(rows.of_environment(environments, identity))
-    row = connection.execute(statement.values(**values).returning(*environments.c)).one_or_none()
+def change(connection: Connection, identity: EnvironmentId, now: datetime, change: Change) -> Environment:
+    """Applies a change to what is recorded now, and gives it as it is then; UsageError where there is nothing."""
+    query = select(environments).where(rows.of_environment(environments, identity)).with_for_update()
+    row = connection.execute(query).one_or_none()
     if row is None:
         raise UsageError(f"envmgr knows no environment {identity}: `envmgr list --all` shows all it knows.")
-    return rows.environment(row)
+    before = rows.environment(row)
+    after = replace(change(before), updated_at=now)
+    _write(connection, before, after)
+    return after
+
+
+def _write(connection: Connection, before: Environment, after: Environment) -> None:
+    """Writes the columns in which two records of one environment differ."""
+    if before.id != after.id:
+        raise ValueError(f"a change of {before.id} gave {after.id}")
+    old, new = rows.environment_values(before), rows.environment_values(after)
+    values = {name: value for name, value in new.items() if value is not old[name]}
+    connection.execute(
+        update(environments).where(rows.of_environment(environments, before.id)).values(**values)
+    )
 
 
 def restore(connection: Connection, lost: Environment) -> bool:
@@ -81,14 +92,8 @@ def restore(connection: Connection, lost: Environment) -> bool:
         return True
     if not is_restorable(found, lost):
         return False
-    change(connection, lost.id, {name: getattr(lost, name) for name in RESTORED})
+    _write(connection, found, restored(found, lost))
     return True
-
-
-def require_updatable(names: Iterable[str]) -> None:
-    """TypeError where a name is no field of an environment that `update` may write."""
-    if unknown := sorted(set(names) - _UPDATABLE):
-        raise TypeError(f"an environment has no field to update named {', '.join(unknown)}")
 
 
 def store(connection: Connection, known: Iterable[Environment], observed: Observed) -> None:
@@ -97,13 +102,4 @@ def store(connection: Connection, known: Iterable[Environment], observed: Observ
     if observed.new:
         connection.execute(insert(environments), [rows.environment_values(e) for e in observed.new])
     for after in observed.changed:
-        values = rows.environment_values(after)
-        names = _columns(before[after.id], after)
-        change(connection, after.id, {name: values[name] for name in names})
-
-
-def _columns(before: Environment, after: Environment) -> tuple[str, ...]:
-    is_reopened = not before.is_open or bool(before.refused and not after.refused and after.is_open)
-    if is_reopened:
-        return rows.ENVIRONMENT_FIELDS
-    return _OBSERVED + _VERDICT if after.refused or not after.is_open else _OBSERVED
+        _write(connection, before[after.id], revised(before[after.id], after))

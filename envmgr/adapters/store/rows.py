@@ -15,6 +15,8 @@ _RUN_FIELDS = tuple(schema.runs.c.keys())[5:]
 _EVENT_FIELDS = tuple(schema.events.c.keys())[5:]
 _REPOSITORY_FIELDS = tuple(schema.repositories.c.keys())[2:]
 
+_SET_ID, *_SETTERS = (vars(Environment)[name].__set__ for name in ("id", *ENVIRONMENT_FIELDS))
+
 Values = dict[str, Any]
 
 
@@ -34,29 +36,12 @@ def of_repository(table: Table, repository: RepositoryId) -> ColumnElement[bool]
 
 
 def environment(row: Row[*tuple[Any, ...]]) -> Environment:
-    """A row of `environments`; spelled out, as thousands are read at once and this takes half the time."""
-    # fmt: off
-    (
-        organization, repository, name, application, branch, commit, status, message, absences,
-        absent_since, refused, claim, applied_commit, applied_fingerprint, applied_inputs,
-        outputs, resources, url, suspended, suspended_commit, hold, approved, failures,
-        failed_on, retry_at, expires_at, pushed_at, created_at, updated_at,
-        suspended_by, resumed_at, warned_at, pin, schedule, drift, deployment, health,
-        serial,
-    ) = row
-    return Environment(
-        id=EnvironmentId(organization, repository, name, application),
-        branch=branch, commit=commit, status=status, message=message, absences=absences,
-        absent_since=absent_since, refused=refused, claim=claim, applied_commit=applied_commit,
-        applied_fingerprint=applied_fingerprint, applied_inputs=applied_inputs,
-        outputs=outputs, resources=resources, url=url, suspended=suspended,
-        suspended_commit=suspended_commit, hold=hold, approved=approved, failures=failures,
-        failed_on=failed_on, retry_at=retry_at, expires_at=expires_at, pushed_at=pushed_at,
-        created_at=created_at, updated_at=updated_at, suspended_by=suspended_by,
-        resumed_at=resumed_at, warned_at=warned_at, pin=pin, schedule=schedule, drift=drift,
-        deployment=deployment, health=health, serial=serial,
-    )
-    # fmt: on
+    """A row of `environments`, field by field by its name; past the constructor, as thousands are read at once."""
+    found = Environment.__new__(Environment)
+    _SET_ID(found, EnvironmentId(*row[:4]))
+    for set_field, value in zip(_SETTERS, row[4:], strict=True):
+        set_field(found, value)
+    return found
 
 
 def environment_values(environment: Environment) -> Values:

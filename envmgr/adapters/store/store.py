@@ -21,6 +21,7 @@ from envmgr.domain.environment import (
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Observed
+from envmgr.domain.transitions import Change
 from envmgr.ports import Held
 
 from . import environments, events, leases, rows, runs, schema
@@ -93,18 +94,16 @@ class SqlStore:
         identity: EnvironmentId,
         lease: Lease | None,
         now: datetime,
+        change: Change,
         event: Event | None = None,
-        /,
-        **changes: object,
     ) -> Environment:
-        """Writes the named fields and the event, if the lease (where given) is the newest."""
-        environments.require_updatable(changes)
+        """Writes what a change makes of the record and the event, if the lease (where given) is the newest."""
         if lease is not None and lease.environment != identity:
             raise ValueError(f"the lease of {lease.environment} is none of {identity}")
         with self._database.write() as connection:
             if lease is not None:
                 leases.require(connection, lease)
-            changed = environments.change(connection, identity, {**changes, "updated_at": now})
+            changed = environments.change(connection, identity, now, change)
             if event is not None:
                 self._append(connection, event)
             return changed

@@ -1,0 +1,117 @@
+"""What an apply, and a look at what it made, write of an environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from envmgr.domain.drift import Drift
+from envmgr.domain.environment import Claim, Environment, Guard, Output, Status
+from envmgr.domain.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a state says of an environment, as its record is to have it."""
+
+    outputs: Mapping[str, Output]
+    resources: tuple[str, ...]
+    url: str | None
+    serial: int | None
+
+
+def claimed(before: Environment, claim: Claim) -> Environment:
+    """What destroying it will need is durable, before anything is made by it."""
+    return replace(before, claim=claim)
+
+
+def unknown(before: Environment) -> Environment:
+    """The infrastructure is about to be changed: from here on nobody may take it for applied."""
+    return replace(before, applied_fingerprint=None)
+
+
+def applied(before: Environment, claim: Claim, inputs: str | None) -> Environment:
+    """The cloud has what a claim describes; what held it back is over."""
+    return replace(
+        before,
+        claim=claim,
+        applied_commit=claim.commit,
+        applied_fingerprint=claim.fingerprint,
+        applied_inputs=inputs,
+        hold=None,
+        approved=None,
+    )
+
+
+def adopted(before: Environment, claim: Claim, run: int) -> Environment:
+    """An apply ended with success whose envmgr did not see it; whether all is done, the next decision says."""
+    deployment = before.deployment and replace(before.deployment, apply=run)
+    return replace(
+        before,
+        applied_fingerprint=claim.fingerprint,
+        applied_commit=claim.commit,
+        deployment=deployment,
+    )
+
+
+def stated(before: Environment, found: Found | None) -> Environment:
+    """What its state says now; None says nothing."""
+    if found is None:
+        return before
+    return replace(
+        before, outputs=found.outputs, resources=found.resources, url=found.url, serial=found.serial
+    )
+
+
+def noted(before: Environment, resources: tuple[str, ...]) -> Environment:
+    """It may have these resources, too: an apply that failed or died half-way did not come to say so."""
+    more = tuple(address for address in resources if address not in before.resources)
+    return replace(before, resources=(*before.resources, *more)) if more else before
+
+
+def living(before: Environment, ends: datetime | None, schedule: Schedule | None) -> Environment:
+    """How long its branch lets it live, and when it is up; another end is warned of anew."""
+    warned = before.warned_at if ends == before.expires_at else None
+    return replace(before, expires_at=ends, warned_at=warned, schedule=schedule)
+
+
+def unsuspended(before: Environment, ended: str) -> Environment:
+    """The suspension that the work began with is over; one that came meanwhile stays."""
+    if not ended or before.suspended != ended:
+        return before
+    return replace(before, suspended="", suspended_by=None, suspended_commit=None)
+
+
+def brought_up(before: Environment, now: datetime) -> Environment:
+    """A person brought it up by hand: it lives anew."""
+    return replace(before, resumed_at=now)
+
+
+# --- drift -----------------------------------------------------------------------------------------
+
+
+def looked_at(before: Environment, drift: Drift) -> Environment:
+    """What a check for drift found."""
+    return replace(before, drift=drift)
+
+
+def seen_applied(before: Environment, now: datetime) -> Environment:
+    """An apply is a look, too; what was found to be noise stays so."""
+    noise = before.drift.noise if before.drift else ()
+    return replace(before, drift=Drift(tried_at=now, checked_at=now, noise=noise))
+
+
+def held_for_drift(before: Environment, message: str) -> Environment:
+    """Its drift waits for a person."""
+    return replace(unknown(before), status=Status.WAITING, message=message, hold=Guard.DRIFT, approved=None)
+
+
+def let_go_of_drift(before: Environment, claim: Claim) -> Environment:
+    """What was held back because of drift is as it should be again."""
+    return replace(
+        before,
+        status=Status.READY,
+        message="",
+        hold=None,
+        approved=None,
+        applied_fingerprint=claim.fingerprint,
+    )

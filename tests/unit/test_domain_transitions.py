@@ -1,0 +1,160 @@
+"""Transitions: what each names it writes, and all else of a record stays as it is."""
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import HealthCheck as Hypothesis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from envmgr.domain.drift import Drift
+from envmgr.domain.environment import Environment, Guard, Pin, Status, Suspension
+from envmgr.domain.health import Condition, Health, HealthCheck
+from envmgr.domain.transitions import Change, applies, deploys, ends, observed, wishes, work
+from tests.support.store import CLAIM
+from tests.unit.test_store_codec import environments
+
+few = settings(max_examples=100, deadline=None, suppress_health_check=[Hypothesis.too_slow])
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+CHECK = HealthCheck(url="http://x")
+ILL = Health(check=CHECK, condition=Condition.UNHEALTHY, since=NOW, message="no")
+GONE = ends.End(then=Status.DESTROYED, message="gone")
+SEEN = {
+    "branch", "commit", "absences", "absent_since", "refused", "hold", "approved", "pushed_at", "updated_at",
+}  # fmt: skip
+RESULT = {"status", "message", "failures", "failed_on", "retry_at"}
+WISH = {"suspended", "suspended_by", "suspended_commit"}
+LIFE = {"created_at", "schedule", "resumed_at"}
+
+TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
+    "shown": (lambda e: work.shown(e, Status.RUNNING, "x"), {"status", "message"}),
+    "waiting": (lambda e: work.waiting(e, "x", Guard.LIMIT), {"status", "message", "hold"}),
+    "put_off": (lambda e: work.put_off(e, "x", "key", NOW), RESULT - {"failures"}),
+    "failed": (lambda e: work.failed(e, "x", "key", NOW, again=True), RESULT),
+    "succeeded": (lambda e: work.succeeded(e, "x"), RESULT),
+    "warned": (lambda e: work.warned(e, NOW), {"warned_at"}),
+    "claimed": (lambda e: applies.claimed(e, CLAIM), {"claim"}),
+    "unknown": (applies.unknown, {"applied_fingerprint"}),
+    "applied": (
+        lambda e: applies.applied(e, CLAIM, "i"),
+        {"claim", "applied_commit", "applied_fingerprint", "applied_inputs", "hold", "approved"},
+    ),
+    "adopted": (
+        lambda e: applies.adopted(e, CLAIM, 7),
+        {"applied_commit", "applied_fingerprint", "deployment"},
+    ),
+    "noted": (lambda e: applies.noted(e, ("a.b",)), {"resources"}),
+    "living": (lambda e: applies.living(e, NOW, None), {"expires_at", "warned_at", "schedule"}),
+    "unsuspended": (lambda e: applies.unsuspended(e, e.suspended), WISH),
+    "looked_at": (lambda e: applies.looked_at(e, Drift(tried_at=NOW)), {"drift"}),
+    "deployed": (
+        lambda e: deploys.deployed(e, "c", "r", CHECK, NOW),
+        {"status", "message", "deployment", "health"},
+    ),
+    "deployed, unasked": (
+        lambda e: deploys.deployed(e, "c", "r", None, NOW),
+        RESULT | {"deployment", "health"},
+    ),
+    "ended": (deploys.ended, {"deployment"}),
+    "healthy": (lambda e: deploys.healthy(e, CHECK, NOW), RESULT | {"health", "deployment"}),
+    "not_healthy": (
+        lambda e: deploys.not_healthy(e, "x", ILL, "key"),
+        (RESULT | {"health"}) - {"failures"},
+    ),
+    "emptied": (ends.emptied, {"resources"}),
+    "brought_down": (lambda e: ends.brought_down(e, "x"), RESULT | WISH | {"deployment"}),
+    "suspended": (lambda e: wishes.suspended(e, "x"), WISH | {"status", "message"}),
+    "resumed": (wishes.resumed, (RESULT | WISH | {"pin"}) - {"failures"}),
+    "lives_until": (lambda e: wishes.lives_until(e, NOW, None), {"expires_at", "warned_at"}),
+    "let_through": (lambda e: wishes.let_through(e, Guard.DRIFT), {"approved", "message"}),
+    "to_be_destroyed": (lambda e: wishes.to_be_destroyed(e, "x"), WISH),
+    "held_at": (lambda e: wishes.held_at(e, Pin("c")), {"pin"}),
+    "closed": (
+        lambda e: ends.closed(e, GONE),
+        {f.name for f in fields(Environment)} - {"id"} - (SEEN - {"hold", "approved"}) - LIFE,
+    ),
+}
+
+
+def changed(before: Environment, after: Environment) -> set[str]:
+    """The fields in which two records differ."""
+    return {f.name for f in fields(Environment) if getattr(before, f.name) != getattr(after, f.name)}
+
+
+@few
+@given(name=st.sampled_from(sorted(TRANSITIONS)), before=environments)
+def test_a_transition_writes_what_it_names(name: str, before: Environment) -> None:
+    """Whatever else the record says by then stays, and it comes to the same if it is done twice."""
+    change, named = TRANSITIONS[name]
+    after = change(before)
+    assert changed(before, after) <= named
+    if name != "failed":  # which counts
+        assert change(after) == after
+
+
+@few
+@given(
+    name=st.sampled_from(sorted(TRANSITIONS)),
+    before=environments,
+    push=st.text("0123456789abcdef", min_size=40, max_size=40),
+)
+def test_what_the_poller_saw_meanwhile_stays(name: str, before: Environment, push: str) -> None:
+    """The end of a run that began before a push, or before the branch went away, is written beside that."""
+    change, _ = TRANSITIONS[name]
+    meanwhile = replace(before, commit=push, absences=3, absent_since=NOW, pushed_at=NOW)
+    after = change(meanwhile)
+    assert (after.commit, after.absences, after.absent_since, after.pushed_at) == (push, 3, NOW, NOW)
+
+
+@few
+@given(before=environments, after=environments)
+def test_a_look_writes_what_it_can_know(before: Environment, after: Environment) -> None:
+    """Of an open record; one that it opens again begins anew."""
+    after = replace(after, id=before.id)
+    got = observed.revised(before, after)
+    if not before.is_open or (before.refused and not after.refused and after.is_open):
+        assert got == after
+    else:
+        verdict = {"status", "message"} if after.refused or not after.is_open else set()
+        assert changed(before, got) <= SEEN | verdict
+        assert all(getattr(got, name) == getattr(after, name) for name in SEEN | verdict)
+
+
+@few
+@given(before=environments)
+def test_failures_in_a_row_wait_longer_and_those_of_another_attempt_begin_anew(before: Environment) -> None:
+    """Only what failed is paused."""
+    one = work.failed(before, "x", "new", NOW, again=True)
+    two = work.failed(one, "x", "new", NOW, again=True)
+    other = work.failed(two, "x", "other", NOW, again=True)
+    person = work.failed(two, "x", "new", NOW, needs_person=True, again=False)
+    assert [e.failures for e in (two, other, person)] == [one.failures + 1, 1, one.failures + 2]
+    assert one.retry_at is not None
+    assert two.retry_at is not None
+    assert one.retry_at <= two.retry_at <= NOW + timedelta(hours=1)
+    assert person.retry_at is None
+
+
+@few
+@given(before=environments)
+def test_a_suspension_that_came_meanwhile_is_not_ended_by_the_work(before: Environment) -> None:
+    """Only the one it began with is."""
+    suspended = wishes.suspended(before, "by bob")
+    assert applies.unsuspended(suspended, "by alice") == suspended
+    assert applies.unsuspended(suspended, "") == suspended
+    assert not applies.unsuspended(suspended, "by bob").suspended
+
+
+@few
+@given(by=st.sampled_from([None, *Suspension]), before=environments)
+def test_a_closed_record_has_nothing_of_the_cloud(before: Environment, by: Suspension | None) -> None:
+    """Only a schedule leaves its life's end, only a suspension the commit it is held at."""
+    then = Status.DESTROYED if by is None else Status.SUSPENDED
+    after = ends.closed(before, ends.End(then=then, message="x", suspended="x" if by else "", by=by))
+    names = (RESULT | {"claim", "resources", "outputs", "url", "serial", "deployment", "drift"}) - {
+        "status",
+        "message",
+    }
+    assert all(getattr(after, name) in (None, "", (), {}, 0) for name in names)
+    assert after.expires_at == (before.expires_at if by is Suspension.SCHEDULE else None)
+    assert after.pin == (None if by is None else before.pin)
