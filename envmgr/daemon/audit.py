@@ -26,6 +26,7 @@ from envmgr.ports import Cloud, StateStore
 
 from . import rebuild
 from .application import Application
+from .evidence import weigh
 from .services import Services
 from .tenant import Access, Project, Tenant
 from .wanted import same_backend
@@ -131,14 +132,19 @@ class Audit:
         return {p.id: found.get(p.id, _watched(p, cut_off)) for p in projects}
 
     def _look(self, project: Project) -> Watched:
-        known = self.services.store.repository(project.id).default_branch
+        state = self.services.store.repository(project.id)
+        known = state.default_branch
         try:
             listing = self.services.git.listing(project.remote(), project.branches, known)
+            weighed = weigh(self.services, project, state, listing)
         except EnvmgrError as error:
             return _watched(project, self._unseen(error))
         if known not in (None, listing.default_branch):
             why = f"its default branch changed from {known} to {listing.default_branch}, which the next look settles."
             return _watched(project, Unseen(why))
+        if weighed.error or weighed.judgement.evidence.waits:
+            why = "its default branch has another history, or another address, than before."
+            return _watched(project, Unseen(weighed.error or why))
         return _watched(project, listing)
 
     def _states(self, records: Iterable[Environment]) -> frozenset[EnvironmentId] | Unseen:

@@ -84,7 +84,8 @@ def _keep(services: Services, state: StateStore, environment: Environment, claim
             f"Code of more than {LIMIT // 1024**2} MB in {claim.source.scope!r} is not kept beside the state."
         )
         services.record(identity, "code-not-kept", message, commit=claim.commit)
-    content = _packed(Manifest.of(environment, claim), code)
+    known = services.store.repository(identity.repository_id).known_commit
+    content = _packed(Manifest.of(environment, claim, known), code)
     state.put(identity.kept_key, services.seal.close(identity.kept_key, content))
     _note_sealed(services, identity)
 

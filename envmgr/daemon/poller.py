@@ -10,10 +10,12 @@ import structlog
 
 from envmgr.domain.environment import Environment, Event, RepositoryState
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.evidence import Evidence, Judgement
 from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.observation import Listing, Observed, observe, observe_failure
 
 from . import rebuild
+from .evidence import Weighed, history_of, weigh
 from .services import Services
 from .tenant import Project
 
@@ -86,10 +88,9 @@ class Poller:
 
     def _seen(self, project: Project, state: RepositoryState, listing: Listing, digest: str) -> Polled:
         services, now = self._services, self._services.clock()
-        trusted = state.default_branch in (None, listing.default_branch)
-        if not trusted:
-            message = f"The default branch changed from {state.default_branch} to {listing.default_branch}."
-            services.record(None, "default-branch", f"{project.id}: {message}")
+        weighed = self._weigh(project, state, listing)
+        judgement = weighed.judgement
+        shown = listing.bare() if judgement.is_foreign else listing
         before: dict[EnvironmentId, Environment] = {}
 
         def revision(known: Sequence[Environment]) -> Observed:
@@ -98,17 +99,19 @@ class Poller:
             return observe(
                 project.id,
                 known,
-                listing,
+                shown,
                 project.branches,
                 now,
-                trusted=trusted,
+                evidence=judgement.evidence,
                 applications=tuple(part.application for part in project.parts),
             )
 
         observed = services.store.revise(project.id, revision, self._events)
         after = {**before, **{e.id: e for e in (*observed.new, *observed.changed)}}
         self._quiet.pop(project.id, None)
-        if trusted and not any(e.is_open and e.is_missing for e in after.values()):
+        is_same = state.default_branch in (None, listing.default_branch)
+        is_told = is_same and judgement.history.offered is None and not weighed.error
+        if is_told and not any(e.is_open and e.is_missing for e in after.values()):
             self._quiet[project.id] = digest
         if state.failures:
             log.info("Answers again.", action="remote-back", repository=str(project.id))
@@ -121,10 +124,31 @@ class Poller:
                 polled_at=now,
                 succeeded_at=now,
                 failures=0,
-                error="",
+                error=weighed.error,
+                known_commit=judgement.history.commit,
+                known_address=judgement.history.address,
+                offered_commit=judgement.history.offered,
             ),
         )
-        return Polled(project.id, changed=bool(observed.new or observed.changed))
+        return Polled(project.id, bool(observed.new or observed.changed), weighed.error)
+
+    def _weigh(self, project: Project, state: RepositoryState, listing: Listing) -> Weighed:
+        """What a listing is worth, said where it is less than usual.
+
+        One in which the default branch has another name counts nothing as gone, this once.
+        """
+        services, weighed = self._services, weigh(self._services, project, state, listing)
+        if weighed.error and weighed.error != state.error:
+            services.record(None, "remote-failed", f"{project.id}: {weighed.error}")
+        if weighed.judgement.evidence is Evidence.NEW_OTHER:
+            services.record(None, "other-history", f"{project.id}: {_other(state, listing)}")
+        if state.default_branch in (None, listing.default_branch):
+            return weighed
+        message = f"The default branch changed from {state.default_branch} to {listing.default_branch}."
+        services.record(None, "default-branch", f"{project.id}: {message}")
+        if not weighed.judgement.evidence.counts:
+            return weighed
+        return replace(weighed, judgement=Judgement(Evidence.UNSURE, history_of(state)))
 
     def _failed(self, project: Project, state: RepositoryState, error: str) -> Polled:
         services, now = self._services, self._services.clock()
@@ -162,6 +186,15 @@ class Poller:
             told = _what_happened(before.get(now.id), now)
             if told is not None:
                 yield self._services.event(now.id, *told, commit=now.commit, actor="git")
+
+
+def _other(state: RepositoryState, listing: Listing) -> str:
+    default, commit = ref_component(listing.default_branch), listing.branches[listing.default_branch]
+    known = f"what was known ({state.known_commit[:10]})" if state.known_commit else "what was applied"
+    return (
+        f"Branches are missing, and its default branch {default} is at {commit[:10]}: that is another history than "
+        f"{known}, or at another address. What is missing waits for a person: restore it, or approve."
+    )
 
 
 def _what_happened(before: Environment | None, now: Environment) -> tuple[str, str] | None:

@@ -79,9 +79,21 @@ def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
             unrecovered.append(_say(services, identity, str(error)))
         else:
             lost += [record] if record is not None else []
+    _know_again(services, tenant, lost)  # before a look could take another history for the known one
     for identity in services.store.restore(lost):
         services.record(identity, "rebuilt", _REBUILT)
     return [*unrecovered, *_stateless(tenant, stated)] if stated else []
+
+
+def _know_again(services: Services, tenant: Tenant, lost: Sequence[Environment]) -> None:
+    """Brings back by which commits the repositories' histories were known, each from its youngest environment."""
+    for each in sorted(lost, key=lambda e: e.created_at, reverse=True):
+        repository = each.id.repository_id
+        polled = services.store.repository(repository)
+        if polled.known_commit is None:
+            found = kept.read(tenant.state(), each.id)
+            known = found.manifest.known_commit if found is not None else None
+            services.store.save_repository(repository, replace(polled, known_commit=known))
 
 
 def _record(

@@ -157,6 +157,7 @@ def _check_later(environment: Environment, ends: datetime) -> None:
 def _what_then(hold: Guard) -> str:
     return {
         Guard.MASS_DESTROY: "it is destroyed",
+        Guard.HISTORY: "the repository's history is accepted as it is now, and it is destroyed",
         Guard.LIMIT: "it is created",
         Guard.DRIFT: "its drift is corrected",
     }[hold]

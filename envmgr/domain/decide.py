@@ -188,6 +188,18 @@ def _left_alone(situation: Situation) -> Decision | None:
     return None
 
 
+def _other_history(situation: Situation) -> Decision | None:
+    environment = situation.environment
+    if environment.hold is not Guard.HISTORY or environment.approved is Guard.HISTORY:
+        return None
+    return Wait(
+        f"{environment.id.repository_id} does not show branch {situation.branch}, but its default branch has another "
+        "history than before, or `url` another address: restore what was there, or `envmgr approve "
+        f"{environment.label}` accepts it as it is now, and destroys this environment.",
+        hold=Guard.HISTORY,
+    )
+
+
 def _not_surely_gone(situation: Situation) -> Decision | None:
     environment, policy = situation.environment, situation.policy
     due = (environment.absent_since or situation.now) + policy.grace_period
@@ -243,6 +255,7 @@ _GONE: tuple[Check, ...] = (
     _destroyed_by_hand,
     _unmatched,
     _left_alone,
+    _other_history,
     _not_surely_gone,
     _too_many_leave,
     _never_applied,

@@ -34,6 +34,7 @@ class Guard(StrEnum):
     """What holds an environment back until a person lets it through."""
 
     MASS_DESTROY = "max_at_once"
+    HISTORY = "history"
     LIMIT = "limits.environments"
     DRIFT = "drift.correct"
 
@@ -290,7 +291,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryState:
-    """What polling knows of a repository between passes."""
+    """What polling knows of a repository between passes.
+
+    `known_commit` is one that its default branch had, `known_address` stands for where, `offered_commit` is the
+    default branch's in another history that waits for a person (see `evidence`).
+    """
 
     default_branch: str | None = None
     listing_digest: str | None = None
@@ -298,3 +303,6 @@ class RepositoryState:
     succeeded_at: datetime | None = None
     failures: int = 0
     error: str = ""
+    known_commit: str | None = None
+    known_address: str | None = None
+    offered_commit: str | None = None

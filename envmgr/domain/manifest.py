@@ -25,16 +25,20 @@ _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, Re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """An environment's claim with what its record needs besides. It holds no secret, as a claim holds none."""
+    """An environment's claim with what its record needs besides. It holds no secret, as a claim holds none.
+
+    `known_commit` is one that the repository's default branch had: what a branch that is gone is proved by.
+    """
 
     environment: EnvironmentId
     branch: str
     claim: Claim
     created_at: datetime
     expires_at: datetime | None = None
+    known_commit: str | None = None
 
     @classmethod
-    def of(cls, environment: Environment, claim: Claim) -> "Manifest":
+    def of(cls, environment: Environment, claim: Claim, known_commit: str | None = None) -> "Manifest":
         """The manifest of an environment that is about to be brought to what a claim says."""
         return cls(
             environment=environment.id,
@@ -42,6 +46,7 @@ class Manifest:
             claim=claim,
             created_at=environment.created_at,
             expires_at=environment.expires_at,
+            known_commit=known_commit,
         )
 
     def to_json(self) -> str:
@@ -53,6 +58,7 @@ class Manifest:
                 "branch": self.branch,
                 "created_at": self.created_at.isoformat(),
                 "expires_at": self.expires_at and self.expires_at.isoformat(),
+                "known_commit": self.known_commit,
                 "claim": claim_document(self.claim),
             },
             indent=2,
@@ -86,6 +92,7 @@ def _parse(document: Mapping[str, Any], environment: EnvironmentId) -> Manifest:
         claim=parse_claim(document["claim"]),
         created_at=_time(document["created_at"]),
         expires_at=None if expires_at is None else _time(expires_at),
+        known_commit=document.get("known_commit"),
     )
 
 
@@ -115,6 +122,8 @@ def _objections(found: Manifest) -> Iterator[str]:
         yield "its variables are another environment's"
     if not _matches(_OBJECT, claim.commit):
         yield "its commit is none"
+    if found.known_commit is not None and not _matches(_OBJECT, found.known_commit):
+        yield "its default branch's commit is none"
     if not _matches(_TERRAFORM, claim.terraform_version):
         yield "its Terraform version is none"
     if not _is_text_or_none(claim.lock_file):

@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from .environment import Environment, Guard, Status
+from .evidence import Evidence
 from .names import EnvironmentId, RepositoryId, branch_hash, environment_name, matches_any, ref_component
 
 _WRONG_CLOCK = timedelta(days=1)
+_OF_ABSENCE = (Guard.MASS_DESTROY, Guard.HISTORY)
+"""The guards that hold back what is gone: there is nothing to hold once its branch is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,10 @@ class Listing:
 
     default_branch: str
     branches: Mapping[str, str]
+
+    def bare(self) -> "Listing":
+        """The same without anything but the default branch."""
+        return Listing(self.default_branch, {self.default_branch: self.branches[self.default_branch]})
 
     def digest(self) -> str:
         """The same for two listings that say the same."""
@@ -43,13 +50,13 @@ def observe(
     patterns: tuple[str, ...],
     now: datetime,
     *,
-    trusted: bool = True,
+    evidence: Evidence = Evidence.SOUND,
     applications: tuple[str, ...] = ("",),
 ) -> Observed:
     """What the records become by a complete listing: one for each branch that matches, and each of its applications.
 
-    `trusted=False` takes in branches that are there but counts no absence (a listing that is
-    complete yet surprising, such as one with another default branch). Branches that no pattern
+    Where the `evidence` is not sound, branches that are there are taken in, but no absence counts (a listing
+    that is complete yet surprising, such as one with another default branch). Branches that no pattern
     matches are neither present nor gone: nothing is counted for them, and what was counted is void.
     """
     known = tuple(known)
@@ -64,7 +71,7 @@ def observe(
         after += seen.all(records.get(name, ()), applications)
     for environment in known:
         if environment.id.name not in owners and environment.is_open:
-            after.append(_not_owned(environment, listing, patterns, now, trusted=trusted))
+            after.append(_not_owned(environment, listing, patterns, now, evidence))
     return Observed(
         tuple(e for e in after if e.id not in before),
         tuple(e for e in after if e.id in before and e != before[e.id]),
@@ -72,15 +79,27 @@ def observe(
 
 
 def _not_owned(
-    before: Environment, listing: Listing, patterns: tuple[str, ...], now: datetime, *, trusted: bool
+    before: Environment, listing: Listing, patterns: tuple[str, ...], now: datetime, evidence: Evidence
 ) -> Environment:
     """A record whose name no branch of the listing has."""
     if before.refused:
         return _no_longer_refused(before, now)
     if before.branch in listing.branches:  # seen, though no pattern matches it any more
         return replace(before, absences=0, absent_since=None)
-    is_gone = trusted and matches_any(before.branch, patterns)
-    return _absent(before, now) if is_gone else _unsure(before)
+    if not matches_any(before.branch, patterns):
+        return _unsure(before)
+    if evidence.waits:
+        return _held(before, now, evidence)
+    return _absent(before, now, evidence) if evidence.counts else _unsure(before)
+
+
+def misses(known: Iterable[Environment], listing: Listing, patterns: tuple[str, ...]) -> bool:
+    """Whether a listing lacks the branch of any environment that would be counted as absent."""
+    branches = listing.branches
+    return any(
+        e.is_open and not e.refused and e.branch not in branches and matches_any(e.branch, patterns)
+        for e in known
+    )
 
 
 def observe_failure(known: Iterable[Environment]) -> Observed:
@@ -179,7 +198,7 @@ class _Seen:
         after = replace(before, commit=self.commit, absences=0, absent_since=None)
         if self.refusal:
             after = replace(after, refused=self.refusal, message=self.refusal)
-        if before.hold is Guard.MASS_DESTROY or before.approved is Guard.MASS_DESTROY:
+        if before.hold in _OF_ABSENCE or before.approved in _OF_ABSENCE:
             after = replace(after, hold=None, approved=None)
         if self.commit != before.commit:
             after = replace(after, pushed_at=self.now)
@@ -208,9 +227,11 @@ def _joined(fresh: Environment, others: Sequence[Environment]) -> Environment:
     )
 
 
-def _absent(before: Environment, now: datetime) -> Environment:
+def _absent(before: Environment, now: datetime, evidence: Evidence) -> Environment:
+    is_free = evidence is Evidence.RETURNED and before.hold is Guard.HISTORY
     return replace(
         before,
+        hold=None if is_free else before.hold,
         absences=before.absences + 1,
         absent_since=_began(before.absent_since, now) if before.absences else now,
         updated_at=now,
@@ -223,6 +244,19 @@ def _began(absent_since: datetime | None, now: datetime) -> datetime:
     One far in the future is of a clock that was wrong, and the grace period would have no end.
     """
     return absent_since if absent_since is not None and absent_since < now + _WRONG_CLOCK else now
+
+
+def _held(before: Environment, now: datetime, evidence: Evidence) -> Environment:
+    """Missing in another history than the known one: a person says whether that is meant."""
+    is_void = evidence is Evidence.NEW_OTHER or before.approved is not Guard.HISTORY
+    after = replace(
+        before,
+        absences=0,
+        absent_since=before.absent_since or now,
+        hold=Guard.HISTORY,
+        approved=None if is_void else Guard.HISTORY,
+    )
+    return after if after == before else replace(after, updated_at=now)
 
 
 def _unsure(before: Environment) -> Environment:

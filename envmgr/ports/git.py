@@ -92,6 +92,17 @@ class Git(Protocol):
         """The paths in which two commits in the mirror differ; None where that cannot be told."""
         ...
 
+    def holds(self, repository: RepositoryId, commit: str, ancestor: str) -> bool:
+        """Whether the whole history of a commit in the mirror holds another commit, or is that; NotHere without it."""
+        ...
+
+    def is_related(self, repository: RepositoryId, commit: str, others: Collection[str]) -> bool:
+        """Whether a commit's history and those of all others that are in the mirror have a beginning in common.
+
+        False where none of them is there: then nothing is known.
+        """
+        ...
+
     def checkout(self, repository: RepositoryId, commit: str, destination: Path, scope: str = ".") -> None:
         """Makes `destination` hold exactly the commit's files below the folder `scope`, at their paths.
 

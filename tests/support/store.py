@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from envmgr.domain.environment import Claim, Environment, Event, Lease, ProcessId, Source, SourceKind
+from envmgr.domain.evidence import Evidence
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Listing, Observed, observe
 from envmgr.domain.transitions import Change
@@ -57,7 +58,15 @@ def look(
     """Takes in a listing of a remote."""
     listing = Listing("main", branches)
     return store.revise(
-        repository, lambda known: observe(repository, known, listing, ("env-*",), now, trusted=trusted)
+        repository,
+        lambda known: observe(
+            repository,
+            known,
+            listing,
+            ("env-*",),
+            now,
+            evidence=Evidence.SOUND if trusted else Evidence.UNSURE,
+        ),
     )
 
 

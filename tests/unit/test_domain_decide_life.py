@@ -14,6 +14,7 @@ from envmgr.domain.crowd import active, leaving
 from envmgr.domain.decide import attempt_key, decide
 from envmgr.domain.decision import Apply, Close, Decision, Destroy, Rest, Wait
 from envmgr.domain.environment import Environment, Guard, Status
+from envmgr.domain.evidence import Evidence
 from envmgr.domain.observation import Listing, observe, observe_failure
 from envmgr.domain.policy import Crowd, Policy
 from tests.unit.domain_example import FIXED, MINUTE, NOW, PATTERNS, SHOP, claim, merged
@@ -153,11 +154,12 @@ class Life(RuleBasedStateMachine):
         if found is None or not found.is_open or not shown or found.suspended:
             return
         self._look()
+        end = found.expires_at or self._end(self.known[name])
         self.policy = replace(self.policy, max_environments=99)
         for step in range(3):
             self._step(name, self._succeed, asked=step == 0)
         after = self.known[name]
-        ended = bool(after.suspended) and found.expires_at is not None and self.now >= found.expires_at
+        ended = bool(after.suspended) and end is not None and self.now >= end
         assert ended or (after.status, after.applied_commit) == (Status.READY, self.remote[f"env-{name}"])
 
     def _step(self, name: str, outcome: Callable[..., Environment], *, asked: bool) -> None:
@@ -275,7 +277,14 @@ class Life(RuleBasedStateMachine):
 
     def _look(self, *, trusted: bool = True) -> None:
         seen = Listing("main", dict(self.remote))
-        observed = observe(SHOP, self.known.values(), seen, PATTERNS, self.now, trusted=trusted)
+        observed = observe(
+            SHOP,
+            self.known.values(),
+            seen,
+            PATTERNS,
+            self.now,
+            evidence=Evidence.SOUND if trusted else Evidence.UNSURE,
+        )
         self.known = merged(self.known, observed)
         for name in NAMES:
             branch = f"env-{name}"

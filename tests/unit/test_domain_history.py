@@ -12,6 +12,7 @@ from envmgr.domain.crowd import active, leaving
 from envmgr.domain.decide import decide
 from envmgr.domain.decision import Apply, Decision
 from envmgr.domain.environment import Environment, Guard, Status
+from envmgr.domain.evidence import Evidence
 from envmgr.domain.names import matches_any
 from envmgr.domain.observation import Listing, observe, observe_failure
 from envmgr.domain.policy import Crowd, Policy
@@ -139,7 +140,9 @@ class World:
         trusted = self.known_default in (None, self.default)
         listing = Listing(self.default, dict(self.remote))
         patterns, known = self.policy.branches, self.records.values()
-        observed = observe(SHOP, known, listing, patterns, self.now, trusted=trusted)
+        observed = observe(
+            SHOP, known, listing, patterns, self.now, evidence=Evidence.SOUND if trusted else Evidence.UNSURE
+        )
         self.records = merged(self.records, observed)
         self.witness.saw(Look(self.now, frozenset(self.remote), trusted, patterns))
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from envmgr.domain.environment import Environment, Guard, Status
+from envmgr.domain.evidence import Evidence
 from envmgr.domain.names import branch_hash
 from envmgr.domain.observation import Listing, Observed, observe, observe_failure
 from tests.unit.domain_example import (
@@ -35,7 +36,17 @@ def look(
     trusted: bool = True,
 ) -> dict[str, Environment]:
     """The records after one more look."""
-    return merged(known, observe(SHOP, known.values(), seen, patterns, LATER, trusted=trusted))
+    return merged(
+        known,
+        observe(
+            SHOP,
+            known.values(),
+            seen,
+            patterns,
+            LATER,
+            evidence=Evidence.SOUND if trusted else Evidence.UNSURE,
+        ),
+    )
 
 
 def only(known: dict[str, Environment]) -> Environment:

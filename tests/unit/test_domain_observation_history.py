@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from envmgr.domain.environment import Environment, Status
+from envmgr.domain.evidence import Evidence
 from envmgr.domain.names import branch_hash, environment_name, matches_any
 from envmgr.domain.observation import Listing, observe, observe_failure
 from tests.unit.domain_example import FIXED, NOW, SHOP, claim, merged
@@ -42,7 +43,14 @@ class History(RuleBasedStateMachine):
         """A complete listing."""
         self.now += timedelta(seconds=30)
         self.before, self.listing, self.patterns = self.known, Listing("main", branches), patterns
-        observed = observe(SHOP, list(self.known.values()), self.listing, patterns, self.now, trusted=trusted)
+        observed = observe(
+            SHOP,
+            list(self.known.values()),
+            self.listing,
+            patterns,
+            self.now,
+            evidence=Evidence.SOUND if trusted else Evidence.UNSURE,
+        )
         self.known = merged(self.known, observed)
         assert not {e.id.name for e in observed.new} & set(self.before)
         self._count(trusted)

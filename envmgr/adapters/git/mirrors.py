@@ -24,8 +24,10 @@ from .objects import (
     contents,
     differences,
     entries,
+    holds,
     inside,
     is_readable,
+    is_related,
     not_here,
     root_tree,
 )
@@ -158,6 +160,14 @@ class Mirrors:
     def changed(self, repository: RepositoryId, before: str, after: str) -> frozenset[str] | None:
         """The paths in which two commits differ (see `ports.Git`)."""
         return differences(self._mirror(repository), before, after)
+
+    def holds(self, repository: RepositoryId, commit: str, ancestor: str) -> bool:
+        """Whether a commit's whole history holds another commit (see `ports.Git`)."""
+        return holds(self._mirror(repository), commit, ancestor)
+
+    def is_related(self, repository: RepositoryId, commit: str, others: Collection[str]) -> bool:
+        """Whether a commit's history and those of others have a beginning in common (see `ports.Git`)."""
+        return is_related(self._mirror(repository), commit, others)
 
     def describe(self, repository: RepositoryId, commit: str) -> CommitInfo:
         """Author and subject of a commit in the mirror."""

@@ -1,7 +1,7 @@
 """Questions about commits in a mirror: folders, files, authors, answered by as few processes as may be."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -46,6 +46,31 @@ def differences(mirror: Mirror, before: str, after: str) -> frozenset[str] | Non
     if answer.failed:
         return None
     return frozenset(path.decode("utf-8", "surrogateescape") for path in answer.output.split(b"\0") if path)
+
+
+def holds(mirror: Mirror, commit: str, ancestor: str) -> bool:
+    """Whether a commit's whole history holds another commit, or is that; NotHere where the commit is not here."""
+    here, found = checks(mirror, [checked_commit(commit), checked_commit(ancestor)])
+    if here is None:
+        raise not_here(mirror.repository, commit)
+    return found is not None and _says_yes(mirror, ["merge-base", "--is-ancestor", ancestor, commit])
+
+
+def is_related(mirror: Mirror, commit: str, others: Iterable[str]) -> bool:
+    """Whether a commit's history and those of others have a beginning in common; False where none of these is here."""
+    asked = sorted({checked_commit(other) for other in others})
+    if not asked:
+        return False
+    here = [o for o, found in zip(asked, checks(mirror, asked), strict=True) if found is not None]
+    return bool(here) and all(_says_yes(mirror, ["merge-base", commit, other]) for other in here)
+
+
+def _says_yes(mirror: Mirror, command: Sequence[str]) -> bool:
+    """What git answers by its exit code; Transient where that is neither yes nor no."""
+    answer = mirror.run(command)
+    if answer.status not in (0, 1):
+        raise mirror.broken(command[0], answer)
+    return answer.status == 0
 
 
 def contents(mirror: Mirror, names: Iterable[str]) -> list[bytes]:

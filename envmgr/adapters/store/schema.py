@@ -11,7 +11,7 @@ from envmgr.domain.environment import Guard, RunKind, RunStatus, Status, Suspens
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 
 metadata = MetaData()
@@ -141,4 +141,7 @@ repositories = Table(
     Column("succeeded_at", moment()),
     Column("failures", Integer, nullable=False),
     Column("error", free_text(), nullable=False),
+    Column("known_commit", KEY),
+    Column("known_address", KEY),
+    Column("offered_commit", KEY),
 )
