@@ -5,7 +5,7 @@ import pwd
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from envmgr.adapters.binaries import Binaries
@@ -46,11 +46,15 @@ from envmgr.config.load import Configuration, load
 from envmgr.config.models import Organization, Repository
 from envmgr.config.secrets import resolve
 from envmgr.domain.deployment import DeployRules
+from envmgr.domain.drift import DriftRules
 from envmgr.domain.environment import SourceKind
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.policy import Policy
+from envmgr.domain.schedule import Windows
 from envmgr.ports import Clock, Cloud, Progress, Remote, StepLimits, Store
 
+from . import unmanaged
 from .application import Application
 from .hidden import hidden_paths
 from .layout import Layout
@@ -129,6 +133,7 @@ def _services(
         actor=start.actor,
         tenants=tenants,
         projects=_projects(start, configuration, tenants, modules),
+        left_over=lambda repository: _left_over(tenants.get(repository.organization), repository),
         disk_reserve=configuration.settings.disk_reserve,
         retention=configuration.settings.retention,
         seal=seal_of(configuration.settings.bundle_key, layout, start.environ),
@@ -222,6 +227,31 @@ def _project(
         return _deploying(project, lambda branch_file: deploy_rules_of(repository, branch_file))
     parts = [_part(project, application, modules) for application in in_order(repository.applications)]
     return replace(project, applications={part.application: part for part in parts})
+
+
+def _left_over(tenant: Tenant | None, identity: RepositoryId) -> Project | None:
+    """What stands in for a repository that is not in the file: its organization's, with no branches or rules."""
+    if tenant is None:
+        return None
+
+    def remote() -> Remote:
+        raise NeedsPerson(unmanaged.missing(identity))
+
+    return Project(
+        id=identity,
+        tenant=tenant,
+        branches=(),
+        interval=timedelta(hours=1),
+        source=(SourceKind.DIRECTORY, ""),
+        variables={},
+        policy=Policy(branches=(), configured=False),
+        remote=remote,
+        module_tree=lambda: "",
+        windows=Windows(),
+        drift=DriftRules(action="off"),
+        ticks=CALENDAR,
+        step_limits=StepLimits(output=0),
+    )
 
 
 def _part(project: Project, application: ApplicationSection, modules: Modules) -> Project:

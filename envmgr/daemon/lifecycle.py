@@ -19,7 +19,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 
-from . import housekeeping
+from . import housekeeping, unmanaged
 from .application import Application
 from .audit import Audits
 from .health_watch import HealthWatch
@@ -122,7 +122,9 @@ class Daemon:
             project = application.services.projects.get(repository)
             if project is not None:
                 self._look(project)
-                self._alive = time.monotonic()
+            else:
+                self._tell_unmanaged(repository)
+            self._alive = time.monotonic()
         self._alive = time.monotonic()  # also where the database is away: a restart would not mend that
 
     def _look(self, project: Project) -> None:
@@ -139,6 +141,13 @@ class Daemon:
     def _look_everywhere(self) -> None:
         for project in self._application.services.projects.values():
             self._look(project)
+        self._tell_unmanaged()
+
+    def _tell_unmanaged(self, repository: RepositoryId | None = None) -> None:
+        try:
+            unmanaged.tell(self._application.services, repository)
+        except EnvmgrError as error:
+            log.error(str(error), action="not-looked")
 
     def _tick_status(self) -> None:
         watchdog = self._notifier.watchdog

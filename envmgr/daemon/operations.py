@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envmgr.domain import reference
+from envmgr.domain import reference, unmanaged
 from envmgr.domain.environment import Claim, Environment, Output, Run, RunKind, Status, Suspension
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, UsageError
 from envmgr.domain.health import Condition
@@ -95,7 +95,7 @@ def plan(
     save: Path | None = None,
 ) -> PlanShown:
     """Plans and changes nothing; `revision` plans another commit than the branch's newest."""
-    with manual(application, environment, "plan") as job:
+    with manual(application, environment, "plan", destroying=destroy) as job:
         if revision is not None:
             _move_to(job, revision)
         claim = job.environment.claim if destroy else look(job).claim
@@ -169,7 +169,8 @@ def destroy(
         check_window(job, override=override_window)
         services = job.services
         said = f"Destroyed by {services.actor}; `envmgr resume {environment.label}` brings it back."
-        because = "" if job.environment.is_missing else said
+        comes_back = job.project.id in services.projects and not job.environment.is_missing
+        because = said if comes_back else ""
 
         def confirmed(planned: Planned) -> bool:
             if not confirm(render(job, planned), planned.plan):
@@ -204,7 +205,7 @@ def unlock(
 
     `seen` is what the person was shown: another lock than that is not broken.
     """
-    with manual(application, environment, "unlock") as job:
+    with manual(application, environment, "unlock", destroying=True) as job:
         claim = job.environment.claim
         shown = lock(application, job.environment)
         if shown is None:
@@ -261,9 +262,14 @@ def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force:
 def manual(
     application: Application, environment: Environment, purpose: str, *, destroying: bool = False
 ) -> Iterator[Job]:
-    """A job of a person's; what fails is raised, and recorded as for the daemon where it may have changed anything."""
+    """A job of a person's; what fails is raised, and recorded as for the daemon where it may have changed anything.
+
+    Only what is needed to end it (`destroying`) may be done where its repository is in the configuration no more.
+    """
     services = application.services
-    _project(application, environment)
+    project = _project(application, environment)
+    if project.id not in services.projects and not destroying:
+        raise NeedsPerson(unmanaged.sentence(environment, services.tenants))
     with services.leases.hold(environment.id, f"{purpose} by {services.actor}") as lease:
         job = application.reconciler.job(environment.id, lease)
         job.manual = True
@@ -292,11 +298,10 @@ def _state(application: Application, environment: Environment) -> StateStore:
 
 
 def _project(application: Application, environment: Environment) -> Project:
-    project = application.services.projects.get(environment.id.repository_id)
+    services = application.services
+    project = services.project(environment.id.repository_id)
     if project is None:
-        raise NeedsPerson(
-            f"Repository {environment.id.repository_id} of {environment.label} is not in the configuration: add it again."
-        )
+        raise NeedsPerson(unmanaged.sentence(environment, services.tenants))
     return project.of(environment.id)
 
 

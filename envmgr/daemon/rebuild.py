@@ -91,7 +91,7 @@ def _know_again(services: Services, tenant: Tenant, lost: Sequence[Environment])
         repository = each.id.repository_id
         polled = services.store.repository(repository)
         if polled.known_commit is None:
-            found = kept.read(tenant.state(), each.id)
+            found = kept.read(services, tenant.state(), each.id)
             known = found.manifest.known_commit if found is not None else None
             services.store.save_repository(repository, replace(polled, known_commit=known))
 

@@ -71,7 +71,7 @@ class Reconciler:
         """The work on an environment whose lease is held."""
         services = self._services
         environment = services.store.environment(identity)
-        project = services.projects.get(identity.repository_id)
+        project = services.project(identity.repository_id)
         if environment is None or project is None:
             raise NeedsPerson(
                 f"{identity} is not in the configuration or not known: nothing is done with it."

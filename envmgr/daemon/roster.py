@@ -9,6 +9,7 @@ from envmgr.domain.crowd import Siblings, awaited, missing, needed_by
 from envmgr.domain.decide import is_settled
 from envmgr.domain.digest import digest
 from envmgr.domain.environment import Environment
+from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.policy import Crowd, Policy
 
 from .services import Services
@@ -77,7 +78,9 @@ def _outputs(need: Environment) -> object:
 def roster_of(services: Services, environment: Environment) -> Roster:
     """The roster of one environment and, where it has several, of all its applications, as they are now."""
     identity, now = environment.id, services.clock()
-    project = services.projects[identity.repository_id]
+    project = services.project(identity.repository_id)
+    if project is None:
+        raise NeedsPerson(f"{environment.label} is of an organization that is not in the configuration.")
     if not (identity.application or project.applications):
         return Roster(project, [environment], now)
     records = services.store.environments(repository=identity.repository_id, name=identity.name)

@@ -34,9 +34,10 @@ log = structlog.get_logger()
 class Services:
     """The outside world and the configuration, as the steps see them.
 
-    `actor` is who causes what is done (`daemon`, `user NAME`). `stopping` says whether Terraform is to be
-    ended now. `progress` is told each step of a running Terraform. `seal` proves what is kept beside the states;
-    where it `accepts_unsealed`, a person has said to do without.
+    `actor` is who causes what is done (`daemon`, `user NAME`). `projects` are the repositories of the configuration,
+    `left_over` stands in for one that is in it no more, so that its environments can be ended. `stopping` says whether
+    Terraform is to be ended now. `progress` is told each step of a running Terraform. `seal` proves what is kept beside
+    the states; where it `accepts_unsealed`, a person has said to do without.
     """
 
     layout: Layout
@@ -56,6 +57,7 @@ class Services:
     actor: str
     tenants: Mapping[str, Tenant]
     projects: Mapping[RepositoryId, Project]
+    left_over: Callable[[RepositoryId], Project | None] = lambda _: None
     disk_reserve: int
     retention: timedelta
     seal: Seal
@@ -63,6 +65,10 @@ class Services:
     warnings: Sequence[str] = ()
     stopping: Callable[[], bool] = lambda: False
     progress: Callable[[EnvironmentId, Progress], None] = field(default=lambda *_: None)
+
+    def project(self, repository: RepositoryId) -> Project | None:
+        """A repository, or what stands in for it; None where its organization is not in the configuration."""
+        return self.projects.get(repository) or self.left_over(repository)
 
     def record(
         self,

@@ -194,13 +194,12 @@ def _not_configured(inventory: Inventory, identity: EnvironmentId) -> Finding | 
     parts = [f"a state, {identity.state_key}"] if has_state else []
     parts += [f"{many(resources)} ({some(r.identifier for r in resources)})"] if resources else []
     what = f"Repository {identity.repository_id} is not configured, but the environment has {' and '.join(parts)}."
-    deletion = f", or {delete(resources)}" if resources else f". {by_hand(identity)}"
-    return _finding(
-        Kind.REPOSITORY_NOT_CONFIGURED,
-        identity,
-        what,
-        f"Configure the repository again{deletion.rstrip('.')}.",
-    )
+    if inventory.tended(identity) is not None:
+        remedy = f"Configure the repository again, or `envmgr destroy {identity}` ends it."
+    else:
+        deletion = f", or {delete(resources)}" if resources else f". {by_hand(identity)}"
+        remedy = f"Configure the repository again{deletion.rstrip('.')}."
+    return _finding(Kind.REPOSITORY_NOT_CONFIGURED, identity, what, remedy)
 
 
 # --- records -------------------------------------------------------------------------------------

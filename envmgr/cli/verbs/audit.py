@@ -22,6 +22,7 @@ from envmgr.cli.work import interruptible, work
 from envmgr.daemon.application import Application
 from envmgr.daemon.audit import Audit
 from envmgr.daemon.mending import mend
+from envmgr.domain import unmanaged
 from envmgr.domain.audit import Finding, Fix, findings
 from envmgr.domain.environment import Status
 from envmgr.domain.errors import EnvmgrError, Interrupted
@@ -63,8 +64,10 @@ def audit_command(invocation: Invocation, fixing: bool, yes: bool, as_json: bool
         if fixing:
             require_consent(yes, "audit --fix")
         found = [each for audit in _audits(application) for each in _of(audit)]
+        lost = _of_no_organization(application)
         mended = [_mended(audit, finding, yes) if fixing else False for audit, finding in found]
-    every = [finding for _, finding in found]
+    every = [*(finding for _, finding in found), *lost]
+    mended += [False] * len(lost)
     if as_json:
         emit_json_rows(documents.finding(f, done) for f, done in zip(every, mended, strict=True))
     elif fixing:
@@ -80,6 +83,11 @@ def _audits(application: Application) -> list[Audit]:
 
 def _of(audit: Audit) -> list[tuple[Audit, Finding]]:
     return [(audit, finding) for finding in findings(audit.inventory())]
+
+
+def _of_no_organization(application: Application) -> list[Finding]:
+    services = application.services
+    return list(unmanaged.findings(services.store.environments(), services.tenants))
 
 
 def _mended(audit: Audit, finding: Finding, yes: bool) -> bool:

@@ -10,7 +10,7 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
 from envmgr.cli.screen import colored, counted, emit, emit_json, printable, say
 from envmgr.cli.work import work
-from envmgr.daemon import operations
+from envmgr.daemon import operations, unmanaged
 from envmgr.daemon.application import Application
 from envmgr.daemon.tenant import Project
 from envmgr.domain.environment import Environment, Status
@@ -37,6 +37,7 @@ def reconcile_command(invocation: Invocation, environments: tuple[str, ...], as_
             before = _records(application, projects)
             polled = application.poller.poll_all(projects, application.poll_workers)
             application.workers.run_until_settled(projects, asked, only=bool(asked))
+            unmanaged.tell(application.services)
         after = _records(application, projects)
     errors = [f"{p.repository}: {p.error}" for p in polled if p.error] + _unrecovered(projects)
     inside = [e for e in after.values() if not asked or e.id in asked]

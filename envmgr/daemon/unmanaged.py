@@ -1,0 +1,26 @@
+"""Has environments say so where their repository is in the configuration no more."""
+
+from contextlib import suppress
+
+from envmgr.domain import unmanaged
+from envmgr.domain.environment import Status
+from envmgr.domain.errors import EnvironmentBusy
+from envmgr.domain.names import RepositoryId
+
+from .services import Services
+
+missing = unmanaged.missing
+
+
+def tell(services: Services, repository: RepositoryId | None = None) -> None:
+    """Marks them as waiting for a person, those of one repository or all; whatever is worked on is left to its end."""
+    for found in services.store.environments(repository=repository):
+        if found.id.repository_id in services.projects or not unmanaged.is_silent(found, services.tenants):
+            continue
+        with suppress(EnvironmentBusy), services.leases.hold(found.id, "notes that it is unmanaged") as lease:
+            now = services.store.environment(found.id)
+            if now is None or not unmanaged.is_silent(now, services.tenants):
+                continue
+            said = unmanaged.sentence(now, services.tenants)
+            event = services.event(now.id, "unmanaged", said)
+            services.store.update(now.id, lease, services.clock(), event, status=Status.WAITING, message=said)
