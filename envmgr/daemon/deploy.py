@@ -1,14 +1,14 @@
 """Bringing an environment's code to run, to its end, and back to an earlier commit."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from envmgr.domain.deployment import Deployment, DeployRules, due
 from envmgr.domain.environment import Event, RunKind, Status
-from envmgr.domain.errors import StepFailed, UsageError
+from envmgr.domain.errors import NeedsPerson, NotHere, StepFailed, Transient, UsageError
 from envmgr.domain.step import Step
 from envmgr.domain.transitions import deploys
 
-from . import kept
 from .job import ActiveRun, Job
 from .newest import check_newest
 from .steps import run_steps
@@ -42,7 +42,9 @@ def end_deployment(job: Job, active: ActiveRun) -> None:
         return
     commit = before.commit or claim.commit
     steps = deploy_rules(job.services, job.project, commit).on_destroy
-    if steps and _is_there(job, active, commit):
+    if environment.deployment is not None and job.project.id not in job.services.projects:
+        _skip(job, active, commit, "their repository is not in the configuration")
+    elif steps and _is_there(job, active, commit):
         _run_before_destroy(job, active, steps, commit)
     job.update(deploys.ended)
 
@@ -51,8 +53,7 @@ def _run_before_destroy(job: Job, active: ActiveRun, steps: Sequence[Step], comm
     try:
         run_steps(job, active, steps, commit)
     except StepFailed as error:
-        without = f"`envmgr destroy {job.environment.label} --skip-on-destroy` does without"
-        raise StepFailed(f"{error} Nothing is destroyed before it succeeds; {without}.") from error
+        raise StepFailed(f"{error} Nothing is destroyed before it succeeds; {_without(job)}.") from error
 
 
 def go_back(job: Job, why: str) -> str:
@@ -102,13 +103,37 @@ def _deployed(job: Job, want: Wanted, run: ActiveRun) -> Event:
 
 def _is_there(job: Job, active: ActiveRun, commit: str) -> bool:
     """Whether a commit can be had, for the steps before a destroy; where it is lost for good, that is said."""
-    try:
+    with suppress(UsageError, NotHere):
         job.services.git.resolve(job.environment.id.repository_id, commit)
-    except UsageError:
-        if not kept.fetched(job, commit):
-            said = f"The steps before a destroy could not be run: {commit[:10]} is neither here nor at the remote."
-            job.services.record(
-                job.environment.id, "on-destroy-skipped", said, commit=commit, run=active.run.id
-            )
-            return False
-    return True
+        return True
+    if _is_fetched(job, commit):
+        return True
+    _skip(job, active, commit, f"{commit[:10]} is neither here nor at the remote")
+    return False
+
+
+def _is_fetched(job: Job, commit: str) -> bool:
+    """Whether the remote had a commit: in its branch, or merged into the default branch."""
+    services, remote = job.services, job.project.remote()
+    default = services.store.repository(job.project.id).default_branch
+    for branch in filter(None, (job.environment.branch, default)):
+        try:
+            services.git.fetch(remote, {branch: commit})
+        except NotHere:
+            continue
+        except (NeedsPerson, Transient) as error:
+            raise type(error)(
+                f"{error} Its steps before a destroy need {commit[:10]} from there; {_without(job)}."
+            ) from error
+        return True
+    return False
+
+
+def _skip(job: Job, active: ActiveRun, commit: str, why: str) -> None:
+    said = f"The steps before a destroy could not be run: {why}."
+    job.remarks.append(said)
+    job.services.record(job.environment.id, "on-destroy-skipped", said, commit=commit, run=active.run.id)
+
+
+def _without(job: Job) -> str:
+    return f"`envmgr destroy {job.environment.label} --skip-on-destroy` does without"

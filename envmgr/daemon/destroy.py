@@ -73,7 +73,8 @@ def close(
     action = "destroyed" if then is Status.DESTROYED else "suspended"
     event = services.event(environment.id, action, because or reason, run=run, actor=_actor(job, by))
     over = environment.commit if by is Suspension.TTL else None
-    end = End(then=then, message=because or reason, suspended=because, by=by, over=over)
+    said = " ".join([because or reason, *job.remarks])
+    end = End(then=then, message=said, suspended=because, by=by, over=over)
     job.update(lambda e: closed(e, end), event)
     if job.environment.pin is None:  # else it comes up again at a commit that only we may have
         services.git.let_go(environment.id)

@@ -64,6 +64,7 @@ class Job:
     `confirm` is asked, with what was planned, before anything is applied. `manual` work is a person's: it
     is never superseded by a push. `careful` work has every plan read, whatever it concerns; work that
     `leaves_code` runs no steps before a destroy; `reversible` work leaves, where it fails, all as it was.
+    `remarks` are what is to be said of the environment besides, once the work is done.
     `gives_way` says that something more urgent waits, `niceness` makes its Terraform yield to others. `resumes` is the
     suspension that this work ends, if any.
     """
@@ -82,6 +83,7 @@ class Job:
     confirm: Callable[[Planned], bool] = lambda _: True
     redact: Redact = field(default=lambda text: text)
 
+    remarks: list[str] = field(default_factory=list)
     resumes: str = field(init=False)
 
     def __post_init__(self) -> None:

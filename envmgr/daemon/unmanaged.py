@@ -3,9 +3,10 @@
 from contextlib import suppress
 
 from envmgr.domain import unmanaged
-from envmgr.domain.environment import Status
 from envmgr.domain.errors import EnvironmentBusy
 from envmgr.domain.names import RepositoryId
+from envmgr.domain.transitions import Change
+from envmgr.domain.transitions.work import waiting
 
 from .services import Services
 
@@ -23,4 +24,8 @@ def tell(services: Services, repository: RepositoryId | None = None) -> None:
                 continue
             said = unmanaged.sentence(now, services.tenants)
             event = services.event(now.id, "unmanaged", said)
-            services.store.update(now.id, lease, services.clock(), event, status=Status.WAITING, message=said)
+            services.store.update(now.id, lease, services.clock(), _waiting(said), event)
+
+
+def _waiting(said: str) -> Change:
+    return lambda e: waiting(e, said, None)

@@ -59,7 +59,8 @@ class Git(Protocol):
     def fetch(self, remote: Remote, branches: Mapping[str, str]) -> None:
         """Brings the branches' commits (branch → commit) into the mirror; those already there cost no network.
 
-        Raises Transient where a commit did not come (the branch moved on: a new listing will tell).
+        Raises NotHere, which is Transient, where the remote answers and has a commit no more in its branch (that moved
+        on: a new listing will tell).
         """
         ...
 

@@ -1,6 +1,7 @@
 """Environments whose repository or organization is in the configuration no more: they say so, and can be ended."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -144,5 +145,5 @@ def test_what_is_at_work_or_told_of_its_destroy_is_left_as_it_says(engine: Engin
     ready = engine.environment("alice")
     assert rules.is_silent(ready, {"acme"})
     store = engine.application.services.store
-    at_work = store.update(ready.id, None, engine.clock(), status=Status.RUNNING)
+    at_work = store.update(ready.id, None, engine.clock(), lambda e: replace(e, status=Status.RUNNING))
     assert not rules.is_silent(at_work, {"acme"})

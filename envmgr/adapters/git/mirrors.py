@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from envmgr.domain.environment import Source
-from envmgr.domain.errors import Transient, UsageError
+from envmgr.domain.errors import NotHere, UsageError
 from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.observation import Listing
 from envmgr.ports import CommitInfo, Inspection, Remote
@@ -102,7 +102,7 @@ class Mirrors:
             self._fetch_branches(mirror, remote, location, missing, lock)
         unsure = {b: c for b, c in missing.items() if not mirror.points_at(f"{HEADS}{b}", c)}
         if unsure and (still := self._missing(mirror, unsure)):
-            raise Transient(_moved_on(remote.repository, still))
+            raise NotHere(_moved_on(remote.repository, still))
 
     def tidy(self, repository: RepositoryId, branches: Collection[str]) -> None:
         """Forgets branches other than these, repacks, and removes what nothing refers to for two weeks.
@@ -286,7 +286,7 @@ class Mirrors:
             self._delete(mirror, [HEADS + b for b in self._names(mirror, HEADS) if b not in branches])
             answer = self._fetch(mirror, remote, location, refspecs, lock)
         if "couldn't find remote ref" in answer.messages:
-            raise Transient(_moved_on(remote.repository, branches))
+            raise NotHere(_moved_on(remote.repository, branches))
         if answer.failed:
             raise failure(remote, answer, self._fetch_seconds, "fetched")
 
