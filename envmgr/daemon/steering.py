@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from envmgr.config.duration import format_duration
-from envmgr.domain.decide import is_scheduled_down, newest_warning
+from envmgr.domain.decide import is_scheduled_down
 from envmgr.domain.environment import Environment, Guard, Status
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId, matches_any
 from envmgr.domain.transitions import Change, wishes
 from envmgr.domain.transitions.applies import brought_up
+from envmgr.domain.waking import newest_warning
 
 from .application import Application
 from .services import Services

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from envmgr.domain.crowd import active_ones, leaving
-from envmgr.domain.decide import decide, wake_times
+from envmgr.domain.decide import decide
 from envmgr.domain.decision import Await
 from envmgr.domain.environment import Environment, RunStatus
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.waking import wake_times
 
 from .reconciler import Reconciler, is_due
 from .roster import Roster

@@ -5,7 +5,7 @@ out. Whoever carries a decision out asks again afterwards; nothing depends on ha
 Two ordered lists of guards hold the policy: the first guard that has something to say decides.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from .environment import Environment, Guard, Status, Suspension
 from .health import Condition
 from .names import matches_any, ref_component
 from .policy import Crowd, Policy
+from .waking import newest_warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,22 +109,6 @@ def is_scheduled_down(environment: Environment, policy: Policy, now: datetime) -
     """Whether the schedule keeps an environment down now, or is about to bring it down."""
     situation = Situation(environment, policy, Crowd(), now)
     return environment.is_open and not environment.refused and _scheduled_down(situation) is not None
-
-
-def newest_warning(end: datetime, policy: Policy, now: datetime) -> datetime | None:
-    """The newest of the times to warn of an end of life that have come."""
-    return max((at for before in policy.warn_before if (at := end - before) <= now), default=None)
-
-
-def wake_times(environment: Environment, policy: Policy) -> Iterator[datetime]:
-    """When a decision may become another although nothing happens: ends of lives, warnings, schedules, windows."""
-    if environment.expires_at is not None:
-        yield environment.expires_at
-        yield from (environment.expires_at - before for before in policy.warn_before)
-    if policy.phase is not None and policy.phase.until is not None:
-        yield policy.phase.until
-    if policy.closed is not None and policy.closed.until is not None:
-        yield policy.closed.until
 
 
 def _first(checks: Iterable[Check], situation: Situation) -> Decision | None:
