@@ -1,6 +1,5 @@
 """The steps before a destroy where their commit is not here any more: fetched, or left out and said so."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,12 @@ def done(tmp_path: Path) -> Path:
 
 def deployed(engine: Engine, done: Path) -> GitRepository:
     """An environment whose destroy begins with a step, and which lost its data folder."""
+    engine.seal_with_a_key()
     bye = {"name": "bye", "run": f"cat app.txt >> {done}"}
     shop = engine.repository(deploy=[{"name": "app", "run": "true"}], on_destroy=[bye])
     shop.commit("env-alice", code({"app.txt": "one"}))
     engine.turn()
-    engine.close()
-    shutil.rmtree(engine.data)
+    engine.lose_data()
     return shop
 
 

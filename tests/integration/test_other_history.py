@@ -249,17 +249,16 @@ def test_a_pass_without_news_asks_the_remote_nothing_more(engine: Engine) -> Non
 
 def test_with_the_data_folder_lost_the_history_is_known_from_beside_the_state(engine: Engine) -> None:
     """What was deleted meanwhile goes; of a repository made anew meanwhile nothing does."""
+    engine.seal_with_a_key()
     shop = made(engine)
     shop.delete("env-alice")
     shop.commit("main", {"a": "1"})
-    engine.close()
-    shutil.rmtree(engine.data)
+    engine.lose_data()
     engine.turn(3, minutes=10)
     assert engine.statuses() == {"alice": "destroyed", "bob": "ready", "carol": "ready"}
 
     replaced(engine, shop)
-    engine.close()
-    shutil.rmtree(engine.data)
+    engine.lose_data()
     engine.turn(4, minutes=10)
     check_held(engine, "bob", "carol")
 

@@ -119,6 +119,17 @@ class Engine:
         )
         return self._application
 
+    def lose_data(self) -> None:
+        """End the application and take its data folder away; what is kept beside the states stays proven."""
+        self.close()
+        shutil.rmtree(self.data)
+
+    def seal_with_a_key(self) -> None:
+        """Have what is kept beside the states sealed by a key that is not in the data folder."""
+        secret = self.folder / "bundle.key"
+        secret.write_text("k" * 64)
+        (self.folder / "daemon.yaml").write_text(f"daemon: {{bundle_key: {{file: {secret}}}}}\n")
+
     def close(self) -> None:
         """End the application."""
         if self._application is not None:
