@@ -117,6 +117,7 @@ def environment_in_full(
         "failures": found.failures,
         "retry_at": time(found.retry_at),
         "terraform_version": claim.terraform_version if claim else None,
+        "modules": (claim.modules or None) if claim else None,
     }
 
 

@@ -20,7 +20,7 @@ from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson, Tran
 from envmgr.domain.manifest import Manifest
 from envmgr.domain.names import EnvironmentId
 from envmgr.domain.seal import Proof
-from envmgr.ports import StateStore
+from envmgr.ports import KeptModules, StateStore
 
 from . import workspaces
 from .job import Job
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 LIMIT = 50 * 1024 * 1024
 """Bytes of code in one environment's scope above which it is not kept beside the state."""
 
-_MANIFEST, _CODE = "manifest.json", "code"
+_MANIFEST, _CODE, _MODULES = "manifest.json", "code", "modules"
 _ACCEPT = "where only people whom you trust can write to the store, `daemon: {unsealed_bundles: accept}` takes it all the same"
 _UNPROVEN = {
     Proof.NONE: f"has no seal, as what older releases of envmgr kept had none: {_ACCEPT}",
@@ -43,10 +43,11 @@ _UNREADABLE = (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile,
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was found beside a state; `code` is None where it was too large to keep."""
+    """What was found beside a state; `code` is None where it was too large to keep, as `modules` are."""
 
     manifest: Manifest
     code: bytes | None
+    modules: bytes | None = None
 
 
 def keep(job: Job, claim: Claim) -> None:
@@ -78,14 +79,14 @@ def _is_sealed(services: Services, identity: EnvironmentId) -> bool:
 
 def _keep(services: Services, state: StateStore, environment: Environment, claim: Claim) -> None:
     identity = environment.id
-    code = _export(services, identity, claim)
-    if code is None:
-        message = (
-            f"Code of more than {LIMIT // 1024**2} MB in {claim.source.scope!r} is not kept beside the state."
-        )
+    code, modules = _export(services, identity, claim), _modules(services, identity, claim)
+    too_large = [f"code in {claim.source.scope!r}"] if code is None else []
+    too_large += ["modules from elsewhere"] if claim.modules and modules is None else []
+    for what in too_large:
+        message = f"More than {LIMIT // 1024**2} MB of {what} are not kept beside the state."
         services.record(identity, "code-not-kept", message, commit=claim.commit)
     known = services.store.repository(identity.repository_id).known_commit
-    content = _packed(Manifest.of(environment, claim, known), code)
+    content = _packed(Manifest.of(environment, claim, known), code, modules)
     state.put(identity.kept_key, services.seal.close(identity.kept_key, content))
     _note_sealed(services, identity)
 
@@ -96,6 +97,27 @@ def _note_sealed(services: Services, identity: EnvironmentId) -> None:
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
         file.write(services.seal.mark)
+
+
+def _modules(services: Services, identity: EnvironmentId, claim: Claim) -> bytes | None:
+    """The modules from elsewhere that a claim was planned with, as the working folder has them."""
+    if not claim.modules:
+        return None
+    terraform = services.tenants[identity.organization].terraform
+    return terraform.pack_modules(services.layout.terraform_data(identity), claim.modules, LIMIT)
+
+
+def modules(job: Job, claim: Claim) -> KeptModules:
+    """The modules from elsewhere that a claim was applied with, looked for beside the state when they are asked for."""
+
+    def archive() -> bytes | None:
+        with suppress(EnvmgrError):
+            found = read(job.services, job.state(), job.environment.id)
+            if found is not None and found.manifest.claim.modules == claim.modules:
+                return found.modules
+        return None
+
+    return KeptModules(claim.modules, archive)
 
 
 def forget(state: StateStore, identity: EnvironmentId) -> None:
@@ -117,10 +139,11 @@ def read(services: Services, state: StateStore, identity: EnvironmentId) -> Kept
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             sizes = {each.filename: each.file_size for each in archive.infolist()}
-            if sum(sizes.values()) > 2 * LIMIT:
+            if sum(sizes.values()) > 3 * LIMIT:
                 raise NeedsPerson(f"{identity.kept_key} is larger than anything that envmgr keeps.")
             code = archive.read(_CODE) if _CODE in sizes else None
-            return Kept(Manifest.from_json(archive.read(_MANIFEST), identity), code)
+            found = archive.read(_MODULES) if _MODULES in sizes else None
+            return Kept(Manifest.from_json(archive.read(_MANIFEST), identity), code, found)
     except _UNREADABLE as error:
         raise NeedsPerson(
             f"{identity.kept_key} is not what envmgr keeps there: it cannot be read."
@@ -178,10 +201,12 @@ def _export(services: Services, identity: EnvironmentId, claim: Claim) -> bytes 
     return services.git.export(identity.repository_id, claim.commit, source.scope, LIMIT)
 
 
-def _packed(manifest: Manifest, code: bytes | None) -> bytes:
+def _packed(manifest: Manifest, code: bytes | None, modules: bytes | None) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_MANIFEST, manifest.to_json())
         if code is not None:
             archive.writestr(_CODE, code)
+        if modules is not None:
+            archive.writestr(_MODULES, modules)
     return buffer.getvalue()

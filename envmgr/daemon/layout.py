@@ -48,6 +48,10 @@ class Layout:
         """The working folder of one environment."""
         return self.workspaces / environment.organization / environment.repository / environment.component
 
+    def terraform_data(self, environment: EnvironmentId) -> Path:
+        """What Terraform keeps of one environment between two commands: its backend, modules, and links to providers."""
+        return self.workspace(environment) / "terraform"
+
     def plan(self, environment: EnvironmentId) -> Path:
         """The saved plan of the run under way; it may hold sensitive values and goes with the run."""
         return self.workspace(environment) / "plan.tfplan"

@@ -30,7 +30,7 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim) -> Planned:
     root = workspaces.checkout(job.services, job.environment, _kept_module(job, claim))
     claim = settle_scope(job.services, job.project, claim, root)
     space = workspaces.workspace(job, access, claim, job.project.tenant.binary)
-    return _plan(job, active, space, claim, destroy=False)
+    return _plan(job, active, replace(space, commit=claim.commit), claim, destroy=False)
 
 
 def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
@@ -39,7 +39,7 @@ def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
     access = _begin(job, active, claim, binary)
     kept.checkout_applied(job, claim)
     space = workspaces.workspace(job, access, claim, binary)
-    return _plan(job, active, space, claim, destroy=True)
+    return _plan(job, active, replace(space, modules=kept.modules(job, claim)), claim, destroy=True)
 
 
 def plan_again(job: Job, active: ActiveRun, claim: Claim) -> Plan | None:
@@ -47,7 +47,7 @@ def plan_again(job: Job, active: ActiveRun, claim: Claim) -> Plan | None:
     binary = workspaces.binary_for(job.services, job.project, claim)
     access = _begin(job, active, claim, binary)
     kept.checkout_applied(job, claim)
-    space = workspaces.workspace(job, access, claim, binary)
+    space = replace(workspaces.workspace(job, access, claim, binary), modules=kept.modules(job, claim))
     file = job.services.layout.plan(job.environment.id)
     terraform = job.project.tenant.terraform
     result = _unlocked(job, active, space, lambda: terraform.plan(space, file, active.watch()))
@@ -147,11 +147,39 @@ def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destro
     )
     active.changes = result.changes
     claim = replace(claim, lock_file=result.lock_file or claim.lock_file)
+    if destroy:
+        _note_unrefreshed(job, active, result)
+    else:
+        claim = replace(claim, modules=result.modules)
+        _note_modules(job, active, result)
     plan = None
     if result.has_changes and (destroy or job.manual or job.careful or _concerns_gates(job, result)):
         plan = job.project.tenant.terraform.show(space, file)
         gate(job, plan, claim, destroy=destroy)
     return Planned(workspace=space, claim=claim, file=file, has_changes=result.has_changes, plan=plan)
+
+
+def _note_unrefreshed(job: Job, active: ActiveRun, result: PlanResult) -> None:
+    if result.unrefreshed:
+        said = f"Planned by the state alone (-refresh=false), since what the code reads is not there: {result.unrefreshed}"
+        job.services.record(
+            job.environment.id, "planned-without-refresh", job.redact(said), run=active.run.id
+        )
+
+
+def _note_modules(job: Job, active: ActiveRun, result: PlanResult) -> None:
+    """Says which modules may be others than before, or than another environment's, though no push says so."""
+    before = job.environment.claim.modules if job.environment.claim is not None else ""
+    if not result.moving or result.modules == before:
+        return
+    changed = (
+        f"Modules from elsewhere are at {result.modules[:10]}, no longer at {before[:10]}. " if before else ""
+    )
+    said = (
+        f"{changed}Modules that may change without a push: {', '.join(result.moving[:5])}. They are read anew for each "
+        "commit; a version, or a commit as their ref, holds them."
+    )
+    job.services.record(job.environment.id, "modules-moving", job.redact(said), run=active.run.id)
 
 
 def _concerns_gates(job: Job, result: PlanResult) -> bool:

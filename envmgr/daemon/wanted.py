@@ -73,6 +73,7 @@ def wanted(services: Services, project: Project, environment: Environment, commi
         fingerprint="",
         lock_file=environment.claim.lock_file if environment.claim else None,
         needs=given.needs,
+        modules=environment.claim.modules if environment.claim else "",
     )
     return Wanted(
         claim=with_fingerprint(claim),

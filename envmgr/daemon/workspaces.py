@@ -48,7 +48,7 @@ def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
     services, environment = job.services, job.environment
     return Workspace(
         root=module_root(services, environment, claim),
-        data=services.layout.workspace(environment.id) / "terraform",
+        data=services.layout.terraform_data(environment.id),
         binary=binary,
         backend=with_key(claim.backend, environment.id.state_key),
         variables={**access.variables, **claim.variables},

@@ -130,6 +130,8 @@ def _objections(found: Manifest) -> Iterator[str]:
         yield "its lock file is none"
     if not _are_needs(claim.needs):
         yield "its needs are none"
+    if claim.modules and not _matches(_SHA256, claim.modules):
+        yield "its modules are none"
     if not _is_source(claim.source):
         yield "its source leads elsewhere"
 

@@ -12,6 +12,14 @@ Redact = Callable[[str], str]
 """Gives the text back with every known secret value replaced."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptModules:
+    """Modules from elsewhere that an environment was applied with: known by a digest; `archive` gives them, if kept."""
+
+    digest: str
+    archive: Callable[[], bytes | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """Where one environment's Terraform runs.
@@ -20,7 +28,8 @@ class Workspace:
     checkout, so that it survives the next one). `variables` become `TF_VAR_…`, `environment` is given to
     the process as it is, `backend` (type, settings with the key) is written as a `*.tf.json` override.
     `lock_file` is the `.terraform.lock.hcl` text to use where the code brings none. `folder` is the root's path in
-    the branch, for messages.
+    the branch, for messages. Modules from elsewhere are exactly the kept `modules`, where these are given; else those
+    by a moving ref are read anew for each `commit`.
     """
 
     root: Path
@@ -31,6 +40,8 @@ class Workspace:
     environment: Mapping[str, str] = field(repr=False)
     lock_file: str | None = None
     folder: str = ""
+    commit: str = ""
+    modules: KeptModules | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +80,17 @@ class PlanResult:
     """A plan that was saved: whether it changes anything, the counts, and the lock file's text.
 
     `types` are the types of the resources it changes; None where Terraform's messages do not account for
-    every change that it counted.
+    every change that it counted. `modules` identifies the modules from elsewhere, `moving` names those whose source may
+    give other code tomorrow. `unrefreshed` is the error because of which the cloud was not looked at first, if any.
     """
 
     has_changes: bool
     changes: Changes
     lock_file: str | None
     types: frozenset[str] | None
+    modules: str = ""
+    moving: tuple[str, ...] = ()
+    unrefreshed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +121,17 @@ class Terraform(Protocol):
         ...
 
     def plan(self, workspace: Workspace, out: Path, watch: Watch, *, destroy: bool = False) -> PlanResult:
-        """Initialises where needed, plans and saves the plan at `out`."""
+        """Initialises where needed, plans and saves the plan at `out`.
+
+        A plan to destroy that fails at a data source, or at a condition, is made once more without a refresh.
+        """
+        ...
+
+    def pack_modules(self, data: Path, digest: str, limit: int) -> bytes | None:
+        """The modules from elsewhere in a workspace's data folder, as an archive.
+
+        None where they are others than the digest says, or have more than `limit` bytes.
+        """
         ...
 
     def show(self, workspace: Workspace, plan: Path) -> Plan:

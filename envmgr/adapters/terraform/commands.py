@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from envmgr.domain.environment import Output, ProcessId
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
@@ -16,8 +17,9 @@ from . import backend
 from .command import IsFlagged
 from .diagnostics import Diagnostic
 from .errored_state import ErroredState
-from .failures import failure
+from .failures import blames_what_is_read, failure
 from .initialisation import Initialisation, identify_terraform
+from .modules import ModuleFolder, names
 from .process_environment import process_environment
 from .provider_cache import ProviderCache
 from .session import Limits, Outcome, Session
@@ -66,15 +68,43 @@ class TerraformCommands:
         session = self._session(workspace, watch)
         initialisation = self._ready(session)
         ErroredState(workspace.root, workspace.data).make_room()
-        outcome = self._repeated(
-            session, initialisation, lambda: _plan(session, out, IsFlagged if destroy else None)
-        )
+        outcome, unrefreshed = self._planned(session, initialisation, out, destroy=destroy)
+        modules = ModuleFolder(workspace.data)
         return PlanResult(
             has_changes=outcome.ended.code == 2,
             changes=outcome.transcript.changes,
             lock_file=initialisation.lock_file,
             types=outcome.transcript.planned.types(outcome.transcript.changes),
+            modules=modules.digest(),
+            moving=names(modules.moving()),
+            unrefreshed=unrefreshed,
         )
+
+    def pack_modules(self, data: Path, digest: str, limit: int) -> bytes | None:
+        """See the port."""
+        found = ModuleFolder(data)
+        return found.pack(limit) if found.digest() == digest else None
+
+    def _planned(
+        self, session: Session, initialisation: Initialisation, out: Path, *, destroy: bool
+    ) -> tuple[Outcome, str]:
+        """A plan; one to destroy also without a refresh, and then with the error because of which."""
+        failed: list[Outcome] = []
+
+        def plan(**options: Any) -> Outcome:
+            outcome = _plan(session, out, destroy=IsFlagged if destroy else None, **options)
+            failed[:] = [] if outcome.succeeded else [outcome]
+            return outcome
+
+        try:
+            return self._repeated(session, initialisation, plan), ""
+        except (NeedsPerson, Transient) as error:
+            if not (destroy and failed and blames_what_is_read(failed[0].transcript.errors)):
+                raise
+            outcome = plan(refresh=False)
+            if not outcome.succeeded:
+                raise
+            return outcome, str(error)
 
     def show(self, workspace: Workspace, plan: Path) -> Plan:
         """See the port."""
@@ -229,12 +259,12 @@ class TerraformCommands:
         )
 
 
-def _plan(session: Session, out: Path, destroy: object) -> Outcome:
+def _plan(session: Session, out: Path, **options: Any) -> Outcome:
     """Plans into a private file that is made anew, so that no old plan is ever taken for this one."""
     backend.remove(out)
     backend.write_new(out, "")
     outcome = session.run(
-        "plan", json=IsFlagged, input=False, detailed_exitcode=IsFlagged, out=str(out), destroy=destroy
+        "plan", json=IsFlagged, input=False, detailed_exitcode=IsFlagged, out=str(out), **options
     )
     if not outcome.succeeded:
         out.unlink(missing_ok=True)

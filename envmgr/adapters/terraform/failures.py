@@ -1,7 +1,7 @@
 """A failed command as the error that says how to go on, in one sentence."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -44,9 +44,21 @@ _HELD = re.compile(
     r"already locked|PreconditionFailed|ConditionalCheckFailed|resource temporarily unavailable",
     re.IGNORECASE,
 )
+# What git and ssh say of a repository that wants other credentials, or any.
+_DENIED = re.compile(
+    r"could not read (username|password)|terminal prompts disabled|authentication failed|permission denied \("
+    r"|host key verification failed|repository not found|error: 40[134]",
+    re.IGNORECASE,
+)
 _PREVENTED = "Instance cannot be destroyed"
 _RESOURCE = re.compile(r"Resource (.+?) has lifecycle\.prevent_destroy")
 _VARIABLE = re.compile(r'variable "([^"]+)"')
+_DATA = re.compile(r"(^|\.)data\.")
+_CONDITIONS = (
+    "Resource postcondition failed",
+    "Resource precondition failed",
+    "Module output value precondition failed",
+)
 _REASON = ("Error", "Failed")  # advice may follow it
 _LONGEST = 400
 
@@ -71,6 +83,13 @@ def failure(
     return _from_error(outcome, error, redact, is_invalid, folder)
 
 
+def blames_what_is_read(errors: Sequence[Diagnostic]) -> bool:
+    """Whether all errors are of what a refresh reads or checks: data sources, and conditions on what they found."""
+    return bool(errors) and all(
+        _DATA.search(error.address) or error.summary.startswith(_CONDITIONS) for error in errors
+    )
+
+
 def _within(folder: str, error: Diagnostic | None) -> Diagnostic | None:
     """The error, its place named as the branch's people know it."""
     if error is None or error.location is None:
@@ -86,11 +105,8 @@ def _from_error(
         return StateLocked(f"The state is locked by {holder}; it will be tried again.")
     if outcome.transcript.has(*_STALE):
         return StalePlan("The state moved on since the plan was made; it will be planned again.")
-    if any(OUTDATED_LOCK in e.detail for e in outcome.transcript.errors):
-        return NeedsPerson(
-            ".terraform.lock.hcl of the branch locks a provider version that the code's version constraint "
-            "excludes: run `terraform init -upgrade` and commit the lock file."
-        )
+    if refused := _of_init(outcome.transcript.errors, redact):
+        return refused
     if outcome.transcript.has(_PREVENTED):
         return NeedsPerson(_cut(_prevented(outcome.transcript.errors)))
     found = next((e for e in outcome.transcript.errors if e.summary.startswith(_MISSING)), None)
@@ -99,6 +115,30 @@ def _from_error(
     sentence = _cut(redact(_sentence(f"terraform {outcome.command} failed", error)))
     needs_person = is_invalid or error.summary.startswith(_PERSON) or _OTHER_CHECKSUMS in error.detail
     return NeedsPerson(sentence) if needs_person else Transient(sentence)
+
+
+def _of_init(errors: Sequence[Diagnostic], redact: Redact) -> NeedsPerson | None:
+    """What of a failed `init` only a person can mend."""
+    if any(OUTDATED_LOCK in e.detail for e in errors):
+        return NeedsPerson(
+            ".terraform.lock.hcl of the branch locks a provider version that the code's version constraint "
+            "excludes: run `terraform init -upgrade` and commit the lock file."
+        )
+    if private := next((e for e in errors if _is_private_module(e)), None):
+        return NeedsPerson(_private_module(_cut(redact(_sentence("A module could not be read", private)))))
+    return None
+
+
+def _is_private_module(error: Diagnostic) -> bool:
+    return error.summary.startswith("Failed to download module") and bool(_DENIED.search(error.detail))
+
+
+def _private_module(said: str) -> str:
+    return (
+        f"{said} Its host wants credentials, and modules are not given the repository's: whoever pushes could read with "
+        "them what the branch may not. Give some that may read modules only, under environment_variables: "
+        "GIT_CONFIG_COUNT, GIT_CONFIG_KEY_0 and GIT_CONFIG_VALUE_0 (README, Modules from elsewhere)."
+    )
 
 
 def _prevented(errors: Iterable[Diagnostic]) -> str:

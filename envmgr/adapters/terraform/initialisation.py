@@ -18,12 +18,15 @@ from .command import IsFlagged
 from .failures import INITIALISE, OUTDATED_LOCK
 from .lock_file import without_hashes
 from .messages import Transcript
+from .modules import ModuleFolder
 from .provider_cache import ProviderCache
 from .session import Outcome, Session
 
 _RECORD = "envmgr-initialised.json"
 _LOCK_FILE = ".terraform.lock.hcl"
 _LARGEST_LOCK_FILE = 1024 * 1024
+MOST_OF_MODULES = 100 * 1024 * 1024
+"""Bytes that kept modules may unpack to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Record:
     """What the data folder was initialised with.
 
     `given` is the lock file `init` began with, `lock_file` the one it ended with; `code` identifies the
-    root module's files that were seen with the backend's form `override`.
+    root module's files that were seen with the backend's form `override`; `commit` is the one that modules by a moving
+    ref were read for.
     """
 
     terraform: str
@@ -40,6 +44,7 @@ class Record:
     lock_file: str | None
     code: str
     override: bool
+    commit: str = ""
 
 
 class Initialisation:
@@ -54,6 +59,7 @@ class Initialisation:
         self._code = backend.configuration_digest(session.workspace.root)
         self._record = _read(session.workspace.data / _RECORD)
         self._is_fresh = False
+        self._modules = ModuleFolder(session.workspace.data)
         self._override = bool(self._record and self._record.override and self._record.code == self._code)
         self._given, self._is_the_codes = self._lock_file_given()
 
@@ -65,7 +71,7 @@ class Initialisation:
     def prepare(self) -> Outcome | None:
         """Writes what commands need, and runs `init` where the record does not fit; gives its failure."""
         self._write_backend()
-        if self._fits():
+        if self._has_modules() and self._fits():
             self._write_lock_file(without_hashes(self.lock_file or ""))
             return None
         return self.initialise()
@@ -90,6 +96,27 @@ class Initialisation:
             outcome = self._init(upgrade=IsFlagged)
         self._is_fresh = outcome.succeeded
         return None if outcome.succeeded else outcome
+
+    def _has_modules(self) -> bool:
+        """Whether modules from elsewhere are those that are wanted; if not, they are put back, or forgotten, for `init`."""
+        workspace = self._session.workspace
+        if workspace.modules is None:
+            known = self._record.commit if self._record else ""
+            if workspace.commit in ("", known) or not self._modules.moving():
+                return True
+            self._modules.forget_moving()
+            return False
+        wanted = workspace.modules.digest
+        if not wanted or self._modules.digest() == wanted:
+            return True
+        archive = workspace.modules.archive()
+        if archive is not None:
+            self._modules.unpack(archive, MOST_OF_MODULES)
+            if self._modules.digest() != wanted:
+                raise NeedsPerson(
+                    "The modules that are kept beside the state are not those that were applied."
+                )
+        return False
 
     def _fits(self) -> bool:
         record = self._record
@@ -155,7 +182,10 @@ class Initialisation:
         backend.check_configured(self._session.workspace.data, self._session.workspace.backend)
         full = _read_lock_file(self._session.workspace.root / _LOCK_FILE)
         self._cache.satisfied(f"{self._code}\n{full}")
-        self._remember(Record(self._terraform, self._backend, self._given, full, self._code, self._override))
+        commit = self._session.workspace.commit
+        self._remember(
+            Record(self._terraform, self._backend, self._given, full, self._code, self._override, commit)
+        )
         self._given = full
         self._write_lock_file(without_hashes(full or ""))
 

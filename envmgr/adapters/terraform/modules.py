@@ -1,0 +1,179 @@
+"""Modules from elsewhere, as `init` has them in the data folder: known by their content, kept, and put back.
+
+A destroy must find the very code that was applied, though the modules' host is gone, or another commit's `init` has
+put others in their place. Terraform takes what its list names and the folder holds without asking the host again.
+"""
+
+import io
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from envmgr.domain.errors import NeedsPerson
+
+_LIST = "modules.json"
+_FOLDER = "modules"
+_FIXED = re.compile(
+    r"[0-9a-f]{40}|v?\d+(\.\d+)+([-+.][0-9A-Za-z.+-]+)?"
+)  # a commit, or what is a version by its look
+_REF = re.compile(r"[?&]ref=([^&]*)")
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """An entry of Terraform's list: `key` names the call, `folder` where its code is within the modules' folder."""
+
+    key: str
+    source: str
+    version: str
+    folder: str
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether its source may give other code tomorrow: no version, and no commit or version as its ref."""
+        ref = _REF.search(self.source)
+        return not self.version and (ref is None or _FIXED.fullmatch(ref[1]) is None)
+
+
+class ModuleFolder:
+    """The modules of one data folder."""
+
+    def __init__(self, data: Path) -> None:
+        """Of the workspace's data folder; nothing need be there."""
+        self._folder = data / _FOLDER
+
+    def elsewhere(self) -> list[Module]:
+        """The modules that came from elsewhere, those that are called by them left out."""
+        return [m for m in self._modules() if not _is_local(m.source)]
+
+    def moving(self) -> list[Module]:
+        """Those of them whose source may give other code tomorrow."""
+        return [m for m in self.elsewhere() if m.is_moving]
+
+    def digest(self) -> str:
+        """The same for the same calls with the same code; empty where nothing came from elsewhere."""
+        if not self.elsewhere():
+            return ""
+        found = sha256()
+        for name, path in self._files():
+            found.update(f"{name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+            found.update(path.read_bytes())
+        found.update(self._listed().encode())
+        return found.hexdigest()
+
+    def forget_moving(self) -> None:
+        """Has the next `init` read those anew whose source may have moved, and what they call."""
+        gone = tuple(f"{m.key}." for m in self.moving())
+        if gone:
+            listed = self._read()
+            left = [e for e in listed["Modules"] if not f"{e['Key']}.".startswith(gone)]
+            self._write({**listed, "Modules": left})
+
+    def pack(self, limit: int) -> bytes | None:
+        """All of them as an archive, without their git folders; None above `limit` bytes."""
+        files = list(self._files())
+        if sum(path.stat().st_size for _, path in files) > limit:
+            return None
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(_LIST, self._listed())
+            for name, path in files:
+                archive.writestr(f"{_FOLDER}/{name}", path.read_bytes())
+        return buffer.getvalue()
+
+    def unpack(self, content: bytes, limit: int) -> None:
+        """Puts an archive in the place of all that is there; NeedsPerson where it is none of ours."""
+        new = self._folder.with_name(f"{_FOLDER}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                if sum(each.file_size for each in archive.infolist()) > limit:
+                    raise ValueError
+                for each in archive.infolist():
+                    if each.filename != _LIST:
+                        _put(new, each.filename, archive.read(each))
+                listed = json.loads(archive.read(_LIST))
+            for entry in listed["Modules"]:
+                if "Elsewhere" in entry:
+                    entry["Dir"] = str(self._folder / _inside(entry.pop("Elsewhere")))
+        except (*_UNREADABLE, zipfile.BadZipFile) as error:
+            raise NeedsPerson("The modules that are kept beside the state cannot be read.") from error
+        shutil.rmtree(self._folder, ignore_errors=True)
+        new.mkdir(mode=0o700, exist_ok=True)
+        new.rename(self._folder)
+        self._write(listed)
+
+    def _modules(self) -> list[Module]:
+        """Those whose code is in the folder."""
+        return [
+            Module(entry["Key"], entry["Source"], entry.get("Version", ""), folder)
+            for entry in self._read()["Modules"]
+            if (folder := self._within(entry["Dir"])) is not None
+        ]
+
+    def _within(self, directory: str) -> str | None:
+        path = Path(directory)
+        return path.relative_to(self._folder).as_posix() if path.is_relative_to(self._folder) else None
+
+    def _listed(self) -> str:
+        """Terraform's list, whatever the data folder's place."""
+        entries = []
+        for entry in self._read()["Modules"]:
+            folder = self._within(entry["Dir"])
+            rest = {key: value for key, value in entry.items() if key != "Dir"}
+            entries.append(entry if folder is None else {**rest, "Elsewhere": folder})
+        return json.dumps({"Modules": entries}, sort_keys=True)
+
+    def _files(self) -> Iterator[tuple[str, Path]]:
+        """The files of all modules by their names, without git's own and without links that lead out."""
+        root = self._folder.resolve()
+        for path in sorted(self._folder.rglob("*")):
+            name = path.relative_to(self._folder)
+            if ".git" in name.parts or str(name) == _LIST:
+                continue
+            if path.is_file() and path.resolve().is_relative_to(root):
+                yield name.as_posix(), path
+
+    def _read(self) -> Mapping[str, Any]:
+        try:
+            found = json.loads((self._folder / _LIST).read_text())
+            return {
+                "Modules": [e for e in found["Modules"] if isinstance(e["Dir"], str) and e["Key"] is not None]
+            }
+        except _UNREADABLE:
+            return {"Modules": []}
+
+    def _write(self, listed: Mapping[str, Any]) -> None:
+        path = self._folder / _LIST
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps(listed))
+        new.replace(path)
+
+
+def names(modules: Sequence[Module]) -> tuple[str, ...]:
+    """How people know modules: by their call and their source."""
+    return tuple(f"{m.key} ({m.source})" for m in modules)
+
+
+def _is_local(source: str) -> bool:
+    return source.startswith(("./", "../")) or not source
+
+
+def _inside(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name:
+        raise ValueError(name)
+    return path
+
+
+def _put(root: Path, name: str, content: bytes) -> None:
+    path = root / _inside(name.removeprefix(f"{_FOLDER}/"))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_bytes(content)
