@@ -239,6 +239,25 @@ def test_sighup_brings_the_new_files(site: Site) -> None:
     assert end(daemon) == 0
 
 
+def test_a_repository_that_leaves_the_file_while_it_is_worked_on_says_so_afterwards(site: Site) -> None:
+    """The apply goes on to its end; with the repository back it is managed as before."""
+    shop, mail = site.repository("shop", seconds=2), site.repository("mail")
+    site.configure(shop, mail)
+    daemon = site.start()
+    eventually(site.applies, site)
+    site.configure(mail)
+    daemon.send_signal(signal.SIGHUP)
+    eventually(lambda: site.status() == "waiting", site)
+    found = site.environment()
+    assert found is not None
+    assert found.applied_commit == shop.head("env-alice")
+    assert "Repository acme/shop is not in the configuration" in found.message
+    site.configure(shop, mail)
+    daemon.send_signal(signal.SIGHUP)
+    eventually(lambda: site.is_ready(shop.head("env-alice") or ""), site)
+    assert end(daemon) == 0
+
+
 def test_sighup_with_a_bad_file_keeps_the_old_configuration(site: Site) -> None:
     """It stays up, says so for as long as it is so, and goes on working."""
     shop = site.repository("shop")
