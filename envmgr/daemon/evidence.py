@@ -32,14 +32,15 @@ def weigh(services: Services, project: Project, state: RepositoryState, listing:
     """
     commit = listing.branches[listing.default_branch]
     history, address = history_of(state), address_of(project.remote().url)
-    sight = Sight(commit, address, misses=True)
+    sight = Sight(commit, address, misses=True, applied=True)
     if not sight.is_doubtful(history):
         return Weighed(judge(history, sight, None))
     known = services.store.environments(repository=project.id)
     history = history_of(services.store.repository(project.id))  # as another process may have left it
     if history.offered and any(e.approved is Guard.HISTORY for e in known):
         history = history.accepted()
-    sight = Sight(commit, address, misses(known, listing, project.branches))
+    applied = any(e.is_open and e.claim is not None for e in known)
+    sight = Sight(commit, address, misses(known, listing, project.branches), applied)
     if not sight.is_doubtful(history):
         return Weighed(judge(history, sight, None))
     try:
@@ -66,11 +67,9 @@ def _holds(
     if commit == history.commit:
         return Holds(known=True)
     git.fetch(project.remote(), {default: commit})
-    if history.commit is None:  # first asked after an upgrade, or after the records were lost
-        applied = {e.claim.commit for e in known if e.is_open and e.claim is not None}
-        return Holds(known=git.is_related(repository, commit, applied))
-    offered = history.offered
-    return Holds(
-        known=git.holds(repository, commit, history.commit),
-        offered=offered is not None and git.holds(repository, commit, offered),
-    )
+    offered = history.offered is not None and git.holds(repository, commit, history.offered)
+    if history.commit is not None:
+        return Holds(git.holds(repository, commit, history.commit), offered)
+    # Asked for the first time, after an upgrade or a loss of the records: it is to be that of what was applied.
+    applied = {e.claim.commit for e in known if e.is_open and e.claim is not None}
+    return Holds(git.is_related(repository, commit, applied), offered)

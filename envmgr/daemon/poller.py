@@ -192,8 +192,8 @@ def _other(state: RepositoryState, listing: Listing) -> str:
     default, commit = ref_component(listing.default_branch), listing.branches[listing.default_branch]
     known = f"what was known ({state.known_commit[:10]})" if state.known_commit else "what was applied"
     return (
-        f"Branches are missing, and its default branch {default} is at {commit[:10]}: that is another history than "
-        f"{known}, or at another address. What is missing waits for a person: restore it, or approve."
+        f"Its default branch {default} is at {commit[:10]}: that is another history than {known}, or at another address. "
+        "What is missing there waits for a person: restore it, or approve."
     )
 
 

@@ -58,11 +58,15 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a listing shows: the default branch's commit, where; and whether any environment's branch is missing."""
+    """What a listing shows: the default branch's commit, where; and whether any environment's branch is missing.
+
+    `applied` says whether anything was applied from the repository by now.
+    """
 
     commit: str
     address: str
     misses: bool
+    applied: bool = False
 
     def moved(self, history: History) -> bool:
         """Whether it was looked for elsewhere than before."""
@@ -70,7 +74,8 @@ class Sight:
 
     def is_doubtful(self, history: History) -> bool:
         """Whether it takes a look into the default branch's history to tell what it is worth."""
-        return self.moved(history) or (self.misses and self.commit != history.commit)
+        is_first = history.commit is None and self.applied
+        return self.moved(history) or (self.commit != history.commit and (self.misses or is_first))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,8 @@ def _plain(history: History, sight: Sight) -> Judgement:
 
 
 def _known(history: History, sight: Sight) -> Judgement:
-    evidence = Evidence.SOUND if history.offered is None else Evidence.RETURNED
+    is_back = history.offered is not None and history.commit is not None
+    evidence = Evidence.RETURNED if is_back else Evidence.SOUND
     return Judgement(evidence, History(sight.commit, sight.address))
 
 

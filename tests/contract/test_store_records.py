@@ -149,6 +149,9 @@ def test_what_polling_knows(store: Store) -> None:
         succeeded_at=NOW,
         failures=2,
         error="x",
+        known_commit="a" * 40,
+        known_address="b" * 64,
+        offered_commit="c" * 40,
     )
     store.save_repository(SHOP, RepositoryState(failures=9))
     store.save_repository(SHOP, state)

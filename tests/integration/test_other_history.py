@@ -230,6 +230,24 @@ def test_after_an_upgrade_another_history_is_no_evidence_either(engine: Engine) 
     replaced(engine, shop)
     engine.turn(4, minutes=10)
     check_held(engine, *NAMES)
+    assert len(engine.application.services.store.events(actions=["other-history"])) == 1
+    approve(engine, "alice")
+    engine.turn(3, minutes=10)
+    assert engine.statuses() == {"alice": "destroyed", "bob": "waiting", "carol": "waiting"}
+
+
+def test_after_an_upgrade_a_history_is_known_once_something_was_applied_from_it(engine: Engine) -> None:
+    """A repository that was made anew with all its branches is not taken for the known one before that."""
+    shop = made(engine)
+    forget_history(engine)
+    anew = replaced(engine, shop)
+    push(anew, NAMES)
+    engine.poll()
+    store = engine.application.services.store
+    assert store.repository(SHOP).known_commit is None
+    engine.work()
+    engine.poll()
+    assert store.repository(SHOP).known_commit == anew.head("main")
 
 
 def test_a_pass_without_news_asks_the_remote_nothing_more(engine: Engine) -> None:

@@ -25,6 +25,19 @@ def test_a_first_look_says_what_is_known_from_then_on() -> None:
     assert judge(History(), Sight(NEW, HERE, misses=False), None).history == History(NEW, HERE)
 
 
+def test_what_was_applied_before_any_history_was_known_has_to_be_of_it() -> None:
+    """As after an upgrade: once, and though nothing is missing."""
+    seen = Sight(NEW, HERE, misses=False, applied=True)
+    assert seen.is_doubtful(History())
+    assert judge(History(), seen, Holds(known=True)) == Judgement(Evidence.SOUND, History(NEW, HERE))
+    assert judge(History(), seen, Holds(known=False)).history.commit is None
+    later = judge(
+        History(offered=OTHER), seen, Holds(known=True)
+    )  # which frees nothing that waits for a person
+    assert later == Judgement(Evidence.SOUND, History(NEW, HERE))
+    assert not seen.is_doubtful(HISTORY)
+
+
 def test_as_long_as_nothing_is_missing_nothing_is_asked_and_nothing_forgotten() -> None:
     seen = Sight(NEW, HERE, misses=False)
     assert not seen.is_doubtful(HISTORY)
