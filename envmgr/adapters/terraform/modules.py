@@ -15,7 +15,9 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.errors import NeedsPerson, Transient
+
+from .backend import remove, write_new
 
 _LIST = "modules.json"
 _FOLDER = "modules"
@@ -23,7 +25,9 @@ _FIXED = re.compile(
     r"[0-9a-f]{40}|v?\d+(\.\d+)+([-+.][0-9A-Za-z.+-]+)?"
 )  # a commit, or what is a version by its look
 _REF = re.compile(r"[?&]ref=([^&]*)")
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_LARGEST_LIST = 8 * 1024 * 1024
+_CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,14 @@ class ModuleFolder:
         if not self.elsewhere():
             return ""
         found = sha256()
-        for name, path in self._files():
-            found.update(f"{name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
-            found.update(path.read_bytes())
+        try:
+            for name, path in self._files():
+                found.update(f"{name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+                with path.open("rb") as file:
+                    while chunk := file.read(_CHUNK):
+                        found.update(chunk)
+        except OSError as error:
+            raise self._unreadable(error) from error
         found.update(self._listed().encode())
         return found.hexdigest()
 
@@ -78,21 +87,25 @@ class ModuleFolder:
 
     def pack(self, limit: int) -> bytes | None:
         """All of them as an archive, without their git folders; None above `limit` bytes."""
-        files = list(self._files())
-        if sum(path.stat().st_size for _, path in files) > limit:
-            return None
         buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(_LIST, self._listed())
-            for name, path in files:
-                archive.writestr(f"{_FOLDER}/{name}", path.read_bytes())
+        try:
+            files = list(self._files())
+            if sum(path.stat().st_size for _, path in files) > limit:
+                return None
+            with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr(_LIST, self._listed())
+                for name, path in files:
+                    archive.writestr(f"{_FOLDER}/{name}", path.read_bytes())
+        except OSError as error:
+            raise self._unreadable(error) from error
         return buffer.getvalue()
 
     def unpack(self, content: bytes, limit: int) -> None:
         """Puts an archive in the place of all that is there; NeedsPerson where it is none of ours."""
         new = self._folder.with_name(f"{_FOLDER}.new")
-        shutil.rmtree(new, ignore_errors=True)
         try:
+            _clear(new)
+            new.mkdir(mode=0o700, parents=True)
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 if sum(each.file_size for each in archive.infolist()) > limit:
                     raise ValueError
@@ -103,12 +116,11 @@ class ModuleFolder:
             for entry in listed["Modules"]:
                 if "Elsewhere" in entry:
                     entry["Dir"] = str(self._folder / _inside(entry.pop("Elsewhere")))
+            _clear(self._folder)
+            new.rename(self._folder)
+            self._write(listed)
         except (*_UNREADABLE, zipfile.BadZipFile) as error:
             raise NeedsPerson("The modules that are kept beside the state cannot be read.") from error
-        shutil.rmtree(self._folder, ignore_errors=True)
-        new.mkdir(mode=0o700, exist_ok=True)
-        new.rename(self._folder)
-        self._write(listed)
 
     def _modules(self) -> list[Module]:
         """Those whose code is in the folder."""
@@ -132,34 +144,56 @@ class ModuleFolder:
         return json.dumps({"Modules": entries}, sort_keys=True)
 
     def _files(self) -> Iterator[tuple[str, Path]]:
-        """The files of all modules by their names, without git's own and without links that lead out."""
+        """The files of the listed modules, without git's own, links that lead out, and names that are no text."""
         root = self._folder.resolve()
-        for path in sorted(self._folder.rglob("*")):
-            name = path.relative_to(self._folder)
-            if ".git" in name.parts or str(name) == _LIST:
-                continue
-            if path.is_file() and path.resolve().is_relative_to(root):
-                yield name.as_posix(), path
+        for package in sorted({m.folder.partition("/")[0] for m in self._modules()}):
+            for path in sorted((self._folder / package).rglob("*")):
+                name = path.relative_to(self._folder)
+                is_named = ".git" not in name.parts and _is_text(str(name))
+                if is_named and path.is_file() and path.resolve().is_relative_to(root):
+                    yield name.as_posix(), path
+
+    def _unreadable(self, error: OSError) -> Transient:
+        return Transient(f"The modules in {self._folder} cannot be read: {error.strerror}.")
 
     def _read(self) -> Mapping[str, Any]:
+        path = self._folder / _LIST
         try:
-            found = json.loads((self._folder / _LIST).read_text())
-            return {
-                "Modules": [e for e in found["Modules"] if isinstance(e["Dir"], str) and e["Key"] is not None]
-            }
+            if self._folder.is_symlink() or path.is_symlink() or path.stat().st_size > _LARGEST_LIST:
+                return {"Modules": []}  # not of Terraform's making
+            found = json.loads(path.read_text())
+            return {"Modules": [entry for entry in found["Modules"] if _is_entry(entry)]}
         except _UNREADABLE:
             return {"Modules": []}
 
     def _write(self, listed: Mapping[str, Any]) -> None:
         path = self._folder / _LIST
         new = path.with_suffix(".new")
-        new.write_text(json.dumps(listed))
+        remove(new)
+        write_new(new, json.dumps(listed))
         new.replace(path)
 
 
 def names(modules: Sequence[Module]) -> tuple[str, ...]:
     """How people know modules: by their call and their source."""
     return tuple(f"{m.key} ({m.source})" for m in modules)
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _is_entry(entry: Mapping[str, Any]) -> bool:
+    texts = (entry["Key"], entry["Source"], entry["Dir"], entry.get("Version", ""))
+    return all(isinstance(text, str) for text in texts)
+
+
+def _clear(folder: Path) -> None:
+    """Takes away whatever stands there; of a link only the link."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
 
 
 def _is_local(source: str) -> bool:
