@@ -17,7 +17,7 @@ from .work import interruptible
 class Consent:
     """Called with a plan in Terraform's words, and the plan (None: it changes nothing); gives the answer.
 
-    With `typed` the environment's name must be typed, as for a protected branch. With `always` the question is
+    With `typed`, the sentence why, the environment's name must be typed, as for a protected branch. With `always` the question is
     asked also where nothing changes in the cloud.
     """
 
@@ -26,7 +26,7 @@ class Consent:
     nothing: str
     yes: bool
     display: Display
-    typed: bool = False
+    typed: str = ""
     always: bool = False
 
     def __call__(self, text: str, plan: Plan | None) -> bool:
@@ -44,7 +44,7 @@ class Consent:
             return ask(self.question)
         name = self.environment.id.name
         typed = click.prompt(
-            f"Branch {self.environment.branch} is protected. {self.question} Type {name} to go on",
+            f"{self.typed} {self.question} Type {name} to go on",
             default="",
             show_default=False,
             err=True,

@@ -76,6 +76,30 @@ def test_what_was_known_survives_a_restart_and_was_counting_before(engine: Engin
     check_held(engine, *NAMES)
 
 
+def test_a_destroy_that_is_being_planned_is_called_off(engine: Engine) -> None:
+    """The repository is made anew between the plan of a confirmed destroy and its apply."""
+    shop = made(engine)
+    shop.delete("env-alice")
+    engine.turn(2, seconds=30)
+    engine.clock.forward(minutes=10)
+    engine.poll()
+    terraform = engine.application.services.tenants["acme"].terraform
+    plan = terraform.plan
+
+    def plan_and_replace(*args: object, **options: object) -> object:
+        result = plan(*args, **options)  # type: ignore[arg-type]
+        replaced(engine, shop)
+        engine.poll()
+        return result
+
+    engine.calls()
+    terraform.plan = plan_and_replace  # type: ignore[method-assign, assignment]
+    engine.work()
+    assert "apply" not in engine.calls()
+    engine.turn(minutes=10)
+    check_held(engine, *NAMES)
+
+
 @pytest.mark.parametrize("default", ["main", "master"])
 def test_an_address_that_leads_to_another_repository_changes_nothing(engine: Engine, default: str) -> None:
     """Its branches, though they have our names, are not taken; with the right address all is as before."""

@@ -14,10 +14,11 @@ from envmgr.cli.command import (
 from envmgr.cli.consent import Consent
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import emit, emit_json_of, require_consent
+from envmgr.cli.screen import emit, emit_json_of, printable, require_consent
 from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
+from envmgr.daemon.tenant import Project
 from envmgr.domain.environment import Environment, Status
 from envmgr.domain.names import matches_any
 
@@ -71,8 +72,15 @@ def _consent(application: Application, found: Environment, yes: bool, display: D
         nothing=f"{found.label} has no resources: only its record is closed.",
         yes=yes,
         display=display,
-        typed=project is not None and matches_any(found.branch, project.policy.protected),
+        typed=_why_typed(found, project),
     )
+
+
+def _why_typed(found: Environment, project: Project | None) -> str:
+    branch = printable(found.branch)
+    if project is None:
+        return f"Its repository is not in the configuration: branch {branch} may have been protected."
+    return f"Branch {branch} is protected." if matches_any(found.branch, project.policy.protected) else ""
 
 
 def _report(done: Environment) -> str:
