@@ -223,3 +223,27 @@ def test_an_archive_that_leads_out_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NeedsPerson, match="cannot be read"):
         ModuleFolder(tmp_path / "data").unpack(b"no archive", 1000)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_destroy_needs_no_place_where_providers_come_from(
+    engine: Engine, provider_cli_config: Path, tmp_path: Path
+) -> None:
+    """What the lock file names was had from there once; the failed `init` of a later commit asks for it again."""
+    configured = tmp_path / "terraform.rc"
+    shutil.copy(provider_cli_config, configured)
+    engine.settings["terraform"]["cli_config"] = str(configured)
+    needs = 'terraform {\n  required_providers {\n    aws = { source = "hashicorp/aws" }\n  }\n}\n'
+    shop = engine.repository()
+    shop.commit("env-alice", code(module=MODULE + needs))
+    engine.turn()
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+    shop.commit("env-alice", calling("git::file:///nowhere", needs))
+    engine.turn(seconds=30)
+    assert engine.environment("alice").status is Status.FAILED
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    configured.write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{empty}" }}\n}}\n')
+    shop.delete("env-alice")
+    gone(engine)
+    alice = engine.environment("alice")
+    assert alice.status is Status.DESTROYED, alice.message

@@ -23,6 +23,7 @@ INITIALISE = (
     "Required plugins are not installed",
     "Missing required provider",
 )
+SOURCE_AWAY = ("Failed to query available provider packages", "Failed to install provider")
 OUTDATED_LOCK = "does not match configured version constraint"
 _OTHER_CHECKSUMS = "match any of the checksums previously recorded"
 

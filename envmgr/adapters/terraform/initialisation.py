@@ -15,7 +15,7 @@ from envmgr.domain.errors import Interrupted, NeedsPerson
 
 from . import backend
 from .command import IsFlagged
-from .failures import INITIALISE, OUTDATED_LOCK
+from .failures import INITIALISE, OUTDATED_LOCK, SOURCE_AWAY
 from .lock_file import without_hashes
 from .messages import Transcript
 from .modules import ModuleFolder
@@ -94,6 +94,10 @@ class Initialisation:
             outcome = self._init()
         if not outcome.succeeded and self._is_outdated(outcome.transcript):
             outcome = self._init(upgrade=IsFlagged)
+        if not outcome.succeeded and self._given and outcome.transcript.has(*SOURCE_AWAY):
+            # What the lock file names may be here already; its checksums say whether it is that.
+            again = self._init(plugin_dir=str(self._cache.packages))
+            outcome = again if again.succeeded else outcome
         self._is_fresh = outcome.succeeded
         return None if outcome.succeeded else outcome
 
