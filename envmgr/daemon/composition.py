@@ -121,7 +121,7 @@ def _services(
         git=before.git if before else Mirrors(layout.mirrors),
         modules=modules,
         binaries=Binaries(layout.binaries),
-        providers=ProviderCache(layout.cache),
+        providers=lambda organization: ProviderCache(layout.providers(organization)),
         leases=before.leases if before else Leases(store, start.clock, owner, processes),
         steps=runner,
         sites=SiteUpload(),
@@ -157,7 +157,7 @@ def _tenant(start: Start, layout: Layout, store: Store, organization: Organizati
         backend=backend,
         binary=terraform.binary,
         terraform=TerraformCommands(
-            layout.cache,
+            layout.private(layout.providers(organization.organization)),
             identify,
             cli_config=Path(terraform.cli_config) if terraform.cli_config else None,
             timeout=terraform.timeout,

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,7 @@ from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 
 from . import kept, step_caches
+from .layout import Layout
 from .services import Services
 
 log = structlog.get_logger()
@@ -81,13 +83,24 @@ def holds_state(path: Path) -> bool:
 
 
 def _prune_providers(services: Services, claims: Iterable[Claim]) -> None:
-    locks = [claim.lock_file for claim in claims if claim.lock_file]
-    try:
-        services.providers.prune(
-            locks, lambda: services.layout.workspaces.glob("*/*/*/terraform"), PROVIDERS.total_seconds()
-        )
-    except OSError as error:
-        log.warning(f"Terraform's providers: {error}", action="providers-not-pruned")
+    layout = services.layout
+    for folder in layout.providers("").glob("*"):
+        locks = [c.lock_file for c in claims if c.lock_file and c.tags.get("organization") == folder.name]
+        spaces = partial(layout.workspaces.glob, f"{folder.name}/*/*/terraform")
+        try:
+            services.providers(folder.name).prune(locks, spaces, PROVIDERS.total_seconds())
+        except OSError as error:
+            log.warning(f"Terraform's providers: {error}", action="providers-not-pruned")
+    _remove_shared_providers(layout)
+
+
+def _remove_shared_providers(layout: Layout) -> None:
+    """Deletes the cache that all organizations shared in older releases, once no working folder leads there."""
+    old = layout.cache / "providers"
+    links = layout.workspaces.glob("*/*/*/terraform/providers/*/*/*/*/*")
+    if old.is_dir() and not any(link.is_symlink() and link.readlink().is_relative_to(old) for link in links):
+        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(layout.cache / "satisfied", ignore_errors=True)
 
 
 def _prune_archives(services: Services) -> None:

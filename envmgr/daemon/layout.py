@@ -21,8 +21,12 @@ class Layout:
 
     @property
     def cache(self) -> Path:
-        """Terraform providers, shared by all environments."""
+        """What can be had again: Terraform providers, a folder for each organization."""
         return self.root / "cache"
+
+    def providers(self, organization: str) -> Path:
+        """An organization's Terraform providers, shared by its environments."""
+        return self.cache / "organizations" / organization
 
     @property
     def modules(self) -> Path:

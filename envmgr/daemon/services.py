@@ -36,8 +36,8 @@ class Services:
 
     `actor` is who causes what is done (`daemon`, `user NAME`). `projects` are the repositories of the configuration,
     `left_over` stands in for one that is in it no more, so that its environments can be ended. `stopping` says whether
-    Terraform is to be ended now. `progress` is told each step of a running Terraform. `seal` proves what is kept beside
-    the states; where it `accepts_unsealed`, a person has said to do without.
+    Terraform is to be ended now. `providers` gives those of an organization. `progress` is told each step of a running
+    Terraform. `seal` proves what is kept beside the states; where it `accepts_unsealed`, a person has said to do without.
     """
 
     layout: Layout
@@ -45,7 +45,7 @@ class Services:
     git: Git
     modules: Modules
     binaries: Binaries
-    providers: Providers
+    providers: Callable[[str], Providers]
     leases: Leases
     steps: Steps
     sites: Deployer

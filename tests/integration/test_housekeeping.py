@@ -155,7 +155,9 @@ class TestProviders:
 
     def provider(self, engine: Engine, name: str, days: float) -> Path:
         """A provider in the cache that was last used so many days ago."""
-        version = engine.data / "cache/providers/registry.example.com/hashicorp" / name / "1.0.0"
+        version = (
+            engine.data / "cache/organizations/acme/packages/registry.example.com/hashicorp" / name / "1.0.0"
+        )
         (version / "linux_amd64").mkdir(parents=True)
         (version / "linux_amd64" / f"terraform-provider-{name}").write_text("#")
         then = time.time() - days * 24 * 3600
@@ -183,13 +185,13 @@ class TestProviders:
 
         assert [path.exists() for path in (claimed, linked, fresh, old)] == [True, True, True, False]
         assert not old.parent.exists()
-        assert not (engine.data / "cache" / "removed").exists()
+        assert not (engine.data / "cache/organizations/acme/removed").exists()
         assert time.time() - claimed.stat().st_mtime < 60, "its thirty days begin when it is used no more"
 
     def test_nobody_relies_on_what_went(self, engine: Engine) -> None:
         """What was satisfied from the cache is alone again at its next `init`; with nothing gone it is not."""
         engine.repository()
-        cache = ProviderCache(engine.data / "cache")
+        cache = ProviderCache(engine.data / "cache/organizations/acme")
         services = engine.application.services
         cache.create()
         cache.satisfied("known")
@@ -208,7 +210,7 @@ class TestProviders:
         """It may be about to use what it found; the round after it deletes."""
         engine.repository()
         services, old = engine.application.services, self.provider(engine, "old", 31)
-        with ProviderCache(engine.data / "cache").held("any", lambda: False):
+        with ProviderCache(engine.data / "cache/organizations/acme").held("any", lambda: False):
             housekeeping.tidy(services)
             assert old.exists()
 

@@ -400,6 +400,27 @@ def test_refuses_an_override_of_the_branchs(make: Make, later: bool) -> None:
     assert not (place.root / "hidden.tfstate").exists()
 
 
+@pytest.mark.parametrize("own", ["", 'terraform {\n  backend "local" {}\n}\n'], ids=["plain", "override"])
+def test_refuses_a_setting_more_than_ours(make: Make, own: str) -> None:
+    """All that envmgr says is there, and one thing besides: on S3 that was `acl = public-read`."""
+    place = make()
+    place.code(ONE + own)
+    extra = f'path = "{place.state}"\n    workspace_dir = "elsewhere"'
+    place.code(f'terraform {{\n  backend "local" {{\n    {extra}\n  }}\n}}\n', "zz_override.tf")
+    assert "override" in place.fails(NeedsPerson, place.plan)
+
+
+def test_a_workspace_that_was_selected_behind_our_back_is_not_used(make: Make) -> None:
+    """It would be another state."""
+    place = make()
+    place.code(ONE)
+    place.plan()
+    (place.folder / "data" / "environment").write_text("other")
+    place.plan()
+    place.apply()
+    assert place.state.exists()
+
+
 def test_never_writes_through_a_symlink(make: Make) -> None:
     """Neither to what our names point at in the checkout, nor into a root that is a link."""
     place = make()
@@ -575,7 +596,7 @@ def test_a_moved_backend_and_a_damaged_folder_are_initialised_again(make: Make) 
     assert place.calls() == ["init", "plan"]
     (place.folder / "data" / "terraform.tfstate").unlink()
     place.plan()
-    assert place.calls() == ["plan", "init", "plan"]
+    assert place.calls() == ["init", "plan"]
 
 
 def test_an_errored_state_is_kept_and_pushed(make: Make) -> None:

@@ -286,6 +286,25 @@ class TestBackend:
         )
         return backend.may_override(root, "local", [error])
 
+    @pytest.mark.parametrize(
+        ("configured", "is_ours"),
+        [
+            ({"bucket": "b", "acl": None, "assume_role": None, "endpoints": {"s3": "u", "iam": None}}, True),
+            ({"bucket": "b", "endpoints": {"s3": "u"}, "assume_role": {"arn": None}, "tags": []}, True),
+            ({"bucket": "b", "endpoints": {"s3": "u"}, "acl": "public-read"}, False),
+            ({"bucket": "b", "endpoints": {"s3": "u"}, "encrypt": False}, False),
+            ({"bucket": "b", "endpoints": {"s3": "u", "iam": "v"}}, False),
+            ({"bucket": "b", "endpoints": {"s3": "u"}, "assume_role": {"arn": "a"}}, False),
+            ({"bucket": "b"}, False),
+            (None, False),
+        ],
+    )
+    def test_exactly_ours_is_configured(self, tmp_path: Path, configured: object, is_ours: bool) -> None:
+        """Terraform fills in nulls; all else that we did not say is the branch's."""
+        document = {"backend": {"type": "s3", "config": configured}}
+        (tmp_path / backend.CONFIGURED).write_text(json.dumps(document))
+        assert backend.is_configured(tmp_path, ("s3", {"bucket": "b", "endpoints": {"s3": "u"}})) is is_ours
+
     def test_ours_may_come_first_or_last(self, tmp_path: Path) -> None:
         """The other block is in the detail where ours is the one complained about."""
         (tmp_path / "zz.tf").write_text('\n  backend "s3" {}\n')

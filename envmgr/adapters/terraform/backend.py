@@ -127,27 +127,41 @@ def _source(root: Path, place: Location) -> str:
 
 def check_configured(data: Path, backend: Backend) -> None:
     """Compares what `init` configured with what it should; raises NeedsPerson where the branch changed it."""
-    kind, settings = backend
-    try:
-        configured = json.loads((data / CONFIGURED).read_text()).get("backend") or {}
-    except (OSError, ValueError):
-        configured = {}
-    if configured.get("type") != kind or not _holds(configured.get("config"), settings):
+    if not is_configured(data, backend):
         raise NeedsPerson(
             "A file of the branch (`*_override.tf`, or a cloud block) changes the backend that envmgr sets: "
             "remove its backend or cloud block."
         )
 
 
-def _holds(configured: Any, wanted: object) -> bool:
-    """Whether all that is wanted is configured; Terraform adds nulls and may write numbers as text."""
+def is_configured(data: Path, backend: Backend) -> bool:
+    """Whether a data folder has exactly this backend configured, and nothing besides."""
+    kind, settings = backend
+    try:
+        configured = json.loads((data / CONFIGURED).read_text()).get("backend") or {}
+    except (OSError, ValueError):
+        configured = {}
+    return configured.get("type") == kind and _equals(configured.get("config"), settings)
+
+
+def _equals(configured: Any, wanted: object) -> bool:
+    """Whether exactly what is wanted is configured; Terraform adds nulls and may write numbers as text."""
     if isinstance(wanted, Mapping):
         return isinstance(configured, Mapping) and all(
-            _holds(configured.get(key), value) for key, value in wanted.items()
+            _equals(configured.get(key), wanted.get(key)) for key in {*configured, *wanted}
         )
+    if wanted is None:
+        return _says_nothing(configured)
     if isinstance(wanted, list | tuple):
         return isinstance(configured, list) and list(map(_text, configured)) == list(map(_text, wanted))
     return _text(configured) == _text(wanted)
+
+
+def _says_nothing(configured: object) -> bool:
+    """What Terraform writes for a setting that nobody gave: null, or a block of such."""
+    if isinstance(configured, Mapping):
+        return all(map(_says_nothing, configured.values()))
+    return configured is None or configured == []
 
 
 def _text(value: object) -> str:

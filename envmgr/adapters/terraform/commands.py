@@ -14,13 +14,14 @@ from envmgr.domain.plan import Plan
 from envmgr.ports import Adopted, PlanResult, Watch, Workspace
 
 from . import backend
+from .cli_configuration import cli_configuration
 from .command import IsFlagged
 from .diagnostics import Diagnostic
 from .errored_state import ErroredState
 from .failures import blames_what_is_read, failure
-from .initialisation import Initialisation, identify_terraform
+from .initialisation import HOME, Initialisation, identify_terraform
 from .modules import ModuleFolder, names
-from .process_environment import process_environment
+from .process_environment import CLI_CONFIG, process_environment
 from .provider_cache import ProviderCache
 from .session import Limits, Outcome, Session
 from .state_room import set_aside_torn
@@ -45,7 +46,7 @@ class TerraformCommands:
         patience: timedelta = timedelta(seconds=60),
         minimum: Minimum = _MINIMUM,
     ) -> None:
-        """Share the provider cache and known versions in the folder `cache`.
+        """The folder `cache` has an organization's providers, and versions that are known.
 
         `identify` names a process beyond doubt; `cli_config` is Terraform's CLI configuration; `timeout` is
         per command, until SIGINT; `patience` from there until SIGKILL (of an apply at least `timeout`); older than
@@ -56,6 +57,7 @@ class TerraformCommands:
         self._limits = Limits(timeout=timeout, patience=patience)
         # One that is killed while it cannot write its state loses what it made: it gets as long again.
         self._awaited = Limits(timeout=timeout, patience=max(patience, timeout))
+        self._cache = cache
         self._providers = ProviderCache(cache)
         self._versions = Versions(cache / "terraform-versions.json", minimum)
 
@@ -180,7 +182,11 @@ class TerraformCommands:
 
     def _session(self, workspace: Workspace, watch: Watch, limits: Limits | None = None) -> Session:
         self._providers.create()
-        environment = process_environment(workspace, os.environ, self._providers.packages, self._cli_config)
+        given = self._cli_config or (
+            Path(named) if (named := workspace.environment.get(CLI_CONFIG)) else None
+        )
+        configuration = cli_configuration(given, self._cache)
+        environment = process_environment(workspace, os.environ, workspace.data / HOME, configuration)
         return Session(workspace, watch, environment, limits or self._limits, self._identify)
 
     def _ready(self, session: Session) -> Initialisation:

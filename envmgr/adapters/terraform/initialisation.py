@@ -1,11 +1,12 @@
 """Makes a workspace ready for commands: backend file, lock file, and `init` only where it is needed.
 
 `init` sees the full lock file and verifies the providers against it. The commands after it see the same
-selections without checksums: comparing 700 MB with them again costs each half a second, and the packages
-lie in folders only we can write. The full text is kept in the record, and is back before any other `init`.
+selections without checksums: comparing 700 MB with them again costs each half a second, and that they are what was
+verified is known by the cache, more cheaply. The full text is kept in the record, and is back before any other `init`.
 """
 
 import json
+import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -22,6 +23,8 @@ from .modules import ModuleFolder
 from .provider_cache import ProviderCache
 from .session import Outcome, Session
 
+HOME = "home"
+"""In the data folder: the home of what runs there, emptied each time."""
 _RECORD = "envmgr-initialised.json"
 _LOCK_FILE = ".terraform.lock.hcl"
 _LARGEST_LOCK_FILE = 1024 * 1024
@@ -70,6 +73,7 @@ class Initialisation:
 
     def prepare(self) -> Outcome | None:
         """Writes what commands need, and runs `init` where the record does not fit; gives its failure."""
+        self._empty_home()
         self._write_backend()
         if self._has_modules() and self._fits():
             self._write_lock_file(without_hashes(self.lock_file or ""))
@@ -128,7 +132,15 @@ class Initialisation:
             record is not None
             and (record.terraform, record.backend) == (self._terraform, self._backend)
             and self._given in {record.given, record.lock_file}
+            and backend.is_configured(self._session.workspace.data, self._session.workspace.backend)
+            and self._cache.vouches(self._session.workspace.data)
         )
+
+    def _empty_home(self) -> None:
+        home = self._session.workspace.data / HOME
+        if home.is_symlink() or home.exists():
+            shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(mode=0o700, exist_ok=True)
 
     def _lock_file_given(self) -> tuple[str | None, bool]:
         """The lock file to use, and whether it is the code's own.
@@ -163,16 +175,22 @@ class Initialisation:
     def _init(self, **options: object) -> Outcome:
         self._forget()
         self._write_lock_file(self._given)
-        # Packages in the cache were verified when they came; without checksums to keep to, they may be used.
-        extra = {} if self._given else {"TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1"}
-        selections = f"{self._code}\n{self._given}"
-        with self._cache.held(selections, lambda: not self._session.watch.stop()) as lock:
+        data, selections = self._session.workspace.data, f"{self._code}\n{self._given}"
+        (data / "plugin_path").unlink(missing_ok=True)  # which would say where plugins are
+        with (
+            self._cache.held(selections, lambda: not self._session.watch.stop()) as lock,
+            self._cache.offered(data, self._given) as plugins,
+        ):
             if lock is None:
                 raise Interrupted("terraform init was not started, because envmgr stops.")
             outcome = self._session.run(
                 "init",
                 keep_open=(lock,),
-                extra=extra,
+                # What is offered was verified when it came, and is what the lock file says where that says it.
+                extra={
+                    "TF_PLUGIN_CACHE_DIR": str(plugins),
+                    "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
+                },
                 json=IsFlagged,
                 input=False,
                 reconfigure=IsFlagged,
@@ -185,6 +203,7 @@ class Initialisation:
     def _succeeded(self) -> None:
         backend.check_configured(self._session.workspace.data, self._session.workspace.backend)
         full = _read_lock_file(self._session.workspace.root / _LOCK_FILE)
+        self._cache.take(self._session.workspace.data, full)
         self._cache.satisfied(f"{self._code}\n{full}")
         commit = self._session.workspace.commit
         self._remember(

@@ -1,4 +1,7 @@
-"""The environment of a Terraform process: little of envmgr's own, all of the organization's."""
+"""The environment of a Terraform process: little of envmgr's own, all of the organization's.
+
+Its home is an empty folder, as what lies in envmgr's own could configure Terraform and what it starts.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +12,9 @@ from envmgr.ports import Workspace
 
 from .variables import variables_environment
 
+CLI_CONFIG = "TF_CLI_CONFIG_FILE"
 _INHERITED = (
     "PATH",
-    "HOME",
     "LANG",
     "LC_ALL",
     "TMPDIR",
@@ -25,11 +28,18 @@ _INHERITED = (
 # for a tenth more memory; the second line keeps the memory bounded all the same.
 _GARBAGE_COLLECTION = {"GOGC": "400", "GOMEMLIMIT": "1GiB"}
 # Another workspace would be another state than the one whose key we know.
-_WITHHELD = ("TF_WORKSPACE", "TF_CLI_ARGS", "TF_REATTACH_PROVIDERS", "TF_PLUGIN_CACHE_DIR")
+_WITHHELD = (
+    "TF_WORKSPACE",
+    "TF_CLI_ARGS",
+    "TF_REATTACH_PROVIDERS",
+    "TF_PLUGIN_CACHE_DIR",
+    CLI_CONFIG,
+    "TERRAFORM_CONFIG",
+)
 
 
 def process_environment(
-    workspace: Workspace, own: Mapping[str, str], plugin_cache: Path, cli_config: Path | None
+    workspace: Workspace, own: Mapping[str, str], home: Path, cli_config: Path
 ) -> dict[str, str]:
     """All environment variables of a Terraform process; `own` is envmgr's, of which little is passed on.
 
@@ -37,8 +47,9 @@ def process_environment(
     """
     inherited = {name: own[name] for name in _INHERITED if name in own}
     given = {name: value for name, value in workspace.environment.items() if name not in _WITHHELD}
-    environment = {
+    return {
         **inherited,
+        "HOME": str(home),
         **_GARBAGE_COLLECTION,
         **_checked(given),
         **variables_environment(workspace.variables),
@@ -46,11 +57,9 @@ def process_environment(
         "TF_IN_AUTOMATION": "1",
         "TF_INPUT": "0",
         "CHECKPOINT_DISABLE": "1",
-        "TF_PLUGIN_CACHE_DIR": str(plugin_cache),
+        "TF_WORKSPACE": "default",
+        CLI_CONFIG: str(cli_config),
     }
-    if cli_config is not None:
-        environment["TF_CLI_CONFIG_FILE"] = str(cli_config)
-    return environment
 
 
 def _checked(environment: Mapping[str, str]) -> Mapping[str, str]:

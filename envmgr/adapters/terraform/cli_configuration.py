@@ -1,0 +1,58 @@
+"""Terraform's CLI configuration: always the operator's file or ours, never one of a branch or of a home.
+
+Without a `provider_installation` block Terraform would take providers from `terraform.d/plugins` in its working
+folder, which is the branch's, and from folders of its user's home.
+"""
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from envmgr.domain.errors import NeedsPerson
+
+_NAME = "provider_installation"
+_BLOCK = re.compile(rf'^[^\n#/]*\b{_NAME}"?\s*[{{:=]', re.MULTILINE)
+_DIRECT = f"{_NAME} {{\n  direct {{}}\n}}\n"
+
+
+def cli_configuration(given: Path | None, folder: Path) -> Path:
+    """The file to use: the given one where it says how providers are installed, else one in `folder` with that added.
+
+    Raises NeedsPerson where the given one cannot be read.
+    """
+    text = _read(given) if given is not None else ""
+    if given is not None and _BLOCK.search(text):
+        return given
+    path, wanted = folder / "terraform.rc", _with_installation(text)
+    if not path.is_file() or path.read_text(errors="surrogateescape") != wanted:
+        _write(path, wanted)
+    return path
+
+
+def _with_installation(text: str) -> str:
+    """From the registries alone, as Terraform does it where it finds no folder of plugins."""
+    if text.lstrip().startswith("{"):
+        try:
+            return json.dumps({**json.loads(text), _NAME: [{"direct": [{}]}]})
+        except ValueError:
+            return text  # Terraform says what is wrong with it
+    return f"{text.rstrip()}\n\n{_DIRECT}" if text.strip() else _DIRECT
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="surrogateescape")
+    except OSError as error:
+        raise NeedsPerson(
+            f"terraform.cli_config {path} cannot be read ({error.strerror}): mend the path or its permissions."
+        ) from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: another Terraform may read it right now. It may hold a registry's token."""
+    descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=".terraform-rc-")
+    with os.fdopen(descriptor, "w", errors="surrogateescape") as file:
+        file.write(text)
+    Path(new).replace(path)
