@@ -4,6 +4,7 @@ Terraform survives its daemon. Its own last word, written after its state, says 
 there is none, the run is interrupted and the next plan finds out what is missing.
 """
 
+import shutil
 from contextlib import suppress
 from datetime import timedelta
 
@@ -82,7 +83,7 @@ def _end(job: Job, run: Run, adopted: Adopted) -> None:
         message = (
             f"{_settle(job, run, claim)}: {summary(adopted.applied)}; envmgr was started anew meanwhile."
         )
-    services.layout.plan(job.environment.id).unlink(missing_ok=True)
+    shutil.rmtree(services.layout.plans(job.environment.id), ignore_errors=True)
     services.store.finish_run(run.id, status, services.clock(), message, adopted.applied)
     action = "taken-over" if status is RunStatus.SUCCEEDED else "interrupted"
     services.record(job.environment.id, action, message, commit=run.commit, run=run.id)

@@ -1,6 +1,7 @@
 """One piece of work on one environment, under its lease, and the runs it makes."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -146,7 +147,7 @@ class Job:
         else:
             active.finish(RunStatus.SUCCEEDED, active.message)
         finally:
-            services.layout.plan(self.environment.id).unlink(missing_ok=True)
+            shutil.rmtree(services.layout.plans(self.environment.id), ignore_errors=True)
 
     def _check_disk(self) -> None:
         shortage = self.services.layout.shortage(self.services.disk_reserve)

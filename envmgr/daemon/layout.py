@@ -1,6 +1,7 @@
 """Where things are in the data folder."""
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,9 +57,16 @@ class Layout:
         """What Terraform keeps of one environment between two commands: its backend, modules, and links to providers."""
         return self.workspace(environment) / "terraform"
 
-    def plan(self, environment: EnvironmentId) -> Path:
-        """The saved plan of the run under way; it may hold sensitive values and goes with the run."""
-        return self.workspace(environment) / "plan.tfplan"
+    def plans(self, environment: EnvironmentId) -> Path:
+        """The saved plans of the run under way; they may hold sensitive values and go with the run.
+
+        Apart from the working folder, where the branch's own processes run.
+        """
+        return self.root / "plans" / environment.organization / environment.repository / environment.component
+
+    def new_plan(self, environment: EnvironmentId) -> Path:
+        """Where the next saved plan goes: a name that nobody can know before."""
+        return self.private(self.plans(environment)) / f"{secrets.token_hex(16)}.tfplan"
 
     def steps(self, environment: EnvironmentId) -> Path:
         """Where an environment's steps run: checkout, home and temporary folder."""

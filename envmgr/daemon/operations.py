@@ -334,12 +334,11 @@ def render(job: Job, planned: Planned) -> str:
 
 def _adopt(job: Job, active: ActiveRun, fresh: Planned, saved: saved_plan.SavedPlan) -> Planned:
     """The saved plan in place of a fresh one, after it passed the same gates."""
-    fresh.file.unlink(missing_ok=True)
-    saved_plan.put(saved, fresh.file)
-    shown = job.project.tenant.terraform.show(fresh.workspace, fresh.file)
+    file = saved_plan.put(saved, job.services.layout.new_plan(job.environment.id))
+    shown = job.project.tenant.terraform.show(fresh.workspace, file)
     gate(job, shown, fresh.claim, destroy=False)
     active.changes = shown.changes
-    return replace(fresh, plan=shown, has_changes=True)
+    return replace(fresh, file=file, plan=shown, has_changes=True)
 
 
 def all_settled(environments: Sequence[Environment]) -> bool:

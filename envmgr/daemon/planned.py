@@ -1,11 +1,10 @@
 """A plan on its way from the gates to its apply."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from envmgr.domain.environment import Claim
 from envmgr.domain.plan import Plan
-from envmgr.ports import Workspace
+from envmgr.ports import PlanFile, Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +13,6 @@ class Planned:
 
     workspace: Workspace
     claim: Claim
-    file: Path
+    file: PlanFile
     has_changes: bool
     plan: Plan | None

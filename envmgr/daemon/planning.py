@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from envmgr.domain.environment import Claim, SourceKind
 from envmgr.domain.errors import NeedsPerson, StalePlan, StateLocked
-from envmgr.domain.gates import check_apply, check_destroy, concern
+from envmgr.domain.gates import check_apply, check_destroy
 from envmgr.domain.plan import Plan
-from envmgr.domain.state import State, resource_type
+from envmgr.domain.state import State
 from envmgr.ports import PlanResult, Workspace
 
 from . import kept, needs, rebuild, recover, workspaces
@@ -48,11 +48,15 @@ def plan_again(job: Job, active: ActiveRun, claim: Claim) -> Plan | None:
     access = _begin(job, active, claim, binary)
     kept.checkout_applied(job, claim)
     space = replace(workspaces.workspace(job, access, claim, binary), modules=kept.modules(job, claim))
-    file = job.services.layout.plan(job.environment.id)
-    terraform = job.project.tenant.terraform
-    result = _unlocked(job, active, space, lambda: terraform.plan(space, file, active.watch()))
+    terraform, layout = job.project.tenant.terraform, job.services.layout
+    result = _unlocked(
+        job,
+        active,
+        space,
+        lambda: terraform.plan(space, layout.new_plan(job.environment.id), active.watch()),
+    )
     active.changes = result.changes
-    return terraform.show(space, file) if result.has_changes else None
+    return terraform.show(space, result.file) if result.has_changes else None
 
 
 def carry_out(
@@ -138,12 +142,12 @@ def _kept_module(job: Job, claim: Claim) -> Claim:
 
 
 def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destroy: bool) -> Planned:
-    file = job.services.layout.plan(job.environment.id)
+    terraform, layout = job.project.tenant.terraform, job.services.layout
     result = _unlocked(
         job,
         active,
         space,
-        lambda: job.project.tenant.terraform.plan(space, file, active.watch(), destroy=destroy),
+        lambda: terraform.plan(space, layout.new_plan(job.environment.id), active.watch(), destroy=destroy),
     )
     active.changes = result.changes
     claim = replace(claim, lock_file=result.lock_file or claim.lock_file)
@@ -153,10 +157,10 @@ def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destro
         claim = replace(claim, modules=result.modules)
         _note_modules(job, active, result)
     plan = None
-    if result.has_changes and (destroy or job.manual or job.careful or _concerns_gates(job, result)):
-        plan = job.project.tenant.terraform.show(space, file)
+    if result.has_changes and (destroy or job.manual or job.careful or _has_providers(result)):
+        plan = terraform.show(space, result.file)
         gate(job, plan, claim, destroy=destroy)
-    return Planned(workspace=space, claim=claim, file=file, has_changes=result.has_changes, plan=plan)
+    return Planned(workspace=space, claim=claim, file=result.file, has_changes=result.has_changes, plan=plan)
 
 
 def _note_unrefreshed(job: Job, active: ActiveRun, result: PlanResult) -> None:
@@ -182,10 +186,12 @@ def _note_modules(job: Job, active: ActiveRun, result: PlanResult) -> None:
     job.services.record(job.environment.id, "modules-moving", job.redact(said), run=active.run.id)
 
 
-def _concerns_gates(job: Job, result: PlanResult) -> bool:
-    """Whether the plan changes, or leaves as it is, anything that the gates look at; in doubt it does."""
-    recorded = {resource_type(address) for address in job.environment.resources}
-    return result.types is None or concern(result.types | recorded)
+def _has_providers(result: PlanResult) -> bool:
+    """Whether there is anything that the gates look at: what needs no provider is in no cloud.
+
+    What Terraform printed about the plan tells nothing: a program that the code starts may print the same.
+    """
+    return 'provider "' in (result.lock_file or "")
 
 
 def _unlocked(job: Job, active: ActiveRun, space: Workspace, command: Callable[[], T]) -> T:

@@ -9,10 +9,12 @@ import json
 import os
 import zipfile
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from envmgr.domain.environment import Environment
 from envmgr.domain.errors import NeedsPerson, UsageError
+from envmgr.ports import PlanFile
 
 from .planned import Planned
 
@@ -40,7 +42,7 @@ def write(file: Path, environment: Environment, planned: Planned, *, destroy: bo
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_ABOUT, json.dumps(about))
-        archive.writestr(_PLAN, planned.file.read_bytes())
+        archive.writestr(_PLAN, planned.file.path.read_bytes())
     partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -70,8 +72,9 @@ def read(file: Path, environment: Environment) -> SavedPlan:
     return saved
 
 
-def put(saved: SavedPlan, file: Path) -> None:
-    """Writes the plan itself where Terraform will read it, with mode 0600."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+def put(saved: SavedPlan, file: Path) -> PlanFile:
+    """Writes the plan itself where it will be read, as a private file that must not be there yet."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)
     with os.fdopen(descriptor, "wb") as target:
         target.write(saved.content)
+    return PlanFile(path=file, digest=sha256(saved.content).hexdigest())

@@ -4,7 +4,7 @@ Each gate returns the sentences of what is wrong; an empty list lets the plan th
 tag known only after the apply) a plan is refused.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from .names import EnvironmentId
 from .plan import Plan, ResourceChange
@@ -12,14 +12,6 @@ from .tags import identity
 
 GROUPS = ("azurerm_resource_group", "aws_resourcegroups_group")
 _TAGGED = ("azurerm_", "aws_")
-
-
-def concern(types: Iterable[str]) -> bool:
-    """Whether the gates of an apply may have anything to say of resources of these types.
-
-    Only then a plan must be read before it is applied, which is as slow as the providers are large.
-    """
-    return any(kind.startswith(_TAGGED) for kind in types)
 
 
 def check_apply(plan: Plan, environment: EnvironmentId, tags: Mapping[str, str]) -> list[str]:

@@ -13,7 +13,17 @@ from .kept import Binaries, Modules, Providers
 from .processes import RUN_MARK, Processes
 from .steps import Deployer, Place, SandboxKind, StepLimits, Steps
 from .store import Held, Store
-from .terraform import Adopted, KeptModules, PlanResult, Progress, Redact, Terraform, Watch, Workspace
+from .terraform import (
+    Adopted,
+    KeptModules,
+    PlanFile,
+    PlanResult,
+    Progress,
+    Redact,
+    Terraform,
+    Watch,
+    Workspace,
+)
 
 Clock = Callable[[], datetime]
 """Gives the present as an aware UTC datetime."""
@@ -32,6 +42,7 @@ __all__ = [
     "KeptModules",
     "Modules",
     "Place",
+    "PlanFile",
     "PlanResult",
     "Probe",
     "Processes",

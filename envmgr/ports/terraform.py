@@ -76,18 +76,28 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanResult:
-    """A plan that was saved: whether it changes anything, the counts, and the lock file's text.
+class PlanFile:
+    """A saved plan that was taken out of reach of what made it, and the SHA-256 of its content.
 
-    `types` are the types of the resources it changes; None where Terraform's messages do not account for
-    every change that it counted. `modules` identifies the modules from elsewhere, `moving` names those whose source may
-    give other code tomorrow. `unrefreshed` is the error because of which the cloud was not looked at first, if any.
+    By that digest what was checked and shown is known to be what is applied.
     """
 
+    path: Path
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanResult:
+    """A plan that was saved: the file, whether it changes anything, the counts, and the lock file's text.
+
+    `modules` identifies the modules from elsewhere, `moving` names those whose source may give other code tomorrow.
+    `unrefreshed` is the error because of which the cloud was not looked at first, if any.
+    """
+
+    file: PlanFile
     has_changes: bool
     changes: Changes
     lock_file: str | None
-    types: frozenset[str] | None
     modules: str = ""
     moving: tuple[str, ...] = ()
     unrefreshed: str = ""
@@ -121,7 +131,7 @@ class Terraform(Protocol):
         ...
 
     def plan(self, workspace: Workspace, out: Path, watch: Watch, *, destroy: bool = False) -> PlanResult:
-        """Initialises where needed, plans and saves the plan at `out`.
+        """Initialises where needed, plans and saves the plan at `out`, where nothing may be yet.
 
         A plan to destroy that fails at a data source, or at a condition, is made once more without a refresh.
         """
@@ -134,18 +144,18 @@ class Terraform(Protocol):
         """
         ...
 
-    def show(self, workspace: Workspace, plan: Path) -> Plan:
+    def show(self, workspace: Workspace, plan: PlanFile) -> Plan:
         """What a saved plan holds."""
         ...
 
-    def render(self, workspace: Workspace, plan: Path) -> str:
+    def render(self, workspace: Workspace, plan: PlanFile) -> str:
         """A saved plan in Terraform's own words, for people; sensitive values are masked by Terraform."""
         ...
 
-    def apply(self, workspace: Workspace, plan: Path, watch: Watch) -> Mapping[str, Output]:
+    def apply(self, workspace: Workspace, plan: PlanFile, watch: Watch) -> Mapping[str, Output]:
         """Applies exactly a saved plan and gives the outputs (sensitive ones without value).
 
-        Raises StalePlan where the state moved on since the plan was made.
+        Raises StalePlan where the state moved on since the plan was made, or the file is not the plan of its digest.
         """
         ...
 

@@ -54,9 +54,9 @@ def flood(folder: Path) -> dict[str, object]:
     )
     watch = Watch(log=log)
     plan = folder / "plan.tfplan"
-    adapter.plan(workspace, plan, watch)
+    planned = adapter.plan(workspace, plan, watch)
     before = most_memory()
-    outputs = adapter.apply(workspace, plan, watch)
+    outputs = adapter.apply(workspace, planned.file, watch)
     return {
         "read_to_its_end": outputs == {"x": Output("y")},
         "log": log.stat().st_size,

@@ -11,6 +11,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -18,7 +19,7 @@ from envmgr.adapters.processes import identify, is_alive
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.domain.environment import Changes, Output, ProcessId
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, StalePlan, StateLocked, Transient
-from envmgr.ports import Progress, Watch, Workspace
+from envmgr.ports import PlanResult, Progress, Watch, Workspace
 
 ONE = 'variable "word" { type = string }\nresource "terraform_data" "one" { input = var.word }\n'
 OUTPUTS = """
@@ -53,6 +54,7 @@ class Place:
     children: list[ProcessId] = field(default_factory=list)
     redact: Callable[[str], str] = lambda text: text
     stop: Callable[[], bool] = lambda: False
+    planned: PlanResult | None = None
 
     def __post_init__(self) -> None:
         """Make the root."""
@@ -70,8 +72,8 @@ class Place:
 
     @property
     def out(self) -> Path:
-        """The saved plan."""
-        return self.folder / "data" / "plan"
+        """Where the next saved plan goes."""
+        return self.folder / "data" / f"plan-{uuid4().hex}"
 
     @property
     def log(self) -> str:
@@ -107,11 +109,13 @@ class Place:
 
     def plan(self, **options: Any) -> Any:
         """Plan."""
-        return self.adapter.plan(self.workspace, self.out, self.watch, **options)
+        self.planned = self.adapter.plan(self.workspace, self.out, self.watch, **options)
+        return self.planned
 
     def apply(self) -> Mapping[str, Output]:
         """Apply the plan."""
-        return self.adapter.apply(self.workspace, self.out, self.watch)
+        assert self.planned is not None
+        return self.adapter.apply(self.workspace, self.planned.file, self.watch)
 
     def fails(self, kind: type[EnvmgrError], action: Callable[[], object]) -> str:
         """The sentence of a failure of exactly this kind."""
@@ -165,11 +169,11 @@ def test_lives_from_the_first_apply_to_the_destroy(make: Make) -> None:
 
     planned = place.plan()
     assert (planned.has_changes, planned.changes) == (True, Changes(1, 0, 0))
-    shown = place.adapter.show(place.workspace, place.out)
+    shown = place.adapter.show(place.workspace, planned.file)
     assert [(r.address, r.actions) for r in shown.resources] == [("terraform_data.one", ("create",))]
     assert place.apply() == {"word": Output("hello"), "secret": Output(None, sensitive=True)}
     assert place.calls() == ["init", "plan", "show", "apply"]
-    rendered = place.adapter.render(place.workspace, place.out)
+    rendered = place.adapter.render(place.workspace, planned.file)
     assert "terraform_data.one will be created" in rendered
     assert "s3cr3t-output" not in rendered
     place.calls()
@@ -211,12 +215,12 @@ def test_nothing_private_is_left_lying_about(make: Make) -> None:
     place.environment = {"ARM_CLIENT_SECRET": "cr3dential"}
     place.variables["word"] = "v4riable"
     place.code(ONE + OUTPUTS)
-    place.plan()
+    plan = place.plan().file.path
     data = place.folder / "data"
     assert data.stat().st_mode & 0o777 == 0o700
-    assert place.out.stat().st_mode & 0o777 == 0o600
+    assert plan.stat().st_mode & 0o777 == 0o400
     kept = {path.name for path in data.rglob("*") if path.is_file()}
-    assert kept == {"plan", "terraform.tfstate", "envmgr-initialised.json"}
+    assert kept == {plan.name, "terraform.tfstate", "envmgr-initialised.json"}
     for path in [*data.rglob("*"), *place.root.rglob("*")]:
         if path.is_file():
             assert b"cr3dential" not in path.read_bytes()
@@ -267,9 +271,13 @@ def test_passes_on_only_the_organizations_environment(make: Make, monkeypatch: p
     )
     place.plan()
     place.apply()
-    names = {line.split("=")[0] for line in found.read_text().splitlines()}
+    given = dict(line.split("=", 1) for line in found.read_text().splitlines())
+    names = set(given)
     assert {"PATH", "ARM_TENANT_ID", "TF_VAR_word", "TF_DATA_DIR"} <= names
-    assert not names & {"AWS_SECRET_ACCESS_KEY", "ACME_AWS_SECRET", "TF_WORKSPACE", "TF_CLI_CONFIG_FILE"}
+    assert not names & {"AWS_SECRET_ACCESS_KEY", "ACME_AWS_SECRET"}
+    assert given["TF_WORKSPACE"] == "default"
+    assert given["HOME"] == str(place.folder / "data" / "home")
+    assert "provider_installation" in Path(given["TF_CLI_CONFIG_FILE"]).read_text()
 
 
 HOSTILE = [
@@ -554,7 +562,9 @@ def test_survives_the_death_of_its_parent(make: Make) -> None:
         time.sleep(0.05)
     while True:
         try:
-            assert not place.plan().has_changes
+            # The next run: it has a log, and so a mark, of its own.
+            watch = replace(place.watch, log=place.folder / "next.log")
+            assert not place.adapter.plan(place.workspace, place.out, watch).has_changes
             break
         except StateLocked:
             assert time.monotonic() < deadline
@@ -608,12 +618,12 @@ def test_an_errored_state_is_kept_and_pushed(make: Make) -> None:
     place.code(ONE)
     (place.root / "errored.tfstate").write_text("the branch's")
     assert not place.adapter.push_errored_state(workspace, place.watch)
-    place.adapter.plan(workspace, place.out, place.watch)
-    place.adapter.apply(workspace, place.out, place.watch)
+    planned = place.adapter.plan(workspace, place.out, place.watch)
+    place.adapter.apply(workspace, planned.file, place.watch)
     state = json.loads((gone / "terraform.tfstate").read_text())
     place.variables["word"] = "other"
-    place.adapter.plan(workspace, place.out, place.watch)
-    place.adapter.apply(workspace, place.out, place.watch)
+    planned = place.adapter.plan(workspace, place.out, place.watch)
+    place.adapter.apply(workspace, planned.file, place.watch)
     # What a crash leaves: the note of an apply under way, and Terraform's newer state in the root.
     newer = {**json.loads((gone / "terraform.tfstate").read_text()), "serial": state["serial"] + 9}
     (place.folder / "data" / "envmgr-applying").touch()
@@ -680,10 +690,10 @@ def test_a_state_that_terraform_could_not_write_is_pushed_first(
     settings = {"address": f"http://127.0.0.1:{state_server.server_port}/", "retry_max": 0}
     workspace = replace(place.workspace, backend=("http", settings))
     place.code(ONE)
-    place.adapter.plan(workspace, place.out, place.watch)
+    planned = place.adapter.plan(workspace, place.out, place.watch)
     state_server.refuses = True
     with pytest.raises(Transient, match="kept and pushed"):
-        place.adapter.apply(workspace, place.out, place.watch)
+        place.adapter.apply(workspace, planned.file, place.watch)
     kept = place.folder / "data" / "errored.tfstate"
     assert "terraform_data" in kept.read_text()
     assert kept.stat().st_mode & 0o777 == 0o600

@@ -84,13 +84,14 @@ def test_lock_files_are_whole_for_init_and_trimmed_for_the_rest(
     """The full text comes back, is verified by the next `init`, and a changed one is caught there."""
     one = make("one")
     out = one.data / "plan"
-    full = adapter.plan(one, out, watching(one)).lock_file
+    planned = adapter.plan(one, out, watching(one))
+    full = planned.lock_file
     assert full is not None
     assert '"h1:' in full
     written = (one.root / ".terraform.lock.hcl").read_text()
     assert written == without_hashes(full)
     assert "hashes" not in written
-    assert adapter.apply(one, out, watching(one))["service"].value == "s3"
+    assert adapter.apply(one, planned.file, watching(one))["service"].value == "s3"
     assert calls(one) == ["init", "plan", "apply"]
 
     # The next commit brings no lock file: ours is given, fits, and nothing is initialised.
@@ -98,7 +99,7 @@ def test_lock_files_are_whole_for_init_and_trimmed_for_the_rest(
     one.root.mkdir()
     (one.root / "main.tf").write_text(AWS + QUIET)
     again = replace(one, lock_file=full)
-    assert adapter.plan(again, out, watching(one)).lock_file == full
+    assert adapter.plan(again, one.data / "again", watching(one)).lock_file == full
     assert calls(one) == ["plan"]
 
     # One that brings other checksums for the same version is verified, and refused.
@@ -138,7 +139,7 @@ def test_a_new_provider_in_the_code_is_installed(adapter: TerraformCommands, mak
     assert adapter.plan(one, out, watching(one)).lock_file is None
     assert calls(one) == ["init", "plan"]
     (one.root / "main.tf").write_text(AWS + QUIET)
-    assert "aws" in (adapter.plan(one, out, watching(one)).lock_file or "")
+    assert "aws" in (adapter.plan(one, one.data / "again", watching(one)).lock_file or "")
     assert calls(one) == ["plan", "init", "plan"]
 
 
@@ -205,8 +206,8 @@ def test_missing_tags_are_added_on_aws(
     # Not the script that counts: a shell drops variables whose names it could not write, as managed-by's.
     one = replace(one, environment=environment, binary=terraform_binary)
     out = one.data / "plan"
-    adapter.plan(one, out, watching(one))
-    shown = adapter.show(one, out)
+    planned = adapter.plan(one, out, watching(one))
+    shown = adapter.show(one, planned.file)
     after = shown.resources[0].after
     assert after is not None
     assert after["tags_all"] == tags

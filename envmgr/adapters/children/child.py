@@ -13,6 +13,7 @@ from enum import Enum
 from pathlib import Path
 
 from .group import end_group
+from .leftovers import end_leftovers
 
 _TICK_MILLISECONDS = 100
 
@@ -38,7 +39,8 @@ class Supervision:
 
     `timeout` is the time until `ending` is sent, `patience` the time from there until SIGKILL. `started` gets
     the PID before anything is waited for; `stop` and `tick` are called about ten times a second. `clears` says
-    whether what is left of the child's process group is to be ended too, by how the child ended.
+    whether what is left of the child's process group is to be ended too, by how the child ended. Where there is a
+    `mark` (`NAME=value`), all that still has it in its environment, and the child's whole session, ends with the child.
     """
 
     timeout: timedelta
@@ -48,6 +50,7 @@ class Supervision:
     tick: Callable[[], None]
     ending: signal.Signals = signal.SIGINT
     clears: Callable[[Ended], bool] = lambda _: False
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,8 @@ def _leave(child: subprocess.Popen[bytes], cause: Cause | None, supervision: Sup
     try:
         if supervision.clears(ended):
             end_group(child.pid, supervision.ending, supervision.patience)
+        if supervision.mark:
+            end_leftovers(child.pid, supervision.mark)
     finally:
         child.wait()
     return ended

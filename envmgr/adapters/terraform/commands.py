@@ -11,7 +11,7 @@ from typing import Any
 from envmgr.domain.environment import Output, ProcessId
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.plan import Plan
-from envmgr.ports import Adopted, PlanResult, Watch, Workspace
+from envmgr.ports import Adopted, PlanFile, PlanResult, Watch, Workspace
 
 from . import backend
 from .cli_configuration import cli_configuration
@@ -21,6 +21,7 @@ from .errored_state import ErroredState
 from .failures import blames_what_is_read, failure
 from .initialisation import HOME, Initialisation, identify_terraform
 from .modules import ModuleFolder, names
+from .plan_file import copied_out, unchangeable
 from .process_environment import CLI_CONFIG, process_environment
 from .provider_cache import ProviderCache
 from .session import Limits, Outcome, Session
@@ -32,6 +33,7 @@ _MINIMUM: Minimum = (1, 10)  # from there on S3 holds the lock of its state itse
 _LOCK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:=+-]{0,255}")
 _ATTEMPTS = 4  # a first try, the backend's other form, and `init` with the command after each
 _LOCAL = "local"
+_PLAN = "plan.tfplan"
 
 
 class TerraformCommands:
@@ -70,13 +72,16 @@ class TerraformCommands:
         session = self._session(workspace, watch)
         initialisation = self._ready(session)
         ErroredState(workspace.root, workspace.data).make_room()
-        outcome, unrefreshed = self._planned(session, initialisation, out, destroy=destroy)
+        outcome, unrefreshed = self._planned(session, initialisation, destroy=destroy)
         modules = ModuleFolder(workspace.data)
+        made = workspace.data / _PLAN
+        file = copied_out(made, out)
+        backend.remove(made)
         return PlanResult(
+            file=file,
             has_changes=outcome.ended.code == 2,
             changes=outcome.transcript.changes,
             lock_file=initialisation.lock_file,
-            types=outcome.transcript.planned.types(outcome.transcript.changes),
             modules=modules.digest(),
             moving=names(modules.moving()),
             unrefreshed=unrefreshed,
@@ -88,13 +93,13 @@ class TerraformCommands:
         return found.pack(limit) if found.digest() == digest else None
 
     def _planned(
-        self, session: Session, initialisation: Initialisation, out: Path, *, destroy: bool
+        self, session: Session, initialisation: Initialisation, *, destroy: bool
     ) -> tuple[Outcome, str]:
         """A plan; one to destroy also without a refresh, and then with the error because of which."""
         failed: list[Outcome] = []
 
         def plan(**options: Any) -> Outcome:
-            outcome = _plan(session, out, destroy=IsFlagged if destroy else None, **options)
+            outcome = _plan(session, destroy=IsFlagged if destroy else None, **options)
             failed[:] = [] if outcome.succeeded else [outcome]
             return outcome
 
@@ -108,11 +113,11 @@ class TerraformCommands:
                 raise
             return outcome, str(error)
 
-    def show(self, workspace: Workspace, plan: Path) -> Plan:
+    def show(self, workspace: Workspace, plan: PlanFile) -> Plan:
         """See the port."""
         session = self._session(workspace, Watch(log=Path(os.devnull)))
         self._initialise(session)
-        outcome, text = session.document("show", str(plan))
+        outcome, text = _shown(session, plan)
         if not outcome.succeeded:
             raise self._failure(session, outcome)
         try:
@@ -120,27 +125,23 @@ class TerraformCommands:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Transient(f"terraform show printed no plan that can be read: {error}.") from error
 
-    def render(self, workspace: Workspace, plan: Path) -> str:
+    def render(self, workspace: Workspace, plan: PlanFile) -> str:
         """See the port."""
         session = self._session(workspace, Watch(log=Path(os.devnull)))
         self._initialise(session)
-        outcome, text = session.document("show", str(plan), json=False)
+        outcome, text = _shown(session, plan, json=False)
         if not outcome.succeeded:
             raise self._failure(session, outcome)
         return text.decode(errors="replace")
 
-    def apply(self, workspace: Workspace, plan: Path, watch: Watch) -> Mapping[str, Output]:
+    def apply(self, workspace: Workspace, plan: PlanFile, watch: Watch) -> Mapping[str, Output]:
         """See the port."""
         session = self._session(workspace, watch, self._awaited)
         initialisation = self._ready(session)
         errored = ErroredState(workspace.root, workspace.data)
         errored.expect()
         try:
-            outcome = self._repeated(
-                session,
-                initialisation,
-                lambda: session.run("apply", str(plan), json=IsFlagged, input=False),
-            )
+            outcome = self._repeated(session, initialisation, lambda: _applied(session, plan))
         except EnvmgrError as error:
             if errored.rescue():
                 raise Transient(
@@ -265,8 +266,9 @@ class TerraformCommands:
         )
 
 
-def _plan(session: Session, out: Path, **options: Any) -> Outcome:
+def _plan(session: Session, **options: Any) -> Outcome:
     """Plans into a private file that is made anew, so that no old plan is ever taken for this one."""
+    out = session.workspace.data / _PLAN
     backend.remove(out)
     backend.write_new(out, "")
     outcome = session.run(
@@ -275,6 +277,16 @@ def _plan(session: Session, out: Path, **options: Any) -> Outcome:
     if not outcome.succeeded:
         out.unlink(missing_ok=True)
     return outcome
+
+
+def _shown(session: Session, plan: PlanFile, *, json: bool = True) -> tuple[Outcome, bytes]:
+    with unchangeable(plan) as (path, descriptor):
+        return session.document("show", path, json=json, keep_open=(descriptor,))
+
+
+def _applied(session: Session, plan: PlanFile) -> Outcome:
+    with unchangeable(plan) as (path, descriptor):
+        return session.run("apply", path, keep_open=(descriptor,), json=IsFlagged, input=False)
 
 
 def _is_invalid(session: Session, error: Diagnostic) -> bool:

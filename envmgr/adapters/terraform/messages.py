@@ -1,7 +1,6 @@
 """The lines Terraform prints with `-json`: one message each, and what a command said in all of them."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +23,6 @@ class Message:
     text: str
     type: str = ""
     address: str = ""
-    resource_type: str = ""
     action: str = ""
     elapsed: float | None = None
     diagnostic: Diagnostic | None = None
@@ -60,7 +58,6 @@ def _message(document: Mapping[str, Any]) -> Message:
         text=text + "".join(f"\n  {name} = {_shown(value)}" for name, value in (outputs or {}).items()),
         type=str(document.get("type", "")),
         address=str(resource.get("addr", "")),
-        resource_type=str(resource.get("resource_type", "")),
         action=str(hook.get("action", "")),
         elapsed=hook.get("elapsed_seconds"),
         diagnostic=diagnostic,
@@ -93,30 +90,6 @@ def _shown(output: Output) -> str:
 
 
 @dataclass(slots=True)
-class PlannedChanges:
-    """The changes that a plan's messages name, by type of resource and by action."""
-
-    by_type: Counter[str] = field(default_factory=Counter)
-    by_action: Counter[str] = field(default_factory=Counter)
-
-    def add(self, message: Message) -> None:
-        """Takes in a `planned_change`."""
-        self.by_type[message.resource_type] += 1
-        self.by_action[message.action] += 1
-
-    def types(self, counted: Changes) -> frozenset[str] | None:
-        """The types of all that is changed; None where the messages do not add up to what Terraform counted."""
-        actions = self.by_action
-        named = Changes(
-            add=actions["create"] + actions["replace"],
-            change=actions["update"],
-            destroy=actions["delete"] + actions["replace"],
-        )
-        known = actions.keys() <= {"create", "replace", "update", "delete"}
-        return frozenset(self.by_type) if known and named == counted and "" not in self.by_type else None
-
-
-@dataclass(slots=True)
 class Transcript:
     """What a command said, as far as its result needs it; bounded however much it prints."""
 
@@ -125,12 +98,9 @@ class Transcript:
     applied: bool = False
     outputs: Mapping[str, Output] = field(default_factory=dict)
     plain: list[str] = field(default_factory=list)
-    planned: PlannedChanges = field(default_factory=PlannedChanges)
 
     def add(self, message: Message) -> None:
         """Takes in one message."""
-        if message.type == "planned_change":
-            self.planned.add(message)
         if message.diagnostic and message.diagnostic.is_error and len(self.errors) < _KEPT:
             self.errors.append(message.diagnostic)
         if message.changes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from envmgr.adapters.children.child import Cause, Ended, Start, Supervision, attend, run
+from envmgr.adapters.children.leftovers import end_leftovers
 from envmgr.adapters.children.run_log import RunLog, lines_of_last_command
 from envmgr.adapters.children.tail import Tail, first_data
 from envmgr.domain.environment import ProcessId
@@ -112,6 +113,8 @@ class Session:
                 if child is not None:
                     supervision = self._supervision(partial(self._follow, tail, transcript, log))
                     attend(child.pid, lambda pid: self._identify(pid) == child, supervision)
+                if self._mark:
+                    end_leftovers(None, self._mark)
                 self._take(tail.last(), transcript, log)
             remove(self._named)
         return transcript
@@ -119,11 +122,13 @@ class Session:
     def _follow(self, tail: Tail, transcript: Transcript, log: RunLog) -> None:
         self._take(tail.lines(), transcript, log)
 
-    def document(self, command: str, *args: str, json: bool = True) -> tuple[Outcome, bytes]:
+    def document(
+        self, command: str, *args: str, json: bool = True, keep_open: tuple[int, ...] = ()
+    ) -> tuple[Outcome, bytes]:
         """Runs a command that prints one document, JSON or for people, which goes to no log."""
         transcript = Transcript()
         with self._nameless_output() as output, self._nameless_output() as errors:
-            start = self._start(output.fileno(), errors.fileno())
+            start = self._start(output.fileno(), errors.fileno(), keep_open)
             ended = self._run(command, args, {"json": IsFlagged if json else None}, start, lambda: None)
             for line in Tail(errors.fileno()).last():
                 transcript.add(parse(line))
@@ -176,7 +181,14 @@ class Session:
             started=lambda pid: self.watch.started(self._identify(pid)),
             stop=self.watch.stop,
             tick=follow,
+            mark=self._mark,
         )
+
+    @property
+    def _mark(self) -> str:
+        """What all processes of the run have in their environment; empty for what belongs to no run."""
+        log = str(self.watch.log)
+        return "" if log == os.devnull else f"{RUN_MARK}={log}"
 
     def _take(self, lines: Iterable[str], transcript: Transcript, log: RunLog) -> None:
         for line in lines:

@@ -1,0 +1,88 @@
+"""What a child leaves running: found by its session, and by the mark in its environment, whatever became its parent.
+
+A process that starts without the mark, in a session of its own, within the moment between two looks is not found: that
+takes a PID namespace.
+"""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+_PROC = Path("/proc")
+# Fields of /proc/PID/stat, counted after the command's name.
+_STATE, _SESSION = 0, 3
+_TICK_SECONDS = 0.02
+_ROUNDS = 5
+
+
+def end_leftovers(session: int | None, mark: str, patience: timedelta = timedelta(seconds=2)) -> int:
+    """Ends all processes of a session or with a mark (`NAME=value`) in their environment; gives how many there were.
+
+    Asked first, then killed; looked for again, as those may have started others meanwhile. `session` is of a leader
+    that was not reaped yet: else its number may be another's.
+    """
+    ended = 0
+    for _ in range(_ROUNDS):
+        found = list(_found(session, mark.encode(errors="surrogateescape")))
+        try:
+            if not found:
+                break
+            ended += len(found)
+            _end([handle for _, handle in found], patience)
+        finally:
+            for _, handle in found:
+                os.close(handle)
+    return ended
+
+
+def _found(session: int | None, mark: bytes) -> Iterator[tuple[int, int]]:
+    """Each with a handle: by its number it may be another by the time it is ended."""
+    for folder in _PROC.iterdir():
+        if not folder.name.isdigit() or int(folder.name) in (session, os.getpid()):
+            continue
+        with suppress(OSError):  # ended meanwhile, or another user's
+            handle = os.pidfd_open(int(folder.name))
+            if _is_meant(folder, session, mark):
+                yield int(folder.name), handle
+            else:
+                os.close(handle)
+
+
+def _is_meant(folder: Path, session: int | None, mark: bytes) -> bool:
+    try:
+        fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        if fields[_STATE] in "ZX":
+            return False
+        if session is not None and int(fields[_SESSION]) == session:
+            return True
+        return mark in (folder / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _end(handles: list[int], patience: timedelta) -> None:
+    _send(handles, signal.SIGTERM)
+    deadline = time.monotonic() + patience.total_seconds()
+    while (living := [handle for handle in handles if _lives(handle)]) and time.monotonic() < deadline:
+        time.sleep(_TICK_SECONDS)
+    _send(living, signal.SIGKILL)
+    while any(map(_lives, living)) and time.monotonic() < deadline + 1:
+        time.sleep(_TICK_SECONDS)
+
+
+def _send(handles: list[int], number: signal.Signals) -> None:
+    for handle in handles:
+        with suppress(ProcessLookupError, PermissionError):
+            signal.pidfd_send_signal(handle, number)
+
+
+def _lives(handle: int) -> bool:
+    """A handle is readable as soon as its process has ended, reaped or not."""
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return not poll.poll(0)
