@@ -100,7 +100,7 @@ class Initialisation:
             outcome = self._init(upgrade=IsFlagged)
         if not outcome.succeeded and self._given and outcome.transcript.has(*SOURCE_AWAY):
             # What the lock file names may be here already; its checksums say whether it is that.
-            again = self._init(plugin_dir=str(self._cache.packages))
+            again = self._init(only_here=True)
             outcome = again if again.succeeded else outcome
         self._is_fresh = outcome.succeeded
         return None if outcome.succeeded else outcome
@@ -172,7 +172,8 @@ class Initialisation:
         """Whether our own lock file, not the code's, holds back what the code now asks for."""
         return not self._is_the_codes and any(OUTDATED_LOCK in error.detail for error in transcript.errors)
 
-    def _init(self, **options: object) -> Outcome:
+    def _init(self, *, only_here: bool = False, **options: object) -> Outcome:
+        """Runs `init` once; `only_here` with nothing but the providers that were verified before."""
         self._forget()
         self._write_lock_file(self._given)
         data, selections = self._session.workspace.data, f"{self._code}\n{self._given}"
@@ -187,10 +188,8 @@ class Initialisation:
                 "init",
                 keep_open=(lock,),
                 # What is offered was verified when it came, and is what the lock file says where that says it.
-                extra={
-                    "TF_PLUGIN_CACHE_DIR": str(plugins),
-                    "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
-                },
+                extra={} if only_here else _cached(plugins),
+                plugin_dir=str(plugins) if only_here else None,
                 json=IsFlagged,
                 input=False,
                 reconfigure=IsFlagged,
@@ -238,6 +237,13 @@ class Initialisation:
         backend.remove(path)
         if text:
             backend.write_new(path, text)
+
+
+def _cached(plugins: Path) -> dict[str, str]:
+    return {
+        "TF_PLUGIN_CACHE_DIR": str(plugins),
+        "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
+    }
 
 
 def _read_lock_file(path: Path) -> str | None:
