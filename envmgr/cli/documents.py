@@ -55,7 +55,7 @@ def environment(found: Environment) -> dict[str, Any]:
         "status": found.status.value,
         "commit": found.commit,
         "applied_commit": found.applied_commit,
-        "deployed_commit": found.deployment.commit if found.deployment else None,
+        "deployed_commit": found.deployment.known_commit if found.deployment else None,
         "message": found.message,
         "url": found.url,
         "expires_at": time(found.expires_at),

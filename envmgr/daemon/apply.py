@@ -51,6 +51,7 @@ def _left_a_lock(job: Job) -> bool:
 
 def look(job: Job) -> Wanted:
     """What the newest commit wants, read from the mirror (fetched where it is not there yet)."""
+    job.begin()
     services, environment = job.services, job.environment
     try:
         services.git.fetch(job.project.remote(), {environment.branch: environment.commit})
@@ -73,6 +74,7 @@ def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -
 
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
     """Applies the plan; of one that fails, what it came to is noted."""
+    job.update(applies.unknown)  # also where it was applied before: this time may end half-way
     try:
         active.apply(planned)
     except EnvmgrError:

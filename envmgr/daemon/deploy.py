@@ -8,6 +8,7 @@ from envmgr.domain.environment import Event, RunKind, Status
 from envmgr.domain.errors import NeedsPerson, NotHere, StepFailed, Transient, UsageError
 from envmgr.domain.step import Step
 from envmgr.domain.transitions import deploys
+from envmgr.domain.transitions.applies import unknown
 
 from .job import ActiveRun, Job
 from .newest import check_newest
@@ -45,6 +46,7 @@ def end_deployment(job: Job, active: ActiveRun) -> None:
     if environment.deployment is not None and job.project.id not in job.services.projects:
         _skip(job, active, commit, "their repository is not in the configuration")
     elif steps and _is_there(job, active, commit):
+        job.update(unknown)  # they may take away what Terraform made
         _run_before_destroy(job, active, steps, commit)
     job.update(deploys.ended)
 

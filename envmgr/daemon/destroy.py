@@ -2,12 +2,12 @@
 
 import shutil
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
-from envmgr.domain.environment import RunKind, Status, Suspension
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.environment import Environment, RunKind, Status, Suspension
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, Transient
 from envmgr.domain.tags import identity, own
-from envmgr.domain.transitions.applies import unknown
-from envmgr.domain.transitions.ends import End, closed, emptied
+from envmgr.domain.transitions.ends import End, began, closed, emptied
 
 from . import kept
 from .deploy import end_deployment
@@ -16,6 +16,10 @@ from .planned import Planned
 from .planning import carry_out, plan_destroy
 from .roster import roster_of
 from .turn import check_not_needed, is_last_of_all
+
+
+class _Moved(Exception):
+    """The record was written to since it was asked whether the end is still wanted."""
 
 
 def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspension | None = None) -> None:
@@ -32,7 +36,7 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspe
         planned = carry_out(
             job,
             lambda: plan_destroy(job, active, claim),
-            lambda: _check(job, then),
+            lambda: _check(job),
             lambda planned: _end(job, active, planned),
         )
         verify(job, planned)
@@ -69,17 +73,31 @@ def close(
 ) -> None:
     """Closes an environment that has nothing in the cloud: archives its state, lets go of what was kept."""
     services, environment, state = job.services, job.environment, job.state()
-    _archive_state(job)
+    is_kept = _has_place(job)
+    if is_kept:
+        _archive_state(job)
     action = "destroyed" if then is Status.DESTROYED else "suspended"
     event = services.event(environment.id, action, because or reason, run=run, actor=_actor(job, by))
-    over = environment.commit if by is Suspension.TTL else None
+    over = job.began.commit if by is Suspension.TTL else None  # what was pushed since is taken up
     said = " ".join([because or reason, *job.remarks])
     end = End(then=then, message=said, suspended=because, by=by, over=over)
     job.update(lambda e: closed(e, end), event)
     if job.environment.pin is None:  # else it comes up again at a commit that only we may have
         services.git.let_go(environment.id)
     shutil.rmtree(services.layout.workspace(environment.id), ignore_errors=True)
-    kept.forget(state, environment.id)
+    if is_kept:
+        kept.forget(state, environment.id)
+
+
+def _has_place(job: Job) -> bool:
+    """Whether there is a place for states: the first apply of an organization makes it, so before that nothing is lost."""
+    try:
+        job.state().read(job.environment.id.state_key)
+    except PlaceMissing:
+        if job.environment.claim is not None or not job.project.tenant.is_new():
+            raise
+        return False
+    return True
 
 
 def _actor(job: Job, by: Suspension | None) -> str | None:
@@ -98,13 +116,30 @@ def _end(job: Job, active: ActiveRun, planned: Planned) -> None:
 
 
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
+    _pass_the_point_of_no_return(job)
     if not planned.has_changes:
         return
-    job.update(unknown)
     try:
         active.apply(planned)
     except (NeedsPerson, Transient) as error:
         raise type(error)(f"{error} {_left(job)}".strip()) from error
+
+
+def _pass_the_point_of_no_return(job: Job) -> None:
+    """Asks once more whether the end is wanted, and records in the same write that no wish calls it off from here on."""
+    while True:
+        asked = job.reload()
+        _check_still_wanted(job)
+
+        def begin(now: Environment, asked: Environment = asked) -> Environment:
+            if now != asked:
+                raise _Moved
+            return began(now)
+
+        with suppress(_Moved):
+            job.update(begin)
+            job.begin()
+            return
 
 
 def _left(job: Job) -> str:
@@ -116,21 +151,19 @@ def _left(job: Job) -> str:
     return f"Still there: {_some(state.resources)}." if state is not None and state.resources else ""
 
 
-def _check(job: Job, then: Status) -> None:
-    _check_still_wanted(job, then)
+def _check(job: Job) -> None:
+    job.reload()
+    if not job.manual:  # of a person's it is asked once it is confirmed
+        _check_still_wanted(job)
     check_not_needed(job)
 
 
-def _check_still_wanted(job: Job, then: Status) -> None:
-    """A branch that came back while its end was planned cancels it, also where it went away once more."""
-    before = job.environment
-    now = job.reload()
-    if job.manual or then is not Status.DESTROYED or now.suspended_by is Suspension.DESTROY:
-        return
-    if not now.absences:
-        raise Superseded("The branch came back, or its remote could not be looked at: not destroyed.")
-    if now.absent_since != before.absent_since:
-        raise Superseded("The branch came back and went away again: its grace period begins anew.")
+def _check_still_wanted(job: Job) -> None:
+    """A branch that came back, a push, a wish of a person call off an end that has not begun to delete."""
+    why = job.still(job.environment)
+    if why:
+        job.services.record(job.environment.id, "destroy-called-off", why, commit=job.environment.commit)
+        raise Superseded(why)
 
 
 def _verify_environment(job: Job, planned: Planned) -> None:

@@ -2,7 +2,8 @@
 
 import structlog
 
-from envmgr.domain.decide import attempt_key
+from envmgr.domain.attempt import attempt_key, is_end
+from envmgr.domain.decision import Decision
 from envmgr.domain.environment import AT_WORK, Environment, Status
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, RetryLater
 from envmgr.domain.health import Condition
@@ -14,14 +15,15 @@ from .job import Declined, DiskFull, Job, Superseded
 log = structlog.get_logger()
 
 
-def record_failure(job: Job, error: EnvmgrError, *, destroying: bool) -> None:
-    """Writes an error to the environment, handled as the error's class says.
+def record_failure(job: Job, error: EnvmgrError, decision: Decision) -> None:
+    """Writes what kept a decision from being carried out to the environment, handled as the error's class says.
 
-    An apply that needs a person is tried again only on a new commit or configuration; a destroy is
-    tried again once an hour all the same, since nothing else would ever come back to it.
+    It is said of what the work began with: a push that came meanwhile has not been tried. An apply that needs a person
+    is tried again only on a new commit or configuration; an end is tried again once an hour all the same, since
+    nothing else would ever come back to it.
     """
     message = f"{job.redact(str(error))}{_disk(job, error)}"
-    now, key = job.services.clock(), attempt_key(job.environment, job.policy)
+    now, key = job.services.clock(), attempt_key(job.began, job.policy, decision)
     match error:
         case Superseded() | Declined():
             _write(job, lambda e: shown(e, _status_before(e), message))
@@ -33,7 +35,7 @@ def record_failure(job: Job, error: EnvmgrError, *, destroying: bool) -> None:
             _write(job, lambda e: put_off(e, message, key, until))
         case _:
             stays = isinstance(error, NeedsPerson)
-            _write(job, lambda e: failed(e, message, key, now, needs_person=stays, again=destroying))
+            _write(job, lambda e: failed(e, message, key, now, needs_person=stays, again=is_end(decision)))
             _tell(job, message)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from envmgr.config.duration import format_duration
-from envmgr.domain.decide import attempt_key
+from envmgr.domain.attempt import attempt_key
 from envmgr.domain.environment import Environment, Output, Status
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, StepFailed
 from envmgr.domain.health import Condition, Health, HealthCheck, judged, pause
@@ -110,7 +110,7 @@ def unhealthy(job: Job, why: str) -> None:
         return
     now = services.clock()
     health = replace(environment.health, condition=Condition.UNHEALTHY, since=now, message=why)
-    key, commit = attempt_key(environment, job.policy), _deployed(environment)
+    key, commit = attempt_key(job.began, job.policy), _deployed(environment)
     message = " ".join(filter(None, (not_healthy(health), _way_back(job, why))))
     event = services.event(environment.id, "unhealthy", message, commit=commit)
     job.update(lambda e: deploys.not_healthy(e, message, health, key), event)

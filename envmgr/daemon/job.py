@@ -67,7 +67,8 @@ class Job:
     `leaves_code` runs no steps before a destroy; `reversible` work leaves, where it fails, all as it was.
     `remarks` are what is to be said of the environment besides, once the work is done.
     `gives_way` says that something more urgent waits, `niceness` makes its Terraform yield to others. `resumes` is the
-    suspension that this work ends, if any.
+    suspension that this work ends, if any, `began` the record that the work is made on. `still` says why what the
+    record says by then does not want this end any more (empty: it does).
     """
 
     services: Services
@@ -85,11 +86,18 @@ class Job:
     redact: Redact = field(default=lambda text: text)
 
     remarks: list[str] = field(default_factory=list)
+    still: Callable[[Environment], str] = lambda _: ""
+    began: Environment = field(init=False)
     resumes: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Remembers how the environment was suspended when the work began; what comes meanwhile stays."""
+        """Remembers how the environment was when the work began; what comes meanwhile stays."""
         self.resumes = self.environment.suspended
+        self.begin()
+
+    def begin(self) -> None:
+        """From here on the work is on what the record says now: what fails, or ends, is said of that."""
+        self.began = self.environment
 
     def update(self, change: Change, event: Event | None = None) -> Environment:
         """Applies a change to the environment's record as it is stored now, if the lease is still ours."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envmgr.domain import reference, unmanaged
+from envmgr.domain.decision import Apply, Destroy
 from envmgr.domain.environment import Claim, Environment, Output, Run, RunKind, Status, Suspension
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, UsageError
 from envmgr.domain.health import Condition
@@ -32,6 +33,8 @@ from .tenant import Project
 from .workspaces import workspace
 
 Confirm = Callable[[Plan | None], bool]
+_BY_HAND = Destroy("", Status.SUSPENDED, by=Suspension.DESTROY)
+"""What a person's destroy is, for what it leaves where it fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +182,12 @@ def destroy(
             job.update(lambda e: to_be_destroyed(e, said))
             return True
 
-        job.confirm = confirmed
+        def still(now: Environment) -> str:
+            return (
+                "" if now.suspended_by is Suspension.DESTROY else "It was resumed meanwhile: not destroyed."
+            )
+
+        job.confirm, job.still = confirmed, still
         then = Status.SUSPENDED if because else Status.DESTROYED
         by = Suspension.DESTROY if because else None
         destroy_step(job, f"Destroy by {services.actor}.", then, because, by=by)
@@ -281,7 +289,7 @@ def manual(
             if job.reversible or isinstance(error, UsageError | Declined):
                 restore(job, before)
             elif purpose in ("apply", "destroy", "rollback"):
-                record_failure(job, error, destroying=destroying)
+                record_failure(job, error, _BY_HAND if destroying else Apply(purpose))
             raise
 
 

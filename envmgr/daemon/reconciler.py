@@ -55,16 +55,17 @@ class Reconciler:
             try:
                 end_abandoned_runs(job)
                 decision = self._decide(job, asked=asked)
+                job.still = self._still(job, decision, asked=asked)
                 if isinstance(decision, Await) == waits:
                     self._carry_out(job, decision)
             except LeaseLost as lost:
                 log.warning(str(lost), action="lease-lost", environment=str(identity))
             except EnvmgrError as error:
-                record_failure(job, error, destroying=isinstance(decision, Destroy | Close))
+                record_failure(job, error, self._meant(job, decision))
             except Exception as error:
                 log.exception("Unexpected error", action="unexpected", environment=str(identity))
                 unexpected = EnvmgrError(f"Unexpected {type(error).__name__}: {error}")
-                record_failure(job, unexpected, destroying=isinstance(decision, Destroy | Close))
+                record_failure(job, unexpected, self._meant(job, decision))
             return decision
 
     def job(self, identity: EnvironmentId, lease: Lease) -> Job:
@@ -93,6 +94,22 @@ class Reconciler:
                 reason = decision.reason
                 job.update(lambda e: work.shown(e, Status.RUNNING, reason))
             return decision
+
+    def _meant(self, job: Job, decision: Decision) -> Decision:
+        """What could not be done; where that was not even decided, what would be: that is what is paused."""
+        if decision != Rest(""):
+            return decision
+        return decide(job.environment, job.policy, Crowd(), self._services.clock(), asked=True)
+
+    def _still(self, job: Job, decision: Decision, *, asked: bool) -> Callable[[Environment], str]:
+        """Asks once more whether an end is wanted, of the record as it is by then."""
+
+        def still(now: Environment) -> str:
+            policy = roster_of(self._services, now).policy(now)
+            again = decide(now, policy, self._crowd(now), self._services.clock(), asked=asked)
+            return why_called_off(decision, again, now)
+
+        return still
 
     def _crowd(self, environment: Environment) -> Crowd:
         store, identity = self._services.store, environment.id
@@ -136,6 +153,18 @@ class Reconciler:
             job.update(lambda e: work.waiting(e, decision.reason, decision.hold))
             if decision.hold or before.status is not Status.WAITING:
                 self._services.record(before.id, "waiting", decision.reason)
+
+
+def why_called_off(decision: Decision, again: Decision, now: Environment) -> str:
+    """Why a destroy that was decided is not wanted any more, by what would be decided now; empty where it still is."""
+    if not isinstance(decision, Destroy):
+        return ""
+    if isinstance(again, Destroy) and (again.then, again.by) == (decision.then, decision.by):
+        return ""
+    if decision.then is Status.DESTROYED and not now.absences:
+        return "The branch came back, or its remote could not be looked at: not destroyed."
+    why = again.reason if isinstance(again, Rest | Wait) else ""
+    return f"Its destroy was called off before anything was destroyed. {why or 'It is wanted again.'}"
 
 
 def is_due(environment: Environment, decision: Decision) -> bool:

@@ -138,7 +138,7 @@ def extend(application: Application, environment: Environment, duration: timedel
     told = newest_warning(ends, project.policy, now) if project is not None else None
     event = services.event(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
     return services.store.update(
-        environment.id, None, now, lambda e: wishes.lives_until(e, ends, told), event
+        environment.id, None, now, lambda e: wishes.extended(e, ends, told, now), event
     )
 
 

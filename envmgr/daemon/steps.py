@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from envmgr.domain.environment import Environment, Output
 from envmgr.domain.state import State
 from envmgr.domain.step import Command, Site, Step, Zip
 from envmgr.domain.template import fill
+from envmgr.domain.transitions.deploys import began
 from envmgr.ports import Deployer, Place
 
 from .job import ActiveRun, Job
@@ -21,14 +22,16 @@ from .services import Services
 _OTHER = re.compile(r"[^A-Z0-9_]")
 
 
-def run_steps(job: Job, active: ActiveRun, steps: Iterable[Step], commit: str) -> None:
+def run_steps(job: Job, active: ActiveRun, steps: Sequence[Step], commit: str) -> None:
     """Runs steps one after the other in a checkout of exactly a commit; the first that fails ends it.
 
-    Raises StepFailed, Interrupted, and what the checkout or the state raise.
+    That they began is recorded before the first one runs; who calls this records that they came to their end. Raises
+    StepFailed, Interrupted, and what the checkout or the state raise.
     """
     state = job.read_state()
     outputs = state.outputs if state is not None else {}
     with place_of(job, commit, state) as place:
+        job.update(lambda e: began(e, steps))
         for step in steps:
             filled = replace(step, run=_filled(step.run, outputs))
             _runner(job.services, filled).run(filled, place, active.watch())

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from envmgr.domain.attempt import is_put_off
 from envmgr.domain.crowd import active_ones, leaving
 from envmgr.domain.decide import decide
 from envmgr.domain.decision import Await
@@ -164,7 +165,9 @@ class Workers:
             number = 0 if environment.id.environment in there else len(there)
             crowd = roster.crowd(environment, leaving=together, active=number)
             decision = decide(environment, policy, crowd, now, asked=environment.id in asked)
-            if is_due(environment, decision) or environment.id in abandoned:
+            if is_due(environment, decision) or (
+                environment.id in abandoned and not is_put_off(environment, now)
+            ):
                 due.append(Due(environment, waits=isinstance(decision, Await)))
             wakes = (getattr(decision, "until", None), *wake_times(environment, policy))
             times += [t for t in wakes if t is not None and t > now]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from .attempt import attempt_key, was_tried
 from .backoff import LONGEST
 from .decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
 from .environment import Environment, Guard, Status, Suspension
@@ -84,11 +85,6 @@ def _in_turn(situation: Situation, decision: Decision) -> Decision:
     return decision
 
 
-def attempt_key(environment: Environment, policy: Policy) -> str:
-    """What a failed attempt was made on: while it stays the same, only time or a person helps."""
-    return ":".join(filter(None, (environment.target, policy.inputs, policy.deploy)))
-
-
 def is_settled(environment: Environment, policy: Policy) -> bool:
     """Whether the cloud has what the branch and the configuration say, and the code runs."""
     return environment.status in (Status.READY, Status.DEGRADED) and is_done(environment, policy)
@@ -96,10 +92,8 @@ def is_settled(environment: Environment, policy: Policy) -> bool:
 
 def is_done(environment: Environment, policy: Policy) -> bool:
     """Whether all was applied and deployed that the branch and the configuration say."""
-    is_applied = (environment.applied_commit, environment.applied_inputs) == (
-        environment.target,
-        policy.inputs,
-    )
+    applied = (environment.applied_commit, environment.applied_inputs, environment.ending)
+    is_applied = applied == (environment.target, policy.inputs, False)
     if environment.deployment is None:
         return is_applied and not policy.deploy
     return is_applied and environment.deployment.is_of(environment.target, policy.deploy)
@@ -121,7 +115,7 @@ def _unmatched(situation: Situation) -> Decision | None:
         return None
     reason = f"No pattern of {environment.id.repository_id} matches branch {situation.branch} any more"
     if environment.claim is None:
-        return Close(f"{reason}, and nothing was applied.")
+        return _unless_paused(situation, Close(f"{reason}, and nothing was applied."))
     return Wait(f"{reason}: left alone; `envmgr destroy {environment.label}` ends it.")
 
 
@@ -129,7 +123,7 @@ def _left_over(situation: Situation) -> Decision | None:
     """An application that was never applied, and that the configuration lists no more."""
     if situation.policy.configured or situation.environment.claim is not None:
         return None
-    return Close(f"{_unlisted(situation.environment)}, and nothing was applied.")
+    return _unless_paused(situation, Close(f"{_unlisted(situation.environment)}, and nothing was applied."))
 
 
 def _unconfigured(situation: Situation) -> Decision | None:
@@ -158,7 +152,7 @@ def _destroyed_by_hand(situation: Situation) -> Decision | None:
     then = Status.DESTROYED if environment.is_missing else Status.SUSPENDED
     because = "" if environment.is_missing else environment.suspended
     destroy = Destroy(f"{environment.suspended} That goes on.", then, because, by=Suspension.DESTROY)
-    return _backing_off(situation) or destroy
+    return _unless_paused(situation, destroy)
 
 
 def _left_alone(situation: Situation) -> Decision | None:
@@ -199,7 +193,8 @@ def _not_surely_gone(situation: Situation) -> Decision | None:
 
 def _never_applied(situation: Situation) -> Decision | None:
     if situation.environment.claim is None:
-        return Close(f"Branch {situation.branch} is gone and nothing was applied.")
+        gone = f"Branch {situation.branch} is gone and nothing was applied."
+        return _unless_paused(situation, Close(gone))
     return None
 
 
@@ -220,20 +215,29 @@ def _outside_windows(situation: Situation) -> Decision | None:
     closed = situation.policy.closed
     if closed is None:
         return None
-    return Wait(f"{closed}; `--override-window` does it by hand.", until=closed.until)
+    gone = f"Branch {situation.branch} is gone. " if situation.environment.is_missing else ""
+    return Wait(f"{gone}{closed}; `--override-window` does it by hand.", until=closed.until)
 
 
-def _backing_off(situation: Situation) -> Decision | None:
-    if situation.backs_off:
-        return Rest(situation.environment.message, until=situation.environment.retry_at)
-    return None
+def _unless_paused(situation: Situation, end: Decision) -> Decision:
+    """An end of it, unless just this failed, and is tried again later: other failures are none of its own."""
+    environment = situation.environment
+    failed = environment.failed_on == attempt_key(environment, situation.policy, end)
+    if failed and situation.backs_off:
+        return Rest(environment.message, until=environment.retry_at)
+    return end
+
+
+def _in_a_window(situation: Situation, end: Decision) -> Decision:
+    """An end that changes the cloud: it waits for a window, and where it failed says so first."""
+    decision = _unless_paused(situation, end)
+    return decision if decision is not end else _outside_windows(situation) or end
 
 
 def _destroy_gone(situation: Situation) -> Decision:
     since = situation.environment.absent_since or situation.now
-    return Destroy(
-        f"Branch {situation.branch} is gone since {since:%Y-%m-%d %H:%M:%S} UTC.", Status.DESTROYED
-    )
+    gone = f"Branch {situation.branch} is gone since {since:%Y-%m-%d %H:%M:%S} UTC."
+    return _in_a_window(situation, Destroy(gone, Status.DESTROYED))
 
 
 _GONE: tuple[Check, ...] = (
@@ -244,8 +248,6 @@ _GONE: tuple[Check, ...] = (
     _not_surely_gone,
     _too_many_leave,
     _never_applied,
-    _backing_off,
-    _outside_windows,
 )
 
 
@@ -272,7 +274,7 @@ def _expired(situation: Situation) -> Decision | None:
         return None  # a push that the end overtook still counts
     reason = f"Its time to live ended at {end:%Y-%m-%d %H:%M} UTC; a push or `envmgr resume` brings it back."
     destroy = Destroy(reason, Status.SUSPENDED, because=reason, by=Suspension.TTL)
-    return _backing_off(situation) or _outside_windows(situation) or destroy
+    return _in_a_window(situation, destroy)
 
 
 def _scheduled_down(situation: Situation) -> Decision | None:
@@ -286,7 +288,7 @@ def _scheduled_down(situation: Situation) -> Decision | None:
     if environment.claim is None:
         return Wait(reason, until=phase.until)
     down = Stop(reason) if phase.stops else _destroy_until_up(reason)
-    return _backing_off(situation) or _outside_windows(situation) or down
+    return _in_a_window(situation, down)
 
 
 def _destroy_until_up(reason: str) -> Destroy:
@@ -312,8 +314,7 @@ def _is_quiet(situation: Situation) -> bool:
 
 def _is_untried(situation: Situation) -> bool:
     environment = situation.environment
-    tried = environment.failed_on == attempt_key(environment, situation.policy)
-    return environment.target != environment.applied_commit and not tried
+    return environment.target != environment.applied_commit and not was_tried(environment, situation.policy)
 
 
 def _starting(situation: Situation) -> Decision | None:

@@ -1,7 +1,7 @@
 """The code that runs in an environment, beside its infrastructure: what is wanted, and what was done."""
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from .digest import digest
@@ -33,7 +33,9 @@ class Deployment:
 
     `commit` was deployed last with success, by the rules with the digest `rules` and after the apply (its run)
     `after`; `apply` is the last one there was. `healthy_commit` is the last commit that was deployed and
-    healthy. `ended` says that the steps before a destroy were run, so that nothing of it runs any more.
+    healthy. `ended` says that the steps before a destroy were run, so that nothing of it runs any more. `begun` are the
+    marks of steps that were begun since the last success, whichever commit's and whatever for: what they came to is
+    not known, so it is not what `commit` says either.
     """
 
     commit: str | None = None
@@ -42,10 +44,26 @@ class Deployment:
     after: int | None = None
     healthy_commit: str | None = None
     ended: bool = False
+    begun: tuple[str, ...] = ()
+
+    @property
+    def known_commit(self) -> str | None:
+        """The commit that surely runs, and nothing else; None where steps began that did not all come to their end."""
+        return None if self.begun else self.commit
+
+    def beginning(self, steps: Iterable[Step]) -> "Deployment":
+        """The same while steps run: until all have come to their end, what they touch is unknown."""
+        return replace(self, begun=tuple(sorted({*self.begun, *map(mark, steps)})))
 
     def is_of(self, commit: str, rules: str) -> bool:
         """Whether a commit is what runs, by these rules, in the infrastructure that there is now."""
-        return (self.commit, self.rules, self.after, self.ended) == (commit, rules, self.apply, False)
+        runs = (self.commit, self.rules, self.after) == (commit, rules, self.apply)
+        return runs and not self.ended and not self.begun
+
+
+def mark(step: Step) -> str:
+    """What tells a step from another, and from what it was before it was edited."""
+    return digest(asdict(step))[:16]
 
 
 def due(
@@ -53,17 +71,25 @@ def due(
 ) -> tuple[Step, ...]:
     """The steps to run so that a commit comes to run by rules with a digest; none where it does already.
 
+    What began since the last success and did not come to its end is run again, whatever else it depends on; all is,
+    where what began is none of these steps.
     `changed` are the files in which the commit differs from the one that runs; None where that is not known.
     """
     if before.is_of(commit, digest):
         return ()
     anew = before.commit is None or before.ended or before.rules != digest
+    anew = anew or not {mark(step) for step in rules.steps}.issuperset(
+        before.begun
+    )  # of other rules, or an end
     infrastructure, code = anew or before.apply != before.after, anew or before.commit != commit
     return tuple(
         step
         for step in rules.steps
-        if {"always": True, "infrastructure": infrastructure, "code": code}[step.when]
-        and (anew or not step.paths or _touches(step.paths, changed))
+        if mark(step) in before.begun
+        or (
+            {"always": True, "infrastructure": infrastructure, "code": code}[step.when]
+            and (anew or not step.paths or _touches(step.paths, changed))
+        )
     )
 
 

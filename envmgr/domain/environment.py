@@ -129,6 +129,7 @@ class Environment:
     brought it up by hand, `warned_at` the warning time that was last told of. `schedule` is the branch's own.
     `deployment` is what of its code runs (None: nothing is to be deployed but what Terraform applies), `health`
     how that answers.
+    `ending` says that what it has is being destroyed, or was in part: no wish calls that off any more.
     `serial` is the state's after the last apply: another one may have other outputs.
     """
 
@@ -167,6 +168,7 @@ class Environment:
     deployment: Deployment | None = None
     health: Health | None = None
     serial: int | None = None
+    ending: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from envmgr.domain.attempt import attempt_key
 from envmgr.domain.backoff import delay
-from envmgr.domain.decide import attempt_key
 from envmgr.domain.decision import Apply, Close, Decision, Destroy, Stop, Wait, Warn
 from envmgr.domain.environment import Environment, Status, Suspension
 from envmgr.domain.policy import Policy

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envmgr.domain.attempt import attempt_key
 from envmgr.domain.combined import by_environment, combined, urls
 from envmgr.domain.crowd import active, awaited, is_last, leaving, missing, needed_by
-from envmgr.domain.decide import attempt_key, decide, is_settled
+from envmgr.domain.decide import decide, is_settled
 from envmgr.domain.decision import Apply, Close, Decision, Destroy, Rest, Wait
 from envmgr.domain.environment import Environment, Guard, Pin, Status, Suspension
 from envmgr.domain.inventory import Inventory, Tagged, Watched

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from envmgr.domain.attempt import attempt_key
 from envmgr.domain.crowd import active, leaving
-from envmgr.domain.decide import attempt_key, decide, is_settled
+from envmgr.domain.decide import decide, is_settled
 from envmgr.domain.decision import Apply, Close, Destroy, Rest, Wait
 from envmgr.domain.environment import Environment, Guard, Status
 from envmgr.domain.names import EnvironmentId
@@ -146,7 +147,11 @@ def test_a_push_that_fails_keeps_nothing_alive() -> None:
 def test_a_failed_end_of_life_is_tried_again_after_its_pause() -> None:
     due = NOW + MINUTE
     environment = ready(
-        expires_at=NOW - HOUR, status=Status.FAILED, failed_on=TRIED, retry_at=due, message="no"
+        expires_at=NOW - HOUR,
+        status=Status.FAILED,
+        failed_on=f"{TRIED} destroy-ttl",
+        retry_at=due,
+        message="no",
     )
     assert decide(environment, POLICY, Crowd(), NOW) == Rest("no", until=due)
     assert isinstance(decide(environment, POLICY, Crowd(), due), Destroy)
@@ -234,7 +239,9 @@ def test_an_approval_loosens_no_other_guard() -> None:
 
 def test_a_failed_destroy_is_tried_again_after_its_pause() -> None:
     due = NOW + MINUTE
-    environment = gone(status=Status.FAILED, message="left: x", failed_on=TRIED, retry_at=due)
+    environment = gone(
+        status=Status.FAILED, message="left: x", failed_on=f"{TRIED} destroy-gone", retry_at=due
+    )
     assert decide(environment, POLICY, ALONE, NOW) == Rest("left: x", until=due)
     assert isinstance(decide(environment, POLICY, ALONE, due), Destroy)
     assert isinstance(decide(environment, POLICY, ALONE, NOW, asked=True), Destroy)

@@ -9,9 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from envmgr.domain.attempt import attempt_key
 from envmgr.domain.backoff import delay
 from envmgr.domain.crowd import active, leaving
-from envmgr.domain.decide import attempt_key, decide
+from envmgr.domain.decide import decide
 from envmgr.domain.decision import Apply, Close, Decision, Destroy, Rest, Wait
 from envmgr.domain.environment import Environment, Guard, Status
 from envmgr.domain.evidence import Evidence

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.decide import attempt_key, decide, is_done, is_settled
+from envmgr.domain.attempt import attempt_key
+from envmgr.domain.decide import decide, is_done, is_settled
 from envmgr.domain.decision import Apply, Await, Rest
-from envmgr.domain.deployment import Deployment, DeployRules, due
+from envmgr.domain.deployment import Deployment, DeployRules, due, mark
 from envmgr.domain.environment import Environment, Output, Status
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.health import Condition, Health, HealthCheck
@@ -28,6 +29,7 @@ RULES = DeployRules(
 )
 DONE = Deployment(commit=OLD, rules="r", apply=7, after=7)
 CHECK = HealthCheck(url="http://x")
+INFRASTRUCTURE, WEB = RULES.steps[1], RULES.steps[3]
 WITH_DEPLOY = replace(POLICY, deploy="r")
 
 words = st.sampled_from(["a", "b", "c"])
@@ -40,6 +42,7 @@ deployments = st.builds(
     after=runs,
     healthy_commit=st.none() | words,
     ended=st.booleans(),
+    begun=st.sets(st.sampled_from([mark(step) for step in RULES.steps]), max_size=2).map(sorted).map(tuple),
 )
 paths = st.none() | st.frozensets(st.sampled_from(["web/a.html", "deep/b.css", "app.py"]))
 
@@ -63,6 +66,10 @@ def names(before: Deployment, commit: str, digest: str = "r", changed: frozenset
         (DONE, NEW, frozenset({"website/a.html"}), "always code"),
         (DONE, NEW, None, "always code web"),
         (replace(DONE, apply=8), NEW, frozenset(), "always infrastructure code"),
+        (DONE.beginning([WEB]), OLD, frozenset(), "always web"),
+        (DONE.beginning([WEB, INFRASTRUCTURE]), NEW, frozenset(), "always infrastructure code web"),
+        (DONE.beginning([replace(WEB, run="edited")]), OLD, frozenset(), "always infrastructure code web"),
+        (DONE.beginning([Step(name="bye", run="b")]), OLD, frozenset(), "always infrastructure code web"),
     ],
 )
 def test_steps_that_are_due(
@@ -79,7 +86,7 @@ def test_nothing_is_due_exactly_where_it_runs_already(
     """A step that always runs tells."""
     found = due(RULES, before, commit, digest, changed)
     assert (found == ()) == before.is_of(commit, digest)
-    after = replace(before, commit=commit, rules=digest, after=before.apply, ended=False)
+    after = replace(before, commit=commit, rules=digest, after=before.apply, ended=False, begun=())
     assert due(RULES, after, commit, digest, changed) == ()
 
 
@@ -123,6 +130,8 @@ def test_what_was_applied_but_not_deployed_is_not_done() -> None:
         deployed(deployment=replace(DONE, apply=8)),
         deployed(deployment=replace(DONE, rules="other")),
         deployed(deployment=replace(DONE, ended=True)),
+        deployed(deployment=DONE.beginning([WEB])),
+        deployed(ending=True),
     ):
         assert not is_done(other, WITH_DEPLOY)
         assert decide(other, WITH_DEPLOY, Crowd(), NOW) == Apply("The code of aaaaaaaaaa is to be deployed.")

@@ -3,13 +3,16 @@
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck as Hypothesis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envmgr.domain.drift import Drift
 from envmgr.domain.environment import Environment, Guard, Pin, Status, Suspension
+from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.health import Condition, Health, HealthCheck
+from envmgr.domain.step import Step
 from envmgr.domain.transitions import Change, applies, deploys, ends, observed, wishes, work
 from tests.support.store import CLAIM
 from tests.unit.test_store_codec import environments
@@ -18,6 +21,7 @@ few = settings(max_examples=100, deadline=None, suppress_health_check=[Hypothesi
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 CHECK = HealthCheck(url="http://x")
 ILL = Health(check=CHECK, condition=Condition.UNHEALTHY, since=NOW, message="no")
+STEPS = (Step(name="copy", run="cp"), Step(name="check", run="false"))
 GONE = ends.End(then=Status.DESTROYED, message="gone")
 SEEN = {
     "branch", "commit", "absences", "absent_since", "refused", "hold", "approved", "pushed_at", "updated_at",
@@ -33,7 +37,7 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     "failed": (lambda e: work.failed(e, "x", "key", NOW, again=True), RESULT),
     "succeeded": (lambda e: work.succeeded(e, "x"), RESULT),
     "warned": (lambda e: work.warned(e, NOW), {"warned_at"}),
-    "claimed": (lambda e: applies.claimed(e, CLAIM), {"claim"}),
+    "claimed": (lambda e: applies.claimed(e, CLAIM), {"claim", "ending"}),
     "unknown": (applies.unknown, {"applied_fingerprint"}),
     "applied": (
         lambda e: applies.applied(e, CLAIM, "i"),
@@ -61,8 +65,10 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
         lambda e: deploys.not_healthy(e, "x", ILL, "key"),
         (RESULT | {"health"}) - {"failures"},
     ),
+    "a deploy began": (lambda e: deploys.began(e, STEPS), {"deployment"}),
+    "a destroy began": (ends.began, {"applied_fingerprint", "ending"}),
     "emptied": (ends.emptied, {"resources"}),
-    "brought_down": (lambda e: ends.brought_down(e, "x"), RESULT | WISH | {"deployment"}),
+    "brought_down": (lambda e: ends.brought_down(e, "x", e), RESULT | WISH | {"deployment"}),
     "suspended": (lambda e: wishes.suspended(e, "x"), WISH | {"status", "message"}),
     "resumed": (wishes.resumed, (RESULT | WISH | {"pin"}) - {"failures"}),
     "lives_until": (lambda e: wishes.lives_until(e, NOW, None), {"expires_at", "warned_at"}),
@@ -158,3 +164,58 @@ def test_a_closed_record_has_nothing_of_the_cloud(before: Environment, by: Suspe
     assert all(getattr(after, name) in (None, "", (), {}, 0) for name in names)
     assert after.expires_at == (before.expires_at if by is Suspension.SCHEDULE else None)
     assert after.pin == (None if by is None else before.pin)
+
+
+@few
+@given(before=environments)
+def test_what_began_is_unknown_until_it_is_over(before: Environment) -> None:
+    """A commit that is deployed runs no more by what its record says, from the first step of another one on."""
+    runs = deploys.deployed(before, "a", "r", None, NOW)
+    assert runs.deployment is not None
+    assert runs.deployment.is_of("a", "r")
+    began = deploys.began(runs, STEPS)
+    assert began.deployment is not None
+    assert began.deployment.known_commit is None
+    assert not began.deployment.is_of("a", "r")
+    for over in (
+        deploys.deployed(began, "b", "r", None, NOW),
+        deploys.ended(began),
+        deploys.went_back(began, "a"),
+    ):
+        assert over.deployment is not None
+        assert over.deployment.begun == ()
+
+
+@few
+@given(before=environments)
+def test_a_wish_on_what_is_being_deleted_is_refused(before: Environment) -> None:
+    """Until then it is written down, and whoever is about to delete sees it."""
+    planning = replace(
+        before, status=Status.DESTROYING, ending=False, suspended_by=None, absent_since=None, expires_at=NOW
+    )
+    later = NOW + timedelta(hours=1)
+    wishes_of: list[Change] = [
+        lambda e: wishes.suspended(e, "x"),
+        wishes.resumed,
+        lambda e: wishes.extended(e, later, None, NOW),
+    ]
+    for wish in wishes_of:
+        wish(planning)
+        with pytest.raises(NeedsPerson, match="is being deleted already"):
+            wish(ends.began(planning))
+    gone = replace(planning, absent_since=NOW)
+    with pytest.raises(NeedsPerson, match="not because its life ends"):
+        wishes.extended(gone, later, None, NOW)
+    with pytest.raises(NeedsPerson, match="is being destroyed"):
+        wishes.suspended(replace(planning, suspended_by=Suspension.DESTROY), "x")
+
+
+@few
+@given(before=environments)
+def test_a_wish_that_came_while_a_schedule_brought_it_down_holds(before: Environment) -> None:
+    """A person who suspended or resumed it meanwhile is not overruled by the end of that."""
+    before = replace(before, suspended="", suspended_by=None, resumed_at=None, ending=False)
+    by_hand = ends.brought_down(wishes.suspended(before, "by bob"), "schedule", before)
+    assert (by_hand.suspended, by_hand.suspended_by) == ("by bob", Suspension.PERSON)
+    resumed = ends.brought_down(applies.brought_up(before, NOW), "schedule", before)
+    assert (resumed.suspended_by, resumed.deployment and resumed.deployment.ended) == (None, True)

@@ -166,14 +166,23 @@ def _moment(text: str | None) -> datetime | None:
 
 def dump_deployment(found: Deployment) -> str:
     """A deployment as a JSON array."""
-    return _encode([found.commit, found.rules, found.apply, found.after, found.healthy_commit, found.ended])
+    begun = [list(found.begun)] if found.begun else []  # an earlier release reads all but what is unknown
+    return _encode(
+        [found.commit, found.rules, found.apply, found.after, found.healthy_commit, found.ended, *begun]
+    )
 
 
 def load_deployment(text: str) -> Deployment:
     """What `dump_deployment` wrote."""
-    commit, rules, apply, after, healthy_commit, ended = _decode(text)[0]
+    commit, rules, apply, after, healthy_commit, ended, *begun = _decode(text)[0]
     return Deployment(
-        commit=commit, rules=rules, apply=apply, after=after, healthy_commit=healthy_commit, ended=ended
+        commit=commit,
+        rules=rules,
+        apply=apply,
+        after=after,
+        healthy_commit=healthy_commit,
+        ended=ended,
+        begun=tuple(begun[0]) if begun else (),
     )
 
 

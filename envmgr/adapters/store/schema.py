@@ -4,14 +4,25 @@ A table's columns are named and ordered as the fields of its dataclass, after th
 environment's identity. No table refers to another by a foreign key: history outlives what it tells of.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, Table, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    false,
+    text,
+)
 
 from envmgr.domain.environment import Guard, RunKind, RunStatus, Status, Suspension
 
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 
 metadata = MetaData()
@@ -70,6 +81,7 @@ environments = Table(
     Column("deployment", encoded(codec.dump_deployment, codec.load_deployment)),
     Column("health", encoded(codec.dump_health, codec.load_health)),
     Column("serial", BigInteger),
+    Column("ending", Boolean, nullable=False, server_default=false()),
     _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)

@@ -11,7 +11,8 @@ from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import age, colored, commits, emit, emit_json_rows, printable, say, unseen, width
 from envmgr.domain.combined import by_environment, combined, urls
-from envmgr.domain.environment import Environment, Status
+from envmgr.domain.environment import AT_WORK, Environment, Status
+from envmgr.domain.names import ref_component
 
 
 def _paint_drift(_: str, text: str) -> str:
@@ -87,8 +88,15 @@ def _row(found: Environment, now: datetime, several: bool, urls: Sequence[str] =
         age(now - found.created_at),
         _end(found, now),
         printable(found.url or "") + (f" (+{len(urls) - 1})" if len(urls) > 1 else ""),
-        printable(found.message),
+        printable(_said(found)),
     )
+
+
+def _said(found: Environment) -> str:
+    """Its message; where that is of something else than what waits for its end, that its branch is gone comes first."""
+    if found.is_missing and found.status not in (Status.WAITING, *AT_WORK, Status.DESTROYED):
+        return f"Branch {ref_component(found.branch)} is gone. {found.message}".strip()
+    return found.message
 
 
 def _drift(found: Environment) -> str:

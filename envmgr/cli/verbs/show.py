@@ -75,7 +75,7 @@ def _common_facts(records: Sequence[Environment], now: datetime) -> Iterator[tup
     found = combined(records)
     yield "environment", found.label
     yield "status", colored(found.status)
-    yield "branch", printable(found.branch)
+    yield "branch", printable(found.branch) + (" (gone)" if found.is_missing else "")
     yield "commit", found.commit
     yield "held at", _hold(found)
     yield "created", f"{moment(found.created_at)} ({age(now - found.created_at)} ago)"
@@ -94,7 +94,7 @@ def _facts(
     yield "environment", found.label
     yield "status", colored(found.status)
     yield "message", printable(found.message)
-    yield "branch", printable(found.branch)
+    yield "branch", printable(found.branch) + (" (gone)" if found.is_missing else "")
     yield "commit", found.commit
     yield "applied", (found.applied_commit or "nothing yet")
     yield "deployed", _deployed(found)
@@ -120,10 +120,13 @@ def _facts(
 
 
 def _deployed(found: Environment) -> str:
-    """The commit whose code runs; nothing where no code is deployed."""
+    """The commit whose code runs, where that is known; nothing where no code is deployed."""
     deployment = found.deployment
     if deployment is None:
         return ""
+    if deployment.begun:
+        last = f"; before that {deployment.commit}" if deployment.commit else ""
+        return f"not known: steps began that did not all come to their end, and run again{last}"
     if deployment.ended:
         return "nothing any more"
     return deployment.commit or "nothing yet"

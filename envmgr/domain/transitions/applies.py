@@ -21,7 +21,7 @@ class Found:
 
 def claimed(before: Environment, claim: Claim) -> Environment:
     """What destroying it will need is durable, before anything is made by it."""
-    return replace(before, claim=claim)
+    return replace(before, claim=claim, ending=False)
 
 
 def unknown(before: Environment) -> Environment:

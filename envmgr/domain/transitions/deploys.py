@@ -1,11 +1,13 @@
 """What bringing code to run, and asking how it answers, write of an environment."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from envmgr.domain.deployment import Deployment
 from envmgr.domain.environment import Environment, Status
 from envmgr.domain.health import Condition, Health, HealthCheck
+from envmgr.domain.step import Step
 
 from .work import succeeded
 
@@ -26,12 +28,17 @@ def to_be_deployed(before: Environment, commit: str, run: int | None) -> Environ
     )
 
 
+def began(before: Environment, steps: Iterable[Step]) -> Environment:
+    """Steps are about to run, to deploy or to end what is deployed: until they are over, nobody knows what runs."""
+    return replace(before, deployment=_deployment(before).beginning(steps))
+
+
 def deployed(
     before: Environment, commit: str, rules: str, check: HealthCheck | None, now: datetime, remark: str = ""
 ) -> Environment:
     """A commit's code runs; where nothing is asked for its health, it counts as healthy."""
     found = _deployment(before)
-    runs = replace(found, commit=commit, rules=rules, after=found.apply, ended=False)
+    runs = replace(found, commit=commit, rules=rules, after=found.apply, ended=False, begun=())
     if check is None:
         return replace(
             succeeded(before, remark), deployment=replace(runs, healthy_commit=commit), health=None
@@ -47,12 +54,12 @@ def deployed(
 
 def ended(before: Environment) -> Environment:
     """The steps before a destroy were run: nothing of its code runs any more."""
-    return replace(before, deployment=replace(_deployment(before), ended=True))
+    return replace(before, deployment=replace(_deployment(before), ended=True, begun=()))
 
 
 def went_back(before: Environment, commit: str) -> Environment:
     """The code of an earlier commit runs again in the same infrastructure."""
-    return replace(before, deployment=replace(_deployment(before), commit=commit))
+    return replace(before, deployment=replace(_deployment(before), commit=commit, begun=()))
 
 
 # --- health ----------------------------------------------------------------------------------------

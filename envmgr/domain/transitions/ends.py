@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 
 from envmgr.domain.environment import Environment, Status, Suspension
 
+from .applies import unknown
 from .deploys import ended
+from .work import succeeded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,11 @@ class End:
     suspended: str = ""
     by: Suspension | None = None
     over: str | None = None
+
+
+def began(before: Environment) -> Environment:
+    """Terraform is about to destroy what it has: no wish calls that off any more."""
+    return replace(unknown(before), ending=True)
 
 
 def emptied(before: Environment) -> Environment:
@@ -53,12 +60,18 @@ def closed(before: Environment, end: End) -> Environment:
         failures=0,
         failed_on="",
         retry_at=None,
+        ending=False,
         expires_at=before.expires_at if end.by is Suspension.SCHEDULE else None,
     )
 
 
-def brought_down(before: Environment, reason: str) -> Environment:
-    """Its schedule's own commands brought it down, with all it has left in place."""
+def brought_down(before: Environment, reason: str, began: Environment) -> Environment:
+    """Its schedule's own commands brought it down, with all it has left in place.
+
+    Where a person suspended or resumed it since it `began`, that holds.
+    """
+    if (before.suspended, before.resumed_at) != (began.suspended, began.resumed_at):
+        return succeeded(ended(before), before.suspended)
     return replace(
         ended(before),
         status=Status.SUSPENDED,
