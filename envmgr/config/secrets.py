@@ -214,7 +214,10 @@ def _forms(value: str) -> Iterable[str]:
 
 
 def _encodings(part: str) -> Iterable[str]:
-    raw = part.encode("utf-8", "surrogateescape")
+    try:
+        raw = part.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character, which JSON may hold
+        raw = part.encode("utf-8", "surrogatepass")
     yield part
     for offset in range(3):
         yield from _base64(raw, offset)

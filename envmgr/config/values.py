@@ -21,7 +21,7 @@ from .secrets import Secret, SecretReference, parse_secret
 from .size import PATTERN as SIZE_PATTERN
 from .size import format_size, parse_size
 
-RESERVED: Final = ("environment", "project", "organization", "branch", "tags")
+RESERVED: Final = ("environment", "project", "organization", "branch", "tags", "application")
 """The input variables that envmgr itself gives to Terraform."""
 
 

@@ -18,6 +18,7 @@ from envmgr.domain.names import ref_component
 Path = tuple[str | int, ...]
 
 MAX_DEPTH = 32
+REPLACEMENT = "\ufffd"
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
@@ -138,7 +139,7 @@ class _Builder:
             if _kind(event) != "Scalar":
                 self._stop(event, "a key must be plain text; quote it if it holds brackets or braces", path)
             self._check_properties(event, path)
-            key = str(event.value)
+            key = self._text(event, path)
             inner = (*path, key)
             if key in mapping:
                 first = self._tree.lines[inner]
@@ -160,7 +161,7 @@ class _Builder:
         return items
 
     def _scalar(self, event: Any, path: Path) -> object:
-        text = str(event.value)
+        text = self._text(event, path)
         if not event.implicit[0]:
             return text
         try:
@@ -168,6 +169,17 @@ class _Builder:
         except ValueError:
             self._add(event, "no such number can be given to Terraform; write it in quotes as text", path)
             return text
+
+    def _text(self, event: Any, path: Path) -> str:
+        """A scalar's text; two escapes that are one character in UTF-16, as JSON writes it, are that character."""
+        text = str(event.value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            if REPLACEMENT in text:
+                self._add(event, "an escape in it is half a character; write the whole one", path)
+        return text
 
     def _alias(self, event: Any, path: Path) -> Any:
         if not self._trusted:

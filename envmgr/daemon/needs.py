@@ -26,24 +26,31 @@ class Given:
 def given(services: Services, project: Project, environment: Environment) -> Given:
     """What the applications it needs have as outputs now.
 
-    Raises Declined where one of them has nothing applied, NeedsPerson where two give a variable of one name.
+    Raises Declined where one of them has nothing applied, NeedsPerson where two outputs give a variable of one name.
     """
     variables: dict[str, object] = {}
     needs: dict[str, int] = {}
+    givers: dict[str, str] = {}
     for name in project.needs:
         outputs = _outputs(services, environment, name)
         if outputs is None:
             raise Declined(
                 f"{environment.label} needs {name}, of which nothing is applied yet: apply that first."
             )
-        shown = {variable(name, key): value for key, value in outputs.shown.items()}
-        if twice := sorted(shown.keys() & variables.keys()):
-            raise NeedsPerson(
-                f"Two applications that {project.application} needs give it the variable {twice[0]}: rename an output."
-            )
-        variables |= shown
+        for key in (*outputs.shown, *outputs.hidden):
+            _check_only(givers, variable(name, key), f"{key} of {name}")
+        variables |= {variable(name, key): value for key, value in outputs.shown.items()}
         needs[name] = outputs.serial if outputs.hidden else 0
     return Given(variables, needs)
+
+
+def _check_only(givers: dict[str, str], name: str, output: str) -> None:
+    """Notes which output gives a variable; NeedsPerson where another gives it already."""
+    before = givers.setdefault(name, output)
+    if before != output:
+        raise NeedsPerson(
+            f"The outputs {before} and {output} would both be the variable {name}: rename one of them."
+        )
 
 
 def with_hidden(services: Services, access: Access, environment: Environment, claim: Claim) -> Access:

@@ -27,7 +27,7 @@ class Notifier:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
                 sender.settimeout(_SECONDS)  # a datagram to a full queue would wait for ever
-                sender.sendto("\n".join(lines).encode(), address)
+                sender.sendto("\n".join(lines).encode(errors="replace"), address)
         except OSError:
             return  # systemd went away or restarts; it asks again by its watchdog
 

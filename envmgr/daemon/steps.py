@@ -51,8 +51,11 @@ def place_of(job: Job, commit: str, state: State | None) -> Iterator[Place]:
     given = {
         **access.environment,
         **_identity(job.environment, commit),
-        **_outputs(state.outputs if state is not None else {}, folder / "outputs.json"),
+        "ENVMGR_OUTPUTS": str(folder / "outputs.json"),
     }
+    outputs = state.outputs if state is not None else {}
+    _write_outputs(outputs, folder / "outputs.json")
+    variables, remarks = _as_variables(outputs)
     try:
         yield Place(
             checkout=folder / "checkout",
@@ -61,6 +64,8 @@ def place_of(job: Job, commit: str, state: State | None) -> Iterator[Place]:
             temporary=folder / "tmp",
             cache=services.layout.step_cache(identity.repository_id),
             environment=given,
+            outputs=variables,
+            remarks=remarks,
             limits=job.project.step_limits,
             sandbox=job.project.tenant.sandbox,
             readable=(folder / "outputs.json",),
@@ -112,15 +117,28 @@ def _identity(environment: Environment, commit: str) -> dict[str, str]:
     }
 
 
-def _outputs(outputs: Mapping[str, Output], file: Path) -> dict[str, str]:
-    """Each Terraform output as a variable, text as it is and all else as JSON; and all of them in a private file."""
+def _write_outputs(outputs: Mapping[str, Output], file: Path) -> None:
+    """All outputs as JSON in a private file."""
     document = json.dumps({name: output.value for name, output in outputs.items()})
     file.unlink(missing_ok=True)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w") as opened:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(document)
-    named = {f"ENVMGR_OUTPUT_{_OTHER.sub('_', name.upper())}": output for name, output in outputs.items()}
-    return {**{name: _text(output.value) for name, output in named.items()}, "ENVMGR_OUTPUTS": str(file)}
+
+
+def _as_variables(outputs: Mapping[str, Output]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Each output as a variable, text as it is and all else as JSON; of two that would share one neither, with a remark."""
+    named: dict[str, list[str]] = {}
+    for name in outputs:
+        named.setdefault(f"ENVMGR_OUTPUT_{_OTHER.sub('_', name.upper())}", []).append(name)
+    return (
+        {variable: _text(outputs[names[0]].value) for variable, names in named.items() if len(names) == 1},
+        tuple(
+            f"{variable} is not set: the outputs {' and '.join(names)} would share it; all are in $ENVMGR_OUTPUTS."
+            for variable, names in named.items()
+            if len(names) > 1
+        ),
+    )
 
 
 def _text(value: object) -> str:

@@ -58,10 +58,10 @@ def wanted(services: Services, project: Project, environment: Environment, commi
     tags = tags_for(environment.id, environment.branch)
     given = needs.given(services, project, environment)
     variables = {
-        **_builtin(environment, tags),
         **given.variables,
         **project.variables,
         **branch_file.variables,
+        **_builtin(environment, tags),
     }
     claim = Claim(
         commit=commit,

@@ -33,8 +33,9 @@ class Place:
 
     `checkout` holds the commit, and `folder` in it is where the step's application is. `home`, `temporary` and
     `cache` are folders of its own, made where they are missing. `environment` is all that it gets beside a few
-    variables that say how to reach things (`PATH`, language, proxies). `readable` are files of ours that it is told
-    of, to be read in a sandbox too.
+    variables that say how to reach things (`PATH`, language, proxies), and `outputs`: Terraform's outputs as variables,
+    of which those are left out that no process can be given. `remarks` are for its log. `readable` are files of ours
+    that it is told of, to be read in a sandbox too.
     """
 
     checkout: Path
@@ -43,6 +44,8 @@ class Place:
     temporary: Path
     cache: Path
     environment: Mapping[str, str] = field(repr=False)
+    outputs: Mapping[str, str] = field(default_factory=dict, repr=False)
+    remarks: tuple[str, ...] = ()
     limits: StepLimits
     sandbox: SandboxKind = "none"
     readable: tuple[Path, ...] = ()

@@ -62,10 +62,22 @@ def test_deploy_only_where_it_is_allowed() -> None:
         (b"environment_variables: {A: {file: /etc/shadow}}", "there is no such key"),
         (b"variables: {a: 1}\nvariables: {a: 2}", ".envmgr.yaml:2: variables: the key is there twice"),
         (b"schedule: {up: '* * * * *', down: x, timezone: ../../etc/passwd}", "time zone"),
+        (
+            b'ttl: 1d\nvariables: {a: "x\\ud83d"}',
+            ".envmgr.yaml:2: variables.a: an escape in it is half a char",
+        ),
+        (b'variables: {"\\ude00": 1}', ".envmgr.yaml:1: variables: an escape in it is half a character"),
+        (b"variables: {application: api}", "envmgr sets the variable application itself"),
     ],
 )
 def test_refused_with_its_line(content: bytes, words: str) -> None:
     assert words in refusal(content)
+
+
+def test_two_escapes_that_are_one_character_are_that_character() -> None:
+    content = rb'variables: {a: "hi \ud83d\ude00", b: "\ufffd"}'
+    found = parse_branch_file(content, allow_deploy=False).variables
+    assert found == {"a": "hi \U0001f600", "b": "\ufffd"}
 
 
 def test_a_reference_is_no_secret_here() -> None:

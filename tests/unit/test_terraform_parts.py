@@ -25,7 +25,7 @@ from envmgr.adapters.terraform.lock_file import without_hashes
 from envmgr.adapters.terraform.messages import Transcript, parse
 from envmgr.adapters.terraform.provider_cache import ProviderCache
 from envmgr.adapters.terraform.session import Outcome
-from envmgr.adapters.terraform.variables import expression, variables_environment
+from envmgr.adapters.terraform.variables import expression, variables_environment, variables_file
 from envmgr.adapters.terraform.versions import Versions
 from envmgr.domain.environment import Changes, Output
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, Transient
@@ -92,11 +92,26 @@ class TestVariables:
         with pytest.raises(NeedsPerson, match="no name"):
             variables_environment({name: "x"})
 
-    @pytest.mark.parametrize(("value", "part"), [("a\0b", "NUL"), ("x" * 140_000, "128 KiB")])
-    def test_refuses_values_no_process_can_be_given(self, value: str, part: str) -> None:
-        """The sentence names the variable."""
-        with pytest.raises(NeedsPerson, match=rf"variable word .*{part}"):
-            variables_environment({"word": value})
+    @pytest.mark.parametrize("value", ["a\0b", "x" * 140_000])
+    def test_what_no_process_can_be_given_is_in_the_file_alone(self, value: str) -> None:
+        """All others are in the environment too."""
+        variables = {"word": value, "other": "x"}
+        assert variables_environment(variables) == {"TF_VAR_other": "x"}
+        with variables_file(variables) as file:
+            assert expression(value) in os.pread(file.descriptor, 1 << 20, 0).decode()
+
+    def test_all_together_fit(self) -> None:
+        """Many long ones leave room for the shorter ones, and for the arguments."""
+        variables = {"a": "short", **{f"long{i}": "x" * 100_000 for i in range(100)}}
+        environment = variables_environment(variables)
+        assert environment["TF_VAR_a"] == "short"
+        assert len(environment) < 101
+        subprocess.run(["true", "x" * 100_000], env=environment, check=True)
+
+    @pytest.mark.parametrize(("text", "whole"), [("\ud83d\ude00", "\U0001f600"), ("a\udcffb", "a\ufffdb")])
+    def test_what_is_no_text_is_written_as_text(self, text: str, whole: str) -> None:
+        """A pair of surrogates is a character, one alone is none."""
+        assert expression(text) == f'"{whole}"'
 
     def test_default_tags(self) -> None:
         """By the AWS provider's own variables, hyphens kept."""

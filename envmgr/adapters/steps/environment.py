@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from envmgr.adapters.children.environment import check_lengths, fitting
 from envmgr.adapters.children.proxies import PROXIES
 from envmgr.ports import RUN_MARK, Place
 
@@ -16,8 +17,12 @@ _INHERITED = (
 
 
 def step_environment(place: Place, own: Mapping[str, str], log: Path) -> dict[str, str]:
-    """All environment variables of a step; `own` is envmgr's, `log` the run's log, by which it is known again."""
-    return {
+    """All environment variables of a step; `own` is envmgr's, `log` the run's log, by which it is known again.
+
+    Outputs that no process can be given are left out; NeedsPerson for any other variable of that kind.
+    """
+    check_lengths(place.environment)
+    given = {
         **{name: own[name] for name in _INHERITED if name in own},
         **place.environment,
         "HOME": str(place.home),
@@ -25,3 +30,4 @@ def step_environment(place: Place, own: Mapping[str, str], log: Path) -> dict[st
         "XDG_CACHE_HOME": str(place.cache),
         RUN_MARK: str(log),
     }
+    return {**fitting(place.outputs, given), **given}

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -70,11 +70,14 @@ class StepRunner:
         output = watch.log.with_name(f"{watch.log.name}.output")
         with output_file(output) as file, RunLog(watch.log, watch.redact) as log:
             log.write(f"step {step.name}")
+            environment = step_environment(place, self._own, watch.log)
+            for remark in _remarks(place, environment):
+                log.write(remark)
             printed = Printed(file, place.limits.output, log)
             start = Start(
                 argv=argv,
                 folder=place.directory,
-                environment=step_environment(place, self._own, watch.log),
+                environment=environment,
                 output=file.fileno(),
                 errors=file.fileno(),
             )
@@ -98,6 +101,12 @@ class StepRunner:
             ending=signal.SIGTERM,
             clears=lambda ended: _clears(ended, printed),
         )
+
+
+def _remarks(place: Place, environment: Mapping[str, str]) -> Iterator[str]:
+    yield from place.remarks
+    for name in sorted(place.outputs.keys() - environment.keys()):
+        yield f"{name} is not set: no process can be given such a value; it is in the file $ENVMGR_OUTPUTS."
 
 
 def _argv(step: Step) -> list[str]:

@@ -77,7 +77,7 @@ def remove(path: Path) -> None:
 def write_new(path: Path, text: str) -> None:
     """Writes a private file that is not there yet, never through a symlink."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
 
 

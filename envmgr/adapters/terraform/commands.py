@@ -18,7 +18,7 @@ from .cli_configuration import cli_configuration
 from .command import IsFlagged
 from .diagnostics import Diagnostic
 from .errored_state import ErroredState
-from .failures import blames_what_is_read, failure
+from .failures import blames_what_is_read, failure, missing_variables
 from .initialisation import HOME, Initialisation, identify_terraform
 from .modules import ModuleFolder, names
 from .plan_file import copied_out, unchangeable
@@ -26,6 +26,8 @@ from .process_environment import CLI_CONFIG, process_environment
 from .provider_cache import ProviderCache
 from .session import Limits, Outcome, Session
 from .state_room import set_aside_torn
+from .variable_files import check_leave
+from .variables import variables_file, without_null
 from .versions import Minimum, Versions, locate
 
 # What `init` and `plan` print as JSON is new in this version.
@@ -70,6 +72,8 @@ class TerraformCommands:
     def plan(self, workspace: Workspace, out: Path, watch: Watch, *, destroy: bool = False) -> PlanResult:
         """See the port; pushes an errored state first."""
         session = self._session(workspace, watch)
+        if not destroy:  # what was applied with such a file must go away all the same
+            check_leave(workspace.root, workspace.environment)
         initialisation = self._ready(session)
         ErroredState(workspace.root, workspace.data).make_room()
         outcome, unrefreshed = self._planned(session, initialisation, destroy=destroy)
@@ -267,13 +271,31 @@ class TerraformCommands:
 
 
 def _plan(session: Session, **options: Any) -> Outcome:
+    """Plans; null is no value of a variable that has a default, and is null for one that must have a value."""
+    variables = session.workspace.variables
+    outcome = _plan_with(session, without_null(variables), **options)
+    missing = missing_variables(outcome) & variables.keys()
+    if not missing:
+        return outcome
+    return _plan_with(session, without_null(variables) | dict.fromkeys(missing), **options)
+
+
+def _plan_with(session: Session, variables: Mapping[str, object], **options: Any) -> Outcome:
     """Plans into a private file that is made anew, so that no old plan is ever taken for this one."""
     out = session.workspace.data / _PLAN
     backend.remove(out)
     backend.write_new(out, "")
-    outcome = session.run(
-        "plan", json=IsFlagged, input=False, detailed_exitcode=IsFlagged, out=str(out), **options
-    )
+    with variables_file(variables) as given:
+        outcome = session.run(
+            "plan",
+            keep_open=(given.descriptor,),
+            json=IsFlagged,
+            input=False,
+            detailed_exitcode=IsFlagged,
+            out=str(out),
+            var_file=given.path,
+            **options,
+        )
     if not outcome.succeeded:
         out.unlink(missing_ok=True)
     return outcome
@@ -285,8 +307,17 @@ def _shown(session: Session, plan: PlanFile, *, json: bool = True) -> tuple[Outc
 
 
 def _applied(session: Session, plan: PlanFile) -> Outcome:
-    with unchangeable(plan) as (path, descriptor):
-        return session.run("apply", path, keep_open=(descriptor,), json=IsFlagged, input=False)
+    """Applies a plan, with the values that it was made with: all that Terraform finds elsewhere is compared with it."""
+    values = without_null(session.workspace.variables)
+    with unchangeable(plan) as (path, descriptor), variables_file(values) as given:
+        return session.run(
+            "apply",
+            path,
+            keep_open=(descriptor, given.descriptor),
+            json=IsFlagged,
+            input=False,
+            var_file=given.path,
+        )
 
 
 def _is_invalid(session: Session, error: Diagnostic) -> bool:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from posixpath import join, normpath
 from typing import Any
 
+from .variables import FOLDER
+
+_UNDECLARED = ("Value for undeclared variable", "Values for undeclared variables")
 _LOCATION = re.compile(r"(?P<file>[^\s:;]+):(?P<line>\d+),(?P<column>\d+)-")
 
 
@@ -40,13 +43,18 @@ class Diagnostic:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Diagnostic":
-        """Reads the `diagnostic` of a message, or one of `validate -json`."""
-        snippet = document.get("snippet") or {}
+        """Reads the `diagnostic` of a message, or one of `validate -json`.
+
+        What is wrong in the file of our values has no place, and shows none of them.
+        """
+        location = _location(document.get("range"))
+        is_ours = location is not None and location.file.startswith(FOLDER)
+        snippet = {} if is_ours else document.get("snippet") or {}
         return cls(
             severity=str(document.get("severity", "error")),
             summary=str(document.get("summary", "")),
             detail=str(document.get("detail", "")),
-            location=_location(document.get("range")),
+            location=None if is_ours else location,
             context=str(snippet.get("context") or ""),
             code=str(snippet.get("code") or ""),
             values=tuple(_values(snippet.get("values") or ())),
@@ -57,6 +65,12 @@ class Diagnostic:
     def is_error(self) -> bool:
         """Whether it made the command fail."""
         return self.severity == "error"
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether it only says that our file gives more than a module declares, as it does to all of them."""
+        is_other = "was found in file" in self.detail and FOLDER not in self.detail
+        return not self.is_error and self.summary in _UNDECLARED and not is_other
 
     def locations(self) -> list[Location]:
         """Its own place and those its detail names."""

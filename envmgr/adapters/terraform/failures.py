@@ -9,7 +9,7 @@ from envmgr.adapters.children.child import Cause
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, StalePlan, StateLocked, Transient
 from envmgr.ports import Redact
 
-from .diagnostics import Diagnostic
+from .diagnostics import Diagnostic, Location
 from .session import Outcome
 
 INITIALISE = (
@@ -54,6 +54,9 @@ _DENIED = re.compile(
 _PREVENTED = "Instance cannot be destroyed"
 _RESOURCE = re.compile(r"Resource (.+?) has lifecycle\.prevent_destroy")
 _VARIABLE = re.compile(r'variable "([^"]+)"')
+_UNFITTING = re.compile(
+    r"The given value is not suitable for var\.(\S+) declared at (.+):(\d+),\d+-[\d,]+: (.*)", re.DOTALL
+)
 _DATA = re.compile(r"(^|\.)data\.")
 _CONDITIONS = (
     "Resource postcondition failed",
@@ -110,9 +113,8 @@ def _from_error(
         return refused
     if outcome.transcript.has(_PREVENTED):
         return NeedsPerson(_cut(_prevented(outcome.transcript.errors)))
-    found = next((e for e in outcome.transcript.errors if e.summary.startswith(_MISSING)), None)
-    if missing := _within(folder, found):
-        return NeedsPerson(_missing_variable(missing))
+    if value := _about_value(outcome, folder):
+        return NeedsPerson(_cut(redact(value)))
     sentence = _cut(redact(_sentence(f"terraform {outcome.command} failed", error)))
     needs_person = is_invalid or error.summary.startswith(_PERSON) or _OTHER_CHECKSUMS in error.detail
     return NeedsPerson(sentence) if needs_person else Transient(sentence)
@@ -151,6 +153,23 @@ def _prevented(errors: Iterable[Diagnostic]) -> str:
     )
 
 
+def missing_variables(outcome: Outcome) -> frozenset[str]:
+    """The variables of which a command says that they have no value."""
+    errors = (error for error in outcome.transcript.errors if error.summary.startswith(_MISSING))
+    named = (_VARIABLE.search(f"{error.context} {error.code} {error.detail}") for error in errors)
+    return frozenset(found[1] for found in named if found)
+
+
+def _about_value(outcome: Outcome, folder: str) -> str:
+    """What is wrong with a value that we gave, or should give; empty where it is something else."""
+    for error in outcome.transcript.errors:
+        if error.summary.startswith(_MISSING):
+            return _missing_variable(_within(folder, error) or error)
+        if error.location is None and (found := _UNFITTING.match(error.detail)):
+            return _unfitting(found, folder)
+    return ""
+
+
 def _missing_variable(error: Diagnostic) -> str:
     name = _VARIABLE.search(f"{error.context} {error.code} {error.detail}")
     which = f"The variable {name[1]}" if name else "A variable"
@@ -158,6 +177,15 @@ def _missing_variable(error: Diagnostic) -> str:
     return (
         f"{which}{where} has no value: set it under `variables` in the organization file "
         "or in the branch's .envmgr.yaml, or give it a default."
+    )
+
+
+def _unfitting(found: re.Match[str], folder: str) -> str:
+    name, file, line, wanted = found.groups()
+    where = Location(file, int(line), 1).within(folder)
+    return (
+        f"The value of the variable {name} ({where}) does not fit: {' '.join(wanted.split()).rstrip('.')}. "
+        "Give another under `variables` in the organization file or in the branch's .envmgr.yaml."
     )
 
 

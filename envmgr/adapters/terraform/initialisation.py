@@ -256,7 +256,15 @@ def _read_lock_file(path: Path) -> str | None:
         raise NeedsPerson(
             f"{path.name} in the Terraform folder is larger than 1 MiB: make it anew with init."
         )
-    return path.read_text(errors="surrogateescape") or None
+    content = path.read_bytes()
+    try:
+        return content.decode() or None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise NeedsPerson(
+            f"{path.name}:{line} in the Terraform folder is not UTF-8 text: make it anew with `terraform init`, and "
+            "commit it."
+        ) from error
 
 
 def _read(path: Path) -> Record | None:

@@ -6,6 +6,7 @@ Its home is an empty folder, as what lies in envmgr's own could configure Terraf
 from collections.abc import Mapping
 from pathlib import Path
 
+from envmgr.adapters.children.environment import check_lengths
 from envmgr.adapters.children.proxies import PROXIES
 from envmgr.domain.errors import NeedsPerson
 from envmgr.ports import Workspace
@@ -19,7 +20,6 @@ _INHERITED = (
     "LC_ALL",
     "TMPDIR",
     "TZ",
-    "SSH_AUTH_SOCK",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     *PROXIES,
@@ -68,4 +68,5 @@ def _checked(environment: Mapping[str, str]) -> Mapping[str, str]:
             raise NeedsPerson(
                 f"The environment variable {name!r} has a name or value no process can be given."
             )
+    check_lengths(environment)
     return environment

@@ -193,6 +193,8 @@ class Session:
     def _take(self, lines: Iterable[str], transcript: Transcript, log: RunLog) -> None:
         for line in lines:
             message = parse(line)
+            if message.diagnostic is not None and message.diagnostic.is_noise:
+                continue
             transcript.add(message)
             log.write(message.text)
             self._report(message)
