@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from .deploy import CommandStep, DeployLimits
 from .section import Section
-from .values import Count, Cron, Duration, Number, Period, Text, TimeZone
+from .values import Count, Cron, Duration, Network, Number, Period, Text, TimeZone
 
 
 class Polling(Section):
@@ -37,6 +37,11 @@ class Limits(Section):
         default=DeployLimits(),
         description="What deploy steps may use of this host.",
         examples=[{"memory": "2GiB", "cpu_seconds": 600}],
+    )
+    health_networks: tuple[Network, ...] = Field(
+        default=(),
+        description="Private networks that health checks may ask beside public addresses; a branch says which address.",
+        examples=[["10.0.0.0/8"]],
     )
 
 

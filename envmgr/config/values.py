@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -341,6 +342,16 @@ GitUrl = Annotated[
     ),
     Named("URL or path"),
 ]
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value))
+    except ValueError:
+        raise ValueError("it must be a network, such as 10.0.0.0/8 or fd00::/8") from None
+
+
+Network = Annotated[str, AfterValidator(_network), Named("network")]
 
 
 def _pattern(value: str) -> str:

@@ -221,6 +221,7 @@ def _project(
         drift=drift_rules_of(rules.drift),
         ticks=CALENDAR,
         step_limits=StepLimits(**dict(rules.limits.deploy)),
+        health_networks=rules.limits.health_networks,
         allow_branch_deploy=repository.allow_branch_deploy,
     )
     if not repository.applications:

@@ -45,7 +45,7 @@ def ask_address(services: Services, project: Project, environment: Environment, 
     """Asks the address of a check; needs no lease. See `ask`."""
     state = _state_for(project, environment, check.url)
     outputs = environment.outputs if state is None else state.outputs
-    wrong = services.probe.ask(check, fill(check.url, outputs))
+    wrong = services.probe.ask(check, fill(check.url, outputs), project.health_networks)
     return project.tenant.access().hiding(state)(wrong) if wrong else ""
 
 

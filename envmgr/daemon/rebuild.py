@@ -17,7 +17,7 @@ import structlog
 from envmgr.domain.environment import Environment, SourceKind
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
 from envmgr.domain.manifest import Manifest
-from envmgr.domain.names import EnvironmentId, environment_name, ref_component
+from envmgr.domain.names import EnvironmentId, known_names, ref_component
 from envmgr.domain.state import State
 from envmgr.domain.tags import MANAGED_BY, tags_for
 from envmgr.domain.tags import identity as tag_identity
@@ -132,7 +132,7 @@ def lost_record(
 
 def _check_branch(project: Project, manifest: Manifest, known: Environment | None) -> None:
     identity, branch = manifest.environment, ref_component(manifest.branch)
-    if environment_name(manifest.branch, project.branches) != identity.name:
+    if identity.name not in known_names(manifest.branch, project.branches):
         raise NeedsPerson(f"by today's `branches` its branch {branch} does not give this environment")
     if known is not None and (not known.is_open or known.branch != manifest.branch):
         raise NeedsPerson(

@@ -129,6 +129,7 @@ class Project:
 
     A repository that lists `applications` has a project for each of them, ordered so that what is needed comes
     first. `application` is the name of such a one, `folder` its place in the branch, `needs` what it needs.
+    `health_networks` are those beside public ones that health checks may ask.
     """
 
     id: RepositoryId
@@ -144,6 +145,7 @@ class Project:
     drift: DriftRules
     windows: Windows
     step_limits: StepLimits
+    health_networks: tuple[str, ...] = ()
     schedule: Schedule | None = None
     deploy_rules: Callable[[BranchFile | None], DeployRules] = lambda _: DeployRules()
     ttl: TimeToLive = TimeToLive()

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 
 from .environment import AT_WORK, Environment, SourceKind
-from .names import EnvironmentId, RepositoryId, environment_name, matches_any
+from .names import EnvironmentId, RepositoryId, known_names, matches_any
 from .observation import Listing
 from .policy import Policy
 from .state import resource_type
@@ -185,7 +185,7 @@ class Inventory:
             for repository, watched in self.repositories.items()
             if not isinstance(watched.listing, Unseen)
             for branch in watched.listing.branches
-            if (name := environment_name(branch, watched.policy.branches)) is not None
+            for name in known_names(branch, watched.policy.branches)
             for application in watched.applications
         )
 

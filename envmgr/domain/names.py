@@ -7,6 +7,8 @@ from dataclasses import dataclass
 MAX_NAME = 32
 _HASH = 6
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
+_HASHED = re.compile(r"-[0-9a-f]{6}$")
+"""The end of a name that has a branch's hash; a branch that is called so itself gets its own hash too."""
 _STATE, _KEPT = "terraform.tfstate", "envmgr-kept.zip"
 _PART = r"([a-z0-9-]+)"
 _KEY = re.compile(rf"{_PART}/{_PART}/{_PART}(?:/{_PART})?/(?:{re.escape(_STATE)}|{re.escape(_KEPT)})")
@@ -136,8 +138,18 @@ def environment_name(branch: str, patterns: tuple[str, ...]) -> str | None:
     for pattern in patterns:
         parts = matched_part(branch, pattern)
         if parts is not None:
+            # The shape of a name with a hash is no branch's own: it could take the name of another.
             return _slug("-".join(parts), branch, lossy=len(parts) > 1)
     return None
+
+
+def known_names(branch: str, patterns: tuple[str, ...]) -> frozenset[str]:
+    """The environment's name for a branch, and the one that earlier releases gave it: what exists keeps that one."""
+    name = environment_name(branch, patterns)
+    if name is None:
+        return frozenset()
+    plain = name.removesuffix(f"-{branch_hash(branch)}")
+    return frozenset({name, plain}) if _HASHED.search(plain) else frozenset({name})
 
 
 def branch_hash(branch: str) -> str:
@@ -146,7 +158,7 @@ def branch_hash(branch: str) -> str:
 
 
 def _slug(part: str, branch: str, *, lossy: bool) -> str:
-    if not lossy and len(part) <= MAX_NAME and _NAME.fullmatch(part):
+    if not lossy and len(part) <= MAX_NAME and _NAME.fullmatch(part) and not _HASHED.search(part):
         return part
     slug = re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")
     if not slug[:1].isalpha():

@@ -38,7 +38,7 @@ def test_who_is_ill_is_shown_and_no_success(tmp_path: Path, server: WebServer) -
     """In list, in show, and by reconcile's exit code, though nothing is left to do."""
     world = World.create(tmp_path)
     url = server.url("/?token=hush").replace("//", "//bot:hush@")
-    world.configure(repository=f"health: {{url: '{url}'}}")
+    world.configure("limits: {health_networks: [127.0.0.0/8]}", f"health: {{url: '{url}'}}")
     world.branch("env-alice")
     world.ok("reconcile")
     assert server.requests

@@ -21,7 +21,7 @@ class Subject(Engine):
 
     def __init__(self, folder: Path, **organization: Any) -> None:
         """`organization` are further keys of the organization file."""
-        limits = {"environments": 1000, "concurrency": 2}
+        limits = {"environments": 1000, "concurrency": 2, "health_networks": ["127.0.0.0/8"]}
         super().__init__(folder, **{"limits": limits, **organization})
         self.clock = WallClock()
 

@@ -430,3 +430,11 @@ def test_the_end_of_the_watch_ends_a_command(shop: Shop) -> None:
     shop.engine.clock.forward(seconds=40)
     shop.watch.tick()
     assert shop.watch.wait(0)
+
+
+def test_a_branch_has_nobody_within_asked(shop: Shop) -> None:
+    """By its own file, or by an output that the organization file names."""
+    shop.engine.settings["limits"] = {}
+    shop.start(timeout="1s")
+    assert "leads to a private, loopback or link-local address" in shop.alice().message
+    assert shop.server.requests == []

@@ -5,7 +5,7 @@ import gzip
 import socket
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,16 @@ from tests.support.web_server import Answer, WebServer, dripping, page
 
 OK = HealthCheck()
 SHORT = 0.3
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+class LoopbackProbe(HttpProbe):
+    """One that may ask this host, where all servers of a test are."""
+
+    def ask(self, check: HealthCheck, url: str, networks: Sequence[str] = LOOPBACK) -> str:
+        """Ask."""
+        return super().ask(check, url, networks)
 
 
 @pytest.fixture
@@ -32,9 +41,9 @@ def server() -> Iterator[WebServer]:
 
 
 @pytest.fixture
-def probe() -> HttpProbe:
+def probe() -> LoopbackProbe:
     """One without proxies or authorities of its own."""
-    return HttpProbe({})
+    return LoopbackProbe({})
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +55,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 # --- what an answer must be -------------------------------------------------------------------
 
 
-def test_the_wanted_status_is_healthy(server: WebServer, probe: HttpProbe) -> None:
+def test_the_wanted_status_is_healthy(server: WebServer, probe: LoopbackProbe) -> None:
     """200 unless another is wanted; nothing but a plain GET is sent."""
     assert probe.ask(OK, server.answer("/", page())) == ""
     assert probe.ask(HealthCheck(expect=503), server.answer("/down", page(503))) == ""
@@ -55,7 +64,7 @@ def test_the_wanted_status_is_healthy(server: WebServer, probe: HttpProbe) -> No
     assert not {"authorization", "cookie"} & headers.keys()
 
 
-def test_another_status_is_said(server: WebServer, probe: HttpProbe) -> None:
+def test_another_status_is_said(server: WebServer, probe: LoopbackProbe) -> None:
     """With what was wanted, and nothing of what the answer says."""
     url = server.answer("/", page(503, b"secret inside"))
     assert probe.ask(OK, url) == f"GET {url} answered 503, wanted 200."
@@ -76,7 +85,7 @@ def test_another_status_is_said(server: WebServer, probe: HttpProbe) -> None:
     ],
 )
 def test_a_pattern_is_looked_for_in_the_body(
-    server: WebServer, probe: HttpProbe, body: bytes, wanted: str, is_well: bool
+    server: WebServer, probe: LoopbackProbe, body: bytes, wanted: str, is_well: bool
 ) -> None:
     """Within its first 64 KiB; only the star is special."""
     url = server.answer("/", page(200, body))
@@ -84,7 +93,7 @@ def test_a_pattern_is_looked_for_in_the_body(
     assert probe.ask(HealthCheck(body=wanted), url) == ("" if is_well else wrong)
 
 
-def test_a_compressed_body_is_read(server: WebServer, probe: HttpProbe) -> None:
+def test_a_compressed_body_is_read(server: WebServer, probe: LoopbackProbe) -> None:
     """Though it was not asked for; one that is not what it says is no answer."""
     url = server.answer("/", page(200, gzip.compress(b"all is well"), content_encoding="gzip"))
     assert probe.ask(HealthCheck(body="well"), url) == ""
@@ -95,7 +104,7 @@ def test_a_compressed_body_is_read(server: WebServer, probe: HttpProbe) -> None:
 # --- redirects --------------------------------------------------------------------------------
 
 
-def test_a_redirect_is_followed(server: WebServer, probe: HttpProbe) -> None:
+def test_a_redirect_is_followed(server: WebServer, probe: LoopbackProbe) -> None:
     """Unless it is what is wanted."""
     server.answer("/b", page())
     url = server.answer("/a", page(302, location="/b"))
@@ -106,7 +115,7 @@ def test_a_redirect_is_followed(server: WebServer, probe: HttpProbe) -> None:
     )
 
 
-def test_redirects_come_to_an_end(server: WebServer, probe: HttpProbe) -> None:
+def test_redirects_come_to_an_end(server: WebServer, probe: LoopbackProbe) -> None:
     """After five."""
     url = server.answer("/a", page(302, location="/a"))
     assert probe.ask(OK, url) == f"GET {url} leads from one address to another, more than 5 times."
@@ -116,12 +125,12 @@ def test_redirects_come_to_an_end(server: WebServer, probe: HttpProbe) -> None:
 @pytest.mark.parametrize(
     "target", ["file:///etc/passwd", "ftp://x/", "gopher:x", "http://[", "http://x:99999/"]
 )
-def test_a_redirect_leads_to_http_only(server: WebServer, probe: HttpProbe, target: str) -> None:
+def test_a_redirect_leads_to_http_only(server: WebServer, probe: LoopbackProbe, target: str) -> None:
     """Nothing else is opened."""
     assert "could not be asked" in probe.ask(OK, server.answer("/a", page(302, location=target)))
 
 
-def test_a_login_goes_to_the_address_it_stands_in_only(server: WebServer, probe: HttpProbe) -> None:
+def test_a_login_goes_to_the_address_it_stands_in_only(server: WebServer, probe: LoopbackProbe) -> None:
     """To the same server after a redirect, too, but to no other; and it is never shown."""
     with WebServer() as other:
         elsewhere = other.answer("/", page(500)).replace("//", "//thief:x@")
@@ -137,7 +146,7 @@ def test_a_login_goes_to_the_address_it_stands_in_only(server: WebServer, probe:
 # --- no answer --------------------------------------------------------------------------------
 
 
-def test_a_closed_port_is_said(probe: HttpProbe) -> None:
+def test_a_closed_port_is_said(probe: LoopbackProbe) -> None:
     """As the system says it."""
     with socket.socket() as taken:
         taken.bind((HOST, 0))
@@ -145,7 +154,7 @@ def test_a_closed_port_is_said(probe: HttpProbe) -> None:
         assert probe.ask(OK, url) == f"GET {url} did not answer (connection refused)."
 
 
-def test_an_unknown_name_is_said(probe: HttpProbe) -> None:
+def test_an_unknown_name_is_said(probe: LoopbackProbe) -> None:
     """Without the resolver's words."""
     url = "http://nowhere.invalid/"
     assert probe.ask(OK, url) == f"GET {url} did not answer (its name is not known)."
@@ -154,7 +163,7 @@ def test_an_unknown_name_is_said(probe: HttpProbe) -> None:
 @pytest.mark.parametrize(
     "url", ["", "nonsense", "file:///etc/passwd", "http://", "http://[", "http://a b/", "null"]
 )
-def test_what_is_no_address_is_said(probe: HttpProbe, url: str) -> None:
+def test_what_is_no_address_is_said(probe: LoopbackProbe, url: str) -> None:
     """An output may be anything."""
     assert "could not be asked" in probe.ask(OK, url)
 
@@ -175,7 +184,7 @@ def test_what_is_no_address_is_said(probe: HttpProbe, url: str) -> None:
 @pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
 def test_who_answers_by_drops_is_cut_off(certificates: Certificates, answer: Answer, is_secure: bool) -> None:
     """The time limit is for the whole try, not from drop to drop."""
-    probe = HttpProbe({"SSL_CERT_FILE": str(certificates.authority)}, SHORT)
+    probe = LoopbackProbe({"SSL_CERT_FILE": str(certificates.authority)}, SHORT)
     probe._authorities()
     with WebServer(certificates if is_secure else None) as server:
         began = time.monotonic()
@@ -187,7 +196,7 @@ def test_who_answers_by_drops_is_cut_off(certificates: Certificates, answer: Ans
 def test_a_body_that_nobody_asked_for_is_not_waited_for(server: WebServer) -> None:
     """The status is there."""
     url = server.answer("/", dripping(HEAD + b"\r\n", b"x"))
-    assert HttpProbe({}, SHORT).ask(OK, url) == ""
+    assert LoopbackProbe({}, SHORT).ask(OK, url) == ""
 
 
 @pytest.mark.parametrize(
@@ -204,7 +213,7 @@ def test_a_body_that_nobody_asked_for_is_not_waited_for(server: WebServer) -> No
     ],
     ids=["ssh", "status", "header", "headers", "chunk", "cut short", "binary", "nothing"],
 )
-def test_what_is_no_http_is_no_answer(server: WebServer, probe: HttpProbe, raw: bytes) -> None:
+def test_what_is_no_http_is_no_answer(server: WebServer, probe: LoopbackProbe, raw: bytes) -> None:
     """And nothing of it is repeated."""
     url = server.answer("/", dripping(raw, b"", ends=True))
     said = probe.ask(HealthCheck(body="well"), url)
@@ -213,7 +222,7 @@ def test_what_is_no_http_is_no_answer(server: WebServer, probe: HttpProbe, raw: 
     assert len(said) < 200
 
 
-def test_a_bomb_takes_no_memory(server: WebServer, probe: HttpProbe) -> None:
+def test_a_bomb_takes_no_memory(server: WebServer, probe: LoopbackProbe) -> None:
     """400 MB of zeros in 400 KB: only the beginning is unpacked."""
     bomb = gzip.compress(bytes(400_000_000), 1)
     url = server.answer("/", page(200, bomb, content_encoding="gzip"))
@@ -229,17 +238,77 @@ def test_a_bomb_takes_no_memory(server: WebServer, probe: HttpProbe) -> None:
 @given(st.text())
 def test_no_address_raises(url: str) -> None:
     """Whatever an output holds, there is a sentence on one line."""
-    said = HttpProbe({}).ask(OK, "ftp://" + url)
+    said = LoopbackProbe({}).ask(OK, "ftp://" + url)
     assert said.startswith("GET ")
     assert said.isprintable()
+
+
+# --- who may be asked -------------------------------------------------------------------------
+
+REFUSED = "leads to a private, loopback or link-local address"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "[::]",
+        "169.254.169.254",
+        "127.1",
+        "2130706433",
+    ],
+)
+def test_nobody_within_is_asked(server: WebServer, host: str) -> None:
+    """In whatever form the address comes; no connection is made, so nothing is told of what is there."""
+    url = server.answer("/", page()).replace(HOST, host)
+    assert REFUSED in HttpProbe({}).ask(OK, url)
+    assert server.requests == []
+
+
+def test_a_redirect_leads_nowhere_within(server: WebServer) -> None:
+    """Each hop is looked at by itself."""
+    server.answer("/b", page())
+    hop = server.answer("/a", page(302, location=f"http://127.0.0.2:{server.port}/b"))
+    assert REFUSED in HttpProbe({}).ask(OK, hop, ["127.0.0.1/32"])
+    assert [path for path, _ in server.requests] == ["/a"]
+
+
+def test_a_name_is_looked_up_once(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that says something else when it is asked again leads to what was checked; Host and all are the name's."""
+    real, asked = socket.getaddrinfo, []
+
+    def rebinding(host: str, *rest: object, **options: object) -> object:
+        if host != "rebind.example":
+            return real(host, *rest, **options)  # type: ignore[call-overload]
+        asked.append(host)
+        return real("127.0.0.1" if len(asked) == 1 else "127.0.0.2", *rest, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    url = server.answer("/", page()).replace(HOST, "rebind.example")
+    assert HttpProbe({}).ask(OK, url, ["127.0.0.1/32"]) == ""
+    assert asked == ["rebind.example"]
+    headers = {name.lower(): value for name, value in server.requests[0][1].items()}
+    assert headers["host"] == f"rebind.example:{server.port}"
+    assert REFUSED in HttpProbe({}).ask(OK, url, ["127.0.0.1/32"])
+
+
+def test_no_proxy_is_asked_for_an_address_within(server: WebServer) -> None:
+    """A proxy stands within, too."""
+    probe = HttpProbe({"HTTP_PROXY": server.url("")})
+    assert REFUSED in probe.ask(OK, "http://169.254.169.254/latest/meta-data")
+    assert server.requests == []
 
 
 # --- TLS and proxies --------------------------------------------------------------------------
 
 
-def test_a_certificate_is_verified(certificates: Certificates, probe: HttpProbe) -> None:
+def test_a_certificate_is_verified(certificates: Certificates, probe: LoopbackProbe) -> None:
     """By the system's authorities and the one that SSL_CERT_FILE names, and for the right name."""
-    own = HttpProbe({"SSL_CERT_FILE": str(certificates.authority)})
+    own = LoopbackProbe({"SSL_CERT_FILE": str(certificates.authority)})
     with WebServer(certificates) as server:
         url = server.answer("/", page())
         assert own.ask(OK, url) == ""
@@ -250,18 +319,20 @@ def test_the_name_in_the_certificate_counts(tmp_path: Path) -> None:
     """One for another host is none."""
     certificates = make_certificates(tmp_path, ["example.com"], "127.0.0.9")
     with WebServer(certificates) as server:
-        said = HttpProbe({"SSL_CERT_FILE": str(certificates.authority)}).ask(OK, server.answer("/", page()))
+        said = LoopbackProbe({"SSL_CERT_FILE": str(certificates.authority)}).ask(
+            OK, server.answer("/", page())
+        )
     assert "its certificate is not trusted: IP address mismatch" in said
 
 
-def test_tls_where_none_is_spoken(server: WebServer, probe: HttpProbe) -> None:
+def test_tls_where_none_is_spoken(server: WebServer, probe: LoopbackProbe) -> None:
     """And the other way round."""
     assert "TLS could not be spoken" in probe.ask(OK, server.url().replace("http:", "https:"))
 
 
 def test_authorities_that_cannot_be_read_are_named() -> None:
     """Not one who trusts nobody is asked, in vain."""
-    said = HttpProbe({"SSL_CERT_FILE": "/nowhere.pem"}).ask(OK, f"https://{HOST}:1/")
+    said = LoopbackProbe({"SSL_CERT_FILE": "/nowhere.pem"}).ask(OK, f"https://{HOST}:1/")
     assert said.endswith("could not be asked: /nowhere.pem of SSL_CERT_FILE cannot be read.")
 
 
@@ -274,18 +345,18 @@ def test_a_proxy_leads_the_way(certificates: Certificates, monkeypatch: pytest.M
         server.answer("/", page())
         monkeypatch.setattr("envmgr.adapters.credentials.network._is_loopback", lambda _: False)
         environ = {"https_proxy": proxy.url, "SSL_CERT_FILE": str(certificates.authority)}
-        assert HttpProbe(environ).ask(OK, server.url(host="localhost")) == ""
+        assert LoopbackProbe(environ).ask(OK, server.url(host="localhost")) == ""
         assert proxy.led == [f"localhost:{server.port}"]
-        assert "(the proxy: " in HttpProbe(environ).ask(OK, "https://elsewhere.example/")
-        assert HttpProbe({**environ, "NO_PROXY": "localhost"}).ask(OK, server.url(host="localhost")) == ""
+        assert "(the proxy: " in LoopbackProbe(environ).ask(OK, "https://elsewhere.example/")
+        assert LoopbackProbe({**environ, "NO_PROXY": "localhost"}).ask(OK, server.url(host="localhost")) == ""
         assert len(proxy.led) == 1
 
 
-def test_plain_http_is_asked_of_the_proxy(server: WebServer, probe: HttpProbe) -> None:
+def test_plain_http_is_asked_of_the_proxy(server: WebServer, probe: LoopbackProbe) -> None:
     """By the whole address, with the proxy's own login."""
     server.answer("http://shop.example.com/ok", page())
     with_login = server.url("").replace("//", "//me:pass@")
-    assert HttpProbe({"HTTP_PROXY": with_login}).ask(OK, "http://bot:x@shop.example.com/ok") == ""
+    assert LoopbackProbe({"HTTP_PROXY": with_login}).ask(OK, "http://bot:x@shop.example.com/ok") == ""
     (path, headers), basic = server.requests[0], base64.b64encode(b"me:pass").decode()
     assert path == "http://shop.example.com/ok"
     assert headers["proxy-authorization"] == f"Basic {basic}"

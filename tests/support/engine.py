@@ -62,6 +62,7 @@ class Engine:
             "backend": {"local": {"path": str(folder / "state")}},
             "terraform": {"binary": str(self.binary)},
             "destroy": {"confirmations": 2, "grace_period": "5m", "max_at_once": 5},
+            "limits": {"health_networks": ["127.0.0.0/8"]},
             **organization,
         }
         self.repository_settings: dict[str, dict[str, Any]] = {}

@@ -201,6 +201,8 @@ REFUSED = {
     "limits: {concurrency: true}": "whole number",
     "limits: {concurrency: 1.5}": "whole number",
     "limits: [1]": "must be a mapping",
+    "limits: {health_networks: [10.0.0.1/8]}": "must be a network",
+    "limits: {health_networks: [internal]}": "must be a network",
     "ttl: {default: 60d, max: 30d}": "default is longer than max",
     "ttl: {warn_before: 1h}": "must be a list",
     "schedule: {up: 8 o'clock, down: 0 19 * * 1-5}": "five fields",

@@ -5,13 +5,14 @@ import re
 import time
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from envmgr.domain.names import (
     EnvironmentId,
     branch_hash,
     environment_name,
+    known_names,
     matched_part,
     matches_any,
     ref_component,
@@ -51,6 +52,7 @@ def test_any_branch_gives_a_name_that_is_safe_everywhere(text: str, pattern: str
 @given(SLUGS)
 @FIXED
 def test_a_slug_stays_as_it_is(slug: str) -> None:
+    assume(not re.search("-[0-9a-f]{6}$", slug))
     assert environment_name(f"env-{slug}", ("env-*",)) == slug
     assert environment_name(slug, (slug,)) == slug
 
@@ -178,3 +180,14 @@ def test_an_id_reads_what_it_wrote(organization: str, repository: str, name: str
 def test_what_is_no_id_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="unpack"):
         EnvironmentId.parse(text)
+
+
+def test_the_shape_of_a_name_with_a_hash_is_no_branchs_own() -> None:
+    """It could take the name that another branch has; what had such a name before keeps it."""
+    name = environment_name("env-größe", ("env-*",))
+    assert name == "gr-e-0c51b9"
+    other = environment_name(f"env-{name}", ("env-*",))
+    assert other == f"{name}-{branch_hash(f'env-{name}')}"
+    assert known_names(f"env-{name}", ("env-*",)) == {name, other}
+    assert known_names("env-größe", ("env-*",)) == {name}
+    assert known_names("main", ("env-*",)) == frozenset()

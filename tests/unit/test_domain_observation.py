@@ -194,13 +194,14 @@ def test_a_refusal_names_who_has_the_name_now() -> None:
 
 
 def test_a_refused_branch_never_takes_the_name_of_another() -> None:
-    imposter = f"env-{REFUSED}"  # whose own name is that of the refused record
+    imposter = f"env-{REFUSED}"  # whose own name would be that of the refused record
     for first, second in [(BOTH, imposter), (listing(imposter), "env-a")]:
         known = look(look({}, first, TWO_RULES), listing(*first.branches, second), TWO_RULES)
         known = look(known, listing("env-a", "feature-a", imposter), TWO_RULES)
-        assert (known[REFUSED].branch, known[REFUSED].refused) == (imposter, "")
         [refused] = [e for e in known.values() if e.is_open and e.refused]
         assert refused.branch == "feature-a"
+        [own] = [e for e in known.values() if e.branch == imposter]
+        assert (own.id.name, own.refused) == (f"{REFUSED}-{branch_hash(imposter)}", "")
 
 
 def test_a_long_refused_branch_never_takes_its_rivals_place() -> None:
@@ -208,8 +209,16 @@ def test_a_long_refused_branch_never_takes_its_rivals_place() -> None:
     rival = f"env-{'x' * 25}-{branch_hash(lossy)}"
     known = look({}, listing(rival))
     known = look(known, listing(lossy, rival))
-    assert known[rival.removeprefix("env-")].branch == rival
-    assert sorted((e.branch, bool(e.refused)) for e in known.values()) == [(lossy, True), (rival, False)]
+    assert known[rival.removeprefix("env-")].branch == lossy
+    assert sorted((e.branch, bool(e.refused)) for e in known.values()) == [(lossy, False), (rival, False)]
+
+
+def test_what_has_a_name_with_a_hash_from_before_keeps_it() -> None:
+    """Earlier releases gave it to branches that are called so."""
+    before = pending("env-fix-123456", "fix-123456", claim=claim(), status=Status.READY)
+    known = look({before.id.name: before}, listing("env-fix-123456"))
+    assert known == {before.id.name: before}
+    assert [*look({}, listing("env-fix-123456"))] == [f"fix-123456-{branch_hash('env-fix-123456')}"]
 
 
 def test_a_branch_with_resources_is_never_refused_by_new_patterns() -> None:

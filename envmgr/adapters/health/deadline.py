@@ -9,7 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPSConnection
+
+from .addresses import CheckedConnection
 
 _current: ContextVar["Deadline"] = ContextVar("deadline")
 
@@ -60,13 +62,13 @@ class Deadline:
                     watched.shutdown(socket.SHUT_RDWR)
 
 
-class _HttpConnection(HTTPConnection):
+class _HttpConnection(CheckedConnection):
     def connect(self) -> None:
         super().connect()
         _current.get().watch(self.sock.fileno())
 
 
-class _HttpsConnection(HTTPSConnection):
+class _HttpsConnection(CheckedConnection, HTTPSConnection):
     def connect(self) -> None:
         super().connect()
         _current.get().watch(self.sock.fileno())
@@ -81,4 +83,4 @@ class _HttpsPool(HTTPSConnectionPool):
 
 
 POOLS = {"http": _HttpPool, "https": _HttpsPool}
-"""Connection pools, by scheme, that heed the deadline in whose block they are used."""
+"""Connection pools, by scheme, that heed the deadline in whose block they are used, and whom they may ask there."""

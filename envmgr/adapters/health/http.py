@@ -2,7 +2,7 @@
 
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.client import HTTPException
 from urllib.parse import unquote, urljoin
@@ -17,6 +17,8 @@ from envmgr.domain.address import shown
 from envmgr.domain.health import HealthCheck
 from envmgr.domain.names import matched_part, ref_component
 
+from .addresses import AddressRefused, asking
+from .addresses import check as check_known
 from .deadline import POOLS, Deadline
 from .failure import reason
 
@@ -25,6 +27,10 @@ SECONDS = 10.0
 _REDIRECTS = 5
 _LARGEST = 64 * 1024
 _HEADERS = {"User-Agent": "envmgr", "Accept": "*/*", "Connection": "close"}
+_REFUSED = (
+    "leads to a private, loopback or link-local address, and none of these may be asked but those in "
+    "limits.health_networks of the organization file"
+)
 _MOVED = frozenset(
     {
         HTTPStatus.MOVED_PERMANENTLY,
@@ -43,7 +49,10 @@ class NotAnswered(Exception):
 class HttpProbe:
     """Asks by GET, each time over a connection of its own, by the proxies and authorities that `environ` names.
 
-    Redirects are followed, to http and https only. User and password of the address go to that address alone.
+    Redirects are followed, to http and https only, and only to whom may be asked. User and password of the address go
+    to that address alone.
+
+    Through a proxy it is the proxy that looks a name up: only what is known of it here can be checked.
     """
 
     def __init__(self, environ: Mapping[str, str], seconds: float = SECONDS) -> None:
@@ -53,23 +62,25 @@ class HttpProbe:
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
 
-    def ask(self, check: HealthCheck, url: str) -> str:
+    def ask(self, check: HealthCheck, url: str, networks: Sequence[str] = ()) -> str:
         """See the port."""
         try:
             with Deadline(self._seconds) as deadline:
-                wrong = self._ask(check, url, deadline)
+                wrong = self._ask(check, url, deadline, networks)
         except NotAnswered as error:
             wrong = str(error)
+        except AddressRefused:
+            wrong = _REFUSED
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             cause = TimeoutError() if deadline.is_over else error
             wrong = f"did not answer ({reason(cause, self._seconds)})"
         return f"GET {shown(url)} {wrong}." if wrong else ""
 
-    def _ask(self, check: HealthCheck, url: str, deadline: Deadline) -> str:
+    def _ask(self, check: HealthCheck, url: str, deadline: Deadline, networks: Sequence[str]) -> str:
         """What is wrong with the answer; empty where nothing is."""
         first = address = _parsed(url)
         for _ in range(_REDIRECTS + 1):
-            response = self._get(address, first)
+            response = self._get(address, first, networks)
             try:
                 target = response.headers.get("Location")
                 if target and response.status in _MOVED and response.status != check.expect:
@@ -83,21 +94,24 @@ class HttpProbe:
                 response.close()
         raise NotAnswered(f"leads from one address to another, more than {_REDIRECTS} times")
 
-    def _get(self, address: Url, first: Url) -> BaseHTTPResponse:
+    def _get(self, address: Url, first: Url, networks: Sequence[str]) -> BaseHTTPResponse:
+        proxy = proxies(self._environ, (address.host or "").strip("[]")).get(address.scheme or "")
+        if proxy:
+            check_known(address.host or "", networks)
         is_same = (address.scheme, address.host, address.port) == (first.scheme, first.host, first.port)
         login = make_headers(basic_auth=unquote(first.auth)) if first.auth and is_same else {}
-        return self._pools(address).urlopen(
-            "GET",
-            address._replace(auth=None, fragment=None).url,
-            headers={**_HEADERS, **login},
-            redirect=False,
-            retries=False,
-            timeout=Timeout(connect=self._seconds, read=self._seconds),
-            preload_content=False,
-        )
+        with asking(None if proxy else networks):
+            return self._pools(address, proxy).urlopen(
+                "GET",
+                address._replace(auth=None, fragment=None).url,
+                headers={**_HEADERS, **login},
+                redirect=False,
+                retries=False,
+                timeout=Timeout(connect=self._seconds, read=self._seconds),
+                preload_content=False,
+            )
 
-    def _pools(self, address: Url) -> PoolManager:
-        proxy = proxies(self._environ, (address.host or "").strip("[]")).get(address.scheme or "")
+    def _pools(self, address: Url, proxy: str | None) -> PoolManager:
         is_secure = address.scheme == "https" or (proxy or "").startswith("https:")
         context = self._authorities() if is_secure else None
         pools = _through(proxy, context) if proxy else PoolManager(ssl_context=context)

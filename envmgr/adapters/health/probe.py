@@ -1,6 +1,6 @@
 """The Probe as the composition root makes it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from envmgr.domain.health import HealthCheck
@@ -14,9 +14,9 @@ class HealthProbe:
         """`environ` names proxies and authorities."""
         self._environ = environ
 
-    def ask(self, check: HealthCheck, url: str) -> str:
+    def ask(self, check: HealthCheck, url: str, networks: Sequence[str] = ()) -> str:
         """See the port."""
-        return self._http.ask(check, url)
+        return self._http.ask(check, url, networks)
 
     @cached_property
     def _http(self) -> Probe:

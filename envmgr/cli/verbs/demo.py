@@ -22,6 +22,7 @@ _FILE = """\
 organization: demo
 destroy: {{confirmations: 2, grace_period: {grace}}}
 polling: {{interval: 1s}}
+limits: {{health_networks: [127.0.0.0/8]}}
 repositories:
   - name: shop
     url: {repository}

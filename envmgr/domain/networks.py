@@ -1,0 +1,42 @@
+"""Which addresses of the network a branch may have envmgr ask."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+_TRANSLATED = ip_network("64:ff9b::/96")
+"""IPv6 for an IPv4 address, by a network's own translator (RFC 6052)."""
+_NOT_PUBLIC = (
+    ip_network("168.63.129.16/32"),  # Azure's host, which serves every virtual machine
+    ip_network("::/96"),  # IPv4 addresses once more, long out of use
+    ip_network("64:ff9b:1::/48"),
+    ip_network("fec0::/10"),  # private until 2004
+)
+
+Address = IPv4Address | IPv6Address
+
+
+def is_open(address: str, networks: Sequence[str] = ()) -> bool:
+    """Whether an address is a public one, or in one of some networks (`10.0.0.0/8`)."""
+    found = _plain(ip_address(address))
+    return _is_public(found) or any(found in ip_network(network) for network in networks)
+
+
+def _is_public(address: Address) -> bool:
+    if any(address in network for network in _NOT_PUBLIC) or address.is_multicast:
+        return False
+    if isinstance(address, IPv6Address):
+        tunnelled = [address.sixtofour, *(address.teredo or ())]
+        if any(inner is not None and not inner.is_global for inner in tunnelled):
+            return False
+    return address.is_global
+
+
+def _plain(address: Address) -> Address:
+    """The IPv4 address that an IPv6 address stands for, where it does; no scope."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address in _TRANSLATED:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return IPv6Address(int(address))
