@@ -12,12 +12,17 @@ from subprocess import CompletedProcess
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import aws, azure, postgres, ssh_server, strictness, systemd, terraform
 from tests.support.engine import Engine
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
 from tests.support.ssh_server import SshServer
+
+# How fast examples are made says how busy the host is, and nothing of the code.
+settings.register_profile("busy host", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy host")
 
 _numbers = itertools.count(1)
 

@@ -5,8 +5,9 @@ import gzip
 import socket
 import time
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -279,13 +280,14 @@ def test_a_redirect_leads_nowhere_within(server: WebServer) -> None:
 
 def test_a_name_is_looked_up_once(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that says something else when it is asked again leads to what was checked; Host and all are the name's."""
-    real, asked = socket.getaddrinfo, []
+    real: Callable[..., Any] = socket.getaddrinfo
+    asked: list[str] = []
 
-    def rebinding(host: str, *rest: object, **options: object) -> object:
+    def rebinding(host: str, *rest: Any, **options: Any) -> Any:
         if host != "rebind.example":
-            return real(host, *rest, **options)  # type: ignore[call-overload]
+            return real(host, *rest, **options)
         asked.append(host)
-        return real("127.0.0.1" if len(asked) == 1 else "127.0.0.2", *rest, **options)  # type: ignore[call-overload]
+        return real("127.0.0.1" if len(asked) == 1 else "127.0.0.2", *rest, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     url = server.answer("/", page()).replace(HOST, "rebind.example")
