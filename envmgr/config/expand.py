@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -185,7 +186,13 @@ def redactor_for(
     may have been rotated.
     """
     secrets = {*others, *(secret for organization in organizations for secret in secrets_of(organization))}
-    return Redactor(value for secret in secrets for value in _values(secret, environ))
+    return _redactor(frozenset(value for secret in secrets for value in _values(secret, environ)))
+
+
+@lru_cache(maxsize=4)
+def _redactor(values: frozenset[str]) -> Redactor:
+    """Making one takes a while, and it is asked for at each use of a secret."""
+    return Redactor(values)
 
 
 def _values(secret: Secret, environ: Mapping[str, str]) -> Iterator[str]:

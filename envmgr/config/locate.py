@@ -1,8 +1,11 @@
 """Where the configuration and the data are, by option, environment variable and habit."""
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
+
+from envmgr.domain.errors import UsageError
 
 SYSTEM_CONFIG = Path("/etc/envmgr")
 SYSTEM_DATA = Path("/var/lib/envmgr")
@@ -12,13 +15,41 @@ LOCAL_CONFIG = Path("config")
 def find_config(option: str | Path | None, environ: Mapping[str, str]) -> Path:
     """The file or folder of the organization files: `--config`, `$ENVMGR_CONFIG`, `/etc/envmgr`, `./config`.
 
-    The path need not exist: `load` says so in a sentence.
+    The path need not exist: `load` says so in a sentence. `./config`, which nobody named, is taken only where no
+    other user may write to it; UsageError where one may: it says which programs are run.
     """
     if option is not None:
         return Path(option).expanduser()
     if chosen := environ.get("ENVMGR_CONFIG"):
         return Path(chosen).expanduser()
-    return SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else LOCAL_CONFIG
+    if SYSTEM_CONFIG.exists():
+        return SYSTEM_CONFIG
+    _check_own(LOCAL_CONFIG, environ)
+    return LOCAL_CONFIG
+
+
+def _check_own(folder: Path, environ: Mapping[str, str]) -> None:
+    """Raises UsageError where another user has, or may write to, a folder or a file in it."""
+    trusted = {0, os.geteuid(), *(int(uid) for uid in [environ.get("SUDO_UID", "")] if uid.isdecimal())}
+    try:
+        paths = [folder, *folder.iterdir()] if folder.is_dir() else [folder]
+        for path in paths:
+            for about in (path.lstat(), path.stat()):
+                if about.st_uid not in trusted or _is_open(about):
+                    raise UsageError(
+                        f"{path} is another user's, or others may write to it, and it says which programs are run: "
+                        f"if you trust it, say `--config {folder}`; else go to another folder."
+                    )
+    except OSError:
+        return  # what cannot be looked at cannot be read either
+
+
+def _is_open(about: os.stat_result) -> bool:
+    """Whether others may write: a group's members too, unless the group is the user's own."""
+    if stat.S_ISLNK(about.st_mode):
+        return False
+    is_groups = about.st_mode & stat.S_IWGRP and about.st_gid != os.getegid()
+    return bool(about.st_mode & stat.S_IWOTH or is_groups)
 
 
 def data_dir(option: str | Path | None, environ: Mapping[str, str]) -> Path:

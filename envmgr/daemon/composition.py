@@ -112,7 +112,7 @@ def _services(
     runner = StepRunner(identify, hidden, own=start.environ)
     modules = Modules(start.modules or packaged_folder(), layout.modules)
     tenants = {
-        organization.organization: _tenant(start, layout, store, organization)
+        organization.organization: _tenant(start, layout, store, organization, configuration)
         for organization in configuration.organizations
     }
     return Services(
@@ -144,13 +144,17 @@ def _services(
     )
 
 
-def _tenant(start: Start, layout: Layout, store: Store, organization: Organization) -> Tenant:
+def _tenant(
+    start: Start, layout: Layout, store: Store, organization: Organization, configuration: Configuration
+) -> Tenant:
     backend = backend_settings(organization, layout.root)
     terraform = organization.terraform
 
     def access() -> Access:
         environment = process_environment(organization, start.environ)
-        return Access(environment=environment, redact=redactor_for([organization], start.environ))
+        # Of all organizations: what one of them may read by mistake is no less another's secret.
+        redact = redactor_for(configuration.organizations, start.environ, configuration.settings.secrets)
+        return Access(environment=environment, redact=redact)
 
     return Tenant(
         name=organization.organization,

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from envmgr.daemon.composition import Start, compose
 from envmgr.domain.environment import Status
 from tests.support.engine import Engine, code
 
@@ -147,3 +148,25 @@ def test_the_database_holds_no_secret(engine: Engine) -> None:
         dump = "\n".join(database.iterdump())
     assert "env-alice" in dump
     assert not any(canary in dump for canary in CANARIES.values())
+
+
+def test_an_organization_hides_the_secrets_of_all(tmp_path: Path) -> None:
+    """What one of them may read by mistake is no less another's secret."""
+    config = tmp_path / "config"
+    config.mkdir()
+    for name in ("acme", "other"):
+        (tmp_path / name).write_text(f"{name}-s3cr3t-word")
+        (config / f"{name}.yaml").write_text(
+            f"organization: {name}\nenvironment_variables: {{WORD: {{file: {tmp_path / name}}}}}\nrepositories: []\n"
+        )
+    application = compose(
+        Start(config=config, data_dir=tmp_path / "data", actor="test", environ=dict(os.environ))
+    )
+    try:
+        access = application.services.tenants["acme"].access()
+        assert access.redact("acme-s3cr3t-word other-s3cr3t-word") == "[redacted] [redacted]"
+        assert access.environment == {"WORD": "acme-s3cr3t-word"}
+        (tmp_path / "other").write_text("rotated-s3cr3t")
+        assert application.services.tenants["acme"].access().redact("rotated-s3cr3t") == "[redacted]"
+    finally:
+        application.close()

@@ -13,6 +13,7 @@ from envmgr.config.locate import data_dir, find_config
 from envmgr.config.secrets import SecretReference
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
+from envmgr.domain.errors import UsageError
 
 
 def test_the_configuration_is_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,3 +95,38 @@ def test_without_a_file_of_settings_nothing_heavy_is_imported(tmp_path: Path) ->
         env={**os.environ, "PYTHONPATH": root},
     )
     assert result.stdout.strip() == ""
+
+
+def test_a_strangers_folder_is_not_taken_unless_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says which programs are run: whoever changes into a folder of another user did not ask for them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(locate, "SYSTEM_CONFIG", tmp_path / "gone")
+    folder = tmp_path / "config"
+    folder.mkdir(mode=0o755)
+    file = folder / "acme.yaml"
+    file.write_text("organization: acme")
+    assert find_config(None, {}) == Path("config")
+    for path, mode in [(folder, 0o777), (file, 0o666)]:
+        before = path.stat().st_mode
+        path.chmod(mode)
+        with pytest.raises(UsageError, match=r"others may write to it.*--config config"):
+            find_config(None, {})
+        assert find_config("config", {}) == Path("config")
+        path.chmod(before)
+
+
+def test_another_users_folder_is_taken_only_from_who_called_sudo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(locate, "SYSTEM_CONFIG", tmp_path / "gone")
+    (tmp_path / "config").mkdir()
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "config", 65534, 65534)
+    owner = (tmp_path / "config").stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(UsageError, match="is another user's"):
+        find_config(None, {})
+    assert find_config(None, {"SUDO_UID": str(owner)}) == Path("config")
