@@ -160,6 +160,6 @@ def test_no_agent_of_envmgrs_user_signs_for_terraform(tmp_path: Path) -> None:
         root=tmp_path, data=tmp_path, binary="terraform", backend=("local", {}), variables={}, environment={}
     )
     own = {"SSH_AUTH_SOCK": "/run/agent", "PATH": "/bin"}
-    environment = process_environment(workspace, own, tmp_path, None)
+    environment = process_environment(workspace, own, tmp_path, tmp_path)
     assert "SSH_AUTH_SOCK" not in environment
     assert environment["PATH"] == "/bin"
