@@ -19,6 +19,14 @@ class Work(StrEnum):
     COMMAND = "manual command"
 
 
+class Meanwhile(StrEnum):
+    """What becomes of the branch while nobody heeds it, after the kills of a chapter."""
+
+    BACK = "the branch is put back to the commit from before"
+    RESTORED = "the deleted branch comes back as it was"
+    PUSHED = "the deleted branch comes back with a push"
+
+
 class Target(StrEnum):
     """Who gets the SIGKILL. `LONE` is Terraform without the processes it started, as the OOM killer does it."""
 

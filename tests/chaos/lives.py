@@ -5,13 +5,14 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.chaos.kill import Kill, Phase, Target, Work
+from tests.chaos.kill import Kill, Meanwhile, Phase, Target, Work
 from tests.chaos.measure import Measure, Measures
 from tests.chaos.world import STATE_FAULTS, faults
 
 _BOUNDARY = 0.5  # the share of kills of envmgr that are at a boundary, once each boundary had its turn
 _TARGETS = {Target.ENVMGR: 7, Target.TERRAFORM: 2, Target.LONE: 1, Target.BOTH: 2}
 _AGAIN = 0.25  # how often the process that comes after a kill is killed too
+_MEANWHILE = 0.4  # how often the branch is another one after a kill
 _FAULT = (
     0.25  # how often the remote lies to the first pass after a kill, and how often state cannot be written
 )
@@ -22,6 +23,7 @@ class Chapter:
     """One phase of a life: who is killed in it, and how the remote lies afterwards (empty: it does not).
 
     `state_fault`: how writing state fails until then. `branch_gone`: before a person destroys by hand the branch was deleted, and seen to be gone once.
+    `meanwhile`: what became of the branch after the kills.
     """
 
     phase: Phase
@@ -30,6 +32,7 @@ class Chapter:
     fault: str = ""
     state_fault: str = ""
     branch_gone: bool = False
+    meanwhile: Meanwhile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,16 @@ class Lives:
             fault=draw.choice(faults(http=http)) if draw.random() < _FAULT else "",
             state_fault=draw.choice(STATE_FAULTS) if backend == "s3" and draw.random() < _FAULT else "",
             branch_gone=draw.random() < 0.5,
+            meanwhile=self._meanwhile(phase, work),
         )
+
+    def _meanwhile(self, phase: Phase, work: Work) -> Meanwhile | None:
+        """What a person's work is on was said by that person; only what a pass found can be otherwise by then."""
+        if phase is Phase.CREATE or work is Work.COMMAND or self._random.random() >= _MEANWHILE:
+            return None
+        if phase is Phase.CHANGE:
+            return Meanwhile.BACK
+        return self._random.choice((Meanwhile.RESTORED, Meanwhile.PUSHED))
 
     def _kill(self, backend: str, work: Work, phase: Phase, *, due: bool) -> Kill:
         """`due`: there are boundaries of this work that had no turn yet."""

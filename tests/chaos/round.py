@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.chaos.kill import Kill, Phase, Target, Work
+from tests.chaos.kill import Kill, Meanwhile, Phase, Target, Work
 from tests.chaos.lives import Chapter, Life
 from tests.chaos.measure import Measure, Measures
 from tests.chaos.observation import Observation
@@ -39,7 +39,7 @@ class Round:
         self._measures = measures
         self._say = say
         self._archived = 0
-        self._commit = ""
+        self._commit = self._before = ""
 
     def run(self) -> Tally:
         """All chapters, up to the first that does not end as wanted."""
@@ -60,6 +60,8 @@ class Round:
         if chapter.state_fault:
             self.world.fail_state(chapter.state_fault)
         hit = [kill for kill in chapter.kills if self._kill(chapter, kill)]
+        if chapter.meanwhile is not None:
+            self._move_branch(chapter.meanwhile)
         if chapter.fault:
             self._say(f"  {chapter.fault}")
             self.tally.faults[chapter.fault] += 1
@@ -79,12 +81,25 @@ class Round:
     def _begin(self, chapter: Chapter) -> None:
         self._say(f"{chapter.phase} ({self.life.backend}, {'http' if self.life.http else 'path'})")
         if chapter.phase is not Phase.DESTROY:
-            self._commit = self.world.push()
+            self._before, self._commit = self._commit, self.world.push()
         elif chapter.work is Work.PASS:
             self.world.repository.delete(BRANCH)
         elif chapter.branch_gone:
             self.world.repository.delete(BRANCH)
             self._finish(self.world.order(looks=1))
+
+    def _move_branch(self, meanwhile: Meanwhile) -> None:
+        """What began for another commit, or for no branch at all, has to be made up for."""
+        self._say(f"  {meanwhile}")
+        self.tally.meanwhile[meanwhile] += 1
+        match meanwhile:
+            case Meanwhile.BACK:
+                self._commit = self._before
+                self.world.repository.point([BRANCH], self._commit)
+            case Meanwhile.RESTORED:
+                self.world.repository.point([BRANCH], self._commit)
+            case Meanwhile.PUSHED:
+                self._commit = self.world.push()
 
     def _order(self, chapter: Chapter, work: Work, **changes: object) -> Order:
         verb = "destroy" if chapter.phase is Phase.DESTROY else "apply"
@@ -143,7 +158,8 @@ class Round:
     def _converge(self, chapter: Chapter, hit: list[Kill]) -> list[str]:
         """Passes until all is as wanted, or what is not after the last."""
         terraform = any(kill.target.hits_terraform for kill in hit)
-        wanted = Wanted(chapter.phase, self._commit, self._may_be_suspended(chapter))
+        restored = chapter.phase is Phase.DESTROY and chapter.meanwhile is not None
+        wanted = Wanted(chapter.phase, self._commit, self._may_be_suspended(chapter), restored)
         found: list[str] = []
         passes = _PASSES if chapter.kills else _PASSES[:1]
         for number, offset in enumerate(passes, 1):

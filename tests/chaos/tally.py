@@ -16,6 +16,7 @@ class Tally:
     phases: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     state_faults: Counter[str] = field(default_factory=Counter)
+    meanwhile: Counter[str] = field(default_factory=Counter)
     boundaries: set[tuple[Work, Phase, int]] = field(default_factory=set)
     missed: int = 0
     waited: int = 0
@@ -44,6 +45,7 @@ class Tally:
             (self.phases, other.phases),
             (self.faults, other.faults),
             (self.state_faults, other.state_faults),
+            (self.meanwhile, other.meanwhile),
         ):
             mine.update(more)
         self.boundaries |= other.boundaries
@@ -64,6 +66,8 @@ class Tally:
         rows += [(f"  {kind}", count) for kind, count in sorted(self.faults.items())]
         rows += [("writes of state that failed", self.state_faults.total())]
         rows += [(f"  {kind}", count) for kind, count in sorted(self.state_faults.items())]
+        rows += [("branches that were other ones after a kill", self.meanwhile.total())]
+        rows += [(f"  {kind}", count) for kind, count in sorted(self.meanwhile.items())]
         rows += [("environments, each made, changed and destroyed", self.lives.total())]
         rows += [(f"  with state in {backend}", count) for backend, count in sorted(self.lives.items())]
         rows += [

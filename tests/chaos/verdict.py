@@ -10,11 +10,15 @@ from tests.chaos.world import Traces
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How an environment should end: after which phase, at which commit; `suspended` is as good as that."""
+    """How an environment should end: after which phase, at which commit; `suspended` is as good as that.
+
+    `restored`: its branch came back while it was destroyed, so it is there, whether it was destroyed in between or not.
+    """
 
     phase: Phase
     commit: str
     may_be_suspended: bool = False
+    restored: bool = False
 
 
 def problems(seen: Observation | None, wanted: Wanted, traces: Traces) -> list[str]:
@@ -23,7 +27,11 @@ def problems(seen: Observation | None, wanted: Wanted, traces: Traces) -> list[s
         return ["The environment is not known."]
     if wanted.may_be_suspended and seen.status == "suspended":
         found = [*_left_running(seen), *_suspended(seen)]
-    elif wanted.phase is Phase.DESTROY and not (wanted.may_be_suspended and seen.status == "ready"):
+    elif (
+        wanted.phase is Phase.DESTROY
+        and not wanted.restored
+        and not (wanted.may_be_suspended and seen.status == "ready")
+    ):
         found = [*_left_running(seen), *_destroyed(seen), *_ended(traces)]
     else:
         found = [*_left_running(seen), *_ready(seen, wanted), *_deployed(wanted, traces)]
