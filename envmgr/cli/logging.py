@@ -2,9 +2,10 @@
 
 import logging
 import math
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -13,10 +14,12 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from envmgr.config.expand import redactor_for
 from envmgr.config.load import load
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.severity import level_of
 from envmgr.ports import Redact
 
 from .invocation import Invocation
 
+_PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 _FRESH = 60.0  # seconds after which rotated secrets are read again
 
 
@@ -24,14 +27,20 @@ def log_for_people(invocation: Invocation) -> None:
     """For verbs that say themselves what they do: only errors are logged, everything with --verbose."""
     level = logging.DEBUG if invocation.verbose else logging.ERROR
     error = structlog.processors.format_exc_info if invocation.verbose else _without_traceback
-    _configure(level, [error, Scrubber(invocation), _console()])
+    once = [] if invocation.verbose else [_without_events]
+    _configure(level, [*once, error, Scrubber(invocation), _console()])
 
 
 def log_for_daemon(invocation: Invocation, level: str) -> "Scrubber":
-    """For the daemon: JSON lines, or colours on a terminal. Gives what is to be told of a reload."""
+    """For the daemon: JSON lines, with priorities for systemd's journal, or colours on a terminal.
+
+    Gives what is to be told of a reload.
+    """
     scrubber = Scrubber(invocation)
     chosen = logging.DEBUG if invocation.verbose else getattr(logging, level.upper())
-    render = _console() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    journal = reads_priorities(invocation.environ, sys.stderr.fileno())
+    plain = Prioritised() if journal else structlog.processors.JSONRenderer()
+    render = _console() if sys.stderr.isatty() else plain
     # The traceback is text before it is scrubbed: what an exception says may hold a secret too.
     _configure(chosen, [structlog.processors.format_exc_info, scrubber, render])
     return scrubber
@@ -46,6 +55,24 @@ def redactor(invocation: Invocation, before: Redact = lambda text: text) -> Reda
     return redactor_for(
         configuration.organizations, invocation.environ, configuration.settings.secrets
     ).redact
+
+
+def reads_priorities(environ: Mapping[str, str], descriptor: int) -> bool:
+    """Whether what is written there goes to systemd's journal, which takes a priority from a line's beginning."""
+    found = os.fstat(descriptor)
+    return environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+class Prioritised:
+    """Renders events as JSON lines that begin with their priority, as sd-daemon(3) says: `<3>{…}`."""
+
+    def __init__(self) -> None:
+        """JSON as everywhere else."""
+        self._render = structlog.processors.JSONRenderer()
+
+    def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> str:
+        """The line; the journal takes the priority off it again."""
+        return f"<{_PRIORITIES.get(str(event.get('level')), 6)}>{self._render(logger, name, event)!s}"
 
 
 class Scrubber:
@@ -86,6 +113,13 @@ def _scrub(value: Any, redact: Redact) -> Any:
             return [_scrub(inner, redact) for inner in value]
         case _:
             return redact(str(value))
+
+
+def _without_events(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Drops what is an event in the records too: the verb says itself what became of its work."""
+    if level_of(str(event.get("action", ""))) != "info":
+        raise structlog.DropEvent
+    return event
 
 
 def _without_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -123,10 +123,15 @@ class Job:
         return self.state().read(self.environment.id.state_key)
 
     def cause(self, author: str) -> str:
-        """Who causes what is done: a person at the command line, the schedule, or the author of a push."""
+        """Who causes what is done: a person at the command line, the schedule, or a push.
+
+        Of a push only the commit's author is known, which is what whoever made the commit wrote there: who pushed is
+        known to the remote alone.
+        """
         if self.manual:
             return self.services.actor
-        return "schedule" if self.environment.suspended_by is Suspension.SCHEDULE else f"push by {author}"
+        by_schedule = self.environment.suspended_by is Suspension.SCHEDULE
+        return "schedule" if by_schedule else f"push (author {author})"
 
     def should_stop(self) -> bool:
         """Whether a running Terraform is to be ended: envmgr stops, or the lease was taken over."""

@@ -8,6 +8,7 @@ import structlog
 
 from envmgr.domain.environment import Event, ProcessId
 from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.severity import level_of
 from envmgr.domain.seal import Seal
 from envmgr.ports import (
     Binaries,
@@ -95,7 +96,8 @@ class Services:
     ) -> Event:
         """An event of now, by this process's actor unless another is named; logged, for the caller to write."""
         bound = {"environment": environment and str(environment), "run": run}
-        log.info(message, action=action, **{key: value for key, value in bound.items() if value is not None})
+        told = getattr(log, level_of(action))
+        told(message, action=action, **{key: value for key, value in bound.items() if value is not None})
         return Event(
             at=self.clock(),
             environment=environment,

@@ -281,7 +281,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing that happened and who caused it (`actor`: `daemon`, `user NAME`, `push by NAME`)."""
+    """One thing that happened and who caused it (`actor`: `daemon`, `reconcile`, `user NAME`, `push (author NAME)`)."""
 
     at: datetime
     environment: EnvironmentId | None

@@ -102,7 +102,7 @@ def test_events_tell_what_happened(world: World) -> None:
     """What, where, by whom; since a time."""
     actions = [event["action"] for event in world.ok("events", "alice", "--json").document]
     assert actions == ["branch-seen", "applied"]
-    assert "push by Test" in world.ok("events").out
+    assert "push (author Test)" in world.ok("events").out
     assert world.ok("events", "--since", "1h", "--json").document
     assert world("events", "--since", "yesterday").code == 2
 

@@ -1,0 +1,36 @@
+"""How much each kind of event matters, so that an operator can alert on the journal's priorities."""
+
+from typing import Literal
+
+Level = Literal["info", "warning", "error"]
+
+_ERRORS = frozenset({"failed", "unhealthy", "remote-failed", "not-rebuilt"})
+"""Something is not as it should be, and stays so until a later attempt succeeds or a person helps."""
+
+_WARNINGS = frozenset(
+    {
+        "audit-finding",
+        "cancelled",
+        "code-not-kept",
+        "default-branch",
+        "degraded",
+        "drift",
+        "drift-unknown",
+        "interrupted",
+        "not-sealed",
+        "on-destroy-skipped",
+        "refused",
+        "stalled",
+        "waiting",
+        "went-back",
+        "window-overridden",
+    }
+)
+"""It goes on by itself or waits for a person on purpose, but somebody should know."""
+
+
+def level_of(action: str) -> Level:
+    """The level at which an event is logged."""
+    if action in _ERRORS:
+        return "error"
+    return "warning" if action in _WARNINGS else "info"
