@@ -37,6 +37,7 @@ _SECTIONS: Sections = {
         "apply": ("apply", "Plan, show, ask, apply exactly that plan."),
         "rollback": ("rollback", "Apply an earlier commit and hold there."),
         "destroy": ("destroy", "Plan, show, ask, destroy and verify."),
+        "cancel": ("cancel", "Ask what runs there to end, and say what became of it."),
         "suspend": ("suspend", "Leave an environment alone."),
         "resume": ("suspend", "Manage it again."),
         "approve": ("approve", "Let through what a guard holds back, after showing it."),

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 
 from envmgr.daemon.application import Application
@@ -55,13 +55,16 @@ def work(
     invocation: Invocation,
     progress: Callable[[EnvironmentId, Progress], None] = lambda *_: None,
     leaving: Callable[[], None] = lambda: None,
+    actor: str = "",
 ) -> Iterator[Application]:
     """The application for a block, closed afterwards; a signal in it ends the program with 128 + its number.
 
-    `leaving` is called where a second signal ends the program without anything being closed.
+    `leaving` is called where a second signal ends the program without anything being closed. Who acts is the person
+    at the command line, unless `actor` names what does so by itself.
     """
     log_for_people(invocation)
-    application = compose(start(invocation, progress))
+    begin = start(invocation, progress)
+    application = compose(replace(begin, actor=actor) if actor else begin)
     signals = Signals(application, leaving)
     before = {number: signal.signal(number, signals) for number in _SIGNALS}
     try:

@@ -8,7 +8,7 @@ from envmgr.domain.environment import AT_WORK, Environment, Status
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, RetryLater
 from envmgr.domain.health import Condition
 from envmgr.domain.transitions import Change
-from envmgr.domain.transitions.work import failed, put_off, shown
+from envmgr.domain.transitions.work import failed, interrupted, put_off, shown
 
 from .job import Declined, DiskFull, Job, Superseded
 
@@ -29,7 +29,8 @@ def record_failure(job: Job, error: EnvmgrError, decision: Decision) -> None:
             _write(job, lambda e: shown(e, _status_before(e), message))
         case Interrupted():
             later = f"{message} It goes on when envmgr runs again."
-            _write(job, lambda e: shown(e, Status.WAITING, later))
+            _write(job, lambda e: interrupted(e, later))
+            _tell(job, job.environment.message, "interrupted")
         case RetryLater():
             until = now + error.after
             _write(job, lambda e: put_off(e, message, key, until))
@@ -52,10 +53,10 @@ def _disk(job: Job, error: EnvmgrError) -> str:
     return f" {shortage}" if shortage and not isinstance(error, DiskFull) else ""
 
 
-def _tell(job: Job, message: str) -> None:
+def _tell(job: Job, message: str, action: str = "failed") -> None:
     environment = job.environment
     try:
-        job.services.record(environment.id, "failed", message, commit=environment.commit)
+        job.services.record(environment.id, action, message, commit=environment.commit)
     except EnvmgrError as error:
         log.warning(str(error), action="not-recorded", environment=environment.label)
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ from .services import Services
 from .tenant import Project
 
 log = structlog.get_logger()
+
+_ASKING = 1.0
+"""Seconds between two looks at whether a person cancelled what runs."""
 
 _CALLBACK = timedelta(seconds=1)
 """How late we may hear of a child's start on a busy machine."""
@@ -89,6 +93,8 @@ class Job:
     still: Callable[[Environment], str] = lambda _: ""
     began: Environment = field(init=False)
     resumes: str = field(init=False)
+    _cancelled: bool = field(init=False, default=False)
+    _ask_at: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         """Remembers how the environment was when the work began; what comes meanwhile stays."""
@@ -134,10 +140,24 @@ class Job:
         return "schedule" if by_schedule else f"push (author {author})"
 
     def should_stop(self) -> bool:
-        """Whether a running Terraform is to be ended: envmgr stops, or the lease was taken over."""
+        """Whether a running Terraform is to be ended: envmgr stops, the lease was taken over, a person cancelled it."""
         return (
-            self.services.stopping() or self.services.leases.is_lost(self.environment.id) or self.gives_way()
+            self.services.stopping()
+            or self.services.leases.is_lost(self.environment.id)
+            or self.gives_way()
+            or self._is_cancelled()
         )
+
+    def _is_cancelled(self) -> bool:
+        """Whether a person, in whatever process, wants what runs here to end; looked up now and then only."""
+        now = time.monotonic()
+        if not self._cancelled and now >= self._ask_at:
+            self._ask_at = now + _ASKING
+            with suppress(EnvmgrError):  # a store that is away cancels nothing
+                found = self.services.store.environment(self.environment.id)
+                mark = found is not None and found.suspended_by is Suspension.CANCEL
+                self._cancelled = mark and found is not None and found.suspended != self.resumes
+        return self._cancelled
 
     @contextmanager
     def run(self, kind: RunKind, commit: str, status: Status, message: str) -> Iterator["ActiveRun"]:

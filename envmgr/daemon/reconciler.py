@@ -48,7 +48,9 @@ class Reconciler:
         no place of those who work, and stops as soon as `gives_way` says so. What fails becomes the environment's
         status and message; only EnvironmentBusy is raised.
         """
-        with self._services.leases.hold(identity, f"reconcile by {self._services.actor}") as lease:
+        actor = self._services.actor
+        purpose = "reconcile" if actor == "reconcile" else f"reconcile by {actor}"
+        with self._services.leases.hold(identity, purpose) as lease:
             job = self.job(identity, lease)
             job.gives_way = gives_way
             decision: Decision = Rest("")

@@ -8,8 +8,8 @@ import structlog
 
 from envmgr.domain.environment import Event, ProcessId
 from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.severity import level_of
 from envmgr.domain.seal import Seal
+from envmgr.domain.severity import level_of
 from envmgr.ports import (
     Binaries,
     Clock,

@@ -40,12 +40,13 @@ class Guard(StrEnum):
 
 
 class Suspension(StrEnum):
-    """Who or what suspended an environment; `DESTROY` is a person who destroyed it."""
+    """Who or what suspended an environment; `DESTROY` is a person who destroyed it, `CANCEL` one who cancelled what ran."""
 
     PERSON = "person"
     DESTROY = "destroy"
     TTL = "ttl"
     SCHEDULE = "schedule"
+    CANCEL = "cancel"
 
 
 class SourceKind(StrEnum):

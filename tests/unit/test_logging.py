@@ -66,7 +66,7 @@ def test_a_whole_log_has_them() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _DAEMON, "daemon"], stderr=subprocess.PIPE, text=True, check=True
     )
-    assert [line[:4] for line in done.stderr.splitlines()] == ['<3>{', '<3>{', '<4>{']
+    assert [line[:4] for line in done.stderr.splitlines()] == ["<3>{", "<3>{", "<4>{"]
 
 
 def test_people_are_told_once() -> None:

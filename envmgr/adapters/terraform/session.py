@@ -22,7 +22,8 @@ from .command import IsFlagged, TerraformCommand
 from .messages import Message, Transcript, parse
 
 _OUTPUT = "envmgr-output"
-_LARGEST_DOCUMENT = 512 * 1024 * 1024
+_LARGEST_DOCUMENT = 64 * 1024 * 1024
+"""Of a plan or state as one document: read whole, and a parsed one takes some ten times as much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,13 @@ class Session:
             ended = self._run(command, args, {"json": IsFlagged if json else None}, start, lambda: None)
             for line in Tail(errors.fileno()).last():
                 transcript.add(parse(line))
-            return Outcome(command, ended, transcript), os.pread(output.fileno(), _LARGEST_DOCUMENT, 0)
+            size = os.fstat(output.fileno()).st_size
+            if size > _LARGEST_DOCUMENT:
+                raise NeedsPerson(
+                    f"terraform {command} printed {size // 2**20} MiB, and envmgr reads at most "
+                    f"{_LARGEST_DOCUMENT // 2**20} MiB of it: split the code into several applications."
+                )
+            return Outcome(command, ended, transcript), os.pread(output.fileno(), size, 0)
 
     def _start(
         self,

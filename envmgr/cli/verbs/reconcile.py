@@ -4,33 +4,39 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
-from envmgr.cli import documents
+from envmgr.cli import documents, table
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import colored, counted, emit, emit_json, printable, say
+from envmgr.cli.screen import colored, counted, emit, emit_json, printable, say, width
 from envmgr.cli.work import work
-from envmgr.daemon import operations, unmanaged
+from envmgr.daemon import foresight, operations, unmanaged
 from envmgr.daemon.application import Application
 from envmgr.daemon.tenant import Project
 from envmgr.domain.environment import Environment, Status
 from envmgr.domain.names import EnvironmentId
 
+_FORETOLD = (table.Column("environment"), table.Column("action"), table.Column("reason", least=20))
 _SHOWN = ("status", "commit", "applied_commit", "message", "url", "expires_at")
 
 
-@verb("reconcile", example="envmgr reconcile\nenvmgr reconcile shop/alice")
+@verb("reconcile", example="envmgr reconcile\nenvmgr reconcile shop/alice\nenvmgr reconcile --dry-run")
 @click.argument("environments", metavar="[ENV]...", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Say what would be done now and why; touch nothing.")
 @json_option
 @pass_invocation
-def reconcile_command(invocation: Invocation, environments: tuple[str, ...], as_json: bool) -> int:
+def reconcile_command(
+    invocation: Invocation, environments: tuple[str, ...], dry_run: bool, as_json: bool
+) -> int:
     """One pass: poll, do all work that is due, wait for it. Needs no daemon: for cron and CI.
 
     Named environments are tried again even if they failed before; only their repositories are polled.
-    Exit code 1: something failed, or is not healthy.
+    Exit code 1: something failed, or is not healthy. With --dry-run 2: there is something to do.
     """
+    if dry_run:
+        return _foretell(invocation, environments, as_json)
     display = Display(several=True)
-    with work(invocation, display) as application:
+    with work(invocation, display, actor="reconcile") as application:
         with display:
             asked = frozenset(e.id for t in environments for e in operations.find_all(application, t))
             projects = _projects(application, asked)
@@ -50,6 +56,25 @@ def reconcile_command(invocation: Invocation, environments: tuple[str, ...], as_
         count = _count(e for e in inside if e.is_open)
         _print(changed, failed, degraded, errors, len(projects), count)
     return 1 if failed or degraded or errors else 0
+
+
+def _foretell(invocation: Invocation, environments: Sequence[str], as_json: bool) -> int:
+    with work(invocation, actor="reconcile") as application:
+        seen = foresight.foresee(application, environments)
+    if as_json:
+        steps = [
+            {"environment": s.environment.label, "action": s.action, "reason": s.reason} for s in seen.steps
+        ]
+        emit_json({"steps": steps, "errors": list(seen.errors)})
+    else:
+        rows = [(s.environment.label, s.action, printable(s.reason)) for s in seen.steps]
+        emit("\n".join(table.render(_FORETOLD, rows, width())))
+        for error in seen.errors:
+            say(printable(error))
+        say("Nothing was touched.")
+    if seen.errors:
+        return 1
+    return 2 if any(step.is_work for step in seen.steps) else 0
 
 
 def _projects(application: Application, asked: frozenset[EnvironmentId]) -> list[Project]:

@@ -29,6 +29,31 @@ def suspended(before: Environment, because: str) -> Environment:
     )
 
 
+def cancelled(before: Environment, because: str) -> Environment:
+    """What runs there is to end; it is not begun again until a push or `resume`."""
+    return replace(
+        before,
+        suspended=because,
+        suspended_by=Suspension.CANCEL,
+        suspended_commit=before.commit,
+    )
+
+
+def came_too_late(now: Environment, before: Environment) -> Environment:
+    """What was to be cancelled had ended by then: it is held back by no more than before."""
+    if now.suspended_by is not Suspension.CANCEL:
+        return now
+    held = replace(
+        now,
+        suspended=before.suspended,
+        suspended_by=before.suspended_by,
+        suspended_commit=before.suspended_commit,
+    )
+    if now.status is Status.SUSPENDED and not before.suspended:
+        return replace(held, status=Status.PENDING, message="")
+    return held
+
+
 def resumed(before: Environment) -> Environment:
     """Managed again; a hold of a rollback ends, and no pause of a failure is waited for.
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from envmgr.domain.backoff import LONGEST, delay
-from envmgr.domain.environment import Environment, Guard, Status
+from envmgr.domain.environment import Environment, Guard, Status, Suspension
 
 
 def shown(before: Environment, status: Status, message: str) -> Environment:
@@ -15,6 +15,13 @@ def shown(before: Environment, status: Status, message: str) -> Environment:
 def waiting(before: Environment, message: str, hold: Guard | None) -> Environment:
     """Held back by time or by a guard; a guard that held it before still does."""
     return replace(before, status=Status.WAITING, message=message, hold=hold or before.hold)
+
+
+def interrupted(before: Environment, message: str) -> Environment:
+    """Work was ended before its end: it goes on later, unless a person cancelled it."""
+    if before.suspended_by is Suspension.CANCEL:
+        return replace(before, status=Status.SUSPENDED, message=before.suspended)
+    return replace(before, status=Status.WAITING, message=message)
 
 
 def put_off(before: Environment, message: str, attempt: str, until: datetime) -> Environment:

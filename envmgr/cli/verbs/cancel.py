@@ -1,0 +1,58 @@
+"""`envmgr cancel`."""
+
+from datetime import timedelta
+
+import click
+
+from envmgr.cli import documents
+from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
+from envmgr.cli.duration_type import Duration
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.screen import emit, emit_json, printable
+from envmgr.cli.work import work
+from envmgr.daemon import cancellation, operations
+from envmgr.daemon.cancellation import Cancelled
+
+_WAIT = "5m"
+
+
+@verb("cancel", example="envmgr cancel alice\nenvmgr cancel shop/alice:api --wait 30m")
+@environment_argument
+@click.option(
+    "--wait",
+    type=Duration(),
+    default=_WAIT,
+    metavar="DURATION",
+    help=f"How long to wait for its end. [{_WAIT}]",
+)
+@json_option
+@pass_invocation
+def cancel_command(invocation: Invocation, environment: str, wait: timedelta, as_json: bool) -> int:
+    """Ask the Terraform or step that runs there to end, in whatever process, and say what became of it.
+
+    Terraform gets SIGINT: it ends what it is at, writes its state and lets go of its lock. What was cancelled is not
+    begun again until a push or `envmgr resume`. Exit code 1: it still runs, or nothing did.
+    """
+    with work(invocation) as application:
+        found = operations.find(application, environment)
+        done = cancellation.cancel(application, found, wait, lambda: not application.stopping.is_set())
+    if as_json:
+        run = documents.run(done.run) if done.run is not None else None
+        document = {"environment": documents.environment(done.environment), "run": run, "over": done.is_over}
+        emit_json(document)
+    else:
+        emit(_said(done))
+    return 0 if done.is_over else 1
+
+
+def _said(done: Cancelled) -> str:
+    label, run = done.environment.label, done.run
+    if not done.is_over:
+        return (
+            f"{label} was asked to end and still works: `envmgr logs {label} --follow` shows how far it is."
+        )
+    ended = f"run {run.id} ({run.kind}) {run.status}" if run is not None else "what ran has ended"
+    said = f": {printable(run.message)}" if run is not None and run.message else ""
+    return (
+        f"{label}: {ended}{said}\n{label} is {done.environment.status}: {printable(done.environment.message)}"
+    )
