@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from envmgr.config.load import Configuration, load
+from envmgr.config.locate import service_data
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
+from envmgr.daemon import ownership
 from envmgr.daemon.application import Application
 from envmgr.daemon.layout import Layout, free_bytes
 from envmgr.daemon.records import open_records
@@ -47,7 +49,7 @@ def of_this_host(invocation: Invocation) -> Iterator[Finding]:
     """What needs no organization."""
     yield look("configuration", lambda: _configuration(load(invocation.config, invocation.environ)))
     yield look("git", _git)
-    yield look("data folder", lambda: _data_folder(Layout(invocation.data_dir).create()))
+    yield look("data folder", lambda: _data_folder(invocation))
     yield look("disk", lambda: _disk(Layout(invocation.data_dir).create(), _settings(invocation)))
     yield look("database", lambda: _database(invocation))
     yield look("bundle key", lambda: _bundle_key(invocation))
@@ -64,6 +66,7 @@ def of_organizations(application: Application) -> Iterator[Finding]:
         yield credentials
         if credentials.ok:
             yield look(f"backend {name}", lambda tenant=tenant: tenant.state().ensure())  # type: ignore[misc]
+            yield look(f"owner {name}", lambda tenant=tenant: _owner(application, tenant))  # type: ignore[misc]
             yield look(f"clouds {name}", lambda tenant=tenant: _clouds(tenant))  # type: ignore[misc]
     with ThreadPoolExecutor(application.poll_workers) as pool:
         yield from pool.map(
@@ -91,11 +94,15 @@ def _git() -> str:
     return f"{done.stdout.strip()} ({path})"
 
 
-def _data_folder(layout: Layout) -> str:
+def _data_folder(invocation: Invocation) -> str:
+    layout = Layout(invocation.data_dir).create()
     mode = stat.S_IMODE(layout.root.stat().st_mode)
     if mode & 0o077:
         raise NeedsPerson(f"{layout.root} is open to other users ({mode:o}): `chmod 700 {layout.root}`.")
-    return f"{layout.root} is private to its owner"
+    because = (
+        f", the service's for {invocation.config}" if layout.root == service_data(invocation.config) else ""
+    )
+    return f"{layout.root} is private to its owner{because}"
 
 
 def _disk(layout: Layout, settings: Settings) -> str:
@@ -144,6 +151,15 @@ def _credentials(tenant: Tenant) -> str:
         f"all secrets can be read, {counted(number, 'environment variable')}"
         if number
         else "none are configured"
+    )
+
+
+def _owner(application: Application, tenant: Tenant) -> str:
+    ownership.require(application.services, tenant, marking=False)
+    return (
+        "this data folder's"
+        if tenant.ownership.is_marked
+        else "nobody's yet: the first apply makes it this data folder's"
     )
 
 

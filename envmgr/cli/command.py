@@ -14,6 +14,11 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 override_option = click.option(
     "--override-window", is_flag=True, help="Also where no window for changes is open; leaves an event."
 )
+take_over_option = click.option(
+    "--take-over",
+    is_flag=True,
+    help="Take organizations that another data folder works on; it does nothing there from then on.",
+)
 environment_argument = click.argument("environment", metavar="ENV")
 pass_invocation = click.make_pass_decorator(Invocation)
 

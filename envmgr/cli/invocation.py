@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from envmgr.ports import Store
+    from envmgr.adapters.store.store import SqlStore
 
 
 @dataclass(slots=True)
@@ -18,6 +18,7 @@ class Invocation:
     config_option: str | None = None
     data_option: str | None = None
     verbose: bool = False
+    takes_over: bool = False
 
     @property
     def config(self) -> Path:
@@ -31,15 +32,12 @@ class Invocation:
         """The data folder, absolute; it need not exist."""
         from envmgr.config.locate import data_dir
 
-        return data_dir(self.data_option, self.environ)
+        return data_dir(self.data_option, self.environ, self.config)
 
     @contextmanager
-    def records(self) -> Iterator["Store"]:
+    def records(self) -> Iterator["SqlStore"]:
         """The store alone, for verbs that only read."""
         from envmgr.daemon.records import open_records
 
-        store = open_records(self.config, self.data_dir, self.environ)
-        try:
+        with open_records(self.config, self.data_dir, self.environ) as store:
             yield store
-        finally:
-            store.close()

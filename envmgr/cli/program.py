@@ -20,6 +20,7 @@ _SECTIONS: Sections = {
     },
     "Run": {
         "daemon": ("daemon", "Watch the repositories until told to end."),
+        "migrate": ("migrate", "Copy all records to another database."),
         "reconcile": ("reconcile", "One pass: poll, do all work that is due, wait for it."),
     },
     "See": {

@@ -92,6 +92,7 @@ def start(
         actor=user_actor(invocation.environ),
         environ=invocation.environ,
         progress=progress,
+        takes_over=invocation.takes_over,
     )
 
 

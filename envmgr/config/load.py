@@ -16,6 +16,7 @@ from .models import Organization, Repository
 from .problems import problems_of
 from .secrets import Secret, SecretReference, exposure, looks_secret, password_in
 from .settings import Settings, config_files
+from .watching import watched_twice
 from .yaml_tree import Path as KeyPath
 from .yaml_tree import Problem, Tree, read_yaml
 
@@ -81,6 +82,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Configuration:
     """
     files = [_read(file) for file in _find(path)]
     _check_unique(files)
+    _check_watched_once(files)
     organizations = [file.model for file in files if isinstance(file.model, Organization)]
     problems = [line for file in files for line in file.lines()]
     if not problems and not organizations:
@@ -206,6 +208,23 @@ def _check_repositories(file: _File, repositories: object) -> None:
             line = file.tree.line(("repositories", first[name], "name"))
             file.add(path, f"a repository {name} is there already, on line {line}; rename one")
         first.setdefault(name, index)
+
+
+def _check_watched_once(files: Sequence[_File]) -> None:
+    """Each branch of each address by one entry: else it would get two environments."""
+    entries = [
+        ((file, index), repository.url, repository.branches)
+        for file in files
+        if isinstance(file.model, Organization) and not file.tree.problems  # which may be why
+        for index, repository in enumerate(file.model.repositories)
+    ]
+    for (file, index), (other, before), branch in watched_twice(entries):
+        where = f"{other.name}:{other.tree.line(('repositories', before))}"
+        file.add(
+            ("repositories", index, "branches"),
+            f"the entry at {where} watches the same branches of the same address (such as {branch}); keep one of them, "
+            "give each its own branches, or list `applications` in one",
+        )
 
 
 # --- warnings --------------------------------------------------------------------------------

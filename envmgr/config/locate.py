@@ -52,11 +52,12 @@ def _is_open(about: os.stat_result) -> bool:
     return bool(about.st_mode & stat.S_IWOTH or is_groups)
 
 
-def data_dir(option: str | Path | None, environ: Mapping[str, str]) -> Path:
+def data_dir(option: str | Path | None, environ: Mapping[str, str], config: Path | None = None) -> Path:
     """The folder of everything envmgr keeps, as an absolute path; it need not exist.
 
-    `--data-dir`, `$ENVMGR_DATA_DIR`, a service's `$STATE_DIRECTORY` (or `/var/lib/envmgr`), else the
-    user's data folder.
+    `--data-dir`, `$ENVMGR_DATA_DIR`, a service's `$STATE_DIRECTORY` (or `/var/lib/envmgr`); with the service's
+    configuration the service's folder, whoever asks, also where only the service may enter it: any other would show an
+    empty world. Else the user's data folder.
     """
     chosen = option if option is not None else environ.get("ENVMGR_DATA_DIR")
     if chosen:
@@ -65,7 +66,28 @@ def data_dir(option: str | Path | None, environ: Mapping[str, str]) -> Path:
         return Path(state.split(":")[0])
     if "INVOCATION_ID" in environ and SYSTEM_DATA.is_dir() and os.access(SYSTEM_DATA, os.W_OK):
         return SYSTEM_DATA
-    return _user_data(environ)
+    return service_data(config) or _user_data(environ)
+
+
+def service_data(config: Path | None) -> Path | None:
+    """The data folder of the service that works by a configuration; None where it is no service's, or there is none.
+
+    `/etc/envmgr` is `envmgr.service`'s, `/etc/envmgr/acme.yaml` may be `envmgr@acme.service`'s.
+    """
+    if config is None:
+        return None
+    path = config.absolute()
+    own = SYSTEM_DATA / path.stem
+    if path.parent == SYSTEM_CONFIG and _is_there(own):
+        return own
+    return SYSTEM_DATA if path == SYSTEM_CONFIG and _is_there(SYSTEM_DATA) else None
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except PermissionError:  # in a folder that we may not enter
+        return False
 
 
 def _user_data(environ: Mapping[str, str]) -> Path:

@@ -26,6 +26,7 @@ from .values import (
     Text,
     Variables,
 )
+from .watching import including
 
 
 class Terraform(Section):
@@ -88,7 +89,7 @@ class Credentials(Section):
 def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
     if not patterns:
         raise ValueError('it must not be empty; leave it out for ["env-*"]')
-    return patterns
+    return including(patterns)
 
 
 _OF_EACH_APPLICATION = ("terraform", "deploy", "on_destroy", "health", "on_unhealthy")
@@ -110,10 +111,10 @@ class Repository(Section):
     branches: Annotated[tuple[BranchPattern, ...], AfterValidator(_not_empty)] = Field(
         default=("env-*",),
         json_schema_extra={"minItems": 1},
-        description="Which branches get an environment; `*` matches any run of characters, `/` too.",
+        description="Which branches get an environment; `*` matches any run of characters, `/` too; `!` in front excludes.",
         examples=[["env-*"]],
     )
-    protected: tuple[BranchPattern, ...] = Field(
+    protected: Annotated[tuple[BranchPattern, ...], AfterValidator(including)] = Field(
         default=(),
         description="Branches that are never destroyed by a vanished branch, a TTL or a schedule.",
         examples=[["env-prod"]],

@@ -21,6 +21,7 @@ from .duration import format_duration, parse_duration
 from .secrets import Secret, SecretReference, parse_secret
 from .size import PATTERN as SIZE_PATTERN
 from .size import format_size, parse_size
+from .watching import including
 
 RESERVED: Final = ("environment", "project", "organization", "branch", "tags", "application")
 """The input variables that envmgr itself gives to Terraform."""
@@ -47,8 +48,6 @@ def _matching(pattern: str, sentence: str) -> Callable[[str], str]:
 
     return check
 
-
-# --- names -----------------------------------------------------------------------------------
 
 NAME_PATTERN = r"[a-z0-9-]+"
 VARIABLE_PATTERN = r"[A-Za-z_][A-Za-z0-9_-]*"
@@ -214,7 +213,7 @@ def _when(value: object) -> str | tuple[str, ...]:
     if isinstance(value, dict) and value.keys() == {"paths"}:
         paths = value["paths"]
         if isinstance(paths, list) and paths and all(isinstance(path, str) and path for path in paths):
-            return tuple(paths)
+            return including(tuple(paths))
     raise ValueError('it must be always, infrastructure, code or a list of paths, such as {paths: ["web/*"]}')
 
 
@@ -355,9 +354,9 @@ Network = Annotated[str, AfterValidator(_network), Named("network")]
 
 
 def _pattern(value: str) -> str:
-    if not value or not value.isprintable() or value.startswith(("-", "refs/")):
-        raise ValueError('it must be a branch pattern, such as "env-*"')
-    return value
+    if value not in ("", "!") and value.isprintable() and not value.startswith(("-", "refs/")):
+        return value
+    raise ValueError('it must be a branch pattern, such as "env-*" or "!env-skip"')
 
 
 BranchPattern = Annotated[str, AfterValidator(_pattern), Named("branch pattern")]

@@ -50,6 +50,7 @@ from envmgr.domain.drift import DriftRules
 from envmgr.domain.environment import SourceKind
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.owner import Origin
 from envmgr.domain.policy import Policy
 from envmgr.domain.schedule import Windows
 from envmgr.ports import Clock, Cloud, Progress, Remote, StepLimits, Store
@@ -70,7 +71,10 @@ from .workers import Workers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """What an application is composed from. `modules` is the folder of Terraform modules."""
+    """What an application is composed from. `modules` is the folder of Terraform modules.
+
+    `takes_over` makes organizations ours that another data folder worked on.
+    """
 
     config: Path
     data_dir: Path
@@ -79,6 +83,7 @@ class Start:
     clock: Clock = lambda: datetime.now(UTC)
     modules: Path | None = None
     progress: Callable[[EnvironmentId, Progress], None] = lambda *_: None
+    takes_over: bool = False
 
 
 def compose(start: Start, before: Application | None = None) -> Application:
@@ -106,8 +111,8 @@ def _services(
     start: Start, configuration: Configuration, stopping: threading.Event, before: Services | None
 ) -> Services:
     layout = before.layout if before else Layout(start.data_dir).create()
-    store = before.store if before else open_records_of(configuration.settings, layout, start.environ)
     owner, processes = current_process(), Processes()
+    store, origin = (before.store, before.origin) if before else _records(start, configuration, layout)
     hidden = hidden_paths(configuration, start.config, layout.root, start.environ)
     runner = StepRunner(identify, hidden, own=start.environ)
     modules = Modules(start.modules or packaged_folder(), layout.modules)
@@ -138,10 +143,20 @@ def _services(
         retention=configuration.settings.retention,
         seal=seal_of(configuration.settings.bundle_key, layout, start.environ),
         accepts_unsealed=configuration.settings.unsealed_bundles == "accept",
+        origin=origin,
+        takes_over=start.takes_over and before is None,
         warnings=configuration.warnings,
         stopping=stopping.is_set,
         progress=start.progress,
     )
+
+
+def _records(start: Start, configuration: Configuration, layout: Layout) -> tuple[Store, Origin]:
+    """The store, and which records these are."""
+    store = open_records_of(configuration.settings, layout, start.environ)
+    found = store.identity()
+    host, folder = current_process().host, str(layout.root.absolute())
+    return store, Origin(database=found.id, copied_from=found.copied_from, host=host, folder=folder)
 
 
 def _tenant(

@@ -204,9 +204,11 @@ def _export(services: Services, identity: EnvironmentId, claim: Claim) -> bytes 
 def _packed(manifest: Manifest, code: bytes | None, modules: bytes | None) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(_MANIFEST, manifest.to_json())
+        archive.writestr(
+            zipfile.ZipInfo(_MANIFEST), manifest.to_json(), zipfile.ZIP_DEFLATED
+        )  # without a time: the same gives the same
         if code is not None:
-            archive.writestr(_CODE, code)
+            archive.writestr(zipfile.ZipInfo(_CODE), code, zipfile.ZIP_DEFLATED)
         if modules is not None:
             archive.writestr(_MODULES, modules)
     return buffer.getvalue()

@@ -1,6 +1,7 @@
 """Where things are in the data folder."""
 
 import os
+import pwd
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,11 @@ class Layout:
         return self.workspace(environment) / "sealed"
 
     @property
+    def database(self) -> Path:
+        """Which database this folder works with."""
+        return self.root / "database.json"
+
+    @property
     def logs(self) -> Path:
         """The runs' logs."""
         return self.root / "logs"
@@ -139,8 +145,16 @@ class Layout:
                 f"The data folder {self.root} cannot be made ({error.strerror}): give another by --data-dir."
             ) from error
         raise NeedsPerson(
-            f"The data folder {self.root} is not writable: change its owner or give --data-dir."
+            f"The data folder {self.root} is not writable: {self._whose()}, or give another by --data-dir."
         )
+
+    def _whose(self) -> str:
+        """What to do about a folder that is not for us."""
+        try:
+            owner = pwd.getpwuid(self.root.stat().st_uid).pw_name
+        except (OSError, KeyError):
+            return "change its owner"
+        return f"it belongs to {owner}, so `sudo -u {owner} envmgr …`"
 
 
 def free_bytes(path: Path) -> int:

@@ -12,7 +12,7 @@ from envmgr.domain.names import EnvironmentId
 from envmgr.domain.transitions.ends import End, closed
 from envmgr.ports import StateStore
 
-from . import kept, rebuild
+from . import kept, ownership, rebuild
 from .audit import Audit
 from .housekeeping import holds_state
 
@@ -22,6 +22,7 @@ def mend(audit: Audit, finding: Finding) -> str:
 
     Raises NeedsPerson where it is not so any more, and what else stands in the way.
     """
+    ownership.require(audit.services, audit.tenant)
     if finding.fix is Fix.PRUNE:
         return _prune(audit)
     if finding.fix is None or finding.environment is None:

@@ -15,7 +15,7 @@ from envmgr.domain.plan import Plan
 from envmgr.domain.transitions.wishes import to_be_destroyed
 from envmgr.ports import StateStore
 
-from . import saved_plan
+from . import ownership, saved_plan
 from .adoption import end_abandoned_runs
 from .application import Application
 from .apply import apply as apply_step
@@ -281,6 +281,7 @@ def manual(
     with services.leases.hold(environment.id, f"{purpose} by {services.actor}") as lease:
         job = application.reconciler.job(environment.id, lease)
         job.manual = True
+        ownership.require(services, job.project.tenant)
         end_abandoned_runs(job)
         before = job.environment
         try:

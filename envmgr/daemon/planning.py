@@ -12,7 +12,7 @@ from envmgr.domain.plan import Plan
 from envmgr.domain.state import State
 from envmgr.ports import PlanResult, Workspace
 
-from . import kept, needs, rebuild, recover, workspaces
+from . import kept, needs, ownership, rebuild, recover, workspaces
 from .job import ActiveRun, Declined, Job
 from .planned import Planned
 from .result import note_resources
@@ -110,6 +110,7 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
     job.redact = access.redact
     if before is None:
         tenant.prepare_state()
+        ownership.require(job.services, tenant)
         rebuild.ensure(job.services, tenant)
         return access
     space = workspaces.workspace(job, access, before, binary)

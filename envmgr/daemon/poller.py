@@ -13,8 +13,9 @@ from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.evidence import Evidence, Judgement
 from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.observation import Listing, Observed, observe, observe_failure
+from envmgr.domain.owner import NotOurs
 
-from . import rebuild
+from . import ownership, rebuild
 from .evidence import Weighed, history_of, weigh
 from .services import Services
 from .tenant import Project
@@ -57,8 +58,14 @@ class Poller:
 
     def poll(self, project: Project) -> Polled:
         """Looks at one repository; raises only what the store raises."""
-        rebuild.try_to(self._services, project.tenant)  # before a branch that is gone could be missed
         state = self._state(project.id)
+        try:
+            ownership.require(self._services, project.tenant, marking=False)
+        except NotOurs as another:
+            return self._failed(project, state, str(another))
+        except EnvmgrError as error:  # nothing is done by it before the states can be reached
+            log.debug(str(error), action="owner-unknown", organization=project.tenant.name)
+        rebuild.try_to(self._services, project.tenant)  # before a branch that is gone could be missed
         try:
             listing = self._services.git.listing(project.remote(), project.branches, state.default_branch)
         except EnvmgrError as error:

@@ -14,6 +14,7 @@ from envmgr.domain.names import EnvironmentId
 from envmgr.domain.policy import Crowd
 from envmgr.domain.transitions import work
 
+from . import ownership
 from .adoption import end_abandoned_runs
 from .apply import apply
 from .destroy import close, destroy
@@ -125,6 +126,8 @@ class Reconciler:
         return roster.crowd(environment)
 
     def _carry_out(self, job: Job, decision: Decision) -> None:
+        if not isinstance(decision, Rest | Wait | Warn):
+            ownership.require(self._services, job.project.tenant)
         match decision:
             case Rest():
                 self._rest(job)

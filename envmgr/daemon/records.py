@@ -4,21 +4,31 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from envmgr.adapters.store.connect import open_store
+from envmgr.adapters.store.store import SqlStore
 from envmgr.config.secrets import resolve
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
-from envmgr.ports import Store
 
+from . import remembered
 from .layout import Layout
 
 
-def open_records(config: Path, data_dir: Path, environ: Mapping[str, str]) -> Store:
+def open_records(config: Path, data_dir: Path, environ: Mapping[str, str]) -> SqlStore:
     """Only the store, as the reading verbs need it: no configuration but the settings is read."""
     settings = read_settings(config) if config.exists() else Settings()
     return open_records_of(settings, Layout(data_dir).create(), environ)
 
 
-def open_records_of(settings: Settings, layout: Layout, environ: Mapping[str, str]) -> Store:
-    """The store that the settings name; SQLite in the data folder where they name none."""
+def open_records_of(settings: Settings, layout: Layout, environ: Mapping[str, str]) -> SqlStore:
+    """The store that the settings name; SQLite in the data folder where they name none.
+
+    Raises UsageError where it is not the one that this data folder works with.
+    """
     database = resolve(settings.database, environ) if settings.database is not None else None
-    return open_store(database, layout.root)
+    store = open_store(database, layout.root)
+    try:
+        remembered.check(store, layout)
+    except BaseException:
+        store.close()
+        raise
+    return store

@@ -8,6 +8,7 @@ import structlog
 
 from envmgr.domain.environment import Event, ProcessId
 from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.owner import Origin
 from envmgr.domain.seal import Seal
 from envmgr.domain.severity import level_of
 from envmgr.ports import (
@@ -39,6 +40,7 @@ class Services:
     `left_over` stands in for one that is in it no more, so that its environments can be ended. `stopping` says whether
     Terraform is to be ended now. `providers` gives those of an organization. `progress` is told each step of a running
     Terraform. `seal` proves what is kept beside the states; where it `accepts_unsealed`, a person has said to do without.
+    `origin` says by which records all is done; `takes_over` whether organizations that others worked on are taken.
     """
 
     layout: Layout
@@ -63,6 +65,8 @@ class Services:
     retention: timedelta
     seal: Seal
     accepts_unsealed: bool = False
+    origin: Origin
+    takes_over: bool = False
     warnings: Sequence[str] = ()
     stopping: Callable[[], bool] = lambda: False
     progress: Callable[[EnvironmentId, Progress], None] = field(default=lambda *_: None)

@@ -118,12 +118,27 @@ def living(environments: Sequence[Environment]) -> Sequence[Environment]:
     return [e for e in environments if e.claim is not None or e.expires_at is not None] or environments[:1]
 
 
-def extend(application: Application, environment: Environment, duration: timedelta) -> Environment:
+def extend(
+    application: Application,
+    environments: Sequence[Environment],
+    duration: timedelta,
+    *,
+    sets_end: bool = False,
+) -> Sequence[Environment]:
     """Moves the end of an environment's life to `duration` from now, at most `ttl.max` from now; never nearer.
 
-    One that had no end has one then, until the next push.
+    All its applications, or none of them. One without an end is refused, unless `sets_end` says that it is to
+    have one, until the next push. Raises NeedsPerson.
     """
-    services = application.services
+    ends = application.services.clock() + duration
+    for environment in environments:
+        _check_may_live(application.services, environment, duration)
+        _check_later(environment, ends, sets_end=sets_end)
+    return [_live_until(application.services, environment, ends) for environment in environments]
+
+
+def _check_may_live(services: Services, environment: Environment, duration: timedelta) -> None:
+    """Refuses a life that the rules do not allow, or know no end of."""
     project = services.projects.get(environment.id.repository_id)
     if project is not None and project.ttl.max is not None and duration > project.ttl.max:
         raise NeedsPerson(
@@ -131,9 +146,10 @@ def extend(application: Application, environment: Environment, duration: timedel
         )
     if project is not None and matches_any(environment.branch, project.policy.protected):
         raise NeedsPerson(f"{environment.label} is protected: it never expires.")
-    now = services.clock()
-    ends = now + duration
-    _check_later(environment, ends)
+
+
+def _live_until(services: Services, environment: Environment, ends: datetime) -> Environment:
+    project, now = services.projects.get(environment.id.repository_id), services.clock()
     # Whoever extends it knows the end: warning times that are over by then are told.
     told = newest_warning(ends, project.policy, now) if project is not None else None
     event = services.event(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
@@ -142,12 +158,17 @@ def extend(application: Application, environment: Environment, duration: timedel
     )
 
 
-def _check_later(environment: Environment, ends: datetime) -> None:
-    """Refuses an end that is no extension."""
+def _check_later(environment: Environment, ends: datetime, *, sets_end: bool) -> None:
+    """Refuses an end that is no extension: nearer than what was promised, or where there was none at all."""
     before = environment.expires_at
     if before is None and environment.claim is None:
         raise NeedsPerson(
             f"{environment.label} is {environment.status}: it has no life that could be extended."
+        )
+    if before is None and not sets_end:
+        raise NeedsPerson(
+            f"{environment.label} has no end: it lives as long as its branch, so there is nothing to extend. To give it "
+            "an end on purpose, add --set-end."
         )
     if before is not None and ends <= before:
         raise NeedsPerson(

@@ -51,6 +51,15 @@ class Rebuilding:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+@dataclass(slots=True)
+class Ownership:
+    """When the owner's mark beside the states was last read as ours, and whether it stands there."""
+
+    at: datetime | None = None
+    is_marked: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
 @dataclass(slots=True, kw_only=True)
 class Tenant:
     """An organization: what is the same for all its repositories.
@@ -73,6 +82,7 @@ class Tenant:
     open_places: Callable[[Mapping[str, str], Mapping[str, bool]], Mapping[str, Callable[[], Cloud]]]
     is_new: Callable[[], bool]
     rebuilding: Rebuilding = field(default_factory=Rebuilding)
+    ownership: Ownership = field(default_factory=Ownership)
     _states: dict[str, tuple[Mapping[str, str], StateStore]] = field(default_factory=dict)
     _prepared: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -165,7 +165,7 @@ def _left_alone(inventory: Inventory, identity: EnvironmentId, watched: Watched)
         return None
     branch = ref_component(record.branch)
     if not matches_any(record.branch, policy.branches):
-        what = f"No pattern of its repository matches its branch {branch} any more, so nobody manages it."
+        what = f"By `branches` of its repository its branch {branch} has no environment any more, so nobody manages it."
     elif _is_surely_gone(record, policy, inventory) and matches_any(record.branch, policy.protected):
         what = f"Its branch {branch} is gone, but it is protected, so it stays."
     else:

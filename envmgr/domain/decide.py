@@ -14,7 +14,7 @@ from .backoff import LONGEST
 from .decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
 from .environment import Environment, Guard, Status, Suspension
 from .health import Condition
-from .names import matches_any, ref_component
+from .names import excluding, matches_any, ref_component
 from .policy import Crowd, Policy
 from .waking import newest_warning
 
@@ -114,6 +114,10 @@ def _unmatched(situation: Situation) -> Decision | None:
     if matches_any(environment.branch, situation.policy.branches):
         return None
     reason = f"No pattern of {environment.id.repository_id} matches branch {situation.branch} any more"
+    if by := excluding(environment.branch, situation.policy.branches):
+        reason = (
+            f"`branches` of {environment.id.repository_id} exclude branch {situation.branch} now (by {by})"
+        )
     if environment.claim is None:
         return _unless_paused(situation, Close(f"{reason}, and nothing was applied."))
     return Wait(f"{reason}: left alone; `envmgr destroy {environment.label}` ends it.")

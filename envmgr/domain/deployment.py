@@ -6,7 +6,7 @@ from typing import Literal
 
 from .digest import digest
 from .health import HealthCheck
-from .names import matched_part
+from .names import matches_any
 from .step import Step
 
 
@@ -94,8 +94,8 @@ def due(
 
 
 def _touches(patterns: tuple[str, ...], changed: Collection[str] | None) -> bool:
-    """Whether a file fits one of the patterns; one that ends in `/` means all below a folder."""
+    """Whether a file fits one of the patterns and none excludes it; one that ends in `/` means all below a folder."""
     if changed is None:
         return True
-    whole = [f"{pattern}*" if pattern.endswith("/") else pattern for pattern in patterns]
-    return any(matched_part(path, pattern) is not None for path in changed for pattern in whole)
+    whole = tuple(f"{pattern}*" if pattern.endswith("/") else pattern for pattern in patterns)
+    return any(matches_any(path, whole) for path in changed)

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 
 MAX_NAME = 32
+EXCLUDES = "!"
+"""What a pattern begins with that takes away from what the others match."""
 _HASH = 6
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HASHED = re.compile(r"-[0-9a-f]{6}$")
@@ -124,19 +126,29 @@ def _stars(branch: str, first: str, middle: list[str], last: str) -> tuple[str, 
 
 
 def matches_any(branch: str, patterns: tuple[str, ...]) -> bool:
-    """Whether at least one pattern matches the branch."""
-    return any(matched_part(branch, pattern) is not None for pattern in patterns)
+    """Whether at least one pattern matches the branch and none, wherever it stands, excludes it by a leading `!`."""
+    return not excluding(branch, patterns) and any(
+        matched_part(branch, pattern) is not None for pattern in patterns if not pattern.startswith(EXCLUDES)
+    )
+
+
+def excluding(branch: str, patterns: tuple[str, ...]) -> str | None:
+    """The first pattern that excludes the branch, with its `!`; None where none does."""
+    excluded = (pattern for pattern in patterns if pattern.startswith(EXCLUDES))
+    return next((p for p in excluded if matched_part(branch, p.removeprefix(EXCLUDES)) is not None), None)
 
 
 def environment_name(branch: str, patterns: tuple[str, ...]) -> str | None:
-    """The environment's name for a branch, by the first pattern that matches; None without a match.
+    """The environment's name for a branch, by the first pattern that matches; None without a match or where one excludes it.
 
     The name is a slug `[a-z][a-z0-9-]*` of at most 32 characters. Where making the slug lost
     something, six hex digits of the branch's SHA-256 are part of it, so that two branches
     do not share a name.
     """
+    if excluding(branch, patterns):
+        return None
     for pattern in patterns:
-        parts = matched_part(branch, pattern)
+        parts = None if pattern.startswith(EXCLUDES) else matched_part(branch, pattern)
         if parts is not None:
             # The shape of a name with a hash is no branch's own: it could take the name of another.
             return _slug("-".join(parts), branch, lossy=len(parts) > 1)

@@ -174,3 +174,29 @@ def test_a_closed_pipe_is_no_error(world: World) -> None:
         timeout=30,
     )
     assert done.stderr == ""
+
+
+def test_records_move_to_another_database(world: World, postgres_database: str) -> None:
+    """By a file that names it; a password never stands on the command line, and the other must be empty."""
+    world.branch("env-alice")
+    world.ok("reconcile")
+    shown = world("migrate", "--to", postgres_database.replace("@", ":hush-hush@"))
+    assert shown.code == 2
+    assert "file:/path" in shown.err
+    assert "hush-hush" not in shown.err
+    assert world("migrate", "--to", "mysql://host/name").code == 2
+    address = world.folder / "address"
+    address.write_text(f"{postgres_database}\n")
+
+    moved = world.ok("migrate", "--to", f"file:{address}", "--json").document
+
+    assert moved["rows"]["environments"] == len(world.ok("list", "--all", "--json").document)
+    again = world("migrate", "--to", f"file:{address}")
+    assert again.code == 1
+    assert "is not empty" in again.err
+    (world.config / "daemon.yaml").write_text(f"daemon: {{database: {{file: {address}}}}}\n")
+    assert world.ok("list", "--json").document[0]["environment"] == "alice"
+    (world.config / "daemon.yaml").unlink()
+    old = world("list")
+    assert old.code == 2
+    assert "works with the PostgreSQL database" in old.err

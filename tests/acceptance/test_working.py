@@ -128,7 +128,10 @@ def test_what_a_guard_holds_is_approved(world: World) -> None:
 def test_extend_up_to_the_longest(world: World) -> None:
     """A later end; not beyond ttl.max."""
     world.ok("reconcile")
-    assert world.ok("extend", "alice", "1d", "--json").document["expires_at"]
+    endless = world("extend", "alice", "3s")
+    assert endless.code == 1
+    assert "acme/shop/alice has no end" in endless.err
+    assert world.ok("extend", "alice", "1d", "--set-end", "--json").document["expires_at"]
     refused = world("extend", "alice", "5d")
     assert refused.code == 1
     assert "at most 2d" in refused.err

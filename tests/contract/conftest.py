@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -10,6 +9,7 @@ from envmgr.adapters.memory import MemoryStore
 from envmgr.adapters.store.connect import open_store
 from envmgr.domain.environment import Environment
 from envmgr.ports import Store
+from tests.support import postgres
 from tests.support.store import seen
 
 MEMORY = "memory"
@@ -19,11 +19,7 @@ _EMPTY = "TRUNCATE environments, leases, runs, events, repositories RESTART IDEN
 @pytest.fixture(scope="session")
 def migrated_postgres_database(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with the tables, made once: each test empties it, which is faster than a new one."""
-    import psycopg
-
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE contract TEMPLATE template0")
-    url = urlunsplit(urlsplit(postgres_url)._replace(path="/contract"))
+    url = postgres.make_database(postgres_url, "contract")
     open_store(url, tmp_path_factory.mktemp("data")).close()
     return url
 

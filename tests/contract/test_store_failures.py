@@ -14,13 +14,14 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
 from envmgr.domain.environment import Event
 from envmgr.domain.errors import NeedsPerson, Transient, UsageError
 from envmgr.domain.names import RepositoryId
+from tests.support.postgres import OWNER
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 SOON = timedelta(milliseconds=200)
@@ -322,19 +323,39 @@ class TestPostgres:
         record(store)
         store.close()
 
-    def test_a_user_without_rights(self, postgres_database: str, tmp_path: Path) -> None:
+    def test_an_ordinary_owner_of_one_database(self, postgres_database: str, tmp_path: Path) -> None:
+        """No superuser, no further grant; and a pooler in between knows all that a connection asks for at its start."""
+        import psycopg
+
+        store = open_store(postgres_database, tmp_path)
+        record(store)
+        with psycopg.connect(postgres_database) as connection:
+            rights = "rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls"
+            owner = f"SELECT current_user, {rights} FROM pg_roles WHERE rolname = current_user"
+            assert connection.execute(owner).fetchall() == [(OWNER, False)]
+        with store._database.read() as transaction:
+            asked = "SELECT name FROM pg_settings WHERE source = 'client' ORDER BY name"
+            assert set(transaction.execute(text(asked)).scalars()) <= {"application_name", "client_encoding"}
+            assert transaction.execute(text("SHOW lock_timeout")).scalar_one() == "30s"
+        for _ in range(20):
+            store.leases(NOW)
+        with store._database.read() as transaction:
+            assert transaction.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar_one() == 0
+        store.close()
+
+    def test_a_user_without_rights(self, postgres_url: str, postgres_database: str, tmp_path: Path) -> None:
         """A person must grant them."""
         import psycopg
 
         open_store(postgres_database, tmp_path).close()
-        with psycopg.connect(postgres_database, autocommit=True) as connection:
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute("CREATE ROLE stranger LOGIN")
         try:
             parts = urlsplit(postgres_database)
             url = urlunsplit(parts._replace(netloc=f"stranger@127.0.0.1:{parts.port}"))
             assert "permission denied" in refused(NeedsPerson, url, tmp_path)
         finally:
-            with psycopg.connect(postgres_database, autocommit=True) as connection:
+            with psycopg.connect(postgres_url, autocommit=True) as connection:
                 connection.execute("DROP ROLE stranger")
 
 

@@ -159,7 +159,7 @@ def test_everything_comes_back_and_what_is_gone_is_destroyed_by_its_own_code(
     assert (marks / "alice").read_text() == "made\n"
     assert (marks / "bob").read_text() == "made\nunmade by the first\n"
     assert "code-restored" in engine.actions("bob")
-    assert set(states.objects("acme/")) == {ALICE.state_key, ALICE.kept_key}
+    assert set(states.objects("acme/")) == {ALICE.state_key, ALICE.kept_key, "acme/envmgr-owner.json"}
 
 
 def with_module(engine: Engine) -> GitRepository:
@@ -201,7 +201,10 @@ def test_what_is_applied_after_a_loss_is_kept_and_destroyed_as_ever(engine: Engi
 
     assert engine.statuses() == {"alice": "destroyed"}
     assert (marks / "alice").read_text() == "made\nunmade by the second\n"
-    assert next(path for path in engine.state("alice").parents if path.exists()) == engine.folder / "state"
+    assert (
+        next(path for path in engine.state("alice").parents if path.exists())
+        == engine.folder / "state" / "acme"
+    )
 
 
 # --- what cannot be proven ---------------------------------------------------------------------

@@ -51,7 +51,7 @@ ACTS: dict[str, Act] = {
     "suspend": lambda e: steering.suspend(e.application, alice(e)),
     "resume": lambda e: steering.resume(e.application, alice(e)),
     "approve": lambda e: steering.approve(e.application, alice(e)),
-    "extend": lambda e: steering.extend(e.application, alice(e), timedelta(days=2)),
+    "extend": lambda e: steering.extend(e.application, [alice(e)], timedelta(days=2), sets_end=True),
     "destroy": lambda e: operations.destroy(e.application, alice(e), lambda *_: True),
     "apply": lambda e: operations.apply(e.application, alice(e), lambda *_: True),
     "roll back": lambda e: roll_back(e.application, alice(e), "previous", lambda *_: True),

@@ -145,7 +145,7 @@ def test_what_comes_before_anything_is_deleted_calls_the_end_off(
             case "suspend":
                 steering.suspend(engine.application, alice)
             case _:
-                steering.extend(engine.application, alice, engine.clock.now - over.created_at)
+                steering.extend(engine.application, [alice], engine.clock.now - over.created_at)
     assert last(engine, RunKind.DESTROY) is RunStatus.SUPERSEDED
     assert "destroy-called-off" in engine.actions("alice")
     engine.turn(seconds=5)

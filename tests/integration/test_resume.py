@@ -2,18 +2,28 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from envmgr.daemon import steering
-from envmgr.domain.environment import Environment, Pin, Status, Suspension
+from envmgr.domain.environment import Claim, Environment, Pin, Source, SourceKind, Status, Suspension
 from envmgr.domain.errors import NeedsPerson
 from tests.integration.outage import wait_for
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.store import having
 
 DAY = timedelta(days=1)
+CLAIM = Claim(
+    commit="a" * 40,
+    source=Source(SourceKind.DIRECTORY, "terraform", "b" * 40, "terraform"),
+    variables={},
+    tags={},
+    terraform_version="1.11.4",
+    backend=("local", {}),
+    fingerprint="",
+)
 
 
 @pytest.fixture
@@ -29,6 +39,13 @@ def write(engine: Engine, **changes: object) -> Environment:
     """Alice's record as if something had come to this."""
     store, alice = engine.application.services.store, engine.environment("alice")
     return store.update(alice.id, None, engine.clock(), having(**changes))
+
+
+def extend(engine: Engine, duration: timedelta, *, sets_end: bool = False) -> Environment:
+    """What `envmgr extend alice DURATION` does."""
+    alice = [engine.environment("alice")]
+    [extended] = steering.extend(engine.application, alice, duration, sets_end=sets_end)
+    return extended
 
 
 def test_the_end_of_a_hold_leaves_the_end_of_the_life(shop: Engine) -> None:
@@ -70,10 +87,10 @@ def test_nothing_to_resume_is_said(shop: Engine) -> None:
 def test_an_extension_moves_the_end_and_what_is_warned_of(shop: Engine) -> None:
     """Warning times that are over when a person names the end are told; later ones come."""
     write(shop, expires_at=shop.clock() + timedelta(hours=1), warned_at=shop.clock())
-    alice = steering.extend(shop.application, shop.environment("alice"), 3 * DAY)
+    alice = extend(shop, 3 * DAY)
     assert (alice.expires_at, alice.warned_at) == (shop.clock() + 3 * DAY, None)
     write(shop, expires_at=shop.clock() + timedelta(hours=1))
-    alice = steering.extend(shop.application, shop.environment("alice"), timedelta(hours=12))
+    alice = extend(shop, timedelta(hours=12))
     assert alice.expires_at is not None
     assert alice.warned_at == alice.expires_at - DAY
 
@@ -81,12 +98,44 @@ def test_an_extension_moves_the_end_and_what_is_warned_of(shop: Engine) -> None:
 def test_an_extension_is_never_a_shorter_life(shop: Engine) -> None:
     """Nor an end for what is not there."""
     with pytest.raises(NeedsPerson, match="is pending: it has no life that could be extended"):
-        steering.extend(shop.application, shop.environment("alice"), DAY)
-    alice = write(shop, expires_at=shop.clock() + 9 * DAY)
+        extend(shop, DAY)
+    with pytest.raises(NeedsPerson, match="no life that could be extended"):
+        extend(shop, DAY, sets_end=True)
+    write(shop, expires_at=shop.clock() + 9 * DAY)
     for shorter in (DAY, 9 * DAY):
         with pytest.raises(NeedsPerson, match="anyway: give a longer time"):
-            steering.extend(shop.application, alice, shorter)
+            extend(shop, shorter, sets_end=True)
     assert shop.environment("alice").expires_at == shop.clock() + 9 * DAY
+
+
+def test_what_has_no_end_is_given_none_by_an_extension(engine: Engine) -> None:
+    """It would be destroyed then: only somebody who says so gives an end to what was to live as long as its branch."""
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    assert engine.environment("alice").expires_at is None
+
+    with pytest.raises(NeedsPerson, match=r"acme/shop/alice has no end: .* add --set-end"):
+        extend(engine, timedelta(seconds=3))
+
+    assert engine.environment("alice").expires_at is None
+    engine.turn(2, seconds=30)
+    assert engine.environment("alice").status is Status.READY
+    end = engine.clock() + DAY
+    assert extend(engine, DAY, sets_end=True).expires_at == end
+    with pytest.raises(NeedsPerson, match="anyway: give a longer time"):
+        extend(engine, timedelta(hours=1), sets_end=True)
+
+
+def test_an_extension_reaches_all_applications_or_none(shop: Engine) -> None:
+    """Where one of them has no end, the others keep theirs."""
+    end = shop.clock() + DAY
+    ends, endless = (
+        write(shop, expires_at=end),
+        replace(shop.environment("alice"), claim=CLAIM, expires_at=None),
+    )
+    with pytest.raises(NeedsPerson, match="has no end"):
+        steering.extend(shop.application, [ends, endless], 3 * DAY)
+    assert shop.environment("alice").expires_at == end
 
 
 def test_a_branch_that_waits_for_the_morning_can_be_had_now(engine: Engine) -> None:
@@ -165,9 +214,7 @@ def during_an_apply(engine: Engine, what: Callable[[], Environment], **changes: 
 def test_an_extension_during_an_apply_counts(engine: Engine) -> None:
     """The apply's own end of life does not take its place."""
     engine.settings["ttl"] = {"default": "2h"}
-    extended = during_an_apply(
-        engine, lambda: steering.extend(engine.application, engine.environment("alice"), 9 * DAY)
-    )
+    extended = during_an_apply(engine, lambda: extend(engine, 9 * DAY))
     alice = engine.environment("alice")
     assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit)
     assert alice.expires_at == extended.expires_at

@@ -105,14 +105,18 @@ def test_another_default_branch_is_not_taken_for_a_complete_listing_at_once(engi
     assert engine.environment("alice").absences == 1
 
 
-def test_what_is_no_longer_configured_is_left_alone(engine: Engine) -> None:
-    """A pattern that matches no more, a repository that is not listed: nothing is destroyed."""
+@pytest.mark.parametrize(
+    ("branches", "said"),
+    [(["review-*"], "No pattern"), (["!env-alice", "env-*"], "exclude branch env-alice now (by !env-alice)")],
+)
+def test_what_is_no_longer_configured_is_left_alone(engine: Engine, branches: list[str], said: str) -> None:
+    """A pattern that matches no more or excludes, a repository that is not listed: nothing is destroyed."""
     shop = engine.repository()
     other = engine.repository("other")
     push(shop, ["alice"])
     push(other, ["bob"])
     engine.turn()
-    engine.repository_settings["shop"]["branches"] = ["review-*"]
+    engine.repository_settings["shop"]["branches"] = branches
     del engine.repositories["other"]
     engine.restart()
 
@@ -120,7 +124,7 @@ def test_what_is_no_longer_configured_is_left_alone(engine: Engine) -> None:
 
     alice = engine.environment("alice")
     assert alice.status is Status.WAITING
-    assert "No pattern" in alice.message
+    assert said in alice.message
     assert engine.state("alice").exists()
     assert engine.environment("bob", "other").status is Status.READY
     engine.repository_settings["shop"]["branches"] = ["env-*"]

@@ -10,8 +10,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from tests.support.processes import HOST, Server, ServerDidNotStart, dies_with_us
+
+OWNER = "envmgr_owner"
+"""Who owns the databases that tests get: a role that may log in, and nothing else, as an operator would make it."""
 
 # Nothing here has to survive a power cut.
 _FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
@@ -46,9 +50,30 @@ def running_postgres(programs: Path) -> Iterator[str]:
         server = Server.start(lambda port: _command(programs, data, folder, port), folder / "log", user=user)
         try:
             _wait_until_ready(programs, server)
-            yield f"postgresql://postgres@{HOST}:{server.port}/postgres"
+            url = f"postgresql://postgres@{HOST}:{server.port}/postgres"
+            _execute(url, f"CREATE ROLE {OWNER} LOGIN")
+            yield url
         finally:
             server.stop(signal.SIGINT)  # PostgreSQL's fast shutdown
+
+
+def make_database(postgres_url: str, name: str) -> str:
+    """Makes an empty database of `OWNER`; gives its address for that role."""
+    _execute(postgres_url, f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE template0")
+    parts = urlsplit(postgres_url)
+    return urlunsplit(parts._replace(netloc=f"{OWNER}@{HOST}:{parts.port}", path=f"/{name}"))
+
+
+def drop_database(postgres_url: str, name: str) -> None:
+    """Drops a database, whoever is connected to it."""
+    _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(url: str, statement: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
 
 
 def _initdb(programs: Path, data: Path, user: str | None) -> None:

@@ -46,6 +46,24 @@ def test_the_data_folder_is_looked_for_in_order(tmp_path: Path, monkeypatch: pyt
     assert data_dir("here", {}) == tmp_path / "here"
 
 
+def test_the_service_s_configuration_goes_with_the_service_s_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For whoever asks: another folder would show an empty world."""
+    etc, var, environ = tmp_path / "etc", tmp_path / "var", {"HOME": "/h"}
+    monkeypatch.setattr(locate, "SYSTEM_CONFIG", etc)
+    monkeypatch.setattr(locate, "SYSTEM_DATA", var)
+    users = Path("/h/.local/share/envmgr")
+    assert data_dir(None, environ, etc) == users, "there is no service here"
+    (var / "acme").mkdir(parents=True)
+    assert data_dir(None, environ, etc) == var
+    assert data_dir(None, environ, etc / "acme.yaml") == var / "acme"
+    assert data_dir(None, environ, etc / "other.yaml") == users
+    assert data_dir(None, environ, tmp_path / "elsewhere") == users
+    assert data_dir("/from/option", environ, etc) == Path("/from/option")
+    assert data_dir(None, {**environ, "ENVMGR_DATA_DIR": "/from/variable"}, etc) == Path("/from/variable")
+
+
 def test_settings_are_read_from_any_file_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "acme.yaml").write_text("organization: acme # daemon: no\nvariables: [broken")
     assert read_settings(tmp_path) == Settings()

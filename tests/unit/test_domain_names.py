@@ -1,6 +1,7 @@
 """Names: what any branch becomes, and what it can never become."""
 
 import hashlib
+import random
 import re
 import time
 
@@ -8,10 +9,12 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from envmgr.adapters.git.refs import _matcher
 from envmgr.domain.names import (
     EnvironmentId,
     branch_hash,
     environment_name,
+    excluding,
     known_names,
     matched_part,
     matches_any,
@@ -191,3 +194,26 @@ def test_the_shape_of_a_name_with_a_hash_is_no_branchs_own() -> None:
     assert known_names(f"env-{name}", ("env-*",)) == {name, other}
     assert known_names("env-größe", ("env-*",)) == {name}
     assert known_names("main", ("env-*",)) == frozenset()
+
+
+@given(st.lists(GLOBS, min_size=1, max_size=3), st.lists(GLOBS, max_size=3), PIECES, st.randoms())
+@FIXED
+@example(["env-*"], ["env-skip"], "env-skip", random.Random(0))
+def test_an_exclusion_counts_wherever_it_stands(
+    wanted: list[str], excluded: list[str], branch: str, order: random.Random
+) -> None:
+    patterns = [*wanted, *(f"!{pattern}" for pattern in excluded)]
+    order.shuffle(patterns)
+    is_wanted = any(by_expression(branch, p) for p in wanted if not p.startswith("!"))
+    is_excluded = any(by_expression(branch, p) for p in excluded)
+    assert matches_any(branch, tuple(patterns)) == (is_wanted and not is_excluded)
+    assert (environment_name(branch, tuple(patterns)) is not None) == (is_wanted and not is_excluded)
+    assert bool(_matcher(tuple(patterns))(branch)) == (is_wanted and not is_excluded)
+
+
+def test_what_is_excluded_is_no_environment() -> None:
+    patterns = ("!env-skip", "env-*", "!env-tmp-*")
+    assert environment_name("env-alice", patterns) == "alice"
+    assert environment_name("env-skip", patterns) is None
+    assert excluding("env-tmp-1", patterns) == "!env-tmp-*"
+    assert excluding("env-alice", patterns) is None

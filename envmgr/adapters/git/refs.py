@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from envmgr.domain.errors import NeedsPerson, Transient
-from envmgr.domain.names import RepositoryId, ref_component
+from envmgr.domain.names import EXCLUDES, RepositoryId, ref_component
 from envmgr.domain.observation import Listing
 
 HEADS = "refs/heads/"
@@ -99,7 +99,7 @@ def poll_refspecs(patterns: Iterable[str], default_branch: str) -> list[str]:
 
     A server filters by prefix only, so a pattern counts as far as its first `*`.
     """
-    prefixes = sorted({_prefix(pattern) for pattern in patterns})
+    prefixes = sorted({_prefix(pattern) for pattern in patterns if not pattern.startswith(EXCLUDES)})
     return [
         *(f"+{HEADS}{prefix}*:{POLL_HEADS}{prefix}*" for prefix in prefixes),
         f"+HEAD:{POLL_HEAD}",
@@ -116,8 +116,15 @@ def _prefix(pattern: str) -> str:
 @lru_cache(maxsize=256)
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
     """As `names.matches_any`, compiled once: a pass asks it for every branch of every repository."""
+    wanted = _expression(pattern for pattern in patterns if not pattern.startswith(EXCLUDES))
+    excluded = _expression(p.removeprefix(EXCLUDES) for p in patterns if p.startswith(EXCLUDES))
+    return re.compile(rf"(?!(?:{excluded})\Z)(?:{wanted})", re.DOTALL).fullmatch
+
+
+def _expression(patterns: Iterable[str]) -> str:
+    """One for whatever any of the patterns matches; without a pattern it matches nothing."""
     alternatives = (".*".join(re.escape(piece) for piece in pattern.split("*")) for pattern in patterns)
-    return re.compile("|".join(f"(?:{a})" for a in alternatives) or r"(?!)", re.DOTALL).fullmatch
+    return "|".join(f"(?:{a})" for a in alternatives) or r"(?!)"
 
 
 def _is_text(branch: str) -> bool:

@@ -49,6 +49,16 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database for as long as it is open."""
+        is_postgres = self.engine.dialect.name == "postgresql"  # SQLite's readers see one state anyway
+        engine = (
+            self.engine.execution_options(isolation_level="REPEATABLE READ") if is_postgres else self.engine
+        )
+        with self._explained(), engine.connect() as connection:
+            yield connection
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable at the end of the block, or has not happened."""
         with self._explained(), self.turn(), self._writer.begin() as connection:

@@ -1,6 +1,8 @@
 """PostgreSQL as a database that several hosts share."""
 
-from sqlalchemy import URL, create_engine
+from typing import Any
+
+from sqlalchemy import URL, create_engine, event
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
@@ -8,14 +10,17 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 
 from .database import Database
 
-# In milliseconds and seconds: a server that is gone is noticed, a lock is not waited for without end.
-_SETTINGS = {
+# In milliseconds and seconds: a server that is gone is noticed. Nothing here needs a right that the owner of a database
+# has not, and nothing but the name reaches the server: a pooler in between refuses what it does not know. For the same
+# reason no statement is prepared: the next transaction may be on another of the pooler's connections.
+_SETTINGS: dict[str, Any] = {
     "application_name": "envmgr",
+    "prepare_threshold": None,
     "connect_timeout": "10",
     "tcp_user_timeout": "30000",
     "keepalives_idle": "30",
-    "options": "-c lock_timeout=30000 -c lc_messages=C",
 }
+_LOCK_TIMEOUT = "SET LOCAL lock_timeout = 30000"  # a lock is not waited for without end
 _PASS_BY_THEMSELVES = ("08", "40", "53", "55", "57", "58")  # classes of SQLSTATE
 # Refusals of a connection carry no SQLSTATE, only the server's words.
 _REFUSALS = ("authentication failed", "no pg_hba.conf entry", "does not exist", "no password supplied",
@@ -33,6 +38,8 @@ def open_postgres(url: URL) -> Database:
         max_overflow=60,
         hide_parameters=True,
     )
+    if "lock_timeout" not in str(url.query.get("options")):  # a person's own
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(_LOCK_TIMEOUT))
     place = place_of(url)
     return Database(engine=engine, place=place, upsert=insert, explain=lambda error: explain(error, url))
 

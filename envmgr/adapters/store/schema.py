@@ -22,7 +22,7 @@ from envmgr.domain.environment import Guard, RunKind, RunStatus, Status, Suspens
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 
 metadata = MetaData()
@@ -157,3 +157,14 @@ repositories = Table(
     Column("known_address", KEY),
     Column("offered_commit", KEY),
 )
+
+# One row, made with the table. A copy of a database has an identity of its own, and names the one it is a copy of.
+identity = Table(
+    "identity",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("copied_from", KEY),
+)
+
+RECORDS = (environments, leases, runs, events, repositories)
+"""The tables that hold records: all but what says which database it is."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from sqlalchemy import Connection, delete, select, text
 
@@ -25,6 +26,7 @@ from envmgr.domain.transitions import Change
 from envmgr.ports import Held
 
 from . import environments, events, leases, rows, runs, schema
+from .copying import Identity, copy
 from .database import Database
 
 
@@ -285,6 +287,36 @@ class SqlStore:
                     raise NeedsPerson(f"The database {self._database.place} is damaged ({found}).")
             number = len(environments.find(connection, None, None, destroyed=False))
         return f"{self._database.place} is sound: {version}, schema {schema.REVISIONS[-1]}, {number} environments."
+
+    @property
+    def place(self) -> str:
+        """Which database it is, for people, without a password."""
+        return self._database.place
+
+    def identity(self) -> Identity:
+        """By what the database is known, wherever it is reached."""
+        with self._database.read() as connection:
+            return Identity(*connection.execute(select(schema.identity)).one())
+
+    def is_empty(self) -> bool:
+        """Whether no environment was ever recorded that is not forgotten again."""
+        with self._database.read() as connection:
+            return connection.execute(select(schema.environments.c.name).limit(1)).first() is None
+
+    def copy_to(self, target: "SqlStore") -> Mapping[str, int]:
+        """Copies all records to an empty database, in one transaction that checks them; the number of rows by table.
+
+        Raises NeedsPerson where the other is not empty or does not hold the same then; nothing is written then.
+        """
+        return copy(self._database, target._database)  # noqa: SLF001  of its own kind
+
+    def __enter__(self) -> Self:
+        """Itself, closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes connections."""
+        self.close()
 
     def close(self) -> None:
         """Closes connections."""

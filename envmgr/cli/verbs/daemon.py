@@ -5,7 +5,7 @@ from datetime import timedelta
 import click
 import structlog
 
-from envmgr.cli.command import pass_invocation, verb
+from envmgr.cli.command import pass_invocation, take_over_option, verb
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.logging import Scrubber, log_for_daemon
@@ -26,8 +26,9 @@ _DRAIN = "10m"
     metavar="DURATION",
     help=f"How long running Terraform may go on after SIGTERM before it is asked to end. [{_DRAIN}]",
 )
+@take_over_option
 @pass_invocation
-def daemon_command(invocation: Invocation, drain_timeout: timedelta) -> None:
+def daemon_command(invocation: Invocation, drain_timeout: timedelta, take_over: bool) -> None:
     """Watch the repositories until SIGTERM (drains; a second one ends Terraform too) or Ctrl-C.
 
     SIGHUP reads the files again; where they have mistakes, the old configuration stays. Logs go to
@@ -39,6 +40,7 @@ def daemon_command(invocation: Invocation, drain_timeout: timedelta) -> None:
         data_dir=invocation.data_dir,
         actor="daemon",
         environ=invocation.environ,
+        takes_over=take_over,
     )
     Daemon(
         _composed(start, scrubber, None),

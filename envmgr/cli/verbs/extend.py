@@ -16,13 +16,19 @@ from envmgr.daemon import operations, steering
 @verb("extend", example="envmgr extend alice 7d")
 @environment_argument
 @click.argument("duration", type=Duration(positive=True))
+@click.option("--set-end", is_flag=True, help="Give an end to an environment that has none.")
 @json_option
 @pass_invocation
-def extend_command(invocation: Invocation, environment: str, duration: timedelta, as_json: bool) -> None:
-    """Let an environment live for DURATION from now, at most `ttl.max`."""
+def extend_command(
+    invocation: Invocation, environment: str, duration: timedelta, set_end: bool, as_json: bool
+) -> None:
+    """Let an environment live for DURATION from now, at most `ttl.max`.
+
+    An end never comes nearer. An environment that has no end is left without one, unless --set-end says otherwise.
+    """
     with work(invocation) as application:
         found = steering.living(operations.find_all(application, environment))
-        done = [steering.extend(application, each, duration) for each in found]
+        done = steering.extend(application, found, duration, sets_end=set_end)
         if as_json:
             emit_json_of([documents.environment(each) for each in done])
         else:

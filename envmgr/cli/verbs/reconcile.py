@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import click
 
 from envmgr.cli import documents, table
-from envmgr.cli.command import json_option, pass_invocation, verb
+from envmgr.cli.command import json_option, pass_invocation, take_over_option, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
 from envmgr.cli.screen import colored, counted, emit, emit_json, printable, say, width
@@ -23,10 +23,11 @@ _SHOWN = ("status", "commit", "applied_commit", "message", "url", "expires_at")
 @verb("reconcile", example="envmgr reconcile\nenvmgr reconcile shop/alice\nenvmgr reconcile --dry-run")
 @click.argument("environments", metavar="[ENV]...", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Say what would be done now and why; touch nothing.")
+@take_over_option
 @json_option
 @pass_invocation
 def reconcile_command(
-    invocation: Invocation, environments: tuple[str, ...], dry_run: bool, as_json: bool
+    invocation: Invocation, environments: tuple[str, ...], dry_run: bool, take_over: bool, as_json: bool
 ) -> int:
     """One pass: poll, do all work that is due, wait for it. Needs no daemon: for cron and CI.
 
@@ -35,7 +36,7 @@ def reconcile_command(
     """
     if dry_run:
         return _foretell(invocation, environments, as_json)
-    display = Display(several=True)
+    display, invocation.takes_over = Display(several=True), take_over
     with work(invocation, display, actor="reconcile") as application:
         with display:
             asked = frozenset(e.id for t in environments for e in operations.find_all(application, t))

@@ -1,0 +1,52 @@
+"""An organization is looked after by one set of records: a mark beside its states says by which.
+
+Other records know nothing of what was suspended, held or ended there, so whoever has them does nothing.
+"""
+
+from datetime import timedelta
+
+from envmgr.domain.errors import PlaceMissing
+from envmgr.domain.owner import NotOurs, Owner
+
+from .services import Services
+from .tenant import Tenant
+
+_GOOD_FOR = timedelta(minutes=1)
+
+
+def require(services: Services, tenant: Tenant, *, marking: bool = True) -> None:
+    """Makes sure that the organization is ours; `marking` says so beside its states where nobody has yet.
+
+    Raises NotOurs where it is another's, and what the store raises where that cannot be known. It counts for a
+    minute, so that whoever lost it stops soon.
+    """
+    checked, now = tenant.ownership, services.clock()
+    with checked.lock:
+        fresh = checked.at is not None and checked.at <= now < checked.at + _GOOD_FOR
+        if fresh and (checked.is_marked or not marking):
+            return
+        checked.is_marked = _check(services, tenant, marking=marking)
+        checked.at = now
+
+
+def _check(services: Services, tenant: Tenant, *, marking: bool) -> bool:
+    """Whether our mark stands there now."""
+    state, key = tenant.state(), f"{tenant.name}/envmgr-owner.json"
+    takes_over = services.takes_over and not tenant.ownership.is_marked
+    try:
+        content = state.get(key)
+    except PlaceMissing:
+        return False  # of a new organization the first apply makes it, then it is marked
+    owner = None if content is None or takes_over else Owner.from_json(content, key)
+    if owner is not None and not owner.is_same(services.origin):
+        raise NotOurs(owner.refusal(tenant.name))
+    is_written = owner is not None and owner.origin.database == services.origin.database
+    if is_written or not (marking or takes_over):
+        return is_written
+    mine = Owner(origin=services.origin, who=services.actor, since=services.clock())
+    state.put(key, mine.to_json().encode())
+    if content is not None and owner is None:
+        services.record(
+            None, "taken-over", f"{tenant.name} belongs to the data folder {services.origin.folder} now."
+        )
+    return True

@@ -1,0 +1,111 @@
+"""All records to another database, exactly; and nothing where that cannot be."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Table
+
+from envmgr.adapters.store.connect import open_store
+from envmgr.adapters.store.store import SqlStore
+from envmgr.domain.environment import Event, ProcessId, RepositoryState, RunKind, RunStatus
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.names import EnvironmentId, RepositoryId
+from tests.support.store import seen
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+OWNER = ProcessId("host", "boot", 1, 2)
+ODD = "ä \ud83d\udca9 \x00 \udc80 line\nline"
+
+
+@pytest.fixture(params=["sqlite to postgresql", "postgresql to sqlite"])
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """Where the records are, and where they go."""
+    file, url = str(tmp_path / "one.db"), request.getfixturevalue("postgres_database")
+    return (file, url) if request.param.startswith("sqlite") else (url, file)
+
+
+@pytest.fixture
+def opened(places: tuple[str, str], tmp_path: Path) -> Iterator[tuple[SqlStore, SqlStore]]:
+    """A store with something of everything in it, and an empty one."""
+    source, target = (open_store(place, tmp_path) for place in places)
+    alice = seen(source, "env-alice")
+    seen(source, "env-bob")
+    source.acquire(alice.id, OWNER, "test", NOW, timedelta(minutes=1), lambda _: False)
+    for _ in range(3):
+        run = source.start_run(alice.id, RunKind.APPLY, "a" * 40, OWNER, "daemon", NOW)
+    source.finish_run(run.id, RunStatus.FAILED, NOW, ODD)
+    source.record(Event(at=NOW, environment=alice.id, action="odd", message=ODD, actor=ODD))
+    source.save_repository(RepositoryId("acme", "shop"), RepositoryState(default_branch=ODD, failures=3))
+    yield source, target
+    source.close()
+    target.close()
+
+
+def told(store: SqlStore) -> object:
+    """All that a store says."""
+    shop = RepositoryId("acme", "shop")
+    alice = EnvironmentId("acme", "shop", "alice")
+    everything = (store.environments(destroyed=True), store.runs(), store.events(), store.repository(shop))
+    return (*everything, store.leases(NOW), store.environment(alice))
+
+
+def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) -> None:
+    """Whatever stands in it; new runs are numbered on; the copy knows what it is a copy of."""
+    source, target = opened
+    before, own = told(source), source.identity()
+
+    counts = source.copy_to(target)
+
+    assert counts == {"environments": 2, "leases": 1, "runs": 3, "events": 1, "repositories": 1}
+    assert told(target) == before == told(source)
+    assert (source.identity(), target.identity().copied_from) == (own, own.id)
+    assert target.identity().id != own.id
+    alice = EnvironmentId("acme", "shop", "alice")
+    assert target.start_run(alice, RunKind.PLAN, "b" * 40, OWNER, "daemon", NOW).id == 4
+
+
+def test_a_number_is_not_given_twice_after_pruning(opened: tuple[SqlStore, SqlStore]) -> None:
+    """The last run is gone from the records, and its number with it."""
+    source, target = opened
+    source.prune(NOW + timedelta(days=1))
+    assert [run.id for run in source.runs()] == [2, 1]
+    source.copy_to(target)
+    alice = EnvironmentId("acme", "shop", "alice")
+    assert target.start_run(alice, RunKind.PLAN, "b" * 40, OWNER, "daemon", NOW).id == 4
+
+
+def test_what_is_not_empty_is_left_as_it_is(opened: tuple[SqlStore, SqlStore]) -> None:
+    """Nor is a database copied to itself."""
+    source, target = opened
+    carol = seen(target, "env-carol")
+    with pytest.raises(NeedsPerson, match=r"is not empty \(it has environments\), so nothing was written"):
+        source.copy_to(target)
+    assert target.environments() == [carol]
+    assert target.identity().copied_from is None
+    with pytest.raises(NeedsPerson, match="is the database in use"):
+        source.copy_to(source)
+
+
+def test_what_comes_meanwhile_undoes_it(
+    opened: tuple[SqlStore, SqlStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody wrote after the copy began: nothing is kept, and another try goes through."""
+    from envmgr.adapters.store import copying
+
+    source, target = opened
+    number = copying._last_number
+
+    def late(connection: Connection, each: Table) -> int:
+        if len(source.events()) == 1:
+            source.record(Event(at=NOW, environment=None, action="late", message="", actor="daemon"))
+        return number(connection, each)
+
+    monkeypatch.setattr(copying, "_last_number", late)
+    with pytest.raises(
+        NeedsPerson, match=r"was written to meanwhile \(events: 2 rows, 1 copied\): nothing was kept"
+    ):
+        source.copy_to(target)
+    assert target.is_empty()
+    assert source.copy_to(target)["events"] == 2
