@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
+from envmgr.host.leftovers import clear, temporary
 
 _RECENT = 24 * 3600  # seconds
 
@@ -65,15 +66,15 @@ class Modules:
     def unpack(self, archive: bytes, tree: str, destination: Path) -> None:
         """Makes `destination` hold what `export` archived; NeedsPerson where it is not the module of this tree."""
         destination.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=destination.parent) as folder:
+        with temporary(destination.parent, ".unpacked-") as folder:
             try:
                 with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as opened:
                     opened.extractall(folder, filter="data")
             except (tarfile.TarError, ValueError, OSError) as error:
                 raise NeedsPerson(f"The kept module cannot be unpacked: {error}.") from error
-            if _digest(Path(folder)) != tree:
+            if _digest(folder) != tree:
                 raise NeedsPerson(f"The kept module is not the one that was applied ({tree[:12]}).")
-            _copy_whole(Path(folder), destination)
+            _copy_whole(folder, destination)
 
     def prune(self, used: Iterable[tuple[str, str]]) -> int:
         """Deletes the kept versions that are not among the used (name, tree); gives their number.
@@ -87,7 +88,7 @@ class Modules:
             if (p.parent.name, p.name) not in wanted and p.stat().st_mtime < recent
         ]
         for path in unused:
-            shutil.rmtree(path, ignore_errors=True)
+            clear(path)
         return len(unused)
 
     def _version(self, name: str, tree: str) -> Path:
@@ -132,10 +133,5 @@ def _copy_whole(source: Path, target: Path) -> None:
     for relative, path in _files(source):
         (partial / relative).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copyfile(path, partial / relative)
-    if target.exists():
-        old = Path(tempfile.mkdtemp(prefix=".old-", dir=target.parent))
-        target.replace(old / "old")
-        partial.replace(target)
-        shutil.rmtree(old)
-    else:
-        partial.replace(target)
+    clear(target)
+    partial.replace(target)

@@ -4,13 +4,13 @@ Terraform survives its daemon. Its own last word, written after its state, says 
 there is none, the run is interrupted and the next plan finds out what is missing.
 """
 
-import shutil
 from contextlib import suppress
 from datetime import timedelta
 
 from envmgr.domain.environment import Claim, ProcessId, Run, RunKind, RunStatus
 from envmgr.domain.errors import EnvmgrError, RetryLater
 from envmgr.domain.transitions import applies
+from envmgr.host.leftovers import sweep
 from envmgr.ports import Adopted
 
 from .job import ActiveRun, Job
@@ -83,7 +83,7 @@ def _end(job: Job, run: Run, adopted: Adopted) -> None:
         message = (
             f"{_settle(job, run, claim)}: {summary(adopted.applied)}; envmgr was started anew meanwhile."
         )
-    shutil.rmtree(services.layout.plans(job.environment.id), ignore_errors=True)
+    sweep(services.layout.plans(job.environment.id))
     services.store.finish_run(run.id, status, services.clock(), message, adopted.applied)
     action = "taken-over" if status is RunStatus.SUCCEEDED else "interrupted"
     services.record(job.environment.id, action, message, commit=run.commit, run=run.id)

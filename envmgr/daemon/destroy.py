@@ -1,6 +1,5 @@
 """Destroying an environment with exactly what was applied, verifying it, and closing its record."""
 
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
@@ -8,6 +7,7 @@ from envmgr.domain.environment import Environment, RunKind, Status, Suspension
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, Transient
 from envmgr.domain.tags import identity, own
 from envmgr.domain.transitions.ends import End, began, closed, emptied
+from envmgr.host.leftovers import clear, sentence
 
 from . import kept
 from .deploy import end_deployment
@@ -84,7 +84,7 @@ def close(
     job.update(lambda e: closed(e, end), event)
     if job.environment.pin is None:  # else it comes up again at a commit that only we may have
         services.git.let_go(environment.id)
-    shutil.rmtree(services.layout.workspace(environment.id), ignore_errors=True)
+    _clear_workspace(job)
     if is_kept:
         kept.forget(state, environment.id)
 
@@ -98,6 +98,18 @@ def _has_place(job: Job) -> bool:
             raise
         return False
     return True
+
+
+def _clear_workspace(job: Job) -> None:
+    """What code left there and nobody of us can remove is named; it holds up neither this end nor a next life."""
+    folder = job.services.layout.workspace(job.environment.id)
+    try:
+        aside = clear(folder)
+        said = f"What was left in {folder} {sentence(aside)}" if aside is not None else ""
+    except NeedsPerson as error:
+        said = str(error)
+    if said:
+        job.services.record(job.environment.id, "put-aside", said)
 
 
 def _actor(job: Job, by: Suspension | None) -> str | None:

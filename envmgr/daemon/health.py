@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,6 +14,7 @@ from envmgr.domain.state import State
 from envmgr.domain.step import Step
 from envmgr.domain.template import fill, named
 from envmgr.domain.transitions import deploys
+from envmgr.host.leftovers import clear
 from envmgr.ports import Watch
 
 from .deploy import go_back
@@ -69,8 +69,7 @@ def _run(job: Job, check: HealthCheck) -> str:
     step = Step(name="health", run=check.run, timeout=_COMMAND_TIMEOUT)
     log = job.services.layout.steps(job.environment.id) / "health.log"
     with place_of(job, commit, state) as place:
-        with suppress(OSError):  # where it cannot go, the step says so
-            log.unlink(missing_ok=True)
+        clear(log)
         try:
             job.services.steps.run(step, place, Watch(log=log, redact=job.redact, stop=job.should_stop))
         except StepFailed as failed:

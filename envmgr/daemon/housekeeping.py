@@ -1,7 +1,5 @@
 """Keeping disk and database bounded: what nothing needs any more is deleted, never what is in use."""
 
-import os
-import shutil
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import timedelta
@@ -14,6 +12,7 @@ from envmgr.domain.audit import KEPT
 from envmgr.domain.environment import Claim, Environment, RunStatus, SourceKind
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.host.leftovers import ASIDE, accessible, clear, files
 
 from . import kept, step_caches
 from .layout import Layout
@@ -22,6 +21,7 @@ from .services import Services
 log = structlog.get_logger()
 
 PROVIDERS = timedelta(days=30)
+_WITH_STATE = ("source", "terraform")
 _ERRORED, _APPLYING = "errored.tfstate", "envmgr-applying"
 """Files in a working folder by which an apply's state may still be there and nowhere else; an empty state is none."""
 
@@ -60,6 +60,9 @@ def _prune_workspaces(services: Services, environments: Iterable[Environment]) -
     """Deletes working folders of environments that are closed, under their lease."""
     open_ones = {e.id for e in environments}
     for path in services.layout.workspaces.glob("*/*/*"):
+        if path.name.startswith(ASIDE):
+            clear(path)
+            continue
         organization, repository, component = path.relative_to(services.layout.workspaces).parts
         identity = EnvironmentId.of_component(RepositoryId(organization, repository), component)
         if identity not in open_ones:
@@ -71,15 +74,17 @@ def _remove(services: Services, identity: EnvironmentId, path: Path) -> None:
         with services.leases.hold(identity, "housekeeping"):
             found = services.store.environment(identity)
             if (found is None or not found.is_open) and not holds_state(path):
-                shutil.rmtree(path, ignore_errors=True)
+                clear(path)
     except EnvironmentBusy:
         return
 
 
 def holds_state(path: Path) -> bool:
     """Whether a working folder may hold a state that is nowhere else."""
-    files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
-    return any(f.name == _APPLYING or (f.name == _ERRORED and f.lstat().st_size > 0) for f in files)
+    accessible(path)  # what cannot be looked into holds no less
+    parts = (path / part for part in _WITH_STATE)
+    found = (file for part in parts for file in files(part))
+    return any(f.name == _APPLYING or (f.name == _ERRORED and f.lstat().st_size > 0) for f in found)
 
 
 def _prune_providers(services: Services, claims: Iterable[Claim]) -> None:

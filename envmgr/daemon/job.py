@@ -1,7 +1,6 @@
 """One piece of work on one environment, under its lease, and the runs it makes."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +26,7 @@ from envmgr.domain.policy import Policy
 from envmgr.domain.state import State
 from envmgr.domain.transitions import Change
 from envmgr.domain.transitions.work import shown
+from envmgr.host.leftovers import sweep
 from envmgr.ports import Progress, Redact, StateStore, Watch
 
 from .lock_recorder import LockRecorder
@@ -180,7 +180,7 @@ class Job:
         else:
             active.finish(RunStatus.SUCCEEDED, active.message)
         finally:
-            shutil.rmtree(services.layout.plans(self.environment.id), ignore_errors=True)
+            sweep(services.layout.plans(self.environment.id))
 
     def _check_disk(self) -> None:
         shortage = self.services.layout.shortage(self.services.disk_reserve)

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.host import leftovers
+
+_OURS = 3  # `workspaces`, organization, repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +123,22 @@ class Layout:
         )
 
     def private(self, folder: Path) -> Path:
-        """Makes a folder below the root, each new level for its owner only (whatever the umask)."""
+        """Makes a folder below the root, each new level for its owner only (whatever the umask).
+
+        Code of a branch may write in the folders of its environment: what it left in the place of one is cleared.
+        """
         for level in (*reversed(folder.relative_to(self.root).parents), folder.relative_to(self.root)):
-            (self.root / level).mkdir(mode=0o700, exist_ok=True)
+            is_branchs = level.parts[:1] == (self.workspaces.name,) and len(level.parts) > _OURS
+            leftovers.private(self.root / level) if is_branchs else self._make(level)
         return folder
+
+    def _make(self, level: Path) -> None:
+        try:
+            (self.root / level).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise NeedsPerson(
+                f"The folder {self.root / level} cannot be made ({error.strerror}): mend its place in the data folder."
+            ) from error
 
     def create(self) -> "Layout":
         """Makes the folder, private; raises NeedsPerson where that cannot be."""

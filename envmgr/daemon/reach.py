@@ -1,10 +1,10 @@
 """Whether Terraform code may read files outside its own folder."""
 
-import os
 import re
 from pathlib import Path
 
 from envmgr.domain.code import is_code
+from envmgr.host.leftovers import files
 
 # `..` as a part of a path (`../x`, `"${path.module}/.."`, `cd ..`), or the function that leads there too.
 _OUTSIDE = re.compile(rb"(?<![.\w])\.\.(?![.\w])|\bdirname\(")
@@ -19,12 +19,7 @@ def reaches_outside(root: Path) -> bool:
     In doubt it does. Scripts and templates count as code does; prose, and what is too large for a
     script, is data.
     """
-    for folder, names, files in os.walk(root):
-        if any(Path(folder, name).is_symlink() for name in (*names, *files)):
-            return True
-        if any(_leads_outside(Path(folder, name)) for name in files):
-            return True
-    return False
+    return any(path.is_symlink() or _leads_outside(path) for path in files(root))
 
 
 def _leads_outside(path: Path) -> bool:

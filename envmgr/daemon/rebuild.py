@@ -5,12 +5,10 @@ a claim: then either it is new and has no states, or its records are lost. What 
 gets no record that could be destroyed; it is said, and left as it is.
 """
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 
@@ -21,6 +19,7 @@ from envmgr.domain.names import EnvironmentId, known_names, ref_component
 from envmgr.domain.state import State
 from envmgr.domain.tags import MANAGED_BY, tags_for
 from envmgr.domain.tags import identity as tag_identity
+from envmgr.host.leftovers import temporary
 
 from . import kept
 from .services import Services
@@ -145,8 +144,8 @@ def _check_code(services: Services, project: Project, found: kept.Kept) -> None:
     manifest = found.manifest
     source, commit = manifest.claim.source, manifest.claim.commit
     if found.code is not None:
-        with tempfile.TemporaryDirectory(prefix=".rebuild-", dir=services.layout.root) as folder:
-            kept.unpack(services, found, source, Path(folder) / "source")
+        with temporary(services.layout.root, ".rebuild-") as folder:
+            kept.unpack(services, found, source, folder / "source")
         return
     with suppress(EnvmgrError):
         if source.kind is SourceKind.DIRECTORY:

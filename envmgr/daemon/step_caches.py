@@ -1,7 +1,5 @@
 """What steps of a repository keep between two runs: bounded by age and size, never deleted while in use."""
 
-import os
-import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -10,6 +8,7 @@ from pathlib import Path
 from envmgr.domain.environment import Environment
 from envmgr.domain.errors import EnvironmentBusy
 from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.host.leftovers import accessible, clear, files
 
 from .services import Services
 
@@ -30,7 +29,7 @@ def prune(services: Services, environments: Iterable[Environment], largest: int 
     oldest = services.clock() - services.retention
     for path in list(services.layout.step_caches.glob("*/*")):
         if path.name.startswith(_REMOVED):  # by a process that died right then
-            _delete(path)
+            clear(path)
             continue
         own = users.get(RepositoryId(path.parent.name, path.name), [])
         if (not own and _used_at(path) < oldest) or _size(path) > largest:
@@ -44,7 +43,7 @@ def _remove(services: Services, path: Path, users: Sequence[EnvironmentId]) -> N
         for identity in users:
             held.enter_context(services.leases.hold(identity, "housekeeping"))
         path.rename(removed)
-    _delete(removed)
+    clear(removed)
 
 
 def _used_at(path: Path) -> datetime:
@@ -53,17 +52,9 @@ def _used_at(path: Path) -> datetime:
 
 
 def _size(path: Path) -> int:
+    accessible(path)
     size = 0
-    for folder, _, names in os.walk(path):
-        for name in names:
-            with suppress(OSError):  # a step may be at work
-                size += Path(folder, name).lstat().st_size
+    for file in files(path):
+        with suppress(OSError):  # a step may be at work
+            size += file.lstat().st_size
     return size
-
-
-def _delete(path: Path) -> None:
-    """Also folders that some tools make read-only; what stays is tried again by the next round."""
-    for folder, _, _ in os.walk(path):
-        with suppress(OSError):
-            Path(folder).chmod(0o700)
-    shutil.rmtree(path, ignore_errors=True)

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +13,7 @@ from envmgr.domain.state import State
 from envmgr.domain.step import Command, Site, Step, Zip
 from envmgr.domain.template import fill
 from envmgr.domain.transitions.deploys import began
+from envmgr.host.leftovers import ASIDE, clear, sentence, sweep, tidy
 from envmgr.ports import Deployer, Place
 
 from .job import ActiveRun, Job
@@ -46,7 +46,10 @@ def place_of(job: Job, commit: str, state: State | None) -> Iterator[Place]:
     services, identity, access = job.services, job.environment.id, job.project.tenant.access()
     job.redact = access.hiding(state)
     folder = services.layout.private(services.layout.steps(identity))
+    before = tidy([folder])
     services.git.checkout(identity.repository_id, commit, folder / "checkout")
+    for aside in sorted(set(folder.glob(f"{ASIDE}*")) - set(before)):
+        services.record(identity, "put-aside", f"What an earlier step left {sentence(aside)}")
     services.git.complete(job.project.remote(), commit, folder / "checkout")
     given = {
         **access.environment,
@@ -71,8 +74,7 @@ def place_of(job: Job, commit: str, state: State | None) -> Iterator[Place]:
             readable=(folder / "outputs.json",),
         )
     finally:
-        (folder / "outputs.json").unlink(missing_ok=True)
-        shutil.rmtree(folder / "tmp", ignore_errors=True)
+        sweep(folder / "outputs.json", folder / "tmp")
 
 
 def _runner(services: Services, step: Step) -> Deployer:
@@ -120,7 +122,7 @@ def _identity(environment: Environment, commit: str) -> dict[str, str]:
 def _write_outputs(outputs: Mapping[str, Output], file: Path) -> None:
     """All outputs as JSON in a private file."""
     document = json.dumps({name: output.value for name, output in outputs.items()})
-    file.unlink(missing_ok=True)
+    clear(file)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(document)

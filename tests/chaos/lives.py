@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.chaos.kill import Kill, Meanwhile, Phase, Target, Work
 from tests.chaos.measure import Measure, Measures
-from tests.chaos.world import STATE_FAULTS, faults
+from tests.chaos.world import LEFTOVERS, STATE_FAULTS, faults
 
 _BOUNDARY = 0.5  # the share of kills of envmgr that are at a boundary, once each boundary had its turn
 _TARGETS = {Target.ENVMGR: 7, Target.TERRAFORM: 2, Target.LONE: 1, Target.BOTH: 2}
@@ -22,7 +22,7 @@ _FAULT = (
 class Chapter:
     """One phase of a life: who is killed in it, and how the remote lies afterwards (empty: it does not).
 
-    `state_fault`: how writing state fails until then. `branch_gone`: before a person destroys by hand the branch was deleted, and seen to be gone once.
+    `leftover`: what each step leaves. `state_fault`: how writing state fails until then. `branch_gone`: before a person destroys by hand the branch was deleted, and seen to be gone once.
     `meanwhile`: what became of the branch after the kills.
     """
 
@@ -31,6 +31,7 @@ class Chapter:
     kills: tuple[Kill, ...]
     fault: str = ""
     state_fault: str = ""
+    leftover: str = ""
     branch_gone: bool = False
     meanwhile: Meanwhile | None = None
 
@@ -97,6 +98,7 @@ class Lives:
             fault=draw.choice(faults(http=http)) if draw.random() < _FAULT else "",
             state_fault=draw.choice(STATE_FAULTS) if backend == "s3" and draw.random() < _FAULT else "",
             branch_gone=draw.random() < 0.5,
+            leftover=draw.choice(list(LEFTOVERS)) if draw.random() < _FAULT else "",
             meanwhile=self._meanwhile(phase, work),
         )
 

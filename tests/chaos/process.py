@@ -22,6 +22,7 @@ from envmgr.daemon.composition import Start, compose
 from envmgr.daemon.housekeeping import tidy
 from tests.chaos.boundaries import Boundaries
 from tests.chaos.observation import Observation
+from tests.support.privileges import as_ordinary_user
 
 _CONTEXT = get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__, "tests.chaos.campaign"])
@@ -67,7 +68,8 @@ def run(order: Order) -> None:
         del os.environ[name]
     boundaries = Boundaries(order.dies_before, order.with_children, order.last_words)
     work = _pass if order.arguments is None else _command
-    observation = work(order, boundaries)
+    with as_ordinary_user():
+        observation = work(order, boundaries)
     report = {
         "observation": asdict(observation) if observation else None,
         "writes": boundaries.writes,

@@ -59,6 +59,10 @@ class Round:
             self._measure(chapter)
         if chapter.state_fault:
             self.world.fail_state(chapter.state_fault)
+        self.world.leave(chapter.leftover)
+        if chapter.leftover:
+            self._say(f"  steps leave {chapter.leftover}")
+            self.tally.leftovers[chapter.leftover] += 1
         hit = [kill for kill in chapter.kills if self._kill(chapter, kill)]
         if chapter.meanwhile is not None:
             self._move_branch(chapter.meanwhile)

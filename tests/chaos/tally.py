@@ -17,6 +17,7 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter)
     state_faults: Counter[str] = field(default_factory=Counter)
     meanwhile: Counter[str] = field(default_factory=Counter)
+    leftovers: Counter[str] = field(default_factory=Counter)
     boundaries: set[tuple[Work, Phase, int]] = field(default_factory=set)
     missed: int = 0
     waited: int = 0
@@ -46,6 +47,7 @@ class Tally:
             (self.faults, other.faults),
             (self.state_faults, other.state_faults),
             (self.meanwhile, other.meanwhile),
+            (self.leftovers, other.leftovers),
         ):
             mine.update(more)
         self.boundaries |= other.boundaries
@@ -68,6 +70,8 @@ class Tally:
         rows += [(f"  {kind}", count) for kind, count in sorted(self.state_faults.items())]
         rows += [("branches that were other ones after a kill", self.meanwhile.total())]
         rows += [(f"  {kind}", count) for kind, count in sorted(self.meanwhile.items())]
+        rows += [("phases in which steps left something in the way", self.leftovers.total())]
+        rows += [(f"  {kind}", count) for kind, count in sorted(self.leftovers.items())]
         rows += [("environments, each made, changed and destroyed", self.lives.total())]
         rows += [(f"  with state in {backend}", count) for backend, count in sorted(self.lives.items())]
         rows += [

@@ -48,7 +48,15 @@ exec {real} "$@"
 _DEPLOY = """
 test "$(ls {folder}/existing | wc -l)" -ge 3
 echo "$ENVMGR_COMMIT" > {folder}/deployed
+. {folder}/leave
 """
+# What a step may leave where envmgr works: envmgr's own power over files is taken away in a campaign.
+LEFTOVERS = {
+    "a read-only checkout": "mkdir -p mod/a && touch mod/a/f && chmod -R a-w mod .",
+    "closed folders": 'chmod 0 "$TMPDIR" "$HOME" . ..',
+    "a link for the temporary folder": 'rm -rf "$TMPDIR"; ln -s /nowhere "$TMPDIR"',
+    "a file for the home, a folder for a file": 'rm -rf "$HOME" ../outputs.json; touch "$HOME"; mkdir ../outputs.json',
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,7 @@ class World:
         self.data = folder / "data"
         self.resources = folder / "resources"
         (self.resources / "existing").mkdir(parents=True)
+        self.leave("")
         self.repository = GitRepository.create(folder / "remotes" / "shop.git")
         self.repository.commit("main", {"README.md": "hello"})
         self._place = place
@@ -172,6 +181,10 @@ class World:
                     shutil.rmtree(self.repository.path)
                 aside.rename(self.repository.path)
 
+    def leave(self, leftover: str) -> None:
+        """From now on each step leaves one of LEFTOVERS, or (empty) nothing."""
+        (self.resources / "leave").write_text(f"{LEFTOVERS.get(leftover, ':')}\n")
+
     def fail_state(self, fault: str) -> None:
         """From now on state cannot be written, in one of the ways of STATE_FAULTS."""
         if self._proxy is not None:
@@ -208,7 +221,9 @@ class World:
                     "url": url,
                     "variables": {"folder": str(self.resources)},
                     "deploy": [{"name": "deploy", "run": _DEPLOY.format(folder=self.resources)}],
-                    "on_destroy": [{"name": "end", "run": f"rm -f {self.resources}/deployed"}],
+                    "on_destroy": [
+                        {"name": "end", "run": f"rm -f {self.resources}/deployed; . {self.resources}/leave"}
+                    ],
                 },
             ],
         }

@@ -17,7 +17,7 @@ import pytest
 from envmgr.adapters.processes import Processes, identify, is_alive
 from envmgr.adapters.steps.runner import StepRunner
 from envmgr.domain.environment import ProcessId
-from envmgr.domain.errors import Interrupted, NeedsPerson, StepFailed
+from envmgr.domain.errors import Interrupted, StepFailed
 from envmgr.domain.step import Step
 from envmgr.ports import Place, Progress, StepLimits, Watch
 from tests.integration.outage import wait_for
@@ -196,11 +196,12 @@ class TestSurroundings:
         assert [mode(folder) for folder in folders] == [0o700] * 3
         assert (host.place.home / "file").read_text() == "kept\n"
 
-    def test_a_link_in_place_of_a_folder_is_refused(self, host: Host, tmp_path: Path) -> None:
+    def test_a_link_in_place_of_a_folder_goes(self, host: Host, tmp_path: Path) -> None:
+        """What it leads to stays as it is."""
         (tmp_path / "target").mkdir(mode=0o755)
         host.place.home.symlink_to(tmp_path / "target")
-        with pytest.raises(NeedsPerson, match="is a link"):
-            host.run("true")
+        host.run("true")
+        assert not host.place.home.is_symlink()
         assert mode(tmp_path / "target") == 0o755
 
     def test_secrets_stay_out_of_log_and_sentence(self, host: Host) -> None:

@@ -1,12 +1,11 @@
 """A commit's files on disk: exact, without an index or a hook, and there as a whole or not at all."""
 
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from envmgr.domain.errors import Transient
+from envmgr.host.leftovers import clear, temporary
 
 from .mirror import Mirror, checked_commit, make_private
 from .objects import not_here
@@ -24,14 +23,11 @@ def check_out(mirror: Mirror, commit: str, destination: Path, scope: str) -> Non
     try:
         make_private(destination.parent)
         for leftover in destination.parent.glob(f".{destination.name}.checkout-*"):
-            shutil.rmtree(leftover)
-        work = Path(tempfile.mkdtemp(prefix=f".{destination.name}.checkout-", dir=destination.parent))
-        try:
+            clear(leftover)
+        with temporary(destination.parent, f".{destination.name}.checkout-") as work:
             (work / "new").mkdir(mode=0o700)
             fill(mirror, checked_commit(commit), work / "new", work, scope)
-            _put(work, destination)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+            put(work / "new", destination)
     except OSError as error:
         raise Transient(f"Files could not be checked out to {destination}: {error.strerror}.") from error
 
@@ -66,8 +62,7 @@ def _sparse(mirror: Mirror, folder: Path, scope: str) -> Mapping[str, str]:
     }
 
 
-def _put(work: Path, destination: Path) -> None:
-    """The new folder in place of the old one; a crash in between leaves none, never a mixture."""
-    if destination.is_symlink() or destination.exists():
-        destination.rename(work / "old")
-    (work / "new").rename(destination)
+def put(new: Path, destination: Path) -> None:
+    """A new folder in place of the old one, however that was left; a crash in between leaves none, never a mixture."""
+    clear(destination)
+    new.rename(destination)

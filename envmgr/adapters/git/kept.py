@@ -4,14 +4,14 @@ The pack holds the commit itself, the folders down to the scope and all below it
 name, and the source's tree in it, prove the files. What is outside the scope is left out.
 """
 
-import shutil
-import tempfile
 from pathlib import Path, PurePosixPath
 
 from envmgr.domain.environment import Source
 from envmgr.domain.errors import NeedsPerson, NotHere, Transient
 from envmgr.domain.names import RepositoryId
+from envmgr.host.leftovers import temporary
 
+from .checkout import put
 from .mirror import Mirror, checked_commit, make_private
 from .objects import checks, inside
 from .process import run
@@ -37,15 +37,11 @@ def unpack(pack: bytes, commit: str, source: Source, destination: Path, seconds:
     """The files of a pack in `destination`, as a checkout of the commit makes them."""
     try:
         make_private(destination.parent)
-        work = Path(tempfile.mkdtemp(prefix=f".{destination.name}.unpacked-", dir=destination.parent))
-        try:
+        with temporary(destination.parent, f".{destination.name}.unpacked-") as work:
             new = work / "new"
             new.mkdir(mode=0o700)
             _fill(_opened(pack, work, seconds), checked_commit(commit), source, new)
-            shutil.rmtree(destination, ignore_errors=True)
-            new.rename(destination)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+            put(new, destination)
     except OSError as error:
         raise Transient(f"Kept code could not be unpacked to {destination}: {error.strerror}.") from error
 

@@ -7,12 +7,13 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import get_ident
 
 from envmgr.domain.errors import NeedsPerson, NotHere
+from envmgr.host.leftovers import files
 from envmgr.ports import Remote
 
 from .admission import REFUSED
@@ -188,7 +189,7 @@ def _copy(storage: LfsStorage, repository: Path, pointers: Iterable[Pointer]) ->
 def pointers_in(mirror: Mirror, checkout: Path) -> dict[Path, Pointer]:
     """The files of a checkout that are Git LFS's by its attributes, and have a pointer in their place."""
     small, is_used = [], False
-    for file in _files(checkout):
+    for file in filter(_is_regular, files(checkout)):
         if file.name == ".gitattributes":
             is_used = is_used or b"lfs" in file.read_bytes()
         elif _SMALLEST <= file.stat().st_size <= _LARGEST:
@@ -199,18 +200,13 @@ def pointers_in(mirror: Mirror, checkout: Path) -> dict[Path, Pointer]:
     return {file: pointer for file, pointer in found.items() if file in ours}
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """The regular files below a folder; links are not followed."""
-    for place, _, names in os.walk(folder):
-        for name in names:
-            file = Path(place, name)
-            if stat.S_ISREG(file.lstat().st_mode):
-                yield file
+def _is_regular(file: Path) -> bool:
+    return stat.S_ISREG(file.lstat().st_mode)
 
 
-def _tracked(mirror: Mirror, checkout: Path, files: Iterable[Path]) -> set[Path]:
+def _tracked(mirror: Mirror, checkout: Path, candidates: Iterable[Path]) -> set[Path]:
     """Those with the attribute `filter=lfs`, by the attributes of the checkout."""
-    stdin = b"".join(os.fsencode(file.relative_to(checkout)) + b"\0" for file in files)
+    stdin = b"".join(os.fsencode(file.relative_to(checkout)) + b"\0" for file in candidates)
     command = ["-C", str(checkout), "check-attr", "-z", "--stdin", "filter"]
     words = mirror.output(command, stdin=stdin, extra={"GIT_WORK_TREE": str(checkout)}).split(b"\0")
     named = zip(words[::3], words[2::3], strict=False)

@@ -7,6 +7,7 @@ from envmgr.adapters.uploads.deadline import Deadline
 from envmgr.adapters.uploads.folder import Folder
 from envmgr.adapters.uploads.frame import Say, uploading
 from envmgr.domain.step import Step, Zip
+from envmgr.host.leftovers import private
 from envmgr.ports import Place, Watch
 
 from .archive import packed
@@ -40,7 +41,7 @@ def _target(zipped: Zip, environment: Mapping[str, str]) -> "LambdaFunction | Ap
 
 def _send(zipped: Zip, place: Place, deadline: Deadline, say: Say) -> None:
     target = _target(zipped, place.environment)
-    place.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private(place.temporary)
     folder = Folder(place.checkout, place.directory / zipped.folder)
     with packed(folder, place.temporary, target.sizes, target.date, deadline.check) as archive:
         target.send(archive, deadline, say)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from envmgr.adapters.children.run_log import RunLog
 from envmgr.adapters.children.tail import Tail
+from envmgr.host.leftovers import clear, sweep
 
 _LONGEST_LINE = 1024 * 1024
 _LAST = 20
@@ -53,10 +54,10 @@ class Printed:
 @contextmanager
 def output_file(path: Path) -> Iterator[io.FileIO]:
     """A new private file for a step's output, with its name as long as the step runs."""
-    path.unlink(missing_ok=True)
+    clear(path)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags, 0o600), "r+b", buffering=0) as file:
         try:
             yield file
         finally:
-            path.unlink(missing_ok=True)
+            sweep(path)

@@ -10,8 +10,9 @@ from envmgr.adapters.children.child import Cause, Ended, Start, Supervision, run
 from envmgr.adapters.children.group import end_group
 from envmgr.adapters.children.run_log import RunLog
 from envmgr.domain.environment import ProcessId
-from envmgr.domain.errors import Interrupted, NeedsPerson, StepFailed
+from envmgr.domain.errors import Interrupted, StepFailed
 from envmgr.domain.step import Step
+from envmgr.host.leftovers import private
 from envmgr.ports import Place, Progress, Watch
 
 from .environment import step_environment
@@ -48,7 +49,8 @@ class StepRunner:
         watch.progress(Progress(phase="step_start", text=f"Step {step.name}", address=step.name))
         try:
             for folder in (place.home, place.temporary, place.cache):
-                _make_private(folder)
+                folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                private(folder)
             argv = limited(sandbox(place.sandbox, self._hidden)(_argv(step), place), place.limits)
             self._follow(step, argv, place, watch)
         except (OSError, ValueError) as error:
@@ -123,11 +125,3 @@ def _clears(ended: Ended, printed: Printed) -> bool:
     """Looks once more at what it printed: a step may pass its limit and end between two looks."""
     printed.follow()
     return ended != Ended(0) or printed.is_too_much
-
-
-def _make_private(folder: Path) -> None:
-    """Makes a folder, or makes it private again; what branch code put in its place is refused."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.is_symlink():
-        raise NeedsPerson(f"{folder} is a link, not the folder that steps need: remove it.")
-    folder.chmod(0o700)

@@ -16,6 +16,7 @@ from typing import Any
 
 from envmgr.domain.code import is_code
 from envmgr.domain.errors import NeedsPerson
+from envmgr.host.leftovers import clear
 
 from .diagnostics import Diagnostic, Location
 
@@ -62,16 +63,8 @@ def render(backend: Backend) -> str:
 def write(root: Path, backend: Backend, *, override: bool) -> None:
     """Writes the backend's file into a root, replacing whatever has its name."""
     for name in (PLAIN, OVERRIDE):
-        remove(root / name)
+        clear(root / name)
     write_new(root / (OVERRIDE if override else PLAIN), render(backend))
-
-
-def remove(path: Path) -> None:
-    """Removes a file or a symlink; raises NeedsPerson for a folder."""
-    try:
-        path.unlink(missing_ok=True)
-    except (IsADirectoryError, PermissionError) as error:
-        raise NeedsPerson(f"{path.name} in the Terraform folder is in envmgr's way: rename it.") from error
 
 
 def write_new(path: Path, text: str) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 from envmgr.domain.environment import Output, ProcessId
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.plan import Plan
+from envmgr.host.leftovers import clear
 from envmgr.ports import Adopted, PlanFile, PlanResult, Watch, Workspace
 
 from . import backend
 from .cli_configuration import cli_configuration
 from .command import IsFlagged
+from .data_folder import make_fit
 from .diagnostics import Diagnostic
 from .errored_state import ErroredState
 from .failures import blames_what_is_read, failure, missing_variables
@@ -203,6 +205,7 @@ class TerraformCommands:
         return initialisation
 
     def _initialise(self, session: Session) -> Initialisation:
+        make_fit(session.workspace.data)
         binary = session.workspace.binary
         terraform = identify_terraform(locate(binary), self.version(binary))
         initialisation = Initialisation(session, self._providers, terraform)
@@ -283,7 +286,7 @@ def _plan(session: Session, **options: Any) -> Outcome:
 def _plan_with(session: Session, variables: Mapping[str, object], **options: Any) -> Outcome:
     """Plans into a private file that is made anew, so that no old plan is ever taken for this one."""
     out = session.workspace.data / _PLAN
-    backend.remove(out)
+    clear(out)
     backend.write_new(out, "")
     with variables_file(variables) as given:
         outcome = session.run(
@@ -297,7 +300,7 @@ def _plan_with(session: Session, variables: Mapping[str, object], **options: Any
             **options,
         )
     if not outcome.succeeded:
-        out.unlink(missing_ok=True)
+        clear(out)
     return outcome
 
 

@@ -14,12 +14,14 @@ from typing import Any
 
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.state import State
+from envmgr.host.leftovers import clear
 
-from .backend import remove
 from .state_room import holds_something, set_room_aside
 
 _NAME = "errored.tfstate"
 _NOTE = "envmgr-applying"
+KEPT_FILES = (_NAME, _NOTE)
+"""What in a data folder may be all that is left of a state."""
 _NOTHING = b'{"version": 4, "lineage": "", "serial": 0, "resources": []}'
 
 
@@ -40,7 +42,7 @@ class ErroredState:
 
     def make_room(self) -> None:
         """Leaves an empty file with the room it needs; before a plan already, so that apply sees the same files."""
-        remove(self._in_root)
+        clear(self._in_root)
         set_room_aside(self._in_root)
 
     def rescue(self) -> bool:
@@ -50,7 +52,7 @@ class ErroredState:
                 self._in_root.chmod(0o600)
                 self._in_root.replace(self.kept)  # moved, for the disk may be full
             else:
-                remove(self._in_root)
+                clear(self._in_root)
             self._note.unlink()
         return holds_something(self.kept)
 

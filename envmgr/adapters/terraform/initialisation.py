@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from envmgr.domain.errors import Interrupted, NeedsPerson
+from envmgr.host.leftovers import clear
 
 from . import backend
 from .command import IsFlagged
@@ -215,7 +216,7 @@ class Initialisation:
         self._record = record
         path = self._session.workspace.data / _RECORD
         new = path.with_suffix(".new")
-        backend.remove(new)
+        clear(new)
         backend.write_new(new, json.dumps(asdict(record)))
         new.replace(path)
 
@@ -225,7 +226,7 @@ class Initialisation:
         What the last one noted of its backend goes too: torn by a full disk, it would fail every other `init`.
         """
         for name in (_RECORD, backend.CONFIGURED):
-            backend.remove(self._session.workspace.data / name)
+            clear(self._session.workspace.data / name)
         self._record = None
 
     def _write_backend(self) -> None:
@@ -234,7 +235,7 @@ class Initialisation:
 
     def _write_lock_file(self, text: str | None) -> None:
         path = self._session.workspace.root / _LOCK_FILE
-        backend.remove(path)
+        clear(path)
         if text:
             backend.write_new(path, text)
 

@@ -15,9 +15,9 @@ from envmgr.adapters.children.run_log import RunLog, lines_of_last_command
 from envmgr.adapters.children.tail import Tail, first_data
 from envmgr.domain.environment import ProcessId
 from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.host.leftovers import clear, private, sweep
 from envmgr.ports import RUN_MARK, Watch, Workspace
 
-from .backend import remove
 from .command import IsFlagged, TerraformCommand
 from .messages import Message, Transcript, parse
 
@@ -70,8 +70,8 @@ class Session:
                 f"The Terraform folder {workspace.root.name} is not a folder of the branch: "
                 "mend terraform.directory in the organization file."
             )
-        workspace.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        workspace.data.chmod(0o700)
+        workspace.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private(workspace.data)
 
     def run(
         self,
@@ -95,7 +95,7 @@ class Session:
                 ended = self._run(command, args, options, start, follow)
                 self._take(tail.last(), transcript, log)
             finally:
-                remove(self._named)
+                sweep(self._named)
             if ended.cause or ended.code < 0:
                 log.write(_ending(command, ended))
         return Outcome(command, ended, transcript)
@@ -117,7 +117,7 @@ class Session:
                 if self._mark:
                     end_leftovers(None, self._mark)
                 self._take(tail.last(), transcript, log)
-            remove(self._named)
+            sweep(self._named)
         return transcript
 
     def _follow(self, tail: Tail, transcript: Transcript, log: RunLog) -> None:
@@ -222,7 +222,7 @@ class Session:
     def _nameless_output(self) -> io.FileIO:
         """A private file for a document, which may hold secrets: it has no name as soon as it is open."""
         file = self._output()
-        remove(self._named)
+        clear(self._named)
         return file
 
     def _left_output(self) -> io.FileIO:
@@ -232,7 +232,7 @@ class Session:
     def _open(self, flags: int, *, fresh: bool) -> io.FileIO:
         try:
             if fresh:
-                remove(self._named)
+                clear(self._named)
             return os.fdopen(os.open(self._named, flags | os.O_CLOEXEC, 0o600), "r+b", buffering=0)
         except OSError as error:
             raise Transient(

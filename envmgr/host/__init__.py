@@ -1,0 +1,1 @@
+"""What adapters and the work itself share of the host they run on."""
