@@ -343,3 +343,44 @@ def test_credentials_within_the_url_are_taken_out_of_it(
         mirrors.listing(remote(url), ["env-*"], None)
     assert "in%2F" not in str(caught.value)
     assert "in/url" not in str(caught.value)
+
+
+def test_a_symbolic_ref_counts_as_a_branch(
+    mirrors: Mirrors, shop: GitRepository, git_server: GitServer
+) -> None:
+    """Protocol v2 tells of each where it leads; any ordinary clone that is served has one besides HEAD."""
+    shop.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/main")
+    shop.git("symbolic-ref", "refs/heads/env-alias", "refs/heads/env-a")
+    shop.git("symbolic-ref", "refs/heads/env-dangling", "refs/heads/nothing")
+    for url in (shop.url, git_server.http_url("shop")):
+        listing = mirrors.listing(remote(url), ["env-*"], None)
+        assert listing.default_branch == "main"
+        assert listing.branches == {
+            "main": shop.head("main"),
+            "env-a": shop.head("env-a"),
+            "env-alias": shop.head("env-a"),
+        }
+
+
+def test_of_many_refs_one_that_cannot_be_fetched_fails_alone(
+    tmp_path: Path, shop: GitRepository, git_server: GitServer
+) -> None:
+    """A file is missing at the server: pushes and deletions of all other branches are seen, and their commits come."""
+    mirrors = Mirrors(tmp_path / "mirrors", timeout=timedelta(seconds=20), many_refs=2)
+    there = remote(git_server.http_url("shop"))
+    mirrors.listing(there, ["env-*"], "main")
+    mirrors.listing(there, ["env-*"], "main")  # by a fetch
+    bad = shop.commit("env-bad", {"lost": "this file gets lost"})
+    lost = shop.git("rev-parse", f"{bad}:lost")
+    (shop.path / "objects" / lost[:2] / lost[2:]).unlink()
+    pushed = shop.commit("env-b", {"main.tf": "# b\n"})
+    shop.delete("env-a")
+    for _ in range(2):
+        listing = mirrors.listing(there, ["env-*"], "main")
+        assert listing.branches == {"main": shop.head("main"), "env-bad": bad, "env-b": pushed}
+    mirrors.fetch(there, {"env-b": pushed})
+    with pytest.raises(EnvmgrError, match="could not be fetched"):
+        mirrors.fetch(there, {"env-bad": bad})
+    git_server.fail("shop", status=500)
+    with pytest.raises(Transient, match="could not be listed"):
+        mirrors.listing(there, ["env-*"], "main")

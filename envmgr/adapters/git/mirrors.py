@@ -1,12 +1,13 @@
 """Remotes and their local bare mirrors: the port `Git` by git's own processes."""
 
 import re
+import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from envmgr.domain.environment import Source
-from envmgr.domain.errors import NotHere, UsageError
+from envmgr.domain.errors import NeedsPerson, NotHere, UsageError
 from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.observation import Listing
 from envmgr.ports import CommitInfo, Inspection, Remote
@@ -43,6 +44,7 @@ from .refs import (
 )
 
 KEPT = "refs/envmgr/"
+_UNFILTERED_SECONDS = 600.0  # after a fetch of all that one branch spoiled
 _PART = re.compile(r"[a-z0-9][a-z0-9+-]*")  # a commit, or an environment's own component
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--stdin")
 _LOCK_FILE = re.compile(r"unable to create '.*\.lock'", re.IGNORECASE)
@@ -70,6 +72,7 @@ class Mirrors:
         self._seconds = timeout.total_seconds()
         self._fetch_seconds = fetch_timeout.total_seconds()
         self._many_refs = many_refs
+        self._unfiltered_until: dict[RepositoryId, float] = {}
         self._connections = Connections(self._folder, self._seconds)
         self._completion = Completion(self._connections, self._seconds, self._fetch_seconds)
 
@@ -82,7 +85,7 @@ class Mirrors:
             return self._local_refs(remote, location.path).listing(
                 remote.repository, patterns, default_branch
             )
-        if default_branch is not None and self._marker(remote.repository).exists():
+        if default_branch is not None and self._is_filtered(remote.repository):
             filtered = self._filtered_listing(remote, location, patterns, default_branch)
             if filtered is not None:
                 return filtered
@@ -258,7 +261,11 @@ class Mirrors:
     def _filtered_listing(
         self, remote: Remote, location: Location, patterns: Sequence[str], default_branch: str
     ) -> Listing | None:
-        """A listing that the server filtered; None where HEAD no longer is the default branch known so far."""
+        """A listing that the server filtered; None where a full one must tell.
+
+        So where HEAD no longer is the default branch known so far, and where one branch that cannot be fetched
+        spoils the fetch of all.
+        """
         mirror = self._mirror(remote.repository)
         with mirror.locked(self._seconds) as lock:
             mirror.create()
@@ -267,7 +274,8 @@ class Mirrors:
             if "couldn't find remote ref" in answer.messages:
                 return None
             if answer.failed:
-                raise failure(remote, answer, self._fetch_seconds)
+                self._list_in_full(remote, answer)
+                return None
             polled = mirror.output(["for-each-ref", f"--format={FORMAT}", "refs/poll"])
         refs = parse_for_each_ref(remote.repository, polled, POLL_HEADS)
         default = refs.default_commit
@@ -275,6 +283,17 @@ class Mirrors:
             return None
         shown = Refs({**refs.branches, default_branch: default}, default_branch, default, refs.count)
         return shown.listing(remote.repository, patterns, default_branch)
+
+    def _list_in_full(self, remote: Remote, answer: Answer) -> None:
+        """Has full listings asked for from now on, for a while, unless it is clear that these would fail as well."""
+        error = failure(remote, answer, self._fetch_seconds)
+        if answer.timed_out or isinstance(error, NeedsPerson):
+            raise error
+        self._unfiltered_until[remote.repository] = time.monotonic() + _UNFILTERED_SECONDS
+
+    def _is_filtered(self, repository: RepositoryId) -> bool:
+        is_late = time.monotonic() >= self._unfiltered_until.get(repository, 0.0)
+        return is_late and self._marker(repository).exists()
 
     def _fetch_branches(
         self, mirror: Mirror, remote: Remote, location: Location, branches: Mapping[str, str], lock: int

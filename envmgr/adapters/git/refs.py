@@ -15,7 +15,7 @@ POLL_HEAD = "refs/poll/HEAD"
 POLL_DEFAULT = "refs/poll/default"
 FORMAT = "%(objectname)%(HEAD)%(refname)"  # `*` stands where HEAD names the branch, else a space
 
-_LS_REMOTE = re.compile(r"[0-9a-f]{40,64}\t.+|ref: .+\tHEAD", re.DOTALL)
+_LS_REMOTE = re.compile(r"[0-9a-f]{40,64}\t.+|ref: .+\t.+", re.DOTALL)
 _FOR_EACH_REF = re.compile(r"([0-9a-f]{40,64})([* ])(.+)", re.DOTALL)
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of such bytes
 _NOT_IN_A_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/")
@@ -66,8 +66,10 @@ def parse_ls_remote(repository: RepositoryId, output: bytes) -> Refs:
         if _LS_REMOTE.fullmatch(line) is None:
             raise _not_understood(repository, line)
         commit, _, ref = line.partition("\t")
-        if commit.startswith("ref: "):
-            head = commit.removeprefix("ref: ").removeprefix(HEADS)
+        if commit.startswith(
+            "ref: "
+        ):  # other symbolic refs have their commit in a line of its own, as any branch
+            head = commit.removeprefix("ref: ").removeprefix(HEADS) if ref == "HEAD" else head
         elif ref.startswith(HEADS):
             branches[ref[len(HEADS) :]] = commit
         elif ref == "HEAD":

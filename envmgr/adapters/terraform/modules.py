@@ -7,7 +7,6 @@ put others in their place. Terraform takes what its list names and the folder ho
 import io
 import json
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.host.leftovers import clear
 
-from .backend import remove, write_new
+from .backend import write_new
 
 _LIST = "modules.json"
 _FOLDER = "modules"
@@ -104,7 +104,7 @@ class ModuleFolder:
         """Puts an archive in the place of all that is there; NeedsPerson where it is none of ours."""
         new = self._folder.with_name(f"{_FOLDER}.new")
         try:
-            _clear(new)
+            clear(new)
             new.mkdir(mode=0o700, parents=True)
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 if sum(each.file_size for each in archive.infolist()) > limit:
@@ -116,7 +116,7 @@ class ModuleFolder:
             for entry in listed["Modules"]:
                 if "Elsewhere" in entry:
                     entry["Dir"] = str(self._folder / _inside(entry.pop("Elsewhere")))
-            _clear(self._folder)
+            clear(self._folder)
             new.rename(self._folder)
             self._write(listed)
         except (*_UNREADABLE, zipfile.BadZipFile) as error:
@@ -169,7 +169,7 @@ class ModuleFolder:
     def _write(self, listed: Mapping[str, Any]) -> None:
         path = self._folder / _LIST
         new = path.with_suffix(".new")
-        remove(new)
+        clear(new)
         write_new(new, json.dumps(listed))
         new.replace(path)
 
@@ -186,14 +186,6 @@ def _is_text(name: str) -> bool:
 def _is_entry(entry: Mapping[str, Any]) -> bool:
     texts = (entry["Key"], entry["Source"], entry["Dir"], entry.get("Version", ""))
     return all(isinstance(text, str) for text in texts)
-
-
-def _clear(folder: Path) -> None:
-    """Takes away whatever stands there; of a link only the link."""
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)
 
 
 def _is_local(source: str) -> bool:
