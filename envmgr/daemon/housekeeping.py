@@ -104,8 +104,8 @@ def _remove_shared_providers(layout: Layout) -> None:
     old = layout.cache / "providers"
     links = layout.workspaces.glob("*/*/*/terraform/providers/*/*/*/*/*")
     if old.is_dir() and not any(link.is_symlink() and link.readlink().is_relative_to(old) for link in links):
-        shutil.rmtree(old, ignore_errors=True)
-        shutil.rmtree(layout.cache / "satisfied", ignore_errors=True)
+        clear(old)
+        clear(layout.cache / "satisfied")
 
 
 def _prune_archives(services: Services) -> None:

@@ -82,7 +82,7 @@ class TerraformCommands:
         modules = ModuleFolder(workspace.data)
         made = workspace.data / _PLAN
         file = copied_out(made, out)
-        backend.remove(made)
+        clear(made)
         return PlanResult(
             file=file,
             has_changes=outcome.ended.code == 2,
