@@ -36,8 +36,8 @@ _STATE_FAULTS = dict(
 # The lock shows two Terraforms at once: it is inherited, so it lasts as long as Terraform does.
 _SCRIPT = """#!/bin/bash
 if [[ $1 != version ]]; then
-  exec 9>>{folder}/terraform-lock
-  flock -n 9 || echo "$*" >>{folder}/overlaps
+  exec {{lock}}>>{folder}/terraform-lock # a number that is free: a plan comes as an open file
+  flock -n $lock || echo "$*" >>{folder}/overlaps
   echo "$$ $PPID $1" >{folder}/started
 fi
 exec {real} "$@"
