@@ -63,7 +63,7 @@ class Site:
         lock = f'{shlex.quote(str(self.locks))}/"$(basename "$(dirname "$TF_DATA_DIR")")"'
         note = f'echo "$TF_DATA_DIR $*" >> {shlex.quote(str(self.violations))}'
         path.write_text(
-            f'#!/bin/bash\nif [ -n "$TF_DATA_DIR" ]; then\n  exec 9>>{lock}\n  flock -n 9 || {note}\nfi\n'
+            f'#!/bin/bash\nif [ -n "$TF_DATA_DIR" ]; then\n  exec {{held}}>>{lock}\n  flock -n $held || {note}\nfi\n'
             f'exec {shlex.quote(terraform)} "$@"\n'
         )
         path.chmod(0o755)
