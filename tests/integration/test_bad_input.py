@@ -1,5 +1,6 @@
 """Bad input gets a sentence, that environment is `failed`, all others go on (and invariant 13)."""
 
+import json
 import shutil
 import subprocess
 import time
@@ -279,3 +280,24 @@ def test_a_terraform_that_hangs_at_its_version_is_asked_once_for_all(engine: Eng
     assert time.monotonic() - started < 15
     assert "did not say its version" in failed(engine, "bad").message
     assert engine.calls().count("version") == 1
+
+
+@pytest.mark.parametrize("name", ["terraform.tfstate", "terraform.tfstate.d/other/terraform.tfstate"])
+def test_a_committed_state_is_left_out(engine: Engine, name: str) -> None:
+    """The state is in the backend: `init` asks nobody whether it is to be moved there, now, later, or for the destroy."""
+    resource = {
+        "mode": "managed",
+        "type": "terraform_data",
+        "name": "strange",
+        "provider": 'provider["terraform.io/builtin/terraform"]',
+        "instances": [{"schema_version": 0, "attributes": {"id": "x"}}],
+    }
+    state = json.dumps({"version": 4, "serial": 9, "lineage": "strange", "resources": [resource]})
+    shop = engine.repository()
+    shop.commit("env-alice", code({f"terraform/{name}": state}))
+    engine.turn()
+    alice = engine.environment("alice")
+    assert (alice.status, alice.resources) == (Status.READY, ("terraform_data.app",))
+    shop.delete("env-alice")
+    engine.turn(3, minutes=5)
+    assert engine.statuses() == {"alice": "destroyed"}

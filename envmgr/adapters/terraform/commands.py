@@ -17,7 +17,7 @@ from envmgr.ports import Adopted, PlanFile, PlanResult, Watch, Workspace
 from . import backend
 from .cli_configuration import cli_configuration
 from .command import IsFlagged
-from .data_folder import make_fit
+from .data_folder import leave_states_out, make_fit
 from .diagnostics import Diagnostic
 from .errored_state import ErroredState
 from .failures import blames_what_is_read, failure, missing_variables
@@ -206,6 +206,7 @@ class TerraformCommands:
 
     def _initialise(self, session: Session) -> Initialisation:
         make_fit(session.workspace.data)
+        leave_states_out(session.workspace.root)
         binary = session.workspace.binary
         terraform = identify_terraform(locate(binary), self.version(binary))
         initialisation = Initialisation(session, self._providers, terraform)
