@@ -54,7 +54,7 @@ class History(RuleBasedStateMachine):
         self.project = SimpleNamespace(
             id=self.repository,
             branches=PATTERNS,
-            remote=lambda: None,
+            remote=lambda: SimpleNamespace(url="https://git.example.com/shop.git"),
             tenant=_TENANT,
             parts=(SimpleNamespace(application=""),),
         )
