@@ -213,7 +213,7 @@ def test_an_update_that_does_not_end_is_given_up(deployer: Deployer) -> None:
 
 def test_waiting_ends_when_envmgr_stops(deployer: Deployer) -> None:
     stand_in = Lambda(DONE, BUSY)
-    with pytest.raises(Interrupted, match="will be done again"):
+    with pytest.raises(Interrupted, match="was stopped before its end"):
         stand_in.run(deployer, stop=lambda: bool(stand_in.updates))
 
 

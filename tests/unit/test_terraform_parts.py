@@ -246,6 +246,101 @@ class TestFailures:
         assert len(str(error)) <= 400
         assert "secret" not in str(error)
 
+    def test_the_reason_at_the_end_of_a_long_error_stays(self) -> None:
+        """The provider begins with 200 characters of what it did; what is forbidden comes last."""
+        group = "/subscriptions/1111/resourceGroups/rg-acme-shop-alice-0a1b2c"
+        error = failed(
+            summary='creating Flexible Server (Subscription: "1111"\nResource Group Name: "rg-acme-shop-alice-0a1b2c"\n'
+            'Flexible Server Name: "psql-alice"): performing Create: unexpected status 403 (403 Forbidden) with error: '
+            "AuthorizationFailed: The client 'app' with object id '3333' does not have authorization to perform action "
+            "'Microsoft.DBforPostgreSQL/flexibleServers/write' over scope "
+            f"'{group}/providers/Microsoft.DBforPostgreSQL/flexibleServers/psql-alice' or the scope is invalid.",
+        )(same)
+        assert len(str(error)) <= 400
+        assert str(error).startswith("terraform apply failed: creating Flexible Server (psql-alice): ")
+        assert "action 'Microsoft.DBforPostgreSQL/flexibleServers/write'" in str(error)
+        assert "over scope 'flexibleServers/psql-alice'" in str(error)
+
+    def test_a_long_error_keeps_its_beginning_and_its_end(self) -> None:
+        """What was done, and why it failed."""
+        error = str(failed(summary="deleting it", detail="x " * 400 + "still holds: vault")(same))
+        assert len(error) <= 400
+        assert error.startswith("terraform apply failed: deleting it: x x")
+        assert error.endswith(" x still holds: vault")
+        assert " … " in error
+
+    @pytest.mark.parametrize(
+        ("summary", "detail"),
+        [
+            ("it broke: because", "it broke: because."),
+            ("it broke", "it broke: because."),
+            ("it broke: because", ""),
+        ],
+    )
+    def test_what_is_said_twice_is_said_once(self, summary: str, detail: str) -> None:
+        """Summary and detail repeat each other in many providers."""
+        error = failed(summary=summary, detail=detail)(same)
+        assert str(error) == "terraform apply failed: it broke: because."
+
+    @pytest.mark.parametrize("first", ["panic: nil map", "fatal error: runtime: out of memory"])
+    def test_a_crash_is_told_by_its_first_line(self, first: str) -> None:
+        """The last one is of the stack."""
+        transcript = Transcript()
+        for text in ("Planning", first, "", "goroutine 1 [running]:", "main.main()", "\t/a/main.go:9 +0x1d"):
+            transcript.add(parse(text))
+        error = failure(Outcome("apply", Ended(2), transcript), timedelta(hours=1), same)
+        assert str(error) == f"terraform apply ended with exit code 2; it said: {first}."
+
+    def test_a_crashed_provider_is_told_with_what_it_said(self) -> None:
+        """Terraform reports that the plugin is gone; its output has why."""
+        transcript = Transcript()
+        transcript.add(
+            parse(line(diagnostic={"severity": "error", "summary": "Plugin did not respond", "detail": "x"}))
+        )
+        for text in ("Stack trace from the provider plugin:", "panic: nil map", "goroutine 1 [running]:"):
+            transcript.add(parse(text))
+        error = failure(Outcome("apply", Ended(1), transcript), timedelta(hours=1), same)
+        assert "Plugin did not respond" in str(error)
+        assert str(error).endswith("It said: panic: nil map.")
+
+    @pytest.mark.parametrize(
+        ("destroys", "beginning"),
+        [
+            (True, "Nothing was destroyed: a_b.c has"),
+            (False, "Nothing was changed: the commit would destroy or replace a_b.c"),
+        ],
+    )
+    def test_prevent_destroy_says_what_was_asked(self, destroys: bool, beginning: str) -> None:
+        """A push is no destroy."""
+        transcript = Transcript()
+        detail = "Resource a_b.c has lifecycle.prevent_destroy set"
+        summary = "Instance cannot be destroyed"
+        transcript.add(parse(line(diagnostic={"severity": "error", "summary": summary, "detail": detail})))
+        outcome = Outcome("plan", ENDED, transcript)
+        error = failure(outcome, timedelta(hours=1), same, destroys=destroys)
+        assert type(error) is NeedsPerson
+        assert str(error).startswith(beginning)
+        assert ("delete again" in str(error)) is destroys
+
+    def test_a_lock_file_without_this_platform_names_the_command(self) -> None:
+        """As it comes from a colleague's laptop."""
+        error = failed(
+            "init",
+            summary="Failed to install provider",
+            detail="Error while installing hashicorp/aws v5.100.0: the local package for "
+            "registry.terraform.io/hashicorp/aws 5.100.0 doesn't match any of the checksums previously recorded in the "
+            "dependency lock file (this might be because the available checksums are for packages targeting different "
+            "platforms)",
+        )(same)
+        assert type(error) is NeedsPerson
+        assert "`terraform providers lock -platform=linux_" in str(error)
+        assert "hashicorp/aws" in str(error)
+
+    def test_what_was_stopped_promises_nothing(self) -> None:
+        """Whether it is done again depends on what becomes of the environment."""
+        error = str(failed(ended=Ended(-2, Cause.STOPPED))(same))
+        assert error == "terraform apply was stopped before its end."
+
     @pytest.mark.parametrize(
         ("ended", "part"),
         [

@@ -90,7 +90,7 @@ class StepRunner:
             how = ending(step, ended, place.limits, is_too_much=printed.is_too_much)
             log.write(f"step {step.name}: {how}")
         if ended.cause is Cause.STOPPED and not printed.is_too_much:
-            raise Interrupted(f"Step {step.name} was stopped before its end; it will be done again.")
+            raise Interrupted(f"Step {step.name} was stopped before its end.")
         raise StepFailed(sentence(step, how, printed.last, place.limits, watch.redact))
 
     def _supervision(self, step: Step, printed: Printed, watch: Watch) -> Supervision:

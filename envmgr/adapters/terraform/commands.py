@@ -110,7 +110,7 @@ class TerraformCommands:
             return outcome
 
         try:
-            return self._repeated(session, initialisation, plan), ""
+            return self._repeated(session, initialisation, plan, destroys=destroy), ""
         except (NeedsPerson, Transient) as error:
             if not (destroy and failed and blames_what_is_read(failed[0].transcript.errors)):
                 raise
@@ -216,7 +216,12 @@ class TerraformCommands:
         return initialisation
 
     def _repeated(
-        self, session: Session, initialisation: Initialisation, command: Callable[[], Outcome]
+        self,
+        session: Session,
+        initialisation: Initialisation,
+        command: Callable[[], Outcome],
+        *,
+        destroys: bool = False,
     ) -> Outcome:
         """Runs a command, and again after each thing that could be mended."""
         for _ in range(_ATTEMPTS):
@@ -228,7 +233,7 @@ class TerraformCommands:
                 raise self._failure(session, mended)
             if not mended:
                 break
-        raise self._failure(session, outcome)
+        raise self._failure(session, outcome, destroys=destroys)
 
     def _push(self, session: Session, initialisation: Initialisation) -> None:
         errored = ErroredState(session.workspace.root, session.workspace.data)
@@ -256,7 +261,7 @@ class TerraformCommands:
         self._repeated(session, initialisation, pull)
         return text
 
-    def _failure(self, session: Session, outcome: Outcome) -> EnvmgrError:
+    def _failure(self, session: Session, outcome: Outcome, *, destroys: bool = False) -> EnvmgrError:
         error = outcome.transcript.error()
         is_invalid = (
             outcome.command in {"init", "plan"}
@@ -271,6 +276,7 @@ class TerraformCommands:
             session.watch.redact,
             is_invalid=is_invalid,
             folder=session.workspace.folder,
+            destroys=destroys,
         )
 
 

@@ -1,5 +1,6 @@
 """A failed command as the error that says how to go on, in one sentence."""
 
+import platform
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -65,17 +66,39 @@ _CONDITIONS = (
 )
 _REASON = ("Error", "Failed")  # advice may follow it
 _LONGEST = 400
+_BEGINNING = 140
+_GAP = " … "
+_REPEATED = 12
+_PANIC = re.compile(r"(?:\S+: )?(panic|fatal error): |SIG[A-Z]+: |runtime: out of memory")
+_PROVIDER = re.compile(r"registry\.\S+?/\S+?/[\w-]+|[\w.-]+/[\w-]+/[\w-]+(?= [v\d])")
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
+# Azure's IDs (200 characters of subscription, group and provider), and azurerm's way to take them apart.
+_LONG_ID = re.compile(
+    r"/subscriptions/[\w-]+(?:/resourceGroups/[^/\s\"':,]+)?(?:/providers(?:/[^/\s\"':,]+)+?)?"
+    r"/(?P<type>[^/\s\"':,]+)/(?P<name>[^/\s\"':,]+)(?=[\s\"':,]|$)",
+    re.IGNORECASE,
+)
+_PARTS = re.compile(r"\(Subscription: \"[^\"]*\"[^()]*?: \"(?P<name>[^\"]*)\"\)")
+# How azurerm and AWS's SDK say which request it was: nothing a reader can use.
+_REQUEST = re.compile(r"(?: https response error)? StatusCode: \d+, RequestID: [\w-]+,(?: HostID: \S*,)?")
 
 
 def failure(
-    outcome: Outcome, timeout: timedelta, redact: Redact, *, is_invalid: bool = False, folder: str = ""
+    outcome: Outcome,
+    timeout: timedelta,
+    redact: Redact,
+    *,
+    is_invalid: bool = False,
+    folder: str = "",
+    destroys: bool = False,
 ) -> EnvmgrError:
     """The error for a command that did not succeed.
 
-    `is_invalid` says that `validate` refuses the code too; `folder` is the root's path in the branch.
+    `is_invalid` says that `validate` refuses the code too; `folder` is the root's path in the branch; `destroys` that
+    the end of all was asked for, and no change.
     """
     if outcome.ended.cause is Cause.STOPPED:
-        return Interrupted(f"terraform {outcome.command} was stopped before its end; it will be done again.")
+        return Interrupted(f"terraform {outcome.command} was stopped before its end.")
     if outcome.ended.cause is Cause.TIMED_OUT:
         return Transient(
             f"terraform {outcome.command} took longer than {_duration(timeout)} and was ended: "
@@ -84,7 +107,7 @@ def failure(
     error = _within(folder, outcome.transcript.error())
     if error is None:
         return Transient(_cut(redact(_wordless(outcome))))
-    return _from_error(outcome, error, redact, is_invalid, folder)
+    return _from_error(outcome, error, redact, is_invalid, folder, destroys)
 
 
 def blames_what_is_read(errors: Sequence[Diagnostic]) -> bool:
@@ -102,7 +125,7 @@ def _within(folder: str, error: Diagnostic | None) -> Diagnostic | None:
 
 
 def _from_error(
-    outcome: Outcome, error: Diagnostic, redact: Redact, is_invalid: bool, folder: str
+    outcome: Outcome, error: Diagnostic, redact: Redact, is_invalid: bool, folder: str, destroys: bool
 ) -> EnvmgrError:
     locked = next((e for e in outcome.transcript.errors or [error] if e.summary.startswith(_LOCKED)), None)
     if locked and (holder := _lock_holder(f"{locked.summary}\n{locked.detail}")):
@@ -112,21 +135,24 @@ def _from_error(
     if refused := _of_init(outcome.transcript.errors, redact):
         return refused
     if outcome.transcript.has(_PREVENTED):
-        return NeedsPerson(_cut(_prevented(outcome.transcript.errors)))
+        return NeedsPerson(_cut(_prevented(outcome.transcript.errors, destroys=destroys)))
     if value := _about_value(outcome, folder):
         return NeedsPerson(_cut(redact(value)))
-    sentence = _cut(redact(_sentence(f"terraform {outcome.command} failed", error)))
-    needs_person = is_invalid or error.summary.startswith(_PERSON) or _OTHER_CHECKSUMS in error.detail
+    if crash := _crash(outcome.transcript.plain):
+        error = replace(
+            error, detail=f"{error.detail.rstrip(' .')}. It said: {crash.rstrip('.')}.".lstrip(". ")
+        )
+    # Redacted first: what is shortened may leave a part of a secret, which would pass for none.
+    shown = replace(error, summary=redact(error.summary), detail=redact(error.detail))
+    sentence = _cut(redact(_sentence(f"terraform {outcome.command} failed", shown)))
+    needs_person = is_invalid or error.summary.startswith(_PERSON)
     return NeedsPerson(sentence) if needs_person else Transient(sentence)
 
 
 def _of_init(errors: Sequence[Diagnostic], redact: Redact) -> NeedsPerson | None:
     """What of a failed `init` only a person can mend."""
-    if any(OUTDATED_LOCK in e.detail for e in errors):
-        return NeedsPerson(
-            ".terraform.lock.hcl of the branch locks a provider version that the code's version constraint "
-            "excludes: run `terraform init -upgrade` and commit the lock file."
-        )
+    if said := _about_lock_file(errors):
+        return NeedsPerson(_cut(said))
     if private := next((e for e in errors if _is_private_module(e)), None):
         return NeedsPerson(_private_module(_cut(redact(_sentence("A module could not be read", private)))))
     return None
@@ -144,11 +170,17 @@ def _private_module(said: str) -> str:
     )
 
 
-def _prevented(errors: Iterable[Diagnostic]) -> str:
+def _prevented(errors: Iterable[Diagnostic], *, destroys: bool) -> str:
     named = [match[1] for e in errors if (match := _RESOURCE.search(" ".join(e.detail.split())))]
     which = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+    which = which or "a resource"
+    if not destroys:
+        return (
+            f"Nothing was changed: the commit would destroy or replace {which}, which has lifecycle.prevent_destroy. "
+            "Push a commit that leaves it as it is, or one without prevent_destroy first."
+        )
     return (
-        f"Nothing was destroyed: {which or 'a resource'} has lifecycle.prevent_destroy. Push a commit without it (a "
+        f"Nothing was destroyed: {which} has lifecycle.prevent_destroy. Push a commit without it (a "
         "branch that is gone once more), and destroy or delete again when that is applied."
     )
 
@@ -205,25 +237,73 @@ def _lock_holder(detail: str) -> str:
     )
 
 
+def _about_lock_file(errors: Iterable[Diagnostic]) -> str:
+    """What is wrong with the branch's lock file, and the command that mends it; empty where it is not to blame."""
+    details = [e.detail for e in errors]
+    if any(OUTDATED_LOCK in detail for detail in details):
+        return (
+            ".terraform.lock.hcl of the branch locks a provider version that the code's version constraint "
+            "excludes: run `terraform init -upgrade` and commit the lock file."
+        )
+    others = [" ".join(detail.split()) for detail in details]
+    others = [detail for detail in others if _OTHER_CHECKSUMS in detail]
+    return _other_checksums(" ".join(others)) if others else ""
+
+
+def _other_checksums(details: str) -> str:
+    named = list(dict.fromkeys(_PROVIDER.findall(details)))
+    which = ", ".join(named[:3]) or "a provider"
+    return (
+        f".terraform.lock.hcl of the branch has no checksum of {which} for this platform ({_platform()}), or the package "
+        f"was changed since: run `terraform providers lock -platform={_platform()}` in the branch's Terraform folder, "
+        "and commit the lock file."
+    )
+
+
+def _platform() -> str:
+    """This host as Terraform names it: `linux_amd64`."""
+    machine = platform.machine().lower()
+    return f"{platform.system().lower()}_{_MACHINES.get(machine, machine)}"
+
+
 def _sentence(start: str, error: Diagnostic) -> str:
+    """What failed where, and why; what Terraform says twice is said once."""
     where = f" at {error.location}" if error.location else f" for {error.address}" if error.address else ""
-    detail = " ".join(error.detail.split())
-    summary = " ".join(error.summary.split()).rstrip(".:")
+    detail = _without_preamble(" ".join(error.detail.split()))
+    summary = _without_preamble(" ".join(error.summary.split())).rstrip(".:")
+    if summary in detail:
+        summary, detail = detail.rstrip(".:"), ""
+    elif detail.rstrip(".:") in summary:
+        detail = ""
     return f"{start}{where}: {summary}{f': {detail}' if detail else '.'}"
 
 
+def _without_preamble(text: str) -> str:
+    """The text with Azure's long resource IDs, and how azurerm names them, as the last of their names."""
+    short = _LONG_ID.sub(r"\g<type>/\g<name>", _PARTS.sub(r"(\g<name>)", text))
+    return _REQUEST.sub("", short)
+
+
 def _cut(text: str) -> str:
-    """At most as long as a sentence; only what is redacted already may be cut."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
+    """At most as long as a sentence, its end kept, since the reason stands there; only what is redacted may be cut."""
+    if len(text) <= _LONGEST:
+        return text
+    rest = _LONGEST - _BEGINNING - len(_GAP)
+    return f"{text[:_BEGINNING].rstrip()}{_GAP}{text[-rest:].lstrip()}"
 
 
 def _wordless(outcome: Outcome) -> str:
     code = outcome.ended.code
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     told = outcome.transcript.plain
-    reason = next((line for line in told if line.startswith(_REASON)), "".join(told[-1:]))
+    reason = _crash(told) or next((line for line in told if line.startswith(_REASON)), "".join(told[-1:]))
     said = f"; it said: {' '.join(reason.split())}" if reason else " and said nothing"
     return f"terraform {outcome.command} {how}{said}."
+
+
+def _crash(lines: Iterable[str]) -> str:
+    """The line by which a program in Go says why it crashed; the stack comes after it."""
+    return next((line for line in lines if _PANIC.match(line.strip(" │╷╵"))), "")
 
 
 def _duration(time: timedelta) -> str:

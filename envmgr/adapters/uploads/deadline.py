@@ -26,7 +26,7 @@ class Deadline:
     def check(self) -> None:
         """Raises Interrupted where envmgr stops, Transient where the time is up."""
         if self._watch.stop():
-            raise Interrupted(f"Step {self._step.name} was stopped before its end; it will be done again.")
+            raise Interrupted(f"Step {self._step.name} was stopped before its end.")
         if time.monotonic() >= self._end:
             raise Transient(f"it took longer than {format_duration(self._step.timeout)}.")
 
