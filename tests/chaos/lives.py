@@ -12,7 +12,7 @@ from tests.chaos.world import LEFTOVERS, STATE_FAULTS, faults
 _BOUNDARY = 0.5  # the share of kills of envmgr that are at a boundary, once each boundary had its turn
 _TARGETS = {Target.ENVMGR: 7, Target.TERRAFORM: 2, Target.LONE: 1, Target.BOTH: 2}
 _AGAIN = 0.25  # how often the process that comes after a kill is killed too
-_MEANWHILE = 0.4  # how often the branch is another one after a kill
+_MEANWHILE = 0.7  # how often the branch is another one after a kill
 _FAULT = (
     0.25  # how often the remote lies to the first pass after a kill, and how often state cannot be written
 )
@@ -99,16 +99,20 @@ class Lives:
             state_fault=draw.choice(STATE_FAULTS) if backend == "s3" and draw.random() < _FAULT else "",
             branch_gone=draw.random() < 0.5,
             leftover=draw.choice(list(LEFTOVERS)) if draw.random() < _FAULT else "",
-            meanwhile=self._meanwhile(phase, work),
+            meanwhile=self._meanwhile(phase, kills),
         )
 
-    def _meanwhile(self, phase: Phase, work: Work) -> Meanwhile | None:
-        """What a person's work is on was said by that person; only what a pass found can be otherwise by then."""
-        if phase is Phase.CREATE or work is Work.COMMAND or self._random.random() >= _MEANWHILE:
+    def _meanwhile(self, phase: Phase, kills: Sequence[Kill]) -> Meanwhile | None:
+        """Only what a pass of envmgr's began can be otherwise by then: what a person's work is on was said by that person.
+
+        Nor where Terraform was killed: what it did and had not written down, terraform_data could not tell the next one.
+        """
+        drawn = self._random.random() < _MEANWHILE
+        if not drawn or any(k.work is Work.COMMAND or k.target.hits_terraform for k in kills):
             return None
-        if phase is Phase.CHANGE:
-            return Meanwhile.BACK
-        return self._random.choice((Meanwhile.RESTORED, Meanwhile.PUSHED))
+        if phase is Phase.DESTROY:
+            return self._random.choice((Meanwhile.RESTORED, Meanwhile.PUSHED))
+        return Meanwhile.BACK if phase is Phase.CHANGE else None
 
     def _kill(self, backend: str, work: Work, phase: Phase, *, due: bool) -> Kill:
         """`due`: there are boundaries of this work that had no turn yet."""
