@@ -67,7 +67,8 @@ class Job:
     """An environment that is being worked on.
 
     `confirm` is asked, with what was planned, before anything is applied. `manual` work is a person's: it
-    is never superseded by a push. `careful` work has every plan read, whatever it concerns; work that
+    is never superseded by a push. `careful` work has every plan read, whatever it concerns; work that `imports` takes in, as a person said,
+    what carries nobody's tags; work that
     `leaves_code` runs no steps before a destroy; `reversible` work leaves, where it fails, all as it was.
     `remarks` are what is to be said of the environment besides, once the work is done.
     `gives_way` says that something more urgent waits, `niceness` makes its Terraform yield to others. `resumes` is the
@@ -84,6 +85,7 @@ class Job:
     reversible: bool = False
     careful: bool = False
     leaves_code: bool = False
+    imports: bool = False
     gives_way: Callable[[], bool] = lambda: False
     niceness: int = 0
     confirm: Callable[[Planned], bool] = lambda _: True

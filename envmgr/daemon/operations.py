@@ -119,12 +119,26 @@ def apply(
     confirm: Callable[[str, Plan | None], bool],
     *,
     override_window: bool = False,
+    imports: bool = False,
 ) -> Environment:
-    """Plans, has it confirmed (with Terraform's own words for it), applies exactly that plan."""
+    """Plans, has it confirmed (with Terraform's own words for it), applies exactly that plan.
+
+    With `imports` the plan may take in what carries nobody's tags, which an event then tells.
+    """
+
+    def confirmed(planned: Planned) -> bool:
+        is_wanted = confirm(render(job, planned), planned.plan)
+        taken = [r.address for r in planned.plan.resources if r.imported] if planned.plan is not None else []
+        if is_wanted and imports and taken:
+            said = f"Import allowed by {job.services.actor}: {', '.join(taken[:20])}."
+            job.services.record(job.environment.id, "import-allowed", said)
+        return is_wanted
+
     with manual(application, environment, "apply") as job:
         check_window(job, override=override_window)
         check_branch(job)
-        job.confirm = lambda planned: confirm(render(job, planned), planned.plan)
+        job.imports = imports
+        job.confirm = confirmed
         apply_step(job, f"Apply by {job.services.actor}.")
         await_started(job)
         return job.environment

@@ -93,8 +93,11 @@ def note_override(job: Job) -> None:
 
 def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:
     """Raises NeedsPerson, saying which resource lacks what, where a plan must not be applied."""
-    check = check_destroy if destroy else check_apply
-    findings = check(plan, job.environment.id, claim.tags)
+    identity = job.environment.id
+    if destroy:
+        findings = check_destroy(plan, identity, claim.tags)
+    else:
+        findings = check_apply(plan, identity, claim.tags, imports=job.imports)
     if findings:
         more = f" (and {len(findings) - 3} more)" if len(findings) > 3 else ""
         raise NeedsPerson(job.redact(" ".join(findings[:3]) + more))

@@ -1,4 +1,4 @@
-"""What a plan must satisfy before it is applied: names and tags.
+"""What a plan must satisfy before it is applied: names and tags, and that it takes in only what is its own.
 
 Each gate returns the sentences of what is wrong; an empty list lets the plan through. In doubt (a
 tag known only after the apply) a plan is refused.
@@ -14,10 +14,18 @@ GROUPS = ("azurerm_resource_group", "aws_resourcegroups_group")
 _TAGGED = ("azurerm_", "aws_")
 
 
-def check_apply(plan: Plan, environment: EnvironmentId, tags: Mapping[str, str]) -> list[str]:
-    """What is wrong with a plan that creates or changes: resource groups' names, and tags."""
+def check_apply(
+    plan: Plan, environment: EnvironmentId, tags: Mapping[str, str], *, imports: bool = False
+) -> list[str]:
+    """What is wrong with a plan that creates or changes: groups' names, tags, and resources that are not its own.
+
+    With `imports` a person lets in what carries nobody's tags; what is another environment's stays refused.
+    """
     findings: list[str] = []
     for resource in plan.resources:
+        findings += _check_not_anothers(resource, environment, tags) or _check_import(
+            resource, environment, tags, imports=imports
+        )
         if resource.stays:
             findings += _check_name(resource, environment)
             findings += _check_tags(resource, tags)
@@ -82,12 +90,46 @@ def planned_tags(resource: ResourceChange) -> dict[str, str] | None:
 def _check_not_anothers(
     resource: ResourceChange, environment: EnvironmentId, tags: Mapping[str, str]
 ) -> list[str]:
-    before = resource.before or {}
-    found = before.get("tags_all") or before.get("tags")
-    if not resource.deletes or not isinstance(found, Mapping) or found.get("managed-by") is None:
+    """Whatever is done to it, a resource in the plan is deleted with the environment; only forgetting leaves it."""
+    found = _tags_before(resource)
+    if set(resource.actions) == {"forget"} or found.get("managed-by") is None:
         return []
     other = {k: v for k, v in identity(tags).items() if k in found and found[k] != v}
     if not other:
         return []
     listed = ", ".join(f"{key} = {found[key]!r}" for key in other)
-    return [f"{resource.address} carries tags of another environment ({listed}), not of {environment}."]
+    way_out = (
+        "" if resource.deletes else "; take it out: remove its import, or `removed` with `destroy = false`"
+    )
+    return [
+        f"{resource.address} carries tags of another environment ({listed}), not of {environment}{way_out}."
+    ]
+
+
+def _check_import(
+    resource: ResourceChange, environment: EnvironmentId, tags: Mapping[str, str], *, imports: bool
+) -> list[str]:
+    """An import makes a resource one that the environment's end deletes; who wrote it need not own it."""
+    if not resource.imported or imports:
+        return []
+    found, wanted = _tags_before(resource), identity(tags)
+    is_siblings = found.get("application", tags.get("application")) != tags.get("application")
+    if all(found.get(key) == value for key, value in wanted.items()) and not is_siblings:
+        return []
+    return [
+        f"{resource.address} is to be imported, but does not carry the tags of {environment}: it would be deleted with "
+        f"the environment. Remove its import block; if it belongs here, a person lets it in by "
+        f"`envmgr apply {environment} --allow-import`."
+    ]
+
+
+def _tags_before(resource: ResourceChange) -> Mapping[str, object]:
+    """The tags that a resource has, as a map or (`aws_autoscaling_group`) as blocks of key and value."""
+    before = resource.before or {}
+    for name in ("tags_all", "tags", "tag"):
+        value = before.get(name)
+        if value and isinstance(value, Mapping):
+            return value
+        if value and isinstance(value, list):
+            return {str(t.get("key")): t.get("value") for t in value if isinstance(t, Mapping)}
+    return {}

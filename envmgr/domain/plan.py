@@ -14,6 +14,7 @@ class ResourceChange:
     `actions` are Terraform's own (`no-op`, `create`, `update`, `delete`; two for a replacement).
     `before` and `after` are attribute maps (None where it does not exist then); `unknown` marks the
     attributes of `after` that are only known after the apply, `sensitive` names those that hold a secret.
+    `imported` is what the state does not hold yet, though it is there already.
     """
 
     address: str
@@ -23,6 +24,7 @@ class ResourceChange:
     after: Mapping[str, Any] | None
     unknown: Mapping[str, Any]
     sensitive: frozenset[str] = frozenset()
+    imported: bool = False
 
     @property
     def deletes(self) -> bool:
@@ -76,6 +78,7 @@ def _resource_changes(changes: Iterable[Mapping[str, Any]]) -> Iterable[Resource
                 after=change.get("after"),
                 unknown=unknown if isinstance(unknown, Mapping) else {},
                 sensitive=_marked(change.get("before_sensitive")) | _marked(change.get("after_sensitive")),
+                imported=change.get("importing") is not None,
             )
 
 

@@ -174,3 +174,76 @@ def test_another_is_also_one_of_another_project(key: str) -> None:
 def test_tags_that_only_look_like_ours_hinder_no_destroy() -> None:
     assert destroyed(deleted(BUCKET, tags={"environment": "production", "team": "web"})) == []
     assert destroyed(deleted(BUCKET, tags={**TAGS, "branch": "env-renamed"})) == []
+
+
+# --- what is taken in --------------------------------------------------------------------------
+
+
+def imported(address: str = BUCKET, *actions: str, **before: object) -> dict[str, Any]:
+    """A resource that an import block takes in, with the tags that the code then gives it."""
+    after = {**before, "tags": ONE, "tags_all": TAGS}
+    return change(address, *(actions or ("update",)), before=before, after=after, importing={"id": "x"})
+
+
+@pytest.mark.parametrize("actions", [("no-op",), ("update",), ("delete", "create")])
+@pytest.mark.parametrize("imports", [False, True])
+def test_an_import_of_another_environments_is_refused_whoever_asks(
+    actions: tuple[str, ...], imports: bool
+) -> None:
+    """Only the tags after were looked at, and these the branch's code gives itself."""
+    plan = Plan.from_json(document(imported(BUCKET, *actions, tags_all=BOBS)))
+    [finding] = check_apply(plan, ALICE, TAGS, imports=imports)
+    assert "carries tags of another environment (environment = 'bob')" in finding
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        {},
+        {"tags_all": {}},
+        {"tags_all": {"environment": "production"}},
+        {"tags_all": ONE},
+        {"tags_all": {**TAGS, "application": "web"}}
+        | {"tags_all": {**TAGS, "organization": "umbra", "managed-by": None}},
+    ],
+)
+@pytest.mark.parametrize("address", [BUCKET, "random_password.x", "aws_iam_role_policy.x"])
+def test_an_import_of_what_is_not_provably_its_own_needs_a_person(
+    address: str, before: dict[str, Any]
+) -> None:
+    """Be it taggable or not."""
+    plan = Plan.from_json(document(imported(address, **before)))
+    [finding] = check_apply(plan, ALICE, TAGS)
+    assert "is to be imported, but does not carry the tags of acme/shop/alice" in finding
+    assert "--allow-import" in finding
+    assert check_apply(plan, ALICE, TAGS, imports=True) == []
+
+
+def test_an_import_of_its_own_passes() -> None:
+    """As after a creation that ended badly: it is there, with our tags, and the state does not know it."""
+    assert applied(imported(tags_all=TAGS)) == []
+    assert (
+        applied(imported("aws_autoscaling_group.x", tag=[{"key": k, "value": v} for k, v in TAGS.items()]))
+        == []
+    )
+
+
+def test_an_application_takes_nothing_of_its_siblings() -> None:
+    web, api = {**TAGS, "application": "web"}, {**TAGS, "application": "api"}
+    assert check_apply(Plan.from_json(document(imported(tags_all=web))), ALICE, api)
+    assert not check_apply(Plan.from_json(document(imported(tags_all=api))), ALICE, api)
+
+
+@pytest.mark.parametrize("actions", [("no-op",), ("update",), ("delete",), ("delete", "create")])
+def test_what_the_state_already_holds_of_another_is_refused(actions: tuple[str, ...]) -> None:
+    """Moved or not: the end of this environment would delete it."""
+    after = {"tags_all": TAGS} if actions != ("delete",) else None
+    [finding] = applied(
+        change(BUCKET, *actions, before={"tags": BOBS}, after=after, previous_address="aws_s3_bucket.old")
+    )
+    assert "carries tags of another environment" in finding
+
+
+def test_what_is_anothers_may_be_forgotten() -> None:
+    """That is the way out."""
+    assert applied(change(BUCKET, "forget", before={"tags": BOBS})) == []

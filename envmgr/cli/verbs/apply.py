@@ -34,6 +34,11 @@ from envmgr.domain.environment import Environment
     metavar="FILE",
     help="Apply what `envmgr plan --save FILE` planned; it was looked at, so nothing is asked.",
 )
+@click.option(
+    "--allow-import",
+    is_flag=True,
+    help="Also take in, by an import block, what carries nobody's tags; it is deleted with the environment.",
+)
 @override_option
 @json_option
 @pass_invocation
@@ -42,6 +47,7 @@ def apply_command(
     environment: str,
     yes: bool,
     file: Path | None,
+    allow_import: bool,
     override_window: bool,
     as_json: bool,
 ) -> None:
@@ -58,7 +64,13 @@ def apply_command(
                 for found in operations.find_all(application, environment, fresh=True):
                     consent = _consent(found, yes, display)
                     done.append(
-                        operations.apply(application, found, consent, override_window=override_window)
+                        operations.apply(
+                            application,
+                            found,
+                            consent,
+                            override_window=override_window,
+                            imports=allow_import,
+                        )
                     )
         _report(application, done, as_json)
 
