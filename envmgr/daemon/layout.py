@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.names import EnvironmentId
 from envmgr.host import leftovers
 
 _OURS = 3  # `workspaces`, organization, repository
@@ -78,12 +78,12 @@ class Layout:
 
     @property
     def step_caches(self) -> Path:
-        """What steps keep between two runs, a folder for each repository."""
-        return self.root / "step-caches"
+        """What steps keep between two runs, a folder for each environment."""
+        return self.root / "environment-caches"
 
-    def step_cache(self, repository: RepositoryId) -> Path:
-        """What steps of a repository keep between two runs."""
-        return self.step_caches / repository.organization / repository.name
+    def step_cache(self, environment: EnvironmentId) -> Path:
+        """What steps of one environment, or application, keep between two runs: no other branch writes there."""
+        return self.step_caches / environment.organization / environment.repository / environment.component
 
     @property
     def bundle_key(self) -> Path:

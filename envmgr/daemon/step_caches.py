@@ -1,8 +1,10 @@
-"""What steps of a repository keep between two runs: bounded by age and size, never deleted while in use."""
+"""What steps of an environment keep between two runs: bounded by its life and by size, never deleted while in use.
 
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
+Of one environment only: what a branch leaves in a cache that others share would run in theirs.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from envmgr.domain.environment import Environment
@@ -13,42 +15,35 @@ from envmgr.host.leftovers import accessible, clear, files
 from .services import Services
 
 LARGEST = 5 * 1024**3
-"""Bytes of one repository's cache above which all of it goes: only its owner knows which part would be missed."""
+"""Bytes of one environment's cache above which all of it goes: only its owner knows which part would be missed."""
 
 _REMOVED = ".removed-"
 
 
 def prune(services: Services, environments: Iterable[Environment], largest: int = LARGEST) -> None:
-    """Deletes caches larger than `largest` bytes, and those that nothing has used for the daemon's `retention`.
+    """Deletes caches larger than `largest` bytes, and those whose environment is not open any more.
 
-    The latter only where no environment of the repository is open. `environments` are all open ones.
+    `environments` are all open ones.
     """
-    users: dict[RepositoryId, list[EnvironmentId]] = {}
-    for environment in environments:
-        users.setdefault(environment.id.repository_id, []).append(environment.id)
-    oldest = services.clock() - services.retention
-    for path in list(services.layout.step_caches.glob("*/*")):
+    open_ones = {environment.id for environment in environments}
+    for path in list(services.layout.step_caches.glob("*/*/*")):
         if path.name.startswith(_REMOVED):  # by a process that died right then
             clear(path)
             continue
-        own = users.get(RepositoryId(path.parent.name, path.name), [])
-        if (not own and _used_at(path) < oldest) or _size(path) > largest:
-            _remove(services, path, own)
+        repository = RepositoryId(path.parent.parent.name, path.parent.name)
+        identity = EnvironmentId.of_component(repository, path.name)
+        if identity not in open_ones or _size(path) > largest:
+            _remove(services, path, identity)
+    # Of older releases: all branches of a repository wrote there.
+    clear(services.layout.root / "step-caches")
 
 
-def _remove(services: Services, path: Path, users: Sequence[EnvironmentId]) -> None:
-    """Takes a cache away while none of its users is worked on, and deletes it afterwards: that may take long."""
+def _remove(services: Services, path: Path, user: EnvironmentId) -> None:
+    """Takes a cache away while its user is not worked on, and deletes it afterwards: that may take long."""
     removed = path.with_name(f"{_REMOVED}{path.name}")
-    with suppress(EnvironmentBusy), ExitStack() as held:
-        for identity in users:
-            held.enter_context(services.leases.hold(identity, "housekeeping"))
+    with suppress(EnvironmentBusy), services.leases.hold(user, "housekeeping"):
         path.rename(removed)
     clear(removed)
-
-
-def _used_at(path: Path) -> datetime:
-    """Each step makes the folder private anew when it begins, which sets the time of its last change."""
-    return datetime.fromtimestamp(path.stat().st_ctime, UTC)
 
 
 def _size(path: Path) -> int:

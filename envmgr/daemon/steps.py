@@ -65,7 +65,7 @@ def place_of(job: Job, commit: str, state: State | None) -> Iterator[Place]:
             folder=job.project.folder,
             home=folder / "home",
             temporary=folder / "tmp",
-            cache=services.layout.step_cache(identity.repository_id),
+            cache=services.layout.step_cache(identity),
             environment=given,
             outputs=variables,
             remarks=remarks,

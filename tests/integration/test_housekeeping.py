@@ -10,7 +10,7 @@ import pytest
 from envmgr.adapters.terraform.provider_cache import ProviderCache
 from envmgr.daemon import housekeeping, step_caches
 from envmgr.domain.environment import RunKind, Status
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.names import EnvironmentId
 from tests.support.engine import Engine, push
 from tests.support.store import having
 
@@ -84,11 +84,11 @@ def test_what_a_step_printed_goes_with_its_run(engine: Engine) -> None:
 
 
 class TestStepCaches:
-    """What steps keep between two runs goes by age where nobody is left to use it, and by size."""
+    """What steps keep between two runs is one environment's; it goes with it, and by size."""
 
-    def cache(self, engine: Engine, repository: str) -> Path:
+    def cache(self, engine: Engine, name: str) -> Path:
         """A cache with a file of 100 bytes in a folder that nothing may be written to."""
-        path = engine.application.services.layout.step_cache(RepositoryId("acme", repository))
+        path = engine.application.services.layout.step_cache(EnvironmentId("acme", "shop", name))
         folder = path / "module"
         folder.mkdir(parents=True)
         (folder / "file").write_bytes(b"x" * 100)
@@ -100,45 +100,52 @@ class TestStepCaches:
         services = engine.application.services
         step_caches.prune(services, services.store.environments(), largest)
 
-    def test_by_age_where_no_environment_is_open(self, engine: Engine) -> None:
-        """By the default bound; what begins to be used stays."""
+    def test_with_its_environment(self, engine: Engine) -> None:
+        """The next branch of that name finds nothing; what all branches shared in older releases goes too."""
         push(engine.repository(), ["alice"])
         engine.poll()
-        shop, empty = self.cache(engine, "shop"), self.cache(engine, "empty")
-        engine.clock.forward(days=29)
-        housekeeping.tidy(engine.application.services)
-        assert (shop.exists(), empty.exists()) == (True, True)
-        engine.clock.forward(days=2)
+        alice, gone = self.cache(engine, "alice"), self.cache(engine, "gone")
+        shared = engine.data / "step-caches" / "acme" / "shop"
+        shared.mkdir(parents=True)
 
         housekeeping.tidy(engine.application.services)
 
-        assert (shop.exists(), empty.exists()) == (True, False)
-        assert [path.name for path in shop.parent.iterdir()] == ["shop"]
+        assert (alice.exists(), gone.exists(), shared.exists()) == (True, False, False)
+        assert [path.name for path in alice.parent.iterdir()] == ["alice"]
 
     def test_by_size_unless_in_use(self, engine: Engine) -> None:
-        """Nobody works on any of the repository's environments while it goes."""
-        push(engine.repository(), ["alice", "bob"])
+        """Nobody works on the environment while it goes."""
+        push(engine.repository(), ["alice"])
         engine.poll()
-        shop = self.cache(engine, "shop")
+        alice = self.cache(engine, "alice")
         self.prune(engine, 100)
-        assert shop.exists()
-        with engine.application.services.leases.hold(engine.environment("bob").id, "a step"):
+        assert alice.exists()
+        with engine.application.services.leases.hold(engine.environment("alice").id, "a step"):
             self.prune(engine, 99)
-            assert shop.exists()
+            assert alice.exists()
 
         self.prune(engine, 99)
 
-        assert list(shop.parent.iterdir()) == []
+        assert list(alice.parent.iterdir()) == []
         with engine.application.services.leases.hold(engine.environment("alice").id, "free again"):
             pass
 
     def test_what_a_process_that_died_had_begun_to_remove(self, engine: Engine) -> None:
         """Goes in the next round."""
         engine.repository()
-        shop = self.cache(engine, "shop")
-        shop.rename(shop.with_name(".removed-shop"))
+        alice = self.cache(engine, "alice")
+        alice.rename(alice.with_name(".removed-alice"))
         self.prune(engine, 100)
-        assert list(shop.parent.iterdir()) == []
+        assert list(alice.parent.iterdir()) == []
+
+    def test_no_branch_writes_where_another_reads(self, engine: Engine) -> None:
+        """Steps are told of a folder of their own."""
+        step = {"name": "cache", "run": "echo $ENVMGR_ENVIRONMENT >>$XDG_CACHE_HOME/who"}
+        push(engine.repository(deploy=[step]), ["alice", "bob"])
+        engine.turn()
+        for name in ("alice", "bob"):
+            path = engine.application.services.layout.step_cache(EnvironmentId("acme", "shop", name))
+            assert (path / "who").read_text() == f"{name}\n"
 
 
 LOCK_FILE = """provider "registry.example.com/hashicorp/{0}" {{
