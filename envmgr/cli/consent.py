@@ -9,7 +9,7 @@ from envmgr.domain.environment import Environment
 from envmgr.domain.plan import Plan
 
 from .progress import Display
-from .screen import ask, say
+from .screen import ask, say, visible
 from .work import interruptible
 
 
@@ -44,7 +44,7 @@ class Consent:
             return ask(self.question)
         name = self.environment.id.name
         typed = click.prompt(
-            f"{self.typed} {self.question} Type {name} to go on",
+            visible(f"{self.typed} {self.question} Type {name} to go on"),
             default="",
             show_default=False,
             err=True,

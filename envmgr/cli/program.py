@@ -83,23 +83,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _foreseen(error: EnvmgrError, invocation: Invocation) -> int:
+    from .screen import say
+
     problems: Sequence[str] = getattr(error, "problems", ())
     if problems:
         number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        click.echo("\n".join([*problems, f"Error: the configuration has {number}."]), err=True)
+        say("\n".join([*problems, f"Error: the configuration has {number}."]))
     else:
         from .logging import redactor
 
-        click.echo(f"Error: {redactor(invocation)(str(error))}", err=True)
+        say(f"Error: {redactor(invocation)(str(error))}")
     return 2 if isinstance(error, UsageError) else 1
 
 
 def _unforeseen(error: Exception, invocation: Invocation) -> int:
+    from .screen import say
     from .traceback_file import traceback_of, write_traceback
 
     text = traceback_of(error, invocation)
     if invocation.verbose:
-        click.echo(text, err=True)
+        say(text)
     place = write_traceback(text)
     click.echo(
         f"Error: envmgr met what it does not foresee ({type(error).__name__}); please report it with {place}.",

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +16,9 @@ from envmgr.domain.environment import Environment, RepositoryState, RunStatus, S
 from envmgr.domain.errors import UsageError
 from envmgr.domain.names import RepositoryId, ref_component
 
+_COLOR = re.compile(r"(\x1b\[(?:0|3[0-7]|9[0-7])m)")
+_STEERING = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+"""Unicode's categories of controls, formats (bidi, zero width), surrogates, and separators of lines."""
 _COLORS = {
     Status.READY: "green",
     Status.RUNNING: "cyan",
@@ -29,14 +34,34 @@ _COLORS = {
 
 
 def emit(text: str = "") -> None:
-    """A line of the result."""
-    click.echo(text)
+    """A line of the result; what would steer a terminal is shown as escapes there, and is as it is for a program."""
+    click.echo(visible(text, paint=True) if sys.stdout.isatty() else text)
 
 
 def say(text: str = "") -> None:
     """A line for people, beside the result."""
-    sys.stderr.write(f"{text}\n")  # not click's: a live display puts itself in the place of sys.stderr
+    sys.stderr.write(
+        f"{visible(text)}\n"
+    )  # not click's: a live display puts itself in the place of sys.stderr
     sys.stderr.flush()
+
+
+def visible(text: str, *, paint: bool = False) -> str:
+    """The text with all that a terminal would obey, or that turns the reading order, shown as escapes.
+
+    Lines stay lines. With `paint` plain colours are left alone.
+    """
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    parts = _COLOR.split(text) if paint else [text]
+    return "".join(part if paint and _COLOR.fullmatch(part) else _escaped(part) for part in parts)
+
+
+def _escaped(text: str) -> str:
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in _STEERING else c.encode("unicode_escape").decode()
+        for c in text
+    )
 
 
 def emit_json(document: Any) -> None:
@@ -125,7 +150,7 @@ def require_consent(yes: bool, what: str) -> None:
 
 def ask(question: str) -> bool:
     """A yes or no from the person at the terminal; the question goes to standard error."""
-    return click.confirm(question, default=False, err=True)
+    return click.confirm(visible(question), default=False, err=True)
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from envmgr.cli import documents
-from envmgr.cli.screen import age, commits, counted, printable
+from envmgr.cli.screen import age, commits, counted, printable, say, visible
 from envmgr.cli.verbs.logs import printable_line
 from envmgr.domain.environment import Environment
 from envmgr.domain.names import EnvironmentId
@@ -62,3 +62,25 @@ def test_counted() -> None:
     """One is not many."""
     assert (counted(1, "environment"), counted(0, "environment")) == ("1 environment", "0 environments")
     assert counted(2, "repository", "repositories") == "2 repositories"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain\nlines\tand ümlaut 😀", "plain\nlines\tand ümlaut 😀"),
+        ("\x1b[2J\x1b]0;title\x07", "\\x1b[2J\\x1b]0;title\\x07"),
+        ("safe\u202eetis\u2066", "safe\\u202eetis\\u2066"),
+        ("a\rb\x9bc\u200bd\u2028e", "a\\rb\\x9bc\\u200bd\\u2028e"),
+    ],
+)
+def test_nothing_reaches_a_terminal_that_it_would_obey(
+    capsys: pytest.CaptureFixture[str], text: str, shown: str
+) -> None:
+    """Plans, outputs, lock holders and messages are others' words; errors and questions go the same way."""
+    assert visible(text) == shown
+    say(text)
+    assert capsys.readouterr().err == f"{shown}\n"
+
+
+def test_colours_of_ours_are_left_on_a_terminal() -> None:
+    assert visible("\x1b[32mready\x1b[0m \x1b[1A", paint=True) == "\x1b[32mready\x1b[0m \\x1b[1A"
