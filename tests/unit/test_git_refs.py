@@ -108,7 +108,12 @@ def test_the_server_filters_by_the_literal_beginning(pattern: str, prefix: str) 
     assert rest == ["+HEAD:refs/poll/HEAD", "+refs/heads/main:refs/poll/default"]
 
 
-@given(st.text(max_size=20))
+def test_nothing_is_asked_for_what_is_excluded() -> None:
+    """It takes away from what others match."""
+    assert poll_refspecs(["env-*", "!env-skip"], "main") == poll_refspecs(["env-*"], "main")
+
+
+@given(st.text(max_size=20).map(lambda text: text.lstrip("!")))
 def test_a_refspec_is_one_line_that_git_can_read(pattern: str) -> None:
     source = poll_refspecs([pattern], "main")[0].partition(":")[0]
     assert re.fullmatch(r"\+refs/heads/[^\x00-\x20\x7f~^:?*\[\\]*\*", source)
