@@ -14,12 +14,14 @@ import pytest
 
 from envmgr.adapters.git.mirror import Mirror
 from envmgr.adapters.git.mirrors import Mirrors
-from envmgr.domain.errors import Transient, UsageError
+from envmgr.domain.environment import Source, SourceKind
+from envmgr.domain.errors import NeedsPerson, Transient, UsageError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.ports import Remote
 from tests.support.git_calls import count_git
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
+from tests.support.privileges import as_ordinary_user
 
 MakeRepository = Callable[[str], GitRepository]
 SHOP = RepositoryId("acme", "shop")
@@ -192,3 +194,67 @@ class TestFetch:
         there = Remote(repository=RepositoryId("acme", "../evil"), url=shop.url)
         with pytest.raises(UsageError):
             mirrors.fetch(there, {"env-a": shop.head("main") or ""})
+
+
+@pytest.mark.parametrize("many_refs", [0, 500])
+def test_a_sha_256_repository(tmp_path: Path, many_refs: int) -> None:
+    """Its mirror has the same hash function, whether it is made by a fetch or by a listing that the server filters."""
+    path = tmp_path / "remotes" / "shop.git"
+    subprocess.run(
+        ["git", "init", "-q", "--bare", "--object-format=sha256", "-b", "main", str(path)], check=True
+    )
+    server = GitServer(path.parent)
+    shop = GitRepository(path)
+    shop.commit("main", {"a": "a"})
+    commit = shop.commit("env-a", {"terraform/main.tf": "# a"})
+    mirrors = Mirrors(tmp_path / "mirrors", many_refs=many_refs)
+    with server:
+        there = Remote(repository=SHOP, url=server.http_url("shop"))
+        for _ in range(2):
+            assert mirrors.listing(there, ["env-*"], "main").branches["env-a"] == commit
+        mirrors.fetch(there, {"env-a": commit})
+    mirrors.checkout(SHOP, commit, tmp_path / "checkout")
+    assert (tmp_path / "checkout/terraform/main.tf").read_text() == "# a"
+    pack = mirrors.export(SHOP, commit, "terraform", 1000)
+    tree = mirrors.tree(SHOP, commit, "terraform")
+    assert pack is not None
+    assert tree is not None
+    source = Source(SourceKind.DIRECTORY, "terraform", tree, "terraform")
+    mirrors.unpack(pack, commit, source, tmp_path / "unpacked")
+    assert (tmp_path / "unpacked/terraform/main.tf").exists()
+
+
+@pytest.mark.parametrize("content", ["", None])
+def test_a_mirror_whose_head_was_lost(tmp_path: Path, shop: GitRepository, content: str | None) -> None:
+    """A crash left it empty, or none: it is written anew, and what the mirror holds is there as before."""
+    mirrors = Mirrors(tmp_path / "mirrors")
+    there = Remote(repository=SHOP, url=shop.url)
+    first = shop.commit("env-a", {"a": "1"})
+    mirrors.fetch(there, {"env-a": first})
+    head = tmp_path / "mirrors/acme/shop.git/HEAD"
+    head.unlink()
+    if content is not None:
+        head.write_text(content)
+    second = shop.commit("env-a", {"a": "2"})
+    mirrors.fetch(there, {"env-a": second})
+    assert mirrors.resolve(SHOP, first[:12]) == first
+    mirrors.checkout(SHOP, second, tmp_path / "checkout")
+
+
+def test_a_path_that_may_not_be_entered(tmp_path: Path, shop: GitRepository) -> None:
+    """A sentence for a person, in a listing as in a fetch."""
+    there = Remote(repository=SHOP, url=shop.url)
+    mirrors = Mirrors(tmp_path / "mirrors")
+    shop.path.parent.chmod(0)
+    try:
+        with as_ordinary_user():
+            for ask in (
+                lambda: mirrors.listing(there, ["env-*"], None),
+                lambda: mirrors.fetch(there, {"env-a": "0" * 40}),
+            ):
+                with pytest.raises(
+                    NeedsPerson, match=r"cannot be looked at \(Permission denied\): let envmgr's user"
+                ):
+                    ask()
+    finally:
+        shop.path.parent.chmod(0o700)

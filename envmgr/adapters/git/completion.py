@@ -98,7 +98,7 @@ class Completion:
         """The commit by its name, or all branches and tags of a server that does not give it so."""
         mirror, seconds = tree.mirror, self._fetch_seconds
         with mirror.locked(seconds) as lock:
-            mirror.create()
+            mirror.create(tree.commit)
             for refspecs in ((tree.commit,), _ALL):
                 command = [*_FETCH, "--", tree.location.url, *refspecs]
                 where = {**mirror.environment, **surroundings}

@@ -41,6 +41,11 @@ _FOR_A_PERSON: Sequence[tuple[str, str]] = (
         r"certificate|ssl: no alternative|unable to get local issuer",
         "the server's TLS certificate is not trusted: install its certificate authority, or mend `url`",
     ),
+    (
+        r"mismatched algorithms",
+        "it has another hash function (SHA-1, SHA-256) than the repository that was at this address before: "
+        "give the new one another `name`",
+    ),
     (r"transport '.*' not allowed", "the remote leads to a transport that is not allowed: check `url`"),
 )
 

@@ -14,7 +14,6 @@ from envmgr.host.leftovers import temporary
 from .checkout import put
 from .mirror import Mirror, checked_commit, make_private
 from .objects import checks, inside
-from .process import run
 
 _NOWHERE = RepositoryId("kept", "code")  # what messages call the repository of a pack
 
@@ -40,7 +39,7 @@ def unpack(pack: bytes, commit: str, source: Source, destination: Path, seconds:
         with temporary(destination.parent, f".{destination.name}.unpacked-") as work:
             new = work / "new"
             new.mkdir(mode=0o700)
-            _fill(_opened(pack, work, seconds), checked_commit(commit), source, new)
+            _fill(_opened(pack, commit, work, seconds), checked_commit(commit), source, new)
             put(new, destination)
     except OSError as error:
         raise Transient(f"Kept code could not be unpacked to {destination}: {error.strerror}.") from error
@@ -54,13 +53,10 @@ def _paths(scope: str) -> list[str]:
     return ["--", str(folder), *(str(parent / ".gitattributes") for parent in folder.parents)]
 
 
-def _opened(pack: bytes, work: Path, seconds: float) -> Mirror:
+def _opened(pack: bytes, commit: str, work: Path, seconds: float) -> Mirror:
     """The pack as a repository of its own, which ends with the folder `work`."""
     repository = Mirror(_NOWHERE, work / "pack.git", seconds)
-    repository.path.mkdir(mode=0o700)
-    made = run(["init", "--quiet", "--bare", "--template=", "--", str(repository.path)], {}, seconds)
-    if made.failed:
-        raise repository.broken("init", made)
+    repository.create(commit)
     if repository.run(["index-pack", "--stdin"], stdin=pack).failed:
         raise NeedsPerson("The kept code is damaged: git cannot read its pack.")
     return repository

@@ -74,7 +74,11 @@ def _local(remote: Remote, path: str) -> Location:
     if not path or not folder.name:  # `file://` and `/`
         raise _refused(remote, "names no folder of a repository")
     bare = folder.with_name(f"{folder.name}.git")
-    found = bare if not folder.is_dir() and bare.is_dir() else folder
+    try:
+        found = bare if not folder.is_dir() and bare.is_dir() else folder
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise _refused(remote, f"cannot be looked at ({why}): let envmgr's user enter its folders") from error
     return Location("file", str(found), found)
 
 

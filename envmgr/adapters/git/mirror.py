@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import get_ident
 
 from envmgr.domain.errors import NotHere, Transient, UsageError
 from envmgr.domain.names import RepositoryId, ref_component
@@ -17,6 +18,8 @@ from .process import Answer, run
 
 _NAME = re.compile(r"[a-z0-9-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_HEAD = "ref: refs/heads/main\n"  # only of interest to git itself
+_SHA_256 = 64  # digits
 _LOOK = 0.05  # seconds between two looks at a lock that somebody holds
 
 
@@ -25,6 +28,11 @@ def checked_commit(commit: str) -> str:
     if _COMMIT.fullmatch(commit) is None:
         raise UsageError(f"{ref_component(commit)[:80]} is no full commit name.")
     return commit
+
+
+def object_format(commit: str) -> Sequence[str]:
+    """What `git init` is to be told for a repository that holds a commit."""
+    return ["--object-format=sha256"] if len(commit) == _SHA_256 else []
 
 
 def make_private(folder: Path) -> None:
@@ -53,8 +61,16 @@ class Mirror:
 
     @property
     def exists(self) -> bool:
-        """Whether the mirror was created."""
-        return self.path.is_dir()
+        """Whether the mirror was created; a HEAD that a crash left empty, without which git sees none, is written anew."""
+        if not self.path.is_dir():
+            return False
+        head = self.path / "HEAD"
+        with suppress(OSError):
+            if not head.is_file() or head.stat().st_size == 0:
+                new = self.path / f"HEAD.{os.getpid()}-{get_ident()}"
+                new.write_text(_HEAD)
+                new.replace(head)
+        return True
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -127,14 +143,21 @@ class Mirror:
                 raise Transient(f"Another fetch works on the mirror {self.path}; it is tried again.")
             time.sleep(_LOOK)
 
-    def create(self) -> None:
-        """Makes the mirror if it is not there, as a whole or not at all. To be called with the lock held."""
+    def create(self, commit: str = "") -> None:
+        """Makes the mirror if it is not there, as a whole or not at all. To be called with the lock held.
+
+        `commit` is one that it is to hold: its name tells the hash function.
+        """
         if self.exists:
             return
         new = self.path.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
-        made = run(["init", "--quiet", "--bare", "--template=", "--", str(new)], {}, self.seconds)
+        made = run(
+            ["init", "--quiet", "--bare", "--template=", *object_format(commit), "--", str(new)],
+            {},
+            self.seconds,
+        )
         if made.failed:
             raise self.broken("init", made)
         new.rename(self.path)

@@ -90,7 +90,7 @@ class Mirrors:
             if filtered is not None:
                 return filtered
         refs = self._remote_refs(remote, location)
-        self._remember_size(remote.repository, refs.count)
+        self._remember_size(remote.repository, refs)
         return refs.listing(remote.repository, patterns, default_branch)
 
     def fetch(self, remote: Remote, branches: Mapping[str, str]) -> None:
@@ -101,7 +101,7 @@ class Mirrors:
             return
         location = locate(remote)
         with mirror.locked(self._fetch_seconds) as lock:
-            mirror.create()
+            mirror.create(next(iter(missing.values())))
             self._fetch_branches(mirror, remote, location, missing, lock)
         unsure = {b: c for b, c in missing.items() if not mirror.points_at(f"{HEADS}{b}", c)}
         if unsure and (still := self._missing(mirror, unsure)):
@@ -268,7 +268,7 @@ class Mirrors:
         """
         mirror = self._mirror(remote.repository)
         with mirror.locked(self._seconds) as lock:
-            mirror.create()
+            mirror.create(self._marker(remote.repository).read_text("ascii"))
             refspecs = poll_refspecs(patterns, default_branch)
             answer = self._fetch(mirror, remote, location, refspecs, lock)
             if "couldn't find remote ref" in answer.messages:
@@ -336,11 +336,12 @@ class Mirrors:
     def _marker(self, repository: RepositoryId) -> Path:
         return self._mirror(repository).path.with_suffix(".filter")
 
-    def _remember_size(self, repository: RepositoryId, refs: int) -> None:
+    def _remember_size(self, repository: RepositoryId, refs: Refs) -> None:
+        """Notes that there are many, by a commit of theirs: its name tells the hash function."""
         marker = self._marker(repository)
-        if refs > self._many_refs:
+        if refs.count > self._many_refs:
             make_private(marker.parent)
-            marker.touch(mode=0o600)
+            marker.write_text(refs.head_commit or "", "ascii")
         else:
             marker.unlink(missing_ok=True)
 
