@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from envmgr.domain.environment import Claim, Environment, RunKind, RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.gates import check_applied, shows_tags_late
 from envmgr.domain.transitions import Change, applies, deploys
 from envmgr.domain.transitions.applies import Found
 
@@ -13,7 +14,7 @@ from .deploy import deploy
 from .job import ActiveRun, Job
 from .newest import check_newest
 from .planned import Planned
-from .planning import carry_out, plan_apply
+from .planning import carry_out, listed, plan_apply
 from .result import found, note_resources, summary
 from .turn import check_needs
 from .wanted import Wanted, check_backend, is_applied, wanted
@@ -69,6 +70,7 @@ def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -
     if planned.has_changes:
         _apply(job, active, planned)
     active.message = f"Applied {planned.claim.commit[:10]}: {summary(active.changes)}."
+    _check_made(job, planned, active.message)
     settle(job, replace(want, claim=planned.claim), found(job), active.message, run=active.run.id)
 
 
@@ -81,6 +83,20 @@ def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
         with suppress(EnvmgrError):
             note_resources(job, job.read_state())
         raise
+
+
+def _check_made(job: Job, planned: Planned, message: str) -> None:
+    """Raises NeedsPerson where a resource whose tags the plan could not show has others than it must.
+
+    The record has what was made by then; it does not pass for applied, so the next try looks at all of it again.
+    """
+    if planned.plan is None or not shows_tags_late(planned.plan):
+        return
+    findings = check_applied(planned.plan, job.read_state(), planned.claim.tags)
+    if findings:
+        state = found(job)
+        job.update(lambda e: applies.stated(e, state))
+        raise NeedsPerson(job.redact(f"{message} But {listed(findings)}"))
 
 
 def keep(job: Job, claim: Claim) -> None:

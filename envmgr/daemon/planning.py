@@ -1,7 +1,7 @@
 """Planning: from a claim to a plan that passed its gates. Both apply and destroy go through here."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -99,8 +99,13 @@ def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:
     else:
         findings = check_apply(plan, identity, claim.tags, imports=job.imports)
     if findings:
-        more = f" (and {len(findings) - 3} more)" if len(findings) > 3 else ""
-        raise NeedsPerson(job.redact(" ".join(findings[:3]) + more))
+        raise NeedsPerson(job.redact(listed(findings)))
+
+
+def listed(findings: Sequence[str]) -> str:
+    """The first few of what gates found, and how many more there are."""
+    more = f" (and {len(findings) - 3} more)" if len(findings) > 3 else ""
+    return " ".join(findings[:3]) + more
 
 
 def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
@@ -164,6 +169,9 @@ def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destro
     if result.has_changes and (destroy or job.manual or job.careful or _has_providers(result)):
         plan = terraform.show(space, result.file)
         gate(job, plan, claim, destroy=destroy)
+    elif not destroy and _has_providers(result) and job.environment.applied_fingerprint is None:
+        # What an apply made that then failed may lack its tags, though nothing of it would change.
+        gate(job, terraform.show(space, result.file), claim, destroy=destroy)
     return Planned(workspace=space, claim=claim, file=result.file, has_changes=result.has_changes, plan=plan)
 
 

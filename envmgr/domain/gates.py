@@ -1,13 +1,14 @@
 """What a plan must satisfy before it is applied: names and tags, and that it takes in only what is its own.
 
-Each gate returns the sentences of what is wrong; an empty list lets the plan through. In doubt (a
-tag known only after the apply) a plan is refused.
+Each gate returns the sentences of what is wrong; an empty list lets the plan through. In doubt a plan
+is refused; tags known only after the apply pass where the code makes them of `var.tags`, and are looked at then.
 """
 
 from collections.abc import Mapping
 
 from .names import EnvironmentId
 from .plan import Plan, ResourceChange
+from .state import State, known_tags, without_index_keys
 from .tags import identity
 
 GROUPS = ("azurerm_resource_group", "aws_resourcegroups_group")
@@ -57,32 +58,62 @@ def _check_name(resource: ResourceChange, environment: EnvironmentId) -> list[st
     ]
 
 
+def check_applied(plan: Plan, state: State | None, tags: Mapping[str, str]) -> list[str]:
+    """What is wrong with the tags that the plan could not show, now that it was applied and the state shows them."""
+    findings: list[str] = []
+    found = state.tags if state is not None else {}
+    for resource in plan.resources:
+        if resource.stays and _shows_tags_late(resource) and resource.takes_tags:
+            place = without_index_keys(resource.address)
+            made = {at: of for at, of in found.items() if without_index_keys(at) == place}
+            for address, of in (made or {resource.address: {}}).items():
+                findings += _lacking(address, resource.type, of, tags)
+    return list(dict.fromkeys(findings))
+
+
+def shows_tags_late(plan: Plan) -> bool:
+    """Whether some tags are known only after the apply: then `check_applied` has something to look at."""
+    return any(resource.stays and _shows_tags_late(resource) for resource in plan.resources)
+
+
 def _check_tags(resource: ResourceChange, tags: Mapping[str, str]) -> list[str]:
-    if not resource.type.startswith(_TAGGED) or not _is_taggable(resource):
+    if not _is_taggable(resource):
         return []
-    wanted = tags if resource.type in GROUPS else {"environment": tags["environment"]}
-    found = planned_tags(resource)
-    if found is None:
-        return [f"{resource.address}: its tags are only known after the apply; set them from var.tags."]
+    if not _shows_tags_late(resource):
+        return _lacking(resource.address, resource.type, planned_tags(resource) or {}, tags)
+    if resource.takes_tags:  # looked at once more after the apply
+        return []
+    return [
+        f"{resource.address}: its tags are only known after the apply; set them from var.tags, "
+        "in the resource itself or by a module's input (not by a local): `tags = merge(var.tags, {…})`."
+    ]
+
+
+def _lacking(address: str, kind: str, found: Mapping[str, str], tags: Mapping[str, str]) -> list[str]:
+    wanted = tags if kind in GROUPS else {"environment": tags["environment"]}
     wrong = [key for key, value in wanted.items() if found.get(key) != value]
     if not wrong:
         return []
     listed = ", ".join(f"{key} = {wanted[key]!r}" for key in wrong)
-    return [f"{resource.address} lacks the tags {listed}; add `tags = var.tags`."]
+    return [f"{address} lacks the tags {listed}; add `tags = var.tags`."]
+
+
+def _shows_tags_late(resource: ResourceChange) -> bool:
+    return _is_taggable(resource) and planned_tags(resource) is None
 
 
 def _is_taggable(resource: ResourceChange) -> bool:
     known = resource.after or {}
-    return any(name in known or name in resource.unknown for name in ("tags", "tags_all"))
+    return resource.type.startswith(_TAGGED) and any(
+        name in known or name in resource.unknown for name in ("tags", "tags_all")
+    )
 
 
 def planned_tags(resource: ResourceChange) -> dict[str, str] | None:
     """The tags a resource will have, `tags_all` (with provider defaults) first; None if not known."""
-    after = resource.after or {}
-    for name in ("tags_all", "tags"):
-        value = after.get(name)
-        if isinstance(value, Mapping):
-            return {str(k): str(v) for k, v in value.items() if v is not None}
+    found = known_tags(resource.after or {})
+    if found is not None:
+        return found
     unknown = any(resource.unknown.get(name) is True for name in ("tags_all", "tags"))
     return None if unknown else {}
 

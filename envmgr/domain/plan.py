@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .environment import Changes
+from .state import without_index_keys
+from .tag_sources import tagged_by_variable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +17,7 @@ class ResourceChange:
     `before` and `after` are attribute maps (None where it does not exist then); `unknown` marks the
     attributes of `after` that are only known after the apply, `sensitive` names those that hold a secret.
     `imported` is what the state does not hold yet, though it is there already.
+    `takes_tags` says that the code makes its tags of `var.tags`, whatever it adds to them.
     """
 
     address: str
@@ -25,6 +28,7 @@ class ResourceChange:
     unknown: Mapping[str, Any]
     sensitive: frozenset[str] = frozenset()
     imported: bool = False
+    takes_tags: bool = False
 
     @property
     def deletes(self) -> bool:
@@ -60,12 +64,14 @@ class Plan:
         changes = document.get("resource_changes") or ()
         outputs = (document.get("output_changes") or {}).values()
         return cls(
-            tuple(_resource_changes(changes)),
+            tuple(_resource_changes(changes, tagged_by_variable(document.get("configuration") or {}))),
             any(set(output.get("actions", ())) - {"no-op"} for output in outputs),
         )
 
 
-def _resource_changes(changes: Iterable[Mapping[str, Any]]) -> Iterable[ResourceChange]:
+def _resource_changes(
+    changes: Iterable[Mapping[str, Any]], tagged: frozenset[str]
+) -> Iterable[ResourceChange]:
     for item in changes:
         if item.get("mode") == "managed":
             change = item["change"]
@@ -79,6 +85,7 @@ def _resource_changes(changes: Iterable[Mapping[str, Any]]) -> Iterable[Resource
                 unknown=unknown if isinstance(unknown, Mapping) else {},
                 sensitive=_marked(change.get("before_sensitive")) | _marked(change.get("after_sensitive")),
                 imported=change.get("importing") is not None,
+                takes_tags=without_index_keys(item["address"]) in tagged,
             )
 
 

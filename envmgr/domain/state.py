@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,13 +17,14 @@ _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, R
 class State:
     """A state object: its lineage and serial, the managed resources' addresses, and the outputs.
 
-    `outputs` carries sensitive values too: it is never stored or logged.
+    `outputs` carries sensitive values too: it is never stored or logged. `tags` are those of each resource that has any.
     """
 
     lineage: str
     serial: int
     resources: tuple[str, ...]
     outputs: Mapping[str, Output]
+    tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def from_bytes(cls, text: bytes, where: str) -> "State":
@@ -39,7 +40,12 @@ class State:
             return cls(
                 lineage=str(document["lineage"]),
                 serial=int(document["serial"]),
-                resources=tuple(_addresses(document["resources"])),
+                resources=tuple(address for address, _ in _instances(document["resources"])),
+                tags={
+                    address: tags
+                    for address, instance in _instances(document["resources"])
+                    if (tags := known_tags(instance.get("attributes") or {})) is not None
+                },
                 outputs={
                     name: Output(entry.get("value"), bool(entry.get("sensitive")))
                     for name, entry in (document.get("outputs") or {}).items()
@@ -93,7 +99,16 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def _addresses(resources: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+def known_tags(attributes: Mapping[str, Any]) -> dict[str, str] | None:
+    """The tags that a resource's attributes show, `tags_all` (with provider defaults) first; None where they show none."""
+    for name in ("tags_all", "tags"):
+        value = attributes.get(name)
+        if isinstance(value, Mapping):
+            return {str(k): str(v) for k, v in value.items() if v is not None}
+    return None
+
+
+def _instances(resources: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, Mapping[str, Any]]]:
     for resource in resources:
         if resource["mode"] == "data":
             continue
@@ -101,16 +116,16 @@ def _addresses(resources: Iterable[Mapping[str, Any]]) -> Iterable[str]:
         for instance in resource.get("instances") or ():
             key = instance.get("index_key")
             index = "" if key is None else f"[{json.dumps(key)}]"
-            yield f"{module}{resource['type']}.{resource['name']}{index}"
+            yield f"{module}{resource['type']}.{resource['name']}{index}", instance
 
 
 def resource_type(address: str) -> str:
     """The type of the resource at an address: `aws_s3_bucket` from `module.site["a.b"].aws_s3_bucket.this[0]`."""
-    return _without_index_keys(address).split(".")[-2:][0]
+    return without_index_keys(address).split(".")[-2:][0]
 
 
-def _without_index_keys(address: str) -> str:
-    """The address without `[…]`, whose quoted keys may hold dots, brackets and escaped quotes."""
+def without_index_keys(address: str) -> str:
+    """An address without `[…]`, whose quoted keys may hold dots, brackets and escaped quotes."""
     kept, quoted, depth, previous = [], False, 0, ""
     for character in address:
         if character == '"' and depth and previous != "\\":

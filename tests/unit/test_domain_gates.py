@@ -99,7 +99,10 @@ def test_default_tags_of_the_provider_count() -> None:
 
 def test_tags_that_are_known_only_later_are_refused() -> None:
     [finding] = applied(created(BUCKET, {"tags": True, "tags_all": True}))
-    assert finding == f"{BUCKET}: its tags are only known after the apply; set them from var.tags."
+    assert finding == (
+        f"{BUCKET}: its tags are only known after the apply; set them from var.tags, "
+        "in the resource itself or by a module's input (not by a local): `tags = merge(var.tags, {…})`."
+    )
     assert applied(created(BUCKET, {"tags_all": True}, tags=None)) == [finding]
     assert applied(created(BUCKET, {"tags": {"environment": True}}, tags={"team": "web"})) != []
 

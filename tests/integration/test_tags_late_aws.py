@@ -1,0 +1,59 @@
+"""Tags of which one is known only after the apply, with the real AWS provider, which then plans none of them."""
+
+from pathlib import Path
+
+import pytest
+
+from envmgr.domain.environment import Status
+from tests.support.aws import reset_moto
+from tests.support.engine import Engine, code
+
+TABLE = """
+variable "environment" { type = string }
+variable "tags" { type = map(string) }
+resource "aws_dynamodb_table" "first" {
+  name         = "first-${var.environment}"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "id"
+  tags         = var.tags
+  attribute {
+    name = "id"
+    type = "S"
+  }
+}
+resource "aws_sns_topic" "second" {
+  name = "second-${var.environment}"
+  tags = merge(var.tags, { KEY = aws_dynamodb_table.first.arn })
+}
+"""
+
+
+@pytest.mark.timeout(240)
+def test_merged_tags_are_let_through_and_looked_at_after_the_apply(
+    engine: Engine, moto_url: str, provider_cli_config: Path, aws_environment: dict[str, str]
+) -> None:
+    """A wrong one fails the run, and goes on failing though nothing would change; what was made is in the record."""
+    reset_moto(moto_url)
+    engine.settings["terraform"]["cli_config"] = str(provider_cli_config)
+    engine.settings["environment_variables"] = aws_environment
+    shop = engine.repository()
+    shop.commit("env-alice", code(module=TABLE.replace("KEY", "Of")))
+    shop.commit("env-bob", code(module=TABLE.replace("KEY", "environment")))
+
+    engine.turn()
+
+    alice, bob = engine.environment("alice"), engine.environment("bob")
+    assert alice.status is Status.READY, alice.message
+    lacking = "aws_sns_topic.second lacks the tags environment = 'bob'"
+    assert (bob.status, lacking in bob.message) == (Status.FAILED, True), bob.message
+    assert "2 added" in bob.message
+    assert bob.resources == alice.resources == ("aws_dynamodb_table.first", "aws_sns_topic.second")
+
+    shop.commit("env-bob", {"readme": "nothing that Terraform would change"})
+    engine.turn(minutes=1)
+
+    bob = engine.environment("bob")
+    assert (bob.status, lacking in bob.message) == (Status.FAILED, True), bob.message
+    shop.commit("env-bob", code(module=TABLE.replace("KEY", "Of")))
+    engine.turn(minutes=1)
+    assert engine.environment("bob").status is Status.READY, engine.environment("bob").message
