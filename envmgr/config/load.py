@@ -14,7 +14,7 @@ from envmgr.domain.names import RepositoryId
 from .daemon import DaemonFile
 from .models import Organization, Repository
 from .problems import problems_of
-from .secrets import Secret, SecretReference, exposure, looks_secret, password_in
+from .secrets import Secret, SecretReference, exposure, looks_secret, password_in, shortness
 from .settings import Settings, config_files
 from .watching import watched_twice
 from .yaml_tree import Path as KeyPath
@@ -234,6 +234,8 @@ def _warnings(file: _File, environ: Mapping[str, str]) -> Iterator[str]:
     if file.model is not None:
         for path, secret in secrets_in(file.model):
             if sentence := exposure(secret, environ) or _literal_exposure(file, path, secret):
+                yield file.warning(path, sentence)
+            if sentence := shortness(str(path[-1]), secret, environ):
                 yield file.warning(path, sentence)
 
 

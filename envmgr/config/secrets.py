@@ -11,9 +11,9 @@ from typing import Literal
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.hidden import SHORTEST
 
 REDACTED = "[redacted]"
-_SHORTEST = 6
 _SHORTEST_LINE = 16
 _MAX_FILE = 1 << 20
 _URL_SAFE = str.maketrans("+/", "-_")
@@ -101,6 +101,21 @@ def exposure(reference: Secret, environ: Mapping[str, str]) -> str | None:
     except OSError:
         return None
     return f"everybody on this machine can read the secret {reference}; run `chmod o-rwx {path}`"
+
+
+def shortness(name: str, secret: Secret, environ: Mapping[str, str]) -> str | None:
+    """A sentence where a secret is too short to be hidden in what people see; None where it cannot be read now."""
+    try:
+        value = resolve(secret, environ)
+    except NeedsPerson:
+        return None
+    password = password_in(value) or (value if looks_secret(name) and "://" not in value else "")
+    if not 0 < len(password.strip()) < SHORTEST:
+        return None
+    return (
+        f"this secret has fewer than {SHORTEST} characters, so that it cannot be hidden in logs and messages without "
+        "mangling them; give a longer one"
+    )
 
 
 def _read(reference: SecretReference, environ: Mapping[str, str]) -> str:
@@ -209,7 +224,7 @@ def _forms(value: str) -> Iterable[str]:
     whole = value.strip()
     lines = [line.strip() for line in whole.splitlines()] if "\n" in whole else []
     for part in [whole, *(line for line in lines if len(line) >= _SHORTEST_LINE)]:
-        if len(part) >= _SHORTEST:
+        if len(part) >= SHORTEST:
             yield from _encodings(part)
 
 
@@ -232,6 +247,6 @@ def _base64(raw: bytes, offset: int) -> Iterable[str]:
     text = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
     partial = (len(raw) + offset) % 3 != 0
     inner = text[(0, 2, 3)[offset] : -1 if partial else None]
-    if len(inner) >= _SHORTEST:
+    if len(inner) >= SHORTEST:
         yield from (inner, inner.translate(_URL_SAFE))
         yield from (inner[at : at + _COLUMNS] for at in range(0, len(inner) - _COLUMNS + 1, _COLUMNS))

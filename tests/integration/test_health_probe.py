@@ -116,6 +116,17 @@ def test_a_redirect_is_followed(server: WebServer, probe: LoopbackProbe) -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("raw", "quoted"),
+    [("/über", "/%C3%BCber"), ("/\udcfcber", "/%FCber"), ("/%C3%BCber", "/%C3%BCber")],
+)
+def test_a_redirect_may_be_unquoted(server: WebServer, probe: LoopbackProbe, raw: str, quoted: str) -> None:
+    """What a server left unquoted is asked for by the same bytes, be they UTF-8 or not."""
+    server.answer(quoted, page())
+    bytes_as_sent = raw.encode("utf-8", "surrogateescape").decode("latin-1")
+    assert probe.ask(OK, server.answer("/a", page(302, location=bytes_as_sent))) == ""
+
+
 def test_redirects_come_to_an_end(server: WebServer, probe: LoopbackProbe) -> None:
     """After five."""
     url = server.answer("/a", page(302, location="/a"))

@@ -333,6 +333,20 @@ def test_secrets_that_everybody_reads_are_warned_of(write: Write, tmp_path: Path
     assert "hush-hush" not in "".join(warnings)
 
 
+def test_secrets_too_short_to_be_hidden_are_warned_of(write: Write, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("tps\n")
+    token.chmod(0o600)
+    values = f"{{A_TOKEN: {{file: {token}}}, PROXY: 'http://u:abc@p', REGION: eu, B_TOKEN: longer-one}}"
+    warnings = load(write(acme=f"{MINIMAL}environment_variables: {values}\n")).warnings
+    assert [line.split(": ")[1] for line in warnings] == [
+        "environment_variables.A_TOKEN",
+        "environment_variables.PROXY",
+    ]
+    assert all("fewer than 6 characters" in line for line in warnings)
+    assert "tps" not in "".join(warnings).replace(str(token), "")
+
+
 def test_secrets_are_in_no_representation(write: Write) -> None:
     text = (
         "organization: a\nenvironment_variables: {A_TOKEN: hush-hush}\n"

@@ -1,5 +1,7 @@
 """What git says when it fails, as a sentence that holds no secret."""
 
+from dataclasses import replace
+
 import pytest
 
 from envmgr.adapters.git.failure import failure
@@ -50,6 +52,19 @@ def told(messages: str, *, timed_out: bool = False) -> EnvmgrError:
         ("fatal: unable to access 'https://x/': Could not resolve host: x", Transient, "resolve host"),
         ("fatal: the remote end hung up unexpectedly", Transient, "hung up"),
         ("", Transient, "(nothing)"),
+        (
+            "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\n"
+            "and the repository exists.\n",
+            Transient,
+            "git says: fatal: Could not read from remote repository.",
+        ),
+        (
+            "ERROR: Repository not found.\nConnection to x closed by remote host.\n"
+            "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\n"
+            "and the repository exists.\n",
+            NeedsPerson,
+            "git says: ERROR: Repository not found.",
+        ),
     ],
 )
 def test_who_has_to_act(messages: str, kind: type[EnvmgrError], says: str) -> None:
@@ -67,3 +82,11 @@ def test_secrets_and_control_characters_are_taken_out() -> None:
     assert "hunter2" not in said
     assert "\x1b" not in said
     assert len(said) < 600
+
+
+@pytest.mark.parametrize("password", ["tps", "a", "x"])
+def test_a_short_password_mangles_no_word(password: str) -> None:
+    remote = replace(SHOP, password=password)
+    said = str(failure(remote, Answer(128, b"", f"fatal: https://x.y/ refuses '{password}' at last"), 60))
+    assert "https://" in said
+    assert "refuses '***' at last" in said

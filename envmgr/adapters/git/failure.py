@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.hidden import without
 from envmgr.domain.names import ref_component
 from envmgr.ports import Remote
 
@@ -15,6 +16,7 @@ _LONGEST = 300
 _GUESS = re.compile(
     r"fatal: could not read from remote|please make sure|and the repository exists", re.IGNORECASE
 )
+_DECISIVE = re.compile(r"(remote: )?(fatal|error):", re.IGNORECASE)  # a host says `ERROR:` by ssh
 
 # What git or ssh says → what a person has to mend; the first that matches counts.
 _FOR_A_PERSON: Sequence[tuple[str, str]] = (
@@ -55,20 +57,19 @@ def failure(remote: Remote, answer: Answer, seconds: float, doing: str = "listed
     about = f"Repository {remote.repository} could not be {doing}"
     if answer.timed_out:
         return Transient(f"{about}: no complete answer within {seconds:g} s; it is tried again.")
-    quoted = _last_line(answer.messages, secrets(remote))
+    quoted = decisive_line(answer.messages, secrets(remote))
     for pattern, advice in _FOR_A_PERSON:
         if re.search(pattern, answer.messages, re.IGNORECASE):
             return NeedsPerson(f"{about}: {advice}. git says: {quoted}")
     return Transient(f"{about}; it is tried again. git says: {quoted}")
 
 
-def _last_line(messages: str, hidden: Sequence[str]) -> str:
-    """Git's decisive line, safe to show: no secrets, no control characters, not endless."""
+def decisive_line(messages: str, hidden: Sequence[str] = ()) -> str:
+    """Git's line that says what happened, safe to show: no secrets, no control characters, not endless."""
     lines = [line.strip() for line in messages.splitlines() if line.strip()]
     # What git only guesses after ssh or the server said why.
     telling = [line for line in lines if not _GUESS.match(line)]
-    decisive = [line for line in telling if line.startswith(("fatal:", "error:"))]
-    line = without_userinfo((decisive or telling or lines or ["(nothing)"])[-1])
-    for secret in hidden:
-        line = line.replace(secret, "***")
-    return ref_component(line)[:_LONGEST]
+    decisive = [line for line in telling if _DECISIVE.match(line)]
+    # Where there are guesses alone, the first is no advice yet.
+    line = (decisive or telling or lines[:1] or ["(nothing)"])[-1]
+    return ref_component(without(without_userinfo(line), hidden))[:_LONGEST]

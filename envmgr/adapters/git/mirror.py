@@ -14,6 +14,7 @@ from threading import get_ident
 from envmgr.domain.errors import NotHere, Transient, UsageError
 from envmgr.domain.names import RepositoryId, ref_component
 
+from .failure import decisive_line
 from .process import Answer, run
 
 _NAME = re.compile(r"[a-z0-9-]+")
@@ -109,9 +110,7 @@ class Mirror:
 
     def broken(self, command: str, answer: Answer) -> Transient:
         """The error for a local git command that failed."""
-        said = ref_component(
-            answer.messages.strip().splitlines()[-1] if answer.messages.strip() else "nothing"
-        )[:300]
+        said = decisive_line(answer.messages)
         return Transient(
             f"git {command} failed in the mirror {self.path}; it is tried again. git says: {said}"
         )

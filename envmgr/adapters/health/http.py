@@ -5,7 +5,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.client import HTTPException
-from urllib.parse import unquote, urljoin
+from string import printable
+from urllib.parse import quote, unquote, urljoin
 
 import certifi
 from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
@@ -84,7 +85,7 @@ class HttpProbe:
             try:
                 target = response.headers.get("Location")
                 if target and response.status in _MOVED and response.status != check.expect:
-                    address = _parsed(target, address.url)
+                    address = _parsed(_as_sent(target), address.url)
                     continue
                 wrong = _judged(check, response)
                 if deadline.is_over:  # what was cut off may look whole
@@ -142,6 +143,15 @@ def _through(proxy: str, context: ssl.SSLContext | None) -> ProxyManager:
     login = parse_url(proxy).auth
     headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
     return ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
+
+
+def _as_sent(location: str) -> str:
+    """An address whose bytes the header's reader took for Latin-1; most servers mean UTF-8 by what they leave unquoted."""
+    raw = location.encode("latin-1", "replace")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return quote(raw, safe=printable)
 
 
 def _parsed(url: str, origin: str = "") -> Url:

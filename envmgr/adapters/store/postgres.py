@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.hidden import without
 
 from .database import Database
 
@@ -68,4 +69,4 @@ def explain(error: DBAPIError, url: URL) -> EnvmgrError:
 def _said(error: DBAPIError, url: URL) -> str:
     # Only the first line: further ones show values and statements.
     line = (str(error.orig).strip() or type(error.orig).__name__).splitlines()[0]
-    return line.replace(str(url.password), "***") if url.password else line
+    return without(line, [str(url.password)]) if url.password else line
