@@ -3,7 +3,7 @@
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -167,9 +167,22 @@ def _clouds(tenant: Tenant) -> str:
     clouds = tenant.clouds(())
     for cloud in clouds:
         cloud.remaining(_NOBODY)
-    if not clouds:
-        return "no cloud is configured: what Terraform destroys there could not be verified"
-    return f"{len(clouds)} can be looked into by tags"
+    said = (
+        f"{len(clouds)} can be looked into by tags"
+        if clouds
+        else "no cloud is configured: what Terraform destroys there could not be verified"
+    )
+    return said + _without_subscription(tenant.access().environment)
+
+
+def _without_subscription(environment: Mapping[str, str]) -> str:
+    """A warning where somebody signs in to Azure, maybe for the backend alone, and names no subscription."""
+    if environment.get("ARM_SUBSCRIPTION_ID") or not environment.get("ARM_CLIENT_ID"):
+        return ""
+    return (
+        "; warning: ARM_CLIENT_ID is set and ARM_SUBSCRIPTION_ID is not, so that nothing on Azure can be verified: "
+        "set it in environment_variables"
+    )
 
 
 def _remote(application: Application, project: Project) -> str:

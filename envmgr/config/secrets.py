@@ -22,7 +22,8 @@ _COLUMNS = 76  # where `base64` breaks its lines
 _UNQUOTED = ("", "/", "$&+=:@", "$&+,;=", "!'()*")
 _GO_JSON = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})  # Terraform's jsonencode too
 _SECRET_NAME = re.compile(
-    r"secret|passw|token|credential|(?:private|ssh|access|account|api)_?key$", re.IGNORECASE
+    r"secret|passw|token|credential|(?:private|ssh|access|account|api)_?key$|client_certificate$",
+    re.IGNORECASE,
 )
 
 Kind = Literal["env", "file", "systemd"]

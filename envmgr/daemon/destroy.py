@@ -1,13 +1,15 @@
 """Destroying an environment with exactly what was applied, verifying it, and closing its record."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from envmgr.domain.environment import Environment, RunKind, Status, Suspension
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, Transient
+from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, PlaceMissing, Transient
 from envmgr.domain.tags import identity, own
 from envmgr.domain.transitions.ends import End, began, closed, emptied
 from envmgr.host.leftovers import clear, sentence
+from envmgr.ports import Cloud
 
 from . import kept
 from .deploy import end_deployment
@@ -16,6 +18,8 @@ from .planned import Planned
 from .planning import carry_out, plan_destroy
 from .roster import roster_of
 from .turn import check_not_needed, is_last_of_all
+
+_LOOK = 2.0  # seconds between two looks at a cloud that still lists something
 
 
 class _Moved(Exception):
@@ -193,7 +197,17 @@ def _of_applications(job: Job, planned: Planned) -> set[str]:
 
 def _left_in_cloud(job: Job, tags: Mapping[str, str], planned: Planned) -> set[str]:
     clouds = job.project.tenant.clouds(_addresses(job, planned))
-    return {found for cloud in clouds for found in cloud.remaining(tags)}
+    return {found for cloud in clouds for found in _remaining(job, cloud, tags)}
+
+
+def _remaining(job: Job, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[str]:
+    """What a cloud lists, looked at again for as long as it may list what is gone."""
+    end = time.monotonic() + cloud.lag.total_seconds()
+    while (left := cloud.remaining(tags)) and time.monotonic() < end:
+        time.sleep(_LOOK)
+        if job.should_stop():
+            raise Interrupted(f"The look at what is left of {job.environment.label} was stopped.")
+    return left
 
 
 def _check_nothing_left(job: Job, left: Collection[str]) -> None:

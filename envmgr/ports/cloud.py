@@ -1,7 +1,7 @@
 """State stores and clouds."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from envmgr.domain.state import LockInfo, State
@@ -82,6 +82,11 @@ class Cloud(Protocol):
 
     Both methods raise Transient or NeedsPerson where the answer cannot be known: nothing found means nothing is there.
     """
+
+    @property
+    def lag(self) -> timedelta:
+        """For how long `remaining` may mostly name what was just deleted: so long it is worth another look."""
+        ...
 
     def remaining(self, tags: Mapping[str, str]) -> Sequence[str]:
         """Identifiers (ARN, Azure resource ID, folder) of what still carries all of these tags."""

@@ -129,6 +129,14 @@ def test_doctor_says_what_to_do(world: World) -> None:
     assert "repository acme/shop" in failed[2]
 
 
+def test_doctor_names_a_subscription_that_is_missing(world: World) -> None:
+    """Nobody could look into Azure; and a short secret cannot be hidden."""
+    world.configure("environment_variables: {ARM_CLIENT_ID: some-client, ARM_CLIENT_SECRET: tiny}")
+    checks = {f["check"]: f["message"] for f in world("doctor", "--json").document}
+    assert "ARM_SUBSCRIPTION_ID is not" in checks["clouds acme"]
+    assert "fewer than 6 characters" in checks["configuration"]
+
+
 def test_a_branch_name_cannot_steer_the_terminal(world: World, terraform_binary: str) -> None:
     """Odd branches are shown as data; every form of output stays one line for each."""
     odd = "env-$(touch pwned)'\"é"

@@ -1,11 +1,20 @@
 """The Azure cloud adapter through the real Azure libraries, against a stand-in for the control plane."""
 
+from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+from cryptography.x509.oid import NameOID
 
 from envmgr.adapters.cloud.azure import AzureCloud
+from envmgr.adapters.credentials.azure import AzureAccount
 from envmgr.domain.errors import NeedsPerson, Transient
 from tests.support.azure_control_plane import SECRET, ControlPlane
 from tests.support.state_backends import closed_port, shown
@@ -84,6 +93,50 @@ def test_a_wrong_secret_is_named_and_not_shown(plane: ControlPlane) -> None:
         cloud.remaining(TAGS)
     assert canary not in shown(caught.value)
     assert SECRET not in shown(caught.value)
+    assert "AADSTS7000215" in str(caught.value)
+    assert len([request for request in plane.requests if request.endswith("/token")]) == 1, "asked once"
+
+
+def test_a_group_that_is_gone_takes_what_was_in_it_along(plane: ControlPlane) -> None:
+    """Whatever the lists say; asked for by itself, a group's end is known at once."""
+    left = plane.add_group("rg-1", TAGS)
+    plane.add_group("rg-gone", TAGS)
+    plane.add_resource("lost", TAGS)
+    plane.gone = {"rg-gone", "untagged"}
+    assert AzureCloud(plane.environment).remaining(TAGS) == [left]
+
+
+def test_a_secret_may_be_in_a_file(plane: ControlPlane, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    environment = {n: v for n, v in plane.environment.items() if n != "ARM_CLIENT_SECRET"}
+    assert not AzureAccount(environment).has_identity
+    environment["ARM_CLIENT_SECRET_FILE_PATH"] = str(tmp_path / "secret")
+    assert AzureAccount(environment).has_identity
+    assert AzureCloud(environment).remaining(TAGS) == []
+
+
+@pytest.mark.parametrize("password", ["", "hush-hush"])
+def test_a_certificate_may_be_in_the_variable(plane: ControlPlane, password: str) -> None:
+    environment = {n: v for n, v in plane.environment.items() if n != "ARM_CLIENT_SECRET"}
+    environment["ARM_CLIENT_CERTIFICATE"] = b64encode(pkcs12(password)).decode()
+    if password:
+        environment["ARM_CLIENT_CERTIFICATE_PASSWORD"] = password
+    assert AzureAccount(environment).has_identity
+    assert AzureCloud(environment).remaining(TAGS) == []
+    with pytest.raises(NeedsPerson, match="ARM_CLIENT_CERTIFICATE is no base64"):
+        AzureCloud({**environment, "ARM_CLIENT_CERTIFICATE": "/etc/cert.pfx"})
+
+
+def pkcs12(password: str) -> bytes:
+    """A throw-away certificate with its key, as Azure takes it."""
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "envmgr")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    sealed = (
+        serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
+    )
+    return serialize_key_and_certificates(b"envmgr", key, made.sign(key, SHA256()), None, sealed)
 
 
 def test_a_storage_key_says_nothing_about_the_control_plane(plane: ControlPlane) -> None:

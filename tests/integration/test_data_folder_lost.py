@@ -327,6 +327,8 @@ def test_what_is_unsound_is_said_and_nothing_is_destroyed(engine: Engine, marks:
 class TaggedCloud:
     """A cloud in which alice has a group, and something of the organization has no state."""
 
+    lag = timedelta(0)
+
     def remaining(self, tags: Mapping[str, str]) -> Sequence[str]:
         """What carries the tags."""
         mine = ["/groups/alice"] if tags.get("environment", "alice") == "alice" else []

@@ -3,10 +3,12 @@
 import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from envmgr.daemon import destroy
 from envmgr.domain.environment import RunKind, RunStatus, Status
 from tests.support.engine import MODULE, Engine, code, push
 
@@ -134,6 +136,8 @@ def test_a_destroy_that_fails_half_way_stays_failed_and_is_tried_again(engine: E
 class LeftInCloud:
     """A cloud in which something with the tags is left until it is `empty`."""
 
+    lag = timedelta(0)
+
     def __init__(self) -> None:
         """Something is left."""
         self.empty = False
@@ -165,6 +169,30 @@ def test_a_destroy_is_not_done_while_the_cloud_shows_the_tags(engine: Engine) ->
     engine.turn(hours=2)
     assert engine.environment("alice").status is Status.DESTROYED
     assert not engine.state("alice").exists()
+
+
+class Lagging(LeftInCloud):
+    """A cloud whose list names what is gone for two more looks."""
+
+    lag = timedelta(seconds=60)
+
+    def remaining(self, tags: Mapping[str, str]) -> Sequence[str]:
+        """What it lists."""
+        self.empty = len(self.asked) >= 2
+        return super().remaining(tags)
+
+
+def test_a_cloud_whose_list_lags_behind_is_looked_at_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destroy, "_LOOK", 0.01)
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    engine.application.services.tenants["acme"].open_clouds = lambda *_: [Lagging()]
+    shop.delete("env-alice")
+    gone(engine)
+    assert engine.environment("alice").status is Status.DESTROYED
 
 
 def test_the_claim_is_durable_before_the_apply_starts(engine: Engine) -> None:

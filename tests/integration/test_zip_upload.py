@@ -285,6 +285,20 @@ def test_a_site_that_starts_anew_meanwhile_is_waited_for(deployer: Deployer, sit
     assert "deployed" in deployer.run(APP, site.environment)
 
 
+def test_a_site_that_was_only_just_made_is_waited_for(deployer: Deployer, site: Site) -> None:
+    site.starting = [Reply(code) for code in (503, 404, 409) for _ in range(4)]
+    assert "deployed" in deployer.run(APP, site.environment)
+    assert not site.starting
+    assert len(site.received) == 1
+
+
+def test_a_site_that_never_starts_is_given_up(deployer: Deployer, site: Site) -> None:
+    site.starting = [Reply(503)] * 9999
+    with pytest.raises(StepFailed, match=r"does not answer yet.*it took longer than 3s"):
+        deployer.run(APP, site.environment, seconds=3)
+    assert not site.received
+
+
 @pytest.mark.parametrize(
     ("refusal", "said"),
     [

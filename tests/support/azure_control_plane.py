@@ -42,6 +42,7 @@ class ControlPlane:
     resources: list[Item] = field(default_factory=list)
     account_keys: dict[str, str] = field(default_factory=dict)
     status: int | None = None  # what every list answers instead
+    gone: set[str] = field(default_factory=set)  # groups that the lists still name
     requests: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -110,6 +111,10 @@ class _Request(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the parent's name)
         """Say nothing: what was asked for is in `requests`."""
 
+    def do_HEAD(self) -> None:
+        """Answer whether a group is there."""
+        self._serve(b"")
+
     def do_GET(self) -> None:
         """Answer a list, or what sign-in looks up first."""
         self._serve(b"")
@@ -127,7 +132,8 @@ class _Request(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        self.wfile.write(text)
+        if self.command != "HEAD":
+            self.wfile.write(text)
 
 
 def _answer(plane: ControlPlane, path: str, authorization: str, body: str) -> tuple[int, Item]:
@@ -139,6 +145,10 @@ def _answer(plane: ControlPlane, path: str, authorization: str, body: str) -> tu
         return 401, {"error": {"code": "InvalidAuthenticationToken", "message": "no"}}
     if plane.status:
         return plane.status, {"error": {"code": "AuthorizationFailed", "message": "no"}}
+    if (name := url.path.split("/")[-1]) not in ("resources", "resourcegroups"):
+        is_there = name not in plane.gone
+        if not url.path.endswith("/listKeys"):
+            return (204 if is_there else 404), {}
     if url.path.endswith("/listKeys"):
         key = plane.account_keys[url.path.split("/")[-2]]
         return 200, {"keys": [{"keyName": "key1", "value": key, "permissions": "FULL"}]}
@@ -175,7 +185,7 @@ def _filtered(items: list[Item], condition: str, path: str) -> list[Item]:
 def _sign_in(path: str, form: dict[str, list[str]]) -> tuple[int, Item]:
     authority = f"https://{_HOSTS[1]}/{TENANT}"
     if path.endswith("/token"):
-        if form["client_secret"] != [SECRET]:
+        if "client_assertion" not in form and form["client_secret"] != [SECRET]:
             return 401, {
                 "error": "invalid_client",
                 "error_description": "AADSTS7000215: Invalid client secret.",

@@ -1,6 +1,7 @@
 """What is left on AWS, by its tags: the Resource Groups Tagging API, and the resource groups themselves."""
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -29,6 +30,8 @@ class AwsCloud:
     are mostly made of the service itself is asked, and only its plain "not found" counts; any other kind stays listed
     until the index forgets it, and the destroy is verified then.
     """
+
+    lag = timedelta(0)
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """No request is made yet; NeedsPerson where no region is set."""

@@ -1,6 +1,8 @@
 """What is left on Azure: resource groups and single resources of one subscription, by their tags."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -11,15 +13,18 @@ from envmgr.adapters.credentials.azure import AzureAccount
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+_GROUP = re.compile(r"/subscriptions/[^/]+/resourceGroups/([^/]+)", re.IGNORECASE)
 _WHERE = "Azure's control plane"
 
 
 class AzureCloud:
     """One subscription, ARM_SUBSCRIPTION_ID.
 
-    A group that is being deleted is still listed, and Azure's lists may name a resource for some minutes after its end:
-    both count as left, and the next look settles it.
+    Azure's lists may name what is gone for a while. A group is asked for by itself, and takes what was in it along; any
+    other resource counts as left until the list forgets it.
     """
+
+    lag = timedelta(seconds=60)
 
     def __init__(
         self,
@@ -45,7 +50,7 @@ class AzureCloud:
         _refuse_none(tags)
         with self._azure.failures(_WHERE):
             groups = {identity for identity, _ in self._groups(tags)}
-            return sorted(groups | self._resources_with(tags))
+            return self._there(groups | self._resources_with(tags))
 
     def tagged(self, tags: Mapping[str, str]) -> Sequence[tuple[str, Mapping[str, str]]]:
         """All groups and resources with these tags; their names in lower case, as Azure does not tell them apart.
@@ -59,6 +64,12 @@ class AzureCloud:
                 if _carries(carried := _lower(resource.tags), tags):
                     found[resource.id or resource.name or ""] = carried
             return sorted(found.items())
+
+    def _there(self, found: set[str]) -> list[str]:
+        """What is in a group that is still there, or in none."""
+        groups = {found[1].lower() for found in map(_GROUP.match, found) if found}
+        gone = {group for group in groups if not self._client.resource_groups.check_existence(group)}
+        return sorted(each for each in found if not ((of := _GROUP.match(each)) and of[1].lower() in gone))
 
     def _groups(self, tags: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Azure filters groups by one tag and tells all; the rest is compared here."""

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson, Transient
@@ -17,6 +18,8 @@ _LIMIT = 64 * 1024
 
 class LocalEnvironments:
     """The folders `<root>/<organization>/<project>/<environment>` with a mark, below one or several roots."""
+
+    lag = timedelta(0)
 
     def __init__(self, roots: Mapping[str, bool], home: str | None) -> None:
         """`roots` as the module's variable has them, and whether something was made there, so that each must be there.

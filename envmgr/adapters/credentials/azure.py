@@ -3,6 +3,8 @@
 The names and their order are those of Terraform's azurerm backend and provider.
 """
 
+import base64
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +29,16 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson, Refused, Transient
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+_SIGN_IN_CODE = re.compile(r"AADSTS\d+")
 _TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+
+# What a service principal proves itself by, in Terraform's order.
+_IDENTITY_SECRETS = (
+    "client_secret",
+    "client_secret_file_path",
+    "client_certificate",
+    "client_certificate_path",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +119,42 @@ class AzureAccount:
 
         tenant, client = self.value("tenant_id"), self.value("client_id")
         options = {**self.connection(self.cloud.authority), "authority": self.cloud.authority}
-        if client and tenant and self.secret("client_secret"):
-            return identity.ClientSecretCredential(tenant, client, self.secret("client_secret"), **options)
-        if client and tenant and self.secret("client_certificate_path"):
-            password = self.secret("client_certificate_password") or None
-            path = self.secret("client_certificate_path")
-            return identity.CertificateCredential(tenant, client, path, password=password, **options)
+        if client and tenant and self._has("client_secret", "client_secret_file_path"):
+            return identity.ClientSecretCredential(tenant, client, self._client_secret(), **options)
+        if client and tenant and self._has("client_certificate", "client_certificate_path"):
+            return identity.CertificateCredential(
+                tenant,
+                client,
+                self.secret("client_certificate_path") or None,
+                certificate_data=self._certificate(),
+                password=self.secret("client_certificate_password") or None,
+                **options,
+            )
         if network.is_true(self.value("use_oidc")):
             return identity.ClientAssertionCredential(tenant, client, self._assertion, **options)
         if network.is_true(self.value("use_msi")):
             return identity.ManagedIdentityCredential(client_id=client or None, use_env_settings=False)
         return identity.AzureCliCredential(tenant_id=tenant, process_timeout=network.READ_SECONDS)
+
+    def _has(self, *keys: str) -> bool:
+        return any(map(self.secret, keys))
+
+    def _client_secret(self) -> str:
+        path = self.secret("client_secret_file_path")
+        return self.secret("client_secret") or Path(path).read_text(encoding="utf-8").strip()
+
+    def _certificate(self) -> bytes | None:
+        """The PKCS#12 that a variable carries as base64; none where it names a file."""
+        text = "".join(self.secret("client_certificate").split())
+        if self.secret("client_certificate_path") or not text:
+            return None
+        try:
+            return base64.b64decode(text, validate=True)
+        except ValueError:
+            raise NeedsPerson(
+                "ARM_CLIENT_CERTIFICATE is no base64: give the PKCS#12 file (.pfx) as base64, or its path as "
+                "ARM_CLIENT_CERTIFICATE_PATH."
+            ) from None
 
     def _assertion(self) -> str:
         path = self.secret("oidc_token_file_path")
@@ -153,19 +189,19 @@ class AzureAccount:
     def has_identity(self) -> bool:
         """Whether the variables say who signs in, so that it need not be the Azure CLI's user."""
         named = self.value("client_id") and self.value("tenant_id")
-        if named and (self.secret("client_secret") or self.secret("client_certificate_path")):
+        if named and self._has(*_IDENTITY_SECRETS):
             return True
         return any(network.is_true(self.value(key)) for key in ("use_oidc", "use_msi"))
 
     @property
     def variables(self) -> str:
         """The names of the variables that decide who envmgr is on Azure, for a sentence; never their values."""
-        secrets = (*self._storage_secrets, "client_secret", "client_certificate_path")
+        secrets = (*self._storage_secrets, *_IDENTITY_SECRETS)
         given = [key for key in secrets if self.secret(key)]
         given += [key for key in ("use_oidc", "use_msi") if network.is_true(self.value(key))]
         if given:
             return f"ARM_{given[0].upper()}"
-        wanted = " or ".join(f"ARM_{key.upper()}" for key in secrets[:-1])
+        wanted = " or ".join(f"ARM_{key.upper()}" for key in (*self._storage_secrets, "client_secret"))
         return f"{wanted} (not set, so the Azure CLI was asked)"
 
     @contextmanager
@@ -185,7 +221,8 @@ class AzureAccount:
                 raise self._unreachable(cause, f"the sign-in for {where}") from None
             if isinstance(cause, HttpResponseError):
                 raise self._refusal(cause, f"the sign-in for {where}") from error
-            raise self._refused(where, error_code(error)) from error
+            code = _SIGN_IN_CODE.search(str(error))
+            raise self._refused(where, code[0] if code else error_code(error)) from error
         except HttpResponseError as error:
             raise self._refusal(error, where) from error
         except OSError as error:

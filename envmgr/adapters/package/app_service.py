@@ -48,6 +48,7 @@ class AppService:
         """
         with self._account.failures(self._where), self._account.client(f"https://{self._host}") as client:
             site = DeploymentSite(client, self._host)
+            self._await(site, deadline, say)
             before = _identity(site.deployment())
             say(f"{self._host}: sending {archive.size} bytes ({archive.files} files)")
             path = site.publish(archive.file, deadline.check, deadline.left)
@@ -58,6 +59,17 @@ class AppService:
         if deployment.get("status") != _SUCCESS:
             raise Transient(f"{self._host} did not deploy it ({_reason(deployment, entries)}).")
         say(f"{self._host}: deployed")
+
+    def _await(self, site: DeploymentSite, deadline: Deadline, say: Callable[[str], None]) -> None:
+        """Waits for a site that was only just made."""
+        if site.is_up():
+            return
+        say(f"{self._host}: does not answer yet, waiting")
+        try:
+            while not site.is_up():
+                deadline.wait(_POLL_SECONDS)
+        except Transient as error:
+            raise Transient(f"{self._host} does not answer yet: {error}") from error
 
     def _ended(
         self, site: DeploymentSite, path: str, before: tuple[object, ...], deadline: Deadline

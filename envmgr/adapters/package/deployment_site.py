@@ -8,7 +8,7 @@ from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
 from azure.core import PipelineClient
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 from azure.core.rest import HttpRequest, HttpResponse
 
 from envmgr.adapters.uploads.content import Content
@@ -16,6 +16,7 @@ from envmgr.adapters.uploads.content import Content
 _PUBLISH = "/api/publish?type=zip&async=true"
 LATEST = "/api/deployments/latest"
 _TAKEN = {200, 202}
+_STARTING = {404, 409, 502, 503, 504}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,19 @@ class DeploymentSite:
             answer = self._ask("POST", _PUBLISH, content=upload, headers=headers, read_timeout=seconds)
         _check(answer)
         return self._here(answer.headers.get("Location") or LATEST)
+
+    def is_up(self) -> bool:
+        """Whether it answers at all, which it does not for a while after it was made."""
+        try:
+            answer = self._ask("GET", "/api/deployments")
+        except (ServiceRequestError, ServiceResponseError) as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):  # which no waiting mends
+                raise
+            return False
+        if answer.status_code in _STARTING:
+            return False
+        _check(answer)
+        return True
 
     def deployment(self, path: str = LATEST) -> Mapping[str, Any]:
         """What is told of a deployment (`id`, `status`, `status_text` …); nothing where none is told of."""
