@@ -187,6 +187,7 @@ def _tenant(
         access=access,
         open_state=lambda chosen, environment: open_state_store(*chosen, environment),
         open_clouds=_open_clouds,
+        home=None if "HOME" in organization.environment_variables else start.environ.get("HOME"),
         open_places=lambda environment, roots: open_places(environment, roots, start.environ.get("HOME")),
         is_new=lambda: all(
             e.claim is None for e in store.environments(organization=organization.organization)

@@ -65,7 +65,8 @@ class Tenant:
     """An organization: what is the same for all its repositories.
 
     `access` resolves the secrets at each call, so that a rotated credential is used from then on. `is_new`
-    says whether no environment of the organization has, or may have, a state yet. `check_sandbox` tells how this
+    says whether no environment of the organization has, or may have, a state yet. `home` is what `~` means in its
+    variables, None where the organization gives a home of its own. `check_sandbox` tells how this
     host confines steps, or raises NeedsPerson.
     """
 
@@ -79,6 +80,7 @@ class Tenant:
     access: Callable[[], Access]
     open_state: Callable[[Backend, Mapping[str, str]], StateStore]
     open_clouds: Callable[[Mapping[str, str], Sequence[str]], Sequence[Cloud]]
+    home: str | None
     open_places: Callable[[Mapping[str, str], Mapping[str, bool]], Mapping[str, Callable[[], Cloud]]]
     is_new: Callable[[], bool]
     rebuilding: Rebuilding = field(default_factory=Rebuilding)

@@ -12,6 +12,7 @@ from envmgr.domain.deployment import DeployRules
 from envmgr.domain.environment import Claim, Environment, Source, SourceKind
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.fingerprint import fingerprint
+from envmgr.domain.inventory import LOCAL_MODULE, LOCAL_ROOT
 from envmgr.domain.names import ref_component
 from envmgr.domain.schedule import Schedule
 from envmgr.domain.tags import tags_for
@@ -63,6 +64,8 @@ def wanted(services: Services, project: Project, environment: Environment, commi
         **branch_file.variables,
         **_builtin(environment, tags),
     }
+    if (source.kind, source.path) == (SourceKind.MODULE, LOCAL_MODULE):
+        variables = _with_root(variables, project.tenant.home)
     claim = Claim(
         commit=commit,
         source=source,
@@ -158,6 +161,14 @@ def settle_scope(services: Services, project: Project, claim: Claim, root: Path)
 def _known_scope(environment: Environment, kind: SourceKind, path: str) -> str:
     before = environment.claim.source if environment.claim else None
     return before.scope if before and (before.kind, before.path) == (kind, path) else path
+
+
+def _with_root(variables: Mapping[str, object], home: str | None) -> dict[str, object]:
+    """Where local environments are, said without `~`: Terraform's own home is an empty folder that goes with its run."""
+    root = variables.get("root") or LOCAL_ROOT
+    if home is None or not isinstance(root, str) or not root.startswith("~/"):
+        return dict(variables)
+    return {**variables, "root": str(Path(home, root[2:]))}
 
 
 def _builtin(environment: Environment, tags: Mapping[str, str]) -> dict[str, object]:

@@ -17,6 +17,8 @@ from .state import resource_type
 LOCAL = "local"
 """The place of local environments; the other places are clouds, by the prefix of their resources' types."""
 LOCAL_MODULE = "local-environment"
+LOCAL_ROOT = "~/.local/share/envmgr/local-environments"
+"""Where local environments are unless the variable `root` says otherwise, as the module has it."""
 CLOUDS = ("aws", "azurerm")
 
 

@@ -61,7 +61,9 @@ class Trial:
 
     def push(self, number: int, seconds: float = 0) -> str:
         """A commit on `env-alice` whose apply takes so long."""
-        commit = self.shop.commit("env-alice", {"terraform/main.tf": slow_work(number, seconds)})
+        commit = self.shop.commit(
+            "env-alice", {"terraform/main.tf": slow_work(number, seconds, "$HOME/../applies")}
+        )
         service.run("chown", "-R", f"{service.USER}:", str(self.shop.path))
         return commit
 

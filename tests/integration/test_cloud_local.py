@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.adapters.cloud.local import DEFAULT_ROOT, LocalEnvironments
+from envmgr.adapters.cloud.local import LocalEnvironments
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.inventory import LOCAL_ROOT
 
 TAGS = {"environment": "alice", "project": "shop", "organization": "acme", "managed-by": "envmgr"}
 OURS = {"organization": "acme", "managed-by": "envmgr"}
@@ -45,14 +46,14 @@ def test_marks_below_every_root(tmp_path: Path) -> None:
 
 def test_home_and_the_module_s_own_default(tmp_path: Path) -> None:
     """As Terraform expands it; without a home nobody knows."""
-    alice = mark(tmp_path / DEFAULT_ROOT[2:], "alice")
+    alice = mark(tmp_path / LOCAL_ROOT[2:], "alice")
     assert LocalEnvironments({"": False}, str(tmp_path)).remaining(TAGS) == [alice]
     with pytest.raises(NeedsPerson, match="HOME"):
         LocalEnvironments({"": False}, None)
     variables = (Path(__file__).parents[2] / "terraform_modules/local-environment/variables.tf").read_text()
     root = re.search(r'variable "root".*?default += "([^"]+)"', variables, re.DOTALL)
     assert root is not None
-    assert root[1] == DEFAULT_ROOT
+    assert root[1] == LOCAL_ROOT
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Site:
         """A repository with one environment, `alice`."""
         repository = GitRepository.create(self.folder / "git" / f"{name}.git")
         repository.commit("main", {"README": "shop"})
-        repository.commit("env-alice", {"terraform/main.tf": slow_work(1, seconds)})
+        repository.commit("env-alice", {"terraform/main.tf": slow_work(1, seconds, self.folder / "applies")})
         return repository
 
     def configure(self, *repositories: GitRepository, extra: str = "") -> None:
@@ -164,7 +164,7 @@ def test_applies_what_is_pushed_and_ends_well(site: Site) -> None:
     daemon = site.start()
     assert "STATUS=1 repositories watched" in site.told[-1]
     eventually(lambda: site.is_ready(shop.head("env-alice") or ""), site)
-    second = shop.commit("env-alice", {"terraform/main.tf": slow_work(2, 0)})
+    second = shop.commit("env-alice", {"terraform/main.tf": slow_work(2, 0, site.folder / "applies")})
     eventually(lambda: site.is_ready(second), site)
     assert end(daemon) == 0
     site.hears("STOPPING=1")
@@ -202,7 +202,7 @@ def test_a_drain_that_is_given_up_ends_terraform(site: Site, drain: float, signa
     assert found.status.value == "waiting"
     assert "goes on when envmgr runs again" in found.message
     assert site.applies() == ["started 1"]
-    commit = shop.commit("env-alice", {"terraform/main.tf": slow_work(2, 0)})
+    commit = shop.commit("env-alice", {"terraform/main.tf": slow_work(2, 0, site.folder / "applies")})
     site.start()
     eventually(lambda: site.is_ready(commit), site)
 
@@ -269,7 +269,7 @@ def test_sighup_with_a_bad_file_keeps_the_old_configuration(site: Site) -> None:
     assert "old configuration kept" in site.hears("READY=1")
     assert "old configuration kept" in site.hears("WATCHDOG=1"), "the next status must not hide it"
     assert "colour" in site.log()
-    commit = shop.commit("env-alice", {"terraform/main.tf": slow_work(2, 0)})
+    commit = shop.commit("env-alice", {"terraform/main.tf": slow_work(2, 0, site.folder / "applies")})
     eventually(lambda: site.is_ready(commit), site)
     site.configure(shop)
     daemon.send_signal(signal.SIGHUP)
@@ -300,7 +300,7 @@ def test_one_bad_repository_stops_no_other(site: Site, fault: str) -> None:
     site.configure(bad, shop)
     daemon = site.start(f"{fault}=bad")
     eventually(lambda: site.is_ready(shop.head("env-alice") or ""), site)
-    commit = shop.commit("env-alice", {"terraform/main.tf": slow_work(2, 0)})
+    commit = shop.commit("env-alice", {"terraform/main.tf": slow_work(2, 0, site.folder / "applies")})
     eventually(lambda: site.is_ready(commit), site)
     assert end(daemon, seconds=5) == 0
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.domain.inventory import LOCAL_ROOT
 
-DEFAULT_ROOT = "~/.local/share/envmgr/local-environments"
 """The folder of environments where the module's variable `root` is not set."""
 
 _MARK = "envmgr.json"
@@ -26,7 +26,7 @@ class LocalEnvironments:
 
         `home` is what `~` means to Terraform.
         """
-        self._roots = {_expanded(root or DEFAULT_ROOT, home): must_be for root, must_be in roots.items()}
+        self._roots = {_expanded(root or LOCAL_ROOT, home): must_be for root, must_be in roots.items()}
 
     def remaining(self, tags: Mapping[str, str]) -> Sequence[str]:
         """The folders whose mark has all of these tags."""
