@@ -84,8 +84,13 @@ class Audit:
     def content(self, identity: EnvironmentId) -> Content | Unseen | None:
         """What a state that nobody accounts for holds, and whether its record can be had again."""
         try:
-            state = self.tenant.state().read(identity.state_key)
-            return None if state is None else Content(state.resources, self._obstacle(identity, state))
+            record = self.services.store.environment(identity)
+            claim = record.claim if record is not None else None
+            state = self.tenant.state(claim.backend if claim is not None else None).read(identity.state_key)
+            if state is None:
+                return None
+            obstacle = "" if claim is not None else self._obstacle(identity, state)
+            return Content(state.resources, obstacle, state.identifiers)
         except EnvmgrError as error:
             return self._unseen(error)
 

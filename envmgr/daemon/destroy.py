@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from envmgr.domain.environment import Environment, RunKind, Status, Suspension
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, PlaceMissing, Transient
+from envmgr.domain.ownership import judge
 from envmgr.domain.tags import identity, own
 from envmgr.domain.transitions.ends import End, began, closed, emptied
 from envmgr.host.leftovers import clear, sentence
@@ -52,7 +53,10 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspe
 
 
 def verify(job: Job, planned: Planned) -> None:
-    """Raises Transient, naming what is left, unless state and cloud both show nothing of the environment."""
+    """Raises Transient, naming what is left, unless state and cloud both show nothing of the environment.
+
+    What carries its tags and surely is not its own is left alone, and said (`domain/ownership.py`).
+    """
     environment, claim = job.environment, planned.claim
     state = job.read_state()
     if state is not None and state.resources:
@@ -211,11 +215,19 @@ def _remaining(job: Job, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[str]
 
 
 def _check_nothing_left(job: Job, left: Collection[str]) -> None:
-    if left:
+    if not left:
+        return
+    environment = job.environment
+    found = judge(left, environment.identifiers, job.services.store.runs(environment.id))
+    if found.own:
         raise Transient(
-            f"After the destroy of {job.environment.label} the cloud still has resources with its tags: "
-            f"{_some(sorted(left))}."
+            f"After the destroy of {environment.label} the cloud still has resources with its tags: "
+            f"{_some(found.own)}. What there is not its own, as a tag alone proves nothing, loses its tag "
+            "`environment` by hand."
         )
+    said = f"Left alone: {_some(found.others)} carries its tags, but no state of it ever listed that."
+    job.remarks.append(said)
+    job.services.record(environment.id, "left-alone", said)
 
 
 def _addresses(job: Job, planned: Planned) -> list[str]:

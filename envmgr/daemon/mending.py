@@ -45,6 +45,7 @@ def _adopt(audit: Audit, identity: EnvironmentId) -> str:
         if state is None or not state.resources:
             raise NeedsPerson(f"{identity}: its state lists nothing any more.")
         record = rebuild.lost_record(services, audit.tenant, identity, state)
+        rebuild.know_again(services, audit.tenant, [record])
         if identity not in services.store.restore([record]):
             raise NeedsPerson(f"{identity}: there is a record of it by now, which stays as it is.")
         done = f"{identity} is taken in again, with {len(state.resources)} resources; the usual guards come next."

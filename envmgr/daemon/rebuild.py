@@ -78,13 +78,13 @@ def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
             unrecovered.append(_say(services, identity, str(error)))
         else:
             lost += [record] if record is not None else []
-    _know_again(services, tenant, lost)  # before a look could take another history for the known one
+    know_again(services, tenant, lost)  # before a look could take another history for the known one
     for identity in services.store.restore(lost):
         services.record(identity, "rebuilt", _REBUILT)
     return [*unrecovered, *_stateless(tenant, stated)] if stated else []
 
 
-def _know_again(services: Services, tenant: Tenant, lost: Sequence[Environment]) -> None:
+def know_again(services: Services, tenant: Tenant, lost: Sequence[Environment]) -> None:
     """Brings back by which commits the repositories' histories were known, each from its youngest environment."""
     for each in sorted(lost, key=lambda e: e.created_at, reverse=True):
         repository = each.id.repository_id
@@ -172,6 +172,7 @@ def _restored(services: Services, project: Project, manifest: Manifest, state: S
         absent_since=now,
         claim=with_fingerprint(replace(manifest.claim, backend=project.tenant.backend)),
         resources=state.resources if state else (),
+        identifiers=state.identifiers if state else None,
         expires_at=max((end for end in ends if end and end > now), default=None),
         pushed_at=now,
         created_at=manifest.created_at,

@@ -13,9 +13,15 @@ from .job import Job
 
 def note_resources(job: Job, state: State | None) -> None:
     """Adds what a state lists to the record: an apply that failed or died half-way did not come to that."""
-    if state is not None and not set(state.resources) <= set(job.environment.resources):
-        resources = state.resources
-        job.update(lambda e: noted(e, resources))
+    known = job.environment
+    if state is None:
+        return
+    if set(state.resources) <= set(known.resources) and set(state.identifiers) <= set(
+        known.identifiers or ()
+    ):
+        return
+    resources, identifiers = state.resources, state.identifiers
+    job.update(lambda e: noted(e, resources, identifiers))
 
 
 def found(job: Job) -> Found | None:
@@ -28,7 +34,13 @@ def found(job: Job) -> Found | None:
         for name, output in state.outputs.items()
     }
     shown = {name: replace(o, value=redacted(o.value, job.redact)) for name, o in outputs.items()}
-    return Found(outputs=shown, resources=state.resources, url=_url(shown), serial=state.serial)
+    return Found(
+        outputs=shown,
+        resources=state.resources,
+        url=_url(shown),
+        serial=state.serial,
+        identifiers=state.identifiers,
+    )
 
 
 def summary(changes: Changes | None) -> str:

@@ -14,7 +14,7 @@ from .environment import Environment, Guard
 from .inventory import CLOUDS, Content, Inventory, Unseen, Watched, clouds_of, places_of
 from .names import EnvironmentId, RepositoryId, matches_any, ref_component
 from .policy import Policy
-from .remedies import by_hand, delete, many, some
+from .remedies import WHOSE, by_hand, many, some
 from .state import resource_type
 
 KEPT = timedelta(days=30)
@@ -88,6 +88,7 @@ def _of(inventory: Inventory, identity: EnvironmentId) -> Iterator[Finding | Non
         yield _not_configured(inventory, identity) or _record_alone(inventory, identity, Policy())
         return
     yield _stray_resources(inventory, identity)
+    yield _unlisted(inventory, identity)
     yield _lost_state(inventory, identity, watched)
     yield _stray_state(inventory, identity, watched)
     yield _left_alone(inventory, identity, watched)
@@ -109,8 +110,23 @@ def _stray_resources(inventory: Inventory, identity: EnvironmentId) -> Finding |
         Kind.RESOURCES_WITHOUT_STATE,
         identity,
         what,
-        f"Nobody destroys them: bring its state back, or {delete(resources)}.",
+        f"Nobody destroys them: bring its state back, if it had one; else {WHOSE}.",
     )
+
+
+def _unlisted(inventory: Inventory, identity: EnvironmentId) -> Finding | None:
+    """Resources that carry its tags and are none of those that its state lists."""
+    resources = inventory.unlisted(identity)
+    if not resources or inventory.is_unaccounted(identity):
+        return None
+    what = f"{many(resources)} carry its tags, but its state does not list them: {some(r.identifier for r in resources)}."
+    homes = sorted({home for each in resources if (home := inventory.home(each)) is not None})
+    if homes:
+        names = " and ".join(map(str, homes))
+        remedy = f"The state of {names} lists them, so somebody altered their tags: `envmgr apply {homes[0]}` mends these."
+    else:
+        remedy = f"A Terraform that was cut off may have made them, or somebody tagged them: {WHOSE}."
+    return _finding(Kind.RESOURCES_WITHOUT_STATE, identity, what, remedy)
 
 
 def _lost_state(inventory: Inventory, identity: EnvironmentId, watched: Watched) -> Finding | None:
@@ -197,8 +213,8 @@ def _not_configured(inventory: Inventory, identity: EnvironmentId) -> Finding | 
     if inventory.tended(identity) is not None:
         remedy = f"Configure the repository again, or `envmgr destroy {identity}` ends it."
     else:
-        deletion = f", or {delete(resources)}" if resources else f". {by_hand(identity)}"
-        remedy = f"Configure the repository again{deletion.rstrip('.')}."
+        otherwise = f"; else {WHOSE}." if resources else f". {by_hand(identity)}"
+        remedy = f"Configure the repository again{otherwise}"
     return _finding(Kind.REPOSITORY_NOT_CONFIGURED, identity, what, remedy)
 
 
@@ -328,7 +344,7 @@ def _unattributed(inventory: Inventory) -> Iterator[Finding]:
             organization=inventory.organization,
             subject=resource.identifier,
             what=f"{ref_component(resource.identifier)} carries envmgr's tags, but they name no environment.",
-            remedy=f"Mend its tags, or {delete([resource])}.",
+            remedy=f"Mend its tags; {WHOSE}.",
         )
 
 

@@ -131,6 +131,8 @@ class Environment:
     `deployment` is what of its code runs (None: nothing is to be deployed but what Terraform applies), `health`
     how that answers.
     `ending` says that what it has is being destroyed, or was in part: no wish calls that off any more.
+    `identifiers` are what the cloud calls the resources that its state listed (None: not known, as before the first
+    apply): only these are surely its own, whatever carries its tags.
     `serial` is the state's after the last apply: another one may have other outputs.
     """
 
@@ -169,6 +171,7 @@ class Environment:
     deployment: Deployment | None = None
     health: Health | None = None
     serial: int | None = None
+    identifiers: tuple[str, ...] | None = None
     ending: bool = False
 
     @property

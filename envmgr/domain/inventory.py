@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from .environment import AT_WORK, Environment, SourceKind
+from .environment import AT_WORK, Environment, SourceKind, Status
 from .names import EnvironmentId, RepositoryId, known_names, matches_any
 from .observation import Listing
+from .ownership import is_listed
 from .policy import Policy
 from .state import resource_type
 
@@ -40,10 +41,14 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a state lists, and why nothing but a person can take its environment in again; empty: envmgr can."""
+    """What a state lists, and why nothing but a person can take its environment in again; empty: envmgr can.
+
+    `identifiers` are what the clouds call these resources.
+    """
 
     resources: tuple[str, ...]
     obstacle: str = ""
+    identifiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +91,12 @@ class Inventory:
 
     def has_state(self, identity: EnvironmentId) -> bool | None:
         """Whether it has a state that holds something; None where that is not known."""
-        if isinstance(self.states, Unseen):
-            return None
-        return identity in self.states and self.contents.get(identity, Unseen("not read")) is not None
+        has_object = self.has_state_object(identity)
+        return has_object and self.contents.get(identity, Unseen("not read")) is not None
+
+    def has_state_object(self, identity: EnvironmentId) -> bool | None:
+        """Whether an object is there for its state, whatever it holds; None where that is not known."""
+        return None if isinstance(self.states, Unseen) else identity in self.states
 
     def has_branch(self, identity: EnvironmentId) -> bool | None:
         """Whether a branch is there for it; None where that is not known, or its repository is not configured."""
@@ -142,8 +150,37 @@ class Inventory:
         return record if record is not None and record.claim is not None else None
 
     def unread(self) -> list[EnvironmentId]:
-        """States that nobody takes care of: what they hold decides what they are."""
-        return [identity for identity in self.environments() if self.is_stray(identity)]
+        """States to read: those that nobody takes care of, and where the record may not know whose tagged resources are."""
+        return [e for e in self.environments() if self.is_stray(e) or self._is_doubtful(e)]
+
+    def _is_doubtful(self, identity: EnvironmentId) -> bool:
+        """Whether it has a state and resources in a cloud, and its record is of no apply that went well."""
+        record = self.tended(identity)
+        if record is None or not self.has_state_object(identity) or not self._in_clouds(identity):
+            return False
+        return record.identifiers is None or record.status not in (Status.READY, Status.DEGRADED)
+
+    def _in_clouds(self, identity: EnvironmentId) -> list[Tagged]:
+        return [each for place, each in self._resources.get(identity, ()) if place in CLOUDS]
+
+    def listed(self, identity: EnvironmentId) -> tuple[str, ...] | None:
+        """What the clouds call the resources that its state lists; None where that is not known."""
+        content = self.contents.get(identity)
+        if isinstance(content, Content):
+            return content.identifiers if content.identifiers or not content.resources else None
+        record = self.tended(identity)
+        return None if record is None or isinstance(content, Unseen) else record.identifiers
+
+    def unlisted(self, identity: EnvironmentId) -> tuple[Tagged, ...]:
+        """The resources in clouds that carry its tags, but that its state does not list, as far as that is known."""
+        listed = self.listed(identity)
+        if listed is None:
+            return ()
+        return tuple(each for each in self._in_clouds(identity) if not is_listed(each.identifier, listed))
+
+    def home(self, tagged: Tagged) -> EnvironmentId | None:
+        """The environment whose state lists a resource, whatever its tags say."""
+        return next((e for e in self.records if is_listed(tagged.identifier, self.listed(e) or ())), None)
 
     def is_stray(self, identity: EnvironmentId) -> bool:
         """Whether it has a state that no branch gives and no record says how it came about."""
@@ -158,7 +195,7 @@ class Inventory:
 
     def suspected(self) -> list[EnvironmentId]:
         """Those with resources that no state lists: whether the resources are still there decides."""
-        return [identity for identity in self.environments() if self.is_unaccounted(identity)]
+        return [e for e in self.environments() if self.is_unaccounted(e) or self.unlisted(e)]
 
     def _is_at_work(self, identity: EnvironmentId) -> bool:
         record = self.records.get(identity)

@@ -1,12 +1,9 @@
-"""What a person types to mend what an audit found; names in it are data, and quoted."""
+"""What a person does to mend what an audit found. No command deletes anything: tags may be a stranger's, or altered."""
 
-import shlex
 from collections.abc import Iterable, Sequence
 
 from .inventory import Tagged
 from .names import EnvironmentId, ref_component
-
-_SHOWN = 3
 
 
 def by_hand(identity: EnvironmentId) -> str:
@@ -17,30 +14,8 @@ def by_hand(identity: EnvironmentId) -> str:
     )
 
 
-def delete(resources: Sequence[Tagged]) -> str:
-    """How a person deletes resources: each by its identifier, which is data and quoted."""
-    ways = [_deletion(ref_component(each.identifier)) for each in resources[:_SHOWN]]
-    more = " …" if len(resources) > _SHOWN else ""
-    return f"once nobody needs them: {', '.join(ways)}{more}"
-
-
-def _deletion(identifier: str) -> str:
-    if identifier.startswith("/subscriptions/"):
-        parts = identifier.split("/")
-        is_group = len(parts) == 5 and parts[3].lower() == "resourcegroups"
-        return (
-            _command("az group delete --name", parts[4])
-            if is_group
-            else _command("az resource delete --ids", identifier)
-        )
-    if not identifier.startswith("arn:"):
-        return _command("rm -r --", identifier)
-    bucket = identifier.partition(":s3:::")[2]
-    return _command("aws s3 rb --force", f"s3://{bucket}") if bucket else f"{identifier} in AWS's console"
-
-
-def _command(command: str, argument: str) -> str:
-    return f"`{command} {shlex.quote(argument)}`"
+WHOSE = "a tag alone is no proof of whose they are, so look at them, and delete by hand what is yours and unneeded"
+"""What a person does about resources of which only their tags tell."""
 
 
 def many(resources: Sequence[Tagged]) -> str:

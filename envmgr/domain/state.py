@@ -17,7 +17,8 @@ _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, R
 class State:
     """A state object: its lineage and serial, the managed resources' addresses, and the outputs.
 
-    `outputs` carries sensitive values too: it is never stored or logged. `tags` are those of each resource that has any.
+    `identifiers` are what AWS and Azure call these resources, their ARNs and IDs; `tags` are those of each resource
+    that has any. `outputs` carries sensitive values too: it is never stored or logged.
     """
 
     lineage: str
@@ -25,6 +26,7 @@ class State:
     resources: tuple[str, ...]
     outputs: Mapping[str, Output]
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    identifiers: tuple[str, ...] = ()
 
     @classmethod
     def from_bytes(cls, text: bytes, where: str) -> "State":
@@ -50,6 +52,7 @@ class State:
                     name: Output(entry.get("value"), bool(entry.get("sensitive")))
                     for name, entry in (document.get("outputs") or {}).items()
                 },
+                identifiers=tuple(sorted(set(_identifiers(document["resources"])))),
             )
         except _UNREADABLE as error:
             raise NeedsPerson(
@@ -117,6 +120,23 @@ def _instances(resources: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, Ma
             key = instance.get("index_key")
             index = "" if key is None else f"[{json.dumps(key)}]"
             yield f"{module}{resource['type']}.{resource['name']}{index}", instance
+
+
+_CLOUDS = ("aws_", "azurerm_", "azapi_")
+_LONGEST_IDENTIFIER = 2048  # no ARN and no ID is longer
+
+
+def _identifiers(resources: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """The ARN and the ID of each instance of a cloud's resource, where it has one; other providers' may be secret."""
+    for resource in resources:
+        if resource["mode"] == "data" or not str(resource["type"]).startswith(_CLOUDS):
+            continue
+        for instance in resource.get("instances") or ():
+            attributes = instance.get("attributes") or {}
+            for name in ("arn", "id"):
+                found = attributes.get(name)
+                if isinstance(found, str) and found.isprintable() and 0 < len(found) <= _LONGEST_IDENTIFIER:
+                    yield found
 
 
 def resource_type(address: str) -> str:

@@ -1,5 +1,6 @@
 """The audit's core: nothing that nobody wants is silent, nothing that is cared for is a finding, and no doubt is fixed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +15,6 @@ from envmgr.domain.environment import Environment, Guard, Source, SourceKind, St
 from envmgr.domain.inventory import Content, Inventory, Tagged, Unseen, Watched
 from envmgr.domain.names import EnvironmentId
 from envmgr.domain.policy import Policy
-from envmgr.domain.remedies import delete
 from envmgr.domain.tags import tags_for
 from tests.unit.domain_example import FIXED, HOUR, NOW, SHOP, claim, gone, listing, pending, ready
 
@@ -176,7 +176,9 @@ def test_what_is_cared_for_is_no_finding(inventory: Inventory) -> None:
     found = findings(inventory)
     for identity, record in inventory.records.items():
         named = next(k for k, r in RECORDS.items() if replace(r, id=identity, branch=record.branch) == record)
-        is_whole = identity in states and bool(inventory.resources(identity))
+        content = inventory.contents.get(identity, Content(BUCKET))
+        is_read = isinstance(content, Content) and bool(content.resources)
+        is_whole = identity in states and is_read and bool(inventory.resources(identity))
         if identity in inventory.busy or (identity != STRANGE and named in calm and is_whole):
             assert not told(found, identity), named
 
@@ -391,18 +393,68 @@ def test_records_of_a_repository_that_is_gone_from_the_files_are_closed_a_few_at
     assert [f.fix for f in findings(replace(seen, records=records))] == [None] * 6
 
 
-@pytest.mark.parametrize(
-    ("identifier", "way"),
-    [
-        ("/subscriptions/1/resourceGroups/rg-x", "`az group delete --name rg-x`"),
-        ("/subscriptions/1/resourceGroups/rg/providers/a/b/c", "`az resource delete --ids /subscriptions/1/"),
-        ("arn:aws:s3:::bucket", "`aws s3 rb --force s3://bucket`"),
-        ("arn:aws:sns:eu-west-1:1:x", "arn:aws:sns:eu-west-1:1:x in AWS's console"),
-        ("/srv/x; reboot", "`rm -r -- '/srv/x; reboot'`"),
-        ("/srv/$(reboot)'", "`rm -r -- '/srv/$(reboot)'\"'\"''`"),
-        ("/srv/\x1b[2J", "`rm -r -- '/srv/\\x1b[2J'`"),
-    ],
-)
-def test_a_name_in_a_command_is_data(identifier: str, way: str) -> None:
+def test_a_resource_that_the_state_does_not_list_is_a_finding() -> None:
+    """What a stuck apply left carries the tags as well as what was applied."""
+    record = replace(RECORDS["ready"], id=IDS[0], branch="env-a", identifiers=("arn:aws:s3:::a-1",))
+    seen = _seen({IDS[0]: record}, (tagged(IDS[0]), tagged(IDS[0], 2)))
+    (found,) = findings(seen)
+    assert (found.kind, found.environment, found.fix) == (Kind.RESOURCES_WITHOUT_STATE, IDS[0], None)
+    assert "arn:aws:s3:::a-2" in found.what
+    assert "arn:aws:s3:::a-1" not in found.what
+
+
+def test_what_a_record_does_not_know_is_read_in_the_state() -> None:
+    """After a failed apply or destroy, and where an older release applied."""
+    for status, identifiers in ((Status.FAILED, ("arn:aws:s3:::a-1",)), (Status.READY, None)):
+        record = replace(RECORDS["ready"], id=IDS[0], branch="env-a", status=status, identifiers=identifiers)
+        seen = _seen({IDS[0]: record}, (tagged(IDS[0]),))
+        assert seen.unread() == [IDS[0]]
+        empty = replace(seen, contents={IDS[0]: Content(())})
+        assert [f.kind for f in findings(empty)] == [Kind.RESOURCES_WITHOUT_STATE]
+        listed = replace(seen, contents={IDS[0]: Content(BUCKET, "", ("arn:aws:s3:::a-1",))})
+        assert findings(listed) == ()
+
+
+def test_an_altered_tag_leads_to_whose_state_lists_it() -> None:
+    """A resource of b's with a's tag is alive: nobody is told to delete it."""
+    records = {
+        identity: replace(
+            RECORDS["ready"],
+            id=identity,
+            branch=f"env-{identity.name}",
+            identifiers=(f"arn:aws:s3:::{identity.name}-1",),
+        )
+        for identity in IDS[:2]
+    }
+    altered = replace(tagged(IDS[1]), tags=tagged(IDS[0]).tags)
+    found = {f.environment: f for f in findings(_seen(records, (tagged(IDS[0]), altered)))}
+    assert f"`envmgr apply {IDS[1]}`" in found[IDS[0]].remedy
+    assert "delete" not in found[IDS[0]].remedy
+
+
+def _seen(records: Mapping[EnvironmentId, Environment], resources: tuple[Tagged, ...]) -> Inventory:
+    return Inventory(
+        organization="acme",
+        now=NOW,
+        repositories={SHOP: Watched(listing(*(e.branch for e in records.values())), POLICY)},
+        records=records,
+        states=frozenset(records),
+        places={"aws": resources},
+    )
+
+
+_DELETES = re.compile(r"`(?:az|aws|rm) ")
+
+
+@given(st.data())
+def test_no_finding_says_how_to_delete_what_only_its_tags_tell_of(data: st.DataObject) -> None:
+    """Tags may be a stranger's, or altered: a command would be pasted."""
+    for finding in findings(data.draw(inventories())):
+        assert not _DELETES.search(f"{finding.what} {finding.remedy}")
+
+
+def test_a_name_in_a_finding_is_shown_and_not_obeyed() -> None:
     """Whoever made the resource chose its name."""
-    assert way in delete([Tagged(identifier, {})])
+    strange = Tagged("/srv/\x1b[2J", {"organization": "acme", "managed-by": "envmgr"})
+    (found,) = findings(Inventory(organization="acme", now=NOW, places={"local": (strange,)}))
+    assert "\\x1b[2J" in found.what

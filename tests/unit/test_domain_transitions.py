@@ -47,7 +47,7 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
         lambda e: applies.adopted(e, CLAIM, 7),
         {"applied_commit", "applied_fingerprint", "deployment"},
     ),
-    "noted": (lambda e: applies.noted(e, ("a.b",)), {"resources"}),
+    "noted": (lambda e: applies.noted(e, ("a.b",), ("arn:a",)), {"resources", "identifiers"}),
     "living": (lambda e: applies.living(e, NOW, None), {"expires_at", "warned_at", "schedule"}),
     "unsuspended": (lambda e: applies.unsuspended(e, e.suspended), WISH),
     "looked_at": (lambda e: applies.looked_at(e, Drift(tried_at=NOW)), {"drift"}),

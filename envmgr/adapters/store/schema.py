@@ -22,7 +22,7 @@ from envmgr.domain.environment import Guard, RunKind, RunStatus, Status, Suspens
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 
 metadata = MetaData()
@@ -82,6 +82,7 @@ environments = Table(
     Column("health", encoded(codec.dump_health, codec.load_health)),
     Column("serial", BigInteger),
     Column("ending", Boolean, nullable=False, server_default=false()),
+    Column("identifiers", encoded(codec.dump_resources, codec.load_resources)),
     _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)

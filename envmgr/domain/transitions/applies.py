@@ -17,6 +17,7 @@ class Found:
     resources: tuple[str, ...]
     url: str | None
     serial: int | None
+    identifiers: tuple[str, ...]
 
 
 def claimed(before: Environment, claim: Claim) -> Environment:
@@ -58,14 +59,23 @@ def stated(before: Environment, found: Found | None) -> Environment:
     if found is None:
         return before
     return replace(
-        before, outputs=found.outputs, resources=found.resources, url=found.url, serial=found.serial
+        before,
+        outputs=found.outputs,
+        resources=found.resources,
+        url=found.url,
+        serial=found.serial,
+        identifiers=found.identifiers,
     )
 
 
-def noted(before: Environment, resources: tuple[str, ...]) -> Environment:
+def noted(before: Environment, resources: tuple[str, ...], identifiers: tuple[str, ...]) -> Environment:
     """It may have these resources, too: an apply that failed or died half-way did not come to say so."""
-    more = tuple(address for address in resources if address not in before.resources)
-    return replace(before, resources=(*before.resources, *more)) if more else before
+    known = before.identifiers or ()
+    return replace(
+        before,
+        resources=tuple(dict.fromkeys((*before.resources, *resources))),
+        identifiers=tuple(dict.fromkeys((*known, *identifiers))),
+    )
 
 
 def living(before: Environment, ends: datetime | None, schedule: Schedule | None) -> Environment:

@@ -46,6 +46,7 @@ def closed(before: Environment, end: End) -> Environment:
         outputs={},
         serial=None,
         resources=(),
+        identifiers=None,
         url=None,
         suspended=end.suspended,
         suspended_by=end.by,

@@ -40,6 +40,7 @@ def restored(found: Environment, lost: Environment) -> Environment:
         found,
         claim=lost.claim,
         resources=lost.resources,
+        identifiers=lost.identifiers,
         created_at=lost.created_at,
         expires_at=lost.expires_at,
         updated_at=lost.updated_at,
