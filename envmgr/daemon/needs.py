@@ -16,11 +16,13 @@ from .tenant import Access, Project
 class Given:
     """The outputs of what an application needs: those that may be written down, and where the hidden ones are.
 
-    `needs` is as in `Claim`: each needed application with the serial of its state, 0 where it hides nothing.
+    `needs` is as in `Claim`: each needed application with the serial of its state, 0 where it hides nothing,
+    `met` the commits they have.
     """
 
     variables: Mapping[str, object]
     needs: Mapping[str, int]
+    met: Mapping[str, str]
 
 
 def given(services: Services, project: Project, environment: Environment) -> Given:
@@ -30,6 +32,7 @@ def given(services: Services, project: Project, environment: Environment) -> Giv
     """
     variables: dict[str, object] = {}
     needs: dict[str, int] = {}
+    met: dict[str, str] = {}
     givers: dict[str, str] = {}
     for name in project.needs:
         outputs = _outputs(services, environment, name)
@@ -41,7 +44,9 @@ def given(services: Services, project: Project, environment: Environment) -> Giv
             _check_only(givers, variable(name, key), f"{key} of {name}")
         variables |= {variable(name, key): value for key, value in outputs.shown.items()}
         needs[name] = outputs.serial if outputs.hidden else 0
-    return Given(variables, needs)
+        if outputs.commit is not None:
+            met[name] = outputs.commit
+    return Given(variables, needs, met)
 
 
 def _check_only(givers: dict[str, str], name: str, output: str) -> None:
@@ -72,8 +77,9 @@ def variable(application: str, output: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Outputs:
-    """What an application's state has as outputs; `hidden` are those that the record does not show as they are."""
+    """What an application's state has as outputs, and its `commit`; `hidden` are those that the record does not show as they are."""
 
+    commit: str | None
     serial: int
     shown: Mapping[str, object]
     hidden: Mapping[str, object]
@@ -87,8 +93,9 @@ def _outputs(services: Services, environment: Environment, name: str) -> _Output
     tenant = services.tenants[record.id.organization]
     state = tenant.state(record.claim.backend).read(record.id.state_key)
     if state is None:
-        return _Outputs(0, {}, {})
+        return _Outputs(record.applied_commit, 0, {}, {})
     outputs = state.outputs.items()
     as_recorded = {key for key, o in outputs if not o.sensitive and o == record.outputs.get(key)}
     shown = {key: o.value for key, o in outputs if key in as_recorded}
-    return _Outputs(state.serial, shown, {key: o.value for key, o in outputs if key not in as_recorded})
+    hidden = {key: o.value for key, o in outputs if key not in as_recorded}
+    return _Outputs(record.applied_commit, state.serial, shown, hidden)

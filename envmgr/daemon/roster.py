@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from envmgr.domain.crowd import Siblings, awaited, missing, needed_by
+from envmgr.domain.crowd import Siblings, awaited, is_overtaken, missing, needed_by
 from envmgr.domain.decide import is_settled
 from envmgr.domain.digest import digest
 from envmgr.domain.environment import Environment
@@ -48,7 +48,13 @@ class Roster:
         needs = self._project.of(environment.id).needs
         return replace(
             crowd,
-            awaits=awaited(environment, needs, siblings, lambda e: is_settled(e, self.policy(e))),
+            awaits=awaited(
+                environment,
+                needs,
+                siblings,
+                lambda e: is_settled(e, self.policy(e)),
+                lambda e: is_overtaken(e, self.policy(e)),
+            ),
             needed_by=needed_by(environment, siblings),
         )
 

@@ -76,6 +76,7 @@ def wanted(services: Services, project: Project, environment: Environment, commi
         fingerprint="",
         lock_file=environment.claim.lock_file if environment.claim else None,
         needs=given.needs,
+        met=given.met,
         modules=environment.claim.modules if environment.claim else "",
     )
     return Wanted(

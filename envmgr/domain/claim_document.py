@@ -27,6 +27,7 @@ def claim_document(claim: Claim) -> dict[str, Any]:
         "fingerprint": claim.fingerprint,
         "lock_file": claim.lock_file,
         **({"needs": dict(claim.needs)} if claim.needs else {}),
+        **({"met": dict(claim.met)} if claim.met else {}),
         **({"modules": claim.modules} if claim.modules else {}),
     }
 
@@ -45,5 +46,6 @@ def parse_claim(document: Mapping[str, Any]) -> Claim:
         fingerprint=document["fingerprint"],
         lock_file=document["lock_file"],
         needs=document.get("needs", {}),
+        met=document.get("met", {}),
         modules=document.get("modules", ""),
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from .environment import Environment, Status
 from .names import EnvironmentId
-from .policy import Awaited
+from .policy import Awaited, Policy
 
 _MOVING = (Status.PENDING, Status.RUNNING, Status.READY, Status.DEGRADED, Status.DESTROYING)
 Siblings = Mapping[str, Environment]
@@ -39,19 +39,30 @@ def awaited(
     needs: Iterable[str],
     siblings: Siblings,
     is_settled: Callable[[Environment], bool],
+    is_overtaken: Callable[[Environment], bool],
 ) -> Awaited | None:
-    """What an application has to wait for before it is applied: all that it needs is to be at the same commit."""
-    found = [_awaited(environment, name, siblings.get(name), is_settled) for name in needs]
+    """What an application has to wait for before it is applied: all that it needs is to be at the same commit.
+
+    Where pushes come faster than a need is applied, that would never be: what a push overtook gives one turn with each
+    commit that it has come to. Other outputs by its next apply are other inputs, and bring another apply.
+    """
+
+    def is_met(name: str, need: Environment) -> bool:
+        if need.commit != environment.commit:
+            return False
+        return is_settled(need) or (is_overtaken(need) and _has_a_turn(environment, name, need))
+
+    found = [_awaited(environment, name, siblings.get(name), is_met) for name in needs]
     unmet = [each for each in found if each is not None]
     return next((each for each in unmet if each.is_stuck), unmet[0] if unmet else None)
 
 
 def _awaited(
-    environment: Environment, name: str, need: Environment | None, is_settled: Callable[[Environment], bool]
+    environment: Environment, name: str, need: Environment | None, is_met: Callable[[str, Environment], bool]
 ) -> Awaited | None:
     if need is None or not need.is_open:
         return Awaited(f"Waits for {name}, of which nothing is there yet.", is_stuck=False)
-    if need.commit == environment.commit and is_settled(need):
+    if is_met(name, need):
         return None
     both = need.suspended and environment.suspended
     comes_up_too = both and need.suspended_by is environment.suspended_by  # as by their schedule
@@ -59,6 +70,22 @@ def _awaited(
     said = f": {need.message}" if is_stuck and need.message else "."
     state = f"is {need.status}" if need.status is not Status.FAILED else "failed"
     return Awaited(f"Waits for {name}, which {state}{said}", is_stuck)
+
+
+def is_overtaken(environment: Environment, policy: Policy) -> bool:
+    """Whether all of its last commit was applied and deployed, and a newer one is all that keeps it from being settled."""
+    at, deployment = environment.applied_commit, environment.deployment
+    if at is None or at == environment.target or environment.ending or environment.suspended:
+        return False
+    if environment.failures or environment.status not in (Status.READY, Status.DEGRADED, Status.RUNNING):
+        return False
+    return not policy.deploy if deployment is None else deployment.is_of(at, policy.deploy)
+
+
+def _has_a_turn(environment: Environment, name: str, need: Environment) -> bool:
+    """Whether nothing was applied yet with the commit that a need has; a claim without a word of that is its commit's."""
+    claim = environment.claim
+    return claim is None or claim.met.get(name, claim.commit) != need.applied_commit
 
 
 def needed_by(environment: Environment, siblings: Siblings) -> tuple[str, ...]:

@@ -79,8 +79,8 @@ class Claim:
     the configuration at the time), `backend` the backend's type and settings without `key`,
     `lock_file` the text of `.terraform.lock.hcl` once known. `needs` are the applications of the same
     environment that it needs, each with the serial of the state that its hidden outputs were read from
-    (0: it has none): they are read again there whenever Terraform runs, and written down nowhere. `modules` identifies
-    the modules from elsewhere that it was planned with; empty where it has none, or a claim of an earlier release.
+    (0: it has none): they are read again there whenever Terraform runs, and written down nowhere; `met` are
+    the commits that they had then. `modules` identifies the modules from elsewhere that it was planned with; empty where it has none, or a claim of an earlier release.
     """
 
     commit: str
@@ -92,6 +92,7 @@ class Claim:
     fingerprint: str
     lock_file: str | None = None
     needs: Mapping[str, int] = field(default_factory=dict)
+    met: Mapping[str, str] = field(default_factory=dict)
     modules: str = ""
 
 

@@ -130,6 +130,8 @@ def _objections(found: Manifest) -> Iterator[str]:
         yield "its lock file is none"
     if not _are_needs(claim.needs):
         yield "its needs are none"
+    if not isinstance(claim.met, dict) or not all(_matches(_OBJECT, at) for at in claim.met.values()):
+        yield "the commits of its needs are none"
     if claim.modules and not _matches(_SHA256, claim.modules):
         yield "its modules are none"
     if not _is_source(claim.source):

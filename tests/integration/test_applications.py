@@ -351,3 +351,29 @@ def test_a_destroy_by_hand_spares_what_is_needed_and_a_resume_brings_it_back(eng
         steering.resume(application, record(engine, name))
     engine.turn()
     assert statuses(engine) == dict.fromkeys(NAMES, "ready")
+
+
+def test_one_goes_on_with_what_it_needs_though_pushes_come_faster(engine: Engine) -> None:
+    """A single push keeps the order; where one overtook db, api has a turn with what db came to, and gets the rest later."""
+    repository = shop(engine)
+    engine.turn()
+    reconciler = engine.application.reconciler
+
+    def push(text: str) -> str:
+        commit = repository.commit("env-alice", files(db=MODULES["db"].replace("db-of", text)))
+        engine.poll()
+        return commit
+
+    push("first-of")
+    reconciler.reconcile(record(engine, "api").id)
+    assert len(order(engine, RunKind.APPLY)) == 3
+    reconciler.reconcile(record(engine, "db").id)
+    newest = push("second-of")
+    for _ in range(2):  # one turn, and no other before db has come further
+        reconciler.reconcile(record(engine, "api").id)
+        assert order(engine, RunKind.APPLY)[3:] == ["db", "api"]
+    api = record(engine, "api")
+    assert (api.applied_commit, api.url) == (newest, "http://api on first-of-alice")
+    engine.turn()
+    assert statuses(engine) == dict.fromkeys(NAMES, "ready")
+    assert record(engine, "web").url == "page of http://api on second-of-alice"

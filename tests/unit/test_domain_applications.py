@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from envmgr.domain.attempt import attempt_key
 from envmgr.domain.combined import by_environment, combined, urls
-from envmgr.domain.crowd import active, awaited, is_last, leaving, missing, needed_by
+from envmgr.domain.crowd import active, awaited, is_last, is_overtaken, leaving, missing, needed_by
 from envmgr.domain.decide import decide, is_settled
 from envmgr.domain.decision import Apply, Close, Decision, Destroy, Rest, Wait
+from envmgr.domain.deployment import Deployment
 from envmgr.domain.environment import Environment, Guard, Pin, Status, Suspension
 from envmgr.domain.inventory import Inventory, Tagged, Watched
 from envmgr.domain.names import EnvironmentId
@@ -43,6 +44,16 @@ PART = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
 IDS = st.builds(EnvironmentId, PART, PART, PART, st.one_of(st.just(""), PART))
 NAMES = ("db", "api", "web", "docs", "mail")
 Records = Mapping[str, Environment]
+
+
+def settled(record: Environment) -> bool:
+    """Whether it is, by the rules of these tests."""
+    return is_settled(record, POLICY)
+
+
+def overtaken(record: Environment) -> bool:
+    """Whether a push overtook it, by the rules of these tests."""
+    return is_overtaken(record, POLICY)
 
 
 def of(application: str, record: Environment) -> Environment:
@@ -197,7 +208,7 @@ def test_what_is_needed_is_waited_for_at_the_same_commit(
 ) -> None:
     api = of("api", pending())
     siblings = {"api": api, **({"db": of("db", db)} if db else {})}
-    assert awaited(api, ["db"], siblings, lambda e: is_settled(e, POLICY)) == expected
+    assert awaited(api, ["db"], siblings, settled, overtaken) == expected
     decision = decide(api, POLICY, Crowd(awaits=expected), NOW)
     if expected is None:
         assert isinstance(decision, Apply)
@@ -205,9 +216,45 @@ def test_what_is_needed_is_waited_for_at_the_same_commit(
         assert decision == (Wait(expected.reason) if expected.is_stuck else Rest(expected.reason))
 
 
+@pytest.mark.parametrize(
+    ("applied_with", "db", "goes"),
+    [
+        (None, {}, True),
+        (None, {"status": Status.RUNNING}, True),
+        ("c" * 40, {}, True),
+        (OLD, {}, False),
+        ("c" * 40, {"status": Status.FAILED}, False),
+        ("c" * 40, {"status": Status.RUNNING, "failures": 1}, False),
+        ("c" * 40, {"status": Status.DESTROYING, "ending": True}, False),
+        ("c" * 40, {"status": Status.SUSPENDED, "suspended": "s"}, False),
+        ("c" * 40, {"status": Status.PENDING, "applied_commit": None}, False),
+        ("c" * 40, {"deployment": Deployment(commit=OLD, begun=("x",))}, False),
+        ("c" * 40, {"commit": "d" * 40}, False),
+    ],
+)  # fmt: skip
+def test_what_a_push_overtook_gives_one_turn_with_each_commit(
+    applied_with: str | None, db: dict[str, Any], goes: bool
+) -> None:
+    """The db has OLD while the branch is at NEW; a need that failed, ends or is half deployed gives none."""
+    need = of("db", ready(**{"commit": NEW, **db}))
+    api = of("api", pending(commit=NEW))
+    if applied_with:
+        api = needing(replace(api, status=Status.READY, applied_commit=applied_with), "db")
+        assert api.claim is not None
+        api = replace(api, claim=replace(api.claim, commit="e" * 40, met={"db": applied_with}))
+    found = awaited(api, ["db"], {"db": need, "api": api}, settled, overtaken)
+    assert (found is None) == goes
+
+
+def test_one_push_alone_keeps_the_order() -> None:
+    """Also by the claim of an earlier release, which does not say with which commits it was made."""
+    db, api = of("db", ready(commit=NEW)), of("api", needing(ready(commit=NEW), "db"))
+    assert awaited(api, ["db"], {"db": db, "api": api}, settled, overtaken) is not None
+
+
 def test_the_stuck_one_of_several_is_named() -> None:
     siblings = {"db": of("db", pending()), "mail": of("mail", pending(status=Status.FAILED))}
-    found = awaited(of("api", pending()), ["db", "mail"], siblings, lambda _: False)
+    found = awaited(of("api", pending()), ["db", "mail"], siblings, lambda _: False, lambda _: False)
     assert found == Awaited("Waits for mail, which failed.", is_stuck=True)
 
 
@@ -335,7 +382,7 @@ class Shop:
         record = self.records[name]
         crowd = Crowd(
             leaving=leaving(self.records.values()),
-            awaits=awaited(record, self.needs[name], self.records, lambda e: is_settled(e, self.policy)),
+            awaits=awaited(record, self.needs[name], self.records, settled, overtaken),
             needed_by=needed_by(record, self.records),
         )
         return decide(record, self.policy, crowd, self.now, asked=True)
@@ -344,8 +391,12 @@ class Shop:
         """The next step of one application, which is done, fails half-way, or is cut off."""
         decision, record = self.decide(name), self.records[name]
         if isinstance(decision, Apply):
-            assert all(is_settled(self.records[n], self.policy) for n in self.needs[name])
+            needs = [self.records[n] for n in self.needs[name]]
+            assert all(settled(n) or overtaken(n) for n in needs)
             began = needing(replace(record, status=Status.RUNNING), *self.needs[name])
+            assert began.claim is not None
+            met = {n.id.application: n.applied_commit or "" for n in needs}
+            began = replace(began, claim=replace(began.claim, commit=record.commit, met=met))
             fields: dict[str, Any] = {"applied_commit": record.commit, "applied_inputs": self.policy.inputs}
             done = replace(began, status=Status.READY, **fields)
         elif isinstance(decision, Destroy):
@@ -404,3 +455,27 @@ def test_any_needs_are_there_first_and_go_last(
         shop.step(name, ends)
     shop.rounds()
     assert {e.status for e in shop.records.values()} == {Status.DESTROYED}
+
+
+@given(GRAPHS, st.lists(st.permutations(NAMES), min_size=30, max_size=30))
+@FIXED
+def test_a_branch_that_is_pushed_without_end_has_all_its_applications_applied(
+    needs: Mapping[str, tuple[str, ...]], orders: list[tuple[str, ...]]
+) -> None:
+    """A push overtakes every single apply, in whichever order they end; none of them is ever settled for long."""
+    shop = Shop(needs)
+    shop.look(listing("env-alice"))
+    applies = dict.fromkeys(NAMES, 0)
+    for number, order in enumerate(orders):
+        for place, name in enumerate(order):
+            if not isinstance(shop.decide(name), Apply):
+                continue
+            commit = f"{number * len(NAMES) + place + 1:040x}"
+            before = shop.records[name].commit
+            shop.step(name, "dies")
+            shop.look(listing(alice=commit))
+            shop.records[name] = replace(
+                shop.records[name], status=Status.READY, applied_commit=before, applied_inputs=POLICY.inputs
+            )
+            applies[name] += 1
+    assert min(applies.values()) > len(orders) // 4
