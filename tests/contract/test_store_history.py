@@ -14,12 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from envmgr.adapters.store.connect import open_store
 from envmgr.daemon.poller import Poller
-from envmgr.daemon.tenant import Rebuilding
+from envmgr.daemon.tenant import Ownership, Rebuilding
 from envmgr.domain.crowd import active, leaving
 from envmgr.domain.decide import decide
 from envmgr.domain.decision import Decision, Destroy
 from envmgr.domain.environment import Environment, Event, Guard, Lease, ProcessId, Status
-from envmgr.domain.errors import LeaseLost, Transient
+from envmgr.domain.errors import LeaseLost, PlaceMissing, Transient
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Listing
 from envmgr.domain.policy import Crowd, Policy
@@ -41,7 +41,19 @@ POLICIES = st.builds(
 )
 NAME, SOME = st.sampled_from(NAMES), st.sets(st.sampled_from(NAMES), min_size=1)
 _numbers = itertools.count(1)
-_TENANT = SimpleNamespace(name="acme", rebuilding=Rebuilding(is_done=True))
+
+
+class _NoPlace:
+    """The place for states before the first apply made it: nobody's mark is there."""
+
+    def get(self, key: str) -> bytes | None:
+        """Nothing can be there yet."""
+        raise PlaceMissing(key)
+
+
+_TENANT = SimpleNamespace(
+    name="acme", rebuilding=Rebuilding(is_done=True), ownership=Ownership(), state=_NoPlace
+)
 
 
 class History(RuleBasedStateMachine):
@@ -73,7 +85,12 @@ class History(RuleBasedStateMachine):
         self.life += 1
         self.store = open_store(self.location, self.folder)
         services: Any = SimpleNamespace(
-            store=self.store, git=self, clock=lambda: self.now, record=lambda *_, **__: None, event=self.event
+            store=self.store,
+            git=self,
+            clock=lambda: self.now,
+            record=lambda *_, **__: None,
+            event=self.event,
+            takes_over=False,
         )
         self.pollers = [Poller(services), Poller(services)]
         self.known: list[str | None] = [None, None]  # the default branch as each of them has it in mind

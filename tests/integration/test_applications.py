@@ -288,6 +288,7 @@ def test_two_applications_of_the_same_module_do_not_share_a_folder(engine: Engin
 
 def test_all_that_is_lost_comes_back_for_each(engine: Engine) -> None:
     """By what is kept beside each state."""
+    engine.seal_with_a_key()
     repository = shop(engine)
     engine.turn()
     engine.close()
