@@ -24,10 +24,10 @@ def judge(left: Iterable[str], listed: Collection[str] | None, runs: Iterable[Ru
     """Whose the resources are that are left in the cloud, by identifier.
 
     `listed` are the identifiers that its state listed (None: not known), `runs` its runs as far as they are kept.
-    In doubt they are its own: where nothing is known of its state, or an apply of it may have been cut off.
+    In doubt they are its own: where its state listed nothing by identifier, or an apply of it may have been cut off.
     """
     found = sorted(set(left))
-    if listed is None or _may_have_been_cut_off(runs):
+    if not listed or _may_have_been_cut_off(runs):
         return Left(tuple(found), ())
     own = tuple(each for each in found if is_listed(each, listed))
     return Left(own, tuple(each for each in found if each not in own))
