@@ -371,10 +371,11 @@ def test_closing_looks_again(engine: Engine, root: Path) -> None:
         mend(made, found)
     shutil.rmtree(folder)
     left = engine.application.services.layout.workspace(EnvironmentId("acme", "shop", "bob"))
-    (left / "errored.tfstate").write_text(state("bob"))
+    (left / "terraform").mkdir(parents=True, exist_ok=True)
+    (left / "terraform/errored.tfstate").write_text(state("bob"))
     with pytest.raises(NeedsPerson, match="holds a state that could not be written"):
         mend(made, found)
-    (left / "errored.tfstate").unlink()
+    (left / "terraform/errored.tfstate").unlink()
     engine.repositories["shop"].commit("env-bob", {"app.py": "back"})
     engine.poll()
     with pytest.raises(NeedsPerson, match="its branch is another by now"):

@@ -213,7 +213,7 @@ def test_who_answers_badly_is_degraded_for_as_long(site: Site) -> None:
         url, shop = server.answer("/", page()), site.repository("shop")
         asks = f"health: {{url: '{url}', interval: 1s}}"
         commit = shop.commit("env-alice", {".envmgr.yaml": asks})
-        site.configure(shop)
+        site.configure(shop, extra="limits: {health_networks: [127.0.0.0/8]}\n")
         daemon = site.start()
         eventually(lambda: site.is_ready(commit), site)
         server.answer("/", page(503))
