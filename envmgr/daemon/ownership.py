@@ -5,7 +5,7 @@ Other records know nothing of what was suspended, held or ended there, so whoeve
 
 from datetime import timedelta
 
-from envmgr.domain.errors import PlaceMissing
+from envmgr.domain.errors import EnvmgrError, PlaceMissing
 from envmgr.domain.owner import NotOurs, Owner
 
 from .services import Services
@@ -25,7 +25,17 @@ def require(services: Services, tenant: Tenant, *, marking: bool = True) -> None
         fresh = checked.at is not None and checked.at <= now < checked.at + _GOOD_FOR
         if fresh and (checked.is_marked or not marking):
             return
-        checked.is_marked = _check(services, tenant, marking=marking)
+        try:
+            checked.is_marked = _check(services, tenant, marking=marking)
+        except NotOurs:
+            checked.is_marked = False
+            raise
+        except EnvmgrError:
+            # What was ours at the last look stays so while the store is away: Terraform needs that very store, and
+            # what is to be said of a state that it could not write there is more than this.
+            if not checked.is_marked:
+                raise
+            return
         checked.at = now
 
 

@@ -7,15 +7,11 @@ import json
 import os
 from dataclasses import asdict, dataclass
 
-import structlog
-
 from envmgr.adapters.store.connect import FILE_NAME, open_store
 from envmgr.adapters.store.store import SqlStore
 from envmgr.domain.errors import UsageError
 
 from .layout import Layout
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +83,9 @@ def _write(layout: Layout, now: Remembered) -> None:
                 os.fchown(file.fileno(), status.st_uid, status.st_gid)
         part.replace(layout.database)
     except OSError as error:  # a full disk: whoever only reads must not be held up
-        log.warning(
+        import structlog  # only here: the reading verbs answer without it
+
+        structlog.get_logger().warning(
             f"{layout.database} could not be written ({error.strerror}): which database this data folder works with is not "
             "remembered yet.",
             action="database-not-remembered",

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.git_repository import GitRepository
+
 from .world import CODE, ENVMGR, World
 
 TEN_MISTAKES = """\
@@ -82,7 +84,10 @@ def test_config_init_writes_what_check_takes(world: World) -> None:
 
 def test_ambiguous_and_unknown_names(world: World, tmp_path: Path, terraform_binary: str) -> None:
     """The candidates are listed."""
-    second = f"  - name: blog\n    url: {world.repository.url}\n"
+    blog = GitRepository.create(tmp_path / "blog.git")
+    blog.commit("main", {"terraform/main.tf": CODE})
+    blog.commit("env-alice", {"terraform/main.tf": CODE})
+    second = f"  - name: blog\n    url: {blog.url}\n"
     with (world.config / "acme.yaml").open("a") as file:
         file.write(second)
     world.branch("env-alice")

@@ -115,7 +115,7 @@ def thousand(_: Laboratory) -> list[Comparison]:
 
 def main(rounds: str, count: str) -> None:
     """Prints what is left after each round, as JSON."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with tempfile.TemporaryDirectory(prefix="envmgr-thousand-") as folder:
         lives = Lives(Path(folder))
         left = [lives.round(number, int(count)) for number in range(int(rounds))]

@@ -12,7 +12,7 @@ for argument in "$@"; do
   case "$argument" in
     -out=*) out=${argument#-out=} ;;
     -destroy*) kind=delete ;;
-    */plan.tfplan) plan=$argument ;;
+    /proc/self/fd/*) plan=$argument ;;
   esac
 done
 read -r backend < envmgr_backend.tf.json
