@@ -15,12 +15,8 @@ from contextlib import contextmanager, suppress
 from itertools import count, islice
 from pathlib import Path
 
-import structlog
-
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import ref_component
-
-log = structlog.get_logger()
 
 ASIDE = ".aside-"
 """How the names of folders begin that hold what is being removed, or could not be."""
@@ -55,7 +51,7 @@ def sweep(*paths: Path) -> None:
         try:
             clear(path)
         except NeedsPerson as error:
-            log.warning(str(error), action="not-swept")
+            _warn(str(error), action="not-swept")
 
 
 def private(folder: Path) -> None:
@@ -116,6 +112,12 @@ def temporary(parent: Path, prefix: str) -> Iterator[Path]:
         yield folder
     finally:
         clear(folder)
+
+
+def _warn(message: str, action: str) -> None:
+    import structlog  # only here: the reading verbs answer without it
+
+    structlog.get_logger().warning(message, action=action)
 
 
 def _clear_folder(path: Path, parent: int) -> Path | None:
@@ -240,7 +242,7 @@ def _is_ours(name: str, parent: int) -> bool:
 
 
 def _told(path: Path, aside: Path) -> Path:
-    log.warning(f"What was left in {path} {sentence(aside)}", action="put-aside")
+    _warn(f"What was left in {path} {sentence(aside)}", action="put-aside")
     return aside
 
 
