@@ -6,7 +6,7 @@ is refused; tags known only after the apply pass where the code makes them of `v
 
 from collections.abc import Mapping
 
-from .names import EnvironmentId
+from .names import EnvironmentId, is_name
 from .plan import Plan, ResourceChange
 from .state import State, known_tags, without_index_keys
 from .tags import identity
@@ -126,6 +126,10 @@ def _check_not_anothers(
     if set(resource.actions) == {"forget"} or found.get("managed-by") is None:
         return []
     other = {k: v for k, v in identity(tags).items() if k in found and found[k] != v}
+    if not is_name(str(found.get("environment", ""))):
+        other.pop(
+            "environment", None
+        )  # no environment can have that name: the branch's own code has it wrong
     if not other:
         return []
     listed = ", ".join(f"{key} = {found[key]!r}" for key in other)

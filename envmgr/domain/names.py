@@ -138,6 +138,11 @@ def excluding(branch: str, patterns: tuple[str, ...]) -> str | None:
     return next((p for p in excluded if matched_part(branch, p.removeprefix(EXCLUDES)) is not None), None)
 
 
+def is_name(text: str) -> bool:
+    """Whether an environment may have this name."""
+    return len(text) <= MAX_NAME and _NAME.fullmatch(text) is not None
+
+
 def environment_name(branch: str, patterns: tuple[str, ...]) -> str | None:
     """The environment's name for a branch, by the first pattern that matches; None without a match or where one excludes it.
 

@@ -336,10 +336,10 @@ def test_a_slow_one_and_a_broken_one_delay_no_other(shop: Shop, monkeypatch: pyt
     shop.look(2)
     probe, ask = shop.engine.application.services.probe, shop.engine.application.services.probe.ask
 
-    def fragile(check: HealthCheck, url: str) -> str:
+    def fragile(check: HealthCheck, url: str, networks: tuple[str, ...]) -> str:
         if url.endswith("/alice"):
             raise RuntimeError("broken")
-        return ask(check, url)
+        return ask(check, url, networks)
 
     monkeypatch.setattr(probe, "ask", fragile)
     shop.server.answer("/bob", dripping(b"", b""))

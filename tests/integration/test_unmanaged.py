@@ -94,8 +94,8 @@ def test_it_is_managed_again_once_it_is_back_and_told_once(engine: Engine) -> No
     renamed(engine)
     told(engine)
     told(engine)
-    engine.repositories["shop"] = shop
-    engine.repository_settings["shop"] = {}
+    engine.repositories = {"shop": shop}
+    engine.repository_settings = {"shop": {}}
     engine.restart()
     engine.turn()
     assert engine.environment("alice").status is Status.READY
