@@ -62,7 +62,8 @@ class Trial:
     def push(self, number: int, seconds: float = 0) -> str:
         """A commit on `env-alice` whose apply takes so long."""
         commit = self.shop.commit(
-            "env-alice", {"terraform/main.tf": slow_work(number, seconds, "$HOME/../applies")}
+            "env-alice",
+            {"terraform/main.tf": slow_work(number, seconds, "$TF_DATA_DIR/../../../../../applies")},
         )
         service.run("chown", "-R", f"{service.USER}:", str(self.shop.path))
         return commit
