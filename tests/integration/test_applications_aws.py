@@ -67,3 +67,4 @@ def test_resources_name_their_application_and_the_last_one_looks_for_those_that_
         assert f"stray-{stamp}" in said["db"]
         assert f"stray-{stamp}" not in said["web"]
         assert client.get_bucket_tagging(Bucket=f"stray-{stamp}")["TagSet"], "it is left alone"
+        client.delete_bucket(Bucket=f"stray-{stamp}")

@@ -58,10 +58,10 @@ def look(engine: Engine) -> dict[str, Finding]:
 def adopt(engine: Engine, finding: Finding) -> None:
     """As `--fix` does."""
     assert finding.fix is Fix.ADOPT
-    mend(Audit(engine.application, engine.application.services.tenants["acme"]), finding)
+    mend(Audit(engine.application, engine.application.services.tenants[finding.organization]), finding)
 
 
-def test_states_in_a_place_of_their_own(engine: Engine, states: StateStore) -> None:
+def test_states_in_a_place_of_their_own(engine: Engine, organization: str, states: StateStore) -> None:
     """A lost branch without records, a state by hand, and one of another organization in the same place."""
     engine.seal_with_a_key()
     shop = engine.repository()
@@ -71,19 +71,19 @@ def test_states_in_a_place_of_their_own(engine: Engine, states: StateStore) -> N
     assert look(engine) == {}
     shop.delete("env-bob")
     engine.lose_data()
-    states.put("acme/shop/orphan/terraform.tfstate", STATE)
+    states.put(f"{organization}/shop/orphan/terraform.tfstate", STATE)
     states.put("other/shop/orphan/terraform.tfstate", STATE)
-    states.put("acme/shop/void/terraform.tfstate", b"")
+    states.put(f"{organization}/shop/void/terraform.tfstate", b"")
 
     found = look(engine)
 
-    about = ["state-without-branch acme/shop/bob", "state-without-branch acme/shop/orphan"]
+    about = [f"state-without-branch {organization}/shop/{name}" for name in ("bob", "orphan")]
     assert [key for key in found if "without-branch" in key] == about
     assert found[about[1]].fix is None
     adopt(engine, found[about[0]])
     engine.turn(3, minutes=5)
     assert engine.environment("bob").status is Status.DESTROYED, engine.environment("bob").message
-    assert states.read("acme/shop/bob/terraform.tfstate") is None
+    assert states.read(f"{organization}/shop/bob/terraform.tfstate") is None
     assert about[0] not in look(engine)
 
 

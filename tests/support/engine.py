@@ -159,7 +159,8 @@ class Engine:
 
     def environment(self, name: str, repository: str = "shop") -> Environment:
         """The record of an environment."""
-        found = self.application.services.store.environment(EnvironmentId("acme", repository, name))
+        identity = EnvironmentId(str(self.settings["organization"]), repository, name)
+        found = self.application.services.store.environment(identity)
         assert found is not None, f"no environment {name}"
         return found
 
