@@ -81,9 +81,7 @@ def close(
 ) -> None:
     """Closes an environment that has nothing in the cloud: archives its state, lets go of what was kept."""
     services, environment, state = job.services, job.environment, job.state()
-    is_kept = _has_place(job)
-    if is_kept:
-        _archive_state(job)
+    is_kept = _archive_state(job)
     action = "destroyed" if then is Status.DESTROYED else "suspended"
     event = services.event(environment.id, action, because or reason, run=run, actor=_actor(job, by))
     over = job.began.commit if by is Suspension.TTL else None  # what was pushed since is taken up
@@ -95,17 +93,6 @@ def close(
     _clear_workspace(job)
     if is_kept:
         kept.forget(state, environment.id)
-
-
-def _has_place(job: Job) -> bool:
-    """Whether there is a place for states: the first apply of an organization makes it, so before that nothing is lost."""
-    try:
-        job.state().read(job.environment.id.state_key)
-    except PlaceMissing:
-        if job.environment.claim is not None or not job.project.tenant.is_new():
-            raise
-        return False
-    return True
 
 
 def _clear_workspace(job: Job) -> None:
@@ -235,16 +222,25 @@ def _addresses(job: Job, planned: Planned) -> list[str]:
     return sorted({*job.environment.resources, *deleted})
 
 
-def _archive_state(job: Job) -> None:
-    """Keeps a last copy of the state, unless it lists resources that nobody destroyed."""
+def _archive_state(job: Job) -> bool:
+    """Keeps a last copy of the state, unless it lists resources that nobody destroyed.
+
+    False where there is no place for states: the first apply of an organization makes it, so before that nothing is lost.
+    """
     key, state = job.environment.id.state_key, job.state()
-    found = state.read(key)
+    try:
+        found = state.read(key)
+    except PlaceMissing:
+        if job.environment.claim is not None or not job.project.tenant.is_new():
+            raise
+        return False
     if found is not None and found.resources:
         raise NeedsPerson(
             f"The state {key} lists {_some(found.resources)}, but envmgr has no record of applying it: destroy "
             "these by hand or resume the environment; it is left as it is."
         )
     state.archive(key, job.services.clock())
+    return True
 
 
 def _some(names: Sequence[str]) -> str:

@@ -175,7 +175,7 @@ def branch_hash(branch: str) -> str:
 
 
 def _slug(part: str, branch: str, *, lossy: bool) -> str:
-    if not lossy and len(part) <= MAX_NAME and _NAME.fullmatch(part) and not _HASHED.search(part):
+    if not lossy and is_name(part) and not _HASHED.search(part):
         return part
     slug = re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")
     if not slug[:1].isalpha():

@@ -9,8 +9,6 @@ from pathlib import Path
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.inventory import LOCAL_ROOT
 
-"""The folder of environments where the module's variable `root` is not set."""
-
 _MARK = "envmgr.json"
 _DEPTH = 3  # organization, project, environment
 _LIMIT = 64 * 1024

@@ -68,7 +68,6 @@ _REASON = ("Error", "Failed")  # advice may follow it
 _LONGEST = 400
 _BEGINNING = 140
 _GAP = " … "
-_REPEATED = 12
 _PANIC = re.compile(r"(?:\S+: )?(panic|fatal error): |SIG[A-Z]+: |runtime: out of memory")
 _PROVIDER = re.compile(r"registry\.\S+?/\S+?/[\w-]+|[\w.-]+/[\w-]+/[\w-]+(?= [v\d])")
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
