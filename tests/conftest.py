@@ -11,6 +11,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support import aws, azure, postgres, ssh_server, strictness, systemd, terraform
@@ -52,6 +53,13 @@ def _no_network_in_unit_tests(
         return
     with strictness.no_network(monkeypatch):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_configured_by_no_other_test() -> Iterator[None]:
+    """A verb that was called in this process configured the log, and its standard error is closed by now."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

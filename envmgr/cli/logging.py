@@ -6,7 +6,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -140,9 +141,28 @@ def _configure(level: int, ending: list[Callable[..., Any]]) -> None:
     structlog.configure(
         processors=[*start, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=_lines_to(sys.stderr),
     )
     _adopt_standard_logging(max(level, logging.WARNING), start, ending)
+
+
+class _Lines(structlog.WriteLogger):
+    """Writes lines, and lets none that can't be written end the work it tells of.
+
+    The reader of a pipe may be gone (the journal was restarted), a disk may be full. What matters is in the records
+    as well; the standard library's logging goes on in the same way.
+    """
+
+    def msg(self, message: str) -> None:
+        """Writes one line, if that is possible."""
+        with suppress(OSError, ValueError):  # ValueError: the file was closed
+            super().msg(message)
+
+    log = debug = info = warn = warning = error = err = critical = fatal = failure = exception = msg
+
+
+def _lines_to(file: TextIO) -> Callable[..., _Lines]:
+    return lambda *_: _Lines(file)
 
 
 def _adopt_standard_logging(level: int, start: list[Processor], ending: list[Callable[..., Any]]) -> None:

@@ -84,8 +84,10 @@ class Polls:
                         return
                 continue
             self._at_work[me] = time.monotonic()
-            self._look(project)
-            self._at_work[me] = None
+            try:
+                self._look(project)
+            finally:  # whatever it met, the next look comes
+                self._at_work[me] = None
 
     def _look(self, project: Project) -> None:
         pause = project.interval
@@ -95,8 +97,9 @@ class Polls:
             log.error(str(error), action="not-polled", repository=str(project.id))
         except Exception:
             log.exception("Unexpected error", action="unexpected", repository=str(project.id))
-        self._next[project.id] = self._application().services.clock() + pause
-        self._asked.discard(project.id)
+        finally:
+            self._next[project.id] = self._application().services.clock() + pause
+            self._asked.discard(project.id)
 
     def _poll(self, project: Project) -> timedelta:
         """Looks at a remote; gives the pause until the next time, which grows with failures."""

@@ -19,17 +19,18 @@ from envmgr.domain.errors import LeaseLost, UsageError
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.store import having
 
-SLOW = """
-resource "terraform_data" "slow" {
-  provisioner "local-exec" { command = "sleep 2" }
+WAITING = """
+resource "terraform_data" "waiting" {
+  provisioner "local-exec" { command = "until [ -e '%s' ]; do sleep 0.05; done" }
 }
 """
 
 
-def test_two_processes_work_on_one_environment_one_after_the_other(engine: Engine) -> None:
+def test_two_processes_work_on_one_environment_one_after_the_other(engine: Engine, tmp_path: Path) -> None:
     """The second is refused with a sentence that names the first."""
     shop = engine.repository()
-    shop.commit("env-alice", code(module=SLOW))
+    go_on = tmp_path / "go-on"
+    shop.commit("env-alice", code(module=WAITING % go_on))
     engine.poll()
     worker = threading.Thread(target=engine.work)
     worker.start()
@@ -47,10 +48,11 @@ except EnvironmentBusy as busy:
     print(busy)
 app.close()
 """
-    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    go_on.touch()
     worker.join()
 
-    assert f"process {os.getpid()}" in other.stdout
+    assert f"process {os.getpid()}" in other.stdout, other.stderr
     assert "acme/shop/alice is held by" in other.stdout
     assert engine.environment("alice").status is Status.READY
     assert [c for c in engine.calls() if c == "plan"] == ["plan"]

@@ -76,3 +76,19 @@ def test_people_are_told_once() -> None:
     )
     assert "It failed." not in done.stderr
     assert "It is odd." in done.stderr
+
+
+@pytest.mark.parametrize("way", ["people", "daemon"])
+def test_a_log_that_cannot_be_written_ends_nothing(way: str) -> None:
+    """Whoever read it is gone: the work it tells of goes on."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-c", f"{_DAEMON}\nprint('went on')", way],
+            stderr=closed,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.stdout == "went on\n"

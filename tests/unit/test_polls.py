@@ -47,8 +47,8 @@ def polls_of(remotes: Remotes, interval: float = 60, workers: int = 2) -> tuple[
     return made, changed
 
 
-def tick_until(polls: Polls, condition: Callable[[], bool], seconds: float) -> float:
-    """Tick as the daemon does, only faster; gives the time it took."""
+def tick_until(polls: Polls, condition: Callable[[], bool], seconds: float = 30) -> float:
+    """Tick as the daemon does, only faster; gives the time it took, a generous limit aside for busy machines."""
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < seconds, "it did not come about in time"
@@ -61,7 +61,7 @@ def test_each_remote_is_looked_at_once_in_its_interval() -> None:
     """And those that changed are told of."""
     remotes = Remotes({"one": lambda: None, "changed": lambda: None})
     polls, changed = polls_of(remotes)
-    tick_until(polls, lambda: all(remotes.seen.values()), 5)
+    tick_until(polls, lambda: all(remotes.seen.values()))
     for _ in range(5):
         polls.tick()
     time.sleep(0.1)
@@ -69,7 +69,7 @@ def test_each_remote_is_looked_at_once_in_its_interval() -> None:
     assert remotes.seen == {"one": 1, "changed": 1}
     assert changed == ["changed"]
     polls.forget()
-    tick_until(polls, lambda: remotes.seen == {"one": 2, "changed": 2}, 5)
+    tick_until(polls, lambda: remotes.seen == {"one": 2, "changed": 2})
 
 
 def test_remotes_that_hang_hold_up_no_other() -> None:
@@ -78,12 +78,13 @@ def test_remotes_that_hang_hold_up_no_other() -> None:
     hanging = {f"hangs-{number}": lambda: cast(None, go_on.wait(30)) for number in range(6)}
     remotes = Remotes({**hanging, "good": lambda: None})
     polls, _ = polls_of(remotes)
+    before = threading.active_count()
 
-    took = tick_until(polls, lambda: remotes.seen["good"] == 1, 10)
-
+    tick_until(polls, lambda: remotes.seen["good"] == 1, 20)
+    threads = threading.active_count() - before
     go_on.set()
-    assert took < 6
-    assert threading.active_count() < 40
+
+    assert threads <= 2 + 2 * len(hanging)
 
 
 def test_what_a_look_raises_ends_neither_its_thread_nor_its_turn() -> None:
@@ -98,7 +99,7 @@ def test_what_a_look_raises_ends_neither_its_thread_nor_its_turn() -> None:
     remotes = Remotes({"fails": fail, "surprises": surprise})
     polls, _ = polls_of(remotes, interval=0.05)
 
-    tick_until(polls, lambda: min(remotes.seen.values()) >= 3, 5)
+    tick_until(polls, lambda: min(remotes.seen.values()) >= 3)
 
 
 def test_failures_in_a_row_are_looked_at_less_often() -> None:
@@ -107,7 +108,7 @@ def test_failures_in_a_row_are_looked_at_less_often() -> None:
     remotes.failures_of["away"] = 10
     polls, _ = polls_of(remotes, interval=0.05)
 
-    tick_until(polls, lambda: remotes.seen["away"] == 1, 5)
+    tick_until(polls, lambda: remotes.seen["away"] == 1)
     for _ in range(10):
         polls.tick()
         time.sleep(0.03)
