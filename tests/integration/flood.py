@@ -23,11 +23,10 @@ BEHIND = 40_000_000
 _LAST = {"@message": "Outputs: 1", "type": "outputs", "outputs": {"x": {"type": "string", "value": "y"}}}
 _APPLY = f"""#!/bin/sh
 [ "$1" = apply ] || exec "$(dirname "$0")/quick" "$@"
-exec 3>&1
 line=$(printf '%4000s' x | tr ' ' x)
 for piece in $(seq {PIECES}); do
   yes "$line" | head -c {PIECE}
-  until [ "$(($(stat -L -c %b /proc/self/fd/3) * 512))" -lt {BEHIND} ]; do sleep 0.05; done
+  until [ "$(($(stat -L -c %b /proc/$$/fd/1) * 512))" -lt {BEHIND} ]; do sleep 0.05; done
 done
 echo
 echo '{json.dumps(_LAST)}'
