@@ -10,6 +10,7 @@ from envmgr.domain.ownership import judge
 from envmgr.domain.tags import identity, own
 from envmgr.domain.transitions.ends import End, began, closed, emptied
 from envmgr.host.leftovers import clear, sentence
+from envmgr.host.temporary import Temporary
 from envmgr.ports import Cloud
 
 from . import kept
@@ -98,6 +99,7 @@ def close(
 def _clear_workspace(job: Job) -> None:
     """What code left there and nobody of us can remove is named; it holds up neither this end nor a next life."""
     folder = job.services.layout.workspace(job.environment.id)
+    Temporary(job.services.layout.temporary(job.environment.id)).clear()
     try:
         aside = clear(folder)
         said = f"What was left in {folder} {sentence(aside)}" if aside is not None else ""

@@ -13,6 +13,7 @@ from envmgr.domain.environment import Claim, Environment, RunStatus, SourceKind
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.host.leftovers import ASIDE, accessible, clear, files
+from envmgr.host.temporary import Temporary
 
 from . import kept, step_caches
 from .layout import Layout
@@ -74,6 +75,7 @@ def _remove(services: Services, identity: EnvironmentId, path: Path) -> None:
         with services.leases.hold(identity, "housekeeping"):
             found = services.store.environment(identity)
             if (found is None or not found.is_open) and not holds_state(path):
+                Temporary(services.layout.temporary(identity)).clear()
                 clear(path)
     except EnvironmentBusy:
         return

@@ -4,6 +4,7 @@ import os
 import pwd
 import secrets
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
@@ -60,6 +61,15 @@ class Layout:
     def terraform_data(self, environment: EnvironmentId) -> Path:
         """What Terraform keeps of one environment between two commands: its backend, modules, and links to providers."""
         return self.workspace(environment) / "terraform"
+
+    @property
+    def temporaries(self) -> Path:
+        """Terraform's temporary folders."""
+        return self.root / "tmp"
+
+    def temporary(self, environment: EnvironmentId) -> Path:
+        """The temporary folder of one environment's Terraform: a short path, as providers' sockets go there."""
+        return self.temporaries / sha256(environment.state_key.encode()).hexdigest()[:16]
 
     def plans(self, environment: EnvironmentId) -> Path:
         """The saved plans of the run under way; they may hold sensitive values and go with the run.
@@ -151,6 +161,7 @@ class Layout:
                     self.modules,
                     self.binaries,
                     self.workspaces,
+                    self.temporaries,
                     self.logs,
                 ):
                     self.private(part)

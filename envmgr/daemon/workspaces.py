@@ -49,6 +49,7 @@ def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
     return Workspace(
         root=module_root(services, environment, claim),
         data=services.layout.terraform_data(environment.id),
+        temporary=services.layout.temporary(environment.id),
         binary=binary,
         backend=with_key(claim.backend, environment.id.state_key),
         variables={**access.variables, **claim.variables},

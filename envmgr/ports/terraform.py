@@ -29,7 +29,8 @@ class Workspace:
     the process as it is, `backend` (type, settings with the key) is written as a `*.tf.json` override.
     `lock_file` is the `.terraform.lock.hcl` text to use where the code brings none. `folder` is the root's path in
     the branch, for messages. Modules from elsewhere are exactly the kept `modules`, where these are given; else those
-    by a moving ref are read anew for each `commit`.
+    by a moving ref are read anew for each `commit`. `temporary` is its `TMPDIR`, which stays between a plan and its
+    apply: beside `data` where none is given.
     """
 
     root: Path
@@ -42,6 +43,7 @@ class Workspace:
     folder: str = ""
     commit: str = ""
     modules: KeptModules | None = None
+    temporary: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

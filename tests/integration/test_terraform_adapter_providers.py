@@ -1,6 +1,7 @@
 """The Terraform adapter with the real AWS provider: lock files, the shared cache, default tags."""
 
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from envmgr.adapters.processes import identify
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.adapters.terraform.lock_file import without_hashes
-from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.tags import default_tags_environment
 from envmgr.ports import Watch, Workspace
 
@@ -211,3 +212,34 @@ def test_missing_tags_are_added_on_aws(
     after = shown.resources[0].after
     assert after is not None
     assert after["tags_all"] == tags
+
+
+def sockets(folder: Path) -> list[Path]:
+    """What somebody listened on, below a folder."""
+    return [path for path in folder.rglob("*") if path.is_socket()]
+
+
+@pytest.mark.parametrize("place", ["t", "t" * 120], ids=["short", "long"])
+def test_sockets_of_a_killed_terraforms_providers_go(
+    adapter: TerraformCommands, make: Make, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A temporary folder of its own, whose path has room for sockets: nothing stays there, or in the system's."""
+    with tempfile.TemporaryDirectory(prefix="e") as system:
+        monkeypatch.setenv("TMPDIR", system)
+        monkeypatch.setattr(tempfile, "tempdir", system)
+        workspace = make("one")
+        workspace = replace(workspace, temporary=workspace.data.parent / place)
+        kills = "until find $TMPDIR/ -type s | tee seen | grep -q .; do sleep 0.1; done; kill -9 $PPID"
+        code = (
+            f'resource "terraform_data" "end" {{\n  provisioner "local-exec" {{ command = "{kills}" }}\n}}\n'
+        )
+        reads = QUIET.replace('bucket"', 'bucket${terraform_data.end.id}"')
+        (workspace.root / "main.tf").write_text(AWS + reads + code)
+        plan = adapter.plan(workspace, workspace.data.parent / "plan", watching(workspace)).file
+
+        with pytest.raises(Transient, match="killed"):
+            adapter.apply(workspace, plan, watching(workspace))
+
+        assert "/plugin" in (workspace.root / "seen").read_text()
+        assert sockets(Path(system)) + sockets(workspace.data.parent) == []
+        assert list(Path(system).iterdir()) == []

@@ -74,6 +74,7 @@ class TerraformCommands:
     def plan(self, workspace: Workspace, out: Path, watch: Watch, *, destroy: bool = False) -> PlanResult:
         """See the port; pushes an errored state first."""
         session = self._session(workspace, watch)
+        session.temporary.clear()
         if not destroy:  # what was applied with such a file must go away all the same
             check_leave(workspace.root, workspace.environment)
         initialisation = self._ready(session)
@@ -156,6 +157,7 @@ class TerraformCommands:
             raise
         finally:
             errored.rescue()
+        session.temporary.clear()  # not earlier: what the plan's data sources made there may be what was applied
         return outcome.transcript.outputs
 
     def adopt(self, workspace: Workspace, child: ProcessId | None, watch: Watch) -> Adopted:

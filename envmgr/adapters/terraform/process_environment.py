@@ -18,7 +18,6 @@ _INHERITED = (
     "PATH",
     "LANG",
     "LC_ALL",
-    "TMPDIR",
     "TZ",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",

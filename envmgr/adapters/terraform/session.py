@@ -16,6 +16,7 @@ from envmgr.adapters.children.tail import Tail, first_data
 from envmgr.domain.environment import ProcessId
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.host.leftovers import clear, private, sweep
+from envmgr.host.temporary import Temporary
 from envmgr.ports import RUN_MARK, Watch, Workspace
 
 from .command import IsFlagged, TerraformCommand
@@ -72,6 +73,7 @@ class Session:
             )
         workspace.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         private(workspace.data)
+        self.temporary = Temporary(workspace.temporary or workspace.data.parent / "tmp")
 
     def run(
         self,
@@ -118,6 +120,7 @@ class Session:
                     end_leftovers(None, self._mark)
                 self._take(tail.last(), transcript, log)
             sweep(self._named)
+        self.temporary.tidy()
         return transcript
 
     def _follow(self, tail: Tail, transcript: Transcript, log: RunLog) -> None:
@@ -148,7 +151,8 @@ class Session:
         keep_open: tuple[int, ...] = (),
         extra: Mapping[str, str] | None = None,
     ) -> Callable[[list[str]], Start]:
-        environment = {**self._environment, **(extra or {}), RUN_MARK: str(self.watch.log)}
+        place = str(self.temporary.ready())
+        environment = {**self._environment, **(extra or {}), RUN_MARK: str(self.watch.log), "TMPDIR": place}
         return lambda argv: Start(
             argv=argv,
             folder=self.workspace.root,
@@ -179,6 +183,8 @@ class Session:
             raise NeedsPerson(
                 f"{self.workspace.binary} cannot be started: install Terraform, or mend terraform.binary."
             ) from error
+        finally:
+            self.temporary.tidy()
         return ended[0]
 
     def _supervision(self, follow: Callable[[], None]) -> Supervision:
