@@ -12,8 +12,6 @@ from envmgr.domain.health import Health
 from envmgr.domain.names import EnvironmentId
 from envmgr.domain.schedule import Schedule
 
-from .screen import held_at
-
 if TYPE_CHECKING:
     from envmgr.domain.audit import Finding
 
@@ -66,7 +64,7 @@ def environment(found: Environment) -> dict[str, Any]:
         "drift": found.drift.status if found.drift else None,
         "health": found.health.condition.value if found.health else None,
         "suspended_by": found.suspended_by.value if found.suspended_by else None,
-        "pinned_commit": held_at(found),
+        "pinned_commit": found.pinned_commit,
     }
 
 
@@ -111,7 +109,7 @@ def environment_in_full(
         "lease": lease(held) if held else None,
         "drift": drift(found.drift) if found.drift else None,
         "health": health(found.health) if found.health else None,
-        "pin": pin(found.pin) if found.pin and held_at(found) else None,
+        "pin": pin(found.pin) if found.pin and found.pinned_commit else None,
         "schedule": schedule(found.schedule) if found.schedule else None,
         "last_run": run(last_run) if last_run else None,
         "failures": found.failures,

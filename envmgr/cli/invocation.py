@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from envmgr.adapters.store.store import SqlStore
+    from envmgr.daemon.records import Records
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Invocation:
         return data_dir(self.data_option, self.environ, self.config)
 
     @contextmanager
-    def records(self) -> Iterator["SqlStore"]:
+    def records(self) -> Iterator["Records"]:
         """The store alone, for verbs that only read."""
         from envmgr.daemon.records import open_records
 

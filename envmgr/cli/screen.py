@@ -130,14 +130,8 @@ def commits(environment: Environment) -> str:
     """What the cloud has, what it is to have where that is another commit, and whether a rollback holds it there."""
     wanted = environment.target[:7]
     applied = (environment.applied_commit or "-")[:7]
-    held = " (held)" if held_at(environment) else ""
+    held = " (held)" if environment.pinned_commit else ""
     return (wanted if applied == wanted else f"{applied} → {wanted}") + held
-
-
-def held_at(environment: Environment) -> str | None:
-    """The commit that a rollback holds an environment at; None where none does, or a push has ended it."""
-    pin = environment.pin
-    return pin.commit if pin is not None and pin.over in (None, environment.commit) else None
 
 
 def require_consent(yes: bool, what: str) -> None:

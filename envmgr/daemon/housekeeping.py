@@ -12,19 +12,17 @@ from envmgr.domain.audit import KEPT
 from envmgr.domain.environment import Claim, Environment, RunStatus, SourceKind
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.host.leftovers import ASIDE, accessible, clear, files
+from envmgr.host.leftovers import ASIDE, clear
 from envmgr.host.temporary import Temporary
 
 from . import kept, step_caches
 from .layout import Layout
 from .services import Services
+from .workspaces import holds_state
 
 log = structlog.get_logger()
 
 PROVIDERS = timedelta(days=30)
-_WITH_STATE = ("source", "terraform")
-_ERRORED, _APPLYING = "errored.tfstate", "envmgr-applying"
-"""Files in a working folder by which an apply's state may still be there and nowhere else; an empty state is none."""
 
 
 def tidy(services: Services) -> None:
@@ -79,14 +77,6 @@ def _remove(services: Services, identity: EnvironmentId, path: Path) -> None:
                 clear(path)
     except EnvironmentBusy:
         return
-
-
-def holds_state(path: Path) -> bool:
-    """Whether a working folder may hold a state that is nowhere else."""
-    accessible(path)  # what cannot be looked into holds no less
-    parts = (path / part for part in _WITH_STATE)
-    found = (file for part in parts for file in files(part))
-    return any(f.name == _APPLYING or (f.name == _ERRORED and f.lstat().st_size > 0) for f in found)
 
 
 def _prune_providers(services: Services, claims: Iterable[Claim]) -> None:

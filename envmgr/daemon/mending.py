@@ -14,7 +14,7 @@ from envmgr.ports import StateStore
 
 from . import kept, ownership, rebuild
 from .audit import Audit
-from .housekeeping import holds_state
+from .workspaces import holds_state
 
 
 def mend(audit: Audit, finding: Finding) -> str:

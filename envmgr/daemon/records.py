@@ -12,6 +12,8 @@ from envmgr.config.settings_file import read_settings
 from . import remembered
 from .layout import Layout
 
+Records = SqlStore
+
 
 def open_records(config: Path, data_dir: Path, environ: Mapping[str, str]) -> SqlStore:
     """Only the store, as the reading verbs need it: no configuration but the settings is read."""

@@ -7,12 +7,17 @@ from envmgr.domain.code import is_code
 from envmgr.domain.environment import Claim, Environment, SourceKind
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.tags import default_tags_environment
+from envmgr.host.leftovers import accessible, files
 from envmgr.ports import Workspace
 
 from .job import Job
 from .reach import reaches_outside
 from .services import Services
 from .tenant import Access, Project
+
+_WITH_STATE = ("source", "terraform")
+_ERRORED, _APPLYING = "errored.tfstate", "envmgr-applying"
+"""Files in a working folder by which an apply's state may still be there and nowhere else; an empty state is none."""
 
 
 def checkout(services: Services, environment: Environment, claim: Claim) -> Path:
@@ -75,3 +80,11 @@ def binary_for(services: Services, project: Project, claim: Claim) -> str:
             "set terraform.binary to that version."
         )
     return kept
+
+
+def holds_state(path: Path) -> bool:
+    """Whether a working folder may hold a state that is nowhere else."""
+    accessible(path)  # what cannot be looked into holds no less
+    parts = (path / part for part in _WITH_STATE)
+    found = (file for part in parts for file in files(part))
+    return any(f.name == _APPLYING or (f.name == _ERRORED and f.lstat().st_size > 0) for f in found)

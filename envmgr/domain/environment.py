@@ -194,8 +194,13 @@ class Environment:
     @property
     def target(self) -> str:
         """The commit it is to have: what the branch points at, unless a rollback holds it at another."""
+        return self.pinned_commit or self.commit
+
+    @property
+    def pinned_commit(self) -> str | None:
+        """The commit that a rollback holds it at; None where none does, or a push has ended it."""
         pin = self.pin
-        return pin.commit if pin is not None and pin.over in (None, self.commit) else self.commit
+        return pin.commit if pin is not None and pin.over in (None, self.commit) else None
 
     @property
     def label(self) -> str:

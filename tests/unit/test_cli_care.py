@@ -11,7 +11,7 @@ import pytest
 from envmgr.adapters.memory import MemoryStore
 from envmgr.cli import differences, documents
 from envmgr.cli.duration_type import Duration
-from envmgr.cli.screen import commits, held_at
+from envmgr.cli.screen import commits
 from envmgr.cli.verbs import approve, drift, events, show, suspend
 from envmgr.cli.verbs import list as listing
 from envmgr.domain.drift import Difference, Drift
@@ -107,7 +107,7 @@ def test_a_commit_that_a_rollback_holds(pin: Pin | None, applied: str, shown: st
     """For as long as it does."""
     found = replace(ALICE, pin=pin, applied_commit=applied)
     assert commits(found) == shown
-    assert held_at(found) == documents.environment(found)["pinned_commit"] == held
+    assert found.pinned_commit == documents.environment(found)["pinned_commit"] == held
     assert (documents.environment_in_full(found, None, None)["pin"] is None) == (held is None)
 
 

@@ -14,7 +14,6 @@ from envmgr.cli.screen import (
     commits,
     emit,
     emit_json,
-    held_at,
     moment,
     printable,
     say,
@@ -133,7 +132,7 @@ def _deployed(found: Environment) -> str:
 
 
 def _hold(found: Environment) -> str:
-    commit, pin = held_at(found), found.pin
+    commit, pin = found.pinned_commit, found.pin
     or_push = " or the next push" if pin is not None and pin.over is not None else ""
     return f"{commit}, by a rollback, until `envmgr resume {found.label}`{or_push}" if commit else ""
 

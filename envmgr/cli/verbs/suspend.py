@@ -3,7 +3,7 @@
 from envmgr.cli import documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.screen import emit, emit_json_of, held_at
+from envmgr.cli.screen import emit, emit_json_of
 from envmgr.cli.work import work
 from envmgr.daemon import operations, steering
 from envmgr.domain.environment import Environment
@@ -38,7 +38,7 @@ def resume_command(invocation: Invocation, environment: str, as_json: bool) -> N
             emit_json_of([documents.environment(each) for each in done])
         else:
             for before, each in zip(found, done, strict=True):
-                emit(_resumed(held_at(before), each))
+                emit(_resumed(before.pinned_commit, each))
 
 
 def _resumed(held: str | None, done: Environment) -> str:
