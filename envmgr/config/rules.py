@@ -33,6 +33,11 @@ class Limits(Section):
         description="How many environments Terraform works on at once.",
         examples=[2],
     )
+    silence: Duration = Field(
+        default=timedelta(minutes=10),
+        description="After this long without output or processor time a run no longer counts; at most as many again start meanwhile.",
+        examples=["10m"],
+    )
     deploy: DeployLimits = Field(
         default=DeployLimits(),
         description="What deploy steps may use of this host.",

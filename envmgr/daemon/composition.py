@@ -182,6 +182,7 @@ def _tenant(
             timeout=terraform.timeout,
         ),
         concurrency=organization.limits.concurrency,
+        patience=organization.limits.silence,
         sandbox=organization.sandbox,
         check_sandbox=Bubblewrap(()).check,
         access=access,

@@ -22,6 +22,7 @@ from envmgr.domain.environment import (
     Suspension,
 )
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
+from envmgr.domain.places import silence
 from envmgr.domain.policy import Policy
 from envmgr.domain.state import State
 from envmgr.domain.transitions import Change
@@ -71,7 +72,7 @@ class Job:
     what carries nobody's tags; work that
     `leaves_code` runs no steps before a destroy; `reversible` work leaves, where it fails, all as it was.
     `remarks` are what is to be said of the environment besides, once the work is done.
-    `gives_way` says that something more urgent waits, `niceness` makes its Terraform yield to others. `resumes` is the
+    `gives_way` says that something more urgent waits, `niceness` makes its Terraform yield to others, `quiet` is told for how long nothing moves. `resumes` is the
     suspension that this work ends, if any, `began` the record that the work is made on. `still` says why what the
     record says by then does not want this end any more (empty: it does).
     """
@@ -87,6 +88,7 @@ class Job:
     leaves_code: bool = False
     imports: bool = False
     gives_way: Callable[[], bool] = lambda: False
+    quiet: Callable[[timedelta], None] = lambda _: None
     niceness: int = 0
     confirm: Callable[[Planned], bool] = lambda _: True
     redact: Redact = field(default=lambda text: text)
@@ -199,6 +201,7 @@ class ActiveRun:
     message: str = ""
     changes: Changes | None = None
     _child_began: datetime = field(init=False)
+    _before_silence: str | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Until the first child has started, no lock is ours."""
@@ -213,6 +216,7 @@ class ActiveRun:
             progress=self._progress,
             started=self._started,
             stop=job.should_stop,
+            quiet=self._quiet,
         )
 
     @contextmanager
@@ -246,10 +250,29 @@ class ActiveRun:
     def finish(self, status: RunStatus, message: str) -> None:
         """Ends the run with its last word in log and record."""
         services = self.job.services
+        self._quiet(timedelta())
         services.store.finish_run(self.run.id, status, services.clock(), message, self.changes)
 
     def _progress(self, progress: Progress) -> None:
         self.job.services.progress(self.job.environment.id, progress)
+
+    def _quiet(self, duration: timedelta) -> None:
+        """Says of the environment that nothing moves any more, and no longer once it does."""
+        self.job.quiet(duration)
+        is_silent, before = duration >= self.job.project.tenant.patience, self._before_silence
+        if is_silent is (before is not None):
+            return
+        self._before_silence = self.job.environment.message if is_silent else None
+        with suppress(EnvmgrError):  # what is raised here would end what runs
+            if before is None:
+                self._tell_silence(self.job.services.clock() - duration)
+            else:
+                self.job.update(lambda e: shown(e, e.status, before))
+
+    def _tell_silence(self, since: datetime) -> None:
+        job, said = self.job, silence(since, self.job.environment.label)
+        event = job.services.event(job.environment.id, "silent", said, run=self.run.id)
+        job.update(lambda e: shown(e, e.status, f"{e.message} {said}".lstrip()), event)
 
     def _started(self, child: ProcessId) -> None:
         if self.job.niceness:

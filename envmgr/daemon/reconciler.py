@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 
@@ -42,18 +43,19 @@ class Reconciler:
         asked: bool = False,
         waits: bool = False,
         gives_way: Callable[[], bool] = lambda: False,
+        quiet: Callable[[timedelta], None] = lambda _: None,
     ) -> Decision:
         """Takes the next step of one environment and gives the decision it was.
 
         With `waits` it only waits until an environment is healthy, and else does all but that: whoever waits takes up
-        no place of those who work, and stops as soon as `gives_way` says so. What fails becomes the environment's
-        status and message; only EnvironmentBusy is raised.
+        no place of those who work, and stops as soon as `gives_way` says so. `quiet` is told for how long nothing moves
+        there. What fails becomes the environment's status and message; only EnvironmentBusy is raised.
         """
         actor = self._services.actor
         purpose = "reconcile" if actor == "reconcile" else f"reconcile by {actor}"
         with self._services.leases.hold(identity, purpose) as lease:
             job = self.job(identity, lease)
-            job.gives_way = gives_way
+            job.gives_way, job.quiet = gives_way, quiet
             decision: Decision = Rest("")
             try:
                 end_abandoned_runs(job)

@@ -65,7 +65,8 @@ class Tenant:
     """An organization: what is the same for all its repositories.
 
     `access` resolves the secrets at each call, so that a rotated credential is used from then on. `is_new`
-    says whether no environment of the organization has, or may have, a state yet. `home` is what `~` means in its
+    says whether no environment of the organization has, or may have, a state yet. Work that is quiet for as long as
+    `patience` is not counted against `concurrency`. `home` is what `~` means in its
     variables, None where the organization gives a home of its own. `check_sandbox` tells how this
     host confines steps, or raises NeedsPerson.
     """
@@ -75,6 +76,7 @@ class Tenant:
     binary: str
     terraform: Terraform
     concurrency: int
+    patience: timedelta
     sandbox: SandboxKind = "none"
     check_sandbox: Callable[[], str]
     access: Callable[[], Access]

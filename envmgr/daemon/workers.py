@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -18,10 +19,11 @@ from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.waking import wake_times
 
+from .places import Places
 from .reconciler import Reconciler, is_due
 from .roster import Roster
 from .services import Services
-from .tenant import Project
+from .tenant import Project, Tenant
 
 log = structlog.get_logger()
 
@@ -55,6 +57,7 @@ class Workers:
         self._services = services
         self._reconciler = reconciler
         self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._places: dict[str, Places] = {}
         self._in_flight: dict[EnvironmentId, Future[None]] = {}
         self._again: dict[RepositoryId, datetime] = {}
         self._asked_at = services.clock()
@@ -68,7 +71,7 @@ class Workers:
         """Works by another configuration from now on; what runs already goes on by the old one."""
         with self._lock:
             self._services, self._reconciler = services, reconciler
-            pools, self._pools = self._pools, {}
+            pools, self._pools, self._places = self._pools, {}, {}
             self._again.clear()
         for pool in pools.values():
             pool.shutdown(wait=False)
@@ -133,6 +136,8 @@ class Workers:
         """Takes no more work; what waits for a thread is dropped, what runs goes on."""
         with self._lock:
             self._closed = True
+            for places in self._places.values():
+                places.close()
             for pool in self._pools.values():
                 pool.shutdown(wait=False, cancel_futures=True)
             self._in_flight = {i: future for i, future in self._in_flight.items() if not future.cancelled()}
@@ -188,22 +193,38 @@ class Workers:
         with self._lock:
             if self._closed or due.id in self._in_flight:
                 return False
-            name = f"{'wait' if due.waits else 'work'}-{project.tenant.name}"
-            if name not in self._pools:
-                size = _WAITING if due.waits else project.tenant.concurrency
-                self._pools[name] = ThreadPoolExecutor(size, thread_name_prefix=name)
-            self._in_flight[due.id] = self._pools[name].submit(self._work, due.id, asked, due.waits)
+            self._in_flight[due.id] = self._hand_out(project.tenant, due, asked)
         return True
 
-    def _work(self, identity: EnvironmentId, asked: bool, waits: bool) -> None:
+    def _hand_out(self, tenant: Tenant, due: Due, asked: bool) -> Future[None]:
+        """To a thread for each that may be worked on, also where as many others hang; whose turn it is, its place says."""
+        name = f"{'wait' if due.waits else 'work'}-{tenant.name}"
+        if name not in self._pools:
+            size = _WAITING if due.waits else 2 * tenant.concurrency
+            self._pools[name] = ThreadPoolExecutor(size, thread_name_prefix=name)
+        if due.waits:
+            return self._pools[name].submit(self._work, due.id, self._await)
+        if tenant.name not in self._places:
+            self._places[tenant.name] = Places(tenant.concurrency, tenant.patience)
+        places = self._places[tenant.name]
+        return self._pools[name].submit(
+            self._work, due.id, partial(self._reconcile, places=places, asked=asked)
+        )
+
+    def _await(self, identity: EnvironmentId) -> None:
+        self._reconciler.reconcile(identity, waits=True, gives_way=lambda: self._closed)
+
+    def _reconcile(self, identity: EnvironmentId, places: Places, asked: bool) -> None:
+        with places.place() as place:
+            if not self._closed:
+                self._reconciler.reconcile(identity, asked=asked, quiet=place.quiet)
+
+    def _work(self, identity: EnvironmentId, do: Callable[[EnvironmentId], None]) -> None:
         if self._closed:
             return  # it still waited in the pool of an earlier configuration
         began = time.monotonic()
         try:
-            if waits:
-                self._reconciler.reconcile(identity, waits=True, gives_way=lambda: self._closed)
-            else:
-                self._reconciler.reconcile(identity, asked=asked)
+            do(identity)
         except EnvironmentBusy as busy:
             log.info(str(busy), action="busy", environment=str(identity))
             self._leave_alone(identity, began)

@@ -20,6 +20,7 @@ _WARNINGS = frozenset(
         "not-sealed",
         "on-destroy-skipped",
         "refused",
+        "silent",
         "stalled",
         "waiting",
         "went-back",

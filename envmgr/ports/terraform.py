@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -67,7 +68,8 @@ class Watch:
 
     `log` is the run's log file (appended to, redacted); `progress` is called for every step, `started`
     with each child process, before it is waited for. `stop` says whether to end Terraform now
-    (SIGINT first): asked several times a second.
+    (SIGINT first): asked several times a second. `quiet` is told as often for how long the child has neither said
+    anything new nor used the processor.
     """
 
     log: Path
@@ -75,6 +77,7 @@ class Watch:
     progress: Callable[[Progress], None] = lambda _: None
     started: Callable[[ProcessId], None] = lambda _: None
     stop: Callable[[], bool] = lambda: False
+    quiet: Callable[[timedelta], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

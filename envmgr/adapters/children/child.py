@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .group import end_group
 from .leftovers import end_leftovers
+from .quiet import Quiet
 
 _TICK_MILLISECONDS = 100
 
@@ -38,7 +39,8 @@ class Supervision:
     """How a process is looked after.
 
     `timeout` is the time until `ending` is sent, `patience` the time from there until SIGKILL. `started` gets
-    the PID before anything is waited for; `stop` and `tick` are called about ten times a second. `clears` says
+    the PID before anything is waited for; `stop` and `tick` are called about ten times a second. `tick` says whether the
+    child said anything new, `quiet` is told for how long it did not, and used no processor either. `clears` says
     whether what is left of the child's process group is to be ended too, by how the child ended. Where there is a
     `mark` (`NAME=value`), all that still has it in its environment, and the child's whole session, ends with the child.
     """
@@ -47,7 +49,8 @@ class Supervision:
     patience: timedelta
     started: Callable[[int], None]
     stop: Callable[[], bool]
-    tick: Callable[[], None]
+    tick: Callable[[], bool]
+    quiet: Callable[[timedelta], None] = lambda _: None
     ending: signal.Signals = signal.SIGINT
     clears: Callable[[Ended], bool] = lambda _: False
     mark: str = ""
@@ -94,7 +97,7 @@ def run(start: Start, supervision: Supervision) -> Ended:
         exited = _exit_of(handle)
         try:
             supervision.started(child.pid)
-            cause = _attend(exited, send, supervision)
+            cause = _attend(child.pid, exited, send, supervision)
         except BaseException:
             _end(exited, send, supervision)
             _leave(child, Cause.STOPPED, supervision)
@@ -124,7 +127,7 @@ def attend(pid: int, is_it: Callable[[int], bool], supervision: Supervision) -> 
         if is_it(pid):
             exited = _exit_of(handle)
             supervision.started(pid)
-            return _attend(exited, lambda number: _send(handle, number), supervision)
+            return _attend(pid, exited, lambda number: _send(handle, number), supervision)
     return None
 
 
@@ -159,13 +162,14 @@ def _exit_of(handle: int) -> select.poll:
 
 
 def _attend(
-    exited: select.poll, send: Callable[[signal.Signals], None], supervision: Supervision
+    pid: int, exited: select.poll, send: Callable[[signal.Signals], None], supervision: Supervision
 ) -> Cause | None:
     deadline = time.monotonic() + supervision.timeout.total_seconds()
     cause: Cause | None = None
     kill_at = float("inf")
+    quiet = Quiet(pid)
     while not exited.poll(_TICK_MILLISECONDS):
-        supervision.tick()
+        supervision.quiet(quiet.look(spoke=supervision.tick()))
         now = time.monotonic()
         if cause is None:
             cause = _reason_to_end(supervision, now >= deadline)

@@ -29,10 +29,10 @@ class Printed:
         self.last: deque[str] = deque(maxlen=_LAST)
         self.is_too_much = False
 
-    def follow(self) -> None:
-        """Takes in what was printed since the last call."""
+    def follow(self) -> bool:
+        """Takes in what was printed since the last call; says whether that is anything."""
         self._cut()
-        self._take(self._tail.lines())
+        return self._take(self._tail.lines())
 
     def finish(self) -> None:
         """Takes in the rest, once the step has ended."""
@@ -45,10 +45,13 @@ class Printed:
             self.is_too_much = True
             os.ftruncate(self._descriptor, self._largest)
 
-    def _take(self, lines: Iterator[str]) -> None:
+    def _take(self, lines: Iterator[str]) -> bool:
+        is_any = False
         while some := list(islice(lines, _AT_ONCE)):
             self._log.write("\n".join(some))
             self.last.extend(line for line in some if line.strip())
+            is_any = True
+        return is_any
 
 
 @contextmanager

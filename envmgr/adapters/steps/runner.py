@@ -100,6 +100,7 @@ class StepRunner:
             started=lambda pid: watch.started(self._identify(pid)),
             stop=lambda: printed.is_too_much or watch.stop(),
             tick=printed.follow,
+            quiet=watch.quiet,
             ending=signal.SIGTERM,
             clears=lambda ended: _clears(ended, printed),
         )

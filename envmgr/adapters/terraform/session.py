@@ -23,6 +23,7 @@ from .command import IsFlagged, TerraformCommand
 from .messages import Message, Transcript, parse
 
 _OUTPUT = "envmgr-output"
+_WAITS = ("apply_progress", "ephemeral_op_progress")
 _LARGEST_DOCUMENT = 64 * 1024 * 1024
 """Of a plan or state as one document: read whole, and a parsed one takes some ten times as much memory."""
 
@@ -123,8 +124,8 @@ class Session:
         self.temporary.tidy()
         return transcript
 
-    def _follow(self, tail: Tail, transcript: Transcript, log: RunLog) -> None:
-        self._take(tail.lines(), transcript, log)
+    def _follow(self, tail: Tail, transcript: Transcript, log: RunLog) -> bool:
+        return self._take(tail.lines(), transcript, log)
 
     def document(
         self, command: str, *args: str, json: bool = True, keep_open: tuple[int, ...] = ()
@@ -133,7 +134,7 @@ class Session:
         transcript = Transcript()
         with self._nameless_output() as output, self._nameless_output() as errors:
             start = self._start(output.fileno(), errors.fileno(), keep_open)
-            ended = self._run(command, args, {"json": IsFlagged if json else None}, start, lambda: None)
+            ended = self._run(command, args, {"json": IsFlagged if json else None}, start, lambda: False)
             for line in Tail(errors.fileno()).last():
                 transcript.add(parse(line))
             size = os.fstat(output.fileno()).st_size
@@ -168,7 +169,7 @@ class Session:
         args: tuple[str, ...],
         options: Mapping[str, Any],
         start: Callable[[list[str]], Start],
-        follow: Callable[[], None],
+        follow: Callable[[], bool],
     ) -> Ended:
         supervision = self._supervision(follow)
         ended: list[Ended] = []
@@ -187,13 +188,14 @@ class Session:
             self.temporary.tidy()
         return ended[0]
 
-    def _supervision(self, follow: Callable[[], None]) -> Supervision:
+    def _supervision(self, follow: Callable[[], bool]) -> Supervision:
         return Supervision(
             timeout=self.limits.timeout,
             patience=self.limits.patience,
             started=lambda pid: self.watch.started(self._identify(pid)),
             stop=self.watch.stop,
             tick=follow,
+            quiet=self.watch.quiet,
             mark=self._mark,
         )
 
@@ -203,7 +205,9 @@ class Session:
         log = str(self.watch.log)
         return "" if log == os.devnull else f"{RUN_MARK}={log}"
 
-    def _take(self, lines: Iterable[str], transcript: Transcript, log: RunLog) -> None:
+    def _take(self, lines: Iterable[str], transcript: Transcript, log: RunLog) -> bool:
+        """Whether any of it is news: that something still takes its time is none."""
+        is_news = False
         for line in lines:
             message = parse(line)
             if message.diagnostic is not None and message.diagnostic.is_noise:
@@ -211,6 +215,8 @@ class Session:
             transcript.add(message)
             log.write(message.text)
             self._report(message)
+            is_news = is_news or message.type not in _WAITS
+        return is_news
 
     def _report(self, message: Message) -> None:
         if message.type:

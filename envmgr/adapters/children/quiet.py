@@ -1,0 +1,51 @@
+"""For how long a child has been quiet: neither it says anything new, nor its session has the processor work."""
+
+import os
+import time
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+_PROC = Path("/proc")
+# Fields of /proc/PID/stat, counted after the command's name: own time (user, system), then that of children that ended.
+_SESSION, _TIMES = 3, slice(11, 15)
+_LOOK_SECONDS = 2.0
+_LEAST = 0.05
+"""Of one processor: whoever only waits for a cloud, and says so now and then, uses less."""
+
+
+class Quiet:
+    """Of one child, the leader of a session."""
+
+    def __init__(self, pid: int) -> None:
+        """It moved right now."""
+        self._session = str(pid)
+        self._moved_at = self._looked_at = time.monotonic()
+        self._used = _seconds_used(self._session)
+
+    def look(self, *, spoke: bool) -> timedelta:
+        """For how long it has been quiet; `spoke` is since the last call, the processor is looked at now and then."""
+        now = time.monotonic()
+        if spoke:
+            self._moved_at = now
+        if now - self._looked_at >= _LOOK_SECONDS:
+            used = _seconds_used(self._session)
+            if (
+                not 0 <= used - self._used < _LEAST * (now - self._looked_at)
+            ):  # less: one of them ended just now
+                self._moved_at = now
+            self._looked_at, self._used = now, used
+        return timedelta(seconds=now - self._moved_at)
+
+
+def _seconds_used(session: str) -> float:
+    return sum(_ticks(process, session) for process in _PROC.iterdir()) / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(process: Path, session: str) -> int:
+    """What one process has used, if it is of the session."""
+    with suppress(OSError):  # ended meanwhile, or another user's
+        if process.name.isdigit():
+            fields = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            return sum(map(int, fields[_TIMES])) if fields[_SESSION] == session else 0
+    return 0
