@@ -78,7 +78,7 @@ class Victim:
 
     def wait_for_mark(self, mark: str) -> None:
         """Wait until the resource did this."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while mark not in self.marks():
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.05)
@@ -92,7 +92,7 @@ class Victim:
 def wait_for_end(pid: int) -> None:
     """Wait until a process that is not our child has ended, reaped or not."""
     stat = Path(f"/proc/{pid}/stat")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in "ZX":
         assert time.monotonic() < deadline
         time.sleep(0.05)
