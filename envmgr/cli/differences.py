@@ -32,3 +32,9 @@ def noise(found: Drift) -> Iterator[str]:
     """What differs at every check and is no longer counted."""
     for name in found.noise:
         yield printable(f"{name} (noise: another one at each check; `drift.ignore` silences it)")
+
+
+def checks(found: Drift) -> Iterator[str]:
+    """Each check of the code that did not hold when Terraform last looked."""
+    for each in found.failing_checks:
+        yield printable(f"does not hold: {each}")

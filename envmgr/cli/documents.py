@@ -54,7 +54,7 @@ def environment(found: Environment) -> dict[str, Any]:
         "commit": found.commit,
         "applied_commit": found.applied_commit,
         "deployed_commit": found.deployment.known_commit if found.deployment else None,
-        "message": found.message,
+        "message": found.said,
         "url": found.url,
         "expires_at": time(found.expires_at),
         "updated_at": time(found.updated_at),
@@ -85,7 +85,7 @@ def application(found: Environment) -> dict[str, Any]:
     return {
         "name": found.id.application,
         "status": found.status.value,
-        "message": found.message,
+        "message": found.said,
         "applied_commit": found.applied_commit,
         "url": found.url,
     }
@@ -101,6 +101,7 @@ def environment_in_full(
     claim = found.claim
     return {
         **listed(found, [found], remote_error),
+        "warnings": list(found.warnings),
         "outputs": outputs(found.outputs),
         "variables": dict(claim.variables) if claim else {},
         "tags": dict(claim.tags) if claim else {},
@@ -130,6 +131,7 @@ def drift(found: Drift) -> dict[str, Any]:
             for d in found.differences
         ],
         "noise": list(found.noise),
+        "failing_checks": list(found.failing_checks),
         "error": found.error or None,
         "failing_since": time(found.failing_since),
     }

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 
+from envmgr.domain.drift import checks_warning
 from envmgr.domain.environment import Claim, Environment, RunKind, RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.gates import check_applied, shows_tags_late
@@ -71,7 +72,8 @@ def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -
         _apply(job, active, planned)
     active.message = f"Applied {planned.claim.commit[:10]}: {summary(active.changes)}."
     _check_made(job, planned, active.message)
-    settle(job, replace(want, claim=planned.claim), found(job), active.message, run=active.run.id)
+    active.message = " ".join(filter(None, [active.message, checks_warning(active.failing_checks)]))
+    settle(job, replace(want, claim=planned.claim), found(job), active.message, active)
 
 
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
@@ -115,9 +117,12 @@ def _keep_commit(job: Job, claim: Claim) -> None:
     job.services.git.keep(job.environment.id, claim.commit, claim.commit)
 
 
-def settle(job: Job, want: Wanted, state: Found | None, message: str, run: int | None = None) -> None:
-    """Records that the cloud has what the commit wants, and what its `state` says by that; by a `run`, if any."""
+def settle(
+    job: Job, want: Wanted, state: Found | None, message: str, active: ActiveRun | None = None
+) -> None:
+    """Records that the cloud has what the commit wants, and what its `state` says by that; by a run, if any."""
     claim, now = want.claim, job.services.clock()
+    run = active.run.id if active is not None else None
     if run is None:
         _keep_commit(job, claim)
     actor = job.cause(want.author)
@@ -130,8 +135,8 @@ def settle(job: Job, want: Wanted, state: Found | None, message: str, run: int |
         ends, _ = job.project.ttl.end(life, want.ttl, record.expires_at)
         record = applies.applied(record, claim, job.policy.inputs)
         record = applies.living(applies.stated(record, state), ends, want.schedule)
-        if run is not None:
-            record = applies.seen_applied(record, now)
+        if active is not None:
+            record = applies.seen_applied(record, now, tuple(active.failing_checks))
         if job.manual:
             record = applies.brought_up(record, now)
         return _what_is_left(job, want, run)(applies.unsuspended(record, job.resumes))

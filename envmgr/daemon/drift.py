@@ -1,6 +1,7 @@
 """Looking for drift: one plan of just what was applied, what it found, and its correction where that is safe."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from envmgr.domain.comparison import differences
 from envmgr.domain.decide import is_settled
@@ -8,6 +9,7 @@ from envmgr.domain.drift import (
     Difference,
     Drift,
     checked,
+    checks_warning,
     corrected,
     failed,
     is_due,
@@ -50,7 +52,8 @@ def check(job: Job) -> Drift:
     """
     before, now = job.environment.drift, job.services.clock()
     try:
-        found = checked(before, _look(job), now)
+        seen, failing = _look(job)
+        found = checked(before, seen, now, failing)
     except (LeaseLost, Interrupted):
         raise
     except EnvmgrError as error:
@@ -64,15 +67,17 @@ def check(job: Job) -> Drift:
     return found
 
 
-def _look(job: Job) -> tuple[Difference, ...]:
+def _look(job: Job) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
+    """What differs, and which checks of the code do not hold."""
     claim = job.environment.claim
     if claim is None:
         raise NeedsPerson(f"Nothing was applied to {job.environment.label}: there is nothing to compare.")
     with job.run(RunKind.DRIFT, claim.commit, job.environment.status, "Drift check.") as active:
         plan = plan_again(job, active, claim)
         found = differences(plan, job.project.drift.ignore) if plan is not None else ()
-        active.message = job.redact(_sentence(found))
-    return found
+        failing = tuple(active.failing_checks)
+        active.message = " ".join(filter(None, [job.redact(_sentence(found)), checks_warning(failing)]))
+    return found, failing
 
 
 def _record_failure(job: Job, before: Drift | None, after: Drift) -> Drift:
@@ -93,6 +98,9 @@ def _tell(job: Job, before: Drift | None, found: Drift) -> None:
         services.record(identity, "drift-known", "Drift can be looked for again.")
     if is_news(before, found):
         services.record(identity, "drift", job.redact(_sentence(found.differences)))
+    if found.failing_checks != (before.failing_checks if before else ()):
+        said = checks_warning(found.failing_checks) or "All checks of the code hold again."
+        services.record(identity, "checks", said)
 
 
 def _let_go(job: Job) -> None:
@@ -113,7 +121,9 @@ def _correct(job: Job, before: Drift | None, found: Drift) -> None:
         except Declined:
             why = "correcting it would delete or replace something"
         else:
-            undone = corrected(found, job.services.clock())
+            applied = job.environment.drift  # the apply has looked at the checks again
+            failing = applied.failing_checks if applied else ()
+            undone = corrected(replace(found, failing_checks=failing), job.services.clock())
             job.update(lambda e: applies.looked_at(e, undone))
     if why:
         _hold(job, found, why)

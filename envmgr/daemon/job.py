@@ -194,12 +194,16 @@ class Job:
 
 @dataclass(slots=True, kw_only=True)
 class ActiveRun:
-    """A run under way: what watches its Terraform, and what will be said of it."""
+    """A run under way: what watches its Terraform, and what will be said of it.
+
+    `failing_checks` are the code's own that did not hold by the last command.
+    """
 
     job: Job
     run: Run
     message: str = ""
     changes: Changes | None = None
+    failing_checks: list[str] = field(default_factory=list)
     _child_began: datetime = field(init=False)
     _before_silence: str | None = field(init=False, default=None)
 
@@ -244,6 +248,7 @@ class ActiveRun:
 
     def apply(self, planned: Planned) -> None:
         """Applies exactly a saved plan."""
+        self.failing_checks.clear()  # it looks at each of them again
         with self.recording_lock():
             self.job.project.tenant.terraform.apply(planned.workspace, planned.file, self.watch())
 
@@ -254,6 +259,8 @@ class ActiveRun:
         services.store.finish_run(self.run.id, status, services.clock(), message, self.changes)
 
     def _progress(self, progress: Progress) -> None:
+        if progress.failing_check and progress.failing_check not in self.failing_checks:
+            self.failing_checks.append(progress.failing_check)
         self.job.services.progress(self.job.environment.id, progress)
 
     def _quiet(self, duration: timedelta) -> None:

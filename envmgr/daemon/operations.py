@@ -39,11 +39,12 @@ _BY_HAND = Destroy("", Status.SUSPENDED, by=Suspension.DESTROY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanShown:
-    """The outcome of `envmgr plan`: what would change (None: nothing), as Terraform words it, and the run."""
+    """The outcome of `envmgr plan`: what would change (None: nothing), as Terraform words it, warnings, and the run."""
 
     environment: Environment
     plan: Plan | None
     text: str
+    warnings: tuple[str, ...]
     run: Run
 
 
@@ -110,7 +111,13 @@ def plan(
             text = render(job, planned)
             if save is not None:
                 saved_plan.write(save, job.environment, planned, destroy=destroy)
-        return PlanShown(environment=job.environment, plan=planned.plan, text=text, run=active.run)
+        return PlanShown(
+            environment=job.environment,
+            plan=planned.plan,
+            text=text,
+            warnings=planned.warnings,
+            run=active.run,
+        )
 
 
 def apply(
@@ -127,7 +134,7 @@ def apply(
     """
 
     def confirmed(planned: Planned) -> bool:
-        is_wanted = confirm(render(job, planned), planned.plan)
+        is_wanted = confirm("\n".join([render(job, planned).rstrip(), *planned.warnings]), planned.plan)
         taken = [r.address for r in planned.plan.resources if r.imported] if planned.plan is not None else []
         if is_wanted and imports and taken:
             said = f"Import allowed by {job.services.actor}: {', '.join(taken[:20])}."

@@ -9,10 +9,14 @@ from envmgr.ports import PlanFile, Workspace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A saved plan that passed the gates. `plan` is what it holds, read only where a gate or a person asks."""
+    """A saved plan that passed the gates. `plan` is what it holds, read only where a gate or a person asks.
+
+    `warnings` are what a person should know of it besides.
+    """
 
     workspace: Workspace
     claim: Claim
     file: PlanFile
     has_changes: bool
     plan: Plan | None
+    warnings: tuple[str, ...] = ()

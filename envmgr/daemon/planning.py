@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from envmgr.domain.drift import checks_warning
 from envmgr.domain.environment import Claim, SourceKind
 from envmgr.domain.errors import NeedsPerson, StalePlan, StateLocked
 from envmgr.domain.gates import check_apply, check_destroy
@@ -49,6 +50,7 @@ def plan_again(job: Job, active: ActiveRun, claim: Claim) -> Plan | None:
     kept.checkout_applied(job, claim)
     space = replace(workspaces.workspace(job, access, claim, binary), modules=kept.modules(job, claim))
     terraform, layout = job.project.tenant.terraform, job.services.layout
+    active.failing_checks.clear()
     result = _unlocked(
         job,
         active,
@@ -151,6 +153,7 @@ def _kept_module(job: Job, claim: Claim) -> Claim:
 
 
 def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destroy: bool) -> Planned:
+    active.failing_checks.clear()
     terraform, layout = job.project.tenant.terraform, job.services.layout
     result = _unlocked(
         job,
@@ -172,7 +175,14 @@ def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destro
     elif not destroy and _has_providers(result) and job.environment.applied_fingerprint is None:
         # What an apply made that then failed may lack its tags, though nothing of it would change.
         gate(job, terraform.show(space, result.file), claim, destroy=destroy)
-    return Planned(workspace=space, claim=claim, file=result.file, has_changes=result.has_changes, plan=plan)
+    return Planned(
+        workspace=space,
+        claim=claim,
+        file=result.file,
+        has_changes=result.has_changes,
+        plan=plan,
+        warnings=() if destroy else tuple(filter(None, [checks_warning(active.failing_checks)])),
+    )
 
 
 def _note_unrefreshed(job: Job, active: ActiveRun, result: PlanResult) -> None:

@@ -33,14 +33,14 @@ def combined(records: Sequence[Environment]) -> Environment:
     It is the record itself where the environment has no applications. Times are the earliest of `created_at` and
     `expires_at`, and the latest of the others; the URL is the first there is.
     """
-    worst = min(records, key=lambda e: _WORST_FIRST.index(e.status))
+    worst = min(records, key=lambda e: (_WORST_FIRST.index(e.status), not e.warnings))
     if not any(e.id.application for e in records):
         return worst
     name = worst.id.application or "before there were applications"
     return replace(
         worst,
         id=worst.id.environment,
-        message=f"{name}: {worst.message}" if worst.message else "",
+        message=f"{name}: {worst.message}".rstrip() if worst.said else "",
         url=next(iter(urls(records)), None),
         hold=next((e.hold for e in records if e.hold), None),
         created_at=min(e.created_at for e in records),

@@ -1,7 +1,7 @@
 """Drift: how the cloud differs from what was applied, and what may be done about it."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -14,6 +14,7 @@ NOISY_AFTER = 3
 """How many checks in a row an attribute must change between before it is called noise."""
 _GAP = 3
 """After how many intervals without a check nothing is corrected without a person."""
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,8 @@ class Drift:
     `tried_at` is when the last check began, `checked_at` when the last one came to a result. `error` says
     why the last one did not, `failing_since` since when. `changing` counts, for each `ADDRESS.ATTRIBUTE`,
     the checks in a row that found it otherwise than the one before; `noise` are those that were said to be noise.
-    `corrected` says that an apply undid what was found.
+    `corrected` says that an apply undid what was found. `failing_checks` are the code's own (`check` blocks) that did
+    not hold when Terraform last looked, in an apply too.
     """
 
     tried_at: datetime
@@ -65,6 +67,7 @@ class Drift:
     changing: Mapping[str, int] = field(default_factory=dict)
     noise: tuple[str, ...] = ()
     corrected: bool = False
+    failing_checks: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -81,7 +84,9 @@ def is_due(identity: EnvironmentId, drift: Drift | None, rules: DriftRules, now:
     return drift is None or now >= drift.tried_at + rules.interval * (0.9 + 0.2 * _spread(identity, drift))
 
 
-def checked(before: Drift | None, found: tuple[Difference, ...], now: datetime) -> Drift:
+def checked(
+    before: Drift | None, found: tuple[Difference, ...], now: datetime, failing_checks: tuple[str, ...] = ()
+) -> Drift:
     """The record after a check that came to a result.
 
     What changes from check to check, or comes back after every correction, is noise: named once, and
@@ -96,6 +101,7 @@ def checked(before: Drift | None, found: tuple[Difference, ...], now: datetime) 
         differences=tuple(d for d in (_without(d, noise) for d in found) if d is not None),
         changing=changing,
         noise=noise,
+        failing_checks=failing_checks,
     )
 
 
@@ -126,6 +132,14 @@ def why_not_corrected(before: Drift | None, found: Drift, rules: DriftRules, out
 def corrected(found: Drift, now: datetime) -> Drift:
     """The record after an apply that undid what was found."""
     return replace(found, tried_at=now, checked_at=now, differences=(), corrected=True)
+
+
+def checks_warning(failing: Sequence[str]) -> str:
+    """That checks of the code do not hold, as a sentence; empty where all do."""
+    if not failing:
+        return ""
+    more = f" (and {len(failing) - _NAMED} more)" if len(failing) > _NAMED else ""
+    return f"Warning, not all checks of the code hold: {'; '.join(failing[:_NAMED])}{more}"
 
 
 def is_news(before: Drift | None, after: Drift) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from .deployment import Deployment
-from .drift import Drift
+from .drift import Drift, checks_warning
 from .health import Health
 from .names import EnvironmentId
 from .schedule import Schedule
@@ -201,6 +201,18 @@ class Environment:
         """The commit that a rollback holds it at; None where none does, or a push has ended it."""
         pin = self.pin
         return pin.commit if pin is not None and pin.over in (None, self.commit) else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What somebody should know of it though it is as its branch wants it."""
+        if self.status not in (Status.READY, Status.DEGRADED) or self.drift is None:
+            return ()
+        return tuple(filter(None, [checks_warning(self.drift.failing_checks)]))
+
+    @property
+    def said(self) -> str:
+        """Its message, and what it warns of."""
+        return " ".join(filter(None, (self.message, *self.warnings)))
 
     @property
     def label(self) -> str:

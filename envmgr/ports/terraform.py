@@ -52,7 +52,8 @@ class Progress:
     """One step that Terraform reports while it runs: a resource's address and what happens to it.
 
     `phase` is Terraform's own message type (`planned_change apply_start apply_progress apply_complete
-    apply_errored refresh_start diagnostic change_summary …`), `text` the line for people.
+    apply_errored refresh_start diagnostic change_summary …`), `text` the line for people. `failing_check` says which
+    `check` of the code does not hold, empty where it tells of none.
     """
 
     phase: str
@@ -60,6 +61,7 @@ class Progress:
     address: str = ""
     action: str = ""
     elapsed: float | None = None
+    failing_check: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

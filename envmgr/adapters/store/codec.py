@@ -140,6 +140,7 @@ def dump_drift(drift: Drift) -> str:
             "changing": dict(drift.changing),
             "noise": drift.noise,
             "corrected": drift.corrected,
+            **({"failing_checks": drift.failing_checks} if drift.failing_checks else {}),
         }
     )
 
@@ -157,6 +158,7 @@ def load_drift(text: str) -> Drift:
         changing=data["changing"],
         noise=tuple(data["noise"]),
         corrected=data["corrected"],
+        failing_checks=tuple(data.get("failing_checks", ())),
     )
 
 

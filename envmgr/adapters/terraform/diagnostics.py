@@ -9,6 +9,9 @@ from typing import Any
 from .variables import FOLDER
 
 _UNDECLARED = ("Value for undeclared variable", "Values for undeclared variables")
+_CHECK = 'check "'
+_ASSERTION = "Check block assertion failed"
+_LATER = "known after apply"
 _LOCATION = re.compile(r"(?P<file>[^\s:;]+):(?P<line>\d+),(?P<column>\d+)-")
 
 
@@ -71,6 +74,19 @@ class Diagnostic:
         """Whether it only says that our file gives more than a module declares, as it does to all of them."""
         is_other = "was found in file" in self.detail and FOLDER not in self.detail
         return not self.is_error and self.summary in _UNDECLARED and not is_other
+
+    def failing_check(self, folder: str = "") -> str:
+        """Which check of the code does not hold, where and why; empty where it is none.
+
+        Also one that cannot be made: Terraform only warns of that, too. `folder` is the root's path in the branch.
+        """
+        if self.is_error or not self.context.startswith(_CHECK) or self.summary.endswith(_LATER):
+            return ""
+        place = f" ({self.location.within(folder)})" if self.location else ""
+        why = (
+            self.detail if self.summary == _ASSERTION else f"{self.summary}. {self.detail}".removesuffix(". ")
+        )
+        return f"{self.context}{place}: {' '.join(why.split())}"
 
     def locations(self) -> list[Location]:
         """Its own place and those its detail names."""

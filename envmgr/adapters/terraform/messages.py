@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from envmgr.domain.environment import Changes, Output
-from envmgr.ports import Progress
+from envmgr.ports import Progress, Redact
 
 from .diagnostics import Diagnostic
 
@@ -30,10 +30,15 @@ class Message:
     applied: bool = False
     outputs: Mapping[str, Output] | None = None
 
-    def progress(self, text: str) -> Progress:
-        """The message as a step, with a (redacted) text."""
+    def progress(self, redact: Redact, folder: str) -> Progress:
+        """The message as a step, redacted; `folder` is the root's path in the branch."""
         return Progress(
-            phase=self.type, text=text, address=self.address, action=self.action, elapsed=self.elapsed
+            phase=self.type,
+            text=redact(self.text),
+            address=self.address,
+            action=self.action,
+            elapsed=self.elapsed,
+            failing_check=redact(self.diagnostic.failing_check(folder)) if self.diagnostic else "",
         )
 
 

@@ -220,7 +220,7 @@ class Session:
 
     def _report(self, message: Message) -> None:
         if message.type:
-            self.watch.progress(message.progress(self.watch.redact(message.text)))
+            self.watch.progress(message.progress(self.watch.redact, self.workspace.folder))
 
     @property
     def _named(self) -> Path:

@@ -17,7 +17,7 @@ from envmgr.cli.command import (
 from envmgr.cli.consent import Consent
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import emit, emit_json_of, require_consent
+from envmgr.cli.screen import emit, emit_json_of, printable, require_consent
 from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
@@ -94,3 +94,5 @@ def _report(application: Application, done: Sequence[Environment], as_json: bool
     for found in records:
         where = f": {found.url}" if found.url else ""
         emit(f"{found.label} is {found.status} at {(found.applied_commit or found.commit)[:10]}{where}")
+        for warning in found.warnings:
+            emit(printable(warning))

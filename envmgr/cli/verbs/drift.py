@@ -98,7 +98,7 @@ def _print(found: Environment, drift: Drift) -> None:
     number = len(drift.differences)
     differ = counted(number, "resource differs", "resources differ")
     emit(f"{found.label}: {f'{differ}; `envmgr apply {found.label}` corrects it' if number else 'no drift'}.")
-    for line in (*differences.lines(drift), *differences.noise(drift)):
+    for line in (*differences.lines(drift), *differences.noise(drift), *differences.checks(drift)):
         emit(f"{_INDENT}{line}")
 
 

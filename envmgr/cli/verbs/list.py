@@ -95,8 +95,8 @@ def _row(found: Environment, now: datetime, several: bool, urls: Sequence[str] =
 def _said(found: Environment) -> str:
     """Its message; where that is of something else than what waits for its end, that its branch is gone comes first."""
     if found.is_missing and found.status not in (Status.WAITING, *AT_WORK, Status.DESTROYED):
-        return f"Branch {ref_component(found.branch)} is gone. {found.message}".strip()
-    return found.message
+        return f"Branch {ref_component(found.branch)} is gone. {found.said}".strip()
+    return found.said
 
 
 def _drift(found: Environment) -> str:

@@ -9,7 +9,7 @@ from envmgr.cli import documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import emit, emit_json_of, say
+from envmgr.cli.screen import emit, emit_json_of, printable, say
 from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
@@ -96,6 +96,8 @@ def _print(found: Environment, shown: operations.PlanShown | None) -> None:
     if shown.plan is not None:
         emit(shown.text.strip("\n"))
         emit()
+    for warning in shown.warnings:
+        emit(printable(warning))
     emit(_summary(shown))
 
 
@@ -115,6 +117,7 @@ def _document(found: Environment, shown: operations.PlanShown | None) -> dict[st
         "planned_commit": run.commit if run else None,
         "has_changes": plan is not None,
         "changes": documents.changes(plan.changes) if plan else None,
+        "warnings": list(shown.warnings) if shown is not None else [],
         "resources": [
             {"address": r.address, "actions": list(r.actions)} for r in resources if r.actions != ("no-op",)
         ],

@@ -144,6 +144,6 @@ def _print(
 
 
 def _line(found: Environment) -> str:
-    said = printable(found.message) or (found.url or "")
+    said = printable(found.said) or (found.url or "")
     at = f" at {found.applied_commit[:7]}" if found.applied_commit else ""
     return f"{found.label}: {colored(found.status)}{at}{f': {said}' if said else ''}"

@@ -83,7 +83,7 @@ def _common_facts(records: Sequence[Environment], now: datetime) -> Iterator[tup
 
 
 def _application(found: Environment) -> tuple[str, ...]:
-    name, message = found.id.application or "(before)", printable(found.message)
+    name, message = found.id.application or "(before)", printable(found.said)
     return name, found.status.value, commits(found), printable(found.url or ""), message
 
 
@@ -93,6 +93,7 @@ def _facts(
     yield "environment", found.label
     yield "status", colored(found.status)
     yield "message", printable(found.message)
+    yield "warnings", _block(found.warnings)
     yield "branch", printable(found.branch) + (" (gone)" if found.is_missing else "")
     yield "commit", found.commit
     yield "applied", (found.applied_commit or "nothing yet")

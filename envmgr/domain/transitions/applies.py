@@ -104,10 +104,11 @@ def looked_at(before: Environment, drift: Drift) -> Environment:
     return replace(before, drift=drift)
 
 
-def seen_applied(before: Environment, now: datetime) -> Environment:
+def seen_applied(before: Environment, now: datetime, failing_checks: tuple[str, ...] = ()) -> Environment:
     """An apply is a look, too; what was found to be noise stays so."""
     noise = before.drift.noise if before.drift else ()
-    return replace(before, drift=Drift(tried_at=now, checked_at=now, noise=noise))
+    looked = Drift(tried_at=now, checked_at=now, noise=noise, failing_checks=failing_checks)
+    return replace(before, drift=looked)
 
 
 def held_for_drift(before: Environment, message: str) -> Environment:
