@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import FrameType
 
+from envmgr.daemon import by_hand
 from envmgr.daemon.application import Application
 from envmgr.daemon.composition import Start, compose, user_actor
 from envmgr.daemon.job import Declined
@@ -77,6 +78,8 @@ def work(
     finally:
         for number, action in before.items():
             signal.signal(number, action)
+        for unkept in by_hand.unkept(application.services):
+            say(unkept)
         application.close()
     if signals.received:
         raise Ended(128 + signals.received[0])

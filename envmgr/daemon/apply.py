@@ -130,9 +130,14 @@ def settle(
         job.environment.id, "applied", message, commit=claim.commit, run=run, actor=actor
     )
 
+    before = job.began.claim
+    # By hand it may have got an end that no time to live gives; only a push takes that away.
+    is_rebuilt = job.began.applied_commit is None and before is not None and before.commit == claim.commit
+
     def settled(record: Environment) -> Environment:
         life = now if job.manual else record.lives_since
         ends, _ = job.project.ttl.end(life, want.ttl, record.expires_at)
+        ends = record.expires_at if ends is None and is_rebuilt else ends
         record = applies.applied(record, claim, job.policy.inputs)
         record = applies.living(applies.stated(record, state), ends, want.schedule)
         if active is not None:

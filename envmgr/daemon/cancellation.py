@@ -9,7 +9,7 @@ from envmgr.domain.environment import Environment, Run, RunStatus
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson
 from envmgr.domain.transitions import wishes
 
-from . import operations
+from . import by_hand, operations
 from .application import Application
 
 _LOOK = 0.5
@@ -43,10 +43,12 @@ def cancel(
     because = f"Cancelled by {services.actor}; a push or `envmgr resume {environment.label}` goes on."
     event = services.event(identity, "cancelled", because, run=running[0].id if running else None)
     services.store.update(identity, None, services.clock(), lambda e: wishes.cancelled(e, because), event)
+    by_hand.keep(services, identity)
     is_over = _await_end(application, environment, patience, waits)
     run = services.store.run(running[0].id) if running else None
     if is_over and run is not None and run.status is RunStatus.SUCCEEDED:
         services.store.update(identity, None, services.clock(), lambda e: wishes.came_too_late(e, before))
+        by_hand.keep(services, identity)
     return Cancelled(services.store.environment(identity) or before, run, is_over)
 
 

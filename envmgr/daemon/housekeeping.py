@@ -15,7 +15,7 @@ from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.host.leftovers import ASIDE, clear
 from envmgr.host.temporary import Temporary
 
-from . import kept, step_caches
+from . import by_hand, kept, step_caches
 from .layout import Layout
 from .services import Services
 from .workspaces import holds_state
@@ -37,6 +37,8 @@ def tidy(services: Services) -> None:
     _prune_providers(services, claims)
     step_caches.prune(services, environments)
     kept.seal_anew(services, environments)
+    for repository in services.projects:
+        by_hand.catch_up(services, repository, all_of_them=True)
     _prune_archives(services)
     _tidy_mirrors(services, environments)
 

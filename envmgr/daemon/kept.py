@@ -19,11 +19,11 @@ from envmgr.domain.environment import Claim, Environment, Source, SourceKind
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.manifest import Manifest
 from envmgr.domain.names import EnvironmentId
-from envmgr.domain.seal import Proof
 from envmgr.ports import KeptModules, StateStore
 
 from . import workspaces
 from .job import Job
+from .seals import opened
 from .services import Services
 
 log = structlog.get_logger()
@@ -32,12 +32,6 @@ LIMIT = 50 * 1024 * 1024
 """Bytes of code in one environment's scope above which it is not kept beside the state."""
 
 _MANIFEST, _CODE, _MODULES = "manifest.json", "code", "modules"
-_ACCEPT = "where only people whom you trust can write to the store, `daemon: {unsealed_bundles: accept}` takes it all the same"
-_UNPROVEN = {
-    Proof.NONE: f"has no seal, as what older releases of envmgr kept had none: {_ACCEPT}",
-    Proof.OTHER_KEY: f"was sealed with another key: give that one as daemon.bundle_key, or, {_ACCEPT}",
-    Proof.WRONG: f"was altered after envmgr had sealed it: bring back an earlier version of it, or, {_ACCEPT}",
-}
 _UNREADABLE = (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -133,9 +127,7 @@ def read(services: Services, state: StateStore, identity: EnvironmentId) -> Kept
     sealed = state.get(identity.kept_key)
     if sealed is None:
         return None
-    content, proof = services.seal.open(identity.kept_key, sealed)
-    if proof is not Proof.OURS and not services.accepts_unsealed:
-        raise NeedsPerson(f"{identity.kept_key} {_UNPROVEN[proof]}")
+    content = opened(services, identity.kept_key, sealed)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             sizes = {each.filename: each.file_size for each in archive.infolist()}

@@ -105,6 +105,11 @@ class Layout:
         return self.workspace(environment) / "sealed"
 
     @property
+    def by_hand(self) -> Path:
+        """What is known of what is kept of people's wishes beside the states: a mark for each environment."""
+        return self.root / "by-hand"
+
+    @property
     def database(self) -> Path:
         """Which database this folder works with."""
         return self.root / "database.json"

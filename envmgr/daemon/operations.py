@@ -15,7 +15,7 @@ from envmgr.domain.plan import Plan
 from envmgr.domain.transitions.wishes import to_be_destroyed
 from envmgr.ports import StateStore
 
-from . import ownership, saved_plan
+from . import by_hand, ownership, saved_plan
 from .adoption import end_abandoned_runs
 from .application import Application
 from .apply import apply as apply_step
@@ -201,6 +201,7 @@ def destroy(
                 return False
             # Whatever happens from here on: it is destroyed, and nobody creates it again.
             job.update(lambda e: to_be_destroyed(e, said))
+            by_hand.keep(services, job.environment.id)
             return True
 
         def still(now: Environment) -> str:
@@ -313,6 +314,8 @@ def manual(
             elif purpose in ("apply", "destroy", "rollback"):
                 record_failure(job, error, _BY_HAND if destroying else Apply(purpose))
             raise
+        finally:
+            by_hand.keep(services, environment.id)
 
 
 def await_started(job: Job) -> None:

@@ -15,7 +15,7 @@ from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.observation import Listing, Observed, observe, observe_failure
 from envmgr.domain.owner import NotOurs
 
-from . import ownership, rebuild
+from . import by_hand, ownership, rebuild
 from .evidence import Weighed, history_of, weigh
 from .services import Services
 from .tenant import Project
@@ -66,6 +66,7 @@ class Poller:
         except EnvmgrError as error:  # nothing is done by it before the states can be reached
             log.debug(str(error), action="owner-unknown", organization=project.tenant.name)
         rebuild.try_to(self._services, project.tenant)  # before a branch that is gone could be missed
+        by_hand.catch_up(self._services, project.id)
         try:
             listing = self._services.git.listing(project.remote(), project.branches, state.default_branch)
         except EnvmgrError as error:
@@ -115,6 +116,10 @@ class Poller:
 
         observed = services.store.revise(project.id, revision, self._events)
         after = {**before, **{e.id: e for e in (*observed.new, *observed.changed)}}
+        for changed in observed.changed:
+            by_hand.keep(
+                services, changed.id
+            )  # a branch that came back ends what was approved of its absence
         self._quiet.pop(project.id, None)
         is_same = state.default_branch in (None, listing.default_branch)
         is_told = is_same and judgement.history.offered is None and not weighed.error

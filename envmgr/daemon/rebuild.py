@@ -5,10 +5,11 @@ a claim: then either it is new and has no states, or its records are lost. What 
 gets no record that could be destroyed; it is said, and left as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -21,7 +22,7 @@ from envmgr.domain.tags import MANAGED_BY, tags_for
 from envmgr.domain.tags import identity as tag_identity
 from envmgr.host.leftovers import temporary
 
-from . import kept
+from . import by_hand, kept
 from .services import Services
 from .tenant import Project, Tenant
 from .wanted import with_fingerprint
@@ -70,18 +71,33 @@ def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
     state = tenant.state()
     keys = frozenset(state.objects(f"{tenant.name}/"))
     lost, unrecovered = [], []
-    stated = sorted({found for key in keys if (found := EnvironmentId.of_key(key))})
-    for identity in stated:
-        try:
-            record = _record(services, tenant, identity, keys)
-        except NeedsPerson as error:
-            unrecovered.append(_say(services, identity, str(error)))
-        else:
-            lost += [record] if record is not None else []
+    owners = {key: found for key in sorted(keys) if (found := EnvironmentId.of_key(key))}
+    for identity in sorted(set(owners.values())):
+        looks: list[Callable[[], Environment | None]] = [partial(_record, services, tenant, identity, keys)]
+        if identity.by_hand_key in keys:
+            looks.append(partial(by_hand.alone, services, tenant, identity))
+        record, reasons = _first(looks)
+        lost += [record] if record is not None else []
+        unrecovered += [_say(services, identity, reason) for reason in reasons]
     know_again(services, tenant, lost)  # before a look could take another history for the known one
     for identity in services.store.restore(lost):
         services.record(identity, "rebuilt", _REBUILT)
-    return [*unrecovered, *_stateless(tenant, stated)] if stated else []
+    stated = sorted({found for key, found in owners.items() if key != found.by_hand_key})
+    return [*unrecovered, *_stateless(tenant, stated)] if stated else unrecovered
+
+
+def _first(looks: Sequence[Callable[[], Environment | None]]) -> tuple[Environment | None, list[str]]:
+    """The first record that is found, and why the looks before it, or all of them, found none."""
+    reasons: list[str] = []
+    for look in looks:
+        try:
+            record = look()
+        except NeedsPerson as error:
+            reasons += [str(error)] if str(error) not in reasons else []
+        else:
+            if record is not None:
+                return record, reasons
+    return None, reasons
 
 
 def know_again(services: Services, tenant: Tenant, lost: Sequence[Environment]) -> None:
@@ -89,7 +105,7 @@ def know_again(services: Services, tenant: Tenant, lost: Sequence[Environment]) 
     for each in sorted(lost, key=lambda e: e.created_at, reverse=True):
         repository = each.id.repository_id
         polled = services.store.repository(repository)
-        if polled.known_commit is None:
+        if polled.known_commit is None and each.claim is not None:
             found = kept.read(services, tenant.state(), each.id)
             known = found.manifest.known_commit if found is not None else None
             services.store.save_repository(repository, replace(polled, known_commit=known))
@@ -126,7 +142,7 @@ def lost_record(
     project = repository.of(identity)
     _check_branch(project, found.manifest, known)
     _check_code(services, project, found)
-    return _restored(services, project, found.manifest, state)
+    return by_hand.completed(services, tenant, _restored(services, project, found.manifest, state))
 
 
 def _check_branch(project: Project, manifest: Manifest, known: Environment | None) -> None:

@@ -15,7 +15,7 @@ from envmgr.domain.names import EnvironmentId
 from envmgr.domain.policy import Crowd
 from envmgr.domain.transitions import work
 
-from . import ownership
+from . import by_hand, ownership
 from .adoption import end_abandoned_runs
 from .apply import apply
 from .destroy import close, destroy
@@ -71,6 +71,7 @@ class Reconciler:
                 log.exception("Unexpected error", action="unexpected", environment=str(identity))
                 unexpected = EnvmgrError(f"Unexpected {type(error).__name__}: {error}")
                 record_failure(job, unexpected, self._meant(job, decision))
+            by_hand.keep(self._services, identity)
             return decision
 
     def job(self, identity: EnvironmentId, lease: Lease) -> Job:

@@ -10,6 +10,7 @@ from envmgr.domain.names import ref_component
 from envmgr.domain.plan import Plan
 from envmgr.domain.transitions.wishes import held_at
 
+from . import by_hand
 from .application import Application
 from .apply import apply, look
 from .drift import can_check, check
@@ -48,6 +49,7 @@ def roll_back(
             message = f"Rolled back to {commit[:10]}, held there until {until}."
             event = services.event(job.environment.id, "rolled-back", message, commit=commit)
             job.update(lambda e: held_at(e, pin), event)
+            by_hand.keep(services, job.environment.id)
             job.reversible = False
             return True
 

@@ -9,12 +9,28 @@ from pathlib import Path
 
 from envmgr.config.secrets import Secret, resolve
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.seal import Seal
+from envmgr.domain.seal import Proof, Seal
 
 from .layout import Layout
+from .services import Services
 
 LEAST = 32
 """Characters of an operator's key: what people make up is shorter, what `openssl rand -hex 32` prints is not."""
+
+_ACCEPT = "where only people whom you trust can write to the store, `daemon: {unsealed_bundles: accept}` takes it all the same"
+_UNPROVEN = {
+    Proof.NONE: f"has no seal, as what older releases of envmgr kept had none: {_ACCEPT}",
+    Proof.OTHER_KEY: f"was sealed with another key: give that one as daemon.bundle_key, or, {_ACCEPT}",
+    Proof.WRONG: f"was altered after envmgr had sealed it: bring back an earlier version of it, or, {_ACCEPT}",
+}
+
+
+def opened(services: Services, key: str, sealed: bytes) -> bytes:
+    """The content of what is kept at a key; NeedsPerson where it was not surely kept by us, and no person accepts that."""
+    content, proof = services.seal.open(key, sealed)
+    if proof is not Proof.OURS and not services.accepts_unsealed:
+        raise NeedsPerson(f"{key} {_UNPROVEN[proof]}")
+    return content
 
 
 def seal_of(key: Secret | None, layout: Layout, environ: Mapping[str, str]) -> Seal:

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 
 from envmgr.config.duration import format_duration
 from envmgr.domain.decide import is_scheduled_down
-from envmgr.domain.environment import Environment, Guard, Status
+from envmgr.domain.environment import Environment, Event, Guard, Status
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId, matches_any
 from envmgr.domain.transitions import Change, wishes
 from envmgr.domain.transitions.applies import brought_up
 from envmgr.domain.waking import newest_warning
 
+from . import by_hand
 from .application import Application
 from .services import Services
 from .tenant import Project
@@ -22,13 +23,15 @@ def suspend(application: Application, environment: Environment) -> Environment:
     """Leaves an environment alone until it is resumed; what is running goes on to its end."""
     services = application.services
     because = f"Suspended by {services.actor}; `envmgr resume {environment.label}` manages it again."
-    return services.store.update(
-        environment.id,
-        None,
-        services.clock(),
-        lambda e: wishes.suspended(e, because),
-        services.event(environment.id, "suspended", because),
-    )
+    event = services.event(environment.id, "suspended", because)
+    return _say(services, environment.id, lambda e: wishes.suspended(e, because), event)
+
+
+def _say(services: Services, identity: EnvironmentId, change: Change, event: Event) -> Environment:
+    """Writes what a person said, with its event, and keeps it beside the state."""
+    said = services.store.update(identity, None, services.clock(), change, event)
+    by_hand.keep(services, identity)
+    return said
 
 
 def resume(application: Application, environment: Environment) -> Environment:
@@ -42,13 +45,8 @@ def resume(application: Application, environment: Environment) -> Environment:
     if not comes_up and environment.pin is None:
         raise NeedsPerson(f"{environment.label} is not suspended, it is {environment.status}.")
     life = _new_life(services, project, environment, now) if comes_up else _as_it_is
-    return services.store.update(
-        environment.id,
-        None,
-        now,
-        lambda e: wishes.resumed(life(e)),
-        services.event(environment.id, "resumed", "Managed again."),
-    )
+    event = services.event(environment.id, "resumed", "Managed again.")
+    return _say(services, environment.id, lambda e: wishes.resumed(life(e)), event)
 
 
 def _is_to_come_up(project: Project | None, environment: Environment, now: datetime) -> bool:
@@ -87,10 +85,9 @@ def approve(application: Application, environment: Environment) -> list[Environm
         raise NeedsPerson(f"{environment.label} is held back by no guard, it is {environment.status}.")
     said = f"Let through {guard} ({_what_then(guard)})."
     return [
-        services.store.update(
+        _say(
+            services,
             identity,
-            None,
-            services.clock(),
             lambda e: wishes.let_through(e, guard),
             services.event(identity, "approved", said),
         )
@@ -153,9 +150,7 @@ def _live_until(services: Services, environment: Environment, ends: datetime) ->
     # Whoever extends it knows the end: warning times that are over by then are told.
     told = newest_warning(ends, project.policy, now) if project is not None else None
     event = services.event(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
-    return services.store.update(
-        environment.id, None, now, lambda e: wishes.extended(e, ends, told, now), event
-    )
+    return _say(services, environment.id, lambda e: wishes.extended(e, ends, told, now), event)
 
 
 def _check_later(environment: Environment, ends: datetime, *, sets_end: bool) -> None:

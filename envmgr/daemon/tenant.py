@@ -68,7 +68,8 @@ class Tenant:
     says whether no environment of the organization has, or may have, a state yet. Work that is quiet for as long as
     `patience` is not counted against `concurrency`. `home` is what `~` means in its
     variables, None where the organization gives a home of its own. `check_sandbox` tells how this
-    host confines steps, or raises NeedsPerson.
+    host confines steps, or raises NeedsPerson. `unkept` says of which environments what people set could not be kept
+    beside the state, and why; that is tried again from `unkept_until` on.
     """
 
     name: str
@@ -87,6 +88,8 @@ class Tenant:
     is_new: Callable[[], bool]
     rebuilding: Rebuilding = field(default_factory=Rebuilding)
     ownership: Ownership = field(default_factory=Ownership)
+    unkept: dict[EnvironmentId, str] = field(default_factory=dict)
+    unkept_until: datetime | None = None
     _states: dict[str, tuple[Mapping[str, str], StateStore]] = field(default_factory=dict)
     _prepared: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -11,9 +11,10 @@ _HASH = 6
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HASHED = re.compile(r"-[0-9a-f]{6}$")
 """The end of a name that has a branch's hash; a branch that is called so itself gets its own hash too."""
-_STATE, _KEPT = "terraform.tfstate", "envmgr-kept.zip"
+_STATE, _KEPT, _BY_HAND = "terraform.tfstate", "envmgr-kept.zip", "envmgr-by-hand"
 _PART = r"([a-z0-9-]+)"
-_KEY = re.compile(rf"{_PART}/{_PART}/{_PART}(?:/{_PART})?/(?:{re.escape(_STATE)}|{re.escape(_KEPT)})")
+_OURS = "|".join(re.escape(name) for name in (_STATE, _KEPT, _BY_HAND))
+_KEY = re.compile(rf"{_PART}/{_PART}/{_PART}(?:/{_PART})?/(?:{_OURS})")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -73,6 +74,11 @@ class EnvironmentId:
     def kept_key(self) -> str:
         """Where what its destroy needs is kept, beside the state."""
         return f"{self._place}/{_KEPT}"
+
+    @property
+    def by_hand_key(self) -> str:
+        """Where what people set of it is kept, beside the state."""
+        return f"{self._place}/{_BY_HAND}"
 
     @property
     def _place(self) -> str:

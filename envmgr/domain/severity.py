@@ -10,6 +10,7 @@ _ERRORS = frozenset({"failed", "unhealthy", "remote-failed", "not-rebuilt"})
 _WARNINGS = frozenset(
     {
         "audit-finding",
+        "by-hand-not-kept",
         "cancelled",
         "code-not-kept",
         "default-branch",

@@ -464,14 +464,15 @@ def test_code_that_is_too_large_is_not_kept_and_had_from_the_branch(
 
 @pytest.mark.parametrize(("ttl", "file"), [({"default": "1h"}, ""), ({}, "ttl: 1h")])
 def test_a_time_to_live_never_ends_because_of_a_loss(engine: Engine, ttl: dict[str, str], file: str) -> None:
-    """What is beside the state knows nothing of pushes that changed no infrastructure: its end is too early."""
+    """It counts from now, or is what it was, as the last push had it, though that changed no infrastructure."""
     engine.settings["ttl"] = ttl
     with_key(engine, KEY)
     shop = engine.repository()
     for minutes, files in (0, code()), (1, code({"terraform/a.tf": ""})), (50, {"app.py": ""}):
         shop.commit("env-alice", {".envmgr.yaml": file, **files})
         engine.turn(minutes=minutes)
-    assert engine.environment("alice").expires_at == engine.clock.now + timedelta(hours=1)
+    ends = engine.environment("alice").expires_at
+    assert ends == engine.clock.now + timedelta(hours=1)
     engine.clock.forward(minutes=20)
     shop.commit("env-alice", code(module="resource {"))  # which no apply of makes it live longer
     lose(engine)
@@ -481,7 +482,7 @@ def test_a_time_to_live_never_ends_because_of_a_loss(engine: Engine, ttl: dict[s
 
     alice = engine.environment("alice")
     assert (alice.status, alice.resources) == (Status.FAILED, ("terraform_data.app",))
-    assert alice.expires_at == (engine.clock.now + timedelta(minutes=59, seconds=30) if ttl else None)
+    assert alice.expires_at == (engine.clock.now + timedelta(minutes=59, seconds=30) if ttl else ends)
 
 
 # --- who kept it -----------------------------------------------------------------------------------

@@ -1,0 +1,212 @@
+"""What people set of an environment, kept beside its state: a lost data folder neither revives nor moves it.
+
+The record comes first, and is what counts; right after it is written the same is put beside the state. What could not
+be put there is noted in the data folder and made up for later. A mark for each environment says what stands there.
+"""
+
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from envmgr.domain.by_hand import SetByHand
+from envmgr.domain.digest import digest
+from envmgr.domain.environment import Environment
+from envmgr.domain.errors import EnvmgrError, NeedsPerson
+from envmgr.domain.names import EnvironmentId, RepositoryId, known_names, ref_component
+from envmgr.domain.transitions.observed import as_set, as_unknown
+from envmgr.host.system import sentences, write_private
+
+from . import ownership
+from .seals import opened
+from .services import Services
+from .tenant import Tenant
+
+log = structlog.get_logger()
+
+_ROUNDS = 5
+_PAUSE = timedelta(minutes=1)
+_REBUILT = (
+    "Rebuilt from what people had set of it, kept beside its state, since envmgr's own record was lost."
+)
+
+
+def keep(services: Services, identity: EnvironmentId) -> None:
+    """Brings what is beside the state to what the record says; what keeps it from that is told, and not raised.
+
+    Read again after each write: who writes to the record meanwhile does the same, and the last one sees both.
+    """
+    tenant = services.tenants.get(identity.organization)
+    if tenant is None:
+        return
+    is_news = not _is_pending(services, identity)
+    try:
+        for _ in range(_ROUNDS):
+            if not _bring(services, tenant, identity):
+                break
+    except EnvmgrError as error:
+        said = f"What was set of {identity} by hand is not kept beside its state yet, so it would be lost with the data folder: {error}"
+        tenant.unkept[identity] = said
+        if is_news:
+            _record(services, identity, said)
+    else:
+        tenant.unkept.pop(identity, None)
+
+
+def unkept(services: Services) -> list[str]:
+    """What could not be kept by this process so far, as sentences."""
+    return [said for tenant in services.tenants.values() for said in tenant.unkept.values()]
+
+
+def catch_up(services: Services, repository: RepositoryId, *, all_of_them: bool = False) -> None:
+    """Makes up for what could not be kept, or deleted, of a repository's environments; `all_of_them` looks at each."""
+    tenant = services.tenants.get(repository.organization)
+    if tenant is None or not tenant.rebuilding.is_done or not _is_time(services, tenant):
+        return
+    folder = services.layout.by_hand / repository.organization / repository.name
+    found = [path for path in folder.glob("[!.]*") if all_of_them or not _text(path)]
+    identities = {EnvironmentId.of_component(repository, path.name) for path in found}
+    if all_of_them:
+        identities |= {e.id for e in services.store.environments(repository=repository)}
+    for identity in sorted(identities):
+        keep(services, identity)
+        if identity in tenant.unkept:  # the next one would fail, too, and may wait for long until it does
+            tenant.unkept_until = services.clock() + _PAUSE
+            return
+
+
+def _is_time(services: Services, tenant: Tenant) -> bool:
+    return tenant.unkept_until is None or services.clock() >= tenant.unkept_until
+
+
+def _bring(services: Services, tenant: Tenant, identity: EnvironmentId) -> bool:
+    """Writes, or deletes, what is beside the state where the mark does not say that it is so; whether it did."""
+    record, mark = services.store.environment(identity), _mark(services, identity)
+    wanted = SetByHand.of(record) if record is not None else None
+    line = _line(services, tenant, wanted)
+    if _text(mark) == line:
+        return False
+    services.layout.private(mark.parent)
+    write_private(mark, "")  # from here on nobody knows what is there
+    if tenant.is_new():
+        tenant.prepare_state()
+    ownership.require(services, tenant)
+    key, state = identity.by_hand_key, tenant.state()
+    if wanted is None:
+        state.delete(key)
+        with sentences(mark, "A mark cannot be taken away"):
+            mark.unlink(missing_ok=True)
+    else:
+        state.put(key, services.seal.close(key, wanted.to_json().encode()))
+        write_private(mark, line or "")
+    return True
+
+
+def _line(services: Services, tenant: Tenant, wanted: SetByHand | None) -> str | None:
+    """What a mark says where just this is kept: of what, by which key, and where. None for nothing."""
+    return None if wanted is None else digest([services.seal.mark, tenant.backend, wanted.to_json()])
+
+
+def _mark(services: Services, identity: EnvironmentId) -> Path:
+    repository = identity.repository_id
+    return services.layout.by_hand / repository.organization / repository.name / identity.component
+
+
+def _text(mark: Path) -> str | None:
+    """What a mark says; empty where a write began and did not end, None where there is none."""
+    with sentences(mark, "A mark cannot be read"):
+        try:
+            return mark.read_text(errors="replace")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def _is_pending(services: Services, identity: EnvironmentId) -> bool:
+    with suppress(EnvmgrError):
+        return _text(_mark(services, identity)) == ""
+    return False
+
+
+def _record(services: Services, identity: EnvironmentId, said: str) -> None:
+    try:
+        services.record(identity, "by-hand-not-kept", said)
+    except EnvmgrError as error:
+        log.warning(str(error), action="not-recorded", environment=str(identity))
+
+
+# --- after a loss ------------------------------------------------------------------------------------
+
+
+def completed(services: Services, tenant: Tenant, lost: Environment) -> Environment:
+    """A lost record with what people had set of it; left alone where that is kept, but not surely by us."""
+    key, content = lost.id.by_hand_key, tenant.state().get(lost.id.by_hand_key)
+    if content is None:
+        return lost
+    try:
+        said = SetByHand.from_json(opened(services, key, content), lost.id)
+    except NeedsPerson as error:
+        with suppress(NeedsPerson):  # what is not even readable may have held it back
+            if not _unproven(services, key, content, lost.id).holds:
+                return lost
+        return _left_alone(services, tenant, lost, error)
+    is_its_own = said.branch == lost.branch  # else of one that had its name before
+    return as_set(lost, said, services.clock()) if is_its_own else lost
+
+
+def alone(services: Services, tenant: Tenant, identity: EnvironmentId) -> Environment | None:
+    """The lost record of an environment of which nothing else is kept, or nothing sound; None where nothing is lost.
+
+    Raises NeedsPerson where what is kept cannot be its own.
+    """
+    key, content = identity.by_hand_key, tenant.state().get(identity.by_hand_key)
+    known = services.store.environment(identity)
+    if content is None:
+        return None
+    try:
+        said = SetByHand.from_json(opened(services, key, content), identity)
+    except NeedsPerson as error:
+        said = _unproven(services, key, content, identity)
+        if not said.holds or _is_known(known, said):
+            return None
+        return _left_alone(services, tenant, _begun(services, said), error)
+    return None if _is_known(known, said) else as_set(_begun(services, said), said, services.clock())
+
+
+def _unproven(services: Services, key: str, content: bytes, identity: EnvironmentId) -> SetByHand:
+    """What anybody may have written: enough to leave an environment alone, and for nothing else."""
+    return SetByHand.from_json(services.seal.open(key, content)[0], identity)
+
+
+def _is_known(known: Environment | None, said: SetByHand) -> bool:
+    """Whether the record is no lost one: it is of this life, and says itself what people set; or it has ended."""
+    return known is not None and (known.created_at == said.created_at or not known.is_open)
+
+
+def _begun(services: Services, said: SetByHand) -> Environment:
+    identity, now = said.environment, services.clock()
+    project, branch = services.projects.get(identity.repository_id), ref_component(said.branch)
+    if project is None:
+        raise NeedsPerson("its repository is not in the configuration")
+    if identity.name not in known_names(said.branch, project.branches):
+        raise NeedsPerson(f"by today's `branches` its branch {branch} does not give this environment")
+    return Environment(
+        id=identity,
+        branch=said.branch,
+        commit=said.commit,
+        message=_REBUILT,
+        absent_since=now,
+        pushed_at=now,
+        created_at=said.created_at,
+        updated_at=now,
+    )
+
+
+def _left_alone(services: Services, tenant: Tenant, lost: Environment, error: NeedsPerson) -> Environment:
+    """What is kept stays as it is, too, for whoever finds the key to it."""
+    because = f"It was held back by hand, as far as can be told ({error}): left alone until `envmgr resume {lost.label}`."
+    found = as_unknown(lost, because)
+    mark = _mark(services, lost.id)
+    services.layout.private(mark.parent)
+    write_private(mark, _line(services, tenant, SetByHand.of(found)) or "")
+    return found
