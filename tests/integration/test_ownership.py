@@ -86,10 +86,13 @@ def test_a_person_takes_it_over(shop: Engine) -> None:
 
 
 def test_a_folder_that_was_lost_goes_on_in_its_place(shop: Engine) -> None:
-    """What it held before is nowhere any more."""
+    """What it held before is nowhere any more, its key neither: what was suspended waits for a person."""
     shop.close()
     shutil.rmtree(shop.data)
     shop.restart()
+    assert shop.turn(2, seconds=30) == []
+    assert shop.environment("alice").status is Status.SUSPENDED
+    steering.resume(shop.application, shop.environment("alice"))
     assert shop.turn(2, seconds=30) == []
     assert shop.environment("alice").claim is not None
 
