@@ -18,6 +18,7 @@ from .job import ActiveRun, Declined, Job
 from .planned import Planned
 from .result import note_resources
 from .tenant import Access
+from .untaken import with_untaken
 from .wanted import settle_scope
 
 _ATTEMPTS = 3
@@ -30,6 +31,7 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim) -> Planned:
     access = _begin(job, active, claim, job.project.tenant.binary)
     root = workspaces.checkout(job.services, job.environment, _kept_module(job, claim))
     claim = settle_scope(job.services, job.project, claim, root)
+    claim = with_untaken(job.services, job.project, claim, root)
     space = workspaces.workspace(job, access, claim, job.project.tenant.binary)
     return _plan(job, active, replace(space, commit=claim.commit), claim, destroy=False)
 
@@ -181,8 +183,12 @@ def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destro
         file=result.file,
         has_changes=result.has_changes,
         plan=plan,
-        warnings=() if destroy else tuple(filter(None, [checks_warning(active.failing_checks)])),
+        warnings=() if destroy else _warnings(active, claim),
     )
+
+
+def _warnings(active: ActiveRun, claim: Claim) -> tuple[str, ...]:
+    return (*filter(None, [checks_warning(active.failing_checks)]), *map(str, claim.untaken))
 
 
 def _note_unrefreshed(job: Job, active: ActiveRun, result: PlanResult) -> None:

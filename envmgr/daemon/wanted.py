@@ -78,6 +78,7 @@ def wanted(services: Services, project: Project, environment: Environment, commi
         needs=given.needs,
         met=given.met,
         modules=environment.claim.modules if environment.claim else "",
+        untaken=environment.claim.untaken if environment.claim else (),
     )
     return Wanted(
         claim=with_fingerprint(claim),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .declared import Untaken
 from .environment import Claim, Source, SourceKind
 
 _SOURCE_KINDS = {kind.value: kind for kind in SourceKind}
@@ -29,6 +30,7 @@ def claim_document(claim: Claim) -> dict[str, Any]:
         **({"needs": dict(claim.needs)} if claim.needs else {}),
         **({"met": dict(claim.met)} if claim.met else {}),
         **({"modules": claim.modules} if claim.modules else {}),
+        **({"untaken": [[u.name, u.like, u.in_branch] for u in claim.untaken]} if claim.untaken else {}),
     }
 
 
@@ -48,4 +50,5 @@ def parse_claim(document: Mapping[str, Any]) -> Claim:
         needs=document.get("needs", {}),
         met=document.get("met", {}),
         modules=document.get("modules", ""),
+        untaken=tuple(Untaken(*each) for each in document.get("untaken", ())),
     )

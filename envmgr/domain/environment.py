@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from .declared import Untaken
 from .deployment import Deployment
 from .drift import Drift, checks_warning
 from .health import Health
@@ -80,7 +81,8 @@ class Claim:
     `lock_file` the text of `.terraform.lock.hcl` once known. `needs` are the applications of the same
     environment that it needs, each with the serial of the state that its hidden outputs were read from
     (0: it has none): they are read again there whenever Terraform runs, and written down nowhere; `met` are
-    the commits that they had then. `modules` identifies the modules from elsewhere that it was planned with; empty where it has none, or a claim of an earlier release.
+    the commits that they had then. `modules` identifies the modules from elsewhere that it was planned with; empty where it has none, or a claim of an earlier release. `untaken` are variables
+    that the code takes no notice of.
     """
 
     commit: str
@@ -94,6 +96,7 @@ class Claim:
     needs: Mapping[str, int] = field(default_factory=dict)
     met: Mapping[str, str] = field(default_factory=dict)
     modules: str = ""
+    untaken: tuple[Untaken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +208,10 @@ class Environment:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What somebody should know of it though it is as its branch wants it."""
-        if self.status not in (Status.READY, Status.DEGRADED) or self.drift is None:
+        if self.status not in (Status.READY, Status.DEGRADED):
             return ()
-        return tuple(filter(None, [checks_warning(self.drift.failing_checks)]))
+        checks = checks_warning(self.drift.failing_checks if self.drift else ())
+        return (*filter(None, [checks]), *map(str, self.claim.untaken if self.claim else ()))
 
     @property
     def said(self) -> str:
