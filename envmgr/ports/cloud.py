@@ -64,8 +64,16 @@ class StateStore(Protocol):
         """Keeps an object of envmgr's own beside the states, whole and durable when this returns."""
         ...
 
+    def create(self, key: str, content: bytes) -> bool:
+        """Writes a whole state, or an object of envmgr's own, only where there is nothing; False where there is something.
+
+        An empty object, which Terraform's lock leaves where nothing was applied, is nothing. The store itself sees to
+        it that of two who ask at once one gets False.
+        """
+        ...
+
     def get(self, key: str) -> bytes | None:
-        """The content of an object of envmgr's own; None where there is none."""
+        """The content of an object; None where there is none."""
         ...
 
     def delete(self, key: str) -> None:

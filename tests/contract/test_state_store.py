@@ -1,8 +1,10 @@
 """Every state store against states, locks and crashes that the real Terraform makes through its own backend."""
 
+import fcntl
 import json
 import os
 import signal
+import struct
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -216,6 +218,47 @@ def test_the_lock_of_a_killed_terraform(backend: Backend, workspace: Workspace) 
     workspace.apply()
 
 
+# --- a state that is put there ---------------------------------------------------------------
+
+
+def test_a_state_is_put_only_where_there_is_none(backend: Backend, workspace: Workspace) -> None:
+    """Terraform goes on with it, and nothing takes its place."""
+    workspace.apply()
+    store, other = backend.store(), "acme/shop/bob/terraform.tfstate"
+    content = store.get(KEY)
+    assert content
+    assert store.create(other, content)
+    assert not store.create(other, b"another")
+    assert not store.create(KEY, b"another")
+    assert (store.get(other), store.get(KEY)) == (content, content)
+
+    there = Workspace(workspace.folder.with_name("there"), workspace.binary, backend, other)
+    assert "No changes" in there.run("plan", "-input=false")
+
+
+def test_a_state_takes_the_place_of_an_empty_object(backend: Backend) -> None:
+    """As a lock may leave one where nothing was applied; S3 has a lock that is an object of its own."""
+    store = backend.store()
+    store.ensure()
+    if backend.kind != "s3":
+        store.put(KEY, b"")
+    assert store.create(KEY, b"first")
+    assert not store.create(KEY, b"second")
+    assert store.get(KEY) == b"first"
+
+
+def test_no_state_is_put_in_the_place_of_one_that_a_terraform_holds(tmp_path: Path) -> None:
+    backend = Backend("local", {"path": str(tmp_path)}, {})
+    store, path = backend.store(), tmp_path / KEY
+    store.put(KEY, b"")
+    with path.open("r+b") as file:
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        with pytest.raises(StateLocked, match=KEY):
+            store.create(KEY, b"{}")
+    assert store.create(KEY, b"{}")
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
 # --- envmgr's own objects --------------------------------------------------------------------
 
 
@@ -253,6 +296,8 @@ def test_a_missing_place_is_for_a_person(backend: Backend) -> None:
             ask_of_ours("acme/")
     with pytest.raises(PlaceMissing, match="is missing"):
         store.put("acme/shop/alice/envmgr-kept.zip", b"")
+    with pytest.raises(PlaceMissing, match="is missing"):
+        store.create(KEY, b"")
     with pytest.raises(PlaceMissing, match="is missing"):
         store.archive(KEY, NOW)
     with pytest.raises(PlaceMissing, match="is missing"):

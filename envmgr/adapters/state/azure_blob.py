@@ -120,6 +120,30 @@ class AzureBlobStateStore:
                 self._say_missing(error)
                 raise
 
+    def create(self, key: str, content: bytes) -> bool:
+        """Writes a blob where Azure has none, or in the place of the very one that was seen to be empty."""
+        found = self._download(key)
+        if found is not None and found[0]:
+            return False
+        seen: dict[str, Any] = (
+            {"overwrite": True, "etag": found[1], "match_condition": MatchConditions.IfNotModified}
+            if found is not None
+            else {"overwrite": False}
+        )
+        with self._azure.failures(self._where):
+            try:
+                self._blob(key).upload_blob(content, **seen)
+            except ResourceNotFoundError as error:
+                self._say_missing(error)
+                raise
+            except HttpResponseError as error:
+                if error_code(error) == "LeaseIdMissing":
+                    raise StateLocked(f"The state {key} in {self._where} was just locked.") from error
+                if error_code(error) in {"BlobAlreadyExists", "ConditionNotMet"}:
+                    return False
+                raise
+        return True
+
     def get(self, key: str) -> bytes | None:
         """A blob's content."""
         found = self._download(key)

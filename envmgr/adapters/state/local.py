@@ -5,7 +5,7 @@ import os
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -116,6 +116,18 @@ class LocalStateStore:
         with _failures(path):
             _write(path, content)
 
+    def create(self, key: str, content: bytes) -> bool:
+        """Writes a file where there is none; in the place of an empty one under the lock that Terraform would take."""
+        path = self._present() / self._path(key)
+        with _failures(path):
+            with suppress(FileExistsError):
+                _write(path, content, replaces=False)
+                return True
+            with _exclusively(path, key) as now:
+                if not now:
+                    _write(path, content)
+                return not now
+
     def get(self, key: str) -> bytes | None:
         """A file's content."""
         return self._content(self._path(key))
@@ -225,8 +237,8 @@ def _exclusively(path: Path, key: str) -> Iterator[bytes]:
         yield file.read()
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Writes a file whole, private and on disk, or raises."""
+def _write(path: Path, content: bytes, *, replaces: bool = True) -> None:
+    """Writes a file whole, private and on disk, or raises: FileExistsError where it may replace none and there is one."""
     for folder in reversed([parent for parent in path.parents if not parent.exists()]):
         folder.mkdir(mode=0o700, exist_ok=True)
     unfinished = _unfinished(path)
@@ -238,7 +250,13 @@ def _write(path: Path, content: bytes) -> None:
         file.seek(0)
         if file.read() != content:
             raise Transient(f"The file {path} does not hold what was written: it will be tried again.")
-    unfinished.rename(path)
+    if replaces:
+        unfinished.rename(path)
+    else:
+        try:
+            path.hardlink_to(unfinished)
+        finally:
+            unfinished.unlink()
     _sync_folder(path.parent)
 
 

@@ -115,6 +115,22 @@ class S3StateStore:
                 self._say_missing(error)
                 raise
 
+    def create(self, key: str, content: bytes) -> bool:
+        """Writes an object where S3 has none, encrypted as the states are."""
+        with failures(self._where, self._environment):
+            try:
+                self._s3.put_object(
+                    Bucket=self._bucket, Key=key, Body=content, IfNoneMatch="*", **self._encryption()
+                )
+            except ClientError as error:
+                if error_code(error) == "PreconditionFailed":
+                    return False
+                if error_code(error) == "ConditionalRequestConflict":
+                    raise RetryLater(f"Somebody writes {key} in {self._where} just now.") from error
+                self._say_missing(error)
+                raise
+        return True
+
     def get(self, key: str) -> bytes | None:
         """An object's content."""
         found = self._get(key)
