@@ -36,6 +36,7 @@ _SECTIONS: Sections = {
     },
     "Change": {
         "apply": ("apply", "Plan, show, ask, apply exactly that plan."),
+        "adopt": ("adopt", "Take over what exists already, by its state."),
         "rollback": ("rollback", "Apply an earlier commit and hold there."),
         "destroy": ("destroy", "Plan, show, ask, destroy and verify."),
         "cancel": ("cancel", "Ask what runs there to end, and say what became of it."),

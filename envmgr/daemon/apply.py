@@ -7,6 +7,7 @@ from envmgr.domain.drift import checks_warning
 from envmgr.domain.environment import Claim, Environment, RunKind, RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.gates import check_applied, shows_tags_late
+from envmgr.domain.takeover import unfinished
 from envmgr.domain.transitions import Change, applies, deploys
 from envmgr.domain.transitions.applies import Found
 
@@ -51,10 +52,15 @@ def _left_a_lock(job: Job) -> bool:
     return job.state().lock(job.environment.id.state_key) is not None
 
 
-def look(job: Job) -> Wanted:
-    """What the newest commit wants, read from the mirror (fetched where it is not there yet)."""
+def look(job: Job, *, adopts: bool = False) -> Wanted:
+    """What the newest commit wants, read from the mirror (fetched where it is not there yet).
+
+    Raises NeedsPerson where a taking-over did not come to its end, but for whoever `adopts`.
+    """
     job.begin()
     services, environment = job.services, job.environment
+    if not adopts and (why := unfinished(environment)):
+        raise NeedsPerson(why)
     try:
         services.git.fetch(job.project.remote(), {environment.branch: environment.commit})
     except NeedsPerson as error:  # of the remote, not of this commit: once it answers again, so does this

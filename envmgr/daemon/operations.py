@@ -311,7 +311,7 @@ def manual(
         except EnvmgrError as error:
             if job.reversible or isinstance(error, UsageError | Declined):
                 restore(job, before)
-            elif purpose in ("apply", "destroy", "rollback"):
+            elif purpose in ("apply", "destroy", "rollback", "adopt"):
                 record_failure(job, error, _BY_HAND if destroying else Apply(purpose))
             raise
         finally:

@@ -1,9 +1,11 @@
 """A plan on its way from the gates to its apply."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from envmgr.domain.environment import Claim
 from envmgr.domain.plan import Plan
+from envmgr.domain.state import State
 from envmgr.ports import PlanFile, Workspace
 
 
@@ -20,3 +22,11 @@ class Planned:
     has_changes: bool
     plan: Plan | None
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateCopy:
+    """A private copy of a state that is not in its place yet, for a plan that is never applied."""
+
+    path: Path
+    state: State

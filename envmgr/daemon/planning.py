@@ -15,7 +15,7 @@ from envmgr.ports import PlanResult, Workspace
 
 from . import kept, needs, ownership, rebuild, recover, workspaces
 from .job import ActiveRun, Declined, Job
-from .planned import Planned
+from .planned import Planned, StateCopy
 from .result import note_resources
 from .tenant import Access
 from .untaken import with_untaken
@@ -26,13 +26,19 @@ _ATTEMPTS = 3
 T = TypeVar("T")
 
 
-def plan_apply(job: Job, active: ActiveRun, claim: Claim) -> Planned:
-    """Plans what a claim wants; raises NeedsPerson where the plan does not pass the gates."""
+def plan_apply(job: Job, active: ActiveRun, claim: Claim, copy: StateCopy | None = None) -> Planned:
+    """Plans what a claim wants; raises NeedsPerson where the plan does not pass the gates.
+
+    With a `copy` by that state in the place of the environment's own.
+    """
     access = _begin(job, active, claim, job.project.tenant.binary)
     root = workspaces.checkout(job.services, job.environment, _kept_module(job, claim))
     claim = settle_scope(job.services, job.project, claim, root)
     claim = with_untaken(job.services, job.project, claim, root)
     space = workspaces.workspace(job, access, claim, job.project.tenant.binary)
+    if copy is not None:
+        job.redact = access.hiding(copy.state)
+        space = replace(space, backend=("local", {"path": str(copy.path)}), stands_for=claim.backend[0])
     return _plan(job, active, replace(space, commit=claim.commit), claim, destroy=False)
 
 

@@ -31,6 +31,7 @@ def claim_document(claim: Claim) -> dict[str, Any]:
         **({"met": dict(claim.met)} if claim.met else {}),
         **({"modules": claim.modules} if claim.modules else {}),
         **({"untaken": [[u.name, u.like, u.in_branch] for u in claim.untaken]} if claim.untaken else {}),
+        **({"adopts": claim.adopts} if claim.adopts else {}),
     }
 
 
@@ -51,4 +52,5 @@ def parse_claim(document: Mapping[str, Any]) -> Claim:
         met=document.get("met", {}),
         modules=document.get("modules", ""),
         untaken=tuple(Untaken(*each) for each in document.get("untaken", ())),
+        adopts=document.get("adopts", ""),
     )

@@ -16,6 +16,7 @@ from .environment import Environment, Guard, Status, Suspension
 from .health import Condition
 from .names import excluding, matches_any, ref_component
 from .policy import Crowd, Policy
+from .takeover import unfinished
 from .waking import newest_warning
 
 
@@ -68,6 +69,8 @@ def _decide(situation: Situation) -> Decision:
         return Rest("It is destroyed.")
     if environment.refused:
         return Rest(environment.refused)
+    if why := unfinished(environment):
+        return Wait(why)
     if environment.is_missing:
         return _first(_GONE, situation) or _destroy_gone(situation)
     return _first(_PRESENT, situation) or Apply(_why_apply(environment, situation.policy))
@@ -291,12 +294,8 @@ def _scheduled_down(situation: Situation) -> Decision | None:
     reason = f"Its schedule has it down {until}; `envmgr resume {environment.label}` brings it up now."
     if environment.claim is None:
         return Wait(reason, until=phase.until)
-    down = Stop(reason) if phase.stops else _destroy_until_up(reason)
-    return _in_a_window(situation, down)
-
-
-def _destroy_until_up(reason: str) -> Destroy:
-    return Destroy(reason, Status.SUSPENDED, because=reason, by=Suspension.SCHEDULE)
+    until_up = Destroy(reason, Status.SUSPENDED, because=reason, by=Suspension.SCHEDULE)
+    return _in_a_window(situation, Stop(reason) if phase.stops else until_up)
 
 
 def _ends_soon(situation: Situation) -> Decision | None:

@@ -83,6 +83,8 @@ class Claim:
     (0: it has none): they are read again there whenever Terraform runs, and written down nowhere; `met` are
     the commits that they had then. `modules` identifies the modules from elsewhere that it was planned with; empty where it has none, or a claim of an earlier release. `untaken` are variables
     that the code takes no notice of.
+    `adopts` is the SHA-256 of the state of what exists already: until that is in its place and its plan was approved once
+    more, nothing is done by this claim.
     """
 
     commit: str
@@ -97,6 +99,7 @@ class Claim:
     met: Mapping[str, str] = field(default_factory=dict)
     modules: str = ""
     untaken: tuple[Untaken, ...] = ()
+    adopts: str = ""
 
 
 @dataclass(frozen=True, slots=True)

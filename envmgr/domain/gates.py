@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from .names import EnvironmentId, is_name
 from .plan import Plan, ResourceChange
 from .state import State, known_tags, without_index_keys
-from .tags import identity
+from .tags import MANAGED_BY, identity
 
 GROUPS = ("azurerm_resource_group", "aws_resourcegroups_group")
 _TAGGED = ("azurerm_", "aws_")
@@ -125,6 +125,8 @@ def _check_not_anothers(
     found = _tags_before(resource)
     if set(resource.actions) == {"forget"} or found.get("managed-by") is None:
         return []
+    if found["managed-by"] != MANAGED_BY and not (resource.imported or resource.deletes):
+        return []  # of what was taken over into this state another tool's tags give way to ours
     other = {k: v for k, v in identity(tags).items() if k in found and found[k] != v}
     if not is_name(str(found.get("environment", ""))):
         other.pop(

@@ -134,6 +134,8 @@ def _objections(found: Manifest) -> Iterator[str]:
         yield "the commits of its needs are none"
     if claim.modules and not _matches(_SHA256, claim.modules):
         yield "its modules are none"
+    if claim.adopts and not _matches(_SHA256, claim.adopts):
+        yield "the state that it takes over is none"
     if not _is_source(claim.source):
         yield "its source leads elsewhere"
 

@@ -29,7 +29,8 @@ class Workspace:
     checkout, so that it survives the next one). `variables` become `TF_VAR_…`, `environment` is given to
     the process as it is, `backend` (type, settings with the key) is written as a `*.tf.json` override.
     `lock_file` is the `.terraform.lock.hcl` text to use where the code brings none. `folder` is the root's path in
-    the branch, for messages. Modules from elsewhere are exactly the kept `modules`, where these are given; else those
+    the branch, for messages. `stands_for` is the type of the backend that the code may leave to be filled in, where
+    another is used for once. Modules from elsewhere are exactly the kept `modules`, where these are given; else those
     by a moving ref are read anew for each `commit`. `temporary` is its `TMPDIR`, which stays between a plan and its
     apply: beside `data` where none is given.
     """
@@ -42,6 +43,7 @@ class Workspace:
     environment: Mapping[str, str] = field(repr=False)
     lock_file: str | None = None
     folder: str = ""
+    stands_for: str = ""
     commit: str = ""
     modules: KeptModules | None = None
     temporary: Path | None = None

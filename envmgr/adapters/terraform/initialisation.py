@@ -159,8 +159,9 @@ class Initialisation:
     def _gives_way(self, transcript: Transcript) -> bool:
         """Turns our backend file into an override where the branch's own blocks are empty."""
         workspace = self._session.workspace
+        kind = workspace.stands_for or workspace.backend[0]
         if self._override or not backend.may_override(
-            workspace.root, workspace.backend[0], transcript.errors, workspace.folder
+            workspace.root, kind, transcript.errors, workspace.folder
         ):
             return False
         self._override = True

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from envmgr.domain.drift import Drift
-from envmgr.domain.environment import Claim, Environment, Guard, Output, Status
+from envmgr.domain.environment import Claim, Environment, Guard, Output, Status, Suspension
 from envmgr.domain.schedule import Schedule
 
 
@@ -21,8 +21,18 @@ class Found:
 
 
 def claimed(before: Environment, claim: Claim) -> Environment:
-    """What destroying it will need is durable, before anything is made by it."""
-    return replace(before, claim=claim, ending=False)
+    """What destroying it will need is durable, before anything is made by it.
+
+    Whoever takes over what exists wants it to live: of an earlier destroy by hand nothing may go on with that.
+    """
+    kept = replace(before, claim=claim, ending=False)
+    return replace(kept, suspended="", suspended_by=None, suspended_commit=None) if claim.adopts else kept
+
+
+def not_adopted(before: Environment, because: str) -> Environment:
+    """Its taking-over was undone before anything was changed; nobody makes a second one beside it unasked."""
+    suspended = replace(before, suspended=because, suspended_by=Suspension.PERSON, suspended_commit=None)
+    return replace(suspended, claim=None, resources=(), identifiers=None)
 
 
 def unknown(before: Environment) -> Environment:

@@ -1,0 +1,57 @@
+"""Taking over what exists already: the state that a person gives, and what may be done with it."""
+
+import json
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from .environment import Environment, Suspension
+from .errors import NeedsPerson
+from .plan import Plan
+from .state import State
+
+
+@dataclass(frozen=True, slots=True)
+class GivenState:
+    """A state as it is to be put in its place: whole, as Terraform ends one, known by its SHA-256."""
+
+    content: bytes = field(repr=False)
+    digest: str
+    state: State = field(repr=False)
+
+    @classmethod
+    def of(cls, content: bytes, where: str) -> "GivenState":
+        """Reads what a file holds; NeedsPerson, naming `where`, where it is no state of version 4 or lists nothing.
+
+        What is between its braces stays as it is, to the last digit; one that a shell wrote as UTF-16 becomes UTF-8.
+        """
+        state = State.from_bytes(content, where)
+        if not state.lineage:
+            raise NeedsPerson(f"The state at {where} has no lineage: Terraform wrote none without.")
+        if not state.resources:
+            raise NeedsPerson(f"The state at {where} lists no resources: there is nothing to take over.")
+        text = content.decode(json.detect_encoding(content)).strip()
+        whole = f"{text[:-1].rstrip()}\n}}\n".encode()
+        return cls(whole, sha256(whole).hexdigest(), state)
+
+
+def unfinished(environment: Environment) -> str:
+    """Why an environment whose taking-over did not come to its end is left alone; empty where that is not so.
+
+    A person who has it destroyed knows better.
+    """
+    claim = environment.claim
+    if claim is None or not claim.adopts or environment.suspended_by is Suspension.DESTROY:
+        return ""
+    return (
+        f"The adoption of {environment.label} did not come to its end, so it is left alone: `envmgr adopt "
+        f"{environment.label} --state FILE` with the same state goes on with it, or undoes it where you say no."
+    )
+
+
+def check_kept(plan: Plan | None) -> list[str]:
+    """What a plan would destroy or replace of an environment that exists already: it is to be taken over as it is."""
+    return [
+        f"{r.address} would be {'replaced' if 'create' in r.actions else 'destroyed'}."
+        for r in (plan.resources if plan is not None else ())
+        if r.deletes
+    ]
