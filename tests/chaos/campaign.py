@@ -1,7 +1,6 @@
 """A campaign: lives drawn from a seed, run a few at a time, until enough was killed."""
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from envmgr.host.leftovers import clear
 from tests.chaos.backends import Backends
 from tests.chaos.kill import Phase, Work
 from tests.chaos.lives import Life, Lives, quiet
@@ -92,7 +92,7 @@ class Campaign:
         place = self.places.place(
             life.backend, f"chaos{self.seed}-{abs(life.number)}-{life.number < 1}".lower(), folder
         )
-        with World(folder, place, http=life.http, proxy=life.needs_proxy) as world:
+        with World(folder, place, http=life.http, proxy=life.needs_proxy, ends=life.ends) as world:
             done = Round(life, world, self._measures, steps.append)
             try:
                 done.run()
@@ -101,5 +101,5 @@ class Campaign:
         if done.tally.failures or self.verbose:
             self.say("\n".join([f"Round {life.number}:", *steps, *done.tally.failures]))
         if not done.tally.failures:
-            shutil.rmtree(folder)
+            clear(folder)
         return done

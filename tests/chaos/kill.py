@@ -25,6 +25,7 @@ class Meanwhile(StrEnum):
     BACK = "the branch is put back to the commit from before"
     RESTORED = "the deleted branch comes back as it was"
     PUSHED = "the deleted branch comes back with a push"
+    OVERTAKEN = "a push while it is destroyed at the end of its life"
 
 
 class Target(StrEnum):

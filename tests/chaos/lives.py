@@ -13,6 +13,7 @@ _BOUNDARY = 0.5  # the share of kills of envmgr that are at a boundary, once eac
 _TARGETS = {Target.ENVMGR: 7, Target.TERRAFORM: 2, Target.LONE: 1, Target.BOTH: 2}
 _AGAIN = 0.25  # how often the process that comes after a kill is killed too
 _MEANWHILE = 0.7  # how often the branch is another one after a kill
+_LIFE = 0.4  # how often what is destroyed by a pass is destroyed because its time to live ended
 _FAULT = (
     0.25  # how often the remote lies to the first pass after a kill, and how often state cannot be written
 )
@@ -23,7 +24,7 @@ class Chapter:
     """One phase of a life: who is killed in it, and how the remote lies afterwards (empty: it does not).
 
     `leftover`: what each step leaves. `state_fault`: how writing state fails until then. `branch_gone`: before a person destroys by hand the branch was deleted, and seen to be gone once.
-    `meanwhile`: what became of the branch after the kills.
+    `meanwhile`: what became of the branch after the kills. `life_ends`: the branch stays, its time to live is over.
     """
 
     phase: Phase
@@ -34,6 +35,7 @@ class Chapter:
     leftover: str = ""
     branch_gone: bool = False
     meanwhile: Meanwhile | None = None
+    life_ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,11 @@ class Life:
     def needs_proxy(self) -> bool:
         """Whether its state must be written through a proxy that can fail."""
         return any(chapter.state_fault for chapter in self.chapters)
+
+    @property
+    def ends(self) -> bool:
+        """Whether it has a time to live, which ends."""
+        return any(chapter.life_ends for chapter in self.chapters)
 
 
 def quiet(backend: str, work: Work, number: int = 0) -> Life:
@@ -91,6 +98,7 @@ class Lives:
         kills = [self._kill(backend, work, phase, due=bool(waiting))]
         while draw.random() < _AGAIN:
             kills.append(self._kill(backend, Work.PASS, phase, due=False))
+        life_ends = (phase, work) == (Phase.DESTROY, Work.PASS) and draw.random() < _LIFE
         return Chapter(
             phase=phase,
             work=work,
@@ -99,10 +107,11 @@ class Lives:
             state_fault=draw.choice(STATE_FAULTS) if backend == "s3" and draw.random() < _FAULT else "",
             branch_gone=draw.random() < 0.5,
             leftover=draw.choice(list(LEFTOVERS)) if draw.random() < _FAULT else "",
-            meanwhile=self._meanwhile(phase, kills),
+            meanwhile=self._meanwhile(phase, kills, life_ends=life_ends),
+            life_ends=life_ends,
         )
 
-    def _meanwhile(self, phase: Phase, kills: Sequence[Kill]) -> Meanwhile | None:
+    def _meanwhile(self, phase: Phase, kills: Sequence[Kill], *, life_ends: bool) -> Meanwhile | None:
         """Only what a pass of envmgr's began can be otherwise by then: what a person's work is on was said by that person.
 
         Nor where Terraform was killed: what it did and had not written down, terraform_data could not tell the next one.
@@ -110,6 +119,8 @@ class Lives:
         drawn = self._random.random() < _MEANWHILE
         if not drawn or any(k.work is Work.COMMAND or k.target.hits_terraform for k in kills):
             return None
+        if life_ends:
+            return Meanwhile.OVERTAKEN
         if phase is Phase.DESTROY:
             return self._random.choice((Meanwhile.RESTORED, Meanwhile.PUSHED))
         return Meanwhile.BACK if phase is Phase.CHANGE else None

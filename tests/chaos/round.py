@@ -13,10 +13,11 @@ from tests.chaos.process import Order
 from tests.chaos.tally import Tally
 from tests.chaos.undertaker import Death
 from tests.chaos.verdict import Wanted, broken, problems, unknown
-from tests.chaos.world import BRANCH, World
+from tests.chaos.world import BRANCH, TIME_TO_LIVE, World
 
 # Seconds from now at which passes are made until all is as wanted: every back-off ends in between.
 _PASSES = (0, 6, 45, 120, 300, 900, 4000, 8000)
+_LIFE_OVER = TIME_TO_LIVE + 2 * _PASSES[-1]  # whenever it was applied last
 _TIDIED = 45  # from this one on with housekeeping, which the daemon does when it starts and once an hour
 _PATIENCE = 90  # real seconds for one process
 _UNKNOWN = 255  # what multiprocessing says where its server did not tell it how a process ended
@@ -86,6 +87,9 @@ class Round:
         self._say(f"{chapter.phase} ({self.life.backend}, {'http' if self.life.http else 'path'})")
         if chapter.phase is not Phase.DESTROY:
             self._before, self._commit = self._commit, self.world.push()
+        elif chapter.life_ends:
+            self._say("  its time to live is over")
+            self.tally.lives_ended += 1
         elif chapter.work is Work.PASS:
             self.world.repository.delete(BRANCH)
         elif chapter.branch_gone:
@@ -102,14 +106,15 @@ class Round:
                 self.world.repository.point([BRANCH], self._commit)
             case Meanwhile.RESTORED:
                 self.world.repository.point([BRANCH], self._commit)
-            case Meanwhile.PUSHED:
+            case Meanwhile.PUSHED | Meanwhile.OVERTAKEN:
                 self._commit = self.world.push()
 
-    def _order(self, chapter: Chapter, work: Work, **changes: object) -> Order:
+    def _order(self, chapter: Chapter, work: Work, offset: float = 0, **changes: object) -> Order:
         verb = "destroy" if chapter.phase is Phase.DESTROY else "apply"
         arguments = (verb, BRANCH, "--yes") if work is Work.COMMAND else None
         looks = 2 if chapter.phase is Phase.DESTROY else 1
-        return self.world.order(arguments=arguments, looks=looks, **changes)
+        offset += _LIFE_OVER if chapter.life_ends else 0
+        return self.world.order(arguments=arguments, looks=looks, offset=offset, **changes)
 
     def _finish(self, order: Order, seconds: float | None = None) -> bool:
         """Runs a process to its end, or kills it after so many seconds; says whether it was killed, by whomever."""
@@ -163,7 +168,8 @@ class Round:
         """Passes until all is as wanted, or what is not after the last."""
         terraform = any(kill.target.hits_terraform for kill in hit)
         restored = chapter.phase is Phase.DESTROY and chapter.meanwhile is not None
-        wanted = Wanted(chapter.phase, self._commit, self._may_be_suspended(chapter), restored)
+        suspended = chapter.life_ends and not restored
+        wanted = Wanted(chapter.phase, self._commit, self._may_be_suspended(chapter), restored, suspended)
         found: list[str] = []
         passes = _PASSES if chapter.kills else _PASSES[:1]
         for number, offset in enumerate(passes, 1):

@@ -19,6 +19,7 @@ class Tally:
     meanwhile: Counter[str] = field(default_factory=Counter)
     leftovers: Counter[str] = field(default_factory=Counter)
     boundaries: set[tuple[Work, Phase, int]] = field(default_factory=set)
+    lives_ended: int = 0
     missed: int = 0
     waited: int = 0
     most_passes: int = 0
@@ -51,6 +52,7 @@ class Tally:
         ):
             mine.update(more)
         self.boundaries |= other.boundaries
+        self.lives_ended += other.lives_ended
         self.missed += other.missed
         self.waited += other.waited
         self.most_passes = max(self.most_passes, other.most_passes)
@@ -70,6 +72,7 @@ class Tally:
         rows += [(f"  {kind}", count) for kind, count in sorted(self.state_faults.items())]
         rows += [("branches that were other ones after a kill", self.meanwhile.total())]
         rows += [(f"  {kind}", count) for kind, count in sorted(self.meanwhile.items())]
+        rows += [("destroyed because their time to live ended", self.lives_ended)]
         rows += [("phases in which steps left something in the way", self.leftovers.total())]
         rows += [(f"  {kind}", count) for kind, count in sorted(self.leftovers.items())]
         rows += [("environments, each made, changed and destroyed", self.lives.total())]

@@ -13,20 +13,23 @@ class Wanted:
     """How an environment should end: after which phase, at which commit; `suspended` is as good as that.
 
     `restored`: its branch came back while it was destroyed, so it is there, whether it was destroyed in between or not.
+    `suspended`: its life ended, and that is how it has to be.
     """
 
     phase: Phase
     commit: str
     may_be_suspended: bool = False
     restored: bool = False
+    suspended: bool = False
 
 
 def problems(seen: Observation | None, wanted: Wanted, traces: Traces) -> list[str]:
     """All that is not as it should be, as sentences; resources that nobody knows are not among them."""
     if seen is None:
         return ["The environment is not known."]
-    if wanted.may_be_suspended and seen.status == "suspended":
+    if wanted.suspended or (wanted.may_be_suspended and seen.status == "suspended"):
         found = [*_left_running(seen), *_suspended(seen)]
+        found += [*_at_its_end(seen), *_ended(traces)] if wanted.suspended else []
     elif (
         wanted.phase is Phase.DESTROY
         and not wanted.restored
@@ -109,6 +112,13 @@ def _ended(traces: Traces) -> Iterator[str]:
 def _suspended(seen: Observation) -> Iterator[str]:
     if seen.resources:
         yield f"It is suspended after a destroy that was not finished ({seen.message}): {seen.resources} are left."
+
+
+def _at_its_end(seen: Observation) -> Iterator[str]:
+    if seen.status != "suspended" or seen.applied_commit is not None:
+        yield f"It is {seen.status} at {seen.applied_commit}, not suspended with nothing applied: {seen.message}"
+    if seen.destroys == 0:
+        yield "Nothing was destroyed at the end of its life."
 
 
 def _names(resources: frozenset[str]) -> str:

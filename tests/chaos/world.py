@@ -23,6 +23,7 @@ from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
 
 BRANCH = "env-alice"
+TIME_TO_LIVE = 20_000  # seconds: longer than all the time that passes may have to wait for
 STATE_FAULTS = (
     "state write refused (403)",
     "state write answered 500",
@@ -75,8 +76,13 @@ class Traces:
 class World:
     """To be used in `with`: its remote is served and its Terraforms are listened for until the end."""
 
-    def __init__(self, folder: Path, place: Place, *, http: bool, proxy: bool = False) -> None:
-        """Lay it all out below a folder; `http`: the remote is a server, else a path; `proxy`: state can fail."""
+    def __init__(
+        self, folder: Path, place: Place, *, http: bool, proxy: bool = False, ends: bool = False
+    ) -> None:
+        """Lay it all out below a folder; `http`: the remote is a server, else a path; `proxy`: state can fail.
+
+        With `ends` what is applied has a time to live.
+        """
         self.folder = folder
         self.data = folder / "data"
         self.resources = folder / "resources"
@@ -86,6 +92,7 @@ class World:
         self.repository.commit("main", {"README.md": "hello"})
         self._place = place
         self._http = http
+        self._ends = ends
         self._proxy = FaultyProxy(urlsplit(place.url).port or 0) if proxy else None
         self._ending = ExitStack()
         self._version = 0
@@ -209,7 +216,7 @@ class World:
     def _write_configuration(self) -> None:
         url = self._server.http_url("shop") if self._http else self.repository.url
         endpoint = {"AWS_ENDPOINT_URL": self._proxy.url} if self._proxy is not None else {}
-        document = {
+        document: dict[str, Any] = {
             "organization": "acme",
             "backend": dict(self._place.settings),
             "terraform": {"binary": str(self.folder / "terraform")},
@@ -227,6 +234,8 @@ class World:
                 },
             ],
         }
+        if self._ends:
+            document["ttl"] = {"default": f"{TIME_TO_LIVE}s", "warn_before": []}
         with (self.folder / "acme.yaml").open("w") as file:
             YAML().dump(document, file)
 
