@@ -52,6 +52,20 @@ def test_what_runs_elsewhere_ends_and_stays_so(world: World) -> None:
     }
 
 
+def test_a_persons_own_apply_ends_too(world: World) -> None:
+    """Whoever waits for it at the other terminal is told so, and by an exit code that is no success."""
+    with world.start("apply", "alice", "--yes") as working:
+        _await_creation(world)
+        done = world("cancel", "alice", "--json")
+        said, error = working.communicate(timeout=60)
+    assert done.code == 0, done.err
+    assert (done.document["run"]["kind"], done.document["run"]["status"]) == ("apply", "interrupted")
+    assert working.returncode == 1, said + error
+    assert "was stopped before its end" in error
+    shown = world.ok("show", "alice", "--json").document
+    assert (shown["status"], shown["suspended_by"]) == ("suspended", "cancel")
+
+
 def test_a_dry_run_says_all_and_touches_nothing(world: World) -> None:
     """Also of a branch that no look has seen yet; what is named is judged alone."""
     foretold = world("reconcile", "--dry-run", "--json")

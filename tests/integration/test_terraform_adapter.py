@@ -737,6 +737,24 @@ def test_a_flood_of_output_fills_neither_memory_nor_disk(make: Make, tmp_path: P
     assert "the log is full" in place.log
 
 
+def test_a_plan_too_large_to_be_read_is_refused_unread(make: Make) -> None:
+    """A stand-in shows one of 64 MiB, which is read, and one of a byte more, which is not."""
+    place = make()
+    place.code(ONE)
+    planned = place.plan()
+    size = Path(place.binary).with_name("size")
+    shown = f"read size < {size}; printf '{{}}'; head -c $((size - 2)) /dev/zero | tr '\\0' ' '"
+    Path(place.binary).write_text(f'#!/bin/sh\n[ $1 = show ] || exec terraform "$@"\n{shown}\n')
+    place.adapter._versions._ask = lambda *_: "1.11.4"  # type: ignore[method-assign]
+
+    size.write_text(f"{64 * 2**20}\n")
+    assert place.adapter.show(place.workspace, planned.file).resources == ()
+
+    size.write_text(f"{64 * 2**20 + 1}\n")
+    said = place.fails(NeedsPerson, lambda: place.adapter.show(place.workspace, planned.file))
+    assert "terraform show printed 64 MiB, and envmgr reads at most 64 MiB of it" in said
+
+
 def test_leaves_nothing_open(make: Make) -> None:
     """After many runs as many threads and descriptors as before."""
     place = make()
