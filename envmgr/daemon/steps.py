@@ -17,6 +17,7 @@ from envmgr.host.leftovers import ASIDE, clear, sentence, sweep, tidy
 from envmgr.ports import Deployer, Place
 
 from .job import ActiveRun, Job
+from .own_targets import own
 from .services import Services
 
 _OTHER = re.compile(r"[^A-Z0-9_]")
@@ -31,10 +32,10 @@ def run_steps(job: Job, active: ActiveRun, steps: Sequence[Step], commit: str) -
     state = job.read_state()
     outputs = state.outputs if state is not None else {}
     with place_of(job, commit, state) as place:
+        filled = own(job, state, [replace(step, run=_filled(step.run, outputs)) for step in steps])
         job.update(lambda e: began(e, steps))
-        for step in steps:
-            filled = replace(step, run=_filled(step.run, outputs))
-            _runner(job.services, filled).run(filled, place, active.watch())
+        for step in filled:
+            _runner(job.services, step).run(step, place, active.watch())
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from .environment import Output
 from .errors import NeedsPerson
+from .targets import Target, targets_of
 
 _VERSION = 4
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -18,7 +19,7 @@ class State:
     """A state object: its lineage and serial, the managed resources' addresses, and the outputs.
 
     `identifiers` are what AWS and Azure call these resources, their ARNs and IDs; `tags` are those of each resource
-    that has any. `outputs` carries sensitive values too: it is never stored or logged.
+    that has any. `targets` are those of them that deploy steps can send files to. `outputs` carries sensitive values too: it is never stored or logged.
     """
 
     lineage: str
@@ -27,6 +28,7 @@ class State:
     outputs: Mapping[str, Output]
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     identifiers: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
 
     @classmethod
     def from_bytes(cls, text: bytes, where: str) -> "State":
@@ -53,6 +55,7 @@ class State:
                     for name, entry in (document.get("outputs") or {}).items()
                 },
                 identifiers=tuple(sorted(set(_identifiers(document["resources"])))),
+                targets=targets_of(document["resources"]),
             )
         except _UNREADABLE as error:
             raise NeedsPerson(

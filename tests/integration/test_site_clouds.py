@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
 
-from envmgr.domain.environment import RunKind, Status
+from envmgr.domain.environment import Environment, RunKind, Status
 from envmgr.domain.errors import NeedsPerson, StepFailed
 from envmgr.domain.step import Site
+from tests.support.aws import REGION
 from tests.support.azure import Azurite
 from tests.support.azure_control_plane import ControlPlane
 from tests.support.engine import MODULE, Engine, code
@@ -160,75 +161,109 @@ def test_a_sas_token_is_enough_and_never_shown(azurite: Azurite, tmp_path: Path)
 
 # --- through the whole of envmgr ---------------------------------------------------------------
 
-
-def test_a_push_is_served(engine: Engine, moto_url: str, aws_environment: dict[str, str]) -> None:
-    """The bucket's name is an output; the second push moves its one file, and no Terraform runs."""
-    store = S3SiteStore(moto_url)
-    store.make()
-    engine.settings["environment_variables"] = aws_environment
-    site = {"folder": "public", "bucket": "{outputs.bucket}", "cache_control": {"*.html": "no-cache"}}
-    repository = engine.repository(deploy=[{"name": "page", "site": site}])
-    module = f'{MODULE}\noutput "bucket" {{ value = "{store.target.bucket}" }}\n'
-
-    def push(text: str) -> None:
-        repository.commit("env-alice", code({"public/index.html": text, "public/app.js": "app()"}, module))
-        engine.turn()
-        assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
-
-    push("<p>one</p>")
-    assert site_of(store)["index.html"] == Object(b"<p>one</p>", PAGE, "no-cache")
-    runs = engine.runs()
-    push("<p>two</p>")
-
-    assert site_of(store)["index.html"].content == b"<p>two</p>"
-    (deploy,) = [run for run in engine.runs() if run.id not in {before.id for before in runs}]
-    assert deploy.kind is RunKind.DEPLOY
-    log = engine.application.services.layout.log(deploy.id).read_text()
-    assert (
-        f"bucket {store.target.bucket}: 1 sent (10 bytes), 0 with other headers, 1 unchanged, 0 deleted"
-        in log
-    )
+BUCKET = f"""
+variable "environment" {{ type = string }}
+variable "bucket" {{ type = string }}
+variable "endpoint" {{ type = string }}
+terraform {{
+  required_providers {{
+    aws = {{ source = "hashicorp/aws" }}
+  }}
+}}
+provider "aws" {{
+  region                      = "{REGION}"
+  s3_use_path_style           = true
+  skip_requesting_account_id  = true
+  skip_credentials_validation = true
+  endpoints {{
+    s3 = var.endpoint
+  }}
+}}
+resource "aws_s3_bucket" "site" {{
+  bucket        = var.bucket
+  force_destroy = true
+}}
+output "bucket" {{ value = aws_s3_bucket.site.bucket }}
+"""
 
 
-def test_a_permission_that_does_not_count_yet_is_waited_for(
-    engine: Engine, moto_url: str, aws_environment: dict[str, str]
+WEB = """
+variable "cdn_bucket" { type = string }
+output "bucket" { value = var.cdn_bucket }
+"""
+
+
+@pytest.mark.timeout(300)
+def test_a_push_is_served(
+    engine: Engine, moto_url: str, aws_environment: dict[str, str], provider_cli_config: Path
 ) -> None:
-    """As where the apply before gave it: nobody has to push for it."""
+    """From a bucket of the environment's own, that of another of its applications too; a push moves what changed.
+
+    Each application has a folder of its own, not the one of that name at the branch's root. A permission that the
+    apply before gave may not count yet: that is waited for, nobody has to push for it.
+    """
     store = S3SiteStore(moto_url)
-    store.make()
-    page = {"name": "page", "site": {"folder": "public", "bucket": store.target.bucket}}
-    repository = engine.repository(deploy=[page])
+    name = store.target.bucket
+    engine.settings["terraform"]["cli_config"] = str(provider_cli_config)
+    engine.settings["variables"] = {"bucket": name, "endpoint": moto_url}
+    site = {"folder": "public", "bucket": "{outputs.bucket}", "cache_control": {"*.html": "no-cache"}}
+    repository = engine.repository(
+        applications=[
+            {"name": "cdn", "deploy": [{"name": "logo", "site": {"folder": "logo", "bucket": name}}]},
+            {"name": "web", "needs": ["cdn"], "deploy": [{"name": "page", "site": site}]},
+        ]
+    )
+    files = {
+        "cdn/terraform/main.tf": BUCKET,
+        "cdn/logo/logo.svg": "<svg>",
+        "web/terraform/main.tf": WEB,
+        "web/public/index.html": "<p>one</p>",
+        "web/public/app.js": "app()",
+        "public/no.html": "no",
+    }
+
+    def found() -> dict[str, Environment]:
+        return {e.id.application: e for e in engine.application.services.store.environments()}
+
     with FaultyProxy(urlsplit(moto_url).port or 0) as proxy:
         proxy.fail(Fault(status=403))
         engine.settings["environment_variables"] = {**aws_environment, "AWS_ENDPOINT_URL": proxy.url}
-        repository.commit("env-alice", code({"public/index.html": "<p>"}))
+        repository.commit("env-alice", files)
         engine.turn()
-        alice = engine.environment("alice")
-        assert (alice.status, alice.retry_at is None) == (Status.FAILED, False)
-        assert f"Step page failed: bucket {store.target.bucket} refuses GetObject (403)" in alice.message
+        cdn = found()["cdn"]
+        assert (cdn.status, cdn.retry_at is None) == (Status.FAILED, False)
+        assert f"Step logo failed: bucket {name} refuses GetObject (403)" in cdn.message
         proxy.heal()
         engine.clock.forward(minutes=1)
         engine.turn()
-    assert engine.environment("alice").status is Status.READY
-    assert site_of(store)["index.html"].content == b"<p>"
+        assert {e.status for e in found().values()} == {Status.READY}, [e.message for e in found().values()]
+        assert set(site_of(store)) == {"logo.svg", "index.html", "app.js"}
+        assert site_of(store)["index.html"] == Object(b"<p>one</p>", PAGE, "no-cache")
+
+        runs = {run.id for run in engine.runs()}
+        repository.commit("env-alice", {"web/public/index.html": "<p>two</p>"})
+        engine.turn()
+    assert site_of(store)["index.html"].content == b"<p>two</p>"
+    (deploy,) = [r for r in engine.runs() if r.id not in runs and r.environment.application == "web"]
+    assert deploy.kind is RunKind.DEPLOY
+    log = engine.application.services.layout.log(deploy.id).read_text()
+    assert f"bucket {name}: 1 sent (10 bytes), 0 with other headers, 1 unchanged, 0 deleted" in log
 
 
-def test_an_application_serves_a_folder_of_its_own(
+def test_a_bucket_that_the_environment_did_not_make_gets_nothing(
     engine: Engine, moto_url: str, aws_environment: dict[str, str]
 ) -> None:
-    """Not the one of that name at the branch's root."""
+    """Though its code has the name as an output: it may be another environment's. No step runs before that is said."""
     store = S3SiteStore(moto_url)
     store.make()
     engine.settings["environment_variables"] = aws_environment
-    page = {"name": "page", "site": {"folder": "public", "bucket": store.target.bucket}}
-    repository = engine.repository(applications=[{"name": "web", "folder": "apps/web", "deploy": [page]}])
-    files = {
-        "apps/web/terraform/main.tf": MODULE,
-        "apps/web/public/index.html": "web",
-        "public/index.html": "no",
-    }
-    repository.commit("env-alice", files)
+    page = {"name": "page", "site": {"folder": "public", "bucket": "{outputs.bucket}"}}
+    first = {"name": "first", "run": f"touch {engine.folder}/ran"}
+    module = f'{MODULE}\noutput "bucket" {{ value = "{store.target.bucket}" }}\n'
+    engine.repository(deploy=[first, page]).commit("env-alice", code({"public/index.html": "<p>"}, module))
     engine.turn()
-    [web] = engine.application.services.store.environments()
-    assert web.status is Status.READY, web.message
-    assert site_of(store)["index.html"].content == b"web"
+    alice = engine.environment("alice")
+    assert (alice.status, alice.retry_at) == (Status.FAILED, None)
+    assert f"bucket {store.target.bucket} is not in the state of acme/shop/alice" in alice.message
+    assert store.names() == []
+    assert not (engine.folder / "ran").exists()
