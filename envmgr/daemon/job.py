@@ -26,7 +26,7 @@ from envmgr.domain.places import silence
 from envmgr.domain.policy import Policy
 from envmgr.domain.state import State
 from envmgr.domain.transitions import Change
-from envmgr.domain.transitions.work import shown
+from envmgr.domain.transitions.work import reworded, shown
 from envmgr.host.leftovers import sweep
 from envmgr.ports import Progress, Redact, StateStore, Watch
 
@@ -205,7 +205,8 @@ class ActiveRun:
     changes: Changes | None = None
     failing_checks: list[str] = field(default_factory=list)
     _child_began: datetime = field(init=False)
-    _before_silence: str | None = field(init=False, default=None)
+    _silence: str = field(init=False, default="")
+    _message: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         """Until the first child has started, no lock is ours."""
@@ -266,20 +267,24 @@ class ActiveRun:
     def _quiet(self, duration: timedelta) -> None:
         """Says of the environment that nothing moves any more, and no longer once it does."""
         self.job.quiet(duration)
-        is_silent, before = duration >= self.job.project.tenant.patience, self._before_silence
-        if is_silent is (before is not None):
+        is_silent = duration >= self.job.project.tenant.patience
+        if is_silent is (self._silence != ""):
             return
-        self._before_silence = self.job.environment.message if is_silent else None
         with suppress(EnvmgrError):  # what is raised here would end what runs
-            if before is None:
-                self._tell_silence(self.job.services.clock() - duration)
+            if is_silent:
+                self._begin_silence(self.job.services.clock() - duration)
             else:
-                self.job.update(lambda e: shown(e, e.status, before))
+                self._end_silence()
 
-    def _tell_silence(self, since: datetime) -> None:
-        job, said = self.job, silence(since, self.job.environment.label)
-        event = job.services.event(job.environment.id, "silent", said, run=self.run.id)
-        job.update(lambda e: shown(e, e.status, f"{e.message} {said}".lstrip()), event)
+    def _begin_silence(self, since: datetime) -> None:
+        job, self._silence = self.job, silence(since, self.job.environment.label)
+        self._message = job.environment.message
+        event = job.services.event(job.environment.id, "silent", self._silence, run=self.run.id)
+        job.update(lambda e: reworded(e, self._message, f"{self._message} {self._silence}"), event)
+
+    def _end_silence(self) -> None:
+        told, self._silence = f"{self._message} {self._silence}", ""
+        self.job.update(lambda e: reworded(e, told, self._message))
 
     def _started(self, child: ProcessId) -> None:
         if self.job.niceness:

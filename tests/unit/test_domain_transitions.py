@@ -32,6 +32,7 @@ LIFE = {"created_at", "schedule", "resumed_at"}
 
 TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     "shown": (lambda e: work.shown(e, Status.RUNNING, "x"), {"status", "message"}),
+    "reworded": (lambda e: work.reworded(e, "", "x"), {"message"}),
     "waiting": (lambda e: work.waiting(e, "x", Guard.LIMIT), {"status", "message", "hold"}),
     "put_off": (lambda e: work.put_off(e, "x", "key", NOW), RESULT - {"failures"}),
     "failed": (lambda e: work.failed(e, "x", "key", NOW, again=True), RESULT),
@@ -85,6 +86,19 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
 def changed(before: Environment, after: Environment) -> set[str]:
     """The fields in which two records differ."""
     return {f.name for f in fields(Environment) if getattr(before, f.name) != getattr(after, f.name)}
+
+
+@few
+@given(before=environments)
+def test_what_is_said_of_work_is_reworded_only_while_nothing_else_is(before: Environment) -> None:
+    """A record at rest, and one that says something else by now, keep their words."""
+    working = replace(before, status=Status.RUNNING, message="Applies.")
+    quiet = work.reworded(working, "Applies.", "Applies. Silent.")
+    assert quiet.message == "Applies. Silent."
+    assert work.reworded(quiet, "Applies. Silent.", "Applies.") == working
+    assert work.reworded(replace(quiet, message="y"), "Applies. Silent.", "Applies.").message == "y"
+    rests = replace(working, status=Status.READY)
+    assert work.reworded(rests, "Applies.", "Applies. Silent.") == rests
 
 
 @few

@@ -12,6 +12,12 @@ def shown(before: Environment, status: Status, message: str) -> Environment:
     return replace(before, status=status, message=message)
 
 
+def reworded(before: Environment, was: str, message: str) -> Environment:
+    """Where it is worked on and still says `was` of that, it says this instead."""
+    at_work = before.status in (Status.RUNNING, Status.DESTROYING)
+    return replace(before, message=message) if at_work and before.message == was else before
+
+
 def waiting(before: Environment, message: str, hold: Guard | None) -> Environment:
     """Held back by time or by a guard; a guard that held it before still does."""
     return replace(before, status=Status.WAITING, message=message, hold=hold or before.hold)
