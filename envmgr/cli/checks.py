@@ -186,6 +186,11 @@ def _without_subscription(environment: Mapping[str, str]) -> str:
 
 
 def _remote(application: Application, project: Project) -> str:
-    listing = application.services.git.listing(project.remote(), project.branches, None)
+    services = application.services
+    services.git.check(project.id)
+    listing = services.git.listing(project.remote(), project.branches, None)
+    recorded = services.store.repository(project.id)
+    if recorded.error and not recorded.failures:  # it answers, and yet something about it waits for a person
+        raise NeedsPerson(recorded.error)
     number = sum(matches_any(branch, project.branches) for branch in listing.branches)
     return f"it answers; branches like {', '.join(project.branches)}: {number}"

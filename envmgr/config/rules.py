@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from .deploy import CommandStep, DeployLimits
 from .section import Section
-from .values import Count, Cron, Duration, Network, Number, Period, Text, TimeZone
+from .values import Count, Cron, Duration, Network, Number, Period, Size, Text, TimeZone
 
 
 class Polling(Section):
@@ -17,6 +17,42 @@ class Polling(Section):
         default=timedelta(seconds=30),
         description="How often a repository's branches are listed.",
         examples=["30s"],
+    )
+
+
+class GitLimits(Section):
+    """What a repository may ask of this host before any of it is used."""
+
+    memory: Size = Field(
+        default=2 * 1024**3, description="Private memory of a git process.", examples=["2GiB"]
+    )
+    refs: Count = Field(
+        default=500_000,
+        description="How many refs a remote may list; above that it is not read.",
+        examples=[500_000],
+    )
+    files: Count = Field(
+        default=200_000, description="How many files a checkout may have.", examples=[200_000]
+    )
+    size: Size = Field(
+        default=2_000_000_000,
+        description="Of all files of a checkout together; submodules and Git LFS files may have as much again.",
+        examples=["2GB"],
+    )
+
+
+class TerraformLimits(Section):
+    """What Terraform may use of this host for a branch's code."""
+
+    memory: Size = Field(
+        default=4 * 1024**3,
+        description="Private memory of Terraform, and of each provider; an apply may take twice as much.",
+        examples=["4GiB"],
+    )
+    code: Size = Field(
+        default=10_000_000,
+        description="Of all Terraform code and variable files of one folder together.",
+        examples=["10MB"],
     )
 
 
@@ -42,6 +78,16 @@ class Limits(Section):
         default=DeployLimits(),
         description="What deploy steps may use of this host.",
         examples=[{"memory": "2GiB", "cpu_seconds": 600}],
+    )
+    git: GitLimits = Field(
+        default=GitLimits(),
+        description="What a repository may hold, and git may use of this host.",
+        examples=[{"files": 500_000, "size": "10GB"}],
+    )
+    terraform: TerraformLimits = Field(
+        default=TerraformLimits(),
+        description="What Terraform may use of this host.",
+        examples=[{"memory": "8GiB"}],
     )
     health_networks: tuple[Network, ...] = Field(
         default=(),

@@ -17,9 +17,10 @@ def parse_size(text: str) -> int:
 
 
 def format_size(size: int) -> str:
-    """Writes bytes in the largest decimal unit that divides them: `500MB`."""
-    for prefix in ("T", "G", "M", "K"):
-        unit = 1000 ** _POWER[prefix]
-        if size and size % unit == 0:
-            return f"{size // unit}{prefix}B"
+    """Writes bytes in the largest unit that divides them, a decimal one where there is any: `500MB`, `4GiB`."""
+    for thousand, binary in ((1000, ""), (1024, "i")):
+        for prefix in ("T", "G", "M", "K"):
+            unit = thousand ** _POWER[prefix]
+            if size and size % unit == 0:
+                return f"{size // unit}{prefix}{binary}B"
     return f"{size}B"

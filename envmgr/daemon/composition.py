@@ -53,7 +53,7 @@ from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.owner import Origin
 from envmgr.domain.policy import Policy
 from envmgr.domain.schedule import Windows
-from envmgr.ports import Clock, Cloud, Progress, Remote, StepLimits, Store
+from envmgr.ports import Clock, Cloud, GitLimits, Progress, Remote, StepLimits, Store, TerraformLimits
 
 from . import unmanaged
 from .application import Application
@@ -87,7 +87,7 @@ class Start:
 
 
 def compose(start: Start, before: Application | None = None) -> Application:
-    """Everything wired. With the application `before` a reload keeps its store, mirrors, leases and work.
+    """Everything wired. With the application `before` a reload keeps its store, leases and work.
 
     Raises ConfigurationError (a UsageError) where the files have mistakes; nothing is started then.
     """
@@ -120,10 +120,11 @@ def _services(
         organization.organization: _tenant(start, layout, store, organization, configuration)
         for organization in configuration.organizations
     }
+    projects = _projects(start, configuration, tenants, modules)
     return Services(
         layout=layout,
         store=store,
-        git=before.git if before else Mirrors(layout.mirrors),
+        git=Mirrors(layout.mirrors, limits=lambda identity: _git_limits(projects.get(identity))),
         modules=modules,
         binaries=Binaries(layout.binaries),
         providers=lambda organization: ProviderCache(layout.providers(organization)),
@@ -137,7 +138,7 @@ def _services(
         processes=processes,
         actor=start.actor,
         tenants=tenants,
-        projects=_projects(start, configuration, tenants, modules),
+        projects=projects,
         left_over=lambda repository: _left_over(tenants.get(repository.organization), repository),
         disk_reserve=configuration.settings.disk_reserve,
         retention=configuration.settings.retention,
@@ -242,6 +243,8 @@ def _project(
         drift=drift_rules_of(rules.drift),
         ticks=CALENDAR,
         step_limits=StepLimits(**dict(rules.limits.deploy)),
+        git_limits=GitLimits(**dict(rules.limits.git)),
+        terraform_limits=TerraformLimits(**dict(rules.limits.terraform)),
         health_networks=rules.limits.health_networks,
         allow_branch_deploy=repository.allow_branch_deploy,
     )
@@ -249,6 +252,11 @@ def _project(
         return _deploying(project, lambda branch_file: deploy_rules_of(repository, branch_file))
     parts = [_part(project, application, modules) for application in in_order(repository.applications)]
     return replace(project, applications={part.application: part for part in parts})
+
+
+def _git_limits(project: Project | None) -> GitLimits:
+    """Those of a repository; of one that is not configured any more the usual ones."""
+    return project.git_limits if project is not None else GitLimits()
 
 
 def _left_over(tenant: Tenant | None, identity: RepositoryId) -> Project | None:

@@ -5,7 +5,7 @@ import structlog
 from envmgr.domain.attempt import attempt_key, is_end
 from envmgr.domain.decision import Decision
 from envmgr.domain.environment import AT_WORK, Environment, Status
-from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, RetryLater
+from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsOperator, NeedsPerson, RetryLater
 from envmgr.domain.health import Condition
 from envmgr.domain.transitions import Change
 from envmgr.domain.transitions.work import failed, interrupted, put_off, shown
@@ -19,8 +19,8 @@ def record_failure(job: Job, error: EnvmgrError, decision: Decision) -> None:
     """Writes what kept a decision from being carried out to the environment, handled as the error's class says.
 
     It is said of what the work began with: a push that came meanwhile has not been tried. An apply that needs a person
-    is tried again only on a new commit or configuration; an end is tried again once an hour all the same, since
-    nothing else would ever come back to it.
+    is tried again only on a new commit or configuration; an end, and what an operator has to mend, is tried again once
+    an hour all the same, since nothing else would ever come back to it.
     """
     message = f"{job.redact(str(error))}{_disk(job, error)}"
     now, key = job.services.clock(), attempt_key(job.began, job.policy, decision)
@@ -36,7 +36,8 @@ def record_failure(job: Job, error: EnvmgrError, decision: Decision) -> None:
             _write(job, lambda e: put_off(e, message, key, until))
         case _:
             stays = isinstance(error, NeedsPerson)
-            _write(job, lambda e: failed(e, message, key, now, needs_person=stays, again=is_end(decision)))
+            again = is_end(decision) or isinstance(error, NeedsOperator)
+            _write(job, lambda e: failed(e, message, key, now, needs_person=stays, again=again))
             _tell(job, message)
 
 

@@ -14,6 +14,7 @@ from envmgr.domain.state import State
 from envmgr.ports import PlanResult, Workspace
 
 from . import kept, needs, ownership, rebuild, recover, workspaces
+from .code_check import check_code
 from .job import ActiveRun, Declined, Job
 from .planned import Planned, StateCopy
 from .result import note_resources
@@ -33,6 +34,10 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim, copy: StateCopy | None
     """
     access = _begin(job, active, claim, job.project.tenant.binary)
     root = workspaces.checkout(job.services, job.environment, _kept_module(job, claim))
+    if (
+        claim.source.kind is SourceKind.DIRECTORY
+    ):  # what was applied is destroyed whatever the limits are by then
+        check_code(workspaces.source(job.services, job.environment), job.project.terraform_limits.code)
     claim = settle_scope(job.services, job.project, claim, root)
     claim = with_untaken(job.services, job.project, claim, root)
     space = workspaces.workspace(job, access, claim, job.project.tenant.binary)

@@ -17,7 +17,16 @@ from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.policy import Policy
 from envmgr.domain.schedule import Schedule, Ticks, Windows, closed, phase
 from envmgr.domain.state import State
-from envmgr.ports import Cloud, Remote, SandboxKind, StateStore, StepLimits, Terraform
+from envmgr.ports import (
+    Cloud,
+    GitLimits,
+    Remote,
+    SandboxKind,
+    StateStore,
+    StepLimits,
+    Terraform,
+    TerraformLimits,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +171,8 @@ class Project:
     drift: DriftRules
     windows: Windows
     step_limits: StepLimits
+    git_limits: GitLimits = field(default_factory=GitLimits)
+    terraform_limits: TerraformLimits = field(default_factory=TerraformLimits)
     health_networks: tuple[str, ...] = ()
     schedule: Schedule | None = None
     deploy_rules: Callable[[BranchFile | None], DeployRules] = lambda _: DeployRules()

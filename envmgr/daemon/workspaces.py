@@ -44,8 +44,13 @@ def checkout(services: Services, environment: Environment, claim: Claim) -> Path
 
 def module_root(services: Services, environment: Environment, claim: Claim) -> Path:
     """The folder of the Terraform module in an environment's working folder."""
-    source = services.layout.workspace(environment.id) / "source"
-    return source if claim.source.kind is SourceKind.MODULE else source / claim.source.path
+    found = source(services, environment)
+    return found if claim.source.kind is SourceKind.MODULE else found / claim.source.path
+
+
+def source(services: Services, environment: Environment) -> Path:
+    """The folder of the checkout in an environment's working folder."""
+    return services.layout.workspace(environment.id) / "source"
 
 
 def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
@@ -61,6 +66,7 @@ def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
         environment={**default_tags_environment(claim.tags), **access.environment},
         lock_file=claim.lock_file,
         folder=claim.source.path if claim.source.kind is SourceKind.DIRECTORY else "",
+        memory=job.project.terraform_limits.memory,
     )
 
 

@@ -17,6 +17,10 @@ class NeedsPerson(EnvmgrError):
     """Trying again changes nothing: a person must change a file, a branch or a permission first."""
 
 
+class NeedsOperator(NeedsPerson):
+    """A person must mend what no commit tells of: this host, a remote, a limit; so it is looked at again once an hour."""
+
+
 class Transient(EnvmgrError):
     """May pass by itself; to be tried again with growing delays."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from .cloud import Cloud, StateStore
-from .git import CommitInfo, Git, Inspection, Remote
+from .git import CommitInfo, Git, GitLimits, Inspection, Remote
 from .health import Probe
 from .kept import Binaries, Modules, Providers
 from .processes import RUN_MARK, Processes
@@ -21,6 +21,7 @@ from .terraform import (
     Progress,
     Redact,
     Terraform,
+    TerraformLimits,
     Watch,
     Workspace,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "CommitInfo",
     "Deployer",
     "Git",
+    "GitLimits",
     "Held",
     "Inspection",
     "KeptModules",
@@ -56,6 +58,7 @@ __all__ = [
     "Steps",
     "Store",
     "Terraform",
+    "TerraformLimits",
     "Watch",
     "Workspace",
 ]

@@ -27,6 +27,20 @@ class Remote:
     known_hosts: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitLimits:
+    """What one repository may ask of this host.
+
+    `memory` is of each git process in bytes, `refs` how many a remote may list; `files` and `size` (in bytes) are of
+    all files of a checkout.
+    """
+
+    memory: int = 2 * 1024**3
+    refs: int = 500_000
+    files: int = 200_000
+    size: int = 2_000_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class CommitInfo:
     """A commit as people know it: its object name, author and first line."""
@@ -107,7 +121,8 @@ class Git(Protocol):
     def checkout(self, repository: RepositoryId, commit: str, destination: Path, scope: str = ".") -> None:
         """Makes `destination` hold exactly the commit's files below the folder `scope`, at their paths.
 
-        It is created, or emptied of all else; `.` is the whole commit.
+        It is created, or emptied of all else; `.` is the whole commit. NeedsPerson, before anything is written, where
+        its tree is more than files below a folder, or holds more than the repository's limits allow.
         """
         ...
 
@@ -128,6 +143,10 @@ class Git(Protocol):
 
         NeedsPerson where that is not the source's tree in this very commit.
         """
+        ...
+
+    def check(self, repository: RepositoryId) -> None:
+        """Looks at the mirror: NeedsPerson where it is damaged, or not ours to write; quiet where there is none yet."""
         ...
 
     def keep(self, environment: EnvironmentId, slot: str, commit: str) -> None:

@@ -32,7 +32,7 @@ class Workspace:
     the branch, for messages. `stands_for` is the type of the backend that the code may leave to be filled in, where
     another is used for once. Modules from elsewhere are exactly the kept `modules`, where these are given; else those
     by a moving ref are read anew for each `commit`. `temporary` is its `TMPDIR`, which stays between a plan and its
-    apply: beside `data` where none is given.
+    apply: beside `data` where none is given. `memory` limits that of Terraform, and of each provider, in bytes.
     """
 
     root: Path
@@ -47,6 +47,18 @@ class Workspace:
     commit: str = ""
     modules: KeptModules | None = None
     temporary: Path | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerraformLimits:
+    """What Terraform may use for a branch's code, in bytes.
+
+    `memory` is of Terraform and of each provider, `code` of all code and variable files of one folder.
+    """
+
+    memory: int = 4 * 1024**3
+    code: int = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

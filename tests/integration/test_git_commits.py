@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
-from envmgr.domain.errors import NeedsPerson, Transient, UsageError
+from envmgr.domain.errors import NeedsOperator, NeedsPerson, Transient, UsageError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.ports import Remote
 from tests.support.git_calls import count_git
@@ -206,7 +206,7 @@ class TestCheckout:
         commit = shop.commit("env-a", {"x": "1"})
         mirrors.fetch(there, {"env-a": commit})
         (tmp_path / "file").touch()
-        with pytest.raises(Transient, match="could not be checked out"):
+        with pytest.raises(NeedsOperator, match="could not be checked out"):
             mirrors.checkout(SHOP, commit, tmp_path / "file/alice")
 
     def test_several_at_once(

@@ -200,7 +200,7 @@ class TestSubmodules:
     def test_gitmodules_must_be_a_file(self, shop: Shop) -> None:
         """Git itself checks out no link of that name; what reads it does not follow one either."""
         shop.push({".gitmodules": Symlink("/etc/passwd"), "lib": Gitlink("ab" * 20)})
-        with pytest.raises(Transient, match=r"invalid path '\.gitmodules'"):
+        with pytest.raises(NeedsPerson, match=r"git takes no path \.gitmodules"):
             shop.completed()
         with pytest.raises(NeedsPerson, match="is no regular file"):
             submodules(shop.mirrors._mirror(shop.remote.repository), shop.commit)

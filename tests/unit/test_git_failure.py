@@ -1,12 +1,13 @@
 """What git says when it fails, as a sentence that holds no secret."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from envmgr.adapters.git.failure import failure
+from envmgr.adapters.git.failure import Damaged, failure
 from envmgr.adapters.git.process import Answer
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.errors import EnvmgrError, NeedsOperator, Transient
 from envmgr.domain.names import RepositoryId
 from envmgr.ports import Remote
 
@@ -20,28 +21,28 @@ def told(messages: str, *, timed_out: bool = False) -> EnvmgrError:
 @pytest.mark.parametrize(
     ("messages", "kind", "says"),
     [
-        ("fatal: Authentication failed for 'https://x/y/'", NeedsPerson, "`credentials`"),
+        ("fatal: Authentication failed for 'https://x/y/'", NeedsOperator, "`credentials`"),
         (
             "fatal: unable to access 'https://x/y/': The requested URL returned error: 403",
-            NeedsPerson,
+            NeedsOperator,
             "credentials",
         ),
-        ("remote: Not found\nfatal: repository 'https://x/y/' not found", NeedsPerson, "`url`"),
+        ("remote: Not found\nfatal: repository 'https://x/y/' not found", NeedsOperator, "`url`"),
         (
             "Host key verification failed.\nfatal: Could not read from remote repository.",
-            NeedsPerson,
+            NeedsOperator,
             "known_hosts",
         ),
         (
             "bot@x: Permission denied (publickey).\nfatal: Could not read from remote",
-            NeedsPerson,
+            NeedsOperator,
             "publickey",
         ),
-        ("fatal: detected dubious ownership in repository at '/srv/x'", NeedsPerson, "another user"),
+        ("fatal: detected dubious ownership in repository at '/srv/x'", NeedsOperator, "another user"),
         (
             "fatal: detected dubious ownership in repository at '/srv/x'\nTo add an exception, call:\n\n"
             "\tgit config --global\nfatal: Could not read from remote repository.",
-            NeedsPerson,
+            NeedsOperator,
             "git says: fatal: detected",
         ),
         (
@@ -62,7 +63,7 @@ def told(messages: str, *, timed_out: bool = False) -> EnvmgrError:
             "ERROR: Repository not found.\nConnection to x closed by remote host.\n"
             "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\n"
             "and the repository exists.\n",
-            NeedsPerson,
+            NeedsOperator,
             "git says: ERROR: Repository not found.",
         ),
     ],
@@ -90,3 +91,70 @@ def test_a_short_password_mangles_no_word(password: str) -> None:
     said = str(failure(remote, Answer(128, b"", f"fatal: https://x.y/ refuses '{password}' at last"), 60))
     assert "https://" in said
     assert "refuses '***' at last" in said
+
+
+MIRROR = Path("/srv/envmgr/mirrors/acme/shop.git")
+
+
+@pytest.mark.parametrize(
+    ("messages", "says"),
+    [
+        (
+            f"fatal: Unable to create temporary file '{MIRROR}/objects/pack/tmp_pack_XXXXXX': Permission denied\n"
+            "fatal: fetch-pack: invalid index-pack output",
+            "envmgr's user may not write there",
+        ),
+        (
+            f"error: cannot lock ref 'refs/heads/b': Unable to create '{MIRROR}/refs/heads/b.lock': Read-only file system",
+            "envmgr's user may not write there",
+        ),
+        (
+            f"error: index file {MIRROR}/objects/pack/pack-f3.idx is too small\n"
+            "fatal: bad object ce95783ced5b06791e4f0442de3e3cd4bee57b72\n"
+            "error: https://x/y did not send all necessary objects",
+            "move it away, and it is fetched anew",
+        ),
+        (f"fatal: not a git repository: '{MIRROR}'", "move it away, and it is fetched anew"),
+    ],
+)
+def test_what_is_wrong_with_our_own_mirror_is_no_fault_of_the_remote(messages: str, says: str) -> None:
+    error = failure(SHOP, Answer(128, b"", messages), 60, "fetched", MIRROR)
+    assert type(error) is NeedsOperator
+    assert f"The mirror {MIRROR} cannot be used" in str(error)
+    assert says in str(error)
+
+
+@pytest.mark.parametrize(
+    ("messages", "kind"),
+    [
+        ("fatal: Out of memory, malloc failed (tried to allocate 1048576 bytes)", NeedsOperator),
+        (
+            "fatal: unable to create threaded lstat: x\nerror: unable to create thread: Resource unavailable",
+            NeedsOperator,
+        ),
+        (
+            "remote: fatal: Out of memory, malloc failed\nfatal: the remote end hung up unexpectedly",
+            Transient,
+        ),
+    ],
+)
+def test_too_little_memory_is_said_with_its_limit(messages: str, kind: type[EnvmgrError]) -> None:
+    """The server's own is no matter of ours."""
+    error = failure(SHOP, Answer(128, b"", messages, memory=2 * 1024**3), 60)
+    assert type(error) is kind
+    assert ("limits.git.memory" in str(error) and "2GiB" in str(error)) is (kind is NeedsOperator)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        "remote: fatal: unable to read ab4d312da96d516e17d05724228bf0447385df16\n"
+        "remote: aborting due to possible repository corruption on the remote side.\nfatal: protocol error: bad pack header",
+        "fatal: bad object ce95783ced5b06791e4f0442de3e3cd4bee57b72\nerror: https://x/y did not send all necessary objects",
+    ],
+)
+def test_what_is_not_whole_at_the_remote_is_mended_there(messages: str) -> None:
+    error = failure(SHOP, Answer(128, b"", messages), 60)
+    assert type(error) is Damaged
+    assert "mend the repository there" in str(error)
+    assert "tried again" not in str(error)

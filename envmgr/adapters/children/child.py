@@ -12,6 +12,8 @@ from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 
+from envmgr.host.memory import limit_memory
+
 from .group import end_group
 from .leftovers import end_leftovers
 from .quiet import Quiet
@@ -61,7 +63,8 @@ class Start:
     """What to start: argv (no shell), working folder, the whole environment, and where its output goes.
 
     `output` and `errors` are descriptors of files, never of a pipe: a pipe's dead reader would kill the
-    child. `keep_open` are descriptors it inherits, so that the locks they hold live as long as it does.
+    child. `keep_open` are descriptors it inherits, so that the locks they hold live as long as it does. `memory` is
+    what it, and each process that it starts, may take, in bytes.
     """
 
     argv: Sequence[str]
@@ -70,6 +73,7 @@ class Start:
     output: int
     errors: int
     keep_open: tuple[int, ...] = ()
+    memory: int | None = None
 
 
 def run(start: Start, supervision: Supervision) -> Ended:
@@ -87,6 +91,8 @@ def run(start: Start, supervision: Supervision) -> Ended:
         start_new_session=True,
         pass_fds=start.keep_open,
     )
+    if start.memory is not None:
+        limit_memory(child.pid, start.memory)
 
     def send(number: signal.Signals) -> None:
         """To the whole group: the child was not reaped yet, so its number is still its own."""

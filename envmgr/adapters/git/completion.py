@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -23,6 +23,7 @@ from .mirror import Mirror
 from .objects import checks
 from .process import run
 from .submodules import MODULES_FILE, Submodule, is_same_host, remote_of, submodules
+from .tree import TreeFile, less
 
 _MOST = 100
 _KEPT = "refs/kept/"
@@ -59,18 +60,26 @@ class Completion:
     def complete(self, mirror: Mirror, remote: Remote, commit: str, checkout: Path) -> None:
         """Fills in a checkout of a whole commit of a repository."""
         whole = _Tree(mirror, remote, locate(remote), commit, checkout)
-        trees, count = deque([whole]), 0
+        trees, count, room = deque([whole]), 0, mirror.limits
         while trees:
             tree = trees.popleft()
             anonymously = _surroundings(tree.location, whole.location)
-            self._lfs.complete(tree.mirror, tree.remote, tree.location, tree.commit, tree.folder, anonymously)
+            held = replace(tree, mirror=replace(tree.mirror, limits=room))
+            size = self._lfs.complete(
+                held.mirror, tree.remote, tree.location, tree.commit, tree.folder, anonymously
+            )
+            room = replace(room, size=room.size - size)
             for submodule in _submodules(tree):
                 count += 1
                 if count > _MOST:
                     raise NeedsPerson(
                         f"Repository {remote.repository} has more than {_MOST} submodules in all."
                     )
-                trees.append(self._filled(submodule, tree, whole))
+                inner, written = self._filled(
+                    submodule, tree, replace(whole, mirror=replace(mirror, limits=room))
+                )
+                trees.append(inner)
+                room = less(room, written)
 
     def tidy(self, mirror: Mirror, commits: Collection[str]) -> None:
         """Lets go what none of these commits of the repository needs."""
@@ -81,7 +90,7 @@ class Completion:
             if time.time() - left.stat().st_mtime > self._fetch_seconds:
                 shutil.rmtree(left, ignore_errors=True)
 
-    def _filled(self, submodule: Submodule, tree: _Tree, whole: _Tree) -> _Tree:
+    def _filled(self, submodule: Submodule, tree: _Tree, whole: _Tree) -> tuple[_Tree, Sequence[TreeFile]]:
         """The submodule's files, from a mirror of its own that keeps their commit as long as the whole one is kept."""
         remote, location = remote_of(submodule, tree.remote, whole.remote)
         name = hashlib.sha256(location.url.encode("utf-8", "surrogateescape")).hexdigest()[:32]
@@ -91,25 +100,27 @@ class Completion:
             self._fetch(inner, ref_component(submodule.path), _surroundings(location, whole.location))
         mirror.output(["update-ref", f"{_KEPT}{whole.commit}/{inner.commit}", inner.commit])
         with tempfile.TemporaryDirectory(prefix=_WORK, dir=mirror.path.parent) as work:
-            fill(mirror, inner.commit, inner.folder, Path(work))
-        return inner
+            written = fill(mirror, inner.commit, inner.folder, Path(work))
+        return inner, written
 
     def _fetch(self, tree: _Tree, shown: str, surroundings: Mapping[str, str]) -> None:
         """The commit by its name, or all branches and tags of a server that does not give it so."""
         mirror, seconds = tree.mirror, self._fetch_seconds
+        bounds = replace(mirror.bounds, seconds=seconds)
         with mirror.locked(seconds) as lock:
             mirror.create(tree.commit)
             for refspecs in ((tree.commit,), _ALL):
                 command = [*_FETCH, "--", tree.location.url, *refspecs]
                 where = {**mirror.environment, **surroundings}
                 answer = self._connections.run(
-                    tree.remote, tree.location, command, seconds, where=where, lock=lock
+                    tree.remote, tree.location, command, bounds, where=where, lock=lock
                 )
                 if _is_there(tree):
                     return
         if answer.failed:
             how = ", asked without credentials since it is on another host" if surroundings else ""
-            raise failure(tree.remote, answer, seconds, f"completed with its submodule {shown}{how}")
+            doing = f"completed with its submodule {shown}{how}"
+            raise failure(tree.remote, answer, seconds, doing, mirror.path)
         raise NeedsPerson(
             f"Submodule {shown} of {mirror.repository}: its repository has no commit {tree.commit[:10]}; push it there."
         )
@@ -128,7 +139,8 @@ class Completion:
                 shutil.rmtree(mirror.path, ignore_errors=True)
                 return
             gc = ["gc", "--quiet", "--prune=2.weeks.ago"]
-            answer = run(gc, mirror.environment, self._fetch_seconds, inherit=[lock])
+            bounds = replace(mirror.bounds, seconds=self._fetch_seconds)
+            answer = run(gc, mirror.environment, bounds, inherit=[lock])
             if answer.failed:
                 raise mirror.broken("gc", answer)
         LfsStorage(mirror).tidy(needed)

@@ -8,8 +8,8 @@ from envmgr.ports import Remote
 
 from .admission import admission
 from .location import Location
-from .mirror import make_private
-from .process import Answer, run
+from .mirror import make_private, reported
+from .process import Answer, Bounds, run
 
 NOWHERE: Mapping[str, str] = {"GIT_DIR": "/dev/null"}  # what makes git belong to no repository
 
@@ -26,7 +26,7 @@ class Connections:
         remote: Remote,
         location: Location,
         command: Sequence[str],
-        seconds: float,
+        bounds: Bounds,
         *,
         where: Mapping[str, str] = NOWHERE,
         stdin: bytes | None = None,
@@ -34,7 +34,8 @@ class Connections:
     ) -> Answer:
         """Runs git against a remote, in the repository that the variables `where` name."""
         inherit = [] if lock is None else [lock]
-        if location.transport == "ssh":
-            make_private(self.folder)
-        with admission(remote, location, self.folder / "known_hosts", self.patience) as access:
-            return run(command, {**where, **access}, seconds, stdin=stdin, inherit=inherit)
+        with reported(f"Repository {remote.repository} could not be asked"):
+            if location.transport == "ssh":
+                make_private(self.folder)
+            with admission(remote, location, self.folder / "known_hosts", self.patience) as access:
+                return run(command, {**where, **access}, bounds, stdin=stdin, inherit=inherit)

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.config.size import format_size
+from envmgr.domain.errors import EnvmgrError, NeedsOperator, NeedsPerson, Transient
 from envmgr.domain.hidden import without
 from envmgr.domain.names import ref_component
 from envmgr.ports import Remote
@@ -51,17 +53,80 @@ _FOR_A_PERSON: Sequence[tuple[str, str]] = (
     (r"transport '.*' not allowed", "the remote leads to a transport that is not allowed: check `url`"),
 )
 
+_DAMAGED = re.compile(
+    r"possible repository corruption on the remote|remote: .*(unable to read|bad tree object|missing (tree|blob))"
+    r"|did not send all necessary objects|pack has bad object|(bad|missing) (tree|blob|commit|object) [0-9a-f]{40}",
+    re.IGNORECASE,
+)
 
-def failure(remote: Remote, answer: Answer, seconds: float, doing: str = "listed") -> EnvmgrError:
-    """The error for a git process that did not succeed; in doubt it is Transient."""
+# What git says of a repository on this host that only a person can mend, and how.
+_HERE: Sequence[tuple[str, str]] = (
+    (
+        r"permission denied|read-only file system|insufficient permission|operation not permitted",
+        "envmgr's user may not write there: give it the folder with all that is in it",
+    ),
+    (
+        r"not a git repository|bad config|object file .* is empty|unable to (read|unpack|parse|find)|could not read "
+        r"|cannot read|loose object|packfile|pack has|is corrupt|corrupted|inflate|bad (object|tree|signature)"
+        r"|index file|missing (blob|tree|commit|object)|did not receive expected object|invalid object|garbage at end"
+        r"|non-existent object|not a valid object|expected commit type|unresolved deltas|broken ref",
+        "it is damaged: move it away, and it is fetched anew (what was applied is also kept beside the states)",
+    ),
+)
+
+
+class Damaged(NeedsOperator):
+    """What a remote has is not whole, maybe for one branch only."""
+
+
+def here(place: Path, said: str) -> NeedsPerson | None:
+    """The error for what git says of a repository of ours on this host, where that does not pass by itself."""
+    for pattern, advice in _HERE:
+        if re.search(pattern, said, re.IGNORECASE):
+            return NeedsOperator(
+                f"The mirror {place} cannot be used, {advice}. git says: {decisive_line(said)}"
+            )
+    return None
+
+
+def without_memory(about: str, answer: Answer) -> NeedsPerson:
+    """The error for a git process that met the limit of its memory."""
+    return NeedsOperator(
+        f"{about}: git needs more than the {format_size(answer.memory)} of memory that it may take; raise "
+        f"limits.git.memory in the organization file if that is right. git says: {decisive_line(answer.messages)}"
+    )
+
+
+def failure(
+    remote: Remote, answer: Answer, seconds: float, doing: str = "listed", mirror: Path | None = None
+) -> EnvmgrError:
+    """The error for a git process that did not succeed; in doubt it is Transient.
+
+    `mirror` is the repository of ours that it was to write: what is wrong there is no fault of the remote.
+    """
     about = f"Repository {remote.repository} could not be {doing}"
+    if answer.lacked_memory:
+        return without_memory(about, answer)
+    if mirror is not None and (error := _ours(mirror, answer)):
+        return error
     if answer.timed_out:
         return Transient(f"{about}: no complete answer within {seconds:g} s; it is tried again.")
     quoted = decisive_line(answer.messages, secrets(remote))
     for pattern, advice in _FOR_A_PERSON:
         if re.search(pattern, answer.messages, re.IGNORECASE):
-            return NeedsPerson(f"{about}: {advice}. git says: {quoted}")
+            return NeedsOperator(f"{about}: {advice}. git says: {quoted}")
+    if _DAMAGED.search(answer.messages):
+        return Damaged(
+            f"{about}: what the remote sends is damaged or not whole; mend the repository there (git fsck shows what). "
+            f"git says: {quoted}"
+        )
     return Transient(f"{about}; it is tried again. git says: {quoted}")
+
+
+def _ours(mirror: Path, answer: Answer) -> NeedsPerson | None:
+    """What is wrong with our own repository, by the lines that name it."""
+    lines = [line for line in answer.messages.splitlines() if str(mirror) in line]
+    return here(mirror, "\n".join(lines))
 
 
 def decisive_line(messages: str, hidden: Sequence[str] = ()) -> str:

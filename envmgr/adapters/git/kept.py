@@ -4,24 +4,29 @@ The pack holds the commit itself, the folders down to the scope and all below it
 name, and the source's tree in it, prove the files. What is outside the scope is left out.
 """
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from envmgr.domain.environment import Source
-from envmgr.domain.errors import NeedsPerson, NotHere, Transient
+from envmgr.domain.errors import NeedsPerson, NotHere
 from envmgr.domain.names import RepositoryId
 from envmgr.host.leftovers import temporary
 
-from .checkout import put
-from .mirror import Mirror, checked_commit, make_private
+from .checkout import fill, put
+from .mirror import Mirror, checked_commit, make_private, reported
 from .objects import checks, inside
+from .tree import paths
 
 _NOWHERE = RepositoryId("kept", "code")  # what messages call the repository of a pack
 
 
 def export(mirror: Mirror, commit: str, scope: str, limit: int) -> bytes | None:
     """The pack of a commit's folder; None where its files have more than `limit` bytes in all."""
-    listed = mirror.output(["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", commit, *_paths(scope)])
-    entries = [entry.partition(b"\t")[0].split() for entry in listed.split(b"\0") if entry]
+    listed = mirror.run(["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", commit, *paths(scope)])
+    if listed.is_cut:
+        return None
+    if listed.failed:
+        raise mirror.broken("ls-tree", listed)
+    entries = [entry.partition(b"\t")[0].split() for entry in listed.output.split(b"\0") if entry]
     if sum(int(size) for _, kind, _, size in entries if kind == b"blob") > limit:
         return None
     root = checks(mirror, [f"{checked_commit(commit)}^{{tree}}"])[0]
@@ -29,28 +34,23 @@ def export(mirror: Mirror, commit: str, scope: str, limit: int) -> bytes | None:
         raise NotHere(f"Commit {commit[:10]} is not in the mirror of {mirror.repository}.")
     names = [commit, root[0], *(name.decode() for _, kind, name, _ in entries if kind != b"commit")]
     command = ["pack-objects", "--stdout", "--quiet", "--threads=1"]
-    return mirror.output(command, stdin="".join(f"{name}\n" for name in names).encode())
+    packed = mirror.run(command, stdin="".join(f"{name}\n" for name in names).encode(), largest=2 * limit)
+    if packed.is_cut:
+        return None
+    if packed.failed:
+        raise mirror.broken("pack-objects", packed)
+    return packed.output
 
 
 def unpack(pack: bytes, commit: str, source: Source, destination: Path, seconds: float) -> None:
     """The files of a pack in `destination`, as a checkout of the commit makes them."""
-    try:
+    with reported(f"Kept code could not be unpacked to {destination}"):
         make_private(destination.parent)
         with temporary(destination.parent, f".{destination.name}.unpacked-") as work:
             new = work / "new"
             new.mkdir(mode=0o700)
             _fill(_opened(pack, commit, work, seconds), checked_commit(commit), source, new)
             put(new, destination)
-    except OSError as error:
-        raise Transient(f"Kept code could not be unpacked to {destination}: {error.strerror}.") from error
-
-
-def _paths(scope: str) -> list[str]:
-    """What of a commit counts: the scope, and the attributes by which git writes its files."""
-    folder = PurePosixPath(inside(scope))
-    if folder == PurePosixPath():
-        return []
-    return ["--", str(folder), *(str(parent / ".gitattributes") for parent in folder.parents)]
 
 
 def _opened(pack: bytes, commit: str, work: Path, seconds: float) -> Mirror:
@@ -66,8 +66,7 @@ def _fill(repository: Mirror, commit: str, source: Source, new: Path) -> None:
     where = "" if source.scope == "." else inside(source.scope)
     if checks(repository, [f"{commit}:{where}"]) != [(source.tree, "tree")]:
         raise NeedsPerson(f"The kept code is not the one of commit {commit[:10]}.")
-    listed = repository.run(["ls-tree", "-r", "-z", "--full-tree", commit, *_paths(source.scope)])
-    places = {"GIT_WORK_TREE": str(new), "GIT_INDEX_FILE": str(new.with_name("index"))}
-    steps = [["update-index", "-z", "--index-info"], ["checkout-index", "--all", "--force", "--quiet"]]
-    if listed.failed or any(repository.run(s, stdin=listed.output, extra=places).failed for s in steps):
-        raise NeedsPerson(f"The kept code of commit {commit[:10]} is not whole.")
+    try:
+        fill(repository, commit, new, new.parent, source.scope)
+    except NeedsPerson as error:
+        raise NeedsPerson(f"The kept code of commit {commit[:10]} is not whole: {error}") from error

@@ -8,7 +8,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import get_ident
 
@@ -21,6 +21,7 @@ from .connection import Connections
 from .failure import failure
 from .location import Location
 from .mirror import Mirror, make_private
+from .tree import check_size
 
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize ([0-9]{1,18})\n"
@@ -128,14 +129,16 @@ class Lfs:
         commit: str,
         checkout: Path,
         surroundings: Mapping[str, str],
-    ) -> None:
+    ) -> int:
         """Puts the contents of Git LFS files into a checkout of a commit; fetches what was not fetched before.
 
-        `surroundings` are further environment variables of the process that fetches.
+        Gives how many bytes they have. `surroundings` are further environment variables of the process that fetches.
         """
         pointers = pointers_in(mirror, checkout)
         if not pointers:
-            return
+            return 0
+        size = sum(pointer.size for pointer in pointers.values())
+        check_size(mirror.repository, f"Git LFS and submodules of commit {commit[:10]}", size, mirror.limits)
         storage = LfsStorage(mirror)
         storage.note(commit, pointers.values())
         if missing := storage.missing(pointers.values()):
@@ -149,6 +152,7 @@ class Lfs:
                 "push them (git lfs push --all)."
             )
         storage.fill(pointers)
+        return size
 
     def _fetch(
         self,
@@ -168,7 +172,8 @@ class Lfs:
                 **surroundings,
             }
             command = ["lfs", "fetch", location.url, commit]
-            answer = self.connections.run(remote, location, command, self.seconds, where=where)
+            bounds = replace(storage.mirror.bounds, seconds=self.seconds)
+            answer = self.connections.run(remote, location, command, bounds, where=where)
         if "is not a git command" in answer.messages:
             raise NeedsPerson(
                 f"Repository {remote.repository} keeps files in Git LFS, but git-lfs is not on this host: "

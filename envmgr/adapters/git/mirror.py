@@ -1,5 +1,6 @@
 """One repository's bare mirror: its folder, its lock, and git run in it."""
 
+import errno
 import fcntl
 import os
 import re
@@ -7,20 +8,22 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import get_ident
 
-from envmgr.domain.errors import NotHere, Transient, UsageError
+from envmgr.domain.errors import EnvmgrError, NeedsOperator, NeedsPerson, NotHere, Transient, UsageError
 from envmgr.domain.names import RepositoryId, ref_component
+from envmgr.ports import GitLimits
 
-from .failure import decisive_line
-from .process import Answer, run
+from .failure import decisive_line, here, without_memory
+from .process import Answer, Bounds, run
 
 _NAME = re.compile(r"[a-z0-9-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _HEAD = "ref: refs/heads/main\n"  # only of interest to git itself
 _SHA_256 = 64  # digits
+_STAYS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EEXIST)
 _LOOK = 0.05  # seconds between two looks at a lock that somebody holds
 
 
@@ -42,29 +45,52 @@ def make_private(folder: Path) -> None:
         part.mkdir(mode=0o700, exist_ok=True)
 
 
+@contextmanager
+def reported(what: str) -> Iterator[None]:
+    """Turns what the operating system refuses into a sentence: NeedsOperator where that stays so, else Transient."""
+    try:
+        yield
+    except OSError as error:
+        said = f"{what}: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
+        if error.errno in _STAYS:
+            raise NeedsOperator(
+                f"{said} Make room there, or give it to envmgr's user; it is tried again."
+            ) from error
+        raise Transient(said) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A bare repository at `path`, created on demand; `seconds` limit every local git process."""
+    """A bare repository at `path`, created on demand; `seconds` and `limits` hold for every local git process."""
 
     repository: RepositoryId
     path: Path
     seconds: float
+    limits: GitLimits = field(default_factory=GitLimits)
 
     @classmethod
-    def of(cls, folder: Path, repository: RepositoryId, seconds: float) -> "Mirror":
+    def of(
+        cls, folder: Path, repository: RepositoryId, seconds: float, limits: GitLimits | None = None
+    ) -> "Mirror":
         """The mirror of a repository below `folder`."""
         for name in (repository.organization, repository.name):
             if _NAME.fullmatch(name) is None:
                 raise UsageError(
                     f"{ref_component(name)} is no name for an organization or repository ([a-z0-9-]+)."
                 )
-        return cls(repository, folder / repository.organization / f"{repository.name}.git", seconds)
+        return cls(
+            repository,
+            folder / repository.organization / f"{repository.name}.git",
+            seconds,
+            limits or GitLimits(),
+        )
 
     @property
     def exists(self) -> bool:
         """Whether the mirror was created; a HEAD that a crash left empty, without which git sees none, is written anew."""
-        if not self.path.is_dir():
-            return False
+        with reported(f"The mirror {self.path} cannot be used"):
+            if not self.path.is_dir():
+                return False
         head = self.path / "HEAD"
         with suppress(OSError):
             if not head.is_file() or head.stat().st_size == 0:
@@ -78,6 +104,11 @@ class Mirror:
         """What makes git work in this mirror and nowhere else."""
         return {"GIT_DIR": str(self.path)}
 
+    @property
+    def bounds(self) -> Bounds:
+        """What a local git process may take."""
+        return Bounds(self.seconds, self.limits.memory)
+
     def points_at(self, ref: str, commit: str) -> bool:
         """Whether a ref that was just fetched is at a commit; False also where its file does not say."""
         with suppress(OSError, ValueError):
@@ -85,14 +116,20 @@ class Mirror:
         return False
 
     def run(
-        self, arguments: Sequence[str], *, stdin: bytes | None = None, extra: Mapping[str, str] | None = None
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        extra: Mapping[str, str] | None = None,
+        largest: int | None = None,
     ) -> Answer:
         """Runs a local git command in the mirror; Transient where its time is up or nothing was fetched yet."""
         if not self.exists:
             raise NotHere(
                 f"Repository {self.repository} has no local mirror yet; it comes with the next fetch."
             )
-        answer = run(arguments, {**self.environment, **(extra or {})}, self.seconds, stdin=stdin)
+        bounds = self.bounds if largest is None else replace(self.bounds, output=largest)
+        answer = run(arguments, {**self.environment, **(extra or {})}, bounds, stdin=stdin)
         if answer.timed_out:
             raise Transient(
                 f"git {arguments[0]} in the mirror {self.path} took longer than {self.seconds:g} s."
@@ -108,8 +145,24 @@ class Mirror:
             raise self.broken(arguments[0], answer)
         return answer.output
 
-    def broken(self, command: str, answer: Answer) -> Transient:
+    def damaged(self, why: str) -> NeedsPerson:
+        """The error for objects that should be here, since what refers to them is."""
+        return NeedsOperator(
+            f"The mirror {self.path} is damaged ({why}): move it away, and it is fetched anew (what was applied is also "
+            "kept beside the states)."
+        )
+
+    def broken(self, command: str, answer: Answer) -> EnvmgrError:
         """The error for a local git command that failed."""
+        if answer.is_cut:
+            return NeedsPerson(
+                f"git {command} printed more than envmgr reads of it, for what is in {self.repository}: push a commit "
+                "with less."
+            )
+        if answer.lacked_memory:
+            return without_memory(f"git {command} failed in the mirror {self.path}", answer)
+        if error := here(self.path, answer.messages):
+            return error
         said = decisive_line(answer.messages)
         return Transient(
             f"git {command} failed in the mirror {self.path}; it is tried again. git says: {said}"
@@ -122,16 +175,18 @@ class Mirror:
         A git process that inherits it keeps the lock, even where envmgr is killed. Transient where
         somebody holds it for longer than `seconds`.
         """
-        make_private(self.path.parent)
-        descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            self._wait(descriptor, time.monotonic() + seconds)
+        with reported(f"The mirror {self.path} cannot be used"):
+            make_private(self.path.parent)
+            place = self.path.with_suffix(".lock")
+            descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                yield descriptor
+                self._wait(descriptor, time.monotonic() + seconds)
+                try:
+                    yield descriptor
+                finally:
+                    self._clear_unfinished()
             finally:
-                self._clear_unfinished()
-        finally:
-            os.close(descriptor)
+                os.close(descriptor)
 
     def _wait(self, descriptor: int, deadline: float) -> None:
         while True:
@@ -155,7 +210,7 @@ class Mirror:
         made = run(
             ["init", "--quiet", "--bare", "--template=", *object_format(commit), "--", str(new)],
             {},
-            self.seconds,
+            self.bounds,
         )
         if made.failed:
             raise self.broken("init", made)

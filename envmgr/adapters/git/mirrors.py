@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,15 +11,17 @@ from envmgr.domain.environment import Source
 from envmgr.domain.errors import NeedsPerson, NotHere, UsageError
 from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.observation import Listing
-from envmgr.ports import CommitInfo, Inspection, Remote
+from envmgr.ports import CommitInfo, GitLimits, Inspection, Remote
 
 from . import kept
 from .checkout import check_out
 from .completion import Completion
 from .connection import Connections
-from .failure import failure
+from .crowd import check_count, check_listing, listing_bounds
+from .failure import Damaged, failure
 from .location import Location, locate
-from .mirror import Mirror, checked_commit, make_private
+from .mirror import Mirror, checked_commit, make_private, reported
+from .mirror_check import check_mirror
 from .objects import (
     checks,
     commit_info,
@@ -61,17 +64,19 @@ class Mirrors:
         timeout: timedelta = timedelta(seconds=60),
         fetch_timeout: timedelta = timedelta(minutes=15),
         many_refs: int = 500,
+        limits: Callable[[RepositoryId], GitLimits] = lambda _: GitLimits(),
     ) -> None:
         """Keeps mirrors below `folder`.
 
         `timeout` limits a listing and every local git process, and is how long a server may be silent;
         `fetch_timeout` limits what brings commits; remotes with more than `many_refs` refs are from
-        then on listed by a fetch, which the server filters.
+        then on listed by a fetch, which the server filters; `limits` are what a repository may ask of this host.
         """
         self._folder = folder.absolute()
         self._seconds = timeout.total_seconds()
         self._fetch_seconds = fetch_timeout.total_seconds()
         self._many_refs = many_refs
+        self._limits = limits
         self._unfiltered_until: dict[RepositoryId, float] = {}
         self._connections = Connections(self._folder, self._seconds)
         self._completion = Completion(self._connections, self._seconds, self._fetch_seconds)
@@ -120,7 +125,8 @@ class Mirrors:
             below = {prefix: self._names(mirror, prefix) for prefix in (HEADS, POLL_HEADS)}
             self._delete(mirror, [p + b for p, names in below.items() for b in names if b not in branches])
             gc = ["gc", "--quiet", "--prune=2.weeks.ago"]
-            answer = run(gc, mirror.environment, self._fetch_seconds, inherit=[lock])
+            bounds = replace(mirror.bounds, seconds=self._fetch_seconds)
+            answer = run(gc, mirror.environment, bounds, inherit=[lock])
             if answer.failed:
                 raise mirror.broken("gc", answer)
             commits = set(
@@ -211,6 +217,10 @@ class Mirrors:
         """Makes `destination` hold what `export` packed; NeedsPerson where it is not the source's code."""
         kept.unpack(pack, commit, source, destination, self._seconds)
 
+    def check(self, repository: RepositoryId) -> None:
+        """Looks whether the mirror is ours to write, and whole as far as that shows quickly."""
+        check_mirror(self._mirror(repository))
+
     def keep(self, environment: EnvironmentId, slot: str, commit: str) -> None:
         """Keeps a commit for an environment, durably when this returns."""
         mirror = self._mirror(environment.repository_id)
@@ -238,25 +248,32 @@ class Mirrors:
     # --- how ---
 
     def _mirror(self, repository: RepositoryId) -> Mirror:
-        return Mirror.of(self._folder, repository, self._seconds)
+        return Mirror.of(self._folder, repository, self._seconds, self._limits(repository))
 
     def _local_refs(self, remote: Remote, path: Path) -> Refs:
         """A folder on this host is read where it is: one process instead of git's usual three."""
         here = {"GIT_CEILING_DIRECTORIES": str(path.parent)}  # never a repository around it
         command = ["-C", str(path), "for-each-ref", f"--format={FORMAT}", HEADS]
-        answer = run(command, here, self._seconds)
+        limits = self._limits(remote.repository)
+        answer = run(command, here, listing_bounds(limits, self._seconds))
+        check_listing(remote.repository, limits, answer)
         # Git only warns of a ref that it cannot read; such a listing would say less than there is.
         if answer.failed or re.search(r"^(warning|error):", answer.messages, re.MULTILINE):
             raise failure(remote, answer, self._seconds)
-        return parse_for_each_ref(remote.repository, answer.output)
+        refs = parse_for_each_ref(remote.repository, answer.output)
+        check_count(remote.repository, limits, refs.count)
+        return refs
 
     def _remote_refs(self, remote: Remote, location: Location) -> Refs:
-        answer = self._connections.run(
-            remote, location, ["ls-remote", "--symref", "--", location.url], self._seconds
-        )
+        command = ["ls-remote", "--symref", "--", location.url]
+        limits = self._limits(remote.repository)
+        answer = self._connections.run(remote, location, command, listing_bounds(limits, self._seconds))
+        check_listing(remote.repository, limits, answer)
         if answer.failed:
             raise failure(remote, answer, self._seconds)
-        return parse_ls_remote(remote.repository, answer.output)
+        refs = parse_ls_remote(remote.repository, answer.output)
+        check_count(remote.repository, limits, refs.count)
+        return refs
 
     def _filtered_listing(
         self, remote: Remote, location: Location, patterns: Sequence[str], default_branch: str
@@ -274,20 +291,21 @@ class Mirrors:
             if "couldn't find remote ref" in answer.messages:
                 return None
             if answer.failed:
-                self._list_in_full(remote, answer)
+                self._list_in_full(remote, answer, mirror)
                 return None
             polled = mirror.output(["for-each-ref", f"--format={FORMAT}", "refs/poll"])
         refs = parse_for_each_ref(remote.repository, polled, POLL_HEADS)
+        check_count(remote.repository, mirror.limits, refs.count)
         default = refs.default_commit
         if default is None or default != refs.head_commit:
             return None
         shown = Refs({**refs.branches, default_branch: default}, default_branch, default, refs.count)
         return shown.listing(remote.repository, patterns, default_branch)
 
-    def _list_in_full(self, remote: Remote, answer: Answer) -> None:
+    def _list_in_full(self, remote: Remote, answer: Answer, mirror: Mirror) -> None:
         """Has full listings asked for from now on, for a while, unless it is clear that these would fail as well."""
-        error = failure(remote, answer, self._fetch_seconds)
-        if answer.timed_out or isinstance(error, NeedsPerson):
+        error = failure(remote, answer, self._fetch_seconds, mirror=mirror.path)
+        if answer.timed_out or (isinstance(error, NeedsPerson) and not isinstance(error, Damaged)):
             raise error
         self._unfiltered_until[remote.repository] = time.monotonic() + _UNFILTERED_SECONDS
 
@@ -307,7 +325,7 @@ class Mirrors:
         if "couldn't find remote ref" in answer.messages:
             raise NotHere(_moved_on(remote.repository, branches))
         if answer.failed:
-            raise failure(remote, answer, self._fetch_seconds, "fetched")
+            raise failure(remote, answer, self._fetch_seconds, "fetched", mirror.path)
 
     def _fetch(
         self, mirror: Mirror, remote: Remote, location: Location, refspecs: Sequence[str], lock: int
@@ -315,11 +333,12 @@ class Mirrors:
         command = [*_FETCH, "--prune", "--", location.url]
         stdin = "".join(f"{refspec}\n" for refspec in refspecs).encode("utf-8", "surrogateescape")
         seconds = self._fetch_seconds
+        bounds = replace(mirror.bounds, seconds=seconds)
 
         def ask() -> Answer:
             where = mirror.environment
             return self._connections.run(
-                remote, location, command, seconds, where=where, stdin=stdin, lock=lock
+                remote, location, command, bounds, where=where, stdin=stdin, lock=lock
             )
 
         answer = ask()
@@ -340,8 +359,9 @@ class Mirrors:
         """Notes that there are many, by a commit of theirs: its name tells the hash function."""
         marker = self._marker(repository)
         if refs.count > self._many_refs:
-            make_private(marker.parent)
-            marker.write_text(refs.head_commit or "", "ascii")
+            with reported(f"The mirrors' folder {marker.parent} cannot be used"):
+                make_private(marker.parent)
+                marker.write_text(refs.head_commit or "", "ascii")
         else:
             marker.unlink(missing_ok=True)
 

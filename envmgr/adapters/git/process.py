@@ -6,13 +6,16 @@ import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from git.cmd import Git as Commands
 from git.exc import GitCommandNotFound
 
-from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.errors import NeedsOperator
+from envmgr.host.memory import limit_memory
+
+from .conversation import Broken, Conversation
 
 _POLITE = 2.0  # seconds between SIGTERM, on which git removes its lock files, and SIGKILL
 _INHERITED = ("GIT_SSL_", "GIT_TRACE", "GIT_EXEC_PATH", "GIT_PYTHON_", "GIT_PROXY_")
@@ -21,6 +24,11 @@ _PASSED_ON = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|LD_LIBRARY_PATH|SSH_AUTH_SOCK|SSL_CERT_(FILE|DIR)|CURL_CA_BUNDLE"
     r"|XDG_CONFIG_HOME|XDG_RUNTIME_DIR|KRB5.*|((HTTP|HTTPS|ALL|NO)_PROXY)",
     re.IGNORECASE,
+)
+
+_NO_MEMORY = re.compile(
+    r"^(?!remote:).*(out of memory|cannot allocate memory|unable to create (\w+ )?thread)",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -41,6 +49,9 @@ def _settings() -> dict[str, str]:
                 "core.hooksPath": "/dev/null",
                 "core.attributesFile": "/dev/null",
                 "core.fsmonitor": "false",
+                # What is `.git` for another system's file names is none here either.
+                "core.protectHFS": "true",
+                "core.protectNTFS": "true",
                 "credential.helper": "",
                 "gc.auto": "0",
                 "maintenance.auto": "false",
@@ -68,32 +79,51 @@ SETTINGS_COUNT = int(SETTINGS["GIT_CONFIG_COUNT"])
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a git process may take: seconds, memory (each that it starts as much again), and bytes to be read of it."""
+
+    seconds: float
+    memory: int = 2 * 1024**3
+    output: int = 64 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What a git process gave: exit status, output, its messages, and whether its time was up."""
+    """What a git process gave: exit status, output, its messages, and whether its time was up.
+
+    `is_cut` says that it printed more than is read, `memory` how much it might take, in bytes.
+    """
 
     status: int
     output: bytes
     messages: str
     timed_out: bool = False
+    is_cut: bool = False
+    memory: int = 0
 
     @property
     def failed(self) -> bool:
         """Whether the output must not be believed."""
-        return self.timed_out or self.status != 0
+        return self.timed_out or self.is_cut or self.status != 0
+
+    @property
+    def lacked_memory(self) -> bool:
+        """Whether it failed by its own limit: what a server says of its memory is another matter."""
+        return self.failed and _NO_MEMORY.search(self.messages) is not None
 
 
 def run(
     arguments: Sequence[str],
     environment: Mapping[str, str],
-    seconds: float,
+    bounds: Bounds,
     *,
     stdin: bytes | None = None,
     inherit: Sequence[int] = (),
 ) -> Answer:
-    """Runs `git ARGUMENTS`, in a session of its own, for at most so many seconds.
+    """Runs `git ARGUMENTS`, in a session of its own, within its bounds.
 
     `environment` comes on top of SETTINGS; `inherit` are file descriptors that the process and its
-    children keep open. Raises NeedsPerson where there is no git.
+    children keep open. Raises NeedsOperator where there is no git.
     """
     settings = {**_withheld(), **SETTINGS, **environment}
     try:
@@ -106,8 +136,10 @@ def run(
             pass_fds=inherit,
         )
     except GitCommandNotFound as error:
-        raise NeedsPerson("There is no git on this host's PATH; install git 2.34 or newer.") from error
-    return _finish(child.proc, stdin, seconds)
+        raise NeedsOperator("There is no git on this host's PATH; install git 2.34 or newer.") from error
+    limit_memory(child.proc.pid, bounds.memory)
+    answer = _finish(Conversation(child.proc, stdin or b"", bounds.output), bounds.seconds)
+    return replace(answer, memory=bounds.memory)
 
 
 def _withheld() -> dict[str, str]:
@@ -124,26 +156,31 @@ def _argv(arguments: Sequence[str], settings: Mapping[str, str]) -> list[str]:
     return [*unset, "git", *arguments]
 
 
-def _finish(process: "subprocess.Popen[bytes]", stdin: bytes | None, seconds: float) -> Answer:
-    timed_out = False
+def _finish(said: Conversation, seconds: float) -> Answer:
+    broken: Broken | None = None
+    is_whole = False
     try:
-        output, messages = process.communicate(stdin, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        timed_out = True
-        output, messages = _end(process)
-    except BaseException:
-        _end(process)
-        raise
-    return Answer(process.returncode, output, messages.decode("utf-8", "replace"), timed_out)
+        broken = said.hold(seconds)
+        is_whole = broken is None
+    finally:
+        if not is_whole:
+            _end(said)
+        said.close()
+    messages = said.messages.decode("utf-8", "replace")
+    is_cut = broken is Broken.TOO_MUCH
+    output = b"" if is_cut else bytes(said.output)
+    return Answer(said.process.returncode, output, messages, broken is Broken.TIMED_OUT, is_cut)
 
 
-def _end(process: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
+def _end(said: Conversation) -> None:
     """Ends the process and its children (git-remote-https, ssh): they are one process group."""
+    process = said.process
     _signal(process, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.communicate(timeout=_POLITE)
+    rest = Conversation(process, b"", said.largest, messages=said.messages)
+    with contextlib.suppress(OSError):
+        rest.hold(_POLITE)
     _signal(process, signal.SIGKILL)
-    return process.communicate()
+    process.wait()
 
 
 def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:

@@ -7,7 +7,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 from envmgr.adapters.children.child import Cause
-from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, StalePlan, StateLocked, Transient
+from envmgr.config.size import format_size
+from envmgr.domain.errors import (
+    EnvmgrError,
+    Interrupted,
+    NeedsOperator,
+    NeedsPerson,
+    StalePlan,
+    StateLocked,
+    Transient,
+)
 from envmgr.ports import Redact
 
 from .diagnostics import Diagnostic, Location
@@ -68,7 +77,9 @@ _REASON = ("Error", "Failed")  # advice may follow it
 _LONGEST = 400
 _BEGINNING = 140
 _GAP = " … "
-_PANIC = re.compile(r"(?:\S+: )?(panic|fatal error): |SIG[A-Z]+: |runtime: out of memory")
+_NO_MEMORY = re.compile(
+    r"out of memory|cannot allocate memory|failed to (allocate|reserve|create new OS thread)|pthread_create failed|newosproc"
+)
 _PROVIDER = re.compile(r"registry\.\S+?/\S+?/[\w-]+|[\w.-]+/[\w-]+/[\w-]+(?= [v\d])")
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
 # Azure's IDs (200 characters of subscription, group and provider), and azurerm's way to take them apart.
@@ -102,6 +113,12 @@ def failure(
         return Transient(
             f"terraform {outcome.command} took longer than {_duration(timeout)} and was ended: "
             "look into its log, or raise terraform.timeout."
+        )
+    if outcome.memory is not None and _NO_MEMORY.search(outcome.transcript.crash):
+        return NeedsOperator(
+            f"terraform {outcome.command} ended since it, or a provider, needs more than the "
+            f"{format_size(outcome.memory)} of memory that it may take: make the code less, or raise "
+            "limits.terraform.memory in the organization file."
         )
     error = _within(folder, outcome.transcript.error())
     if error is None:
@@ -137,7 +154,7 @@ def _from_error(
         return NeedsPerson(_cut(_prevented(outcome.transcript.errors, destroys=destroys)))
     if value := _about_value(outcome, folder):
         return NeedsPerson(_cut(redact(value)))
-    if crash := _crash(outcome.transcript.plain):
+    if crash := outcome.transcript.crash:
         error = replace(
             error, detail=f"{error.detail.rstrip(' .')}. It said: {crash.rstrip('.')}.".lstrip(". ")
         )
@@ -295,14 +312,11 @@ def _wordless(outcome: Outcome) -> str:
     code = outcome.ended.code
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     told = outcome.transcript.plain
-    reason = _crash(told) or next((line for line in told if line.startswith(_REASON)), "".join(told[-1:]))
+    reason = outcome.transcript.crash or next(
+        (line for line in told if line.startswith(_REASON)), "".join(told[-1:])
+    )
     said = f"; it said: {' '.join(reason.split())}" if reason else " and said nothing"
     return f"terraform {outcome.command} {how}{said}."
-
-
-def _crash(lines: Iterable[str]) -> str:
-    """The line by which a program in Go says why it crashed; the stack comes after it."""
-    return next((line for line in lines if _PANIC.match(line.strip(" │╷╵"))), "")
 
 
 def _duration(time: timedelta) -> str:

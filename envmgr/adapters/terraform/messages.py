@@ -1,6 +1,7 @@
 """The lines Terraform prints with `-json`: one message each, and what a command said in all of them."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,9 @@ from envmgr.ports import Progress, Redact
 from .diagnostics import Diagnostic
 
 _KEPT = 100
+_CRASH = re.compile(
+    r"(?:\S+: )?(panic|fatal error): |SIG[A-Z]+: |runtime: (out of memory|failed to)|runtime/cgo: "
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +100,17 @@ def _shown(output: Output) -> str:
 
 @dataclass(slots=True)
 class Transcript:
-    """What a command said, as far as its result needs it; bounded however much it prints."""
+    """What a command said, as far as its result needs it; bounded however much it prints.
+
+    `crash` is the line by which a program in Go says why it crashed; a stack of any length comes after it.
+    """
 
     errors: list[Diagnostic] = field(default_factory=list)
     changes: Changes = field(default_factory=Changes)
     applied: bool = False
     outputs: Mapping[str, Output] = field(default_factory=dict)
     plain: list[str] = field(default_factory=list)
+    crash: str = ""
 
     def add(self, message: Message) -> None:
         """Takes in one message."""
@@ -115,6 +123,8 @@ class Transcript:
             self.outputs = message.outputs
         if not message.type and message.text.strip():
             self.plain = [*self.plain[-_KEPT:], message.text]
+            if not self.crash and _CRASH.match(message.text.strip(" │╷╵")):
+                self.crash = message.text
 
     def has(self, *summaries: str) -> bool:
         """Whether an error has one of these summaries."""

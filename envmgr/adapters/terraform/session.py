@@ -30,16 +30,18 @@ _LARGEST_DOCUMENT = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a command ended, and what it said."""
+    """How a command ended, what it said, and how many bytes of memory it might take."""
 
     command: str
     ended: Ended
     transcript: Transcript
+    memory: int | None = None
 
     @property
     def succeeded(self) -> bool:
-        """Whether it did what it should (a plan's exit code 2 means changes)."""
-        return self.ended.code == 0 or (self.command == "plan" and self.ended.code == 2)
+        """Whether it did what it should: a plan's exit code 2 means changes, but is that of a program in Go that crashed, too."""
+        has_changes = self.command == "plan" and self.ended.code == 2 and not self.transcript.crash
+        return self.ended.code == 0 or has_changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ class Session:
         with self._output() as output, RunLog(self.watch.log, self.watch.redact) as log:
             log.write(f"terraform {command}")
             tail = Tail(output.fileno())
-            start = self._start(output.fileno(), output.fileno(), keep_open, extra)
+            start = self._start(output.fileno(), output.fileno(), keep_open, extra, self._memory(command))
             try:
                 follow = partial(self._follow, tail, transcript, log)
                 ended = self._run(command, args, options, start, follow)
@@ -101,7 +103,7 @@ class Session:
                 sweep(self._named)
             if ended.cause or ended.code < 0:
                 log.write(_ending(command, ended))
-        return Outcome(command, ended, transcript)
+        return Outcome(command, ended, transcript, self._memory(command))
 
     def adopt(self, child: ProcessId | None) -> Transcript:
         """Attends the command that another process left running here, to its end; gives all that it said.
@@ -133,7 +135,7 @@ class Session:
         """Runs a command that prints one document, JSON or for people, which goes to no log."""
         transcript = Transcript()
         with self._nameless_output() as output, self._nameless_output() as errors:
-            start = self._start(output.fileno(), errors.fileno(), keep_open)
+            start = self._start(output.fileno(), errors.fileno(), keep_open, memory=self._memory(command))
             ended = self._run(command, args, {"json": IsFlagged if json else None}, start, lambda: False)
             for line in Tail(errors.fileno()).last():
                 transcript.add(parse(line))
@@ -143,7 +145,8 @@ class Session:
                     f"terraform {command} printed {size // 2**20} MiB, and envmgr reads at most "
                     f"{_LARGEST_DOCUMENT // 2**20} MiB of it: split the code into several applications."
                 )
-            return Outcome(command, ended, transcript), os.pread(output.fileno(), size, 0)
+            outcome = Outcome(command, ended, transcript, self._memory(command))
+            return outcome, os.pread(output.fileno(), size, 0)
 
     def _start(
         self,
@@ -151,6 +154,7 @@ class Session:
         errors: int,
         keep_open: tuple[int, ...] = (),
         extra: Mapping[str, str] | None = None,
+        memory: int | None = None,
     ) -> Callable[[list[str]], Start]:
         place = str(self.temporary.ready())
         environment = {**self._environment, **(extra or {}), RUN_MARK: str(self.watch.log), "TMPDIR": place}
@@ -161,7 +165,13 @@ class Session:
             output=output,
             errors=errors,
             keep_open=keep_open,
+            memory=memory,
         )
+
+    def _memory(self, command: str) -> int | None:
+        """What a command may take: what plans within its limit is to apply, since an apply that dies loses what it made."""
+        memory = self.workspace.memory
+        return memory if memory is None or command != "apply" else 2 * memory
 
     def _run(
         self,
