@@ -21,6 +21,7 @@ _SECTIONS: Sections = {
     "Run": {
         "daemon": ("daemon", "Watch the repositories until told to end."),
         "migrate": ("migrate", "Copy all records to another database."),
+        "move-state": ("move_state", "Move states to where the organization file wants them now."),
         "reconcile": ("reconcile", "One pass: poll, do all work that is due, wait for it."),
     },
     "See": {

@@ -7,9 +7,9 @@ from envmgr.domain.drift import checks_warning
 from envmgr.domain.environment import Claim, Environment, RunKind, RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.gates import check_applied, shows_tags_late
-from envmgr.domain.takeover import unfinished
 from envmgr.domain.transitions import Change, applies, deploys
 from envmgr.domain.transitions.applies import Found
+from envmgr.domain.unfinished import unfinished
 
 from . import kept
 from .deploy import deploy

@@ -15,6 +15,7 @@ from typing import TypeVar
 import structlog
 
 from envmgr.domain.audit import Finding, findings
+from envmgr.domain.backend import is_same
 from envmgr.domain.environment import Environment, SourceKind
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
 from envmgr.domain.inventory import LOCAL_MODULE, Content, Inventory, Tagged, Unseen, Watched
@@ -29,7 +30,6 @@ from .application import Application
 from .evidence import weigh
 from .services import Services
 from .tenant import Access, Project, Tenant
-from .wanted import same_backend
 
 log = structlog.get_logger()
 
@@ -156,7 +156,7 @@ class Audit:
         """The environments with a state: in the organization's backend, or where a record says that its state is."""
         tenant, elsewhere = self.tenant, dict[str, list[Environment]]()
         for record in records:
-            if record.claim is not None and not same_backend(record.claim.backend, tenant.backend):
+            if record.claim is not None and not is_same(record.claim.backend, tenant.backend):
                 elsewhere.setdefault(repr(record.claim.backend), []).append(record)
         try:
             found = self._listed_states()

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from envmgr.domain.errors import EnvmgrError, PlaceMissing
 from envmgr.domain.owner import NotOurs, Owner
+from envmgr.ports import StateStore
 
 from .services import Services
 from .tenant import Tenant
@@ -39,9 +40,22 @@ def require(services: Services, tenant: Tenant, *, marking: bool = True) -> None
         checked.at = now
 
 
+def require_at(services: Services, tenant: Tenant, state: StateStore) -> None:
+    """Makes sure that another place of an organization's states is not looked after by somebody else."""
+    key = _key(tenant)
+    content = state.get(key)
+    owner = None if content is None else Owner.from_json(content, key)
+    if owner is not None and not owner.is_same(services.origin):
+        raise NotOurs(owner.refusal(tenant.name))
+
+
+def _key(tenant: Tenant) -> str:
+    return f"{tenant.name}/envmgr-owner.json"
+
+
 def _check(services: Services, tenant: Tenant, *, marking: bool) -> bool:
     """Whether our mark stands there now."""
-    state, key = tenant.state(), f"{tenant.name}/envmgr-owner.json"
+    state, key = tenant.state(), _key(tenant)
     takes_over = services.takes_over and not tenant.ownership.is_marked
     try:
         content = state.get(key)

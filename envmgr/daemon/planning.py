@@ -11,6 +11,7 @@ from envmgr.domain.errors import NeedsPerson, StalePlan, StateLocked
 from envmgr.domain.gates import check_apply, check_destroy
 from envmgr.domain.plan import Plan
 from envmgr.domain.state import State
+from envmgr.domain.unfinished import unfinished
 from envmgr.ports import PlanResult, Workspace
 
 from . import kept, needs, ownership, rebuild, recover, workspaces
@@ -129,6 +130,8 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
     From there on its sensitive outputs are hidden.
     """
     tenant, before = job.project.tenant, job.environment.claim
+    if before is not None and before.moves is not None:
+        raise NeedsPerson(unfinished(job.environment))
     access = needs.with_hidden(job.services, tenant.access(), job.environment, claim)
     job.redact = access.redact
     if before is None:

@@ -7,7 +7,7 @@ the plan that was approved. Whatever dies in between is left alone until the sam
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -90,7 +90,7 @@ def adopt(
                 lambda: None,
                 lambda planned: apply_planned(job, active, want, planned),
             )
-        said = f"Took over {len(given.state.resources)} resources with the state of {file.name}."
+        said = f"Took over {_some(given.state.resources)} with the state in {file.name}."
         job.services.record(job.environment.id, "adopted", said, commit=want.claim.commit, run=active.run.id)
         deploy(job, want, remark(job, want))
         await_started(job)
@@ -123,15 +123,25 @@ def _check_free(job: Job, given: GivenState) -> bool:
     state, content = _there(job)
     if claim is not None and claim.adopts and content == given.content:
         return True
+    if state is not None and state.lineage == given.state.lineage and claim is not None:
+        raise NeedsPerson(
+            f"{environment.label} goes on with this very state already (lineage {state.lineage}, now at serial "
+            f"{state.serial}): there is nothing to take over."
+        )
     listed_now = state.resources if state is not None else ()
     own = environment.resources if claim is not None and not claim.adopts else ()
     if listed_now or own:
         raise NeedsPerson(
-            f"{environment.label} has a state of its own with {len(listed_now or own)} resources "
-            f"({', '.join((listed_now or own)[:3])}), so no other can take its place: nothing was changed. To give it up "
-            f"for the one that exists, `envmgr destroy {environment.label}` first."
+            f"{environment.label} has a state of its own, which lists {_some(listed_now or own)}, so no other can take its "
+            "place: nothing was changed. If those were made for its branch and nobody needs them, `envmgr destroy "
+            f"{environment.label}` takes them away, and this can be done then."
         )
     return False
+
+
+def _some(addresses: Sequence[str]) -> str:
+    more = f" and {len(addresses) - 3} more" if len(addresses) > 3 else ""
+    return f"{', '.join(addresses[:3])}{more}"
 
 
 def _there(job: Job) -> tuple[State | None, bytes | None]:

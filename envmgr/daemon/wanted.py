@@ -8,6 +8,7 @@ from pathlib import Path
 
 from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, parse_branch_file
 from envmgr.config.expand import schedule_of
+from envmgr.domain.backend import changed, is_same, place
 from envmgr.domain.deployment import DeployRules
 from envmgr.domain.environment import Claim, Environment, Source, SourceKind
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
@@ -133,17 +134,12 @@ def is_applied(environment: Environment, claim: Claim) -> bool:
 def check_backend(environment: Environment, claim: Claim) -> None:
     """Refuses to go on where the state would be looked for in another place than it is."""
     before = environment.claim
-    if before is not None and not same_backend(before.backend, claim.backend):
+    if before is not None and not is_same(before.backend, claim.backend):
         raise NeedsPerson(
-            f"The state of {environment.label} is in the {before.backend[0]} backend it was applied with, but "
-            f"the organization file now names another ({claim.backend[0]}): restore the setting, or destroy "
-            "the environment before changing it."
+            f"The state of {environment.label} is in {place(before.backend)}, but the organization file now names "
+            f"{changed(before.backend, claim.backend)}: `envmgr move-state {environment.id.organization}` moves it there; or "
+            "restore the setting."
         )
-
-
-def same_backend(one: tuple[str, Mapping[str, object]], other: tuple[str, Mapping[str, object]]) -> bool:
-    """Whether two backends keep a state in the same place."""
-    return one[0] == other[0] and dict(one[1]) == dict(other[1])
 
 
 def settle_scope(services: Services, project: Project, claim: Claim, root: Path) -> Claim:

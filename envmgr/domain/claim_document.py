@@ -32,6 +32,7 @@ def claim_document(claim: Claim) -> dict[str, Any]:
         **({"modules": claim.modules} if claim.modules else {}),
         **({"untaken": [[u.name, u.like, u.in_branch] for u in claim.untaken]} if claim.untaken else {}),
         **({"adopts": claim.adopts} if claim.adopts else {}),
+        **({"moves": [claim.moves[0], dict(claim.moves[1])]} if claim.moves else {}),
     }
 
 
@@ -53,4 +54,10 @@ def parse_claim(document: Mapping[str, Any]) -> Claim:
         modules=document.get("modules", ""),
         untaken=tuple(Untaken(*each) for each in document.get("untaken", ())),
         adopts=document.get("adopts", ""),
+        moves=_backend(document["moves"]) if document.get("moves") else None,
     )
+
+
+def _backend(document: Any) -> tuple[str, Mapping[str, object]]:
+    kind, settings = document
+    return kind, settings

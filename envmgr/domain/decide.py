@@ -16,7 +16,7 @@ from .environment import Environment, Guard, Status, Suspension
 from .health import Condition
 from .names import excluding, matches_any, ref_component
 from .policy import Crowd, Policy
-from .takeover import unfinished
+from .unfinished import unfinished
 from .waking import newest_warning
 
 

@@ -84,7 +84,8 @@ class Claim:
     the commits that they had then. `modules` identifies the modules from elsewhere that it was planned with; empty where it has none, or a claim of an earlier release. `untaken` are variables
     that the code takes no notice of.
     `adopts` is the SHA-256 of the state of what exists already: until that is in its place and its plan was approved once
-    more, nothing is done by this claim.
+    more, nothing is done by this claim. `moves` is the other place that may have a copy of the state, while it is on its
+    way: `backend` is where it counts.
     """
 
     commit: str
@@ -100,6 +101,7 @@ class Claim:
     modules: str = ""
     untaken: tuple[Untaken, ...] = ()
     adopts: str = ""
+    moves: tuple[str, Mapping[str, object]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

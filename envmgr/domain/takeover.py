@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from .environment import Environment, Suspension
 from .errors import NeedsPerson
 from .plan import Plan
 from .state import State
@@ -32,20 +31,6 @@ class GivenState:
         text = content.decode(json.detect_encoding(content)).strip()
         whole = f"{text[:-1].rstrip()}\n}}\n".encode()
         return cls(whole, sha256(whole).hexdigest(), state)
-
-
-def unfinished(environment: Environment) -> str:
-    """Why an environment whose taking-over did not come to its end is left alone; empty where that is not so.
-
-    A person who has it destroyed knows better.
-    """
-    claim = environment.claim
-    if claim is None or not claim.adopts or environment.suspended_by is Suspension.DESTROY:
-        return ""
-    return (
-        f"The adoption of {environment.label} did not come to its end, so it is left alone: `envmgr adopt "
-        f"{environment.label} --state FILE` with the same state goes on with it, or undoes it where you say no."
-    )
 
 
 def check_kept(plan: Plan | None) -> list[str]:

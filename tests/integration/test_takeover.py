@@ -147,6 +147,12 @@ def test_what_would_be_replaced_is_refused_before_anybody_is_asked(
     assert instance(engine.state("alice"))["id"] != instance(existing)["id"]
 
 
+def taken_over_before(engine: Engine, file: Path) -> str:
+    """Asked for once more: nobody is told to destroy what was taken over."""
+    adopt(engine.application, only(engine, "alice"), file, Person())
+    return r"^acme/shop/alice goes on with this very state already \(lineage .*\): there is nothing to take over\.$"
+
+
 def no_state(engine: Engine, file: Path) -> str:
     file.write_text('{"version": 3}')
     return "is not a Terraform state that can be read"
@@ -159,7 +165,7 @@ def empty(engine: Engine, file: Path) -> str:
 
 def applied(engine: Engine, file: Path) -> str:
     engine.turn()
-    return r"has a state of its own with 1 resources \(terraform_data.app\).*envmgr destroy acme/shop/alice"
+    return r"has a state of its own, which lists terraform_data\.app, .*envmgr destroy acme/shop/alice"
 
 
 def stray(engine: Engine, file: Path) -> str:
@@ -197,7 +203,9 @@ def gone(engine: Engine, file: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "prepare", [no_state, empty, applied, stray, of_a_neighbour, of_a_window, gone], ids=lambda p: p.__name__
+    "prepare",
+    [no_state, empty, applied, taken_over_before, stray, of_a_neighbour, of_a_window, gone],
+    ids=lambda p: p.__name__,
 )
 def test_what_must_not_be_taken_over_is_refused(
     engine: Engine, file: Path, prepare: Callable[[Engine, Path], str]

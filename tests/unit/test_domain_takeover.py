@@ -13,8 +13,9 @@ from envmgr.domain.environment import Environment, Status, Suspension
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.manifest import Manifest
 from envmgr.domain.plan import Plan
-from envmgr.domain.takeover import GivenState, check_kept, unfinished
+from envmgr.domain.takeover import GivenState, check_kept
 from envmgr.domain.transitions.applies import claimed, not_adopted
+from envmgr.domain.unfinished import unfinished
 from tests.unit.domain_example import ALICE, ALONE, HOUR, NEW, NOW, POLICY, claim, gone, pending, ready
 from tests.unit.test_domain_gates import BUCKET, applied, destroyed
 from tests.unit.test_domain_plan import CREATE, FORGET, NO_OP, UPDATE, change, document

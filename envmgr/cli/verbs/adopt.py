@@ -79,5 +79,5 @@ def _report(done: Environment, file: Path, as_json: bool) -> None:
         emit(f"{done.label} is {done.status} at {(done.applied_commit or done.commit)[:10]}{where}")
     ends = f"until {moment(done.expires_at)} (its ttl)" if done.expires_at else "as long as its branch"
     say(
-        f"It lives {ends}, and is destroyed then. Its state is envmgr's now: do not work with {file} any more."
+        f"It lives {ends}, unless that is protected. Its state is envmgr's now: do not work with {file} any more."
     )

@@ -35,6 +35,20 @@ def not_adopted(before: Environment, because: str) -> Environment:
     return replace(suspended, claim=None, resources=(), identifiers=None)
 
 
+def moved(before: Environment, claim: Claim) -> Environment:
+    """Its state counts, or is kept a copy of, in the places that a claim names; what was applied is so by that as well.
+
+    Once it is on no way any more, what had failed because of where it was is tried again.
+    """
+    is_applied = before.claim is not None and before.applied_fingerprint == before.claim.fingerprint
+    after = replace(
+        before,
+        claim=claim,
+        applied_fingerprint=claim.fingerprint if is_applied else before.applied_fingerprint,
+    )
+    return after if claim.moves is not None else replace(after, failed_on="", retry_at=None)
+
+
 def unknown(before: Environment) -> Environment:
     """The infrastructure is about to be changed: from here on nobody may take it for applied."""
     return replace(before, applied_fingerprint=None)
