@@ -8,6 +8,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from envmgr.domain.errors import NeedsPerson
+
 from .leftovers import clear, private, sweep
 
 _LONGEST = 80
@@ -28,11 +30,20 @@ class Temporary:
 
     def ready(self) -> Path:
         """Makes it where it is not there; raises NeedsPerson where it cannot be had."""
-        folder = self._place
-        if len(os.fsencode(folder)) > _LONGEST:
-            folder = self._elsewhere() or self._linked()
-        private(folder)
-        return folder
+        self._place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if len(os.fsencode(self._place)) <= _LONGEST:
+            private(self._place)
+            return self._place
+        elsewhere = self._elsewhere()
+        if elsewhere is not None:
+            with suppress(
+                NeedsPerson
+            ):  # somebody else took its name after a reboot had cleared the folder around it
+                private(elsewhere)
+                return elsewhere
+        elsewhere = self._linked()
+        private(elsewhere)
+        return elsewhere
 
     def clear(self) -> None:
         """Removes it with all in it; what does not go is the next one's to clear."""

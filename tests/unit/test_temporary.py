@@ -10,6 +10,7 @@ import pytest
 
 from envmgr.host.leftovers import clear
 from envmgr.host.temporary import Temporary
+from tests.support.privileges import as_ordinary_user
 
 SOCKETS_LONGEST, GOS_LONGEST_NAME = 107, len("/plugin4294967295")
 
@@ -92,6 +93,37 @@ def test_a_link_that_was_put_in_its_place_leads_nowhere(place: Path, tmp_path: P
 
     assert again != precious
     assert len(list(precious.iterdir())) == 1
+
+
+def test_the_folder_around_it_may_be_gone(place: Path) -> None:
+    """Somebody tidied up while the daemon ran."""
+    Temporary(place).ready()
+    clear(place)
+    clear(place.parent)
+    assert Temporary(place).ready().is_dir()
+
+
+if os.geteuid() == 0:  # who alone can leave files of another user
+
+    def test_a_name_that_somebody_else_took_is_left_to_them(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As others can, in a temporary folder for all, once a reboot has cleared it."""
+        shared, place = tmp_path / "shared", tmp_path / ("a" * 120)
+        shared.mkdir()
+        monkeypatch.setattr("tempfile.tempdir", str(shared))
+        monkeypatch.setattr("envmgr.host.temporary._LONGEST", len(str(shared)) + 24)
+        taken = Temporary(place).ready()
+        (taken / "file").touch()
+        os.chown(taken, 65534, 65534)
+        os.chown(shared, 65534, 65534)
+        shared.chmod(0o1777)
+
+        with as_ordinary_user():
+            folder = Temporary(place).ready()
+
+        assert folder not in (taken, place)
+        assert (folder.stat().st_uid, taken.stat().st_uid) == (0, 65534)
 
 
 def test_the_systems_temporary_folder_may_be_too_long_too(
