@@ -11,6 +11,7 @@ from envmgr.domain.environment import Changes, Environment, Event, Lease, Output
 from envmgr.domain.health import Health
 from envmgr.domain.names import EnvironmentId
 from envmgr.domain.schedule import Schedule
+from envmgr.domain.template import fill, named
 
 if TYPE_CHECKING:
     from envmgr.domain.audit import Finding
@@ -109,7 +110,7 @@ def environment_in_full(
         "resources": list(found.resources),
         "lease": lease(held) if held else None,
         "drift": drift(found.drift) if found.drift else None,
-        "health": health(found.health) if found.health else None,
+        "health": health(found.health, found.outputs) if found.health else None,
         "pin": pin(found.pin) if found.pin and found.pinned_commit else None,
         "schedule": schedule(found.schedule) if found.schedule else None,
         "last_run": run(last_run) if last_run else None,
@@ -137,14 +138,16 @@ def drift(found: Drift) -> dict[str, Any]:
     }
 
 
-def health(found: Health) -> dict[str, Any]:
-    """How an environment answers, and what is asked: the `url` as it is configured, or what is `run`."""
+def health(found: Health, outputs: Mapping[str, Output]) -> dict[str, Any]:
+    """How an environment answers, and what is asked: the `url`, or what is `run`."""
     check = found.check
+    given = {name for name, output in outputs.items() if not output.sensitive}
+    url = fill(check.url, outputs) if named(check.url) <= given else check.url
     return {
         "condition": found.condition.value,
         "since": time(found.since),
         "message": found.message,
-        **({"run": check.run} if check.run else {"url": shown(check.url)}),
+        **({"run": check.run} if check.run else {"url": shown(url)}),
     }
 
 

@@ -97,11 +97,12 @@ def printable(text: str) -> str:
     return line if line.isprintable() else ref_component(line)
 
 
-def unseen(repository: RepositoryId, polled: RepositoryState) -> str:
-    """The sentence for a repository whose last look failed."""
+def unseen(repository: RepositoryId, polled: RepositoryState, *, has_environments: bool = True) -> str:
+    """The sentence for a repository whose last look failed; one that was just added may have no environments yet."""
     since = f" since {moment(polled.succeeded_at)}" if polled.succeeded_at else ""
     error = printable(polled.error).removesuffix(".")
-    return f"{repository} could not be looked at{since}: {error}; its environments are shown as last seen."
+    rest = "; its environments are shown as last seen" if has_environments else ""
+    return f"{repository} could not be looked at{since}: {error}{rest}."
 
 
 def colored(status: str, text: str | None = None) -> str:

@@ -146,6 +146,8 @@ class Daemon:
     def _tell_unmanaged(self, repository: RepositoryId | None = None) -> None:
         try:
             unmanaged.tell(self._application.services, repository)
+            if repository is None:
+                unmanaged.forget_looks(self._application.services)
         except EnvmgrError as error:
             log.error(str(error), action="not-looked")
 

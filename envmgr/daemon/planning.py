@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 from envmgr.domain.drift import checks_warning
-from envmgr.domain.environment import Claim, SourceKind
+from envmgr.domain.environment import Claim, Run, RunKind, RunStatus, SourceKind
 from envmgr.domain.errors import NeedsPerson, StalePlan, StateLocked
 from envmgr.domain.gates import check_apply, check_destroy
 from envmgr.domain.plan import Plan
 from envmgr.domain.state import State
+from envmgr.domain.transitions.applies import unknown
+from envmgr.domain.transitions.ends import emptied
 from envmgr.domain.unfinished import unfinished
 from envmgr.ports import PlanResult, Workspace
 
@@ -144,22 +146,50 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
     if job.state().mend(job.environment.id.state_key):
         message = "The state was cut off while Terraform wrote it; the one from before that is back."
         job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
-    job.redact = access.hiding(_state_that_is_there(job))
+    job.redact = access.hiding(_state_that_is_there(job, active))
     return access
 
 
-def _state_that_is_there(job: Job) -> State | None:
+def _state_that_is_there(job: Job, active: ActiveRun) -> State | None:
     """The state; refuses to go on where resources were applied and their state is gone: they would be made twice, or lost."""
     environment = job.environment
     state = job.read_state()
     note_resources(job, state)
-    if state is None and environment.resources:
+    if state is None and environment.resources and not _was_destroyed(job, active):
         raise NeedsPerson(
             f"The state {environment.id.state_key} is missing from the {job.project.tenant.backend[0]} backend, "
             f"but {len(environment.resources)} resources were applied: bring it back (an earlier version, a "
             "backup); until then nothing is done."
         )
     return state
+
+
+def _was_destroyed(job: Job, active: ActiveRun) -> bool:
+    """Whether a destroy that the records know nothing of archived the state: they are of a backup from before it.
+
+    A copy is only made once nothing is left. It tells nothing where the records have an apply that began after it.
+    """
+    environment, key = job.environment, job.environment.id.state_key
+    runs = job.services.store.runs(environment.id)
+    applies = [
+        run for run in runs if run.kind is RunKind.APPLY and run.id != active.run.id and _may_have_made(run)
+    ]
+    copies = job.state().archives(f"{key.rpartition('/')[0]}/") if applies else ()
+    archived = max((at for name, at in copies if f"/{key}." in f"/{name.partition('/')[2]}"), default=None)
+    if archived is None or archived <= applies[0].started_at:
+        return False
+    said = (
+        f"Its state was archived at {archived:%Y-%m-%d %H:%M:%S} UTC, after the last apply that these records know: it was "
+        "destroyed then, and they are of a backup from before that."
+    )
+    job.services.record(environment.id, "destroyed-before", said)
+    job.update(lambda e: unknown(emptied(e)))
+    return True
+
+
+def _may_have_made(run: Run) -> bool:
+    """Whether an apply came so far that there was a plan to apply, as far as is known."""
+    return run.status is not RunStatus.FAILED or run.changes is not None
 
 
 def _kept_module(job: Job, claim: Claim) -> Claim:

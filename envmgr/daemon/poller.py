@@ -82,6 +82,10 @@ class Poller:
         """How many looks in a row have failed."""
         return self._state(repository).failures
 
+    def has_seen(self, repository: RepositoryId) -> bool:
+        """Whether a look has ever come to a listing."""
+        return self._state(repository).succeeded_at is not None
+
     def _wake_what_was_written(self) -> None:
         """Makes repositories loud whose records anybody wrote to, and all where the clock was set back."""
         with self._lock:

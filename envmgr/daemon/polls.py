@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LONGEST_PAUSE = timedelta(minutes=10)
+SOON = timedelta(seconds=2)
+"""The first pause of a remote that was never seen: somebody has just added it, and mends what is wrong with it."""
 SLOW = 2.0
 """Seconds after which a look counts as slow: two more threads start for it, so a dead forge is soon outnumbered."""
 MOST_THREADS = 128
@@ -40,6 +42,7 @@ class Polls:
         self._due: SimpleQueue[Project] = SimpleQueue()
         self._asked: set[RepositoryId] = set()
         self._next: dict[RepositoryId, datetime] = {}
+        self._since = 0
         self._ticked = datetime.min.replace(tzinfo=UTC)
         self._at_work: dict[int, float | None] = {}
         self._lock = threading.Lock()
@@ -59,7 +62,11 @@ class Polls:
             self._staff(application.poll_workers)
 
     def forget(self) -> None:
-        """Makes every remote due: the configuration or the clock has changed."""
+        """Makes every remote due: the configuration or the clock has changed.
+
+        One that is being looked at just now, too: what that look finds says nothing of the configuration of now.
+        """
+        self._since += 1
         self._next.clear()
 
     def _staff(self, wanted: int) -> None:
@@ -90,7 +97,7 @@ class Polls:
                 self._at_work[me] = None
 
     def _look(self, project: Project) -> None:
-        pause = project.interval
+        pause, since = project.interval, self._since
         try:
             pause = self._poll(project)
         except EnvmgrError as error:
@@ -98,7 +105,8 @@ class Polls:
         except Exception:
             log.exception("Unexpected error", action="unexpected", repository=str(project.id))
         finally:
-            self._next[project.id] = self._application().services.clock() + pause
+            if since == self._since:
+                self._next[project.id] = self._application().services.clock() + pause
             self._asked.discard(project.id)
 
     def _poll(self, project: Project) -> timedelta:
@@ -107,5 +115,7 @@ class Polls:
         if application.poller.poll(project).changed:
             self._changed(project)
         failures = application.poller.failures(project.id)
-        longest = max(LONGEST_PAUSE, project.interval)
-        return delay(failures, first=project.interval, longest=longest) if failures else project.interval
+        if not failures:
+            return project.interval
+        first = project.interval if application.poller.has_seen(project.id) else min(SOON, project.interval)
+        return delay(failures, first=first, longest=max(LONGEST_PAUSE, project.interval))

@@ -1,6 +1,7 @@
 """Has environments say so where their repository is in the configuration no more."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 from envmgr.domain import unmanaged
 from envmgr.domain.errors import EnvironmentBusy
@@ -25,6 +26,13 @@ def tell(services: Services, repository: RepositoryId | None = None) -> None:
             said = unmanaged.sentence(now, services.tenants)
             event = services.event(now.id, "unmanaged", said)
             services.store.update(now.id, lease, services.clock(), _waiting(said), event)
+
+
+def forget_looks(services: Services) -> None:
+    """What kept repositories from being looked at is said no more where they are in the configuration no more."""
+    for name, polled in services.store.unreachable().items():
+        if name not in services.projects and name.organization in services.tenants:
+            services.store.save_repository(name, replace(polled, error="", failures=0))
 
 
 def _waiting(said: str) -> Change:

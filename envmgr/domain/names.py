@@ -145,34 +145,38 @@ def excluding(branch: str, patterns: tuple[str, ...]) -> str | None:
 
 
 def is_name(text: str) -> bool:
-    """Whether an environment may have this name."""
+    """Whether an environment may have this name, also one that an earlier release gave it."""
     return len(text) <= MAX_NAME and _NAME.fullmatch(text) is not None
 
 
 def environment_name(branch: str, patterns: tuple[str, ...]) -> str | None:
     """The environment's name for a branch, by the first pattern that matches; None without a match or where one excludes it.
 
-    The name is a slug `[a-z][a-z0-9-]*` of at most 32 characters. Where making the slug lost
+    The name is a slug `[a-z][a-z0-9-]*` of at most 32 characters that ends with no hyphen. Where making the slug lost
     something, six hex digits of the branch's SHA-256 are part of it, so that two branches
     do not share a name.
     """
+    parts = _parts(branch, patterns)
+    return None if parts is None else _slug("-".join(parts), branch, lossy=len(parts) > 1)
+
+
+def _parts(branch: str, patterns: tuple[str, ...]) -> tuple[str, ...] | None:
+    """What the first pattern that matches a branch matched of it."""
     if excluding(branch, patterns):
         return None
-    for pattern in patterns:
-        parts = None if pattern.startswith(EXCLUDES) else matched_part(branch, pattern)
-        if parts is not None:
-            # The shape of a name with a hash is no branch's own: it could take the name of another.
-            return _slug("-".join(parts), branch, lossy=len(parts) > 1)
-    return None
+    wanted = (matched_part(branch, pattern) for pattern in patterns if not pattern.startswith(EXCLUDES))
+    return next((parts for parts in wanted if parts is not None), None)
 
 
 def known_names(branch: str, patterns: tuple[str, ...]) -> frozenset[str]:
     """The environment's name for a branch, and the one that earlier releases gave it: what exists keeps that one."""
-    name = environment_name(branch, patterns)
-    if name is None:
+    parts = _parts(branch, patterns)
+    if parts is None:
         return frozenset()
-    plain = name.removesuffix(f"-{branch_hash(branch)}")
-    return frozenset({name, plain}) if _HASHED.search(plain) else frozenset({name})
+    names = {_slug("-".join(parts), branch, lossy=len(parts) > 1)}
+    if len(parts) == 1 and is_name(parts[0]):
+        names.add(parts[0])
+    return frozenset(names)
 
 
 def branch_hash(branch: str) -> str:
@@ -181,7 +185,9 @@ def branch_hash(branch: str) -> str:
 
 
 def _slug(part: str, branch: str, *, lossy: bool) -> str:
-    if not lossy and is_name(part) and not _HASHED.search(part):
+    # The shape of a name with a hash is no branch's own: it could take the name of another. A hyphen at the end makes
+    # no DNS label.
+    if not lossy and is_name(part) and not part.endswith("-") and not _HASHED.search(part):
         return part
     slug = re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")
     if not slug[:1].isalpha():

@@ -20,6 +20,7 @@ class Remotes:
         self.looks = looks
         self.seen: dict[str, int] = dict.fromkeys(looks, 0)
         self.failures_of: dict[str, int] = {}
+        self.never_seen: set[str] = set()
 
     def poll(self, project: Any) -> SimpleNamespace:
         """Look at one."""
@@ -30,6 +31,10 @@ class Remotes:
     def failures(self, repository: RepositoryId) -> int:
         """How often in a row it has failed."""
         return self.failures_of.get(repository.name, 0)
+
+    def has_seen(self, repository: RepositoryId) -> bool:
+        """Whether a look ever came to something."""
+        return repository.name not in self.never_seen
 
 
 def polls_of(remotes: Remotes, interval: float = 60, workers: int = 2) -> tuple[Polls, list[str]]:
@@ -114,3 +119,25 @@ def test_failures_in_a_row_are_looked_at_less_often() -> None:
         time.sleep(0.03)
 
     assert remotes.seen["away"] == 1
+
+
+def test_one_that_was_just_added_is_looked_at_again_soon() -> None:
+    """Whoever added it mends what is wrong with it, and waits for that; one that was seen before has its interval."""
+    remotes = Remotes({"added": lambda: None, "known": lambda: None})
+    remotes.failures_of = {"added": 1, "known": 1}
+    remotes.never_seen = {"added"}
+    polls, _ = polls_of(remotes, interval=60)
+
+    tick_until(polls, lambda: remotes.seen["added"] == 2)
+    assert remotes.seen["known"] == 1
+
+
+def test_a_look_that_began_before_the_configuration_was_read_again_puts_off_no_other() -> None:
+    """It was by the address or the credentials of before."""
+    go_on = threading.Event()
+    remotes = Remotes({"mended": lambda: cast(None, go_on.wait(30))})
+    polls, _ = polls_of(remotes, interval=60)
+    tick_until(polls, lambda: remotes.seen["mended"] == 1)
+    polls.forget()
+    go_on.set()
+    tick_until(polls, lambda: remotes.seen["mended"] == 2)

@@ -228,6 +228,28 @@ class TestFailures:
         assert type(error) is StateLocked
         assert holder in str(error)
 
+    @pytest.mark.parametrize(
+        ("told", "setting"),
+        [
+            (
+                "api error BucketNotEmpty: The bucket you tried to delete is not empty",
+                "`force_destroy = true`",
+            ),
+            (
+                "RepositoryNotEmptyException: cannot be deleted, it still contains images",
+                "`force_delete = true`",
+            ),
+            ('the Resource Group "rg-a" still contains Resources.', "prevent_deletion_if_contains_resources"),
+        ],
+    )
+    def test_what_is_not_empty_has_a_way_out(self, told: str, setting: str) -> None:
+        """Though the branch may be gone: by hand, and how it is avoided; also where the error is long."""
+        error = failed(summary="deleting it", detail=f"{told} {'x' * 500}")(same)
+        assert type(error) is Transient
+        assert "empty it by hand, and it is tried again" in str(error)
+        assert setting in str(error)
+        assert "by hand" not in str(failed(summary="deleting it", detail="AccessDenied")(same))
+
     def test_a_lock_that_could_not_be_asked_for_is_no_holder(self) -> None:
         """A refused credential, for instance."""
         error = failed(summary="Error acquiring the state lock", detail="403 AuthorizationFailure")(same)

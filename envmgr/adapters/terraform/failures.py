@@ -73,6 +73,13 @@ _CONDITIONS = (
     "Resource precondition failed",
     "Module output value precondition failed",
 )
+_NOT_EMPTY = {
+    "BucketNotEmpty": "`force_destroy = true`",
+    "HostedZoneNotEmpty": "`force_destroy = true`",
+    "RepositoryNotEmptyException": "`force_delete = true`",
+    "still contains Resources": "`prevent_deletion_if_contains_resources = false` (of the provider's `features`)",
+}
+"""How clouds say that something still holds what Terraform did not make, and what has Terraform delete that as well."""
 _REASON = ("Error", "Failed")  # advice may follow it
 _LONGEST = 400
 _BEGINNING = 140
@@ -160,9 +167,19 @@ def _from_error(
         )
     # Redacted first: what is shortened may leave a part of a secret, which would pass for none.
     shown = replace(error, summary=redact(error.summary), detail=redact(error.detail))
-    sentence = _cut(redact(_sentence(f"terraform {outcome.command} failed", shown)))
+    sentence = _cut(redact(_sentence(f"terraform {outcome.command} failed", shown))) + _way_out(error)
     needs_person = is_invalid or error.summary.startswith(_PERSON)
     return NeedsPerson(sentence) if needs_person else Transient(sentence)
+
+
+def _way_out(error: Diagnostic) -> str:
+    """What a person does where something is not deleted since it holds what Terraform did not make."""
+    said = f"{error.summary} {error.detail}"
+    setting = next((setting for mark, setting in _NOT_EMPTY.items() if mark in said), "")
+    return setting and (
+        f" Terraform deletes it only when it is empty: empty it by hand, and it is tried again. With {setting} in code "
+        "that is applied, Terraform empties it itself."
+    )
 
 
 def _of_init(errors: Sequence[Diagnostic], redact: Redact) -> NeedsPerson | None:

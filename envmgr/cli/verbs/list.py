@@ -55,7 +55,11 @@ def list_command(
             for e in store.environments(destroyed=everything or Status.DESTROYED in statuses)
             if repository is None or repository in (e.id.repository, str(e.id.repository_id))
         )
-        unreachable = store.unreachable()
+        unreachable = {
+            name: polled
+            for name, polled in store.unreachable().items()
+            if repository is None or repository in (name.name, str(name))
+        }
     found = [(e, group) for group in groups if (e := combined(group)).status in statuses or not statuses]
     if as_json:
         errors = {name: polled.error for name, polled in unreachable.items()}
@@ -65,9 +69,9 @@ def list_command(
         _print(found)
     else:
         say(_nothing(bool(statuses or repository)))
-    shown = {e.id.repository_id for e, _ in found} or unreachable
-    for name in sorted(unreachable.keys() & shown):
-        say(unseen(name, unreachable[name]))
+    known = {e.id.repository_id for e, _ in found}
+    for name in sorted(unreachable):
+        say(unseen(name, unreachable[name], has_environments=name in known))
 
 
 def _print(found: Sequence[tuple[Environment, Sequence[Environment]]]) -> None:

@@ -1,0 +1,27 @@
+"""What verbs print as JSON."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from envmgr.cli.documents import health
+from envmgr.domain.environment import Output
+from envmgr.domain.health import Condition, Health, HealthCheck
+
+
+@pytest.mark.parametrize(
+    ("outputs", "url"),
+    [
+        ({"url": Output("https://bot:hush@shop.example.com")}, "https://shop.example.com/up"),
+        ({"url": Output(None, sensitive=True)}, "{outputs.url}/up"),
+        ({}, "{outputs.url}/up"),
+    ],
+)
+def test_what_is_asked_for_its_health_is_the_address_itself(outputs: dict[str, Output], url: str) -> None:
+    """With the outputs in it, unless that would show what is secret, or there is none."""
+    found = Health(
+        check=HealthCheck(url="{outputs.url}/up"),
+        condition=Condition.HEALTHY,
+        since=datetime(2026, 11, 26, tzinfo=UTC),
+    )
+    assert health(found, outputs)["url"] == url
