@@ -17,10 +17,17 @@ def parse_size(text: str) -> int:
 
 
 def format_size(size: int) -> str:
-    """Writes bytes in the largest unit that divides them, a decimal one where there is any: `500MB`, `4GiB`."""
-    for thousand, binary in ((1000, ""), (1024, "i")):
-        for prefix in ("T", "G", "M", "K"):
-            unit = thousand ** _POWER[prefix]
-            if size and size % unit == 0:
-                return f"{size // unit}{prefix}{binary}B"
+    """Writes bytes in the unit that takes the fewest digits, and loses none: `500MB`, `4GiB`."""
+    units = [(f"{p}{i}B", k ** _POWER[p]) for k, i in ((1000, ""), (1024, "i")) for p in ("T", "G", "M", "K")]
+    fitting = [(size // unit, name) for name, unit in units if size and size % unit == 0]
+    number, name = min(fitting, key=lambda found: found[0], default=(size, "B"))
+    return f"{number}{name}"
+
+
+def rounded_size(size: int) -> str:
+    """Writes bytes for a sentence, rounded up to a hundredth of a unit, so that what is above a limit is seen to be."""
+    for prefix in ("T", "G", "M", "K"):
+        unit = 1000 ** _POWER[prefix]
+        if size >= unit:
+            return f"{-(-size * 100 // unit) / 100:g}{prefix}B"
     return f"{size}B"

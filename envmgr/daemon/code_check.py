@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
-from envmgr.config.size import format_size
+from envmgr.config.size import format_size, rounded_size
 from envmgr.domain.code import is_code
 from envmgr.domain.errors import NeedsOperator, NeedsPerson
 from envmgr.domain.names import ref_component
@@ -41,8 +41,8 @@ def _check_size(checkout: Path, folder: Path, sizes: dict[Path, int], largest: i
     if total > largest:
         name = max(sizes, key=lambda path: sizes[path])
         raise NeedsOperator(
-            f"The Terraform code in {_shown(folder, checkout)} has {format_size(total)}, and at most "
-            f"{format_size(largest)} are read ({_shown(name, checkout)} has {format_size(sizes[name])}): make it less, or "
+            f"The Terraform code in {_shown(folder, checkout)} has {rounded_size(total)}, and at most "
+            f"{format_size(largest)} are read ({_shown(name, checkout)} has {rounded_size(sizes[name])}): make it less, or "
             "raise limits.terraform.code in the organization file."
         )
 

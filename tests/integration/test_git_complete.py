@@ -13,9 +13,9 @@ import pytest
 from envmgr.adapters.git import completion, connection, process
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.adapters.git.submodules import submodules
-from envmgr.domain.errors import NeedsPerson, NotHere, Transient
+from envmgr.domain.errors import NeedsOperator, NeedsPerson, NotHere, Transient
 from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.ports import Remote
+from envmgr.ports import GitLimits, Remote
 from tests.support.engine import Engine, code
 from tests.support.git_repository import Gitlink, GitRepository, Symlink
 from tests.support.git_server import GitServer
@@ -360,6 +360,45 @@ class TestLfs:
             with pytest.raises(NotHere, match="it is fetched again"):
                 local.completed()
         assert local.completed()["a.bin"] == CONTENT.decode()
+
+
+@pytest.mark.parametrize(("size", "files"), [(299, 2), (300, 1), (300, 2)])
+def test_submodules_and_lfs_files_share_what_a_checkout_may_hold(
+    local: Shop, git_repository: MakeRepository, size: int, files: int
+) -> None:
+    """By what pointers say, before anything is fetched; each file counts, though several have one content."""
+    lib = git_repository("lib").commit("main", {"a": "x" * 50, "b": "x" * 50})
+    content = b"y" * 100
+    local.push(
+        {
+            ".gitattributes": ATTRIBUTES,
+            "a.bin": pointer(content),
+            "b.bin": pointer(content),
+            ".gitmodules": modules(one="../lib.git", two="../lib.git"),
+            "one": Gitlink(lib),
+        }
+    )
+    local.mirrors.checkout(SHOP, local.commit, local.checkout)
+    local.mirrors = Mirrors(local.folder / "mirrors", limits=lambda _: GitLimits(size=size, files=files))
+    name = hashlib.sha256(content).hexdigest()
+    place = local.repository.path / "lfs/objects" / name[:2] / name[2:4] / name
+    place.parent.mkdir(parents=True)
+    place.write_bytes(content)
+    if (size, files) == (300, 2):
+        local.mirrors.complete(local.remote, local.commit, local.checkout)
+        assert (local.checkout / "one/a").exists()
+        return
+    with pytest.raises(NeedsOperator, match=r"limits\.git\.(size|files)"):
+        local.mirrors.complete(local.remote, local.commit, local.checkout)
+
+
+def test_what_lfs_pointers_claim_is_counted_before_it_is_fetched(shop: Shop, git_server: GitServer) -> None:
+    large = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 3000000000\n" % (b"ab" * 32)
+    shop.push({".gitattributes": ATTRIBUTES, "a.bin": large})
+    shop.mirrors.checkout(SHOP, shop.commit, shop.checkout)
+    git_server.requests.clear()
+    assert "have 3GB in all, and at most 2GB are checked out" in shop.refused()
+    assert not [r for r in git_server.requests if "lfs" in r]
 
 
 def test_steps_get_a_complete_checkout(engine: Engine, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from envmgr.ports import GitLimits, Remote
 from tests.support.engine import MODULE, Engine, code
 from tests.support.git_objects import commit_of, entry, tree_of
 from tests.support.git_repository import GitRepository, Symlink
+from tests.support.git_server import GitServer
 from tests.support.privileges import as_ordinary_user
 
 SHOP = RepositoryId("acme", "shop")
@@ -171,3 +172,27 @@ def test_a_checkout_of_a_ready_environment_is_of_the_right_status(engine: Engine
     shop.commit("env-good", code())
     engine.turn()
     assert engine.environment("good").status is Status.READY
+
+
+def test_an_apply_may_take_twice_what_a_plan_may(engine: Engine) -> None:
+    """And all that Terraform starts as much: one that died in an apply would lose what it made."""
+    engine.settings["limits"] = {"terraform": {"memory": "1GiB"}}
+    engine.use_terraform('sleep 0.3; echo "$1 $(ulimit -d) $(ulimit -c)" >> "$0.limits"; exec "$real" "$@"')
+    engine.repository().commit("env-good", code())
+
+    engine.turn()
+
+    assert engine.environment("good").status is Status.READY
+    kib = 1024**2
+    lines = set(engine.binary.with_name("terraform.limits").read_text().splitlines())
+    assert {f"init {kib} 0", f"plan {kib} 0", f"apply {2 * kib} 0"} <= lines
+
+
+def test_a_large_file_is_never_in_gits_memory_as_a_whole(
+    tmp_path: Path, shop: GitRepository, git_server: GitServer
+) -> None:
+    commit = shop.commit("env-a", {"film.bin": bytes(200_000_000)})
+    mirrors = Mirrors(tmp_path / "mirrors", limits=lambda _: GitLimits(memory=96 * 1024**2))
+    mirrors.fetch(Remote(repository=SHOP, url=git_server.http_url("shop")), {"env-a": commit})
+    mirrors.checkout(SHOP, commit, tmp_path / "checkout")
+    assert (tmp_path / "checkout/film.bin").stat().st_size == 200_000_000

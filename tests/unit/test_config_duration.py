@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.config.duration import format_duration, parse_duration
-from envmgr.config.size import format_size, parse_size
+from envmgr.config.size import format_size, parse_size, rounded_size
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,19 @@ def test_refuses_sizes_with_a_right_one(text: str) -> None:
 def test_written_sizes_are_read_back(number: int, unit: int) -> None:
     size = number // unit * unit
     assert parse_size(format_size(size)) == size
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(500_000_000, "500MB"), (500 * 1024**2, "500MiB"), (4 * 1024**3, "4GiB"), (999, "999B"), (0, "0B")],
+)
+def test_a_size_is_written_with_few_digits(size: int, text: str) -> None:
+    assert format_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(10_000_001, "10.01MB"), (10_000_000, "10MB"), (3_456_000_000, "3.46GB"), (990, "990B")],
+)
+def test_what_is_above_a_limit_is_seen_to_be(size: int, text: str) -> None:
+    assert rounded_size(size) == text

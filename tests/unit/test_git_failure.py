@@ -136,6 +136,10 @@ def test_what_is_wrong_with_our_own_mirror_is_no_fault_of_the_remote(messages: s
             "remote: fatal: Out of memory, malloc failed\nfatal: the remote end hung up unexpectedly",
             Transient,
         ),
+        (
+            "remote: fatal: Out of memory\nremote: aborting due to possible repository corruption on the remote side.",
+            Transient,
+        ),
     ],
 )
 def test_too_little_memory_is_said_with_its_limit(messages: str, kind: type[EnvmgrError]) -> None:

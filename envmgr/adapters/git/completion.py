@@ -68,7 +68,7 @@ class Completion:
             size = self._lfs.complete(
                 held.mirror, tree.remote, tree.location, tree.commit, tree.folder, anonymously
             )
-            room = replace(room, size=room.size - size)
+            room = replace(room, size=max(0, room.size - size))
             for submodule in _submodules(tree):
                 count += 1
                 if count > _MOST:

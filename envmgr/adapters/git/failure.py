@@ -115,7 +115,7 @@ def failure(
     for pattern, advice in _FOR_A_PERSON:
         if re.search(pattern, answer.messages, re.IGNORECASE):
             return NeedsOperator(f"{about}: {advice}. git says: {quoted}")
-    if _DAMAGED.search(answer.messages):
+    if _DAMAGED.search(answer.messages) and "out of memory" not in answer.messages.lower():
         return Damaged(
             f"{about}: what the remote sends is damaged or not whole; mend the repository there (git fsck shows what). "
             f"git says: {quoted}"

@@ -49,6 +49,9 @@ def _settings() -> dict[str, str]:
                 "core.hooksPath": "/dev/null",
                 "core.attributesFile": "/dev/null",
                 "core.fsmonitor": "false",
+                # A file from this size on is never in memory as a whole, and packing takes no more for each core.
+                "core.bigFileThreshold": "64m",
+                "pack.windowMemory": "256m",
                 # What is `.git` for another system's file names is none here either.
                 "core.protectHFS": "true",
                 "core.protectNTFS": "true",

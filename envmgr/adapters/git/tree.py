@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from envmgr.config.size import format_size
+from envmgr.config.size import format_size, rounded_size
 from envmgr.domain.errors import EnvmgrError, NeedsOperator, NeedsPerson
 from envmgr.domain.names import RepositoryId, ref_component
 from envmgr.ports import GitLimits
@@ -85,7 +85,7 @@ def check_size(repository: RepositoryId, what: str, size: int, limits: GitLimits
     """Raises NeedsOperator where files have more bytes in all than they may."""
     if size > limits.size:
         raise NeedsOperator(
-            f"{repository}: the files of {what} have {format_size(size)} in all, and at most {format_size(limits.size)} "
+            f"{repository}: the files of {what} have {rounded_size(size)} in all, and at most {format_size(limits.size)} "
             "are checked out: take large files out of the branch, or raise limits.git.size in the organization file."
         )
 
@@ -93,7 +93,7 @@ def check_size(repository: RepositoryId, what: str, size: int, limits: GitLimits
 def less(limits: GitLimits, written: Iterable[TreeFile]) -> GitLimits:
     """What the limits leave after some files."""
     sizes = [file.size for file in written]
-    return replace(limits, files=limits.files - len(sizes), size=limits.size - sum(sizes))
+    return replace(limits, files=max(0, limits.files - len(sizes)), size=max(0, limits.size - sum(sizes)))
 
 
 def refused(repository: RepositoryId, commit: str, why: str) -> NeedsPerson:
