@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from envmgr.domain.environment import Claim, ProcessId, Run, RunKind, RunStatus
 from envmgr.domain.errors import EnvmgrError, RetryLater
+from envmgr.domain.gates import check_made
 from envmgr.domain.transitions import applies
 from envmgr.host.leftovers import sweep
 from envmgr.ports import Adopted
@@ -90,9 +91,15 @@ def _end(job: Job, run: Run, adopted: Adopted) -> None:
 
 
 def _settle(job: Job, run: Run, claim: Claim) -> str:
-    """Writes what the state says now; the next decision takes it from there."""
+    """Writes what the state says now; the next decision takes it from there.
+
+    The plan that could tell which tags were to be looked at after the apply went with its process. Where the state
+    shows that any are lacking, it does not pass for applied: a plan is made, and its gates say what is wrong.
+    """
     if run.kind is not RunKind.APPLY:
         return f"Destroyed what {claim.commit[:10]} had made, to be verified"
+    lacking = check_made(job.read_state(), claim.tags)
     state = found(job)
-    job.update(lambda e: applies.stated(applies.adopted(e, claim, run.id), state))
-    return f"Applied {claim.commit[:10]}"
+    adopted = applies.unknown if lacking else lambda e: applies.adopted(e, claim, run.id)
+    job.update(lambda e: applies.stated(adopted(e), state))
+    return f"Applied {claim.commit[:10]}" + (f", to be looked at again ({lacking[0]})" if lacking else "")

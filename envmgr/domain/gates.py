@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from .names import EnvironmentId, is_name
 from .plan import Plan, ResourceChange
-from .state import State, known_tags, without_index_keys
+from .state import State, known_tags, resource_type, without_index_keys
 from .tags import MANAGED_BY, identity
 
 GROUPS = ("azurerm_resource_group", "aws_resourcegroups_group")
@@ -69,6 +69,13 @@ def check_applied(plan: Plan, state: State | None, tags: Mapping[str, str]) -> l
             for address, of in (made or {resource.address: {}}).items():
                 findings += _lacking(address, resource.type, of, tags)
     return list(dict.fromkeys(findings))
+
+
+def check_made(state: State | None, tags: Mapping[str, str]) -> list[str]:
+    """What in a state lacks its tags, where nobody has the plan any more that could say which of them to look at."""
+    found = state.tags if state is not None else {}
+    taggable = ((address, of) for address, of in found.items() if resource_type(address).startswith(_TAGGED))
+    return [each for address, of in taggable for each in _lacking(address, resource_type(address), of, tags)]
 
 
 def shows_tags_late(plan: Plan) -> bool:

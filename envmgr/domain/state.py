@@ -10,6 +10,7 @@ from .environment import Output
 from .errors import NeedsPerson
 from .targets import Target, targets_of
 
+_TAGS = ("tags_all", "tags")
 _VERSION = 4
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -46,9 +47,9 @@ class State:
                 serial=int(document["serial"]),
                 resources=tuple(address for address, _ in _instances(document["resources"])),
                 tags={
-                    address: tags
+                    address: known_tags(attributes) or {}
                     for address, instance in _instances(document["resources"])
-                    if (tags := known_tags(instance.get("attributes") or {})) is not None
+                    if not (attributes := instance.get("attributes") or {}).keys().isdisjoint(_TAGS)
                 },
                 outputs={
                     name: Output(entry.get("value"), bool(entry.get("sensitive")))
@@ -107,7 +108,7 @@ def _time(text: str) -> datetime | None:
 
 def known_tags(attributes: Mapping[str, Any]) -> dict[str, str] | None:
     """The tags that a resource's attributes show, `tags_all` (with provider defaults) first; None where they show none."""
-    for name in ("tags_all", "tags"):
+    for name in _TAGS:
         value = attributes.get(name)
         if isinstance(value, Mapping):
             return {str(k): str(v) for k, v in value.items() if v is not None}

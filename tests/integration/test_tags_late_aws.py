@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.domain.environment import Status
+from envmgr.domain.environment import RunStatus, Status
+from tests.integration.victim import Victim
 from tests.support.aws import reset_moto
 from tests.support.engine import Engine, code
 
@@ -24,6 +25,16 @@ resource "aws_dynamodb_table" "first" {
 resource "aws_sns_topic" "second" {
   name = "second-${var.environment}"
   tags = merge(var.tags, { KEY = aws_dynamodb_table.first.arn })
+}
+"""
+SLOW = """
+variable "folder" {}
+resource "terraform_data" "last" {
+  input = aws_sns_topic.second.id
+  provisioner "local-exec" {
+    command     = "echo made >> marks; while test -e slow; do sleep 0.1; done"
+    working_dir = var.folder
+  }
 }
 """
 
@@ -57,3 +68,30 @@ def test_merged_tags_are_let_through_and_looked_at_after_the_apply(
     shop.commit("env-bob", code(module=TABLE.replace("KEY", "Of")))
     engine.turn(minutes=1)
     assert engine.environment("bob").status is Status.READY, engine.environment("bob").message
+
+
+@pytest.mark.timeout(240)
+def test_an_apply_that_is_taken_over_is_looked_at_too(
+    engine: Engine, moto_url: str, provider_cli_config: Path, aws_environment: dict[str, str]
+) -> None:
+    """Its process died while Terraform went on: the plan that knew what to look at is gone with it."""
+    reset_moto(moto_url)
+    engine.settings["terraform"]["cli_config"] = str(provider_cli_config)
+    engine.settings["environment_variables"] = aws_environment
+    victim = Victim(engine)
+    victim.shop.commit("env-alice", code(module=TABLE.replace("KEY", "environment") + SLOW))
+    victim.dies_at("made")
+    victim.slow.unlink()
+
+    engine.turn(seconds=30)
+
+    alice = engine.environment("alice")
+    lacking = "aws_sns_topic.second lacks the tags environment = 'alice'"
+    assert (alice.status, lacking in alice.message) == (Status.FAILED, True), alice.message
+    assert len(alice.resources) == 3
+    first = engine.runs()[0]
+    assert (first.status, "to be looked at again" in first.message) == (RunStatus.SUCCEEDED, True)
+
+    victim.shop.commit("env-alice", code(module=TABLE.replace("KEY", "Of") + SLOW))
+    engine.turn(minutes=1)
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message

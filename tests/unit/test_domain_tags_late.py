@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from envmgr.domain.gates import check_applied, check_apply, shows_tags_late
+from envmgr.domain.gates import check_applied, check_apply, check_made, shows_tags_late
 from envmgr.domain.plan import Plan
 from envmgr.domain.state import State
 from tests.unit.domain_example import ALICE
@@ -141,3 +141,23 @@ def test_a_state_gives_the_tags_with_those_of_the_provider_first() -> None:
     found = read(resources=[{**made, "instances": [{"attributes": attributes}]}])
     assert found.tags == {"module.a[0].aws_s3_bucket.site": {"a": "1", "b": "2"}}
     assert json.loads(json.dumps(found.resources)) == ["module.a[0].aws_s3_bucket.site"]
+
+
+@pytest.mark.parametrize("lacking", [None, {}, {"environment": "bob"}])
+def test_without_a_plan_all_that_the_state_shows_tags_of_must_have_them(lacking: Any) -> None:
+    assert check_made(state(("a", TAGS), ("b", TAGS)), TAGS) == []
+    [finding] = check_made(state(("a", TAGS), ("b", lacking)), TAGS)
+    assert finding.startswith(f"{BUCKET}[\"b\"] lacks the tags environment = 'alice'")
+
+
+def test_without_a_plan_what_takes_no_tags_lacks_none() -> None:
+    made = [
+        {"mode": "managed", "type": kind, "name": "a", "instances": [{"attributes": attributes}]}
+        for kind, attributes in (
+            ("aws_s3_bucket_policy", {"bucket": "b"}),
+            ("random_id", {"tags": {}}),
+            ("terraform_data", {"input": None}),
+        )
+    ]
+    assert check_made(read(resources=made), TAGS) == []
+    assert check_made(None, TAGS) == []
