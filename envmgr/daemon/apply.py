@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from envmgr.domain.drift import checks_warning
 from envmgr.domain.environment import Claim, Environment, RunKind, RunStatus, Status
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, StepFailed, Transient
 from envmgr.domain.gates import check_applied, shows_tags_late
 from envmgr.domain.transitions import Change, applies, deploys
 from envmgr.domain.transitions.applies import Found
@@ -17,6 +17,7 @@ from .job import ActiveRun, Job
 from .newest import check_newest
 from .planned import Planned
 from .planning import carry_out, listed, plan_apply
+from .presence import what_is_gone
 from .result import found, note_resources, summary
 from .turn import check_needs
 from .wanted import Wanted, check_backend, is_applied, wanted
@@ -25,11 +26,28 @@ from .wanted import Wanted, check_backend, is_applied, wanted
 def apply(job: Job, reason: str) -> None:
     """Brings an environment to what its commit wants: infrastructure, then code, each only where it changed."""
     want = look(job)
-    if not job.manual and is_applied(job.environment, want.claim) and not _left_a_lock(job):
-        settle(job, want, None, f"{want.claim.commit[:10]} changes no infrastructure.")
-    else:
+    if job.manual or not is_applied(job.environment, want.claim) or _left_a_lock(job):
         _apply_infrastructure(job, want, reason)
+    elif gone := what_is_gone(job):
+        job.remarks.append(gone)
+        job.services.record(job.environment.id, "resources-gone", gone, commit=want.claim.commit)
+        _apply_infrastructure(job, want, gone)
+    else:
+        settle(job, want, None, f"{want.claim.commit[:10]} changes no infrastructure.")
+        _deploy_alone(job, want)
+        return
     deploy(job, want, remark(job, want))
+
+
+def _deploy_alone(job: Job, want: Wanted) -> None:
+    """Deploys where no Terraform looked before: it looks before the second try, should what it made be what is missing."""
+    is_first = job.environment.failures == 0
+    try:
+        deploy(job, want, remark(job, want))
+    except StepFailed:
+        if is_first and job.environment.identifiers:
+            job.update(applies.unknown)
+        raise
 
 
 def _apply_infrastructure(job: Job, want: Wanted, reason: str) -> None:
@@ -166,4 +184,4 @@ def _what_is_left(job: Job, want: Wanted, run: int | None) -> Change:
 def remark(job: Job, want: Wanted) -> str:
     """What a ready environment says of itself."""
     _, cut = job.project.ttl.end(job.services.clock(), want.ttl, None)
-    return "Its ttl is cut to ttl.max." if cut else ""
+    return " ".join([*job.remarks, *(["Its ttl is cut to ttl.max."] if cut else [])])

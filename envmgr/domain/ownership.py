@@ -4,11 +4,15 @@ Anybody may write our tags on anything, and a tag of ours may be altered. What s
 state listed by ARN or ID. Only where an apply was cut off may it have made what no state ever listed.
 """
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from .environment import Run, RunKind, RunStatus
 
+_GROUP = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+", re.IGNORECASE)
+_TELLING = ("arn:", "/subscriptions/")
+_UNLISTED = re.compile(r"arn:[^:]*:(?:iam|route53|cloudfront):")  # which no region's list by tags shows
 _GROUP_PARTS = 5  # /subscriptions/ID/resourceGroups/NAME
 
 
@@ -43,6 +47,20 @@ def _was_cut_off(run: Run) -> bool:
     if run.status is RunStatus.FAILED:
         return run.changes is not None  # else it failed before there was a plan to apply
     return run.status in (RunStatus.INTERRUPTED, RunStatus.RUNNING)
+
+
+def missing(listed: Collection[str], there: Collection[str]) -> tuple[str, ...]:
+    """What a state listed and the cloud does not show by its tags any more, where that can be told.
+
+    A group always carries them. Of other resources many types carry none, or are in no list by tags: these tell only
+    where not one of all is there.
+    """
+    shown = {each.casefold() for each in there}
+    groups = [each for each in listed if _GROUP.fullmatch(each)]
+    gone = tuple(sorted(each for each in groups if each.casefold() not in shown))
+    if groups or any(is_listed(each, listed) for each in there):
+        return gone
+    return tuple(sorted(each for each in listed if each.startswith(_TELLING) and not _UNLISTED.match(each)))
 
 
 def is_listed(identifier: str, listed: Iterable[str]) -> bool:

@@ -21,6 +21,7 @@ _WARNINGS = frozenset(
         "not-sealed",
         "on-destroy-skipped",
         "refused",
+        "resources-gone",
         "silent",
         "stalled",
         "waiting",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from envmgr.domain.environment import Changes, ProcessId, Run, RunKind, RunStatus
 from envmgr.domain.names import EnvironmentId
-from envmgr.domain.ownership import is_listed, judge
+from envmgr.domain.ownership import is_listed, judge, missing
 from tests.unit.domain_example import NOW, SHOP
 
 OURS, STRANGERS = "arn:aws:s3:::ours", "arn:aws:s3:::strangers"
@@ -89,3 +89,29 @@ SERVER = f"{GROUP}/providers/Microsoft.DBforPostgreSQL/flexibleServers/db"
 def test_is_listed(identifier: str, listed: str, expected: bool) -> None:
     """By ARN, by the ID at its end, by Azure's ID in whatever case; what lies in a listed group is not listed."""
     assert is_listed(identifier, [listed]) is expected
+
+
+GROUP = "/subscriptions/1/resourceGroups/rg-alice"
+VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/alice"
+POLICY = "arn:aws:iam::1:policy/alice"
+
+
+@pytest.mark.parametrize(
+    ("listed", "there", "gone"),
+    [
+        ((OURS,), (OURS,), ()),
+        ((OURS, "arn:aws:sns:eu-west-1:1:topic"), (OURS,), ()),
+        ((OURS, "ours"), (), (OURS,)),
+        ((OURS,), (STRANGERS,), (OURS,)),
+        ((POLICY, "ours"), (), ()),
+        ((), (), ()),
+        ((GROUP, VAULT), (GROUP.upper(),), ()),
+        ((GROUP, VAULT), (), (GROUP,)),
+        ((GROUP, f"{GROUP}2"), (f"{GROUP}2", VAULT), (GROUP,)),
+        ((VAULT,), (), (VAULT,)),
+    ],
+)
+def test_what_is_gone_is_told_by_groups_or_where_nothing_at_all_is_there(
+    listed: tuple[str, ...], there: tuple[str, ...], gone: tuple[str, ...]
+) -> None:
+    assert missing(listed, there) == gone
