@@ -97,6 +97,20 @@ def test_a_wrong_secret_is_named_and_not_shown(plane: ControlPlane) -> None:
     assert len([request for request in plane.requests if request.endswith("/token")]) == 1, "asked once"
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_sign_in_that_is_busy_is_asked_a_few_times_and_passes_by_itself(
+    plane: ControlPlane, status: int
+) -> None:
+    """What is not our fault is never a matter for a person, and one call does not ask for ever."""
+    plane.sign_in = [status] * 20
+    with pytest.raises(Transient, match="sign-in"):
+        AzureCloud(plane.environment).remaining(TAGS)
+    assert len([request for request in plane.requests if request.endswith("/token")]) <= 3
+
+    plane.sign_in = [status]
+    assert AzureCloud(plane.environment).remaining(TAGS) == []
+
+
 def test_a_group_that_is_gone_takes_what_was_in_it_along(plane: ControlPlane) -> None:
     """Whatever the lists say; asked for by itself, a group's end is known at once."""
     left = plane.add_group("rg-1", TAGS)

@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +43,7 @@ class ControlPlane:
     resources: list[Item] = field(default_factory=list)
     account_keys: dict[str, str] = field(default_factory=dict)
     status: int | None = None  # what every list answers instead
+    sign_in: list[int] = field(default_factory=list)  # what the next sign-ins answer instead
     gone: set[str] = field(default_factory=set)  # groups that the lists still name
     requests: list[str] = field(default_factory=list)
 
@@ -140,7 +142,8 @@ def _answer(plane: ControlPlane, path: str, authorization: str, body: str) -> tu
     url = urlsplit(path)
     query = parse_qs(url.query)
     if not url.path.startswith("/subscriptions/"):
-        return _sign_in(url.path, parse_qs(body))
+        is_busy = url.path.endswith("/token") and plane.sign_in
+        return _busy(plane.sign_in.pop(0)) if is_busy else _sign_in(url.path, parse_qs(body))
     if authorization != f"Bearer {TOKEN}":
         return 401, {"error": {"code": "InvalidAuthenticationToken", "message": "no"}}
     if plane.status:
@@ -180,6 +183,14 @@ def _filtered(items: list[Item], condition: str, path: str) -> list[Item]:
     name, value = (part.replace("''", "'") for part in found.groups())
     left = [i for i in items if {k.lower(): v for k, v in i["tags"].items()}.get(name.lower()) == value]
     return [{**item, "tags": None} for item in left] if path.endswith("/resources") else left
+
+
+def _busy(status: int) -> tuple[int, Item]:
+    throttled = {
+        "error": "temporarily_unavailable",
+        "error_description": "AADSTS90055: There are too many incoming requests.",
+    }
+    return status, throttled if status == HTTPStatus.TOO_MANY_REQUESTS else {}
 
 
 def _sign_in(path: str, form: dict[str, list[str]]) -> tuple[int, Item]:

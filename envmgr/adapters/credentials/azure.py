@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 _SIGN_IN_CODE = re.compile(r"AADSTS\d+")
+_SIGN_IN_BUSY = {"AADSTS90006", "AADSTS90012", "AADSTS90033", "AADSTS90055"}
+"""What Microsoft says of a sign-in that it is too busy for: azure-identity calls that a refusal, too."""
+_SIGN_IN_STATUS = re.compile(r"HTTP Error: (\d{3})")
 _TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 # What a service principal proves itself by, in Terraform's order.
@@ -222,6 +225,11 @@ class AzureAccount:
             if isinstance(cause, HttpResponseError):
                 raise self._refusal(cause, f"the sign-in for {where}") from error
             code = _SIGN_IN_CODE.search(str(error))
+            status = _SIGN_IN_STATUS.search(str(error))  # MSAL tells it in words alone
+            if code is None and status is not None and _passes(int(status[1])):
+                raise self._busy(f"the sign-in for {where}", status[1]) from None
+            if code is not None and code[0] in _SIGN_IN_BUSY:
+                raise self._busy(f"the sign-in for {where}", code[0]) from None
             raise self._refused(where, code[0] if code else error_code(error)) from error
         except HttpResponseError as error:
             raise self._refusal(error, where) from error
@@ -250,18 +258,24 @@ class AzureAccount:
         status = error.status_code or 0
         if status in {401, 403}:
             return self._refused(where, error_code(error))
-        if status in {408, 409, 429} or status >= 500:
-            return Transient(
-                f"{network.capitalised(where)} is busy ({error_code(error)}): it will be tried again."
-            )
+        if _passes(status):
+            return self._busy(where, error_code(error))
         return Refused(
             f"{network.capitalised(where)} refuses what was asked ({error_code(error)}): check the organization file."
         )
+
+    def _busy(self, where: str, code: str) -> EnvmgrError:
+        return Transient(f"{network.capitalised(where)} is busy ({code}): it will be tried again.")
 
     def _refused(self, where: str, code: str) -> EnvmgrError:
         return Refused(
             f"{network.capitalised(where)} refuses the credentials ({code}): check {self.variables} and what they allow."
         )
+
+
+def _passes(status: int) -> bool:
+    """Whether what an HTTP status says may be otherwise at the next try."""
+    return status in {408, 409, 429} or status >= 500
 
 
 def error_code(error: AzureError) -> str:
