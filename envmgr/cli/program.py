@@ -77,16 +77,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `envmgr list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except EnvmgrError as error:
+    except (EnvmgrError, OSError) as error:
         return _foreseen(error, invocation)
     except Exception as error:  # noqa: BLE001  the outermost place: a person gets a sentence
         return _unforeseen(error, invocation)
     return result if isinstance(result, int) else 0
 
 
-def _foreseen(error: EnvmgrError, invocation: Invocation) -> int:
+def _foreseen(error: EnvmgrError | OSError, invocation: Invocation) -> int:
+    from envmgr.host.system import told
+
     from .screen import say
 
+    error = told(error) if isinstance(error, OSError) else error
     problems: Sequence[str] = getattr(error, "problems", ())
     if problems:
         number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"

@@ -14,8 +14,11 @@ def traceback_of(error: Exception, invocation: Invocation) -> str:
 
 
 def write_traceback(text: str) -> str:
-    """Writes it to a private file; gives the path."""
-    descriptor, path = tempfile.mkstemp(prefix="envmgr-error-", suffix=".txt")
-    with os.fdopen(descriptor, "w", errors="replace") as file:
-        file.write(text)
+    """Writes it to a private file; gives the path, or where that cannot be, the traceback itself."""
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="envmgr-error-", suffix=".txt")
+        with os.fdopen(descriptor, "w", errors="replace") as file:
+            file.write(text)
+    except OSError as error:
+        return f"this (no file could be written: {error.strerror}):\n{text}"
     return path

@@ -23,6 +23,7 @@ from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.observation import Listing
 from envmgr.domain.state import State
 from envmgr.domain.tags import MANAGED_BY, own, tags_for
+from envmgr.host.system import sentences
 from envmgr.ports import Cloud, StateStore
 
 from . import rebuild
@@ -267,9 +268,10 @@ def audit_what_is_due(application: Application) -> None:
     services = application.services
     for tenant in services.tenants.values():
         try:
-            if _is_due(services, tenant):
-                rebuild.try_to(services, tenant)
-                report(services, tenant, audit(application, tenant))
+            with sentences():
+                if _is_due(services, tenant):
+                    rebuild.try_to(services, tenant)
+                    report(services, tenant, audit(application, tenant))
         except EnvmgrError as error:
             log.warning(str(error), action="not-audited", organization=tenant.name)
 

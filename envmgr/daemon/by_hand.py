@@ -95,7 +95,7 @@ def _bring(services: Services, tenant: Tenant, identity: EnvironmentId) -> bool:
     key, state = identity.by_hand_key, tenant.state()
     if wanted is None:
         state.delete(key)
-        with sentences(mark, "A mark cannot be taken away"):
+        with sentences("A mark cannot be taken away", mark):
             mark.unlink(missing_ok=True)
     else:
         state.put(key, services.seal.close(key, wanted.to_json().encode()))
@@ -115,7 +115,7 @@ def _mark(services: Services, identity: EnvironmentId) -> Path:
 
 def _text(mark: Path) -> str | None:
     """What a mark says; empty where a write began and did not end, None where there is none."""
-    with sentences(mark, "A mark cannot be read"):
+    with sentences("A mark cannot be read", mark):
         try:
             return mark.read_text(errors="replace")
         except (FileNotFoundError, NotADirectoryError):

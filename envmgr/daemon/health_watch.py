@@ -14,6 +14,7 @@ import structlog
 from envmgr.domain.environment import Environment
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted, NeedsPerson
 from envmgr.domain.health import Health, judged
+from envmgr.host.system import sentences
 
 from .application import Application
 from .health import ask, ask_address, is_news, is_same, is_watched, record
@@ -139,10 +140,11 @@ class HealthWatch:
     def _ask(self, environment: Environment, look: _Look) -> None:
         label = environment.label
         try:
-            if _health(environment).check.run:
-                self._by_command(environment, look)
-            else:
-                self._by_address(environment, look)
+            with sentences():
+                if _health(environment).check.run:
+                    self._by_command(environment, look)
+                else:
+                    self._by_address(environment, look)
         except (EnvironmentBusy, Interrupted) as error:
             log.info(str(error), action="health-skipped", environment=label)
         except EnvmgrError as error:

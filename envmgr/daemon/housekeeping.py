@@ -1,6 +1,6 @@
 """Keeping disk and database bounded: what nothing needs any more is deleted, never what is in use."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -13,6 +13,7 @@ from envmgr.domain.environment import Claim, Environment, RunStatus, SourceKind
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.host.leftovers import ASIDE, clear
+from envmgr.host.system import sentences
 from envmgr.host.temporary import Temporary
 
 from . import by_hand, kept, step_caches
@@ -29,18 +30,30 @@ def tidy(services: Services) -> None:
     """One round: records and logs past their retention, modules, binaries and workspaces without an owner."""
     environments = services.store.environments()
     claims = [e.claim for e in environments if e.claim is not None]
-    services.store.prune(services.clock() - services.retention)
-    _prune_logs(services)
-    services.modules.prune(_modules(claims))
-    services.binaries.prune(claim.terraform_version for claim in claims)
-    _prune_workspaces(services, environments)
-    _prune_providers(services, claims)
-    step_caches.prune(services, environments)
-    kept.seal_anew(services, environments)
+    parts: tuple[Callable[[], object], ...] = (
+        lambda: services.store.prune(services.clock() - services.retention),
+        lambda: _prune_logs(services),
+        lambda: services.modules.prune(_modules(claims)),
+        lambda: services.binaries.prune(claim.terraform_version for claim in claims),
+        lambda: _prune_workspaces(services, environments),
+        lambda: _prune_providers(services, claims),
+        lambda: step_caches.prune(services, environments),
+        lambda: kept.seal_anew(services, environments),
+        lambda: _keep_what_was_set(services),
+        lambda: _prune_archives(services),
+        lambda: _tidy_mirrors(services, environments),
+    )
+    for part in parts:  # what one of them meets keeps none of the others from making room
+        try:
+            with sentences():
+                part()
+        except EnvmgrError as error:
+            log.warning(str(error), action="not-tidied")
+
+
+def _keep_what_was_set(services: Services) -> None:
     for repository in services.projects:
         by_hand.catch_up(services, repository, all_of_them=True)
-    _prune_archives(services)
-    _tidy_mirrors(services, environments)
 
 
 def _modules(claims: Iterable[Claim]) -> list[tuple[str, str]]:

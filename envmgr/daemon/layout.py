@@ -10,6 +10,7 @@ from pathlib import Path
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.names import EnvironmentId
 from envmgr.host import leftovers
+from envmgr.host.system import told
 
 _OURS = 3  # `workspaces`, organization, repository
 
@@ -151,9 +152,7 @@ class Layout:
         try:
             (self.root / level).mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise NeedsPerson(
-                f"The folder {self.root / level} cannot be made ({error.strerror}): mend its place in the data folder."
-            ) from error
+            raise told(error, "A folder of the data folder cannot be made", self.root / level) from error
 
     def create(self) -> "Layout":
         """Makes the folder, private; raises NeedsPerson where that cannot be."""

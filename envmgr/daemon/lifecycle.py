@@ -18,6 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.host.system import sentences
 
 from . import housekeeping, unmanaged
 from .application import Application
@@ -113,7 +114,8 @@ class Daemon:
     def _tick_work(self) -> None:
         application, now = self._application, self._application.services.clock()
         try:
-            touched = application.services.store.touched(min(self._looked, now) - OVERLAP)
+            with sentences():
+                touched = application.services.store.touched(min(self._looked, now) - OVERLAP)
             self._looked = now
         except EnvmgrError as error:
             touched = ()
@@ -131,7 +133,8 @@ class Daemon:
         """Hands out what is due in a repository; what one of them raises stops no other, and is tried again."""
         self._unlooked.add(project.id)
         try:
-            self._application.workers.look(project)
+            with sentences():
+                self._application.workers.look(project)
             self._unlooked.discard(project.id)
         except EnvmgrError as error:
             log.error(str(error), action="not-looked", repository=str(project.id))
@@ -158,19 +161,22 @@ class Daemon:
 
     def _tick_patrol(self) -> None:
         try:
-            self._patrol.tick()
+            with sentences():
+                self._patrol.tick()
         except EnvmgrError as error:
             log.warning(str(error), action="drift-failed")
 
     def _tick_health(self) -> None:
         try:
-            self._health.tick()
+            with sentences():
+                self._health.tick()
         except EnvmgrError as error:
             log.warning(str(error), action="health-unknown")
 
     def _tick_housekeeping(self) -> None:
         try:
-            housekeeping.tidy(self._application.services)
+            with sentences():
+                housekeeping.tidy(self._application.services)
         except EnvmgrError as error:
             log.warning(str(error), action="not-tidied")
 
@@ -184,7 +190,8 @@ class Daemon:
     def _reload(self) -> None:
         self._notifier.reloading()
         try:
-            self._application = self._compose(self._application)
+            with sentences():
+                self._application = self._compose(self._application)
         except EnvmgrError as error:
             self._refuse_reload(str(error))
         except Exception as error:

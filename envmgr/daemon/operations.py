@@ -13,6 +13,7 @@ from envmgr.domain.health import Condition
 from envmgr.domain.names import ref_component
 from envmgr.domain.plan import Plan
 from envmgr.domain.transitions.wishes import to_be_destroyed
+from envmgr.host.system import sentences
 from envmgr.ports import StateStore
 
 from . import by_hand, ownership, saved_plan
@@ -307,7 +308,8 @@ def manual(
         end_abandoned_runs(job)
         before = job.environment
         try:
-            yield job
+            with sentences():
+                yield job
         except EnvmgrError as error:
             if job.reversible or isinstance(error, UsageError | Declined):
                 restore(job, before)

@@ -9,6 +9,7 @@ import structlog
 from envmgr.domain.environment import Environment
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
 from envmgr.domain.names import EnvironmentId
+from envmgr.host.system import sentences
 
 from .application import Application
 from .drift import check, wants_check
@@ -68,7 +69,8 @@ class Patrol:
         """Whether it came to something."""
         application = self._application()
         try:
-            inspect(application, identity, self._closing.is_set)
+            with sentences():
+                inspect(application, identity, self._closing.is_set)
         except (EnvironmentBusy, Interrupted) as error:
             log.info(str(error), action="drift-skipped", environment=str(identity))
         except EnvmgrError as error:

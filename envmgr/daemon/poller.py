@@ -14,6 +14,7 @@ from envmgr.domain.evidence import Evidence, Judgement
 from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.observation import Listing, Observed, observe, observe_failure
 from envmgr.domain.owner import NotOurs
+from envmgr.host.system import sentences
 
 from . import by_hand, ownership, rebuild
 from .evidence import Weighed, history_of, weigh
@@ -56,8 +57,9 @@ class Poller:
         with ThreadPoolExecutor(workers, thread_name_prefix="poll") as pool:
             return list(pool.map(self.poll, projects))
 
+    @sentences()
     def poll(self, project: Project) -> Polled:
-        """Looks at one repository; raises only what the store raises."""
+        """Looks at one repository; raises only what the store raises, and what this host stands in the way with."""
         state = self._state(project.id)
         try:
             ownership.require(self._services, project.tenant, marking=False)
@@ -68,7 +70,8 @@ class Poller:
         rebuild.try_to(self._services, project.tenant)  # before a branch that is gone could be missed
         by_hand.catch_up(self._services, project.id)
         try:
-            listing = self._services.git.listing(project.remote(), project.branches, state.default_branch)
+            with sentences():
+                listing = self._services.git.listing(project.remote(), project.branches, state.default_branch)
         except EnvmgrError as error:
             return self._failed(project, state, str(error))
         digest = listing.digest()

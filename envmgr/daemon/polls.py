@@ -11,6 +11,7 @@ import structlog
 
 from envmgr.domain.backoff import delay
 from envmgr.domain.errors import EnvmgrError
+from envmgr.host.system import sentences
 
 from .application import Application
 from .tenant import Project
@@ -99,7 +100,8 @@ class Polls:
     def _look(self, project: Project) -> None:
         pause, since = project.interval, self._since
         try:
-            pause = self._poll(project)
+            with sentences():
+                pause = self._poll(project)
         except EnvmgrError as error:
             log.error(str(error), action="not-polled", repository=str(project.id))
         except Exception:

@@ -21,6 +21,7 @@ from envmgr.domain.state import State
 from envmgr.domain.tags import MANAGED_BY, tags_for
 from envmgr.domain.tags import identity as tag_identity
 from envmgr.host.leftovers import temporary
+from envmgr.host.system import sentences
 
 from . import by_hand, kept
 from .services import Services
@@ -42,7 +43,8 @@ def try_to(services: Services, tenant: Tenant) -> None:
         if rebuilding.again is not None and services.clock() < rebuilding.again:
             return
         try:
-            _once(services, tenant)
+            with sentences():
+                _once(services, tenant)
         except EnvmgrError as error:
             rebuilding.again = services.clock() + _PAUSE
             # A place that is missing is no news: of a new organization the first apply makes it.

@@ -14,6 +14,7 @@ from envmgr.domain.errors import EnvmgrError, LeaseLost, NeedsPerson
 from envmgr.domain.names import EnvironmentId
 from envmgr.domain.policy import Crowd
 from envmgr.domain.transitions import work
+from envmgr.host.system import sentences
 
 from . import by_hand, ownership
 from .adoption import end_abandoned_runs
@@ -58,11 +59,12 @@ class Reconciler:
             job.gives_way, job.quiet = gives_way, quiet
             decision: Decision = Rest("")
             try:
-                end_abandoned_runs(job)
-                decision = self._decide(job, asked=asked)
-                job.still = self._still(job, decision, asked=asked)
-                if isinstance(decision, Await) == waits:
-                    self._carry_out(job, decision)
+                with sentences():
+                    end_abandoned_runs(job)
+                    decision = self._decide(job, asked=asked)
+                    job.still = self._still(job, decision, asked=asked)
+                    if isinstance(decision, Await) == waits:
+                        self._carry_out(job, decision)
             except LeaseLost as lost:
                 log.warning(str(lost), action="lease-lost", environment=str(identity))
             except EnvmgrError as error:

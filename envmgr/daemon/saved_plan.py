@@ -13,7 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from envmgr.domain.environment import Environment
-from envmgr.domain.errors import NeedsPerson, UsageError
+from envmgr.domain.errors import UsageError
+from envmgr.host.system import write_private
 from envmgr.ports import PlanFile
 
 from .planned import Planned
@@ -43,15 +44,7 @@ def write(file: Path, environment: Environment, planned: Planned, *, destroy: bo
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_ABOUT, json.dumps(about))
         archive.writestr(_PLAN, planned.file.path.read_bytes())
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as target:
-            target.write(buffer.getvalue())
-        partial.replace(file)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise NeedsPerson(f"The plan cannot be saved as {file}: {error.strerror}.") from error
+    write_private(file, buffer.getvalue(), "The plan cannot be saved")
 
 
 def read(file: Path, environment: Environment) -> SavedPlan:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from envmgr.domain.environment import Environment, RunStatus
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.names import EnvironmentId, RepositoryId
 from envmgr.domain.waking import wake_times
+from envmgr.host.system import sentences
 
 from .places import Places
 from .reconciler import Reconciler, is_due
@@ -31,6 +33,7 @@ PAUSE = timedelta(seconds=5)
 """How long an environment is left alone that could not be worked on: looked at again at once, it would be as it is."""
 _ROUNDS = 20
 _WAITING = 64
+_REMEMBERED = 20
 """How many environments of an organization are waited for at once until they are healthy."""
 
 
@@ -50,7 +53,8 @@ class Due:
 class Workers:
     """Pools of threads for each organization; no environment is handed out twice at a time.
 
-    Those who only wait have a pool of their own: they keep nobody from work.
+    Those who only wait have a pool of their own: they keep nobody from work. `unrecorded` says what kept work from even
+    leaving its failure in a record, the newest few.
     """
 
     def __init__(self, services: Services, reconciler: Reconciler) -> None:
@@ -65,6 +69,7 @@ class Workers:
         self._let_go: dict[EnvironmentId, float] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self.unrecorded: deque[str] = deque(maxlen=_REMEMBERED)
         self.finished: Callable[[EnvironmentId], None] = lambda _: None
 
     def reconfigure(self, services: Services, reconciler: Reconciler) -> None:
@@ -224,11 +229,13 @@ class Workers:
             return  # it still waited in the pool of an earlier configuration
         began = time.monotonic()
         try:
-            do(identity)
+            with sentences():
+                do(identity)
         except EnvironmentBusy as busy:
             log.info(str(busy), action="busy", environment=str(identity))
             self._leave_alone(identity, began)
         except EnvmgrError as error:
+            self.unrecorded.append(f"{identity}: {error}")
             log.error(str(error), action="not-worked", environment=str(identity))
             self._leave_alone(identity, began)
         except Exception:

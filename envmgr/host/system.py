@@ -1,6 +1,8 @@
 """The operating system's errors as sentences: what could not be done, where, why, and what to do.
 
-Whoever opens, writes, links, renames or makes folders does it in a block of `sentences`, or by `write_private`.
+Hundreds of places open, write, link, rename, make folders and start programs. What one of them meets and does not word
+itself becomes a sentence where work begins: a look, a step of an environment, a round of housekeeping, a verb. It is
+never permanent for us: whoever mends the host need not tell us.
 """
 
 import errno
@@ -10,76 +12,74 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.errors import Transient
 from envmgr.domain.names import ref_component
 
-_PASSING = {
-    errno.ENOSPC: "make room on that disk",
-    errno.EDQUOT: "make room, or raise the quota",
-    errno.EFBIG: "raise the limit on the size of files",
-    errno.EMFILE: "raise the limit on open files",
-    errno.ENFILE: "raise the system's limit on open files",
-    errno.EIO: "look at the disk's health",
-    errno.ESTALE: "mount the network's file system again",
-    errno.EAGAIN: "wait, or raise the limit on processes",
-    errno.ENOMEM: "free memory",
-    errno.EINTR: "try again",
-}
-"""What passes by itself, or as soon as somebody does this; the next pass tries again."""
-
-_STAYING = {
+_REMEDIES = {
+    errno.E2BIG: "give the program fewer or smaller variables",
     errno.EACCES: "let envmgr's user use it",
-    errno.EPERM: "let envmgr's user use it",
-    errno.EROFS: "mount its file system for writing",
-    errno.ENOTDIR: "move away what stands in the place of a folder",
-    errno.EISDIR: "move away the folder that stands in the place of a file",
+    errno.EAGAIN: "raise the limit on processes, or wait",
+    errno.EDQUOT: "make room, or raise the quota",
     errno.EEXIST: "move away what stands in its place",
-    errno.ENOTEMPTY: "move away what stands in its place",
-    errno.ELOOP: "take away the symbolic links in its path",
+    errno.EFBIG: "raise the limit on the size of files",
+    errno.EIO: "look at that disk's health",
+    errno.EISDIR: "move away the folder that stands in the place of a file",
+    errno.ELOOP: "take the symbolic links out of its path",
+    errno.EMFILE: "raise the limit on open files",
+    errno.ENAMETOOLONG: "choose a shorter path",
+    errno.ENFILE: "raise the system's limit on open files",
     errno.ENOENT: "bring back what is missing in its path",
-    errno.ENAMETOOLONG: "give a shorter path",
+    errno.ENOEXEC: "put a program for this host there",
+    errno.ENOMEM: "free memory",
+    errno.ENOSPC: "make room on that disk",
+    errno.ENOTDIR: "move away what stands in the place of a folder",
+    errno.ENOTEMPTY: "move away what stands in its place",
+    errno.EPERM: "let envmgr's user change it (`lsattr` shows what is immutable)",
+    errno.EROFS: "mount that file system for writing",
+    errno.ESTALE: "mount the network's file system again",
+    errno.ETXTBSY: "wait until nobody writes to that program",
 }
+"""What mends an error that is of a file, a folder or a program."""
 
 
-def told(error: OSError, path: Path | str, what: str) -> EnvmgrError:
-    """The error as one of ours: Transient where it passes, NeedsPerson where only a person helps.
+REFUSED = "The operating system refuses"
+"""How a sentence begins where nobody knows better."""
 
-    `what` begins the sentence (`The run's log cannot be written`); `path` is shown where the error names none.
-    """
-    place = ref_component(
-        os.fsdecode(error.filename if isinstance(error.filename, str | bytes) else str(path))
-    )
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    number = error.errno or 0
-    if number in _STAYING:
-        return NeedsPerson(f"{what}: {place}: {reason}; {_STAYING[number]}.")
-    remedy = _PASSING.get(number)
-    return Transient(f"{what}: {place}: {reason}; " + (f"{remedy}." if remedy else "it will be tried again."))
+
+def told(error: OSError, what: str = REFUSED, place: Path | None = None) -> Transient:
+    """The error as a sentence that begins with `what`; `place` is where it was, if the error names no file itself."""
+    reason = error.strerror or str(error) or type(error).__name__
+    remedy = _REMEDIES.get(error.errno or 0)
+    if remedy is None:
+        return Transient(f"{what}: {reason}; it is tried again.")
+    named = error.filename if isinstance(error.filename, str | bytes | os.PathLike) else place
+    where = f"{ref_component(os.fsdecode(named))}: " if named is not None else ""
+    return Transient(f"{what}: {where}{reason}. Mend that: {remedy}.")
 
 
 @contextmanager
-def sentences(path: Path | str, what: str) -> Iterator[None]:
-    """Raises the operating system's errors in a block as `told` words them."""
+def sentences(what: str = REFUSED, place: Path | None = None) -> Iterator[None]:
+    """Raises the operating system's errors in a block as `told` words them; a closed pipe's reader needs no sentence."""
     try:
         yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise told(error, path, what) from error
+        raise told(error, what, place) from error
 
 
-def write_private(path: Path, text: str) -> None:
-    """Makes a file hold a text, whole or not at all, for its owner only; what had its name is replaced.
+def write_private(path: Path, content: str | bytes, what: str = "A file cannot be written") -> None:
+    """Makes a file hold a content, whole or not at all, for its owner only; what had its name is replaced.
 
-    The folder is there, and only we write in it. Raises as `told` says.
+    Only we write in its folder. Raises Transient, which begins with `what`.
     """
-    new = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
-    with sentences(path, "A file cannot be written"):
-        try:
-            with os.fdopen(
-                os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w"
-            ) as file:
-                file.write(text)
-            new.replace(path)
-        except OSError:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
-            raise
+    new = path.with_name(f".{secrets.token_hex(8)}.new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(new, flags, 0o600), "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode(errors="surrogateescape"))
+        new.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise told(OSError(error.errno, error.strerror, str(path)), what) from error

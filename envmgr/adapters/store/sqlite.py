@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -131,7 +131,8 @@ def copy(file: Path, destination: Path) -> None:
             source.backup(target)
         part.replace(destination)
     except (sqlite3.Error, OSError) as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise Transient(
             f"The database {file} could not be copied to {destination} before its upgrade ({error}), so it "
             f"was not upgraded: make room in {destination.parent}."

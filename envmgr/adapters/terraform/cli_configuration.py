@@ -5,12 +5,11 @@ folder, which is the branch's, and from folders of its user's home.
 """
 
 import json
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
+from envmgr.host.system import write_private
 
 _NAME = "provider_installation"
 _BLOCK = re.compile(rf'^[^\n#/]*\b{_NAME}"?\s*[{{:=]', re.MULTILINE)
@@ -27,7 +26,8 @@ def cli_configuration(given: Path | None, folder: Path) -> Path:
         return given
     path, wanted = folder / "terraform.rc", _with_installation(text)
     if not path.is_file() or path.read_text(errors="surrogateescape") != wanted:
-        _write(path, wanted)
+        # Another Terraform may read it right now, and it may hold a registry's token.
+        write_private(path, wanted, "Terraform's CLI configuration cannot be written")
     return path
 
 
@@ -48,11 +48,3 @@ def _read(path: Path) -> str:
         raise NeedsPerson(
             f"terraform.cli_config {path} cannot be read ({error.strerror}): mend the path or its permissions."
         ) from error
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: another Terraform may read it right now. It may hold a registry's token."""
-    descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=".terraform-rc-")
-    with os.fdopen(descriptor, "w", errors="surrogateescape") as file:
-        file.write(text)
-    Path(new).replace(path)

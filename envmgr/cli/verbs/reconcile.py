@@ -47,6 +47,7 @@ def reconcile_command(
             unmanaged.tell(application.services)
         after = _records(application, projects)
     errors = [f"{p.repository}: {p.error}" for p in polled if p.error] + _unrecovered(projects)
+    errors += application.workers.unrecorded
     inside = [e for e in after.values() if not asked or e.id in asked]
     changed = [e for e in inside if _differs(before.get(e.id), e)]
     failed = [e for e in inside if e.status is Status.FAILED]

@@ -1,0 +1,52 @@
+"""The operating system's errors as sentences, and files that are written whole or not at all."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from envmgr.domain.errors import Transient
+from envmgr.host.system import sentences, told, write_private
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "It fails: /srv: No space left on device. Mend that: make room on that disk.",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/etc/\x1b[2Jkey"),
+            "It fails: /etc/\\x1b[2Jkey: Permission denied. Mend that: let envmgr's user use it.",
+        ),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "It fails: Connection refused; it is tried again."),
+        (TimeoutError("timed out"), "It fails: timed out; it is tried again."),
+        (TimeoutError(), "It fails: TimeoutError; it is tried again."),
+    ],
+)  # fmt: skip
+def test_it_says_where_why_and_what_to_do(error: OSError, sentence: str) -> None:
+    assert str(told(error, "It fails", Path("/srv"))) == sentence
+
+
+def test_only_a_closed_pipe_goes_on_as_it_is() -> None:
+    with pytest.raises(BrokenPipeError), sentences():
+        raise BrokenPipeError
+    with (
+        pytest.raises(Transient, match=r"^The operating system refuses: /nowhere: No such file"),
+        sentences(),
+    ):
+        Path("/nowhere").read_text()
+
+
+def test_a_file_is_whole_and_private_or_as_it_was(tmp_path: Path) -> None:
+    """What could not be written leaves nothing behind, and names the file, not its forerunner."""
+    file = tmp_path / "file"
+    write_private(file, "old")
+    write_private(file, b"new")
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("new", 0o600)
+    folder = tmp_path / "folder"
+    (folder / "full").mkdir(parents=True)
+    with pytest.raises(Transient, match=rf"^It fails: {folder}: Is a directory"):
+        write_private(folder, "new", "It fails")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
