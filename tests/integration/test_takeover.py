@@ -333,6 +333,18 @@ def test_a_killed_apply_of_an_adoption_converges_without_a_person(
     assert_taken_over(engine, existing)
 
 
+def test_a_killed_apply_after_a_destroy_by_hand_is_not_destroyed(engine: Engine) -> None:
+    """Whoever applies wants it to live: the earlier destroy does not go on with what is being made."""
+    pushed(engine)
+    engine.turn()
+    operations.destroy(engine.application, engine.environment("alice"), lambda *_: True)
+    engine.close()
+    dies(engine, "before envmgr.adapters.terraform.commands:_applied", "apply", "alice", "--yes")
+    engine.turn(2, seconds=30)
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+    assert [r.kind for r in engine.runs()][-1] is RunKind.APPLY
+
+
 def test_another_plan_than_was_approved_is_asked_for_again(
     engine: Engine, file: Path, existing: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,8 +102,8 @@ def test_a_person_may_destroy_it_all_the_same() -> None:
     assert isinstance(decide(by_hand, POLICY, ALONE, NOW), Destroy)
 
 
-def test_the_mark_ends_an_earlier_destroy_by_hand_and_goes_with_the_next_claim() -> None:
-    """Else that would go on with what is taken over."""
+def test_a_claim_ends_an_earlier_destroy_by_hand_and_the_mark_goes_with_the_next() -> None:
+    """Else that would go on with what is made, or taken over; a person's suspension is the end of the work to lift."""
     before = pending(suspended="Destroyed.", suspended_by=Suspension.DESTROY, suspended_commit=NEW)
     begun = claimed(before, replace(claim(), adopts=MARK))
     assert (begun.suspended, begun.suspended_by, begun.suspended_commit) == ("", None, None)
@@ -111,7 +111,9 @@ def test_the_mark_ends_an_earlier_destroy_by_hand_and_goes_with_the_next_claim()
     assert not unfinished(claimed(begun, claim()))
     undone = not_adopted(begun, "Undone.")
     assert (undone.claim, undone.suspended, undone.suspended_by) == (None, "Undone.", Suspension.PERSON)
-    assert claimed(before, claim()).suspended == "Destroyed."
+    assert claimed(before, claim()).suspended_by is None
+    held = replace(before, suspended_by=Suspension.PERSON)
+    assert claimed(held, replace(claim(), adopts=MARK)).suspended == "Destroyed."
 
 
 def test_the_mark_is_in_the_record_and_beside_the_state() -> None:

@@ -23,10 +23,12 @@ class Found:
 def claimed(before: Environment, claim: Claim) -> Environment:
     """What destroying it will need is durable, before anything is made by it.
 
-    Whoever takes over what exists wants it to live: of an earlier destroy by hand nothing may go on with that.
+    Whoever makes, or takes over, what was destroyed by hand wants it to live: that destroy does not go on with it.
     """
     kept = replace(before, claim=claim, ending=False)
-    return replace(kept, suspended="", suspended_by=None, suspended_commit=None) if claim.adopts else kept
+    if before.suspended_by is not Suspension.DESTROY:
+        return kept
+    return replace(kept, suspended="", suspended_by=None, suspended_commit=None)
 
 
 def not_adopted(before: Environment, because: str) -> Environment:
