@@ -30,9 +30,8 @@ class Quiet:
             self._moved_at = now
         if now - self._looked_at >= _LOOK_SECONDS:
             used = _seconds_used(self._session)
-            if (
-                not 0 <= used - self._used < _LEAST * (now - self._looked_at)
-            ):  # less: one of them ended just now
+            has_ended = used < self._used  # one of them, and what it had used is not counted any more
+            if has_ended or used - self._used >= _LEAST * (now - self._looked_at):
                 self._moved_at = now
             self._looked_at, self._used = now, used
         return timedelta(seconds=now - self._moved_at)
