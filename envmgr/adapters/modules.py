@@ -42,7 +42,7 @@ class Modules:
         tree = self.tree(name)
         target = self._kept / name / tree
         if not target.is_dir():
-            _copy_whole(self._source(name), target)
+            _copy_whole(self._source(name), target, replaces=False)
         os.utime(target)
         return tree
 
@@ -126,12 +126,21 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
             yield relative.as_posix(), path
 
 
-def _copy_whole(source: Path, target: Path) -> None:
-    """Copies a module so that `target` is there as a whole or not at all."""
+def _copy_whole(source: Path, target: Path, *, replaces: bool = True) -> None:
+    """Copies a module so that `target` is there as a whole or not at all.
+
+    What `replaces` nothing leaves what another has put there meanwhile: somebody may be reading it.
+    """
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
     for relative, path in _files(source):
         (partial / relative).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copyfile(path, partial / relative)
-    clear(target)
-    partial.replace(target)
+    if replaces:
+        clear(target)
+    try:
+        partial.replace(target)
+    except OSError:
+        clear(partial)
+        if replaces or not target.is_dir():
+            raise

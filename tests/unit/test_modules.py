@@ -1,6 +1,7 @@
 """Modules and Terraform binaries, kept by what they are while in use."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,25 @@ def test_a_kept_module_stays_as_it_was(modules: Modules, tmp_path: Path) -> None
     assert (tmp_path / "out" / "page.tftpl").exists()
     assert not (tmp_path / "out" / "tests").exists()
     assert modules.tree("site") != tree
+
+
+def test_what_another_keeps_meanwhile_stays_where_it_is(
+    modules: Modules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two applications of one module are applied at once: whoever reads it finds it there all the time."""
+    copy, found = shutil.copyfile, list[int]()
+
+    def copy_late(source: Path, target: Path) -> None:
+        if not found:
+            found.append(0)
+            found[0] = (tmp_path / "kept" / "site" / modules.keep("site")).stat().st_ino
+        copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", copy_late)
+    tree = modules.keep("site")
+
+    assert (tmp_path / "kept" / "site" / tree).stat().st_ino == found[0]
+    assert [path.name for path in (tmp_path / "kept" / "site").iterdir()] == [tree]
 
 
 def test_a_checkout_leaves_nothing_of_what_was_there(modules: Modules, tmp_path: Path) -> None:
