@@ -98,13 +98,15 @@ class Lives:
         kills = [self._kill(backend, work, phase, due=bool(waiting))]
         while draw.random() < _AGAIN:
             kills.append(self._kill(backend, Work.PASS, phase, due=False))
+        state_fault = draw.choice(STATE_FAULTS) if backend == "s3" and draw.random() < _FAULT else ""
         life_ends = (phase, work) == (Phase.DESTROY, Work.PASS) and draw.random() < _LIFE
         return Chapter(
             phase=phase,
             work=work,
             kills=tuple(kills),
             fault=draw.choice(faults(http=http)) if draw.random() < _FAULT else "",
-            state_fault=draw.choice(STATE_FAULTS) if backend == "s3" and draw.random() < _FAULT else "",
+            # A push after the end counts until it was tried: the end comes first where its apply failed.
+            state_fault="" if life_ends else state_fault,
             branch_gone=draw.random() < 0.5,
             leftover=draw.choice(list(LEFTOVERS)) if draw.random() < _FAULT else "",
             meanwhile=self._meanwhile(phase, kills, life_ends=life_ends),

@@ -755,6 +755,19 @@ def test_a_plan_too_large_to_be_read_is_refused_unread(make: Make) -> None:
     assert "terraform show printed 64 MiB, and envmgr reads at most 64 MiB of it" in said
 
 
+def test_a_plan_whose_process_died_goes_with_its_run(make: Make) -> None:
+    """It may hold sensitive values, and where the branch is put back nothing is planned any more."""
+    place = make()
+    place.code(ONE)
+    plan = place.workspace.data / "plan.tfplan"
+    plan.parent.mkdir()
+    plan.write_text("sensitive")
+
+    place.adapter.adopt(place.workspace, None, place.watch)
+
+    assert not plan.exists()
+
+
 def test_leaves_nothing_open(make: Make) -> None:
     """After many runs as many threads and descriptors as before."""
     place = make()

@@ -165,6 +165,7 @@ class TerraformCommands:
         if not workspace.root.is_dir():
             return Adopted()
         said = self._session(workspace, watch, self._awaited).adopt(child)
+        clear(workspace.data / _PLAN)  # of a plan that was cut short, where nothing may ever be planned again
         error = said.error()
         return Adopted(
             applied=said.changes if said.applied and error is None else None,
