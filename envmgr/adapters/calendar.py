@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from envmgr.domain.schedule import Ticks
+from envmgr.domain.values.schedule import Ticks
 
 
 def last_tick(cron: str, timezone: str, moment: datetime) -> datetime | None:

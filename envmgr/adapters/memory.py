@@ -6,7 +6,11 @@ from datetime import datetime, timedelta
 from threading import RLock
 from typing import Any, TypeVar
 
-from envmgr.domain.environment import (
+from envmgr.domain.errors import LeaseLost, UsageError
+from envmgr.domain.rules.observation import Observed
+from envmgr.domain.rules.transitions import Change
+from envmgr.domain.rules.transitions.observed import is_restorable, restored, revised
+from envmgr.domain.values.environment import (
     Changes,
     Environment,
     Event,
@@ -17,11 +21,7 @@ from envmgr.domain.environment import (
     RunKind,
     RunStatus,
 )
-from envmgr.domain.errors import LeaseLost, UsageError
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Observed
-from envmgr.domain.transitions import Change
-from envmgr.domain.transitions.observed import is_restorable, restored, revised
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import Held
 
 K = TypeVar("K")

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from envmgr.domain.environment import ProcessId
+from envmgr.domain.values.environment import ProcessId
 from envmgr.ports import RUN_MARK
 
 _PROC = Path("/proc")

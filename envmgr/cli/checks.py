@@ -18,7 +18,7 @@ from envmgr.daemon.records import open_records
 from envmgr.daemon.seals import seal_of
 from envmgr.daemon.tenant import Project, Tenant
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
-from envmgr.domain.names import matches_any
+from envmgr.domain.values.names import matches_any
 
 from .invocation import Invocation
 from .screen import counted

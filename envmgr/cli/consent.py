@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import click
 
-from envmgr.domain.environment import Environment
-from envmgr.domain.plan import Plan
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.values.environment import Environment
 
 from .progress import Display
 from .screen import ask, say, visible

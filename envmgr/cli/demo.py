@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmgr.daemon import rollback, steering
-from envmgr.domain.environment import RunKind, Status
+from envmgr.domain.values.environment import RunKind, Status
 
 from .demo_repository import DemoRepository
 from .demo_servers import is_served

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from envmgr.daemon.application import Application
-from envmgr.domain.environment import Environment, Run, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Environment, Run, Status
+from envmgr.domain.values.names import EnvironmentId
 
 from .demo_servers import answer
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from envmgr.domain.drift import Drift
+from envmgr.domain.values.drift import Drift
 
 from .screen import counted, moment, printable
 

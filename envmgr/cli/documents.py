@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from envmgr.domain.address import shown
-from envmgr.domain.combined import urls
-from envmgr.domain.drift import Drift
-from envmgr.domain.environment import Changes, Environment, Event, Lease, Output, Pin, Run
-from envmgr.domain.health import Health
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.schedule import Schedule
-from envmgr.domain.template import fill, named
+from envmgr.domain.values.address import shown
+from envmgr.domain.values.combined import urls
+from envmgr.domain.values.drift import Drift
+from envmgr.domain.values.environment import Changes, Environment, Event, Lease, Output, Pin, Run
+from envmgr.domain.values.health import Health
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.schedule import Schedule
+from envmgr.domain.values.template import fill, named
 
 if TYPE_CHECKING:
-    from envmgr.domain.audit import Finding
+    from envmgr.domain.audit.compare import Finding
 
 
 def time(at: datetime | None) -> str | None:

@@ -15,7 +15,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from envmgr.config.expand import redactor_for
 from envmgr.config.load import load
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.severity import level_of
+from envmgr.domain.rules.severity import level_of
 from envmgr.ports import Redact
 
 from .invocation import Invocation

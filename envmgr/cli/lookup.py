@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from envmgr.domain import reference
 from envmgr.domain.errors import UsageError
-from envmgr.domain.names import ref_component
+from envmgr.domain.values import reference
+from envmgr.domain.values.names import ref_component
 
 if TYPE_CHECKING:
-    from envmgr.domain.environment import Environment
+    from envmgr.domain.values.environment import Environment
     from envmgr.ports import Store
 
 

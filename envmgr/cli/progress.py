@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import Progress
 
 from .screen import printable, say

@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from envmgr.domain.environment import Environment, RepositoryState, RunStatus, Status
 from envmgr.domain.errors import UsageError
-from envmgr.domain.names import RepositoryId, ref_component
+from envmgr.domain.values.environment import Environment, RepositoryState, RunStatus, Status
+from envmgr.domain.values.names import RepositoryId, ref_component
 
 _COLOR = re.compile(r"(\x1b\[(?:0|3[0-7]|9[0-7])m)")
 _STEERING = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))

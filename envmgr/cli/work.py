@@ -13,7 +13,7 @@ from envmgr.daemon.application import Application
 from envmgr.daemon.composition import Start, compose, user_actor
 from envmgr.daemon.job import Declined
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import Progress
 
 from .invocation import Invocation

@@ -6,14 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar, cast
 
-from envmgr.domain import schedule as domain
-from envmgr.domain import step as domain_step
-from envmgr.domain.deployment import DeployRules
-from envmgr.domain.drift import DriftRules
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.health import HealthCheck
-from envmgr.domain.policy import Policy
-from envmgr.domain.step import Step
+from envmgr.domain.values import schedule as domain
+from envmgr.domain.values import step as domain_step
+from envmgr.domain.values.deployment import DeployRules
+from envmgr.domain.values.drift import DriftRules
+from envmgr.domain.values.health import HealthCheck
+from envmgr.domain.values.policy import Policy
+from envmgr.domain.values.step import Step
 
 from .application import Application
 from .branch_file import BranchFile

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from envmgr.domain.errors import UsageError
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId
 
 from .daemon import DaemonFile
 from .models import Organization, Repository

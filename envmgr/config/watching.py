@@ -6,7 +6,7 @@ from string import ascii_lowercase, digits
 from typing import Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from envmgr.domain.names import EXCLUDES, matched_part, matches_any
+from envmgr.domain.values.names import EXCLUDES, matched_part, matches_any
 
 _SCP = re.compile(r"(?:[^/@:]+@)?(\[[^\]/]+\]|[^/@:]+):(?!:|//)(.*)", re.DOTALL)
 _PORTS: Final = {"https": 443, "http": 80, "ssh": 22}

@@ -13,7 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from envmgr.domain.names import ref_component
+from envmgr.domain.values.names import ref_component
 
 Path = tuple[str | int, ...]
 

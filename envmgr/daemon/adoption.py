@@ -7,10 +7,10 @@ there is none, the run is interrupted and the next plan finds out what is missin
 from contextlib import suppress
 from datetime import timedelta
 
-from envmgr.domain.environment import Claim, ProcessId, Run, RunKind, RunStatus
 from envmgr.domain.errors import EnvmgrError, RetryLater
-from envmgr.domain.gates import check_made
-from envmgr.domain.transitions import applies
+from envmgr.domain.rules.gates import check_made
+from envmgr.domain.rules.transitions import applies
+from envmgr.domain.values.environment import Claim, ProcessId, Run, RunKind, RunStatus
 from envmgr.host.leftovers import sweep
 from envmgr.ports import Adopted
 

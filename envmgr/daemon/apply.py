@@ -3,13 +3,13 @@
 from contextlib import suppress
 from dataclasses import replace
 
-from envmgr.domain.drift import checks_warning
-from envmgr.domain.environment import Claim, Environment, RunKind, RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StepFailed, Transient
-from envmgr.domain.gates import check_applied, shows_tags_late
-from envmgr.domain.transitions import Change, applies, deploys
-from envmgr.domain.transitions.applies import Found
-from envmgr.domain.unfinished import unfinished
+from envmgr.domain.rules.gates import check_applied, shows_tags_late
+from envmgr.domain.rules.transitions import Change, applies, deploys
+from envmgr.domain.rules.transitions.applies import Found
+from envmgr.domain.rules.unfinished import unfinished
+from envmgr.domain.values.drift import checks_warning
+from envmgr.domain.values.environment import Claim, Environment, RunKind, RunStatus, Status
 
 from . import kept
 from .deploy import deploy

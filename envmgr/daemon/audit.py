@@ -14,15 +14,15 @@ from typing import TypeVar
 
 import structlog
 
-from envmgr.domain.audit import Finding, findings
-from envmgr.domain.backend import is_same
-from envmgr.domain.environment import Environment, SourceKind
+from envmgr.domain.audit.compare import Finding, findings
+from envmgr.domain.audit.inventory import LOCAL_MODULE, Content, Inventory, Tagged, Unseen, Watched
+from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
-from envmgr.domain.inventory import LOCAL_MODULE, Content, Inventory, Tagged, Unseen, Watched
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Listing
-from envmgr.domain.state import State
-from envmgr.domain.tags import MANAGED_BY, own, tags_for
+from envmgr.domain.rules.observation import Listing
+from envmgr.domain.values.backend import is_same
+from envmgr.domain.values.environment import Environment, SourceKind
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.tags import MANAGED_BY, own, tags_for
 from envmgr.host.system import sentences
 from envmgr.ports import Cloud, StateStore
 

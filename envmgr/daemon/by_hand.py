@@ -10,12 +10,12 @@ from pathlib import Path
 
 import structlog
 
-from envmgr.domain.by_hand import SetByHand
-from envmgr.domain.digest import digest
-from envmgr.domain.environment import Environment
+from envmgr.domain.documents.by_hand import SetByHand
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
-from envmgr.domain.names import EnvironmentId, RepositoryId, known_names, ref_component
-from envmgr.domain.transitions.observed import as_set, as_unknown
+from envmgr.domain.rules.transitions.observed import as_set, as_unknown
+from envmgr.domain.values.digest import digest
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names, ref_component
 from envmgr.host.system import sentences, write_private
 
 from . import ownership

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from envmgr.domain.environment import Environment, Run, RunStatus
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson
-from envmgr.domain.transitions import wishes
+from envmgr.domain.rules.transitions import wishes
+from envmgr.domain.values.environment import Environment, Run, RunStatus
 
 from . import by_hand, operations
 from .application import Application

@@ -4,9 +4,9 @@ from collections import defaultdict
 from pathlib import Path
 
 from envmgr.config.size import format_size, rounded_size
-from envmgr.domain.code import is_code
 from envmgr.domain.errors import NeedsOperator, NeedsPerson
-from envmgr.domain.names import ref_component
+from envmgr.domain.values.code import is_code
+from envmgr.domain.values.names import ref_component
 from envmgr.host.leftovers import files
 
 _LOCK_FILE = ".terraform.lock.hcl"

@@ -45,14 +45,14 @@ from envmgr.config.expand import (
 from envmgr.config.load import Configuration, load
 from envmgr.config.models import Organization, Repository
 from envmgr.config.secrets import resolve
-from envmgr.domain.deployment import DeployRules
-from envmgr.domain.drift import DriftRules
-from envmgr.domain.environment import SourceKind
+from envmgr.domain.documents.owner import Origin
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.owner import Origin
-from envmgr.domain.policy import Policy
-from envmgr.domain.schedule import Windows
+from envmgr.domain.values.deployment import DeployRules
+from envmgr.domain.values.drift import DriftRules
+from envmgr.domain.values.environment import SourceKind
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.policy import Policy
+from envmgr.domain.values.schedule import Windows
 from envmgr.ports import Clock, Cloud, GitLimits, Progress, Remote, StepLimits, Store, TerraformLimits
 
 from . import unmanaged

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from envmgr.domain.deployment import Deployment, DeployRules, due
-from envmgr.domain.environment import Event, RunKind, Status
 from envmgr.domain.errors import NeedsPerson, NotHere, StepFailed, Transient, UsageError
-from envmgr.domain.step import Step
-from envmgr.domain.transitions import deploys
-from envmgr.domain.transitions.applies import unknown
+from envmgr.domain.rules.transitions import deploys
+from envmgr.domain.rules.transitions.applies import unknown
+from envmgr.domain.values.deployment import Deployment, DeployRules, due
+from envmgr.domain.values.environment import Event, RunKind, Status
+from envmgr.domain.values.step import Step
 
 from .job import ActiveRun, Job
 from .newest import check_newest

@@ -4,11 +4,11 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
-from envmgr.domain.environment import Environment, RunKind, Status, Suspension
+from envmgr.domain.audit.ownership import judge
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, PlaceMissing, Transient
-from envmgr.domain.ownership import judge
-from envmgr.domain.tags import identity, own
-from envmgr.domain.transitions.ends import End, began, closed, emptied
+from envmgr.domain.rules.transitions.ends import End, began, closed, emptied
+from envmgr.domain.values.environment import Environment, RunKind, Status, Suspension
+from envmgr.domain.values.tags import identity, own
 from envmgr.host.leftovers import clear, sentence
 from envmgr.host.temporary import Temporary
 from envmgr.ports import Cloud

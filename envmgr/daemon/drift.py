@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from envmgr.domain.comparison import differences
-from envmgr.domain.decide import is_settled
-from envmgr.domain.drift import (
+from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, NeedsPerson
+from envmgr.domain.rules.comparison import differences
+from envmgr.domain.rules.decide import is_settled
+from envmgr.domain.rules.transitions import applies
+from envmgr.domain.values.drift import (
     Difference,
     Drift,
     checked,
@@ -16,10 +18,8 @@ from envmgr.domain.drift import (
     is_news,
     why_not_corrected,
 )
-from envmgr.domain.environment import Environment, Guard, RunKind, Status
-from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, NeedsPerson
-from envmgr.domain.policy import Policy
-from envmgr.domain.transitions import applies
+from envmgr.domain.values.environment import Environment, Guard, RunKind, Status
+from envmgr.domain.values.policy import Policy
 
 from .apply import apply
 from .job import Declined, Job

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from envmgr.domain.environment import Environment, Guard, RepositoryState
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.evidence import History, Holds, Judgement, Sight, address_of, judge
-from envmgr.domain.names import ref_component
-from envmgr.domain.observation import Listing, misses
+from envmgr.domain.rules.evidence import History, Holds, Judgement, Sight, address_of, judge
+from envmgr.domain.rules.observation import Listing, misses
+from envmgr.domain.values.environment import Environment, Guard, RepositoryState
+from envmgr.domain.values.names import ref_component
 
 from .services import Services
 from .tenant import Project

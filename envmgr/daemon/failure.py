@@ -2,13 +2,13 @@
 
 import structlog
 
-from envmgr.domain.attempt import attempt_key, is_end
-from envmgr.domain.decision import Decision
-from envmgr.domain.environment import AT_WORK, Environment, Status
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsOperator, NeedsPerson, RetryLater
-from envmgr.domain.health import Condition
-from envmgr.domain.transitions import Change
-from envmgr.domain.transitions.work import failed, interrupted, put_off, shown
+from envmgr.domain.rules.attempt import attempt_key, is_end
+from envmgr.domain.rules.transitions import Change
+from envmgr.domain.rules.transitions.work import failed, interrupted, put_off, shown
+from envmgr.domain.values.decision import Decision
+from envmgr.domain.values.environment import AT_WORK, Environment, Status
+from envmgr.domain.values.health import Condition
 
 from .job import Declined, DiskFull, Job, Superseded
 

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from envmgr.domain import reference
-from envmgr.domain.crowd import active_ones, leaving
-from envmgr.domain.decide import decide
-from envmgr.domain.decision import Apply, Await, Close, Decision, Destroy, Stop, Wait, Warn
-from envmgr.domain.environment import Environment
 from envmgr.domain.errors import EnvmgrError, UsageError
-from envmgr.domain.evidence import Evidence
-from envmgr.domain.names import EnvironmentId, ref_component
-from envmgr.domain.observation import Observed, observe, observe_failure
+from envmgr.domain.rules.crowd import active_ones, leaving
+from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.evidence import Evidence
+from envmgr.domain.rules.observation import Observed, observe, observe_failure
+from envmgr.domain.values import reference
+from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Stop, Wait, Warn
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.names import EnvironmentId, ref_component
 
 from .application import Application
 from .evidence import weigh

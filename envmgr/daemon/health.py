@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from envmgr.config.duration import format_duration
-from envmgr.domain.attempt import attempt_key
-from envmgr.domain.environment import Environment, Output, Status
+from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, StepFailed
-from envmgr.domain.health import Condition, Health, HealthCheck, judged, pause
-from envmgr.domain.state import State
-from envmgr.domain.step import Step
-from envmgr.domain.template import fill, named
-from envmgr.domain.transitions import deploys
+from envmgr.domain.rules.attempt import attempt_key
+from envmgr.domain.rules.transitions import deploys
+from envmgr.domain.values.environment import Environment, Output, Status
+from envmgr.domain.values.health import Condition, Health, HealthCheck, judged, pause
+from envmgr.domain.values.step import Step
+from envmgr.domain.values.template import fill, named
 from envmgr.host.leftovers import clear
 from envmgr.ports import Watch
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from envmgr.domain.environment import Environment
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted, NeedsPerson
-from envmgr.domain.health import Health, judged
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.health import Health, judged
 from envmgr.host.system import sentences
 
 from .application import Application
@@ -23,7 +23,7 @@ from .more_urgent import MoreUrgent
 from .services import Services
 
 if TYPE_CHECKING:
-    from envmgr.domain.names import EnvironmentId, RepositoryId
+    from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 log = structlog.get_logger()
 

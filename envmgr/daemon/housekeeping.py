@@ -8,10 +8,10 @@ from pathlib import Path
 
 import structlog
 
-from envmgr.domain.audit import KEPT
-from envmgr.domain.environment import Claim, Environment, RunStatus, SourceKind
+from envmgr.domain.audit.compare import KEPT
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
-from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.environment import Claim, Environment, RunStatus, SourceKind
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.host.leftovers import ASIDE, clear
 from envmgr.host.system import sentences
 from envmgr.host.temporary import Temporary

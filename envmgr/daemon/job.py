@@ -9,7 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from envmgr.domain.environment import (
+from envmgr.domain.documents.state import State
+from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
+from envmgr.domain.rules.places import silence
+from envmgr.domain.rules.transitions import Change
+from envmgr.domain.rules.transitions.work import reworded, shown
+from envmgr.domain.values.environment import (
     Changes,
     Environment,
     Event,
@@ -21,12 +26,7 @@ from envmgr.domain.environment import (
     Status,
     Suspension,
 )
-from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
-from envmgr.domain.places import silence
-from envmgr.domain.policy import Policy
-from envmgr.domain.state import State
-from envmgr.domain.transitions import Change
-from envmgr.domain.transitions.work import reworded, shown
+from envmgr.domain.values.policy import Policy
 from envmgr.host.leftovers import sweep
 from envmgr.ports import Progress, Redact, StateStore, Watch
 

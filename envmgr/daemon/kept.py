@@ -15,10 +15,10 @@ from pathlib import Path
 
 import structlog
 
-from envmgr.domain.environment import Claim, Environment, Source, SourceKind
+from envmgr.domain.documents.manifest import Manifest
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson, Transient
-from envmgr.domain.manifest import Manifest
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import KeptModules, StateStore
 
 from . import workspaces

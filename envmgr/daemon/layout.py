@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.host import leftovers
 from envmgr.host.system import told
 

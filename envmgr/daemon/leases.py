@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import structlog
 
-from envmgr.domain.environment import Lease, ProcessId
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, LeaseLost
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Lease, ProcessId
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import Clock, Held, Processes, Store
 
 log = structlog.get_logger()

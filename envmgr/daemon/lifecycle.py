@@ -17,7 +17,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor as TickExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.host.system import sentences
 
 from . import housekeeping, unmanaged

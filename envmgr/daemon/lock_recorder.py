@@ -12,8 +12,8 @@ from datetime import datetime
 from itertools import chain, repeat
 from types import TracebackType
 
+from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.state import LockInfo
 
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
 _PAUSE = 4.0  # from then on: `init` may take minutes before a lock is taken

@@ -5,11 +5,11 @@ Each is done under the environment's lease, after looking again: time has passed
 
 from collections.abc import Callable, Mapping
 
-from envmgr.domain.audit import KEPT, Finding, Fix
-from envmgr.domain.environment import Environment, Status
+from envmgr.domain.audit.compare import KEPT, Finding, Fix
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.transitions.ends import End, closed
+from envmgr.domain.rules.transitions.ends import End, closed
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import StateStore
 
 from . import kept, ownership, rebuild

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from envmgr.domain.environment import Environment
+from envmgr.domain.values.environment import Environment
 
 from .application import Application
 

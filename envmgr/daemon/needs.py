@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from envmgr.config.secrets import texts_in
-from envmgr.domain.environment import Claim, Environment
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.environment import Claim, Environment
 
 from .job import Declined
 from .services import Services

@@ -1,6 +1,6 @@
 """Giving way to newer commits, but not for ever."""
 
-from envmgr.domain.environment import RunKind, RunStatus
+from envmgr.domain.values.environment import RunKind, RunStatus
 
 from .job import Job, Superseded
 

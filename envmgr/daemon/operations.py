@@ -5,14 +5,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envmgr.domain import reference, unmanaged
-from envmgr.domain.decision import Apply, Destroy
-from envmgr.domain.environment import Claim, Environment, Output, Run, RunKind, Status, Suspension
+from envmgr.domain.audit import unmanaged
+from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, UsageError
-from envmgr.domain.health import Condition
-from envmgr.domain.names import ref_component
-from envmgr.domain.plan import Plan
-from envmgr.domain.transitions.wishes import to_be_destroyed
+from envmgr.domain.rules.transitions.wishes import to_be_destroyed
+from envmgr.domain.values import reference
+from envmgr.domain.values.decision import Apply, Destroy
+from envmgr.domain.values.environment import Claim, Environment, Output, Run, RunKind, Status, Suspension
+from envmgr.domain.values.health import Condition
+from envmgr.domain.values.names import ref_component
 from envmgr.host.system import sentences
 from envmgr.ports import StateStore
 

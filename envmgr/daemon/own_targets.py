@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from envmgr.domain.documents.state import State
+from envmgr.domain.documents.targets import Target, place_of, settled
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.state import State
-from envmgr.domain.step import Step
-from envmgr.domain.targets import Target, place_of, settled
+from envmgr.domain.values.step import Step
 
 from .job import Job
 

@@ -5,8 +5,8 @@ Other records know nothing of what was suspended, held or ended there, so whoeve
 
 from datetime import timedelta
 
+from envmgr.domain.documents.owner import NotOurs, Owner
 from envmgr.domain.errors import EnvmgrError, PlaceMissing
-from envmgr.domain.owner import NotOurs, Owner
 from envmgr.ports import StateStore
 
 from .services import Services

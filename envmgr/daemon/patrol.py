@@ -6,9 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import structlog
 
-from envmgr.domain.environment import Environment
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.host.system import sentences
 
 from .application import Application

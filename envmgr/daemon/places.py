@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from envmgr.domain.places import free
+from envmgr.domain.rules.places import free
 
 _LOOK_SECONDS = 1.0
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmgr.domain.environment import Claim
-from envmgr.domain.plan import Plan
-from envmgr.domain.state import State
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.documents.state import State
+from envmgr.domain.values.environment import Claim
 from envmgr.ports import PlanFile, Workspace
 
 

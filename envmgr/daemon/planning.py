@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from envmgr.domain.drift import checks_warning
-from envmgr.domain.environment import Claim, Run, RunKind, RunStatus, SourceKind
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.documents.state import State
 from envmgr.domain.errors import NeedsPerson, StalePlan, StateLocked
-from envmgr.domain.gates import check_apply, check_destroy
-from envmgr.domain.plan import Plan
-from envmgr.domain.state import State
-from envmgr.domain.transitions.applies import unknown
-from envmgr.domain.transitions.ends import emptied
-from envmgr.domain.unfinished import unfinished
+from envmgr.domain.rules.gates import check_apply, check_destroy
+from envmgr.domain.rules.transitions.applies import unknown
+from envmgr.domain.rules.transitions.ends import emptied
+from envmgr.domain.rules.unfinished import unfinished
+from envmgr.domain.values.drift import checks_warning
+from envmgr.domain.values.environment import Claim, Run, RunKind, RunStatus, SourceKind
 from envmgr.ports import PlanResult, Workspace
 
 from . import kept, needs, ownership, rebuild, recover, workspaces

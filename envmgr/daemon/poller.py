@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import structlog
 
-from envmgr.domain.environment import Environment, Event, RepositoryState
+from envmgr.domain.documents.owner import NotOurs
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.evidence import Evidence, Judgement
-from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
-from envmgr.domain.observation import Listing, Observed, observe, observe_failure
-from envmgr.domain.owner import NotOurs
+from envmgr.domain.rules.evidence import Evidence, Judgement
+from envmgr.domain.rules.observation import Listing, Observed, observe, observe_failure
+from envmgr.domain.values.environment import Environment, Event, RepositoryState
+from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.host.system import sentences
 
 from . import by_hand, ownership, rebuild

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from envmgr.domain.backoff import delay
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.backoff import delay
 from envmgr.host.system import sentences
 
 from .application import Application
 from .tenant import Project
 
 if TYPE_CHECKING:
-    from envmgr.domain.names import RepositoryId
+    from envmgr.domain.values.names import RepositoryId
 
 log = structlog.get_logger()
 

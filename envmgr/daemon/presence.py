@@ -6,9 +6,9 @@ group by hand: its steps would deploy into nothing. The tags are looked up first
 
 from contextlib import suppress
 
+from envmgr.domain.audit.ownership import missing
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.ownership import missing
-from envmgr.domain.tags import own
+from envmgr.domain.values.tags import own
 
 from .job import Job
 

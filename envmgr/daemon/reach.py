@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from envmgr.domain.code import is_code
+from envmgr.domain.values.code import is_code
 from envmgr.host.leftovers import files
 
 # `..` as a part of a path (`../x`, `"${path.module}/.."`, `cd ..`), or the function that leads there too.

@@ -13,13 +13,13 @@ from functools import partial
 
 import structlog
 
-from envmgr.domain.environment import Environment, SourceKind
+from envmgr.domain.documents.manifest import Manifest
+from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
-from envmgr.domain.manifest import Manifest
-from envmgr.domain.names import EnvironmentId, known_names, ref_component
-from envmgr.domain.state import State
-from envmgr.domain.tags import MANAGED_BY, tags_for
-from envmgr.domain.tags import identity as tag_identity
+from envmgr.domain.values.environment import Environment, SourceKind
+from envmgr.domain.values.names import EnvironmentId, known_names, ref_component
+from envmgr.domain.values.tags import MANAGED_BY, tags_for
+from envmgr.domain.values.tags import identity as tag_identity
 from envmgr.host.leftovers import temporary
 from envmgr.host.system import sentences
 

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import structlog
 
-from envmgr.domain.crowd import active, leaving
-from envmgr.domain.decide import decide
-from envmgr.domain.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
-from envmgr.domain.environment import Environment, Lease, Status
 from envmgr.domain.errors import EnvmgrError, LeaseLost, NeedsPerson
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.policy import Crowd
-from envmgr.domain.transitions import work
+from envmgr.domain.rules.crowd import active, leaving
+from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.transitions import work
+from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
+from envmgr.domain.values.environment import Environment, Lease, Status
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.policy import Crowd
 from envmgr.host.system import sentences
 
 from . import by_hand, ownership

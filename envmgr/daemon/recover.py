@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from envmgr.domain.environment import Environment, Run
+from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import StateLocked
-from envmgr.domain.state import LockInfo
+from envmgr.domain.values.environment import Environment, Run
 from envmgr.ports import StateStore, Workspace
 
 from .job import FREE, REFUSED, ActiveRun, Job

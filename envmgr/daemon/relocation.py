@@ -8,13 +8,13 @@ that is done, and whatever dies in between is left alone until the same is asked
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from envmgr.domain.backend import Backend, is_same, is_same_place, place
-from envmgr.domain.environment import Claim, Environment, RunKind
+from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient, UsageError
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.state import State
-from envmgr.domain.transitions import applies
-from envmgr.domain.unfinished import unfinished
+from envmgr.domain.rules.transitions import applies
+from envmgr.domain.rules.unfinished import unfinished
+from envmgr.domain.values.backend import Backend, is_same, is_same_place, place
+from envmgr.domain.values.environment import Claim, Environment, RunKind
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import StateStore
 
 from . import by_hand, ownership, recover

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from envmgr.config.secrets import redacted
-from envmgr.domain.environment import Changes, Output
-from envmgr.domain.state import State
-from envmgr.domain.transitions.applies import Found, noted
+from envmgr.domain.documents.state import State
+from envmgr.domain.rules.transitions.applies import Found, noted
+from envmgr.domain.values.environment import Changes, Output
 
 from .job import Job
 

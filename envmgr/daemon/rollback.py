@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from envmgr.domain.drift import Drift
-from envmgr.domain.environment import Environment, Pin, RunKind, RunStatus
+from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, UsageError
-from envmgr.domain.names import ref_component
-from envmgr.domain.plan import Plan
-from envmgr.domain.transitions.wishes import held_at
+from envmgr.domain.rules.transitions.wishes import held_at
+from envmgr.domain.values.drift import Drift
+from envmgr.domain.values.environment import Environment, Pin, RunKind, RunStatus
+from envmgr.domain.values.names import ref_component
 
 from . import by_hand
 from .application import Application

@@ -5,18 +5,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from envmgr.domain.crowd import Siblings, awaited, is_overtaken, missing, needed_by
-from envmgr.domain.decide import is_settled
-from envmgr.domain.digest import digest
-from envmgr.domain.environment import Environment
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.policy import Crowd, Policy
+from envmgr.domain.rules.crowd import Siblings, awaited, is_overtaken, missing, needed_by
+from envmgr.domain.rules.decide import is_settled
+from envmgr.domain.values.digest import digest
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.policy import Crowd, Policy
 
 from .services import Services
 from .tenant import Project
 
 if TYPE_CHECKING:
-    from envmgr.domain.names import EnvironmentId
+    from envmgr.domain.values.names import EnvironmentId
 
 
 class Roster:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from envmgr.domain.environment import Environment
 from envmgr.domain.errors import UsageError
+from envmgr.domain.values.environment import Environment
 from envmgr.host.system import write_private
 from envmgr.ports import PlanFile
 

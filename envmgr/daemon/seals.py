@@ -8,8 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from envmgr.config.secrets import Secret, resolve
+from envmgr.domain.documents.seal import Proof, Seal
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.seal import Proof, Seal
 
 from .layout import Layout
 from .services import Services

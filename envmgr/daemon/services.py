@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import structlog
 
-from envmgr.domain.environment import Event, ProcessId
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.owner import Origin
-from envmgr.domain.seal import Seal
-from envmgr.domain.severity import level_of
+from envmgr.domain.documents.owner import Origin
+from envmgr.domain.documents.seal import Seal
+from envmgr.domain.rules.severity import level_of
+from envmgr.domain.values.environment import Event, ProcessId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import (
     Binaries,
     Clock,

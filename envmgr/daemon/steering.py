@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from envmgr.config.duration import format_duration
-from envmgr.domain.decide import is_scheduled_down
-from envmgr.domain.environment import Environment, Event, Guard, Status
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import EnvironmentId, matches_any
-from envmgr.domain.transitions import Change, wishes
-from envmgr.domain.transitions.applies import brought_up
-from envmgr.domain.waking import newest_warning
+from envmgr.domain.rules.decide import is_scheduled_down
+from envmgr.domain.rules.transitions import Change, wishes
+from envmgr.domain.rules.transitions.applies import brought_up
+from envmgr.domain.rules.waking import newest_warning
+from envmgr.domain.values.environment import Environment, Event, Guard, Status
+from envmgr.domain.values.names import EnvironmentId, matches_any
 
 from . import by_hand
 from .application import Application

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from envmgr.domain.environment import Environment
 from envmgr.domain.errors import EnvironmentBusy
-from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.host.leftovers import accessible, clear, files
 
 from .services import Services

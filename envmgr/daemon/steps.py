@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from envmgr.domain.environment import Environment, Output
-from envmgr.domain.state import State
-from envmgr.domain.step import Command, Site, Step, Zip
-from envmgr.domain.template import fill
-from envmgr.domain.transitions.deploys import began
+from envmgr.domain.documents.state import State
+from envmgr.domain.rules.transitions.deploys import began
+from envmgr.domain.values.environment import Environment, Output
+from envmgr.domain.values.step import Command, Site, Step, Zip
+from envmgr.domain.values.template import fill
 from envmgr.host.leftovers import ASIDE, clear, sentence, sweep, tidy
 from envmgr.ports import Deployer, Place
 

@@ -1,8 +1,8 @@
 """Bringing an environment down by its schedule's own commands, with all it has left in place."""
 
-from envmgr.domain.environment import RunKind, Status
-from envmgr.domain.transitions.applies import unknown
-from envmgr.domain.transitions.ends import brought_down
+from envmgr.domain.rules.transitions.applies import unknown
+from envmgr.domain.rules.transitions.ends import brought_down
+from envmgr.domain.values.environment import RunKind, Status
 
 from .job import Job
 from .steps import run_steps

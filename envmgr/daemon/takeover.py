@@ -12,13 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from envmgr.domain.environment import Claim, Environment, RunKind, Status
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient, UsageError
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.plan import Plan
-from envmgr.domain.state import State
-from envmgr.domain.takeover import GivenState, check_kept
-from envmgr.domain.transitions.applies import not_adopted
+from envmgr.domain.rules.takeover import GivenState, check_kept
+from envmgr.domain.rules.transitions.applies import not_adopted
+from envmgr.domain.values.environment import Claim, Environment, RunKind, Status
+from envmgr.domain.values.names import EnvironmentId
 
 from . import kept
 from .application import Application

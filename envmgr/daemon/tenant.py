@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 
 from envmgr.config.branch_file import BranchFile
 from envmgr.config.secrets import Redactor, texts_in
-from envmgr.domain.backend import Backend
-from envmgr.domain.deployment import DeployRules
-from envmgr.domain.digest import digest
-from envmgr.domain.drift import DriftRules
-from envmgr.domain.environment import Environment, SourceKind
+from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.policy import Policy
-from envmgr.domain.schedule import Schedule, Ticks, Windows, closed, phase
-from envmgr.domain.state import State
+from envmgr.domain.values.backend import Backend
+from envmgr.domain.values.deployment import DeployRules
+from envmgr.domain.values.digest import digest
+from envmgr.domain.values.drift import DriftRules
+from envmgr.domain.values.environment import Environment, SourceKind
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.policy import Policy
+from envmgr.domain.values.schedule import Schedule, Ticks, Windows, closed, phase
 from envmgr.ports import (
     Cloud,
     GitLimits,

@@ -4,7 +4,7 @@
 that begin at the same time at least one then sees the other.
 """
 
-from envmgr.domain.crowd import is_last
+from envmgr.domain.rules.crowd import is_last
 
 from .job import Job, Superseded
 from .roster import roster_of

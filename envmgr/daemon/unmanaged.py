@@ -3,11 +3,11 @@
 from contextlib import suppress
 from dataclasses import replace
 
-from envmgr.domain import unmanaged
+from envmgr.domain.audit import unmanaged
 from envmgr.domain.errors import EnvironmentBusy
-from envmgr.domain.names import RepositoryId
-from envmgr.domain.transitions import Change
-from envmgr.domain.transitions.work import waiting
+from envmgr.domain.rules.transitions import Change
+from envmgr.domain.rules.transitions.work import waiting
+from envmgr.domain.values.names import RepositoryId
 
 from .services import Services
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, parse_branch_file
-from envmgr.domain.code import is_code
-from envmgr.domain.declared import declared, untaken
-from envmgr.domain.environment import Claim
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.code import is_code
+from envmgr.domain.values.declared import declared, untaken
+from envmgr.domain.values.environment import Claim
 
 from .services import Services
 from .tenant import Project

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, parse_branch_file
 from envmgr.config.expand import schedule_of
-from envmgr.domain.backend import changed, is_same, place
-from envmgr.domain.deployment import DeployRules
-from envmgr.domain.environment import Claim, Environment, Source, SourceKind
+from envmgr.domain.audit.inventory import LOCAL_MODULE, LOCAL_ROOT
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
-from envmgr.domain.fingerprint import fingerprint
-from envmgr.domain.inventory import LOCAL_MODULE, LOCAL_ROOT
-from envmgr.domain.names import ref_component
-from envmgr.domain.schedule import Schedule
-from envmgr.domain.tags import tags_for
+from envmgr.domain.rules.fingerprint import fingerprint
+from envmgr.domain.values.backend import changed, is_same, place
+from envmgr.domain.values.deployment import DeployRules
+from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind
+from envmgr.domain.values.names import ref_component
+from envmgr.domain.values.schedule import Schedule
+from envmgr.domain.values.tags import tags_for
 
 from . import needs
 from .reach import reaches_outside

@@ -11,14 +11,14 @@ from functools import partial
 
 import structlog
 
-from envmgr.domain.attempt import is_put_off
-from envmgr.domain.crowd import active_ones, leaving
-from envmgr.domain.decide import decide
-from envmgr.domain.decision import Await
-from envmgr.domain.environment import Environment, RunStatus
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.waking import wake_times
+from envmgr.domain.rules.attempt import is_put_off
+from envmgr.domain.rules.crowd import active_ones, leaving
+from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.waking import wake_times
+from envmgr.domain.values.decision import Await
+from envmgr.domain.values.environment import Environment, RunStatus
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.host.system import sentences
 
 from .places import Places

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from envmgr.domain.backend import with_key
-from envmgr.domain.code import is_code
-from envmgr.domain.environment import Claim, Environment, SourceKind
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.tags import default_tags_environment
+from envmgr.domain.values.backend import with_key
+from envmgr.domain.values.code import is_code
+from envmgr.domain.values.environment import Claim, Environment, SourceKind
+from envmgr.domain.values.tags import default_tags_environment
 from envmgr.host.leftovers import accessible, files
 from envmgr.ports import Workspace
 

@@ -16,7 +16,7 @@ from itertools import count, islice
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import ref_component
+from envmgr.domain.values.names import ref_component
 
 ASIDE = ".aside-"
 """How the names of folders begin that hold what is being removed, or could not be."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from envmgr.domain.errors import Transient
-from envmgr.domain.names import ref_component
+from envmgr.domain.values.names import ref_component
 
 _REMEDIES = {
     errno.E2BIG: "give the program fewer or smaller variables",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from envmgr.domain.state import LockInfo, State
+from envmgr.domain.documents.state import LockInfo, State
 
 
 class StateStore(Protocol):

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from envmgr.domain.environment import Source
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Listing
+from envmgr.domain.rules.observation import Listing
+from envmgr.domain.values.environment import Source
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

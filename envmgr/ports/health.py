@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from envmgr.domain.health import HealthCheck
+from envmgr.domain.values.health import HealthCheck
 
 
 class Probe(Protocol):

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from envmgr.domain.environment import ProcessId
+from envmgr.domain.values.environment import ProcessId
 
 RUN_MARK = "ENVMGR_RUN_LOG"
 """The environment variable by which a child is known again: it holds the path of its run's log."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from envmgr.domain.environment import ProcessId
-from envmgr.domain.step import Step
+from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.step import Step
 
 from .terraform import Watch
 

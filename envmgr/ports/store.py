@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from envmgr.domain.environment import (
+from envmgr.domain.rules.observation import Observed
+from envmgr.domain.rules.transitions import Change
+from envmgr.domain.values.environment import (
     Changes,
     Environment,
     Event,
@@ -16,9 +18,7 @@ from envmgr.domain.environment import (
     RunKind,
     RunStatus,
 )
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Observed
-from envmgr.domain.transitions import Change
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 
 @dataclass(frozen=True, slots=True)

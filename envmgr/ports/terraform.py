@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from envmgr.domain.environment import Changes, Output, ProcessId
-from envmgr.domain.plan import Plan
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.values.environment import Changes, Output, ProcessId
 
 Redact = Callable[[str], str]
 """Gives the text back with every known secret value replaced."""

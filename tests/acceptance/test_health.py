@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from envmgr.daemon.records import open_records
-from envmgr.domain.environment import Status
-from envmgr.domain.health import Condition
+from envmgr.domain.values.environment import Status
+from envmgr.domain.values.health import Condition
 from tests.acceptance.world import World
 from tests.support.store import having
 from tests.support.web_server import WebServer, page

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from envmgr.daemon.records import open_records
-from envmgr.domain.environment import Claim, Environment, Output, Source, SourceKind, Status
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Observed
+from envmgr.domain.rules.observation import Observed
+from envmgr.domain.values.environment import Claim, Environment, Output, Source, SourceKind, Status
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 from .world import World
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from ruamel.yaml import YAML
 
 from envmgr.daemon.records import open_records
-from envmgr.domain.environment import Environment, Status
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.names import EnvironmentId
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.interleaving import interleaved
 from tests.benchmarks.laboratory import Laboratory

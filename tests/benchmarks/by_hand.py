@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmgr.adapters.modules import packaged_folder
-from envmgr.domain.backend import with_key
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.tags import tags_for
+from envmgr.domain.values.backend import with_key
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.tags import tags_for
 
 APPLY = "terraform init -input=false && terraform plan -input=false -out=plan && terraform apply -input=false plan"
 _OWN = ("PATH", "HOME", "LANG", "TMPDIR")

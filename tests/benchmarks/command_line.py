@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from envmgr.daemon.records import open_records
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.interleaving import interleaved, seconds
 from tests.benchmarks.laboratory import Laboratory

@@ -3,7 +3,7 @@
 import time
 
 from envmgr.daemon.patrol import Patrol
-from envmgr.domain.environment import RunKind, RunStatus
+from envmgr.domain.values.environment import RunKind, RunStatus
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.interleaving import interleaved, seconds
 from tests.benchmarks.laboratory import Laboratory

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from envmgr.domain.backend import Backend
-from envmgr.domain.environment import Claim, Environment, Output, Source, SourceKind, Status
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Observed
-from envmgr.domain.tags import tags_for
+from envmgr.domain.rules.observation import Observed
+from envmgr.domain.values.backend import Backend
+from envmgr.domain.values.environment import Claim, Environment, Output, Source, SourceKind, Status
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.tags import tags_for
 from envmgr.ports import Store
 
 _BACKEND: Backend = ("s3", {"bucket": "states", "region": "eu-west-1", "use_lockfile": True})

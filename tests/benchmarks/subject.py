@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from envmgr.domain.environment import Environment, Status
+from envmgr.domain.values.environment import Environment, Status
 from tests.support.engine import Engine, TestClock
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from envmgr.daemon.application import Application
-from envmgr.domain.environment import RunKind, RunStatus, Status
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import RunKind, RunStatus, Status
+from envmgr.domain.values.names import EnvironmentId
 
 ALICE = EnvironmentId("acme", "shop", "alice")
 

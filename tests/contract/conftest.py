@@ -7,7 +7,7 @@ import pytest
 
 from envmgr.adapters.memory import MemoryStore
 from envmgr.adapters.store.connect import open_store
-from envmgr.domain.environment import Environment
+from envmgr.domain.values.environment import Environment
 from envmgr.ports import Store
 from tests.support import postgres
 from tests.support.store import seen

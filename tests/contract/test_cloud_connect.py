@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from envmgr.adapters.cloud.aws import AwsCloud
 from envmgr.adapters.cloud.azure import AzureCloud
 from envmgr.adapters.cloud.connect import clouds_configured, clouds_needed, clouds_unverifiable, open_clouds
-from envmgr.domain.state import State
+from envmgr.domain.documents.state import State
 
 AZURE = {"ARM_SUBSCRIPTION_ID": "11111111-1111-1111-1111-111111111111"}
 AWS = {"AWS_REGION": "eu-west-1"}

@@ -15,8 +15,8 @@ from uuid import uuid4
 import pytest
 
 from envmgr.adapters.state.keys import archive_key
+from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient
-from envmgr.domain.state import LockInfo
 from envmgr.ports import StateStore
 from tests.support.aws import S3_BACKEND
 from tests.support.state_backends import (

@@ -6,17 +6,10 @@ from datetime import UTC
 
 import pytest
 
-from envmgr.domain.environment import (
-    Environment,
-    Event,
-    Guard,
-    Output,
-    RepositoryState,
-    Status,
-)
 from envmgr.domain.errors import UsageError
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Observed
+from envmgr.domain.rules.observation import Observed
+from envmgr.domain.values.environment import Environment, Event, Guard, Output, RepositoryState, Status
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import Store
 from tests.support.store import (
     ALICE,

@@ -6,11 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from envmgr.domain.environment import (
-    Environment,
-    Lease,
-)
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Environment, Lease
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import Held, Store
 from tests.support.store import (
     ALICE,
@@ -120,8 +117,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from envmgr.adapters.store.connect import open_store
-from envmgr.domain.environment import Lease, ProcessId
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Lease, ProcessId
+from envmgr.domain.values.names import EnvironmentId
 
 store = open_store(sys.argv[1], Path(sys.argv[2]))
 alice = EnvironmentId("acme", "shop", "alice")

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Table
 
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
-from envmgr.domain.environment import Event, ProcessId, RepositoryState, RunKind, RunStatus
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.environment import Event, ProcessId, RepositoryState, RunKind, RunStatus
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from tests.support.store import seen
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -18,9 +18,9 @@ from sqlalchemy import event, text
 
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
-from envmgr.domain.environment import Event
 from envmgr.domain.errors import NeedsPerson, Transient, UsageError
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.environment import Event
+from envmgr.domain.values.names import RepositoryId
 from tests.support.postgres import OWNER
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -215,7 +215,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from envmgr.adapters.store.connect import open_store
-from envmgr.domain.environment import Event
+from envmgr.domain.values.environment import Event
 store = open_store(None, Path(sys.argv[1]))
 for number in range(1_000_000):
     store.record(Event(at=datetime.now(UTC), environment=None, action="x", message=str(number), actor=""))
@@ -258,7 +258,7 @@ def test_close_leaves_no_connection(tmp_path: Path) -> None:
 
 def test_a_look_that_changes_nothing_writes_nothing(tmp_path: Path) -> None:
     """Not even where another process holds the right to write."""
-    from envmgr.domain.observation import Observed
+    from envmgr.domain.rules.observation import Observed
 
     store = open_store(None, tmp_path, busy_timeout=SOON)
     with closing(sqlite3.connect(tmp_path / "envmgr.db", isolation_level=None)) as other:

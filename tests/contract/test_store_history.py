@@ -15,14 +15,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from envmgr.adapters.store.connect import open_store
 from envmgr.daemon.poller import Poller
 from envmgr.daemon.tenant import Ownership, Rebuilding
-from envmgr.domain.crowd import active, leaving
-from envmgr.domain.decide import decide
-from envmgr.domain.decision import Decision, Destroy
-from envmgr.domain.environment import Environment, Event, Guard, Lease, ProcessId, Status
 from envmgr.domain.errors import LeaseLost, PlaceMissing, Transient
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Listing
-from envmgr.domain.policy import Crowd, Policy
+from envmgr.domain.rules.crowd import active, leaving
+from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.observation import Listing
+from envmgr.domain.values.decision import Decision, Destroy
+from envmgr.domain.values.environment import Environment, Event, Guard, Lease, ProcessId, Status
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.policy import Crowd, Policy
 from tests.support.steps import NOTHING, Write, failure, writes
 from tests.support.store import MINUTE, NOW, SECOND, having
 from tests.support.witness import Look, Witness

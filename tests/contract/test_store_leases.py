@@ -5,13 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from envmgr.domain.environment import (
-    Environment,
-    Lease,
-    ProcessId,
-)
 from envmgr.domain.errors import LeaseLost
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Environment, Lease, ProcessId
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import Held, Store
 from tests.support.store import (
     ALICE,

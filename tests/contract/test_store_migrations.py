@@ -20,9 +20,9 @@ from sqlalchemy import Connection, Engine, create_engine, text
 
 from envmgr.adapters.store import migrate, schema
 from envmgr.adapters.store.connect import _database, open_store
-from envmgr.domain.environment import RunKind
 from envmgr.domain.errors import NeedsPerson, Transient
-from envmgr.domain.observation import Observed
+from envmgr.domain.rules.observation import Observed
+from envmgr.domain.values.environment import RunKind
 from tests.support.store import ALICE, COMMIT, NOW, OURS, SHOP, having, take, taken
 
 NEWEST = schema.REVISIONS[-1]

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from envmgr.domain.environment import (
+from envmgr.domain.errors import UsageError
+from envmgr.domain.values.environment import (
     Changes,
     Environment,
     Event,
@@ -13,8 +14,7 @@ from envmgr.domain.environment import (
     RunStatus,
     Status,
 )
-from envmgr.domain.errors import UsageError
-from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import Store
 from tests.support.store import (
     ALICE,

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from envmgr.domain.environment import Environment, Status
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import Store
 from tests.support.store import ALICE, CLAIM, COMMIT, MINUTE, NOW, get, having, look, seen
 

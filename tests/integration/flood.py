@@ -11,7 +11,7 @@ from pathlib import Path
 
 from envmgr.adapters.processes import identify
 from envmgr.adapters.terraform.commands import TerraformCommands
-from envmgr.domain.environment import Output
+from envmgr.domain.values.environment import Output
 from envmgr.ports import Watch, Workspace
 from tests.integration.measured import most_memory
 from tests.support.quick_terraform import write_quick_terraform

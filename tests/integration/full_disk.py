@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from envmgr.domain.environment import RunStatus, Status
 from envmgr.domain.errors import Transient
+from envmgr.domain.values.environment import RunStatus, Status
 from tests.support.engine import Engine, code
 
 RESERVE = 40

@@ -9,8 +9,8 @@ import pytest
 from envmgr.daemon import operations, steering
 from envmgr.daemon.audit import audit
 from envmgr.daemon.job import Declined, Superseded
-from envmgr.domain.environment import Environment, RunKind, Status
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Environment, RunKind, Status
+from envmgr.domain.values.names import EnvironmentId
 from tests.support.engine import Engine
 from tests.support.git_repository import GitRepository
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.tags import identity, tags_for
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.tags import identity, tags_for
 from tests.support.engine import Engine
 
 MODULE = """

@@ -12,9 +12,9 @@ import pytest
 from envmgr.adapters.processes import identify
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.daemon import operations
-from envmgr.domain.environment import Status
+from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import StalePlan
-from envmgr.domain.plan import Plan
+from envmgr.domain.values.environment import Status
 from envmgr.ports import PlanFile, Watch, Workspace
 from tests.support.engine import Engine, code
 

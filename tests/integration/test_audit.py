@@ -9,11 +9,11 @@ import pytest
 
 from envmgr.daemon.audit import Audit, audit, audit_what_is_due
 from envmgr.daemon.mending import mend
-from envmgr.domain.audit import Finding, Fix, Kind, findings
-from envmgr.domain.environment import Status
+from envmgr.domain.audit.compare import Finding, Fix, Kind, findings
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.tags import tags_for
+from envmgr.domain.values.environment import Status
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.tags import tags_for
 from tests.support.engine import Engine, code, push
 
 

@@ -11,11 +11,11 @@ import pytest
 from envmgr.adapters.cloud.aws import AwsCloud
 from envmgr.daemon.audit import Audit, audit
 from envmgr.daemon.mending import mend
-from envmgr.domain.audit import Finding, Fix, Kind
-from envmgr.domain.environment import Claim, Environment, Source, SourceKind, Status
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Observed
-from envmgr.domain.tags import tags_for
+from envmgr.domain.audit.compare import Finding, Fix, Kind
+from envmgr.domain.rules.observation import Observed
+from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind, Status
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.tags import tags_for
 from envmgr.ports import StateStore
 from tests.support.aws import S3_BACKEND
 from tests.support.azure_control_plane import ControlPlane

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from azure.storage.blob import ContainerClient
 
-from envmgr.domain.environment import RunKind, RunStatus, Status
+from envmgr.domain.values.environment import RunKind, RunStatus, Status
 from tests.support.aws import S3_BACKEND
 from tests.support.azure import Azurite
 from tests.support.engine import MODULE, Engine, code, push

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.domain.environment import Environment, Status
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import environment_name
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.names import environment_name
 from tests.support.engine import MODULE, Engine, code, push
 
 HOSTILE = [

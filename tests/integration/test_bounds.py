@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Remote
 from tests.support import git_server as git_server_module
 from tests.support.engine import Engine, push

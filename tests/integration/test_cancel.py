@@ -8,7 +8,7 @@ import pytest
 
 from envmgr.daemon import cancellation, steering
 from envmgr.daemon.cancellation import Cancelled
-from envmgr.domain.environment import RunKind, RunStatus, Status, Suspension
+from envmgr.domain.values.environment import RunKind, RunStatus, Status, Suspension
 from tests.integration.outage import wait_for
 from tests.support.engine import MODULE, Engine, code
 

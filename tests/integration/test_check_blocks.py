@@ -7,7 +7,7 @@ import pytest
 
 from envmgr.cli.program import main
 from envmgr.daemon.rollback import look_for_drift
-from envmgr.domain.environment import RunKind, Status
+from envmgr.domain.values.environment import RunKind, Status
 from tests.support.engine import Engine, code
 
 CHECKED = """

@@ -15,9 +15,9 @@ import pytest
 
 from envmgr.adapters.processes import identify
 from envmgr.daemon.polls import Polls
-from envmgr.domain.environment import ProcessId, Status
 from envmgr.domain.errors import Transient
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import ProcessId, Status
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import Held
 from tests.support.engine import MODULE, Engine, push
 from tests.support.store import having

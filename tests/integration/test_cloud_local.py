@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from envmgr.adapters.cloud.local import LocalEnvironments
+from envmgr.domain.audit.inventory import LOCAL_ROOT
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.inventory import LOCAL_ROOT
 
 TAGS = {"environment": "alice", "project": "shop", "organization": "acme", "managed-by": "envmgr"}
 OURS = {"organization": "acme", "managed-by": "envmgr"}

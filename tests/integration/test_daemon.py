@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from envmgr.daemon.records import open_records
-from envmgr.domain.environment import Environment, RunStatus
+from envmgr.domain.values.environment import Environment, RunStatus
 from tests.support.git_repository import GitRepository
 from tests.support.slow_work import slow_work
 from tests.support.web_server import WebServer, page

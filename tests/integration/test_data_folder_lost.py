@@ -18,12 +18,12 @@ import pytest
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.daemon.housekeeping import tidy
 from envmgr.daemon.kept import LIMIT
-from envmgr.domain.environment import Claim, Environment, RunKind, Source, SourceKind, Status
+from envmgr.domain.documents.manifest import Manifest
+from envmgr.domain.documents.seal import Seal
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.manifest import Manifest
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.seal import Seal
-from envmgr.domain.tags import tags_for
+from envmgr.domain.values.environment import Claim, Environment, RunKind, Source, SourceKind, Status
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.tags import tags_for
 from envmgr.ports import Remote, StateStore
 from tests.support.aws import S3_BACKEND
 from tests.support.engine import MODULE, Engine, code, push

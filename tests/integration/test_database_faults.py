@@ -21,8 +21,8 @@ from sqlalchemy import event
 
 from envmgr.adapters.store.connect import open_store
 from envmgr.daemon import records
-from envmgr.domain.environment import RunStatus, Status
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.values.environment import RunStatus, Status
 from tests.support import postgres
 from tests.support.engine import Engine, code, push
 

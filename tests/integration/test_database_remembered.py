@@ -7,8 +7,8 @@ import pytest
 from envmgr.daemon import steering
 from envmgr.daemon.migration import migrate
 from envmgr.daemon.records import open_records
-from envmgr.domain.environment import Status
 from envmgr.domain.errors import UsageError
+from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, push
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from envmgr.domain.environment import RunKind, Status
+from envmgr.domain.values.environment import RunKind, Status
 from tests.support.engine import Engine, code
 
 MODULE = """

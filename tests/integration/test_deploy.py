@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envmgr.daemon import operations, rollback, steering
-from envmgr.domain.environment import RunKind, RunStatus, Status
+from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import StepFailed
-from envmgr.domain.plan import Plan
+from envmgr.domain.values.environment import RunKind, RunStatus, Status
 from tests.support.engine import MODULE, Engine, code
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from envmgr.domain.environment import RunKind, RunStatus, Status
+from envmgr.domain.values.environment import RunKind, RunStatus, Status
 from tests.integration.victim import Victim, wait_for_end
 from tests.support.engine import Engine
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from envmgr.domain.environment import RunKind, RunStatus, Status
-from envmgr.domain.health import Condition
+from envmgr.domain.values.environment import RunKind, RunStatus, Status
+from envmgr.domain.values.health import Condition
 from tests.support.engine import Engine, code
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from envmgr.domain.environment import Status
+from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, code
 
 MODULE = """

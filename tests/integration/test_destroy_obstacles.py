@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from envmgr.daemon import operations
-from envmgr.domain.environment import RunKind, Status
+from envmgr.domain.values.environment import RunKind, Status
 from tests.support.engine import Engine, code, push
 
 KEPT = """

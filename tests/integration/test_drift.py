@@ -12,9 +12,9 @@ import pytest
 from envmgr.daemon import steering
 from envmgr.daemon.patrol import Patrol, due, inspect
 from envmgr.daemon.rollback import look_for_drift
-from envmgr.domain.drift import Drift
-from envmgr.domain.environment import Guard, RunKind, RunStatus, Status
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.drift import Drift
+from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status
 from tests.support.aws import reset_moto
 from tests.support.engine import Engine, code, push
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from envmgr.daemon import operations, steering
 from envmgr.daemon.patrol import due, inspect
 from envmgr.daemon.rollback import roll_back
-from envmgr.domain.environment import Environment, Event, RunStatus, Status
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.environment import Environment, Event, RunStatus, Status
 from tests.support.engine import Engine, code
 from tests.support.quick_terraform import write_quick_terraform
 

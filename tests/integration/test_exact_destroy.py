@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from envmgr.daemon import destroy
-from envmgr.domain.environment import RunKind, RunStatus, Status
+from envmgr.domain.values.environment import RunKind, RunStatus, Status
 from tests.support.engine import MODULE, Engine, code, push
 
 MARK = """

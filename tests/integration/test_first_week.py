@@ -7,7 +7,7 @@ import pytest
 
 from envmgr.cli.program import main
 from envmgr.daemon import unmanaged
-from envmgr.domain.environment import Status
+from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, push
 
 

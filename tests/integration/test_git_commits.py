@@ -12,7 +12,7 @@ import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.domain.errors import NeedsOperator, NeedsPerson, Transient, UsageError
-from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import Remote
 from tests.support.git_calls import count_git
 from tests.support.git_repository import GitRepository

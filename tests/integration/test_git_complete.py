@@ -14,7 +14,7 @@ from envmgr.adapters.git import completion, connection, process
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.adapters.git.submodules import submodules
 from envmgr.domain.errors import NeedsOperator, NeedsPerson, NotHere, Transient
-from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import GitLimits, Remote
 from tests.support.engine import Engine, code
 from tests.support.git_repository import Gitlink, GitRepository, Symlink

@@ -14,9 +14,9 @@ import pytest
 
 from envmgr.adapters.git.mirror import Mirror
 from envmgr.adapters.git.mirrors import Mirrors
-from envmgr.domain.environment import Source, SourceKind
 from envmgr.domain.errors import NeedsPerson, Transient, UsageError
-from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.environment import Source, SourceKind
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import Remote
 from tests.support.git_calls import count_git
 from tests.support.git_repository import GitRepository
@@ -86,7 +86,7 @@ class TestFetch:
         commits = {f"env-{i}": shop.commit(f"env-{i}", {"x": str(i)}) for i in range(3)}
         program = (
             "import sys; from pathlib import Path; from envmgr.adapters.git.mirrors import Mirrors\n"
-            "from envmgr.ports import Remote; from envmgr.domain.names import RepositoryId\n"
+            "from envmgr.ports import Remote; from envmgr.domain.values.names import RepositoryId\n"
             "there = Remote(repository=RepositoryId('acme', 'shop'), url=sys.argv[2])\n"
             "Mirrors(Path(sys.argv[1])).fetch(there, {sys.argv[3]: sys.argv[4]})\n"
         )
@@ -158,7 +158,7 @@ class TestFetch:
         program = (
             "import sys; from pathlib import Path; from datetime import timedelta\n"
             "from envmgr.adapters.git.mirrors import Mirrors\n"
-            "from envmgr.ports import Remote; from envmgr.domain.names import RepositoryId\n"
+            "from envmgr.ports import Remote; from envmgr.domain.values.names import RepositoryId\n"
             "there = Remote(repository=RepositoryId('acme', 'shop'), url=sys.argv[2])\n"
             "Mirrors(Path(sys.argv[1]), timeout=timedelta(seconds=2)).fetch(there, {'main': sys.argv[3]})\n"
         )

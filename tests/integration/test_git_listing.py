@@ -13,7 +13,7 @@ import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient, UsageError
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Remote
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer

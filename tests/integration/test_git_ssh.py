@@ -11,7 +11,7 @@ import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import Remote
 from tests.support.git_repository import GitRepository
 from tests.support.ssh_server import SshGit

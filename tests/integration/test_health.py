@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envmgr.daemon.health_watch import HealthWatch
-from envmgr.domain.environment import Environment, Status
-from envmgr.domain.health import Condition, HealthCheck
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.health import Condition, HealthCheck
 from tests.support.engine import Engine, code
 from tests.support.store import having
 from tests.support.web_server import WebServer, dripping, page

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envmgr.adapters.health.http import HttpProbe
-from envmgr.domain.health import HealthCheck
+from envmgr.domain.values.health import HealthCheck
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.processes import HOST

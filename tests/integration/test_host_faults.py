@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from envmgr.daemon.housekeeping import tidy
-from envmgr.domain.environment import Status
+from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, push
 
 UNFORESEEN = ("Traceback", "Unexpected", "does not foresee")

@@ -15,7 +15,7 @@ from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.adapters.terraform.initialisation import Initialisation
 from envmgr.adapters.terraform.packages import checksum
 from envmgr.adapters.terraform.provider_cache import ProviderCache
-from envmgr.domain.environment import Status
+from envmgr.domain.values.environment import Status
 from envmgr.ports import Watch, Workspace
 from tests.support.engine import Engine, code
 

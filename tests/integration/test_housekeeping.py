@@ -9,8 +9,8 @@ import pytest
 
 from envmgr.adapters.terraform.provider_cache import ProviderCache
 from envmgr.daemon import housekeeping, step_caches
-from envmgr.domain.environment import RunKind, Status
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import RunKind, Status
+from envmgr.domain.values.names import EnvironmentId
 from tests.support.engine import Engine, push
 from tests.support.store import having
 

@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from envmgr.daemon import operations
-from envmgr.domain.environment import Status
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, code
 
 MODULE = """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.domain.environment import Status
+from envmgr.domain.values.environment import Status
 from envmgr.host.leftovers import ASIDE, clear
 from tests.support.engine import MODULE, Engine, code
 from tests.support.privileges import as_ordinary_user

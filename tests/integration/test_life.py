@@ -2,7 +2,7 @@
 
 import json
 
-from envmgr.domain.environment import RunKind, RunStatus, Status
+from envmgr.domain.values.environment import RunKind, RunStatus, Status
 from tests.support.engine import MODULE, Engine, code
 
 SECOND = MODULE + '\nresource "terraform_data" "more" {}\n'

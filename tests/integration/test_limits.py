@@ -6,9 +6,9 @@ import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.cli.checks import of_organizations
-from envmgr.domain.environment import Environment, Status
 from envmgr.domain.errors import NeedsOperator
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import GitLimits, Remote
 from tests.support.engine import MODULE, Engine, code
 from tests.support.git_objects import commit_of, entry, tree_of

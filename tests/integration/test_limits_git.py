@@ -11,7 +11,7 @@ import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.domain.errors import NeedsOperator, NeedsPerson
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import GitLimits, Remote
 from tests.support.git_objects import commit_of, entry, tree_of
 from tests.support.git_repository import GitRepository

@@ -13,8 +13,8 @@ import pytest
 from azure.storage.blob import BlobLeaseClient
 
 from envmgr.adapters.state.azure_blob import AzureBlobStateStore
-from envmgr.domain.environment import Status
-from envmgr.domain.state import LockInfo
+from envmgr.domain.documents.state import LockInfo
+from envmgr.domain.values.environment import Status
 from tests.integration.victim import Victim, wait_for_end
 from tests.support.aws import S3_BACKEND
 from tests.support.engine import Engine

@@ -10,8 +10,8 @@ import pytest
 
 from envmgr.adapters.terraform.modules import ModuleFolder
 from envmgr.daemon import operations
-from envmgr.domain.environment import Status
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.environment import Status
 from tests.support.engine import MODULE, Engine, code
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer

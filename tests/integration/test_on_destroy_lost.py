@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from envmgr.daemon import operations
-from envmgr.domain.environment import Status
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, code
 from tests.support.git_repository import GitRepository
 

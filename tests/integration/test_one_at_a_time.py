@@ -14,8 +14,8 @@ import pytest
 
 from envmgr.daemon import operations
 from envmgr.daemon.job import Declined
-from envmgr.domain.environment import Lease, RunKind, RunStatus, Status
 from envmgr.domain.errors import LeaseLost, UsageError
+from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.store import having
 

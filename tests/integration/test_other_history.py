@@ -7,8 +7,8 @@ import pytest
 
 from envmgr.daemon import operations, steering
 from envmgr.daemon.audit import audit
-from envmgr.domain.environment import Environment, Guard, Status
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.environment import Environment, Guard, Status
+from envmgr.domain.values.names import RepositoryId
 from tests.support.engine import Engine, push
 from tests.support.git_repository import GitRepository
 

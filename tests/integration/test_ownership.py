@@ -7,8 +7,8 @@ import pytest
 
 from envmgr.daemon import operations, steering
 from envmgr.daemon.composition import Start, compose
-from envmgr.domain.environment import Status
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, push
 
 

@@ -1,7 +1,7 @@
 """Housekeeping between plan and claim takes away nothing that the destroy will need."""
 
 from envmgr.daemon import housekeeping
-from envmgr.domain.environment import Status
+from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine
 
 

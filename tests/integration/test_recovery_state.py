@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from envmgr.daemon import operations
-from envmgr.domain.environment import RunStatus, Status
+from envmgr.domain.values.environment import RunStatus, Status
 from tests.integration.outage import CODE, is_lock_recorded
 from tests.integration.victim import Victim, wait_for_end
 from tests.support.aws import S3_BACKEND

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from envmgr.domain.environment import Status
+from envmgr.domain.values.environment import Status
 from tests.integration.outage import Outage
 from tests.support.aws import S3_BACKEND
 from tests.support.azure import Azurite

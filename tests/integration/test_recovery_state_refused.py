@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from envmgr.domain.environment import Status
+from envmgr.domain.values.environment import Status
 from tests.integration.outage import Outage
 from tests.support.engine import MODULE, Engine, push
 

@@ -15,9 +15,9 @@ import pytest
 from envmgr.adapters.state.connect import open_state_store
 from envmgr.daemon import operations, relocation, steering
 from envmgr.daemon.relocation import Moved
-from envmgr.domain.environment import Status
+from envmgr.domain.documents.owner import NotOurs
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.owner import NotOurs
+from envmgr.domain.values.environment import Status
 from envmgr.ports import StateStore
 from tests.integration.killed_verb import dies
 from tests.support.aws import S3_BACKEND

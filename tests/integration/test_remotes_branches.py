@@ -6,8 +6,8 @@ import sys
 import threading
 import time
 
-from envmgr.domain.environment import Guard, RunKind, Status
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.environment import Guard, RunKind, Status
+from envmgr.domain.values.names import RepositoryId
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.git_server import GitServer
 

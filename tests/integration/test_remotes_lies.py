@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
-from envmgr.domain.environment import RepositoryState
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.environment import RepositoryState
+from envmgr.domain.values.names import RepositoryId
 from tests.support.engine import Engine, push
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer

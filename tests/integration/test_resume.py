@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from envmgr.daemon import steering
-from envmgr.domain.environment import Claim, Environment, Pin, Source, SourceKind, Status, Suspension
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.environment import Claim, Environment, Pin, Source, SourceKind, Status, Suspension
 from tests.integration.outage import wait_for
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.store import having

@@ -15,7 +15,7 @@ from envmgr.adapters.steps.runner import StepRunner
 from envmgr.adapters.steps.sandbox import Bubblewrap
 from envmgr.cli.checks import of_organizations
 from envmgr.domain.errors import NeedsPerson, StepFailed
-from envmgr.domain.step import Step
+from envmgr.domain.values.step import Step
 from envmgr.ports import Place, StepLimits, Watch
 from tests.support.engine import Engine, code
 

@@ -7,7 +7,7 @@ import pytest
 
 from envmgr.daemon import operations, steering
 from envmgr.daemon.job import Declined
-from envmgr.domain.environment import RunKind, Status, Suspension
+from envmgr.domain.values.environment import RunKind, Status, Suspension
 from tests.support.engine import Engine, code, push
 
 WORK = {"up": "0 8 * * *", "down": "0 19 * * *", "timezone": "Europe/Berlin"}

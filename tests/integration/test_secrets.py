@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from envmgr.daemon.composition import Start, compose
-from envmgr.domain.environment import Status
+from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, code
 
 CANARIES = {

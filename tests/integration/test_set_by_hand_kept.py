@@ -12,9 +12,9 @@ import pytest
 from envmgr.daemon import operations, steering
 from envmgr.daemon.housekeeping import tidy
 from envmgr.daemon.rollback import roll_back
-from envmgr.domain.by_hand import SetByHand
-from envmgr.domain.environment import Environment, Pin, RunKind, Status, Suspension
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.documents.by_hand import SetByHand
+from envmgr.domain.values.environment import Environment, Pin, RunKind, Status, Suspension
+from envmgr.domain.values.names import EnvironmentId
 from tests.support.engine import MODULE, Engine, code, push
 
 ALICE = EnvironmentId("acme", "shop", "alice")

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
 
-from envmgr.domain.environment import Environment, RunKind, Status
 from envmgr.domain.errors import NeedsPerson, StepFailed
-from envmgr.domain.step import Site
+from envmgr.domain.values.environment import Environment, RunKind, Status
+from envmgr.domain.values.step import Site
 from tests.support.aws import REGION
 from tests.support.azure import Azurite
 from tests.support.azure_control_plane import ControlPlane

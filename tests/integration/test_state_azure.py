@@ -20,8 +20,8 @@ from azure.storage.blob import (
 
 from envmgr.adapters.state.azure_blob import AzureBlobStateStore
 from envmgr.adapters.state.keys import archive_key
+from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import NeedsPerson, RetryLater, StateLocked, Transient
-from envmgr.domain.state import LockInfo
 from tests.support.azure import Azurite
 from tests.support.azure_control_plane import ControlPlane
 from tests.support.state_backends import KEY, Backend, closed_port, shown

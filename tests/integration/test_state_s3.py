@@ -13,8 +13,8 @@ import pytest
 
 from envmgr.adapters.state.keys import archive_key
 from envmgr.adapters.state.s3 import S3StateStore
+from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import NeedsPerson, RetryLater, StateLocked
-from envmgr.domain.state import LockInfo
 from tests.support.aws import S3_BACKEND
 from tests.support.state_backends import KEY, Backend, Workspace, eventually, set_known_keys_only
 

@@ -16,9 +16,9 @@ import pytest
 
 from envmgr.adapters.processes import Processes, identify, is_alive
 from envmgr.adapters.steps.runner import StepRunner
-from envmgr.domain.environment import ProcessId
 from envmgr.domain.errors import Interrupted, StepFailed
-from envmgr.domain.step import Step
+from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.step import Step
 from envmgr.ports import Place, Progress, StepLimits, Watch
 from tests.integration.outage import wait_for
 

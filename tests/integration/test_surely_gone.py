@@ -3,7 +3,7 @@
 import pytest
 
 from envmgr.daemon.poller import Poller
-from envmgr.domain.environment import Guard, Status
+from envmgr.domain.values.environment import Guard, Status
 from tests.support.engine import Engine, code, push
 from tests.support.store import having
 

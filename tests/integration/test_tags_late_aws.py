@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.domain.environment import RunStatus, Status
+from envmgr.domain.values.environment import RunStatus, Status
 from tests.integration.victim import Victim
 from tests.support.aws import reset_moto
 from tests.support.engine import Engine, code

@@ -13,9 +13,9 @@ from envmgr.adapters.state.connect import open_state_store
 from envmgr.daemon import operations
 from envmgr.daemon.job import Declined
 from envmgr.daemon.takeover import adopt
-from envmgr.domain.environment import Environment, RunKind, RunStatus, Status
+from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
-from envmgr.domain.plan import Plan
+from envmgr.domain.values.environment import Environment, RunKind, RunStatus, Status
 from tests.integration.killed_verb import dies
 from tests.support.azure import Azurite
 from tests.support.engine import MODULE, Engine, push

@@ -17,8 +17,8 @@ import pytest
 
 from envmgr.adapters.processes import identify, is_alive
 from envmgr.adapters.terraform.commands import TerraformCommands
-from envmgr.domain.environment import Changes, Output, ProcessId
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, StalePlan, StateLocked, Transient
+from envmgr.domain.values.environment import Changes, Output, ProcessId
 from envmgr.ports import PlanResult, Progress, Watch, Workspace
 
 ONE = 'variable "word" { type = string }\nresource "terraform_data" "one" { input = var.word }\n'

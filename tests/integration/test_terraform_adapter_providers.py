@@ -14,7 +14,7 @@ from envmgr.adapters.processes import identify
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.adapters.terraform.lock_file import without_hashes
 from envmgr.domain.errors import NeedsPerson, Transient
-from envmgr.domain.tags import default_tags_environment
+from envmgr.domain.values.tags import default_tags_environment
 from envmgr.ports import Watch, Workspace
 
 REQUIRES = 'terraform {{\n  required_providers {{\n    aws = {{ source = "hashicorp/aws"{} }}\n  }}\n}}\n'

@@ -18,10 +18,10 @@ from typing import Any
 import boto3
 import pytest
 
-from envmgr.domain.gates import check_apply, check_destroy
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.plan import Plan
-from envmgr.domain.tags import tags_for
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.rules.gates import check_apply, check_destroy
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.tags import tags_for
 
 MODULES = Path(__file__).parents[2] / "terraform_modules"
 SCHEMA = Path(__file__).parents[1] / "data" / "azurerm-5.2.0-attributes.json"

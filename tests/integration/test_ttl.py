@@ -1,7 +1,7 @@
 """A time to live: what it ends, and what brings it back."""
 
 from envmgr.daemon import steering
-from envmgr.domain.environment import Status
+from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, code, push
 
 

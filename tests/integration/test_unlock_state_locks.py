@@ -18,9 +18,9 @@ import pytest
 
 from envmgr.daemon import operations
 from envmgr.daemon.recover import HeldLock
-from envmgr.domain.environment import RunStatus, Status
+from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import EnvmgrError, StateLocked
-from envmgr.domain.state import LockInfo
+from envmgr.domain.values.environment import RunStatus, Status
 from tests.acceptance.world import ENVMGR
 from tests.support.aws import S3_BACKEND
 from tests.support.azure import Azurite

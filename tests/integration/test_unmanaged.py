@@ -9,9 +9,9 @@ import pytest
 from envmgr.cli.program import main
 from envmgr.daemon import operations, unmanaged
 from envmgr.daemon.audit import audit
-from envmgr.domain import unmanaged as rules
-from envmgr.domain.environment import Environment, Status
+from envmgr.domain.audit import unmanaged as rules
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.environment import Environment, Status
 from tests.support.engine import Engine, push
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from envmgr.cli.program import main
-from envmgr.domain.environment import Status
+from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, code
 
 WARNING = "Warning, no variable of the code takes `sise` of .envmgr.yaml; did you mean `size`?"

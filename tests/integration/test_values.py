@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.domain.environment import Status
+from envmgr.domain.values.environment import Status
 from tests.integration.test_applications import MODULES, files, record, statuses
 from tests.support.engine import MODULE, Engine, code
 

@@ -16,7 +16,7 @@ import pytest
 from envmgr.adapters.package import app_service, function
 from envmgr.adapters.package.upload import ZipUpload
 from envmgr.domain.errors import Interrupted, NeedsPerson, StepFailed
-from envmgr.domain.step import Step, Zip
+from envmgr.domain.values.step import Step, Zip
 from envmgr.ports import Place, Progress, StepLimits, Watch
 from tests.support.app_service import BUILDING, FAILED, SITE, SUCCESS, Site, running_site
 from tests.support.aws import REGION

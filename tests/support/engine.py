@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 from envmgr.daemon.application import Application
 from envmgr.daemon.composition import Start, compose
-from envmgr.domain.environment import Environment, Run, RunKind
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Environment, Run, RunKind
+from envmgr.domain.values.names import EnvironmentId
 from tests.support.git_repository import GitRepository
 
 MODULE = """

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from envmgr.adapters.site.upload import SiteUpload
-from envmgr.domain.step import Site, Step
+from envmgr.domain.values.step import Site, Step
 from envmgr.ports import Place, Progress, StepLimits, Watch
 
 SECONDS = 60.0

@@ -8,7 +8,7 @@ from uuid import uuid4
 import boto3
 from azure.storage.blob import ContentSettings
 
-from envmgr.domain.step import Site
+from envmgr.domain.values.step import Site
 from tests.support.aws import REGION
 from tests.support.azure import Azurite
 from tests.support.faulty_proxy import Fault, FaultyProxy

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmgr.adapters.state.connect import open_state_store
-from envmgr.domain.backend import with_key
-from envmgr.domain.state import LockInfo
+from envmgr.domain.documents.state import LockInfo
+from envmgr.domain.values.backend import with_key
 from envmgr.ports import StateStore
 
 KEY = "acme/shop/alice/terraform.tfstate"

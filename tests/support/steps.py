@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from envmgr.domain.attempt import attempt_key
-from envmgr.domain.backoff import delay
-from envmgr.domain.decision import Apply, Close, Decision, Destroy, Stop, Wait, Warn
-from envmgr.domain.environment import Environment, Status, Suspension
-from envmgr.domain.policy import Policy
+from envmgr.domain.rules.attempt import attempt_key
+from envmgr.domain.values.backoff import delay
+from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Stop, Wait, Warn
+from envmgr.domain.values.environment import Environment, Status, Suspension
+from envmgr.domain.values.policy import Policy
 from tests.support.store import CLAIM
 
 TTL = timedelta(hours=2)

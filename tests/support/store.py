@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from envmgr.domain.environment import Claim, Environment, Event, Lease, ProcessId, Source, SourceKind
-from envmgr.domain.evidence import Evidence
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Listing, Observed, observe
-from envmgr.domain.transitions import Change
+from envmgr.domain.rules.evidence import Evidence
+from envmgr.domain.rules.observation import Listing, Observed, observe
+from envmgr.domain.rules.transitions import Change
+from envmgr.domain.values.environment import Claim, Environment, Event, Lease, ProcessId, Source, SourceKind
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import Held, Store
 
 T = TypeVar("T")

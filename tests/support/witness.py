@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from envmgr.domain.decision import Apply, Close, Decision, Destroy
-from envmgr.domain.environment import Environment, Guard, Status
-from envmgr.domain.names import matches_any
-from envmgr.domain.policy import Policy
+from envmgr.domain.values.decision import Apply, Close, Decision, Destroy
+from envmgr.domain.values.environment import Environment, Guard, Status
+from envmgr.domain.values.names import matches_any
+from envmgr.domain.values.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import settings
 
-from envmgr.domain.environment import Claim, Environment, Source, SourceKind, Status
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Listing, Observed
-from envmgr.domain.policy import Crowd, Policy
-from envmgr.domain.tags import tags_for
+from envmgr.domain.rules.observation import Listing, Observed
+from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind, Status
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.domain.values.tags import tags_for
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

@@ -14,11 +14,11 @@ from envmgr.cli.duration_type import Duration
 from envmgr.cli.screen import commits
 from envmgr.cli.verbs import approve, drift, events, show, suspend
 from envmgr.cli.verbs import list as listing
-from envmgr.domain.drift import Difference, Drift
-from envmgr.domain.environment import Environment, Event, Guard, Pin
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.schedule import Schedule
-from envmgr.domain.step import Step
+from envmgr.domain.values.drift import Difference, Drift
+from envmgr.domain.values.environment import Environment, Event, Guard, Pin
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.schedule import Schedule
+from envmgr.domain.values.step import Step
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 A, B = "a" * 40, "b" * 40

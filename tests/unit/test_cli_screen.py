@@ -8,8 +8,8 @@ import pytest
 from envmgr.cli import documents
 from envmgr.cli.screen import age, commits, counted, printable, say, visible
 from envmgr.cli.verbs.logs import printable_line
-from envmgr.domain.environment import Environment
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.names import EnvironmentId
 
 NOW = datetime(2026, 11, 21, 1, 2, 3, 456, tzinfo=UTC)
 ALICE = Environment(

@@ -15,7 +15,7 @@ from envmgr.config.expand import (
 from envmgr.config.models import Organization
 from envmgr.config.secrets import REDACTED, SecretReference
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.policy import Policy
+from envmgr.domain.values.policy import Policy
 
 ACME = Organization.model_validate(
     {

@@ -13,7 +13,7 @@ from envmgr.config.load import Configuration, ConfigurationError, load
 from envmgr.config.models import Organization
 from envmgr.config.secrets import SecretReference
 from envmgr.config.settings import Settings
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId
 from tests.unit.config_example import EXAMPLE
 
 MINIMAL = "organization: acme\nrepositories: [{name: shop, url: /srv/git/shop.git}]\n"

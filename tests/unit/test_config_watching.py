@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from envmgr.config.load import ConfigurationError, load
 from envmgr.config.watching import address, common_branch
-from envmgr.domain.names import matches_any
+from envmgr.domain.values.names import matches_any
 from tests.unit.domain_example import FIXED
 
 PATTERNS = st.lists(st.text(st.sampled_from("ab*!"), min_size=1, max_size=4), min_size=1, max_size=3).map(

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from envmgr.cli.documents import health
-from envmgr.domain.environment import Output
-from envmgr.domain.health import Condition, Health, HealthCheck
+from envmgr.domain.values.environment import Output
+from envmgr.domain.values.health import Condition, Health, HealthCheck
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.attempt import attempt_key
-from envmgr.domain.combined import by_environment, combined, urls
-from envmgr.domain.crowd import active, awaited, is_last, is_overtaken, leaving, missing, needed_by
-from envmgr.domain.decide import decide, is_settled
-from envmgr.domain.decision import Apply, Close, Decision, Destroy, Rest, Wait
-from envmgr.domain.deployment import Deployment
-from envmgr.domain.environment import Environment, Guard, Pin, Status, Suspension
-from envmgr.domain.inventory import Inventory, Tagged, Watched
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.observation import Listing, Observed, observe
-from envmgr.domain.policy import Awaited, Crowd, Policy
-from envmgr.domain.reference import find
-from envmgr.domain.schedule import Phase
-from envmgr.domain.tags import identity, own, tags_for
+from envmgr.domain.audit.inventory import Inventory, Tagged, Watched
+from envmgr.domain.rules.attempt import attempt_key
+from envmgr.domain.rules.crowd import active, awaited, is_last, is_overtaken, leaving, missing, needed_by
+from envmgr.domain.rules.decide import decide, is_settled
+from envmgr.domain.rules.observation import Listing, Observed, observe
+from envmgr.domain.values.combined import by_environment, combined, urls
+from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Rest, Wait
+from envmgr.domain.values.deployment import Deployment
+from envmgr.domain.values.environment import Environment, Guard, Pin, Status, Suspension
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.policy import Awaited, Crowd, Policy
+from envmgr.domain.values.reference import find
+from envmgr.domain.values.schedule import Phase
+from envmgr.domain.values.tags import identity, own, tags_for
 from tests.unit.domain_example import (
     FIXED,
     HOUR,

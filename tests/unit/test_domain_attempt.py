@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from envmgr.domain.attempt import attempt_key, is_end, is_put_off, was_tried
-from envmgr.domain.decide import decide
-from envmgr.domain.decision import Apply, Close, Decision, Destroy, Rest, Stop
-from envmgr.domain.environment import Environment, Status, Suspension
-from envmgr.domain.policy import Crowd, Policy
-from envmgr.domain.schedule import Phase
-from envmgr.domain.transitions.work import failed
+from envmgr.domain.rules.attempt import attempt_key, is_end, is_put_off, was_tried
+from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.transitions.work import failed
+from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Rest, Stop
+from envmgr.domain.values.environment import Environment, Status, Suspension
+from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.domain.values.schedule import Phase
 from tests.unit.domain_example import NOW, POLICY, ready
 
 HOUR = timedelta(hours=1)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.audit import Finding, Fix, Kind, findings
-from envmgr.domain.environment import Environment, Guard, Source, SourceKind, Status, Suspension
-from envmgr.domain.inventory import Content, Inventory, Tagged, Unseen, Watched
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.policy import Policy
-from envmgr.domain.tags import tags_for
+from envmgr.domain.audit.compare import Finding, Fix, Kind, findings
+from envmgr.domain.audit.inventory import Content, Inventory, Tagged, Unseen, Watched
+from envmgr.domain.values.environment import Environment, Guard, Source, SourceKind, Status, Suspension
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.policy import Policy
+from envmgr.domain.values.tags import tags_for
 from tests.unit.domain_example import FIXED, HOUR, NOW, SHOP, claim, gone, listing, pending, ready
 
 POLICY = Policy(branches=("env-*",), protected=("env-prod",), max_at_once=2)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from envmgr.domain.backend import Backend, changed, is_same, is_same_place, place
-from envmgr.domain.claim_document import claim_document, parse_claim
-from envmgr.domain.decide import decide
-from envmgr.domain.decision import Wait
-from envmgr.domain.environment import Environment, Status, Suspension
-from envmgr.domain.transitions.applies import moved
+from envmgr.domain.documents.claim_document import claim_document, parse_claim
+from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.transitions.applies import moved
+from envmgr.domain.values.backend import Backend, changed, is_same, is_same_place, place
+from envmgr.domain.values.decision import Wait
+from envmgr.domain.values.environment import Environment, Status, Suspension
 from tests.unit.domain_example import ALONE, NEW, NOW, POLICY, claim, gone, ready
 
 FOLDER: Backend = ("local", {"path": "/srv/state"})

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from envmgr.domain.by_hand import SetByHand
-from envmgr.domain.environment import Guard, Pin, Status, Suspension
+from envmgr.domain.documents.by_hand import SetByHand
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.transitions.observed import as_set, as_unknown, is_restorable, restored
+from envmgr.domain.rules.transitions.observed import as_set, as_unknown, is_restorable, restored
+from envmgr.domain.values.environment import Guard, Pin, Status, Suspension
+from envmgr.domain.values.names import EnvironmentId
 from tests.unit.domain_example import ALICE, HOUR, NEW, NOW, OLD, pending, ready
 
 SET = (

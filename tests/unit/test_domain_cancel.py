@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from envmgr.domain.environment import Status, Suspension
-from envmgr.domain.transitions.wishes import came_too_late, cancelled
-from envmgr.domain.transitions.work import interrupted
+from envmgr.domain.rules.transitions.wishes import came_too_late, cancelled
+from envmgr.domain.rules.transitions.work import interrupted
+from envmgr.domain.values.environment import Status, Suspension
 from tests.unit.domain_example import pending
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from envmgr.domain.attempt import attempt_key
-from envmgr.domain.crowd import active, leaving
-from envmgr.domain.decide import decide, is_settled
-from envmgr.domain.decision import Apply, Close, Destroy, Rest, Wait
-from envmgr.domain.environment import Environment, Guard, Status
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.policy import Crowd, Policy
+from envmgr.domain.rules.attempt import attempt_key
+from envmgr.domain.rules.crowd import active, leaving
+from envmgr.domain.rules.decide import decide, is_settled
+from envmgr.domain.values.decision import Apply, Close, Destroy, Rest, Wait
+from envmgr.domain.values.environment import Environment, Guard, Status
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.policy import Crowd, Policy
 from tests.unit.domain_example import (
     ALONE,
     HOUR,

@@ -9,15 +9,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from envmgr.domain.attempt import attempt_key
-from envmgr.domain.backoff import delay
-from envmgr.domain.crowd import active, leaving
-from envmgr.domain.decide import decide
-from envmgr.domain.decision import Apply, Close, Decision, Destroy, Rest, Wait
-from envmgr.domain.environment import Environment, Guard, Status
-from envmgr.domain.evidence import Evidence
-from envmgr.domain.observation import Listing, observe, observe_failure
-from envmgr.domain.policy import Crowd, Policy
+from envmgr.domain.rules.attempt import attempt_key
+from envmgr.domain.rules.crowd import active, leaving
+from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.evidence import Evidence
+from envmgr.domain.rules.observation import Listing, observe, observe_failure
+from envmgr.domain.values.backoff import delay
+from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Rest, Wait
+from envmgr.domain.values.environment import Environment, Guard, Status
+from envmgr.domain.values.policy import Crowd, Policy
 from tests.unit.domain_example import FIXED, MINUTE, NOW, PATTERNS, SHOP, claim, merged
 
 NAMES = ("a", "b", "c", "d", "prod")

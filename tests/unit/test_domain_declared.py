@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from envmgr.domain.claim_document import claim_document, parse_claim
-from envmgr.domain.declared import Untaken, declared, untaken
-from envmgr.domain.environment import Claim, Source, SourceKind
+from envmgr.domain.documents.claim_document import claim_document, parse_claim
+from envmgr.domain.values.declared import Untaken, declared, untaken
+from envmgr.domain.values.environment import Claim, Source, SourceKind
 
 
 @pytest.mark.parametrize(

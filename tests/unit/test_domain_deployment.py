@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.attempt import attempt_key
-from envmgr.domain.decide import decide, is_done, is_settled
-from envmgr.domain.decision import Apply, Await, Rest
-from envmgr.domain.deployment import Deployment, DeployRules, due, mark
-from envmgr.domain.environment import Environment, Output, Status
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.health import Condition, Health, HealthCheck
-from envmgr.domain.policy import Crowd
-from envmgr.domain.step import Step
-from envmgr.domain.template import fill
+from envmgr.domain.rules.attempt import attempt_key
+from envmgr.domain.rules.decide import decide, is_done, is_settled
+from envmgr.domain.values.decision import Apply, Await, Rest
+from envmgr.domain.values.deployment import Deployment, DeployRules, due, mark
+from envmgr.domain.values.environment import Environment, Output, Status
+from envmgr.domain.values.health import Condition, Health, HealthCheck
+from envmgr.domain.values.policy import Crowd
+from envmgr.domain.values.step import Step
+from envmgr.domain.values.template import fill
 from tests.unit.domain_example import NEW, NOW, OLD, POLICY, ready
 
 RULES = DeployRules(

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.comparison import differences
-from envmgr.domain.drift import (
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.rules.comparison import differences
+from envmgr.domain.values.drift import (
     Difference,
     Drift,
     DriftRules,
@@ -19,8 +20,7 @@ from envmgr.domain.drift import (
     is_news,
     why_not_corrected,
 )
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.plan import Plan
+from envmgr.domain.values.names import EnvironmentId
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.domain import errors
-from envmgr.domain.backend import with_key
-from envmgr.domain.backoff import FIRST, LONGEST, delay
 from envmgr.domain.errors import EnvmgrError, RetryLater
+from envmgr.domain.values.backend import with_key
+from envmgr.domain.values.backoff import FIRST, LONGEST, delay
 from tests.unit.domain_example import FIXED, HOUR, MINUTE
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, EnvmgrError)]

@@ -5,13 +5,13 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.decide import decide
-from envmgr.domain.decision import Destroy, Rest, Wait
-from envmgr.domain.environment import Guard
-from envmgr.domain.evidence import Evidence, History, Holds, Judgement, Sight, address_of, judge
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.observation import observe
-from envmgr.domain.policy import Crowd
+from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.evidence import Evidence, History, Holds, Judgement, Sight, address_of, judge
+from envmgr.domain.rules.observation import observe
+from envmgr.domain.values.decision import Destroy, Rest, Wait
+from envmgr.domain.values.environment import Guard
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.policy import Crowd
 from tests.unit.domain_example import FIXED, MINUTE, NOW, PATTERNS, POLICY, SHOP, gone, listing, ready
 
 KNOWN, NEW, OTHER = "1" * 40, "2" * 40, "3" * 40

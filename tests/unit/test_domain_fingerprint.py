@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.digest import digest
-from envmgr.domain.environment import Source, SourceKind
-from envmgr.domain.fingerprint import fingerprint
+from envmgr.domain.rules.fingerprint import fingerprint
+from envmgr.domain.values.digest import digest
+from envmgr.domain.values.environment import Source, SourceKind
 from tests.unit.domain_example import FIXED
 
 SOURCE = Source(SourceKind.DIRECTORY, "terraform", "a" * 40, "terraform")

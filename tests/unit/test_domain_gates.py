@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from envmgr.domain.gates import check_apply, check_destroy, planned_tags
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.plan import Plan
-from envmgr.domain.tags import tags_for
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.rules.gates import check_apply, check_destroy, planned_tags
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.tags import tags_for
 from tests.unit.domain_example import ALICE
 from tests.unit.test_domain_plan import CREATE, FORGET, NO_OP, READ, REPLACE, UPDATE, change, document
 

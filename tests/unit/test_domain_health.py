@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.address import shown
-from envmgr.domain.health import Condition, Health, HealthCheck, judged, pause
+from envmgr.domain.values.address import shown
+from envmgr.domain.values.health import Condition, Health, HealthCheck, judged, pause
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 CHECK = HealthCheck(url="{outputs.url}", timeout=timedelta(minutes=5))

@@ -8,14 +8,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envmgr.domain.crowd import active, leaving
-from envmgr.domain.decide import decide
-from envmgr.domain.decision import Apply, Decision
-from envmgr.domain.environment import Environment, Guard, Status
-from envmgr.domain.evidence import Evidence
-from envmgr.domain.names import matches_any
-from envmgr.domain.observation import Listing, observe, observe_failure
-from envmgr.domain.policy import Crowd, Policy
+from envmgr.domain.rules.crowd import active, leaving
+from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.evidence import Evidence
+from envmgr.domain.rules.observation import Listing, observe, observe_failure
+from envmgr.domain.values.decision import Apply, Decision
+from envmgr.domain.values.environment import Environment, Guard, Status
+from envmgr.domain.values.names import matches_any
+from envmgr.domain.values.policy import Crowd, Policy
 from tests.support.steps import NOTHING, Write, failure, writes
 from tests.support.witness import Look, Witness
 from tests.unit.domain_example import FIXED, HOUR, MINUTE, NOW, SECOND, SHOP, merged

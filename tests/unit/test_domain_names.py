@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from envmgr.adapters.git.refs import _matcher
-from envmgr.domain.names import (
+from envmgr.domain.values.names import (
     EnvironmentId,
     branch_hash,
     environment_name,

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from envmgr.domain.environment import Environment, Guard, Status
-from envmgr.domain.evidence import Evidence
-from envmgr.domain.names import branch_hash
-from envmgr.domain.observation import Listing, Observed, observe, observe_failure
+from envmgr.domain.rules.evidence import Evidence
+from envmgr.domain.rules.observation import Listing, Observed, observe, observe_failure
+from envmgr.domain.values.environment import Environment, Guard, Status
+from envmgr.domain.values.names import branch_hash
 from tests.unit.domain_example import (
     MINUTE,
     NEW,

@@ -7,10 +7,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from envmgr.domain.environment import Environment, Status
-from envmgr.domain.evidence import Evidence
-from envmgr.domain.names import branch_hash, environment_name, matches_any
-from envmgr.domain.observation import Listing, observe, observe_failure
+from envmgr.domain.rules.evidence import Evidence
+from envmgr.domain.rules.observation import Listing, observe, observe_failure
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.names import branch_hash, environment_name, matches_any
 from tests.unit.domain_example import FIXED, NOW, SHOP, claim, merged
 
 # Branches that rival for names: by two rules, by slugs, by the name a refused one would have.

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.environment import Changes, ProcessId, Run, RunKind, RunStatus
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.ownership import is_listed, judge, missing
+from envmgr.domain.audit.ownership import is_listed, judge, missing
+from envmgr.domain.values.environment import Changes, ProcessId, Run, RunKind, RunStatus
+from envmgr.domain.values.names import EnvironmentId
 from tests.unit.domain_example import NOW, SHOP
 
 OURS, STRANGERS = "arn:aws:s3:::ours", "arn:aws:s3:::strangers"

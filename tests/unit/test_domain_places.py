@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.places import free, silence
+from envmgr.domain.rules.places import free, silence
 
 PATIENCE = timedelta(minutes=10)
 DURATIONS = st.lists(st.timedeltas(timedelta(), timedelta(hours=3)), max_size=20)

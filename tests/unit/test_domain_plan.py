@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from envmgr.domain.environment import Changes
-from envmgr.domain.plan import Plan
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.values.environment import Changes
 
 KEPT = {"id": "2cdcd259", "input": "same", "output": "same", "triggers_replace": None}
 MOVED = {"id": "94dc940f", "input": "one", "output": "one", "triggers_replace": None}

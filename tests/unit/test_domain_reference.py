@@ -2,10 +2,10 @@
 
 import pytest
 
-from envmgr.domain.environment import Environment, Status
 from envmgr.domain.errors import UsageError
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.reference import find
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.reference import find
 from tests.unit.domain_example import pending, ready
 
 ALICE = ready()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.adapters.calendar import CALENDAR, last_tick, next_tick
-from envmgr.domain.schedule import Closed, Phase, Schedule, Span, Windows, closed, phase
+from envmgr.domain.values.schedule import Closed, Phase, Schedule, Span, Windows, closed, phase
 
 WORK = Schedule(up="0 8 * * 1-5", down="0 19 * * 1-5", timezone="Europe/Berlin")
 OFFICE = Windows(allow=(Span("0 9 * * 1-5", timedelta(hours=8)),), timezone="Europe/Berlin")

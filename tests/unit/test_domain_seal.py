@@ -6,7 +6,7 @@ import zipfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.seal import Proof, Seal
+from envmgr.domain.documents.seal import Proof, Seal
 
 OURS, OTHERS = Seal(b"k" * 32), Seal(b"o" * 32)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from envmgr.domain.environment import Output
+from envmgr.domain.documents.state import LockInfo, State
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.state import LockInfo, State
+from envmgr.domain.values.environment import Output
 from tests.unit.domain_example import FIXED
 
 EMPTY: dict[str, Any] = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.tags import default_tags_environment, identity, tag_value, tags_for
+from envmgr.domain.values.tags import default_tags_environment, identity, tag_value, tags_for
 from tests.unit.domain_example import ALICE, FIXED
 
 # What AWS takes in a tag's value: letters and numbers of any language, spaces and a few signs.

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from envmgr.domain.gates import check_applied, check_apply, check_made, shows_tags_late
-from envmgr.domain.plan import Plan
-from envmgr.domain.state import State
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.documents.state import State
+from envmgr.domain.rules.gates import check_applied, check_apply, check_made, shows_tags_late
 from tests.unit.domain_example import ALICE
 from tests.unit.test_domain_gates import BUCKET, GROUP, TAGS, created
 from tests.unit.test_domain_plan import document

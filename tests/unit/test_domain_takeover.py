@@ -6,16 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from envmgr.domain.claim_document import claim_document, parse_claim
-from envmgr.domain.decide import decide
-from envmgr.domain.decision import Destroy, Wait
-from envmgr.domain.environment import Environment, Status, Suspension
+from envmgr.domain.documents.claim_document import claim_document, parse_claim
+from envmgr.domain.documents.manifest import Manifest
+from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.manifest import Manifest
-from envmgr.domain.plan import Plan
-from envmgr.domain.takeover import GivenState, check_kept
-from envmgr.domain.transitions.applies import claimed, not_adopted
-from envmgr.domain.unfinished import unfinished
+from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.takeover import GivenState, check_kept
+from envmgr.domain.rules.transitions.applies import claimed, not_adopted
+from envmgr.domain.rules.unfinished import unfinished
+from envmgr.domain.values.decision import Destroy, Wait
+from envmgr.domain.values.environment import Environment, Status, Suspension
 from tests.unit.domain_example import ALICE, ALONE, HOUR, NEW, NOW, POLICY, claim, gone, pending, ready
 from tests.unit.test_domain_gates import BUCKET, applied, destroyed
 from tests.unit.test_domain_plan import CREATE, FORGET, NO_OP, UPDATE, change, document

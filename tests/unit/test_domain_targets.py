@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from envmgr.domain.step import Command, Site, Step, Zip
-from envmgr.domain.targets import settled, targets_of
+from envmgr.domain.documents.targets import settled, targets_of
+from envmgr.domain.values.step import Command, Site, Step, Zip
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:api"
 SUBSCRIPTION = "/subscriptions/s/resourceGroups/rg"

@@ -8,12 +8,12 @@ from hypothesis import HealthCheck as Hypothesis
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from envmgr.domain.drift import Drift
-from envmgr.domain.environment import Environment, Guard, Pin, Status, Suspension
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.health import Condition, Health, HealthCheck
-from envmgr.domain.step import Step
-from envmgr.domain.transitions import Change, applies, deploys, ends, observed, wishes, work
+from envmgr.domain.rules.transitions import Change, applies, deploys, ends, observed, wishes, work
+from envmgr.domain.values.drift import Drift
+from envmgr.domain.values.environment import Environment, Guard, Pin, Status, Suspension
+from envmgr.domain.values.health import Condition, Health, HealthCheck
+from envmgr.domain.values.step import Step
 from tests.support.store import CLAIM
 from tests.unit.test_store_codec import environments
 

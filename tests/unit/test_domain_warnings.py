@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from envmgr.domain.decide import decide, is_scheduled_down
-from envmgr.domain.decision import Decision, Rest, Warn
-from envmgr.domain.environment import Environment, Status
-from envmgr.domain.policy import Crowd, Policy
-from envmgr.domain.schedule import Phase
+from envmgr.domain.rules.decide import decide, is_scheduled_down
+from envmgr.domain.values.decision import Decision, Rest, Warn
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.domain.values.schedule import Phase
 from tests.unit.domain_example import HOUR, MINUTE, NOW, OLD, pending, ready
 
 DAY = timedelta(hours=24)

@@ -8,10 +8,10 @@ import pytest
 
 from envmgr.adapters.store.codec import dump_drift, load_drift
 from envmgr.adapters.terraform.messages import Message, parse
-from envmgr.domain.combined import combined
-from envmgr.domain.drift import Drift, checks_warning
-from envmgr.domain.environment import Environment, Status
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.combined import combined
+from envmgr.domain.values.drift import Drift, checks_warning
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.names import EnvironmentId
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import pytest
 from envmgr.adapters.git.failure import Damaged, failure
 from envmgr.adapters.git.process import Answer
 from envmgr.domain.errors import EnvmgrError, NeedsOperator, Transient
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Remote
 
 SHOP = Remote(repository=RepositoryId("acme", "shop"), url="https://x/y", username="bot", password="hunter2")

@@ -6,7 +6,7 @@ import pytest
 
 from envmgr.adapters.git.location import locate
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Remote
 
 

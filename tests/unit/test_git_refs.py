@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from envmgr.adapters.git.refs import HEADS, parse_for_each_ref, parse_ls_remote, poll_refspecs
 from envmgr.domain.errors import NeedsPerson, Transient
-from envmgr.domain.names import RepositoryId, matches_any
+from envmgr.domain.values.names import RepositoryId, matches_any
 
 SHOP = RepositoryId("acme", "shop")
 A, B = "a" * 40, "b" * 40

@@ -8,7 +8,7 @@ from envmgr.adapters.git.completion import _empty, _surroundings
 from envmgr.adapters.git.location import locate
 from envmgr.adapters.git.submodules import Submodule, remote_of
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Remote
 
 SHOP = RepositoryId("acme", "shop")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from envmgr.daemon.health import is_watched, not_healthy
-from envmgr.domain.deployment import Deployment
-from envmgr.domain.environment import Environment, Status
-from envmgr.domain.health import Condition, Health, HealthCheck
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.deployment import Deployment
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.health import Condition, Health, HealthCheck
+from envmgr.domain.values.names import EnvironmentId
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 WELL = Health(check=HealthCheck(url="{outputs.url}"), condition=Condition.HEALTHY, since=NOW)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from envmgr.cli.logging import Prioritised, reads_priorities
-from envmgr.domain.severity import level_of
+from envmgr.domain.rules.severity import level_of
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from envmgr.daemon.polls import Polls
 from envmgr.domain.errors import Transient
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId
 
 
 class Remotes:

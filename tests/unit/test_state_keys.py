@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from envmgr.adapters.state.connect import open_state_store
 from envmgr.adapters.state.keys import archive_key, archived_at, is_state
-from envmgr.domain.backend import with_key
 from envmgr.domain.errors import UsageError
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.backend import with_key
+from envmgr.domain.values.names import EnvironmentId
 
 PART = st.from_regex(r"[a-z0-9-]+", fullmatch=True)
 KEYS = st.builds(EnvironmentId, PART, PART, PART).map(lambda identity: identity.state_key)

@@ -18,7 +18,7 @@ from envmgr.adapters.steps.limits import limited
 from envmgr.adapters.steps.printed import Printed, output_file
 from envmgr.adapters.steps.sandbox import Bubblewrap, sandbox, unconfined
 from envmgr.domain.errors import NeedsPerson, StepFailed, Transient
-from envmgr.domain.step import Step
+from envmgr.domain.values.step import Step
 from envmgr.ports import Place, StepLimits
 
 LIMITS = StepLimits(output=1024)

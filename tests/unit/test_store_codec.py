@@ -14,9 +14,10 @@ from envmgr.adapters.store import codec, rows, schema
 from envmgr.adapters.store.columns import free_text, moment
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
-from envmgr.domain.deployment import Deployment
-from envmgr.domain.drift import Difference, Drift
-from envmgr.domain.environment import (
+from envmgr.domain.rules.observation import Observed
+from envmgr.domain.values.deployment import Deployment
+from envmgr.domain.values.drift import Difference, Drift
+from envmgr.domain.values.environment import (
     Changes,
     Claim,
     Environment,
@@ -32,11 +33,10 @@ from envmgr.domain.environment import (
     Status,
     Suspension,
 )
-from envmgr.domain.health import Condition, Health, HealthCheck
-from envmgr.domain.names import EnvironmentId
-from envmgr.domain.observation import Observed
-from envmgr.domain.schedule import Schedule
-from envmgr.domain.step import Step
+from envmgr.domain.values.health import Condition, Health, HealthCheck
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.schedule import Schedule
+from envmgr.domain.values.step import Step
 
 ANY_CHARACTER = st.characters(codec=None)  # lone surrogates too: a branch's undecodable bytes
 texts = st.text(ANY_CHARACTER, max_size=20) | st.sampled_from(["", "\x1a", '\x1a"x"', "\0", "\udcff", "None"])

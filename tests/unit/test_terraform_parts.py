@@ -27,9 +27,9 @@ from envmgr.adapters.terraform.provider_cache import ProviderCache
 from envmgr.adapters.terraform.session import Outcome
 from envmgr.adapters.terraform.variables import expression, variables_environment, variables_file
 from envmgr.adapters.terraform.versions import Versions
-from envmgr.domain.environment import Changes, Output
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, Transient
-from envmgr.domain.tags import default_tags_environment
+from envmgr.domain.values.environment import Changes, Output
+from envmgr.domain.values.tags import default_tags_environment
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ENDED = Ended(1)

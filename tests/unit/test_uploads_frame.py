@@ -8,7 +8,7 @@ import pytest
 
 from envmgr.adapters.uploads.frame import uploading
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Refused, StepFailed, Transient
-from envmgr.domain.step import Site, Step
+from envmgr.domain.values.step import Site, Step
 from envmgr.ports import Watch
 
 STEP = Step(name="page", run=Site(folder="public"), timeout=timedelta(minutes=1))

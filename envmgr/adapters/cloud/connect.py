@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
-from envmgr.domain.inventory import LOCAL
-from envmgr.domain.state import resource_type
+from envmgr.domain.audit.inventory import LOCAL
+from envmgr.domain.documents.state import resource_type
 from envmgr.ports import Cloud
 
 AZURE = "azurerm"

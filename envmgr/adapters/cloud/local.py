@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from envmgr.domain.audit.inventory import LOCAL_ROOT
 from envmgr.domain.errors import NeedsPerson, Transient
-from envmgr.domain.inventory import LOCAL_ROOT
 
 _MARK = "envmgr.json"
 _DEPTH = 3  # organization, project, environment

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from envmgr.domain.names import ref_component
+from envmgr.domain.values.names import ref_component
 from envmgr.host.leftovers import clear, temporary
 
 from .mirror import Mirror, checked_commit, make_private, reported

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import ref_component
+from envmgr.domain.values.names import ref_component
 from envmgr.ports import Remote
 
 from .checkout import fill

@@ -1,7 +1,7 @@
 """How many refs a remote may list: git has all of them in its memory before it prints the first."""
 
 from envmgr.domain.errors import NeedsOperator
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import GitLimits
 
 from .process import Answer, Bounds

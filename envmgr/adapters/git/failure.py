@@ -6,8 +6,8 @@ from pathlib import Path
 
 from envmgr.config.size import format_size
 from envmgr.domain.errors import EnvmgrError, NeedsOperator, NeedsPerson, Transient
-from envmgr.domain.hidden import without
-from envmgr.domain.names import ref_component
+from envmgr.domain.values.hidden import without
+from envmgr.domain.values.names import ref_component
 from envmgr.ports import Remote
 
 from .admission import secrets

@@ -6,9 +6,9 @@ name, and the source's tree in it, prove the files. What is outside the scope is
 
 from pathlib import Path
 
-from envmgr.domain.environment import Source
 from envmgr.domain.errors import NeedsPerson, NotHere
-from envmgr.domain.names import RepositoryId
+from envmgr.domain.values.environment import Source
+from envmgr.domain.values.names import RepositoryId
 from envmgr.host.leftovers import temporary
 
 from .checkout import fill, put

@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import ref_component
+from envmgr.domain.values.names import ref_component
 from envmgr.ports import Remote
 
 Transport = Literal["https", "http", "ssh", "file"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import get_ident
 
 from envmgr.domain.errors import EnvmgrError, NeedsOperator, NeedsPerson, NotHere, Transient, UsageError
-from envmgr.domain.names import RepositoryId, ref_component
+from envmgr.domain.values.names import RepositoryId, ref_component
 from envmgr.ports import GitLimits
 
 from .failure import decisive_line, here, without_memory

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from envmgr.domain.environment import Source
 from envmgr.domain.errors import NeedsPerson, NotHere, UsageError
-from envmgr.domain.names import EnvironmentId, RepositoryId, ref_component
-from envmgr.domain.observation import Listing
+from envmgr.domain.rules.observation import Listing
+from envmgr.domain.values.environment import Source
+from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.ports import CommitInfo, GitLimits, Inspection, Remote
 
 from . import kept

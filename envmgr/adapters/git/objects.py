@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from envmgr.domain.errors import NeedsPerson, NotHere, UsageError
-from envmgr.domain.names import RepositoryId, ref_component
+from envmgr.domain.values.names import RepositoryId, ref_component
 from envmgr.ports import CommitInfo
 
 from .mirror import Mirror, checked_commit

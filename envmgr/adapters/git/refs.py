@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from envmgr.domain.errors import NeedsPerson, Transient
-from envmgr.domain.names import EXCLUDES, RepositoryId, ref_component
-from envmgr.domain.observation import Listing
+from envmgr.domain.rules.observation import Listing
+from envmgr.domain.values.names import EXCLUDES, RepositoryId, ref_component
 
 HEADS = "refs/heads/"
 POLL_HEADS = "refs/poll/heads/"

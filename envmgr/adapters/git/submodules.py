@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from envmgr.domain.errors import NeedsPerson, UsageError
-from envmgr.domain.names import RepositoryId, ref_component
+from envmgr.domain.values.names import RepositoryId, ref_component
 from envmgr.ports import Remote
 
 from .admission import userinfo

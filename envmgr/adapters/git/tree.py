@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from envmgr.config.size import format_size, rounded_size
 from envmgr.domain.errors import EnvmgrError, NeedsOperator, NeedsPerson
-from envmgr.domain.names import RepositoryId, ref_component
+from envmgr.domain.values.names import RepositoryId, ref_component
 from envmgr.ports import GitLimits
 
 from .failure import decisive_line

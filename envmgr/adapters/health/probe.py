@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from envmgr.domain.health import HealthCheck
+from envmgr.domain.values.health import HealthCheck
 from envmgr.ports import Probe
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from envmgr.adapters.uploads.deadline import Deadline
 from envmgr.adapters.uploads.folder import Folder
 from envmgr.adapters.uploads.frame import Say, uploading
-from envmgr.domain.step import Step, Zip
+from envmgr.domain.values.step import Step, Zip
 from envmgr.host.leftovers import private
 from envmgr.ports import Place, Watch
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from envmgr.domain.names import matched_part
+from envmgr.domain.values.names import matched_part
 
 _PAGES = {".htm", ".html", ".xhtml"}
 _UNKNOWN = "application/octet-stream"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from envmgr.adapters.uploads.folder import Folder
 from envmgr.adapters.uploads.frame import uploading
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.step import Site, Step
+from envmgr.domain.values.step import Site, Step
 from envmgr.ports import Place, Watch
 
 from .destination import Destination

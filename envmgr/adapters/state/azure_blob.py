@@ -15,8 +15,8 @@ from azure.storage.blob import BlobClient, BlobLeaseClient, BlobProperties, Cont
 from envmgr.adapters.credentials.azure import AzureAccount, error_code
 from envmgr.adapters.credentials.network import RETRIES, is_true
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
+from envmgr.domain.documents.state import LockInfo, State
 from envmgr.domain.errors import PlaceMissing, RetryLater, StateLocked, Transient
-from envmgr.domain.state import LockInfo, State
 
 _LOCK_NOTE = "terraformlockid"
 _API = "2024-01-01"

@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
+from envmgr.domain.documents.state import LockInfo, State
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, StateLocked, Transient
-from envmgr.domain.state import LockInfo, State
 
 _FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, process
 _END = b"\n}\n"  # of a state that Terraform has written to its end

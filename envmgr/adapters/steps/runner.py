@@ -9,9 +9,9 @@ from pathlib import Path
 from envmgr.adapters.children.child import Cause, Ended, Start, Supervision, run
 from envmgr.adapters.children.group import end_group
 from envmgr.adapters.children.run_log import RunLog
-from envmgr.domain.environment import ProcessId
 from envmgr.domain.errors import Interrupted, StepFailed
-from envmgr.domain.step import Step
+from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.step import Step
 from envmgr.host.leftovers import private
 from envmgr.ports import Place, Progress, Watch
 

@@ -10,13 +10,13 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from envmgr.domain.claim_document import claim_document, parse_claim
-from envmgr.domain.deployment import Deployment
-from envmgr.domain.drift import Difference, Drift
-from envmgr.domain.environment import Changes, Claim, Output, Pin, ProcessId
-from envmgr.domain.health import Condition, Health, HealthCheck
-from envmgr.domain.schedule import Schedule
-from envmgr.domain.step import Step
+from envmgr.domain.documents.claim_document import claim_document, parse_claim
+from envmgr.domain.values.deployment import Deployment
+from envmgr.domain.values.drift import Difference, Drift
+from envmgr.domain.values.environment import Changes, Claim, Output, Pin, ProcessId
+from envmgr.domain.values.health import Condition, Health, HealthCheck
+from envmgr.domain.values.schedule import Schedule
+from envmgr.domain.values.step import Step
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().raw_decode  # without the second pass for blanks: these are the hot paths

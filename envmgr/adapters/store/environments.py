@@ -6,12 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from envmgr.domain.environment import Environment, Status
 from envmgr.domain.errors import UsageError
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Observed
-from envmgr.domain.transitions import Change
-from envmgr.domain.transitions.observed import is_restorable, restored, revised
+from envmgr.domain.rules.observation import Observed
+from envmgr.domain.rules.transitions import Change
+from envmgr.domain.rules.transitions.observed import is_restorable, restored, revised
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 from . import rows
 from .schema import environments

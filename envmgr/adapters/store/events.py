@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from envmgr.domain.environment import Event
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Event
+from envmgr.domain.values.names import EnvironmentId
 
 from . import rows
 from .schema import events

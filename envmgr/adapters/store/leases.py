@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Update, and_, or_, select, update
 
-from envmgr.domain.environment import Lease, ProcessId
 from envmgr.domain.errors import LeaseLost
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Lease, ProcessId
+from envmgr.domain.values.names import EnvironmentId
 
 from . import rows
 from .database import Upsert

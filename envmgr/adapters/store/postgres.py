@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
-from envmgr.domain.hidden import without
+from envmgr.domain.values.hidden import without
 
 from .database import Database
 

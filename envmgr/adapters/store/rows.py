@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Table, and_
 
-from envmgr.domain.environment import Environment, Event, Lease, RepositoryState, Run
-from envmgr.domain.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.environment import Environment, Event, Lease, RepositoryState, Run
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 from . import schema
 

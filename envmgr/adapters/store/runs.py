@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
-from envmgr.domain.environment import Run, RunStatus
 from envmgr.domain.errors import UsageError
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Run, RunStatus
+from envmgr.domain.values.names import EnvironmentId
 
 from . import rows
 from .schema import runs

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from envmgr.domain.environment import Guard, RunKind, RunStatus, Status, Suspension
+from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status, Suspension
 
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word

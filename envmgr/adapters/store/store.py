@@ -7,7 +7,10 @@ from typing import Self
 
 from sqlalchemy import Connection, delete, select, text
 
-from envmgr.domain.environment import (
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.observation import Observed
+from envmgr.domain.rules.transitions import Change
+from envmgr.domain.values.environment import (
     Changes,
     Environment,
     Event,
@@ -19,10 +22,7 @@ from envmgr.domain.environment import (
     RunStatus,
     Status,
 )
-from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.names import EnvironmentId, RepositoryId
-from envmgr.domain.observation import Observed
-from envmgr.domain.transitions import Change
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import Held
 
 from . import environments, events, leases, rows, runs, schema

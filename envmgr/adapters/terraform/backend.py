@@ -14,8 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from envmgr.domain.code import is_code
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.code import is_code
 from envmgr.host.leftovers import clear
 
 from .diagnostics import Diagnostic, Location

@@ -8,9 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from envmgr.domain.environment import Output, ProcessId
+from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
-from envmgr.domain.plan import Plan
+from envmgr.domain.values.environment import Output, ProcessId
 from envmgr.host.leftovers import clear
 from envmgr.ports import Adopted, PlanFile, PlanResult, Watch, Workspace
 

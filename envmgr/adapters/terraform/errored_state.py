@@ -12,8 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from envmgr.domain.documents.state import State
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.state import State
 from envmgr.host.leftovers import clear
 
 from .state_room import holds_something, set_room_aside

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from envmgr.domain.environment import Changes, Output
+from envmgr.domain.values.environment import Changes, Output
 from envmgr.ports import Progress, Redact
 
 from .diagnostics import Diagnostic

@@ -13,8 +13,8 @@ from envmgr.adapters.children.child import Cause, Ended, Start, Supervision, att
 from envmgr.adapters.children.leftovers import end_leftovers
 from envmgr.adapters.children.run_log import RunLog, lines_of_last_command
 from envmgr.adapters.children.tail import Tail, first_data
-from envmgr.domain.environment import ProcessId
 from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.domain.values.environment import ProcessId
 from envmgr.host.leftovers import clear, private, sweep
 from envmgr.host.temporary import Temporary
 from envmgr.ports import RUN_MARK, Watch, Workspace

@@ -4,7 +4,7 @@ import time
 
 from envmgr.config.duration import format_duration
 from envmgr.domain.errors import Interrupted, Transient
-from envmgr.domain.step import Step
+from envmgr.domain.values.step import Step
 from envmgr.ports import Watch
 
 _TICK_SECONDS = 0.1

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from envmgr.adapters.children.run_log import RunLog, printable
 from envmgr.domain.errors import NeedsPerson, Refused, StepFailed, Transient
-from envmgr.domain.step import Step
+from envmgr.domain.values.step import Step
 from envmgr.ports import Progress, Watch
 
 from .deadline import Deadline

@@ -20,7 +20,7 @@ from envmgr.cli.screen import emit, emit_json, moment, require_consent, say
 from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.takeover import adopt
-from envmgr.domain.environment import Environment
+from envmgr.domain.values.environment import Environment
 
 
 @verb("adopt", example="envmgr adopt alice --state terraform.tfstate")

@@ -21,7 +21,7 @@ from envmgr.cli.screen import emit, emit_json_of, printable, require_consent
 from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
-from envmgr.domain.environment import Environment
+from envmgr.domain.values.environment import Environment
 
 
 @verb("apply", example="envmgr apply alice\nenvmgr apply alice --plan alice.plan")

@@ -11,8 +11,8 @@ from envmgr.cli.screen import ask, emit, emit_json_rows, printable, require_cons
 from envmgr.cli.work import interruptible, work
 from envmgr.daemon import operations, steering
 from envmgr.daemon.application import Application
-from envmgr.domain.environment import Environment, Guard
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.environment import Environment, Guard
 
 
 @verb("approve", example="envmgr approve alice bob\nenvmgr approve --all")

@@ -22,10 +22,10 @@ from envmgr.cli.work import interruptible, work
 from envmgr.daemon.application import Application
 from envmgr.daemon.audit import Audit
 from envmgr.daemon.mending import mend
-from envmgr.domain import unmanaged
-from envmgr.domain.audit import Finding, Fix, findings
-from envmgr.domain.environment import Status
+from envmgr.domain.audit import unmanaged
+from envmgr.domain.audit.compare import Finding, Fix, findings
 from envmgr.domain.errors import EnvmgrError, Interrupted
+from envmgr.domain.values.environment import Status
 
 _FINDINGS = 2
 _QUESTIONS = {

@@ -19,8 +19,8 @@ from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
 from envmgr.daemon.tenant import Project
-from envmgr.domain.environment import Environment, Status
-from envmgr.domain.names import matches_any
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.names import matches_any
 
 
 @verb("destroy", example="envmgr destroy alice\nenvmgr resume alice   # brings it back")

@@ -15,9 +15,9 @@ from envmgr.daemon.application import Application
 from envmgr.daemon.drift import can_check
 from envmgr.daemon.rollback import look_for_drift
 from envmgr.daemon.roster import Roster
-from envmgr.domain.drift import Drift, failed
-from envmgr.domain.environment import Environment
 from envmgr.domain.errors import EnvmgrError, Interrupted
+from envmgr.domain.values.drift import Drift, failed
+from envmgr.domain.values.environment import Environment
 
 _DRIFT = 2
 _INDENT = "  "

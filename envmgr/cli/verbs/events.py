@@ -14,10 +14,10 @@ from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import emit, emit_json_rows, moment, printable, say
-from envmgr.domain.environment import Event
+from envmgr.domain.values.environment import Event
 
 if TYPE_CHECKING:
-    from envmgr.domain.names import EnvironmentId
+    from envmgr.domain.values.names import EnvironmentId
     from envmgr.ports import Store
 
     _Identities = Sequence[EnvironmentId] | Sequence[None]

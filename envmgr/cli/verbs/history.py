@@ -10,7 +10,7 @@ from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import age, colored, emit, emit_json_rows, moment, printable, say, width
-from envmgr.domain.environment import Run
+from envmgr.domain.values.environment import Run
 
 if TYPE_CHECKING:
     from envmgr.ports import Store

@@ -10,9 +10,9 @@ from envmgr.cli import documents, table
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import age, colored, commits, emit, emit_json_rows, printable, say, unseen, width
-from envmgr.domain.combined import by_environment, combined, urls
-from envmgr.domain.environment import AT_WORK, Environment, Status
-from envmgr.domain.names import ref_component
+from envmgr.domain.values.combined import by_environment, combined, urls
+from envmgr.domain.values.environment import AT_WORK, Environment, Status
+from envmgr.domain.values.names import ref_component
 
 
 def _paint_drift(_: str, text: str) -> str:

@@ -13,8 +13,8 @@ from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import emit, emit_json, printable, say
-from envmgr.domain.environment import Run, RunStatus
 from envmgr.domain.errors import NeedsPerson, UsageError
+from envmgr.domain.values.environment import Run, RunStatus
 
 if TYPE_CHECKING:
     from envmgr.ports import Store

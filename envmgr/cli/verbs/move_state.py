@@ -10,8 +10,8 @@ from envmgr.cli.screen import ask, counted, emit, emit_json_rows, printable, req
 from envmgr.cli.work import interruptible, work
 from envmgr.daemon import relocation
 from envmgr.daemon.relocation import Moved
-from envmgr.domain.backend import place
-from envmgr.domain.environment import Environment
+from envmgr.domain.values.backend import place
+from envmgr.domain.values.environment import Environment
 
 
 @verb("move-state", example="envmgr move-state acme")

@@ -10,8 +10,8 @@ from envmgr.cli.command import environment_argument, json_option, pass_invocatio
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import emit, emit_json, printable, say
-from envmgr.domain.environment import Output
 from envmgr.domain.errors import NeedsPerson, UsageError
+from envmgr.domain.values.environment import Output
 
 _Every = Mapping[str, Mapping[str, Output]]
 

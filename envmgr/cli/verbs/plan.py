@@ -14,7 +14,7 @@ from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
 from envmgr.daemon.job import Declined
-from envmgr.domain.environment import Environment
+from envmgr.domain.values.environment import Environment
 
 _CHANGES = 2
 _Planned = tuple[Environment, operations.PlanShown | None]

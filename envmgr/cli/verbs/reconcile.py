@@ -13,8 +13,8 @@ from envmgr.cli.work import work
 from envmgr.daemon import foresight, operations, unmanaged
 from envmgr.daemon.application import Application
 from envmgr.daemon.tenant import Project
-from envmgr.domain.environment import Environment, Status
-from envmgr.domain.names import EnvironmentId
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.names import EnvironmentId
 
 _FORETOLD = (table.Column("environment"), table.Column("action"), table.Column("reason", least=20))
 _SHOWN = ("status", "commit", "applied_commit", "message", "url", "expires_at")

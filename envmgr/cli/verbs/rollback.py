@@ -18,7 +18,7 @@ from envmgr.cli.screen import emit, emit_json_of, require_consent
 from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.rollback import previous_commit, roll_back
-from envmgr.domain.environment import Environment
+from envmgr.domain.values.environment import Environment
 
 
 @verb(

@@ -20,9 +20,9 @@ from envmgr.cli.screen import (
     unseen,
     width,
 )
-from envmgr.domain.combined import combined
-from envmgr.domain.environment import Environment, Lease, Run
-from envmgr.domain.health import Condition
+from envmgr.domain.values.combined import combined
+from envmgr.domain.values.environment import Environment, Lease, Run
+from envmgr.domain.values.health import Condition
 
 _INDENT = 13
 _APPLICATIONS = (

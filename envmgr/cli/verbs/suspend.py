@@ -6,7 +6,7 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json_of
 from envmgr.cli.work import work
 from envmgr.daemon import operations, steering
-from envmgr.domain.environment import Environment
+from envmgr.domain.values.environment import Environment
 
 
 @verb("suspend", example="envmgr suspend alice")

@@ -11,8 +11,8 @@ from envmgr.cli.work import interruptible, work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
 from envmgr.daemon.recover import HeldLock
-from envmgr.domain.environment import Environment
 from envmgr.domain.errors import UsageError
+from envmgr.domain.values.environment import Environment
 
 
 @verb("unlock", example="envmgr unlock alice\nenvmgr unlock alice --force")

@@ -1,0 +1,56 @@
+"""Environments whose repository is in the configuration no more: left alone, which they say, with what ends that."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from envmgr.domain.values.environment import AT_WORK, Environment, Status, Suspension
+from envmgr.domain.values.names import RepositoryId
+
+from .compare import Finding, Kind
+
+
+def missing(repository: RepositoryId) -> str:
+    """What is not there."""
+    return f"Repository {repository} is not in the configuration"
+
+
+def sentence(environment: Environment, organizations: Collection[str]) -> str:
+    """What an environment of such a repository says of itself, and what a person does about it."""
+    identity = environment.id
+    ends = f"`envmgr destroy {environment.label}` ends it"
+    if identity.organization in organizations:
+        return (
+            f"{missing(identity.repository_id)}: left alone. Add it again to have it managed (a repository's name is "
+            f"part of its environments, so another name makes others), or {ends}."
+        )
+    return (
+        f"Organization {identity.organization} is not in the configuration: left alone. Put its file back to have it "
+        f"managed; with `organization`, `backend` and `environment_variables` in it, {ends}."
+    )
+
+
+def is_silent(environment: Environment, organizations: Collection[str]) -> bool:
+    """Whether it has still to say so: unless it is worked on, or says why the destroy that a person began failed."""
+    is_told = environment.status is Status.FAILED and environment.suspended_by is Suspension.DESTROY
+    said = (environment.status, environment.message)
+    says_so = said == (Status.WAITING, sentence(environment, organizations))
+    return environment.is_open and environment.status not in AT_WORK and not is_told and not says_so
+
+
+def findings(records: Iterable[Environment], organizations: Collection[str]) -> Iterator[Finding]:
+    """What an audit says of environments whose whole organization is gone: nobody looks at its clouds."""
+    for record in records:
+        if record.is_open and record.id.organization not in organizations:
+            said, _, remedy = sentence(record, organizations).partition(": left alone. ")
+            yield Finding(
+                kind=Kind.REPOSITORY_NOT_CONFIGURED,
+                organization=record.id.organization,
+                subject=str(record.id),
+                environment=record.id,
+                what=f"{said}, and this environment is {_stands(record)}.",
+                remedy=remedy,
+            )
+
+
+def _stands(record: Environment) -> str:
+    number = len(record.resources)
+    return f"still there, with {number} resources" if number else "not closed"

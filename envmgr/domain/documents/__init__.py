@@ -1,0 +1,1 @@
+"""What is read and written as documents: claims, bundles, states, plans, owner marks."""

@@ -1,0 +1,398 @@
+"""The heart: what to do with one environment now, and the sentence that says why.
+
+Pure: an environment's record, the rules, the crowd around it and the time go in, one decision comes
+out. Whoever carries a decision out asks again afterwards; nothing depends on having seen an event.
+Two ordered lists of guards hold the policy: the first guard that has something to say decides.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from envmgr.domain.values.backoff import LONGEST
+from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
+from envmgr.domain.values.environment import Environment, Guard, Status, Suspension
+from envmgr.domain.values.health import Condition
+from envmgr.domain.values.names import excluding, matches_any, ref_component
+from envmgr.domain.values.policy import Crowd, Policy
+
+from .attempt import attempt_key, was_tried
+from .unfinished import unfinished
+from .waking import newest_warning
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a decision depends on.
+
+    `asked`: a person asked for this environment by name, so a back-off is not waited for; no guard
+    is loosened by it.
+    """
+
+    environment: Environment
+    policy: Policy
+    crowd: Crowd
+    now: datetime
+    asked: bool = False
+
+    @property
+    def branch(self) -> str:
+        """The branch as it is shown."""
+        return ref_component(self.environment.branch)
+
+    @property
+    def protected(self) -> bool:
+        """Whether the branch is one that is only ever destroyed by hand."""
+        return matches_any(self.environment.branch, self.policy.protected)
+
+    @property
+    def backs_off(self) -> bool:
+        """Whether a failure's pause is not over yet; one longer than any pause is a clock's that was set back."""
+        retry_at = self.environment.retry_at
+        return not self.asked and retry_at is not None and self.now < retry_at <= self.now + LONGEST
+
+
+Check = Callable[[Situation], Decision | None]
+
+
+def decide(
+    environment: Environment, policy: Policy, crowd: Crowd, now: datetime, *, asked: bool = False
+) -> Decision:
+    """The next step for an environment; see `Situation` for what goes in."""
+    situation = Situation(environment, policy, crowd, now, asked)
+    return _in_turn(situation, _decide(situation))
+
+
+def _decide(situation: Situation) -> Decision:
+    """What to do with it, as if it were the only application of its environment."""
+    environment = situation.environment
+    if not environment.is_open:
+        return Rest("It is destroyed.")
+    if environment.refused:
+        return Rest(environment.refused)
+    if why := unfinished(environment):
+        return Wait(why)
+    if environment.is_missing:
+        return _first(_GONE, situation) or _destroy_gone(situation)
+    return _first(_PRESENT, situation) or Apply(_why_apply(environment, situation.policy))
+
+
+def _in_turn(situation: Situation, decision: Decision) -> Decision:
+    """What is needed comes first, and goes last."""
+    awaits, needed_by = situation.crowd.awaits, situation.crowd.needed_by
+    if isinstance(decision, Apply) and awaits is not None:
+        return Wait(awaits.reason) if awaits.is_stuck else Rest(awaits.reason)
+    if isinstance(decision, Destroy) and needed_by:
+        return Wait(
+            f"{decision.reason} Waits for the end of {' and '.join(needed_by)}, made with its outputs."
+        )
+    return decision
+
+
+def is_settled(environment: Environment, policy: Policy) -> bool:
+    """Whether the cloud has what the branch and the configuration say, and the code runs."""
+    return environment.status in (Status.READY, Status.DEGRADED) and is_done(environment, policy)
+
+
+def is_done(environment: Environment, policy: Policy) -> bool:
+    """Whether all was applied and deployed that the branch and the configuration say."""
+    applied = (environment.applied_commit, environment.applied_inputs, environment.ending)
+    is_applied = applied == (environment.target, policy.inputs, False)
+    if environment.deployment is None:
+        return is_applied and not policy.deploy
+    return is_applied and environment.deployment.is_of(environment.target, policy.deploy)
+
+
+def is_scheduled_down(environment: Environment, policy: Policy, now: datetime) -> bool:
+    """Whether the schedule keeps an environment down now, or is about to bring it down."""
+    situation = Situation(environment, policy, Crowd(), now)
+    return environment.is_open and not environment.refused and _scheduled_down(situation) is not None
+
+
+def _first(checks: Iterable[Check], situation: Situation) -> Decision | None:
+    return next((found for check in checks if (found := check(situation)) is not None), None)
+
+
+def _unmatched(situation: Situation) -> Decision | None:
+    environment = situation.environment
+    if matches_any(environment.branch, situation.policy.branches):
+        return None
+    reason = f"No pattern of {environment.id.repository_id} matches branch {situation.branch} any more"
+    if by := excluding(environment.branch, situation.policy.branches):
+        reason = (
+            f"`branches` of {environment.id.repository_id} exclude branch {situation.branch} now (by {by})"
+        )
+    if environment.claim is None:
+        return _unless_paused(situation, Close(f"{reason}, and nothing was applied."))
+    return Wait(f"{reason}: left alone; `envmgr destroy {environment.label}` ends it.")
+
+
+def _left_over(situation: Situation) -> Decision | None:
+    """An application that was never applied, and that the configuration lists no more."""
+    if situation.policy.configured or situation.environment.claim is not None:
+        return None
+    return _unless_paused(situation, Close(f"{_unlisted(situation.environment)}, and nothing was applied."))
+
+
+def _unconfigured(situation: Situation) -> Decision | None:
+    identity = situation.environment.id
+    if situation.policy.configured:
+        return None
+    ends = f"`envmgr destroy {identity.environment}:{identity.application}` ends it"
+    return Wait(f"{_unlisted(situation.environment)}: left alone; {ends}.")
+
+
+def _unlisted(environment: Environment) -> str:
+    identity = environment.id
+    if not identity.application:
+        return f"{identity.repository_id} has several applications now, and this was applied before"
+    return f"Application {identity.application} is no longer in the configuration of {identity.repository_id}"
+
+
+# --- the branch is gone ------------------------------------------------------------------------
+
+
+def _destroyed_by_hand(situation: Situation) -> Decision | None:
+    """A person's destroy that was cut off, or failed, is brought to its end: it was confirmed."""
+    environment = situation.environment
+    if environment.suspended_by is not Suspension.DESTROY or environment.claim is None:
+        return None
+    then = Status.DESTROYED if environment.is_missing else Status.SUSPENDED
+    because = "" if environment.is_missing else environment.suspended
+    destroy = Destroy(f"{environment.suspended} That goes on.", then, because, by=Suspension.DESTROY)
+    return _unless_paused(situation, destroy)
+
+
+def _left_alone(situation: Situation) -> Decision | None:
+    environment = situation.environment
+    if environment.claim is None:
+        return None
+    if environment.suspended and environment.suspended_by is not Suspension.SCHEDULE:
+        return Rest(f"{environment.suspended} Its branch {situation.branch} is gone.")
+    if situation.protected:
+        by_hand = f"`envmgr destroy {environment.label}` ends it by hand"
+        return Wait(f"Branch {situation.branch} is gone, but it is protected: {by_hand}.")
+    return None
+
+
+def _other_history(situation: Situation) -> Decision | None:
+    environment = situation.environment
+    if environment.hold is not Guard.HISTORY or environment.approved is Guard.HISTORY:
+        return None
+    return Wait(
+        f"{environment.id.repository_id} does not show branch {situation.branch}, but its default branch has another "
+        "history than before, or `url` another address: restore what was there, or `envmgr approve "
+        f"{environment.label}` accepts it as it is now, and destroys this environment.",
+        hold=Guard.HISTORY,
+    )
+
+
+def _not_surely_gone(situation: Situation) -> Decision | None:
+    environment, policy = situation.environment, situation.policy
+    due = (environment.absent_since or situation.now) + policy.grace_period
+    if environment.absences < policy.confirmations:
+        seen = f"{environment.absences} of {policy.confirmations} confirmations"
+        return Wait(f"Branch {situation.branch} seems gone ({seen}).", until=due)
+    if situation.now < due:
+        until = f"{due:%Y-%m-%d %H:%M:%S} UTC"
+        return Wait(f"Branch {situation.branch} is gone; grace period until {until}.", until=due)
+    return None
+
+
+def _never_applied(situation: Situation) -> Decision | None:
+    if situation.environment.claim is None:
+        gone = f"Branch {situation.branch} is gone and nothing was applied."
+        return _unless_paused(situation, Close(gone))
+    return None
+
+
+def _too_many_leave(situation: Situation) -> Decision | None:
+    environment, limit = situation.environment, situation.policy.max_at_once
+    if environment.approved is Guard.MASS_DESTROY:
+        return None
+    if environment.hold is not Guard.MASS_DESTROY and situation.crowd.leaving <= limit:
+        return None
+    return Wait(
+        f"Branches of {environment.id.repository_id} went away together, more than destroy.max_at_once "
+        f"({limit}): `envmgr approve {environment.label}` destroys it, or restore the branch.",
+        hold=Guard.MASS_DESTROY,
+    )
+
+
+def _outside_windows(situation: Situation) -> Decision | None:
+    closed = situation.policy.closed
+    if closed is None:
+        return None
+    gone = f"Branch {situation.branch} is gone. " if situation.environment.is_missing else ""
+    return Wait(f"{gone}{closed}; `--override-window` does it by hand.", until=closed.until)
+
+
+def _unless_paused(situation: Situation, end: Decision) -> Decision:
+    """An end of it, unless just this failed, and is tried again later: other failures are none of its own."""
+    environment = situation.environment
+    failed = environment.failed_on == attempt_key(environment, situation.policy, end)
+    if failed and situation.backs_off:
+        return Rest(environment.message, until=environment.retry_at)
+    return end
+
+
+def _in_a_window(situation: Situation, end: Decision) -> Decision:
+    """An end that changes the cloud: it waits for a window, and where it failed says so first."""
+    decision = _unless_paused(situation, end)
+    return decision if decision is not end else _outside_windows(situation) or end
+
+
+def _destroy_gone(situation: Situation) -> Decision:
+    since = situation.environment.absent_since or situation.now
+    gone = f"Branch {situation.branch} is gone since {since:%Y-%m-%d %H:%M:%S} UTC."
+    return _in_a_window(situation, Destroy(gone, Status.DESTROYED))
+
+
+_GONE: tuple[Check, ...] = (
+    _destroyed_by_hand,
+    _unmatched,
+    _left_alone,
+    _other_history,
+    _not_surely_gone,
+    _too_many_leave,
+    _never_applied,
+)
+
+
+# --- the branch is there -----------------------------------------------------------------------
+
+
+def _suspended(situation: Situation) -> Decision | None:
+    environment, phase = situation.environment, situation.policy.phase
+    if environment.suspended_by is Suspension.SCHEDULE:
+        down = phase is not None and not phase.up and not situation.protected
+        return Rest(environment.suspended, until=phase.until if phase else None) if down else None
+    if environment.suspended and environment.suspended_commit in (None, environment.commit):
+        return Rest(environment.suspended)
+    return None
+
+
+def _expired(situation: Situation) -> Decision | None:
+    environment = situation.environment
+    end = environment.expires_at
+    if environment.claim is None or end is None or situation.now < end or situation.protected:
+        return None
+    awaits = situation.crowd.awaits
+    if _is_untried(situation) and not (awaits and awaits.is_stuck):
+        return None  # a push that the end overtook still counts
+    reason = f"Its time to live ended at {end:%Y-%m-%d %H:%M} UTC; a push or `envmgr resume` brings it back."
+    destroy = Destroy(reason, Status.SUSPENDED, because=reason, by=Suspension.TTL)
+    return _in_a_window(situation, destroy)
+
+
+def _scheduled_down(situation: Situation) -> Decision | None:
+    environment, phase = situation.environment, situation.policy.phase
+    if phase is None or phase.up or situation.protected:
+        return None
+    if environment.resumed_at is not None and environment.resumed_at >= phase.since:
+        return None
+    until = f"until {phase.until:%Y-%m-%d %H:%M} UTC" if phase.until else "for good"
+    reason = f"Its schedule has it down {until}; `envmgr resume {environment.label}` brings it up now."
+    if environment.claim is None:
+        return Wait(reason, until=phase.until)
+    until_up = Destroy(reason, Status.SUSPENDED, because=reason, by=Suspension.SCHEDULE)
+    return _in_a_window(situation, Stop(reason) if phase.stops else until_up)
+
+
+def _ends_soon(situation: Situation) -> Decision | None:
+    """A warning for the newest of the times before the end that have come in this life, once for each end."""
+    environment, end = situation.environment, situation.environment.expires_at
+    if environment.claim is None or end is None or situation.protected or not _is_quiet(situation):
+        return None
+    due = newest_warning(end, situation.policy, situation.now)
+    told = max(environment.lives_since, environment.warned_at or environment.lives_since)
+    if due is None or due <= told or situation.now >= end:
+        return None
+    extend = f"a push or `envmgr extend {environment.label} 7d` gives it more"
+    return Warn(f"Its time to live ends at {end:%Y-%m-%d %H:%M} UTC; {extend}.", at=due)
+
+
+def _is_quiet(situation: Situation) -> bool:
+    return is_settled(situation.environment, situation.policy)
+
+
+def _is_untried(situation: Situation) -> bool:
+    environment = situation.environment
+    return environment.target != environment.applied_commit and not was_tried(environment, situation.policy)
+
+
+def _starting(situation: Situation) -> Decision | None:
+    environment, health = situation.environment, situation.environment.health
+    if health is None or health.condition is not Condition.STARTING or environment.status is Status.FAILED:
+        return None
+    return Await(environment.message) if is_done(environment, situation.policy) else None
+
+
+def _settled(situation: Situation) -> Decision | None:
+    return Rest("") if is_settled(situation.environment, situation.policy) else None
+
+
+def _drifted(situation: Situation) -> Decision | None:
+    """Drift whose correction waits for a person stays shown until it is let through, or is gone."""
+    environment = situation.environment
+    if environment.hold is not Guard.DRIFT or environment.applied_commit != environment.target:
+        return None
+    return None if environment.approved is Guard.DRIFT else Wait(environment.message, hold=Guard.DRIFT)
+
+
+def _failed_on_this(situation: Situation) -> Decision | None:
+    environment = situation.environment
+    if situation.asked or environment.failed_on != attempt_key(environment, situation.policy):
+        return None
+    if environment.retry_at is None or situation.backs_off:
+        return Rest(environment.message, until=environment.retry_at)
+    return None
+
+
+def _over_the_limit(situation: Situation) -> Decision | None:
+    environment, limit = situation.environment, situation.policy.max_environments
+    if environment.claim is not None or environment.approved is Guard.LIMIT:
+        return None
+    if situation.crowd.active < limit:
+        return None
+    return Wait(
+        f"{environment.id.organization} has {situation.crowd.active} environments, its limits.environments is "
+        f"{limit}: delete a branch, raise the limit, or `envmgr approve {environment.label}`.",
+        hold=Guard.LIMIT,
+    )
+
+
+_PRESENT: tuple[Check, ...] = (
+    _destroyed_by_hand,
+    _unmatched,
+    _left_over,
+    _suspended,
+    _expired,
+    _scheduled_down,
+    _starting,
+    _unconfigured,
+    _ends_soon,
+    _settled,
+    _drifted,
+    _failed_on_this,
+    _over_the_limit,
+    _outside_windows,
+)
+
+
+def _why_apply(environment: Environment, policy: Policy) -> str:
+    commit, applied = environment.target[:10], (environment.applied_commit or "")[:10]
+    reasons = (
+        (not applied, f"First apply of {commit}."),
+        (environment.approved is Guard.DRIFT, f"Drift is corrected to {commit}, as approved."),
+        (environment.suspended_by is Suspension.SCHEDULE, f"Its schedule brings {commit} up again."),
+        (environment.target != environment.commit, f"Held at {commit} by a rollback."),
+        (applied != commit, f"Branch moved from {applied} to {commit}."),
+        (
+            environment.applied_inputs != policy.inputs,
+            "Variables, module, backend or Terraform version changed.",
+        ),
+        (not is_done(environment, policy), f"The code of {commit} is to be deployed."),
+        (True, f"Not as {commit} wants it: {environment.status}."),
+    )
+    return next(sentence for holds, sentence in reasons if holds)

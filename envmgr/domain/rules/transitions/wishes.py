@@ -1,0 +1,116 @@
+"""What a person wants of an environment, as its record says it until it is done.
+
+What would be lost on one that is being destroyed is refused there, within the write: whoever begins to destroy asks the
+record in a write of his own, so one of the two sees the other.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.environment import AT_WORK, Environment, Guard, Pin, Status, Suspension
+
+
+def suspended(before: Environment, because: str) -> Environment:
+    """Left alone until it is resumed; what runs goes on to its end, but for a destroy that nobody confirmed.
+
+    Raises NeedsPerson where it is being destroyed for good.
+    """
+    _check_not_ending(before)
+    if before.status is Status.DESTROYING and before.suspended_by is Suspension.DESTROY:
+        raise NeedsPerson(f"{before.label} is being destroyed: {before.suspended}")
+    return replace(
+        before,
+        suspended=because,
+        suspended_by=Suspension.PERSON,
+        suspended_commit=None,
+        status=before.status if before.status in AT_WORK else Status.SUSPENDED,
+        message=because,
+    )
+
+
+def cancelled(before: Environment, because: str) -> Environment:
+    """What runs there is to end; it is not begun again until a push or `resume`."""
+    return replace(
+        before,
+        suspended=because,
+        suspended_by=Suspension.CANCEL,
+        suspended_commit=before.commit,
+    )
+
+
+def came_too_late(now: Environment, before: Environment) -> Environment:
+    """What was to be cancelled had ended by then: it is held back by no more than before."""
+    if now.suspended_by is not Suspension.CANCEL:
+        return now
+    held = replace(
+        now,
+        suspended=before.suspended,
+        suspended_by=before.suspended_by,
+        suspended_commit=before.suspended_commit,
+    )
+    if now.status is Status.SUSPENDED and not before.suspended:
+        return replace(held, status=Status.PENDING, message="")
+    return held
+
+
+def resumed(before: Environment) -> Environment:
+    """Managed again; a hold of a rollback ends, and no pause of a failure is waited for.
+
+    Raises NeedsPerson where it is being destroyed for good.
+    """
+    _check_not_ending(before)
+    return replace(
+        before,
+        suspended="",
+        suspended_by=None,
+        suspended_commit=None,
+        pin=None,
+        status=Status.PENDING,
+        message="Resumed; the next pass brings it up to date.",
+        failed_on="",
+        retry_at=None,
+    )
+
+
+def lives_until(before: Environment, ends: datetime | None, warned: datetime | None) -> Environment:
+    """Its life ends then; of the warning times up to `warned` its people know."""
+    return replace(before, expires_at=ends, warned_at=warned)
+
+
+def extended(before: Environment, ends: datetime, warned: datetime | None, now: datetime) -> Environment:
+    """Its life ends later; a destroy at its end that has not begun to delete is called off.
+
+    Raises NeedsPerson where it is being destroyed for good, or for another reason than its end.
+    """
+    _check_not_ending(before)
+    is_over = before.expires_at is not None and before.expires_at <= now
+    kept = is_over and not before.is_missing and before.suspended_by is not Suspension.DESTROY
+    if before.status is Status.DESTROYING and not kept:
+        raise NeedsPerson(
+            f"{before.label} is being destroyed, and not because its life ends: {before.message}"
+        )
+    return lives_until(before, ends, warned)
+
+
+def let_through(before: Environment, guard: Guard) -> Environment:
+    """A person lets it through the guard that holds it."""
+    return replace(before, approved=guard, message="Approved; the next pass goes on.")
+
+
+def to_be_destroyed(before: Environment, said: str) -> Environment:
+    """A person confirmed its destroy: whatever happens from here on, it is destroyed, and nobody creates it again."""
+    return replace(before, suspended=said, suspended_by=Suspension.DESTROY, suspended_commit=None)
+
+
+def _check_not_ending(before: Environment) -> None:
+    if before.ending and before.status is Status.DESTROYING:
+        raise NeedsPerson(
+            f"{before.label} is being destroyed, and what it has is being deleted already: nothing calls that off. "
+            "Wait for its end (`envmgr show` tells); a push, or `envmgr resume`, makes it anew then."
+        )
+
+
+def held_at(before: Environment, pin: Pin) -> Environment:
+    """A rollback holds it at an earlier commit."""
+    return replace(before, pin=pin)

@@ -1,0 +1,61 @@
+"""What a worker writes of an environment that it is changing, and of what kept it from that."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from envmgr.domain.values.backoff import LONGEST, delay
+from envmgr.domain.values.environment import Environment, Guard, Status, Suspension
+
+
+def shown(before: Environment, status: Status, message: str) -> Environment:
+    """It stands so, and says this."""
+    return replace(before, status=status, message=message)
+
+
+def reworded(before: Environment, was: str, message: str) -> Environment:
+    """Where it is worked on and still says `was` of that, it says this instead."""
+    at_work = before.status in (Status.RUNNING, Status.DESTROYING)
+    return replace(before, message=message) if at_work and before.message == was else before
+
+
+def waiting(before: Environment, message: str, hold: Guard | None) -> Environment:
+    """Held back by time or by a guard; a guard that held it before still does."""
+    return replace(before, status=Status.WAITING, message=message, hold=hold or before.hold)
+
+
+def interrupted(before: Environment, message: str) -> Environment:
+    """Work was ended before its end: it goes on later, unless a person cancelled it."""
+    if before.suspended_by is Suspension.CANCEL:
+        return replace(before, status=Status.SUSPENDED, message=before.suspended)
+    return replace(before, status=Status.WAITING, message=message)
+
+
+def put_off(before: Environment, message: str, attempt: str, until: datetime) -> Environment:
+    """What keeps an attempt from beginning passes by itself: it is made again then, and counts as no failure."""
+    return replace(before, status=Status.WAITING, message=message, failed_on=attempt, retry_at=until)
+
+
+def failed(
+    before: Environment, message: str, attempt: str, now: datetime, *, needs_person: bool = False, again: bool
+) -> Environment:
+    """An attempt failed; `again` says whether time alone brings it back where a person is needed."""
+    failures = before.failures + 1 if before.failed_on == attempt else 1
+    pause = LONGEST if needs_person else delay(failures)
+    return replace(
+        before,
+        status=Status.FAILED,
+        message=message,
+        failures=failures,
+        failed_on=attempt,
+        retry_at=None if needs_person and not again else now + pause,
+    )
+
+
+def succeeded(before: Environment, message: str = "") -> Environment:
+    """It has come to what its branch wants."""
+    return replace(before, status=Status.READY, message=message, failures=0, failed_on="", retry_at=None)
+
+
+def warned(before: Environment, at: datetime) -> Environment:
+    """Its people were told that its life ends soon; `at` is the warning time that this was for."""
+    return replace(before, warned_at=at)

@@ -1,0 +1,25 @@
+"""When an environment's decision may become another although nothing happens."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.policy import Policy
+
+
+def newest_warning(end: datetime, policy: Policy, now: datetime) -> datetime | None:
+    """The newest of the times to warn of an end of life that have come."""
+    return max((at for before in policy.warn_before if (at := end - before) <= now), default=None)
+
+
+def wake_times(environment: Environment, policy: Policy) -> Iterator[datetime]:
+    """When a decision may become another although nothing happens: ends of lives, warnings, schedules, windows."""
+    if environment.retry_at is not None:
+        yield environment.retry_at
+    if environment.expires_at is not None:
+        yield environment.expires_at
+        yield from (environment.expires_at - before for before in policy.warn_before)
+    if policy.phase is not None and policy.phase.until is not None:
+        yield policy.phase.until
+    if policy.closed is not None and policy.closed.until is not None:
+        yield policy.closed.until

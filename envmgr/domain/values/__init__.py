@@ -1,0 +1,1 @@
+"""What envmgr speaks of: names, environments, schedules, outcomes."""
