@@ -16,7 +16,7 @@ class Duration(click.ParamType[timedelta]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Reads it; a wrong one is a usage error."""
-        from envmgr.config.duration import parse_duration
+        from envmgr.config.sections.duration import parse_duration
 
         if isinstance(value, timedelta):
             return value

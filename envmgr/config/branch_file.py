@@ -5,13 +5,13 @@ from typing import Final
 
 from pydantic import Field, ValidationError
 
+from envmgr.config.sections.deploy import CommandStep, DeployStep, Health
+from envmgr.config.sections.rules import Schedule
+from envmgr.config.sections.section import Section
+from envmgr.config.sections.values import Period, Variables
 from envmgr.domain.errors import NeedsPerson
 
-from .deploy import CommandStep, DeployStep, Health
 from .problems import problems_of
-from .rules import Schedule
-from .section import Section
-from .values import Period, Variables
 from .yaml_tree import Problem, Tree, read_yaml
 
 BRANCH_FILE: Final = ".envmgr.yaml"

@@ -16,12 +16,13 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
+from envmgr.config.sections.daemon import DaemonFile
+from envmgr.config.sections.duration import format_duration
+from envmgr.config.sections.models import Organization
+from envmgr.config.sections.values import Named
+
 from .branch_file import BranchFile
-from .daemon import DaemonFile
-from .duration import format_duration
-from .models import Organization
 from .problems import flow, section_of
-from .values import Named
 
 SCHEMA_FILE = "organization.schema.json"
 BEGIN, END = "<!-- options:begin -->", "<!-- options:end -->"

@@ -6,6 +6,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar, cast
 
+from envmgr.config.sections.application import Application
+from envmgr.config.sections.deploy import CommandStep, DeployStep, Health
+from envmgr.config.sections.models import Organization, Repository
+from envmgr.config.sections.rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
+from envmgr.config.sections.secrets import (
+    Redactor,
+    Secret,
+    SecretReference,
+    looks_secret,
+    password_in,
+    resolve,
+)
+from envmgr.config.sections.section import Section
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values import schedule as domain
 from envmgr.domain.values import step as domain_step
@@ -15,13 +28,7 @@ from envmgr.domain.values.health import HealthCheck
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.step import Step
 
-from .application import Application
 from .branch_file import BranchFile
-from .deploy import CommandStep, DeployStep, Health
-from .models import Organization, Repository
-from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
-from .secrets import Redactor, Secret, SecretReference, looks_secret, password_in, resolve
-from .section import Section
 
 _Section = TypeVar("_Section", bound=Section)
 

@@ -8,15 +8,22 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from envmgr.config.sections.daemon import DaemonFile
+from envmgr.config.sections.models import Organization, Repository
+from envmgr.config.sections.secrets import (
+    Secret,
+    SecretReference,
+    exposure,
+    looks_secret,
+    password_in,
+    shortness,
+)
+from envmgr.config.sections.watching import watched_twice
 from envmgr.domain.errors import UsageError
 from envmgr.domain.values.names import RepositoryId
 
-from .daemon import DaemonFile
-from .models import Organization, Repository
 from .problems import problems_of
-from .secrets import Secret, SecretReference, exposure, looks_secret, password_in, shortness
 from .settings import Settings, config_files
-from .watching import watched_twice
 from .yaml_tree import Path as KeyPath
 from .yaml_tree import Problem, Tree, read_yaml
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from .secrets import Secret
+from envmgr.config.sections.secrets import Secret
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 Unsealed = Literal["refuse", "accept"]

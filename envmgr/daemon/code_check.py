@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
-from envmgr.config.size import format_size, rounded_size
+from envmgr.config.sections.size import format_size, rounded_size
 from envmgr.domain.errors import NeedsOperator, NeedsPerson
 from envmgr.domain.values.code import is_code
 from envmgr.domain.values.names import ref_component

@@ -28,8 +28,6 @@ from envmgr.adapters.steps.runner import StepRunner
 from envmgr.adapters.steps.sandbox import Bubblewrap
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.adapters.terraform.provider_cache import ProviderCache
-from envmgr.config.application import Application as ApplicationSection
-from envmgr.config.application import CodeSource, in_order
 from envmgr.config.branch_file import BranchFile
 from envmgr.config.expand import (
     backend_settings,
@@ -43,8 +41,10 @@ from envmgr.config.expand import (
     windows_of,
 )
 from envmgr.config.load import Configuration, load
-from envmgr.config.models import Organization, Repository
-from envmgr.config.secrets import resolve
+from envmgr.config.sections.application import Application as ApplicationSection
+from envmgr.config.sections.application import CodeSource, in_order
+from envmgr.config.sections.models import Organization, Repository
+from envmgr.config.sections.secrets import resolve
 from envmgr.domain.documents.owner import Origin
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.deployment import DeployRules

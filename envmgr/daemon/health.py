@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from envmgr.config.duration import format_duration
+from envmgr.config.sections.duration import format_duration
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, StepFailed
 from envmgr.domain.rules.attempt import attempt_key

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from envmgr.config.expand import secrets_of
 from envmgr.config.load import Configuration
-from envmgr.config.secrets import Secret, SecretReference, secret_path
+from envmgr.config.sections.secrets import Secret, SecretReference, secret_path
 
 # Where systemd, ssh's agent and envmgr keep credentials of a service or a session.
 _FOLDERS = ("CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "HOME")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
-from envmgr.config.secrets import KINDS, Secret, parse_secret, resolve
+from envmgr.config.sections.secrets import KINDS, Secret, parse_secret, resolve
 from envmgr.domain.errors import NeedsPerson, UsageError
 
 _WANTED = "give a URL without a password, such as postgresql://user@host/name, or file:/path, env:NAME or systemd:NAME for where it is"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from envmgr.config.secrets import texts_in
+from envmgr.config.sections.secrets import texts_in
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Claim, Environment
 

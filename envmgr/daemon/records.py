@@ -5,7 +5,7 @@ from pathlib import Path
 
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
-from envmgr.config.secrets import resolve
+from envmgr.config.sections.secrets import resolve
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
 

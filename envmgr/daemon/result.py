@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from envmgr.config.secrets import redacted
+from envmgr.config.sections.secrets import redacted
 from envmgr.domain.documents.state import State
 from envmgr.domain.rules.transitions.applies import Found, noted
 from envmgr.domain.values.environment import Changes, Output

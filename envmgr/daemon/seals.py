@@ -7,7 +7,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from envmgr.config.secrets import Secret, resolve
+from envmgr.config.sections.secrets import Secret, resolve
 from envmgr.domain.documents.seal import Proof, Seal
 from envmgr.domain.errors import NeedsPerson
 

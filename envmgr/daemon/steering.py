@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from envmgr.config.duration import format_duration
+from envmgr.config.sections.duration import format_duration
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.decide import is_scheduled_down
 from envmgr.domain.rules.transitions import Change, wishes

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from envmgr.config.branch_file import BranchFile
-from envmgr.config.secrets import Redactor, texts_in
+from envmgr.config.sections.secrets import Redactor, texts_in
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.backend import Backend

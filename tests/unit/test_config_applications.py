@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from envmgr.config.application import Application, in_order
 from envmgr.config.expand import deploy_rules_of
 from envmgr.config.load import ConfigurationError, load
-from envmgr.config.models import Repository
+from envmgr.config.sections.application import Application, in_order
+from envmgr.config.sections.models import Repository
 
 HEAD = "organization: acme\nrepositories:\n  - name: shop\n    url: /srv/git/shop.git\n"
 

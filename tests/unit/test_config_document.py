@@ -14,7 +14,6 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from envmgr.config.branch_file import BranchFile
-from envmgr.config.daemon import DaemonFile
 from envmgr.config.document import (
     daemon_sample,
     documents,
@@ -25,8 +24,9 @@ from envmgr.config.document import (
     write,
 )
 from envmgr.config.load import ConfigurationError, load
-from envmgr.config.models import Organization
 from envmgr.config.problems import flow, section_of
+from envmgr.config.sections.daemon import DaemonFile
+from envmgr.config.sections.models import Organization
 from envmgr.config.settings import Settings
 from tests.unit.config_example import EXAMPLE
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.config.duration import format_duration, parse_duration
-from envmgr.config.size import format_size, parse_size, rounded_size
+from envmgr.config.sections.duration import format_duration, parse_duration
+from envmgr.config.sections.size import format_size, parse_size, rounded_size
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from envmgr.config.expand import (
     process_environment,
     redactor_for,
 )
-from envmgr.config.models import Organization
-from envmgr.config.secrets import REDACTED, SecretReference
+from envmgr.config.sections.models import Organization
+from envmgr.config.sections.secrets import REDACTED, SecretReference
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.policy import Policy
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.config.load import Configuration, ConfigurationError, load
-from envmgr.config.models import Organization
-from envmgr.config.secrets import SecretReference
+from envmgr.config.sections.models import Organization
+from envmgr.config.sections.secrets import SecretReference
 from envmgr.config.settings import Settings
 from envmgr.domain.values.names import RepositoryId
 from tests.unit.config_example import EXAMPLE

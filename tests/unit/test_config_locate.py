@@ -10,7 +10,7 @@ import pytest
 from envmgr.config import locate
 from envmgr.config.load import ConfigurationError
 from envmgr.config.locate import data_dir, find_config
-from envmgr.config.secrets import SecretReference
+from envmgr.config.sections.secrets import SecretReference
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
 from envmgr.domain.errors import UsageError
@@ -100,7 +100,7 @@ def test_without_a_file_of_settings_nothing_heavy_is_imported(tmp_path: Path) ->
         "import sys, pathlib\n"
         "from envmgr.config.settings_file import read_settings\n"
         "from envmgr.config.locate import data_dir, find_config\n"
-        "from envmgr.config.duration import parse_duration\n"
+        "from envmgr.config.sections.duration import parse_duration\n"
         "read_settings(pathlib.Path(sys.argv[1]))\n"
         "print(*sorted({'pydantic', 'ruamel.yaml'} & set(sys.modules)))\n"
     )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.config.secrets import (
+from envmgr.config.sections.secrets import (
     REDACTED,
     Redactor,
     SecretReference,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.config.load import ConfigurationError, load
-from envmgr.config.watching import address, common_branch
+from envmgr.config.sections.watching import address, common_branch
 from envmgr.domain.values.names import matches_any
 from tests.unit.domain_example import FIXED
 

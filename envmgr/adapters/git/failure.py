@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from envmgr.config.size import format_size
+from envmgr.config.sections.size import format_size
 from envmgr.domain.errors import EnvmgrError, NeedsOperator, NeedsPerson, Transient
 from envmgr.domain.values.hidden import without
 from envmgr.domain.values.names import ref_component

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from envmgr.config.size import format_size, rounded_size
+from envmgr.config.sections.size import format_size, rounded_size
 from envmgr.domain.errors import EnvmgrError, NeedsOperator, NeedsPerson
 from envmgr.domain.values.names import RepositoryId, ref_component
 from envmgr.ports import GitLimits

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from envmgr.adapters.children.child import Cause, Ended
 from envmgr.adapters.children.run_log import printable
-from envmgr.config.duration import format_duration
+from envmgr.config.sections.duration import format_duration
 from envmgr.domain.values.step import Step
 from envmgr.ports import Redact, StepLimits
 

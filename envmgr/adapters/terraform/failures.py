@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from envmgr.adapters.children.child import Cause
-from envmgr.config.size import format_size
+from envmgr.config.sections.size import format_size
 from envmgr.domain.errors import (
     EnvmgrError,
     Interrupted,

@@ -2,7 +2,7 @@
 
 import time
 
-from envmgr.config.duration import format_duration
+from envmgr.config.sections.duration import format_duration
 from envmgr.domain.errors import Interrupted, Transient
 from envmgr.domain.values.step import Step
 from envmgr.ports import Watch

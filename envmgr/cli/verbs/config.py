@@ -9,8 +9,8 @@ from envmgr.cli.command import LazyGroup, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json, say
 from envmgr.config import document
-from envmgr.config.application import Application, CodeSource, in_order
 from envmgr.config.load import Configuration, ConfigurationError, load
+from envmgr.config.sections.application import Application, CodeSource, in_order
 from envmgr.domain.errors import NeedsPerson
 
 _MISTAKES = 2

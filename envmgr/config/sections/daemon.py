@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from envmgr.config.settings import LogLevel, Settings, Unsealed
+
 from .secrets import Secret
 from .section import Section
-from .settings import LogLevel, Settings, Unsealed
 from .values import Count, Period, SecretValue, Size
 
 _DEFAULTS = Settings()

@@ -1,0 +1,1 @@
+"""The models: every option with its description and an example."""
