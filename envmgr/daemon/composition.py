@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from envmgr.adapters.binaries import Binaries
 from envmgr.adapters.calendar import CALENDAR
 from envmgr.adapters.cloud.connect import (
     clouds_configured,
@@ -26,8 +25,9 @@ from envmgr.adapters.site.upload import SiteUpload
 from envmgr.adapters.state.connect import open_state_store
 from envmgr.adapters.steps.runner import StepRunner
 from envmgr.adapters.steps.sandbox import Bubblewrap
+from envmgr.adapters.terraform.binaries import Binaries
 from envmgr.adapters.terraform.commands import TerraformCommands
-from envmgr.adapters.terraform.provider_cache import ProviderCache
+from envmgr.adapters.terraform.providers.cache import ProviderCache
 from envmgr.config.branch_file import BranchFile
 from envmgr.config.expand import (
     backend_settings,

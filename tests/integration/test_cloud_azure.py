@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 from cryptography.x509.oid import NameOID
 
 from envmgr.adapters.cloud.azure import AzureCloud
-from envmgr.adapters.credentials.azure import AzureAccount
 from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.host.credentials.azure import AzureAccount
 from tests.support.azure_control_plane import SECRET, ControlPlane
 from tests.support.state_backends import closed_port, shown
 

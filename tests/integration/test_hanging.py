@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.adapters.children.child import Start, Supervision, run
 from envmgr.domain.values.environment import Status
+from envmgr.host.children.child import Start, Supervision, run
 from tests.integration.outage import wait_for
 from tests.support.engine import MODULE, Engine, code
 

@@ -13,8 +13,8 @@ import pytest
 from envmgr.adapters.processes import identify
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.adapters.terraform.initialisation import Initialisation
-from envmgr.adapters.terraform.packages import checksum
-from envmgr.adapters.terraform.provider_cache import ProviderCache
+from envmgr.adapters.terraform.providers.cache import ProviderCache
+from envmgr.adapters.terraform.providers.packages import checksum
 from envmgr.domain.values.environment import Status
 from envmgr.ports import Watch, Workspace
 from tests.support.engine import Engine, code

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.adapters.terraform.provider_cache import ProviderCache
+from envmgr.adapters.terraform.providers.cache import ProviderCache
 from envmgr.daemon import housekeeping, step_caches
 from envmgr.domain.values.environment import RunKind, Status
 from envmgr.domain.values.names import EnvironmentId

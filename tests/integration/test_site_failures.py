@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.adapters.uploads.content import Content
 from envmgr.domain.errors import Interrupted, NeedsPerson, StepFailed
+from envmgr.host.uploads.content import Content
 from tests.support.faulty_proxy import Fault
 from tests.support.processes import HOST
 from tests.support.site_store import site_of

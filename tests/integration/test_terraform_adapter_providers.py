@@ -12,7 +12,7 @@ import pytest
 
 from envmgr.adapters.processes import identify
 from envmgr.adapters.terraform.commands import TerraformCommands
-from envmgr.adapters.terraform.lock_file import without_hashes
+from envmgr.adapters.terraform.providers.lock_file import without_hashes
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.values.tags import default_tags_environment
 from envmgr.ports import Watch, Workspace

@@ -231,7 +231,7 @@ def test_a_lock_without_a_note_is_waited_for_too(place: Place, azurite: Azurite)
 def empty_lock(place: Place, content: bytes) -> Callable[[], None]:
     """Lets someone hold alice's lock who noted nothing of himself; gives what ends it."""
     if place.backend.kind == "s3":
-        from envmgr.adapters.credentials.aws import AwsAccount
+        from envmgr.host.credentials.aws import AwsAccount
 
         s3 = AwsAccount(place.backend.environment, place.backend.settings).client("s3", path_style=True)
         where = {"Bucket": str(place.backend.settings["bucket"]), "Key": f"{KEY}.tflock"}

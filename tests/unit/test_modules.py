@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.adapters.binaries import Binaries
 from envmgr.adapters.modules import Modules, packaged_folder
+from envmgr.adapters.terraform.binaries import Binaries
 from envmgr.domain.errors import NeedsPerson
 
 

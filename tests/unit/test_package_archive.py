@@ -10,8 +10,8 @@ import pytest
 
 from envmgr.adapters.package import archive
 from envmgr.adapters.package.archive import OLDEST, Date, Sizes, packed
-from envmgr.adapters.uploads.folder import Folder
 from envmgr.domain.errors import Interrupted, NeedsPerson
+from envmgr.host.uploads.folder import Folder
 
 MEBIBYTE = 1024 * 1024
 SIZES = Sizes(packed=MEBIBYTE, unpacked=2 * MEBIBYTE, advice="use S3")

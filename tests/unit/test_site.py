@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.adapters.credentials.azure import AzureAccount
 from envmgr.adapters.site.azure_blob import Container
 from envmgr.adapters.site.files import SiteFile, SiteFiles
 from envmgr.adapters.site.headers import Headers, headers_of, is_page
 from envmgr.adapters.site.record import LARGEST, Entry, Record
 from envmgr.adapters.site.s3 import Bucket
 from envmgr.adapters.site.synchronisation import Changes
-from envmgr.adapters.uploads.folder import Folder
 from envmgr.domain.errors import Interrupted, NeedsPerson, Transient
+from envmgr.host.credentials.azure import AzureAccount
+from envmgr.host.uploads.folder import Folder
 
 AWS = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
 PLAIN = Headers("text/plain; charset=utf-8")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from envmgr.adapters.credentials.network import is_true, proxies, trust
+from envmgr.host.credentials.network import is_true, proxies, trust
 
 PROXY = "http://proxy:3128"
 

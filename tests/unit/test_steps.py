@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.adapters.children.child import Cause, Ended
-from envmgr.adapters.children.run_log import RunLog
-from envmgr.adapters.children.tail import Tail
 from envmgr.adapters.steps.environment import step_environment
 from envmgr.adapters.steps.failure import ending, sentence
 from envmgr.adapters.steps.limits import limited
@@ -19,6 +16,9 @@ from envmgr.adapters.steps.printed import Printed, output_file
 from envmgr.adapters.steps.sandbox import Bubblewrap, sandbox, unconfined
 from envmgr.domain.errors import NeedsPerson, StepFailed, Transient
 from envmgr.domain.values.step import Step
+from envmgr.host.children.child import Cause, Ended
+from envmgr.host.children.run_log import RunLog
+from envmgr.host.children.tail import Tail
 from envmgr.ports import Place, StepLimits
 
 LIMITS = StepLimits(output=1024)

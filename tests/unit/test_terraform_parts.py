@@ -14,22 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.adapters import processes
-from envmgr.adapters.children.child import Cause, Ended
-from envmgr.adapters.children.run_log import RunLog
-from envmgr.adapters.children.tail import Tail
 from envmgr.adapters.terraform import backend
 from envmgr.adapters.terraform.command import IsFlagged, TerraformCommand
 from envmgr.adapters.terraform.diagnostics import Diagnostic, Location
 from envmgr.adapters.terraform.failures import failure
-from envmgr.adapters.terraform.lock_file import without_hashes
 from envmgr.adapters.terraform.messages import Transcript, parse
-from envmgr.adapters.terraform.provider_cache import ProviderCache
+from envmgr.adapters.terraform.providers.cache import ProviderCache
+from envmgr.adapters.terraform.providers.lock_file import without_hashes
 from envmgr.adapters.terraform.session import Outcome
 from envmgr.adapters.terraform.variables import expression, variables_environment, variables_file
 from envmgr.adapters.terraform.versions import Versions
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, Transient
 from envmgr.domain.values.environment import Changes, Output
 from envmgr.domain.values.tags import default_tags_environment
+from envmgr.host.children.child import Cause, Ended
+from envmgr.host.children.run_log import RunLog
+from envmgr.host.children.tail import Tail
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ENDED = Ended(1)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.adapters.uploads import folder as folder_module
-from envmgr.adapters.uploads.folder import Folder
 from envmgr.domain.errors import NeedsPerson
+from envmgr.host.uploads import folder as folder_module
+from envmgr.host.uploads.folder import Folder
 
 
 @pytest.fixture

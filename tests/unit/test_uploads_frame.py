@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.adapters.uploads.frame import uploading
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Refused, StepFailed, Transient
 from envmgr.domain.values.step import Site, Step
+from envmgr.host.uploads.frame import uploading
 from envmgr.ports import Watch
 
 STEP = Step(name="page", run=Site(folder="public"), timeout=timedelta(minutes=1))

@@ -6,8 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from envmgr.adapters.credentials.aws import AwsAccount, error_code, failures
 from envmgr.domain.errors import NeedsPerson
+from envmgr.host.credentials.aws import AwsAccount, error_code, failures
 
 # Resources without a region (CloudFront, Route 53, IAM) are listed only where their partition keeps them.
 _GLOBAL_REGIONS = {"us-gov-": "us-gov-west-1", "cn-": "cn-northwest-1", "": "us-east-1"}

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from azure.mgmt.resource.resources import ResourceManagementClient
 
-from envmgr.adapters.credentials.azure import AzureAccount
+from envmgr.host.credentials.azure import AzureAccount
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

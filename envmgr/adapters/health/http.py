@@ -13,10 +13,10 @@ from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout, Url, make_headers, parse_url
 
-from envmgr.adapters.credentials.network import proxies, trust
 from envmgr.domain.values.address import shown
 from envmgr.domain.values.health import HealthCheck
 from envmgr.domain.values.names import matched_part, ref_component
+from envmgr.host.credentials.network import proxies, trust
 
 from .addresses import AddressRefused, asking
 from .addresses import check as check_known

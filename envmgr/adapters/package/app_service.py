@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from envmgr.adapters.credentials.azure import AzureAccount
-from envmgr.adapters.uploads.deadline import Deadline
 from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.host.credentials.azure import AzureAccount
+from envmgr.host.uploads.deadline import Deadline
 
 from .archive import Archive, Date, Sizes, now
 from .deployment_site import DeploymentSite

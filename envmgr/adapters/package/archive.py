@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from envmgr.adapters.uploads.content import Content
-from envmgr.adapters.uploads.folder import Folder
 from envmgr.domain.errors import NeedsPerson
+from envmgr.host.uploads.content import Content
+from envmgr.host.uploads.folder import Folder
 
 Date = tuple[int, int, int, int, int, int]
 OLDEST: Date = (1980, 1, 1, 0, 0, 0)  # what a zip file can say

@@ -11,7 +11,7 @@ from azure.core import PipelineClient
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 from azure.core.rest import HttpRequest, HttpResponse
 
-from envmgr.adapters.uploads.content import Content
+from envmgr.host.uploads.content import Content
 
 _PUBLISH = "/api/publish?type=zip&async=true"
 LATEST = "/api/deployments/latest"

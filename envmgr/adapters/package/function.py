@@ -5,9 +5,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from envmgr.adapters.credentials.aws import AwsAccount, error_code, failures
-from envmgr.adapters.uploads.deadline import Deadline
 from envmgr.domain.errors import NeedsPerson, Refused, Transient
+from envmgr.host.credentials.aws import AwsAccount, error_code, failures
+from envmgr.host.uploads.deadline import Deadline
 
 from .archive import OLDEST, Archive, Date, Sizes
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from envmgr.adapters.uploads.deadline import Deadline
-from envmgr.adapters.uploads.folder import Folder
-from envmgr.adapters.uploads.frame import Say, uploading
 from envmgr.domain.values.step import Step, Zip
 from envmgr.host.leftovers import private
+from envmgr.host.uploads.deadline import Deadline
+from envmgr.host.uploads.folder import Folder
+from envmgr.host.uploads.frame import Say, uploading
 from envmgr.ports import Place, Watch
 
 from .archive import packed

@@ -11,9 +11,9 @@ from azure.core.credentials import AzureSasCredential
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobClient, ContainerClient, ContentSettings, LinearRetry
 
-from envmgr.adapters.credentials.azure import AzureAccount, error_code
-from envmgr.adapters.credentials.network import RETRIES, is_true
 from envmgr.domain.errors import NeedsPerson, Refused, Transient
+from envmgr.host.credentials.azure import AzureAccount, error_code
+from envmgr.host.credentials.network import RETRIES, is_true
 
 from .headers import Headers
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import IO
 from unicodedata import category
 
-from envmgr.adapters.uploads.content import Content
-from envmgr.adapters.uploads.folder import Folder
 from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.host.uploads.content import Content
+from envmgr.host.uploads.folder import Folder
 
 from .headers import Headers, headers_of
 

@@ -7,8 +7,8 @@ from typing import IO
 
 from botocore.exceptions import ClientError
 
-from envmgr.adapters.credentials.aws import AwsAccount, error_code, failures
 from envmgr.domain.errors import NeedsPerson, Refused, Transient
+from envmgr.host.credentials.aws import AwsAccount, error_code, failures
 
 from .headers import Headers
 

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from envmgr.adapters.children.run_log import printable
-from envmgr.adapters.uploads.frame import Say
 from envmgr.domain.errors import EnvmgrError
+from envmgr.host.children.run_log import printable
+from envmgr.host.uploads.frame import Say
 
 from .destination import Destination
 from .files import OWN, SiteFile, SiteFiles

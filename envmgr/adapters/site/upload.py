@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from envmgr.adapters.uploads.folder import Folder
-from envmgr.adapters.uploads.frame import uploading
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.step import Site, Step
+from envmgr.host.uploads.folder import Folder
+from envmgr.host.uploads.frame import uploading
 from envmgr.ports import Place, Watch
 
 from .destination import Destination

@@ -12,11 +12,11 @@ from azure.core.credentials import AzureSasCredential
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobLeaseClient, BlobProperties, ContainerClient, LinearRetry
 
-from envmgr.adapters.credentials.azure import AzureAccount, error_code
-from envmgr.adapters.credentials.network import RETRIES, is_true
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
 from envmgr.domain.documents.state import LockInfo, State
 from envmgr.domain.errors import PlaceMissing, RetryLater, StateLocked, Transient
+from envmgr.host.credentials.azure import AzureAccount, error_code
+from envmgr.host.credentials.network import RETRIES, is_true
 
 _LOCK_NOTE = "terraformlockid"
 _API = "2024-01-01"

@@ -6,11 +6,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from envmgr.adapters.credentials.aws import REFUSED, AwsAccount, error_code, failures
-from envmgr.adapters.credentials.network import is_true
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
 from envmgr.domain.documents.state import LockInfo, State
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, RetryLater, StateLocked, Transient
+from envmgr.host.credentials.aws import REFUSED, AwsAccount, error_code, failures
+from envmgr.host.credentials.network import is_true
 
 _NO_OBJECT = {"NoSuchKey", "404"}
 _PRIVATE = {

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from envmgr.adapters.children.environment import check_lengths, fitting
-from envmgr.adapters.children.proxies import PROXIES
+from envmgr.host.children.environment import check_lengths, fitting
+from envmgr.host.children.proxies import PROXIES
 from envmgr.ports import RUN_MARK, Place
 
 _INHERITED = (

@@ -4,10 +4,10 @@ import re
 import signal
 from collections.abc import Iterable
 
-from envmgr.adapters.children.child import Cause, Ended
-from envmgr.adapters.children.run_log import printable
 from envmgr.config.sections.duration import format_duration
 from envmgr.domain.values.step import Step
+from envmgr.host.children.child import Cause, Ended
+from envmgr.host.children.run_log import printable
 from envmgr.ports import Redact, StepLimits
 
 _SHOWN = 3

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from envmgr.adapters.children.run_log import RunLog
-from envmgr.adapters.children.tail import Tail
+from envmgr.host.children.run_log import RunLog
+from envmgr.host.children.tail import Tail
 from envmgr.host.leftovers import clear, sweep
 
 _LONGEST_LINE = 1024 * 1024

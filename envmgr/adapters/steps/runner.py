@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from envmgr.adapters.children.child import Cause, Ended, Start, Supervision, run
-from envmgr.adapters.children.group import end_group
-from envmgr.adapters.children.run_log import RunLog
 from envmgr.domain.errors import Interrupted, StepFailed
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.step import Step
+from envmgr.host.children.child import Cause, Ended, Start, Supervision, run
+from envmgr.host.children.group import end_group
+from envmgr.host.children.run_log import RunLog
 from envmgr.host.leftovers import private
 from envmgr.ports import Place, Progress, Watch
 

@@ -8,6 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from envmgr.adapters.terraform.providers.cache import ProviderCache
+from envmgr.adapters.terraform.state.data_folder import leave_states_out, make_fit
+from envmgr.adapters.terraform.state.errored_state import ErroredState
+from envmgr.adapters.terraform.state.state_room import set_aside_torn
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.values.environment import Output, ProcessId
@@ -17,17 +21,13 @@ from envmgr.ports import Adopted, PlanFile, PlanResult, Watch, Workspace
 from . import backend
 from .cli_configuration import cli_configuration
 from .command import IsFlagged
-from .data_folder import leave_states_out, make_fit
 from .diagnostics import Diagnostic
-from .errored_state import ErroredState
 from .failures import blames_what_is_read, failure, missing_variables
 from .initialisation import HOME, Initialisation, identify_terraform
 from .modules import ModuleFolder, names
 from .plan_file import copied_out, unchangeable
 from .process_environment import CLI_CONFIG, process_environment
-from .provider_cache import ProviderCache
 from .session import Limits, Outcome, Session
-from .state_room import set_aside_torn
 from .variable_files import check_leave
 from .variables import variables_file, without_null
 from .versions import Minimum, Versions, locate

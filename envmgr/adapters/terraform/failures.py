@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from envmgr.adapters.children.child import Cause
 from envmgr.config.sections.size import format_size
 from envmgr.domain.errors import (
     EnvmgrError,
@@ -17,6 +16,7 @@ from envmgr.domain.errors import (
     StateLocked,
     Transient,
 )
+from envmgr.host.children.child import Cause
 from envmgr.ports import Redact
 
 from .diagnostics import Diagnostic, Location

@@ -12,16 +12,16 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from envmgr.adapters.terraform.providers.cache import ProviderCache
+from envmgr.adapters.terraform.providers.lock_file import without_hashes
 from envmgr.domain.errors import Interrupted, NeedsPerson
 from envmgr.host.leftovers import clear
 
 from . import backend
 from .command import IsFlagged
 from .failures import INITIALISE, OUTDATED_LOCK, SOURCE_AWAY
-from .lock_file import without_hashes
 from .messages import Transcript
 from .modules import ModuleFolder
-from .provider_cache import ProviderCache
 from .session import Outcome, Session
 
 HOME = "home"

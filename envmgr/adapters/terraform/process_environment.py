@@ -6,9 +6,9 @@ Its home is an empty folder, as what lies in envmgr's own could configure Terraf
 from collections.abc import Mapping
 from pathlib import Path
 
-from envmgr.adapters.children.environment import check_lengths
-from envmgr.adapters.children.proxies import PROXIES
 from envmgr.domain.errors import NeedsPerson
+from envmgr.host.children.environment import check_lengths
+from envmgr.host.children.proxies import PROXIES
 from envmgr.ports import Workspace
 
 from .variables import variables_environment

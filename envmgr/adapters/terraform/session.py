@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from envmgr.adapters.children.child import Cause, Ended, Start, Supervision, attend, run
-from envmgr.adapters.children.leftovers import end_leftovers
-from envmgr.adapters.children.run_log import RunLog, lines_of_last_command
-from envmgr.adapters.children.tail import Tail, first_data
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.values.environment import ProcessId
+from envmgr.host.children.child import Cause, Ended, Start, Supervision, attend, run
+from envmgr.host.children.leftovers import end_leftovers
+from envmgr.host.children.run_log import RunLog, lines_of_last_command
+from envmgr.host.children.tail import Tail, first_data
 from envmgr.host.leftovers import clear, private, sweep
 from envmgr.host.temporary import Temporary
 from envmgr.ports import RUN_MARK, Watch, Workspace

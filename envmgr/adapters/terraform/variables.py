@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from envmgr.adapters.children.environment import fitting
 from envmgr.domain.errors import NeedsPerson
+from envmgr.host.children.environment import fitting
 
 FOLDER = "/proc/self/fd/"
 """Where Terraform finds the file; nothing of a branch is there."""

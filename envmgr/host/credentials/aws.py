@@ -42,8 +42,8 @@ from botocore.exceptions import (
 )
 from botocore.loaders import create_loader
 
-from envmgr.adapters.credentials import network
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Refused, Transient
+from envmgr.host.credentials import network
 
 REFUSED = frozenset(
     {

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from envmgr.adapters.children.run_log import RunLog, printable
 from envmgr.domain.errors import NeedsPerson, Refused, StepFailed, Transient
 from envmgr.domain.values.step import Step
+from envmgr.host.children.run_log import RunLog, printable
 from envmgr.ports import Progress, Watch
 
 from .deadline import Deadline

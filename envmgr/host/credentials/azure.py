@@ -23,8 +23,8 @@ from azure.core.exceptions import (
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy, ProxyPolicy, RetryPolicy
 from azure.core.rest import HttpRequest
 
-from envmgr.adapters.credentials import network
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Refused, Transient
+from envmgr.host.credentials import network
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from .backend import Backend
+from envmgr.adapters.terraform.backend import Backend
 
 _ROOM = 8 * 1024 * 1024
 _KEEP_SIZE = 0x01

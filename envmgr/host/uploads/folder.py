@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from envmgr.adapters.children.run_log import printable
 from envmgr.domain.errors import NeedsPerson
+from envmgr.host.children.run_log import printable
 
 _LEFT_OUT = ".git"
 _MOST = 100_000

@@ -1,0 +1,1 @@
+"""Provider packages, verified and shared within an organization."""

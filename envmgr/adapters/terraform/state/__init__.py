@@ -1,0 +1,1 @@
+"""Terraform's data folder and the states that lie in it."""
