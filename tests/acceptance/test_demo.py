@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.cli.demo_servers import answer, end_servers
+from envmgr.cli.demo.servers import answer, end_servers
 
 from .world import World
 

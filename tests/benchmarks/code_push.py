@@ -8,8 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from envmgr.cli import demo_app
-from envmgr.cli.demo_servers import answer, end_servers, free_ports
+from envmgr.cli.demo import app as demo_app
+from envmgr.cli.demo.servers import answer, end_servers, free_ports
 from tests.benchmarks.by_hand import ByHand, run
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.interleaving import interleaved

@@ -9,16 +9,18 @@ import click
 import pytest
 
 from envmgr.adapters.memory import MemoryStore
-from envmgr.cli import differences, documents
+from envmgr.cli import differences
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.screen import commits
-from envmgr.cli.verbs import approve, drift, events, show, suspend
-from envmgr.cli.verbs import list as listing
+from envmgr.cli.verbs.change import approve, suspend
+from envmgr.cli.verbs.see import drift, events, show
+from envmgr.cli.verbs.see import list as listing
 from envmgr.domain.values.drift import Difference, Drift
 from envmgr.domain.values.environment import Environment, Event, Guard, Pin
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
+from envmgr.views import documents
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 A, B = "a" * 40, "b" * 40

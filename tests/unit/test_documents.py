@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from envmgr.cli.documents import health
 from envmgr.domain.values.environment import Output
 from envmgr.domain.values.health import Condition, Health, HealthCheck
+from envmgr.views.documents import health
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envmgr.cli import documents
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import emit, emit_json, printable, say
 from envmgr.domain.errors import NeedsPerson, UsageError
 from envmgr.domain.values.environment import Run, RunStatus
+from envmgr.views import documents
 
 if TYPE_CHECKING:
     from envmgr.ports import Store

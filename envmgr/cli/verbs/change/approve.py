@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from envmgr.cli import differences, documents
+from envmgr.cli import differences
 from envmgr.cli.command import json_option, pass_invocation, verb, yes_option
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import ask, emit, emit_json_rows, printable, require_consent, say
@@ -13,6 +13,7 @@ from envmgr.daemon import operations, steering
 from envmgr.daemon.application import Application
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Environment, Guard
+from envmgr.views import documents
 
 
 @verb("approve", example="envmgr approve alice bob\nenvmgr approve --all")

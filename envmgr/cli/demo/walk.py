@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from envmgr.cli.screen import colored
 from envmgr.daemon import rollback, steering
 from envmgr.domain.values.environment import RunKind, Status
 
-from .demo_repository import DemoRepository
-from .demo_servers import is_served
-from .demo_stage import Stage, claim
-from .screen import colored
+from .repository import DemoRepository
+from .servers import is_served
+from .stage import Stage, claim
 
 GRACE = "3s"
 _SLOW = 10.0  # seconds; what is said is measured, what is claimed leaves room for a busy machine
-_APP = Path(__file__).with_name("demo_app.py")
+_APP = Path(__file__).with_name("app.py")
 
 
 @dataclass(slots=True, kw_only=True)

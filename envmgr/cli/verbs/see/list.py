@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 
 import click
 
-from envmgr.cli import documents, table
+from envmgr.cli import table
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import age, colored, commits, emit, emit_json_rows, printable, say, unseen, width
 from envmgr.domain.values.combined import by_environment, combined, urls
 from envmgr.domain.values.environment import AT_WORK, Environment, Status
 from envmgr.domain.values.names import ref_component
+from envmgr.views import documents
 
 
 def _paint_drift(_: str, text: str) -> str:

@@ -4,25 +4,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from envmgr.cli import differences, documents, table
+from envmgr.cli import differences, table
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
-from envmgr.cli.screen import (
-    age,
-    colored,
-    commits,
-    emit,
-    emit_json,
-    moment,
-    printable,
-    say,
-    unseen,
-    width,
-)
+from envmgr.cli.screen import age, colored, commits, emit, emit_json, moment, printable, say, unseen, width
 from envmgr.domain.values.combined import combined
 from envmgr.domain.values.environment import Environment, Lease, Run
 from envmgr.domain.values.health import Condition
+from envmgr.views import documents
 
 _INDENT = 13
 _APPLICATIONS = (

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envmgr.cli import documents
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import emit, emit_json_rows, moment, printable, say
 from envmgr.domain.values.environment import Event
+from envmgr.views import documents
 
 if TYPE_CHECKING:
     from envmgr.domain.values.names import EnvironmentId

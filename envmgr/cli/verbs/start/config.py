@@ -16,14 +16,14 @@ from envmgr.domain.errors import NeedsPerson
 _MISTAKES = 2
 _SECTIONS = {
     "Verbs": {
-        "check": ("config", "Check all files."),
-        "init": ("config", "Write a commented organization file."),
-        "schema": ("config", "Print the JSON Schema for editors."),
+        "check": ("start.config", "Check all files."),
+        "init": ("start.config", "Write a commented organization file."),
+        "schema": ("start.config", "Print the JSON Schema for editors."),
     }
 }
 
 
-@click.group("config", cls=LazyGroup, sections=_SECTIONS)
+@click.group("start.config", cls=LazyGroup, sections=_SECTIONS)
 def config_command() -> None:
     """The organization files: check them, write a first one, get the JSON Schema."""
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from envmgr.cli import documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
@@ -15,6 +14,7 @@ from envmgr.daemon import operations
 from envmgr.daemon.application import Application
 from envmgr.daemon.job import Declined
 from envmgr.domain.values.environment import Environment
+from envmgr.views import documents
 
 _CHANGES = 2
 _Planned = tuple[Environment, operations.PlanShown | None]

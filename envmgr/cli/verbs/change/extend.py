@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import click
 
-from envmgr.cli import documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json_of, moment
 from envmgr.cli.work import work
 from envmgr.daemon import operations, steering
+from envmgr.views import documents
 
 
 @verb("extend", example="envmgr extend alice 7d")

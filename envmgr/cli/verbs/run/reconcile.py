@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
-from envmgr.cli import documents, table
+from envmgr.cli import table
 from envmgr.cli.command import json_option, pass_invocation, take_over_option, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
@@ -15,6 +15,7 @@ from envmgr.daemon.application import Application
 from envmgr.daemon.tenant import Project
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.views import documents
 
 _FORETOLD = (table.Column("environment"), table.Column("action"), table.Column("reason", least=20))
 _SHOWN = ("status", "commit", "applied_commit", "message", "url", "expires_at")

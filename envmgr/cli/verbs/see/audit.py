@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from envmgr.cli import documents, table
+from envmgr.cli import table
 from envmgr.cli.command import json_option, pass_invocation, verb, yes_option
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import (
@@ -26,6 +26,7 @@ from envmgr.domain.audit import unmanaged
 from envmgr.domain.audit.compare import Finding, Fix, findings
 from envmgr.domain.errors import EnvmgrError, Interrupted
 from envmgr.domain.values.environment import Status
+from envmgr.views import documents
 
 _FINDINGS = 2
 _QUESTIONS = {

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from envmgr.cli import documents
 from envmgr.cli.command import (
     environment_argument,
     json_option,
@@ -21,6 +20,7 @@ from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.takeover import adopt
 from envmgr.domain.values.environment import Environment
+from envmgr.views import documents
 
 
 @verb("adopt", example="envmgr adopt alice --state terraform.tfstate")

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from envmgr.cli.command import pass_invocation, verb
-from envmgr.cli.demo import GRACE, Demo
-from envmgr.cli.demo_repository import DemoRepository
-from envmgr.cli.demo_servers import end_servers, free_ports
-from envmgr.cli.demo_stage import Stage
+from envmgr.cli.demo.repository import DemoRepository
+from envmgr.cli.demo.servers import end_servers, free_ports
+from envmgr.cli.demo.stage import Stage
+from envmgr.cli.demo.walk import GRACE, Demo
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, say
 from envmgr.cli.work import work

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import click
 
-from envmgr.cli import documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
@@ -12,6 +11,7 @@ from envmgr.cli.screen import emit, emit_json, printable
 from envmgr.cli.work import work
 from envmgr.daemon import cancellation, operations
 from envmgr.daemon.cancellation import Cancelled
+from envmgr.views import documents
 
 _WAIT = "5m"
 

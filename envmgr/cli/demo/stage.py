@@ -10,7 +10,7 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.values.environment import Environment, Run, Status
 from envmgr.domain.values.names import EnvironmentId
 
-from .demo_servers import answer
+from .servers import answer
 
 _PATIENCE = 40.0  # seconds for one step
 _INTERVAL = 1.0  # seconds from one look at the repository to the next, as `polling` says

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from envmgr.cli import documents
 from envmgr.cli.command import (
     environment_argument,
     json_option,
@@ -22,6 +21,7 @@ from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.application import Application
 from envmgr.domain.values.environment import Environment
+from envmgr.views import documents
 
 
 @verb("apply", example="envmgr apply alice\nenvmgr apply alice --plan alice.plan")

@@ -1,12 +1,12 @@
 """`envmgr suspend` and `envmgr resume`."""
 
-from envmgr.cli import documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json_of
 from envmgr.cli.work import work
 from envmgr.daemon import operations, steering
 from envmgr.domain.values.environment import Environment
+from envmgr.views import documents
 
 
 @verb("suspend", example="envmgr suspend alice")

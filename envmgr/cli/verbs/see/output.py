@@ -5,13 +5,13 @@ from collections.abc import Mapping
 
 import click
 
-from envmgr.cli import documents
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import emit, emit_json, printable, say
 from envmgr.domain.errors import NeedsPerson, UsageError
 from envmgr.domain.values.environment import Output
+from envmgr.views import documents
 
 _Every = Mapping[str, Mapping[str, Output]]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from envmgr.cli import differences, documents
+from envmgr.cli import differences
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
@@ -18,6 +18,7 @@ from envmgr.daemon.roster import Roster
 from envmgr.domain.errors import EnvmgrError, Interrupted
 from envmgr.domain.values.drift import Drift, failed
 from envmgr.domain.values.environment import Environment
+from envmgr.views import documents
 
 _DRIFT = 2
 _INDENT = "  "

@@ -2,7 +2,6 @@
 
 import click
 
-from envmgr.cli import documents
 from envmgr.cli.command import (
     environment_argument,
     json_option,
@@ -21,6 +20,7 @@ from envmgr.daemon.application import Application
 from envmgr.daemon.tenant import Project
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import matches_any
+from envmgr.views import documents
 
 
 @verb("destroy", example="envmgr destroy alice\nenvmgr resume alice   # brings it back")

@@ -2,7 +2,6 @@
 
 import click
 
-from envmgr.cli import documents
 from envmgr.cli.command import (
     environment_argument,
     json_option,
@@ -19,6 +18,7 @@ from envmgr.cli.work import work
 from envmgr.daemon import operations
 from envmgr.daemon.rollback import previous_commit, roll_back
 from envmgr.domain.values.environment import Environment
+from envmgr.views import documents
 
 
 @verb(

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envmgr.cli import documents, table
+from envmgr.cli import table
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import age, colored, emit, emit_json_rows, moment, printable, say, width
 from envmgr.domain.values.environment import Run
+from envmgr.views import documents
 
 if TYPE_CHECKING:
     from envmgr.ports import Store

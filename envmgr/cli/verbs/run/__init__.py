@@ -1,0 +1,1 @@
+"""Verbs that do all work that is due."""

@@ -1,0 +1,1 @@
+"""What doors to envmgr have in common: JSON objects and words."""
