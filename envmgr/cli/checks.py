@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from envmgr.commands.application import Application
+from envmgr.composition.records import open_records
 from envmgr.config.load import Configuration, load
 from envmgr.config.locate import service_data
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
-from envmgr.daemon import ownership
-from envmgr.daemon.application import Application
-from envmgr.daemon.layout import Layout, free_bytes
-from envmgr.daemon.records import open_records
-from envmgr.daemon.seals import seal_of
-from envmgr.daemon.tenant import Project, Tenant
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.values.names import matches_any
+from envmgr.engine.context import ownership
+from envmgr.engine.context.layout import Layout, free_bytes
+from envmgr.engine.context.seals import seal_of
+from envmgr.engine.context.tenant import Project, Tenant
 
 from .invocation import Invocation
 from .screen import counted

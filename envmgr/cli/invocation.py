@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from envmgr.daemon.records import Records
+    from envmgr.composition.records import Records
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Invocation:
     @contextmanager
     def records(self) -> Iterator["Records"]:
         """The store alone, for verbs that only read."""
-        from envmgr.daemon.records import open_records
+        from envmgr.composition.records import open_records
 
         with open_records(self.config, self.data_dir, self.environ) as store:
             yield store

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import FrameType
 
-from envmgr.daemon import by_hand
-from envmgr.daemon.application import Application
-from envmgr.daemon.composition import Start, compose, user_actor
-from envmgr.daemon.job import Declined
+from envmgr.commands.application import Application
+from envmgr.composition.compose import Start, compose, user_actor
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.context import by_hand
+from envmgr.engine.work.job import Declined
 from envmgr.ports import Progress
 
 from .invocation import Invocation

@@ -1,1 +1,1 @@
-"""The imperative shell: from a look at the remotes to environments that are as their branches say."""
+"""The process: its life, when remotes are polled, the watches over drift and health, housekeeping."""

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from envmgr.commands.application import Application
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted, NeedsPerson
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.health import Health, judged
+from envmgr.engine.change.health import ask, ask_address, is_news, is_same, is_watched, record
+from envmgr.engine.context.services import Services
+from envmgr.engine.work.job import Job
 from envmgr.host.system import sentences
 
-from .application import Application
-from .health import ask, ask_address, is_news, is_same, is_watched, record
-from .job import Job
 from .more_urgent import MoreUrgent
-from .services import Services
 
 if TYPE_CHECKING:
     from envmgr.domain.values.names import EnvironmentId, RepositoryId

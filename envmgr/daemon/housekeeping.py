@@ -12,14 +12,14 @@ from envmgr.domain.audit.compare import KEPT
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.values.environment import Claim, Environment, RunStatus, SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.engine.context import by_hand
+from envmgr.engine.context.layout import Layout
+from envmgr.engine.context.services import Services
+from envmgr.engine.source import kept, step_caches
+from envmgr.engine.source.workspaces import holds_state
 from envmgr.host.leftovers import ASIDE, clear
 from envmgr.host.system import sentences
 from envmgr.host.temporary import Temporary
-
-from . import by_hand, kept, step_caches
-from .layout import Layout
-from .services import Services
-from .workspaces import holds_state
 
 log = structlog.get_logger()
 

@@ -16,18 +16,19 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as TickExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from envmgr.commands.application import Application
+from envmgr.commands.audit import Audits
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.engine.context.tenant import Project
+from envmgr.engine.reconcile import unmanaged
 from envmgr.host.system import sentences
 
-from . import housekeeping, unmanaged
-from .application import Application
-from .audit import Audits
+from . import housekeeping
 from .health_watch import HealthWatch
 from .notify import Notifier
 from .patrol import Patrol
 from .polls import Polls
-from .tenant import Project
 
 log = structlog.get_logger()
 

@@ -3,9 +3,8 @@
 import time
 from collections.abc import Callable
 
+from envmgr.commands.application import Application
 from envmgr.domain.values.environment import Environment
-
-from .application import Application
 
 _PAUSE = 1.0  # seconds between two looks at the record
 

@@ -6,16 +6,16 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import structlog
 
+from envmgr.commands.application import Application
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.change.drift import check, wants_check
+from envmgr.engine.context.roster import Roster
+from envmgr.engine.context.tenant import Project
 from envmgr.host.system import sentences
 
-from .application import Application
-from .drift import check, wants_check
 from .more_urgent import MoreUrgent
-from .roster import Roster
-from .tenant import Project
 
 log = structlog.get_logger()
 

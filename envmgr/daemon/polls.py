@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from envmgr.commands.application import Application
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.backoff import delay
+from envmgr.engine.context.tenant import Project
 from envmgr.host.system import sentences
-
-from .application import Application
-from .tenant import Project
 
 if TYPE_CHECKING:
     from envmgr.domain.values.names import RepositoryId

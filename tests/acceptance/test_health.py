@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon.records import open_records
+from envmgr.composition.records import open_records
 from envmgr.domain.values.environment import Status
 from envmgr.domain.values.health import Condition
 from tests.acceptance.world import World

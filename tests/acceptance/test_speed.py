@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon.records import open_records
+from envmgr.composition.records import open_records
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.values.environment import Claim, Environment, Output, Source, SourceKind, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from botocore.client import BaseClient
 
-from envmgr.daemon import audit as auditing
+from envmgr.commands import audit as auditing
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import StateStore
 from tests.benchmarks.comparison import Comparison

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 
-from envmgr.daemon.records import open_records
+from envmgr.composition.records import open_records
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId
 from tests.benchmarks.comparison import Comparison

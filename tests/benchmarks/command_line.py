@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from envmgr.daemon.records import open_records
+from envmgr.composition.records import open_records
 from envmgr.domain.values.names import RepositoryId
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.interleaving import interleaved, seconds

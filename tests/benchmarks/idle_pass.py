@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
-from envmgr.daemon.application import Application
+from envmgr.commands.application import Application
 from tests.benchmarks.by_hand import ByHand, run
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.interleaving import interleaved, seconds

@@ -8,7 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from envmgr.daemon.composition import Start, compose
+from envmgr.composition.compose import Start, compose
 from tests.benchmarks.idle_pass import one_pass
 
 PASSES = 10

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from envmgr.adapters.state import local
-from envmgr.daemon.application import Application
+from envmgr.commands.application import Application
 
 _STORE = ("update", "start_run", "update_run", "finish_run", "record", "acquire", "release", "revise")
 _GIT = ("fetch", "checkout", "keep", "let_go")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from envmgr.daemon.application import Application
+from envmgr.commands.application import Application
 from envmgr.domain.values.environment import RunKind, RunStatus, Status
 from envmgr.domain.values.names import EnvironmentId
 

@@ -18,7 +18,7 @@ from envmgr.cli import main
 from envmgr.cli import work as verb
 from envmgr.cli.verbs.change import apply as _apply_verb  # noqa: F401  (imported once, before any fork)
 from envmgr.cli.verbs.change import destroy as _destroy_verb  # noqa: F401
-from envmgr.daemon.composition import Start, compose
+from envmgr.composition.compose import Start, compose
 from envmgr.daemon.housekeeping import tidy
 from tests.chaos.boundaries import Boundaries
 from tests.chaos.observation import Observation

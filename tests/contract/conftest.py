@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.adapters.memory import MemoryStore
 from envmgr.adapters.store.connect import open_store
 from envmgr.domain.values.environment import Environment
 from envmgr.ports import Store
 from tests.support import postgres
+from tests.support.memory_store import MemoryStore
 from tests.support.store import seen
 
 MEMORY = "memory"

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from envmgr.adapters.store.connect import open_store
-from envmgr.daemon.poller import Poller
-from envmgr.daemon.tenant import Ownership, Rebuilding
 from envmgr.domain.errors import LeaseLost, PlaceMissing, Transient
 from envmgr.domain.rules.crowd import active, leaving
 from envmgr.domain.rules.decide import decide
@@ -23,6 +21,8 @@ from envmgr.domain.values.decision import Decision, Destroy
 from envmgr.domain.values.environment import Environment, Event, Guard, Lease, ProcessId, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.engine.context.tenant import Ownership, Rebuilding
+from envmgr.engine.reconcile.poller import Poller
 from tests.support.steps import NOTHING, Write, failure, writes
 from tests.support.store import MINUTE, NOW, SECOND, having
 from tests.support.witness import Look, Witness

@@ -11,8 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from envmgr.daemon.application import Application
-from envmgr.daemon.composition import Start, compose
+from envmgr.commands.application import Application
+from envmgr.composition.compose import Start, compose
 from envmgr.daemon.lifecycle import Daemon
 from envmgr.daemon.notify import Notifier
 

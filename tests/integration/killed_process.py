@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from envmgr.daemon import apply, destroy
-from envmgr.daemon.application import Application
-from envmgr.daemon.composition import Start, compose
+from envmgr.commands.application import Application
+from envmgr.composition.compose import Start, compose
+from envmgr.engine.change import apply, destroy
 from envmgr.ports import StateStore
 
 

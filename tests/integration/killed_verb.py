@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def dies(engine: Engine, when: str, *arguments: str) -> None:
-    """Run a verb on an engine's files that dies, say `after envmgr.daemon.takeover:keep`."""
+    """Run a verb on an engine's files that dies, say `after envmgr.commands.takeover:keep`."""
     moment, _, place = when.partition(" ")
     options = ["--config", str(engine.config), "--data-dir", str(engine.data)]
     command = [sys.executable, "-m", "tests.integration.killed_verb", moment, place, *arguments, *options]

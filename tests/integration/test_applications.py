@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from envmgr.daemon import operations, steering
-from envmgr.daemon.audit import audit
-from envmgr.daemon.job import Declined, Superseded
+from envmgr.commands import operations, steering
+from envmgr.commands.audit import audit
 from envmgr.domain.values.environment import Environment, RunKind, Status
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.work.job import Declined, Superseded
 from tests.support.engine import Engine
 from tests.support.git_repository import GitRepository
 

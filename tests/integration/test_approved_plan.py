@@ -11,7 +11,7 @@ import pytest
 
 from envmgr.adapters.processes import identify
 from envmgr.adapters.terraform.commands import TerraformCommands
-from envmgr.daemon import operations
+from envmgr.commands import operations
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import StalePlan
 from envmgr.domain.values.environment import Status

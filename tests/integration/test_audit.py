@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon.audit import Audit, audit, audit_what_is_due
-from envmgr.daemon.mending import mend
+from envmgr.commands.audit import Audit, audit, audit_what_is_due
+from envmgr.commands.mending import mend
 from envmgr.domain.audit.compare import Finding, Fix, Kind, findings
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson
 from envmgr.domain.values.environment import Status

@@ -9,8 +9,8 @@ import boto3
 import pytest
 
 from envmgr.adapters.cloud.aws import AwsCloud
-from envmgr.daemon.audit import Audit, audit
-from envmgr.daemon.mending import mend
+from envmgr.commands.audit import Audit, audit
+from envmgr.commands.mending import mend
 from envmgr.domain.audit.compare import Finding, Fix, Kind
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind, Status

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
-from envmgr.daemon.reach import reaches_outside
 from envmgr.domain.values.environment import Status
 from envmgr.domain.values.names import RepositoryId
+from envmgr.engine.source.reach import reaches_outside
 from envmgr.ports import Remote
 from tests.support.engine import MODULE, Engine, code
 from tests.support.git_repository import GitRepository

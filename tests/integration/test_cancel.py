@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon import cancellation, steering
-from envmgr.daemon.cancellation import Cancelled
+from envmgr.commands import cancellation, steering
+from envmgr.commands.cancellation import Cancelled
 from envmgr.domain.values.environment import RunKind, RunStatus, Status, Suspension
 from tests.integration.outage import wait_for
 from tests.support.engine import MODULE, Engine, code

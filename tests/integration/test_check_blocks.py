@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from envmgr.cli.program import main
-from envmgr.daemon.rollback import look_for_drift
+from envmgr.commands.rollback import look_for_drift
 from envmgr.domain.values.environment import RunKind, Status
 from tests.support.engine import Engine, code
 

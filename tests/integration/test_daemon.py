@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon.records import open_records
+from envmgr.composition.records import open_records
 from envmgr.domain.values.environment import Environment, RunStatus
 from tests.support.git_repository import GitRepository
 from tests.support.slow_work import slow_work

@@ -17,13 +17,13 @@ import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.daemon.housekeeping import tidy
-from envmgr.daemon.kept import LIMIT
 from envmgr.domain.documents.manifest import Manifest
 from envmgr.domain.documents.seal import Seal
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Claim, Environment, RunKind, Source, SourceKind, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.tags import tags_for
+from envmgr.engine.source.kept import LIMIT
 from envmgr.ports import Remote, StateStore
 from tests.support.aws import S3_BACKEND
 from tests.support.engine import MODULE, Engine, code, push
@@ -444,7 +444,7 @@ def test_code_that_is_too_large_is_not_kept_and_had_from_the_branch(
     engine: Engine, marks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is said at the time; after a loss the branch gives it, and where it is gone nothing is destroyed."""
-    monkeypatch.setattr("envmgr.daemon.kept.LIMIT", 3000)
+    monkeypatch.setattr("envmgr.engine.source.kept.LIMIT", 3000)
     shop = engine.repositories["shop"]
     for name in ("alice", "bob"):
         shop.commit(f"env-{name}", {**marked("the first"), "terraform/big.txt": "x" * 4000})

@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import event
 
 from envmgr.adapters.store.connect import open_store
-from envmgr.daemon import records
+from envmgr.composition import records
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.values.environment import RunStatus, Status
 from tests.support import postgres

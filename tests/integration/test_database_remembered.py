@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from envmgr.daemon import steering
-from envmgr.daemon.migration import migrate
-from envmgr.daemon.records import open_records
+from envmgr.commands import steering
+from envmgr.composition.migration import migrate
+from envmgr.composition.records import open_records
 from envmgr.domain.errors import UsageError
 from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, push

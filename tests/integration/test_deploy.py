@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from envmgr.daemon import operations, rollback, steering
+from envmgr.commands import operations, rollback, steering
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import StepFailed
 from envmgr.domain.values.environment import RunKind, RunStatus, Status

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from envmgr.daemon import operations
+from envmgr.commands import operations
 from envmgr.domain.values.environment import RunKind, Status
 from tests.support.engine import Engine, code, push
 

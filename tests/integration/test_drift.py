@@ -9,9 +9,9 @@ from typing import Any
 import boto3
 import pytest
 
-from envmgr.daemon import steering
+from envmgr.commands import steering
+from envmgr.commands.rollback import look_for_drift
 from envmgr.daemon.patrol import Patrol, due, inspect
-from envmgr.daemon.rollback import look_for_drift
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status

@@ -10,9 +10,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envmgr.daemon import operations, steering
+from envmgr.commands import operations, steering
+from envmgr.commands.rollback import roll_back
 from envmgr.daemon.patrol import due, inspect
-from envmgr.daemon.rollback import roll_back
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.environment import Environment, Event, RunStatus, Status
 from tests.support.engine import Engine, code

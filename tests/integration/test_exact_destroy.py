@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon import destroy
 from envmgr.domain.values.environment import RunKind, RunStatus, Status
+from envmgr.engine.change import destroy
 from tests.support.engine import MODULE, Engine, code, push
 
 MARK = """

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from envmgr.cli.program import main
-from envmgr.daemon import unmanaged
 from envmgr.domain.values.environment import Status
+from envmgr.engine.reconcile import unmanaged
 from tests.support.engine import Engine, push
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from envmgr.adapters.terraform.providers.cache import ProviderCache
-from envmgr.daemon import housekeeping, step_caches
+from envmgr.daemon import housekeeping
 from envmgr.domain.values.environment import RunKind, Status
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.source import step_caches
 from tests.support.engine import Engine, push
 from tests.support.store import having
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from envmgr.daemon import operations
+from envmgr.commands import operations
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, code

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon import steering
+from envmgr.commands import steering
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Environment, RunKind, RunStatus, Status
 from tests.support.engine import Engine, code, push

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from envmgr.adapters.terraform.modules import ModuleFolder
-from envmgr.daemon import operations
+from envmgr.commands import operations
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Status
 from tests.support.engine import MODULE, Engine, code

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon import operations
+from envmgr.commands import operations
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, code

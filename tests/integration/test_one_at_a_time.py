@@ -12,10 +12,10 @@ from queue import SimpleQueue
 
 import pytest
 
-from envmgr.daemon import operations
-from envmgr.daemon.job import Declined
+from envmgr.commands import operations
 from envmgr.domain.errors import LeaseLost, UsageError
 from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
+from envmgr.engine.work.job import Declined
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.store import having
 
@@ -38,8 +38,8 @@ def test_two_processes_work_on_one_environment_one_after_the_other(engine: Engin
     script = f"""
 import os, sys
 from pathlib import Path
-from envmgr.daemon import operations
-from envmgr.daemon.composition import Start, compose
+from envmgr.commands import operations
+from envmgr.composition.compose import Start, compose
 from envmgr.domain.errors import EnvironmentBusy
 app = compose(Start(config=Path({str(engine.config)!r}), data_dir=Path({str(engine.data)!r}), actor="user bob", environ=os.environ))
 try:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from envmgr.daemon import operations, steering
-from envmgr.daemon.audit import audit
+from envmgr.commands import operations, steering
+from envmgr.commands.audit import audit
 from envmgr.domain.values.environment import Environment, Guard, Status
 from envmgr.domain.values.names import RepositoryId
 from tests.support.engine import Engine, push

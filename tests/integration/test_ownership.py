@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon import operations, steering
-from envmgr.daemon.composition import Start, compose
+from envmgr.commands import operations, steering
+from envmgr.composition.compose import Start, compose
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, push

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from envmgr.daemon import operations
+from envmgr.commands import operations
 from envmgr.domain.values.environment import RunStatus, Status
 from tests.integration.outage import CODE, is_lock_recorded
 from tests.integration.victim import Victim, wait_for_end

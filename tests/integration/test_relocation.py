@@ -13,8 +13,8 @@ from uuid import uuid4
 import pytest
 
 from envmgr.adapters.state.connect import open_state_store
-from envmgr.daemon import operations, relocation, steering
-from envmgr.daemon.relocation import Moved
+from envmgr.commands import operations, relocation, steering
+from envmgr.commands.relocation import Moved
 from envmgr.domain.documents.owner import NotOurs
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Status
@@ -182,8 +182,8 @@ def test_other_settings_of_the_same_place_move_nothing(
 MOMENTS = {
     "marked": "before envmgr.adapters.state.local:LocalStateStore.create",
     "copied": "after envmgr.adapters.state.local:LocalStateStore.create",
-    "read back": "after envmgr.daemon.relocation:_check_copied",
-    "switched": "before envmgr.daemon.relocation:_finish",
+    "read back": "after envmgr.commands.relocation:_check_copied",
+    "switched": "before envmgr.commands.relocation:_finish",
     "archived": "after envmgr.adapters.state.local:LocalStateStore.archive",
     "deleted": "after envmgr.adapters.state.local:LocalStateStore.delete",
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon.records import open_records
+from envmgr.composition.records import open_records
 from envmgr.domain.values.environment import Status
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.git_repository import GitRepository

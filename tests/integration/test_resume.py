@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from envmgr.daemon import steering
+from envmgr.commands import steering
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Claim, Environment, Pin, Source, SourceKind, Status, Suspension
 from tests.integration.outage import wait_for

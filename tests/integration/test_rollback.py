@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from envmgr.daemon import operations, steering
-from envmgr.daemon.job import Declined
-from envmgr.daemon.rollback import roll_back
+from envmgr.commands import operations, steering
+from envmgr.commands.rollback import roll_back
 from envmgr.domain.errors import EnvmgrError, UsageError
 from envmgr.domain.values.environment import RunKind, RunStatus, Status
+from envmgr.engine.work.job import Declined
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.git_repository import GitRepository
 from tests.support.store import having

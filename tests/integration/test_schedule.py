@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from envmgr.daemon import operations, steering
-from envmgr.daemon.job import Declined
+from envmgr.commands import operations, steering
 from envmgr.domain.values.environment import RunKind, Status, Suspension
+from envmgr.engine.work.job import Declined
 from tests.support.engine import Engine, code, push
 
 WORK = {"up": "0 8 * * *", "down": "0 19 * * *", "timezone": "Europe/Berlin"}

@@ -4,7 +4,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from envmgr.daemon.composition import Start, compose
+from envmgr.composition.compose import Start, compose
 from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, code
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon import operations, steering
+from envmgr.commands import operations, steering
+from envmgr.commands.rollback import roll_back
 from envmgr.daemon.housekeeping import tidy
-from envmgr.daemon.rollback import roll_back
 from envmgr.domain.documents.by_hand import SetByHand
 from envmgr.domain.values.environment import Environment, Pin, RunKind, Status, Suspension
 from envmgr.domain.values.names import EnvironmentId

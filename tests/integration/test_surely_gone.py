@@ -2,8 +2,8 @@
 
 import pytest
 
-from envmgr.daemon.poller import Poller
 from envmgr.domain.values.environment import Guard, Status
+from envmgr.engine.reconcile.poller import Poller
 from tests.support.engine import Engine, code, push
 from tests.support.store import having
 

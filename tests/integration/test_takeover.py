@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from envmgr.adapters.state.connect import open_state_store
-from envmgr.daemon import operations
-from envmgr.daemon.job import Declined
-from envmgr.daemon.takeover import adopt
+from envmgr.commands import operations
+from envmgr.commands.takeover import adopt
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.values.environment import Environment, RunKind, RunStatus, Status
+from envmgr.engine.work.job import Declined
 from tests.integration.killed_verb import dies
 from tests.support.azure import Azurite
 from tests.support.engine import MODULE, Engine, push
@@ -253,10 +253,10 @@ def test_after_its_own_was_destroyed_by_hand(engine: Engine, file: Path, existin
 
 
 MOMENTS = {
-    "marked in the record": "before envmgr.daemon.kept:keep",
-    "marked": "after envmgr.daemon.takeover:keep",
+    "marked in the record": "before envmgr.engine.source.kept:keep",
+    "marked": "after envmgr.commands.takeover:keep",
     "put": "after envmgr.adapters.state.local:LocalStateStore.create",
-    "planned again": "before envmgr.daemon.takeover:apply_planned",
+    "planned again": "before envmgr.commands.takeover:apply_planned",
 }
 
 

@@ -1,6 +1,6 @@
 """A time to live: what it ends, and what brings it back."""
 
-from envmgr.daemon import steering
+from envmgr.commands import steering
 from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, code, push
 

@@ -16,11 +16,11 @@ from uuid import uuid4
 
 import pytest
 
-from envmgr.daemon import operations
-from envmgr.daemon.recover import HeldLock
+from envmgr.commands import operations
 from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import EnvmgrError, StateLocked
 from envmgr.domain.values.environment import RunStatus, Status
+from envmgr.engine.recovery.recover import HeldLock
 from tests.acceptance.world import ENVMGR
 from tests.support.aws import S3_BACKEND
 from tests.support.azure import Azurite

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from envmgr.cli.program import main
-from envmgr.daemon import operations, unmanaged
-from envmgr.daemon.audit import audit
+from envmgr.commands import operations
+from envmgr.commands.audit import audit
 from envmgr.domain.audit import unmanaged as rules
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Environment, Status
+from envmgr.engine.reconcile import unmanaged
 from tests.support.engine import Engine, push
 
 

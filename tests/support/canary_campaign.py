@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from ruamel.yaml import YAML
 
-from envmgr.daemon.records import open_records
+from envmgr.composition.records import open_records
 from tests.acceptance.world import ENVMGR, World
 from tests.support.aws import S3_BACKEND
 from tests.support.azure import Azurite

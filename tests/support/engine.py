@@ -10,8 +10,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from envmgr.daemon.application import Application
-from envmgr.daemon.composition import Start, compose
+from envmgr.commands.application import Application
+from envmgr.composition.compose import Start, compose
 from envmgr.domain.values.environment import Environment, Run, RunKind
 from envmgr.domain.values.names import EnvironmentId
 from tests.support.git_repository import GitRepository

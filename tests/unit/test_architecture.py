@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "envmgr"
 MAX_FILE = 400
 MAX_FUNCTION = 60
+MAX_MODULES = 20
 # Words that say nothing about what is inside.
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "base", "misc"}
 
@@ -101,6 +103,12 @@ def test_files_stay_short() -> None:
     """Whoever opens a file can read it."""
     sizes = {where(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
     assert not {place: size for place, size in sizes.items() if size > MAX_FILE}
+
+
+def test_folders_stay_small() -> None:
+    """Whoever opens a folder can see what is in it."""
+    sizes = Counter(path.parent.relative_to(ROOT) for path in FILES if path.name != "__init__.py")
+    assert not {str(folder): size for folder, size in sizes.items() if size > MAX_MODULES}
 
 
 def test_functions_stay_short() -> None:

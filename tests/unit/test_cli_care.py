@@ -8,7 +8,6 @@ from json import dumps
 import click
 import pytest
 
-from envmgr.adapters.memory import MemoryStore
 from envmgr.cli import differences
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.screen import commits
@@ -21,6 +20,7 @@ from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
 from envmgr.views import documents
+from tests.support.memory_store import MemoryStore
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 A, B = "a" * 40, "b" * 40

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.daemon.code_check import check_code
 from envmgr.domain.errors import NeedsOperator, NeedsPerson
+from envmgr.engine.source.code_check import check_code
 
 
 @pytest.fixture

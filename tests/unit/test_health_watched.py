@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from envmgr.daemon.health import is_watched, not_healthy
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.change.health import is_watched, not_healthy
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 WELL = Health(check=HealthCheck(url="{outputs.url}"), condition=Condition.HEALTHY, since=NOW)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from envmgr.composition.hidden import hidden_paths
 from envmgr.config.load import load
-from envmgr.daemon.hidden import hidden_paths
 
 ACME = """
 organization: acme

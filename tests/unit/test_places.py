@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from envmgr.daemon.places import Place, Places
+from envmgr.engine.reconcile.places import Place, Places
 
 HOUR = timedelta(hours=1)
 

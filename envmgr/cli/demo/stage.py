@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from envmgr.daemon.application import Application
+from envmgr.commands.application import Application
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.values.environment import Environment, Run, Status
 from envmgr.domain.values.names import EnvironmentId

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmgr.cli.screen import colored
-from envmgr.daemon import rollback, steering
+from envmgr.commands import rollback, steering
 from envmgr.domain.values.environment import RunKind, Status
 
 from .repository import DemoRepository

@@ -17,8 +17,8 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit, emit_json, moment, require_consent, say
 from envmgr.cli.work import work
-from envmgr.daemon import operations
-from envmgr.daemon.takeover import adopt
+from envmgr.commands import operations
+from envmgr.commands.takeover import adopt
 from envmgr.domain.values.environment import Environment
 from envmgr.views import documents
 

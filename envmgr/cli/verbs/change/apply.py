@@ -18,8 +18,8 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit, emit_json_of, printable, require_consent
 from envmgr.cli.work import work
-from envmgr.daemon import operations
-from envmgr.daemon.application import Application
+from envmgr.commands import operations
+from envmgr.commands.application import Application
 from envmgr.domain.values.environment import Environment
 from envmgr.views import documents
 

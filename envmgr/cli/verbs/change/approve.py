@@ -9,8 +9,8 @@ from envmgr.cli.command import json_option, pass_invocation, verb, yes_option
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import ask, emit, emit_json_rows, printable, require_consent, say
 from envmgr.cli.work import interruptible, work
-from envmgr.daemon import operations, steering
-from envmgr.daemon.application import Application
+from envmgr.commands import operations, steering
+from envmgr.commands.application import Application
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Environment, Guard
 from envmgr.views import documents

@@ -9,8 +9,8 @@ from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json, printable
 from envmgr.cli.work import work
-from envmgr.daemon import cancellation, operations
-from envmgr.daemon.cancellation import Cancelled
+from envmgr.commands import cancellation, operations
+from envmgr.commands.cancellation import Cancelled
 from envmgr.views import documents
 
 _WAIT = "5m"

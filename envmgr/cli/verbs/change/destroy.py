@@ -15,11 +15,11 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit, emit_json_of, printable, require_consent
 from envmgr.cli.work import work
-from envmgr.daemon import operations
-from envmgr.daemon.application import Application
-from envmgr.daemon.tenant import Project
+from envmgr.commands import operations
+from envmgr.commands.application import Application
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import matches_any
+from envmgr.engine.context.tenant import Project
 from envmgr.views import documents
 
 

@@ -9,7 +9,7 @@ from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json_of, moment
 from envmgr.cli.work import work
-from envmgr.daemon import operations, steering
+from envmgr.commands import operations, steering
 from envmgr.views import documents
 
 

@@ -15,8 +15,8 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit, emit_json_of, require_consent
 from envmgr.cli.work import work
-from envmgr.daemon import operations
-from envmgr.daemon.rollback import previous_commit, roll_back
+from envmgr.commands import operations
+from envmgr.commands.rollback import previous_commit, roll_back
 from envmgr.domain.values.environment import Environment
 from envmgr.views import documents
 

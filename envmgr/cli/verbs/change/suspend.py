@@ -4,7 +4,7 @@ from envmgr.cli.command import environment_argument, json_option, pass_invocatio
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json_of
 from envmgr.cli.work import work
-from envmgr.daemon import operations, steering
+from envmgr.commands import operations, steering
 from envmgr.domain.values.environment import Environment
 from envmgr.views import documents
 

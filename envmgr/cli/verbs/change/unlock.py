@@ -8,11 +8,11 @@ from envmgr.cli.command import environment_argument, pass_invocation, verb, yes_
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import ask, emit, say
 from envmgr.cli.work import interruptible, work
-from envmgr.daemon import operations
-from envmgr.daemon.application import Application
-from envmgr.daemon.recover import HeldLock
+from envmgr.commands import operations
+from envmgr.commands.application import Application
 from envmgr.domain.errors import UsageError
 from envmgr.domain.values.environment import Environment
+from envmgr.engine.recovery.recover import HeldLock
 
 
 @verb("unlock", example="envmgr unlock alice\nenvmgr unlock alice --force")

@@ -9,9 +9,9 @@ from envmgr.cli.command import pass_invocation, take_over_option, verb
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.logging import Scrubber, log_for_daemon
+from envmgr.commands.application import Application
+from envmgr.composition.compose import Start, compose
 from envmgr.config.settings_file import read_settings
-from envmgr.daemon.application import Application
-from envmgr.daemon.composition import Start, compose
 from envmgr.daemon.lifecycle import Daemon
 from envmgr.daemon.notify import Notifier
 

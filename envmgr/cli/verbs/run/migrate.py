@@ -5,7 +5,7 @@ import click
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json, say
-from envmgr.daemon.migration import migrate, target_of
+from envmgr.composition.migration import migrate, target_of
 
 
 @verb("migrate", example="envmgr migrate --to file:/etc/envmgr/database-url")

@@ -8,8 +8,8 @@ from envmgr.cli.command import json_option, pass_invocation, verb, yes_option
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import ask, counted, emit, emit_json_rows, printable, require_consent, say
 from envmgr.cli.work import interruptible, work
-from envmgr.daemon import relocation
-from envmgr.daemon.relocation import Moved
+from envmgr.commands import relocation
+from envmgr.commands.relocation import Moved
 from envmgr.domain.values.backend import place
 from envmgr.domain.values.environment import Environment
 

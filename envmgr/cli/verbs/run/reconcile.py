@@ -10,11 +10,12 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
 from envmgr.cli.screen import colored, counted, emit, emit_json, printable, say, width
 from envmgr.cli.work import work
-from envmgr.daemon import foresight, operations, unmanaged
-from envmgr.daemon.application import Application
-from envmgr.daemon.tenant import Project
+from envmgr.commands import foresight, operations
+from envmgr.commands.application import Application
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.context.tenant import Project
+from envmgr.engine.reconcile import unmanaged
 from envmgr.views import documents
 
 _FORETOLD = (table.Column("environment"), table.Column("action"), table.Column("reason", least=20))

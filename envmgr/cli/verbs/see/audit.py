@@ -19,9 +19,9 @@ from envmgr.cli.screen import (
     width,
 )
 from envmgr.cli.work import interruptible, work
-from envmgr.daemon.application import Application
-from envmgr.daemon.audit import Audit
-from envmgr.daemon.mending import mend
+from envmgr.commands.application import Application
+from envmgr.commands.audit import Audit
+from envmgr.commands.mending import mend
 from envmgr.domain.audit import unmanaged
 from envmgr.domain.audit.compare import Finding, Fix, findings
 from envmgr.domain.errors import EnvmgrError, Interrupted

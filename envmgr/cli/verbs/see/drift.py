@@ -10,14 +10,14 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
 from envmgr.cli.screen import counted, emit, emit_json_rows, moment, printable, say
 from envmgr.cli.work import work
-from envmgr.daemon import operations
-from envmgr.daemon.application import Application
-from envmgr.daemon.drift import can_check
-from envmgr.daemon.rollback import look_for_drift
-from envmgr.daemon.roster import Roster
+from envmgr.commands import operations
+from envmgr.commands.application import Application
+from envmgr.commands.rollback import look_for_drift
 from envmgr.domain.errors import EnvmgrError, Interrupted
 from envmgr.domain.values.drift import Drift, failed
 from envmgr.domain.values.environment import Environment
+from envmgr.engine.change.drift import can_check
+from envmgr.engine.context.roster import Roster
 from envmgr.views import documents
 
 _DRIFT = 2

@@ -68,7 +68,7 @@ def _outputs(invocation: Invocation, environment: str, show_sensitive: bool) -> 
         with invocation.records() as store:
             return {e.id.application: e.outputs for e in known_records(store, environment)}
     from envmgr.cli.work import work
-    from envmgr.daemon import operations
+    from envmgr.commands import operations
 
     with work(invocation) as application:
         records = known_records(application.services.store, environment)

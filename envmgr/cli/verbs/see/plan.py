@@ -10,10 +10,10 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit, emit_json_of, printable, say
 from envmgr.cli.work import work
-from envmgr.daemon import operations
-from envmgr.daemon.application import Application
-from envmgr.daemon.job import Declined
+from envmgr.commands import operations
+from envmgr.commands.application import Application
 from envmgr.domain.values.environment import Environment
+from envmgr.engine.work.job import Declined
 from envmgr.views import documents
 
 _CHANGES = 2

@@ -1,0 +1,326 @@
+"""The audit of an organization: looks at every side, lets the core compare, and says what is new.
+
+It looks only: remotes by a fresh listing each, the state store by listings and a read of what no record accounts
+for, clouds by tag. Nothing it could not see counts as absent.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+import structlog
+
+from envmgr.domain.audit.compare import Finding, findings
+from envmgr.domain.audit.inventory import LOCAL_MODULE, Content, Inventory, Tagged, Unseen, Watched
+from envmgr.domain.documents.state import State
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
+from envmgr.domain.rules.observation import Listing
+from envmgr.domain.values.backend import is_same
+from envmgr.domain.values.environment import Environment, SourceKind
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.tags import MANAGED_BY, own, tags_for
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.tenant import Access, Project, Tenant
+from envmgr.engine.reconcile.evidence import weigh
+from envmgr.engine.recovery import rebuild
+from envmgr.host.system import sentences
+from envmgr.ports import Cloud, StateStore
+
+from .application import Application
+
+log = structlog.get_logger()
+
+PERIOD = timedelta(days=1)
+_DONE, _FOUND, _GONE = "audited", "audit-finding", "audit-gone"
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Audit:
+    """One audit under way: the organization, and the places of its resources that could be opened."""
+
+    application: Application
+    tenant: Tenant
+    access: Access | Unseen = field(init=False)
+    clouds: dict[str, Cloud] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Resolves the secrets, once."""
+        try:
+            self.access = self.tenant.access()
+        except EnvmgrError as error:
+            self.access = Unseen(str(error))
+
+    @property
+    def services(self) -> Services:
+        """The outside world."""
+        return self.application.services
+
+    def inventory(self) -> Inventory:
+        """Looks at everything, the remotes last: what was made meanwhile has a branch there, or a record."""
+        before = self._records()
+        states, archives = self._states(before.values()), self._archives()
+        places = self._places(before.values())
+        watched = self._watched()
+        after = self._records()
+        leased = self.services.store.leases(self.services.clock())
+        seen = Inventory(
+            organization=self.tenant.name,
+            now=self.services.clock(),
+            repositories=watched,
+            records=after,
+            busy=frozenset({*leased, *(e for e in {*before, *after} if before.get(e) != after.get(e))}),
+            states=states,
+            places=places,
+            archives=archives,
+        )
+        read = replace(seen, contents={identity: self.content(identity) for identity in seen.unread()})
+        return self._without_what_is_gone(read)
+
+    def content(self, identity: EnvironmentId) -> Content | Unseen | None:
+        """What a state that nobody accounts for holds, and whether its record can be had again."""
+        try:
+            record = self.services.store.environment(identity)
+            claim = record.claim if record is not None else None
+            state = self.tenant.state(claim.backend if claim is not None else None).read(identity.state_key)
+            if state is None:
+                return None
+            obstacle = "" if claim is not None else self._obstacle(identity, state)
+            return Content(state.resources, obstacle, state.identifiers)
+        except EnvmgrError as error:
+            return self._unseen(error)
+
+    def _obstacle(self, identity: EnvironmentId, state: State) -> str:
+        if not state.resources:
+            return ""
+        try:
+            rebuild.lost_record(self.services, self.tenant, identity, state)
+        except NeedsPerson as error:
+            return self._unseen(error).reason
+        return ""
+
+    def remaining(self, identity: EnvironmentId) -> list[str]:
+        """All that is left of an environment in the places that were opened, looked at closely."""
+        tags = own(tags_for(identity, ""))
+        return [each for cloud in self.clouds.values() for each in cloud.remaining(tags)]
+
+    def _records(self) -> Mapping[EnvironmentId, Environment]:
+        return {e.id: e for e in self.services.store.environments(organization=self.tenant.name)}
+
+    def _projects(self) -> list[Project]:
+        return [p for p in self.services.projects.values() if p.tenant.name == self.tenant.name]
+
+    def _watched(self) -> Mapping[RepositoryId, Watched]:
+        """All looks at once, by daemon threads: the process's end waits for no remote that hangs."""
+        projects, found = self._projects(), dict[RepositoryId, Watched]()
+        todo = SimpleQueue[Project]()
+        for project in projects:
+            todo.put(project)
+
+        def work() -> None:
+            with suppress(Empty):
+                while True:
+                    project = todo.get_nowait()
+                    found[project.id] = self._look(project)
+
+        number = min(self.application.poll_workers, len(projects))
+        threads = [threading.Thread(target=work, name="audit", daemon=True) for _ in range(number)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        cut_off = Unseen("the look did not come to its end.")
+        return {p.id: found.get(p.id, _watched(p, cut_off)) for p in projects}
+
+    def _look(self, project: Project) -> Watched:
+        state = self.services.store.repository(project.id)
+        known = state.default_branch
+        try:
+            listing = self.services.git.listing(project.remote(), project.branches, known)
+            weighed = weigh(self.services, project, state, listing)
+        except EnvmgrError as error:
+            return _watched(project, self._unseen(error))
+        if known not in (None, listing.default_branch):
+            why = f"its default branch changed from {known} to {listing.default_branch}, which the next look settles."
+            return _watched(project, Unseen(why))
+        if weighed.error or weighed.judgement.evidence.waits:
+            why = "its default branch has another history, or another address, than before."
+            return _watched(project, Unseen(weighed.error or why))
+        return _watched(project, listing)
+
+    def _states(self, records: Iterable[Environment]) -> frozenset[EnvironmentId] | Unseen:
+        """The environments with a state: in the organization's backend, or where a record says that its state is."""
+        tenant, elsewhere = self.tenant, dict[str, list[Environment]]()
+        for record in records:
+            if record.claim is not None and not is_same(record.claim.backend, tenant.backend):
+                elsewhere.setdefault(repr(record.claim.backend), []).append(record)
+        try:
+            found = self._listed_states()
+            for there in elsewhere.values():
+                store = tenant.state(there[0].claim.backend if there[0].claim else None)
+                keys = set(store.keys(f"{tenant.name}/"))
+                found -= {e.id for e in there}
+                found |= {e.id for e in there if e.id.state_key in keys}
+        except EnvmgrError as error:
+            return self._unseen(error)
+        return frozenset(found)
+
+    def _listed_states(self) -> set[EnvironmentId]:
+        prefix = f"{self.tenant.name}/"
+        keys = self._of_the_place(lambda store: store.keys(prefix))
+        return {found for key in keys if (found := EnvironmentId.of_key(key)) and key == found.state_key}
+
+    def _archives(self) -> tuple[tuple[str, datetime], ...] | Unseen:
+        prefix = f"{self.tenant.name}/"
+        try:
+            return tuple(self._of_the_place(lambda store: store.archives(prefix)))
+        except EnvmgrError as error:
+            return self._unseen(error)
+
+    def _of_the_place(self, ask: Callable[[StateStore], Sequence[T]]) -> Sequence[T]:
+        """What the organization's state store says; nothing where an organization is so new that it has none."""
+        try:
+            return ask(self.tenant.state())
+        except PlaceMissing:
+            if self.tenant.is_new():
+                return ()
+            raise
+
+    def _places(self, records: Iterable[Environment]) -> Mapping[str, tuple[Tagged, ...] | Unseen]:
+        if isinstance(self.access, Unseen):
+            return {"the clouds": self.access}
+        roots = _roots(self._projects(), records)
+        opened = self.tenant.open_places(self.access.environment, roots)
+        return {name: self._tagged(name, opening) for name, opening in opened.items()}
+
+    def _tagged(self, name: str, opening: Callable[[], Cloud]) -> tuple[Tagged, ...] | Unseen:
+        ours = {"organization": self.tenant.name, "managed-by": MANAGED_BY}
+        try:
+            cloud = self.clouds[name] = opening()
+            return tuple(Tagged(identifier, tags) for identifier, tags in cloud.tagged(ours))
+        except EnvmgrError as error:
+            return self._unseen(error)
+
+    def _without_what_is_gone(self, seen: Inventory) -> Inventory:
+        """Clouds list what was deleted for a while: what no state lists is looked at closely."""
+        suspected = set(seen.suspected())
+        places = {
+            name: self._still(name, found, suspected, seen.owner) for name, found in seen.places.items()
+        }
+        return replace(seen, places=places)
+
+    def _still(
+        self,
+        name: str,
+        found: tuple[Tagged, ...] | Unseen,
+        suspected: Collection[EnvironmentId],
+        owner_of: Callable[[Tagged], EnvironmentId | None],
+    ) -> tuple[Tagged, ...] | Unseen:
+        if isinstance(found, Unseen):
+            return found
+        doubtful = {owner for each in found if (owner := owner_of(each)) in suspected}
+        try:
+            left = {i for e in doubtful if e for i in self.clouds[name].remaining(own(tags_for(e, "")))}
+        except EnvmgrError as error:
+            return self._unseen(error)
+        return tuple(each for each in found if owner_of(each) not in doubtful or each.identifier in left)
+
+    def _unseen(self, error: EnvmgrError) -> Unseen:
+        """Why something was not seen, without secrets."""
+        text = str(error)
+        return Unseen(text if isinstance(self.access, Unseen) else self.access.redact(text))
+
+
+def audit(application: Application, tenant: Tenant) -> tuple[Finding, ...]:
+    """All findings of one organization; nothing is changed."""
+    return findings(Audit(application, tenant).inventory())
+
+
+class Audits:
+    """The audits of a daemon, in a thread of their own that its end does not wait for."""
+
+    def __init__(self, application: Callable[[], Application]) -> None:
+        """`application` gives the one of now: it changes when the configuration is read again."""
+        self._application = application
+        self._at_work = threading.Lock()
+
+    def tick(self) -> None:
+        """Begins what is due, unless the last one is still at it."""
+        if self._at_work.acquire(blocking=False):
+            threading.Thread(target=self._work, name="audit", daemon=True).start()
+
+    def _work(self) -> None:
+        try:
+            audit_what_is_due(self._application())
+        except Exception:
+            log.exception("Unexpected error", action="unexpected")
+        finally:
+            self._at_work.release()
+
+
+def audit_what_is_due(application: Application) -> None:
+    """Audits the organizations that were not audited for a day, by whatever process, and says what is new."""
+    services = application.services
+    for tenant in services.tenants.values():
+        try:
+            with sentences():
+                if _is_due(services, tenant):
+                    rebuild.try_to(services, tenant)
+                    report(services, tenant, audit(application, tenant))
+        except EnvmgrError as error:
+            log.warning(str(error), action="not-audited", organization=tenant.name)
+
+
+def _is_due(services: Services, tenant: Tenant) -> bool:
+    recent = services.store.events(since=services.clock() - PERIOD, actions=[_DONE])
+    return not any(event.message.startswith(f"{tenant.name}:") for event in recent)
+
+
+def report(services: Services, tenant: Tenant, found: Sequence[Finding]) -> None:
+    """Says each finding once, as an event, until it is gone; and that there was an audit."""
+    said = _said(services, tenant)
+    now = {finding.key: finding for finding in found}
+    for key, finding in now.items():
+        if key not in said:
+            services.record(finding.environment, _FOUND, f"{key}: {finding.what} {finding.remedy}")
+    for key in said.keys() - now.keys():
+        services.record(said[key], _GONE, f"{key}: no longer so.")
+    number = "nothing found" if not found else f"{len(found)} finding{'s' if len(found) > 1 else ''}"
+    services.record(None, _DONE, f"{tenant.name}: {number}.")
+
+
+def _said(services: Services, tenant: Tenant) -> dict[str, EnvironmentId | None]:
+    """The findings that were told of and are not gone since, each with its environment."""
+    said: dict[str, EnvironmentId | None] = {}
+    for event in services.store.events(actions=[_FOUND, _GONE]):
+        key = event.message.partition(": ")[0]
+        if event.action == _FOUND and key.startswith(f"{tenant.name} "):
+            said[key] = event.environment
+        else:
+            said.pop(key, None)
+    return said
+
+
+def _watched(project: Project, listing: Listing | Unseen) -> Watched:
+    return Watched(listing, project.policy, tuple(part.application for part in project.parts))
+
+
+def _roots(projects: Iterable[Project], records: Iterable[Environment]) -> dict[str, bool]:
+    """Where local environments are, by the module's variable; True where one was made, so that it must be there."""
+    local = (SourceKind.MODULE, LOCAL_MODULE)
+    roots = {_root(part.variables): False for p in projects for part in p.parts if part.source == local}
+    for record in records:
+        claim = record.claim
+        if claim is not None and (claim.source.kind, claim.source.path) == local:
+            root = _root(claim.variables)
+            roots[root] = roots.get(root, False) or bool(record.resources)
+    return roots
+
+
+def _root(variables: Mapping[str, object]) -> str:
+    return str(variables.get("root") or "")

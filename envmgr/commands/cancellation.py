@@ -1,0 +1,70 @@
+"""Ending what runs for an environment because a person says so, in whatever process it runs."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson
+from envmgr.domain.rules.transitions import wishes
+from envmgr.domain.values.environment import Environment, Run, RunStatus
+from envmgr.engine.context import by_hand
+
+from . import operations
+from .application import Application
+
+_LOOK = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What became of a cancellation: the record, the run that was to end, and whether it is over by now."""
+
+    environment: Environment
+    run: Run | None
+    is_over: bool
+
+
+def cancel(
+    application: Application,
+    environment: Environment,
+    patience: timedelta,
+    waits: Callable[[], bool] = lambda: True,
+) -> Cancelled:
+    """Asks what runs there to end, and waits for that as long as `patience`, and while `waits` says so.
+
+    Whoever holds the lease sees the mark in the record and sends SIGINT. Work of a dead process is attended to its
+    end here. What had succeeded by then stays, and the mark goes. Raises NeedsPerson where nothing runs.
+    """
+    services, identity = application.services, environment.id
+    before = services.store.environment(identity) or environment
+    running = services.store.runs(identity, status=RunStatus.RUNNING)
+    if identity not in services.store.leases(services.clock()) and not running:
+        raise NeedsPerson(f"Nothing runs for {environment.label}, it is {before.status}: nothing to cancel.")
+    because = f"Cancelled by {services.actor}; a push or `envmgr resume {environment.label}` goes on."
+    event = services.event(identity, "cancelled", because, run=running[0].id if running else None)
+    services.store.update(identity, None, services.clock(), lambda e: wishes.cancelled(e, because), event)
+    by_hand.keep(services, identity)
+    is_over = _await_end(application, environment, patience, waits)
+    run = services.store.run(running[0].id) if running else None
+    if is_over and run is not None and run.status is RunStatus.SUCCEEDED:
+        services.store.update(identity, None, services.clock(), lambda e: wishes.came_too_late(e, before))
+        by_hand.keep(services, identity)
+    return Cancelled(services.store.environment(identity) or before, run, is_over)
+
+
+def _await_end(
+    application: Application, environment: Environment, patience: timedelta, waits: Callable[[], bool]
+) -> bool:
+    services, deadline = application.services, time.monotonic() + patience.total_seconds()
+    while time.monotonic() < deadline and waits():
+        try:
+            with operations.manual(application, environment, "cancel"):
+                return True  # what a dead process left is over, too: `manual` ends that first
+        except EnvironmentBusy:
+            time.sleep(_LOOK)
+        except EnvmgrError:
+            if not services.store.runs(environment.id, status=RunStatus.RUNNING):
+                raise
+            time.sleep(_LOOK)
+    return False

@@ -1,0 +1,125 @@
+"""What a pass would do now, for all and why: by the same pure decision, on a fresh look that writes nothing."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from envmgr.domain.errors import EnvmgrError, UsageError
+from envmgr.domain.rules.crowd import active_ones, leaving
+from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.evidence import Evidence
+from envmgr.domain.rules.observation import Observed, observe, observe_failure
+from envmgr.domain.values import reference
+from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Stop, Wait, Warn
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.names import EnvironmentId, ref_component
+from envmgr.engine.context.roster import Roster
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.tenant import Project
+from envmgr.engine.reconcile.evidence import weigh
+
+from .application import Application
+
+_ACTIONS = {Apply: "apply", Destroy: "destroy", Close: "close", Stop: "stop", Warn: "warn", Await: "await"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What would be done with one environment, the sentence why, and whether that does anything."""
+
+    environment: Environment
+    action: str
+    reason: str
+    is_work: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """All steps, and what could not be looked at."""
+
+    steps: Sequence[Step]
+    errors: Sequence[str]
+
+
+def foresee(application: Application, names: Sequence[str]) -> Foreseen:
+    """What the next pass would begin with the named environments, or with all.
+
+    Named ones are judged as a person's wish, as the pass does. What one step makes due for another is not followed.
+    Raises UsageError for a name that is unknown.
+    """
+    services = application.services
+    seen, errors = list[tuple[Project, Sequence[Environment]]](), list[str]()
+    for project in services.projects.values():
+        records, error = _look(services, project)
+        seen.append((project, records))
+        errors += [f"{project.id}: {error}"] if error else []
+    everybody = [e for _, records in seen for e in records]
+    asked = {e.id for name in names for e in _found(name, everybody)}
+    steps = [
+        _step(e, decision)
+        for project, records in seen
+        for e, decision in _decisions(services, project, records, everybody, {e.id for e in records} & asked)
+        if not names or e.id in asked
+    ]
+    return Foreseen(steps, errors)
+
+
+def _look(services: Services, project: Project) -> tuple[Sequence[Environment], str]:
+    """The open records of a repository as a look at its remote would leave them, and why there was none."""
+    known = services.store.environments(repository=project.id, destroyed=True)
+    try:
+        observed, error = _observed(services, project, known)
+    except EnvmgrError as failure:
+        observed, error = observe_failure(known), str(failure)
+    after = {e.id: e for e in (*known, *observed.new, *observed.changed)}
+    return [e for e in after.values() if e.is_open], error
+
+
+def _observed(services: Services, project: Project, known: Sequence[Environment]) -> tuple[Observed, str]:
+    state = services.store.repository(project.id)
+    listing = services.git.listing(project.remote(), project.branches, state.default_branch)
+    weighed = weigh(services, project, state, listing)
+    evidence = weighed.judgement.evidence
+    if state.default_branch not in (None, listing.default_branch) and evidence.counts:
+        evidence = Evidence.UNSURE
+    observed = observe(
+        project.id,
+        known,
+        listing.bare() if weighed.judgement.is_foreign else listing,
+        project.branches,
+        services.clock(),
+        evidence=evidence,
+        applications=tuple(part.application for part in project.parts),
+    )
+    return observed, weighed.error
+
+
+def _decisions(
+    services: Services,
+    project: Project,
+    records: Sequence[Environment],
+    everybody: Iterable[Environment],
+    asked: set[EnvironmentId],
+) -> Iterator[tuple[Environment, Decision]]:
+    now = services.clock()
+    roster, together = Roster(project, records, now), leaving(records)
+    there = active_ones(e for e in everybody if e.id.organization == project.id.organization)
+    for environment in records:
+        number = 0 if environment.id.environment in there else len(there)
+        crowd = roster.crowd(environment, leaving=together, active=number)
+        yield (
+            environment,
+            decide(environment, roster.policy(environment), crowd, now, asked=environment.id in asked),
+        )
+
+
+def _step(environment: Environment, decision: Decision) -> Step:
+    action = _ACTIONS.get(type(decision), "")
+    held = "wait" if isinstance(decision, Wait) else "rest"
+    return Step(environment, action or held, decision.reason, bool(action))
+
+
+def _found(name: str, everybody: Sequence[Environment]) -> Sequence[Environment]:
+    found = reference.find(name, everybody)
+    if not found:
+        raise UsageError(f"There is no environment {ref_component(name)!r}: `envmgr list` shows them all.")
+    return found

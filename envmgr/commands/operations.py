@@ -1,0 +1,383 @@
+"""What a person does by hand: the verbs of the command line, under the same leases and gates as the daemon."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from envmgr.domain.audit import unmanaged
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, UsageError
+from envmgr.domain.rules.transitions.wishes import to_be_destroyed
+from envmgr.domain.values import reference
+from envmgr.domain.values.decision import Apply, Destroy
+from envmgr.domain.values.environment import Claim, Environment, Output, Run, RunKind, Status, Suspension
+from envmgr.domain.values.health import Condition
+from envmgr.domain.values.names import ref_component
+from envmgr.engine.change.apply import apply as apply_step
+from envmgr.engine.change.apply import apply_planned, look, remark
+from envmgr.engine.change.deploy import deploy
+from envmgr.engine.change.destroy import destroy as destroy_step
+from envmgr.engine.change.health import await_healthy
+from envmgr.engine.change.planning import gate, note_override, plan_apply, plan_destroy
+from envmgr.engine.context import by_hand, ownership
+from envmgr.engine.context.tenant import Project
+from envmgr.engine.recovery.adoption import end_abandoned_runs
+from envmgr.engine.recovery.failure import record_failure, restore
+from envmgr.engine.recovery.recover import HeldLock, break_lock, break_own_lock, find_lock, push_errored_state
+from envmgr.engine.source.kept import checkout_applied
+from envmgr.engine.source.workspaces import workspace
+from envmgr.engine.work.job import ActiveRun, Declined, Job
+from envmgr.engine.work.planned import Planned
+from envmgr.host.system import sentences
+from envmgr.ports import StateStore
+
+from . import saved_plan
+from .application import Application
+
+Confirm = Callable[[Plan | None], bool]
+_BY_HAND = Destroy("", Status.SUSPENDED, by=Suspension.DESTROY)
+"""What a person's destroy is, for what it leaves where it fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanShown:
+    """The outcome of `envmgr plan`: what would change (None: nothing), as Terraform words it, warnings, and the run."""
+
+    environment: Environment
+    plan: Plan | None
+    text: str
+    warnings: tuple[str, ...]
+    run: Run
+
+
+def find(application: Application, text: str, *, fresh: bool = False) -> Environment:
+    """As `find_all`, where a person means one record; UsageError where that is several applications."""
+    found = find_all(application, text, fresh=fresh)
+    if len(found) > 1:
+        names = ", ".join(e.label for e in found)
+        raise UsageError(f"{ref_component(text)!r} has several applications: say which of {names}.")
+    return found[0]
+
+
+def find_all(application: Application, text: str, *, fresh: bool = False) -> list[Environment]:
+    """The environment a person means, as the records of its applications in the order in which they are applied.
+
+    The remotes are looked at where it is not known yet, or if `fresh`. Raises UsageError where there is none or
+    several, and the look's error where a fresh one failed.
+    """
+    services = application.services
+    found = reference.find(text, services.store.environments(destroyed=True))
+    if not (found and found[0].is_open) or fresh:
+        found = _look_for(application, text, found)
+    project = services.projects.get(found[0].id.repository_id)
+    return project.in_order(found) if project is not None else found
+
+
+def _look_for(application: Application, text: str, known: Sequence[Environment]) -> list[Environment]:
+    """The same after a look at its remote, or at all where it is not known."""
+    services = application.services
+    projects = list(services.projects.values())
+    if known and known[0].id.repository_id in services.projects:
+        projects = [services.projects[known[0].id.repository_id]]
+    polled = application.poller.poll_all(projects, application.poll_workers)
+    if known and polled and polled[0].error:
+        raise NeedsPerson(polled[0].error)
+    found = reference.find(text, services.store.environments(destroyed=True))
+    if not found:
+        errors = " ".join(p.error for p in polled if p.error)
+        unseen = f" Not all repositories could be looked at: {errors}" if errors else ""
+        raise UsageError(
+            f"There is no environment {ref_component(text)!r}: `envmgr list` shows them all.{unseen}"
+        )
+    return found
+
+
+def plan(
+    application: Application,
+    environment: Environment,
+    *,
+    destroy: bool = False,
+    revision: str | None = None,
+    save: Path | None = None,
+) -> PlanShown:
+    """Plans and changes nothing; `revision` plans another commit than the branch's newest."""
+    with manual(application, environment, "plan", destroying=destroy) as job:
+        if revision is not None:
+            _move_to(job, revision)
+        claim = job.environment.claim if destroy else look(job).claim
+        if claim is None:
+            raise UsageError(f"{environment.label} has nothing to destroy: nothing was applied.")
+        with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
+            planned = (plan_destroy if destroy else plan_apply)(job, active, claim)
+            active.message = f"Planned: {active.changes}."
+            text = render(job, planned)
+            if save is not None:
+                saved_plan.write(save, job.environment, planned, destroy=destroy)
+        return PlanShown(
+            environment=job.environment,
+            plan=planned.plan,
+            text=text,
+            warnings=planned.warnings,
+            run=active.run,
+        )
+
+
+def apply(
+    application: Application,
+    environment: Environment,
+    confirm: Callable[[str, Plan | None], bool],
+    *,
+    override_window: bool = False,
+    imports: bool = False,
+) -> Environment:
+    """Plans, has it confirmed (with Terraform's own words for it), applies exactly that plan.
+
+    With `imports` the plan may take in what carries nobody's tags, which an event then tells.
+    """
+
+    def confirmed(planned: Planned) -> bool:
+        is_wanted = confirm("\n".join([render(job, planned).rstrip(), *planned.warnings]), planned.plan)
+        taken = [r.address for r in planned.plan.resources if r.imported] if planned.plan is not None else []
+        if is_wanted and imports and taken:
+            said = f"Import allowed by {job.services.actor}: {', '.join(taken[:20])}."
+            job.services.record(job.environment.id, "import-allowed", said)
+        return is_wanted
+
+    with manual(application, environment, "apply") as job:
+        check_window(job, override=override_window)
+        check_branch(job)
+        job.imports = imports
+        job.confirm = confirmed
+        apply_step(job, f"Apply by {job.services.actor}.")
+        await_started(job)
+        return job.environment
+
+
+def apply_saved(
+    application: Application, environment: Environment, file: Path, *, override_window: bool = False
+) -> Environment:
+    """Applies a plan that `envmgr plan --save` wrote, if it is still of this environment and commit."""
+    with manual(application, environment, "apply") as job:
+        check_window(job, override=override_window)
+        saved = saved_plan.read(file, job.environment)
+        if saved.destroy:
+            raise UsageError(f"{file} is a plan to destroy: `envmgr destroy` plans and asks anew.")
+        _move_to(job, saved.commit)
+        want = look(job)
+        if want.claim.fingerprint != saved.fingerprint:
+            raise Declined(f"{file} was planned for other code or variables: plan again.")
+        with job.run(RunKind.APPLY, saved.commit, Status.RUNNING, f"Apply of {file.name}.") as active:
+            planned = _adopt(job, active, plan_apply(job, active, want.claim), saved)
+            note_override(job)
+            try:
+                apply_planned(job, active, want, planned)
+            except StalePlan as error:
+                raise Declined(f"Something was applied since {file} was planned: plan again.") from error
+        deploy(job, want, remark(job, want))
+        await_started(job)
+        return job.environment
+
+
+def destroy(
+    application: Application,
+    environment: Environment,
+    confirm: Callable[[str, Plan | None], bool],
+    *,
+    override_window: bool = False,
+    leaves_code: bool = False,
+) -> Environment:
+    """Plans, has it confirmed, destroys and verifies; where the branch is still there it is then suspended.
+
+    With `leaves_code` without the steps before a destroy, which an event then tells.
+    """
+    with manual(application, environment, "destroy", destroying=True) as job:
+        job.leaves_code = leaves_code
+        check_window(job, override=override_window)
+        services = job.services
+        said = f"Destroyed by {services.actor}; `envmgr resume {environment.label}` brings it back."
+        comes_back = job.project.id in services.projects and not job.environment.is_missing
+        because = said if comes_back else ""
+
+        def confirmed(planned: Planned) -> bool:
+            if not confirm(render(job, planned), planned.plan):
+                return False
+            # Whatever happens from here on: it is destroyed, and nobody creates it again.
+            job.update(lambda e: to_be_destroyed(e, said))
+            by_hand.keep(services, job.environment.id)
+            return True
+
+        def still(now: Environment) -> str:
+            return (
+                "" if now.suspended_by is Suspension.DESTROY else "It was resumed meanwhile: not destroyed."
+            )
+
+        job.confirm, job.still = confirmed, still
+        then = Status.SUSPENDED if because else Status.DESTROYED
+        by = Suspension.DESTROY if because else None
+        destroy_step(job, f"Destroy by {services.actor}.", then, because, by=by)
+        return job.environment
+
+
+def outputs(application: Application, environment: Environment) -> dict[str, Output]:
+    """All outputs with sensitive values, read from the state itself."""
+    state = _state(application, environment).read(environment.id.state_key)
+    return dict(state.outputs) if state is not None else {}
+
+
+def lock(application: Application, environment: Environment) -> HeldLock | None:
+    """Who holds the lock of an environment's state."""
+    binary = _project(application, environment).tenant.binary
+    return find_lock(application.services, environment, _state(application, environment), binary)
+
+
+def unlock(
+    application: Application, environment: Environment, *, force: bool, seen: HeldLock | None = None
+) -> None:
+    """Breaks the state lock: one that is provably ours and dead, or any with `force`.
+
+    `seen` is what the person was shown: another lock than that is not broken.
+    """
+    with manual(application, environment, "unlock", destroying=True) as job:
+        claim = job.environment.claim
+        shown = lock(application, job.environment)
+        if shown is None:
+            raise NeedsPerson(f"The state of {environment.label} is not locked.")
+        if claim is None or not _has_breakable_id(shown, claim):
+            raise StateLocked(
+                f"The lock of {environment.label} ({shown.lock}) cannot be broken by its ID: {_by_hand(job)}."
+            )
+        if seen is not None and seen.lock != shown.lock:
+            raise StateLocked(
+                f"The state of {environment.label} is locked by {shown.lock} now, no longer by {seen.lock}: "
+                "nothing was broken."
+            )
+        if not (shown.dead or force):
+            raise StateLocked(
+                f"The state of {environment.label} is locked by {shown.lock}, which is not provably a dead run of "
+                "ours: `--force` breaks it if you know better."
+            )
+        with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
+            _break(job, active, claim, shown, force=force)
+
+
+def _has_breakable_id(shown: HeldLock, claim: Claim) -> bool:
+    """Whether `terraform force-unlock` can break it: a local lock is its holder's hold on the file, not its note."""
+    return bool(shown.lock.id) and claim.backend[0] != "local"
+
+
+def _by_hand(job: Job) -> str:
+    """What a person does about a lock that has no ID, or ends only with its holder."""
+    claim, key = job.environment.claim, job.environment.id.state_key
+    kind = claim.backend[0] if claim is not None else job.project.tenant.backend[0]
+    if kind == "local":
+        return "it ends with the Terraform that holds it; wait for that, or end it"
+    how = f"break the lease of the blob {key}" if kind == "azurerm" else f"delete the object {key}.tflock"
+    return f"make sure that no Terraform works on it, then {how} in the state store itself"
+
+
+def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force: bool) -> None:
+    access = job.project.tenant.access()
+    job.redact = access.redact
+    space = workspace(job, access, claim, job.project.tenant.binary)
+    # A state left in the folder is brought to safety, though the lock may keep it here.
+    with suppress(EnvmgrError):
+        push_errored_state(job, active, space)
+    checkout_applied(job, claim)
+    if not force:
+        break_own_lock(job, active, space)
+        return
+    break_lock(job, active, space, shown.lock.id)
+    job.services.record(job.environment.id, "unlocked", f"Broke {shown.lock} by force.", run=active.run.id)
+
+
+@contextmanager
+def manual(
+    application: Application, environment: Environment, purpose: str, *, destroying: bool = False
+) -> Iterator[Job]:
+    """A job of a person's; what fails is raised, and recorded as for the daemon where it may have changed anything.
+
+    Only what is needed to end it (`destroying`) may be done where its repository is in the configuration no more.
+    """
+    services = application.services
+    project = _project(application, environment)
+    if project.id not in services.projects and not destroying:
+        raise NeedsPerson(unmanaged.sentence(environment, services.tenants))
+    with services.leases.hold(environment.id, f"{purpose} by {services.actor}") as lease:
+        job = application.reconciler.job(environment.id, lease)
+        job.manual = True
+        ownership.require(services, job.project.tenant)
+        end_abandoned_runs(job)
+        before = job.environment
+        try:
+            with sentences():
+                yield job
+        except EnvmgrError as error:
+            if job.reversible or isinstance(error, UsageError | Declined):
+                restore(job, before)
+            elif purpose in ("apply", "destroy", "rollback", "adopt"):
+                record_failure(job, error, _BY_HAND if destroying else Apply(purpose))
+            raise
+        finally:
+            by_hand.keep(services, environment.id)
+
+
+def await_started(job: Job) -> None:
+    """Waits until what was just deployed is healthy, where its health is asked."""
+    health = job.environment.health
+    if health is not None and health.condition is Condition.STARTING:
+        await_healthy(job)
+
+
+def _state(application: Application, environment: Environment) -> StateStore:
+    backend = environment.claim.backend if environment.claim is not None else None
+    return _project(application, environment).tenant.state(backend)
+
+
+def _project(application: Application, environment: Environment) -> Project:
+    services = application.services
+    project = services.project(environment.id.repository_id)
+    if project is None:
+        raise NeedsPerson(unmanaged.sentence(environment, services.tenants))
+    return project.of(environment.id)
+
+
+def _move_to(job: Job, revision: str) -> None:
+    """Works on another commit than the branch's newest; the record keeps the newest."""
+    git, repository = job.services.git, job.environment.id.repository_id
+    git.fetch(job.project.remote(), {job.environment.branch: job.environment.commit})
+    job.environment = replace(job.environment, commit=git.resolve(repository, revision), pin=None)
+
+
+def check_branch(job: Job) -> None:
+    """Refuses where the branch is gone."""
+    if job.environment.is_missing:
+        branch = ref_component(job.environment.branch)
+        raise Declined(f"Branch {branch} is gone: there is nothing to apply.")
+
+
+def check_window(job: Job, *, override: bool) -> None:
+    """Refuses where no window for changes is open, unless that is overridden."""
+    if job.policy.closed is not None and not override:
+        raise Declined(f"{job.environment.label}: {job.policy.closed}; wait, or give --override-window.")
+
+
+def render(job: Job, planned: Planned) -> str:
+    """A plan in Terraform's own words, redacted; empty where nothing changes."""
+    if planned.plan is None:
+        return ""
+    return job.redact(job.project.tenant.terraform.render(planned.workspace, planned.file))
+
+
+def _adopt(job: Job, active: ActiveRun, fresh: Planned, saved: saved_plan.SavedPlan) -> Planned:
+    """The saved plan in place of a fresh one, after it passed the same gates."""
+    file = saved_plan.put(saved, job.services.layout.new_plan(job.environment.id))
+    shown = job.project.tenant.terraform.show(fresh.workspace, file)
+    gate(job, shown, fresh.claim, destroy=False)
+    active.changes = shown.changes
+    return replace(fresh, file=file, plan=shown, has_changes=True)
+
+
+def all_settled(environments: Sequence[Environment]) -> bool:
+    """Whether a pass left nothing failed."""
+    return all(e.status is not Status.FAILED for e in environments if e.is_open)

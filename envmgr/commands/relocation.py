@@ -1,0 +1,241 @@
+"""Moving states to where the organization file wants them now, while their environments live.
+
+Each goes under its lease: a mark, a copy that only a free place takes and that is read back, what is kept beside it,
+then the record's switch in one write, and only then the old state is archived. The record names both places until
+that is done, and whatever dies in between is left alone until the same is asked for again.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from envmgr.domain.documents.state import State
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient, UsageError
+from envmgr.domain.rules.transitions import applies
+from envmgr.domain.rules.unfinished import unfinished
+from envmgr.domain.values.backend import Backend, is_same, is_same_place, place
+from envmgr.domain.values.environment import Claim, Environment, RunKind
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.context import by_hand, ownership
+from envmgr.engine.context.tenant import Tenant
+from envmgr.engine.recovery import recover
+from envmgr.engine.source.wanted import with_fingerprint
+from envmgr.engine.source.workspaces import holds_state, workspace
+from envmgr.engine.work.job import Job
+from envmgr.ports import StateStore
+
+from .application import Application
+from .operations import manual
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What became of one environment's state: where it was, where it is to be, and the error if it is not there."""
+
+    environment: Environment
+    before: Backend
+    now: Backend
+    error: str = ""
+
+
+def tenant_of(application: Application, organization: str) -> Tenant:
+    """An organization of the configuration; UsageError where there is none of that name."""
+    tenants = application.services.tenants
+    found = tenants.get(organization)
+    if found is None:
+        raise UsageError(
+            f"There is no organization {organization!r} in the configuration: it has {', '.join(sorted(tenants))}."
+        )
+    return found
+
+
+def to_move(application: Application, tenant: Tenant) -> list[Environment]:
+    """The environments whose state is not where the organization file wants it, or is on its way there."""
+    records = application.services.store.environments(organization=tenant.name)
+    return [e for e in records if e.claim is not None and _is_elsewhere(e.claim, tenant)]
+
+
+def _is_elsewhere(claim: Claim, tenant: Tenant) -> bool:
+    return claim.moves is not None or not is_same(claim.backend, tenant.backend)
+
+
+def move(
+    application: Application, tenant: Tenant, tell: Callable[[Moved], None] = lambda _: None
+) -> list[Moved]:
+    """Moves them all, one after the other; what cannot be moved now says why, and holds up no other.
+
+    Makes the new place where it is missing. Raises what keeps it from being used at all: NotOurs, NeedsPerson, Transient.
+    """
+    tenant.state().ensure()
+    ownership.require(application.services, tenant)
+    done = []
+    for environment in to_move(application, tenant):
+        moved = Moved(environment=environment, before=_of(environment).backend, now=tenant.backend)
+        try:
+            moved = replace(moved, environment=move_one(application, environment))
+        except EnvmgrError as error:
+            moved = replace(moved, error=tenant.access().redact(str(error)))
+        tell(moved)
+        done.append(moved)
+    return done
+
+
+def left_behind(application: Application, tenant: Tenant, places: Sequence[Backend]) -> list[str]:
+    """The keys of states that are still where states were moved from: no record tells of these."""
+    records = application.services.store.environments(organization=tenant.name)
+    there = {e.id for e in records if e.claim is not None and _is_elsewhere(e.claim, tenant)}
+    found = []
+    for backend in places:
+        if not is_same_place(backend, tenant.backend):
+            keys = tenant.state(backend).keys(f"{tenant.name}/")
+            found += [key for key in keys if EnvironmentId.of_key(key) not in there]
+    return sorted(found)
+
+
+def move_one(application: Application, environment: Environment) -> Environment:
+    """Moves one environment's state, or goes on with that; gives its record."""
+    with manual(application, environment, "move-state", destroying=True) as job:
+        claim = _claim(job)
+        if claim.adopts and (why := unfinished(job.environment)):
+            raise NeedsPerson(why)
+        target = job.project.tenant.backend
+        if claim.moves is not None and not is_same(claim.moves, target):
+            _finish(job)  # the organization file names a third place by now, or the old one again
+        if not is_same(_claim(job).backend, target):
+            _bring_what_was_cut_off(job)
+            (_speak_otherwise if is_same_place(_claim(job).backend, target) else _copy)(job, target)
+        _finish(job)
+        by_hand.keep(job.services, job.environment.id)
+        return job.reload()
+
+
+def _claim(job: Job) -> Claim:
+    claim = job.environment.claim
+    if claim is None:
+        raise NeedsPerson(f"{job.environment.label} has nothing that was applied, so no state to be moved.")
+    return claim
+
+
+def _bring_what_was_cut_off(job: Job) -> None:
+    """Brings to the old place what an earlier apply could not write there, or not to its end: it is the newest there is."""
+    if job.state().mend(job.environment.id.state_key):
+        said = "The state was cut off while Terraform wrote it; the one from before that is back."
+        job.services.record(job.environment.id, "state-recovered", said)
+    services, claim, tenant = job.services, _claim(job), job.project.tenant
+    if not holds_state(services.layout.workspace(job.environment.id)):
+        return
+    access = tenant.access()
+    job.redact = access.redact
+    with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
+        recover.push_errored_state(job, active, workspace(job, access, claim, tenant.binary))
+
+
+def _speak_otherwise(job: Job, target: Backend) -> None:
+    """The place is the same, and only how it is spoken to another: nothing is copied, if the very state is seen there."""
+    key, tenant = job.environment.id.state_key, job.project.tenant
+    if tenant.state(_claim(job).backend).get(key) != tenant.state(target).get(key):
+        raise NeedsPerson(
+            f"By its new settings {place(target)} shows another state of {job.environment.label} than by those before: "
+            "nothing was changed."
+        )
+    job.update(lambda e: applies.moved(e, with_fingerprint(replace(_of(e), backend=target))))
+    _tell(job, f"Its state is asked for in {place(target)} by new settings.")
+
+
+def _copy(job: Job, target: Backend) -> None:
+    """Copies the state with what is kept beside it, and switches the record once it was read back."""
+    tenant, identity, claim = job.project.tenant, job.environment.id, _claim(job)
+    old, new = tenant.state(claim.backend), tenant.state(target)
+    ownership.require_at(job.services, tenant, old)
+    content = _settled(job, old, claim.backend)
+    if claim.moves is None:
+        _check_free(job, new, target)
+        job.update(lambda e: applies.moved(e, replace(_of(e), moves=target)))
+    if content and new.get(identity.state_key) != content and not new.create(identity.state_key, content):
+        raise NeedsPerson(
+            f"{place(target)} has another state at {identity.state_key} by now: both are left as they are. Look whose it is."
+        )
+    sealed = old.get(identity.kept_key)
+    if sealed is not None:
+        new.put(identity.kept_key, sealed)
+    _check_copied(new, identity.state_key, content, target)
+    _check_copied(new, identity.kept_key, sealed, target)
+    if _settled(job, old, claim.backend) != content:
+        raise StateLocked(f"The state of {identity} changed while it was copied: it stays where it is.")
+    job.update(
+        lambda e: applies.moved(e, with_fingerprint(replace(_of(e), backend=target, moves=claim.backend)))
+    )
+
+
+def _settled(job: Job, store: StateStore, backend: Backend) -> bytes | None:
+    """The state that nobody works on; None where nothing was applied. Raises where it is missing though it must be there."""
+    environment = job.environment
+    holder = store.lock(environment.id.state_key)
+    if holder is not None:
+        raise StateLocked(
+            f"The state of {environment.label} is locked by {holder}: wait for its end, or see `envmgr unlock`."
+        )
+    content = store.get(environment.id.state_key)
+    if content:
+        State.from_bytes(content, f"{environment.id.state_key} in {place(backend)}")
+    elif environment.resources:
+        raise NeedsPerson(
+            f"The state of {environment.label} is missing from {place(backend)}, but resources were applied "
+            f"({len(environment.resources)}): bring it back, then move it."
+        )
+    return content
+
+
+def _check_free(job: Job, new: StateStore, target: Backend) -> None:
+    """Raises NeedsPerson where the new place has anything of this environment; what lists nothing is archived there."""
+    identity = job.environment.id
+    there = new.read(identity.state_key)
+    if (there is not None and there.resources) or new.get(identity.kept_key) is not None:
+        raise NeedsPerson(
+            f"{place(target)} has a state of {identity} already ({identity.state_key}): nothing was changed. Look whose "
+            "it is, and move it away; or, where the old and the new setting mean the same place, write it as before."
+        )
+    if there is not None:
+        new.archive(identity.state_key, job.services.clock())
+
+
+def _check_copied(new: StateStore, key: str, content: bytes | None, target: Backend) -> None:
+    if content and new.get(key) != content:
+        raise Transient(
+            f"{key} in {place(target)} is not what was written there: the state stays where it is."
+        )
+
+
+def _finish(job: Job) -> None:
+    """Archives the copy that does not count any more, and takes the mark off."""
+    claim, identity, tenant = _claim(job), job.environment.id, job.project.tenant
+    if claim.moves is None:
+        return
+    other, live = tenant.state(claim.moves), tenant.state(claim.backend)
+    try:
+        copy = other.get(identity.state_key)
+        if copy and copy != live.get(identity.state_key):
+            raise NeedsPerson(
+                f"The state of {identity} in {place(claim.moves)} is another by now than in {place(claim.backend)}, which "
+                "counts: somebody works with it there. Nothing was archived; look what it has, then move it away."
+            )
+        other.archive(identity.state_key, job.services.clock())
+        for key in (identity.kept_key, identity.by_hand_key):
+            other.delete(key)
+    except PlaceMissing:
+        pass  # nor is there anything in it
+    event = job.services.event(
+        identity,
+        "state-moved",
+        f"Its state is in {place(claim.backend)} now; the copy in {place(claim.moves)} is archived there.",
+    )
+    job.update(lambda e: applies.moved(e, replace(_of(e), moves=None)), event)
+
+
+def _of(environment: Environment) -> Claim:
+    if environment.claim is None:
+        raise NeedsPerson(f"{environment.label} was closed meanwhile.")
+    return environment.claim
+
+
+def _tell(job: Job, message: str) -> None:
+    job.services.record(job.environment.id, "state-moved", message)

@@ -1,0 +1,121 @@
+"""Going back to an earlier commit, and looking for drift, by hand."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, UsageError
+from envmgr.domain.rules.transitions.wishes import held_at
+from envmgr.domain.values.drift import Drift
+from envmgr.domain.values.environment import Environment, Pin, RunKind, RunStatus
+from envmgr.domain.values.names import ref_component
+from envmgr.engine.change.apply import apply, look
+from envmgr.engine.change.drift import can_check, check
+from envmgr.engine.context import by_hand
+from envmgr.engine.context.services import Services
+from envmgr.engine.source.kept import fetched
+from envmgr.engine.work.job import Job
+from envmgr.engine.work.planned import Planned
+
+from .application import Application
+from .operations import await_started, check_branch, check_window, manual, render
+
+
+def roll_back(
+    application: Application,
+    environment: Environment,
+    revision: str,
+    confirm: Callable[[str, Plan | None], bool],
+    *,
+    until_push: bool = False,
+    override_window: bool = False,
+) -> Environment:
+    """Plans an earlier commit's code, has it confirmed, applies it, and holds there.
+
+    The hold ends by `resume`, and with `until_push` also when the branch moves. It is durable before anything
+    is applied, so that nobody brings the newer commit back meanwhile.
+    """
+    with manual(application, environment, "rollback") as job:
+        check_window(job, override=override_window)
+        check_branch(job)
+        commit = earlier_commit(job, revision)
+        pin = Pin(commit, job.environment.commit if until_push else None)
+        services, label = job.services, job.environment.label
+
+        def confirmed(planned: Planned) -> bool:
+            if not confirm(render(job, planned), planned.plan):
+                return False
+            until = f"`envmgr resume {label}`" + (" or the next push" if until_push else "")
+            message = f"Rolled back to {commit[:10]}, held there until {until}."
+            event = services.event(job.environment.id, "rolled-back", message, commit=commit)
+            job.update(lambda e: held_at(e, pin), event)
+            by_hand.keep(services, job.environment.id)
+            job.reversible = False
+            return True
+
+        job.environment = replace(job.environment, pin=pin)
+        job.confirm, job.reversible = confirmed, True
+        _look(job, commit)
+        apply(job, f"Rollback to {commit[:10]} by {services.actor}.")
+        await_started(job)
+        return job.environment
+
+
+def _look(job: Job, commit: str) -> None:
+    """What is wrong with a commit before Terraform could start is in the history, too."""
+    try:
+        look(job)
+    except EnvmgrError:
+        with job.run(RunKind.APPLY, commit, job.environment.status, "Rollback."):
+            raise
+
+
+def earlier_commit(job: Job, revision: str) -> str:
+    """The full name of the commit that a rollback's revision means.
+
+    `previous` is the last other commit that was applied with success; anything else is git's own (`HEAD` being
+    what the branch points at), also where only we still have it. Raises UsageError where there is none, and what
+    keeps the branch's newest commit from coming, where that is what it is counted from.
+    """
+    if revision == "previous":
+        return previous_commit(job.services, [job.environment])
+    git, environment = job.services.git, job.environment
+    meant = revision
+    if revision.partition("~")[0].partition("^")[0] in ("HEAD", "@"):
+        meant = environment.commit + revision.removeprefix("HEAD").removeprefix("@")
+        git.fetch(job.project.remote(), {environment.branch: environment.commit})
+    else:
+        fetched(job, environment.commit)  # it may be, or be named by, what was pushed a moment ago
+    try:
+        return git.resolve(environment.id.repository_id, meant)
+    except UsageError as error:
+        raise UsageError(
+            f"{environment.id.repository_id} has no commit {ref_component(revision)[:80]!r}: give one such as "
+            "`previous`, `HEAD~1` or a commit's full name from `envmgr history`."
+        ) from error
+
+
+def previous_commit(services: Services, environments: Sequence[Environment]) -> str:
+    """The last other commit that was applied with success, to any of an environment's applications.
+
+    Raises UsageError where there is none.
+    """
+    applied = {environment.applied_commit for environment in environments}
+    runs = (run for each in environments for run in services.store.runs(each.id))
+    for run in sorted(runs, key=lambda run: run.id, reverse=True):
+        succeeded = run.kind in (RunKind.APPLY, RunKind.DEPLOY) and run.status is RunStatus.SUCCEEDED
+        if succeeded and run.commit not in applied:
+            return run.commit
+    label = environments[0].id.environment if len(environments) > 1 else environments[0].label
+    raise UsageError(f"{label} has no other commit that was applied with success: give one with --to.")
+
+
+def look_for_drift(application: Application, environment: Environment) -> Drift:
+    """Compares an environment with its code now, and corrects nothing."""
+    with manual(application, environment, "drift") as job:
+        if not can_check(job.environment, job.policy):
+            raise NeedsPerson(
+                f"{job.environment.label} is {job.environment.status}, so it has no settled code to be compared "
+                f"with: bring it to its branch first (`envmgr apply {job.environment.label}`)."
+            )
+        return check(job)

@@ -1,0 +1,180 @@
+"""What a person says of an environment, for the next pass to act upon: nothing here starts Terraform."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from envmgr.config.sections.duration import format_duration
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.decide import is_scheduled_down
+from envmgr.domain.rules.transitions import Change, wishes
+from envmgr.domain.rules.transitions.applies import brought_up
+from envmgr.domain.rules.waking import newest_warning
+from envmgr.domain.values.environment import Environment, Event, Guard, Status
+from envmgr.domain.values.names import EnvironmentId, matches_any
+from envmgr.engine.context import by_hand
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.tenant import Project
+from envmgr.engine.source.wanted import branch_ttl
+
+from .application import Application
+
+
+def suspend(application: Application, environment: Environment) -> Environment:
+    """Leaves an environment alone until it is resumed; what is running goes on to its end."""
+    services = application.services
+    because = f"Suspended by {services.actor}; `envmgr resume {environment.label}` manages it again."
+    event = services.event(environment.id, "suspended", because)
+    return _say(services, environment.id, lambda e: wishes.suspended(e, because), event)
+
+
+def _say(services: Services, identity: EnvironmentId, change: Change, event: Event) -> Environment:
+    """Writes what a person said, with its event, and keeps it beside the state."""
+    said = services.store.update(identity, None, services.clock(), change, event)
+    by_hand.keep(services, identity)
+    return said
+
+
+def resume(application: Application, environment: Environment) -> Environment:
+    """Manages an environment again; the next pass brings it to its branch's newest commit.
+
+    It lives anew from now, unless all that ends is a rollback's hold. Raises NeedsPerson where nothing held it.
+    """
+    services = application.services
+    project, now = services.projects.get(environment.id.repository_id), services.clock()
+    comes_up = _is_to_come_up(project, environment, now)
+    if not comes_up and environment.pin is None:
+        raise NeedsPerson(f"{environment.label} is not suspended, it is {environment.status}.")
+    life = _new_life(services, project, environment, now) if comes_up else _as_it_is
+    event = services.event(environment.id, "resumed", "Managed again.")
+    return _say(services, environment.id, lambda e: wishes.resumed(life(e)), event)
+
+
+def _is_to_come_up(project: Project | None, environment: Environment, now: datetime) -> bool:
+    """Whether `resume` has anything to bring up: what is suspended or failed, or is down by its schedule."""
+    if environment.suspended or environment.status is Status.FAILED:
+        return True
+    return project is not None and is_scheduled_down(
+        environment, project.policy_for(environment, None, now), now
+    )
+
+
+def _new_life(services: Services, project: Project | None, environment: Environment, now: datetime) -> Change:
+    if project is None:
+        return lambda e: brought_up(e, now)
+    ttl, wanted = project.ttl, branch_ttl(services, project, environment)
+    return lambda e: wishes.lives_until(brought_up(e, now), ttl.end(now, wanted, e.expires_at)[0], None)
+
+
+def _as_it_is(environment: Environment) -> Environment:
+    return environment
+
+
+def held(application: Application) -> list[Environment]:
+    """The environments that a guard holds back until a person approves."""
+    return [
+        e
+        for e in application.services.store.environments()
+        if e.hold is not None and e.approved is not e.hold
+    ]
+
+
+def approve(application: Application, environment: Environment) -> list[Environment]:
+    """Lets an environment through the guard that holds it; all its applications, where the guard counts environments."""
+    services, guard = application.services, environment.hold
+    if guard is None:
+        raise NeedsPerson(f"{environment.label} is held back by no guard, it is {environment.status}.")
+    said = f"Let through {guard} ({_what_then(guard)})."
+    return [
+        _say(
+            services,
+            identity,
+            lambda e: wishes.let_through(e, guard),
+            services.event(identity, "approved", said),
+        )
+        for identity in _let_through(services, environment.id, guard)
+    ]
+
+
+def _let_through(services: Services, identity: EnvironmentId, guard: Guard) -> list[EnvironmentId]:
+    if guard is Guard.DRIFT or not identity.application:
+        return [identity]
+    records = services.store.environments(repository=identity.repository_id, name=identity.name)
+    return [e.id for e in records]
+
+
+def resumable(application: Application, environments: Sequence[Environment]) -> Sequence[Environment]:
+    """Those of an environment's applications that there is anything to resume of; the first, where there is of none."""
+    now, projects = application.services.clock(), application.services.projects
+    project = projects.get(environments[0].id.repository_id)
+    held = [e for e in environments if e.pin is not None or _is_to_come_up(project, e, now)]
+    return held or environments[:1]
+
+
+def living(environments: Sequence[Environment]) -> Sequence[Environment]:
+    """Those of an environment's applications that are there; the first, where none is."""
+    return [e for e in environments if e.claim is not None or e.expires_at is not None] or environments[:1]
+
+
+def extend(
+    application: Application,
+    environments: Sequence[Environment],
+    duration: timedelta,
+    *,
+    sets_end: bool = False,
+) -> Sequence[Environment]:
+    """Moves the end of an environment's life to `duration` from now, at most `ttl.max` from now; never nearer.
+
+    All its applications, or none of them. One without an end is refused, unless `sets_end` says that it is to
+    have one, until the next push. Raises NeedsPerson.
+    """
+    ends = application.services.clock() + duration
+    for environment in environments:
+        _check_may_live(application.services, environment, duration)
+        _check_later(environment, ends, sets_end=sets_end)
+    return [_live_until(application.services, environment, ends) for environment in environments]
+
+
+def _check_may_live(services: Services, environment: Environment, duration: timedelta) -> None:
+    """Refuses a life that the rules do not allow, or know no end of."""
+    project = services.projects.get(environment.id.repository_id)
+    if project is not None and project.ttl.max is not None and duration > project.ttl.max:
+        raise NeedsPerson(
+            f"{environment.label} may live at most {format_duration(project.ttl.max)} from now (ttl.max): give a shorter time."
+        )
+    if project is not None and matches_any(environment.branch, project.policy.protected):
+        raise NeedsPerson(f"{environment.label} is protected: it never expires.")
+
+
+def _live_until(services: Services, environment: Environment, ends: datetime) -> Environment:
+    project, now = services.projects.get(environment.id.repository_id), services.clock()
+    # Whoever extends it knows the end: warning times that are over by then are told.
+    told = newest_warning(ends, project.policy, now) if project is not None else None
+    event = services.event(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
+    return _say(services, environment.id, lambda e: wishes.extended(e, ends, told, now), event)
+
+
+def _check_later(environment: Environment, ends: datetime, *, sets_end: bool) -> None:
+    """Refuses an end that is no extension: nearer than what was promised, or where there was none at all."""
+    before = environment.expires_at
+    if before is None and environment.claim is None:
+        raise NeedsPerson(
+            f"{environment.label} is {environment.status}: it has no life that could be extended."
+        )
+    if before is None and not sets_end:
+        raise NeedsPerson(
+            f"{environment.label} has no end: it lives as long as its branch, so there is nothing to extend. To give it "
+            "an end on purpose, add --set-end."
+        )
+    if before is not None and ends <= before:
+        raise NeedsPerson(
+            f"{environment.label} lives until {before:%Y-%m-%d %H:%M} UTC anyway: give a longer time."
+        )
+
+
+def _what_then(hold: Guard) -> str:
+    return {
+        Guard.MASS_DESTROY: "it is destroyed",
+        Guard.HISTORY: "the repository's history is accepted as it is now, and it is destroyed",
+        Guard.LIMIT: "it is created",
+        Guard.DRIFT: "its drift is corrected",
+    }[hold]

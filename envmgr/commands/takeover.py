@@ -1,0 +1,266 @@
+"""Taking over an environment that exists already: its state is put where the environment's own would be.
+
+What becomes of it is planned by a copy and shown before anything is written. From the yes on the claim is marked with
+the state's SHA-256; the mark goes with the claim of the apply, once the state is in its place, was read back and gives
+the plan that was approved. Whatever dies in between is left alone until the same is asked for again.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from envmgr.domain.documents.plan import Plan
+from envmgr.domain.documents.state import State
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient, UsageError
+from envmgr.domain.rules.takeover import GivenState, check_kept
+from envmgr.domain.rules.transitions.applies import not_adopted
+from envmgr.domain.values.environment import Claim, Environment, RunKind, Status
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.change.apply import apply_planned, keep, look, remark
+from envmgr.engine.change.deploy import deploy
+from envmgr.engine.change.planning import carry_out, listed, plan_apply
+from envmgr.engine.source import kept
+from envmgr.engine.work.job import ActiveRun, Declined, Job
+from envmgr.engine.work.planned import Planned, StateCopy
+
+from .application import Application
+from .operations import await_started, check_branch, check_window, manual, render
+
+_LARGEST = 256 * 1024 * 1024
+
+Confirm = Callable[[str, Plan | None], bool]
+
+
+@dataclass(slots=True)
+class _Adoption:
+    """One taking-over under way; `approved` are the plans that a person said yes to."""
+
+    job: Job
+    given: GivenState
+    confirm: Confirm
+    destroys: bool
+    approved: list[Plan | None] = field(default_factory=list)
+
+    def is_wanted(self, planned: Planned) -> bool:
+        """Whether a person wants just this plan; a no undoes what was begun."""
+        if self.approved and self.approved[-1] == planned.plan:
+            return True
+        shown = "\n".join([render(self.job, planned).rstrip(), *planned.warnings])
+        if not self.confirm(shown, planned.plan):
+            _undo(self.job)
+            return False
+        self.approved.append(planned.plan)
+        return True
+
+
+def adopt(
+    application: Application,
+    environment: Environment,
+    file: Path,
+    confirm: Confirm,
+    *,
+    override_window: bool = False,
+    destroys: bool = False,
+) -> Environment:
+    """Plans by a copy of the state in `file`, has it confirmed, puts the state in its place, applies.
+
+    A plan that would destroy or replace anything is refused, unless it `destroys` on purpose. Raises NeedsPerson where
+    the environment has a state of its own, or the state may be another environment's.
+    """
+    given = _read(file)
+    with manual(application, environment, "adopt") as job:
+        job.reversible = True
+        check_window(job, override=override_window)
+        check_branch(job)
+        is_there = _check_free(job, given)
+        _check_nobodys(job, given)
+        adoption = _Adoption(job, given, confirm, destroys)
+        want = look(job, adopts=True)
+        started = f"Adoption of {file.name} by {job.services.actor}."
+        with job.run(RunKind.APPLY, want.claim.commit, Status.RUNNING, started) as active:
+            if not is_there:
+                _put(adoption, _approved_by_a_copy(adoption, active, want.claim))
+            job.confirm = adoption.is_wanted
+            carry_out(
+                job,
+                lambda: _planned(adoption, active, want.claim),
+                lambda: None,
+                lambda planned: apply_planned(job, active, want, planned),
+            )
+        said = f"Took over {_some(given.state.resources)} with the state in {file.name}."
+        job.services.record(job.environment.id, "adopted", said, commit=want.claim.commit, run=active.run.id)
+        deploy(job, want, remark(job, want))
+        await_started(job)
+        return job.environment
+
+
+def _read(file: Path) -> GivenState:
+    """The state in a file, read once; UsageError where that cannot be."""
+    try:
+        with file.open("rb") as source:
+            content = source.read(_LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read ({error.strerror}).") from error
+    if len(content) > _LARGEST:
+        raise UsageError(f"{file} has more than {_LARGEST // 2**20} MiB: no state is that large.")
+    return GivenState.of(content, str(file))
+
+
+def _check_free(job: Job, given: GivenState) -> bool:
+    """Whether exactly this state is in its place since an earlier try; NeedsPerson where anything else is.
+
+    A state that lists nothing, as a first plan or a failed first apply leaves one, is nothing.
+    """
+    environment, claim = job.environment, job.environment.claim
+    if claim is not None and claim.adopts not in ("", given.digest):
+        raise NeedsPerson(
+            f"{environment.label} is being taken over with another state than this (SHA-256 {claim.adopts[:12]}…, not "
+            f"{given.digest[:12]}…): give that one, or `envmgr destroy {environment.label}` it first."
+        )
+    state, content = _there(job)
+    if claim is not None and claim.adopts and content == given.content:
+        return True
+    if state is not None and state.lineage == given.state.lineage and claim is not None:
+        raise NeedsPerson(
+            f"{environment.label} goes on with this very state already (lineage {state.lineage}, now at serial "
+            f"{state.serial}): there is nothing to take over."
+        )
+    listed_now = state.resources if state is not None else ()
+    own = environment.resources if claim is not None and not claim.adopts else ()
+    if listed_now or own:
+        raise NeedsPerson(
+            f"{environment.label} has a state of its own, which lists {_some(listed_now or own)}, so no other can take its "
+            "place: nothing was changed. If those were made for its branch and nobody needs them, `envmgr destroy "
+            f"{environment.label}` takes them away, and this can be done then."
+        )
+    return False
+
+
+def _some(addresses: Sequence[str]) -> str:
+    more = f" and {len(addresses) - 3} more" if len(addresses) > 3 else ""
+    return f"{', '.join(addresses[:3])}{more}"
+
+
+def _there(job: Job) -> tuple[State | None, bytes | None]:
+    """What is at the environment's key now; nothing where an organization is so new that it has no place for states."""
+    state, key = job.state(), job.environment.id.state_key
+    try:
+        return state.read(key), state.get(key)
+    except PlaceMissing:
+        if job.project.tenant.is_new():
+            return None, None
+        raise
+
+
+def _check_nobodys(job: Job, given: GivenState) -> None:
+    """Raises NeedsPerson where another environment has this state, or resources of it: each would destroy the other's."""
+    services, mine = job.services, job.environment.id
+    others = {e.id: e for e in services.store.environments() if e.id != mine}
+    for other in others.values():
+        shared = sorted({*given.state.identifiers} & {*(other.identifiers or ())})
+        is_marked = other.claim is not None and other.claim.adopts == given.digest
+        if shared or is_marked:
+            what = f"{shared[0]} is a resource" if shared else "this very state is being taken over as that"
+            raise NeedsPerson(f"{what} of {other.label}: one environment each. Nothing was changed.")
+    for identity in {*_stated(job), *others} - {mine}:
+        if _lineage(job, identity, others.get(identity)) == given.state.lineage:
+            raise NeedsPerson(
+                f"The state has the lineage of {identity}, which envmgr looks after: it is that environment's. Nothing "
+                "was changed."
+            )
+
+
+def _stated(job: Job) -> set[EnvironmentId]:
+    """The environments that have a state in the organization's backend, also those of which there is no record."""
+    tenant = job.project.tenant
+    with suppress(PlaceMissing):
+        return {
+            found for key in tenant.state().keys(f"{tenant.name}/") if (found := EnvironmentId.of_key(key))
+        }
+    return set()
+
+
+def _lineage(job: Job, identity: EnvironmentId, record: Environment | None) -> str | None:
+    """The lineage of another environment's state. Within the organization it must be known, elsewhere it may not be."""
+    claim = record.claim if record is not None else None
+    if record is not None and claim is None:
+        return None
+    tenant = job.services.tenants.get(identity.organization)
+    if tenant is None:
+        return None
+    try:
+        state = tenant.state(claim.backend if claim is not None else None).read(identity.state_key)
+    except EnvmgrError:
+        if tenant is job.project.tenant:
+            raise
+        return None
+    return state.lineage if state is not None else None
+
+
+def _approved_by_a_copy(adoption: _Adoption, active: ActiveRun, claim: Claim) -> Planned:
+    """The plan by a copy, in a folder that goes with the run, once a person wants it."""
+    job = adoption.job
+    folder = job.services.layout.private(job.services.layout.plans(job.environment.id))
+    path = folder / f"{secrets.token_hex(16)}.tfstate"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+        file.write(adoption.given.content)
+    planned = _planned(adoption, active, claim, StateCopy(path=path, state=adoption.given.state))
+    if not adoption.is_wanted(planned):
+        raise Declined("Declined: nothing was changed.")
+    return planned
+
+
+def _planned(adoption: _Adoption, active: ActiveRun, claim: Claim, copy: StateCopy | None = None) -> Planned:
+    """A plan that passed the gates, and keeps what exists unless a person wants it otherwise."""
+    planned = plan_apply(adoption.job, active, claim, copy)
+    findings = [] if adoption.destroys else check_kept(planned.plan)
+    if findings:
+        raise NeedsPerson(
+            adoption.job.redact(
+                f"{listed(findings)} What exists is taken over as it is: change the code or its variables until the plan "
+                "keeps it; --allow-destroy lets this happen after it was shown."
+            )
+        )
+    return planned
+
+
+def _put(adoption: _Adoption, planned: Planned) -> None:
+    """Marks the claim, then puts the state in its place, where nothing may be, and reads it back."""
+    job, given = adoption.job, adoption.given
+    state, identity = job.state(), job.environment.id
+    holder = state.lock(identity.state_key)
+    if holder is not None:
+        raise StateLocked(f"The place of the state of {identity} is locked by {holder}: nothing was changed.")
+    keep(job, replace(planned.claim, adopts=given.digest))
+    job.reversible = False
+    said = f"Takes over the state of lineage {given.state.lineage}, serial {given.state.serial}."
+    job.services.record(identity, "adopting", said, commit=planned.claim.commit)
+    _check_nobodys(job, given)  # of two who give the same state at once, each sees the other now
+    empty = state.read(identity.state_key)
+    if empty is not None and not empty.resources:
+        state.archive(identity.state_key, job.services.clock())
+    if not state.create(identity.state_key, given.content):
+        raise NeedsPerson(
+            f"Somebody put a state at {identity.state_key} meanwhile: it is left as it is, and nothing was applied. Look "
+            "whose it is."
+        )
+    if state.get(identity.state_key) != given.content:
+        raise Transient(
+            f"The state at {identity.state_key} is not what was written there: nothing was applied."
+        )
+
+
+def _undo(job: Job) -> None:
+    """Takes back what was begun, where anything was: nothing was applied yet, so what exists stays as it is."""
+    environment, claim = job.environment, job.environment.claim
+    if claim is None or not claim.adopts:
+        return
+    state = job.state()
+    state.archive(environment.id.state_key, job.services.clock())
+    kept.forget(state, environment.id)
+    because = f"Its adoption was undone by {job.services.actor}; `envmgr resume {environment.label}` creates it anew."
+    event = job.services.event(environment.id, "adoption-undone", because)
+    job.update(lambda e: not_adopted(e, because), event)

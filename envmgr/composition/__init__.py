@@ -1,0 +1,1 @@
+"""The only importer of adapters: everything is wired here."""

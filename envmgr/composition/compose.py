@@ -1,0 +1,338 @@
+"""The composition root: the only place that names concrete adapters."""
+
+import os
+import pwd
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from envmgr.adapters.calendar import CALENDAR
+from envmgr.adapters.cloud.connect import (
+    clouds_configured,
+    clouds_needed,
+    clouds_unverifiable,
+    open_clouds,
+    open_places,
+)
+from envmgr.adapters.git.mirrors import Mirrors
+from envmgr.adapters.health.probe import HealthProbe
+from envmgr.adapters.modules import Modules, packaged_folder
+from envmgr.adapters.package.upload import ZipUpload
+from envmgr.adapters.processes import Processes, current_process, identify
+from envmgr.adapters.site.upload import SiteUpload
+from envmgr.adapters.state.connect import open_state_store
+from envmgr.adapters.steps.runner import StepRunner
+from envmgr.adapters.steps.sandbox import Bubblewrap
+from envmgr.adapters.terraform.binaries import Binaries
+from envmgr.adapters.terraform.commands import TerraformCommands
+from envmgr.adapters.terraform.providers.cache import ProviderCache
+from envmgr.commands.application import Application
+from envmgr.config.branch_file import BranchFile
+from envmgr.config.expand import (
+    backend_settings,
+    deploy_rules_of,
+    drift_rules_of,
+    effective,
+    policy_for,
+    process_environment,
+    redactor_for,
+    schedule_of,
+    windows_of,
+)
+from envmgr.config.load import Configuration, load
+from envmgr.config.sections.application import Application as ApplicationSection
+from envmgr.config.sections.application import CodeSource, in_order
+from envmgr.config.sections.models import Organization, Repository
+from envmgr.config.sections.secrets import resolve
+from envmgr.domain.documents.owner import Origin
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.deployment import DeployRules
+from envmgr.domain.values.drift import DriftRules
+from envmgr.domain.values.environment import SourceKind
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.policy import Policy
+from envmgr.domain.values.schedule import Windows
+from envmgr.engine.context.layout import Layout
+from envmgr.engine.context.leases import Leases
+from envmgr.engine.context.seals import seal_of
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.tenant import Access, Project, Tenant, TimeToLive
+from envmgr.engine.reconcile import unmanaged
+from envmgr.engine.reconcile.poller import Poller
+from envmgr.engine.reconcile.reconciler import Reconciler
+from envmgr.engine.reconcile.workers import Workers
+from envmgr.ports import Clock, Cloud, GitLimits, Progress, Remote, StepLimits, Store, TerraformLimits
+
+from .hidden import hidden_paths
+from .records import open_records_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What an application is composed from. `modules` is the folder of Terraform modules.
+
+    `takes_over` makes organizations ours that another data folder worked on.
+    """
+
+    config: Path
+    data_dir: Path
+    actor: str
+    environ: Mapping[str, str]
+    clock: Clock = lambda: datetime.now(UTC)
+    modules: Path | None = None
+    progress: Callable[[EnvironmentId, Progress], None] = lambda *_: None
+    takes_over: bool = False
+
+
+def compose(start: Start, before: Application | None = None) -> Application:
+    """Everything wired. With the application `before` a reload keeps its store, leases and work.
+
+    Raises ConfigurationError (a UsageError) where the files have mistakes; nothing is started then.
+    """
+    configuration = load(start.config, start.environ)
+    stopping = before.stopping if before else threading.Event()
+    services = _services(start, configuration, stopping, before.services if before else None)
+    reconciler = Reconciler(services)
+    workers = before.workers if before else Workers(services, reconciler)
+    workers.reconfigure(services, reconciler)
+    return Application(
+        services=services,
+        poller=Poller(services),
+        reconciler=reconciler,
+        workers=workers,
+        poll_workers=configuration.settings.poll_workers,
+        stopping=stopping,
+    )
+
+
+def _services(
+    start: Start, configuration: Configuration, stopping: threading.Event, before: Services | None
+) -> Services:
+    layout = before.layout if before else Layout(start.data_dir).create()
+    owner, processes = current_process(), Processes()
+    store, origin = (before.store, before.origin) if before else _records(start, configuration, layout)
+    hidden = hidden_paths(configuration, start.config, layout.root, start.environ)
+    runner = StepRunner(identify, hidden, own=start.environ)
+    modules = Modules(start.modules or packaged_folder(), layout.modules)
+    tenants = {
+        organization.organization: _tenant(start, layout, store, organization, configuration)
+        for organization in configuration.organizations
+    }
+    projects = _projects(start, configuration, tenants, modules)
+    return Services(
+        layout=layout,
+        store=store,
+        git=Mirrors(layout.mirrors, limits=lambda identity: _git_limits(projects.get(identity))),
+        modules=modules,
+        binaries=Binaries(layout.binaries),
+        providers=lambda organization: ProviderCache(layout.providers(organization)),
+        leases=before.leases if before else Leases(store, start.clock, owner, processes),
+        steps=runner,
+        sites=SiteUpload(),
+        zips=ZipUpload(),
+        probe=HealthProbe(start.environ),
+        clock=start.clock,
+        owner=owner,
+        processes=processes,
+        actor=start.actor,
+        tenants=tenants,
+        projects=projects,
+        left_over=lambda repository: _left_over(tenants.get(repository.organization), repository),
+        disk_reserve=configuration.settings.disk_reserve,
+        retention=configuration.settings.retention,
+        seal=seal_of(configuration.settings.bundle_key, layout, start.environ),
+        accepts_unsealed=configuration.settings.unsealed_bundles == "accept",
+        origin=origin,
+        takes_over=start.takes_over and before is None,
+        warnings=configuration.warnings,
+        stopping=stopping.is_set,
+        progress=start.progress,
+    )
+
+
+def _records(start: Start, configuration: Configuration, layout: Layout) -> tuple[Store, Origin]:
+    """The store, and which records these are."""
+    store = open_records_of(configuration.settings, layout, start.environ)
+    found = store.identity()
+    host, folder = current_process().host, str(layout.root.absolute())
+    return store, Origin(database=found.id, copied_from=found.copied_from, host=host, folder=folder)
+
+
+def _tenant(
+    start: Start, layout: Layout, store: Store, organization: Organization, configuration: Configuration
+) -> Tenant:
+    backend = backend_settings(organization, layout.root)
+    terraform = organization.terraform
+
+    def access() -> Access:
+        environment = process_environment(organization, start.environ)
+        # Of all organizations: what one of them may read by mistake is no less another's secret.
+        redact = redactor_for(configuration.organizations, start.environ, configuration.settings.secrets)
+        return Access(environment=environment, redact=redact)
+
+    return Tenant(
+        name=organization.organization,
+        backend=backend,
+        binary=terraform.binary,
+        terraform=TerraformCommands(
+            layout.private(layout.providers(organization.organization)),
+            identify,
+            cli_config=Path(terraform.cli_config) if terraform.cli_config else None,
+            timeout=terraform.timeout,
+        ),
+        concurrency=organization.limits.concurrency,
+        patience=organization.limits.silence,
+        sandbox=organization.sandbox,
+        check_sandbox=Bubblewrap(()).check,
+        access=access,
+        open_state=lambda chosen, environment: open_state_store(*chosen, environment),
+        open_clouds=_open_clouds,
+        home=None if "HOME" in organization.environment_variables else start.environ.get("HOME"),
+        open_places=lambda environment, roots: open_places(environment, roots, start.environ.get("HOME")),
+        is_new=lambda: all(
+            e.claim is None for e in store.environments(organization=organization.organization)
+        ),
+    )
+
+
+def _open_clouds(environment: Mapping[str, str], addresses: Sequence[str]) -> Sequence[Cloud]:
+    """The clouds the resources live in; all that are configured where no resource is known."""
+    blind = clouds_unverifiable(addresses, environment)
+    if blind:
+        raise NeedsPerson(
+            f"Whether anything is left in {' and '.join(sorted(blind))} cannot be verified: give the organization's "
+            "environment_variables credentials for it (ARM_SUBSCRIPTION_ID …, AWS_REGION …)."
+        )
+    chosen = clouds_needed(addresses) if addresses else clouds_configured(environment)
+    return open_clouds(environment, chosen)
+
+
+def _projects(
+    start: Start, configuration: Configuration, tenants: Mapping[str, Tenant], modules: Modules
+) -> dict[RepositoryId, Project]:
+    return {
+        identity: _project(start, identity, organization, repository, tenants[identity.organization], modules)
+        for identity, organization, repository in configuration.repositories()
+    }
+
+
+def _project(
+    start: Start,
+    identity: RepositoryId,
+    organization: Organization,
+    repository: Repository,
+    tenant: Tenant,
+    modules: Modules,
+) -> Project:
+    rules = effective(organization, repository)
+    project = Project(
+        id=identity,
+        tenant=tenant,
+        branches=repository.branches,
+        interval=rules.polling.interval,
+        source=_source(repository.terraform),
+        variables=rules.variables,
+        policy=policy_for(organization, repository, ""),
+        remote=lambda: _remote(start, identity, repository),
+        module_tree=_module_tree(repository.terraform, modules),
+        ttl=TimeToLive(default=rules.ttl.default, max=rules.ttl.max),
+        schedule=schedule_of(rules.schedule),
+        windows=windows_of(rules.windows),
+        drift=drift_rules_of(rules.drift),
+        ticks=CALENDAR,
+        step_limits=StepLimits(**dict(rules.limits.deploy)),
+        git_limits=GitLimits(**dict(rules.limits.git)),
+        terraform_limits=TerraformLimits(**dict(rules.limits.terraform)),
+        health_networks=rules.limits.health_networks,
+        allow_branch_deploy=repository.allow_branch_deploy,
+    )
+    if not repository.applications:
+        return _deploying(project, lambda branch_file: deploy_rules_of(repository, branch_file))
+    parts = [_part(project, application, modules) for application in in_order(repository.applications)]
+    return replace(project, applications={part.application: part for part in parts})
+
+
+def _git_limits(project: Project | None) -> GitLimits:
+    """Those of a repository; of one that is not configured any more the usual ones."""
+    return project.git_limits if project is not None else GitLimits()
+
+
+def _left_over(tenant: Tenant | None, identity: RepositoryId) -> Project | None:
+    """What stands in for a repository that is not in the file: its organization's, with no branches or rules."""
+    if tenant is None:
+        return None
+
+    def remote() -> Remote:
+        raise NeedsPerson(unmanaged.missing(identity))
+
+    return Project(
+        id=identity,
+        tenant=tenant,
+        branches=(),
+        interval=timedelta(hours=1),
+        source=(SourceKind.DIRECTORY, ""),
+        variables={},
+        policy=Policy(branches=(), configured=False),
+        remote=remote,
+        module_tree=lambda: "",
+        windows=Windows(),
+        drift=DriftRules(action="off"),
+        ticks=CALENDAR,
+        step_limits=StepLimits(output=0),
+    )
+
+
+def _part(project: Project, application: ApplicationSection, modules: Modules) -> Project:
+    """One application of a repository; a branch's own file says nothing of its deploy."""
+    part = replace(
+        project,
+        application=application.name,
+        folder=application.place,
+        needs=application.needs,
+        source=_source(application.terraform, application.place),
+        variables={**project.variables, **application.variables},
+        module_tree=_module_tree(application.terraform, modules),
+        allow_branch_deploy=False,
+    )
+    return _deploying(part, lambda _: deploy_rules_of(application))
+
+
+def _deploying(project: Project, rules: Callable[[BranchFile | None], DeployRules]) -> Project:
+    policy = replace(project.policy, deploy=rules(None).digest)
+    return replace(project, deploy_rules=rules, policy=policy)
+
+
+def _source(found: CodeSource, folder: str = ".") -> tuple[SourceKind, str]:
+    return SourceKind.MODULE if found.module else SourceKind.DIRECTORY, found.path_in(folder)
+
+
+def _module_tree(found: CodeSource, modules: Modules) -> Callable[[], str]:
+    module = found.module
+    return lambda: modules.tree(module) if module else ""
+
+
+def _remote(start: Start, identity: RepositoryId, repository: Repository) -> Remote:
+    credentials = repository.credentials
+    if credentials is None:
+        return Remote(repository=identity, url=repository.url)
+    secrets = {
+        name: resolve(value, start.environ)
+        for name in ("password", "ssh_key", "known_hosts")
+        if (value := getattr(credentials, name)) is not None
+    }
+    return Remote(repository=identity, url=repository.url, username=credentials.username, **secrets)
+
+
+def user_actor(environ: Mapping[str, str]) -> str:
+    """Who a manual command is done by: the person behind sudo, or the user."""
+    named = environ.get("SUDO_USER") or environ.get("USER") or environ.get("LOGNAME")
+    return f"user {named or _account()}"
+
+
+def _account() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

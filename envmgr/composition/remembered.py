@@ -1,0 +1,91 @@
+"""The data folder remembers which database it works with: no other one is taken for it in silence.
+
+An empty database beside a full one would forget what was set by hand, and make again what had ended.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+
+from envmgr.adapters.store.connect import FILE_NAME, open_store
+from envmgr.adapters.store.store import SqlStore
+from envmgr.domain.errors import UsageError
+from envmgr.engine.context.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The database that a data folder worked with last: its identity, and where it was."""
+
+    id: str
+    place: str
+
+
+def check(store: SqlStore, layout: Layout) -> None:
+    """Refuses (UsageError) a database that is not the one this data folder works with; remembers the one it is.
+
+    It is the same where its identity is, where it was copied from that one by `envmgr migrate`, or where it stands in
+    the same place: then it was lost, and what is beside the states brings it back.
+    """
+    found, before = store.identity(), _read(layout)
+    if before is None and (full := _full_beside(store, layout)):
+        before = full
+    now = Remembered(found.id, store.place)
+    if before == now:
+        return
+    if before is not None and before.id not in (found.id, found.copied_from) and before.place != now.place:
+        state = "empty" if store.is_empty() else "another one"
+        raise UsageError(
+            f"The data folder {layout.root} works with the {before.place}, but daemon: database names the {now.place}, which "
+            f"is {state}. Set it back and take the records along by `envmgr migrate --to …`; or, to begin without them, "
+            f"delete {layout.database}."
+        )
+    _write(layout, now)
+
+
+def _full_beside(store: SqlStore, layout: Layout) -> Remembered | None:
+    """The records of an older release in the data folder, where the store is another, empty one."""
+    file = layout.root / FILE_NAME
+    if not file.is_file() or str(file) in store.place or not store.is_empty():
+        return None
+    with open_store(None, layout.root) as beside:
+        return None if beside.is_empty() else Remembered(beside.identity().id, beside.place)
+
+
+def _read(layout: Layout) -> Remembered | None:
+    try:
+        found = json.loads(layout.database.read_text(encoding="utf-8"))
+        return Remembered(str(found["id"]), str(found["place"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{layout.database} cannot be read: it says which database this data folder works with. Delete it if "
+            "daemon: database names the right one."
+        ) from error
+
+
+def _write(layout: Layout, now: Remembered) -> None:
+    part = layout.database.with_name(f"{layout.database.name}.{os.getpid()}")
+    try:
+        part.unlink(missing_ok=True)
+        with os.fdopen(
+            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as file:
+            json.dump(asdict(now), file)
+            file.flush()
+            os.fsync(file.fileno())
+            if (
+                os.geteuid() == 0
+            ):  # who looks into the service's folder leaves nothing there that the service cannot read
+                status = layout.root.stat()
+                os.fchown(file.fileno(), status.st_uid, status.st_gid)
+        part.replace(layout.database)
+    except OSError as error:  # a full disk: whoever only reads must not be held up
+        import structlog  # only here: the reading verbs answer without it
+
+        structlog.get_logger().warning(
+            f"{layout.database} could not be written ({error.strerror}): which database this data folder works with is not "
+            "remembered yet.",
+            action="database-not-remembered",
+        )

@@ -1,0 +1,1 @@
+"""What changes the world: planning, apply, deploy, health, destroy, drift."""

@@ -1,0 +1,187 @@
+"""Bringing an environment to what its branch wants."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, StepFailed, Transient
+from envmgr.domain.rules.gates import check_applied, shows_tags_late
+from envmgr.domain.rules.transitions import Change, applies, deploys
+from envmgr.domain.rules.transitions.applies import Found
+from envmgr.domain.rules.unfinished import unfinished
+from envmgr.domain.values.drift import checks_warning
+from envmgr.domain.values.environment import Claim, Environment, RunKind, RunStatus, Status
+from envmgr.engine.source import kept
+from envmgr.engine.source.presence import what_is_gone
+from envmgr.engine.source.wanted import Wanted, check_backend, is_applied, wanted
+from envmgr.engine.work.job import ActiveRun, Job
+from envmgr.engine.work.newest import check_newest
+from envmgr.engine.work.planned import Planned
+from envmgr.engine.work.result import found, note_resources, summary
+from envmgr.engine.work.turn import check_needs
+
+from .deploy import deploy
+from .planning import carry_out, listed, plan_apply
+
+
+def apply(job: Job, reason: str) -> None:
+    """Brings an environment to what its commit wants: infrastructure, then code, each only where it changed."""
+    want = look(job)
+    if job.manual or not is_applied(job.environment, want.claim) or _left_a_lock(job):
+        _apply_infrastructure(job, want, reason)
+    elif gone := what_is_gone(job):
+        job.remarks.append(gone)
+        job.services.record(job.environment.id, "resources-gone", gone, commit=want.claim.commit)
+        _apply_infrastructure(job, want, gone)
+    else:
+        settle(job, want, None, f"{want.claim.commit[:10]} changes no infrastructure.")
+        _deploy_alone(job, want)
+        return
+    deploy(job, want, remark(job, want))
+
+
+def _deploy_alone(job: Job, want: Wanted) -> None:
+    """Deploys where no Terraform looked before: it looks before the second try, should what it made be what is missing."""
+    is_first = job.environment.failures == 0
+    try:
+        deploy(job, want, remark(job, want))
+    except StepFailed:
+        if is_first and job.environment.identifiers:
+            job.update(applies.unknown)
+        raise
+
+
+def _apply_infrastructure(job: Job, want: Wanted, reason: str) -> None:
+    """Plan, gates, claim, apply, record."""
+    commit = want.claim.commit
+    with job.run(RunKind.APPLY, commit, Status.RUNNING, reason) as active:
+        carry_out(
+            job,
+            lambda: plan_apply(job, active, want.claim),
+            lambda: check_newest(job, commit, RunKind.APPLY),
+            lambda planned: apply_planned(job, active, want, planned),
+        )
+
+
+def _left_a_lock(job: Job) -> bool:
+    """Whether a run that ended badly left the state locked: then Terraform starts all the same, and that is cleared up."""
+    last = job.services.store.runs(job.environment.id, limit=1)
+    if not last or last[0].status not in (RunStatus.FAILED, RunStatus.INTERRUPTED):
+        return False
+    return job.state().lock(job.environment.id.state_key) is not None
+
+
+def look(job: Job, *, adopts: bool = False) -> Wanted:
+    """What the newest commit wants, read from the mirror (fetched where it is not there yet).
+
+    Raises NeedsPerson where a taking-over did not come to its end, but for whoever `adopts`.
+    """
+    job.begin()
+    services, environment = job.services, job.environment
+    if not adopts and (why := unfinished(environment)):
+        raise NeedsPerson(why)
+    try:
+        services.git.fetch(job.project.remote(), {environment.branch: environment.commit})
+    except NeedsPerson as error:  # of the remote, not of this commit: once it answers again, so does this
+        raise Transient(str(error)) from error
+    want = wanted(services, job.project, environment, environment.target)
+    check_backend(environment, want.claim)
+    return want
+
+
+def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -> None:
+    """Makes the claim durable, applies exactly the plan, and records what the cloud has now."""
+    keep(job, planned.claim)
+    check_needs(job)
+    if planned.has_changes:
+        _apply(job, active, planned)
+    active.message = f"Applied {planned.claim.commit[:10]}: {summary(active.changes)}."
+    _check_made(job, planned, active.message)
+    active.message = " ".join(filter(None, [active.message, checks_warning(active.failing_checks)]))
+    settle(job, replace(want, claim=planned.claim), found(job), active.message, active)
+
+
+def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
+    """Applies the plan; of one that fails, what it came to is noted."""
+    job.update(applies.unknown)  # also where it was applied before: this time may end half-way
+    try:
+        active.apply(planned)
+    except EnvmgrError:
+        with suppress(EnvmgrError):
+            note_resources(job, job.read_state())
+        raise
+
+
+def _check_made(job: Job, planned: Planned, message: str) -> None:
+    """Raises NeedsPerson where a resource whose tags the plan could not show has others than it must.
+
+    The record has what was made by then; it does not pass for applied, so the next try looks at all of it again.
+    """
+    if planned.plan is None or not shows_tags_late(planned.plan):
+        return
+    findings = check_applied(planned.plan, job.read_state(), planned.claim.tags)
+    if findings:
+        state = found(job)
+        job.update(lambda e: applies.stated(e, state))
+        raise NeedsPerson(job.redact(f"{message} But {listed(findings)}"))
+
+
+def keep(job: Job, claim: Claim) -> None:
+    """Keeps all that destroying will need, durably, before anything is created by it: here, and beside the state.
+
+    The record comes first: a crash in between leaves beside the state what tells of the cloud as it still is.
+    """
+    _keep_commit(job, claim)
+    job.services.binaries.keep(job.project.tenant.binary, claim.terraform_version)
+    job.update(lambda e: applies.claimed(e, claim))
+    kept.keep(job, claim)
+
+
+def _keep_commit(job: Job, claim: Claim) -> None:
+    """Keeps the claim's commit by a ref of its own; earlier ones stay, for destroys and rollbacks."""
+    job.services.git.keep(job.environment.id, claim.commit, claim.commit)
+
+
+def settle(
+    job: Job, want: Wanted, state: Found | None, message: str, active: ActiveRun | None = None
+) -> None:
+    """Records that the cloud has what the commit wants, and what its `state` says by that; by a run, if any."""
+    claim, now = want.claim, job.services.clock()
+    run = active.run.id if active is not None else None
+    if run is None:
+        _keep_commit(job, claim)
+    actor = job.cause(want.author)
+    event = job.services.event(
+        job.environment.id, "applied", message, commit=claim.commit, run=run, actor=actor
+    )
+
+    before = job.began.claim
+    # By hand it may have got an end that no time to live gives; only a push takes that away.
+    is_rebuilt = job.began.applied_commit is None and before is not None and before.commit == claim.commit
+
+    def settled(record: Environment) -> Environment:
+        life = now if job.manual else record.lives_since
+        ends, _ = job.project.ttl.end(life, want.ttl, record.expires_at)
+        ends = record.expires_at if ends is None and is_rebuilt else ends
+        record = applies.applied(record, claim, job.policy.inputs)
+        record = applies.living(applies.stated(record, state), ends, want.schedule)
+        if active is not None:
+            record = applies.seen_applied(record, now, tuple(active.failing_checks))
+        if job.manual:
+            record = applies.brought_up(record, now)
+        return _what_is_left(job, want, run)(applies.unsuspended(record, job.resumes))
+
+    job.update(settled, event)
+
+
+def _what_is_left(job: Job, want: Wanted, run: int | None) -> Change:
+    """Whether the environment is ready now, or its code is next."""
+    if not want.deploy.digest:
+        said = remark(job, want)
+        return lambda e: deploys.nothing_to_deploy(e, said)
+    return lambda e: deploys.to_be_deployed(e, want.claim.commit, run)
+
+
+def remark(job: Job, want: Wanted) -> str:
+    """What a ready environment says of itself."""
+    _, cut = job.project.ttl.end(job.services.clock(), want.ttl, None)
+    return " ".join([*job.remarks, *(["Its ttl is cut to ttl.max."] if cut else [])])

@@ -1,0 +1,23 @@
+"""Bringing an environment down by its schedule's own commands, with all it has left in place."""
+
+from envmgr.domain.rules.transitions.applies import unknown
+from envmgr.domain.rules.transitions.ends import brought_down
+from envmgr.domain.values.environment import RunKind, Status
+from envmgr.engine.source.steps import run_steps
+from envmgr.engine.work.job import Job
+
+
+def bring_down(job: Job, reason: str) -> None:
+    """Runs the schedule's `down_run` in the code that is applied; `up` then applies again, whatever it finds."""
+    environment = job.environment
+    claim, schedule = environment.claim, environment.schedule or job.project.schedule
+    if claim is None or schedule is None:
+        return
+    with job.run(RunKind.DEPLOY, claim.commit, Status.RUNNING, reason) as active:
+        job.update(unknown)
+        run_steps(job, active, schedule.down_run, claim.commit)
+        active.message = f"Brought down by {len(schedule.down_run)} steps; its resources stay."
+    event = job.services.event(
+        environment.id, "suspended", reason, commit=claim.commit, run=active.run.id, actor="schedule"
+    )
+    job.update(lambda e: brought_down(e, reason, job.began), event)

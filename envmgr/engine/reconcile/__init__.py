@@ -1,0 +1,1 @@
+"""What is due, and who does it: from a look at the remotes to one step of one environment."""

@@ -1,0 +1,74 @@
+"""What a listing is worth: asks the default branch's history, and only where something is about to go away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.rules.evidence import History, Holds, Judgement, Sight, address_of, judge
+from envmgr.domain.rules.observation import Listing, misses
+from envmgr.domain.values.environment import Environment, Guard, RepositoryState
+from envmgr.domain.values.names import ref_component
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.tenant import Project
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What a listing is worth; `error` says why that could not be told, if so."""
+
+    judgement: Judgement
+    error: str = ""
+
+
+def weigh(services: Services, project: Project, state: RepositoryState, listing: Listing) -> Weighed:
+    """Judges a listing; the remote is asked again only where a branch is missing and the default branch has moved.
+
+    Nothing is recorded.
+    """
+    commit = listing.branches[listing.default_branch]
+    history, address = history_of(state), address_of(project.remote().url)
+    sight = Sight(commit, address, misses=True, applied=True)
+    if not sight.is_doubtful(history):
+        return Weighed(judge(history, sight, None))
+    known = services.store.environments(repository=project.id)
+    history = history_of(services.store.repository(project.id))  # as another process may have left it
+    if history.offered and any(e.approved is Guard.HISTORY for e in known):
+        history = history.accepted()
+    applied = any(e.is_open and e.claim is not None for e in known)
+    sight = Sight(commit, address, misses(known, listing, project.branches), applied)
+    if not sight.is_doubtful(history):
+        return Weighed(judge(history, sight, None))
+    try:
+        return Weighed(judge(history, sight, _holds(services, project, history, listing, known)))
+    except EnvmgrError as error:
+        said = (
+            f"Whether the history of its default branch {ref_component(listing.default_branch)} is the known one "
+            f"could not be told, so no missing branch counts as gone: {error}"
+        )
+        return Weighed(judge(history, sight, None), said)
+
+
+def history_of(state: RepositoryState) -> History:
+    """What is known of a repository's history."""
+    return History(state.known_commit, state.known_address, state.offered_commit)
+
+
+def _holds(
+    services: Services, project: Project, history: History, listing: Listing, known: Sequence[Environment]
+) -> Holds:
+    """Asks the default branch's history for the commits that are known; without any, for those of the environments."""
+    git, repository = services.git, project.id
+    default, commit = listing.default_branch, listing.branches[listing.default_branch]
+    if commit == history.commit:
+        return Holds(known=True)
+    git.fetch(project.remote(), {default: commit})
+    offered = history.offered is not None and git.holds(repository, commit, history.offered)
+    if history.commit is not None:
+        return Holds(git.holds(repository, commit, history.commit), offered)
+    # Asked for the first time, after an upgrade or a loss of the records: it is to be that of what was applied.
+    applied = {e.claim.commit for e in known if e.is_open and e.claim is not None}
+    return Holds(git.is_related(repository, commit, applied), offered)

@@ -1,0 +1,232 @@
+"""Looking at the remotes: from a listing to what the records say of branches."""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import structlog
+
+from envmgr.domain.documents.owner import NotOurs
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.rules.evidence import Evidence, Judgement
+from envmgr.domain.rules.observation import Listing, Observed, observe, observe_failure
+from envmgr.domain.values.environment import Environment, Event, RepositoryState
+from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_component
+from envmgr.engine.context import by_hand, ownership
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.tenant import Project
+from envmgr.engine.recovery import rebuild
+from envmgr.host.system import sentences
+
+from .evidence import Weighed, history_of, weigh
+
+log = structlog.get_logger()
+
+LULL = timedelta(seconds=1)
+"""How long the answer to who wrote to the records counts: a pass over many repositories asks once."""
+OVERLAP = timedelta(seconds=10)
+"""How much later than its time a write may show: its transaction had to wait, or its host's clock is behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """The outcome of one look: whether records changed, and the sentence if it failed."""
+
+    repository: RepositoryId
+    changed: bool
+    error: str = ""
+
+
+class Poller:
+    """Looks at repositories, each on its own: a slow or dead one delays no other.
+
+    A listing that says the same as the last one is not compared with the records again, unless a branch
+    is missing or anybody (a worker, another process) has written to them since.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._quiet: dict[RepositoryId, str] = {}
+        self._written_until = services.clock()
+        self._states: dict[RepositoryId, RepositoryState] = {}
+        self._lock = threading.Lock()
+
+    def poll_all(self, projects: Iterable[Project], workers: int) -> list[Polled]:
+        """Looks at all given repositories at once, `workers` at a time."""
+        with ThreadPoolExecutor(workers, thread_name_prefix="poll") as pool:
+            return list(pool.map(self.poll, projects))
+
+    @sentences()
+    def poll(self, project: Project) -> Polled:
+        """Looks at one repository; raises only what the store raises, and what this host stands in the way with."""
+        state = self._state(project.id)
+        try:
+            ownership.require(self._services, project.tenant, marking=False)
+        except NotOurs as another:
+            return self._failed(project, state, str(another))
+        except EnvmgrError as error:  # nothing is done by it before the states can be reached
+            log.debug(str(error), action="owner-unknown", organization=project.tenant.name)
+        rebuild.try_to(self._services, project.tenant)  # before a branch that is gone could be missed
+        by_hand.catch_up(self._services, project.id)
+        try:
+            with sentences():
+                listing = self._services.git.listing(project.remote(), project.branches, state.default_branch)
+        except EnvmgrError as error:
+            return self._failed(project, state, str(error))
+        digest = listing.digest()
+        self._wake_what_was_written()
+        if self._quiet.get(project.id) == digest:
+            self._note_success(project.id, state)
+            return Polled(project.id, changed=False)
+        return self._seen(project, state, listing, digest)
+
+    def failures(self, repository: RepositoryId) -> int:
+        """How many looks in a row have failed."""
+        return self._state(repository).failures
+
+    def has_seen(self, repository: RepositoryId) -> bool:
+        """Whether a look has ever come to a listing."""
+        return self._state(repository).succeeded_at is not None
+
+    def _wake_what_was_written(self) -> None:
+        """Makes repositories loud whose records anybody wrote to, and all where the clock was set back."""
+        with self._lock:
+            now, before = self._services.clock(), self._written_until
+            if before < now < before + LULL:
+                return
+            if now < before:
+                self._quiet.clear()
+            for repository in self._services.store.touched(before - OVERLAP):
+                self._quiet.pop(repository, None)
+            self._written_until = now
+
+    def _seen(self, project: Project, state: RepositoryState, listing: Listing, digest: str) -> Polled:
+        services, now = self._services, self._services.clock()
+        weighed = self._weigh(project, state, listing)
+        judgement = weighed.judgement
+        shown = listing.bare() if judgement.is_foreign else listing
+        before: dict[EnvironmentId, Environment] = {}
+
+        def revision(known: Sequence[Environment]) -> Observed:
+            before.clear()
+            before.update((environment.id, environment) for environment in known)
+            return observe(
+                project.id,
+                known,
+                shown,
+                project.branches,
+                now,
+                evidence=judgement.evidence,
+                applications=tuple(part.application for part in project.parts),
+            )
+
+        observed = services.store.revise(project.id, revision, self._events)
+        after = {**before, **{e.id: e for e in (*observed.new, *observed.changed)}}
+        for changed in observed.changed:
+            by_hand.keep(
+                services, changed.id
+            )  # a branch that came back ends what was approved of its absence
+        self._quiet.pop(project.id, None)
+        is_same = state.default_branch in (None, listing.default_branch)
+        is_told = is_same and judgement.history.offered is None and not weighed.error
+        if is_told and not any(e.is_open and e.is_missing for e in after.values()):
+            self._quiet[project.id] = digest
+        if state.failures:
+            log.info("Answers again.", action="remote-back", repository=str(project.id))
+        self._save(
+            project.id,
+            replace(
+                state,
+                default_branch=listing.default_branch,
+                listing_digest=digest,
+                polled_at=now,
+                succeeded_at=now,
+                failures=0,
+                error=weighed.error,
+                known_commit=judgement.history.commit,
+                known_address=judgement.history.address,
+                offered_commit=judgement.history.offered,
+            ),
+        )
+        return Polled(project.id, bool(observed.new or observed.changed), weighed.error)
+
+    def _weigh(self, project: Project, state: RepositoryState, listing: Listing) -> Weighed:
+        """What a listing is worth, said where it is less than usual.
+
+        One in which the default branch has another name counts nothing as gone, this once.
+        """
+        services, weighed = self._services, weigh(self._services, project, state, listing)
+        if weighed.error and weighed.error != state.error:
+            services.record(None, "remote-failed", f"{project.id}: {weighed.error}")
+        if weighed.judgement.evidence is Evidence.NEW_OTHER:
+            services.record(None, "other-history", f"{project.id}: {_other(state, listing)}")
+        if state.default_branch in (None, listing.default_branch):
+            return weighed
+        message = f"The default branch changed from {state.default_branch} to {listing.default_branch}."
+        services.record(None, "default-branch", f"{project.id}: {message}")
+        if not weighed.judgement.evidence.counts:
+            return weighed
+        return replace(weighed, judgement=Judgement(Evidence.UNSURE, history_of(state)))
+
+    def _failed(self, project: Project, state: RepositoryState, error: str) -> Polled:
+        services, now = self._services, self._services.clock()
+        self._quiet.pop(project.id, None)
+        try:
+            observed = services.store.revise(project.id, observe_failure)
+            if error != state.error:
+                services.record(None, "remote-failed", f"{project.id}: {error}")
+            self._save(project.id, replace(state, polled_at=now, failures=state.failures + 1, error=error))
+        except EnvmgrError as store_error:
+            return Polled(project.id, changed=False, error=str(store_error))
+        return Polled(project.id, changed=bool(observed.changed), error=error)
+
+    def _state(self, repository: RepositoryId) -> RepositoryState:
+        with self._lock:
+            if repository not in self._states:
+                self._states[repository] = self._services.store.repository(repository)
+            return self._states[repository]
+
+    def _note_success(self, repository: RepositoryId, state: RepositoryState) -> None:
+        """When a remote was last looked at is written only once that is news: with the look that fails."""
+        now = self._services.clock()
+        with self._lock:
+            self._states[repository] = replace(state, polled_at=now, succeeded_at=now)
+
+    def _save(self, repository: RepositoryId, state: RepositoryState) -> None:
+        self._services.store.save_repository(repository, state)
+        with self._lock:
+            self._states[repository] = state
+
+    def _events(self, known: Iterable[Environment], observed: Observed) -> Iterator[Event]:
+        """What happened to branches, as events."""
+        before = {environment.id: environment for environment in known}
+        for now in (*observed.new, *observed.changed):
+            told = _what_happened(before.get(now.id), now)
+            if told is not None:
+                yield self._services.event(now.id, *told, commit=now.commit, actor="git")
+
+
+def _other(state: RepositoryState, listing: Listing) -> str:
+    default, commit = ref_component(listing.default_branch), listing.branches[listing.default_branch]
+    known = f"what was known ({state.known_commit[:10]})" if state.known_commit else "what was applied"
+    return (
+        f"Its default branch {default} is at {commit[:10]}: that is another history than {known}, or at another address. "
+        "What is missing there waits for a person: restore it, or approve."
+    )
+
+
+def _what_happened(before: Environment | None, now: Environment) -> tuple[str, str] | None:
+    branch, commit = ref_component(now.branch), now.commit[:10]
+    if now.refused:
+        return ("refused", now.refused) if before is None or not before.refused else None
+    if before is None or not before.is_open:
+        return "branch-seen", f"Branch {branch} is there, at {commit}."
+    if now.is_missing and not before.is_missing:
+        return "branch-gone", f"Branch {branch} is gone."
+    if before.is_missing and not now.is_missing:
+        return "branch-back", f"Branch {branch} is there again."
+    if now.commit != before.commit:
+        return "pushed", f"Branch {branch} moved to {commit}."
+    return None

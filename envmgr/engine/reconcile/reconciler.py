@@ -1,0 +1,194 @@
+"""The reconcile function: look, decide, act, record; one environment, one step, under its lease."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from envmgr.domain.errors import EnvmgrError, LeaseLost, NeedsPerson
+from envmgr.domain.rules.crowd import active, leaving
+from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.transitions import work
+from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
+from envmgr.domain.values.environment import Environment, Lease, Status
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.policy import Crowd
+from envmgr.engine.change.apply import apply
+from envmgr.engine.change.destroy import close, destroy
+from envmgr.engine.change.health import await_healthy
+from envmgr.engine.change.stop import bring_down
+from envmgr.engine.context import by_hand, ownership
+from envmgr.engine.context.roster import roster_of
+from envmgr.engine.context.services import Services
+from envmgr.engine.recovery.adoption import end_abandoned_runs
+from envmgr.engine.recovery.failure import record_failure
+from envmgr.engine.work.job import Job
+from envmgr.host.system import sentences
+
+log = structlog.get_logger()
+
+
+class Reconciler:
+    """Takes environments one step nearer to what is wanted of them."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._admission = threading.Lock()
+
+    def reconcile(
+        self,
+        identity: EnvironmentId,
+        *,
+        asked: bool = False,
+        waits: bool = False,
+        gives_way: Callable[[], bool] = lambda: False,
+        quiet: Callable[[timedelta], None] = lambda _: None,
+    ) -> Decision:
+        """Takes the next step of one environment and gives the decision it was.
+
+        With `waits` it only waits until an environment is healthy, and else does all but that: whoever waits takes up
+        no place of those who work, and stops as soon as `gives_way` says so. `quiet` is told for how long nothing moves
+        there. What fails becomes the environment's status and message; only EnvironmentBusy is raised.
+        """
+        actor = self._services.actor
+        purpose = "reconcile" if actor == "reconcile" else f"reconcile by {actor}"
+        with self._services.leases.hold(identity, purpose) as lease:
+            job = self.job(identity, lease)
+            job.gives_way, job.quiet = gives_way, quiet
+            decision: Decision = Rest("")
+            try:
+                with sentences():
+                    end_abandoned_runs(job)
+                    decision = self._decide(job, asked=asked)
+                    job.still = self._still(job, decision, asked=asked)
+                    if isinstance(decision, Await) == waits:
+                        self._carry_out(job, decision)
+            except LeaseLost as lost:
+                log.warning(str(lost), action="lease-lost", environment=str(identity))
+            except EnvmgrError as error:
+                record_failure(job, error, self._meant(job, decision))
+            except Exception as error:
+                log.exception("Unexpected error", action="unexpected", environment=str(identity))
+                unexpected = EnvmgrError(f"Unexpected {type(error).__name__}: {error}")
+                record_failure(job, unexpected, self._meant(job, decision))
+            by_hand.keep(self._services, identity)
+            return decision
+
+    def job(self, identity: EnvironmentId, lease: Lease) -> Job:
+        """The work on an environment whose lease is held."""
+        services = self._services
+        environment = services.store.environment(identity)
+        project = services.project(identity.repository_id)
+        if environment is None or project is None:
+            raise NeedsPerson(
+                f"{identity} is not in the configuration or not known: nothing is done with it."
+            )
+        policy = roster_of(services, environment).policy(environment)
+        return Job(
+            services=services,
+            project=project.of(identity),
+            environment=environment,
+            lease=lease,
+            policy=policy,
+        )
+
+    def _decide(self, job: Job, *, asked: bool) -> Decision:
+        with self._admission:  # of two new environments only one may take the last free place
+            environment, now = job.environment, self._services.clock()
+            decision = decide(environment, job.policy, self._crowd(environment), now, asked=asked)
+            if isinstance(decision, Apply) and environment.claim is None:
+                reason = decision.reason
+                job.update(lambda e: work.shown(e, Status.RUNNING, reason))
+            return decision
+
+    def _meant(self, job: Job, decision: Decision) -> Decision:
+        """What could not be done; where that was not even decided, what would be: that is what is paused."""
+        if decision != Rest(""):
+            return decision
+        return decide(job.environment, job.policy, Crowd(), self._services.clock(), asked=True)
+
+    def _still(self, job: Job, decision: Decision, *, asked: bool) -> Callable[[Environment], str]:
+        """Asks once more whether an end is wanted, of the record as it is by then."""
+
+        def still(now: Environment) -> str:
+            policy = roster_of(self._services, now).policy(now)
+            again = decide(now, policy, self._crowd(now), self._services.clock(), asked=asked)
+            return why_called_off(decision, again, now)
+
+        return still
+
+    def _crowd(self, environment: Environment) -> Crowd:
+        store, identity = self._services.store, environment.id
+        roster = roster_of(self._services, environment)
+        if environment.is_missing:
+            others = store.environments(repository=identity.repository_id)
+            return roster.crowd(environment, leaving=leaving(others))
+        if environment.claim is None:
+            others = store.environments(organization=identity.organization)
+            return roster.crowd(environment, active=active(others, besides=identity))
+        return roster.crowd(environment)
+
+    def _carry_out(self, job: Job, decision: Decision) -> None:
+        if not isinstance(decision, Rest | Wait | Warn):
+            ownership.require(self._services, job.project.tenant)
+        match decision:
+            case Rest():
+                self._rest(job)
+            case Wait():
+                self._wait(job, decision)
+            case Apply():
+                apply(job, decision.reason)
+            case Await():
+                await_healthy(job)
+            case Destroy():
+                destroy(job, decision.reason, decision.then, decision.because, by=decision.by)
+            case Stop():
+                bring_down(job, decision.reason)
+            case Warn():
+                event = self._services.event(job.environment.id, "expires-soon", decision.reason, actor="ttl")
+                job.update(lambda e: work.warned(e, decision.at), event)
+            case Close():
+                close(job, decision.reason, Status.DESTROYED)
+
+    def _rest(self, job: Job) -> None:
+        environment = job.environment
+        if environment.suspended and environment.status is not Status.SUSPENDED:
+            job.update(lambda e: work.shown(e, Status.SUSPENDED, e.suspended))
+
+    def _wait(self, job: Job, decision: Wait) -> None:
+        before = job.environment
+        if not shows_wait(before, decision):
+            job.update(lambda e: work.waiting(e, decision.reason, decision.hold))
+            if decision.hold or before.status is not Status.WAITING:
+                self._services.record(before.id, "waiting", decision.reason)
+
+
+def why_called_off(decision: Decision, again: Decision, now: Environment) -> str:
+    """Why a destroy that was decided is not wanted any more, by what would be decided now; empty where it still is."""
+    if not isinstance(decision, Destroy):
+        return ""
+    if isinstance(again, Destroy) and (again.then, again.by) == (decision.then, decision.by):
+        return ""
+    if decision.then is Status.DESTROYED and not now.absences:
+        return "The branch came back, or its remote could not be looked at: not destroyed."
+    why = again.reason if isinstance(again, Rest | Wait) else ""
+    return f"Its destroy was called off before anything was destroyed. {why or 'It is wanted again.'}"
+
+
+def is_due(environment: Environment, decision: Decision) -> bool:
+    """Whether carrying a decision out would do or show anything new."""
+    match decision:
+        case Rest():
+            return bool(environment.suspended) and environment.status is not Status.SUSPENDED
+        case Wait():
+            return not shows_wait(environment, decision)
+        case _:
+            return True
+
+
+def shows_wait(environment: Environment, decision: Wait) -> bool:
+    """Whether the record says already that it waits, and why."""
+    hold = decision.hold or environment.hold
+    shown = (environment.status, environment.message, environment.hold)
+    return shown == (Status.WAITING, decision.reason, hold)

@@ -1,0 +1,38 @@
+"""Has environments say so where their repository is in the configuration no more."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+from envmgr.domain.audit import unmanaged
+from envmgr.domain.errors import EnvironmentBusy
+from envmgr.domain.rules.transitions import Change
+from envmgr.domain.rules.transitions.work import waiting
+from envmgr.domain.values.names import RepositoryId
+from envmgr.engine.context.services import Services
+
+missing = unmanaged.missing
+
+
+def tell(services: Services, repository: RepositoryId | None = None) -> None:
+    """Marks them as waiting for a person, those of one repository or all; whatever is worked on is left to its end."""
+    for found in services.store.environments(repository=repository):
+        if found.id.repository_id in services.projects or not unmanaged.is_silent(found, services.tenants):
+            continue
+        with suppress(EnvironmentBusy), services.leases.hold(found.id, "notes that it is unmanaged") as lease:
+            now = services.store.environment(found.id)
+            if now is None or not unmanaged.is_silent(now, services.tenants):
+                continue
+            said = unmanaged.sentence(now, services.tenants)
+            event = services.event(now.id, "unmanaged", said)
+            services.store.update(now.id, lease, services.clock(), _waiting(said), event)
+
+
+def forget_looks(services: Services) -> None:
+    """What kept repositories from being looked at is said no more where they are in the configuration no more."""
+    for name, polled in services.store.unreachable().items():
+        if name not in services.projects and name.organization in services.tenants:
+            services.store.save_repository(name, replace(polled, error="", failures=0))
+
+
+def _waiting(said: str) -> Change:
+    return lambda e: waiting(e, said, None)

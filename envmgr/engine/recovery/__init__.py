@@ -1,0 +1,1 @@
+"""What is cleared up after failures: orphan runs, state locks, lost records."""

@@ -1,0 +1,104 @@
+"""Taking over the runs of processes that died: what they left running is attended, and its result is taken.
+
+Terraform survives its daemon. Its own last word, written after its state, says whether it succeeded; where
+there is none, the run is interrupted and the next plan finds out what is missing.
+"""
+
+from contextlib import suppress
+from datetime import timedelta
+
+from envmgr.domain.errors import EnvmgrError, RetryLater
+from envmgr.domain.rules.gates import check_made
+from envmgr.domain.rules.transitions import applies
+from envmgr.domain.values.environment import Claim, ProcessId, Run, RunKind, RunStatus
+from envmgr.engine.source.workspaces import workspace
+from envmgr.engine.work.job import ActiveRun, Job
+from envmgr.engine.work.result import found, summary
+from envmgr.host.leftovers import sweep
+from envmgr.ports import Adopted
+
+
+def end_abandoned_runs(job: Job) -> None:
+    """Ends the runs of dead processes, once the Terraform that each may have left has ended.
+
+    Only called with the environment's lease held: no living process of ours can be at work on it. Raises
+    RetryLater while a Terraform works that cannot be attended from here (on another host), or need not be (a
+    first plan).
+    """
+    for run in reversed(job.services.store.runs(job.environment.id, status=RunStatus.RUNNING)):
+        _end(job, run, _adopt(job, run))
+
+
+def _adopt(job: Job, run: Run) -> Adopted:
+    """What the run's Terraform came to; waits for it where it lives."""
+    claim, child = job.environment.claim, _survivor(job, run)
+    if claim is None or run.kind is RunKind.DEPLOY or not job.services.processes.is_here(run.owner):
+        return Adopted()
+    if child is not None:
+        message = f"Terraform of run {run.id} ({child}) outlived {run.owner}: waiting for its end."
+        job.services.record(job.environment.id, "adopted", message, commit=run.commit, run=run.id)
+    tenant = job.project.tenant
+    access = tenant.access()
+    job.redact = access.redact
+    with suppress(EnvmgrError):  # a state that was cut off is mended by the next plan
+        job.redact = access.hiding(job.read_state())
+    space = workspace(job, access, claim, tenant.binary)
+    return tenant.terraform.adopt(space, child, ActiveRun(job=job, run=run).watch())
+
+
+def _survivor(job: Job, run: Run) -> ProcessId | None:
+    """The Terraform that a run left, also one whose start could not be recorded any more."""
+    processes, child, is_step = job.services.processes, run.child, run.kind is RunKind.DEPLOY
+    if child is not None and processes.is_dead(child):
+        child = None
+    if not is_step or run.child is None:  # else the mark may be on a server that a step left, as it should
+        child = child or processes.child_of(job.services.layout.log(run.id))
+    if child is not None and is_step and _end_step(job, run, child):
+        return None
+    attended = not is_step and job.environment.claim is not None
+    if child is not None and not (attended and processes.is_here(child)):
+        raise RetryLater(
+            f"What run {run.id} started ({child}) still works on {job.environment.label}.",
+            after=timedelta(seconds=5),
+        )
+    return child
+
+
+def _end_step(job: Job, run: Run, child: ProcessId) -> bool:
+    """Ends a step that outlived its process, where that may surely be done: it will be done again."""
+    if not job.services.steps.end(child):
+        return False
+    message = f"A step of run {run.id} ({child}) outlived {run.owner} and was ended: it is done again."
+    job.services.record(job.environment.id, "step-ended", message, commit=run.commit, run=run.id)
+    return True
+
+
+def _end(job: Job, run: Run, adopted: Adopted) -> None:
+    services, claim = job.services, job.environment.claim
+    status, message = RunStatus.INTERRUPTED, f"Interrupted: {run.owner} ended before the run did."
+    if adopted.error:
+        status, message = RunStatus.FAILED, adopted.error
+    elif adopted.applied is not None and claim is not None and claim.commit == run.commit:
+        status = RunStatus.SUCCEEDED
+        message = (
+            f"{_settle(job, run, claim)}: {summary(adopted.applied)}; envmgr was started anew meanwhile."
+        )
+    sweep(services.layout.plans(job.environment.id))
+    services.store.finish_run(run.id, status, services.clock(), message, adopted.applied)
+    action = "taken-over" if status is RunStatus.SUCCEEDED else "interrupted"
+    services.record(job.environment.id, action, message, commit=run.commit, run=run.id)
+
+
+def _settle(job: Job, run: Run, claim: Claim) -> str:
+    """Writes what the state says now; the next decision takes it from there.
+
+    The plan that could tell which tags were to be looked at after the apply went with its process. Where the state
+    shows that any are lacking, it does not pass for applied: a plan is made, and its gates say what is wrong.
+    """
+    if run.kind is not RunKind.APPLY:
+        return f"Destroyed what {claim.commit[:10]} had made, to be verified"
+    lacking = check_made(job.read_state(), claim.tags)
+    state = found(job)
+    adopted = applies.unknown if lacking else lambda e: applies.adopted(e, claim, run.id)
+    job.update(lambda e: applies.stated(adopted(e), state))
+    return f"Applied {claim.commit[:10]}" + (f", to be looked at again ({lacking[0]})" if lacking else "")

@@ -1,0 +1,235 @@
+"""Records that were lost with the data folder, brought back from what is beside the states.
+
+Done before an organization's first look at a remote and before its first claim, where no record of it has
+a claim: then either it is new and has no states, or its records are lost. What cannot be proven sound
+gets no record that could be destroyed; it is said, and left as it is.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from envmgr.domain.documents.manifest import Manifest
+from envmgr.domain.documents.state import State
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
+from envmgr.domain.values.environment import Environment, SourceKind
+from envmgr.domain.values.names import EnvironmentId, known_names, ref_component
+from envmgr.domain.values.tags import MANAGED_BY, tags_for
+from envmgr.domain.values.tags import identity as tag_identity
+from envmgr.engine.context import by_hand
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.tenant import Project, Tenant
+from envmgr.engine.source import kept
+from envmgr.engine.source.wanted import with_fingerprint
+from envmgr.host.leftovers import temporary
+from envmgr.host.system import sentences
+
+log = structlog.get_logger()
+
+_PAUSE = timedelta(minutes=1)
+_REBUILT = (
+    "Rebuilt from what is beside its state, since envmgr's own record was lost; the next pass checks it."
+)
+
+
+def try_to(services: Services, tenant: Tenant) -> None:
+    """As `ensure`, where a failure is only logged: looking at remotes goes on, applying will try again."""
+    rebuilding = tenant.rebuilding
+    with rebuilding.lock:
+        if rebuilding.again is not None and services.clock() < rebuilding.again:
+            return
+        try:
+            with sentences():
+                _once(services, tenant)
+        except EnvmgrError as error:
+            rebuilding.again = services.clock() + _PAUSE
+            # A place that is missing is no news: of a new organization the first apply makes it.
+            if str(error) != rebuilding.error and not isinstance(error, PlaceMissing):
+                log.warning(str(error), action="not-rebuilt", organization=tenant.name)
+            rebuilding.error = str(error)
+
+
+def ensure(services: Services, tenant: Tenant) -> None:
+    """Sees to it, once, that no record of an organization is missing which its states could give.
+
+    Raises Transient or NeedsPerson where that cannot be known: then nothing may be applied for the first time.
+    """
+    with tenant.rebuilding.lock:
+        _once(services, tenant)
+
+
+def _once(services: Services, tenant: Tenant) -> None:
+    if not tenant.rebuilding.is_done and tenant.is_new():
+        tenant.rebuilding.unrecovered = _rebuild(services, tenant)
+    tenant.rebuilding.is_done = True
+
+
+def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
+    """Brings back all records that can be, at once; gives the sentences on those that cannot."""
+    state = tenant.state()
+    keys = frozenset(state.objects(f"{tenant.name}/"))
+    lost, unrecovered = [], []
+    owners = {key: found for key in sorted(keys) if (found := EnvironmentId.of_key(key))}
+    for identity in sorted(set(owners.values())):
+        looks: list[Callable[[], Environment | None]] = [partial(_record, services, tenant, identity, keys)]
+        if identity.by_hand_key in keys:
+            looks.append(partial(by_hand.alone, services, tenant, identity))
+        record, reasons = _first(looks)
+        lost += [record] if record is not None else []
+        unrecovered += [_say(services, identity, reason) for reason in reasons]
+    know_again(services, tenant, lost)  # before a look could take another history for the known one
+    for identity in services.store.restore(lost):
+        services.record(identity, "rebuilt", _REBUILT)
+    stated = sorted({found for key, found in owners.items() if key != found.by_hand_key})
+    return [*unrecovered, *_stateless(tenant, stated)] if stated else unrecovered
+
+
+def _first(looks: Sequence[Callable[[], Environment | None]]) -> tuple[Environment | None, list[str]]:
+    """The first record that is found, and why the looks before it, or all of them, found none."""
+    reasons: list[str] = []
+    for look in looks:
+        try:
+            record = look()
+        except NeedsPerson as error:
+            reasons += [str(error)] if str(error) not in reasons else []
+        else:
+            if record is not None:
+                return record, reasons
+    return None, reasons
+
+
+def know_again(services: Services, tenant: Tenant, lost: Sequence[Environment]) -> None:
+    """Brings back by which commits the repositories' histories were known, each from its youngest environment."""
+    for each in sorted(lost, key=lambda e: e.created_at, reverse=True):
+        repository = each.id.repository_id
+        polled = services.store.repository(repository)
+        if polled.known_commit is None and each.claim is not None:
+            found = kept.read(services, tenant.state(), each.id)
+            known = found.manifest.known_commit if found is not None else None
+            services.store.save_repository(repository, replace(polled, known_commit=known))
+
+
+def _record(
+    services: Services, tenant: Tenant, identity: EnvironmentId, keys: frozenset[str]
+) -> Environment | None:
+    """The lost record of an environment; None where there is nothing to bring back."""
+    store = tenant.state()
+    state = store.read(identity.state_key) if identity.state_key in keys else None
+    known = services.store.environment(identity)
+    if known is not None and not known.is_open and not (state and state.resources):
+        store.delete(identity.kept_key)  # its end was recorded, only this was left
+        return None
+    if identity.kept_key not in keys and not (state and state.resources):
+        return None
+    return lost_record(services, tenant, identity, state)
+
+
+def lost_record(
+    services: Services, tenant: Tenant, identity: EnvironmentId, state: State | None
+) -> Environment:
+    """The record of an environment by what is kept beside its state; NeedsPerson, saying why, where nothing sound is.
+
+    It is only made, not written.
+    """
+    known, found = services.store.environment(identity), kept.read(services, tenant.state(), identity)
+    if found is None:
+        raise NeedsPerson("nothing beside its state says how it was applied")
+    repository = services.projects.get(identity.repository_id)
+    if repository is None:
+        raise NeedsPerson("its repository is not in the configuration")
+    project = repository.of(identity)
+    _check_branch(project, found.manifest, known)
+    _check_code(services, project, found)
+    return by_hand.completed(services, tenant, _restored(services, project, found.manifest, state))
+
+
+def _check_branch(project: Project, manifest: Manifest, known: Environment | None) -> None:
+    identity, branch = manifest.environment, ref_component(manifest.branch)
+    if identity.name not in known_names(manifest.branch, project.branches):
+        raise NeedsPerson(f"by today's `branches` its branch {branch} does not give this environment")
+    if known is not None and (not known.is_open or known.branch != manifest.branch):
+        raise NeedsPerson(
+            f"its record says that it is {known.status}, of branch {ref_component(known.branch)}"
+        )
+
+
+def _check_code(services: Services, project: Project, found: kept.Kept) -> None:
+    """Makes sure that what was applied can be had again; raises NeedsPerson where it cannot."""
+    manifest = found.manifest
+    source, commit = manifest.claim.source, manifest.claim.commit
+    if found.code is not None:
+        with temporary(services.layout.root, ".rebuild-") as folder:
+            kept.unpack(services, found, source, folder / "source")
+        return
+    with suppress(EnvmgrError):
+        if source.kind is SourceKind.DIRECTORY:
+            services.git.fetch(project.remote(), {manifest.branch: commit})
+            services.git.keep(manifest.environment, commit, commit)
+            return
+    raise NeedsPerson(
+        f"the code of {commit[:10]} was too large to be kept and is not to be had from its branch"
+    )
+
+
+def _restored(services: Services, project: Project, manifest: Manifest, state: State | None) -> Environment:
+    """The record, as one whose last apply nobody can vouch for; its time to live counts from now, or is longer.
+
+    Its branch counts as not seen, by no confirmation yet: nothing is done before a listing shows whether it is there.
+    """
+    now = services.clock()
+    ends = (manifest.expires_at, project.ttl.end(now, None, None)[0])
+    return Environment(
+        id=manifest.environment,
+        branch=manifest.branch,
+        commit=manifest.claim.commit,
+        message=_REBUILT,
+        absent_since=now,
+        claim=with_fingerprint(replace(manifest.claim, backend=project.tenant.backend)),
+        resources=state.resources if state else (),
+        identifiers=state.identifiers if state else None,
+        expires_at=max((end for end in ends if end and end > now), default=None),
+        pushed_at=now,
+        created_at=manifest.created_at,
+        updated_at=now,
+    )
+
+
+def _stateless(tenant: Tenant, stated: Sequence[EnvironmentId]) -> Sequence[str]:
+    """A sentence on what carries the organization's tags in the cloud and is of no environment with a state."""
+    ours = {"organization": tenant.name, "managed-by": MANAGED_BY}
+    try:
+        clouds = tenant.clouds(())
+        known = {
+            resource
+            for cloud in clouds
+            for each in stated
+            for resource in cloud.remaining(tag_identity(tags_for(each, "")))
+        }
+        found = sorted({resource for cloud in clouds for resource in cloud.remaining(ours)} - known)
+    except EnvmgrError as error:
+        return [f"What else {tenant.name} has in the cloud could not be looked up: {error}"]
+    if not found:
+        return []
+    message = (
+        f"{len(found)} resources carry the tags of {tenant.name}, but no state tells of them: {', '.join(found[:5])}. "
+        "They are left as they are: delete by hand what nobody needs."
+    )
+    log.warning(message, action="not-rebuilt", organization=tenant.name)
+    return [message]
+
+
+def _say(services: Services, identity: EnvironmentId, why: str) -> str:
+    """Says what could not be brought back; as an event only where the last one does not say it already."""
+    message = (
+        f"{identity} was not rebuilt: {why.rstrip('.')}. Its state is left as it is: while its branch is there, the "
+        "next apply goes on with that state; without a branch, destroy it by hand."
+    )
+    last = services.store.events(identity, limit=1)
+    if not last or last[0].message != message:
+        services.record(identity, "not-rebuilt", message)
+    log.warning(message, action="not-rebuilt", environment=str(identity))
+    return message

@@ -1,0 +1,1 @@
+"""What a commit asks for, and the folders in which it runs."""

@@ -1,0 +1,50 @@
+"""Before anything is uploaded: whether where it goes is the environment's own."""
+
+from collections.abc import Iterator, Sequence
+
+from envmgr.domain.documents.state import State
+from envmgr.domain.documents.targets import Target, place_of, settled
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.step import Step
+from envmgr.engine.work.job import Job
+
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+
+
+def own(job: Job, state: State | None, steps: Sequence[Step]) -> list[Step]:
+    """The steps, with each place that one sends files to called without doubt.
+
+    NeedsPerson where that is no resource of the environment's own state, or of one of its applications.
+    """
+    if not any(place_of(step.run) for step in steps):
+        return list(steps)
+    environment = job.project.tenant.access().environment
+    region = next((environment[name] for name in _REGIONS if environment.get(name)), "")
+    targets = state.targets if state is not None else ()
+    return [settled(step, targets, region) or _of_siblings(job, step, region) for step in steps]
+
+
+def _of_siblings(job: Job, step: Step, region: str) -> Step:
+    """The same where another application of the environment has the place."""
+    found = settled(step, list(_siblings_targets(job)), region)
+    if found is None:
+        raise NeedsPerson(
+            job.redact(
+                f"Step {step.name}: {place_of(step.run)} is not in the state of {job.environment.label}, and files go only "
+                "where the environment's own Terraform code made the place: nothing was sent. Make it there, or check "
+                "the output it is from."
+            )
+        )
+    return found
+
+
+def _siblings_targets(job: Job) -> Iterator[Target]:
+    identity = job.environment.id
+    for record in job.services.store.environments(repository=job.project.id):
+        if (
+            record.id.environment == identity.environment
+            and record.id != identity
+            and record.claim is not None
+        ):
+            state = job.project.tenant.state(record.claim.backend).read(record.id.state_key)
+            yield from state.targets if state is not None else ()

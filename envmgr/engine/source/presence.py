@@ -1,0 +1,33 @@
+"""Whether what Terraform made is still in the cloud, asked where a push would run only steps.
+
+A push that changes no infrastructure starts no Terraform, so nobody would see that somebody deleted the environment's
+group by hand: its steps would deploy into nothing. The tags are looked up first, which costs a call or two.
+"""
+
+from contextlib import suppress
+
+from envmgr.domain.audit.ownership import missing
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.tags import own
+from envmgr.engine.work.job import Job
+
+
+def what_is_gone(job: Job) -> str:
+    """The sentence that says what is gone; empty where nothing is, or nobody can tell."""
+    environment = job.environment
+    if environment.claim is None or not environment.identifiers:
+        return ""
+    tags = own(environment.claim.tags)
+    with suppress(EnvmgrError):  # a cloud that does not answer says nothing; whatever needs it will tell
+        clouds = job.project.tenant.clouds(environment.resources)
+        there = [found for cloud in clouds for found in cloud.remaining(tags)]
+        gone = missing(environment.identifiers, there)
+        return _sentence(gone) if clouds and gone else ""
+    return ""
+
+
+def _sentence(gone: tuple[str, ...]) -> str:
+    more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+    return (
+        f"Not in the cloud any more, as if deleted by hand: {gone[0]}{more}. What is missing is made again."
+    )

@@ -1,0 +1,54 @@
+"""What steps of an environment keep between two runs: bounded by its life and by size, never deleted while in use.
+
+Of one environment only: what a branch leaves in a cache that others share would run in theirs.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from envmgr.domain.errors import EnvironmentBusy
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.engine.context.services import Services
+from envmgr.host.leftovers import accessible, clear, files
+
+LARGEST = 5 * 1024**3
+"""Bytes of one environment's cache above which all of it goes: only its owner knows which part would be missed."""
+
+_REMOVED = ".removed-"
+
+
+def prune(services: Services, environments: Iterable[Environment], largest: int = LARGEST) -> None:
+    """Deletes caches larger than `largest` bytes, and those whose environment is not open any more.
+
+    `environments` are all open ones.
+    """
+    open_ones = {environment.id for environment in environments}
+    for path in list(services.layout.step_caches.glob("*/*/*")):
+        if path.name.startswith(_REMOVED):  # by a process that died right then
+            clear(path)
+            continue
+        repository = RepositoryId(path.parent.parent.name, path.parent.name)
+        identity = EnvironmentId.of_component(repository, path.name)
+        if identity not in open_ones or _size(path) > largest:
+            _remove(services, path, identity)
+    # Of older releases: all branches of a repository wrote there.
+    clear(services.layout.root / "step-caches")
+
+
+def _remove(services: Services, path: Path, user: EnvironmentId) -> None:
+    """Takes a cache away while its user is not worked on, and deletes it afterwards: that may take long."""
+    removed = path.with_name(f"{_REMOVED}{path.name}")
+    with suppress(EnvironmentBusy), services.leases.hold(user, "housekeeping"):
+        path.rename(removed)
+    clear(removed)
+
+
+def _size(path: Path) -> int:
+    accessible(path)
+    size = 0
+    for file in files(path):
+        with suppress(OSError):  # a step may be at work
+            size += file.lstat().st_size
+    return size

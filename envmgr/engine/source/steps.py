@@ -1,0 +1,148 @@
+"""Running a branch's commands for an environment: in a clean checkout, with the Terraform outputs at hand."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from envmgr.domain.documents.state import State
+from envmgr.domain.rules.transitions.deploys import began
+from envmgr.domain.values.environment import Environment, Output
+from envmgr.domain.values.step import Command, Site, Step, Zip
+from envmgr.domain.values.template import fill
+from envmgr.engine.context.services import Services
+from envmgr.engine.work.job import ActiveRun, Job
+from envmgr.host.leftovers import ASIDE, clear, sentence, sweep, tidy
+from envmgr.ports import Deployer, Place
+
+from .own_targets import own
+
+_OTHER = re.compile(r"[^A-Z0-9_]")
+
+
+def run_steps(job: Job, active: ActiveRun, steps: Sequence[Step], commit: str) -> None:
+    """Runs steps one after the other in a checkout of exactly a commit; the first that fails ends it.
+
+    That they began is recorded before the first one runs; who calls this records that they came to their end. Raises
+    StepFailed, Interrupted, and what the checkout or the state raise.
+    """
+    state = job.read_state()
+    outputs = state.outputs if state is not None else {}
+    with place_of(job, commit, state) as place:
+        filled = own(job, state, [replace(step, run=_filled(step.run, outputs)) for step in steps])
+        job.update(lambda e: began(e, steps))
+        for step in filled:
+            _runner(job.services, step).run(step, place, active.watch())
+
+
+@contextmanager
+def place_of(job: Job, commit: str, state: State | None) -> Iterator[Place]:
+    """Where an environment's steps run: a checkout of exactly a commit, a home and a temporary folder of their own.
+
+    They are given the outputs of `state`; from here on sensitive ones are hidden in what the job says.
+    """
+    services, identity, access = job.services, job.environment.id, job.project.tenant.access()
+    job.redact = access.hiding(state)
+    folder = services.layout.private(services.layout.steps(identity))
+    before = tidy([folder])
+    services.git.checkout(identity.repository_id, commit, folder / "checkout")
+    for aside in sorted(set(folder.glob(f"{ASIDE}*")) - set(before)):
+        services.record(identity, "put-aside", f"What an earlier step left {sentence(aside)}")
+    services.git.complete(job.project.remote(), commit, folder / "checkout")
+    given = {
+        **access.environment,
+        **_identity(job.environment, commit),
+        "ENVMGR_OUTPUTS": str(folder / "outputs.json"),
+    }
+    outputs = state.outputs if state is not None else {}
+    _write_outputs(outputs, folder / "outputs.json")
+    variables, remarks = _as_variables(outputs)
+    try:
+        yield Place(
+            checkout=folder / "checkout",
+            folder=job.project.folder,
+            home=folder / "home",
+            temporary=folder / "tmp",
+            cache=services.layout.step_cache(identity),
+            environment=given,
+            outputs=variables,
+            remarks=remarks,
+            limits=job.project.step_limits,
+            sandbox=job.project.tenant.sandbox,
+            readable=(folder / "outputs.json",),
+        )
+    finally:
+        sweep(folder / "outputs.json", folder / "tmp")
+
+
+def _runner(services: Services, step: Step) -> Deployer:
+    match step.run:
+        case Site():
+            return services.sites
+        case Zip():
+            return services.zips
+        case _:
+            return services.steps
+
+
+def _filled(run: Command | Site | Zip, outputs: Mapping[str, Output]) -> Command | Site | Zip:
+    """What a deployer is to do, with the outputs in its texts; a command has them in its environment."""
+    match run:
+        case Site():
+            return replace(
+                run,
+                bucket=fill(run.bucket, outputs),
+                storage_account=fill(run.storage_account, outputs),
+                container=fill(run.container, outputs),
+            )
+        case Zip():
+            return replace(
+                run,
+                function=fill(run.function, outputs),
+                app_service=fill(run.app_service, outputs),
+            )
+        case _:
+            return run
+
+
+def _identity(environment: Environment, commit: str) -> dict[str, str]:
+    """Which environment it is, as steps are told; a branch's undecodable bytes are given as they are."""
+    return {
+        "ENVMGR_ORGANIZATION": environment.id.organization,
+        "ENVMGR_REPOSITORY": environment.id.repository,
+        "ENVMGR_BRANCH": environment.branch,
+        "ENVMGR_ENVIRONMENT": environment.id.name,
+        "ENVMGR_COMMIT": commit,
+        **({"ENVMGR_APPLICATION": environment.id.application} if environment.id.application else {}),
+    }
+
+
+def _write_outputs(outputs: Mapping[str, Output], file: Path) -> None:
+    """All outputs as JSON in a private file."""
+    document = json.dumps({name: output.value for name, output in outputs.items()})
+    clear(file)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(document)
+
+
+def _as_variables(outputs: Mapping[str, Output]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Each output as a variable, text as it is and all else as JSON; of two that would share one neither, with a remark."""
+    named: dict[str, list[str]] = {}
+    for name in outputs:
+        named.setdefault(f"ENVMGR_OUTPUT_{_OTHER.sub('_', name.upper())}", []).append(name)
+    return (
+        {variable: _text(outputs[names[0]].value) for variable, names in named.items() if len(names) == 1},
+        tuple(
+            f"{variable} is not set: the outputs {' and '.join(names)} would share it; all are in $ENVMGR_OUTPUTS."
+            for variable, names in named.items()
+            if len(names) > 1
+        ),
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

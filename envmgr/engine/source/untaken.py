@@ -1,0 +1,56 @@
+"""Variables that are given to code which declares none of that name: a misspelt one is else without effect, in silence."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from envmgr.config.branch_file import BRANCH_FILE, MAX_BYTES, parse_branch_file
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.code import is_code
+from envmgr.domain.values.declared import declared, untaken
+from envmgr.domain.values.environment import Claim
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.tenant import Project
+
+_LARGEST = 4 * 1024 * 1024
+
+
+def with_untaken(services: Services, project: Project, claim: Claim, root: Path) -> Claim:
+    """The claim with what its code, checked out at `root`, does not take; with nothing where that cannot be told.
+
+    What the organization file gives, and what a branch gives to all of its applications, may be for other code: there
+    only what looks misspelt counts.
+    """
+    found = declared(_texts(root))
+    if found is None:
+        return replace(claim, untaken=())
+    of_branch = _of_branch(services, project, claim.commit)
+    others = [name for name in project.variables if name not in of_branch]
+    given = claim.variables.keys()
+    return replace(
+        claim,
+        untaken=(
+            *untaken(of_branch, found, given, in_branch=True, needs_like=bool(project.application)),
+            *untaken(others, found, given, in_branch=False, needs_like=True),
+        ),
+    )
+
+
+def _of_branch(services: Services, project: Project, commit: str) -> Mapping[str, object]:
+    with suppress(EnvmgrError):
+        content = services.git.read_file(project.id, commit, BRANCH_FILE, MAX_BYTES)
+        return parse_branch_file(content or b"", allow_deploy=project.allow_branch_deploy).variables
+    return {}
+
+
+def _texts(root: Path) -> dict[str, str]:
+    """The code of a root; one of its files without an end where it cannot be read."""
+    return {path.name: _text(path) for path in root.iterdir() if is_code(path.name)}
+
+
+def _text(path: Path) -> str:
+    with suppress(OSError, UnicodeDecodeError):
+        if path.stat().st_size <= _LARGEST:
+            return path.read_text(encoding="utf-8-sig")
+    return "variable"

@@ -1,0 +1,96 @@
+"""Making the folder in which Terraform runs for an environment."""
+
+from pathlib import Path
+
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.backend import with_key
+from envmgr.domain.values.code import is_code
+from envmgr.domain.values.environment import Claim, Environment, SourceKind
+from envmgr.domain.values.tags import default_tags_environment
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.tenant import Access, Project
+from envmgr.engine.work.job import Job
+from envmgr.host.leftovers import accessible, files
+from envmgr.ports import Workspace
+
+from .reach import reaches_outside
+
+_WITH_STATE = ("source", "terraform")
+_ERRORED, _APPLYING = "errored.tfstate", "envmgr-applying"
+"""Files in a working folder by which an apply's state may still be there and nowhere else; an empty state is none."""
+
+
+def checkout(services: Services, environment: Environment, claim: Claim) -> Path:
+    """Puts the claim's files in the environment's working folder; gives the Terraform module's folder.
+
+    Of a branch only what Terraform can read: its folder, or all where the code reaches outside it.
+    """
+    folder = services.layout.private(services.layout.workspace(environment.id))
+    destination, root = folder / "source", module_root(services, environment, claim)
+    if claim.source.kind is SourceKind.MODULE:
+        services.modules.checkout(claim.source.path, claim.source.tree, destination)
+    else:
+        repository = environment.id.repository_id
+        services.git.checkout(repository, claim.commit, destination, claim.source.scope)
+        if claim.source.scope != "." and reaches_outside(root):
+            services.git.checkout(repository, claim.commit, destination)
+    if not root.is_dir() or not any(is_code(path.name) for path in root.iterdir()):
+        raise NeedsPerson(
+            f"There is no Terraform code (*.tf) in the folder {claim.source.path!r} of commit {claim.commit[:10]}: "
+            "an empty plan would destroy what was applied before, so it is refused."
+        )
+    return root
+
+
+def module_root(services: Services, environment: Environment, claim: Claim) -> Path:
+    """The folder of the Terraform module in an environment's working folder."""
+    found = source(services, environment)
+    return found if claim.source.kind is SourceKind.MODULE else found / claim.source.path
+
+
+def source(services: Services, environment: Environment) -> Path:
+    """The folder of the checkout in an environment's working folder."""
+    return services.layout.workspace(environment.id) / "source"
+
+
+def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
+    """The environment's working folder as Terraform is to see it, for what a claim says."""
+    services, environment = job.services, job.environment
+    return Workspace(
+        root=module_root(services, environment, claim),
+        data=services.layout.terraform_data(environment.id),
+        temporary=services.layout.temporary(environment.id),
+        binary=binary,
+        backend=with_key(claim.backend, environment.id.state_key),
+        variables={**access.variables, **claim.variables},
+        environment={**default_tags_environment(claim.tags), **access.environment},
+        lock_file=claim.lock_file,
+        folder=claim.source.path if claim.source.kind is SourceKind.DIRECTORY else "",
+        memory=job.project.terraform_limits.memory,
+    )
+
+
+def binary_for(services: Services, project: Project, claim: Claim) -> str:
+    """The Terraform that applied a claim: the configured one, or the kept copy of its version."""
+    tenant = project.tenant
+    kept = services.binaries.find(claim.terraform_version)
+    try:
+        if tenant.terraform.version(tenant.binary) == claim.terraform_version:
+            return tenant.binary
+    except NeedsPerson:
+        if kept is None:
+            raise
+    if kept is None:
+        raise NeedsPerson(
+            f"It was applied with Terraform {claim.terraform_version}, which is neither configured nor kept: "
+            "set terraform.binary to that version."
+        )
+    return kept
+
+
+def holds_state(path: Path) -> bool:
+    """Whether a working folder may hold a state that is nowhere else."""
+    accessible(path)  # what cannot be looked into holds no less
+    parts = (path / part for part in _WITH_STATE)
+    found = (file for part in parts for file in files(part))
+    return any(f.name == _APPLYING or (f.name == _ERRORED and f.lstat().st_size > 0) for f in found)

@@ -1,0 +1,305 @@
+"""One piece of work on one environment, under its lease, and the runs it makes."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from envmgr.domain.documents.state import State
+from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
+from envmgr.domain.rules.places import silence
+from envmgr.domain.rules.transitions import Change
+from envmgr.domain.rules.transitions.work import reworded, shown
+from envmgr.domain.values.environment import (
+    Changes,
+    Environment,
+    Event,
+    Lease,
+    ProcessId,
+    Run,
+    RunKind,
+    RunStatus,
+    Status,
+    Suspension,
+)
+from envmgr.domain.values.policy import Policy
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.tenant import Project
+from envmgr.host.leftovers import sweep
+from envmgr.ports import Progress, Redact, StateStore, Watch
+
+from .lock_recorder import LockRecorder
+from .planned import Planned
+
+log = structlog.get_logger()
+
+_ASKING = 1.0
+"""Seconds between two looks at whether a person cancelled what runs."""
+
+_CALLBACK = timedelta(seconds=1)
+"""How late we may hear of a child's start on a busy machine."""
+
+
+REFUSED = ""
+"""The lock ID of a run whose Terraform found the state locked: what it found was another's."""
+
+FREE = "-"
+"""The lock ID of a run that found the state free right before its Terraform began, and saw no ID since."""
+
+
+class Superseded(RetryLater):
+    """A newer commit came while this one was planned; the newer one is next."""
+
+
+class Declined(EnvmgrError):
+    """The person who was asked said no; nothing was changed."""
+
+
+class DiskFull(EnvmgrError):
+    """There is too little room on the disk to start a run."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """An environment that is being worked on.
+
+    `confirm` is asked, with what was planned, before anything is applied. `manual` work is a person's: it
+    is never superseded by a push. `careful` work has every plan read, whatever it concerns; work that `imports` takes in, as a person said,
+    what carries nobody's tags; work that
+    `leaves_code` runs no steps before a destroy; `reversible` work leaves, where it fails, all as it was.
+    `remarks` are what is to be said of the environment besides, once the work is done.
+    `gives_way` says that something more urgent waits, `niceness` makes its Terraform yield to others, `quiet` is told for how long nothing moves. `resumes` is the
+    suspension that this work ends, if any, `began` the record that the work is made on. `still` says why what the
+    record says by then does not want this end any more (empty: it does).
+    """
+
+    services: Services
+    project: Project
+    environment: Environment
+    lease: Lease
+    policy: Policy
+    manual: bool = False
+    reversible: bool = False
+    careful: bool = False
+    leaves_code: bool = False
+    imports: bool = False
+    gives_way: Callable[[], bool] = lambda: False
+    quiet: Callable[[timedelta], None] = lambda _: None
+    niceness: int = 0
+    confirm: Callable[[Planned], bool] = lambda _: True
+    redact: Redact = field(default=lambda text: text)
+
+    remarks: list[str] = field(default_factory=list)
+    still: Callable[[Environment], str] = lambda _: ""
+    began: Environment = field(init=False)
+    resumes: str = field(init=False)
+    _cancelled: bool = field(init=False, default=False)
+    _ask_at: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        """Remembers how the environment was when the work began; what comes meanwhile stays."""
+        self.resumes = self.environment.suspended
+        self.begin()
+
+    def begin(self) -> None:
+        """From here on the work is on what the record says now: what fails, or ends, is said of that."""
+        self.began = self.environment
+
+    def update(self, change: Change, event: Event | None = None) -> Environment:
+        """Applies a change to the environment's record as it is stored now, if the lease is still ours."""
+        store, now = self.services.store, self.services.clock()
+        self.environment = store.update(self.environment.id, self.lease, now, change, event)
+        return self.environment
+
+    def reload(self) -> Environment:
+        """The environment's record as it is now: the poller may have written to it."""
+        found = self.services.store.environment(self.environment.id)
+        if found is None:
+            raise LeaseLost(f"The record of {self.environment.label} is gone.")
+        self.environment = found
+        return found
+
+    def state(self) -> StateStore:
+        """Where this environment's state is: in the backend it was applied with, else the organization's."""
+        claim = self.environment.claim
+        return self.project.tenant.state(claim.backend if claim is not None else None)
+
+    def read_state(self) -> State | None:
+        """What this environment's state says now; None where there is none."""
+        return self.state().read(self.environment.id.state_key)
+
+    def cause(self, author: str) -> str:
+        """Who causes what is done: a person at the command line, the schedule, or a push.
+
+        Of a push only the commit's author is known, which is what whoever made the commit wrote there: who pushed is
+        known to the remote alone.
+        """
+        if self.manual:
+            return self.services.actor
+        by_schedule = self.environment.suspended_by is Suspension.SCHEDULE
+        return "schedule" if by_schedule else f"push (author {author})"
+
+    def should_stop(self) -> bool:
+        """Whether a running Terraform is to be ended: envmgr stops, the lease was taken over, a person cancelled it."""
+        return (
+            self.services.stopping()
+            or self.services.leases.is_lost(self.environment.id)
+            or self.gives_way()
+            or self._is_cancelled()
+        )
+
+    def _is_cancelled(self) -> bool:
+        """Whether a person, in whatever process, wants what runs here to end; looked up now and then only."""
+        now = time.monotonic()
+        if not self._cancelled and now >= self._ask_at:
+            self._ask_at = now + _ASKING
+            with suppress(EnvmgrError):  # a store that is away cancels nothing
+                found = self.services.store.environment(self.environment.id)
+                mark = found is not None and found.suspended_by is Suspension.CANCEL
+                self._cancelled = mark and found is not None and found.suspended != self.resumes
+        return self._cancelled
+
+    @contextmanager
+    def run(self, kind: RunKind, commit: str, status: Status, message: str) -> Iterator["ActiveRun"]:
+        """Records a run around a block: it ends as succeeded, failed, interrupted or superseded."""
+        self._check_disk()
+        services, now = self.services, self.services.clock()
+        run = services.store.start_run(
+            self.environment.id, kind, commit, services.owner, services.actor, now, services.layout.log_name
+        )
+        active = ActiveRun(job=self, run=run)
+        services.layout.private(services.layout.log(run.id).parent)
+        log.info(message, action=f"{kind}-started", environment=self.environment.label, run=run.id)
+        if status is not self.environment.status:
+            self.update(lambda e: shown(e, status, message))
+        try:
+            yield active
+        except BaseException as error:
+            active.finish(_ending(error), self.redact(str(error)))
+            raise
+        else:
+            active.finish(RunStatus.SUCCEEDED, active.message)
+        finally:
+            sweep(services.layout.plans(self.environment.id))
+
+    def _check_disk(self) -> None:
+        shortage = self.services.layout.shortage(self.services.disk_reserve)
+        if shortage:
+            raise DiskFull(shortage)
+
+
+@dataclass(slots=True, kw_only=True)
+class ActiveRun:
+    """A run under way: what watches its Terraform, and what will be said of it.
+
+    `failing_checks` are the code's own that did not hold by the last command.
+    """
+
+    job: Job
+    run: Run
+    message: str = ""
+    changes: Changes | None = None
+    failing_checks: list[str] = field(default_factory=list)
+    _child_began: datetime = field(init=False)
+    _silence: str = field(init=False, default="")
+    _message: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        """Until the first child has started, no lock is ours."""
+        self._child_began = datetime.max.replace(tzinfo=UTC)
+
+    def watch(self) -> Watch:
+        """What a Terraform command of this run reports to."""
+        job = self.job
+        return Watch(
+            log=job.services.layout.log(self.run.id),
+            redact=job.redact,
+            progress=self._progress,
+            started=self._started,
+            stop=job.should_stop,
+            quiet=self._quiet,
+        )
+
+    @contextmanager
+    def recording_lock(self) -> Iterator[None]:
+        """Watches for the state lock that the block's Terraform takes, to know it again if it is left behind."""
+        job = self.job
+        state, key = job.state(), job.environment.id.state_key
+        self._look_before(state, key)
+        try:
+            with LockRecorder(lambda: state.lock(key), self._locked, lambda: self._child_began):
+                yield
+        except StateLocked:
+            self._locked(REFUSED)
+            raise
+
+    def _look_before(self, state: StateStore, key: str) -> None:
+        """Notes that the state is free, where a holder that dies at once would leave no name."""
+        with suppress(EnvmgrError):  # what Terraform says of it is better
+            if state.notes_late and state.lock(key) is None:
+                self._locked(FREE)
+
+    def forget_lock(self) -> None:
+        """The lock that refused this run is gone: the next one may be its own."""
+        self._locked(None)
+
+    def apply(self, planned: Planned) -> None:
+        """Applies exactly a saved plan."""
+        self.failing_checks.clear()  # it looks at each of them again
+        with self.recording_lock():
+            self.job.project.tenant.terraform.apply(planned.workspace, planned.file, self.watch())
+
+    def finish(self, status: RunStatus, message: str) -> None:
+        """Ends the run with its last word in log and record."""
+        services = self.job.services
+        self._quiet(timedelta())
+        services.store.finish_run(self.run.id, status, services.clock(), message, self.changes)
+
+    def _progress(self, progress: Progress) -> None:
+        if progress.failing_check and progress.failing_check not in self.failing_checks:
+            self.failing_checks.append(progress.failing_check)
+        self.job.services.progress(self.job.environment.id, progress)
+
+    def _quiet(self, duration: timedelta) -> None:
+        """Says of the environment that nothing moves any more, and no longer once it does."""
+        self.job.quiet(duration)
+        is_silent = duration >= self.job.project.tenant.patience
+        if is_silent is (self._silence != ""):
+            return
+        with suppress(EnvmgrError):  # what is raised here would end what runs
+            if is_silent:
+                self._begin_silence(self.job.services.clock() - duration)
+            else:
+                self._end_silence()
+
+    def _begin_silence(self, since: datetime) -> None:
+        job, self._silence = self.job, silence(since, self.job.environment.label)
+        self._message = job.environment.message
+        event = job.services.event(job.environment.id, "silent", self._silence, run=self.run.id)
+        job.update(lambda e: reworded(e, self._message, f"{self._message} {self._silence}"), event)
+
+    def _end_silence(self) -> None:
+        told, self._silence = f"{self._message} {self._silence}", ""
+        self.job.update(lambda e: reworded(e, told, self._message))
+
+    def _started(self, child: ProcessId) -> None:
+        if self.job.niceness:
+            with suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, child.pid, self.job.niceness)
+        self._child_began = self.job.services.clock() - _CALLBACK
+        self.job.services.store.update_run(self.run.id, child=child)
+
+    def _locked(self, lock_id: str | None) -> None:
+        self.job.services.store.update_run(self.run.id, lock_id=lock_id)
+
+
+def _ending(error: BaseException) -> RunStatus:
+    if isinstance(error, Superseded):
+        return RunStatus.SUPERSEDED
+    if isinstance(error, Interrupted | Declined | KeyboardInterrupt | SystemExit):
+        return RunStatus.INTERRUPTED
+    return RunStatus.FAILED
