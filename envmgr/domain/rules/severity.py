@@ -20,6 +20,7 @@ _WARNINGS = frozenset(
         "interrupted",
         "not-sealed",
         "on-destroy-skipped",
+        "other-history",
         "refused",
         "resources-gone",
         "silent",

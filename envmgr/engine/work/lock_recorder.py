@@ -63,5 +63,9 @@ class LockRecorder:
 
 
 def our_name() -> str:
-    """How Terraform names our user and host in a lock."""
-    return f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
+    """How Terraform names our user and host in a lock: a user that the system does not know, as in a container, has no name."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = ""
+    return f"{user}@{socket.gethostname()}"
