@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from envmgr.domain.values.drift import Drift
+from envmgr.views.words import counted
 
-from .screen import counted, moment, printable
+from .screen import moment, printable
 
 
 def summary(found: Drift) -> str:

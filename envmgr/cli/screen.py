@@ -146,8 +146,3 @@ def require_consent(yes: bool, what: str) -> None:
 def ask(question: str) -> bool:
     """A yes or no from the person at the terminal; the question goes to standard error."""
     return click.confirm(visible(question), default=False, err=True)
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """`1 repository`, `2 repositories`; without `many` an s is added."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"

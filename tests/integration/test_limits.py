@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
-from envmgr.cli.checks import of_organizations
+from envmgr.commands.doctor import of_organizations
 from envmgr.domain.errors import NeedsOperator
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import RepositoryId

@@ -13,7 +13,7 @@ import pytest
 from envmgr.adapters.processes import identify
 from envmgr.adapters.steps.runner import StepRunner
 from envmgr.adapters.steps.sandbox import Bubblewrap
-from envmgr.cli.checks import of_organizations
+from envmgr.commands.doctor import of_organizations
 from envmgr.domain.errors import NeedsPerson, StepFailed
 from envmgr.domain.values.step import Step
 from envmgr.ports import Place, StepLimits, Watch

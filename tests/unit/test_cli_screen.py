@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from envmgr.cli.screen import age, commits, counted, printable, say, visible
+from envmgr.cli.screen import age, commits, printable, say, visible
 from envmgr.cli.verbs.see.logs import printable_line
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.views import documents
+from envmgr.views.words import counted
 
 NOW = datetime(2026, 11, 21, 1, 2, 3, 456, tzinfo=UTC)
 ALICE = Environment(

@@ -6,12 +6,13 @@ import click
 
 from envmgr.cli.command import json_option, pass_invocation, verb, yes_option
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.screen import ask, counted, emit, emit_json_rows, printable, require_consent, say
+from envmgr.cli.screen import ask, emit, emit_json_rows, printable, require_consent, say
 from envmgr.cli.work import interruptible, work
 from envmgr.commands import relocation
 from envmgr.commands.relocation import Moved
 from envmgr.domain.values.backend import place
 from envmgr.domain.values.environment import Environment
+from envmgr.views.words import counted
 
 
 @verb("move-state", example="envmgr move-state acme")

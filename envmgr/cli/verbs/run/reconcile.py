@@ -8,7 +8,7 @@ from envmgr.cli import table
 from envmgr.cli.command import json_option, pass_invocation, take_over_option, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import colored, counted, emit, emit_json, printable, say, width
+from envmgr.cli.screen import colored, emit, emit_json, printable, say, width
 from envmgr.cli.work import work
 from envmgr.commands import foresight, operations
 from envmgr.commands.application import Application
@@ -17,6 +17,7 @@ from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.tenant import Project
 from envmgr.engine.reconcile import unmanaged
 from envmgr.views import documents
+from envmgr.views.words import counted
 
 _FORETOLD = (table.Column("environment"), table.Column("action"), table.Column("reason", least=20))
 _SHOWN = ("status", "commit", "applied_commit", "message", "url", "expires_at")

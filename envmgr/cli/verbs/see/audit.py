@@ -10,7 +10,6 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import (
     ask,
     colored,
-    counted,
     emit,
     emit_json_rows,
     printable,
@@ -27,6 +26,7 @@ from envmgr.domain.audit.compare import Finding, Fix, findings
 from envmgr.domain.errors import EnvmgrError, Interrupted
 from envmgr.domain.values.environment import Status
 from envmgr.views import documents
+from envmgr.views.words import counted
 
 _FINDINGS = 2
 _QUESTIONS = {

@@ -8,7 +8,7 @@ from envmgr.cli import differences
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import counted, emit, emit_json_rows, moment, printable, say
+from envmgr.cli.screen import emit, emit_json_rows, moment, printable, say
 from envmgr.cli.work import work
 from envmgr.commands import operations
 from envmgr.commands.application import Application
@@ -19,6 +19,7 @@ from envmgr.domain.values.environment import Environment
 from envmgr.engine.change.drift import can_check
 from envmgr.engine.context.roster import Roster
 from envmgr.views import documents
+from envmgr.views.words import counted
 
 _DRIFT = 2
 _INDENT = "  "

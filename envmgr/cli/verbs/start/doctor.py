@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from envmgr.cli.checks import Finding, of_organizations, of_this_host
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.logging import redactor
 from envmgr.cli.screen import colored, emit, emit_json_rows, printable
 from envmgr.cli.work import work
+from envmgr.commands.doctor import Finding, Host, of_organizations, of_this_host
+from envmgr.composition.records import open_records
 
 
 @verb("doctor", example="envmgr doctor\nenvmgr --config ./config doctor --json")
@@ -37,8 +38,8 @@ def doctor_command(invocation: Invocation, as_json: bool) -> int:
 
 
 def _findings(invocation: Invocation) -> Iterator[Finding]:
-    sound = True
-    for finding in of_this_host(invocation):
+    sound, place = True, (invocation.config, invocation.data_dir, invocation.environ)
+    for finding in of_this_host(Host(*place, lambda: open_records(*place))):
         sound = sound and (finding.ok or finding.check not in {"configuration", "database"})
         yield finding
     if sound:

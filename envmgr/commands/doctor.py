@@ -1,4 +1,4 @@
-"""What `envmgr doctor` looks at: each check gives a sentence, or raises one with what to do."""
+"""Whether all is there that envmgr needs: each check gives a sentence, or raises one with what to do."""
 
 import shutil
 import stat
@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from envmgr.commands.application import Application
-from envmgr.composition.records import open_records
 from envmgr.config.load import Configuration, load
 from envmgr.config.locate import service_data
 from envmgr.config.settings import Settings
@@ -19,9 +19,8 @@ from envmgr.engine.context import ownership
 from envmgr.engine.context.layout import Layout, free_bytes
 from envmgr.engine.context.seals import seal_of
 from envmgr.engine.context.tenant import Project, Tenant
-
-from .invocation import Invocation
-from .screen import counted
+from envmgr.ports import Store
+from envmgr.views.words import counted
 
 _SECONDS = 10
 # No environment has such a name; asking for it shows whether the credentials let us look.
@@ -37,6 +36,16 @@ class Finding:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where envmgr is to run: its configuration (file or folder), its data folder, and how its records are opened."""
+
+    config: Path
+    data_dir: Path
+    environ: Mapping[str, str]
+    open_records: Callable[[], Store]
+
+
 def look(check: str, find: Callable[[], str]) -> Finding:
     """Does one check; what envmgr foresees becomes a finding."""
     try:
@@ -45,14 +54,14 @@ def look(check: str, find: Callable[[], str]) -> Finding:
         return Finding(check, False, str(error))
 
 
-def of_this_host(invocation: Invocation) -> Iterator[Finding]:
+def of_this_host(host: Host) -> Iterator[Finding]:
     """What needs no organization."""
-    yield look("configuration", lambda: _configuration(load(invocation.config, invocation.environ)))
+    yield look("configuration", lambda: _configuration(load(host.config, host.environ)))
     yield look("git", _git)
-    yield look("data folder", lambda: _data_folder(invocation))
-    yield look("disk", lambda: _disk(Layout(invocation.data_dir).create(), _settings(invocation)))
-    yield look("database", lambda: _database(invocation))
-    yield look("bundle key", lambda: _bundle_key(invocation))
+    yield look("data folder", lambda: _data_folder(host))
+    yield look("disk", lambda: _disk(Layout(host.data_dir).create(), _settings(host)))
+    yield look("database", lambda: _database(host))
+    yield look("bundle key", lambda: _bundle_key(host))
 
 
 def of_organizations(application: Application) -> Iterator[Finding]:
@@ -94,14 +103,12 @@ def _git() -> str:
     return f"{done.stdout.strip()} ({path})"
 
 
-def _data_folder(invocation: Invocation) -> str:
-    layout = Layout(invocation.data_dir).create()
+def _data_folder(host: Host) -> str:
+    layout = Layout(host.data_dir).create()
     mode = stat.S_IMODE(layout.root.stat().st_mode)
     if mode & 0o077:
         raise NeedsPerson(f"{layout.root} is open to other users ({mode:o}): `chmod 700 {layout.root}`.")
-    because = (
-        f", the service's for {invocation.config}" if layout.root == service_data(invocation.config) else ""
-    )
+    because = f", the service's for {host.config}" if layout.root == service_data(host.config) else ""
     return f"{layout.root} is private to its owner{because}"
 
 
@@ -115,24 +122,24 @@ def _disk(layout: Layout, settings: Settings) -> str:
     return f"{free} MB are free in {layout.root}"
 
 
-def _settings(invocation: Invocation) -> Settings:
+def _settings(host: Host) -> Settings:
     try:
-        return read_settings(invocation.config)
+        return read_settings(host.config)
     except EnvmgrError:
         return Settings()  # the check of the configuration says what is wrong there
 
 
-def _database(invocation: Invocation) -> str:
-    store = open_records(invocation.config, invocation.data_dir, invocation.environ)
+def _database(host: Host) -> str:
+    store = host.open_records()
     try:
         return store.check()
     finally:
         store.close()
 
 
-def _bundle_key(invocation: Invocation) -> str:
-    layout, key = Layout(invocation.data_dir).create(), _settings(invocation).bundle_key
-    mark = seal_of(key, layout, invocation.environ).mark
+def _bundle_key(host: Host) -> str:
+    layout, key = Layout(host.data_dir).create(), _settings(host).bundle_key
+    mark = seal_of(key, layout, host.environ).mark
     if key is not None:
         return f"{mark}, as configured"
     return (
