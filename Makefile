@@ -8,6 +8,9 @@ WORKERS ?= auto
 # What `make chaos` is to do otherwise, as in: make chaos CHAOS="--seed 7 --round 12 -v"
 CHAOS ?=
 
+# Bytecode is kept, as it is once envmgr is installed: each of the many processes that tests start would compile all anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install parts demo test lint format bench chaos lock clean
 
