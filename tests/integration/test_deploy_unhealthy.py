@@ -4,6 +4,7 @@ from pathlib import Path
 
 from envmgr.domain.values.environment import RunKind, RunStatus, Status
 from envmgr.domain.values.health import Condition
+from envmgr.engine.change.health import is_watched
 from tests.support.engine import Engine, code
 
 
@@ -111,6 +112,7 @@ def test_a_way_back_that_fails_is_said_too(engine: Engine, tmp_path: Path) -> No
     assert alice.status is Status.FAILED
     assert "Not healthy within 1s" in alice.message
     assert "The last healthy commit could not be brought back: Step app failed" in alice.message
+    assert is_watched(alice)
     runs = len(engine.runs())
     engine.turn(2, minutes=20)
     assert len(engine.runs()) == runs

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from envmgr.domain.rules.transitions import deploys, work
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.engine.change.health import is_watched, not_healthy
+from envmgr.engine.change.health import is_watched
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 WELL = Health(check=HealthCheck(url="{outputs.url}"), condition=Condition.HEALTHY, since=NOW)
@@ -25,7 +26,9 @@ READY = Environment(
     created_at=NOW,
     updated_at=NOW,
 )
-FAILED = replace(READY, status=Status.FAILED, health=ILL, message=not_healthy(ILL))
+FAILED = deploys.not_healthy(
+    READY, "Not healthy. The last healthy commit could not be brought back.", ILL, "key"
+)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +48,7 @@ def test_who_is_up_or_failed_by_health_alone(environment: Environment) -> None:
         (READY, {"absent_since": NOW}),
         (READY, {"suspended": "By me."}),
         *((READY, {"status": s}) for s in Status if s not in (Status.READY, Status.DEGRADED)),
-        (FAILED, {"message": "Terraform broke."}),
+        (work.failed(FAILED, "Terraform broke.", "key", NOW, again=True), {}),
         (FAILED, {"commit": "b" * 40}),
         (FAILED, {"health": WELL}),
         (FAILED, {"suspended": "By me."}),

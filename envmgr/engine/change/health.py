@@ -168,7 +168,7 @@ def is_watched(environment: Environment) -> bool:
             return health.condition is not Condition.STARTING
         case Status.FAILED:
             is_newest = _deployed(environment) == environment.target
-            is_why = environment.message == not_healthy(health)
+            is_why = environment.failures == 0  # what else fails is counted
             return is_newest and is_why and health.condition is Condition.UNHEALTHY
         case _:
             return False

@@ -81,12 +81,16 @@ def answered(before: Environment, status: Status, message: str, health: Health) 
 
 
 def not_healthy(before: Environment, message: str, health: Health, attempt: str) -> Environment:
-    """What was deployed did not become healthy: only a change or a person helps."""
+    """What was deployed did not become healthy: only a change or a person helps.
+
+    No run failed, so none counts: by that it is known that nothing but its health is why it failed.
+    """
     return replace(
         before,
         status=Status.FAILED,
         message=message,
         health=health,
+        failures=0,
         failed_on=attempt,
         retry_at=None,
     )
