@@ -91,6 +91,7 @@ class History(RuleBasedStateMachine):
             record=lambda *_, **__: None,
             event=self.event,
             takes_over=False,
+            tenants={},
         )
         self.pollers = [Poller(services), Poller(services)]
         self.known: list[str | None] = [None, None]  # the default branch as each of them has it in mind

@@ -77,7 +77,10 @@ def test_after_a_migration_the_new_one_is_taken_and_the_old_one_no_more(
 def test_a_database_that_was_lost_and_a_folder_that_was_lost_begin_anew(
     suspended: Engine, postgres_database: str
 ) -> None:
-    """In the same place stands the same, however new; and a new folder takes what it is given, as in CI."""
+    """In the same place stands the same, however new; and a new folder takes what it is given, as in CI.
+
+    Whom a person had suspended stays so: with the old folder its key is gone, so nothing proves the contrary.
+    """
     suspended.close()
     for file in suspended.data.glob("envmgr.db*"):
         file.unlink()
@@ -91,4 +94,4 @@ def test_a_database_that_was_lost_and_a_folder_that_was_lost_begin_anew(
     suspended.close()
     shutil.rmtree(suspended.data)
     suspended.restart()
-    assert suspended.statuses() == {"alice": "pending"}
+    assert suspended.statuses() == {"alice": "suspended"}
