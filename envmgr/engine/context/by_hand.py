@@ -46,7 +46,7 @@ def keep(services: Services, identity: EnvironmentId) -> None:
             if not _bring(services, tenant, identity):
                 break
     except EnvmgrError as error:
-        said = f"What was set of {identity} by hand is not kept beside its state yet, so it would be lost with the data folder: {error}"
+        said = f"What people set for {identity} is not kept beside its state yet, so a lost data folder would lose it: {error}"
         tenant.unkept[identity] = said
         if is_news:
             _record(services, identity, said)

@@ -48,7 +48,12 @@ def moved(before: Environment, claim: Claim) -> Environment:
         claim=claim,
         applied_fingerprint=claim.fingerprint if is_applied else before.applied_fingerprint,
     )
-    return after if claim.moves is not None else replace(after, failed_on="", retry_at=None)
+    if claim.moves is not None:
+        return after
+    if before.status is Status.FAILED:
+        said = "Its state was moved; what had failed is tried again."
+        after = replace(after, status=Status.WAITING, message=said)
+    return replace(after, failed_on="", retry_at=None)
 
 
 def unknown(before: Environment) -> Environment:
