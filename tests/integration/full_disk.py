@@ -34,13 +34,14 @@ resource "terraform_data" "third" {
 """
 
 FILL = 'cat /dev/zero >> "$ballast" 2>/dev/null'
-# Whatever room appears is taken as well; when the command is over somebody deletes a little.
+# Whatever room appears is taken as well; when the command is over somebody deletes a little. Not within milliseconds:
+# Terraform gives the room of `errored.tfstate` back as it opens it, and whoever were quicker than its next write had it.
 FILLING = """
 test "$1" = "{command}" || exec "$real" "$@"
 trap : INT
 {at_once}
 set -m  # a process group of its own, to be ended as a whole
-(while sleep 0.005; do test -e "$ballast" && cat /dev/zero >> "$ballast"; done) 2>/dev/null &
+(while sleep 0.05; do test -e "$ballast" && cat /dev/zero >> "$ballast"; done) 2>/dev/null &
 filler=$!
 set +m
 "$real" "$@"
