@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -61,6 +62,7 @@ def program() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the program; gives the exit code."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -82,6 +84,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  the outermost place: a person gets a sentence
         return _unforeseen(error, invocation)
     return result if isinstance(result, int) else 0
+
+
+def _open_what_is_closed() -> None:
+    """Whoever closed the output wants none; a file opened later must not get its number, and all that is written."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  to the end of the process
 
 
 def _foreseen(error: EnvmgrError | OSError, invocation: Invocation) -> int:

@@ -76,7 +76,14 @@ def move(
             moved = replace(moved, error=tenant.access().redact(str(error)))
         tell(moved)
         done.append(moved)
+    bring_what_was_set(application, tenant)
     return done
+
+
+def bring_what_was_set(application: Application, tenant: Tenant) -> None:
+    """Puts what people set where the states are now, also for environments that have none, as those that ended."""
+    for environment in application.services.store.environments(organization=tenant.name):
+        by_hand.keep(application.services, environment.id)
 
 
 def left_behind(application: Application, tenant: Tenant, places: Sequence[Backend]) -> list[str]:

@@ -7,6 +7,7 @@ the plan that was approved. Whatever dies in between is left alone until the sam
 
 import os
 import secrets
+import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -50,7 +51,8 @@ class _Adoption:
             return True
         shown = "\n".join([render(self.job, planned).rstrip(), *planned.warnings])
         if not self.confirm(shown, planned.plan):
-            _undo(self.job)
+            if _undo(self.job):
+                raise Declined("Declined: what was begun is undone, and nothing was changed in the cloud.")
             return False
         self.approved.append(planned.plan)
         return True
@@ -100,6 +102,8 @@ def adopt(
 def _read(file: Path) -> GivenState:
     """The state in a file, read once; UsageError where that cannot be."""
     try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise UsageError(f"{file} is no plain file: write the state into one first.")
         with file.open("rb") as source:
             content = source.read(_LARGEST + 1)
     except OSError as error:
@@ -118,7 +122,7 @@ def _check_free(job: Job, given: GivenState) -> bool:
     if claim is not None and claim.adopts not in ("", given.digest):
         raise NeedsPerson(
             f"{environment.label} is being taken over with another state than this (SHA-256 {claim.adopts[:12]}…, not "
-            f"{given.digest[:12]}…): give that one, or `envmgr destroy {environment.label}` it first."
+            f"{given.digest[:12]}…): give that one, which goes on with it, or undoes it where you say no."
         )
     state, content = _there(job)
     if claim is not None and claim.adopts and content == given.content:
@@ -253,14 +257,15 @@ def _put(adoption: _Adoption, planned: Planned) -> None:
         )
 
 
-def _undo(job: Job) -> None:
-    """Takes back what was begun, where anything was: nothing was applied yet, so what exists stays as it is."""
+def _undo(job: Job) -> bool:
+    """Takes back what was begun; whether anything was. Nothing was applied yet, so what exists stays as it is."""
     environment, claim = job.environment, job.environment.claim
     if claim is None or not claim.adopts:
-        return
+        return False
     state = job.state()
     state.archive(environment.id.state_key, job.services.clock())
     kept.forget(state, environment.id)
     because = f"Its adoption was undone by {job.services.actor}; `envmgr resume {environment.label}` creates it anew."
     event = job.services.event(environment.id, "adoption-undone", because)
     job.update(lambda e: not_adopted(e, because), event)
+    return True

@@ -125,3 +125,17 @@ def test_a_verb_says_what_this_host_refuses(
     assert done.returncode in (1, 2), done.stdout + done.stderr
     assert said in done.stdout + done.stderr
     assert not [each for each in UNFORESEEN if each in done.stderr + done.stdout]
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_whoever_closes_the_output_gets_none(engine: Engine, closed: str) -> None:
+    """And no file that is opened later takes its place."""
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    options = [f"--config={engine.config}", f"--data-dir={engine.data}"]
+    verb = shlex.join([sys.executable, "-m", "envmgr", *options, "list", "--json"])
+
+    done = subprocess.run(["sh", "-c", f"{verb} {closed}"], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert engine.statuses() == {"alice": "ready"}

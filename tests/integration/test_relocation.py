@@ -107,6 +107,7 @@ def test_states_move_and_their_environments_live_on(engine: Engine) -> None:
     assert [m.environment.id.name for m in done] == ["alice", "bob"]
     assert engine.statuses() == {"alice": "waiting", "bob": "suspended", "carol": "suspended"}
     assert "moved" in engine.environment("alice").message
+    assert new.get("acme/shop/carol/envmgr-by-hand") is not None  # who ended stays so at the new place, too
     assert engine.calls() == []
     assert (new.get(KEY), new.get(KEPT) is not None) == (before, True)
     assert new.get("acme/shop/bob/envmgr-by-hand") is not None

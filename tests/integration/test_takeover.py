@@ -1,6 +1,7 @@
 """Taking over an environment that exists already: shown first, put only where nothing is, whole after a kill."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -163,6 +164,13 @@ def empty(engine: Engine, file: Path) -> str:
     return "lists no resources"
 
 
+def pipe(engine: Engine, file: Path) -> str:
+    """Reading it would wait for whoever writes."""
+    file.unlink()
+    os.mkfifo(file)
+    return "is no plain file"
+
+
 def applied(engine: Engine, file: Path) -> str:
     engine.turn()
     return r"has a state of its own, which lists terraform_data\.app, .*envmgr destroy acme/shop/alice"
@@ -204,7 +212,7 @@ def gone(engine: Engine, file: Path) -> str:
 
 @pytest.mark.parametrize(
     "prepare",
-    [no_state, empty, applied, taken_over_before, stray, of_a_neighbour, of_a_window, gone],
+    [no_state, empty, pipe, applied, taken_over_before, stray, of_a_neighbour, of_a_window, gone],
     ids=lambda p: p.__name__,
 )
 def test_what_must_not_be_taken_over_is_refused(

@@ -36,6 +36,8 @@ def move_state_command(invocation: Invocation, organization: str, yes: bool, as_
             say("Nothing was moved.")
             return 1
         moved = relocation.move(application, tenant, _tell) if found else []
+        if not found:
+            relocation.bring_what_was_set(application, tenant)
         left = relocation.left_behind(application, tenant, [m.before for m in moved])
     if as_json:
         emit_json_rows(map(_document, moved))
