@@ -1,6 +1,7 @@
 """What a pass would do now, for all and why: by the same pure decision, on a fresh look that writes nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from envmgr.domain.errors import EnvmgrError, UsageError
@@ -55,7 +56,7 @@ def foresee(application: Application, names: Sequence[str]) -> Foreseen:
     everybody = [e for _, records in seen for e in records]
     asked = {e.id for name in names for e in _found(name, everybody)}
     steps = [
-        _step(e, decision)
+        _lost(e) if _is_lost(services, project, e) else _step(e, decision)
         for project, records in seen
         for e, decision in _decisions(services, project, records, everybody, {e.id for e in records} & asked)
         if not names or e.id in asked
@@ -116,6 +117,22 @@ def _step(environment: Environment, decision: Decision) -> Step:
     action = _ACTIONS.get(type(decision), "")
     held = "wait" if isinstance(decision, Wait) else "rest"
     return Step(environment, action or held, decision.reason, bool(action))
+
+
+def _is_lost(services: Services, project: Project, environment: Environment) -> bool:
+    """Whether there is no record of it, and yet something is kept beside its state."""
+    if services.store.environment(environment.id) is not None:
+        return False
+    with suppress(EnvmgrError):
+        state = project.tenant.state()
+        keys = (environment.id.kept_key, environment.id.by_hand_key)
+        return any(state.get(key) is not None for key in keys)
+    return False
+
+
+def _lost(environment: Environment) -> Step:
+    reason = "Its record was lost: a pass first brings it back from what is kept beside its state, and then decides."
+    return Step(environment, "rebuild", reason, is_work=True)
 
 
 def _found(name: str, everybody: Sequence[Environment]) -> Sequence[Environment]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.commands import operations, steering
+from envmgr.commands import foresight, operations, steering
 from envmgr.commands.rollback import roll_back
 from envmgr.daemon.housekeeping import tidy
 from envmgr.domain.documents.by_hand import SetByHand
@@ -233,3 +233,18 @@ def test_with_the_key_lost_what_was_held_back_is_left_alone(engine: Engine) -> N
 
     assert engine.statuses() == {"alice": "suspended", "bob": "ready"}
     assert "sealed with another key" in engine.environment("alice").message
+
+
+def test_a_dry_run_knows_what_a_pass_brings_back(engine: Engine) -> None:
+    """Of a lost record it announces no first apply."""
+    engine.seal_with_a_key()
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    steering.suspend(engine.application, engine.environment("alice"))
+    engine.lose_data()
+    push(engine.repositories["shop"], ["bob"])
+    engine.restart()
+
+    seen = foresight.foresee(engine.application, ())
+
+    assert [(s.environment.id.name, s.action) for s in seen.steps] == [("alice", "rebuild"), ("bob", "apply")]
