@@ -76,6 +76,7 @@ def adopt(
     with manual(application, environment, "adopt") as job:
         job.reversible = True
         check_window(job, override=override_window)
+        _check_there(job)
         check_branch(job)
         is_there = _check_free(job, given)
         _check_nobodys(job, given)
@@ -97,6 +98,19 @@ def adopt(
         deploy(job, want, remark(job, want))
         await_started(job)
         return job.environment
+
+
+def _is_begun(job: Job) -> bool:
+    claim = job.environment.claim
+    return claim is not None and bool(claim.adopts)
+
+
+def _check_there(job: Job) -> None:
+    if job.environment.is_missing and _is_begun(job):
+        raise NeedsPerson(
+            f"Branch {job.environment.branch} went away while {job.environment.label} was being taken over: push it again, "
+            "then the same command goes on with that, or undoes it where you say no."
+        )
 
 
 def _read(file: Path) -> GivenState:
@@ -225,7 +239,8 @@ def _planned(adoption: _Adoption, active: ActiveRun, claim: Claim, copy: StateCo
         raise NeedsPerson(
             adoption.job.redact(
                 f"{listed(findings)} What exists is taken over as it is: change the code or its variables until the plan "
-                "keeps it; --allow-destroy lets this happen after it was shown."
+                "keeps it; --allow-destroy lets this happen after it was shown"
+                + ("; a no undoes what was begun." if _is_begun(adoption.job) else ".")
             )
         )
     return planned

@@ -294,6 +294,20 @@ def test_a_killed_adoption_is_left_alone_and_goes_on(
     assert_taken_over(engine, existing)
 
 
+def test_a_branch_that_went_away_meanwhile_has_a_way_out(engine: Engine, file: Path) -> None:
+    """Pushed again, the no that undoes it can be said."""
+    pushed(engine)
+    engine.close()
+    dies(engine, MOMENTS["put"], "adopt", "alice", "--yes", "--state", str(file))
+    engine.repositories["shop"].delete("env-alice")
+    engine.turn(2, seconds=30)
+    with pytest.raises(NeedsPerson, match="push it again"):
+        adopt(engine.application, engine.environment("alice"), file, Person())
+    pushed(engine)
+    with pytest.raises(Declined, match="is undone"):
+        adopt(engine.application, engine.environment("alice"), file, Person(yes=0))
+
+
 def test_a_lost_data_folder_loses_no_mark(engine: Engine, file: Path, existing: bytes) -> None:
     """It is in what is kept beside the state, too."""
     engine.seal_with_a_key()
