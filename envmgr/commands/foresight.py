@@ -49,14 +49,16 @@ def foresee(application: Application, names: Sequence[str]) -> Foreseen:
     """
     services = application.services
     seen, errors = list[tuple[Project, Sequence[Environment]]](), list[str]()
+    new = set[EnvironmentId]()
     for project in services.projects.values():
-        records, error = _look(services, project)
+        records, fresh, error = _look(services, project)
         seen.append((project, records))
+        new |= fresh
         errors += [f"{project.id}: {error}"] if error else []
     everybody = [e for _, records in seen for e in records]
     asked = {e.id for name in names for e in _found(name, everybody)}
     steps = [
-        _lost(e) if _is_lost(services, project, e) else _step(e, decision)
+        _lost(e) if e.id in new and _is_kept(project, e) else _step(e, decision)
         for project, records in seen
         for e, decision in _decisions(services, project, records, everybody, {e.id for e in records} & asked)
         if not names or e.id in asked
@@ -64,15 +66,17 @@ def foresee(application: Application, names: Sequence[str]) -> Foreseen:
     return Foreseen(steps, errors)
 
 
-def _look(services: Services, project: Project) -> tuple[Sequence[Environment], str]:
-    """The open records of a repository as a look at its remote would leave them, and why there was none."""
+def _look(
+    services: Services, project: Project
+) -> tuple[Sequence[Environment], frozenset[EnvironmentId], str]:
+    """The open records of a repository as a look at its remote would leave them, which are new, and why there was none."""
     known = services.store.environments(repository=project.id, destroyed=True)
     try:
         observed, error = _observed(services, project, known)
     except EnvmgrError as failure:
         observed, error = observe_failure(known), str(failure)
     after = {e.id: e for e in (*known, *observed.new, *observed.changed)}
-    return [e for e in after.values() if e.is_open], error
+    return [e for e in after.values() if e.is_open], frozenset(e.id for e in observed.new), error
 
 
 def _observed(services: Services, project: Project, known: Sequence[Environment]) -> tuple[Observed, str]:
@@ -119,10 +123,8 @@ def _step(environment: Environment, decision: Decision) -> Step:
     return Step(environment, action or held, decision.reason, bool(action))
 
 
-def _is_lost(services: Services, project: Project, environment: Environment) -> bool:
-    """Whether there is no record of it, and yet something is kept beside its state."""
-    if services.store.environment(environment.id) is not None:
-        return False
+def _is_kept(project: Project, environment: Environment) -> bool:
+    """Whether something is kept beside its state: then the record of one that seems new was lost."""
     with suppress(EnvmgrError):
         state = project.tenant.state()
         keys = (environment.id.kept_key, environment.id.by_hand_key)

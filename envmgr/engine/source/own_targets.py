@@ -1,6 +1,7 @@
 """Before anything is uploaded: whether where it goes is the environment's own."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from envmgr.domain.documents.state import State
 from envmgr.domain.documents.targets import Target, place_of, settled
@@ -21,12 +22,13 @@ def own(job: Job, state: State | None, steps: Sequence[Step]) -> list[Step]:
     environment = job.project.tenant.access().environment
     region = next((environment[name] for name in _REGIONS if environment.get(name)), "")
     targets = state.targets if state is not None else ()
-    return [settled(step, targets, region) or _of_siblings(job, step, region) for step in steps]
+    siblings = cache(lambda: list(_siblings_targets(job)))  # each is a state to be read
+    return [settled(step, targets, region) or _of_siblings(job, step, siblings(), region) for step in steps]
 
 
-def _of_siblings(job: Job, step: Step, region: str) -> Step:
+def _of_siblings(job: Job, step: Step, targets: Sequence[Target], region: str) -> Step:
     """The same where another application of the environment has the place."""
-    found = settled(step, list(_siblings_targets(job)), region)
+    found = settled(step, targets, region)
     if found is None:
         raise NeedsPerson(
             job.redact(
