@@ -28,7 +28,7 @@ def claimed(before: Environment, claim: Claim) -> Environment:
     kept = replace(before, claim=claim, ending=False)
     if before.suspended_by is not Suspension.DESTROY:
         return kept
-    return replace(kept, suspended="", suspended_by=None, suspended_commit=None)
+    return _freed(kept)
 
 
 def not_adopted(before: Environment, because: str) -> Environment:
@@ -119,6 +119,10 @@ def unsuspended(before: Environment, ended: str) -> Environment:
     """The suspension that the work began with is over; one that came meanwhile stays."""
     if not ended or before.suspended != ended:
         return before
+    return _freed(before)
+
+
+def _freed(before: Environment) -> Environment:
     return replace(before, suspended="", suspended_by=None, suspended_commit=None)
 
 

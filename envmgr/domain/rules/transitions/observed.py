@@ -53,14 +53,7 @@ def restored(found: Environment, lost: Environment) -> Environment:
         known = replace(known, hold=lost.hold, approved=lost.approved)
     if found.suspended or not lost.suspended:
         return known
-    return replace(
-        known,
-        status=Status.SUSPENDED,
-        message=lost.suspended,
-        suspended=lost.suspended,
-        suspended_by=lost.suspended_by,
-        suspended_commit=lost.suspended_commit,
-    )
+    return _suspended_like(known, lost)
 
 
 def as_set(lost: Environment, said: SetByHand, now: datetime) -> Environment:
@@ -77,14 +70,7 @@ def as_set(lost: Environment, said: SetByHand, now: datetime) -> Environment:
     )
     if not said.suspended:
         return known
-    return replace(
-        known,
-        status=Status.SUSPENDED,
-        message=said.suspended,
-        suspended=said.suspended,
-        suspended_by=said.suspended_by,
-        suspended_commit=said.suspended_commit,
-    )
+    return _suspended_like(known, said)
 
 
 def as_unknown(lost: Environment, because: str) -> Environment:
@@ -95,4 +81,15 @@ def as_unknown(lost: Environment, because: str) -> Environment:
         message=because,
         suspended=because,
         suspended_by=Suspension.PERSON,
+    )
+
+
+def _suspended_like(known: Environment, other: Environment | SetByHand) -> Environment:
+    return replace(
+        known,
+        status=Status.SUSPENDED,
+        message=other.suspended,
+        suspended=other.suspended,
+        suspended_by=other.suspended_by,
+        suspended_commit=other.suspended_commit,
     )
