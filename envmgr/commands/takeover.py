@@ -5,10 +5,9 @@ the state's SHA-256; the mark goes with the claim of the apply, once the state i
 the plan that was approved. Whatever dies in between is left alone until the same is asked for again.
 """
 
-import os
 import secrets
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,13 +18,14 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLo
 from envmgr.domain.rules.takeover import GivenState, check_kept
 from envmgr.domain.rules.transitions.applies import not_adopted
 from envmgr.domain.values.environment import Claim, Environment, RunKind, Status
-from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.names import EnvironmentId, first
 from envmgr.engine.change.apply import apply_planned, keep, look, remark
 from envmgr.engine.change.deploy import deploy
 from envmgr.engine.change.planning import carry_out, listed, plan_apply
 from envmgr.engine.source import kept
 from envmgr.engine.work.job import ActiveRun, Declined, Job
 from envmgr.engine.work.planned import Planned, StateCopy
+from envmgr.host.system import write_private
 
 from .application import Application
 from .operations import await_started, check_branch, check_window, manual, render
@@ -93,7 +93,7 @@ def adopt(
                 lambda: None,
                 lambda planned: apply_planned(job, active, want, planned),
             )
-        said = f"Took over {_some(given.state.resources)} with the state in {file.name}."
+        said = f"Took over {first(given.state.resources, 3)} with the state in {file.name}."
         job.services.record(job.environment.id, "adopted", said, commit=want.claim.commit, run=active.run.id)
         deploy(job, want, remark(job, want))
         await_started(job)
@@ -150,16 +150,11 @@ def _check_free(job: Job, given: GivenState) -> bool:
     own = environment.resources if claim is not None and not claim.adopts else ()
     if listed_now or own:
         raise NeedsPerson(
-            f"{environment.label} has a state of its own, which lists {_some(listed_now or own)}, so no other can take its "
+            f"{environment.label} has a state of its own, which lists {first(listed_now or own, 3)}, so no other can take its "
             "place: nothing was changed. If those were made for its branch and nobody needs them, `envmgr destroy "
             f"{environment.label}` takes them away, and this can be done then."
         )
     return False
-
-
-def _some(addresses: Sequence[str]) -> str:
-    more = f" and {len(addresses) - 3} more" if len(addresses) > 3 else ""
-    return f"{', '.join(addresses[:3])}{more}"
 
 
 def _there(job: Job) -> tuple[State | None, bytes | None]:
@@ -223,8 +218,7 @@ def _approved_by_a_copy(adoption: _Adoption, active: ActiveRun, claim: Claim) ->
     job = adoption.job
     folder = job.services.layout.private(job.services.layout.plans(job.environment.id))
     path = folder / f"{secrets.token_hex(16)}.tfstate"
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
-        file.write(adoption.given.content)
+    write_private(path, adoption.given.content)
     planned = _planned(adoption, active, claim, StateCopy(path=path, state=adoption.given.state))
     if not adoption.is_wanted(planned):
         raise Declined("Declined: nothing was changed.")

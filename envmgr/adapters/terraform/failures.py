@@ -16,6 +16,7 @@ from envmgr.domain.errors import (
     StateLocked,
     Transient,
 )
+from envmgr.domain.values.names import first
 from envmgr.host.children.child import Cause
 from envmgr.ports import Redact
 
@@ -205,7 +206,7 @@ def _private_module(said: str) -> str:
 
 def _prevented(errors: Iterable[Diagnostic], *, destroys: bool) -> str:
     named = [match[1] for e in errors if (match := _RESOURCE.search(" ".join(e.detail.split())))]
-    which = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+    which = first(named, 3)
     which = which or "a resource"
     if not destroys:
         return (

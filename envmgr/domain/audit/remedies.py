@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from envmgr.domain.values.names import EnvironmentId, ref_component
+from envmgr.domain.values.names import EnvironmentId, first, ref_component
 
 from .inventory import Tagged
 
@@ -26,6 +26,4 @@ def many(resources: Sequence[Tagged]) -> str:
 
 def some(names: Iterable[str]) -> str:
     """The first of some names, as they can be shown."""
-    every = [ref_component(name) for name in names]
-    shown = ", ".join(every[:5])
-    return shown if len(every) <= 5 else f"{shown} and {len(every) - 5} more"
+    return first([ref_component(name) for name in names])

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_NAME = 32
@@ -199,3 +200,9 @@ def _slug(part: str, branch: str, *, lossy: bool) -> str:
 def ref_component(branch: str) -> str:
     """The branch as people should see it: control characters shown as escapes, never raw."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in branch)
+
+
+def first(names: Sequence[str], most: int = 5) -> str:
+    """The first of some names in a sentence, and how many more there are: `a, b and 3 more`."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -8,6 +8,7 @@ from envmgr.domain.audit.ownership import judge
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, PlaceMissing, Transient
 from envmgr.domain.rules.transitions.ends import End, began, closed, emptied
 from envmgr.domain.values.environment import Environment, RunKind, Status, Suspension
+from envmgr.domain.values.names import first
 from envmgr.domain.values.tags import identity, own
 from envmgr.engine.context.roster import roster_of
 from envmgr.engine.source import kept
@@ -62,7 +63,7 @@ def verify(job: Job, planned: Planned) -> None:
     state = job.read_state()
     if state is not None and state.resources:
         raise Transient(
-            f"After the destroy of {environment.label} its state still lists {_some(state.resources)}."
+            f"After the destroy of {environment.label} its state still lists {first(state.resources)}."
         )
     tags = own(claim.tags)
     left = _left_in_cloud(job, tags, planned)
@@ -157,7 +158,7 @@ def _left(job: Job) -> str:
         state = job.read_state()
     except EnvmgrError:
         return ""
-    return f"Still there: {_some(state.resources)}." if state is not None and state.resources else ""
+    return f"Still there: {first(state.resources)}." if state is not None and state.resources else ""
 
 
 def _check(job: Job) -> None:
@@ -211,10 +212,10 @@ def _check_nothing_left(job: Job, left: Collection[str]) -> None:
     if found.own:
         raise Transient(
             f"After the destroy of {environment.label} the cloud still has resources with its tags: "
-            f"{_some(found.own)}. What there is not its own, as a tag alone proves nothing, loses its tag "
+            f"{first(found.own)}. What there is not its own, as a tag alone proves nothing, loses its tag "
             "`environment` by hand."
         )
-    said = f"Left alone: {_some(found.others)} carries its tags, but no state of it ever listed that."
+    said = f"Left alone: {first(found.others)} carries its tags, but no state of it ever listed that."
     job.remarks.append(said)
     job.services.record(environment.id, "left-alone", said)
 
@@ -238,13 +239,8 @@ def _archive_state(job: Job) -> bool:
         return False
     if found is not None and found.resources:
         raise NeedsPerson(
-            f"The state {key} lists {_some(found.resources)}, but envmgr has no record of applying it: destroy "
+            f"The state {key} lists {first(found.resources)}, but envmgr has no record of applying it: destroy "
             "these by hand or resume the environment; it is left as it is."
         )
     state.archive(key, job.services.clock())
     return True
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

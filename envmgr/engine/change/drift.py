@@ -19,6 +19,7 @@ from envmgr.domain.values.drift import (
     why_not_corrected,
 )
 from envmgr.domain.values.environment import Environment, Guard, RunKind, Status
+from envmgr.domain.values.names import first
 from envmgr.domain.values.policy import Policy
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.tenant import Project
@@ -157,5 +158,4 @@ def _hold(job: Job, found: Drift, why: str) -> None:
 def _sentence(found: Sequence[Difference]) -> str:
     if not found:
         return "No drift."
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return f"Drift: {', '.join(map(str, found[:_SHOWN]))}{more}."
+    return f"Drift: {first([str(each) for each in found], _SHOWN)}."

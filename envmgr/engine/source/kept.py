@@ -5,7 +5,6 @@ A seal stands before it: others may write to the store too, and what is kept her
 """
 
 import io
-import os
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -22,6 +21,7 @@ from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.seals import opened
 from envmgr.engine.context.services import Services
 from envmgr.engine.work.job import Job
+from envmgr.host.system import write_private
 from envmgr.ports import KeptModules, StateStore
 
 from . import workspaces
@@ -88,9 +88,7 @@ def _keep(services: Services, state: StateStore, environment: Environment, claim
 def _note_sealed(services: Services, identity: EnvironmentId) -> None:
     services.layout.private(services.layout.workspace(identity))
     path = services.layout.sealed(identity)
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
-        file.write(services.seal.mark)
+    write_private(path, services.seal.mark)
 
 
 def _modules(services: Services, identity: EnvironmentId, claim: Claim) -> bytes | None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from envmgr.domain.audit.ownership import missing
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.names import first
 from envmgr.domain.values.tags import own
 from envmgr.engine.work.job import Job
 
@@ -27,7 +28,6 @@ def what_is_gone(job: Job) -> str:
 
 
 def _sentence(gone: tuple[str, ...]) -> str:
-    more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
     return (
-        f"Not in the cloud any more, as if deleted by hand: {gone[0]}{more}. What is missing is made again."
+        f"Not in the cloud any more, as if deleted by hand: {first(gone, 1)}. What is missing is made again."
     )
