@@ -12,7 +12,7 @@ CHAOS ?=
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install parts demo test lint format bench chaos lock clean
+.PHONY: help install parts demo test lint format docs bench chaos lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ format: install  ## let ruff lay the code out and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: install  ## build the site into site/, strictly and offline
+	$(BIN)/zensical build --clean --strict
+
 bench: install parts  ## measure envmgr against the same work done by hand
 	$(BIN)/python -m tests.benchmarks
 
@@ -65,5 +68,5 @@ lock: install  ## pin the newest versions that pyproject.toml allows
 	npm install --prefix tests/support/npm --package-lock-only --ignore-scripts --no-audit --no-fund
 
 clean:  ## take away everything that make made
-	rm -rf $(VENV) .tools build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .tools .cache site build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
