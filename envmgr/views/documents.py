@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from envmgr.domain.values.address import shown
 from envmgr.domain.values.combined import urls
@@ -16,13 +16,15 @@ from envmgr.domain.values.template import fill, named
 if TYPE_CHECKING:
     from envmgr.domain.audit.compare import Finding
 
+    from . import objects  # what every function gives; nothing that runs needs it
+
 
 def time(at: datetime | None) -> str | None:
     """ISO 8601 in UTC, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
 
 
-def finding(found: "Finding", fixed: bool) -> dict[str, Any]:
+def finding(found: "Finding", fixed: bool) -> "objects.FindingObject":
     """One element of `audit --json`."""
     repository = found.environment.repository_id if found.environment else found.repository
     return {
@@ -43,7 +45,7 @@ def _application(identity: EnvironmentId | None) -> str | None:
     return (identity.application or None) if identity else None
 
 
-def environment(found: Environment) -> dict[str, Any]:
+def environment(found: Environment) -> "objects.EnvironmentObject":
     """One environment, as all verbs give it."""
     return {
         "organization": found.id.organization,
@@ -69,19 +71,19 @@ def environment(found: Environment) -> dict[str, Any]:
     }
 
 
-def listed(found: Environment, records: Sequence[Environment], remote_error: str) -> dict[str, Any]:
+def listed(found: Environment, records: Sequence[Environment], remote_error: str) -> "objects.ListedObject":
     """One element of `list --json`: an environment as one, and its applications, if it has any.
 
     `remote_error` says why it is shown as last seen, null where it is not.
     """
-    row = environment(found)
+    row = cast("objects.ListedObject", environment(found))
     row["urls"] = urls(records)  # in place: there may be thousands
     row["applications"] = [application(each) for each in records if each.id.application]
     row["remote_error"] = remote_error or None
     return row
 
 
-def application(found: Environment) -> dict[str, Any]:
+def application(found: Environment) -> "objects.ApplicationObject":
     """One application of an environment, as `list --json` has it."""
     return {
         "name": found.id.application,
@@ -97,7 +99,7 @@ def environment_in_full(
     held: Lease | None,
     last_run: Run | None,
     remote_error: str = "",
-) -> dict[str, Any]:
+) -> "objects.EnvironmentInFull":
     """`show --json`."""
     claim = found.claim
     return {
@@ -121,7 +123,7 @@ def environment_in_full(
     }
 
 
-def drift(found: Drift) -> dict[str, Any]:
+def drift(found: Drift) -> "objects.DriftObject":
     """What the last check for drift found; attributes by name alone, never with a value."""
     return {
         "status": found.status,
@@ -138,25 +140,29 @@ def drift(found: Drift) -> dict[str, Any]:
     }
 
 
-def health(found: Health, outputs: Mapping[str, Output]) -> dict[str, Any]:
+def health(found: Health, outputs: Mapping[str, Output]) -> "objects.HealthObject":
     """How an environment answers, and what is asked: the `url`, or what is `run`."""
     check = found.check
     given = {name for name, output in outputs.items() if not output.sensitive}
     url = fill(check.url, outputs) if named(check.url) <= given else check.url
-    return {
+    answer: objects.HealthObject = {
         "condition": found.condition.value,
         "since": time(found.since),
         "message": found.message,
-        **({"run": check.run} if check.run else {"url": shown(url)}),
     }
+    if check.run:
+        answer["run"] = check.run
+    else:
+        answer["url"] = shown(url)
+    return answer
 
 
-def pin(found: Pin) -> dict[str, Any]:
+def pin(found: Pin) -> "objects.PinObject":
     """What a rollback holds an environment at, and whether the next push ends that."""
     return {"commit": found.commit, "until_push": found.over is not None}
 
 
-def schedule(found: Schedule) -> dict[str, Any]:
+def schedule(found: Schedule) -> "objects.ScheduleObject":
     """A schedule; the commands of `down_run` by their names."""
     return {
         "up": found.up,
@@ -166,7 +172,9 @@ def schedule(found: Schedule) -> dict[str, Any]:
     }
 
 
-def outputs(found: Mapping[str, Output], *, show_sensitive: bool = False) -> dict[str, Any]:
+def outputs(
+    found: Mapping[str, Output], *, show_sensitive: bool = False
+) -> dict[str, "objects.OutputObject"]:
     """Outputs by name, as Terraform has them; a sensitive value is null."""
     return {
         name: {
@@ -177,7 +185,7 @@ def outputs(found: Mapping[str, Output], *, show_sensitive: bool = False) -> dic
     }
 
 
-def lease(held: Lease) -> dict[str, Any]:
+def lease(held: Lease) -> "objects.LeaseObject":
     """Who works on an environment."""
     return {
         "owner": str(held.owner),
@@ -188,7 +196,7 @@ def lease(held: Lease) -> dict[str, Any]:
     }
 
 
-def run(found: Run) -> dict[str, Any]:
+def run(found: Run) -> "objects.RunObject":
     """One element of `history --json`."""
     return {
         "id": found.id,
@@ -207,12 +215,12 @@ def run(found: Run) -> dict[str, Any]:
     }
 
 
-def changes(found: Changes | None) -> dict[str, int] | None:
+def changes(found: Changes | None) -> "objects.ChangesObject | None":
     """Counts of a plan; null where none was made."""
     return {"add": found.add, "change": found.change, "destroy": found.destroy} if found else None
 
 
-def event(found: Event) -> dict[str, Any]:
+def event(found: Event) -> "objects.EventObject":
     """One element of `events --json`."""
     identity = found.environment
     return {

@@ -1,6 +1,7 @@
 """`envmgr cancel`."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from envmgr.cli.work import work
 from envmgr.commands import cancellation, operations
 from envmgr.commands.cancellation import Cancelled
 from envmgr.views import documents
+
+if TYPE_CHECKING:
+    from envmgr.views import objects
 
 _WAIT = "5m"
 
@@ -38,7 +42,11 @@ def cancel_command(invocation: Invocation, environment: str, wait: timedelta, as
         done = cancellation.cancel(application, found, wait, lambda: not application.stopping.is_set())
     if as_json:
         run = documents.run(done.run) if done.run is not None else None
-        document = {"environment": documents.environment(done.environment), "run": run, "over": done.is_over}
+        document: objects.CancelledObject = {
+            "environment": documents.environment(done.environment),
+            "run": run,
+            "over": done.is_over,
+        }
         emit_json(document)
     else:
         emit(_said(done))

@@ -1,11 +1,16 @@
 """`envmgr migrate`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json, say
 from envmgr.composition.migration import migrate, target_of
+
+if TYPE_CHECKING:
+    from envmgr.views import objects
 
 
 @verb("migrate", example="envmgr migrate --to file:/etc/envmgr/database-url")
@@ -27,7 +32,8 @@ def migrate_command(invocation: Invocation, target: str, as_json: bool) -> None:
     with invocation.records() as store:
         place, counts = migrate(store, chosen, invocation.data_dir, invocation.environ)
         if as_json:
-            emit_json({"from": store.place, "to": place, "rows": dict(counts)})
+            copied: objects.MigrationObject = {"from": store.place, "to": place, "rows": dict(counts)}
+            emit_json(copied)
             return
         for table, count in counts.items():
             emit(f"{table:<14}{count:>8}")

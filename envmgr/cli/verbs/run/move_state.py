@@ -1,6 +1,6 @@
 """`envmgr move-state`."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,9 @@ from envmgr.commands.relocation import Moved
 from envmgr.domain.values.backend import place
 from envmgr.domain.values.environment import Environment
 from envmgr.views.words import counted
+
+if TYPE_CHECKING:
+    from envmgr.views import objects
 
 
 @verb("move-state", example="envmgr move-state acme")
@@ -64,7 +67,7 @@ def _tell(moved: Moved) -> None:
     say(f"{label} was not moved: {printable(moved.error)}" if moved.error else f"{label} is moved.")
 
 
-def _document(moved: Moved) -> dict[str, Any]:
+def _document(moved: Moved) -> "objects.MovedObject":
     identity = moved.environment.id
     return {
         "organization": identity.organization,

@@ -1,6 +1,7 @@
 """`envmgr reconcile`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from envmgr.engine.context.tenant import Project
 from envmgr.engine.reconcile import unmanaged
 from envmgr.views import documents
 from envmgr.views.words import counted
+
+if TYPE_CHECKING:
+    from envmgr.views import objects
 
 _FORETOLD = (table.Column("environment"), table.Column("action"), table.Column("reason", least=20))
 _SHOWN = ("status", "commit", "applied_commit", "message", "url", "expires_at")
@@ -67,10 +71,11 @@ def _foretell(invocation: Invocation, environments: Sequence[str], as_json: bool
     with work(invocation, actor="reconcile") as application:
         seen = foresight.foresee(application, environments)
     if as_json:
-        steps = [
+        steps: list[objects.StepObject] = [
             {"environment": s.environment.label, "action": s.action, "reason": s.reason} for s in seen.steps
         ]
-        emit_json({"steps": steps, "errors": list(seen.errors)})
+        foreseen: objects.ForesightObject = {"steps": steps, "errors": list(seen.errors)}
+        emit_json(foreseen)
     else:
         rows = [(s.environment.label, s.action, printable(s.reason)) for s in seen.steps]
         emit("\n".join(table.render(_FORETOLD, rows, width())))
@@ -113,7 +118,7 @@ def _document(
     failed: Sequence[Environment],
     degraded: Sequence[Environment],
     errors: Sequence[str],
-) -> Mapping[str, object]:
+) -> "objects.PassObject":
     return {
         "changed": [documents.environment(e) for e in changed],
         "failed": [documents.environment(e) for e in failed],

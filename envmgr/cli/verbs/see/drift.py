@@ -1,6 +1,7 @@
 """`envmgr drift`."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,9 @@ from envmgr.engine.change.drift import can_check
 from envmgr.engine.context.roster import Roster
 from envmgr.views import documents
 from envmgr.views.words import counted
+
+if TYPE_CHECKING:
+    from envmgr.views import objects
 
 _DRIFT = 2
 _INDENT = "  "
@@ -104,7 +108,7 @@ def _print(found: Environment, drift: Drift) -> None:
         emit(f"{_INDENT}{line}")
 
 
-def _document(found: Environment, drift: Drift) -> dict[str, object]:
+def _document(found: Environment, drift: Drift) -> "objects.CheckedObject":
     identity = found.id
     return {
         "organization": identity.organization,

@@ -18,6 +18,7 @@ from envmgr.views import documents
 
 if TYPE_CHECKING:
     from envmgr.ports import Store
+    from envmgr.views import objects
 
 _PAUSE = 0.3
 _CHUNK = 1 << 20
@@ -37,7 +38,8 @@ def logs_command(invocation: Invocation, target: str, follow: bool, as_json: boo
         run = _run(store, target)
         lines = _lines(store, run, invocation.data_dir, follow)
         if as_json and not follow:
-            emit_json({**documents.run(run), "lines": list(lines)})
+            whole: objects.LogObject = {**documents.run(run), "lines": list(lines)}
+            emit_json(whole)
             return
         for line in lines:
             emit(json.dumps({"run": run.id, "line": line}) if as_json else printable_line(line))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from envmgr.commands.application import Application
 from envmgr.domain.values.environment import Environment
 from envmgr.engine.work.job import Declined
 from envmgr.views import documents
+
+if TYPE_CHECKING:
+    from envmgr.views import objects
 
 _CHANGES = 2
 _Planned = tuple[Environment, operations.PlanShown | None]
@@ -108,7 +112,7 @@ def _summary(shown: operations.PlanShown) -> str:
     return f"{label}: {shown.plan.changes} (run {shown.run.id})."
 
 
-def _document(found: Environment, shown: operations.PlanShown | None) -> dict[str, object]:
+def _document(found: Environment, shown: operations.PlanShown | None) -> "objects.PlanObject":
     plan, run = (shown.plan, shown.run) if shown is not None else (None, None)
     resources = plan.resources if plan else ()
     return {

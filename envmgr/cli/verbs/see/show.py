@@ -1,8 +1,9 @@
 """`envmgr show`."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from envmgr.cli import differences, table
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
@@ -13,6 +14,9 @@ from envmgr.domain.values.combined import combined
 from envmgr.domain.values.environment import Environment, Lease, Run
 from envmgr.domain.values.health import Condition
 from envmgr.views import documents
+
+if TYPE_CHECKING:
+    from envmgr.views import objects
 
 _INDENT = 13
 _APPLICATIONS = (
@@ -53,10 +57,10 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
 
 
 def _whole(
-    records: Sequence[Environment], applications: Sequence[Mapping[str, object]], remote_error: str
-) -> Mapping[str, object]:
+    records: Sequence[Environment], applications: "Sequence[objects.EnvironmentInFull]", remote_error: str
+) -> "objects.ListedObject":
     """An environment of several applications: as in the list, with each of them in full."""
-    return {**documents.listed(combined(records), records, remote_error), "applications": applications}
+    return {**documents.listed(combined(records), records, remote_error), "applications": list(applications)}
 
 
 def _common_facts(records: Sequence[Environment], now: datetime) -> Iterator[tuple[str, str]]:

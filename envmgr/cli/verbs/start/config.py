@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from envmgr.config import document
 from envmgr.config.load import Configuration, ConfigurationError, load
 from envmgr.config.sections.application import Application, CodeSource, in_order
 from envmgr.domain.errors import NeedsPerson
+
+if TYPE_CHECKING:
+    from envmgr.views import objects
 
 _MISTAKES = 2
 _SECTIONS = {
@@ -38,7 +42,12 @@ def check_command(invocation: Invocation, as_json: bool) -> int:
         configuration = load(path, invocation.environ)
     except ConfigurationError as error:
         if as_json:
-            emit_json({"problems": list(error.problems), "warnings": [], "organizations": []})
+            wrong: objects.ConfigurationObject = {
+                "problems": list(error.problems),
+                "warnings": [],
+                "organizations": [],
+            }
+            emit_json(wrong)
         else:
             emit("\n".join(error.problems))
             emit("1 problem" if len(error.problems) == 1 else f"{len(error.problems)} problems")
@@ -74,7 +83,7 @@ def _code(source: CodeSource, folder: str) -> str:
     return f"module {source.module}" if source.module else f"folder {source.path_in(folder)}"
 
 
-def _document(configuration: Configuration) -> dict[str, object]:
+def _document(configuration: Configuration) -> "objects.ConfigurationObject":
     return {
         "problems": [],
         "warnings": list(configuration.warnings),

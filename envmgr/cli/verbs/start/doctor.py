@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
@@ -10,6 +11,9 @@ from envmgr.cli.screen import colored, emit, emit_json_rows, printable
 from envmgr.cli.work import work
 from envmgr.commands.doctor import Finding, Host, of_organizations, of_this_host
 from envmgr.composition.records import open_records
+
+if TYPE_CHECKING:
+    from envmgr.views import objects
 
 
 @verb("doctor", example="envmgr doctor\nenvmgr --config ./config doctor --json")
@@ -29,7 +33,10 @@ def doctor_command(invocation: Invocation, as_json: bool) -> int:
             emit(_line(finding))
     failed = sum(not finding.ok for finding in findings)
     if as_json:
-        emit_json_rows({"check": f.check, "ok": f.ok, "message": f.message} for f in findings)
+        rows: list[objects.DoctorObject] = [
+            {"check": f.check, "ok": f.ok, "message": f.message} for f in findings
+        ]
+        emit_json_rows(rows)
     else:
         emit(
             f"{failed} of {len(findings)} checks failed." if failed else f"All {len(findings)} checks are ok."
