@@ -50,7 +50,8 @@ format: install  ## let ruff lay the code out and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: install  ## build the site into site/, strictly and offline
+docs: install  ## write the reference, build the site into site/ (strict)
+	$(BIN)/python -m tools.reference
 	$(BIN)/zensical build --clean --strict
 
 bench: install parts  ## measure envmgr against the same work done by hand

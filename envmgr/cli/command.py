@@ -65,12 +65,12 @@ class Verb(click.Command):
         """As click's, with lines of `example` as they are typed."""
         super().__init__(*arguments, **settings)
         self.params += shared_options()
-        self._example = example
+        self.example = example
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Shows the example."""
         with formatter.section("Example"):
-            for line in self._example.splitlines():
+            for line in self.example.splitlines():
                 formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
 
@@ -90,7 +90,7 @@ class LazyGroup(click.Group):
         """The module of a verb `x-y` has the command as `x_y_command`."""
         super().__init__(*arguments, **settings)
         self.params += shared_options()
-        self._sections = sections
+        self.sections = sections
         self._modules = {name: module for verbs in sections.values() for name, (module, _) in verbs.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -107,7 +107,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The short helps, by section."""
         width = max(map(len, self._modules))
-        for title, verbs in self._sections.items():
+        for title, verbs in self.sections.items():
             with formatter.section(title):
                 rows = [(f"{name:<{width}}", about) for name, (_, about) in verbs.items()]
                 formatter.write_dl(rows)

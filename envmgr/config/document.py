@@ -1,16 +1,13 @@
-"""The commented samples, the JSON Schema and the table of options, all made from the models.
+"""The commented samples and the JSON Schema, made from the models.
 
 `python -m envmgr.config.document` in a checkout writes them where they belong.
 """
 
 import json
-import re
 import textwrap
-from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, get_origin
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
@@ -19,19 +16,11 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from envmgr.config.sections.daemon import DaemonFile
 from envmgr.config.sections.duration import format_duration
 from envmgr.config.sections.models import Organization
-from envmgr.config.sections.values import Named
 
-from .branch_file import BranchFile
 from .problems import flow, section_of
 
 SCHEMA_FILE = "organization.schema.json"
-BEGIN, END = "<!-- options:begin -->", "<!-- options:end -->"
 _WIDTH = 100
-_TITLES: tuple[tuple[str, type[BaseModel]], ...] = (
-    ("Organization file", Organization),
-    ("Branch file `.envmgr.yaml`", BranchFile),
-    ("Daemon settings", DaemonFile),
-)
 
 
 # --- samples ---------------------------------------------------------------------------------
@@ -83,8 +72,8 @@ class _Sample:
         margin = " " * indent
         if inner is None or inner in self._seen:
             return [f"{margin}{name}: {flow(_shown(field))}"]
-        lines = self.section(inner, indent + (4 if _is_list(field) else 2), live=live)
-        return [f"{margin}{name}:", *(_as_item(lines, indent + 2) if _is_list(field) else lines)]
+        lines = self.section(inner, indent + (4 if is_list(field) else 2), live=live)
+        return [f"{margin}{name}:", *(_as_item(lines, indent + 2) if is_list(field) else lines)]
 
 
 def _as_item(lines: list[str], indent: int) -> list[str]:
@@ -111,18 +100,19 @@ def _description(field: FieldInfo, indent: int) -> list[str]:
 
 def _shown(field: FieldInfo) -> object:
     """The default where it says something, else the first example."""
-    default = _default(field)
+    default = default_of(field)
     return (field.examples or [None])[0] if default in (None, [], {}) else default
 
 
-def _default(field: FieldInfo) -> object:
+def default_of(field: FieldInfo) -> object:
     """The default as it would be written in YAML; None where there is none."""
     if field.is_required() or field.default is None:
         return None
     return TypeAdapter(field.rebuild_annotation()).dump_python(field.default, mode="json", exclude_none=True)
 
 
-def _is_list(field: FieldInfo) -> bool:
+def is_list(field: FieldInfo) -> bool:
+    """Whether an option takes several of its section."""
     return get_origin(field.annotation) is tuple
 
 
@@ -173,64 +163,6 @@ def _without_none(value: Any) -> Any:
     return value
 
 
-# --- table of options ------------------------------------------------------------------------
-
-
-def option_table() -> str:
-    """Markdown: a table for each kind of file, a row `option | type | default | description` for each option."""
-    return "\n".join(_tables()).strip() + "\n"
-
-
-def _tables() -> Iterator[str]:
-    seen: dict[type[BaseModel], str] = {}
-    for title, model in _TITLES:
-        yield from (f"### {title}", "", "| option | type | default | description |", "|---|---|---|---|")
-        yield from _rows(model, "", seen)
-        yield ""
-
-
-def _rows(model: type[BaseModel], prefix: str, seen: dict[type[BaseModel], str]) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        path = f"{prefix}{name}"
-        inner = section_of(field.annotation)
-        kind = type_name(field.annotation, field.metadata)
-        if inner is not None and inner in seen:
-            kind = f"as `{seen[inner]}`"
-        yield _row(path, kind, field, is_section=inner is not None)
-        if inner is not None and inner not in seen:
-            seen[inner] = path
-            yield from _rows(inner, f"{path}[]." if _is_list(field) else f"{path}.", seen)
-
-
-def _row(path: str, kind: str, field: FieldInfo, *, is_section: bool) -> str:
-    default = _default(field)
-    if field.is_required():
-        shown = "required"
-    elif default in (None, [], {}) or is_section:
-        shown = ""
-    else:
-        shown = f"`{flow(default)}`"
-    cells = (f"`{path}`", kind, shown, field.description or "")
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def type_name(annotation: Any, metadata: Iterable[object] = ()) -> str:
-    """What people call a type: `duration`, `list of text`, `report, correct or off`."""
-    named = next((item.name for item in metadata if isinstance(item, Named)), None)
-    if named is not None:
-        return named
-    origin, inner = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return type_name(inner[0], reversed(inner[1:]))
-    if origin in (Union, UnionType):
-        return type_name(next(item for item in inner if item is not NoneType))
-    if origin is tuple:
-        return f"list of {type_name(inner[0])}s"
-    if origin is Literal:
-        return f"{', '.join(inner[:-1])} or {inner[-1]}"
-    return {str: "text", bool: "true or false", int: "whole number"}.get(annotation, "mapping")
-
-
 # --- files -----------------------------------------------------------------------------------
 
 
@@ -243,21 +175,12 @@ def documents() -> dict[str, str]:
     }
 
 
-def with_options(readme: str) -> str:
-    """A README with the table of options between its markers; unchanged where it has none."""
-    block = f"{BEGIN}\n\n{option_table()}\n{END}"
-    return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: block, readme, flags=re.DOTALL)
-
-
 def write(checkout: Path) -> None:
-    """Writes the generated files, and the table where the README has its markers."""
+    """Writes the generated files."""
     for name, content in documents().items():
         path = checkout / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    readme = checkout / "README.md"
-    if readme.is_file():
-        readme.write_text(with_options(readme.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

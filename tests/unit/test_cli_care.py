@@ -143,6 +143,7 @@ def test_show_has_drift_hold_and_the_branch_s_schedule() -> None:
     ]
     document = documents.environment_in_full(found, None, None)
     assert document["pin"] == {"commit": A, "until_push": True}
+    assert document["schedule"] is not None
     assert (document["schedule"]["up"], document["schedule"]["down_run"]) == ("0 8 * * 1-5", ["stop"])
     assert documents.environment_in_full(ALICE, None, None)["drift"] is None
 

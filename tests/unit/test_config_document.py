@@ -14,15 +14,7 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from envmgr.config.branch_file import BranchFile
-from envmgr.config.document import (
-    daemon_sample,
-    documents,
-    json_schema,
-    option_table,
-    sample,
-    with_options,
-    write,
-)
+from envmgr.config.document import daemon_sample, documents, json_schema, sample, write
 from envmgr.config.load import ConfigurationError, load
 from envmgr.config.problems import flow, section_of
 from envmgr.config.sections.daemon import DaemonFile
@@ -62,12 +54,6 @@ def test_every_option_has_a_description_and_examples_that_hold(path: str, field:
 def test_the_files_in_the_checkout_are_up_to_date(name: str) -> None:
     found = (CHECKOUT / name).read_text(encoding="utf-8")
     assert found == documents()[name], "run `python -m envmgr.config.document` in the checkout"
-
-
-def test_the_readme_has_the_options_of_now() -> None:
-    readme = CHECKOUT / "README.md"
-    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
-    assert with_options(text) == text, "run `python -m envmgr.config.document` in the checkout"
 
 
 def test_the_samples_load_as_they_are(tmp_path: Path) -> None:
@@ -118,28 +104,10 @@ def test_uncommented_the_daemon_sample_loads(tmp_path: Path) -> None:
     assert settings.disk_reserve == Settings().disk_reserve
 
 
-def test_the_table_has_a_row_for_every_option() -> None:
-    rows = [line for line in option_table().splitlines() if line.startswith("| `")]
-    assert len(rows) == len(set(rows)) > 60
-    assert all(len(re.findall(r"(?<!\\)\|", row)) == 5 for row in rows)
-    names = {row.split("`")[1].replace("[]", "") for row in rows}
-    for path, _ in ALL:
-        name = path.partition(".")[2]
-        assert name in names or name.split(".")[-2] in name, name
-    assert {"organization", "backend.s3.bucket", "schedule.down_run.timeout", "daemon.retention"} <= names
-    assert "| `polling.interval` | duration | `30s` | How often" in option_table()
-
-
-def test_the_readme_gets_the_table_between_its_markers(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text("# envmgr\n<!-- options:begin -->outdated<!-- options:end -->\nrest\n")
+def test_the_files_are_written_where_they_belong(tmp_path: Path) -> None:
     write(tmp_path)
-    text = readme.read_text()
-    assert text.startswith("# envmgr\n<!-- options:begin -->\n\n### Organization file")
-    assert text.endswith("<!-- options:end -->\nrest\n")
-    assert "outdated" not in text
-    assert with_options(text) == text
-    assert with_options("no markers") == "no markers"
+    written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert written == set(documents())
 
 
 # --- JSON Schema -----------------------------------------------------------------------------

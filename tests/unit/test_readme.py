@@ -1,4 +1,4 @@
-"""What README says is so: its verbs, commands, links and messages exist, and none is left out."""
+"""What README and the pages say is so: commands can be typed, files load, links lead somewhere, messages are said."""
 
 import ast
 import re
@@ -11,97 +11,44 @@ import click
 import pytest
 from ruamel.yaml import YAML
 
-from envmgr.cli.command import LazyGroup, shared_options
+from envmgr.cli.command import LazyGroup
 from envmgr.cli.program import program
 from envmgr.config.branch_file import parse_branch_file
 from envmgr.config.load import load
+from tests.unit.documents_example import CHECKOUT, DOCS, TEXTS, blocks, prose, tables
 
-CHECKOUT = Path(__file__).parents[2]
-README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-SHARED = {name for option in shared_options() for name in option.opts}
-FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-
-
-def between(name: str) -> str:
-    """What stands between a pair of markers."""
-    return README.split(f"<!-- {name}:begin -->")[1].split(f"<!-- {name}:end -->")[0]
-
-
-def rows(name: str) -> list[list[str]]:
-    """The cells of the table between a pair of markers, without its head."""
-    lines = [line for line in between(name).splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-
-
-def blocks(*languages: str) -> list[str]:
-    """The fenced blocks in some languages."""
-    return [body for _, language, body in FENCE.findall(README) if language in languages]
-
-
-def verbs(group: LazyGroup = program, before: str = "") -> Iterator[tuple[str, str, click.Command]]:
-    """All verbs by their full name, with their short help, those of groups too."""
-    context = click.Context(group)
-    for section in group._sections.values():
-        for name, (_, about) in section.items():
-            command = group.get_command(context, name)
-            assert command is not None
-            if isinstance(command, LazyGroup):
-                yield from verbs(command, f"{before}{name} ")
-            else:
-                yield f"{before}{name}", about, command
-
-
-VERBS = {name: (about, command) for name, about, command in verbs()}
-
-
-def options(command: click.Command) -> set[str]:
-    """A verb's own options by their long names."""
-    own = [p for p in command.params if isinstance(p, click.Option) and not SHARED & set(p.opts)]
-    return {next(name for name in p.opts if name.startswith("--")) for p in own}
-
-
-# --- verbs -----------------------------------------------------------------------------------
-
-
-def test_the_table_has_every_verb_and_no_other() -> None:
-    """In the order of `envmgr --help`, but for those that start."""
-    named = [re.sub(r" [A-Z[].*", "", row[0].strip("`")) for row in rows("verbs")]
-    assert sorted(named) == sorted(VERBS)
-    assert len(named) == len(set(named)) > 15
-
-
-@pytest.mark.parametrize("row", rows("verbs"), ids=lambda row: row[0].strip("`"))
-def test_a_verb_is_as_its_help_says(row: list[str]) -> None:
-    """Its short help, its arguments, all of its options and no other."""
-    name = re.sub(r" [A-Z[].*", "", row[0].strip("`"))
-    about, command = VERBS[name]
-    arguments = [
-        p.make_metavar(click.Context(command)) for p in command.params if p.param_type_name == "argument"
-    ]
-    assert row[0].strip("`").split() == [*name.split(), *arguments]
-    assert row[1] == about
-    assert set(re.findall(r"--[a-z-]+", row[2])) == options(command)
+README = TEXTS["README.md"]
 
 
 # --- commands --------------------------------------------------------------------------------
 
 
-def commands() -> Iterator[list[str]]:
-    """The words after `envmgr` in every shell block."""
-    for block in blocks("sh"):
-        for line in block.replace("\\\n", " ").splitlines():
-            for part in re.split(r"&&|\||\$\(|\)|;", line.partition(" #")[0]):
-                words = shlex.split(part.replace('"', ""))
-                if words[:3] == ["sudo", "-u", "envmgr"]:
-                    words = [word for word in words[3:] if not re.match("[A-Z_]+=", word)]
-                if words[:1] == ["envmgr"]:
-                    yield words[1:]
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Every command line of envmgr in the shell blocks: where it is, and the words after `envmgr`."""
+    typed = [(where, line) for where, body in blocks("sh") for line in body.replace("\\\n", " ").splitlines()]
+    for where, body in blocks("console"):
+        typed += [(where, line[2:]) for line in body.splitlines() if line.startswith("$ ")]
+    for where, line in typed:
+        yield from ((where, words) for words in typed_in(line))
 
 
-def mentions() -> Iterator[list[str]]:
+def typed_in(line: str) -> Iterator[list[str]]:
+    """The words after each `envmgr` in a line of shell."""
+    for part in re.split(r"&&|\||\$\(|\)|;", line.partition(" #")[0]):
+        words = shlex.split(part.partition(" >")[0].replace('"', ""))
+        if words[:3] == ["sudo", "-u", "envmgr"]:
+            words = [word for word in words[3:] if not re.match("[A-Z_]+=", word)]
+        elif words[:1] == ["sudo"]:
+            words = words[1:]
+        if words[:1] == ["envmgr"]:
+            yield words[1:]
+
+
+def mentions() -> Iterator[tuple[str, list[str]]]:
     """The words after `envmgr` in every piece of inline code."""
-    for span in re.findall(r"`envmgr ([^`]+)`", FENCE.sub("", README)):
-        yield shlex.split(span)
+    for path, text in TEXTS.items():
+        for span in re.findall(r"`(envmgr [^`]+)`", prose(text)):
+            yield from ((path, words) for words in typed_in(span.replace("…", "ENV").replace("\\|", "|")))
 
 
 def parsed(words: list[str]) -> tuple[click.Command, dict[str, object]]:
@@ -120,24 +67,25 @@ def parsed(words: list[str]) -> tuple[click.Command, dict[str, object]]:
     return command, dict(given)
 
 
-@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
-def test_a_command_can_be_typed(words: list[str]) -> None:
+@pytest.mark.parametrize(("where", "words"), list(commands()), ids=str)
+def test_a_command_can_be_typed(where: str, words: list[str]) -> None:
     """Verb and options exist, and no argument is missing."""
     command, given = parsed(words)
-    assert not isinstance(command, LazyGroup)
+    assert not isinstance(command, LazyGroup) or {"--help", "--version"} & set(words), where
     required = {p.name for p in command.params if p.param_type_name == "argument" and p.required}
-    assert required <= {name for name, value in given.items() if isinstance(value, str | tuple | list)}
+    assert required <= {name for name, value in given.items() if isinstance(value, str | tuple | list)}, where
 
 
 def test_there_are_commands() -> None:
     """Else the test above could not fail."""
-    assert len(list(commands())) > 8
+    assert len(list(commands())) > 40
 
 
-@pytest.mark.parametrize("words", list(mentions()), ids=" ".join)
-def test_a_command_that_is_mentioned_exists(words: list[str]) -> None:
-    """Verb and options."""
-    parsed(words)
+@pytest.mark.parametrize(("where", "words"), list(mentions()), ids=str)
+def test_a_command_that_is_mentioned_exists(where: str, words: list[str]) -> None:
+    """Verb and options; `VERB` stands for any."""
+    if words[0] != "VERB":
+        parsed(words)
 
 
 @pytest.mark.parametrize("words", [["nosuch"], ["list", "--nosuch"], ["show", "alice", "bob"]])
@@ -150,71 +98,115 @@ def test_a_wrong_command_would_be_found(words: list[str]) -> None:
 # --- files -----------------------------------------------------------------------------------
 
 
-def organizations() -> list[str]:
-    """The organization files that README shows."""
-    return [block for block in blocks("yaml") if "organization:" in block]
+def yaml(key: str) -> list[tuple[str, str]]:
+    """The whole files that are shown, by a key that they have; `yml` marks what is a part of one."""
+    return [(where, text) for where, text in blocks("yaml") if re.search(rf"^{key}:", text, re.MULTILINE)]
 
 
-@pytest.mark.parametrize(
-    "text", organizations(), ids=lambda text: f"line {README[: README.index(text)].count(chr(10)) + 1}"
-)
-def test_an_organization_file_loads(text: str, tmp_path: Path) -> None:
+ORGANIZATIONS = yaml("organization")
+SETTINGS = yaml("daemon")
+BRANCH_FILES = [block for block in blocks("yaml") if block not in (*ORGANIZATIONS, *SETTINGS)]
+
+
+@pytest.mark.parametrize(("where", "text"), ORGANIZATIONS, ids=[where for where, _ in ORGANIZATIONS])
+def test_an_organization_file_loads(where: str, text: str, tmp_path: Path) -> None:
     """As it is, without a warning."""
     (tmp_path / "acme.yaml").write_text(text)
     configuration = load(tmp_path)
-    assert configuration.organizations[0].repositories[0].name == "shop"
+    assert configuration.organizations[0].repositories
     assert configuration.warnings == ()
 
 
-def test_the_branch_file_loads() -> None:
-    """As it is."""
-    (text,) = [block for block in blocks("yaml") if "organization:" not in block]
-    asked = parse_branch_file(text.encode(), allow_deploy=False)
-    assert asked.variables
-    assert asked.ttl
+@pytest.mark.parametrize(("where", "text"), BRANCH_FILES, ids=[where for where, _ in BRANCH_FILES])
+def test_a_branch_file_loads(where: str, text: str) -> None:
+    """As it is, where branches may bring steps."""
+    assert parse_branch_file(text.encode(), allow_deploy=True) is not None
 
 
-def test_the_database_setting_loads(tmp_path: Path) -> None:
-    """The file of one line."""
-    (text,) = re.findall(r"`(daemon: \{.*\})`", README)
+@pytest.mark.parametrize(("where", "text"), SETTINGS, ids=[where for where, _ in SETTINGS])
+def test_settings_load(where: str, text: str, tmp_path: Path) -> None:
+    """As they are."""
     (tmp_path / "daemon.yaml").write_text(text)
-    (tmp_path / "acme.yaml").write_text(organizations()[0])
-    assert str(load(tmp_path).settings.database) == "{systemd: envmgr-database}"
+    (tmp_path / "acme.yaml").write_text(ORGANIZATIONS[0][1])
+    assert load(tmp_path).warnings == ()
 
 
-def test_the_modules_are_there_with_the_variables_that_are_set() -> None:
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [(where, line) for where, text in TEXTS.items() for line in re.findall(r"`(daemon: \{.*?\})`", text)],
+    ids=str,
+)
+def test_a_setting_of_one_line_loads(where: str, line: str, tmp_path: Path) -> None:
+    """The file of one line; `…` stands for any text."""
+    test_settings_load(where, line.replace("…", "postgresql://envmgr@db.example.com/envmgr"), tmp_path)
+
+
+def test_there_are_files() -> None:
+    """Else the tests above could not fail."""
+    assert len(ORGANIZATIONS) > 3
+    assert BRANCH_FILES
+    assert SETTINGS
+
+
+@pytest.mark.parametrize(("where", "text"), ORGANIZATIONS, ids=[where for where, _ in ORGANIZATIONS])
+def test_modules_are_there_with_the_variables_that_are_set(where: str, text: str) -> None:
     """Those that the organization files name."""
-    for text in organizations():
-        (repository,) = YAML(typ="safe", pure=True).load(text)["repositories"]
-        if "terraform" not in repository:
-            continue  # with code of its own
-        folder = CHECKOUT / "terraform_modules" / repository["terraform"]["module"]
-        declared = re.findall(r'^variable "(\w+)"', (folder / "variables.tf").read_text(), re.MULTILINE)
-        assert set(repository["variables"]) <= set(declared)
+    for repository in YAML(typ="safe", pure=True).load(text)["repositories"]:
+        module = (repository.get("terraform") or {}).get("module")
+        if module:  # else with code of its own
+            variables = (CHECKOUT / "terraform_modules" / module / "variables.tf").read_text()
+            declared = re.findall(r'^variable "(\w+)"', variables, re.MULTILINE)
+            assert set(repository.get("variables", {})) <= set(declared)
 
 
 # --- links -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)\s]+)\)", README))))
-def test_a_link_leads_somewhere(target: str) -> None:
-    """A file or folder of the checkout, or a heading."""
-    assert "://" not in target, "README stands by itself"
+def anchors(path: Path) -> set[str]:
+    """The headings of a text, as links name them."""
+    headings = re.findall(r"^#+ (.+)$", prose(path.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w -]", "", h).lower().strip()) for h in headings}
+
+
+LINKS = sorted({(p, t) for p, text in TEXTS.items() for t in re.findall(r"\]\(([^)\s]+)\)", prose(text))})
+
+
+@pytest.mark.parametrize(("where", "target"), LINKS)
+def test_a_link_leads_somewhere(where: str, target: str) -> None:
+    """To a file, a folder or a heading; README stands by itself, and a page links to pages of the site only."""
+    if "://" in target:
+        assert where.startswith("docs/"), "README stands by itself"
+        return
     path, _, anchor = target.partition("#")
-    assert (CHECKOUT / path).exists()
-    headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
-    assert not anchor or anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+    place = ((CHECKOUT / where).parent / path).resolve() if path else CHECKOUT / where
+    assert place.exists()
+    assert not where.startswith("docs/") or place.is_relative_to(DOCS)
+    assert not anchor or anchor in anchors(place)
+
+
+PROMISE = re.compile(r"^\| (\d+) \| .+ \| (.+) \|$", re.MULTILINE)
+PROMISES = next(text for path, text in reversed(TEXTS.items()) if len(PROMISE.findall(text)) > 10)
 
 
 def test_every_promise_names_its_proof() -> None:
-    """All 15, each with a test, or with what is to come."""
-    promises = re.findall(r"^\| (\d+) \| .+ \| (.+) \|$", README, re.MULTILINE)
+    """All 15, each with a test that is there."""
+    promises = PROMISE.findall(PROMISES)
     assert [int(number) for number, _ in promises] == list(range(1, 16))
     for number, proof in promises:
-        assert "](tests/" in proof or "to come" in proof, number
+        tests = re.findall(r"\btests/\w+/\w+\.py", proof)
+        assert tests, number
+        assert all((CHECKOUT / test).is_file() for test in tests), number
 
 
 # --- messages --------------------------------------------------------------------------------
+
+
+def messages() -> Iterator[tuple[str, list[str]]]:
+    """The rows of every table of messages: where it is, and the cells."""
+    for path, text in TEXTS.items():
+        for head, *lines in tables(text):
+            if head[0].lower() == "message":
+                yield from ((path, line) for line in lines)
 
 
 @cache
@@ -232,10 +224,10 @@ def sentences() -> tuple[str, ...]:
     return tuple(found)
 
 
-@pytest.mark.parametrize("row", rows("messages"), ids=lambda row: row[0].strip("`"))
-def test_a_message_is_still_said(row: list[str]) -> None:
+@pytest.mark.parametrize(("where", "row"), list(messages()), ids=str)
+def test_a_message_is_still_said(where: str, row: list[str]) -> None:
     """As it is quoted, somewhere in the code, and with something to do about it."""
-    fragment = row[0].strip("`")
+    fragment = row[0].strip("`").replace("\\|", "|")
     assert any(fragment in sentence for sentence in sentences()), f"nobody says {fragment!r} any more"
     assert len(row) == 3
     assert all(len(cell) > 5 for cell in row)
@@ -244,4 +236,4 @@ def test_a_message_is_still_said(row: list[str]) -> None:
 def test_messages_are_looked_for_exactly() -> None:
     """The check above can fail, and there is something to check."""
     assert not any("is held by … and others" in sentence for sentence in sentences())
-    assert len(rows("messages")) >= 25
+    assert len(list(messages())) >= 25

@@ -1,0 +1,1 @@
+"""What is used on the checkout only and is not shipped."""
