@@ -16,13 +16,15 @@ from hypothesis import HealthCheck, settings
 
 from tests.support import aws, azure, postgres, ssh_server, strictness, systemd, terraform
 from tests.support.engine import Engine
+from tests.support.examples import QUICK, examples
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
 from tests.support.ssh_server import SshServer
 
 # How fast examples are made says how busy the host is, and nothing of the code.
 settings.register_profile("busy host", suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy host")
+settings.register_profile("quick", settings.get_profile("busy host"), max_examples=examples(100))
+settings.load_profile("quick" if QUICK else "busy host")
 
 _numbers = itertools.count(1)
 

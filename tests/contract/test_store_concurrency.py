@@ -6,6 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from envmgr.domain.values.environment import Environment, Lease
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import Held, Store
@@ -30,6 +32,7 @@ from tests.support.store import (
 class TestThreads:
     """One store, many threads: nothing is lost."""
 
+    @pytest.mark.slow
     def test_updates_of_different_fields(self, store: Store) -> None:
         """8 threads of 40 updates, each read-modify-write under a lease of its own environment."""
         names = [seen(store, f"env-t{number}").id for number in range(8)]
@@ -138,6 +141,7 @@ print(json.dumps(won))
 """
 
 
+@pytest.mark.slow
 def test_processes_race_for_one_lease(
     store_location: str, store: Store, alice: Environment, tmp_path: Path
 ) -> None:

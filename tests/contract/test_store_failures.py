@@ -154,6 +154,7 @@ except NeedsPerson as error:
 
 
 @pytest.mark.parametrize("read_only", ["envmgr.db", "."])
+@pytest.mark.slow
 def test_a_read_only_file_or_folder(read_only: str) -> None:
     """Nothing can be written without both."""
     # Not below pytest's own folder: it is closed to the other user.
@@ -223,6 +224,7 @@ for number in range(1_000_000):
 """
 
 
+@pytest.mark.slow
 def test_a_killed_writer_loses_nothing(tmp_path: Path) -> None:
     """Whatever call had returned is there, and at most one more."""
     writer = subprocess.Popen(

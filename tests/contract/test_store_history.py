@@ -23,6 +23,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.policy import Crowd, Policy
 from envmgr.engine.context.tenant import Ownership, Rebuilding
 from envmgr.engine.reconcile.poller import Poller
+from tests.support.examples import examples
 from tests.support.steps import NOTHING, Write, failure, writes
 from tests.support.store import MINUTE, NOW, SECOND, having
 from tests.support.witness import Look, Witness
@@ -345,9 +346,9 @@ class History(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("kind", "examples"), [("sqlite", 16), ("postgresql", 10)])
+@pytest.mark.parametrize(("kind", "most"), [("sqlite", 16), ("postgresql", 10)])
 def test_any_history_over_a_real_store(
-    request: pytest.FixtureRequest, tmp_path: Path, kind: str, examples: int
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, most: int
 ) -> None:
     """With the process ended and the store opened again between any two writes."""
     location = "envmgr.db" if kind == "sqlite" else request.getfixturevalue("postgres_database")
@@ -356,5 +357,5 @@ def test_any_history_over_a_real_store(
         def __init__(self) -> None:
             super().__init__(location, tmp_path)
 
-    few = settings(derandomize=True, deadline=None, database=None, max_examples=examples)
+    few = settings(derandomize=True, deadline=None, database=None, max_examples=examples(most))
     run_state_machine_as_test(Here, settings=settings(few, stateful_step_count=25))

@@ -247,6 +247,7 @@ def test_alembic_is_imported_for_migrations_only(tmp_path: Path) -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_migrate_once(
     location: str, connection: Connection, tmp_path: Path
 ) -> None:

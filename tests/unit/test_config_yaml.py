@@ -126,6 +126,7 @@ def test_anything_gives_a_value_or_problems(text: str, trusted: bool) -> None:
     "piece",
     ["[", "{", "? ", "- ", "a: ", "[a,", "&a ", "!", "a:\n", "|\n a\n", "[?", "''", "\\n", "#", "*a "],
 )
+@pytest.mark.slow
 def test_64_kib_of_anything_are_read_in_seconds(piece: str) -> None:
     started = time.process_time()
     read_yaml(piece * (65536 // len(piece)), trusted=False)

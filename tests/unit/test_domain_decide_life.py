@@ -18,6 +18,7 @@ from envmgr.domain.values.backoff import delay
 from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Rest, Wait
 from envmgr.domain.values.environment import Environment, Guard, Status
 from envmgr.domain.values.policy import Crowd, Policy
+from tests.support.examples import examples
 from tests.unit.domain_example import FIXED, MINUTE, NOW, PATTERNS, SHOP, claim, merged
 
 NAMES = ("a", "b", "c", "d", "prod")
@@ -312,4 +313,4 @@ class Life(RuleBasedStateMachine):
 NO_FAILURE: dict[str, Any] = {"failures": 0, "failed_on": "", "retry_at": None}
 
 TestLife = Life.TestCase
-TestLife.settings = settings(FIXED, max_examples=100, stateful_step_count=40)
+TestLife.settings = settings(FIXED, max_examples=examples(100), stateful_step_count=40)

@@ -16,6 +16,7 @@ from envmgr.domain.values.decision import Apply, Decision
 from envmgr.domain.values.environment import Environment, Guard, Status
 from envmgr.domain.values.names import matches_any
 from envmgr.domain.values.policy import Crowd, Policy
+from tests.support.examples import examples
 from tests.support.steps import NOTHING, Write, failure, writes
 from tests.support.witness import Look, Witness
 from tests.unit.domain_example import FIXED, HOUR, MINUTE, NOW, SECOND, SHOP, merged
@@ -274,7 +275,7 @@ class World:
             assert record.status is Status.DESTROYED
 
 
-@settings(FIXED, max_examples=60)
+@settings(FIXED, max_examples=examples(60))
 @given(policy=POLICIES, events=st.lists(EVENTS, min_size=20, max_size=40))
 def test_any_history_keeps_the_promises(policy: Policy, events: list[Event]) -> None:
     """After every write of it, and from wherever it is cut off."""

@@ -11,6 +11,7 @@ from envmgr.domain.rules.evidence import Evidence
 from envmgr.domain.rules.observation import Listing, observe, observe_failure
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import branch_hash, environment_name, matches_any
+from tests.support.examples import examples
 from tests.unit.domain_example import FIXED, NOW, SHOP, claim, merged
 
 # Branches that rival for names: by two rules, by slugs, by the name a refused one would have.
@@ -144,4 +145,4 @@ class History(RuleBasedStateMachine):
 
 
 TestHistory = History.TestCase
-TestHistory.settings = settings(FIXED, max_examples=150, stateful_step_count=25)
+TestHistory.settings = settings(FIXED, max_examples=examples(150), stateful_step_count=25)

@@ -14,10 +14,11 @@ from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Environment, Guard, Pin, Status, Suspension
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.step import Step
+from tests.support.examples import examples
 from tests.support.store import CLAIM
 from tests.unit.test_store_codec import environments
 
-few = settings(max_examples=100, deadline=None, suppress_health_check=[Hypothesis.too_slow])
+few = settings(max_examples=examples(100), deadline=None, suppress_health_check=[Hypothesis.too_slow])
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 CHECK = HealthCheck(url="http://x")
 ILL = Health(check=CHECK, condition=Condition.UNHEALTHY, since=NOW, message="no")

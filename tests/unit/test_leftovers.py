@@ -140,6 +140,7 @@ def test_folders_to_go_on_with_are_ours_again(tmp_path: Path) -> None:
     (tmp_path / "data2/in/new").touch()
 
 
+@pytest.mark.slow
 def test_a_temporary_folder_goes_however_deep_it_is(tmp_path: Path) -> None:
     with temporary(tmp_path, ".work-") as folder:
         nested(folder / "deep", 1_500)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from envmgr.daemon.polls import Polls
 from envmgr.domain.errors import Transient
 from envmgr.domain.values.names import RepositoryId
@@ -77,6 +79,7 @@ def test_each_remote_is_looked_at_once_in_its_interval() -> None:
     tick_until(polls, lambda: remotes.seen == {"one": 2, "changed": 2})
 
 
+@pytest.mark.slow
 def test_remotes_that_hang_hold_up_no_other() -> None:
     """Six of them before a good one, with two threads."""
     go_on = threading.Event()

@@ -37,6 +37,7 @@ from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
+from tests.support.examples import examples
 
 ANY_CHARACTER = st.characters(codec=None)  # lone surrogates too: a branch's undecodable bytes
 texts = st.text(ANY_CHARACTER, max_size=20) | st.sampled_from(["", "\x1a", '\x1a"x"', "\0", "\udcff", "None"])
@@ -244,7 +245,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> SqlStore:
     return open_store(None, tmp_path_factory.mktemp("data"))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[Hypothesis.function_scoped_fixture])
+@settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[Hypothesis.function_scoped_fixture]
+)
 @given(want=environments)
 def test_whole_environments(store: SqlStore, want: Environment) -> None:
     """Through a real database."""
