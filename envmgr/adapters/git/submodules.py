@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from envmgr.domain.errors import NeedsPerson, UsageError
 from envmgr.domain.values.names import RepositoryId, ref_component
+from envmgr.host.links import followed
 from envmgr.ports import Remote
 
 from .admission import userinfo
@@ -106,7 +107,10 @@ def _host(location: Location) -> tuple[str, int | None]:
 
 def _is_beside(path: Path, home: Path) -> bool:
     """Whether a folder lies in the same folder as the repository, or below: the rest of this host is none of a branch's."""
-    return path.resolve().is_relative_to(home.resolve().parent)
+    try:
+        return followed(path).is_relative_to(home.resolve().parent)
+    except OSError:  # in a circle
+        return False
 
 
 def _absolute(base: str, url: str) -> str:

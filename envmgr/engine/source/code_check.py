@@ -8,6 +8,7 @@ from envmgr.domain.errors import NeedsOperator, NeedsPerson
 from envmgr.domain.values.code import is_code
 from envmgr.domain.values.names import ref_component
 from envmgr.host.leftovers import files
+from envmgr.host.links import followed
 
 _LOCK_FILE = ".terraform.lock.hcl"
 
@@ -49,8 +50,8 @@ def _check_size(checkout: Path, folder: Path, sizes: dict[Path, int], largest: i
 
 def _leads_out(path: Path, checkout: Path) -> bool:
     try:
-        return not path.resolve().is_relative_to(checkout)
-    except (OSError, RuntimeError):  # in a circle
+        return not followed(path).is_relative_to(checkout)
+    except OSError:  # in a circle
         return True
 
 

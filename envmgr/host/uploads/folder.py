@@ -9,6 +9,7 @@ from typing import IO
 
 from envmgr.domain.errors import NeedsPerson
 from envmgr.host.children.run_log import printable
+from envmgr.host.links import followed
 
 _LEFT_OUT = ".git"
 _MOST = 100_000
@@ -82,8 +83,8 @@ class Folder:
     def _within(self, path: Path) -> Path:
         """Where a path leads to."""
         try:
-            real = path.resolve()
-        except (OSError, RuntimeError) as error:  # RuntimeError is Python's word for a loop
+            real = followed(path)
+        except OSError as error:
             raise NeedsPerson(f"{self.named(path)} is a link that leads in a circle.") from error
         self._check(real, path)
         return real
