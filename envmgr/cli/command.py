@@ -9,6 +9,14 @@ import click
 
 from .invocation import Invocation
 
+
+def complete_environment(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """What TAB offers for an environment; the records are opened only then."""
+    from .completion import environments
+
+    return environments(context, parameter, incomplete)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 override_option = click.option(
@@ -19,7 +27,7 @@ take_over_option = click.option(
     is_flag=True,
     help="Take organizations that another data folder works on; it does nothing there from then on.",
 )
-environment_argument = click.argument("environment", metavar="ENV")
+environment_argument = click.argument("environment", metavar="ENV", shell_complete=complete_environment)
 pass_invocation = click.make_pass_decorator(Invocation)
 
 

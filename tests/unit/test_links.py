@@ -20,7 +20,13 @@ def test_links_in_a_circle_are_an_error(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "target"),
-    [("file", "file"), ("link", "file"), ("far", "folder/nothing"), ("nothing", "nothing"), ("file/x", "file/x")],
+    [
+        ("file", "file"),
+        ("link", "file"),
+        ("far", "folder/nothing"),
+        ("nothing", "nothing"),
+        ("file/x", "file/x"),
+    ],
 )
 def test_where_others_lead_is_said_also_to_nothing(tmp_path: Path, name: str, target: str) -> None:
     (tmp_path / "file").write_text("")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from envmgr.cli import differences
-from envmgr.cli.command import json_option, pass_invocation, verb, yes_option
+from envmgr.cli.command import complete_environment, json_option, pass_invocation, verb, yes_option
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import ask, emit, emit_json_rows, printable, require_consent, say
 from envmgr.cli.work import interruptible, work
@@ -17,7 +17,7 @@ from envmgr.views import documents
 
 
 @verb("approve", example="envmgr approve alice bob\nenvmgr approve --all")
-@click.argument("environments", metavar="[ENV]...", nargs=-1)
+@click.argument("environments", metavar="[ENV]...", nargs=-1, shell_complete=complete_environment)
 @click.option("--all", "everything", is_flag=True, help="All that wait for a person.")
 @yes_option
 @json_option

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envmgr.cli import table
-from envmgr.cli.command import json_option, pass_invocation, take_over_option, verb
+from envmgr.cli.command import complete_environment, json_option, pass_invocation, take_over_option, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
 from envmgr.cli.screen import colored, emit, emit_json, printable, say, width
@@ -28,7 +28,7 @@ _SHOWN = ("status", "commit", "applied_commit", "message", "url", "expires_at")
 
 
 @verb("reconcile", example="envmgr reconcile\nenvmgr reconcile shop/alice\nenvmgr reconcile --dry-run")
-@click.argument("environments", metavar="[ENV]...", nargs=-1)
+@click.argument("environments", metavar="[ENV]...", nargs=-1, shell_complete=complete_environment)
 @click.option("--dry-run", is_flag=True, help="Say what would be done now and why; touch nothing.")
 @take_over_option
 @json_option

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envmgr.cli import differences
-from envmgr.cli.command import json_option, pass_invocation, verb
+from envmgr.cli.command import complete_environment, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit, emit_json_rows, moment, printable, say
@@ -31,7 +31,7 @@ Checked = tuple[Environment, Drift]
 
 
 @verb("drift", example="envmgr drift\nenvmgr drift alice bob --json")
-@click.argument("environments", metavar="[ENV]...", nargs=-1)
+@click.argument("environments", metavar="[ENV]...", nargs=-1, shell_complete=complete_environment)
 @json_option
 @pass_invocation
 def drift_command(invocation: Invocation, environments: tuple[str, ...], as_json: bool) -> int:

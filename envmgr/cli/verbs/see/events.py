@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envmgr.cli.command import json_option, pass_invocation, verb
+from envmgr.cli.command import complete_environment, json_option, pass_invocation, verb
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
@@ -27,7 +27,7 @@ _PAUSE = 0.5
 
 
 @verb("events", example="envmgr events alice --since 1d\nenvmgr events --follow")
-@click.argument("environment", metavar="[ENV]", required=False)
+@click.argument("environment", metavar="[ENV]", required=False, shell_complete=complete_environment)
 @click.option("--since", type=Duration(), metavar="DURATION", help="Only of the last 30m, 1d, …")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what happens from now on, until Ctrl-C.")
 @json_option

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envmgr.cli import table
-from envmgr.cli.command import json_option, pass_invocation, verb
+from envmgr.cli.command import complete_environment, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import age, colored, emit, emit_json_rows, moment, printable, say, width
@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 @verb("history", example="envmgr history alice --limit 5")
-@click.argument("environment", metavar="[ENV]", required=False)
+@click.argument("environment", metavar="[ENV]", required=False, shell_complete=complete_environment)
 @click.option(
     "--limit", type=click.IntRange(min=1), help=f"How many. [{_NEWEST}; all with --json]", metavar="N"
 )

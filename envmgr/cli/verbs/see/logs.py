@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envmgr.cli.command import json_option, pass_invocation, verb
+from envmgr.cli.command import complete_environment, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import emit, emit_json, printable, say
@@ -25,7 +25,7 @@ _CHUNK = 1 << 20
 
 
 @verb("logs", example="envmgr logs alice --follow\nenvmgr logs 17")
-@click.argument("target", metavar="RUN_OR_ENV")
+@click.argument("target", metavar="RUN_OR_ENV", shell_complete=complete_environment)
 @click.option("--follow", "-f", is_flag=True, help="Go on until the run ends.")
 @json_option
 @pass_invocation

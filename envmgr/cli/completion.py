@@ -1,0 +1,43 @@
+"""What the shell offers after TAB."""
+
+import re
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+from envmgr.domain.errors import EnvmgrError
+
+from .invocation import Invocation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envmgr.domain.values.names import EnvironmentId
+
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
+"""A name goes back to the shell, which would read more into anything else."""
+
+
+def environments(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The environments that what was typed may become; none where the records cannot be read.
+
+    Nothing is written, not even an empty data folder: people press TAB before they have set anything up.
+    """
+    invocation = context.ensure_object(Invocation)
+    with suppress(EnvmgrError, OSError):
+        if invocation.data_dir.is_dir():
+            with invocation.records() as store:
+                known = {environment.id.environment for environment in store.environments()}
+            return sorted(name for name in _names(known, incomplete) if name.startswith(incomplete))
+    return []
+
+
+def _names(known: "Iterable[EnvironmentId]", incomplete: str) -> "set[str]":
+    """The shortest form of each that means only one, with at least as many parts as were typed already."""
+    forms = [(each.name, f"{each.repository}/{each.name}", str(each)) for each in known]
+    times = Counter(form for each in forms for form in each)
+    typed = min(incomplete.count("/"), 2)
+    shortest = (next((form for form in each[typed:] if times[form] == 1), each[-1]) for each in forms)
+    return {name for name in shortest if _PLAIN.fullmatch(name)}
