@@ -50,10 +50,16 @@ def test_what_is_written_lies_where_it_belongs(tmp_path: Path) -> None:
 
 
 def named(page: str) -> set[str]:
-    """The options in the tables of a page, each once."""
-    found = re.findall(r"^\| `([\w.\[\]]+)` \|", TEXTS[f"docs/reference/{page}"], re.MULTILINE)
+    """The options in the tables of a page, each once: the heading above a table is where its section stands."""
+    found, place = [], ""
+    for line in TEXTS[f"docs/reference/{page}"].splitlines():
+        if heading := re.match(r"#+ (.+)", line):
+            is_section = heading[1].startswith("`")
+            place = f"{heading[1].strip('`')}." if is_section else ""
+        elif row := re.match(r"\| `(\w+)` \|", line):
+            found.append(f"{place}{row[1]}".replace("[]", ""))
     assert len(found) == len(set(found))
-    return {path.replace("[]", "") for path in found}
+    return set(found)
 
 
 def last(model: type[BaseModel], seen: frozenset[type[BaseModel]] = frozenset()) -> set[str]:
@@ -85,7 +91,7 @@ def test_some_options_are_as_expected() -> None:
     assert {"organization", "backend.s3.bucket", "schedule.down_run.timeout"} <= named("organization-file.md")
     assert "daemon.retention" in named("settings.md")
     assert (
-        "| `polling.interval` | duration | `30s` | How often" in TEXTS["docs/reference/organization-file.md"]
+        "| `interval` | duration | `30s` | How often" in TEXTS["docs/reference/organization-file.md"]
     )
     assert type_name(tuple[str, ...]) == "list of texts"
 

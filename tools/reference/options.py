@@ -33,7 +33,7 @@ envmgr takes `$ENVMGR_CONFIG`, then `/etc/envmgr`, then `./config` (the last one
 **Secrets** are written as `{env: NAME}`, `{file: /path}` or `{systemd: name}` and are read each time they are used.
 `{systemd: name}` is a credential of the service unit (`LoadCredential=`).
 
-In the tables, `[]` stands for each entry of a list."""
+Each table below is one section of the file; its heading is where the section stands, with `[]` for each entry of a list."""
 
 BRANCH = """\
 A branch may ask for things of its own in a file `.envmgr.yaml` at its root. It is read from the commit that is applied.
@@ -93,7 +93,7 @@ class _Sections:
             if section is not None and section not in self._seen:
                 self._seen[section] = path
                 inner.append((path, section, f"{path}[]." if is_list(field) else f"{path}."))
-            rows.append((f"`{path}`", self._kind(path, field), _default(field), _described(field)))
+            rows.append((f"`{name}`", self._kind(path, field), _default(field), _described(field)))
         yield table(_COLUMNS, rows)
         for path, section, below in inner:
             yield f"{'#' * min(level, 4)} `{path}`"
