@@ -21,6 +21,7 @@ from envmgr.domain.values.health import Condition
 from tests.unit.documents_example import CHECKOUT, TEXTS, VERBS
 from tools.reference import command_line, json_objects, meanings
 from tools.reference.__main__ import documents, write
+from tools.reference.journeys import JOURNEYS, Step
 from tools.reference.options import type_name
 
 GENERATED = documents(CHECKOUT)
@@ -90,9 +91,7 @@ def test_some_options_are_as_expected() -> None:
     """The checks above look at the right thing."""
     assert {"organization", "backend.s3.bucket", "schedule.down_run.timeout"} <= named("organization-file.md")
     assert "daemon.retention" in named("settings.md")
-    assert (
-        "| `interval` | duration | `30s` | How often" in TEXTS["docs/reference/organization-file.md"]
-    )
+    assert "| `interval` | duration | `30s` | How often" in TEXTS["docs/reference/organization-file.md"]
     assert type_name(tuple[str, ...]) == "list of texts"
 
 
@@ -173,3 +172,30 @@ def test_every_event_has_a_meaning() -> None:
     assert set(meanings.EVENTS) <= texts
     assert list(meanings.EVENTS) == sorted(meanings.EVENTS)
     assert severity.level_of("failed") == "error"
+
+
+# --- journeys --------------------------------------------------------------------------------
+
+
+def defined(module: str) -> set[str]:
+    """The functions and methods of a module."""
+    tree = ast.parse((CHECKOUT / "envmgr" / f"{module}.py").read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize(
+    "step", [s for j in JOURNEYS for s in j.steps], ids=lambda s: f"{s.module}.{s.function}"
+)
+def test_every_step_of_a_journey_is_there(step: Step) -> None:
+    """The module, and the function in it."""
+    assert step.function in defined(step.module)
+    assert step.does.endswith(".")
+
+
+def test_the_drawing_has_every_folder_that_the_contracts_have() -> None:
+    """In their order from top to bottom, and nothing that is not a folder of the package."""
+    drawn = re.findall(r'font-weight="bold">(\w+)<', GENERATED[Path("docs/project/layers.svg")])
+    folders = {path.name for path in (CHECKOUT / "envmgr").iterdir() if (path / "__init__.py").is_file()}
+    assert set(drawn) == folders
+    assert drawn[0] == "cli"
+    assert drawn[-1] == "domain"

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from . import command_line, drawing, files, json_objects, options, statuses
+from . import command_line, drawing, files, journeys, json_objects, options, statuses
 
 REFERENCE = Path("docs/reference")
-LAYERS = Path("docs/project/layers.svg")
+PROJECT = Path("docs/project")
 
 
 def documents(checkout: Path) -> dict[Path, str]:
@@ -19,7 +19,9 @@ def documents(checkout: Path) -> dict[Path, str]:
     }
     return {
         **{REFERENCE / name: text for name, text in pages.items()},
-        LAYERS: drawing.layers(checkout / "pyproject.toml"),
+        PROJECT / "layers.svg": drawing.layers(checkout / "pyproject.toml"),
+        PROJECT / "journeys.md": journeys.journeys(),
+        **{PROJECT / f"journey-{each.name}.svg": journeys.drawing(each) for each in journeys.JOURNEYS},
     }
 
 
