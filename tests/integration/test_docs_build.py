@@ -32,6 +32,7 @@ def copy(tmp_path: Path) -> Path:
     """The documents of this checkout, to be built elsewhere."""
     shutil.copytree(CHECKOUT / "docs", tmp_path / "docs")
     shutil.copy(CHECKOUT / "mkdocs.yml", tmp_path)
+    shutil.copy(CHECKOUT / "CHANGELOG.md", tmp_path)
     return tmp_path
 
 

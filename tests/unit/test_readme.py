@@ -95,6 +95,33 @@ def test_a_wrong_command_would_be_found(words: list[str]) -> None:
         parsed(words)
 
 
+TARGETS = set(re.findall(r"^(\w+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("where", "target"),
+    sorted(
+        {
+            (where, t)
+            for where, text in TEXTS.items()
+            for t in re.findall(r"(?:`|^)make (\w+)", text, re.MULTILINE)
+        }
+    ),
+)
+def test_what_make_is_asked_for_is_there(where: str, target: str) -> None:
+    """A target of the Makefile."""
+    assert target in TARGETS
+
+
+def test_the_fixtures_that_are_named_are_there() -> None:
+    """All in the one place that CONTRIBUTING names."""
+    (rows,) = [t for t in tables(TEXTS["CONTRIBUTING.md"]) if t[0][0] == "fixture"]
+    named = {name for row in rows[1:] for name in re.findall(r"`(\w+)`", row[0])}
+    conftest = (CHECKOUT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    assert len(named) > 5
+    assert named <= set(re.findall(r"^def (\w+)", conftest, re.MULTILINE))
+
+
 # --- files -----------------------------------------------------------------------------------
 
 
@@ -184,15 +211,29 @@ def test_a_link_leads_somewhere(where: str, target: str) -> None:
     assert not anchor or anchor in anchors(place)
 
 
-PROMISE = re.compile(r"^\| (\d+) \| .+ \| (.+) \|$", re.MULTILINE)
-PROMISES = next(text for path, text in reversed(TEXTS.items()) if len(PROMISE.findall(text)) > 10)
+@pytest.mark.parametrize(
+    ("where", "path"),
+    sorted(
+        {
+            (where, path)
+            for where, text in TEXTS.items()
+            for path in re.findall(
+                r"`((?:tests|tools|envmgr|terraform_modules|systemd|docs)/[\w./@-]*)`", text
+            )
+        }
+    ),
+)
+def test_a_file_that_is_named_exists(where: str, path: str) -> None:
+    """A path in code that starts at the top of the checkout."""
+    assert (CHECKOUT / path).exists()
 
 
 def test_every_promise_names_its_proof() -> None:
-    """All 15, each with a test that is there."""
-    promises = PROMISE.findall(PROMISES)
-    assert [int(number) for number, _ in promises] == list(range(1, 16))
-    for number, proof in promises:
+    """All 15, each with tests that are there."""
+    found = [t for text in TEXTS.values() for t in tables(text) if "promise" in t[0]]
+    (_, *promises) = found[-1]
+    assert [row[0] for row in promises] == [str(number) for number in range(1, 16)]
+    for number, _, proof in promises:
         tests = re.findall(r"\btests/\w+/\w+\.py", proof)
         assert tests, number
         assert all((CHECKOUT / test).is_file() for test in tests), number
