@@ -19,6 +19,7 @@ _ABOUT: Mapping[str, str] = {
     "config": "files as valid types",
     "domain": "decides; no clock, no input, no output",
 }
+_SHARE = 1.5  # of a row, for one that shows what is inside
 _INSIDE = "envmgr.engine", "envmgr.domain"
 
 
@@ -49,23 +50,27 @@ def _names(layer: str) -> list[str]:
 
 
 def _row(index: int, names: Sequence[str], rooms: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    width = (_WIDTH - 2 * _LEFT - _GAP * (len(names) - 1)) / len(names)
-    top = _GAP + index * (_ROW + _GAP)
-    for place, name in enumerate(names):
-        left = _LEFT + place * (width + _GAP)
-        middle = left + width / 2
-        yield (
-            f'<rect x="{left:g}" y="{top}" width="{width:g}" height="{_ROW}" rx="6" fill="#eef1fb" '
-            'stroke="#4051b5"/>'
-        )
-        inside = rooms.get(name)
-        yield _text(middle, top + (20 if inside else 26), name, 'font-weight="bold"')
-        yield _text(middle, top + (37 if inside else 46), _ABOUT[name], 'fill="#444" font-size="13"')
-        if inside:
-            yield _text(middle, top + 54, " > ".join(inside), 'fill="#4051b5" font-size="12"')
+    top, left = _GAP + index * (_ROW + _GAP), float(_LEFT)
+    shares = [_SHARE if name in rooms else 1.0 for name in names]
+    room = _WIDTH - 2 * _LEFT - _GAP * (len(names) - 1)
+    for name, share in zip(names, shares, strict=True):
+        width = room * share / sum(shares)
+        yield from _box(left, top, width, name, rooms.get(name, ()))
+        left += width + _GAP
     if index:
         x = _WIDTH / 2
         yield f'<path d="M{x:g} {top - _GAP + 2}v{_GAP - 6}m-4 -4l4 4l4 -4" fill="none" stroke="#4051b5"/>'
+
+
+def _box(left: float, top: int, width: float, name: str, inside: Sequence[str]) -> Iterator[str]:
+    middle = round(left + width / 2, 1)
+    yield (
+        f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{_ROW}" rx="6" fill="#eef1fb" stroke="#4051b5"/>'
+    )
+    yield _text(middle, top + (20 if inside else 26), name, 'font-weight="bold"')
+    yield _text(middle, top + (37 if inside else 46), _ABOUT[name], 'fill="#444" font-size="13"')
+    if inside:
+        yield _text(middle, top + 54, " > ".join(inside), 'fill="#4051b5" font-size="12"')
 
 
 def _text(x: float, y: float, text: str, style: str) -> str:

@@ -55,7 +55,11 @@ _ABOUT = {
     "MigrationObject": "Records that were copied to another database.",
     "MovedObject": "One state that was to be moved.",
 }
-_SHAPES = {"one": "a {}", "array": "an array of {}", "map": "an object with a {} for each name"}
+_SHAPES = {
+    "one": "{article} {}",
+    "array": "an array of {}",
+    "map": "an object with {article} {} for each name",
+}
 
 
 def kinds() -> dict[str, Any]:
@@ -71,7 +75,8 @@ def pages() -> dict[str, str]:
     """Each page by its name."""
     rows = []
     for verb, (name, shape, otherwise) in GIVES.items():
-        gives = _SHAPES[shape].format(f"[{title(name)}](#{anchor(title(name))})")
+        article = "an" if name[0] in "AEIO" else "a"
+        gives = _SHAPES[shape].format(f"[{title(name)}](#{anchor(title(name))})", article=article)
         rows.append(
             (f"[`{verb}`](command-line.md#{anchor(verb)})", f"{gives}; {otherwise}" if otherwise else gives)
         )
