@@ -278,7 +278,7 @@ def _by_hand(job: Job) -> str:
 
 def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force: bool) -> None:
     access = job.project.tenant.access()
-    job.redact = access.redact
+    job.redact.learn(access.redact)
     space = workspace(job, access, claim, job.project.tenant.binary)
     # A state left in the folder is brought to safety, though the lock may keep it here.
     with suppress(EnvmgrError):

@@ -131,7 +131,7 @@ def _bring_what_was_cut_off(job: Job) -> None:
     if not holds_state(services.layout.workspace(job.environment.id)):
         return
     access = tenant.access()
-    job.redact = access.redact
+    job.redact.learn(access.redact)
     with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
         recover.push_errored_state(job, active, workspace(job, access, claim, tenant.binary))
 

@@ -188,14 +188,18 @@ class Redactor:
 
     def __init__(self, values: Iterable[str]) -> None:
         """Takes the resolved values of all secrets."""
-        self._values = frozenset(values)
-        forms = {form for value in self._values for form in _forms(value)}
+        self.values = frozenset(values)
+        forms = {form for value in self.values for form in _forms(value)}
         self._pattern = re.compile(_any_of(forms, depth=4)) if forms else None
 
     def also(self, values: Iterable[str]) -> "Redactor":
         """One that knows more values: two in a row would miss a secret that the first has changed a part of."""
-        more = frozenset(values) - self._values
-        return Redactor(self._values | more) if more else self
+        more = frozenset(values) - self.values
+        return Redactor(self.values | more) if more else self
+
+    def joined(self, other: "Redactor") -> "Redactor":
+        """One that knows what both know; the one that knows it all already needs no new expression."""
+        return other if self.values <= other.values else self.also(other.values)
 
     def redact(self, text: str) -> str:
         """The text with every known secret replaced by `[redacted]`."""

@@ -23,8 +23,7 @@ from envmgr.domain.values.names import first
 from envmgr.domain.values.policy import Policy
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.tenant import Project
-from envmgr.engine.work.job import Declined, Job
-from envmgr.engine.work.planned import Planned
+from envmgr.engine.work.job import Declined, Job, WouldDelete
 
 from .apply import apply
 from .planning import plan_again
@@ -116,11 +115,13 @@ def _correct(job: Job, before: Drift | None, found: Drift) -> None:
     why = _why_not(job, before, found)
     if not why:
         job.update(applies.unknown)  # else nothing would be planned
-        job.careful, job.confirm = True, _deletes_nothing
+        job.deletes_nothing = True
         try:
             apply(job, f"Correct drift: {_sentence(found.differences)}")
-        except Declined:
+        except WouldDelete:
             why = "correcting it would delete or replace something"
+        except Declined as refusal:  # what it needs is not there
+            why = str(refusal).rstrip(".")
         else:
             applied = job.environment.drift  # the apply has looked at the checks again
             failing = applied.failing_checks if applied else ()
@@ -136,10 +137,6 @@ def _why_not(job: Job, before: Drift | None, found: Drift) -> str:
     polled = job.services.store.repository(job.environment.id.repository_id)
     outage = f"its remote could not be looked at ({polled.error})" if polled.error else ""
     return why_not_corrected(before, found, job.project.drift, outage)
-
-
-def _deletes_nothing(planned: Planned) -> bool:
-    return planned.plan is None or not any(change.deletes for change in planned.plan.resources)
 
 
 def _hold(job: Job, found: Drift, why: str) -> None:

@@ -21,7 +21,7 @@ from envmgr.engine.source import kept, needs, workspaces
 from envmgr.engine.source.code_check import check_code
 from envmgr.engine.source.untaken import with_untaken
 from envmgr.engine.source.wanted import settle_scope
-from envmgr.engine.work.job import ActiveRun, Declined, Job
+from envmgr.engine.work.job import ActiveRun, Declined, Job, WouldDelete
 from envmgr.engine.work.planned import Planned, StateCopy
 from envmgr.engine.work.result import note_resources
 from envmgr.ports import PlanResult, Workspace
@@ -46,7 +46,7 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim, copy: StateCopy | None
     claim = with_untaken(job.services, job.project, claim, root)
     space = workspaces.workspace(job, access, claim, job.project.tenant.binary)
     if copy is not None:
-        job.redact = access.hiding(copy.state)
+        job.redact.learn(access.hiding(copy.state))
         space = replace(space, backend=("local", {"path": str(copy.path)}), stands_for=claim.backend[0])
     return _plan(job, active, replace(space, commit=claim.commit), claim, destroy=False)
 
@@ -91,6 +91,8 @@ def carry_out(
     for attempt in itertools.count(1):
         planned = plan()
         check()
+        if job.deletes_nothing and planned.deletes:
+            raise WouldDelete("It would delete or replace something: nothing was changed.")
         if not job.confirm(planned):
             raise Declined("Declined: nothing was changed.")
         note_override(job)
@@ -136,7 +138,7 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
     if before is not None and before.moves is not None:
         raise NeedsPerson(unfinished(job.environment))
     access = needs.with_hidden(job.services, tenant.access(), job.environment, claim)
-    job.redact = access.redact
+    job.redact.learn(access.redact)
     if before is None:
         tenant.prepare_state()
         ownership.require(job.services, tenant)
@@ -147,7 +149,7 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
     if job.state().mend(job.environment.id.state_key):
         message = "The state was cut off while Terraform wrote it; the one from before that is back."
         job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
-    job.redact = access.hiding(_state_that_is_there(job, active))
+    job.redact.learn(access.hiding(_state_that_is_there(job, active)))
     return access
 
 
@@ -216,7 +218,7 @@ def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destro
         claim = replace(claim, modules=result.modules)
         _note_modules(job, active, result)
     plan = None
-    if result.has_changes and (destroy or job.manual or job.careful or _has_providers(result)):
+    if result.has_changes and (destroy or job.manual or job.deletes_nothing or _has_providers(result)):
         plan = terraform.show(space, result.file)
         gate(job, plan, claim, destroy=destroy)
     elif not destroy and _has_providers(result) and job.environment.applied_fingerprint is None:

@@ -39,9 +39,9 @@ def _adopt(job: Job, run: Run) -> Adopted:
         job.services.record(job.environment.id, "adopted", message, commit=run.commit, run=run.id)
     tenant = job.project.tenant
     access = tenant.access()
-    job.redact = access.redact
+    job.redact.learn(access.redact)
     with suppress(EnvmgrError):  # a state that was cut off is mended by the next plan
-        job.redact = access.hiding(job.read_state())
+        job.redact.learn(access.hiding(job.read_state()))
     space = workspace(job, access, claim, tenant.binary)
     return tenant.terraform.adopt(space, child, ActiveRun(job=job, run=run).watch())
 

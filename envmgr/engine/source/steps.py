@@ -45,7 +45,7 @@ def place_of(job: Job, commit: str, state: State | None) -> Iterator[Place]:
     They are given the outputs of `state`; from here on sensitive ones are hidden in what the job says.
     """
     services, identity, access = job.services, job.environment.id, job.project.tenant.access()
-    job.redact = access.hiding(state)
+    job.redact.learn(access.hiding(state))
     folder = services.layout.private(services.layout.steps(identity))
     before = tidy([folder])
     services.git.checkout(identity.repository_id, commit, folder / "checkout")

@@ -1,6 +1,5 @@
 """One piece of work on one environment, under its lease, and the runs it makes."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,11 +28,13 @@ from envmgr.domain.values.environment import (
 from envmgr.domain.values.policy import Policy
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.tenant import Project
+from envmgr.host.children.priority import lower
 from envmgr.host.leftovers import sweep
-from envmgr.ports import Progress, Redact, StateStore, Watch
+from envmgr.ports import Progress, StateStore, Watch
 
 from .lock_recorder import LockRecorder
 from .planned import Planned
+from .redaction import Redaction
 
 log = structlog.get_logger()
 
@@ -59,6 +60,10 @@ class Declined(EnvmgrError):
     """The person who was asked said no; nothing was changed."""
 
 
+class WouldDelete(Declined):
+    """Work that deletes nothing was planned to; nothing was changed."""
+
+
 class DiskFull(EnvmgrError):
     """There is too little room on the disk to start a run."""
 
@@ -68,7 +73,8 @@ class Job:
     """An environment that is being worked on.
 
     `confirm` is asked, with what was planned, before anything is applied. `manual` work is a person's: it
-    is never superseded by a push. `careful` work has every plan read, whatever it concerns; work that `imports` takes in, as a person said,
+    is never superseded by a push. work that
+    `deletes_nothing` has every plan read, and is ended by one that would delete or replace anything; work that `imports` takes in, as a person said,
     what carries nobody's tags; work that
     `leaves_code` runs no steps before a destroy; `reversible` work leaves, where it fails, all as it was.
     `remarks` are what is to be said of the environment besides, once the work is done.
@@ -84,15 +90,14 @@ class Job:
     policy: Policy
     manual: bool = False
     reversible: bool = False
-    careful: bool = False
+    deletes_nothing: bool = False
     leaves_code: bool = False
     imports: bool = False
     gives_way: Callable[[], bool] = lambda: False
     quiet: Callable[[timedelta], None] = lambda _: None
     niceness: int = 0
     confirm: Callable[[Planned], bool] = lambda _: True
-    redact: Redact = field(default=lambda text: text)
-
+    redact: Redaction = field(init=False, default_factory=Redaction)
     remarks: list[str] = field(default_factory=list)
     still: Callable[[Environment], str] = lambda _: ""
     began: Environment = field(init=False)
@@ -287,9 +292,7 @@ class ActiveRun:
         self.job.update(lambda e: reworded(e, told, self._message))
 
     def _started(self, child: ProcessId) -> None:
-        if self.job.niceness:
-            with suppress(ProcessLookupError):
-                os.setpriority(os.PRIO_PROCESS, child.pid, self.job.niceness)
+        lower(child.pid, self.job.niceness)
         self._child_began = self.job.services.clock() - _CALLBACK
         self.job.services.store.update_run(self.run.id, child=child)
 

@@ -23,6 +23,11 @@ class Planned:
     plan: Plan | None
     warnings: tuple[str, ...] = ()
 
+    @property
+    def deletes(self) -> bool:
+        """Whether it would delete or replace anything, as far as it was read."""
+        return self.plan is not None and any(change.deletes for change in self.plan.resources)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateCopy:
