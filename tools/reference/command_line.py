@@ -1,6 +1,7 @@
 """The pages of the command line and of exit codes, from click."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 
 import click
@@ -47,11 +48,12 @@ OWN: Mapping[str, tuple[tuple[str, str], ...]] = {
     "rollback": (DECLINED,),
     "approve": (DECLINED,),
     "unlock": (DECLINED,),
-    "drift": (("0", "There is no drift."), ("2", "There is drift.")),
+    "drift": (("0", "There is no drift."), ("1", "A check could not run."), ("2", "There is drift.")),
     "extend": (("1", "It has no end to extend, or the end would come nearer."),),
     "cancel": (("1", "It still runs, or nothing was running."),),
 }
 """What the codes of a verb mean, where that is more than the general meaning."""
+_EXIT = re.compile(r"\s*\bExit code .*", re.DOTALL)  # the help says it last, in the same words
 
 
 def verbs(group: LazyGroup = program, before: str = "") -> Iterator[tuple[str, str, str, click.Command]]:
@@ -109,13 +111,13 @@ def _verb(name: str, command: click.Command) -> Iterator[str]:
     context = click.Context(command, info_name=f"envmgr {name}")
     yield f"### `{name}`"
     yield f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```"
-    yield inspect.cleandoc(command.help or "")
+    yield _EXIT.sub("", inspect.cleandoc(command.help or ""))
     shared = {name for option in shared_options() for name in option.opts}
     own = [p for p in command.params if isinstance(p, click.Option) and not shared & set(p.opts)]
     if own:
         yield table(("option", "meaning"), [_option(each) for each in own])
     if name in OWN:
-        yield "Exit codes: " + " ".join(f"**{code}** {meaning}" for code, meaning in OWN[name])
+        yield "Exit codes: " + " ".join(f"`{code}`: {meaning}" for code, meaning in OWN[name])
     if isinstance(command, Verb):
         yield f"```sh\n{command.example}\n```"
 
