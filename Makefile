@@ -7,12 +7,13 @@ PYTEST ?=
 WORKERS ?= auto
 # What `make chaos` is to do otherwise, as in: make chaos CHAOS="--seed 7 --round 12 -v"
 CHAOS ?=
+TAG ?=
 
 # Bytecode is kept, as it is once envmgr is installed: each of the many processes that tests start would compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install parts demo test quick quick-tests lint format docs bench chaos lock clean
+.PHONY: help install parts demo test quick quick-tests lint format docs bench chaos dist lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +68,9 @@ bench: install parts  ## measure envmgr against the same work done by hand
 
 chaos: install parts  ## kill envmgr and Terraform hundreds of times and count what was lost; CHAOS="--seed 1"
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+dist: install  ## build a release into dist/; TAG=v1.2.3 must fit the version and the changelog
+	@.ci/dist $(TAG)
 
 lock: install  ## pin the newest versions that pyproject.toml allows
 	$(PYTHON) -m venv $(VENV)/lock
