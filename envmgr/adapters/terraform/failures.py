@@ -200,7 +200,7 @@ def _private_module(said: str) -> str:
     return (
         f"{said} Its host wants credentials, and modules are not given the repository's: whoever pushes could read with "
         "them what the branch may not. Give some that may read modules only, under environment_variables: "
-        "GIT_CONFIG_COUNT, GIT_CONFIG_KEY_0 and GIT_CONFIG_VALUE_0 (README, Modules from elsewhere)."
+        "GIT_CONFIG_COUNT, GIT_CONFIG_KEY_0 and GIT_CONFIG_VALUE_0 (in the documents: Your own Terraform code, Modules from elsewhere)."
     )
 
 

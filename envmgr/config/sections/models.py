@@ -1,6 +1,6 @@
 """An organization file: every option with its description and an example.
 
-The commented sample, the JSON Schema and README's table are made from these models.
+The commented sample, the JSON Schema and the tables of the reference are made from these models.
 """
 
 from datetime import timedelta
