@@ -24,7 +24,7 @@ def world(tmp_path: Path, terraform_binary: str) -> Iterator[World]:
 
 def demo(world: World, *options: str, **env: str) -> str:
     """Runs it with its temporary folder below the test's own; gives what it told."""
-    said = world("demo", *options, env={"TMPDIR": str(temporary(world)), **env})
+    said = world.anew("demo", *options, env={"TMPDIR": str(temporary(world)), **env})
     assert said.code == 0, (said.out, said.err)
     return said.out
 
@@ -119,6 +119,6 @@ def test_without_a_program_it_says_so(world: World, absent: str) -> None:
         found = shutil.which(name)
         assert found is not None
         (programs / name).symlink_to(found)
-    said = world("demo", env={"PATH": str(programs)})
+    said = world.anew("demo", env={"PATH": str(programs)})
     assert said.code == 1
     assert said.err.startswith(f"Error: There is no {absent} on the PATH: install ")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support import warm
 from tests.support.git_repository import GitRepository
 
 ENVMGR = str(Path(sys.executable).with_name("envmgr"))
@@ -98,8 +99,12 @@ class World:
         own = {"ENVMGR_CONFIG": str(self.config), "ENVMGR_DATA_DIR": str(self.data), "HOME": str(self.folder)}
         return {**kept, **own, **(extra or {})}
 
-    def __call__(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> Said:
-        """Runs `envmgr ARGUMENTS` without a terminal."""
+    def __call__(self, *arguments: str, env: Mapping[str, str] | None = None) -> Said:
+        """Runs `envmgr ARGUMENTS` without a terminal, in a process that is forked."""
+        return _said(warm.run("envmgr", arguments, env=self.environ(env), cwd=self.folder, timeout=60))
+
+    def anew(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> Said:
+        """The same in a process that is started from nothing, as a shell does it."""
         done = subprocess.run(
             [ENVMGR, *arguments],
             env=self.environ(env),
@@ -110,8 +115,7 @@ class World:
             timeout=timeout,
             check=False,
         )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Said(done.returncode, done.stdout, done.stderr)
+        return _said(done)
 
     def ok(self, *arguments: str) -> Said:
         """Runs it and expects exit code 0."""
@@ -130,3 +134,8 @@ class World:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+
+def _said(done: "subprocess.CompletedProcess[str]") -> Said:
+    assert "Traceback" not in done.stderr, done.stderr
+    return Said(done.returncode, done.stdout, done.stderr)

@@ -5,28 +5,23 @@ python -m tests.integration.killed_verb before|after MODULE:NAME VERB ARGUMENTâ€
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from envmgr.cli.program import main
+from tests.support import warm
 from tests.support.engine import Engine
-
-ROOT = Path(__file__).parents[2]
 
 
 def dies(engine: Engine, when: str, *arguments: str) -> None:
     """Run a verb on an engine's files that dies, say `after envmgr.commands.takeover:keep`."""
     moment, _, place = when.partition(" ")
     options = ["--config", str(engine.config), "--data-dir", str(engine.data)]
-    command = [sys.executable, "-m", "tests.integration.killed_verb", moment, place, *arguments, *options]
-    done = subprocess.run(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=90, check=False
-    )
-    assert done.returncode == -signal.SIGKILL, (done.stdout + done.stderr).decode()
+    command = [moment, place, *arguments, *options]
+    done = warm.run("tests.integration.killed_verb", command, timeout=90)
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
 
 
 def _dying(honest: Callable[..., Any], moment: str) -> Callable[..., Any]:

@@ -4,8 +4,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
@@ -15,6 +13,7 @@ import pytest
 
 from envmgr.composition.records import open_records
 from envmgr.domain.values.environment import Environment, RunStatus
+from tests.support import warm
 from tests.support.git_repository import GitRepository
 from tests.support.slow_work import slow_work
 from tests.support.web_server import WebServer, page
@@ -35,7 +34,7 @@ class Site:
         self.told: list[str] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(folder / "notify"))
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[warm.Process] = []
 
     def repository(self, name: str, seconds: float = 0) -> GitRepository:
         """A repository with one environment, `alice`."""
@@ -52,9 +51,7 @@ class Site:
             f"{extra}repositories:\n{listed}"
         )
 
-    def start(
-        self, *faults: str, drain: float = 60, watchdog: float | None = None
-    ) -> "subprocess.Popen[bytes]":
+    def start(self, *faults: str, drain: float = 60, watchdog: float | None = None) -> warm.Process:
         """Starts a daemon; returns when it is ready."""
         environment: Mapping[str, str] = {
             **os.environ,
@@ -62,12 +59,16 @@ class Site:
             "NOTIFY_SOCKET": str(self.folder / "notify"),
             **({"WATCHDOG_USEC": str(int(watchdog * 1e6))} if watchdog else {}),
         }
-        program = [sys.executable, "-m", "tests.integration.daemon_process"]
-        command: list[str] = [*program, str(self.config), str(self.data), str(drain), *faults]
+        arguments = [str(self.config), str(self.data), str(drain), *faults]
         self.told.clear()
         with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen(
-                command, env=environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            process = warm.start(
+                "tests.integration.daemon_process",
+                arguments,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                new_session=True,
             )
         self.processes.append(process)
         self.hears("READY=1")
@@ -143,7 +144,7 @@ def eventually(condition: Callable[[], object], site: Site, seconds: float = 30)
         time.sleep(0.1)
 
 
-def end(process: "subprocess.Popen[bytes]", seconds: float = 20) -> int:
+def end(process: warm.Process, seconds: float = 20) -> int:
     """SIGTERM, and the exit code."""
     process.send_signal(signal.SIGTERM)
     return process.wait(seconds)

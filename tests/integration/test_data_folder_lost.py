@@ -3,8 +3,6 @@
 import io
 import json
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,6 +23,7 @@ from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.tags import tags_for
 from envmgr.engine.source.kept import LIMIT
 from envmgr.ports import Remote, StateStore
+from tests.support import warm
 from tests.support.aws import S3_BACKEND
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.git_repository import GitRepository
@@ -302,9 +301,7 @@ def test_what_is_unsound_is_said_and_nothing_is_destroyed(engine: Engine, marks:
     engine.write()
 
     command = [f"--config={engine.config}", f"--data-dir={engine.data}", "reconcile", "--json"]
-    done = subprocess.run(
-        [sys.executable, "-m", "envmgr", *command], capture_output=True, text=True, timeout=120, check=False
-    )
+    done = warm.run("envmgr", command, timeout=120)
     assert done.returncode == 1, done.stderr
 
     errors = json.loads(done.stdout)["errors"]

@@ -1,11 +1,9 @@
 """Invariant 5 with whole processes: whoever works on an environment, one Terraform at a time is at it."""
 
 import json
-import os
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +14,7 @@ import pytest
 from envmgr.composition.records import open_records
 from envmgr.domain.values.environment import Environment, RunKind, RunStatus
 from tests.acceptance.world import World
+from tests.support import warm
 from tests.support.git_repository import GitRepository
 
 pytestmark = pytest.mark.timeout(400)
@@ -56,7 +55,7 @@ class Site:
             "limits: {concurrency: 3}\ndestroy: {confirmations: 1, grace_period: 0s}\n"
             f"variables: {{folder: {self.marks}}}"
         )
-        self.daemons: list[subprocess.Popen[bytes]] = []
+        self.daemons: list[warm.Process] = []
 
     def _wrapper(self, terraform: str) -> Path:
         path = self.folder / "terraform"
@@ -82,12 +81,10 @@ class Site:
 
     def start_daemon(self) -> None:
         """Starts one more daemon on the same data folder."""
-        command = [sys.executable, "-m", "tests.integration.daemon_process"]
         arguments = [str(self.world.config), str(self.world.data), "60"]
         with self.log.open("ab") as log:
-            self.daemons.append(
-                subprocess.Popen([*command, *arguments], cwd=ROOT, env=os.environ, stdout=log, stderr=log)
-            )
+            daemon = warm.start("tests.integration.daemon_process", arguments, stdout=log, stderr=log)
+        self.daemons.append(daemon)
 
     @property
     def log(self) -> Path:
@@ -163,7 +160,7 @@ def test_two_daemons_on_one_data_folder_are_never_at_one_environment_together(si
 
 
 @contextmanager
-def at_once(site: Site, *commands: str) -> Iterator[list["subprocess.Popen[str]"]]:
+def at_once(site: Site, *commands: str) -> Iterator[list[subprocess.Popen[str]]]:
     """Verbs that are started together; they have ended when the block has."""
     processes = [site.world.start(*command.split()) for command in commands]
     try:

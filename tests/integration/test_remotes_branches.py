@@ -1,13 +1,12 @@
 """What people do to branches: rewrite them, bring them back late, delete forty at once; and a remote that is slow."""
 
 import json
-import subprocess
-import sys
 import threading
 import time
 
 from envmgr.domain.values.environment import Guard, RunKind, Status
 from envmgr.domain.values.names import RepositoryId
+from tests.support import warm
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.git_server import GitServer
 
@@ -25,8 +24,8 @@ def resource_id(engine: Engine, name: str) -> str:
 def approve_all(engine: Engine) -> None:
     """What a person types."""
     where = ["--config", str(engine.config), "--data-dir", str(engine.data)]
-    command = [sys.executable, "-m", "envmgr", *where, "approve", "--all", "--yes", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = warm.run("envmgr", [*where, "approve", "--all", "--yes", "--json"], timeout=100)
+    assert done.returncode == 0, done.stderr
     assert sorted(e["environment"] for e in json.loads(done.stdout)) == sorted(FORTY)
 
 

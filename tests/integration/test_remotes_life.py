@@ -1,8 +1,6 @@
 """Remotes of each kind with credentials, and what a wrong, a rotated and a missing answer do."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,6 +10,7 @@ import pytest
 
 from envmgr.composition.records import open_records
 from envmgr.domain.values.environment import Status
+from tests.support import warm
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
@@ -120,16 +119,14 @@ class Daemon:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: warm.Process | None = None
 
     def start(self) -> None:
         """Start it on what is configured now."""
         self._engine.write()
-        command = [sys.executable, "-m", "tests.integration.daemon_process"]
+        arguments = [str(self._engine.config), str(self._engine.data), "5"]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, self._engine.config, self._engine.data, "5"], cwd=ROOT, stdout=log, stderr=log
-            )
+            self._process = warm.start("tests.integration.daemon_process", arguments, stdout=log, stderr=log)
 
     def ready(self) -> set[str]:
         """The environments that are ready."""

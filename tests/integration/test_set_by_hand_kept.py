@@ -1,8 +1,6 @@
 """What people set is beside the state: a lost data folder does not revive, move or make again what they held back."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +13,7 @@ from envmgr.daemon.housekeeping import tidy
 from envmgr.domain.documents.by_hand import SetByHand
 from envmgr.domain.values.environment import Environment, Pin, RunKind, Status, Suspension
 from envmgr.domain.values.names import EnvironmentId
+from tests.support import warm
 from tests.support.engine import MODULE, Engine, code, push
 
 ALICE = EnvironmentId("acme", "shop", "alice")
@@ -173,10 +172,7 @@ def test_what_could_not_be_kept_is_said_and_made_up_for(engine: Engine) -> None:
 
 def verb(engine: Engine, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Type a verb."""
-    command = [sys.executable, "-m", "envmgr", f"--config={engine.config}", f"--data-dir={engine.data}"]
-    return subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ)
-    )
+    return warm.run("envmgr", [f"--config={engine.config}", f"--data-dir={engine.data}", *arguments])
 
 
 def test_what_an_older_release_left_unkept_is_kept_by_housekeeping(engine: Engine) -> None:

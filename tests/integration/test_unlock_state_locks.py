@@ -21,7 +21,7 @@ from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import EnvmgrError, StateLocked
 from envmgr.domain.values.environment import RunStatus, Status
 from envmgr.engine.recovery.recover import HeldLock
-from tests.acceptance.world import ENVMGR
+from tests.support import warm
 from tests.support.aws import S3_BACKEND
 from tests.support.azure import Azurite
 from tests.support.engine import MODULE, Engine, code, push
@@ -278,16 +278,10 @@ def test_a_lock_with_an_empty_note_is_left_to_a_person(place: Place, content: by
     assert "unlocked" not in engine.actions("alice")
 
 
-def envmgr(engine: Engine, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def envmgr(engine: Engine, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The program, as somebody else types it while the engine is at work."""
-    return subprocess.run(
-        [ENVMGR, "--config", str(engine.config), "--data-dir", str(engine.data), *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    places = ["--config", str(engine.config), "--data-dir", str(engine.data)]
+    return warm.run("envmgr", [*places, *arguments])
 
 
 @pytest.mark.parametrize("place", ["local", "s3"], indirect=True)

@@ -2,16 +2,13 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.integration.outage import wait_for
+from tests.support import warm
 from tests.support.engine import Engine, code
-
-ROOT = Path(__file__).parents[2]
 
 # What it makes is a line in a file; while a file `slow` is there, making and ending take until it is gone.
 CODE = """
@@ -59,13 +56,12 @@ class Victim:
         process.kill()
         process.wait()
 
-    def start(self, moment: str) -> "subprocess.Popen[bytes]":
+    def start(self, moment: str) -> warm.Process:
         """Start a pass at the engine's present."""
         forward = self.engine.clock.now.timestamp() - time.time()
-        command = [sys.executable, "-m", "tests.integration.killed_process"]
         arguments = [str(self.engine.config), str(self.engine.data), moment, str(forward)]
         with (self.engine.folder / "log").open("ab") as log:
-            return subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=log, stderr=log)
+            return warm.start("tests.integration.killed_process", arguments, stdout=log, stderr=log)
 
     def log(self) -> str:
         """What it said."""
