@@ -27,12 +27,6 @@ class Modules:
         self._folder = folder
         self._kept = kept
 
-    def names(self) -> list[str]:
-        """The modules there are."""
-        if not self._folder.is_dir():
-            return []
-        return sorted(path.name for path in self._folder.iterdir() if any(path.glob("*.tf")))
-
     def tree(self, name: str) -> str:
         """The SHA-256 over a module's files (names and content, its tests left out)."""
         return _digest(self._source(name))
@@ -98,8 +92,9 @@ class Modules:
         return kept
 
     def _source(self, name: str) -> Path:
-        if name not in self.names():
-            known = ", ".join(self.names()) or f"none in {self._folder}"
+        there = sorted(path.parent.name for path in self._folder.glob("*/*.tf"))
+        if name not in there:
+            known = ", ".join(dict.fromkeys(there)) or f"none in {self._folder}"
             raise NeedsPerson(f"There is no module {name!r}; the modules are: {known}.")
         return self._folder / name
 

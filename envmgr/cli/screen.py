@@ -7,7 +7,7 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -111,15 +111,6 @@ def colored(status: str, text: str | None = None) -> str:
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return shown
     return click.style(shown, fg=_COLORS.get(status))  # type: ignore[call-overload]
-
-
-def age(duration: timedelta) -> str:
-    """A duration in its largest unit: `40s`, `12m`, `5h`, `3d`."""
-    seconds = max(0, int(duration.total_seconds()))
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= 2 * size or (seconds >= size and unit != "m"):
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
 
 
 def moment(at: datetime | None) -> str:

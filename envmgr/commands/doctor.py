@@ -28,7 +28,7 @@ _NOBODY = {"environment": "0-doctor", "managed-by": "envmgr"}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """The outcome of one check."""
 
     check: str
@@ -46,15 +46,15 @@ class Host:
     open_records: Callable[[], Store]
 
 
-def look(check: str, find: Callable[[], str]) -> Finding:
-    """Does one check; what envmgr foresees becomes a finding."""
+def look(check: str, find: Callable[[], str]) -> CheckResult:
+    """Does one check; what envmgr foresees becomes its result."""
     try:
-        return Finding(check, True, find())
+        return CheckResult(check, True, find())
     except EnvmgrError as error:
-        return Finding(check, False, str(error))
+        return CheckResult(check, False, str(error))
 
 
-def of_this_host(host: Host) -> Iterator[Finding]:
+def of_this_host(host: Host) -> Iterator[CheckResult]:
     """What needs no organization."""
     yield look("configuration", lambda: _configuration(load(host.config, host.environ)))
     yield look("git", _git)
@@ -64,7 +64,7 @@ def of_this_host(host: Host) -> Iterator[Finding]:
     yield look("bundle key", lambda: _bundle_key(host))
 
 
-def of_organizations(application: Application) -> Iterator[Finding]:
+def of_organizations(application: Application) -> Iterator[CheckResult]:
     """What each organization needs, and whether each remote answers."""
     for tenant in application.services.tenants.values():
         name = tenant.name

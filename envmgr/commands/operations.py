@@ -35,7 +35,6 @@ from envmgr.ports import StateStore
 from . import saved_plan
 from .application import Application
 
-Confirm = Callable[[Plan | None], bool]
 _BY_HAND = Destroy("", Status.SUSPENDED, by=Suspension.DESTROY)
 """What a person's destroy is, for what it leaves where it fails."""
 
@@ -376,8 +375,3 @@ def _adopt(job: Job, active: ActiveRun, fresh: Planned, saved: saved_plan.SavedP
     gate(job, shown, fresh.claim, destroy=False)
     active.changes = shown.changes
     return replace(fresh, file=file, plan=shown, has_changes=True)
-
-
-def all_settled(environments: Sequence[Environment]) -> bool:
-    """Whether a pass left nothing failed."""
-    return all(e.status is not Status.FAILED for e in environments if e.is_open)

@@ -69,7 +69,7 @@ def move(
     ownership.require(application.services, tenant)
     done = []
     for environment in to_move(application, tenant):
-        moved = Moved(environment=environment, before=_of(environment).backend, now=tenant.backend)
+        moved = Moved(environment=environment, before=_claim(environment).backend, now=tenant.backend)
         try:
             moved = replace(moved, environment=move_one(application, environment))
         except EnvmgrError as error:
@@ -101,25 +101,26 @@ def left_behind(application: Application, tenant: Tenant, places: Sequence[Backe
 def move_one(application: Application, environment: Environment) -> Environment:
     """Moves one environment's state, or goes on with that; gives its record."""
     with manual(application, environment, "move-state", destroying=True) as job:
-        claim = _claim(job)
+        claim = _claim(job.environment)
         if claim.adopts and (why := unfinished(job.environment)):
             raise NeedsPerson(why)
         target = job.project.tenant.backend
         if claim.moves is not None and not is_same(claim.moves, target):
             _finish(job)  # the organization file names a third place by now, or the old one again
-        if not is_same(_claim(job).backend, target):
+        if not is_same(_claim(job.environment).backend, target):
             _bring_what_was_cut_off(job)
-            (_speak_otherwise if is_same_place(_claim(job).backend, target) else _copy)(job, target)
+            (_speak_otherwise if is_same_place(_claim(job.environment).backend, target) else _copy)(
+                job, target
+            )
         _finish(job)
         by_hand.keep(job.services, job.environment.id)
         return job.reload()
 
 
-def _claim(job: Job) -> Claim:
-    claim = job.environment.claim
-    if claim is None:
-        raise NeedsPerson(f"{job.environment.label} has nothing that was applied, so no state to be moved.")
-    return claim
+def _claim(environment: Environment) -> Claim:
+    if environment.claim is None:
+        raise NeedsPerson(f"{environment.label} has nothing that was applied, so no state to be moved.")
+    return environment.claim
 
 
 def _bring_what_was_cut_off(job: Job) -> None:
@@ -127,7 +128,7 @@ def _bring_what_was_cut_off(job: Job) -> None:
     if job.state().mend(job.environment.id.state_key):
         said = "The state was cut off while Terraform wrote it; the one from before that is back."
         job.services.record(job.environment.id, "state-recovered", said)
-    services, claim, tenant = job.services, _claim(job), job.project.tenant
+    services, claim, tenant = job.services, _claim(job.environment), job.project.tenant
     if not holds_state(services.layout.workspace(job.environment.id)):
         return
     access = tenant.access()
@@ -139,24 +140,24 @@ def _bring_what_was_cut_off(job: Job) -> None:
 def _speak_otherwise(job: Job, target: Backend) -> None:
     """The place is the same, and only how it is spoken to another: nothing is copied, if the very state is seen there."""
     key, tenant = job.environment.id.state_key, job.project.tenant
-    if tenant.state(_claim(job).backend).get(key) != tenant.state(target).get(key):
+    if tenant.state(_claim(job.environment).backend).get(key) != tenant.state(target).get(key):
         raise NeedsPerson(
             f"By its new settings {place(target)} shows another state of {job.environment.label} than by those before: "
             "nothing was changed."
         )
-    job.update(lambda e: applies.moved(e, with_fingerprint(replace(_of(e), backend=target))))
+    job.update(lambda e: applies.moved(e, with_fingerprint(replace(_claim(e), backend=target))))
     _tell(job, f"Its state is asked for in {place(target)} by new settings.")
 
 
 def _copy(job: Job, target: Backend) -> None:
     """Copies the state with what is kept beside it, and switches the record once it was read back."""
-    tenant, identity, claim = job.project.tenant, job.environment.id, _claim(job)
+    tenant, identity, claim = job.project.tenant, job.environment.id, _claim(job.environment)
     old, new = tenant.state(claim.backend), tenant.state(target)
     ownership.require_at(job.services, tenant, old)
     content = _settled(job, old, claim.backend)
     if claim.moves is None:
         _check_free(job, new, target)
-        job.update(lambda e: applies.moved(e, replace(_of(e), moves=target)))
+        job.update(lambda e: applies.moved(e, replace(_claim(e), moves=target)))
     if content and new.get(identity.state_key) != content and not new.create(identity.state_key, content):
         raise NeedsPerson(
             f"{place(target)} has another state at {identity.state_key} by now: both are left as they are. Look whose it is."
@@ -169,7 +170,7 @@ def _copy(job: Job, target: Backend) -> None:
     if _settled(job, old, claim.backend) != content:
         raise StateLocked(f"The state of {identity} changed while it was copied: it stays where it is.")
     job.update(
-        lambda e: applies.moved(e, with_fingerprint(replace(_of(e), backend=target, moves=claim.backend)))
+        lambda e: applies.moved(e, with_fingerprint(replace(_claim(e), backend=target, moves=claim.backend)))
     )
 
 
@@ -214,7 +215,7 @@ def _check_copied(new: StateStore, key: str, content: bytes | None, target: Back
 
 def _finish(job: Job) -> None:
     """Archives the copy that does not count any more, and takes the mark off."""
-    claim, identity, tenant = _claim(job), job.environment.id, job.project.tenant
+    claim, identity, tenant = _claim(job.environment), job.environment.id, job.project.tenant
     if claim.moves is None:
         return
     other, live = tenant.state(claim.moves), tenant.state(claim.backend)
@@ -235,13 +236,7 @@ def _finish(job: Job) -> None:
         "state-moved",
         f"Its state is in {place(claim.backend)} now; the copy in {place(claim.moves)} is archived there.",
     )
-    job.update(lambda e: applies.moved(e, replace(_of(e), moves=None)), event)
-
-
-def _of(environment: Environment) -> Claim:
-    if environment.claim is None:
-        raise NeedsPerson(f"{environment.label} was closed meanwhile.")
-    return environment.claim
+    job.update(lambda e: applies.moved(e, replace(_claim(e), moves=None)), event)
 
 
 def _tell(job: Job, message: str) -> None:

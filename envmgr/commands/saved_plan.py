@@ -15,7 +15,7 @@ from pathlib import Path
 from envmgr.domain.errors import UsageError
 from envmgr.domain.values.environment import Environment
 from envmgr.engine.work.planned import Planned
-from envmgr.host.system import write_private
+from envmgr.host.system import create_private, write_private
 from envmgr.ports import PlanFile
 
 _ABOUT, _PLAN = "envmgr.json", "plan.tfplan"
@@ -66,7 +66,6 @@ def read(file: Path, environment: Environment) -> SavedPlan:
 
 def put(saved: SavedPlan, file: Path) -> PlanFile:
     """Writes the plan itself where it will be read, as a private file that must not be there yet."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)
-    with os.fdopen(descriptor, "wb") as target:
+    with os.fdopen(create_private(file, rights=0o400), "wb") as target:
         target.write(saved.content)
     return PlanFile(path=file, digest=sha256(saved.content).hexdigest())

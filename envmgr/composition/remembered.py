@@ -11,6 +11,7 @@ from envmgr.adapters.store.connect import FILE_NAME, open_store
 from envmgr.adapters.store.store import SqlStore
 from envmgr.domain.errors import UsageError
 from envmgr.engine.context.layout import Layout
+from envmgr.host.system import create_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,7 @@ def _write(layout: Layout, now: Remembered) -> None:
     part = layout.database.with_name(f"{layout.database.name}.{os.getpid()}")
     try:
         part.unlink(missing_ok=True)
-        with os.fdopen(
-            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
+        with os.fdopen(create_private(part), "w", encoding="utf-8") as file:
             json.dump(asdict(now), file)
             file.flush()
             os.fsync(file.fileno())

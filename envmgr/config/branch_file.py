@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from envmgr.config.sections.deploy import CommandStep, DeployStep, Health
 from envmgr.config.sections.rules import Schedule
 from envmgr.config.sections.section import Section
 from envmgr.config.sections.values import Period, Variables
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.names import first
 
-from .problems import problems_of
-from .yaml_tree import Problem, Tree, read_yaml
+from .parsing import lines, parse, validate
+from .yaml_tree import Problem, Tree
 
 BRANCH_FILE: Final = ".envmgr.yaml"
 MAX_BYTES: Final = 64 * 1024
@@ -64,14 +65,10 @@ def parse_branch_file(content: bytes, *, allow_deploy: bool) -> BranchFile:
     """
     if len(content) > MAX_BYTES:
         raise NeedsPerson(f"{BRANCH_FILE}:1: it is larger than 64 KiB; keep only what envmgr reads")
-    try:
-        tree = read_yaml(content.decode("utf-8-sig"), trusted=False)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise NeedsPerson(f"{BRANCH_FILE}:{line}: it is not UTF-8 text; save it as UTF-8") from error
+    tree = parse(content, trusted=False)
     branch_file = _validate(tree, allow_deploy=allow_deploy)
-    if branch_file is None:
-        raise NeedsPerson(_message(tree))
+    if branch_file is None or tree.problems:
+        raise NeedsPerson(first(lines(BRANCH_FILE, tree), _SHOWN, "\n", "\nand {} more"))
     return branch_file
 
 
@@ -82,12 +79,7 @@ def _validate(tree: Tree, *, allow_deploy: bool) -> BranchFile | None:
         return None
     if not allow_deploy:
         tree.problems.extend(Problem(tree.line(path), path, _NO_COMMANDS) for path in _commands(value))
-    try:
-        branch_file = BranchFile.model_validate(value)
-    except ValidationError as error:
-        tree.problems.extend(problems_of(error, BranchFile, tree))
-        return None
-    return None if tree.problems else branch_file
+    return validate(tree, BranchFile, value)
 
 
 def _commands(value: Mapping[str, object]) -> Iterator[tuple[str, ...]]:
@@ -99,11 +91,3 @@ def _commands(value: Mapping[str, object]) -> Iterator[tuple[str, ...]]:
     schedule = value.get("schedule")
     if isinstance(schedule, Mapping) and "down_run" in schedule:
         yield ("schedule", "down_run")
-
-
-def _message(tree: Tree) -> str:
-    problems = sorted(tree.problems, key=lambda problem: problem.line)
-    lines = [f"{BRANCH_FILE}:{problem}" for problem in problems[:_SHOWN]]
-    if len(problems) > _SHOWN:
-        lines.append(f"and {len(problems) - _SHOWN} more")
-    return "\n".join(lines)

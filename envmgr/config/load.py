@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from envmgr.config.sections.daemon import DaemonFile
 from envmgr.config.sections.models import Organization, Repository
@@ -22,10 +22,11 @@ from envmgr.config.sections.watching import watched_twice
 from envmgr.domain.errors import UsageError
 from envmgr.domain.values.names import RepositoryId
 
-from .problems import problems_of
+from . import parsing
+from .parsing import parse, validate
 from .settings import Settings, config_files
 from .yaml_tree import Path as KeyPath
-from .yaml_tree import Problem, Tree, read_yaml
+from .yaml_tree import Problem, Tree
 
 _MAX_FILE = 4 << 20
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -72,7 +73,7 @@ class _File:
         return str(self.path)
 
     def lines(self) -> list[str]:
-        return [f"{self.name}:{problem}" for problem in sorted(self.tree.problems, key=lambda p: p.line)]
+        return parsing.lines(self.name, self.tree)
 
     def add(self, path: KeyPath, sentence: str) -> None:
         self.tree.problems.append(Problem(self.tree.line(path), path, sentence))
@@ -133,7 +134,7 @@ def _read(path: Path, *, only_settings: bool = False) -> _File:
     content = _content(file)
     if content is None:
         return file
-    file.tree = _parse(content)
+    file.tree = parse(content)
     value = file.tree.value
     if isinstance(value, dict) and "daemon" in value:
         file.model = _validate(file, DaemonFile)
@@ -159,14 +160,6 @@ def _content(file: _File) -> bytes | None:
     return None
 
 
-def _parse(content: bytes) -> Tree:
-    try:
-        return read_yaml(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return Tree(problems=[Problem(line, (), "it is not UTF-8 text; save it as UTF-8")])
-
-
 def _organization(file: _File) -> Organization | None:
     if file.tree.value is None and not file.tree.problems:
         file.add((), "it is empty; `envmgr config init` writes one to start from")
@@ -177,11 +170,7 @@ def _validate(file: _File, model: type[_Model]) -> _Model | None:
     if not isinstance(file.tree.value, dict):
         file.add((), "it must be a mapping of keys to values, beginning with `organization: …`")
         return None
-    try:
-        return model.model_validate(file.tree.value)
-    except ValidationError as error:
-        file.tree.problems.extend(problems_of(error, model, file.tree))
-        return None
+    return validate(file.tree, model, file.tree.value)
 
 
 def _check_unique(files: Sequence[_File]) -> None:

@@ -68,16 +68,29 @@ def sentences(what: str = REFUSED, place: Path | None = None) -> Iterator[None]:
         raise told(error, what, place) from error
 
 
-def write_private(path: Path, content: str | bytes, what: str = "A file cannot be written") -> None:
+def create_private(path: Path, access: int = os.O_WRONLY, rights: int = 0o600) -> int:
+    """Opens a file of ours for its owner only, never one that is there already, nor through a link; gives its descriptor.
+
+    Raises FileExistsError where something has its name.
+    """
+    return os.open(path, access | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, rights)
+
+
+def write_private(
+    path: Path, content: str | bytes, what: str = "A file cannot be written", *, durable: bool = False
+) -> None:
     """Makes a file hold a content, whole or not at all, for its owner only; what had its name is replaced.
 
-    Only we write in its folder. Raises Transient, which begins with `what`.
+    Only we write in its folder. `durable` content outlives the host's sudden end. Raises Transient, which begins with
+    `what`.
     """
     new = path.with_name(f".{secrets.token_hex(8)}.new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with os.fdopen(os.open(new, flags, 0o600), "wb") as file:
+        with os.fdopen(create_private(new), "wb") as file:
             file.write(content if isinstance(content, bytes) else content.encode(errors="surrogateescape"))
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         new.replace(path)
     except OSError as error:
         with suppress(OSError):

@@ -82,10 +82,6 @@ class Git(Protocol):
         """The full object name of a commit in the mirror; raises UsageError where there is none."""
         ...
 
-    def tree(self, repository: RepositoryId, commit: str, path: str) -> str | None:
-        """The object name of a folder (`.` for the root) in a commit; None where it is not a folder there."""
-        ...
-
     def read_file(self, repository: RepositoryId, commit: str, path: str, limit: int) -> bytes | None:
         """A regular file's content in a commit; None where nothing is.
 
@@ -93,14 +89,13 @@ class Git(Protocol):
         """
         ...
 
-    def describe(self, repository: RepositoryId, commit: str) -> CommitInfo:
-        """Author and subject of a commit in the mirror."""
-        ...
-
     def inspect(
         self, repository: RepositoryId, commit: str, directory: str | None, file: str, limit: int
     ) -> Inspection:
-        """`tree` (None where no directory is asked for), `read_file` and `describe` together, at a third of the cost."""
+        """What an update asks of a commit, at once: the folder's tree, `read_file`, author and subject.
+
+        `tree` is None where no directory is asked for, and where it is none there.
+        """
         ...
 
     def changed(self, repository: RepositoryId, before: str, after: str) -> frozenset[str] | None:

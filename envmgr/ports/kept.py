@@ -1,16 +1,12 @@
 """What is kept of modules, binaries and providers while an environment uses them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
 
 class Modules(Protocol):
     """The Terraform modules that come with envmgr, kept by content while in use."""
-
-    def names(self) -> Sequence[str]:
-        """The modules there are."""
-        ...
 
     def tree(self, name: str) -> str:
         """What identifies a module's content now; raises NeedsPerson where there is no such module."""

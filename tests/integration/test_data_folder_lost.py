@@ -253,7 +253,7 @@ def manifest_of_alice(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, 
     commit = shop.commit("env-alice", marked("the first"))
     mirrors = Mirrors(folder / "mirrors")
     mirrors.fetch(Remote(repository=ALICE.repository_id, url=shop.url), {"env-alice": commit})
-    tree = mirrors.tree(ALICE.repository_id, commit, "terraform")
+    tree = mirrors.inspect(ALICE.repository_id, commit, "terraform", "x", 9).tree
     pack = mirrors.export(ALICE.repository_id, commit, "terraform", LIMIT)
     assert tree is not None
     assert pack is not None

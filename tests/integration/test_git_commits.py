@@ -13,7 +13,7 @@ import pytest
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.domain.errors import NeedsOperator, NeedsPerson, Transient, UsageError
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
-from envmgr.ports import Remote
+from envmgr.ports import CommitInfo, Remote
 from tests.support.git_calls import count_git
 from tests.support.git_repository import GitRepository
 
@@ -76,15 +76,13 @@ class TestInspection:
             "run.sh": None,
             "nothing": None,
         }.items():
-            assert mirrors.tree(SHOP, commit, path) == expected
             assert mirrors.inspect(SHOP, commit, path, ".envmgr.yaml", 99).tree == expected
-        info = mirrors.describe(SHOP, commit)
-        assert (info.commit, info.author, info.subject) == (commit, "Test", "First line")
         assert mirrors.read_file(SHOP, commit, ".envmgr.yaml", 99) == b"ttl: 1d\n"
         assert mirrors.read_file(SHOP, commit, "nothing", 99) is None
         assert mirrors.read_file(SHOP, commit, "binary", 256) == bytes(range(256))
         everything = mirrors.inspect(SHOP, commit, None, ".envmgr.yaml", 99)
-        assert (everything.tree, everything.file, everything.info) == (None, b"ttl: 1d\n", info)
+        assert (everything.tree, everything.file) == (None, b"ttl: 1d\n")
+        assert everything.info == CommitInfo(commit, "Test", "First line")
         assert mirrors.inspect(SHOP, commit, "terraform/deep", "nothing", 99).file is None
 
     def test_an_inspection_takes_two_processes(
@@ -114,7 +112,7 @@ class TestInspection:
     @pytest.mark.parametrize("path", ["../x", "/etc", "a/../../b", "a\nb"])
     def test_paths_stay_inside(self, mirrors: Mirrors, commit: str, path: str) -> None:
         with pytest.raises(UsageError):
-            mirrors.tree(SHOP, commit, path)
+            mirrors.inspect(SHOP, commit, path, "x", 9)
         with pytest.raises(UsageError):
             mirrors.read_file(SHOP, commit, path, 9)
 
@@ -127,8 +125,6 @@ class TestInspection:
     def test_what_was_not_fetched_is_said(self, mirrors: Mirrors, commit: str) -> None:
         unknown = "1" * 40
         for ask in (
-            lambda: mirrors.tree(SHOP, unknown, "."),
-            lambda: mirrors.describe(SHOP, unknown),
             lambda: mirrors.read_file(SHOP, unknown, "x", 9),
             lambda: mirrors.inspect(SHOP, unknown, ".", "x", 9),
             lambda: mirrors.keep(ALICE, "applied", unknown),
@@ -136,7 +132,7 @@ class TestInspection:
             with pytest.raises(Transient, match="not in the mirror"):
                 ask()
         with pytest.raises(Transient, match="no local mirror"):
-            mirrors.describe(RepositoryId("acme", "other"), commit)
+            mirrors.inspect(RepositoryId("acme", "other"), commit, None, "x", 9)
 
     @pytest.mark.parametrize("revision", ["nothing", "", "--all", "a\nb", "HEAD:README", "-h"])
     def test_revisions_that_are_no_commit(self, mirrors: Mirrors, commit: str, revision: str) -> None:
@@ -149,7 +145,7 @@ class TestInspection:
     ) -> None:
         commit = shop.commit("env-b", {"x": "1"}, "evil \x1b[2J subject")
         mirrors.fetch(there, {"env-b": commit})
-        assert mirrors.describe(SHOP, commit).subject == "evil \\x1b[2J subject"
+        assert mirrors.inspect(SHOP, commit, None, "x", 9).info.subject == "evil \\x1b[2J subject"
 
 
 class TestCheckout:

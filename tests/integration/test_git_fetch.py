@@ -99,7 +99,7 @@ class TestFetch:
         first = shop.commit("env-a", {"x": "1"})
         shop.commit("env-a", {"x": "2"})
         mirrors.fetch(there, {"env-a": first})
-        assert mirrors.describe(SHOP, first).commit == first
+        assert mirrors.resolve(SHOP, first) == first
         lost = shop.commit("env-a", {"x": "3"})
         shop.force_push("env-a", {"x": "4"})
         with pytest.raises(Transient, match="env-a changed at the remote"):
@@ -130,7 +130,7 @@ class TestFetch:
             mirrors.fetch(there, {"env-a": commit})
         git_server.heal("shop")
         mirrors.fetch(there, {"env-a": commit})
-        assert mirrors.tree(SHOP, commit, ".")
+        assert mirrors.inspect(SHOP, commit, ".", "x", 9).tree
 
     def test_a_server_that_falls_silent_is_given_up(
         self, folder: Path, shop: GitRepository, git_server: GitServer
@@ -216,7 +216,7 @@ def test_a_sha_256_repository(tmp_path: Path, many_refs: int) -> None:
     mirrors.checkout(SHOP, commit, tmp_path / "checkout")
     assert (tmp_path / "checkout/terraform/main.tf").read_text() == "# a"
     pack = mirrors.export(SHOP, commit, "terraform", 1000)
-    tree = mirrors.tree(SHOP, commit, "terraform")
+    tree = mirrors.inspect(SHOP, commit, "terraform", "x", 9).tree
     assert pack is not None
     assert tree is not None
     source = Source(SourceKind.DIRECTORY, "terraform", tree, "terraform")

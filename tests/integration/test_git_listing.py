@@ -99,7 +99,7 @@ def test_hostile_branch_names_are_data(
     listing = mirrors.listing(there, ["env-*"], "main")
     assert set(listing.branches) == {"main", "env-a", "env-seed", *HOSTILE}
     mirrors.fetch(there, listing.branches)
-    assert mirrors.describe(SHOP, commit).commit == commit
+    assert mirrors.resolve(SHOP, commit) == commit
     assert {mirrors.resolve(SHOP, branch) for branch in HOSTILE} == {commit}
     mirrors.tidy(SHOP, HOSTILE[:6])
     assert {mirrors.resolve(SHOP, branch) for branch in HOSTILE[:6]} == {commit}

@@ -83,7 +83,7 @@ def test_git_gets_no_more_memory_than_it_may(tmp_path: Path, shop: GitRepository
     mirrors = fetched(tmp_path, shop, commit, memory=1024 * MIB)
     mirrors = Mirrors(tmp_path / "mirrors", limits=lambda _: GitLimits(memory=32 * MIB))
     with pytest.raises(NeedsOperator, match=r"git needs more than the 32MiB of memory.*limits\.git\.memory"):
-        mirrors.describe(SHOP, commit)
+        mirrors.inspect(SHOP, commit, None, "x", 9)
 
 
 @pytest.mark.parametrize("over_http", [False, True])

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,7 @@ EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "base"
 # What the engine does to this host lies in `host/`, but for these, each with its reason.
 ON_THIS_HOST = {
     "context/layout.py": "makes the data folder and says whose it is, and how much room is left",
-    "context/seals.py": "makes the data folder's key once, whole, whichever process comes first",
     "source/kept.py": "packs what a destroy needs into one object",
-    "source/steps.py": "writes the outputs that steps read into a file that must not be there yet",
     "work/lock_recorder.py": "knows by which name Terraform notes our user and host in a lock",
 }
 
@@ -68,6 +67,64 @@ def imported(path: Path) -> Iterator[tuple[ast.stmt, str]]:
             yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node, node.module or ""
+
+
+def protocols(ports: list[ast.Module]) -> dict[str, set[str]]:
+    """The Protocols of some modules with the names of their own methods."""
+    return {
+        node.name: {method.name for method in node.body if isinstance(method, ast.FunctionDef)}
+        for module in ports
+        for node in module.body
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
+    }
+
+
+def annotations(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Every name that has a type, and the type: arguments, fields, and what functions give."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.arg) and node.annotation:
+            yield node.arg, node.annotation
+        elif isinstance(node, ast.AnnAssign):
+            yield last_name(node.target), node.annotation
+        elif isinstance(node, ast.FunctionDef) and node.returns:
+            yield node.name, node.returns
+
+
+def types_in(annotation: ast.expr) -> Iterator[str]:
+    """The names of the types in an annotation, within quotes too."""
+    for node in ast.walk(annotation):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            with suppress(SyntaxError):  # what documents a field is no type
+                yield from types_in(ast.parse(node.value, mode="eval").body)
+
+
+def uncalled(ports: list[ast.Module], callers: list[ast.Module]) -> list[str]:
+    """The methods of ports that nothing with such a type is asked for anywhere in the callers.
+
+    A receiver is known by its last name (`services.git`), and that by the types it is given anywhere.
+    """
+    methods = protocols(ports)
+    typed: dict[str, set[str]] = {}
+    for module in callers:
+        for name, annotation in annotations(module):
+            typed.setdefault(name.lstrip("_"), set()).update(methods.keys() & set(types_in(annotation)))
+    asked = {
+        f"{port}.{node.attr}"
+        for module in callers
+        for node in ast.walk(module)
+        if isinstance(node, ast.Attribute)
+        for port in typed.get(last_name(node.value), ())
+    }
+    return sorted({f"{port}.{name}" for port, names in methods.items() for name in names} - asked)
+
+
+def last_name(receiver: ast.expr) -> str:
+    """`git` of `services.git`, `state` of `tenant.state()`."""
+    called = receiver.func if isinstance(receiver, ast.Call) else receiver
+    return str(getattr(called, "attr", None) or getattr(called, "id", "")).lstrip("_")
 
 
 def test_there_is_code_to_check() -> None:
@@ -161,3 +218,31 @@ def test_what_is_public_says_its_role() -> None:
         if not ast.get_docstring(node)
     ]
     assert not found, "\n".join(found)
+
+
+def test_every_method_of_a_port_has_a_caller() -> None:
+    """What no caller asks for is a promise that every adapter keeps for nobody."""
+    callers = [tree(path) for path in FILES if "adapters" not in path.parts]
+    assert not uncalled([tree(path) for path in sorted((PACKAGE / "ports").glob("*.py"))], callers)
+
+
+@pytest.mark.parametrize(
+    ("caller", "found"),
+    [
+        ("def f(git: Git) -> None: git.fetch()", ["Git.tree", "Modules.tree"]),
+        ("def f(git: 'Git | None', made: Modules) -> None: (git.tree, git.fetch, made.tree)", []),
+        ("class S:\n git: Git\ndef f(s: S) -> None: (s.git.fetch, s.git.tree)", ["Modules.tree"]),
+        ("def modules() -> Modules: ...\nmodules().tree()", ["Git.fetch", "Git.tree"]),
+        ("def f(node: Tree) -> None: (node.tree, node.fetch)", ["Git.fetch", "Git.tree", "Modules.tree"]),
+    ],
+)
+def test_a_method_of_a_port_without_a_caller_is_found(caller: str, found: list[str]) -> None:
+    """Also where another port has one of the same name that is called."""
+    ports = """
+class Git(Protocol):
+    def fetch(self) -> None: ...
+    def tree(self) -> str: ...
+class Modules(Protocol):
+    def tree(self) -> str: ...
+"""
+    assert uncalled([ast.parse(ports)], [ast.parse(caller)]) == found

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from envmgr.cli.screen import age, commits, printable, say, visible
+from envmgr.cli.screen import commits, printable, say, visible
 from envmgr.cli.verbs.see.logs import printable_line
+from envmgr.config.sections.duration import rounded_duration
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.views import documents
@@ -37,7 +38,7 @@ ALICE = Environment(
 )
 def test_age(seconds: float, shown: str) -> None:
     """The largest unit that says something."""
-    assert age(timedelta(seconds=seconds)) == shown
+    assert rounded_duration(timedelta(seconds=seconds)) == shown
 
 
 def test_commits() -> None:

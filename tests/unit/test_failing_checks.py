@@ -57,7 +57,7 @@ def test_only_the_first_few_are_said() -> None:
     """Of many the others are counted."""
     assert checks_warning([]) == ""
     assert checks_warning(["a: 1", "b: 2", "c: 3", "d: 4", "e: 5"]) == (
-        "Warning, not all checks of the code hold: a: 1; b: 2; c: 3 (and 2 more)"
+        "Warning, not all checks of the code hold: a: 1; b: 2; c: 3 and 2 more"
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from envmgr.domain.errors import NeedsPerson
+from envmgr.host.system import create_private
 from envmgr.ports import Remote
 
 from .location import Location
@@ -104,8 +105,7 @@ def _ssh(remote: Remote, folder: Path, known_hosts: Path, patience: float) -> st
 
 
 def _private_file(path: Path, text: str) -> Path:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(create_private(path), "w", encoding="utf-8") as file:
         file.write(text.rstrip("\n") + "\n")
     return path
 

@@ -14,6 +14,7 @@ from threading import get_ident
 
 from envmgr.domain.errors import EnvmgrError, NeedsOperator, NeedsPerson, NotHere, Transient, UsageError
 from envmgr.domain.values.names import RepositoryId, ref_component
+from envmgr.host.system import told
 from envmgr.ports import GitLimits
 
 from .failure import decisive_line, here, without_memory
@@ -51,12 +52,8 @@ def reported(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        said = f"{what}: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
-        if error.errno in _STAYS:
-            raise NeedsOperator(
-                f"{said} Make room there, or give it to envmgr's user; it is tried again."
-            ) from error
-        raise Transient(said) from error
+        sentence = told(error, what)
+        raise (NeedsOperator(str(sentence)) if error.errno in _STAYS else sentence) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from envmgr.domain.errors import NeedsPerson, NotHere, UsageError
 from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.environment import Source
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_component
-from envmgr.ports import CommitInfo, GitLimits, Inspection, Remote
+from envmgr.ports import GitLimits, Inspection, Remote
 
 from . import kept
 from .checkout import check_out
@@ -148,16 +148,6 @@ class Mirrors:
             )
         return found[0]
 
-    def tree(self, repository: RepositoryId, commit: str, path: str) -> str | None:
-        """The object name of a folder (`.` for the root) in a commit; None where it is not a folder there."""
-        where = "" if inside(path) == "." else inside(path)
-        root, found = checks(
-            self._mirror(repository), [f"{checked_commit(commit)}^{{tree}}", f"{commit}:{where}"]
-        )
-        if root is None:
-            raise not_here(repository, commit)
-        return found[0] if found is not None and found[1] == "tree" else None
-
     def read_file(self, repository: RepositoryId, commit: str, path: str, limit: int) -> bytes | None:
         """A regular file's content; None where there is nothing; NeedsPerson for anything else or above `limit`."""
         mirror, name = self._mirror(repository), inside(path)
@@ -178,14 +168,10 @@ class Mirrors:
         """Whether a commit's history and those of others have a beginning in common (see `ports.Git`)."""
         return is_related(self._mirror(repository), commit, others)
 
-    def describe(self, repository: RepositoryId, commit: str) -> CommitInfo:
-        """Author and subject of a commit in the mirror."""
-        return commit_info(commit, contents(self._mirror(repository), [checked_commit(commit)])[0])
-
     def inspect(
         self, repository: RepositoryId, commit: str, directory: str | None, file: str, limit: int
     ) -> Inspection:
-        """What `tree`, `read_file` and `describe` say, by two processes."""
+        """A folder's tree, a file, author and subject, by two processes."""
         mirror, name = self._mirror(repository), inside(file)
         folder = None if directory is None else inside(directory)
         found = entries(mirror, commit, [name] if folder in (None, ".") else [name, str(folder)])

@@ -29,7 +29,9 @@ def entries(mirror: Mirror, commit: str, paths: Iterable[str]) -> dict[str, Entr
     command = ["ls-tree", "-l", "-z", "--full-tree", checked_commit(commit), "--", *paths]
     answer = mirror.run(command)
     if answer.failed:
-        raise not_here(mirror.repository, commit)
+        raise (
+            mirror.broken("ls-tree", answer) if answer.lacked_memory else not_here(mirror.repository, commit)
+        )
     found = (_ENTRY.fullmatch(line) for line in answer.output.split(b"\0") if line)
     return {path: entry for match in found if match for path, entry in (_entry(*match.groups()),)}
 

@@ -20,8 +20,8 @@ from envmgr.host.credentials.network import proxies, trust
 
 from .addresses import AddressRefused, asking
 from .addresses import check as check_known
-from .deadline import POOLS, Deadline
 from .failure import reason
+from .request_timeout import POOLS, RequestTimeout
 
 SECONDS = 10.0
 """How long one try may take in all."""
@@ -66,18 +66,18 @@ class HttpProbe:
     def ask(self, check: HealthCheck, url: str, networks: Sequence[str] = ()) -> str:
         """See the port."""
         try:
-            with Deadline(self._seconds) as deadline:
-                wrong = self._ask(check, url, deadline, networks)
+            with RequestTimeout(self._seconds) as timeout:
+                wrong = self._ask(check, url, timeout, networks)
         except NotAnswered as error:
             wrong = str(error)
         except AddressRefused:
             wrong = _REFUSED
         except (HTTPError, HTTPException, OSError, ValueError) as error:
-            cause = TimeoutError() if deadline.is_over else error
+            cause = TimeoutError() if timeout.is_over else error
             wrong = f"did not answer ({reason(cause, self._seconds)})"
         return f"GET {shown(url)} {wrong}." if wrong else ""
 
-    def _ask(self, check: HealthCheck, url: str, deadline: Deadline, networks: Sequence[str]) -> str:
+    def _ask(self, check: HealthCheck, url: str, timeout: RequestTimeout, networks: Sequence[str]) -> str:
         """What is wrong with the answer; empty where nothing is."""
         first = address = _parsed(url)
         for _ in range(_REDIRECTS + 1):
@@ -88,7 +88,7 @@ class HttpProbe:
                     address = _parsed(_as_sent(target), address.url)
                     continue
                 wrong = _judged(check, response)
-                if deadline.is_over:  # what was cut off may look whole
+                if timeout.is_over:  # what was cut off may look whole
                     raise TimeoutError
                 return wrong
             finally:

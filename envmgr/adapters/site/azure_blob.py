@@ -9,11 +9,12 @@ from typing import IO, Any
 from azure.core import MatchConditions
 from azure.core.credentials import AzureSasCredential
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
-from azure.storage.blob import BlobClient, ContainerClient, ContentSettings, LinearRetry
+from azure.storage.blob import BlobClient, ContainerClient, ContentSettings
 
 from envmgr.domain.errors import NeedsPerson, Refused, Transient
 from envmgr.host.credentials.azure import AzureAccount, error_code
-from envmgr.host.credentials.network import RETRIES, is_true
+from envmgr.host.credentials.azure_container import container_client, listed_key, shared_key
+from envmgr.host.credentials.network import is_true
 
 from .headers import Headers
 
@@ -21,7 +22,7 @@ _RECORD = Headers("application/json", "no-store")
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _NAME = re.compile(r"\$web|\$root|(?=.{3,63}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
 _ALTERED = re.compile(r"\\|\.(/|$)")
-_RESOURCES, _KEYS = "2021-04-01", "2024-01-01"
+_RESOURCES = "2021-04-01"
 # A piece is read whole into memory, and once more by the library: eight at once are some 40 MB.
 _PIECE = 2 * 1024 * 1024
 
@@ -105,32 +106,27 @@ class Container:
 
     @cached_property
     def _container(self) -> ContainerClient:
-        options: dict[str, Any] = self._azure.connection(self._host)
-        return ContainerClient(
-            f"https://{self._host}",
+        return container_client(
+            self._azure,
+            self._host,
             self._name,
-            credential=self._credential(),
-            retry_policy=LinearRetry(backoff=1, retry_total=RETRIES, random_jitter_range=1),
+            self._credential(),
             max_single_put_size=_PIECE,
             max_block_size=_PIECE,
-            **options,
         )
 
     def _credential(self) -> Any:
         key, sas = self._azure.secret("access_key"), self._azure.secret("sas_token")
         if key and not self._azure.has_identity:
-            return self._shared(key)
+            return shared_key(self._account, key)
         if sas and not self._azure.has_identity:
             return AzureSasCredential(sas.lstrip("?"))
         if is_true(self._azure.secret("storage_use_azuread")) or not self._azure.value("subscription_id"):
             return self._azure.token_credential()
-        return self._shared(self._listed_key())
+        return shared_key(self._account, listed_key(self._azure, self._path()))
 
-    def _shared(self, key: str) -> dict[str, str]:
-        return {"account_name": self._account, "account_key": key}
-
-    def _listed_key(self) -> str:
-        """The account's first key, from Azure's control plane, as Terraform's provider gets it."""
+    def _path(self) -> str:
+        """Where the account is below `resourceGroups/`, found as Terraform's provider finds it."""
         kind = "Microsoft.Storage/storageAccounts"
         condition = f"resourceType eq '{kind}' and name eq '{self._account}'"
         found = self._azure.control_plane("GET", "resources", _RESOURCES, **{"$filter": condition})["value"]
@@ -139,9 +135,7 @@ class Container:
                 f"storage account {self._account} is not in the subscription: check `storage_account`, and the output "
                 "it is from."
             )
-        path = str(found[0]["id"]).partition("/resourceGroups/")[2]
-        keys = self._azure.control_plane("POST", f"resourceGroups/{path}/listKeys", _KEYS)["keys"]
-        return str(keys[0]["value"])
+        return str(found[0]["id"]).partition("/resourceGroups/")[2]
 
     def _blob(self, name: str) -> BlobClient:
         return self._container.get_blob_client(name)

@@ -10,16 +10,16 @@ from typing import Any
 from azure.core import MatchConditions
 from azure.core.credentials import AzureSasCredential
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobLeaseClient, BlobProperties, ContainerClient, LinearRetry
+from azure.storage.blob import BlobClient, BlobLeaseClient, BlobProperties, ContainerClient
 
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
 from envmgr.domain.documents.state import LockInfo, State
 from envmgr.domain.errors import PlaceMissing, RetryLater, StateLocked, Transient
 from envmgr.host.credentials.azure import AzureAccount, error_code
-from envmgr.host.credentials.network import RETRIES, is_true
+from envmgr.host.credentials.azure_container import container_client, listed_key, shared_key
+from envmgr.host.credentials.network import is_true
 
 _LOCK_NOTE = "terraformlockid"
-_API = "2024-01-01"
 
 
 class AzureBlobStateStore:
@@ -167,31 +167,19 @@ class AzureBlobStateStore:
 
     @cached_property
     def _container(self) -> ContainerClient:
-        options: dict[str, Any] = self._azure.connection(self._host)
-        return ContainerClient(
-            f"https://{self._host}",
-            self._name,
-            credential=self._credential(),
-            retry_policy=LinearRetry(backoff=1, retry_total=RETRIES, random_jitter_range=1),
-            **options,
-        )
+        return container_client(self._azure, self._host, self._name, self._credential())
 
     def _credential(self) -> Any:
         key, sas = self._azure.secret("access_key"), self._azure.secret("sas_token")
         if key:
-            return {"account_name": self._account, "account_key": key}
+            return shared_key(self._account, key)
         if sas:
             return AzureSasCredential(sas.lstrip("?"))
         group = self._azure.value("resource_group_name")
         if group and not is_true(self._azure.value("use_azuread_auth") or self._azure.secret("use_azuread")):
-            return {"account_name": self._account, "account_key": self._listed_key(group)}
+            path = f"{group}/providers/Microsoft.Storage/storageAccounts/{self._account}"
+            return shared_key(self._account, listed_key(self._azure, path))
         return self._azure.token_credential()
-
-    def _listed_key(self, group: str) -> str:
-        """The account's first key, from Azure's control plane."""
-        path = f"resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts/{self._account}/listKeys"
-        keys = self._azure.control_plane("POST", path, _API)["keys"]
-        return str(keys[0]["value"])
 
     def _blob(self, key: str) -> BlobClient:
         return self._container.get_blob_client(key)

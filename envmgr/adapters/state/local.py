@@ -12,6 +12,7 @@ from pathlib import Path
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
 from envmgr.domain.documents.state import LockInfo, State
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, StateLocked, Transient
+from envmgr.host.system import create_private
 
 _FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, process
 _END = b"\n}\n"  # of a state that Terraform has written to its end
@@ -243,7 +244,7 @@ def _write(path: Path, content: bytes, *, replaces: bool = True) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
     unfinished = _unfinished(path)
     unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), "w+b") as file:
+    with os.fdopen(create_private(unfinished, os.O_RDWR), "w+b") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -11,6 +11,7 @@ from pathlib import Path
 from envmgr.host.children.run_log import RunLog
 from envmgr.host.children.tail import Tail
 from envmgr.host.leftovers import clear, sweep
+from envmgr.host.system import create_private
 
 _LONGEST_LINE = 1024 * 1024
 _LAST = 20
@@ -58,8 +59,7 @@ class Printed:
 def output_file(path: Path) -> Iterator[io.FileIO]:
     """A new private file for a step's output, with its name as long as the step runs."""
     clear(path)
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "r+b", buffering=0) as file:
+    with os.fdopen(create_private(path, os.O_RDWR | os.O_APPEND), "r+b", buffering=0) as file:
         try:
             yield file
         finally:

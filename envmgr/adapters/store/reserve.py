@@ -4,6 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from envmgr.host.system import create_private
+
 SIZE = 8 * 1024 * 1024
 _PLENTY = 8  # times the reserve: with less room left none is set aside
 
@@ -22,7 +24,7 @@ class Reserve:
         """Sets the room aside where there is plenty; quiet where that cannot be."""
         with suppress(OSError):
             if not self._file.exists() and _free(self._file.parent) >= _PLENTY * SIZE:
-                descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                descriptor = create_private(self._file)
                 try:
                     os.posix_fallocate(descriptor, 0, SIZE)
                 finally:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.host.system import create_private
 
 from .database import WRITES, Database
 from .reserve import Reserve
@@ -67,7 +68,7 @@ def _prepare(file: Path) -> None:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Only a new file is opened here: closing one would drop the locks that this process holds on it.
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(create_private(file))
     except FileExistsError:
         _require_writable(file)
     except OSError as error:

@@ -17,6 +17,7 @@ from typing import Any
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.code import is_code
 from envmgr.host.leftovers import clear
+from envmgr.host.system import create_private
 
 from .diagnostics import Diagnostic, Location
 
@@ -69,8 +70,7 @@ def write(root: Path, backend: Backend, *, override: bool) -> None:
 
 def write_new(path: Path, text: str) -> None:
     """Writes a private file that is not there yet, never through a symlink."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(create_private(path), "w", encoding="utf-8") as file:
         file.write(text)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from envmgr.config.sections.duration import format_duration
 from envmgr.config.sections.size import format_size
 from envmgr.domain.errors import (
     EnvmgrError,
@@ -119,7 +120,7 @@ def failure(
         return Interrupted(f"terraform {outcome.command} was stopped before its end.")
     if outcome.ended.cause is Cause.TIMED_OUT:
         return Transient(
-            f"terraform {outcome.command} took longer than {_duration(timeout)} and was ended: "
+            f"terraform {outcome.command} took longer than {format_duration(timeout)} and was ended: "
             "look into its log, or raise terraform.timeout."
         )
     if outcome.memory is not None and _NO_MEMORY.search(outcome.transcript.crash):
@@ -335,11 +336,3 @@ def _wordless(outcome: Outcome) -> str:
     )
     said = f"; it said: {' '.join(reason.split())}" if reason else " and said nothing"
     return f"terraform {outcome.command} {how}{said}."
-
-
-def _duration(time: timedelta) -> str:
-    seconds = time.total_seconds()
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g}{unit}"
-    return f"{seconds:g}s"

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson, StalePlan
+from envmgr.host.system import create_private
 from envmgr.ports import PlanFile
 
 _CHUNK = 1024 * 1024
@@ -23,10 +24,8 @@ _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_S
 def copied_out(made: Path, copy: Path) -> PlanFile:
     """Copies a plan to where only we look for it, as a private file that must not be there yet."""
     source = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(source, "rb") as content:
-        target = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o400)
-        with os.fdopen(target, "wb") as file:
-            return PlanFile(path=copy, digest=_copied(content.fileno(), file.fileno()))
+    with os.fdopen(source, "rb") as content, os.fdopen(create_private(copy, rights=0o400), "wb") as file:
+        return PlanFile(path=copy, digest=_copied(content.fileno(), file.fileno()))
 
 
 @contextmanager

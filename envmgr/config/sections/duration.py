@@ -29,3 +29,12 @@ def format_duration(duration: timedelta) -> str:
         if number:
             parts.append(f"{number}{unit}")
     return "".join(parts) or "0s"
+
+
+def rounded_duration(duration: timedelta) -> str:
+    """A duration in its largest unit, for a column of a table: `40s`, `12m`, `5h`, `3d`."""
+    seconds = max(0, int(duration.total_seconds()))
+    for unit, size in _SECONDS.items():
+        if seconds >= 2 * size or (seconds >= size and unit != "m"):
+            return f"{seconds // size}{unit}"
+    return "0s"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from .names import EnvironmentId
+from .names import EnvironmentId, first
 
 Action = Literal["report", "correct", "off"]
 
@@ -118,7 +118,7 @@ def why_not_corrected(before: Drift | None, found: Drift, rules: DriftRules, out
     """
     harmful = [str(difference) for difference in found.differences if difference.is_harmful]
     if harmful:
-        return f"correcting it would delete or replace {', '.join(harmful[:3])}"
+        return f"correcting it would delete or replace {first(harmful, _NAMED)}"
     if outage:
         return outage
     if before is not None and before.error:
@@ -138,8 +138,7 @@ def checks_warning(failing: Sequence[str]) -> str:
     """That checks of the code do not hold, as a sentence; empty where all do."""
     if not failing:
         return ""
-    more = f" (and {len(failing) - _NAMED} more)" if len(failing) > _NAMED else ""
-    return f"Warning, not all checks of the code hold: {'; '.join(failing[:_NAMED])}{more}"
+    return f"Warning, not all checks of the code hold: {first(failing, _NAMED, '; ')}"
 
 
 def is_news(before: Drift | None, after: Drift) -> bool:

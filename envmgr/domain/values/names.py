@@ -202,7 +202,7 @@ def ref_component(branch: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in branch)
 
 
-def first(names: Sequence[str], most: int = 5) -> str:
+def first(names: Sequence[str], most: int = 5, between: str = ", ", rest: str = " and {} more") -> str:
     """The first of some names in a sentence, and how many more there are: `a, b and 3 more`."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    shown = between.join(names[:most])
+    return shown if len(names) <= most else shown + rest.format(len(names) - most)

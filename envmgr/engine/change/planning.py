@@ -14,6 +14,7 @@ from envmgr.domain.rules.transitions.ends import emptied
 from envmgr.domain.rules.unfinished import unfinished
 from envmgr.domain.values.drift import checks_warning
 from envmgr.domain.values.environment import Claim, Run, RunKind, RunStatus, SourceKind
+from envmgr.domain.values.names import first
 from envmgr.engine.context import ownership
 from envmgr.engine.context.tenant import Access
 from envmgr.engine.recovery import rebuild, recover
@@ -125,8 +126,7 @@ def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:
 
 def listed(findings: Sequence[str]) -> str:
     """The first few of what gates found, and how many more there are."""
-    more = f" (and {len(findings) - 3} more)" if len(findings) > 3 else ""
-    return " ".join(findings[:3]) + more
+    return first(findings, 3, " ", " (and {} more)")
 
 
 def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:

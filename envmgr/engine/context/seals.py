@@ -1,6 +1,5 @@
 """The key that seals what is kept beside the states: the operator's, else one of the data folder's own."""
 
-import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,6 +9,7 @@ from pathlib import Path
 from envmgr.config.sections.secrets import Secret, resolve
 from envmgr.domain.documents.seal import Proof, Seal
 from envmgr.domain.errors import NeedsPerson
+from envmgr.host.system import write_private
 
 from .layout import Layout
 from .services import Services
@@ -49,14 +49,9 @@ def seal_of(key: Secret | None, layout: Layout, environ: Mapping[str, str]) -> S
 def _own(path: Path) -> str:
     """The key in the data folder, made once, whole, by whichever process comes first."""
     if not path.exists():
-        new = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        with os.fdopen(
-            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w"
-        ) as file:
-            file.write(f"{secrets.token_hex(32)}\n")
-            file.flush()
-            os.fsync(file.fileno())
+        new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        write_private(new, f"{secrets.token_hex(32)}\n", durable=True)
         with suppress(FileExistsError):
-            os.link(new, path)
+            path.hardlink_to(new)
         new.unlink()
     return path.read_text().strip()

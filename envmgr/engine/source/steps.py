@@ -1,7 +1,6 @@
 """Running a branch's commands for an environment: in a clean checkout, with the Terraform outputs at hand."""
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from envmgr.domain.values.template import fill
 from envmgr.engine.context.services import Services
 from envmgr.engine.work.job import ActiveRun, Job
 from envmgr.host.leftovers import ASIDE, clear, sentence, sweep, tidy
+from envmgr.host.system import write_private
 from envmgr.ports import Deployer, Place
 
 from .own_targets import own
@@ -122,11 +122,8 @@ def _identity(environment: Environment, commit: str) -> dict[str, str]:
 
 def _write_outputs(outputs: Mapping[str, Output], file: Path) -> None:
     """All outputs as JSON in a private file."""
-    document = json.dumps({name: output.value for name, output in outputs.items()})
-    clear(file)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        opened.write(document)
+    clear(file)  # an earlier step may have left a folder of that name
+    write_private(file, json.dumps({name: output.value for name, output in outputs.items()}))
 
 
 def _as_variables(outputs: Mapping[str, Output]) -> tuple[dict[str, str], tuple[str, ...]]:

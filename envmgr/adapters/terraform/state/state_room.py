@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from envmgr.adapters.terraform.backend import Backend
+from envmgr.host.system import create_private
 
 _ROOM = 8 * 1024 * 1024
 _KEEP_SIZE = 0x01
@@ -15,7 +16,7 @@ _LOCAL = "local"
 
 def set_room_aside(path: Path) -> None:
     """Makes an empty file that has the room a state needs; the file must not be there yet."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = create_private(path)
     try:
         if _fallocate is not None:  # where the file system cannot, the file is only empty
             _fallocate(descriptor, _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(_ROOM))

@@ -9,7 +9,8 @@ from envmgr.cli import table
 from envmgr.cli.command import complete_environment, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
-from envmgr.cli.screen import age, colored, emit, emit_json_rows, moment, printable, say, width
+from envmgr.cli.screen import colored, emit, emit_json_rows, moment, printable, say, width
+from envmgr.config.sections.duration import rounded_duration
 from envmgr.domain.values.environment import Run
 from envmgr.views import documents
 
@@ -68,7 +69,7 @@ def _row(run: Run, now: datetime) -> tuple[str, ...]:
         run.status.value,
         run.commit[:7],
         moment(run.started_at),
-        age((run.finished_at or now) - run.started_at),
+        rounded_duration((run.finished_at or now) - run.started_at),
         printable(run.actor),
         printable(run.message),
     )

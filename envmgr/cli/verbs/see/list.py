@@ -9,7 +9,8 @@ import click
 from envmgr.cli import table
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.screen import age, colored, commits, emit, emit_json_rows, printable, say, unseen, width
+from envmgr.cli.screen import colored, commits, emit, emit_json_rows, printable, say, unseen, width
+from envmgr.config.sections.duration import rounded_duration
 from envmgr.domain.values.combined import by_environment, combined, urls
 from envmgr.domain.values.environment import AT_WORK, Environment, Status
 from envmgr.domain.values.names import ref_component
@@ -90,7 +91,7 @@ def _row(found: Environment, now: datetime, several: bool, urls: Sequence[str] =
         _drift(found),
         printable(found.branch),
         commits(found),
-        age(now - found.created_at),
+        rounded_duration(now - found.created_at),
         _end(found, now),
         printable(found.url or "") + (f" (+{len(urls) - 1})" if len(urls) > 1 else ""),
         printable(_said(found)),
@@ -113,7 +114,7 @@ def _end(found: Environment, now: datetime) -> str:
     if found.expires_at is None:
         return ""
     mark = " !" if found.warned_at is not None else ""
-    return f"in {age(found.expires_at - now)}{mark}" if found.expires_at > now else "now"
+    return f"in {rounded_duration(found.expires_at - now)}{mark}" if found.expires_at > now else "now"
 
 
 def _nothing(filtered: bool) -> str:

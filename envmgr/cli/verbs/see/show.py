@@ -9,7 +9,8 @@ from envmgr.cli import differences, table
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
-from envmgr.cli.screen import age, colored, commits, emit, emit_json, moment, printable, say, unseen, width
+from envmgr.cli.screen import colored, commits, emit, emit_json, moment, printable, say, unseen, width
+from envmgr.config.sections.duration import rounded_duration
 from envmgr.domain.values.combined import combined
 from envmgr.domain.values.environment import Environment, Lease, Run
 from envmgr.domain.values.health import Condition
@@ -71,7 +72,7 @@ def _common_facts(records: Sequence[Environment], now: datetime) -> Iterator[tup
     yield "branch", printable(found.branch) + (" (gone)" if found.is_missing else "")
     yield "commit", found.commit
     yield "held at", _hold(found)
-    yield "created", f"{moment(found.created_at)} ({age(now - found.created_at)} ago)"
+    yield "created", f"{moment(found.created_at)} ({rounded_duration(now - found.created_at)} ago)"
     yield "expires", moment(found.expires_at)
     yield "schedule", _schedule(found)
 
@@ -96,7 +97,7 @@ def _facts(
     yield "drift", _drift(found)
     yield "health", _health(found)
     yield "url", printable(found.url or "")
-    yield "created", f"{moment(found.created_at)} ({age(now - found.created_at)} ago)"
+    yield "created", f"{moment(found.created_at)} ({rounded_duration(now - found.created_at)} ago)"
     yield "expires", moment(found.expires_at)
     yield "schedule", _schedule(found)
     yield "suspended by", found.suspended_by.value if found.suspended_by else ""

@@ -9,7 +9,7 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.logging import redactor
 from envmgr.cli.screen import colored, emit, emit_json_rows, printable
 from envmgr.cli.work import work
-from envmgr.commands.doctor import Finding, Host, of_organizations, of_this_host
+from envmgr.commands.doctor import CheckResult, Host, of_organizations, of_this_host
 from envmgr.composition.records import open_records
 
 if TYPE_CHECKING:
@@ -24,38 +24,36 @@ def doctor_command(invocation: Invocation, as_json: bool) -> int:
 
     A backend's container, bucket or folder that is not there yet is made.
     """
-    findings = []
+    results = []
     redact = redactor(invocation)
-    for found in _findings(invocation):
-        finding = replace(found, message=redact(found.message))
-        findings.append(finding)
+    for found in _results(invocation):
+        result = replace(found, message=redact(found.message))
+        results.append(result)
         if not as_json:
-            emit(_line(finding))
-    failed = sum(not finding.ok for finding in findings)
+            emit(_line(result))
+    failed = sum(not result.ok for result in results)
     if as_json:
         rows: list[objects.DoctorObject] = [
-            {"check": f.check, "ok": f.ok, "message": f.message} for f in findings
+            {"check": f.check, "ok": f.ok, "message": f.message} for f in results
         ]
         emit_json_rows(rows)
     else:
-        emit(
-            f"{failed} of {len(findings)} checks failed." if failed else f"All {len(findings)} checks are ok."
-        )
+        emit(f"{failed} of {len(results)} checks failed." if failed else f"All {len(results)} checks are ok.")
     return 1 if failed else 0
 
 
-def _findings(invocation: Invocation) -> Iterator[Finding]:
+def _results(invocation: Invocation) -> Iterator[CheckResult]:
     sound, place = True, (invocation.config, invocation.data_dir, invocation.environ)
-    for finding in of_this_host(Host(*place, lambda: open_records(*place))):
-        sound = sound and (finding.ok or finding.check not in {"configuration", "database"})
-        yield finding
+    for result in of_this_host(Host(*place, lambda: open_records(*place))):
+        sound = sound and (result.ok or result.check not in {"configuration", "database"})
+        yield result
     if sound:
         with work(invocation) as application:
             yield from of_organizations(application)
 
 
-def _line(finding: Finding) -> str:
-    mark = colored("succeeded", "ok  ") if finding.ok else colored("failed", "FAIL")
-    lines = finding.message.splitlines() or [""]
+def _line(result: CheckResult) -> str:
+    mark = colored("succeeded", "ok  ") if result.ok else colored("failed", "FAIL")
+    lines = result.message.splitlines() or [""]
     more = "".join(f"\n       {printable(line)}" for line in lines[1:])
-    return f"{mark} {finding.check}: {printable(lines[0])}{more}"
+    return f"{mark} {result.check}: {printable(lines[0])}{more}"

@@ -13,10 +13,10 @@ from urllib3.connection import HTTPSConnection
 
 from .addresses import CheckedConnection
 
-_current: ContextVar["Deadline"] = ContextVar("deadline")
+_current: ContextVar["RequestTimeout"] = ContextVar("request-timeout")
 
 
-class Deadline:
+class RequestTimeout:
     """Within the block, connections of the pools in `POOLS` are cut off once the time is over.
 
     What was read until then may look complete: ask `is_over` after each answer.
@@ -83,4 +83,4 @@ class _HttpsPool(HTTPSConnectionPool):
 
 
 POOLS = {"http": _HttpPool, "https": _HttpsPool}
-"""Connection pools, by scheme, that heed the deadline in whose block they are used, and whom they may ask there."""
+"""Connection pools, by scheme, that heed the time limit in whose block they are used, and whom they may ask there."""
