@@ -5,7 +5,7 @@ for, clouds by tag. Nothing it could not see counts as absent.
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,11 +16,12 @@ import structlog
 
 from envmgr.domain.audit.compare import Finding, findings
 from envmgr.domain.audit.inventory import LOCAL_MODULE, Content, Inventory, Tagged, Unseen, Watched
+from envmgr.domain.audit.standing import Look, Outcome, Standing, is_over
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
 from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.backend import is_same
-from envmgr.domain.values.environment import Environment, SourceKind
+from envmgr.domain.values.environment import Environment, Event, SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.tags import MANAGED_BY, own, tags_for
 from envmgr.engine.context.services import Services
@@ -60,6 +61,10 @@ class Audit:
     def services(self) -> Services:
         """The outside world."""
         return self.application.services
+
+    def findings(self) -> tuple[Finding, ...]:
+        """All that is not as it should be; nothing is changed."""
+        return findings(self.inventory())
 
     def inventory(self) -> Inventory:
         """Looks at everything, the remotes last: what was made meanwhile has a branch there, or a record."""
@@ -236,11 +241,6 @@ class Audit:
         return Unseen(text if isinstance(self.access, Unseen) else self.access.redact(text))
 
 
-def audit(application: Application, tenant: Tenant) -> tuple[Finding, ...]:
-    """All findings of one organization; nothing is changed."""
-    return findings(Audit(application, tenant).inventory())
-
-
 class Audits:
     """The audits of a daemon, in a thread of their own that its end does not wait for."""
 
@@ -271,39 +271,43 @@ def audit_what_is_due(application: Application) -> None:
             with sentences():
                 if _is_due(services, tenant):
                     rebuild.try_to(services, tenant)
-                    report(services, tenant, audit(application, tenant))
+                    report(services, Audit(application, tenant).inventory())
         except EnvmgrError as error:
             log.warning(str(error), action="not-audited", organization=tenant.name)
 
 
 def _is_due(services: Services, tenant: Tenant) -> bool:
-    recent = services.store.events(since=services.clock() - PERIOD, actions=[_DONE])
-    return not any(event.message.startswith(f"{tenant.name}:") for event in recent)
+    last, now = services.store.last_look(Look.AUDIT, tenant.name), services.clock()
+    return last is None or not last <= now < last + PERIOD  # also where the clock was set back
 
 
-def report(services: Services, tenant: Tenant, found: Sequence[Finding]) -> None:
-    """Says each finding once, as an event, until it is gone; and that there was an audit."""
-    said = _said(services, tenant)
-    now = {finding.key: finding for finding in found}
-    for key, finding in now.items():
-        if key not in said:
-            services.record(finding.environment, _FOUND, f"{key}: {finding.what} {finding.remedy}")
-    for key in said.keys() - now.keys():
-        services.record(said[key], _GONE, f"{key}: no longer so.")
-    number = "nothing found" if not found else f"{len(found)} finding{'s' if len(found) > 1 else ''}"
-    services.record(None, _DONE, f"{tenant.name}: {number}.")
+def report(services: Services, seen: Inventory) -> None:
+    """Says each finding once, as an event, until it is over; and that there was an audit."""
+    found, name, now = findings(seen), seen.organization, services.clock()
+
+    def told(outcome: Outcome) -> Iterator[Event]:
+        for each in outcome.new:
+            yield services.event(each.environment, _FOUND, f"{name} {each.kind} {each.subject}: {each.told}")
+        for each in outcome.over:
+            yield services.event(each.environment, _GONE, f"{name} {each.kind} {each.subject}: no longer so.")
+        number = "nothing found" if not found else f"{len(found)} finding{'s' if len(found) > 1 else ''}"
+        yield services.event(None, _DONE, f"{name}: {number}.")
+
+    standing = [_standing(finding, now) for finding in found]
+    services.store.take_findings(Look.AUDIT, name, now, standing, lambda known: is_over(known, seen), told)
 
 
-def _said(services: Services, tenant: Tenant) -> dict[str, EnvironmentId | None]:
-    """The findings that were told of and are not gone since, each with its environment."""
-    said: dict[str, EnvironmentId | None] = {}
-    for event in services.store.events(actions=[_FOUND, _GONE]):
-        key = event.message.partition(": ")[0]
-        if event.action == _FOUND and key.startswith(f"{tenant.name} "):
-            said[key] = event.environment
-        else:
-            said.pop(key, None)
-    return said
+def _standing(finding: Finding, now: datetime) -> Standing:
+    return Standing(
+        look=Look.AUDIT,
+        organization=finding.organization,
+        kind=finding.kind,
+        subject=finding.subject,
+        told=f"{finding.what} {finding.remedy}",
+        since=now,
+        seen_at=now,
+        environment=finding.environment,
+    )
 
 
 def _watched(project: Project, listing: Listing | Unseen) -> Watched:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from envmgr.domain.audit.standing import Look, Outcome, Standing
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.rules.transitions import Change
 from envmgr.domain.values.environment import (
@@ -192,8 +193,31 @@ class Store(Protocol):
         """Writes what polling knows."""
         ...
 
+    def last_look(self, look: Look, organization: str) -> datetime | None:
+        """When an organization was last looked at in that way, by whatever process; None where it never was."""
+        ...
+
+    def take_findings(
+        self,
+        look: Look,
+        organization: str,
+        now: datetime,
+        found: Sequence[Standing],
+        is_over: Callable[[Standing], bool],
+        tell: Callable[[Outcome], Iterable[Event]],
+    ) -> None:
+        """Takes up what a look at an organization found, and that it was looked at, in one write transaction.
+
+        What stands already keeps the time since when; what was not found again goes where that `is_over`, and else
+        stays as it was. `tell` gives the events of what is new and of what is over; they are written along with it.
+        """
+        ...
+
     def prune(self, before: datetime) -> int:
-        """Deletes destroyed environments, ended runs and events older than a time; gives the number of rows."""
+        """Deletes destroyed environments, ended runs and events older than a time; gives the number of rows.
+
+        Findings stay: they end when a look no longer sees them.
+        """
         ...
 
     def check(self) -> str:

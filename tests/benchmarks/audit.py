@@ -87,7 +87,7 @@ def _one(subject: Subject, expected: int) -> tuple[float, Counter[str]]:
     (tenant,) = subject.application.services.tenants.values()
     found = list[object]()
     with _counted() as calls:
-        duration = seconds(lambda: found.extend(auditing.audit(subject.application, tenant)))
+        duration = seconds(lambda: found.extend(auditing.Audit(subject.application, tenant).findings()))
     if len(found) != expected:
         raise RuntimeError(f"{len(found)} findings instead of {expected}: {found[:1]}")
     return duration, calls

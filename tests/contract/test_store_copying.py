@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table
 
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
+from envmgr.domain.audit.standing import Look, Outcome, Standing
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Event, ProcessId, RepositoryState, RunKind, RunStatus
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
@@ -17,6 +18,9 @@ from tests.support.store import seen
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 OWNER = ProcessId("host", "boot", 1, 2)
 ODD = "ä \ud83d\udca9 \x00 \udc80 line\nline"
+FINDING = Standing(
+    look=Look.AUDIT, organization="acme", kind="odd", subject=ODD, told=ODD, since=NOW, seen_at=NOW
+)
 
 
 @pytest.fixture(params=["sqlite to postgresql", "postgresql to sqlite"])
@@ -38,9 +42,23 @@ def opened(places: tuple[str, str], tmp_path: Path) -> Iterator[tuple[SqlStore, 
     source.finish_run(run.id, RunStatus.FAILED, NOW, ODD)
     source.record(Event(at=NOW, environment=alice.id, action="odd", message=ODD, actor=ODD))
     source.save_repository(RepositoryId("acme", "shop"), RepositoryState(default_branch=ODD, failures=3))
+    source.take_findings(Look.AUDIT, "acme", NOW, [FINDING], lambda _: True, lambda _: ())
     yield source, target
     source.close()
     target.close()
+
+
+def looked_again(store: SqlStore) -> list[Outcome]:
+    """What a look that sees less makes of the findings, without changing them."""
+    outcomes: list[Outcome] = []
+
+    def keep(outcome: Outcome) -> tuple[Event, ...]:
+        outcomes.append(outcome)
+        raise NeedsPerson
+
+    with pytest.raises(NeedsPerson):
+        store.take_findings(Look.AUDIT, "acme", NOW, [], lambda _: True, keep)
+    return outcomes
 
 
 def told(store: SqlStore) -> object:
@@ -48,7 +66,8 @@ def told(store: SqlStore) -> object:
     shop = RepositoryId("acme", "shop")
     alice = EnvironmentId("acme", "shop", "alice")
     everything = (store.environments(destroyed=True), store.runs(), store.events(), store.repository(shop))
-    return (*everything, store.leases(NOW), store.environment(alice))
+    [outcome] = looked_again(store)
+    return (*everything, store.leases(NOW), store.environment(alice), outcome)
 
 
 def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) -> None:
@@ -58,7 +77,15 @@ def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) ->
 
     counts = source.copy_to(target)
 
-    assert counts == {"environments": 2, "leases": 1, "runs": 3, "events": 1, "repositories": 1}
+    assert counts == {
+        "environments": 2,
+        "leases": 1,
+        "runs": 3,
+        "events": 1,
+        "repositories": 1,
+        "findings": 1,
+        "looks": 1,
+    }
     assert told(target) == before == told(source)
     assert (source.identity(), target.identity().copied_from) == (own, own.id)
     assert target.identity().id != own.id

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,10 @@ from sqlalchemy import Connection, Engine, create_engine, text
 
 from envmgr.adapters.store import migrate, schema
 from envmgr.adapters.store.connect import _database, open_store
+from envmgr.domain.audit.standing import Look, Outcome
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.rules.observation import Observed
-from envmgr.domain.values.environment import RunKind
+from envmgr.domain.values.environment import Event, RunKind
 from tests.support.store import ALICE, COMMIT, NOW, OURS, SHOP, having, take, taken
 
 NEWEST = schema.REVISIONS[-1]
@@ -174,6 +175,45 @@ def test_what_was_there_before_applications_belongs_to_none(
     assert store.environments(repository=SHOP, name="bob") == []
     store.update(api, None, NOW, having(message="mine"))
     assert [e.message for e in store.environments()] == ["", "mine"]
+    store.close()
+
+
+def test_what_events_told_of_stands_in_the_table_of_findings(
+    location: str, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is announced twice by the release that keeps findings, and no audit comes sooner."""
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "REVISIONS", schema.REVISIONS[:8])
+        open_store_before(location, tmp_path)
+    orphan, stray = "acme state-without-branch acme/shop/orphan:api", "acme resources-without-state arn:x y"
+    row = {"organization": "acme", "repository": "shop", "name": "orphan", "application": "api"}
+    for place, action, message in (
+        ({}, "audit-finding", f"{stray}: Nobody: knows it."),
+        (row, "audit-finding", f"{orphan}: Gone."),
+        (row, "audit-gone", f"{orphan}: no longer so."),
+        (row, "audit-finding", f"{orphan}: Nobody wants it."),
+        ({}, "audited", "acme: 2 findings."),
+    ):
+        values = {"at": _WHEN, "action": action, "message": message, "actor": "daemon", **place}
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        connection.execute(text(f"INSERT INTO events ({names}) VALUES ({marks})"), values)
+    connection.commit()
+    store = open_store(location, tmp_path)
+    assert store.last_look(Look.AUDIT, "acme") == datetime.fromisoformat(_WHEN)
+    outcomes: list[Outcome] = []
+
+    def keep(outcome: Outcome) -> tuple[Event, ...]:
+        outcomes.append(outcome)
+        return ()
+
+    store.take_findings(Look.AUDIT, "acme", NOW, (), lambda _: True, keep)
+    [seen] = outcomes
+    assert sorted((e.kind, e.subject, str(e.environment), e.told) for e in seen.over) == [
+        ("resources-without-state", "arn:x y", "None", "Nobody: knows it."),
+        ("state-without-branch", "acme/shop/orphan:api", "acme/shop/orphan:api", "Nobody wants it."),
+    ]
+    assert {each.since for each in seen.over} == {datetime.fromisoformat(_WHEN)}
     store.close()
 
 

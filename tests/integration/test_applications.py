@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from envmgr.commands import operations, steering
-from envmgr.commands.audit import audit
+from envmgr.commands.audit import Audit
 from envmgr.domain.values.environment import Environment, RunKind, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.work.job import Declined, Superseded
@@ -279,7 +279,7 @@ def test_two_applications_of_the_same_module_do_not_share_a_folder(engine: Engin
     engine.turn()
     assert statuses(engine) == {"api": "ready", "web": "ready"}
     assert sorted(path.name for path in (root / "acme" / "shop").iterdir()) == ["alice+api", "alice+web"]
-    assert audit(engine.application, engine.application.services.tenants["acme"]) == ()
+    assert Audit(engine.application, engine.application.services.tenants["acme"]).findings() == ()
     operations.destroy(engine.application, record(engine, "api"), lambda *_: True)
     assert [path.name for path in (root / "acme" / "shop").iterdir()] == ["alice+web"]
     leave(engine, repository)
@@ -324,15 +324,15 @@ def test_the_audit_knows_each_by_its_state(engine: Engine) -> None:
     engine.turn()
     services = engine.application.services
     tenant = services.tenants["acme"]
-    assert audit(engine.application, tenant) == ()
+    assert Audit(engine.application, tenant).findings() == ()
     engine.repository_settings["shop"]["applications"] = [{"name": "db"}]
     engine.restart()
     engine.turn()
-    assert audit(engine.application, engine.application.services.tenants["acme"]) == ()
+    assert Audit(engine.application, engine.application.services.tenants["acme"]).findings() == ()
     stray = state(engine, "api").parents[2] / "carol" / "api" / "terraform.tfstate"
     stray.parent.mkdir(parents=True)
     stray.write_bytes(state(engine, "api").read_bytes())
-    [finding] = audit(engine.application, engine.application.services.tenants["acme"])
+    [finding] = Audit(engine.application, engine.application.services.tenants["acme"]).findings()
     assert finding.environment == EnvironmentId("acme", "shop", "carol", "api")
 
 

@@ -3,11 +3,12 @@
 import json
 import shutil
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from envmgr.commands.audit import Audit, audit, audit_what_is_due
+from envmgr.commands.audit import Audit, audit_what_is_due
 from envmgr.commands.mending import mend
 from envmgr.domain.audit.compare import Finding, Fix, Kind, findings
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson
@@ -20,7 +21,7 @@ from tests.support.engine import Engine, code, push
 def look(engine: Engine) -> dict[str, Finding]:
     """The findings of the organization by what they are and are about."""
     application = engine.application
-    found = audit(application, application.services.tenants["acme"])
+    found = Audit(application, application.services.tenants["acme"]).findings()
     assert len({f.key for f in found}) == len(found)
     return {f"{f.kind} {f.subject}": f for f in found}
 
@@ -469,6 +470,49 @@ def test_the_daemon_says_each_finding_once_until_it_is_gone(engine: Engine) -> N
     assert said() == ["audit-finding", "audited"]
 
 
+def test_a_finding_hangs_on_no_event_and_on_no_sentence(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events are pruned, and a release words things anew: it is still the same finding, and its end is still seen."""
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    file, store = put_state(engine, "orphan"), engine.application.services.store
+    audit_what_is_due(engine.application)
+    store.prune(engine.clock() + timedelta(days=1))
+    assert store.events() == []
+    monkeypatch.setattr("envmgr.domain.audit.compare._BY_FIX", "In other words, envmgr")
+    engine.clock.forward(hours=25)
+    audit_what_is_due(engine.application)
+    assert [e.action for e in store.events()] == ["audited"]
+    file.unlink()
+    store.prune(engine.clock() + timedelta(days=1))
+    engine.clock.forward(hours=25)
+    audit_what_is_due(engine.application)
+    assert [e.action for e in store.events()] == ["audit-gone", "audited"]
+
+
+def test_what_could_not_be_looked_at_ends_no_finding(engine: Engine) -> None:
+    """It was called over, and told of anew the day after, when just its remote did not answer."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    put_state(engine, "orphan")
+    events = engine.application.services.store.events
+    audit_what_is_due(engine.application)
+    shop.path.rename(shop.path.with_name("away"))
+    engine.clock.forward(hours=25)
+    before = len(events())
+    audit_what_is_due(engine.application)
+    [told, _] = events()[before:]
+    assert (told.action, "unknown acme/shop" in told.message) == ("audit-finding", True)
+    shop.path.with_name("away").rename(shop.path)
+    engine.clock.forward(hours=25)
+    before = len(events())
+    audit_what_is_due(engine.application)
+    [over, _] = events()[before:]
+    assert (over.action, "unknown acme/shop" in over.message) == ("audit-gone", True)
+
+
 def test_an_error_of_an_audit_is_logged_and_no_end_of_the_daemon(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -478,5 +522,5 @@ def test_an_error_of_an_audit_is_logged_and_no_end_of_the_daemon(
     def broken(*_: object, **__: object) -> None:
         raise EnvmgrError("The database is away.")
 
-    monkeypatch.setattr(engine.application.services.store, "events", broken)
+    monkeypatch.setattr(engine.application.services.store, "last_look", broken)
     audit_what_is_due(engine.application)

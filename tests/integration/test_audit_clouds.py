@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from envmgr.adapters.cloud.aws import AwsCloud
-from envmgr.commands.audit import Audit, audit
+from envmgr.commands.audit import Audit
 from envmgr.commands.mending import mend
 from envmgr.domain.audit.compare import Finding, Fix, Kind
 from envmgr.domain.rules.observation import Observed
@@ -52,7 +52,7 @@ def look(engine: Engine) -> dict[str, Finding]:
     """The findings of the organization by what they are and are about."""
     application = engine.application
     (tenant,) = application.services.tenants.values()
-    return {f"{f.kind} {f.subject}": f for f in audit(application, tenant)}
+    return {f"{f.kind} {f.subject}": f for f in Audit(application, tenant).findings()}
 
 
 def adopt(engine: Engine, finding: Finding) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from envmgr.commands import operations, steering
-from envmgr.commands.audit import audit
+from envmgr.commands.audit import Audit
 from envmgr.domain.values.environment import Environment, Guard, Status
 from envmgr.domain.values.names import RepositoryId
 from tests.support.engine import Engine, push
@@ -309,6 +309,6 @@ def test_an_audit_takes_another_history_for_nothing_seen(engine: Engine) -> None
     """What is missing there is no finding that could be fixed; that the look proves nothing is one."""
     replaced(engine, made(engine))
     application = engine.application
-    found = audit(application, application.services.tenants["acme"])
+    found = Audit(application, application.services.tenants["acme"]).findings()
     assert [f.fix for f in found] == [None]
     assert "another history" in found[0].what

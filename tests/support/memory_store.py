@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from threading import RLock
 from typing import Any, TypeVar
 
+from envmgr.domain.audit.standing import Look, Outcome, Standing, outcome
 from envmgr.domain.errors import LeaseLost, UsageError
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.rules.transitions import Change
@@ -44,6 +45,8 @@ class MemoryStore:
         self._events: list[Event] = []
         self._last_event = 0
         self._repositories: dict[RepositoryId, RepositoryState] = {}
+        self._looks: dict[tuple[Look, str], datetime] = {}
+        self._findings: dict[tuple[Look, str], tuple[Standing, ...]] = {}
 
     def environments(
         self,
@@ -280,6 +283,32 @@ class MemoryStore:
         """Writes what polling knows."""
         with self._lock:
             self._repositories[repository] = state
+
+    def last_look(self, look: Look, organization: str) -> datetime | None:
+        """When an organization was last looked at in that way."""
+        with self._lock:
+            return self._looks.get((look, organization))
+
+    def take_findings(
+        self,
+        look: Look,
+        organization: str,
+        now: datetime,
+        found: Sequence[Standing],
+        is_over: Callable[[Standing], bool],
+        tell: Callable[[Outcome], Iterable[Event]],
+    ) -> None:
+        """Takes up what a look found, and that it was looked at."""
+        with self._lock:
+            known = self._findings.get((look, organization), ())
+            seen = outcome(known, found, is_over)
+            events = list(tell(seen))
+            touched = {each.key for each in (*seen.still, *seen.over)}
+            unseen = (each for each in known if each.key not in touched)
+            self._findings[look, organization] = (*unseen, *seen.still, *seen.new)
+            self._looks[look, organization] = now
+            for event in events:
+                self.record(event)
 
     def prune(self, before: datetime) -> int:
         """Deletes what is older than a time; the generations of leases stay."""

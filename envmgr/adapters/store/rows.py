@@ -1,9 +1,11 @@
 """Rows of the tables as domain values, and domain values as rows."""
 
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Table, and_
 
+from envmgr.domain.audit.standing import Standing
 from envmgr.domain.values.environment import Environment, Event, Lease, RepositoryState, Run
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
@@ -14,6 +16,7 @@ ENVIRONMENT_FIELDS = tuple(schema.environments.c.keys())[4:]
 _RUN_FIELDS = tuple(schema.runs.c.keys())[5:]
 _EVENT_FIELDS = tuple(schema.events.c.keys())[5:]
 _REPOSITORY_FIELDS = tuple(schema.repositories.c.keys())[2:]
+_STANDING_FIELDS = tuple(field.name for field in fields(Standing))
 
 _SET_ID, *_SETTERS = (vars(Environment)[name].__set__ for name in ("id", *ENVIRONMENT_FIELDS))
 
@@ -88,3 +91,13 @@ def repository_state(row: Row[*tuple[Any, ...]]) -> RepositoryState:
 def repository_values(state: RepositoryState) -> Values:
     """What polling knows, as a row without its identity."""
     return {name: getattr(state, name) for name in _REPOSITORY_FIELDS}
+
+
+def standing(row: Row[*tuple[Any, ...]]) -> Standing:
+    """A row of `findings`."""
+    return Standing(**{name: getattr(row, name) for name in _STANDING_FIELDS})
+
+
+def standing_values(found: Standing) -> Values:
+    """A finding as a row, without its key."""
+    return {name: getattr(found, name) for name in _STANDING_FIELDS}

@@ -17,12 +17,14 @@ from sqlalchemy import (
     text,
 )
 
+from envmgr.domain.audit.standing import Look
 from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status, Suspension
+from envmgr.domain.values.names import EnvironmentId
 
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 
 metadata = MetaData()
@@ -159,6 +161,31 @@ repositories = Table(
     Column("offered_commit", KEY),
 )
 
+# What stands, whoever pruned the events that told of it. The key stands for kind and subject, which may be of any length.
+findings = Table(
+    "findings",
+    metadata,
+    Column("organization", KEY, nullable=False),
+    Column("look", word(Look), nullable=False),
+    Column("key", KEY, nullable=False),
+    Column("kind", KEY, nullable=False),
+    Column("subject", free_text(), nullable=False),
+    Column("environment", encoded(str, EnvironmentId.parse)),
+    Column("told", free_text(), nullable=False),
+    Column("since", moment(), nullable=False),
+    Column("seen_at", moment(), nullable=False),
+    PrimaryKeyConstraint("organization", "look", "key", name="findings_pkey"),
+)
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("organization", KEY, nullable=False),
+    Column("look", word(Look), nullable=False),
+    Column("at", moment(), nullable=False),
+    PrimaryKeyConstraint("organization", "look", name="looks_pkey"),
+)
+
 # One row, made with the table. A copy of a database has an identity of its own, and names the one it is a copy of.
 identity = Table(
     "identity",
@@ -167,5 +194,5 @@ identity = Table(
     Column("copied_from", KEY),
 )
 
-RECORDS = (environments, leases, runs, events, repositories)
+RECORDS = (environments, leases, runs, events, repositories, findings, looks)
 """The tables that hold records: all but what says which database it is."""

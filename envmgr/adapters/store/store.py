@@ -7,6 +7,7 @@ from typing import Self
 
 from sqlalchemy import Connection, delete, select, text
 
+from envmgr.domain.audit.standing import Look, Outcome, Standing, outcome
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.rules.transitions import Change
@@ -25,7 +26,7 @@ from envmgr.domain.values.environment import (
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import Held
 
-from . import environments, events, leases, rows, runs, schema
+from . import environments, events, findings, leases, rows, runs, schema
 from .copying import Identity, copy
 from .database import Database
 
@@ -260,6 +261,29 @@ class SqlStore:
             connection.execute(
                 insert.on_conflict_do_update(index_elements=["organization", "name"], set_=values)
             )
+
+    def last_look(self, look: Look, organization: str) -> datetime | None:
+        """When an organization was last looked at in that way."""
+        with self._database.read() as connection:
+            return findings.last_look(connection, look, organization)
+
+    def take_findings(
+        self,
+        look: Look,
+        organization: str,
+        now: datetime,
+        found: Sequence[Standing],
+        is_over: Callable[[Standing], bool],
+        tell: Callable[[Outcome], Iterable[Event]],
+    ) -> None:
+        """Writes what a look came to, with the events that tell of it, in one transaction."""
+        with self._database.write() as connection:
+            self._database.serialize(connection, f"{look} of {organization}")
+            seen = outcome(findings.find(connection, look, organization), found, is_over)
+            findings.store(connection, seen)
+            findings.note_look(connection, self._database.upsert, look, organization, now)
+            for event in tell(seen):
+                self._append(connection, event)
 
     def prune(self, before: datetime) -> int:
         """Deletes what is older than a time; leases stay, so that no generation goes back."""

@@ -70,9 +70,8 @@ class Finding:
 
     @property
     def key(self) -> str:
-        """The same for two findings of the same, however it is worded; it has no `: ` in it."""
-        subject = self.subject.replace(": ", ":")
-        return f"{self.organization} {self.kind} {subject}"
+        """The same for two findings of the same, however it is worded."""
+        return f"{self.organization} {self.kind} {self.subject}"
 
 
 def findings(inventory: Inventory) -> tuple[Finding, ...]:
@@ -296,7 +295,7 @@ def _unknown(inventory: Inventory) -> Iterator[Finding]:
         if isinstance(found, Unseen):
             what = f"What is in {side} could not be looked up: {found.reason}"
             yield _not_seen(name, f"{name} {side}", what, "`envmgr doctor` says what is missing.")
-    for cloud, names in sorted(_hidden(inventory).items()):
+    for cloud, names in sorted(hidden(inventory).items()):
         what = f"Resources of {some(map(str, names))} live in {cloud}, where nobody can look."
         yield _not_seen(name, f"{name} {cloud}", what, "Give environment_variables credentials for it.")
     for identity, content in sorted(inventory.contents.items()):
@@ -325,17 +324,17 @@ def _not_seen(
     )
 
 
-def _hidden(inventory: Inventory) -> dict[str, list[EnvironmentId]]:
+def hidden(inventory: Inventory) -> dict[str, list[EnvironmentId]]:
     """The clouds that are not configured, with the environments that have resources there."""
     addresses = {identity: record.resources for identity, record in inventory.records.items()}
     for identity, content in inventory.contents.items():
         if isinstance(content, Content):
             addresses[identity] = content.resources
-    hidden: dict[str, list[EnvironmentId]] = {}
+    found: dict[str, list[EnvironmentId]] = {}
     for identity, listed in sorted(addresses.items()):
         for cloud in clouds_of(listed) - set(inventory.places):
-            hidden.setdefault(cloud, []).append(identity)
-    return hidden
+            found.setdefault(cloud, []).append(identity)
+    return found
 
 
 def _unattributed(inventory: Inventory) -> Iterator[Finding]:

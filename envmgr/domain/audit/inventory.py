@@ -88,7 +88,7 @@ class Inventory:
     def environments(self) -> list[EnvironmentId]:
         """All that any side tells of, but for those at work."""
         stated = frozenset[EnvironmentId]() if isinstance(self.states, Unseen) else self.states
-        return [e for e in sorted({*self.records, *stated, *self._resources}) if not self._is_at_work(e)]
+        return [e for e in sorted({*self.records, *stated, *self._resources}) if not self.is_at_work(e)]
 
     def has_state(self, identity: EnvironmentId) -> bool | None:
         """Whether it has a state that holds something; None where that is not known."""
@@ -198,7 +198,8 @@ class Inventory:
         """Those with resources that no state lists: whether the resources are still there decides."""
         return [e for e in self.environments() if self.is_unaccounted(e) or self.unlisted(e)]
 
-    def _is_at_work(self, identity: EnvironmentId) -> bool:
+    def is_at_work(self, identity: EnvironmentId) -> bool:
+        """Whether it was worked on, or changed, while this was made: then nothing is said of it."""
         record = self.records.get(identity)
         return identity in self.busy or (record is not None and record.status in AT_WORK)
 

@@ -22,7 +22,7 @@ from envmgr.commands.application import Application
 from envmgr.commands.audit import Audit
 from envmgr.commands.mending import mend
 from envmgr.domain.audit import unmanaged
-from envmgr.domain.audit.compare import Finding, Fix, findings
+from envmgr.domain.audit.compare import Finding, Fix
 from envmgr.domain.errors import EnvmgrError, Interrupted
 from envmgr.domain.values.environment import Status
 from envmgr.views import documents
@@ -83,7 +83,7 @@ def _audits(application: Application) -> list[Audit]:
 
 
 def _of(audit: Audit) -> list[tuple[Audit, Finding]]:
-    return [(audit, finding) for finding in findings(audit.inventory())]
+    return [(audit, finding) for finding in audit.findings()]
 
 
 def _of_no_organization(application: Application) -> list[Finding]:
