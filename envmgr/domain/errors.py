@@ -7,10 +7,11 @@ from datetime import timedelta
 
 
 class EnvmgrError(Exception):
-    """Any failure that envmgr foresees; `str()` of it is the sentence to show."""
+    """Any failure that envmgr foresees; `str()` of it is the sentence to show, `continued` how it goes on after a colon."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message or (self.__doc__ or "").split("\n")[0])
+        super().__init__(message or (self.__doc__ or "").partition("\n")[0])
+        self.continued = str(self)
 
 
 class NeedsPerson(EnvmgrError):

@@ -8,6 +8,7 @@ import pytest
 
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Refused, StepFailed, Transient
 from envmgr.domain.values.step import Site, Step
+from envmgr.host.credentials.network import failing
 from envmgr.host.uploads.frame import uploading
 from envmgr.ports import Watch
 
@@ -25,18 +26,32 @@ def ended(folder: Path, error: Exception) -> EnvmgrError:
 
 
 @pytest.mark.parametrize(
-    ("why", "told"),
+    ("error", "told"),
     [
-        ("Bucket b could not do PutObject now.", "bucket b could not do PutObject now."),
-        ("The certificate of b is not trusted.", "the certificate of b is not trusted."),
-        ("AWS Lambda in eu-west-1 is busy.", "AWS Lambda in eu-west-1 is busy."),
-        ("Makefile cannot be sent.", "Makefile cannot be sent."),
-        ("public/a changed", "public/a changed."),
+        (failing(Transient, "bucket b could not do PutObject now."), "bucket b could not do PutObject now."),
+        (
+            failing(NeedsPerson, "the certificate of b is not trusted."),
+            "the certificate of b is not trusted.",
+        ),
+        (failing(Transient, "AWS Lambda in eu-west-1 is busy."), "AWS Lambda in eu-west-1 is busy."),
+        (Transient("public/a changed"), "public/a changed."),
     ],
 )
-def test_a_reason_goes_on_with_the_sentence(tmp_path: Path, why: str, told: str) -> None:
-    """And a file's name keeps its case."""
-    assert str(ended(tmp_path, Transient(why))) == f"Step page failed: {told}"
+def test_a_reason_goes_on_with_the_sentence(tmp_path: Path, error: EnvmgrError, told: str) -> None:
+    """As whoever worded it says."""
+    assert str(ended(tmp_path, error)) == f"Step page failed: {told}"
+
+
+@pytest.mark.parametrize("name", ["Makefile", "The end.html", "A b.txt", "Bucket list.md", "There.txt"])
+def test_a_files_name_keeps_its_case(tmp_path: Path, name: str) -> None:
+    """Whatever word it begins with."""
+    error = ended(tmp_path, NeedsPerson(f"{name} cannot be sent."))
+    assert str(error) == f"Step page failed: {name} cannot be sent."
+
+
+def test_elsewhere_a_reason_is_a_sentence_of_its_own() -> None:
+    """It begins with a capital letter there."""
+    assert str(failing(Transient, "bucket b is busy.")) == "Bucket b is busy."
 
 
 def test_so_does_what_the_system_says(tmp_path: Path) -> None:

@@ -283,23 +283,26 @@ def failures(where: str, environment: Mapping[str, str]) -> Iterator[None]:
     except ClientError as error:
         raise _refusal(error, where, environment) from error
     except SSLError as error:
-        raise NeedsPerson(
-            f"The certificate of {where} is not trusted: name the authority's file in AWS_CA_BUNDLE of "
-            "environment_variables."
+        raise network.failing(
+            NeedsPerson,
+            f"the certificate of {where} is not trusted: name the authority's file in AWS_CA_BUNDLE of "
+            "environment_variables.",
         ) from error
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
-        raise NeedsPerson(
-            f"There are no usable AWS credentials for {where}: set {credential_variables(environment)} "
-            "in environment_variables of the organization file."
+        raise network.failing(
+            NeedsPerson,
+            f"there are no usable AWS credentials for {where}: set {credential_variables(environment)} "
+            "in environment_variables of the organization file.",
         ) from error
     except (HTTPClientError, NoConnection, IncompleteReadError) as error:
-        raise Transient(
-            f"{network.capitalised(where)} cannot be reached ({type(error).__name__}): it will be tried again."
+        raise network.failing(
+            Transient, f"{where} cannot be reached ({type(error).__name__}): it will be tried again."
         ) from error
     except (BotoCoreError, ValueError) as error:
-        raise NeedsPerson(
-            f"The AWS settings for {where} cannot be used ({type(error).__name__}): check region, endpoints and "
-            "profile in the organization file."
+        raise network.failing(
+            NeedsPerson,
+            f"the AWS settings for {where} cannot be used ({type(error).__name__}): check region, endpoints and "
+            "profile in the organization file.",
         ) from error
 
 
@@ -307,16 +310,17 @@ def _refusal(error: ClientError, where: str, environment: Mapping[str, str]) -> 
     code = error_code(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in REFUSED:
-        return Refused(
-            f"{network.capitalised(where)} refuses {error.operation_name} ({code}): check {credential_variables(environment)} "
-            "and what they are allowed to do."
+        return network.failing(
+            Refused,
+            f"{where} refuses {error.operation_name} ({code}): check {credential_variables(environment)} "
+            "and what they are allowed to do.",
         )
     if code in _BUSY or status >= 500:
-        return Transient(
-            f"{network.capitalised(where)} could not do {error.operation_name} now ({code}): it will be tried again."
+        return network.failing(
+            Transient, f"{where} could not do {error.operation_name} now ({code}): it will be tried again."
         )
-    return Refused(
-        f"{network.capitalised(where)} refuses {error.operation_name} ({code}): check the organization file."
+    return network.failing(
+        Refused, f"{where} refuses {error.operation_name} ({code}): check the organization file."
     )
 
 

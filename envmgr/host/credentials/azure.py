@@ -177,8 +177,9 @@ class AzureAccount:
         """What a request below the subscription answers, as JSON; for the few calls that need no client of their own."""
         subscription = self.value("subscription_id")
         if not subscription:
-            raise NeedsPerson(
-                "The subscription is not known: set ARM_SUBSCRIPTION_ID in environment_variables."
+            raise network.failing(
+                NeedsPerson,
+                "the subscription is not known: set ARM_SUBSCRIPTION_ID in environment_variables.",
             )
         with self.client(self.cloud.resource_manager) as client:
             url = f"{self.cloud.resource_manager}/subscriptions/{subscription}/{path}"
@@ -234,24 +235,27 @@ class AzureAccount:
         except HttpResponseError as error:
             raise self._refusal(error, where) from error
         except OSError as error:
-            raise NeedsPerson(
-                f"A file that {where} needs cannot be read ({type(error).__name__}): check the paths in SSL_CERT_FILE "
-                "and the ARM_… variables."
+            raise network.failing(
+                NeedsPerson,
+                f"a file that {where} needs cannot be read ({type(error).__name__}): check the paths in SSL_CERT_FILE "
+                "and the ARM_… variables.",
             ) from error
         except (AzureError, ValueError) as error:
-            raise NeedsPerson(
-                f"{network.capitalised(where)} cannot be asked with the credentials given ({type(error).__name__}): "
-                f"check {self.variables}."
+            raise network.failing(
+                NeedsPerson,
+                f"{where} cannot be asked with the credentials given ({type(error).__name__}): "
+                f"check {self.variables}.",
             ) from error
 
     def _unreachable(self, error: AzureError, where: str) -> EnvmgrError:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return NeedsPerson(
-                f"The certificate of {where} is not trusted: name the authority's file in SSL_CERT_FILE "
-                "of environment_variables."
+            return network.failing(
+                NeedsPerson,
+                f"the certificate of {where} is not trusted: name the authority's file in SSL_CERT_FILE "
+                "of environment_variables.",
             )
-        return Transient(
-            f"{network.capitalised(where)} cannot be reached ({type(error).__name__}): it will be tried again."
+        return network.failing(
+            Transient, f"{where} cannot be reached ({type(error).__name__}): it will be tried again."
         )
 
     def _refusal(self, error: HttpResponseError, where: str) -> EnvmgrError:
@@ -260,16 +264,16 @@ class AzureAccount:
             return self._refused(where, error_code(error))
         if _passes(status):
             return self._busy(where, error_code(error))
-        return Refused(
-            f"{network.capitalised(where)} refuses what was asked ({error_code(error)}): check the organization file."
+        return network.failing(
+            Refused, f"{where} refuses what was asked ({error_code(error)}): check the organization file."
         )
 
     def _busy(self, where: str, code: str) -> EnvmgrError:
-        return Transient(f"{network.capitalised(where)} is busy ({code}): it will be tried again.")
+        return network.failing(Transient, f"{where} is busy ({code}): it will be tried again.")
 
     def _refused(self, where: str, code: str) -> EnvmgrError:
-        return Refused(
-            f"{network.capitalised(where)} refuses the credentials ({code}): check {self.variables} and what they allow."
+        return network.failing(
+            Refused, f"{where} refuses the credentials ({code}): check {self.variables} and what they allow."
         )
 
 

@@ -2,6 +2,11 @@
 
 from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import TypeVar
+
+from envmgr.domain.errors import EnvmgrError
+
+E = TypeVar("E", bound=EnvmgrError)
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 30
@@ -29,9 +34,14 @@ def is_true(value: object) -> bool:
     return str(value).strip().lower() in {"true", "1", "t"}
 
 
-def capitalised(place: str) -> str:
-    """A place's name at the start of a sentence; the rest keeps its case."""
-    return place[:1].upper() + place[1:]
+def failing(kind: type[E], text: str) -> E:
+    """An error whose sentence may go on after a colon as well: `text` begins as it does there.
+
+    Only who words it knows that: a sentence may begin with a name, whose case is not to be touched.
+    """
+    error = kind(text[:1].upper() + text[1:])
+    error.continued = text
+    return error
 
 
 def _either_case(environment: Mapping[str, str], name: str) -> str:

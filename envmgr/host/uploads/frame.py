@@ -1,10 +1,9 @@
 """How every step that uploads begins and ends: its time, its log, its progress, the sentence where it fails."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from envmgr.domain.errors import NeedsPerson, Refused, StepFailed, Transient
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Refused, StepFailed, Transient
 from envmgr.domain.values.step import Step
 from envmgr.host.children.run_log import RunLog, printable
 from envmgr.ports import Progress, Watch
@@ -13,8 +12,6 @@ from .deadline import Deadline
 
 Say = Callable[[str], None]
 """Writes a line to the run's log."""
-# How what clouds fail with begins. No other word: it may be a file's name.
-_OPENING = re.compile(r"(The|There|A|Bucket|Container) ")
 
 
 @contextmanager
@@ -34,15 +31,16 @@ def uploading(step: Step, watch: Watch) -> Iterator[tuple[Deadline, Say]]:
     watch.progress(Progress(phase="step_complete", text=f"Step {step.name} is done", address=step.name))
 
 
-def _failure(step: Step, error: Exception, watch: Watch, log: RunLog) -> NeedsPerson | StepFailed:
+def _failure(step: Step, error: EnvmgrError | OSError, watch: Watch, log: RunLog) -> NeedsPerson | StepFailed:
     told = printable(watch.redact(f"Step {step.name} failed: {_reason(error).rstrip('.')}."))
     log.write(told)
     stays = isinstance(error, NeedsPerson) and not isinstance(error, Refused)
     return NeedsPerson(told) if stays else StepFailed(told)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: EnvmgrError | OSError) -> str:
     """Why it failed, to go on after a colon."""
-    system = error.strerror if isinstance(error, OSError) else None
-    text = system or str(error)
-    return f"{text[:1].lower()}{text[1:]}" if system or _OPENING.match(text) else text
+    if isinstance(error, EnvmgrError):
+        return error.continued
+    text = error.strerror or str(error)
+    return f"{text[:1].lower()}{text[1:]}"
