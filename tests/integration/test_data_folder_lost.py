@@ -319,6 +319,11 @@ def test_what_is_unsound_is_said_and_nothing_is_destroyed(engine: Engine, marks:
     assert {p: p.read_bytes() for p in (engine.folder / "state").rglob("*") if p.is_file()} == before
     assert (marks / "alice").read_text() == "made\n"
     assert engine.actions("bob") == ["not-rebuilt"]
+    bob = EnvironmentId("acme", "shop", "bob")
+    engine.application.services.record(bob, "noted", "Something else came meanwhile.")
+    engine.close()
+    gone(engine)
+    assert engine.actions("bob") == ["not-rebuilt", "noted"]
 
 
 class TaggedCloud:
@@ -455,6 +460,11 @@ def test_code_that_is_too_large_is_not_kept_and_had_from_the_branch(
     assert engine.statuses() == {"alice": "ready"}
     assert engine.actions("alice")[0] == "rebuilt"
     assert engine.actions("bob") == ["not-rebuilt"]
+    bob = EnvironmentId("acme", "shop", "bob")
+    engine.application.services.record(bob, "noted", "Something else came meanwhile.")
+    engine.close()
+    gone(engine)
+    assert engine.actions("bob") == ["not-rebuilt", "noted"]
     gone(engine)
     assert (marks / "bob").read_text() == "made\n"
 

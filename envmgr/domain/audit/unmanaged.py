@@ -15,16 +15,27 @@ def missing(repository: RepositoryId) -> str:
 
 def sentence(environment: Environment, organizations: Collection[str]) -> str:
     """What an environment of such a repository says of itself, and what a person does about it."""
+    lacking = _lacking(environment, organizations)
+    return f"{lacking}: left alone. {_remedy(environment, organizations)}"
+
+
+def _lacking(environment: Environment, organizations: Collection[str]) -> str:
     identity = environment.id
-    ends = f"`envmgr destroy {environment.label}` ends it"
     if identity.organization in organizations:
+        return missing(identity.repository_id)
+    return f"Organization {identity.organization} is not in the configuration"
+
+
+def _remedy(environment: Environment, organizations: Collection[str]) -> str:
+    ends = f"`envmgr destroy {environment.label}` ends it"
+    if environment.id.organization in organizations:
         return (
-            f"{missing(identity.repository_id)}: left alone. Add it again to have it managed (a repository's name is "
-            f"part of its environments, so another name makes others), or {ends}."
+            "Add it again to have it managed (a repository's name is part of its environments, so another name makes "
+            f"others), or {ends}."
         )
     return (
-        f"Organization {identity.organization} is not in the configuration: left alone. Put its file back to have it "
-        f"managed; with `organization`, `backend` and `environment_variables` in it, {ends}."
+        "Put its file back to have it managed; with `organization`, `backend` and `environment_variables` in it, "
+        f"{ends}."
     )
 
 
@@ -40,14 +51,13 @@ def findings(records: Iterable[Environment], organizations: Collection[str]) -> 
     """What an audit says of environments whose whole organization is gone: nobody looks at its clouds."""
     for record in records:
         if record.is_open and record.id.organization not in organizations:
-            said, _, remedy = sentence(record, organizations).partition(": left alone. ")
             yield Finding(
                 kind=Kind.REPOSITORY_NOT_CONFIGURED,
                 organization=record.id.organization,
                 subject=str(record.id),
                 environment=record.id,
-                what=f"{said}, and this environment is {_stands(record)}.",
-                remedy=remedy,
+                what=f"{_lacking(record, organizations)}, and this environment is {_stands(record)}.",
+                remedy=_remedy(record, organizations),
             )
 
 

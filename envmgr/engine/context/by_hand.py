@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from envmgr.domain.audit.lost import not_configured, other_branch
 from envmgr.domain.documents.by_hand import SetByHand
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.rules.transitions.observed import as_set, as_unknown
@@ -187,9 +188,9 @@ def _begun(services: Services, said: SetByHand) -> Environment:
     identity, now = said.environment, services.clock()
     project, branch = services.projects.get(identity.repository_id), ref_component(said.branch)
     if project is None:
-        raise NeedsPerson("its repository is not in the configuration")
+        raise not_configured()
     if identity.name not in known_names(said.branch, project.branches):
-        raise NeedsPerson(f"by today's `branches` its branch {branch} does not give this environment")
+        raise other_branch(branch)
     return Environment(
         id=identity,
         branch=said.branch,

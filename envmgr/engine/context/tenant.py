@@ -50,11 +50,11 @@ class Access:
 class Rebuilding:
     """Whether an organization's records were looked for beside its states, and what of them could not be had.
 
-    After a failure, `error`, polls try it `again` only from then on.
+    After a failure polls try it `again` only from then on; one of the same sort is no news.
     """
 
     is_done: bool = False
-    error: str = ""
+    failure: type[EnvmgrError] | None = None
     again: datetime | None = None
     unrecovered: Sequence[str] = ()
     lock: threading.Lock = field(default_factory=threading.Lock)

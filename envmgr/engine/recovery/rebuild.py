@@ -5,7 +5,7 @@ a claim: then either it is new and has no states, or its records are lost. What 
 gets no record that could be destroyed; it is said, and left as it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -13,10 +13,12 @@ from functools import partial
 
 import structlog
 
+from envmgr.domain.audit.lost import NotRestorable, Obstacle, not_configured, other_branch
+from envmgr.domain.audit.standing import Look, Outcome, Standing
 from envmgr.domain.documents.manifest import Manifest
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
-from envmgr.domain.values.environment import Environment, SourceKind
+from envmgr.domain.values.environment import Environment, Event, SourceKind
 from envmgr.domain.values.names import EnvironmentId, known_names, ref_component
 from envmgr.domain.values.tags import MANAGED_BY, tags_for
 from envmgr.domain.values.tags import identity as tag_identity
@@ -48,9 +50,10 @@ def try_to(services: Services, tenant: Tenant) -> None:
         except EnvmgrError as error:
             rebuilding.again = services.clock() + _PAUSE
             # A place that is missing is no news: of a new organization the first apply makes it.
-            if str(error) != rebuilding.error and not isinstance(error, PlaceMissing):
+            is_news = type(error) is not rebuilding.failure
+            if is_news and not isinstance(error, PlaceMissing):
                 log.warning(str(error), action="not-rebuilt", organization=tenant.name)
-            rebuilding.error = str(error)
+            rebuilding.failure = type(error)
 
 
 def ensure(services: Services, tenant: Tenant) -> None:
@@ -72,34 +75,41 @@ def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
     """Brings back all records that can be, at once; gives the sentences on those that cannot."""
     state = tenant.state()
     keys = frozenset(state.objects(f"{tenant.name}/"))
-    lost, unrecovered = [], []
+    lost, unrecovered = [], list[Standing]()
     owners = {key: found for key in sorted(keys) if (found := EnvironmentId.of_key(key))}
     for identity in sorted(set(owners.values())):
-        looks: list[Callable[[], Environment | None]] = [partial(_record, services, tenant, identity, keys)]
+        looks = {Obstacle.UNSOUND: partial(_record, services, tenant, identity, keys)}
         if identity.by_hand_key in keys:
-            looks.append(partial(by_hand.alone, services, tenant, identity))
-        record, reasons = _first(looks)
+            looks[Obstacle.SET_BY_HAND] = partial(by_hand.alone, services, tenant, identity)
+        record, met = _first(looks)
         lost += [record] if record is not None else []
-        unrecovered += [_say(services, identity, reason) for reason in reasons]
+        unrecovered += [_unrecovered(services, identity, *each) for each in met.items()]
+    _say(services, tenant, unrecovered)
     know_again(services, tenant, lost)  # before a look could take another history for the known one
     for identity in services.store.restore(lost):
         services.record(identity, "rebuilt", _REBUILT)
     stated = sorted({found for key, found in owners.items() if key != found.by_hand_key})
-    return [*unrecovered, *_stateless(tenant, stated)] if stated else unrecovered
+    sentences_on = [each.told for each in unrecovered]
+    return [*sentences_on, *_stateless(tenant, stated)] if stated else sentences_on
 
 
-def _first(looks: Sequence[Callable[[], Environment | None]]) -> tuple[Environment | None, list[str]]:
-    """The first record that is found, and why the looks before it, or all of them, found none."""
-    reasons: list[str] = []
-    for look in looks:
+def _first(
+    looks: Mapping[Obstacle, Callable[[], Environment | None]],
+) -> tuple[Environment | None, Mapping[Obstacle, str]]:
+    """The first record that is found, and what kept the looks before it, or all of them, from finding one.
+
+    Each look is named by what it is an obstacle to find nothing sound there; that two looks meet the same counts once.
+    """
+    met: dict[Obstacle, str] = {}
+    for unsound, look in looks.items():
         try:
             record = look()
         except NeedsPerson as error:
-            reasons += [str(error)] if str(error) not in reasons else []
+            met.setdefault(error.obstacle if isinstance(error, NotRestorable) else unsound, str(error))
         else:
             if record is not None:
-                return record, reasons
-    return None, reasons
+                return record, met
+    return None, met
 
 
 def know_again(services: Services, tenant: Tenant, lost: Sequence[Environment]) -> None:
@@ -137,10 +147,10 @@ def lost_record(
     """
     known, found = services.store.environment(identity), kept.read(services, tenant.state(), identity)
     if found is None:
-        raise NeedsPerson("nothing beside its state says how it was applied")
+        raise NotRestorable("nothing beside its state says how it was applied", Obstacle.NOTHING_KEPT)
     repository = services.projects.get(identity.repository_id)
     if repository is None:
-        raise NeedsPerson("its repository is not in the configuration")
+        raise not_configured()
     project = repository.of(identity)
     _check_branch(project, found.manifest, known)
     _check_code(services, project, found)
@@ -150,11 +160,10 @@ def lost_record(
 def _check_branch(project: Project, manifest: Manifest, known: Environment | None) -> None:
     identity, branch = manifest.environment, ref_component(manifest.branch)
     if identity.name not in known_names(manifest.branch, project.branches):
-        raise NeedsPerson(f"by today's `branches` its branch {branch} does not give this environment")
+        raise other_branch(branch)
     if known is not None and (not known.is_open or known.branch != manifest.branch):
-        raise NeedsPerson(
-            f"its record says that it is {known.status}, of branch {ref_component(known.branch)}"
-        )
+        said = f"its record says that it is {known.status}, of branch {ref_component(known.branch)}"
+        raise NotRestorable(said, Obstacle.OTHER_RECORD)
 
 
 def _check_code(services: Services, project: Project, found: kept.Kept) -> None:
@@ -170,9 +179,8 @@ def _check_code(services: Services, project: Project, found: kept.Kept) -> None:
             services.git.fetch(project.remote(), {manifest.branch: commit})
             services.git.keep(manifest.environment, commit, commit)
             return
-    raise NeedsPerson(
-        f"the code of {commit[:10]} was too large to be kept and is not to be had from its branch"
-    )
+    lost = f"the code of {commit[:10]} was too large to be kept and is not to be had from its branch"
+    raise NotRestorable(lost, Obstacle.CODE_LOST)
 
 
 def _restored(services: Services, project: Project, manifest: Manifest, state: State | None) -> Environment:
@@ -222,14 +230,32 @@ def _stateless(tenant: Tenant, stated: Sequence[EnvironmentId]) -> Sequence[str]
     return [message]
 
 
-def _say(services: Services, identity: EnvironmentId, why: str) -> str:
-    """Says what could not be brought back; as an event only where the last one does not say it already."""
-    message = (
+def _unrecovered(services: Services, identity: EnvironmentId, obstacle: Obstacle, why: str) -> Standing:
+    now = services.clock()
+    told = (
         f"{identity} was not rebuilt: {why.rstrip('.')}. Its state is left as it is: while its branch is there, the "
         "next apply goes on with that state; without a branch, destroy it by hand."
     )
-    last = services.store.events(identity, limit=1)
-    if not last or last[0].message != message:
-        services.record(identity, "not-rebuilt", message)
-    log.warning(message, action="not-rebuilt", environment=str(identity))
-    return message
+    return Standing(
+        look=Look.REBUILD,
+        organization=identity.organization,
+        kind=obstacle,
+        subject=str(identity),
+        told=told,
+        since=now,
+        seen_at=now,
+        environment=identity,
+    )
+
+
+def _say(services: Services, tenant: Tenant, unrecovered: Sequence[Standing]) -> None:
+    """Says what could not be brought back; as an event only where that did not stand already, whatever came since."""
+
+    def tell(seen: Outcome) -> Iterator[Event]:
+        for each in seen.new:
+            yield services.event(each.environment, "not-rebuilt", each.told)
+
+    now = services.clock()
+    services.store.take_findings(Look.REBUILD, tenant.name, now, unrecovered, lambda _: True, tell)
+    for each in unrecovered:
+        log.warning(each.told, action="not-rebuilt", environment=each.subject)
