@@ -51,7 +51,7 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     ),
     "noted": (lambda e: applies.noted(e, ("a.b",), ("arn:a",)), {"resources", "identifiers"}),
     "living": (lambda e: applies.living(e, NOW, None), {"expires_at", "warned_at", "schedule"}),
-    "unsuspended": (lambda e: applies.unsuspended(e, e.suspended), WISH),
+    "unsuspended": (lambda e: applies.unsuspended(e, e.suspension), WISH),
     "looked_at": (lambda e: applies.looked_at(e, Drift(tried_at=NOW)), {"drift"}),
     "deployed": (
         lambda e: deploys.deployed(e, "c", "r", CHECK, NOW),
@@ -164,9 +164,19 @@ def test_a_suspension_that_came_meanwhile_is_not_ended_by_the_work(before: Envir
         suspended = wishes.suspended(before, "by bob")
     except NeedsPerson:
         reject()  # it is being destroyed for good
-    assert applies.unsuspended(suspended, "by alice") == suspended
-    assert applies.unsuspended(suspended, "") == suspended
-    assert not applies.unsuspended(suspended, "by bob").suspended
+    assert applies.unsuspended(suspended, replace(suspended, suspended="by alice").suspension) == suspended
+    assert applies.unsuspended(suspended, None) == suspended
+    assert not applies.unsuspended(suspended, suspended.suspension).suspended
+
+
+@few
+@given(before=environments)
+def test_who_cancels_the_next_push_too_is_heard(before: Environment) -> None:
+    """The same person says the same of it, so by the words alone it passed for the suspension that the push had ended."""
+    first = wishes.cancelled(replace(before, commit="a" * 40), "Cancelled by user alice.")
+    second = wishes.cancelled(replace(first, commit="b" * 40), "Cancelled by user alice.")
+    assert second.suspension != first.suspension
+    assert applies.unsuspended(second, first.suspension) == second
 
 
 @few

@@ -211,6 +211,11 @@ class Environment:
         return pin.commit if pin is not None and pin.over in (None, self.commit) else None
 
     @property
+    def suspension(self) -> tuple[Suspension | None, str | None, str] | None:
+        """Which suspension it is under, to know it from another one: the same person may say the same twice."""
+        return (self.suspended_by, self.suspended_commit, self.suspended) if self.suspended else None
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What somebody should know of it though it is as its branch wants it."""
         if self.status not in (Status.READY, Status.DEGRADED):

@@ -115,9 +115,9 @@ def living(before: Environment, ends: datetime | None, schedule: Schedule | None
     return replace(before, expires_at=ends, warned_at=warned, schedule=schedule)
 
 
-def unsuspended(before: Environment, ended: str) -> Environment:
+def unsuspended(before: Environment, ended: tuple[Suspension | None, str | None, str] | None) -> Environment:
     """The suspension that the work began with is over; one that came meanwhile stays."""
-    if not ended or before.suspended != ended:
+    if ended is None or before.suspension != ended:
         return before
     return _freed(before)
 
