@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import FrameType
 
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.composition.compose import Start, compose, user_actor
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context import by_hand
-from envmgr.engine.work.job import Declined
+from envmgr.engine.work.job import NothingDone
 from envmgr.ports import Progress
 
 from .invocation import Invocation
@@ -31,7 +31,7 @@ class Ended(SystemExit):
 class Signals:
     """What Ctrl-C does: the first one asks Terraform to end, the second leaves at once, after `leaving`."""
 
-    application: Application
+    runtime: Runtime
     leaving: Callable[[], None]
     received: list[int] = field(default_factory=list)
     is_asking: bool = False
@@ -47,8 +47,8 @@ class Signals:
             self.leaving()
             os._exit(128 + number)
         say("Stopping: Terraform is asked to end (once more leaves at once).")
-        self.application.workers.close()
-        self.application.stop_terraform()
+        self.runtime.workers.close()
+        self.runtime.stop_terraform()
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def work(
     progress: Callable[[EnvironmentId, Progress], None] = lambda *_: None,
     leaving: Callable[[], None] = lambda: None,
     actor: str = "",
-) -> Iterator[Application]:
+) -> Iterator[Runtime]:
     """The application for a block, closed afterwards; a signal in it ends the program with 128 + its number.
 
     `leaving` is called where a second signal ends the program without anything being closed. Who acts is the person
@@ -65,22 +65,22 @@ def work(
     """
     log_for_people(invocation)
     begin = start(invocation, progress)
-    application = compose(replace(begin, actor=actor) if actor else begin)
-    signals = Signals(application, leaving)
+    runtime = compose(replace(begin, actor=actor) if actor else begin)
+    signals = Signals(runtime, leaving)
     before = {number: signal.signal(number, signals) for number in _SIGNALS}
     try:
-        yield application
+        yield runtime
     except (EnvmgrError, KeyboardInterrupt) as error:
-        if not signals.received and not isinstance(error, Declined):
+        if not signals.received and not isinstance(error, NothingDone):
             raise
         say(str(error) or "Stopped.")
         raise Ended(128 + signals.received[0] if signals.received else 1) from error
     finally:
         for number, action in before.items():
             signal.signal(number, action)
-        for unkept in by_hand.unkept(application.services):
+        for unkept in by_hand.unkept(runtime.services):
             say(unkept)
-        application.close()
+        runtime.close()
     if signals.received:
         raise Ended(128 + signals.received[0])
 

@@ -27,11 +27,11 @@ from envmgr.domain.values.tags import MANAGED_BY, own, tags_for
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.tenant import Access, Project, Tenant
 from envmgr.engine.reconcile.evidence import weigh
-from envmgr.engine.recovery import rebuild
+from envmgr.engine.recovery import lost_records
 from envmgr.host.system import sentences
 from envmgr.ports import Cloud, StateStore
 
-from .application import Application
+from .runtime import Runtime
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ T = TypeVar("T")
 class Audit:
     """One audit under way: the organization, and the places of its resources that could be opened."""
 
-    application: Application
+    runtime: Runtime
     tenant: Tenant
     access: Access | Unseen = field(init=False)
     clouds: dict[str, Cloud] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Audit:
     @property
     def services(self) -> Services:
         """The outside world."""
-        return self.application.services
+        return self.runtime.services
 
     def findings(self) -> tuple[Finding, ...]:
         """All that is not as it should be; nothing is changed."""
@@ -104,7 +104,7 @@ class Audit:
         if not state.resources:
             return ""
         try:
-            rebuild.lost_record(self.services, self.tenant, identity, state)
+            lost_records.lost_record(self.services, self.tenant, identity, state)
         except NeedsPerson as error:
             return self._unseen(error).reason
         return ""
@@ -133,7 +133,7 @@ class Audit:
                     project = todo.get_nowait()
                     found[project.id] = self._look(project)
 
-        number = min(self.application.poll_workers, len(projects))
+        number = min(self.runtime.poll_workers, len(projects))
         threads = [threading.Thread(target=work, name="audit", daemon=True) for _ in range(number)]
         for thread in threads:
             thread.start()
@@ -244,9 +244,9 @@ class Audit:
 class Audits:
     """The audits of a daemon, in a thread of their own that its end does not wait for."""
 
-    def __init__(self, application: Callable[[], Application]) -> None:
+    def __init__(self, runtime: Callable[[], Runtime]) -> None:
         """`application` gives the one of now: it changes when the configuration is read again."""
-        self._application = application
+        self._runtime = runtime
         self._at_work = threading.Lock()
 
     def tick(self) -> None:
@@ -256,22 +256,22 @@ class Audits:
 
     def _work(self) -> None:
         try:
-            audit_what_is_due(self._application())
+            audit_what_is_due(self._runtime())
         except Exception:
             log.exception("Unexpected error", action="unexpected")
         finally:
             self._at_work.release()
 
 
-def audit_what_is_due(application: Application) -> None:
+def audit_what_is_due(runtime: Runtime) -> None:
     """Audits the organizations that were not audited for a day, by whatever process, and says what is new."""
-    services = application.services
+    services = runtime.services
     for tenant in services.tenants.values():
         try:
             with sentences():
                 if _is_due(services, tenant):
-                    rebuild.try_to(services, tenant)
-                    report(services, Audit(application, tenant).inventory())
+                    lost_records.try_to(services, tenant)
+                    report(services, Audit(runtime, tenant).inventory())
         except EnvmgrError as error:
             log.warning(str(error), action="not-audited", organization=tenant.name)
 

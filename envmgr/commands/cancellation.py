@@ -11,7 +11,7 @@ from envmgr.domain.values.environment import Environment, Run, RunStatus
 from envmgr.engine.context import by_hand
 
 from . import operations
-from .application import Application
+from .runtime import Runtime
 
 _LOOK = 0.5
 
@@ -26,7 +26,7 @@ class Cancelled:
 
 
 def cancel(
-    application: Application,
+    runtime: Runtime,
     environment: Environment,
     patience: timedelta,
     waits: Callable[[], bool] = lambda: True,
@@ -36,7 +36,7 @@ def cancel(
     Whoever holds the lease sees the mark in the record and sends SIGINT. Work of a dead process is attended to its
     end here. What had succeeded by then stays, and the mark goes. Raises NeedsPerson where nothing runs.
     """
-    services, identity = application.services, environment.id
+    services, identity = runtime.services, environment.id
     before = services.store.environment(identity) or environment
     running = services.store.runs(identity, status=RunStatus.RUNNING)
     if identity not in services.store.leases(services.clock()) and not running:
@@ -45,7 +45,7 @@ def cancel(
     event = services.event(identity, "cancelled", because, run=running[0].id if running else None)
     services.store.update(identity, None, services.clock(), lambda e: wishes.cancelled(e, because), event)
     by_hand.keep(services, identity)
-    is_over = _await_end(application, environment, patience, waits)
+    is_over = _await_end(runtime, environment, patience, waits)
     run = services.store.run(running[0].id) if running else None
     if is_over and run is not None and run.status is RunStatus.SUCCEEDED:
         services.store.update(identity, None, services.clock(), lambda e: wishes.came_too_late(e, before))
@@ -54,12 +54,12 @@ def cancel(
 
 
 def _await_end(
-    application: Application, environment: Environment, patience: timedelta, waits: Callable[[], bool]
+    runtime: Runtime, environment: Environment, patience: timedelta, waits: Callable[[], bool]
 ) -> bool:
-    services, deadline = application.services, time.monotonic() + patience.total_seconds()
+    services, deadline = runtime.services, time.monotonic() + patience.total_seconds()
     while time.monotonic() < deadline and waits():
         try:
-            with operations.manual(application, environment, "cancel"):
+            with operations.manual(runtime, environment, "cancel"):
                 return True  # what a dead process left is over, too: `manual` ends that first
         except EnvironmentBusy:
             time.sleep(_LOOK)

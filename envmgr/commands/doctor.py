@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.config.load import Configuration, load
 from envmgr.config.locate import service_data
 from envmgr.config.settings import Settings
@@ -64,9 +64,9 @@ def of_this_host(host: Host) -> Iterator[CheckResult]:
     yield look("bundle key", lambda: _bundle_key(host))
 
 
-def of_organizations(application: Application) -> Iterator[CheckResult]:
+def of_organizations(runtime: Runtime) -> Iterator[CheckResult]:
     """What each organization needs, and whether each remote answers."""
-    for tenant in application.services.tenants.values():
+    for tenant in runtime.services.tenants.values():
         name = tenant.name
         yield look(f"terraform {name}", lambda tenant=tenant: _terraform(tenant))  # type: ignore[misc]
         if tenant.sandbox != "none":
@@ -75,12 +75,12 @@ def of_organizations(application: Application) -> Iterator[CheckResult]:
         yield credentials
         if credentials.ok:
             yield look(f"backend {name}", lambda tenant=tenant: tenant.state().ensure())  # type: ignore[misc]
-            yield look(f"owner {name}", lambda tenant=tenant: _owner(application, tenant))  # type: ignore[misc]
+            yield look(f"owner {name}", lambda tenant=tenant: _owner(runtime, tenant))  # type: ignore[misc]
             yield look(f"clouds {name}", lambda tenant=tenant: _clouds(tenant))  # type: ignore[misc]
-    with ThreadPoolExecutor(application.poll_workers) as pool:
+    with ThreadPoolExecutor(runtime.poll_workers) as pool:
         yield from pool.map(
-            lambda p: look(f"repository {p.id}", lambda: _remote(application, p)),
-            application.services.projects.values(),
+            lambda p: look(f"repository {p.id}", lambda: _remote(runtime, p)),
+            runtime.services.projects.values(),
         )
 
 
@@ -161,8 +161,8 @@ def _credentials(tenant: Tenant) -> str:
     )
 
 
-def _owner(application: Application, tenant: Tenant) -> str:
-    ownership.require(application.services, tenant, marking=False)
+def _owner(runtime: Runtime, tenant: Tenant) -> str:
+    ownership.require(runtime.services, tenant, marking=False)
     return (
         "this data folder's"
         if tenant.ownership.is_marked
@@ -192,8 +192,8 @@ def _without_subscription(environment: Mapping[str, str]) -> str:
     )
 
 
-def _remote(application: Application, project: Project) -> str:
-    services = application.services
+def _remote(runtime: Runtime, project: Project) -> str:
+    services = runtime.services
     services.git.check(project.id)
     listing = services.git.listing(project.remote(), project.branches, None)
     recorded = services.store.repository(project.id)

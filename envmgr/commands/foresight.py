@@ -5,20 +5,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from envmgr.domain.errors import EnvmgrError, UsageError
-from envmgr.domain.rules.crowd import active_ones, leaving
 from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.evidence import Evidence
+from envmgr.domain.rules.neighbours import active_ones, leaving
 from envmgr.domain.rules.observation import Observed, observe, observe_failure
 from envmgr.domain.values import reference
 from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Stop, Wait, Warn
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId, ref_component
-from envmgr.engine.context.roster import Roster
 from envmgr.engine.context.services import Services
+from envmgr.engine.context.snapshot import Snapshot
 from envmgr.engine.context.tenant import Project
 from envmgr.engine.reconcile.evidence import weigh
 
-from .application import Application
+from .runtime import Runtime
 
 _ACTIONS = {Apply: "apply", Destroy: "destroy", Close: "close", Stop: "stop", Warn: "warn", Await: "await"}
 
@@ -41,13 +41,13 @@ class Foreseen:
     errors: Sequence[str]
 
 
-def foresee(application: Application, names: Sequence[str]) -> Foreseen:
+def foresee(runtime: Runtime, names: Sequence[str]) -> Foreseen:
     """What the next pass would begin with the named environments, or with all.
 
     Named ones are judged as a person's wish, as the pass does. What one step makes due for another is not followed.
     Raises UsageError for a name that is unknown.
     """
-    services = application.services
+    services = runtime.services
     seen, errors = list[tuple[Project, Sequence[Environment]]](), list[str]()
     new = set[EnvironmentId]()
     for project in services.projects.values():
@@ -106,14 +106,14 @@ def _decisions(
     asked: set[EnvironmentId],
 ) -> Iterator[tuple[Environment, Decision]]:
     now = services.clock()
-    roster, together = Roster(project, records, now), leaving(records)
+    snapshot, together = Snapshot(project, records, now), leaving(records)
     there = active_ones(e for e in everybody if e.id.organization == project.id.organization)
     for environment in records:
         number = 0 if environment.id.environment in there else len(there)
-        crowd = roster.crowd(environment, leaving=together, active=number)
+        neighbours = snapshot.neighbours(environment, leaving=together, active=number)
         yield (
             environment,
-            decide(environment, roster.policy(environment), crowd, now, asked=environment.id in asked),
+            decide(environment, snapshot.policy(environment), neighbours, now, asked=environment.id in asked),
         )
 
 

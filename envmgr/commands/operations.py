@@ -22,18 +22,24 @@ from envmgr.engine.change.health import await_healthy
 from envmgr.engine.change.planning import gate, note_override, plan_apply, plan_destroy
 from envmgr.engine.context import by_hand, ownership
 from envmgr.engine.context.tenant import Project
-from envmgr.engine.recovery.adoption import end_abandoned_runs
 from envmgr.engine.recovery.failure import record_failure, restore
-from envmgr.engine.recovery.recover import HeldLock, break_lock, break_own_lock, find_lock, push_errored_state
+from envmgr.engine.recovery.orphan_runs import end_abandoned_runs
+from envmgr.engine.recovery.state_locks import (
+    HeldLock,
+    break_lock,
+    break_own_lock,
+    find_lock,
+    push_errored_state,
+)
 from envmgr.engine.source.kept import checkout_applied
 from envmgr.engine.source.workspaces import workspace
-from envmgr.engine.work.job import ActiveRun, Declined, Job
+from envmgr.engine.work.job import ActiveRun, Job, NothingDone
 from envmgr.engine.work.planned import Planned
 from envmgr.host.system import sentences
 from envmgr.ports import StateStore
 
 from . import saved_plan
-from .application import Application
+from .runtime import Runtime
 
 _BY_HAND = Destroy("", Status.SUSPENDED, by=Suspension.DESTROY)
 """What a person's destroy is, for what it leaves where it fails."""
@@ -50,36 +56,36 @@ class PlanShown:
     run: Run
 
 
-def find(application: Application, text: str, *, fresh: bool = False) -> Environment:
+def find(runtime: Runtime, text: str, *, fresh: bool = False) -> Environment:
     """As `find_all`, where a person means one record; UsageError where that is several applications."""
-    found = find_all(application, text, fresh=fresh)
+    found = find_all(runtime, text, fresh=fresh)
     if len(found) > 1:
         names = ", ".join(e.label for e in found)
         raise UsageError(f"{ref_component(text)!r} has several applications: say which of {names}.")
     return found[0]
 
 
-def find_all(application: Application, text: str, *, fresh: bool = False) -> list[Environment]:
+def find_all(runtime: Runtime, text: str, *, fresh: bool = False) -> list[Environment]:
     """The environment a person means, as the records of its applications in the order in which they are applied.
 
     The remotes are looked at where it is not known yet, or if `fresh`. Raises UsageError where there is none or
     several, and the look's error where a fresh one failed.
     """
-    services = application.services
+    services = runtime.services
     found = reference.find(text, services.store.environments(destroyed=True))
     if not (found and found[0].is_open) or fresh:
-        found = _look_for(application, text, found)
+        found = _look_for(runtime, text, found)
     project = services.projects.get(found[0].id.repository_id)
     return project.in_order(found) if project is not None else found
 
 
-def _look_for(application: Application, text: str, known: Sequence[Environment]) -> list[Environment]:
+def _look_for(runtime: Runtime, text: str, known: Sequence[Environment]) -> list[Environment]:
     """The same after a look at its remote, or at all where it is not known."""
-    services = application.services
+    services = runtime.services
     projects = list(services.projects.values())
     if known and known[0].id.repository_id in services.projects:
         projects = [services.projects[known[0].id.repository_id]]
-    polled = application.poller.poll_all(projects, application.poll_workers)
+    polled = runtime.poller.poll_all(projects, runtime.poll_workers)
     if known and polled and polled[0].error:
         raise NeedsPerson(polled[0].error)
     found = reference.find(text, services.store.environments(destroyed=True))
@@ -93,7 +99,7 @@ def _look_for(application: Application, text: str, known: Sequence[Environment])
 
 
 def plan(
-    application: Application,
+    runtime: Runtime,
     environment: Environment,
     *,
     destroy: bool = False,
@@ -101,7 +107,7 @@ def plan(
     save: Path | None = None,
 ) -> PlanShown:
     """Plans and changes nothing; `revision` plans another commit than the branch's newest."""
-    with manual(application, environment, "plan", destroying=destroy) as job:
+    with manual(runtime, environment, "plan", destroying=destroy) as job:
         if revision is not None:
             _move_to(job, revision)
         claim = job.environment.claim if destroy else look(job).claim
@@ -123,7 +129,7 @@ def plan(
 
 
 def apply(
-    application: Application,
+    runtime: Runtime,
     environment: Environment,
     confirm: Callable[[str, Plan | None], bool],
     *,
@@ -143,7 +149,7 @@ def apply(
             job.services.record(job.environment.id, "import-allowed", said)
         return is_wanted
 
-    with manual(application, environment, "apply") as job:
+    with manual(runtime, environment, "apply") as job:
         check_window(job, override=override_window)
         check_branch(job)
         job.imports = imports
@@ -154,32 +160,32 @@ def apply(
 
 
 def apply_saved(
-    application: Application, environment: Environment, file: Path, *, override_window: bool = False
+    runtime: Runtime, environment: Environment, file: Path, *, override_window: bool = False
 ) -> Environment:
     """Applies a plan that `envmgr plan --save` wrote, if it is still of this environment and commit."""
-    with manual(application, environment, "apply") as job:
+    with manual(runtime, environment, "apply") as job:
         check_window(job, override=override_window)
         saved = saved_plan.read(file, job.environment)
         if saved.destroy:
             raise UsageError(f"{file} is a plan to destroy: `envmgr destroy` plans and asks anew.")
         _move_to(job, saved.commit)
-        want = look(job)
-        if want.claim.fingerprint != saved.fingerprint:
-            raise Declined(f"{file} was planned for other code or variables: plan again.")
+        desired = look(job)
+        if desired.claim.fingerprint != saved.fingerprint:
+            raise NothingDone(f"{file} was planned for other code or variables: plan again.")
         with job.run(RunKind.APPLY, saved.commit, Status.RUNNING, f"Apply of {file.name}.") as active:
-            planned = _adopt(job, active, plan_apply(job, active, want.claim), saved)
+            planned = _adopt(job, active, plan_apply(job, active, desired.claim), saved)
             note_override(job)
             try:
-                apply_planned(job, active, want, planned)
+                apply_planned(job, active, desired, planned)
             except StalePlan as error:
-                raise Declined(f"Something was applied since {file} was planned: plan again.") from error
-        deploy(job, want, remark(job, want))
+                raise NothingDone(f"Something was applied since {file} was planned: plan again.") from error
+        deploy(job, desired, remark(job, desired))
         await_started(job)
         return job.environment
 
 
 def destroy(
-    application: Application,
+    runtime: Runtime,
     environment: Environment,
     confirm: Callable[[str, Plan | None], bool],
     *,
@@ -190,7 +196,7 @@ def destroy(
 
     With `leaves_code` without the steps before a destroy, which an event then tells.
     """
-    with manual(application, environment, "destroy", destroying=True) as job:
+    with manual(runtime, environment, "destroy", destroying=True) as job:
         job.leaves_code = leaves_code
         check_window(job, override=override_window)
         services = job.services
@@ -218,28 +224,26 @@ def destroy(
         return job.environment
 
 
-def outputs(application: Application, environment: Environment) -> dict[str, Output]:
+def outputs(runtime: Runtime, environment: Environment) -> dict[str, Output]:
     """All outputs with sensitive values, read from the state itself."""
-    state = _state(application, environment).read(environment.id.state_key)
+    state = _state(runtime, environment).read(environment.id.state_key)
     return dict(state.outputs) if state is not None else {}
 
 
-def lock(application: Application, environment: Environment) -> HeldLock | None:
+def lock(runtime: Runtime, environment: Environment) -> HeldLock | None:
     """Who holds the lock of an environment's state."""
-    binary = _project(application, environment).tenant.binary
-    return find_lock(application.services, environment, _state(application, environment), binary)
+    binary = _project(runtime, environment).tenant.binary
+    return find_lock(runtime.services, environment, _state(runtime, environment), binary)
 
 
-def unlock(
-    application: Application, environment: Environment, *, force: bool, seen: HeldLock | None = None
-) -> None:
+def unlock(runtime: Runtime, environment: Environment, *, force: bool, seen: HeldLock | None = None) -> None:
     """Breaks the state lock: one that is provably ours and dead, or any with `force`.
 
     `seen` is what the person was shown: another lock than that is not broken.
     """
-    with manual(application, environment, "unlock", destroying=True) as job:
+    with manual(runtime, environment, "unlock", destroying=True) as job:
         claim = job.environment.claim
-        shown = lock(application, job.environment)
+        shown = lock(runtime, job.environment)
         if shown is None:
             raise NeedsPerson(f"The state of {environment.label} is not locked.")
         if claim is None or not _has_breakable_id(shown, claim):
@@ -292,18 +296,18 @@ def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force:
 
 @contextmanager
 def manual(
-    application: Application, environment: Environment, purpose: str, *, destroying: bool = False
+    runtime: Runtime, environment: Environment, purpose: str, *, destroying: bool = False
 ) -> Iterator[Job]:
     """A job of a person's; what fails is raised, and recorded as for the daemon where it may have changed anything.
 
     Only what is needed to end it (`destroying`) may be done where its repository is in the configuration no more.
     """
-    services = application.services
-    project = _project(application, environment)
+    services = runtime.services
+    project = _project(runtime, environment)
     if project.id not in services.projects and not destroying:
         raise NeedsPerson(unmanaged.sentence(environment, services.tenants))
     with services.leases.hold(environment.id, f"{purpose} by {services.actor}") as lease:
-        job = application.reconciler.job(environment.id, lease)
+        job = runtime.reconciler.job(environment.id, lease)
         job.manual = True
         ownership.require(services, job.project.tenant)
         end_abandoned_runs(job)
@@ -312,7 +316,7 @@ def manual(
             with sentences():
                 yield job
         except EnvmgrError as error:
-            if job.reversible or isinstance(error, UsageError | Declined):
+            if job.reversible or isinstance(error, UsageError | NothingDone):
                 restore(job, before)
             elif purpose in ("apply", "destroy", "rollback", "adopt"):
                 record_failure(job, error, _BY_HAND if destroying else Apply(purpose))
@@ -328,13 +332,13 @@ def await_started(job: Job) -> None:
         await_healthy(job)
 
 
-def _state(application: Application, environment: Environment) -> StateStore:
+def _state(runtime: Runtime, environment: Environment) -> StateStore:
     backend = environment.claim.backend if environment.claim is not None else None
-    return _project(application, environment).tenant.state(backend)
+    return _project(runtime, environment).tenant.state(backend)
 
 
-def _project(application: Application, environment: Environment) -> Project:
-    services = application.services
+def _project(runtime: Runtime, environment: Environment) -> Project:
+    services = runtime.services
     project = services.project(environment.id.repository_id)
     if project is None:
         raise NeedsPerson(unmanaged.sentence(environment, services.tenants))
@@ -352,13 +356,13 @@ def check_branch(job: Job) -> None:
     """Refuses where the branch is gone."""
     if job.environment.is_missing:
         branch = ref_component(job.environment.branch)
-        raise Declined(f"Branch {branch} is gone: there is nothing to apply.")
+        raise NothingDone(f"Branch {branch} is gone: there is nothing to apply.")
 
 
 def check_window(job: Job, *, override: bool) -> None:
     """Refuses where no window for changes is open, unless that is overridden."""
     if job.policy.closed is not None and not override:
-        raise Declined(f"{job.environment.label}: {job.policy.closed}; wait, or give --override-window.")
+        raise NothingDone(f"{job.environment.label}: {job.policy.closed}; wait, or give --override-window.")
 
 
 def render(job: Job, planned: Planned) -> str:

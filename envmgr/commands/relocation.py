@@ -17,14 +17,14 @@ from envmgr.domain.values.environment import Claim, Environment, RunKind
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context import by_hand, ownership
 from envmgr.engine.context.tenant import Tenant
-from envmgr.engine.recovery import recover
-from envmgr.engine.source.wanted import with_fingerprint
+from envmgr.engine.recovery import state_locks
+from envmgr.engine.source.desired import with_fingerprint
 from envmgr.engine.source.workspaces import holds_state, workspace
 from envmgr.engine.work.job import Job
 from envmgr.ports import StateStore
 
-from .application import Application
 from .operations import manual
+from .runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +37,9 @@ class Moved:
     error: str = ""
 
 
-def tenant_of(application: Application, organization: str) -> Tenant:
+def tenant_of(runtime: Runtime, organization: str) -> Tenant:
     """An organization of the configuration; UsageError where there is none of that name."""
-    tenants = application.services.tenants
+    tenants = runtime.services.tenants
     found = tenants.get(organization)
     if found is None:
         raise UsageError(
@@ -48,9 +48,9 @@ def tenant_of(application: Application, organization: str) -> Tenant:
     return found
 
 
-def to_move(application: Application, tenant: Tenant) -> list[Environment]:
+def to_move(runtime: Runtime, tenant: Tenant) -> list[Environment]:
     """The environments whose state is not where the organization file wants it, or is on its way there."""
-    records = application.services.store.environments(organization=tenant.name)
+    records = runtime.services.store.environments(organization=tenant.name)
     return [e for e in records if e.claim is not None and _is_elsewhere(e.claim, tenant)]
 
 
@@ -58,37 +58,35 @@ def _is_elsewhere(claim: Claim, tenant: Tenant) -> bool:
     return claim.moves is not None or not is_same(claim.backend, tenant.backend)
 
 
-def move(
-    application: Application, tenant: Tenant, tell: Callable[[Moved], None] = lambda _: None
-) -> list[Moved]:
+def move(runtime: Runtime, tenant: Tenant, tell: Callable[[Moved], None] = lambda _: None) -> list[Moved]:
     """Moves them all, one after the other; what cannot be moved now says why, and holds up no other.
 
     Makes the new place where it is missing. Raises what keeps it from being used at all: NotOurs, NeedsPerson, Transient.
     """
     tenant.state().ensure()
-    ownership.require(application.services, tenant)
+    ownership.require(runtime.services, tenant)
     done = []
-    for environment in to_move(application, tenant):
+    for environment in to_move(runtime, tenant):
         moved = Moved(environment=environment, before=_claim(environment).backend, now=tenant.backend)
         try:
-            moved = replace(moved, environment=move_one(application, environment))
+            moved = replace(moved, environment=move_one(runtime, environment))
         except EnvmgrError as error:
             moved = replace(moved, error=tenant.access().redact(str(error)))
         tell(moved)
         done.append(moved)
-    bring_what_was_set(application, tenant)
+    bring_what_was_set(runtime, tenant)
     return done
 
 
-def bring_what_was_set(application: Application, tenant: Tenant) -> None:
+def bring_what_was_set(runtime: Runtime, tenant: Tenant) -> None:
     """Puts what people set where the states are now, also for environments that have none, as those that ended."""
-    for environment in application.services.store.environments(organization=tenant.name):
-        by_hand.keep(application.services, environment.id)
+    for environment in runtime.services.store.environments(organization=tenant.name):
+        by_hand.keep(runtime.services, environment.id)
 
 
-def left_behind(application: Application, tenant: Tenant, places: Sequence[Backend]) -> list[str]:
+def left_behind(runtime: Runtime, tenant: Tenant, places: Sequence[Backend]) -> list[str]:
     """The keys of states that are still where states were moved from: no record tells of these."""
-    records = application.services.store.environments(organization=tenant.name)
+    records = runtime.services.store.environments(organization=tenant.name)
     there = {e.id for e in records if e.claim is not None and _is_elsewhere(e.claim, tenant)}
     found = []
     for backend in places:
@@ -98,9 +96,9 @@ def left_behind(application: Application, tenant: Tenant, places: Sequence[Backe
     return sorted(found)
 
 
-def move_one(application: Application, environment: Environment) -> Environment:
+def move_one(runtime: Runtime, environment: Environment) -> Environment:
     """Moves one environment's state, or goes on with that; gives its record."""
-    with manual(application, environment, "move-state", destroying=True) as job:
+    with manual(runtime, environment, "move-state", destroying=True) as job:
         claim = _claim(job.environment)
         if claim.adopts and (why := unfinished(job.environment)):
             raise NeedsPerson(why)
@@ -134,7 +132,7 @@ def _bring_what_was_cut_off(job: Job) -> None:
     access = tenant.access()
     job.redact.learn(access.redact)
     with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
-        recover.push_errored_state(job, active, workspace(job, access, claim, tenant.binary))
+        state_locks.push_errored_state(job, active, workspace(job, access, claim, tenant.binary))
 
 
 def _speak_otherwise(job: Job, target: Backend) -> None:

@@ -17,12 +17,12 @@ from envmgr.engine.source.kept import fetched
 from envmgr.engine.work.job import Job
 from envmgr.engine.work.planned import Planned
 
-from .application import Application
 from .operations import await_started, check_branch, check_window, manual, render
+from .runtime import Runtime
 
 
 def roll_back(
-    application: Application,
+    runtime: Runtime,
     environment: Environment,
     revision: str,
     confirm: Callable[[str, Plan | None], bool],
@@ -35,7 +35,7 @@ def roll_back(
     The hold ends by `resume`, and with `until_push` also when the branch moves. It is durable before anything
     is applied, so that nobody brings the newer commit back meanwhile.
     """
-    with manual(application, environment, "rollback") as job:
+    with manual(runtime, environment, "rollback") as job:
         check_window(job, override=override_window)
         check_branch(job)
         commit = earlier_commit(job, revision)
@@ -110,9 +110,9 @@ def previous_commit(services: Services, environments: Sequence[Environment]) -> 
     raise UsageError(f"{label} has no other commit that was applied with success: give one with --to.")
 
 
-def look_for_drift(application: Application, environment: Environment) -> Drift:
+def look_for_drift(runtime: Runtime, environment: Environment) -> Drift:
     """Compares an environment with its code now, and corrects nothing."""
-    with manual(application, environment, "drift") as job:
+    with manual(runtime, environment, "drift") as job:
         if not can_check(job.environment, job.policy):
             raise NeedsPerson(
                 f"{job.environment.label} is {job.environment.status}, so it has no settled code to be compared "

@@ -14,14 +14,14 @@ from envmgr.domain.values.names import EnvironmentId, matches_any
 from envmgr.engine.context import by_hand
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.tenant import Project
-from envmgr.engine.source.wanted import branch_ttl
+from envmgr.engine.source.desired import branch_ttl
 
-from .application import Application
+from .runtime import Runtime
 
 
-def suspend(application: Application, environment: Environment) -> Environment:
+def suspend(runtime: Runtime, environment: Environment) -> Environment:
     """Leaves an environment alone until it is resumed; what is running goes on to its end."""
-    services = application.services
+    services = runtime.services
     because = f"Suspended by {services.actor}; `envmgr resume {environment.label}` manages it again."
     event = services.event(environment.id, "suspended", because)
     return _say(services, environment.id, lambda e: wishes.suspended(e, because), event)
@@ -34,12 +34,12 @@ def _say(services: Services, identity: EnvironmentId, change: Change, event: Eve
     return said
 
 
-def resume(application: Application, environment: Environment) -> Environment:
+def resume(runtime: Runtime, environment: Environment) -> Environment:
     """Manages an environment again; the next pass brings it to its branch's newest commit.
 
     It lives anew from now, unless all that ends is a rollback's hold. Raises NeedsPerson where nothing held it.
     """
-    services = application.services
+    services = runtime.services
     project, now = services.projects.get(environment.id.repository_id), services.clock()
     comes_up = _is_to_come_up(project, environment, now)
     if not comes_up and environment.pin is None:
@@ -69,18 +69,16 @@ def _as_it_is(environment: Environment) -> Environment:
     return environment
 
 
-def held(application: Application) -> list[Environment]:
+def held(runtime: Runtime) -> list[Environment]:
     """The environments that a guard holds back until a person approves."""
     return [
-        e
-        for e in application.services.store.environments()
-        if e.hold is not None and e.approved is not e.hold
+        e for e in runtime.services.store.environments() if e.hold is not None and e.approved is not e.hold
     ]
 
 
-def approve(application: Application, environment: Environment) -> list[Environment]:
+def approve(runtime: Runtime, environment: Environment) -> list[Environment]:
     """Lets an environment through the guard that holds it; all its applications, where the guard counts environments."""
-    services, guard = application.services, environment.hold
+    services, guard = runtime.services, environment.hold
     if guard is None:
         raise NeedsPerson(f"{environment.label} is held back by no guard, it is {environment.status}.")
     said = f"Let through {guard} ({_what_then(guard)})."
@@ -102,9 +100,9 @@ def _let_through(services: Services, identity: EnvironmentId, guard: Guard) -> l
     return [e.id for e in records]
 
 
-def resumable(application: Application, environments: Sequence[Environment]) -> Sequence[Environment]:
+def resumable(runtime: Runtime, environments: Sequence[Environment]) -> Sequence[Environment]:
     """Those of an environment's applications that there is anything to resume of; the first, where there is of none."""
-    now, projects = application.services.clock(), application.services.projects
+    now, projects = runtime.services.clock(), runtime.services.projects
     project = projects.get(environments[0].id.repository_id)
     held = [e for e in environments if e.pin is not None or _is_to_come_up(project, e, now)]
     return held or environments[:1]
@@ -116,7 +114,7 @@ def living(environments: Sequence[Environment]) -> Sequence[Environment]:
 
 
 def extend(
-    application: Application,
+    runtime: Runtime,
     environments: Sequence[Environment],
     duration: timedelta,
     *,
@@ -127,11 +125,11 @@ def extend(
     All its applications, or none of them. One without an end is refused, unless `sets_end` says that it is to
     have one, until the next push. Raises NeedsPerson.
     """
-    ends = application.services.clock() + duration
+    ends = runtime.services.clock() + duration
     for environment in environments:
-        _check_may_live(application.services, environment, duration)
+        _check_may_live(runtime.services, environment, duration)
         _check_later(environment, ends, sets_end=sets_end)
-    return [_live_until(application.services, environment, ends) for environment in environments]
+    return [_live_until(runtime.services, environment, ends) for environment in environments]
 
 
 def _check_may_live(services: Services, environment: Environment, duration: timedelta) -> None:

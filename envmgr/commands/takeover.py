@@ -23,12 +23,12 @@ from envmgr.engine.change.apply import apply_planned, keep, look, remark
 from envmgr.engine.change.deploy import deploy
 from envmgr.engine.change.planning import carry_out, listed, plan_apply
 from envmgr.engine.source import kept
-from envmgr.engine.work.job import ActiveRun, Declined, Job
+from envmgr.engine.work.job import ActiveRun, Job, NothingDone
 from envmgr.engine.work.planned import Planned, StateCopy
 from envmgr.host.system import write_private
 
-from .application import Application
 from .operations import await_started, check_branch, check_window, manual, render
+from .runtime import Runtime
 
 _LARGEST = 256 * 1024 * 1024
 
@@ -52,14 +52,14 @@ class _Adoption:
         shown = "\n".join([render(self.job, planned).rstrip(), *planned.warnings])
         if not self.confirm(shown, planned.plan):
             if _undo(self.job):
-                raise Declined("Declined: what was begun is undone, and nothing was changed in the cloud.")
+                raise NothingDone("Declined: what was begun is undone, and nothing was changed in the cloud.")
             return False
         self.approved.append(planned.plan)
         return True
 
 
 def adopt(
-    application: Application,
+    runtime: Runtime,
     environment: Environment,
     file: Path,
     confirm: Confirm,
@@ -73,7 +73,7 @@ def adopt(
     the environment has a state of its own, or the state may be another environment's.
     """
     given = _read(file)
-    with manual(application, environment, "adopt") as job:
+    with manual(runtime, environment, "adopt") as job:
         job.reversible = True
         check_window(job, override=override_window)
         _check_there(job)
@@ -81,21 +81,23 @@ def adopt(
         is_there = _check_free(job, given)
         _check_nobodys(job, given)
         adoption = _Adoption(job, given, confirm, destroys)
-        want = look(job, adopts=True)
+        desired = look(job, adopts=True)
         started = f"Adoption of {file.name} by {job.services.actor}."
-        with job.run(RunKind.APPLY, want.claim.commit, Status.RUNNING, started) as active:
+        with job.run(RunKind.APPLY, desired.claim.commit, Status.RUNNING, started) as active:
             if not is_there:
-                _put(adoption, _approved_by_a_copy(adoption, active, want.claim))
+                _put(adoption, _approved_by_a_copy(adoption, active, desired.claim))
             job.confirm = adoption.is_wanted
             carry_out(
                 job,
-                lambda: _planned(adoption, active, want.claim),
+                lambda: _planned(adoption, active, desired.claim),
                 lambda: None,
-                lambda planned: apply_planned(job, active, want, planned),
+                lambda planned: apply_planned(job, active, desired, planned),
             )
         said = f"Took over {first(given.state.resources, 3)} with the state in {file.name}."
-        job.services.record(job.environment.id, "adopted", said, commit=want.claim.commit, run=active.run.id)
-        deploy(job, want, remark(job, want))
+        job.services.record(
+            job.environment.id, "adopted", said, commit=desired.claim.commit, run=active.run.id
+        )
+        deploy(job, desired, remark(job, desired))
         await_started(job)
         return job.environment
 
@@ -221,7 +223,7 @@ def _approved_by_a_copy(adoption: _Adoption, active: ActiveRun, claim: Claim) ->
     write_private(path, adoption.given.content)
     planned = _planned(adoption, active, claim, StateCopy(path=path, state=adoption.given.state))
     if not adoption.is_wanted(planned):
-        raise Declined("Declined: nothing was changed.")
+        raise NothingDone("Declined: nothing was changed.")
     return planned
 
 

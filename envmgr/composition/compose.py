@@ -28,7 +28,7 @@ from envmgr.adapters.steps.sandbox import Bubblewrap
 from envmgr.adapters.terraform.binaries import Binaries
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.adapters.terraform.providers.cache import ProviderCache
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.config.branch_file import BranchFile
 from envmgr.config.expand import (
     backend_settings,
@@ -86,7 +86,7 @@ class Start:
     takes_over: bool = False
 
 
-def compose(start: Start, before: Application | None = None) -> Application:
+def compose(start: Start, before: Runtime | None = None) -> Runtime:
     """Everything wired. With the application `before` a reload keeps its store, leases and work.
 
     Raises ConfigurationError (a UsageError) where the files have mistakes; nothing is started then.
@@ -97,7 +97,7 @@ def compose(start: Start, before: Application | None = None) -> Application:
     reconciler = Reconciler(services)
     workers = before.workers if before else Workers(services, reconciler)
     workers.reconfigure(services, reconciler)
-    return Application(
+    return Runtime(
         services=services,
         poller=Poller(services),
         reconciler=reconciler,

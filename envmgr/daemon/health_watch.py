@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted, NeedsPerson
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.health import Health, judged
@@ -66,9 +66,9 @@ class HealthWatch:
     something changed.
     """
 
-    def __init__(self, application: Callable[[], Application]) -> None:
+    def __init__(self, runtime: Callable[[], Runtime]) -> None:
         """`application` gives the one of now: it changes when the configuration is read again."""
-        self._application = application
+        self._runtime = runtime
         self._services: Services | None = None
         self._read_at: datetime | None = None
         self._watched: dict[RepositoryId, dict[EnvironmentId, Environment]] = {}
@@ -79,7 +79,7 @@ class HealthWatch:
 
     def tick(self) -> None:
         """Has all asked whose time has come."""
-        services = self._application().services
+        services = self._runtime().services
         self._read(services)
         now = services.clock()
         with self._lock:
@@ -154,7 +154,7 @@ class HealthWatch:
 
     def _by_address(self, environment: Environment, look: _Look) -> None:
         """Takes the lease only where there is something to record."""
-        services, check = self._application().services, _health(environment).check
+        services, check = self._runtime().services, _health(environment).check
         project = services.projects.get(environment.id.repository_id)
         if project is None:  # it is not configured any more
             return
@@ -176,15 +176,15 @@ class HealthWatch:
 
     @contextmanager
     def _work_on(self, environment: Environment) -> Iterator[Job]:
-        application = self._application()
-        services = application.services
+        runtime = self._runtime()
+        services = runtime.services
         try:
             with services.leases.hold(environment.id, f"health check by {services.actor}") as lease:
-                job = application.reconciler.job(environment.id, lease)
-                job.gives_way = MoreUrgent(application, environment, self._closing.is_set)
+                job = runtime.reconciler.job(environment.id, lease)
+                job.gives_way = MoreUrgent(runtime, environment, self._closing.is_set)
                 yield job
         finally:
-            application.workers.let_go(environment.id)
+            runtime.workers.let_go(environment.id)
 
 
 def _health(environment: Environment) -> Health:

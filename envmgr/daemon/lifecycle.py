@@ -16,8 +16,8 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as TickExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from envmgr.commands.application import Application
 from envmgr.commands.audit import Audits
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context.tenant import Project
@@ -25,16 +25,16 @@ from envmgr.engine.reconcile import unmanaged
 from envmgr.host.system import sentences
 
 from . import housekeeping
+from .drift_watch import DriftWatch
 from .health_watch import HealthWatch
 from .notify import Notifier
-from .patrol import Patrol
 from .polls import Polls
 
 log = structlog.get_logger()
 
 TICK = timedelta(seconds=1)
 HEALTH = timedelta(seconds=2)
-PATROL = timedelta(seconds=30)
+DRIFT_WATCH = timedelta(seconds=30)
 HOUSEKEEPING = timedelta(hours=1)
 OVERLAP = timedelta(seconds=5)
 HEARTBEAT = timedelta(seconds=10)
@@ -45,24 +45,24 @@ class Daemon:
 
     def __init__(
         self,
-        application: Application,
-        compose: Callable[[Application], Application],
+        runtime: Runtime,
+        compose: Callable[[Runtime], Runtime],
         notifier: Notifier,
         drain: timedelta,
     ) -> None:
-        self._application = application
+        self._runtime = runtime
         self._compose = compose
         self._notifier = notifier
         self._drain = drain
         self._signals: SimpleQueue[int] = SimpleQueue()
         self._ending = False
         self._remark = ""
-        self._patrol = Patrol(lambda: self._application)
-        self._health = HealthWatch(lambda: self._application)
-        self._audits = Audits(lambda: self._application)
-        self._polls = Polls(lambda: self._application, self._look)
+        self._drift_watch = DriftWatch(lambda: self._runtime)
+        self._health = HealthWatch(lambda: self._runtime)
+        self._audits = Audits(lambda: self._runtime)
+        self._polls = Polls(lambda: self._runtime, self._look)
         self._unlooked: set[RepositoryId] = set()
-        self._looked = application.services.clock()
+        self._looked = runtime.services.clock()
         self._alive = time.monotonic()
         self._scheduler = BackgroundScheduler(
             executors={"default": TickExecutor(4)},
@@ -75,11 +75,11 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             # Only SimpleQueue.put is safe here: a handler may interrupt another, or the waiting itself.
             signal.signal(number, lambda received, _: self._signals.put(received))
-        self._application.workers.finished = self._finished
+        self._runtime.workers.finished = self._finished
         self._start_ticks()
         self._look_everywhere()
         self._notifier.send("READY=1", self._status())
-        log.info("Started.", action="started", repositories=len(self._application.services.projects))
+        log.info("Started.", action="started", repositories=len(self._runtime.services.projects))
         while self._next_signal() == signal.SIGHUP:
             self._reload()
         self._end()
@@ -100,7 +100,7 @@ class Daemon:
         every(TICK, self._polls.tick)
         every(TICK, self._tick_work)
         every(HEALTH, self._tick_health)
-        every(PATROL, self._tick_patrol)
+        every(DRIFT_WATCH, self._tick_patrol)
         every(HOUSEKEEPING, self._tick_housekeeping)
         every(HOUSEKEEPING, self._audits.tick)
         every(self._heartbeat(), self._tick_status)
@@ -113,16 +113,16 @@ class Daemon:
     # --- ticks: each catches what it foresees; one that hangs lets the watchdog end the daemon --------
 
     def _tick_work(self) -> None:
-        application, now = self._application, self._application.services.clock()
+        runtime, now = self._runtime, self._runtime.services.clock()
         try:
             with sentences():
-                touched = application.services.store.touched(min(self._looked, now) - OVERLAP)
+                touched = runtime.services.store.touched(min(self._looked, now) - OVERLAP)
             self._looked = now
         except EnvmgrError as error:
             touched = ()
             log.error(str(error), action="store-failed")
-        for repository in {*touched, *application.workers.due_again(), *self._unlooked}:
-            project = application.services.projects.get(repository)
+        for repository in {*touched, *runtime.workers.due_again(), *self._unlooked}:
+            project = runtime.services.projects.get(repository)
             if project is not None:
                 self._look(project)
             else:
@@ -135,7 +135,7 @@ class Daemon:
         self._unlooked.add(project.id)
         try:
             with sentences():
-                self._application.workers.look(project)
+                self._runtime.workers.look(project)
             self._unlooked.discard(project.id)
         except EnvmgrError as error:
             log.error(str(error), action="not-looked", repository=str(project.id))
@@ -143,15 +143,15 @@ class Daemon:
             log.exception("Unexpected error", action="unexpected", repository=str(project.id))
 
     def _look_everywhere(self) -> None:
-        for project in self._application.services.projects.values():
+        for project in self._runtime.services.projects.values():
             self._look(project)
         self._tell_unmanaged()
 
     def _tell_unmanaged(self, repository: RepositoryId | None = None) -> None:
         try:
-            unmanaged.tell(self._application.services, repository)
+            unmanaged.tell(self._runtime.services, repository)
             if repository is None:
-                unmanaged.forget_looks(self._application.services)
+                unmanaged.forget_looks(self._runtime.services)
         except EnvmgrError as error:
             log.error(str(error), action="not-looked")
 
@@ -163,7 +163,7 @@ class Daemon:
     def _tick_patrol(self) -> None:
         try:
             with sentences():
-                self._patrol.tick()
+                self._drift_watch.tick()
         except EnvmgrError as error:
             log.warning(str(error), action="drift-failed")
 
@@ -177,12 +177,12 @@ class Daemon:
     def _tick_housekeeping(self) -> None:
         try:
             with sentences():
-                housekeeping.tidy(self._application.services)
+                housekeeping.tidy(self._runtime.services)
         except EnvmgrError as error:
             log.warning(str(error), action="not-tidied")
 
     def _finished(self, identity: EnvironmentId) -> None:
-        project = self._application.services.projects.get(identity.repository_id)
+        project = self._runtime.services.projects.get(identity.repository_id)
         if project is not None and not self._ending:
             self._look(project)
 
@@ -192,7 +192,7 @@ class Daemon:
         self._notifier.reloading()
         try:
             with sentences():
-                self._application = self._compose(self._application)
+                self._runtime = self._compose(self._runtime)
         except EnvmgrError as error:
             self._refuse_reload(str(error))
         except Exception as error:
@@ -213,23 +213,23 @@ class Daemon:
         self._ending = True
         self._remark = "; draining"
         self._notifier.send("STOPPING=1", self._status())
-        busy = self._application.workers.busy
+        busy = self._runtime.workers.busy
         log.info(f"Stopping; waits for {len(busy)} environments.", action="draining")
         self._scheduler.shutdown(wait=False)
-        self._application.workers.close()
-        self._patrol.close()
+        self._runtime.workers.close()
+        self._drift_watch.close()
         self._health.close()
         over = time.monotonic() + self._drain.total_seconds()
         if not self._wait_for_work(lambda: time.monotonic() >= over or self._told_again()):
             log.warning("The drain is over: Terraform is asked to end.", action="drain-over")
-            self._application.stop_terraform()
+            self._runtime.stop_terraform()
             self._wait_for_work(lambda: False)
-        self._application.close()
+        self._runtime.close()
         log.info("Stopped.", action="stopped")
 
     def _wait_for_work(self, give_up: Callable[[], bool]) -> bool:
         """Waits until nothing is worked on, with signs of life; False where it gave up before."""
-        parts = (self._application.workers, self._patrol, self._health)
+        parts = (self._runtime.workers, self._drift_watch, self._health)
         while not all(part.wait(0.5) for part in parts):
             self._notifier.send("WATCHDOG=1", self._status())
             if give_up():
@@ -245,6 +245,6 @@ class Daemon:
         return False
 
     def _status(self) -> str:
-        services, busy = self._application.services, self._application.workers.busy
+        services, busy = self._runtime.services, self._runtime.workers.busy
         at_work = f"; working on {', '.join(map(str, busy[:3]))}" if busy else ""
         return f"STATUS={len(services.projects)} repositories watched{at_work}{self._remark}"

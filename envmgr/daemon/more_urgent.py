@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment
 
 _PAUSE = 1.0  # seconds between two looks at the record
@@ -12,11 +12,9 @@ _PAUSE = 1.0  # seconds between two looks at the record
 class MoreUrgent:
     """Whether an environment is wanted for something more urgent: its branch moved, or envmgr ends."""
 
-    def __init__(
-        self, application: Application, environment: Environment, ending: Callable[[], bool]
-    ) -> None:
+    def __init__(self, runtime: Runtime, environment: Environment, ending: Callable[[], bool]) -> None:
         """`environment` as it was when the look began."""
-        self._store = application.services.store
+        self._store = runtime.services.store
         self._environment = environment
         self._ending = ending
         self._next = time.monotonic() + _PAUSE

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.backoff import delay
 from envmgr.engine.context.tenant import Project
@@ -36,8 +36,8 @@ class Polls:
     the process's end does not wait for a remote that takes a minute to time out.
     """
 
-    def __init__(self, application: Callable[[], Application], changed: Callable[[Project], None]) -> None:
-        self._application = application
+    def __init__(self, runtime: Callable[[], Runtime], changed: Callable[[Project], None]) -> None:
+        self._runtime = runtime
         self._changed = changed
         self._due: SimpleQueue[Project] = SimpleQueue()
         self._asked: set[RepositoryId] = set()
@@ -49,17 +49,17 @@ class Polls:
 
     def tick(self) -> None:
         """Asks for a look at each remote that is due, and sees to it that enough threads are free for it."""
-        application = self._application()
-        now = application.services.clock()
+        runtime = self._runtime()
+        now = runtime.services.clock()
         if now < self._ticked:  # the clock was set back: what was due by it would wait for as long
             self.forget()
         self._ticked = now
-        for project in list(application.services.projects.values()):
+        for project in list(runtime.services.projects.values()):
             if self._next.get(project.id, now) <= now and project.id not in self._asked:
                 self._asked.add(project.id)
                 self._due.put(project)
         if not self._due.empty():
-            self._staff(application.poll_workers)
+            self._staff(runtime.poll_workers)
 
     def forget(self) -> None:
         """Makes every remote due: the configuration or the clock has changed.
@@ -107,16 +107,16 @@ class Polls:
             log.exception("Unexpected error", action="unexpected", repository=str(project.id))
         finally:
             if since == self._since:
-                self._next[project.id] = self._application().services.clock() + pause
+                self._next[project.id] = self._runtime().services.clock() + pause
             self._asked.discard(project.id)
 
     def _poll(self, project: Project) -> timedelta:
         """Looks at a remote; gives the pause until the next time, which grows with failures."""
-        application = self._application()
-        if application.poller.poll(project).changed:
+        runtime = self._runtime()
+        if runtime.poller.poll(project).changed:
             self._changed(project)
-        failures = application.poller.failures(project.id)
+        failures = runtime.poller.failures(project.id)
         if not failures:
             return project.interval
-        first = project.interval if application.poller.has_seen(project.id) else min(SOON, project.interval)
+        first = project.interval if runtime.poller.has_seen(project.id) else min(SOON, project.interval)
         return delay(failures, first=first, longest=max(LONGEST_PAUSE, project.interval))

@@ -12,9 +12,9 @@ from .health import Probe
 from .kept import Binaries, Modules, Providers
 from .processes import RUN_MARK, Processes
 from .steps import Deployer, Place, SandboxKind, StepLimits, Steps
-from .store import Held, Store
+from .store import LeaseTaken, Store
 from .terraform import (
-    Adopted,
+    Attended,
     KeptModules,
     PlanFile,
     PlanResult,
@@ -31,7 +31,7 @@ Clock = Callable[[], datetime]
 
 __all__ = [
     "RUN_MARK",
-    "Adopted",
+    "Attended",
     "Binaries",
     "Clock",
     "Cloud",
@@ -39,9 +39,9 @@ __all__ = [
     "Deployer",
     "Git",
     "GitLimits",
-    "Held",
     "Inspection",
     "KeptModules",
+    "LeaseTaken",
     "Modules",
     "Place",
     "PlanFile",

@@ -23,7 +23,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LeaseTaken:
     """A lease that somebody else holds."""
 
     lease: Lease
@@ -104,7 +104,7 @@ class Store(Protocol):
         duration: timedelta,
         is_dead: Callable[[ProcessId], bool],
         is_living: Callable[[ProcessId], bool] = lambda _: False,
-    ) -> Lease | Held:
+    ) -> Lease | LeaseTaken:
         """Takes the lease of an environment if nobody has it: free, or its owner provably dead.
 
         An expired one is taken as well, unless its owner provably lives: clocks may be set, processes not.

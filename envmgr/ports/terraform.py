@@ -125,7 +125,7 @@ class PlanResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class Attended:
     """What a Terraform came to that outlived the process that started it, by its own output.
 
     `applied` are the changes of an apply that ended with success, its state written; None where the output
@@ -180,7 +180,7 @@ class Terraform(Protocol):
         """
         ...
 
-    def adopt(self, workspace: Workspace, child: ProcessId | None, watch: Watch) -> Adopted:
+    def adopt(self, workspace: Workspace, child: ProcessId | None, watch: Watch) -> Attended:
         """Attends a Terraform that another process started, with time limit and log, until it has ended.
 
         `child` is None where it is dead already: then only its output is read.

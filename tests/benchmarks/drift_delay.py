@@ -2,7 +2,7 @@
 
 import time
 
-from envmgr.daemon.patrol import Patrol
+from envmgr.daemon.drift_watch import DriftWatch
 from envmgr.domain.values.environment import RunKind, RunStatus
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.interleaving import interleaved, seconds
@@ -38,15 +38,15 @@ class Checked:
 
     def push_in_a_round(self, number: int) -> float:
         """The same while one environment after the other is checked."""
-        patrol = Patrol(lambda: self._subject.application)
-        patrol.tick()
+        drift_watch = DriftWatch(lambda: self._subject.application)
+        drift_watch.tick()
         try:
             self._wait_for_a_check()
             time.sleep(number * _GOLDEN % 1 * _PERIOD)
             return self._push()
         finally:
-            patrol.close()
-            if not patrol.wait(_LONGEST):
+            drift_watch.close()
+            if not drift_watch.wait(_LONGEST):
                 raise RuntimeError("a drift check does not end")
 
     def _push(self) -> float:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from tests.benchmarks.by_hand import ByHand, run
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.interleaving import interleaved, seconds
@@ -45,7 +45,7 @@ def idle_pass(laboratory: Laboratory) -> list[Comparison]:
     return [_wall(ours, by_hand), *_memory(subject)]
 
 
-def one_pass(application: Application, threads: ThreadPoolExecutor) -> None:
+def one_pass(application: Runtime, threads: ThreadPoolExecutor) -> None:
     """What the daemon does in one interval, by threads it keeps: look at every remote, then for due work."""
     services = application.services
     failed = [polled.error for polled in threads.map(application.poller.poll, services.projects.values())]
@@ -57,7 +57,7 @@ def one_pass(application: Application, threads: ThreadPoolExecutor) -> None:
     application.workers.wait()
 
 
-def populated(subject: Subject, repositories: int, branches: int) -> Application:
+def populated(subject: Subject, repositories: int, branches: int) -> Runtime:
     """So many copies of a repository with so many environments each, all ready: nothing is to be done."""
     heads = _repositories(subject, repositories, branches)
     application = subject.application

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from envmgr.adapters.state import local
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 
 _STORE = ("update", "start_run", "update_run", "finish_run", "record", "acquire", "release", "revise")
 _GIT = ("fetch", "checkout", "keep", "let_go")
@@ -27,7 +27,7 @@ class Boundaries:
         self._with_children = with_children
         self._last_words = last_words
 
-    def lay(self, application: Application) -> Application:
+    def lay(self, application: Runtime) -> Runtime:
         """Puts a boundary before every durable write of an application; gives it."""
         services = application.services
         self._wrap(services.store, "store", (*_STORE, "save_repository"))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import RunKind, RunStatus, Status
 from envmgr.domain.values.names import EnvironmentId
 
@@ -39,7 +39,7 @@ class Observation:
     leftovers: tuple[str, ...]
 
     @classmethod
-    def take(cls, application: Application) -> "Observation | None":
+    def take(cls, application: Runtime) -> "Observation | None":
         """Looks; None where the environment is not known yet."""
         services = application.services
         environment = services.store.environment(ALICE)

@@ -12,7 +12,7 @@ from tests.chaos.observation import Observation
 from tests.chaos.process import Order
 from tests.chaos.tally import Tally
 from tests.chaos.undertaker import Death
-from tests.chaos.verdict import Wanted, broken, problems, unknown
+from tests.chaos.verdict import Desired, broken, problems, unknown
 from tests.chaos.world import BRANCH, TIME_TO_LIVE, World
 
 # Seconds from now at which passes are made until all is as wanted: every back-off ends in between.
@@ -169,7 +169,7 @@ class Round:
         terraform = any(kill.target.hits_terraform for kill in hit)
         restored = chapter.phase is Phase.DESTROY and chapter.meanwhile is not None
         suspended = chapter.life_ends and not restored
-        wanted = Wanted(chapter.phase, self._commit, self._may_be_suspended(chapter), restored, suspended)
+        wanted = Desired(chapter.phase, self._commit, self._may_be_suspended(chapter), restored, suspended)
         found: list[str] = []
         passes = _PASSES if chapter.kills else _PASSES[:1]
         for number, offset in enumerate(passes, 1):

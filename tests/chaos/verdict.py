@@ -9,7 +9,7 @@ from tests.chaos.world import Traces
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Desired:
     """How an environment should end: after which phase, at which commit; `suspended` is as good as that.
 
     `restored`: its branch came back while it was destroyed, so it is there, whether it was destroyed in between or not.
@@ -23,7 +23,7 @@ class Wanted:
     suspended: bool = False
 
 
-def problems(seen: Observation | None, wanted: Wanted, traces: Traces) -> list[str]:
+def problems(seen: Observation | None, wanted: Desired, traces: Traces) -> list[str]:
     """All that is not as it should be, as sentences; resources that nobody knows are not among them."""
     if seen is None:
         return ["The environment is not known."]
@@ -74,7 +74,7 @@ def _left_running(seen: Observation) -> Iterator[str]:
         yield f"Left in the working folder: {seen.leftovers}."
 
 
-def _ready(seen: Observation, wanted: Wanted) -> Iterator[str]:
+def _ready(seen: Observation, wanted: Desired) -> Iterator[str]:
     if (seen.status, seen.applied_commit, seen.commit) != ("ready", wanted.commit, wanted.commit):
         yield f"It is {seen.status} at {seen.applied_commit}, not ready at {wanted.commit}: {seen.message}"
     if seen.destroys and wanted.phase is not Phase.DESTROY:
@@ -99,7 +99,7 @@ def _destroyed(seen: Observation) -> Iterator[str]:
         yield "No copy of its last state was archived."
 
 
-def _deployed(wanted: Wanted, traces: Traces) -> Iterator[str]:
+def _deployed(wanted: Desired, traces: Traces) -> Iterator[str]:
     if traces.deployed != wanted.commit:
         yield f"The code of {traces.deployed or 'nothing'} runs, not of {wanted.commit}."
 

@@ -42,7 +42,7 @@ class TestEnvironments:
 
     def test_a_new_environment_comes_back_as_it_was(self, store: Store) -> None:
         """All fields, with times to the microsecond."""
-        want = Environment(
+        desired = Environment(
             id=ALICE,
             branch="env-alice\udcff",
             commit=COMMIT,
@@ -74,9 +74,9 @@ class TestEnvironments:
             created_at=NOW - MINUTE,
             updated_at=NOW,
         )
-        store.revise(SHOP, lambda _: Observed(new=(want,)))
-        assert get(store) == want
-        assert list(store.environments()) == [want]
+        store.revise(SHOP, lambda _: Observed(new=(desired,)))
+        assert get(store) == desired
+        assert list(store.environments()) == [desired]
         assert get(store).created_at.tzinfo is UTC
 
     def test_a_claim_from_the_store_can_be_changed_as_any_other(
@@ -186,7 +186,7 @@ class TestRevise:
         claimed = store.update(
             ALICE, None, NOW, having(claim=CLAIM, message="mine", status=Status.RUNNING, failures=2)
         )
-        want = {
+        desired = {
             "branch": "env-Alice",
             "commit": "9" * 40,
             "absences": 1,
@@ -197,8 +197,8 @@ class TestRevise:
             "updated_at": NOW + MINUTE,
         }
         foreign = {"claim": None, "message": "theirs", "status": Status.READY, "failures": 0, "url": "x"}
-        store.revise(SHOP, lambda known: Observed(changed=(replace(known[0], **want, **foreign),)))  # type: ignore[arg-type]
-        assert get(store) == replace(claimed, **want)  # type: ignore[arg-type]
+        store.revise(SHOP, lambda known: Observed(changed=(replace(known[0], **desired, **foreign),)))  # type: ignore[arg-type]
+        assert get(store) == replace(claimed, **desired)  # type: ignore[arg-type]
 
     def test_a_refusal_writes_status_and_message(self, store: Store, alice: Environment) -> None:
         """So does the end of a refused one; neither touches the rest."""

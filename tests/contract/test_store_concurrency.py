@@ -10,7 +10,7 @@ import pytest
 
 from envmgr.domain.values.environment import Environment, Lease
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.ports import Held, Store
+from envmgr.ports import LeaseTaken, Store
 from tests.support.store import (
     ALICE,
     COMMIT,
@@ -71,7 +71,7 @@ class TestThreads:
         answers = in_threads(lambda number: take(store, replace(THEIRS, pid=number), dead=[OURS]), range(8))
         heirs = [answer for answer in answers if isinstance(answer, Lease)]
         assert [heir.generation for heir in heirs] == [2]
-        assert {answer for answer in answers if isinstance(answer, Held)} <= {Held(heirs[0])}
+        assert {answer for answer in answers if isinstance(answer, LeaseTaken)} <= {LeaseTaken(heirs[0])}
 
     def test_looks_and_updates_keep_out_of_each_others_way(self, store: Store, alice: Environment) -> None:
         """The poller counts 30 absences while a worker counts 30 failures."""

@@ -14,13 +14,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from envmgr.adapters.store.connect import open_store
 from envmgr.domain.errors import LeaseLost, PlaceMissing, Transient
-from envmgr.domain.rules.crowd import active, leaving
 from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.neighbours import active, leaving
 from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.decision import Decision, Destroy
 from envmgr.domain.values.environment import Environment, Event, Guard, Lease, ProcessId, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
-from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.domain.values.policy import Neighbours, Policy
 from envmgr.engine.context.tenant import Ownership, Rebuilding
 from envmgr.engine.reconcile.poller import Poller
 from tests.support.examples import examples
@@ -294,8 +294,10 @@ class History(RuleBasedStateMachine):
 
     def _decide(self, name: str, *, carried_out: bool = False) -> Decision:
         environment, all_ = self.record(name), self.records()
-        crowd = Crowd(leaving=leaving(all_), active=active(e for e in all_ if e.id != environment.id))
-        decision = decide(environment, self.policy, crowd, self.now, asked=True)
+        neighbours = Neighbours(
+            leaving=leaving(all_), active=active(e for e in all_ if e.id != environment.id)
+        )
+        decision = decide(environment, self.policy, neighbours, self.now, asked=True)
         together = self.witness.leaving(all_)
         self.witness.judge(environment, decision, self.policy, together, self.now)
         if carried_out and getattr(decision, "hold", None) is Guard.MASS_DESTROY:

@@ -8,7 +8,7 @@ import pytest
 from envmgr.domain.errors import LeaseLost
 from envmgr.domain.values.environment import Environment, Lease, ProcessId
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.ports import Held, Store
+from envmgr.ports import LeaseTaken, Store
 from tests.support.store import (
     ALICE,
     MINUTE,
@@ -43,14 +43,14 @@ class TestLeases:
     def test_a_held_one_is_refused_to_anybody(self, store: Store, owner: ProcessId) -> None:
         """Also to its own owner."""
         lease = taken(take(store))
-        assert take(store, owner, now=NOW + MINUTE - SECOND, dead=[THEIRS]) == Held(lease)
+        assert take(store, owner, now=NOW + MINUTE - SECOND, dead=[THEIRS]) == LeaseTaken(lease)
         assert store.leases(NOW) == {ALICE: lease}
 
     def test_an_expired_one_is_taken_over(self, store: Store) -> None:
         """To the microsecond; the generation grows."""
         lease = taken(take(store))
         end = lease.expires_at
-        assert take(store, THEIRS, now=end - timedelta(microseconds=1)) == Held(lease)
+        assert take(store, THEIRS, now=end - timedelta(microseconds=1)) == LeaseTaken(lease)
         assert store.leases(end) == {}
         assert taken(take(store, THEIRS, now=end)).generation == 2
 

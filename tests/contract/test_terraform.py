@@ -13,7 +13,7 @@ from envmgr.adapters.state.connect import open_state_store
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, StalePlan, Transient
 from envmgr.domain.values.environment import Changes, ProcessId
-from envmgr.ports import Adopted, PlanResult, StateStore, Terraform, Watch, Workspace
+from envmgr.ports import Attended, PlanResult, StateStore, Terraform, Watch, Workspace
 from tests.support.in_memory.cloud import MemoryCloud
 from tests.support.in_memory.processes import Host
 from tests.support.in_memory.states import StatePlace
@@ -194,5 +194,5 @@ def test_a_stop_ends_it_and_the_state_says_the_truth(trial: Trial) -> None:
 
 
 def test_of_a_run_that_did_nothing_there_is_nothing_to_know(trial: Trial) -> None:
-    assert trial.terraform.adopt(trial.workspace, None, trial.watch) == Adopted()
+    assert trial.terraform.adopt(trial.workspace, None, trial.watch) == Attended()
     assert trial.terraform.push_errored_state(trial.workspace, trial.watch) is False

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.composition.compose import Start, compose
 from envmgr.daemon.lifecycle import Daemon
 from envmgr.daemon.notify import Notifier
@@ -58,7 +58,7 @@ def main(config: str, data: str, drain: str, *faults: str) -> None:
     for fault in faults:
         inject(application, *fault.split("="))
 
-    def again(before: Application) -> Application:
+    def again(before: Runtime) -> Runtime:
         return compose(start, before)
 
     Daemon(application, again, Notifier(os.environ), timedelta(seconds=float(drain))).run()

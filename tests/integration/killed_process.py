@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.composition.compose import Start, compose
 from envmgr.engine.change import apply, destroy
 from envmgr.ports import StateStore
@@ -43,7 +43,7 @@ class DiesArchiving:
         return then_die(found) if name == "archive" else found
 
 
-def arm(application: Application, moment: str) -> None:
+def arm(application: Runtime, moment: str) -> None:
     """Puts death where the moment says."""
     tenant = application.services.tenants["acme"]
     match moment:

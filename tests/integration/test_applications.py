@@ -10,7 +10,7 @@ from envmgr.commands import operations, steering
 from envmgr.commands.audit import Audit
 from envmgr.domain.values.environment import Environment, RunKind, Status
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.engine.work.job import Declined, Superseded
+from envmgr.engine.work.job import NothingDone, Superseded
 from tests.support.engine import Engine
 from tests.support.git_repository import GitRepository
 
@@ -346,7 +346,7 @@ def test_a_destroy_by_hand_spares_what_is_needed_and_a_resume_brings_it_back(eng
         operations.destroy(application, record(engine, name), lambda *_: True)
     engine.turn()
     assert statuses(engine) == {"db": "ready", "api": "suspended", "web": "suspended"}
-    with pytest.raises(Declined, match="needs api, of which nothing is applied yet"):
+    with pytest.raises(NothingDone, match="needs api, of which nothing is applied yet"):
         operations.apply(application, record(engine, "web"), lambda *_: True)
     for name in ("web", "api"):
         steering.resume(application, record(engine, name))

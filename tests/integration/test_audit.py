@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from envmgr.commands.audit import Audit, audit_what_is_due
-from envmgr.commands.mending import mend
+from envmgr.commands.audit_fixes import mend
 from envmgr.domain.audit.compare import Finding, Fix, Kind, findings
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson
 from envmgr.domain.values.environment import Status

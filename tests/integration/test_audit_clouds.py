@@ -10,7 +10,7 @@ import pytest
 
 from envmgr.adapters.cloud.aws import AwsCloud
 from envmgr.commands.audit import Audit
-from envmgr.commands.mending import mend
+from envmgr.commands.audit_fixes import mend
 from envmgr.domain.audit.compare import Finding, Fix, Kind
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind, Status

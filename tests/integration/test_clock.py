@@ -18,7 +18,7 @@ from envmgr.daemon.polls import Polls
 from envmgr.domain.errors import Transient
 from envmgr.domain.values.environment import ProcessId, Status
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.ports import Held
+from envmgr.ports import LeaseTaken
 from tests.support.engine import MODULE, Engine, push
 from tests.support.store import having
 
@@ -42,7 +42,7 @@ def is_held_by(engine: Engine, owner: ProcessId) -> None:
     """Let another process have the lease of `alice`, taken now."""
     store = engine.application.services.store
     taken = store.acquire(ALICE, owner, "plan by user bob", engine.clock(), 1.5 * MINUTE, lambda _: False)
-    assert not isinstance(taken, Held)
+    assert not isinstance(taken, LeaseTaken)
 
 
 def test_a_lease_is_not_taken_from_a_living_process(

@@ -11,7 +11,7 @@ import pytest
 
 from envmgr.commands import steering
 from envmgr.commands.rollback import look_for_drift
-from envmgr.daemon.patrol import Patrol, due, inspect
+from envmgr.daemon.drift_watch import DriftWatch, due, inspect
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status
@@ -63,7 +63,7 @@ def shop(engine: Engine, folder: Path) -> Engine:
     return engine
 
 
-def patrol(engine: Engine) -> list[str]:
+def drift_watch(engine: Engine) -> list[str]:
     """Check all that is due; gives the Terraform commands that took."""
     for environment in due(engine.application, "acme"):
         inspect(engine.application, environment.id)
@@ -79,11 +79,11 @@ def drift(engine: Engine) -> Drift:
 
 def test_a_check_is_one_plan_when_it_is_due(shop: Engine) -> None:
     """And none before; without a difference nothing else is started."""
-    assert patrol(shop) == []
+    assert drift_watch(shop) == []
     shop.clock.forward(minutes=67)
-    assert patrol(shop) == ["plan"]
+    assert drift_watch(shop) == ["plan"]
     assert drift(shop).status == "none"
-    assert patrol(shop) == []
+    assert drift_watch(shop) == []
     [run] = shop.runs(RunKind.DRIFT)
     assert (run.status, run.message) == (RunStatus.SUCCEEDED, "No drift.")
 
@@ -92,18 +92,18 @@ def test_a_difference_is_reported_once(shop: Engine, folder: Path) -> None:
     """Address and attributes, in record and events; the environment stays ready and as it is."""
     (folder / "alice").write_text("altered behind its back")
     shop.clock.forward(hours=2)
-    patrol(shop)
+    drift_watch(shop)
     [difference] = drift(shop).differences
     assert (difference.address, difference.action) == ("terraform_data.page", "update")
     assert "input" in difference.attributes
     assert shop.environment("alice").status is Status.READY
     shop.clock.forward(hours=2)
-    patrol(shop)
+    drift_watch(shop)
     assert shop.actions("alice").count("drift") == 1
 
     (folder / "alice").write_text("as it should be")
     shop.clock.forward(hours=2)
-    patrol(shop)
+    drift_watch(shop)
     assert drift(shop).status == "none"
     assert shop.actions("alice").count("drift") == 2
 
@@ -114,7 +114,7 @@ def test_what_is_to_be_ignored_is_no_drift(shop: Engine, folder: Path) -> None:
     shop.restart()
     (folder / "alice").write_text("altered")
     shop.clock.forward(hours=2)
-    patrol(shop)
+    drift_watch(shop)
     assert drift(shop).status == "none"
 
 
@@ -125,7 +125,7 @@ def test_a_difference_in_place_is_corrected(shop: Engine, folder: Path) -> None:
     (folder / "alice").write_text("altered")
     shop.clock.forward(hours=2)
 
-    patrol(shop)
+    drift_watch(shop)
 
     alice = shop.environment("alice")
     assert (alice.status, drift(shop).status) == (Status.READY, "none"), alice.message
@@ -141,7 +141,7 @@ def test_after_a_long_gap_a_person_is_asked(shop: Engine, folder: Path) -> None:
     shop.restart()
     (folder / "alice").write_text("altered")
     shop.clock.forward(hours=5)
-    patrol(shop)
+    drift_watch(shop)
     alice = shop.environment("alice")
     assert (alice.status, alice.hold) == (Status.WAITING, Guard.DRIFT)
     assert "nobody looked since" in alice.message
@@ -165,11 +165,11 @@ def test_held_drift_that_goes_away_by_itself_is_let_go(shop: Engine, folder: Pat
     shop.restart()
     (folder / "alice").write_text("altered")
     shop.clock.forward(hours=5)
-    patrol(shop)
+    drift_watch(shop)
     (folder / "alice").write_text("as it should be")
     shop.clock.forward(hours=2)
 
-    patrol(shop)
+    drift_watch(shop)
 
     assert shop.environment("alice").status is Status.READY
     shop.turn(seconds=30)
@@ -185,7 +185,7 @@ def test_a_remote_that_is_away_holds_a_correction_back(shop: Engine, folder: Pat
     shop.clock.forward(hours=2)
     shop.poll()
 
-    patrol(shop)
+    drift_watch(shop)
 
     assert "remote could not be looked at" in shop.environment("alice").message
 
@@ -196,10 +196,10 @@ def test_a_check_that_cannot_run_says_so_and_since_when(shop: Engine) -> None:
     kept = state.read_bytes()
     state.unlink()
     shop.clock.forward(hours=2)
-    patrol(shop)
+    drift_watch(shop)
     since = shop.clock.now
     shop.clock.forward(hours=2)
-    patrol(shop)
+    drift_watch(shop)
     assert drift(shop).status == "unknown"
     assert drift(shop).failing_since == since
     assert "is missing" in drift(shop).error
@@ -208,7 +208,7 @@ def test_a_check_that_cannot_run_says_so_and_since_when(shop: Engine) -> None:
 
     state.write_bytes(kept)
     shop.clock.forward(hours=2)
-    patrol(shop)
+    drift_watch(shop)
 
     assert (drift(shop).status, drift(shop).failing_since) == ("none", None)
     assert "drift-known" in shop.actions("alice")
@@ -223,7 +223,7 @@ def test_a_push_waits_only_for_its_own_check_to_give_way(shop: Engine) -> None:
     workers, (project,) = application.workers, application.services.projects.values()
     looks: SimpleQueue[int] = SimpleQueue()
     workers.finished = lambda _: looks.put(workers.look(project))
-    background = Patrol(lambda: application)
+    background = DriftWatch(lambda: application)
     background.tick()
     wait_for(begun.exists)
     shop.use_terraform()
@@ -297,14 +297,14 @@ def test_a_tag_that_was_taken_off_is_put_back(table: Engine, moto_url: str) -> N
     client.untag_resource(ResourceArn=arn, TagKeys=["environment"])
     table.clock.forward(hours=2)
 
-    patrol(table)
+    drift_watch(table)
 
     tags = {t["Key"]: t["Value"] for t in client.list_tags_of_resource(ResourceArn=arn)["Tags"]}
     assert tags["environment"] == "alice"
     assert drift(table).status == "none"
     client.delete_table(TableName="table-alice")
     table.clock.forward(hours=2)
-    patrol(table)
+    drift_watch(table)
     assert client.describe_table(TableName="table-alice")["Table"]["TableName"] == "table-alice"
 
 
@@ -320,7 +320,7 @@ def test_what_would_be_replaced_waits_for_a_person(table: Engine, moto_url: str)
     )
     table.clock.forward(hours=2)
 
-    patrol(table)
+    drift_watch(table)
 
     alice = table.environment("alice")
     assert alice.status is Status.WAITING

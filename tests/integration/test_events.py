@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from envmgr.commands import operations, steering
 from envmgr.commands.rollback import roll_back
-from envmgr.daemon.patrol import due, inspect
+from envmgr.daemon.drift_watch import due, inspect
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.environment import Environment, Event, RunStatus, Status
 from tests.support.engine import Engine, code

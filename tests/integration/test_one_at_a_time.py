@@ -15,7 +15,7 @@ import pytest
 from envmgr.commands import operations
 from envmgr.domain.errors import LeaseLost, UsageError
 from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
-from envmgr.engine.work.job import Declined
+from envmgr.engine.work.job import NothingDone
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.store import having
 
@@ -208,7 +208,7 @@ def test_a_saved_plan_is_applied_as_it_is_or_not_at_all(engine: Engine) -> None:
 
     engine.settings["variables"] = {"size": "large"}
     app = engine.restart()
-    with pytest.raises(Declined, match="plan again"):
+    with pytest.raises(NothingDone, match="plan again"):
         operations.apply_saved(app, operations.find(app, "alice"), saved)
 
 

@@ -8,7 +8,7 @@ from envmgr.commands import operations, steering
 from envmgr.commands.rollback import roll_back
 from envmgr.domain.errors import EnvmgrError, UsageError
 from envmgr.domain.values.environment import RunKind, RunStatus, Status
-from envmgr.engine.work.job import Declined
+from envmgr.engine.work.job import NothingDone
 from tests.support.engine import MODULE, Engine, code, push
 from tests.support.git_repository import GitRepository
 from tests.support.store import having
@@ -117,7 +117,7 @@ def test_a_hold_outlasts_a_night(engine: Engine, shop: GitRepository) -> None:
 
 def test_no_is_no(engine: Engine, shop: GitRepository) -> None:
     """Nothing is held and nothing changed."""
-    with pytest.raises(Declined):
+    with pytest.raises(NothingDone):
         roll_back(engine.application, engine.environment("alice"), "previous", lambda *_: False)
     engine.turn(seconds=30)
     alice = engine.environment("alice")

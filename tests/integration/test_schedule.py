@@ -7,7 +7,7 @@ import pytest
 
 from envmgr.commands import operations, steering
 from envmgr.domain.values.environment import RunKind, Status, Suspension
-from envmgr.engine.work.job import Declined
+from envmgr.engine.work.job import NothingDone
 from tests.support.engine import Engine, code, push
 
 WORK = {"up": "0 8 * * *", "down": "0 19 * * *", "timezone": "Europe/Berlin"}
@@ -210,9 +210,9 @@ def test_outside_its_windows_changes_wait(engine: Engine) -> None:
     alice = engine.environment("alice")
     assert (alice.status, alice.claim) == (Status.WAITING, None)
     assert "until 2026-11-19 08:00 UTC" in alice.message
-    with pytest.raises(Declined, match="--override-window"):
+    with pytest.raises(NothingDone, match="--override-window"):
         operations.apply(engine.application, alice, lambda *_: True)
-    with pytest.raises(Declined):
+    with pytest.raises(NothingDone):
         operations.apply(engine.application, alice, lambda *_: False, override_window=True)
     assert "window-overridden" not in engine.actions("alice")
     operations.apply(engine.application, alice, lambda *_: True, override_window=True)
@@ -223,7 +223,7 @@ def test_outside_its_windows_changes_wait(engine: Engine) -> None:
     engine.turn(3, minutes=10)
     assert "No window" in engine.environment("alice").message
     assert engine.state("alice").exists()
-    with pytest.raises(Declined, match="--override-window"):
+    with pytest.raises(NothingDone, match="--override-window"):
         operations.destroy(engine.application, engine.environment("alice"), lambda *_: True)
     set_clock(engine, "2026-11-19 09:00")
     engine.turn()

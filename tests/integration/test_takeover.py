@@ -16,7 +16,7 @@ from envmgr.commands.takeover import adopt
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.values.environment import Environment, RunKind, RunStatus, Status
-from envmgr.engine.work.job import Declined
+from envmgr.engine.work.job import NothingDone
 from tests.integration.killed_verb import dies
 from tests.support.azure import Azurite
 from tests.support.engine import MODULE, Engine, push
@@ -127,7 +127,7 @@ def instance_count(path: Path) -> int:
 
 def test_a_no_leaves_everything_as_it_was(engine: Engine, file: Path) -> None:
     alice = pushed(engine)
-    with pytest.raises(Declined, match="nothing was changed"):
+    with pytest.raises(NothingDone, match="nothing was changed"):
         adopt(engine.application, alice, file, Person(yes=0))
     assert_untouched(engine)
     assert engine.environment("alice").status is Status.PENDING
@@ -304,7 +304,7 @@ def test_a_branch_that_went_away_meanwhile_has_a_way_out(engine: Engine, file: P
     with pytest.raises(NeedsPerson, match="push it again"):
         adopt(engine.application, engine.environment("alice"), file, Person())
     pushed(engine)
-    with pytest.raises(Declined, match="is undone"):
+    with pytest.raises(NothingDone, match="is undone"):
         adopt(engine.application, engine.environment("alice"), file, Person(yes=0))
 
 
@@ -327,7 +327,7 @@ def test_a_no_undoes_what_was_begun(engine: Engine, file: Path, existing: bytes,
     pushed(engine)
     engine.close()
     dies(engine, MOMENTS[moment], "adopt", "alice", "--yes", "--state", str(file))
-    with pytest.raises(Declined):
+    with pytest.raises(NothingDone):
         adopt(engine.application, engine.environment("alice"), file, Person(yes=0))
     assert_untouched(engine)
     engine.turn(2, seconds=30)
@@ -383,7 +383,7 @@ def test_another_plan_than_was_approved_is_asked_for_again(
 
     honest = Plan.from_json
     monkeypatch.setattr(Plan, "from_json", classmethod(planned_otherwise))
-    with pytest.raises(Declined):
+    with pytest.raises(NothingDone):
         adopt(engine.application, alice, file, changed)
     assert len(person.shown) == 2
     assert engine.environment("alice").claim is None

@@ -20,7 +20,7 @@ from envmgr.commands import operations
 from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import EnvmgrError, StateLocked
 from envmgr.domain.values.environment import RunStatus, Status
-from envmgr.engine.recovery.recover import HeldLock
+from envmgr.engine.recovery.state_locks import HeldLock
 from tests.support import warm
 from tests.support.aws import S3_BACKEND
 from tests.support.azure import Azurite

@@ -10,7 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.composition.compose import Start, compose
 from envmgr.domain.values.environment import Environment, Run, RunKind
 from envmgr.domain.values.names import EnvironmentId
@@ -67,7 +67,7 @@ class Engine:
         }
         self.repository_settings: dict[str, dict[str, Any]] = {}
         self.use_terraform()
-        self._application: Application | None = None
+        self._application: Runtime | None = None
 
     def use_terraform(self, script: str = 'exec "$real" "$@"') -> None:
         """Put a shell script in Terraform's place; `$real` is the real one."""
@@ -97,14 +97,14 @@ class Engine:
             YAML().dump({**self.settings, "repositories": listed}, file)
 
     @property
-    def application(self) -> Application:
+    def application(self) -> Runtime:
         """The application by the organization file as it was when last (re)started."""
         if self._application is None:
             self.restart()
         assert self._application is not None
         return self._application
 
-    def restart(self) -> Application:
+    def restart(self) -> Runtime:
         """End the application, if any, and start another on the same data folder."""
         self.close()
         self.write()

@@ -23,7 +23,7 @@ from envmgr.domain.values.environment import (
     RunStatus,
 )
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
-from envmgr.ports import Held
+from envmgr.ports import LeaseTaken
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -146,12 +146,12 @@ class MemoryStore:
         duration: timedelta,
         is_dead: Callable[[ProcessId], bool],
         is_living: Callable[[ProcessId], bool] = lambda _: False,
-    ) -> Lease | Held:
+    ) -> Lease | LeaseTaken:
         """Takes the lease if nobody has it."""
         with self._lock:
             holder = self._leases.get(identity)
             if holder is not None and not _is_over(holder, now, is_dead, is_living):
-                return Held(holder)
+                return LeaseTaken(holder)
             generation = self._generations.get(identity, 0) + 1
             lease = Lease(
                 environment=identity,

@@ -11,7 +11,7 @@ from envmgr.domain.rules.observation import Listing, Observed, observe
 from envmgr.domain.rules.transitions import Change
 from envmgr.domain.values.environment import Claim, Environment, Event, Lease, ProcessId, Source, SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
-from envmgr.ports import Held, Store
+from envmgr.ports import LeaseTaken, Store
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -84,12 +84,12 @@ def take(
     now: datetime = NOW,
     identity: EnvironmentId = ALICE,
     dead: Sequence[ProcessId] = (),
-) -> Lease | Held:
+) -> Lease | LeaseTaken:
     """Asks for a lease of a minute."""
     return store.acquire(identity, owner, "apply", now, MINUTE, lambda process: process in dead)
 
 
-def taken(answer: Lease | Held) -> Lease:
+def taken(answer: Lease | LeaseTaken) -> Lease:
     """The lease that was surely given."""
     assert isinstance(answer, Lease)
     return answer

@@ -8,7 +8,7 @@ from hypothesis import settings
 from envmgr.domain.rules.observation import Listing, Observed
 from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
-from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.domain.values.policy import Neighbours, Policy
 from envmgr.domain.values.tags import tags_for
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -17,7 +17,7 @@ SHOP = RepositoryId("acme", "shop")
 ALICE = EnvironmentId("acme", "shop", "alice")
 OLD, NEW = "a" * 40, "b" * 40
 POLICY = Policy(inputs="inputs", protected=("env-prod",))
-ALONE = Crowd(leaving=1)
+ALONE = Neighbours(leaving=1)
 PATTERNS = ("env-*",)
 
 # The same examples in every run, so that a failure is never one machine's alone.

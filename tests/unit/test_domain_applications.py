@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from envmgr.domain.audit.inventory import Inventory, Tagged, Watched
 from envmgr.domain.rules.attempt import attempt_key
-from envmgr.domain.rules.crowd import active, awaited, is_last, is_overtaken, leaving, missing, needed_by
 from envmgr.domain.rules.decide import decide, is_settled
+from envmgr.domain.rules.neighbours import active, awaited, is_last, is_overtaken, leaving, missing, needed_by
 from envmgr.domain.rules.observation import Listing, Observed, observe
 from envmgr.domain.values.combined import by_environment, combined, urls
 from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Rest, Wait
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.environment import Environment, Guard, Pin, Status, Suspension
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.domain.values.policy import Awaited, Crowd, Policy
+from envmgr.domain.values.policy import Awaited, Neighbours, Policy
 from envmgr.domain.values.reference import find
 from envmgr.domain.values.schedule import Phase
 from envmgr.domain.values.tags import identity, own, tags_for
@@ -209,7 +209,7 @@ def test_what_is_needed_is_waited_for_at_the_same_commit(
     api = of("api", pending())
     siblings = {"api": api, **({"db": of("db", db)} if db else {})}
     assert awaited(api, ["db"], siblings, settled, overtaken) == expected
-    decision = decide(api, POLICY, Crowd(awaits=expected), NOW)
+    decision = decide(api, POLICY, Neighbours(awaits=expected), NOW)
     if expected is None:
         assert isinstance(decision, Apply)
     else:
@@ -264,14 +264,14 @@ def test_what_is_needed_stays_while_somebody_has_its_outputs() -> None:
     assert (needed_by(db, siblings), needed_by(api, siblings)) == (("api",), ())
     assert needed_by(db, {"db": db, "api": of("api", pending(status=Status.RUNNING))}) == ("api",)
     assert needed_by(db, {"db": db, "api": of("api", pending())}) == ()
-    waits = decide(db, POLICY, Crowd(leaving=1, needed_by=("api",)), NOW)
+    waits = decide(db, POLICY, Neighbours(leaving=1, needed_by=("api",)), NOW)
     assert isinstance(waits, Wait)
     assert waits.reason.endswith("Waits for the end of api, made with its outputs.")
     by_hand = of("db", ready(suspended="s", suspended_by=Suspension.DESTROY))
     expired, down = of("db", ready(expires_at=NOW)), replace(POLICY, phase=Phase(False, NOW, NOW + HOUR))
     for environment, policy in ((by_hand, POLICY), (expired, POLICY), (of("db", ready()), down)):
-        assert isinstance(decide(environment, policy, Crowd(needed_by=("api",)), NOW), Wait)
-        assert isinstance(decide(environment, policy, Crowd(), NOW), Destroy)
+        assert isinstance(decide(environment, policy, Neighbours(needed_by=("api",)), NOW), Wait)
+        assert isinstance(decide(environment, policy, Neighbours(), NOW), Destroy)
 
 
 def test_what_is_on_its_way_out_is_missing() -> None:
@@ -295,25 +295,25 @@ def test_the_last_one_is_known_though_two_end_together() -> None:
 def test_a_life_that_ended_ends_also_what_waits_in_vain() -> None:
     """Else what it waits for could not be destroyed either, and both would live for ever."""
     api = of("api", ready(commit=NEW, expires_at=NOW))
-    assert isinstance(decide(api, POLICY, Crowd(awaits=Awaited("", is_stuck=True)), NOW), Destroy)
-    assert decide(api, POLICY, Crowd(awaits=Awaited("w", is_stuck=False)), NOW) == Rest("w")
+    assert isinstance(decide(api, POLICY, Neighbours(awaits=Awaited("", is_stuck=True)), NOW), Destroy)
+    assert decide(api, POLICY, Neighbours(awaits=Awaited("w", is_stuck=False)), NOW) == Rest("w")
 
 
 UNLISTED = replace(POLICY, configured=False)
 
 
 def test_what_the_configuration_lists_no_more_is_left_alone() -> None:
-    found = decide(of("api", ready()), UNLISTED, Crowd(), NOW)
+    found = decide(of("api", ready()), UNLISTED, Neighbours(), NOW)
     assert found == Wait(
         "Application api is no longer in the configuration of acme/shop: left alone; "
         "`envmgr destroy acme/shop/alice:api` ends it."
     )
-    before = decide(ready(), UNLISTED, Crowd(), NOW)
+    before = decide(ready(), UNLISTED, Neighbours(), NOW)
     assert isinstance(before, Wait)
     assert "`envmgr destroy acme/shop/alice:`" in before.reason
-    assert isinstance(decide(of("api", pending()), UNLISTED, Crowd(), NOW), Close)
-    assert isinstance(decide(of("api", gone()), UNLISTED, Crowd(leaving=1), NOW), Destroy)
-    assert isinstance(decide(of("api", ready(expires_at=NOW)), UNLISTED, Crowd(), NOW), Destroy)
+    assert isinstance(decide(of("api", pending()), UNLISTED, Neighbours(), NOW), Close)
+    assert isinstance(decide(of("api", gone()), UNLISTED, Neighbours(leaving=1), NOW), Destroy)
+    assert isinstance(decide(of("api", ready(expires_at=NOW)), UNLISTED, Neighbours(), NOW), Destroy)
 
 
 def test_one_record_stands_for_all_by_the_worst_of_them() -> None:
@@ -380,12 +380,12 @@ class Shop:
     def decide(self, name: str) -> Decision:
         """The next step of one application."""
         record = self.records[name]
-        crowd = Crowd(
+        neighbours = Neighbours(
             leaving=leaving(self.records.values()),
             awaits=awaited(record, self.needs[name], self.records, settled, overtaken),
             needed_by=needed_by(record, self.records),
         )
-        return decide(record, self.policy, crowd, self.now, asked=True)
+        return decide(record, self.policy, neighbours, self.now, asked=True)
 
     def step(self, name: str, ends: str) -> None:
         """The next step of one application, which is done, fails half-way, or is cut off."""

@@ -10,7 +10,7 @@ from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.transitions.work import failed
 from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Rest, Stop
 from envmgr.domain.values.environment import Environment, Status, Suspension
-from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.domain.values.policy import Neighbours, Policy
 from envmgr.domain.values.schedule import Phase
 from tests.unit.domain_example import NOW, POLICY, ready
 
@@ -45,13 +45,13 @@ def after(environment: Environment, policy: Policy, decision: Decision) -> Envir
 
 def now(environment: Environment, policy: Policy = POLICY) -> Decision:
     """What is decided a second after the failure."""
-    return decide(environment, policy, Crowd(leaving=1), NOW + timedelta(seconds=1))
+    return decide(environment, policy, Neighbours(leaving=1), NOW + timedelta(seconds=1))
 
 
 @pytest.mark.parametrize(("environment", "policy"), ENDS)
 def test_a_failed_apply_holds_back_no_end(environment: Environment, policy: Policy) -> None:
     """Neither one that time brings back, nor one that only a person does."""
-    wanted = decide(environment, policy, Crowd(leaving=1), NOW)
+    wanted = decide(environment, policy, Neighbours(leaving=1), NOW)
     assert is_end(wanted)
     assert now(after(environment, policy, Apply("")), policy) == wanted
 
@@ -59,12 +59,12 @@ def test_a_failed_apply_holds_back_no_end(environment: Environment, policy: Poli
 @pytest.mark.parametrize(("environment", "policy"), ENDS)
 def test_an_end_that_failed_is_paused_and_comes_again(environment: Environment, policy: Policy) -> None:
     """Whichever it is, closing a record too: nothing is tried without a pause, and nothing is given up."""
-    wanted = decide(environment, policy, Crowd(leaving=1), NOW)
+    wanted = decide(environment, policy, Neighbours(leaving=1), NOW)
     tried = after(environment, policy, wanted)
     paused = now(tried, policy)
     assert paused == Rest("no", until=tried.retry_at)
     assert tried.retry_at is not None
-    assert is_end(decide(tried, policy, Crowd(leaving=1), tried.retry_at))
+    assert is_end(decide(tried, policy, Neighbours(leaving=1), tried.retry_at))
 
 
 @pytest.mark.parametrize(

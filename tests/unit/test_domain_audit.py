@@ -223,7 +223,7 @@ def record(**changes: Any) -> dict[str, Any]:
     return {"records": {BOB: replace(LEFT, **changes)}}
 
 
-def crowd(number: int, **changes: Any) -> dict[str, Any]:
+def neighbours(number: int, **changes: Any) -> dict[str, Any]:
     """Bob, and others whose branches went with his."""
     others = {e: replace(LEFT, id=e, branch=f"env-{e.name}") for e in IDS[: number - 1]}
     return {"records": {**others, BOB: replace(LEFT, **changes)}}
@@ -233,9 +233,9 @@ def crowd(number: int, **changes: Any) -> dict[str, Any]:
     ("changes", "kind", "fix"),
     [
         ({}, Kind.RECORD_WITHOUT_EITHER, Fix.CLOSE),
-        (crowd(2), Kind.RECORD_WITHOUT_EITHER, Fix.CLOSE),
-        (crowd(3), Kind.RECORD_WITHOUT_EITHER, None),
-        (crowd(3, approved=Guard.MASS_DESTROY), Kind.RECORD_WITHOUT_EITHER, Fix.CLOSE),
+        (neighbours(2), Kind.RECORD_WITHOUT_EITHER, Fix.CLOSE),
+        (neighbours(3), Kind.RECORD_WITHOUT_EITHER, None),
+        (neighbours(3, approved=Guard.MASS_DESTROY), Kind.RECORD_WITHOUT_EITHER, Fix.CLOSE),
         (record(hold=Guard.MASS_DESTROY), Kind.RECORD_WITHOUT_EITHER, None),
         (record(branch="env-prod"), Kind.RECORD_WITHOUT_EITHER, None),
         (record(resources=(*BUCKET, "google_sql.x")), Kind.RECORD_WITHOUT_EITHER, None),

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from envmgr.domain.rules.attempt import attempt_key
-from envmgr.domain.rules.crowd import active, leaving
 from envmgr.domain.rules.decide import decide, is_settled
+from envmgr.domain.rules.neighbours import active, leaving
 from envmgr.domain.values.decision import Apply, Close, Destroy, Rest, Wait
 from envmgr.domain.values.environment import Environment, Guard, Status
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.domain.values.policy import Neighbours, Policy
 from tests.unit.domain_example import (
     ALONE,
     HOUR,
@@ -28,8 +28,8 @@ from tests.unit.domain_example import (
     ready,
 )
 
-FULL = Crowd(active=50)
-MANY = Crowd(leaving=6)
+FULL = Neighbours(active=50)
+MANY = Neighbours(leaving=6)
 TRIED = attempt_key(ready(), POLICY)
 TRIED_NEW = attempt_key(ready(commit=NEW), POLICY)
 
@@ -55,7 +55,7 @@ def failed(**changes: object) -> Environment:
     ],
 )
 def test_what_is_not_as_wanted_is_applied(environment: Environment, reason: str) -> None:
-    assert decide(environment, POLICY, Crowd(), NOW) == Apply(reason)
+    assert decide(environment, POLICY, Neighbours(), NOW) == Apply(reason)
 
 
 def test_what_is_as_wanted_rests() -> None:
@@ -73,33 +73,33 @@ def test_what_is_destroyed_or_refused_rests() -> None:
 def test_a_failure_that_time_may_mend_waits_its_time() -> None:
     due = NOW + MINUTE
     environment = failed(retry_at=due)
-    assert decide(environment, POLICY, Crowd(), NOW) == Rest("no", until=due)
-    assert isinstance(decide(environment, POLICY, Crowd(), due), Apply)
+    assert decide(environment, POLICY, Neighbours(), NOW) == Rest("no", until=due)
+    assert isinstance(decide(environment, POLICY, Neighbours(), due), Apply)
 
 
 def test_a_failure_that_needs_a_person_waits_for_a_change() -> None:
-    assert decide(failed(), POLICY, Crowd(), NOW + timedelta(days=99)) == Rest("no")
-    assert isinstance(decide(failed(commit="e" * 40), POLICY, Crowd(), NOW), Apply)
-    assert isinstance(decide(failed(), Policy(inputs="mended"), Crowd(), NOW), Apply)
+    assert decide(failed(), POLICY, Neighbours(), NOW + timedelta(days=99)) == Rest("no")
+    assert isinstance(decide(failed(commit="e" * 40), POLICY, Neighbours(), NOW), Apply)
+    assert isinstance(decide(failed(), Policy(inputs="mended"), Neighbours(), NOW), Apply)
 
 
 def test_who_asks_need_not_wait_for_a_back_off() -> None:
     for environment in (failed(), failed(retry_at=NOW + HOUR)):
-        assert isinstance(decide(environment, POLICY, Crowd(), NOW, asked=True), Apply)
+        assert isinstance(decide(environment, POLICY, Neighbours(), NOW, asked=True), Apply)
 
 
 def test_a_suspended_environment_is_left_alone_whatever_is_pushed() -> None:
     for environment in (ready(suspended="s"), pending(suspended="s"), ready(suspended="s", commit=NEW)):
-        assert decide(environment, POLICY, Crowd(), NOW, asked=True) == Rest("s")
+        assert decide(environment, POLICY, Neighbours(), NOW, asked=True) == Rest("s")
     expired = ready(suspended="s", expires_at=NOW - HOUR)
-    assert decide(expired, POLICY, Crowd(), NOW) == Rest("s")
+    assert decide(expired, POLICY, Neighbours(), NOW) == Rest("s")
 
 
 def test_a_suspension_until_the_next_push_ends_with_it() -> None:
     until_push = pending(suspended="s", suspended_commit=OLD, status=Status.SUSPENDED)
-    assert decide(until_push, POLICY, Crowd(), NOW) == Rest("s")
+    assert decide(until_push, POLICY, Neighbours(), NOW) == Rest("s")
     pushed = pending(suspended="s", suspended_commit=OLD, status=Status.SUSPENDED, commit=NEW)
-    assert isinstance(decide(pushed, POLICY, Crowd(), NOW), Apply)
+    assert isinstance(decide(pushed, POLICY, Neighbours(), NOW), Apply)
 
 
 def test_the_limit_holds_new_environments_only() -> None:
@@ -108,13 +108,13 @@ def test_the_limit_holds_new_environments_only() -> None:
     assert held.hold is Guard.LIMIT
     assert "limits.environments is 50" in held.reason
     assert "envmgr approve acme/shop/alice" in held.reason
-    assert isinstance(decide(pending(), POLICY, Crowd(active=49), NOW), Apply)
+    assert isinstance(decide(pending(), POLICY, Neighbours(active=49), NOW), Apply)
     assert isinstance(decide(ready(commit=NEW), POLICY, FULL, NOW), Apply)
 
 
 def test_a_limit_ends_with_room_or_approval_and_only_that_approval() -> None:
     held = pending(hold=Guard.LIMIT, status=Status.WAITING)
-    assert isinstance(decide(held, POLICY, Crowd(active=49), NOW), Apply)
+    assert isinstance(decide(held, POLICY, Neighbours(active=49), NOW), Apply)
     assert isinstance(decide(pending(approved=Guard.LIMIT), POLICY, FULL, NOW), Apply)
     assert isinstance(decide(pending(approved=Guard.MASS_DESTROY), POLICY, FULL, NOW), Wait)
 
@@ -128,20 +128,20 @@ def test_the_end_of_life_destroys_and_suspends() -> None:
     assert isinstance(decision, Destroy)
     assert (decision.then, decision.because) == (Status.SUSPENDED, decision.reason)
     assert "a push or `envmgr resume` brings it back" in decision.reason
-    assert decide(environment, POLICY, Crowd(), NOW - SECOND) == Rest("")
+    assert decide(environment, POLICY, Neighbours(), NOW - SECOND) == Rest("")
 
 
 def test_the_end_of_life_spares_protected_and_empty_ones() -> None:
-    assert decide(ready(branch="env-prod", expires_at=NOW), POLICY, Crowd(), NOW) == Rest("")
-    assert isinstance(decide(pending(expires_at=NOW), POLICY, Crowd(), NOW), Apply)
+    assert decide(ready(branch="env-prod", expires_at=NOW), POLICY, Neighbours(), NOW) == Rest("")
+    assert isinstance(decide(pending(expires_at=NOW), POLICY, Neighbours(), NOW), Apply)
 
 
 def test_a_push_that_the_end_of_life_overtook_is_applied() -> None:
-    assert isinstance(decide(ready(expires_at=NOW, commit=NEW), POLICY, Crowd(), NOW), Apply)
+    assert isinstance(decide(ready(expires_at=NOW, commit=NEW), POLICY, Neighbours(), NOW), Apply)
 
 
 def test_a_push_that_fails_keeps_nothing_alive() -> None:
-    assert isinstance(decide(failed(expires_at=NOW), POLICY, Crowd(), NOW), Destroy)
+    assert isinstance(decide(failed(expires_at=NOW), POLICY, Neighbours(), NOW), Destroy)
 
 
 def test_a_failed_end_of_life_is_tried_again_after_its_pause() -> None:
@@ -153,9 +153,9 @@ def test_a_failed_end_of_life_is_tried_again_after_its_pause() -> None:
         retry_at=due,
         message="no",
     )
-    assert decide(environment, POLICY, Crowd(), NOW) == Rest("no", until=due)
-    assert isinstance(decide(environment, POLICY, Crowd(), due), Destroy)
-    assert isinstance(decide(environment, POLICY, Crowd(), NOW, asked=True), Destroy)
+    assert decide(environment, POLICY, Neighbours(), NOW) == Rest("no", until=due)
+    assert isinstance(decide(environment, POLICY, Neighbours(), due), Destroy)
+    assert isinstance(decide(environment, POLICY, Neighbours(), NOW, asked=True), Destroy)
 
 
 # --- the branch is gone ------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_a_record_without_resources_is_closed(changes: dict[str, Any]) -> None:
 
 
 def test_a_crowd_waits_for_a_person_also_where_nothing_was_applied() -> None:
-    assert isinstance(decide(gone(), POLICY, Crowd(leaving=5), NOW), Destroy)
+    assert isinstance(decide(gone(), POLICY, Neighbours(leaving=5), NOW), Destroy)
     for environment in (gone(), gone(claim=None), gone(retry_at=NOW + HOUR)):
         decision = decide(environment, POLICY, MANY, NOW, asked=True)
         assert isinstance(decision, Wait)

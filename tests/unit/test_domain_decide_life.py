@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from envmgr.domain.rules.attempt import attempt_key
-from envmgr.domain.rules.crowd import active, leaving
 from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.evidence import Evidence
+from envmgr.domain.rules.neighbours import active, leaving
 from envmgr.domain.rules.observation import Listing, observe, observe_failure
 from envmgr.domain.values.backoff import delay
 from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Rest, Wait
 from envmgr.domain.values.environment import Environment, Guard, Status
-from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.domain.values.policy import Neighbours, Policy
 from tests.support.examples import examples
 from tests.unit.domain_example import FIXED, MINUTE, NOW, PATTERNS, SHOP, claim, merged
 
@@ -169,9 +169,9 @@ class Life(RuleBasedStateMachine):
         if environment is None:
             return
         others = [e for e in self.known.values() if e.id != environment.id]
-        crowd = Crowd(leaving=leaving(self.known.values()), active=active(others))
-        decision = decide(environment, self.policy, crowd, self.now, asked=asked)
-        self._check(environment, decision, crowd, asked)
+        neighbours = Neighbours(leaving=leaving(self.known.values()), active=active(others))
+        decision = decide(environment, self.policy, neighbours, self.now, asked=asked)
+        self._check(environment, decision, neighbours, asked)
         if isinstance(decision, Wait):
             hold = decision.hold or environment.hold
             self._put(replace(environment, status=Status.WAITING, message=decision.reason, hold=hold))
@@ -240,12 +240,14 @@ class Life(RuleBasedStateMachine):
 
     # --- what must hold ----------------------------------------------------------------------
 
-    def _check(self, environment: Environment, decision: Decision, crowd: Crowd, asked: bool) -> None:
+    def _check(
+        self, environment: Environment, decision: Decision, neighbours: Neighbours, asked: bool
+    ) -> None:
         match decision:
             case Destroy(then=Status.DESTROYED):
                 assert environment.claim is not None
                 self._check_surely_gone(environment)
-                self._check_let_through(environment, crowd)
+                self._check_let_through(environment, neighbours)
                 assert environment.branch not in self.policy.protected
                 assert not environment.suspended
             case Destroy():
@@ -257,7 +259,7 @@ class Life(RuleBasedStateMachine):
             case Close():
                 assert environment.claim is None
                 self._check_surely_gone(environment)
-                self._check_let_through(environment, crowd)
+                self._check_let_through(environment, neighbours)
             case Apply():
                 assert environment.absent_since is None
                 assert not environment.suspended or environment.suspended_commit != environment.commit
@@ -272,10 +274,10 @@ class Life(RuleBasedStateMachine):
         assert len(lacked) >= self.policy.confirmations
         assert self.now - lacked[0] >= self.policy.grace_period
 
-    def _check_let_through(self, environment: Environment, crowd: Crowd) -> None:
+    def _check_let_through(self, environment: Environment, neighbours: Neighbours) -> None:
         name = environment.id.name
         assert name not in self.crowded
-        assert name in self.approved or crowd.leaving <= self.policy.max_at_once
+        assert name in self.approved or neighbours.leaving <= self.policy.max_at_once
 
     def _look(self, *, trusted: bool = True) -> None:
         seen = Listing("main", dict(self.remote))

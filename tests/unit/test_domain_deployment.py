@@ -14,7 +14,7 @@ from envmgr.domain.values.decision import Apply, Await, Rest
 from envmgr.domain.values.deployment import Deployment, DeployRules, due, mark
 from envmgr.domain.values.environment import Environment, Output, Status
 from envmgr.domain.values.health import Condition, Health, HealthCheck
-from envmgr.domain.values.policy import Crowd
+from envmgr.domain.values.policy import Neighbours
 from envmgr.domain.values.step import Step
 from envmgr.domain.values.template import fill
 from tests.unit.domain_example import NEW, NOW, OLD, POLICY, ready
@@ -134,18 +134,20 @@ def test_what_was_applied_but_not_deployed_is_not_done() -> None:
         deployed(ending=True),
     ):
         assert not is_done(other, WITH_DEPLOY)
-        assert decide(other, WITH_DEPLOY, Crowd(), NOW) == Apply("The code of aaaaaaaaaa is to be deployed.")
+        assert decide(other, WITH_DEPLOY, Neighbours(), NOW) == Apply(
+            "The code of aaaaaaaaaa is to be deployed."
+        )
     assert is_settled(ready(), POLICY)
 
 
 def test_health_is_waited_for_where_all_is_done() -> None:
     """A newer commit comes first; a failure is not waited for again."""
-    assert decide(starting(), WITH_DEPLOY, Crowd(), NOW) == Await("waits")
-    assert isinstance(decide(starting(commit=NEW), WITH_DEPLOY, Crowd(), NOW), Apply)
+    assert decide(starting(), WITH_DEPLOY, Neighbours(), NOW) == Await("waits")
+    assert isinstance(decide(starting(commit=NEW), WITH_DEPLOY, Neighbours(), NOW), Apply)
     tried = attempt_key(starting(), WITH_DEPLOY)
     failed = starting(status=Status.FAILED, failed_on=tried, message="no")
-    assert decide(failed, WITH_DEPLOY, Crowd(), NOW) == Rest("no")
-    assert isinstance(decide(starting(suspended="by hand"), WITH_DEPLOY, Crowd(), NOW), Rest)
+    assert decide(failed, WITH_DEPLOY, Neighbours(), NOW) == Rest("no")
+    assert isinstance(decide(starting(suspended="by hand"), WITH_DEPLOY, Neighbours(), NOW), Rest)
 
 
 def test_other_deploy_rules_are_another_attempt() -> None:
@@ -155,8 +157,8 @@ def test_other_deploy_rules_are_another_attempt() -> None:
         deployment=replace(DONE, commit=None),
         failed_on=attempt_key(deployed(), WITH_DEPLOY),
     )
-    assert isinstance(decide(failed, WITH_DEPLOY, Crowd(), NOW), Rest)
-    assert isinstance(decide(failed, replace(POLICY, deploy="mended"), Crowd(), NOW), Apply)
+    assert isinstance(decide(failed, WITH_DEPLOY, Neighbours(), NOW), Rest)
+    assert isinstance(decide(failed, replace(POLICY, deploy="mended"), Neighbours(), NOW), Apply)
 
 
 # --- outputs in texts --------------------------------------------------------------------------

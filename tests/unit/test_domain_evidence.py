@@ -11,7 +11,7 @@ from envmgr.domain.rules.observation import observe
 from envmgr.domain.values.decision import Destroy, Rest, Wait
 from envmgr.domain.values.environment import Guard
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.domain.values.policy import Crowd
+from envmgr.domain.values.policy import Neighbours
 from tests.unit.domain_example import FIXED, MINUTE, NOW, PATTERNS, POLICY, SHOP, gone, listing, ready
 
 KNOWN, NEW, OTHER = "1" * 40, "2" * 40, "3" * 40
@@ -106,15 +106,15 @@ def test_what_is_missing_in_another_history_is_held_and_uncounted() -> None:
         SHOP, [gone(absences=7)], listing(), PATTERNS, LATER, evidence=Evidence.NEW_OTHER
     ).changed
     assert (held.absences, held.hold, held.approved) == (0, Guard.HISTORY, None)
-    decision = decide(held, POLICY, Crowd(leaving=1), LATER)
+    decision = decide(held, POLICY, Neighbours(leaving=1), LATER)
     assert isinstance(decision, Wait)
     assert "envmgr approve" in decision.reason
     assert observe(SHOP, [held], listing(), PATTERNS, LATER, evidence=Evidence.OTHER).changed == ()
 
 
 def test_what_was_approved_of_another_guard_or_another_history_is_void() -> None:
-    crowd = gone(absences=7, hold=Guard.MASS_DESTROY, approved=Guard.MASS_DESTROY)
-    [held] = observe(SHOP, [crowd], listing(), PATTERNS, LATER, evidence=Evidence.OTHER).changed
+    neighbours = gone(absences=7, hold=Guard.MASS_DESTROY, approved=Guard.MASS_DESTROY)
+    [held] = observe(SHOP, [neighbours], listing(), PATTERNS, LATER, evidence=Evidence.OTHER).changed
     assert (held.hold, held.approved) == (Guard.HISTORY, None)
     accepted = replace(held, approved=Guard.HISTORY)
     assert observe(SHOP, [accepted], listing(), PATTERNS, LATER, evidence=Evidence.OTHER).changed == ()
@@ -131,7 +131,7 @@ def test_an_accepted_history_counts_for_all_but_lets_only_the_approved_one_go() 
         at = NOW + minutes * MINUTE
         seen = observe(SHOP, two, listing(), PATTERNS, at)
         two = [next((n for n in seen.changed if n.id == e.id), e) for e in two]
-    alice, bob = (decide(e, POLICY, Crowd(leaving=2), NOW + 8 * MINUTE) for e in two)
+    alice, bob = (decide(e, POLICY, Neighbours(leaving=2), NOW + 8 * MINUTE) for e in two)
     assert isinstance(alice, Destroy)
     assert isinstance(bob, Wait)
     assert bob.hold is Guard.HISTORY
@@ -151,7 +151,7 @@ def test_a_branch_that_is_there_again_is_held_no_more() -> None:
 
 def test_what_a_person_suspended_rests_whatever_the_history() -> None:
     held = replace(ready(), suspended="By bob.", absent_since=NOW, hold=Guard.HISTORY)
-    assert isinstance(decide(held, POLICY, Crowd(), LATER), Rest)
+    assert isinstance(decide(held, POLICY, Neighbours(), LATER), Rest)
 
 
 @FIXED
@@ -192,6 +192,6 @@ def test_nothing_is_destroyed_but_by_a_history_that_was_known_or_accepted(
         alice = seen.changed[0] if seen.changed else alice
         if alice.absences > before:
             assert (line, address) in trusted
-        if isinstance(decide(alice, POLICY, Crowd(leaving=1), now), Destroy):
+        if isinstance(decide(alice, POLICY, Neighbours(leaving=1), now), Destroy):
             assert (line, address) in trusted
             assert missing

@@ -8,14 +8,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envmgr.domain.rules.crowd import active, leaving
 from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.evidence import Evidence
+from envmgr.domain.rules.neighbours import active, leaving
 from envmgr.domain.rules.observation import Listing, observe, observe_failure
 from envmgr.domain.values.decision import Apply, Decision
 from envmgr.domain.values.environment import Environment, Guard, Status
 from envmgr.domain.values.names import matches_any
-from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.domain.values.policy import Neighbours, Policy
 from tests.support.examples import examples
 from tests.support.steps import NOTHING, Write, failure, writes
 from tests.support.witness import Look, Witness
@@ -211,8 +211,8 @@ class World:
         """What is decided for an environment, judged by the witness."""
         environment = self.records[name]
         others = [e for e in self.records.values() if e.id.name != name]
-        crowd = Crowd(leaving=leaving(self.records.values()), active=active(others))
-        decision = decide(environment, self.policy, crowd, self.now, asked=asked)
+        neighbours = Neighbours(leaving=leaving(self.records.values()), active=active(others))
+        decision = decide(environment, self.policy, neighbours, self.now, asked=asked)
         together = self.witness.leaving(self.records.values())
         self.witness.judge(environment, decision, self.policy, together, self.now)
         if isinstance(decision, Apply) and environment.claim is None:

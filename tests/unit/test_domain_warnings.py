@@ -7,7 +7,7 @@ import pytest
 from envmgr.domain.rules.decide import decide, is_scheduled_down
 from envmgr.domain.values.decision import Decision, Rest, Warn
 from envmgr.domain.values.environment import Environment, Status
-from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.domain.values.policy import Neighbours, Policy
 from envmgr.domain.values.schedule import Phase
 from tests.unit.domain_example import HOUR, MINUTE, NOW, OLD, pending, ready
 
@@ -20,7 +20,7 @@ NIGHT = Policy(
 
 def at(environment: Environment, **after: float) -> Decision:
     """The decision some time after the last push."""
-    return decide(environment, POLICY, Crowd(), NOW + timedelta(**after))
+    return decide(environment, POLICY, Neighbours(), NOW + timedelta(**after))
 
 
 @pytest.mark.parametrize("life", [2 * HOUR, DAY])
@@ -29,11 +29,11 @@ def test_a_life_shorter_than_a_warning_time_begins_without_that_warning(life: ti
     environment = ready(expires_at=NOW + life)
     assert at(environment) == at(environment, minutes=1) == Rest("")
     due = NOW + life - HOUR
-    warning = decide(environment, POLICY, Crowd(), due + MINUTE)
+    warning = decide(environment, POLICY, Neighbours(), due + MINUTE)
     assert isinstance(warning, Warn)
     assert warning.at == due
     told = ready(expires_at=NOW + life, warned_at=due)
-    assert decide(told, POLICY, Crowd(), due + 2 * MINUTE) == Rest("")
+    assert decide(told, POLICY, Neighbours(), due + 2 * MINUTE) == Rest("")
 
 
 def test_a_warning_time_in_this_life_is_told_late_rather_than_never() -> None:

@@ -248,13 +248,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> SqlStore:
 @settings(
     max_examples=examples(60), deadline=None, suppress_health_check=[Hypothesis.function_scoped_fixture]
 )
-@given(want=environments)
-def test_whole_environments(store: SqlStore, want: Environment) -> None:
+@given(desired=environments)
+def test_whole_environments(store: SqlStore, desired: Environment) -> None:
     """Through a real database."""
     with store._database.write() as connection:
         connection.exec_driver_sql("DELETE FROM environments")
-    store.revise(want.id.repository_id, lambda _: Observed(new=(want,)))
-    assert store.environment(want.id) == want
+    store.revise(desired.id.repository_id, lambda _: Observed(new=(desired,)))
+    assert store.environment(desired.id) == desired
 
 
 def test_any_folder_name(tmp_path: Path) -> None:

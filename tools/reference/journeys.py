@@ -79,7 +79,7 @@ PUSH = Journey(
             "Brings the infrastructure and then the code to that commit, each only where it changed.",
         ),
         Step(
-            "engine/source/wanted",
+            "engine/source/desired",
             "wanted",
             "Reads from the commit what it asks for: code, variables, tags, time to live, steps.",
         ),
@@ -136,7 +136,7 @@ GONE = Journey(
             "Counts the complete listings in a row without the branch, and remembers the first.",
         ),
         Step(
-            "domain/rules/crowd",
+            "domain/rules/neighbours",
             "leaving",
             "Counts how many environments of the repository are leaving together.",
         ),
@@ -207,7 +207,7 @@ DIED = Journey(
             "Before it decides anything, the next envmgr looks for runs without an owner.",
         ),
         Step(
-            "engine/recovery/adoption",
+            "engine/recovery/orphan_runs",
             "end_abandoned_runs",
             "Finds the run that is still recorded as running.",
         ),
@@ -224,12 +224,12 @@ DIED = Journey(
         Step("engine/work/result", "found", "Reads from the state what there is now."),
         Step("domain/rules/transitions/applies", "adopted", "Records the apply as if envmgr had never died."),
         Step(
-            "engine/recovery/recover",
+            "engine/recovery/state_locks",
             "push_errored_state",
             "Otherwise: pushes a state that Terraform could not write before it died.",
         ),
         Step(
-            "engine/recovery/recover",
+            "engine/recovery/state_locks",
             "break_own_lock",
             "Otherwise: breaks the state lock, if it is ours and its holder is proven dead.",
         ),

@@ -17,7 +17,6 @@ from . import kept
 from .checkout import check_out
 from .completion import Completion
 from .connection import Connections
-from .crowd import check_count, check_listing, listing_bounds
 from .failure import Damaged, failure
 from .location import Location, locate
 from .mirror import Mirror, checked_commit, make_private, reported
@@ -36,6 +35,7 @@ from .objects import (
     root_tree,
 )
 from .process import SETTINGS_COUNT, Answer, configuration, run
+from .ref_limits import check_count, check_listing, listing_bounds
 from .refs import (
     FORMAT,
     HEADS,

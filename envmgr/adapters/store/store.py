@@ -24,7 +24,7 @@ from envmgr.domain.values.environment import (
     Status,
 )
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
-from envmgr.ports import Held
+from envmgr.ports import LeaseTaken
 
 from . import environments, events, findings, leases, rows, runs, schema
 from .copying import Identity, copy
@@ -120,7 +120,7 @@ class SqlStore:
         duration: timedelta,
         is_dead: Callable[[ProcessId], bool],
         is_living: Callable[[ProcessId], bool] = lambda _: False,
-    ) -> Lease | Held:
+    ) -> Lease | LeaseTaken:
         """Takes the lease if nobody has it."""
         wanted = Lease(
             environment=identity,
@@ -140,7 +140,7 @@ class SqlStore:
             if holder is not None:
                 expired = holder.expires_at <= now and not is_living(holder.owner)
                 if not expired and not is_dead(holder.owner):
-                    return Held(holder)
+                    return LeaseTaken(holder)
                 over = holder
 
     def renew(self, lease: Lease, now: datetime, duration: timedelta) -> Lease:

@@ -16,7 +16,7 @@ from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.values.environment import Output, ProcessId
 from envmgr.host.leftovers import clear
-from envmgr.ports import Adopted, PlanFile, PlanResult, Watch, Workspace
+from envmgr.ports import Attended, PlanFile, PlanResult, Watch, Workspace
 
 from . import backend
 from .cli_configuration import cli_configuration
@@ -160,14 +160,14 @@ class TerraformCommands:
         session.temporary.clear()  # not earlier: what the plan's data sources made there may be what was applied
         return outcome.transcript.outputs
 
-    def adopt(self, workspace: Workspace, child: ProcessId | None, watch: Watch) -> Adopted:
+    def adopt(self, workspace: Workspace, child: ProcessId | None, watch: Watch) -> Attended:
         """See the port."""
         if not workspace.root.is_dir():
-            return Adopted()
+            return Attended()
         said = self._session(workspace, watch, self._awaited).adopt(child)
         clear(workspace.data / _PLAN)  # of a plan that was cut short, where nothing may ever be planned again
         error = said.error()
-        return Adopted(
+        return Attended(
             applied=said.changes if said.applied and error is None else None,
             error=watch.redact(str(error)) if error else "",
         )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.values.environment import Environment, Run, Status
 from envmgr.domain.values.names import EnvironmentId
@@ -31,7 +31,7 @@ def claim(holds: bool, what: str) -> None:
 class Stage:
     """Environments of the repository `demo/shop`, by their names."""
 
-    application: Application
+    runtime: Runtime
     _polled_at: float = field(default=0.0, init=False)
 
     def passes(self, until: Callable[[], bool], *, may_fail: str = "") -> None:
@@ -50,7 +50,7 @@ class Stage:
 
     def record(self, name: str) -> Environment:
         """An environment's record as it is now."""
-        found = self.application.services.store.environment(self.identity(name))
+        found = self.runtime.services.store.environment(self.identity(name))
         if found is None:
             raise ClaimFailed(f"The branch env-{name} was not seen.")
         return found
@@ -61,7 +61,7 @@ class Stage:
 
     def runs(self, name: str) -> Sequence[Run]:
         """The runs that an environment has had, the newest first."""
-        return self.application.services.store.runs(self.identity(name))
+        return self.runtime.services.store.runs(self.identity(name))
 
     def folder(self, name: str) -> Path:
         """The folder that Terraform made for an environment."""
@@ -80,12 +80,12 @@ class Stage:
             claim(said in page, f"{self.record(name).url} says “{said}”")
 
     def _pass(self, may_fail: str) -> None:
-        application = self.application
-        projects = list(application.services.projects.values())
-        polled = application.poller.poll_all(projects, application.poll_workers)
-        application.workers.run_until_settled(projects, frozenset())
+        runtime = self.runtime
+        projects = list(runtime.services.projects.values())
+        polled = runtime.poller.poll_all(projects, runtime.poll_workers)
+        runtime.workers.run_until_settled(projects, frozenset())
         failed = [p.error for p in polled if p.error] or self._failures(may_fail)
-        if failed and not application.stopping.is_set():
+        if failed and not runtime.stopping.is_set():
             raise NeedsPerson(failed[0])
 
     def _wait_for_turn(self) -> None:
@@ -93,9 +93,9 @@ class Stage:
         self._polled_at = time.monotonic()
 
     def _pause(self, seconds: float) -> None:
-        if self.application.stopping.wait(max(0.0, seconds)):
+        if self.runtime.stopping.wait(max(0.0, seconds)):
             raise KeyboardInterrupt
 
     def _failures(self, except_of: str) -> list[str]:
-        found = self.application.services.store.environments()
+        found = self.runtime.services.store.environments()
         return [e.message for e in found if e.status is Status.FAILED and e.id.name != except_of]

@@ -115,7 +115,7 @@ class Demo:
         self.step("`envmgr rollback alice --to previous`: the sale was a mistake.")
         began = time.monotonic()
         found = self.stage.record("alice")
-        rolled = rollback.roll_back(self.stage.application, found, "previous", lambda _, __: True)
+        rolled = rollback.roll_back(self.stage.runtime, found, "previous", lambda _, __: True)
         self.stage.claim_answer("alice", "The shop is open.")
         taken = time.monotonic() - began
         claim(rolled.status is Status.READY and rolled.pin is not None, "alice is held at the commit before")
@@ -126,7 +126,7 @@ class Demo:
     def resumes(self) -> None:
         """A held environment goes to its branch's newest commit again."""
         self.step("`envmgr resume alice`: it was no mistake.")
-        steering.resume(self.stage.application, self.stage.record("alice"))
+        steering.resume(self.stage.runtime, self.stage.record("alice"))
         self.stage.passes(lambda: self._is_ready("alice"))
         self.stage.claim_answer("alice", "Sale!")
         self.tell("  the page says “Sale!” again, as the branch's newest commit does")
@@ -145,7 +145,7 @@ class Demo:
         self.stage.passes(lambda: self.stage.record(name).status is Status.DESTROYED)
         claim(not is_served(url), f"nothing answers at {url} any more")
         claim(not folder.exists(), f"{folder} is gone")
-        states = self.stage.application.services.tenants["demo"].state().keys()
+        states = self.stage.runtime.services.tenants["demo"].state().keys()
         claim(self.stage.identity(name).state_key not in states, "its state is archived")
         self.tell(
             "  its application was stopped, then all destroyed with what was last applied, and verified:"

@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from envmgr.domain.documents.state import resource_type
-from envmgr.domain.rules.crowd import leaving
+from envmgr.domain.rules.neighbours import leaving
 from envmgr.domain.values.environment import Environment, Guard
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, matches_any, ref_component
 from envmgr.domain.values.policy import Policy

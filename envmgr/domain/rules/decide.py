@@ -14,7 +14,7 @@ from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy
 from envmgr.domain.values.environment import Environment, Guard, Status, Suspension
 from envmgr.domain.values.health import Condition
 from envmgr.domain.values.names import excluding, matches_any, ref_component
-from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.domain.values.policy import Neighbours, Policy
 
 from .attempt import attempt_key, was_tried
 from .unfinished import unfinished
@@ -31,7 +31,7 @@ class Situation:
 
     environment: Environment
     policy: Policy
-    crowd: Crowd
+    neighbours: Neighbours
     now: datetime
     asked: bool = False
 
@@ -56,10 +56,10 @@ Check = Callable[[Situation], Decision | None]
 
 
 def decide(
-    environment: Environment, policy: Policy, crowd: Crowd, now: datetime, *, asked: bool = False
+    environment: Environment, policy: Policy, neighbours: Neighbours, now: datetime, *, asked: bool = False
 ) -> Decision:
     """The next step for an environment; see `Situation` for what goes in."""
-    situation = Situation(environment, policy, crowd, now, asked)
+    situation = Situation(environment, policy, neighbours, now, asked)
     return _in_turn(situation, _decide(situation))
 
 
@@ -79,7 +79,7 @@ def _decide(situation: Situation) -> Decision:
 
 def _in_turn(situation: Situation, decision: Decision) -> Decision:
     """What is needed comes first, and goes last."""
-    awaits, needed_by = situation.crowd.awaits, situation.crowd.needed_by
+    awaits, needed_by = situation.neighbours.awaits, situation.neighbours.needed_by
     if isinstance(decision, Apply) and awaits is not None:
         return Wait(awaits.reason) if awaits.is_stuck else Rest(awaits.reason)
     if isinstance(decision, Destroy) and needed_by:
@@ -105,7 +105,7 @@ def is_done(environment: Environment, policy: Policy) -> bool:
 
 def is_scheduled_down(environment: Environment, policy: Policy, now: datetime) -> bool:
     """Whether the schedule keeps an environment down now, or is about to bring it down."""
-    situation = Situation(environment, policy, Crowd(), now)
+    situation = Situation(environment, policy, Neighbours(), now)
     return environment.is_open and not environment.refused and _scheduled_down(situation) is not None
 
 
@@ -210,7 +210,7 @@ def _too_many_leave(situation: Situation) -> Decision | None:
     environment, limit = situation.environment, situation.policy.max_at_once
     if environment.approved is Guard.MASS_DESTROY:
         return None
-    if environment.hold is not Guard.MASS_DESTROY and situation.crowd.leaving <= limit:
+    if environment.hold is not Guard.MASS_DESTROY and situation.neighbours.leaving <= limit:
         return None
     return Wait(
         f"Branches of {environment.id.repository_id} went away together, more than destroy.max_at_once "
@@ -277,7 +277,7 @@ def _expired(situation: Situation) -> Decision | None:
     end = environment.expires_at
     if environment.claim is None or end is None or situation.now < end or situation.protected:
         return None
-    awaits = situation.crowd.awaits
+    awaits = situation.neighbours.awaits
     if _is_untried(situation) and not (awaits and awaits.is_stuck):
         return None  # a push that the end overtook still counts
     reason = f"Its time to live ended at {end:%Y-%m-%d %H:%M} UTC; a push or `envmgr resume` brings it back."
@@ -353,10 +353,10 @@ def _over_the_limit(situation: Situation) -> Decision | None:
     environment, limit = situation.environment, situation.policy.max_environments
     if environment.claim is not None or environment.approved is Guard.LIMIT:
         return None
-    if situation.crowd.active < limit:
+    if situation.neighbours.active < limit:
         return None
     return Wait(
-        f"{environment.id.organization} has {situation.crowd.active} environments, its limits.environments is "
+        f"{environment.id.organization} has {situation.neighbours.active} environments, its limits.environments is "
         f"{limit}: delete a branch, raise the limit, or `envmgr approve {environment.label}`.",
         hold=Guard.LIMIT,
     )

@@ -44,7 +44,7 @@ class Awaited:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crowd:
+class Neighbours:
     """The others: how many are `leaving` this repository together, how many are `active` in the organization.
 
     `leaving` counts the environment itself, `active` only the others; both count environments, not their

@@ -11,13 +11,13 @@ from envmgr.domain.rules.unfinished import unfinished
 from envmgr.domain.values.drift import checks_warning
 from envmgr.domain.values.environment import Claim, Environment, RunKind, RunStatus, Status
 from envmgr.engine.source import kept
+from envmgr.engine.source.desired import Desired, check_backend, is_applied, wanted
 from envmgr.engine.source.presence import what_is_gone
-from envmgr.engine.source.wanted import Wanted, check_backend, is_applied, wanted
+from envmgr.engine.work.application_order import check_needs
 from envmgr.engine.work.job import ActiveRun, Job
 from envmgr.engine.work.newest import check_newest
 from envmgr.engine.work.planned import Planned
 from envmgr.engine.work.result import found, note_resources, summary
-from envmgr.engine.work.turn import check_needs
 
 from .deploy import deploy
 from .planning import carry_out, listed, plan_apply
@@ -25,40 +25,40 @@ from .planning import carry_out, listed, plan_apply
 
 def apply(job: Job, reason: str) -> None:
     """Brings an environment to what its commit wants: infrastructure, then code, each only where it changed."""
-    want = look(job)
-    if job.manual or not is_applied(job.environment, want.claim) or _left_a_lock(job):
-        _apply_infrastructure(job, want, reason)
+    desired = look(job)
+    if job.manual or not is_applied(job.environment, desired.claim) or _left_a_lock(job):
+        _apply_infrastructure(job, desired, reason)
     elif gone := what_is_gone(job):
         job.remarks.append(gone)
-        job.services.record(job.environment.id, "resources-gone", gone, commit=want.claim.commit)
-        _apply_infrastructure(job, want, gone)
+        job.services.record(job.environment.id, "resources-gone", gone, commit=desired.claim.commit)
+        _apply_infrastructure(job, desired, gone)
     else:
-        settle(job, want, None, f"{want.claim.commit[:10]} changes no infrastructure.")
-        _deploy_alone(job, want)
+        settle(job, desired, None, f"{desired.claim.commit[:10]} changes no infrastructure.")
+        _deploy_alone(job, desired)
         return
-    deploy(job, want, remark(job, want))
+    deploy(job, desired, remark(job, desired))
 
 
-def _deploy_alone(job: Job, want: Wanted) -> None:
+def _deploy_alone(job: Job, desired: Desired) -> None:
     """Deploys where no Terraform looked before: it looks before the second try, should what it made be what is missing."""
     is_first = job.environment.failures == 0
     try:
-        deploy(job, want, remark(job, want))
+        deploy(job, desired, remark(job, desired))
     except StepFailed:
         if is_first and job.environment.identifiers:
             job.update(applies.unknown)
         raise
 
 
-def _apply_infrastructure(job: Job, want: Wanted, reason: str) -> None:
+def _apply_infrastructure(job: Job, desired: Desired, reason: str) -> None:
     """Plan, gates, claim, apply, record."""
-    commit = want.claim.commit
+    commit = desired.claim.commit
     with job.run(RunKind.APPLY, commit, Status.RUNNING, reason) as active:
         carry_out(
             job,
-            lambda: plan_apply(job, active, want.claim),
+            lambda: plan_apply(job, active, desired.claim),
             lambda: check_newest(job, commit, RunKind.APPLY),
-            lambda planned: apply_planned(job, active, want, planned),
+            lambda planned: apply_planned(job, active, desired, planned),
         )
 
 
@@ -70,7 +70,7 @@ def _left_a_lock(job: Job) -> bool:
     return job.state().lock(job.environment.id.state_key) is not None
 
 
-def look(job: Job, *, adopts: bool = False) -> Wanted:
+def look(job: Job, *, adopts: bool = False) -> Desired:
     """What the newest commit wants, read from the mirror (fetched where it is not there yet).
 
     Raises NeedsPerson where a taking-over did not come to its end, but for whoever `adopts`.
@@ -83,12 +83,12 @@ def look(job: Job, *, adopts: bool = False) -> Wanted:
         services.git.fetch(job.project.remote(), {environment.branch: environment.commit})
     except NeedsPerson as error:  # of the remote, not of this commit: once it answers again, so does this
         raise Transient(str(error)) from error
-    want = wanted(services, job.project, environment, environment.target)
-    check_backend(environment, want.claim)
-    return want
+    desired = wanted(services, job.project, environment, environment.target)
+    check_backend(environment, desired.claim)
+    return desired
 
 
-def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -> None:
+def apply_planned(job: Job, active: ActiveRun, desired: Desired, planned: Planned) -> None:
     """Makes the claim durable, applies exactly the plan, and records what the cloud has now."""
     keep(job, planned.claim)
     check_needs(job)
@@ -97,7 +97,7 @@ def apply_planned(job: Job, active: ActiveRun, want: Wanted, planned: Planned) -
     active.message = f"Applied {planned.claim.commit[:10]}: {summary(active.changes)}."
     _check_made(job, planned, active.message)
     active.message = " ".join(filter(None, [active.message, checks_warning(active.failing_checks)]))
-    settle(job, replace(want, claim=planned.claim), found(job), active.message, active)
+    settle(job, replace(desired, claim=planned.claim), found(job), active.message, active)
 
 
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
@@ -142,14 +142,14 @@ def _keep_commit(job: Job, claim: Claim) -> None:
 
 
 def settle(
-    job: Job, want: Wanted, state: Found | None, message: str, active: ActiveRun | None = None
+    job: Job, desired: Desired, state: Found | None, message: str, active: ActiveRun | None = None
 ) -> None:
     """Records that the cloud has what the commit wants, and what its `state` says by that; by a run, if any."""
-    claim, now = want.claim, job.services.clock()
+    claim, now = desired.claim, job.services.clock()
     run = active.run.id if active is not None else None
     if run is None:
         _keep_commit(job, claim)
-    actor = job.cause(want.author)
+    actor = job.cause(desired.author)
     event = job.services.event(
         job.environment.id, "applied", message, commit=claim.commit, run=run, actor=actor
     )
@@ -160,28 +160,28 @@ def settle(
 
     def settled(record: Environment) -> Environment:
         life = now if job.manual else record.lives_since
-        ends, _ = job.project.ttl.end(life, want.ttl, record.expires_at)
+        ends, _ = job.project.ttl.end(life, desired.ttl, record.expires_at)
         ends = record.expires_at if ends is None and is_rebuilt else ends
         record = applies.applied(record, claim, job.policy.inputs)
-        record = applies.living(applies.stated(record, state), ends, want.schedule)
+        record = applies.living(applies.stated(record, state), ends, desired.schedule)
         if active is not None:
             record = applies.seen_applied(record, now, tuple(active.failing_checks))
         if job.manual:
             record = applies.brought_up(record, now)
-        return _what_is_left(job, want, run)(applies.unsuspended(record, job.resumes))
+        return _what_is_left(job, desired, run)(applies.unsuspended(record, job.resumes))
 
     job.update(settled, event)
 
 
-def _what_is_left(job: Job, want: Wanted, run: int | None) -> Change:
+def _what_is_left(job: Job, desired: Desired, run: int | None) -> Change:
     """Whether the environment is ready now, or its code is next."""
-    if not want.deploy.digest:
-        said = remark(job, want)
+    if not desired.deploy.digest:
+        said = remark(job, desired)
         return lambda e: deploys.nothing_to_deploy(e, said)
-    return lambda e: deploys.to_be_deployed(e, want.claim.commit, run)
+    return lambda e: deploys.to_be_deployed(e, desired.claim.commit, run)
 
 
-def remark(job: Job, want: Wanted) -> str:
+def remark(job: Job, desired: Desired) -> str:
     """What a ready environment says of itself."""
-    _, cut = job.project.ttl.end(job.services.clock(), want.ttl, None)
+    _, cut = job.project.ttl.end(job.services.clock(), desired.ttl, None)
     return " ".join([*job.remarks, *(["Its ttl is cut to ttl.max."] if cut else [])])

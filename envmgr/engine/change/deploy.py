@@ -9,29 +9,29 @@ from envmgr.domain.rules.transitions.applies import unknown
 from envmgr.domain.values.deployment import Deployment, DeployRules, due
 from envmgr.domain.values.environment import Event, RunKind, Status
 from envmgr.domain.values.step import Step
+from envmgr.engine.source.desired import Desired, deploy_rules
 from envmgr.engine.source.steps import run_steps
-from envmgr.engine.source.wanted import Wanted, deploy_rules
 from envmgr.engine.work.job import ActiveRun, Job
 from envmgr.engine.work.newest import check_newest
 
 
-def deploy(job: Job, want: Wanted, remark: str = "") -> None:
+def deploy(job: Job, desired: Desired, remark: str = "") -> None:
     """Brings a commit's code to run where it does not yet; whether it is healthy is then to be waited for.
 
     `remark` is what a ready environment says of itself.
     """
-    if not want.deploy.digest:
+    if not desired.deploy.digest:
         return
-    commit = want.claim.commit
-    steps = _due(job, want.deploy, commit)
+    commit = desired.claim.commit
+    steps = _due(job, desired.deploy, commit)
     if not steps:
-        _settle(job, want, remark)
+        _settle(job, desired, remark)
         return
     with job.run(RunKind.DEPLOY, commit, Status.RUNNING, f"Deploys {commit[:10]}.") as active:
         check_newest(job, commit, RunKind.DEPLOY)
         run_steps(job, active, steps, commit)
         active.message = f"Deployed {commit[:10]}: {', '.join(step.name for step in steps)}."
-    _settle(job, want, remark, active)
+    _settle(job, desired, remark, active)
 
 
 def end_deployment(job: Job, active: ActiveRun) -> None:
@@ -90,15 +90,15 @@ def _of_code(steps: Sequence[Step]) -> list[Step]:
     return [step for step in steps if step.when != "infrastructure"]
 
 
-def _settle(job: Job, want: Wanted, remark: str, run: ActiveRun | None = None) -> None:
+def _settle(job: Job, desired: Desired, remark: str, run: ActiveRun | None = None) -> None:
     """Records what runs now; where nothing is asked for its health, it counts as healthy."""
-    commit, check, now = want.claim.commit, want.deploy.health, job.services.clock()
-    event = None if run is None else _deployed(job, want, run)
+    commit, check, now = desired.claim.commit, desired.deploy.health, job.services.clock()
+    event = None if run is None else _deployed(job, desired, run)
     job.update(lambda e: deploys.deployed(e, commit, job.policy.deploy, check, now, remark), event)
 
 
-def _deployed(job: Job, want: Wanted, run: ActiveRun) -> Event:
-    identity, commit, actor = job.environment.id, want.claim.commit, job.cause(want.author)
+def _deployed(job: Job, desired: Desired, run: ActiveRun) -> Event:
+    identity, commit, actor = job.environment.id, desired.claim.commit, job.cause(desired.author)
     return job.services.event(identity, "deployed", run.message, commit=commit, run=run.run.id, actor=actor)
 
 

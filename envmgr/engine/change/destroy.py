@@ -10,11 +10,11 @@ from envmgr.domain.rules.transitions.ends import End, began, closed, emptied
 from envmgr.domain.values.environment import Environment, RunKind, Status, Suspension
 from envmgr.domain.values.names import first
 from envmgr.domain.values.tags import identity, own
-from envmgr.engine.context.roster import roster_of
+from envmgr.engine.context.snapshot import snapshot_of
 from envmgr.engine.source import kept
+from envmgr.engine.work.application_order import check_not_needed, is_last_of_all
 from envmgr.engine.work.job import ActiveRun, Job, Superseded
 from envmgr.engine.work.planned import Planned
-from envmgr.engine.work.turn import check_not_needed, is_last_of_all
 from envmgr.host.leftovers import clear, sentence
 from envmgr.host.temporary import Temporary
 from envmgr.ports import Cloud
@@ -184,7 +184,7 @@ def _verify_environment(job: Job, planned: Planned) -> None:
 
 def _of_applications(job: Job, planned: Planned) -> set[str]:
     """What belongs to the applications of an environment that was applied before it had any."""
-    siblings = roster_of(job.services, job.environment).siblings(job.environment).values()
+    siblings = snapshot_of(job.services, job.environment).siblings(job.environment).values()
     tags = [own(e.claim.tags) for e in siblings if e.claim is not None and e.id.application]
     return {found for each in tags for found in _left_in_cloud(job, each, planned)}
 

@@ -23,7 +23,7 @@ from envmgr.domain.values.names import first
 from envmgr.domain.values.policy import Policy
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.tenant import Project
-from envmgr.engine.work.job import Declined, Job, WouldDelete
+from envmgr.engine.work.job import Job, NothingDone, WouldDelete
 
 from .apply import apply
 from .planning import plan_again
@@ -120,7 +120,7 @@ def _correct(job: Job, before: Drift | None, found: Drift) -> None:
             apply(job, f"Correct drift: {_sentence(found.differences)}")
         except WouldDelete:
             why = "correcting it would delete or replace something"
-        except Declined as refusal:  # what it needs is not there
+        except NothingDone as refusal:  # what it needs is not there
             why = str(refusal).rstrip(".")
         else:
             applied = job.environment.drift  # the apply has looked at the checks again

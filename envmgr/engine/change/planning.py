@@ -17,12 +17,12 @@ from envmgr.domain.values.environment import Claim, Run, RunKind, RunStatus, Sou
 from envmgr.domain.values.names import first
 from envmgr.engine.context import ownership
 from envmgr.engine.context.tenant import Access
-from envmgr.engine.recovery import rebuild, recover
+from envmgr.engine.recovery import lost_records, state_locks
 from envmgr.engine.source import kept, needs, workspaces
 from envmgr.engine.source.code_check import check_code
+from envmgr.engine.source.desired import settle_scope
 from envmgr.engine.source.untaken import with_untaken
-from envmgr.engine.source.wanted import settle_scope
-from envmgr.engine.work.job import ActiveRun, Declined, Job, WouldDelete
+from envmgr.engine.work.job import ActiveRun, Job, NothingDone, WouldDelete
 from envmgr.engine.work.planned import Planned, StateCopy
 from envmgr.engine.work.result import note_resources
 from envmgr.ports import PlanResult, Workspace
@@ -95,7 +95,7 @@ def carry_out(
         if job.deletes_nothing and planned.deletes:
             raise WouldDelete("It would delete or replace something: nothing was changed.")
         if not job.confirm(planned):
-            raise Declined("Declined: nothing was changed.")
+            raise NothingDone("Declined: nothing was changed.")
         note_override(job)
         try:
             apply(planned)
@@ -142,10 +142,10 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
     if before is None:
         tenant.prepare_state()
         ownership.require(job.services, tenant)
-        rebuild.ensure(job.services, tenant)
+        lost_records.ensure(job.services, tenant)
         return access
     space = workspaces.workspace(job, access, before, binary)
-    _unlocked(job, active, space, lambda: recover.push_errored_state(job, active, space))
+    _unlocked(job, active, space, lambda: state_locks.push_errored_state(job, active, space))
     if job.state().mend(job.environment.id.state_key):
         message = "The state was cut off while Terraform wrote it; the one from before that is back."
         job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
@@ -275,7 +275,7 @@ def _unlocked(job: Job, active: ActiveRun, space: Workspace, command: Callable[[
         with active.recording_lock():
             return command()
     except StateLocked:
-        recover.break_own_lock(job, active, space)
+        state_locks.break_own_lock(job, active, space)
         active.forget_lock()
         with active.recording_lock():
             return command()

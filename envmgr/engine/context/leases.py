@@ -10,7 +10,7 @@ import structlog
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, LeaseLost
 from envmgr.domain.values.environment import Lease, ProcessId
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.ports import Clock, Held, Processes, Store
+from envmgr.ports import Clock, LeaseTaken, Processes, Store
 
 log = structlog.get_logger()
 
@@ -88,7 +88,7 @@ class Leases:
         taken = self._store.acquire(
             environment, self._owner, purpose, self._clock(), DURATION, self._is_over, self._is_living
         )
-        if isinstance(taken, Held):
+        if isinstance(taken, LeaseTaken):
             raise EnvironmentBusy(busy_message(taken.lease))
         with self._lock:
             self._ours[environment] = taken

@@ -17,7 +17,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_componen
 from envmgr.engine.context import by_hand, ownership
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.tenant import Project
-from envmgr.engine.recovery import rebuild
+from envmgr.engine.recovery import lost_records
 from envmgr.host.system import sentences
 
 from .evidence import Weighed, history_of, weigh
@@ -68,7 +68,7 @@ class Poller:
             return self._failed(project, state, str(another))
         except EnvmgrError as error:  # nothing is done by it before the states can be reached
             log.debug(str(error), action="owner-unknown", organization=project.tenant.name)
-        rebuild.try_to(self._services, project.tenant)  # before a branch that is gone could be missed
+        lost_records.try_to(self._services, project.tenant)  # before a branch that is gone could be missed
         by_hand.catch_up(self._services, project.id)
         try:
             with sentences():

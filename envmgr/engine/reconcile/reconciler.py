@@ -7,22 +7,22 @@ from datetime import timedelta
 import structlog
 
 from envmgr.domain.errors import EnvmgrError, LeaseLost, NeedsPerson
-from envmgr.domain.rules.crowd import active, leaving
 from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.neighbours import active, leaving
 from envmgr.domain.rules.transitions import work
 from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
 from envmgr.domain.values.environment import Environment, Lease, Status
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.domain.values.policy import Crowd
+from envmgr.domain.values.policy import Neighbours
 from envmgr.engine.change.apply import apply
 from envmgr.engine.change.destroy import close, destroy
 from envmgr.engine.change.health import await_healthy
 from envmgr.engine.change.stop import bring_down
 from envmgr.engine.context import by_hand, ownership
-from envmgr.engine.context.roster import roster_of
 from envmgr.engine.context.services import Services
-from envmgr.engine.recovery.adoption import end_abandoned_runs
+from envmgr.engine.context.snapshot import snapshot_of
 from envmgr.engine.recovery.failure import record_failure
+from envmgr.engine.recovery.orphan_runs import end_abandoned_runs
 from envmgr.engine.work.job import Job
 from envmgr.host.system import sentences
 
@@ -84,7 +84,7 @@ class Reconciler:
             raise NeedsPerson(
                 f"{identity} is not in the configuration or not known: nothing is done with it."
             )
-        policy = roster_of(services, environment).policy(environment)
+        policy = snapshot_of(services, environment).policy(environment)
         return Job(
             services=services,
             project=project.of(identity),
@@ -96,7 +96,7 @@ class Reconciler:
     def _decide(self, job: Job, *, asked: bool) -> Decision:
         with self._admission:  # of two new environments only one may take the last free place
             environment, now = job.environment, self._services.clock()
-            decision = decide(environment, job.policy, self._crowd(environment), now, asked=asked)
+            decision = decide(environment, job.policy, self._neighbours(environment), now, asked=asked)
             if isinstance(decision, Apply) and environment.claim is None:
                 reason = decision.reason
                 job.update(lambda e: work.shown(e, Status.RUNNING, reason))
@@ -106,28 +106,28 @@ class Reconciler:
         """What could not be done; where that was not even decided, what would be: that is what is paused."""
         if decision != Rest(""):
             return decision
-        return decide(job.environment, job.policy, Crowd(), self._services.clock(), asked=True)
+        return decide(job.environment, job.policy, Neighbours(), self._services.clock(), asked=True)
 
     def _still(self, job: Job, decision: Decision, *, asked: bool) -> Callable[[Environment], str]:
         """Asks once more whether an end is wanted, of the record as it is by then."""
 
         def still(now: Environment) -> str:
-            policy = roster_of(self._services, now).policy(now)
-            again = decide(now, policy, self._crowd(now), self._services.clock(), asked=asked)
+            policy = snapshot_of(self._services, now).policy(now)
+            again = decide(now, policy, self._neighbours(now), self._services.clock(), asked=asked)
             return why_called_off(decision, again, now)
 
         return still
 
-    def _crowd(self, environment: Environment) -> Crowd:
+    def _neighbours(self, environment: Environment) -> Neighbours:
         store, identity = self._services.store, environment.id
-        roster = roster_of(self._services, environment)
+        snapshot = snapshot_of(self._services, environment)
         if environment.is_missing:
             others = store.environments(repository=identity.repository_id)
-            return roster.crowd(environment, leaving=leaving(others))
+            return snapshot.neighbours(environment, leaving=leaving(others))
         if environment.claim is None:
             others = store.environments(organization=identity.organization)
-            return roster.crowd(environment, active=active(others, besides=identity))
-        return roster.crowd(environment)
+            return snapshot.neighbours(environment, active=active(others, besides=identity))
+        return snapshot.neighbours(environment)
 
     def _carry_out(self, job: Job, decision: Decision) -> None:
         if not isinstance(decision, Rest | Wait | Warn):

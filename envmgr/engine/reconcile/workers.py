@@ -13,14 +13,14 @@ import structlog
 
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.rules.attempt import is_put_off
-from envmgr.domain.rules.crowd import active_ones, leaving
 from envmgr.domain.rules.decide import decide
+from envmgr.domain.rules.neighbours import active_ones, leaving
 from envmgr.domain.rules.waking import wake_times
 from envmgr.domain.values.decision import Await
 from envmgr.domain.values.environment import Environment, RunStatus
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
-from envmgr.engine.context.roster import Roster
 from envmgr.engine.context.services import Services
+from envmgr.engine.context.snapshot import Snapshot
 from envmgr.engine.context.tenant import Project, Tenant
 from envmgr.host.system import sentences
 
@@ -166,15 +166,15 @@ class Workers:
         abandoned: frozenset[EnvironmentId],
     ) -> tuple[list[Due], datetime | None]:
         environments = self._services.store.environments(repository=project.id)
-        roster = Roster(project, environments, now)
+        snapshot = Snapshot(project, environments, now)
         together, there = leaving(environments), self._active(project, environments)
         due: list[Due] = []
         times: list[datetime] = []
         for environment in environments:
-            policy = roster.policy(environment)
+            policy = snapshot.policy(environment)
             number = 0 if environment.id.environment in there else len(there)
-            crowd = roster.crowd(environment, leaving=together, active=number)
-            decision = decide(environment, policy, crowd, now, asked=environment.id in asked)
+            neighbours = snapshot.neighbours(environment, leaving=together, active=number)
+            decision = decide(environment, policy, neighbours, now, asked=environment.id in asked)
             if is_due(environment, decision) or (
                 environment.id in abandoned and not is_put_off(environment, now)
             ):

@@ -9,7 +9,7 @@ from envmgr.domain.rules.transitions.work import failed, interrupted, put_off, s
 from envmgr.domain.values.decision import Decision
 from envmgr.domain.values.environment import AT_WORK, Environment, Status
 from envmgr.domain.values.health import Condition
-from envmgr.engine.work.job import Declined, DiskFull, Job, Superseded
+from envmgr.engine.work.job import DiskFull, Job, NothingDone, Superseded
 
 log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ def record_failure(job: Job, error: EnvmgrError, decision: Decision) -> None:
     message = f"{job.redact(str(error))}{_disk(job, error)}"
     now, key = job.services.clock(), attempt_key(job.began, job.policy, decision)
     match error:
-        case Superseded() | Declined():
+        case Superseded() | NothingDone():
             _write(job, lambda e: shown(e, _status_before(e), message))
         case Interrupted():
             later = f"{message} It goes on when envmgr runs again."

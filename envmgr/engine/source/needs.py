@@ -8,7 +8,7 @@ from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Claim, Environment
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.tenant import Access, Project
-from envmgr.engine.work.job import Declined
+from envmgr.engine.work.job import NothingDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Given:
 def given(services: Services, project: Project, environment: Environment) -> Given:
     """What the applications it needs have as outputs now.
 
-    Raises Declined where one of them has nothing applied, NeedsPerson where two outputs give a variable of one name.
+    Raises NothingDone where one of them has nothing applied, NeedsPerson where two outputs give a variable of one name.
     """
     variables: dict[str, object] = {}
     needs: dict[str, int] = {}
@@ -36,7 +36,7 @@ def given(services: Services, project: Project, environment: Environment) -> Giv
     for name in project.needs:
         outputs = _outputs(services, environment, name)
         if outputs is None:
-            raise Declined(
+            raise NothingDone(
                 f"{environment.label} needs {name}, of which nothing is applied yet: apply that first."
             )
         for key in (*outputs.shown, *outputs.hidden):

@@ -56,11 +56,11 @@ class Superseded(RetryLater):
     """A newer commit came while this one was planned; the newer one is next."""
 
 
-class Declined(EnvmgrError):
+class NothingDone(EnvmgrError):
     """The person who was asked said no; nothing was changed."""
 
 
-class WouldDelete(Declined):
+class WouldDelete(NothingDone):
     """Work that deletes nothing was planned to; nothing was changed."""
 
 
@@ -303,6 +303,6 @@ class ActiveRun:
 def _ending(error: BaseException) -> RunStatus:
     if isinstance(error, Superseded):
         return RunStatus.SUPERSEDED
-    if isinstance(error, Interrupted | Declined | KeyboardInterrupt | SystemExit):
+    if isinstance(error, Interrupted | NothingDone | KeyboardInterrupt | SystemExit):
         return RunStatus.INTERRUPTED
     return RunStatus.FAILED

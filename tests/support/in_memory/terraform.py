@@ -19,7 +19,7 @@ from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, StalePlan, StateLocked, Transient
 from envmgr.domain.values.environment import Changes, Output, ProcessId
 from envmgr.engine.work.lock_recorder import our_name
-from envmgr.ports import Adopted, PlanFile, PlanResult, Progress, Watch, Workspace
+from envmgr.ports import Attended, PlanFile, PlanResult, Progress, Watch, Workspace
 
 from .cloud import MemoryCloud
 from .code import Resource, read_code
@@ -71,7 +71,7 @@ class MemoryTerraform:
         self.at: Callable[[Point], None] = lambda _: None
         self._host, self._cloud, self._place, self._clock = host, cloud, place, clock
         self._running: dict[ProcessId, _Apply] = {}
-        self._said: dict[Path, Adopted] = {}
+        self._said: dict[Path, Attended] = {}
 
     def version(self, binary: str) -> str:
         """As it was set."""
@@ -145,23 +145,23 @@ class MemoryTerraform:
                     self._stop(under_way)
                     raise Interrupted("Terraform was stopped before its end.")
         except EnvmgrError as error:
-            self._end(child, watch.log, Adopted(error=str(error)))
+            self._end(child, watch.log, Attended(error=str(error)))
             raise
-        self._end(child, watch.log, Adopted(applied=_counted(document["changes"])))
+        self._end(child, watch.log, Attended(applied=_counted(document["changes"])))
         return {name: Output(None if of[1] else of[0], of[1]) for name, of in document["outputs"].items()}
 
-    def adopt(self, workspace: Workspace, child: ProcessId | None, watch: Watch) -> Adopted:
+    def adopt(self, workspace: Workspace, child: ProcessId | None, watch: Watch) -> Attended:
         """Lets what still runs come to its end; gives what it said."""
         under_way = self._running.get(child) if child is not None else None
         if child is not None and under_way is not None:
-            adopted = Adopted(applied=_counted(under_way.plan["changes"]))
+            adopted = Attended(applied=_counted(under_way.plan["changes"]))
             try:
                 for step in under_way.steps:
                     self.at(Point("apply", step, under_way.workspace, under_way.plan["destroys"]))
             except EnvmgrError as error:
-                adopted = Adopted(error=str(error))
+                adopted = Attended(error=str(error))
             self._end(child, watch.log, adopted)
-        return self._said.get(watch.log, Adopted())
+        return self._said.get(watch.log, Attended())
 
     def push_errored_state(self, workspace: Workspace, watch: Watch) -> bool:
         """Brings a state that could not be written to its place."""
@@ -293,7 +293,7 @@ class MemoryTerraform:
         """What was done by then is in the state already."""
         under_way.place.locks.pop(under_way.key, None)
 
-    def _end(self, child: ProcessId, log: Path, said: Adopted) -> None:
+    def _end(self, child: ProcessId, log: Path, said: Attended) -> None:
         self._host.end(child)
         self._running.pop(child, None)
         self._said[log] = said

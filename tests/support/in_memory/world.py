@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 from envmgr.adapters.calendar import CALENDAR
 from envmgr.adapters.modules import Modules, packaged_folder
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.config.sections.secrets import Redactor
 from envmgr.domain.documents.owner import Origin
 from envmgr.domain.documents.seal import Seal
@@ -234,10 +234,10 @@ class World:
 
     # --- wiring ---
 
-    def _compose(self) -> Application:
+    def _compose(self) -> Runtime:
         services = self._services()
         reconciler = Reconciler(services)
-        return Application(
+        return Runtime(
             services=services,
             poller=Poller(services),
             reconciler=reconciler,

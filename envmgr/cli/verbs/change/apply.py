@@ -19,7 +19,7 @@ from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit, emit_json_of, printable, require_consent
 from envmgr.cli.work import work
 from envmgr.commands import operations
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment
 from envmgr.views import documents
 
@@ -54,25 +54,25 @@ def apply_command(
     """Plan, show, ask, apply exactly that plan."""
     require_consent(yes or file is not None, "apply")
     display = Display()
-    with work(invocation, display) as application:
+    with work(invocation, display) as runtime:
         with display:
             done = list[Environment]()
             if file is not None:
-                found = operations.find(application, environment, fresh=True)
-                done.append(operations.apply_saved(application, found, file, override_window=override_window))
+                found = operations.find(runtime, environment, fresh=True)
+                done.append(operations.apply_saved(runtime, found, file, override_window=override_window))
             else:
-                for found in operations.find_all(application, environment, fresh=True):
+                for found in operations.find_all(runtime, environment, fresh=True):
                     consent = _consent(found, yes, display)
                     done.append(
                         operations.apply(
-                            application,
+                            runtime,
                             found,
                             consent,
                             override_window=override_window,
                             imports=allow_import,
                         )
                     )
-        _report(application, done, as_json)
+        _report(runtime, done, as_json)
 
 
 def _consent(found: Environment, yes: bool, display: Display) -> Consent:
@@ -85,8 +85,8 @@ def _consent(found: Environment, yes: bool, display: Display) -> Consent:
     )
 
 
-def _report(application: Application, done: Sequence[Environment], as_json: bool) -> None:
-    store = application.services.store
+def _report(runtime: Runtime, done: Sequence[Environment], as_json: bool) -> None:
+    store = runtime.services.store
     records = [store.environment(each.id) or each for each in done]
     if as_json:
         emit_json_of([documents.environment(found) for found in records])

@@ -10,7 +10,7 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import ask, emit, emit_json_rows, printable, require_consent, say
 from envmgr.cli.work import interruptible, work
 from envmgr.commands import operations, steering
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Environment, Guard
 from envmgr.views import documents
@@ -28,15 +28,15 @@ def approve_command(
     """Let through what a guard holds back, after showing it."""
     if bool(environments) == everything:
         raise click.UsageError("Name the environments, or give --all.")
-    with work(invocation) as application:
-        chosen = _chosen(application, environments)
+    with work(invocation) as runtime:
+        chosen = _chosen(runtime, environments)
         require_consent(yes or not chosen, "approve")
         for found in chosen:
             _show(found)
         if chosen and not yes and not _ask(len(chosen)):
             say("Nothing was let through.")
             return 1
-        done = [each for found in chosen for each in steering.approve(application, found)]
+        done = [each for found in chosen for each in steering.approve(runtime, found)]
     if as_json:
         emit_json_rows(map(documents.environment, done))
     elif done:
@@ -46,10 +46,10 @@ def approve_command(
     return 0
 
 
-def _chosen(application: Application, environments: Sequence[str]) -> list[Environment]:
+def _chosen(runtime: Runtime, environments: Sequence[str]) -> list[Environment]:
     if not environments:
-        return _each_once(steering.held(application))
-    return _each_once(e for text in environments for e in _held(application, text))
+        return _each_once(steering.held(runtime))
+    return _each_once(e for text in environments for e in _held(runtime, text))
 
 
 def _each_once(held: Iterable[Environment]) -> list[Environment]:
@@ -57,9 +57,9 @@ def _each_once(held: Iterable[Environment]) -> list[Environment]:
     return list({e.id if e.hold is Guard.DRIFT else e.id.environment: e for e in held}.values())
 
 
-def _held(application: Application, text: str) -> list[Environment]:
+def _held(runtime: Runtime, text: str) -> list[Environment]:
     """What a guard holds of an environment; NeedsPerson where none does."""
-    records = operations.find_all(application, text)
+    records = operations.find_all(runtime, text)
     found = [e for e in records if e.hold is not None]
     if not found:
         label, status = records[0].label, records[0].status

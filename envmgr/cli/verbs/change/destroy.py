@@ -16,7 +16,7 @@ from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit, emit_json_of, printable, require_consent
 from envmgr.cli.work import work
 from envmgr.commands import operations
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import matches_any
 from envmgr.engine.context.tenant import Project
@@ -46,16 +46,16 @@ def destroy_command(
     """
     require_consent(yes, "destroy")
     display = Display()
-    with work(invocation, display) as application, display:
+    with work(invocation, display) as runtime, display:
         done = [
             operations.destroy(
-                application,
+                runtime,
                 found,
-                _consent(application, found, yes, display),
+                _consent(runtime, found, yes, display),
                 override_window=override_window,
                 leaves_code=skip_on_destroy,
             )
-            for found in reversed(operations.find_all(application, environment))
+            for found in reversed(operations.find_all(runtime, environment))
         ]
     if as_json:
         emit_json_of([documents.environment(each) for each in done])
@@ -64,8 +64,8 @@ def destroy_command(
             emit(_report(each))
 
 
-def _consent(application: Application, found: Environment, yes: bool, display: Display) -> Consent:
-    project = application.services.projects.get(found.id.repository_id)
+def _consent(runtime: Runtime, found: Environment, yes: bool, display: Display) -> Consent:
+    project = runtime.services.projects.get(found.id.repository_id)
     return Consent(
         environment=found,
         question="Destroy all of this?",

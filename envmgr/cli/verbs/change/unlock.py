@@ -9,10 +9,10 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import ask, emit, say
 from envmgr.cli.work import interruptible, work
 from envmgr.commands import operations
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import UsageError
 from envmgr.domain.values.environment import Environment
-from envmgr.engine.recovery.recover import HeldLock
+from envmgr.engine.recovery.state_locks import HeldLock
 
 
 @verb("unlock", example="envmgr unlock alice\nenvmgr unlock alice --force")
@@ -22,13 +22,13 @@ from envmgr.engine.recovery.recover import HeldLock
 @pass_invocation
 def unlock_command(invocation: Invocation, environment: str, force: bool, yes: bool) -> int:
     """Break the lock of an environment's Terraform state, if it is provably ours and its holder dead."""
-    with work(invocation) as application:
-        found = operations.find_all(application, environment)
-        return max([_unlock(application, each, force, yes) for each in found])
+    with work(invocation) as runtime:
+        found = operations.find_all(runtime, environment)
+        return max([_unlock(runtime, each, force, yes) for each in found])
 
 
-def _unlock(application: Application, found: Environment, force: bool, yes: bool) -> int:
-    shown = operations.lock(application, found)
+def _unlock(runtime: Runtime, found: Environment, force: bool, yes: bool) -> int:
+    shown = operations.lock(runtime, found)
     if shown is None:
         emit(f"The state of {found.label} is not locked.")
         return 0
@@ -36,7 +36,7 @@ def _unlock(application: Application, found: Environment, force: bool, yes: bool
     if force and not shown.dead and not _agreed(yes):
         say("The lock is left as it is.")
         return 1
-    operations.unlock(application, found, force=force, seen=shown)
+    operations.unlock(runtime, found, force=force, seen=shown)
     emit(f"The state of {found.label} is unlocked.")
     return 0
 

@@ -9,7 +9,7 @@ from envmgr.cli.command import pass_invocation, take_over_option, verb
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.logging import Scrubber, log_for_daemon
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.composition.compose import Start, compose
 from envmgr.config.settings_file import read_settings
 from envmgr.daemon.lifecycle import Daemon
@@ -50,9 +50,9 @@ def daemon_command(invocation: Invocation, drain_timeout: timedelta, take_over: 
     ).run()
 
 
-def _composed(start: Start, scrubber: Scrubber, before: Application | None) -> Application:
-    application = compose(start, before)
+def _composed(start: Start, scrubber: Scrubber, before: Runtime | None) -> Runtime:
+    runtime = compose(start, before)
     scrubber.refresh()
-    for warning in application.services.warnings:
+    for warning in runtime.services.warnings:
         structlog.get_logger().warning(warning, action="configuration")
-    return application
+    return runtime

@@ -12,7 +12,7 @@ from envmgr.cli.progress import Display
 from envmgr.cli.screen import colored, emit, emit_json, printable, say, width
 from envmgr.cli.work import work
 from envmgr.commands import foresight, operations
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.tenant import Project
@@ -44,17 +44,17 @@ def reconcile_command(
     if dry_run:
         return _foretell(invocation, environments, as_json)
     display, invocation.takes_over = Display(several=True), take_over
-    with work(invocation, display, actor="reconcile") as application:
+    with work(invocation, display, actor="reconcile") as runtime:
         with display:
-            asked = frozenset(e.id for t in environments for e in operations.find_all(application, t))
-            projects = _projects(application, asked)
-            before = _records(application, projects)
-            polled = application.poller.poll_all(projects, application.poll_workers)
-            application.workers.run_until_settled(projects, asked, only=bool(asked))
-            unmanaged.tell(application.services)
-        after = _records(application, projects)
+            asked = frozenset(e.id for t in environments for e in operations.find_all(runtime, t))
+            projects = _projects(runtime, asked)
+            before = _records(runtime, projects)
+            polled = runtime.poller.poll_all(projects, runtime.poll_workers)
+            runtime.workers.run_until_settled(projects, asked, only=bool(asked))
+            unmanaged.tell(runtime.services)
+        after = _records(runtime, projects)
     errors = [f"{p.repository}: {p.error}" for p in polled if p.error] + _unrecovered(projects)
-    errors += application.workers.unrecorded
+    errors += runtime.workers.unrecorded
     inside = [e for e in after.values() if not asked or e.id in asked]
     changed = [e for e in inside if _differs(before.get(e.id), e)]
     failed = [e for e in inside if e.status is Status.FAILED]
@@ -68,8 +68,8 @@ def reconcile_command(
 
 
 def _foretell(invocation: Invocation, environments: Sequence[str], as_json: bool) -> int:
-    with work(invocation, actor="reconcile") as application:
-        seen = foresight.foresee(application, environments)
+    with work(invocation, actor="reconcile") as runtime:
+        seen = foresight.foresee(runtime, environments)
     if as_json:
         steps: list[objects.StepObject] = [
             {"environment": s.environment.label, "action": s.action, "reason": s.reason} for s in seen.steps
@@ -87,9 +87,9 @@ def _foretell(invocation: Invocation, environments: Sequence[str], as_json: bool
     return 2 if any(step.is_work for step in seen.steps) else 0
 
 
-def _projects(application: Application, asked: frozenset[EnvironmentId]) -> list[Project]:
+def _projects(runtime: Runtime, asked: frozenset[EnvironmentId]) -> list[Project]:
     wanted = {identity.repository_id for identity in asked}
-    return [p for p in application.services.projects.values() if not asked or p.id in wanted]
+    return [p for p in runtime.services.projects.values() if not asked or p.id in wanted]
 
 
 def _unrecovered(projects: Sequence[Project]) -> list[str]:
@@ -98,8 +98,8 @@ def _unrecovered(projects: Sequence[Project]) -> list[str]:
     return [sentence for tenant in tenants.values() for sentence in tenant.rebuilding.unrecovered]
 
 
-def _records(application: Application, projects: Sequence[Project]) -> dict[EnvironmentId, Environment]:
-    store = application.services.store
+def _records(runtime: Runtime, projects: Sequence[Project]) -> dict[EnvironmentId, Environment]:
+    store = runtime.services.store
     chosen = {p.id for p in projects}
     return {e.id: e for e in store.environments(destroyed=True) if e.id.repository_id in chosen}
 

@@ -18,9 +18,9 @@ from envmgr.cli.screen import (
     width,
 )
 from envmgr.cli.work import interruptible, work
-from envmgr.commands.application import Application
 from envmgr.commands.audit import Audit
-from envmgr.commands.mending import mend
+from envmgr.commands.audit_fixes import mend
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.audit import unmanaged
 from envmgr.domain.audit.compare import Finding, Fix
 from envmgr.domain.errors import EnvmgrError, Interrupted
@@ -61,11 +61,11 @@ def audit_command(invocation: Invocation, fixing: bool, yes: bool, as_json: bool
     What could not be looked at is a finding, too. Exit code 0: nothing found, or all of it mended, 2: findings (or
     the command line is wrong), 1: an error.
     """
-    with work(invocation) as application:
+    with work(invocation) as runtime:
         if fixing:
             require_consent(yes, "audit --fix")
-        found = [each for audit in _audits(application) for each in _of(audit)]
-        lost = _of_no_organization(application)
+        found = [each for audit in _audits(runtime) for each in _of(audit)]
+        lost = _of_no_organization(runtime)
         mended = [_mended(audit, finding, yes) if fixing else False for audit, finding in found]
     every = [*(finding for _, finding in found), *lost]
     mended += [False] * len(lost)
@@ -78,16 +78,16 @@ def audit_command(invocation: Invocation, fixing: bool, yes: bool, as_json: bool
     return 0 if all(mended) else _FINDINGS
 
 
-def _audits(application: Application) -> list[Audit]:
-    return [Audit(application, tenant) for tenant in application.services.tenants.values()]
+def _audits(runtime: Runtime) -> list[Audit]:
+    return [Audit(runtime, tenant) for tenant in runtime.services.tenants.values()]
 
 
 def _of(audit: Audit) -> list[tuple[Audit, Finding]]:
     return [(audit, finding) for finding in audit.findings()]
 
 
-def _of_no_organization(application: Application) -> list[Finding]:
-    services = application.services
+def _of_no_organization(runtime: Runtime) -> list[Finding]:
+    services = runtime.services
     return list(unmanaged.findings(services.store.environments(), services.tenants))
 
 

@@ -12,13 +12,13 @@ from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit, emit_json_rows, moment, printable, say
 from envmgr.cli.work import work
 from envmgr.commands import operations
-from envmgr.commands.application import Application
 from envmgr.commands.rollback import look_for_drift
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError, Interrupted
 from envmgr.domain.values.drift import Drift, failed
 from envmgr.domain.values.environment import Environment
 from envmgr.engine.change.drift import can_check
-from envmgr.engine.context.roster import Roster
+from envmgr.engine.context.snapshot import Snapshot
 from envmgr.views import documents
 from envmgr.views.words import counted
 
@@ -41,8 +41,8 @@ def drift_command(invocation: Invocation, environments: tuple[str, ...], as_json
     is wrong), 1: a check could not run.
     """
     display, done = Display(several=True), list[Checked]()
-    with work(invocation, display) as application, display:
-        for found, drift in _checks(application, _chosen(application, environments), display):
+    with work(invocation, display) as runtime, display:
+        for found, drift in _checks(runtime, _chosen(runtime, environments), display):
             done.append((found, drift))
             if not as_json:
                 with display.paused():
@@ -54,13 +54,13 @@ def drift_command(invocation: Invocation, environments: tuple[str, ...], as_json
     return _exit_code(done)
 
 
-def _chosen(application: Application, named: Sequence[str]) -> list[Environment]:
+def _chosen(runtime: Runtime, named: Sequence[str]) -> list[Environment]:
     """The environments that are named; where none is, all that can be checked, and the others are said."""
     if named:
-        found = (e for text in named for e in operations.find_all(application, text))
+        found = (e for text in named for e in operations.find_all(runtime, text))
         return list({environment.id: environment for environment in found}.values())
     able, unable = list[Environment](), list[Environment]()
-    for environment, can in _applied(application):
+    for environment, can in _applied(runtime):
         (able if can else unable).append(environment)
     if unable:
         left_out = ", ".join(f"{e.label} ({e.status})" for e in unable)
@@ -68,31 +68,31 @@ def _chosen(application: Application, named: Sequence[str]) -> list[Environment]
     return able
 
 
-def _applied(application: Application) -> Iterator[tuple[Environment, bool]]:
+def _applied(runtime: Runtime) -> Iterator[tuple[Environment, bool]]:
     """All environments with resources, and whether each can be checked."""
-    services, now = application.services, application.services.clock()
+    services, now = runtime.services, runtime.services.clock()
     for project in services.projects.values():
         records = services.store.environments(repository=project.id)
-        roster = Roster(project, records, now)
+        snapshot = Snapshot(project, records, now)
         for found in records:
             if found.claim is not None:
-                yield found, can_check(found, roster.policy(found))
+                yield found, can_check(found, snapshot.policy(found))
 
 
-def _checks(application: Application, chosen: Sequence[Environment], display: Display) -> Iterator[Checked]:
+def _checks(runtime: Runtime, chosen: Sequence[Environment], display: Display) -> Iterator[Checked]:
     for number, found in enumerate(chosen, 1):
         display.turn_to(f"{found.label} ({number} of {len(chosen)})")
-        yield found, _check(application, found)
+        yield found, _check(runtime, found)
 
 
-def _check(application: Application, found: Environment) -> Drift:
+def _check(runtime: Runtime, found: Environment) -> Drift:
     """What a check found; one that could not even begin is an error of its own, and no other is kept from it."""
     try:
-        return look_for_drift(application, found)
+        return look_for_drift(runtime, found)
     except Interrupted:
         raise
     except EnvmgrError as error:
-        return failed(found.drift, str(error), application.services.clock())
+        return failed(found.drift, str(error), runtime.services.clock())
 
 
 def _print(found: Environment, drift: Drift) -> None:

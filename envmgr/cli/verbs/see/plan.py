@@ -12,9 +12,9 @@ from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit, emit_json_of, printable, say
 from envmgr.cli.work import work
 from envmgr.commands import operations
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment
-from envmgr.engine.work.job import Declined
+from envmgr.engine.work.job import NothingDone
 from envmgr.views import documents
 
 if TYPE_CHECKING:
@@ -55,13 +55,13 @@ def plan_command(
     if destroy and revision is not None:
         raise click.UsageError("--destroy always uses what was last applied: leave --commit out.")
     display = Display()
-    with work(invocation, display) as application, display:
-        found = operations.find_all(application, environment, fresh=not destroy)
+    with work(invocation, display) as runtime, display:
+        found = operations.find_all(runtime, environment, fresh=not destroy)
         if save is not None and len(found) > 1:
             raise click.UsageError(
                 f"--save keeps the plan of one application: {environment}:{found[0].id.application}."
             )
-        shown = list(_plans(application, found, destroy, revision, save))
+        shown = list(_plans(runtime, found, destroy, revision, save))
     if as_json:
         emit_json_of([_document(*each) for each in shown])
     else:
@@ -74,7 +74,7 @@ def plan_command(
 
 
 def _plans(
-    application: Application,
+    runtime: Runtime,
     found: Sequence[Environment],
     destroy: bool,
     revision: str | None,
@@ -86,8 +86,8 @@ def _plans(
             yield each, None
             continue
         try:
-            yield each, operations.plan(application, each, destroy=destroy, revision=revision, save=save)
-        except Declined as error:
+            yield each, operations.plan(runtime, each, destroy=destroy, revision=revision, save=save)
+        except NothingDone as error:
             if len(found) == 1:
                 raise
             say(str(error))

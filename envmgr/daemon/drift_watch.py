@@ -6,12 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import structlog
 
-from envmgr.commands.application import Application
+from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.change.drift import check, wants_check
-from envmgr.engine.context.roster import Roster
+from envmgr.engine.context.snapshot import Snapshot
 from envmgr.engine.context.tenant import Project
 from envmgr.host.system import sentences
 
@@ -23,19 +23,19 @@ _NICENESS = 10
 _PAUSE = 5.0  # seconds after a check that came to nothing
 
 
-class Patrol:
+class DriftWatch:
     """Picks what is due longest; what does not get its turn is picked another time, nothing is queued."""
 
-    def __init__(self, application: Callable[[], Application]) -> None:
+    def __init__(self, runtime: Callable[[], Runtime]) -> None:
         """`application` gives the one of now: it changes when the configuration is read again."""
-        self._application = application
+        self._runtime = runtime
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="drift")
         self._at_work: dict[str, Future[None]] = {}
         self._closing = threading.Event()
 
     def tick(self) -> None:
         """Starts a round in every organization that has none under way."""
-        for organization in self._application().services.tenants:
+        for organization in self._runtime().services.tenants:
             under_way = self._at_work.get(organization)
             if (under_way is None or under_way.done()) and not self._closing.is_set():
                 self._at_work[organization] = self._pool.submit(self._round, organization)
@@ -59,18 +59,18 @@ class Patrol:
             log.warning(str(error), action="drift-failed", organization=organization)
 
     def _next(self, organization: str) -> EnvironmentId | None:
-        application = self._application()
-        is_busy = any(identity.organization == organization for identity in application.workers.busy)
+        runtime = self._runtime()
+        is_busy = any(identity.organization == organization for identity in runtime.workers.busy)
         if self._closing.is_set() or is_busy:
             return None
-        return next((environment.id for environment in due(application, organization)), None)
+        return next((environment.id for environment in due(runtime, organization)), None)
 
     def _check(self, identity: EnvironmentId) -> bool:
         """Whether it came to something."""
-        application = self._application()
+        runtime = self._runtime()
         try:
             with sentences():
-                inspect(application, identity, self._closing.is_set)
+                inspect(runtime, identity, self._closing.is_set)
         except (EnvironmentBusy, Interrupted) as error:
             log.info(str(error), action="drift-skipped", environment=str(identity))
         except EnvmgrError as error:
@@ -80,29 +80,27 @@ class Patrol:
         else:
             return True
         finally:
-            application.workers.let_go(identity)
+            runtime.workers.let_go(identity)
         return False
 
 
-def due(application: Application, organization: str) -> list[Environment]:
+def due(runtime: Runtime, organization: str) -> list[Environment]:
     """The environments of an organization whose check is due, those that were looked at longest ago first."""
-    services = application.services
+    services = runtime.services
     projects = [p for p in services.projects.values() if p.tenant.name == organization and _looks(p)]
-    found = [environment for project in projects for environment in _due_in(application, project)]
+    found = [environment for project in projects for environment in _due_in(runtime, project)]
     return sorted(found, key=lambda e: e.drift.tried_at if e.drift else e.created_at)
 
 
-def inspect(
-    application: Application, identity: EnvironmentId, ending: Callable[[], bool] = lambda: False
-) -> None:
+def inspect(runtime: Runtime, identity: EnvironmentId, ending: Callable[[], bool] = lambda: False) -> None:
     """One check by the daemon; gives way to a push of the same environment, and to envmgr's end."""
-    services = application.services
+    services = runtime.services
     with services.leases.hold(identity, f"drift check by {services.actor}") as lease:
-        job = application.reconciler.job(identity, lease)
+        job = runtime.reconciler.job(identity, lease)
         if not wants_check(job.environment, job.project, job.policy, services):
             return
         job.niceness = _NICENESS
-        job.gives_way = MoreUrgent(application, job.environment, ending)
+        job.gives_way = MoreUrgent(runtime, job.environment, ending)
         check(job)
 
 
@@ -110,8 +108,8 @@ def _looks(project: Project) -> bool:
     return project.drift.action != "off"
 
 
-def _due_in(application: Application, project: Project) -> list[Environment]:
-    services, now = application.services, application.services.clock()
+def _due_in(runtime: Runtime, project: Project) -> list[Environment]:
+    services, now = runtime.services, runtime.services.clock()
     environments = services.store.environments(repository=project.id)
-    roster = Roster(project, environments, now)
-    return [e for e in environments if wants_check(e, project, roster.policy(e), services)]
+    snapshot = Snapshot(project, environments, now)
+    return [e for e in environments if wants_check(e, project, snapshot.policy(e), services)]

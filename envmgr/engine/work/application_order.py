@@ -4,8 +4,8 @@
 that begin at the same time at least one then sees the other.
 """
 
-from envmgr.domain.rules.crowd import is_last
-from envmgr.engine.context.roster import roster_of
+from envmgr.domain.rules.neighbours import is_last
+from envmgr.engine.context.snapshot import snapshot_of
 
 from .job import Job, Superseded
 
@@ -13,7 +13,7 @@ from .job import Job, Superseded
 def check_needs(job: Job) -> None:
     """Raises Superseded where what an application needs is on its way out."""
     environment = job.environment
-    missing = roster_of(job.services, environment).missing(environment)
+    missing = snapshot_of(job.services, environment).missing(environment)
     if missing:
         raise Superseded(
             f"{environment.label} needs {' and '.join(missing)}, of which nothing is there, or stays."
@@ -23,7 +23,7 @@ def check_needs(job: Job) -> None:
 def check_not_needed(job: Job) -> None:
     """Raises Superseded where an application that needs this one has resources, or is about to get some."""
     environment = job.environment
-    needed_by = roster_of(job.services, environment).crowd(environment).needed_by
+    needed_by = snapshot_of(job.services, environment).neighbours(environment).needed_by
     if needed_by:
         raise Superseded(
             f"{environment.label} stays while {' and '.join(needed_by)} is there, which needs it: destroy that first."
@@ -33,4 +33,4 @@ def check_not_needed(job: Job) -> None:
 def is_last_of_all(job: Job) -> bool:
     """Whether no other application of the environment may still have resources."""
     environment = job.environment
-    return is_last(environment, roster_of(job.services, environment).siblings(environment))
+    return is_last(environment, snapshot_of(job.services, environment).siblings(environment))

@@ -26,7 +26,7 @@ from envmgr.engine.context import by_hand
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.tenant import Project, Tenant
 from envmgr.engine.source import kept
-from envmgr.engine.source.wanted import with_fingerprint
+from envmgr.engine.source.desired import with_fingerprint
 from envmgr.host.leftovers import temporary
 from envmgr.host.system import sentences
 

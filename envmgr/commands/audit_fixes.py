@@ -11,7 +11,7 @@ from envmgr.domain.rules.transitions.ends import End, closed
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context import ownership
-from envmgr.engine.recovery import rebuild
+from envmgr.engine.recovery import lost_records
 from envmgr.engine.source import kept
 from envmgr.engine.source.workspaces import holds_state
 from envmgr.ports import StateStore
@@ -46,8 +46,8 @@ def _adopt(audit: Audit, identity: EnvironmentId) -> str:
         state = audit.tenant.state().read(identity.state_key)
         if state is None or not state.resources:
             raise NeedsPerson(f"{identity}: its state lists nothing any more.")
-        record = rebuild.lost_record(services, audit.tenant, identity, state)
-        rebuild.know_again(services, audit.tenant, [record])
+        record = lost_records.lost_record(services, audit.tenant, identity, state)
+        lost_records.know_again(services, audit.tenant, [record])
         if identity not in services.store.restore([record]):
             raise NeedsPerson(f"{identity}: there is a record of it by now, which stays as it is.")
         done = f"{identity} is taken in again, with {len(state.resources)} resources; the usual guards come next."

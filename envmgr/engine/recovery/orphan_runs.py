@@ -15,7 +15,7 @@ from envmgr.engine.source.workspaces import workspace
 from envmgr.engine.work.job import ActiveRun, Job
 from envmgr.engine.work.result import found, summary
 from envmgr.host.leftovers import sweep
-from envmgr.ports import Adopted
+from envmgr.ports import Attended
 
 
 def end_abandoned_runs(job: Job) -> None:
@@ -29,11 +29,11 @@ def end_abandoned_runs(job: Job) -> None:
         _end(job, run, _adopt(job, run))
 
 
-def _adopt(job: Job, run: Run) -> Adopted:
+def _adopt(job: Job, run: Run) -> Attended:
     """What the run's Terraform came to; waits for it where it lives."""
     claim, child = job.environment.claim, _survivor(job, run)
     if claim is None or run.kind is RunKind.DEPLOY or not job.services.processes.is_here(run.owner):
-        return Adopted()
+        return Attended()
     if child is not None:
         message = f"Terraform of run {run.id} ({child}) outlived {run.owner}: waiting for its end."
         job.services.record(job.environment.id, "adopted", message, commit=run.commit, run=run.id)
@@ -73,7 +73,7 @@ def _end_step(job: Job, run: Run, child: ProcessId) -> bool:
     return True
 
 
-def _end(job: Job, run: Run, adopted: Adopted) -> None:
+def _end(job: Job, run: Run, adopted: Attended) -> None:
     services, claim = job.services, job.environment.claim
     status, message = RunStatus.INTERRUPTED, f"Interrupted: {run.owner} ended before the run did."
     if adopted.error:

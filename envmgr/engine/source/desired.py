@@ -25,7 +25,7 @@ from .reach import reaches_outside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Desired:
     """The claim that an apply of the commit would make, what else the branch asks for, and a remark on that."""
 
     claim: Claim
@@ -35,7 +35,7 @@ class Wanted:
     schedule: Schedule | None = None
 
 
-def wanted(services: Services, project: Project, environment: Environment, commit: str) -> Wanted:
+def wanted(services: Services, project: Project, environment: Environment, commit: str) -> Desired:
     """Reads from the mirror what a commit wants; raises NeedsPerson where the branch is wrong.
 
     For code in the branch the source's scope is the one known from the last apply: while the folder
@@ -81,7 +81,7 @@ def wanted(services: Services, project: Project, environment: Environment, commi
         modules=environment.claim.modules if environment.claim else "",
         untaken=environment.claim.untaken if environment.claim else (),
     )
-    return Wanted(
+    return Desired(
         claim=with_fingerprint(claim),
         ttl=branch_file.ttl,
         author=found.info.author,

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.crowd import Siblings, awaited, is_overtaken, missing, needed_by
 from envmgr.domain.rules.decide import is_settled
+from envmgr.domain.rules.neighbours import Siblings, awaited, is_overtaken, missing, needed_by
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.environment import Environment
-from envmgr.domain.values.policy import Crowd, Policy
+from envmgr.domain.values.policy import Neighbours, Policy
 
 from .services import Services
 from .tenant import Project
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from envmgr.domain.values.names import EnvironmentId
 
 
-class Roster:
+class Snapshot:
     """Records of a repository; of an environment in it all applications or none."""
 
     def __init__(self, project: Project, records: Iterable[Environment], now: datetime) -> None:
@@ -40,14 +40,14 @@ class Roster:
         project = self._project.of(environment.id)
         return project.policy_for(environment, self._inputs_of(project, environment), self._now)
 
-    def crowd(self, environment: Environment, *, leaving: int = 0, active: int = 0) -> Crowd:
+    def neighbours(self, environment: Environment, *, leaving: int = 0, active: int = 0) -> Neighbours:
         """One of them among the others."""
-        crowd, siblings = Crowd(leaving=leaving, active=active), self.siblings(environment)
+        neighbours, siblings = Neighbours(leaving=leaving, active=active), self.siblings(environment)
         if not siblings:
-            return crowd
+            return neighbours
         needs = self._project.of(environment.id).needs
         return replace(
-            crowd,
+            neighbours,
             awaits=awaited(
                 environment,
                 needs,
@@ -81,13 +81,13 @@ def _outputs(need: Environment) -> object:
     return [need.id.application, values, need.serial if hidden else None]
 
 
-def roster_of(services: Services, environment: Environment) -> Roster:
+def snapshot_of(services: Services, environment: Environment) -> Snapshot:
     """The roster of one environment and, where it has several, of all its applications, as they are now."""
     identity, now = environment.id, services.clock()
     project = services.project(identity.repository_id)
     if project is None:
         raise NeedsPerson(f"{environment.label} is of an organization that is not in the configuration.")
     if not (identity.application or project.applications):
-        return Roster(project, [environment], now)
+        return Snapshot(project, [environment], now)
     records = services.store.environments(repository=identity.repository_id, name=identity.name)
-    return Roster(project, records, now)
+    return Snapshot(project, records, now)

@@ -10,7 +10,7 @@ from envmgr.engine.reconcile.workers import Workers
 
 
 @dataclass(slots=True, kw_only=True)
-class Application:
+class Runtime:
     """Services and what acts on them. `stopping`, once set, ends running Terraform."""
 
     services: Services
