@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.transitions import Change, applies, deploys, ends, observed, wishes, work
+from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Environment, Guard, Pin, Status, Suspension
 from envmgr.domain.values.health import Condition, Health, HealthCheck
@@ -247,3 +248,17 @@ def test_a_wish_that_came_while_a_schedule_brought_it_down_holds(before: Environ
     assert (by_hand.suspended, by_hand.suspended_by) == ("by bob", Suspension.PERSON)
     resumed = ends.brought_down(applies.brought_up(before, NOW), "schedule", before)
     assert (resumed.suspended_by, resumed.deployment and resumed.deployment.ended) == (None, True)
+
+
+@few
+@given(before=environments)
+def test_a_mixture_that_answers_makes_no_commit_the_healthy_one(before: Environment) -> None:
+    """A way back that failed half-way leaves some of both; the unhealthy one would have no way back any more."""
+    mixed = Deployment(commit="b" * 40, healthy_commit="a" * 40, begun=("step",))
+    check = HealthCheck(url="https://x")
+    after = deploys.healthy(replace(before, deployment=mixed), check, NOW)
+    assert after.deployment is not None
+    assert after.deployment.healthy_commit == "a" * 40
+    whole = deploys.healthy(replace(before, deployment=replace(mixed, begun=())), check, NOW)
+    assert whole.deployment is not None
+    assert whole.deployment.healthy_commit == "b" * 40

@@ -67,11 +67,13 @@ def went_back(before: Environment, commit: str) -> Environment:
 
 def healthy(before: Environment, check: HealthCheck, now: datetime) -> Environment:
     """What runs answers as it should."""
-    commit = before.deployment.commit if before.deployment else None
+    found = before.deployment
+    # Where a way back began and did not end, what answers may be the code that was to come back.
+    commit = (found.known_commit or found.healthy_commit) if found else None
     return replace(
         succeeded(before),
         health=Health(check=check, condition=Condition.HEALTHY, since=now),
-        deployment=before.deployment and replace(before.deployment, healthy_commit=commit),
+        deployment=found and replace(found, healthy_commit=commit),
     )
 
 
