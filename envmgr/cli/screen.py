@@ -121,7 +121,7 @@ def moment(at: datetime | None) -> str:
 def commits(environment: Environment) -> str:
     """What the cloud has, what it is to have where that is another commit, and whether a rollback holds it there."""
     wanted = environment.target[:7]
-    applied = (environment.applied_commit or "-")[:7]
+    applied = (environment.applied.commit or "-")[:7]
     held = " (held)" if environment.pinned_commit else ""
     return (wanted if applied == wanted else f"{applied} → {wanted}") + held
 

@@ -322,7 +322,7 @@ def _roots(projects: Iterable[Project], records: Iterable[Environment]) -> dict[
         claim = record.claim
         if claim is not None and (claim.source.kind, claim.source.path) == local:
             root = _root(claim.variables)
-            roots[root] = roots.get(root, False) or bool(record.resources)
+            roots[root] = roots.get(root, False) or bool(record.applied.resources)
     return roots
 
 

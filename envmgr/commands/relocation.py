@@ -183,10 +183,10 @@ def _settled(job: Job, store: StateStore, backend: Backend) -> bytes | None:
     content = store.get(environment.id.state_key)
     if content:
         State.from_bytes(content, f"{environment.id.state_key} in {place(backend)}")
-    elif environment.resources:
+    elif environment.applied.resources:
         raise NeedsPerson(
             f"The state of {environment.label} is missing from {place(backend)}, but resources were applied "
-            f"({len(environment.resources)}): bring it back, then move it."
+            f"({len(environment.applied.resources)}): bring it back, then move it."
         )
     return content
 

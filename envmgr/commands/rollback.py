@@ -100,7 +100,7 @@ def previous_commit(services: Services, environments: Sequence[Environment]) -> 
 
     Raises UsageError where there is none.
     """
-    applied = {environment.applied_commit for environment in environments}
+    applied = {environment.applied.commit for environment in environments}
     runs = (run for each in environments for run in services.store.runs(each.id))
     for run in sorted(runs, key=lambda run: run.id, reverse=True):
         succeeded = run.kind in (RunKind.APPLY, RunKind.DEPLOY) and run.status is RunStatus.SUCCEEDED

@@ -62,7 +62,7 @@ def _new_life(services: Services, project: Project | None, environment: Environm
     if project is None:
         return lambda e: brought_up(e, now)
     ttl, wanted = project.ttl, branch_ttl(services, project, environment)
-    return lambda e: wishes.lives_until(brought_up(e, now), ttl.end(now, wanted, e.expires_at)[0], None)
+    return lambda e: wishes.lives_until(brought_up(e, now), ttl.end(now, wanted, e.life.expires_at)[0], None)
 
 
 def _as_it_is(environment: Environment) -> Environment:
@@ -72,13 +72,15 @@ def _as_it_is(environment: Environment) -> Environment:
 def held(runtime: Runtime) -> list[Environment]:
     """The environments that a guard holds back until a person approves."""
     return [
-        e for e in runtime.services.store.environments() if e.hold is not None and e.approved is not e.hold
+        e
+        for e in runtime.services.store.environments()
+        if e.hold.guard is not None and e.hold.approved is not e.hold.guard
     ]
 
 
 def approve(runtime: Runtime, environment: Environment) -> list[Environment]:
     """Lets an environment through the guard that holds it; all its applications, where the guard counts environments."""
-    services, guard = runtime.services, environment.hold
+    services, guard = runtime.services, environment.hold.guard
     if guard is None:
         raise NeedsPerson(f"{environment.label} is held back by no guard, it is {environment.status}.")
     said = f"Let through {guard} ({_what_then(guard)})."
@@ -110,7 +112,9 @@ def resumable(runtime: Runtime, environments: Sequence[Environment]) -> Sequence
 
 def living(environments: Sequence[Environment]) -> Sequence[Environment]:
     """Those of an environment's applications that are there; the first, where none is."""
-    return [e for e in environments if e.claim is not None or e.expires_at is not None] or environments[:1]
+    return [e for e in environments if e.claim is not None or e.life.expires_at is not None] or environments[
+        :1
+    ]
 
 
 def extend(
@@ -153,7 +157,7 @@ def _live_until(services: Services, environment: Environment, ends: datetime) ->
 
 def _check_later(environment: Environment, ends: datetime, *, sets_end: bool) -> None:
     """Refuses an end that is no extension: nearer than what was promised, or where there was none at all."""
-    before = environment.expires_at
+    before = environment.life.expires_at
     if before is None and environment.claim is None:
         raise NeedsPerson(
             f"{environment.label} is {environment.status}: it has no life that could be extended."

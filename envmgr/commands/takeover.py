@@ -149,7 +149,7 @@ def _check_free(job: Job, given: GivenState) -> bool:
             f"{state.serial}): there is nothing to take over."
         )
     listed_now = state.resources if state is not None else ()
-    own = environment.resources if claim is not None and not claim.adopts else ()
+    own = environment.applied.resources if claim is not None and not claim.adopts else ()
     if listed_now or own:
         raise NeedsPerson(
             f"{environment.label} has a state of its own, which lists {first(listed_now or own, 3)}, so no other can take its "
@@ -175,7 +175,7 @@ def _check_nobodys(job: Job, given: GivenState) -> None:
     services, mine = job.services, job.environment.id
     others = {e.id: e for e in services.store.environments() if e.id != mine}
     for other in others.values():
-        shared = sorted({*given.state.identifiers} & {*(other.identifiers or ())})
+        shared = sorted({*given.state.identifiers} & {*(other.applied.identifiers or ())})
         is_marked = other.claim is not None and other.claim.adopts == given.digest
         if shared or is_marked:
             what = f"{shared[0]} is a resource" if shared else "this very state is being taken over as that"

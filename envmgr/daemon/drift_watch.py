@@ -89,7 +89,7 @@ def due(runtime: Runtime, organization: str) -> list[Environment]:
     services = runtime.services
     projects = [p for p in services.projects.values() if p.tenant.name == organization and _looks(p)]
     found = [environment for project in projects for environment in _due_in(runtime, project)]
-    return sorted(found, key=lambda e: e.drift.tried_at if e.drift else e.created_at)
+    return sorted(found, key=lambda e: e.drift.tried_at if e.drift else e.life.created_at)
 
 
 def inspect(runtime: Runtime, identity: EnvironmentId, ending: Callable[[], bool] = lambda: False) -> None:

@@ -12,6 +12,7 @@ from envmgr.composition.records import open_records
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.values.environment import Claim, Environment, Output, Source, SourceKind, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from tests.support.records import recorded
 
 from .world import World
 
@@ -50,7 +51,7 @@ def _environment(repository: RepositoryId, number: int, now: datetime) -> Enviro
         backend=("local", {"path": "/srv"}),
         fingerprint="c" * 64,
     )
-    return Environment(
+    return recorded(
         id=identity,
         branch=f"env-{identity.name}",
         commit="a" * 40,

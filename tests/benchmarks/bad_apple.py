@@ -77,7 +77,7 @@ class Orchard:
         deadline = time.monotonic() + LONGEST
         while True:
             found = self.environment("good")
-            if found and found.status is Status.READY and found.applied_commit == commit:
+            if found and found.status is Status.READY and found.applied.commit == commit:
                 return
             if time.monotonic() > deadline:
                 raise RuntimeError(f"not ready: {found}\n{self.log.read_text()[-3000:]}")

@@ -57,7 +57,7 @@ def _compare(
     def ours(number: int) -> float:
         shop.commit("env-warm", {"terraform/message.auto.tfvars": f'message = "round {number}"\n'})
         taken = seconds(subject.reconcile)
-        if subject.ready("warm").failures:
+        if subject.ready("warm").failure.count:
             raise RuntimeError("a round failed before it succeeded")
         return taken
 

@@ -9,6 +9,7 @@ from envmgr.domain.values.environment import Claim, Environment, Output, Source,
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.tags import tags_for
 from envmgr.ports import Store
+from tests.support.records import recorded
 
 _BACKEND: Backend = ("s3", {"bucket": "states", "region": "eu-west-1", "use_lockfile": True})
 
@@ -30,7 +31,7 @@ def _ready(repository: RepositoryId, branch: str, commit: str, inputs: str, back
     now = datetime.now(UTC)
     tags = tags_for(identity, branch)
     url = f"https://{identity.name}.example.com"
-    return Environment(
+    return recorded(
         id=identity,
         branch=branch,
         commit=commit,

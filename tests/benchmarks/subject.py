@@ -33,6 +33,6 @@ class Subject(Engine):
     def ready(self, name: str, repository: str = "shop") -> Environment:
         """The environment, which surely is as its branch wants it."""
         found = self.environment(name, repository)
-        if found.status is not Status.READY or found.applied_commit != found.commit:
+        if found.status is not Status.READY or found.applied.commit != found.commit:
             raise RuntimeError(f"{found.label} is {found.status}: {found.message}")
         return found

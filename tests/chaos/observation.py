@@ -58,7 +58,7 @@ class Observation:
             status=environment.status,
             message=environment.message,
             commit=environment.commit,
-            applied_commit=environment.applied_commit,
+            applied_commit=environment.applied.commit,
             running=tuple(run.id for run in runs if run.status is RunStatus.RUNNING),
             destroys=sum(run.kind is RunKind.DESTROY for run in runs),
             lock=str(lock) if lock else None,

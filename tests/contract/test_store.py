@@ -11,6 +11,7 @@ from envmgr.domain.rules.observation import Observed
 from envmgr.domain.values.environment import Environment, Event, Guard, Output, RepositoryState, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import Store
+from tests.support.records import altered, recorded
 from tests.support.store import (
     ALICE,
     CLAIM,
@@ -42,7 +43,7 @@ class TestEnvironments:
 
     def test_a_new_environment_comes_back_as_it_was(self, store: Store) -> None:
         """All fields, with times to the microsecond."""
-        desired = Environment(
+        desired = recorded(
             id=ALICE,
             branch="env-alice\udcff",
             commit=COMMIT,
@@ -77,7 +78,7 @@ class TestEnvironments:
         store.revise(SHOP, lambda _: Observed(new=(desired,)))
         assert get(store) == desired
         assert list(store.environments()) == [desired]
-        assert get(store).created_at.tzinfo is UTC
+        assert get(store).life.created_at.tzinfo is UTC
 
     def test_a_claim_from_the_store_can_be_changed_as_any_other(
         self, store: Store, alice: Environment
@@ -197,16 +198,16 @@ class TestRevise:
             "updated_at": NOW + MINUTE,
         }
         foreign = {"claim": None, "message": "theirs", "status": Status.READY, "failures": 0, "url": "x"}
-        store.revise(SHOP, lambda known: Observed(changed=(replace(known[0], **desired, **foreign),)))  # type: ignore[arg-type]
-        assert get(store) == replace(claimed, **desired)  # type: ignore[arg-type]
+        store.revise(SHOP, lambda known: Observed(changed=(altered(known[0], **desired, **foreign),)))
+        assert get(store) == altered(claimed, **desired)
 
     def test_a_refusal_writes_status_and_message(self, store: Store, alice: Environment) -> None:
         """So does the end of a refused one; neither touches the rest."""
-        refused = replace(
+        refused = altered(
             alice, refused="two branches", status=Status.FAILED, message="two branches", url="x"
         )
         store.revise(SHOP, lambda _: Observed(changed=(refused,)))
-        assert get(store) == replace(refused, url=None)
+        assert get(store) == altered(refused, url=None)
         gone = replace(get(store), refused="", status=Status.DESTROYED, message="gone")
         store.revise(SHOP, lambda _: Observed(changed=(gone,)))
         assert get(store) == gone
@@ -221,7 +222,7 @@ class TestRevise:
         )
         later = NOW + MINUTE
         look(store, {"env-alice": "7" * 40}, now=later)
-        assert get(store) == replace(
+        assert get(store) == altered(
             alice, commit="7" * 40, pushed_at=later, created_at=later, updated_at=later
         )
 

@@ -40,12 +40,12 @@ class TestThreads:
         def work(identity: EnvironmentId) -> None:
             for _ in range(40):
                 lease = taken(take(store, identity=identity))
-                failures = get(store, identity).failures
+                failures = get(store, identity).failure.count
                 store.update(identity, lease, NOW, having(failures=failures + 1))
                 store.release(lease)
 
         in_threads(work, names)
-        assert [get(store, identity).failures for identity in names] == [40] * 8
+        assert [get(store, identity).failure.count for identity in names] == [40] * 8
         assert {taken(take(store, identity=identity)).generation for identity in names} == {41}
 
     def test_all_for_one_lease(self, store: Store, alice: Environment) -> None:
@@ -56,14 +56,14 @@ class TestThreads:
             for _ in range(40):
                 lease = take(store, replace(OURS, pid=number))
                 if isinstance(lease, Lease):
-                    store.update(ALICE, lease, NOW, having(failures=get(store).failures + 1))
+                    store.update(ALICE, lease, NOW, having(failures=get(store).failure.count + 1))
                     store.release(lease)
                     won.append(lease.generation)
             return won
 
         won = sorted(generation for each in in_threads(work, range(8)) for generation in each)
         assert won == list(range(1, len(won) + 1))
-        assert get(store).failures == len(won) > 0
+        assert get(store).failure.count == len(won) > 0
 
     def test_a_dead_owner_has_one_heir(self, store: Store) -> None:
         """However many find it dead at the same time."""
@@ -80,10 +80,10 @@ class TestThreads:
             look(store, {}, now=NOW + SECOND * number)
 
         def fail(number: int) -> None:
-            store.update(ALICE, None, NOW, having(failures=get(store).failures + 1))
+            store.update(ALICE, None, NOW, having(failures=get(store).failure.count + 1))
 
         in_threads(lambda work: list(map(work, range(30))), [poll, fail])
-        assert (get(store).absences, get(store).failures) == (30, 30)
+        assert (get(store).absences, get(store).failure.count) == (30, 30)
 
     def test_looks_at_one_repository_follow_each_other(self, store: Store, alice: Environment) -> None:
         """None reads what another is about to change."""
@@ -166,4 +166,4 @@ def test_processes_race_for_one_lease(
         racer.stdin.flush()
     won = sorted(generation for racer in racers for generation in json.loads(racer.communicate()[0]))
     assert won == list(range(1, len(won) + 1))
-    assert get(store).failures == len(won) > 0
+    assert get(store).failure.count == len(won) > 0

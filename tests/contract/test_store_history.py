@@ -196,8 +196,8 @@ class History(RuleBasedStateMachine):
     def approve(self, name: str) -> None:
         """What a guard holds is let through."""
         found = self.record(name)
-        if found.hold is Guard.MASS_DESTROY and found.is_open:
-            self.store.update(found.id, None, self.now, having(approved=found.hold))
+        if found.hold.guard is Guard.MASS_DESTROY and found.is_open:
+            self.store.update(found.id, None, self.now, having(approved=found.hold.guard))
             self.witness.approves(found.branch)
 
     @rule(name=NAME)

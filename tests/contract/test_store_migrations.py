@@ -160,7 +160,7 @@ def test_what_was_there_before_applications_belongs_to_none(
     connection.commit()
     store = open_store(location, tmp_path)
     [record] = store.environments()
-    assert (record.id, record.branch, record.serial) == (ALICE, "env-alice", None)
+    assert (record.id, record.branch, record.applied.serial) == (ALICE, "env-alice", None)
     assert list(store.runs(ALICE)) == list(store.runs())
     assert [run.id for run in store.runs()] == [7]
     assert [(e.environment, e.action) for e in store.events()] == [(ALICE, "applied"), (None, "polled")]

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.environment import Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import Store
+from tests.support.records import recorded
 from tests.support.store import ALICE, CLAIM, COMMIT, MINUTE, NOW, get, having, look, seen
 
-LOST = Environment(
+LOST = recorded(
     id=ALICE,
     branch="env-alice",
     commit=COMMIT,
@@ -41,7 +42,7 @@ def test_a_record_made_anew_since_is_given_its_claim(store: Store) -> None:
     look(store, {"env-alice": "b" * 40})
     assert store.restore([LOST]) == [ALICE]
     after = get(store)
-    assert (after.claim, after.resources, after.created_at) == (CLAIM, ("a.b",), NOW - MINUTE)
+    assert (after.claim, after.applied.resources, after.life.created_at) == (CLAIM, ("a.b",), NOW - MINUTE)
     assert (after.commit, after.message) == ("b" * 40, "")
 
 

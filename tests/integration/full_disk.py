@@ -119,7 +119,7 @@ class Disk:
         self.engine.turn(hours=1)
         alice = self.engine.environment("alice")
         assert alice.status is Status.READY, alice
-        assert alice.resources == tuple(f"terraform_data.{name}" for name in NAMES)
+        assert alice.applied.resources == tuple(f"terraform_data.{name}" for name in NAMES)
         names = [resource["name"] for resource in json.loads(self.state.read_text())["resources"]]
         assert names == NAMES
         assert self.marks() == ["made"]

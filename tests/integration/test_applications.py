@@ -87,7 +87,7 @@ def test_each_is_applied_after_what_it_needs_and_gets_its_outputs(engine: Engine
     engine.turn()
     assert statuses(engine) == dict.fromkeys(NAMES, "ready")
     assert order(engine, RunKind.APPLY) == ["db", "api", "web"]
-    assert record(engine, "web").url == "page of http://api on db-of-alice"
+    assert record(engine, "web").applied.url == "page of http://api on db-of-alice"
     assert all(state(engine, name).is_file() for name in NAMES)
     claim = record(engine, "api").claim
     assert claim is not None
@@ -127,11 +127,11 @@ def test_a_change_in_one_folder_plans_that_application_alone(engine: Engine) -> 
     head = repository.commit("env-alice", {**files(), "web/page.html": "hello"})
     engine.turn()
     assert len(engine.runs()) == before
-    assert {record(engine, name).applied_commit for name in NAMES} == {head}
+    assert {record(engine, name).applied.commit for name in NAMES} == {head}
     repository.commit("env-alice", files(web=MODULES["web"].replace("page of", "site of")))
     engine.turn()
     assert order(engine, RunKind.APPLY)[3:] == ["web"]
-    assert record(engine, "web").url == "site of http://api on db-of-alice"
+    assert record(engine, "web").applied.url == "site of http://api on db-of-alice"
 
 
 def test_other_outputs_plan_those_again_that_need_them(engine: Engine) -> None:
@@ -140,7 +140,7 @@ def test_other_outputs_plan_those_again_that_need_them(engine: Engine) -> None:
     repository.commit("env-alice", files(db=MODULES["db"].replace("db-of", "database-of")))
     engine.turn()
     assert order(engine, RunKind.APPLY)[3:] == ["db", "api", "web"]
-    assert record(engine, "web").url == "page of http://api on database-of-alice"
+    assert record(engine, "web").applied.url == "page of http://api on database-of-alice"
 
 
 def test_other_outputs_reach_who_needs_them_without_a_push(engine: Engine) -> None:
@@ -227,13 +227,13 @@ output "url" { value = "db://:${nonsensitive(var.db_password)}@db" }
     repository = shop(engine)
     repository.commit("env-alice", files(db=db, api=api))
     engine.turn()
-    first = record(engine, "api").outputs["digest"].value
+    first = record(engine, "api").applied.outputs["digest"].value
     assert first == hashlib.sha256(secret.encode()).hexdigest()
     claim = record(engine, "api").claim
     assert claim is not None
     assert set(claim.needs) == {"db"}
     assert "db_password" not in claim.variables
-    assert record(engine, "api").outputs["url"].value == "db://:[redacted]@db"
+    assert record(engine, "api").applied.outputs["url"].value == "db://:[redacted]@db"
     assert secret in state(engine, "web").read_text(), "a secret that is passed on under another name arrives"
     assert "seen [redacted]" in "".join(path.read_text() for path in (engine.data / "logs").rglob("*.log"))
     engine.close()
@@ -241,7 +241,7 @@ output "url" { value = "db://:${nonsensitive(var.db_password)}@db" }
     assert holders(engine.data, secret) == set()
     repository.commit("env-alice", files(db=db.replace(secret[::-1], f"2{secret[::-1]}"), api=api))
     engine.turn()
-    assert record(engine, "api").outputs["digest"].value not in (None, first)
+    assert record(engine, "api").applied.outputs["digest"].value not in (None, first)
     leave(engine, repository)
     assert set(statuses(engine).values()) == {"destroyed"}
     engine.close()
@@ -312,7 +312,7 @@ def test_guards_count_environments_and_let_all_their_applications_through(engine
     store = engine.application.services.store
     bob = store.environments(name="bob")
     assert {e.status for e in bob} == {Status.WAITING}
-    approved = steering.approve(engine.application, next(e for e in bob if e.hold))
+    approved = steering.approve(engine.application, next(e for e in bob if e.hold.guard))
     assert [e.id.application for e in approved] == ["api", "db"]
     engine.turn()
     assert {e.status for e in store.environments(name="bob")} == {Status.READY}
@@ -374,7 +374,7 @@ def test_one_goes_on_with_what_it_needs_though_pushes_come_faster(engine: Engine
         reconciler.reconcile(record(engine, "api").id)
         assert order(engine, RunKind.APPLY)[3:] == ["db", "api"]
     api = record(engine, "api")
-    assert (api.applied_commit, api.url) == (newest, "http://api on first-of-alice")
+    assert (api.applied.commit, api.applied.url) == (newest, "http://api on first-of-alice")
     engine.turn()
     assert statuses(engine) == dict.fromkeys(NAMES, "ready")
-    assert record(engine, "web").url == "page of http://api on second-of-alice"
+    assert record(engine, "web").applied.url == "page of http://api on second-of-alice"

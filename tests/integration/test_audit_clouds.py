@@ -20,6 +20,7 @@ from envmgr.ports import StateStore
 from tests.support.aws import S3_BACKEND
 from tests.support.azure_control_plane import ControlPlane
 from tests.support.engine import Engine, push
+from tests.support.records import recorded
 from tests.support.state_backends import Backend, closed_port
 
 STATE = (
@@ -140,7 +141,7 @@ def applied(engine: Engine, organization: str, name: str, resource: str) -> Envi
         backend=engine.application.services.tenants[organization].backend,
         fingerprint="f" * 64,
     )
-    made = Environment(
+    made = recorded(
         id=identity,
         branch=f"env-{name}",
         commit=commit,

@@ -60,7 +60,7 @@ def test_an_environment_on_aws_is_tagged_and_its_end_is_verified(
 
     alice = engine.environment("tagged-one")
     assert alice.status is Status.READY, alice.message
-    assert alice.url is not None
+    assert alice.applied.url is not None
     made = tagged(aws)
     assert sorted(arn.split(":")[2] for arn in made) == ["dynamodb", "s3"]
     assert all(tags["branch"] == "env-tagged-one" for tags in made.values())

@@ -148,15 +148,15 @@ def live(engine: Engine) -> None:
     push(shop, ["alice"])
     engine.turn()
     assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
-    assert engine.environment("alice").url == "http://alice.example.com"
+    assert engine.environment("alice").applied.url == "http://alice.example.com"
     shop.commit("env-alice", code(module=SECOND))
     engine.turn(seconds=30)
-    assert set(engine.environment("alice").resources) == {"terraform_data.app", "terraform_data.more"}
+    assert set(engine.environment("alice").applied.resources) == {"terraform_data.app", "terraform_data.more"}
     engine.calls()
     commit = shop.commit("env-alice", {"app.py": "print('new')"})
     engine.turn(seconds=30)
     assert engine.calls() == []
-    assert engine.environment("alice").applied_commit == commit
+    assert engine.environment("alice").applied.commit == commit
 
 
 def end(engine: Engine) -> None:

@@ -71,7 +71,7 @@ def test_branch_names_are_data(engine: Engine, branches: list[str]) -> None:
         assert name is not None
         environment = engine.environment(name)
         assert environment.status is Status.READY, environment.message
-        assert environment.outputs["branch"].value == branch
+        assert environment.applied.outputs["branch"].value == branch
     assert not list(engine.folder.rglob("pwned"))
     shop.delete(*branches)
     engine.settings["destroy"] = {"confirmations": 1, "grace_period": "1s", "max_at_once": 50}
@@ -93,8 +93,8 @@ def test_code_that_is_wrong_fails_only_its_environment(engine: Engine, fault: st
     bad = failed(engine, "bad")
     assert said in bad.message
     engine.calls()
-    engine.turn(minutes=20) if bad.retry_at is None else None
-    assert bad.retry_at is not None or engine.calls() == [], "no sense in trying the same again"
+    engine.turn(minutes=20) if bad.failure.retry_at is None else None
+    assert bad.failure.retry_at is not None or engine.calls() == [], "no sense in trying the same again"
     shop.commit("env-bad", code())
     engine.turn(minutes=1)
     assert engine.environment("bad").status is Status.READY, engine.environment("bad").message
@@ -218,7 +218,7 @@ def test_a_terraform_that_hangs_is_ended_at_its_time_limit(engine: Engine) -> No
 
     bad = failed(engine, "bad")
     assert "2s" in bad.message or "2 s" in bad.message
-    assert bad.retry_at is not None
+    assert bad.failure.retry_at is not None
 
 
 def test_a_full_disk_starts_no_run(engine: Engine) -> None:
@@ -236,7 +236,7 @@ def test_a_full_disk_starts_no_run(engine: Engine) -> None:
     assert alice.status is Status.FAILED
     assert "make room" in alice.message
     assert engine.runs() == []
-    assert alice.retry_at is not None
+    assert alice.failure.retry_at is not None
 
 
 def test_a_corrupt_database_is_left_as_it_is(engine: Engine) -> None:
@@ -297,7 +297,7 @@ def test_a_committed_state_is_left_out(engine: Engine, name: str) -> None:
     shop.commit("env-alice", code({f"terraform/{name}": state}))
     engine.turn()
     alice = engine.environment("alice")
-    assert (alice.status, alice.resources) == (Status.READY, ("terraform_data.app",))
+    assert (alice.status, alice.applied.resources) == (Status.READY, ("terraform_data.app",))
     shop.delete("env-alice")
     engine.turn(3, minutes=5)
     assert engine.statuses() == {"alice": "destroyed"}

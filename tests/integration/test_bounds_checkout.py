@@ -94,7 +94,7 @@ def test_code_that_reaches_outside_has_the_whole_branch_and_its_destroy_too(
     shop.commit("env-alice", code({"terraform/read.tf": READS % reach, "settings.json": "{}"}))
     engine.turn()
     alice = engine.environment("alice")
-    assert alice.outputs["read"].value == "settings.json", alice.message
+    assert alice.applied.outputs["read"].value == "settings.json", alice.message
     assert alice.claim is not None
     assert alice.claim.source.scope == "."
     shop.delete("env-alice")

@@ -89,7 +89,7 @@ def test_a_deploy_step(engine: Engine, marks: Path) -> None:
 
     assert done.run is not None
     assert (done.run.kind, done.run.status) == (RunKind.DEPLOY, RunStatus.INTERRUPTED)
-    assert engine.environment("alice").applied_commit == shop.head("env-alice")
+    assert engine.environment("alice").applied.commit == shop.head("env-alice")
     goes_on(engine, marks)
     alice = engine.environment("alice")
     assert (alice.status, alice.message) == (Status.READY, "")

@@ -116,7 +116,7 @@ def test_a_back_off_has_an_end(engine: Engine, back: timedelta) -> None:
     push(engine.repository(), ["alice"])
     engine.use_terraform(FAILS)
     engine.turn()
-    assert engine.environment("alice").retry_at is not None
+    assert engine.environment("alice").failure.retry_at is not None
     engine.use_terraform()
 
     engine.clock.now -= back
@@ -205,7 +205,7 @@ def test_a_life_does_not_end_before_its_time_by_a_clock_set_back(engine: Engine)
     shop = engine.repository(ttl={"default": "2h"})
     push(shop, ["alice"], MODULE)
     engine.turn()
-    ends = engine.environment("alice").expires_at
+    ends = engine.environment("alice").life.expires_at
     assert ends is not None
 
     engine.turn(hours=-1)

@@ -120,7 +120,7 @@ class Site:
     def is_ready(self, commit: str, repository: str = "shop") -> bool:
         """Whether the environment has this commit."""
         found = self.environment(repository)
-        return found is not None and (found.status.value, found.applied_commit) == ("ready", commit)
+        return found is not None and (found.status.value, found.applied.commit) == ("ready", commit)
 
     def status(self) -> str:
         """That of shop's environment."""
@@ -251,7 +251,7 @@ def test_a_repository_that_leaves_the_file_while_it_is_worked_on_says_so_afterwa
     eventually(lambda: site.status() == "waiting", site)
     found = site.environment()
     assert found is not None
-    assert found.applied_commit == shop.head("env-alice")
+    assert found.applied.commit == shop.head("env-alice")
     assert "Repository acme/shop is not in the configuration" in found.message
     site.configure(shop, mail)
     daemon.send_signal(signal.SIGHUP)

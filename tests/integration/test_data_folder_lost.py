@@ -179,7 +179,11 @@ def same(one: Environment, other: Environment) -> bool:
     """Whether two records would destroy the same by the same."""
     assert one.claim is not None
     assert other.claim is not None
-    return (one.branch, one.resources, one.claim) == (other.branch, other.resources, other.claim)
+    return (one.branch, one.applied.resources, one.claim) == (
+        other.branch,
+        other.applied.resources,
+        other.claim,
+    )
 
 
 def test_what_is_applied_after_a_loss_is_kept_and_destroyed_as_ever(engine: Engine, marks: Path) -> None:
@@ -478,7 +482,7 @@ def test_a_time_to_live_never_ends_because_of_a_loss(engine: Engine, ttl: dict[s
     for minutes, files in (0, code()), (1, code({"terraform/a.tf": ""})), (50, {"app.py": ""}):
         shop.commit("env-alice", {".envmgr.yaml": file, **files})
         engine.turn(minutes=minutes)
-    ends = engine.environment("alice").expires_at
+    ends = engine.environment("alice").life.expires_at
     assert ends == engine.clock.now + timedelta(hours=1)
     engine.clock.forward(minutes=20)
     shop.commit("env-alice", code(module="resource {"))  # which no apply of makes it live longer
@@ -488,8 +492,8 @@ def test_a_time_to_live_never_ends_because_of_a_loss(engine: Engine, ttl: dict[s
     engine.turn(seconds=30)
 
     alice = engine.environment("alice")
-    assert (alice.status, alice.resources) == (Status.FAILED, ("terraform_data.app",))
-    assert alice.expires_at == (engine.clock.now + timedelta(minutes=59, seconds=30) if ttl else ends)
+    assert (alice.status, alice.applied.resources) == (Status.FAILED, ("terraform_data.app",))
+    assert alice.life.expires_at == (engine.clock.now + timedelta(minutes=59, seconds=30) if ttl else ends)
 
 
 # --- who kept it -----------------------------------------------------------------------------------

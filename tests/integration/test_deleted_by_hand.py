@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +11,7 @@ import pytest
 
 from envmgr.domain.values.environment import RunKind, Status
 from tests.support.engine import Engine, code
+from tests.support.records import altered
 
 MODULE = """
 variable "name" { type = string }
@@ -83,7 +83,7 @@ def test_after_a_step_failed_terraform_looks_before_the_second_try_and_no_furthe
     alice = engine.environment("alice")
     assert alice.status is Status.READY, alice.message
     engine.application.services.store.update(
-        alice.id, None, engine.clock.now, lambda e: replace(e, identifiers=("arn:aws:s3:::bucket",))
+        alice.id, None, engine.clock.now, lambda e: altered(e, identifiers=("arn:aws:s3:::bucket",))
     )
     works.unlink()
     shop.commit("env-alice", {"app.py": "second"})

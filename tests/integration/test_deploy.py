@@ -79,7 +79,7 @@ def test_code_alone_is_deployed_without_terraform(shop: Shop) -> None:
     engine = shop.engine
     commit = shop.start(shop.step("app"))
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, commit)
+    assert (alice.status, alice.applied.commit) == (Status.READY, commit)
     assert alice.deployment is not None
     assert (alice.deployment.commit, alice.deployment.healthy_commit) == (commit, commit)
     assert shop.done() == ["app one"]
@@ -89,7 +89,7 @@ def test_code_alone_is_deployed_without_terraform(shop: Shop) -> None:
     assert shop.done() == ["app two"]
     assert engine.calls() == []
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, commit)
+    assert (alice.status, alice.applied.commit) == (Status.READY, commit)
     assert [run.kind for run in engine.runs()] == [RunKind.APPLY, RunKind.DEPLOY, RunKind.DEPLOY]
     assert [e for e in engine.actions("alice") if e in ("applied", "deployed")] == ["applied", "deployed"] * 2
 
@@ -143,7 +143,7 @@ def test_a_failed_deploy_is_tried_again_without_an_apply(shop: Shop, tmp_path: P
     alice = engine.environment("alice")
     assert alice.status is Status.FAILED
     assert alice.message == "Step second failed (exit 3): no gate here."
-    assert alice.applied_commit == alice.commit
+    assert alice.applied.commit == alice.commit
     assert alice.deployment is not None
     assert alice.deployment.commit is None
     assert [run.status for run in engine.runs()] == [RunStatus.SUCCEEDED, RunStatus.FAILED]
@@ -154,14 +154,14 @@ def test_a_failed_deploy_is_tried_again_without_an_apply(shop: Shop, tmp_path: P
     assert shop.done() == []  # not before its pause is over
     engine.turn(minutes=2)
     assert shop.done() == ["first one", "second one"]
-    failures = engine.environment("alice").failures
+    failures = engine.environment("alice").failure.count
     assert failures == 2
 
     gate.touch()
     engine.turn(minutes=10)
     assert shop.done() == ["first one", "second one"]
     alice = engine.environment("alice")
-    assert (alice.status, alice.failures, alice.message) == (Status.READY, 0, "")
+    assert (alice.status, alice.failure.count, alice.message) == (Status.READY, 0, "")
     assert engine.calls() == []
 
 
@@ -237,7 +237,7 @@ def test_steps_before_a_destroy_are_run_once_and_with_what_is_deployed(shop: Sho
     assert (alice.status, shop.done()) == (Status.FAILED, ["bye one"])
     assert "Step bye failed" in alice.message
     assert engine.state("alice").exists()
-    assert alice.resources
+    assert alice.applied.resources
 
     gate.touch()
     engine.use_terraform('[ "$1" = apply ] && { echo "no luck" >&2; exit 1; }\nexec "$real" "$@"')
@@ -302,7 +302,7 @@ def test_an_earlier_commit_is_deployed_by_a_rollback(shop: Shop) -> None:
     shop.done()
     rollback.roll_back(engine.application, engine.environment("alice"), "previous", yes)
     assert shop.done() == ["app one"]
-    assert engine.environment("alice").applied_commit == first
+    assert engine.environment("alice").applied.commit == first
     engine.turn()
     assert shop.done() == []
     steering.resume(engine.application, engine.environment("alice"))

@@ -43,7 +43,7 @@ def test_a_deploy_whose_process_dies_is_done_again(victim: Victim) -> None:
 
     wait_for_end(run.child.pid)
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
+    assert (alice.status, alice.applied.commit) == (Status.READY, alice.commit), alice.message
     assert alice.deployment is not None
     assert alice.deployment.commit == alice.commit
     assert [run.status for run in engine.runs(RunKind.DEPLOY)] == [

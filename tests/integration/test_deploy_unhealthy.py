@@ -49,7 +49,7 @@ def test_the_last_healthy_commit_comes_back(engine: Engine, tmp_path: Path) -> N
     assert alice.message.startswith("Not healthy within 1s: Step health failed (exit 1)")
     assert alice.message.endswith(f"The code of {shop.first[:10]} runs again.")
     assert shop.text() == ["one", shop.first]
-    assert alice.applied_commit == bad
+    assert alice.applied.commit == bad
     assert alice.deployment is not None
     assert alice.deployment.commit == shop.first
     [event] = [e for e in engine.application.services.store.events(alice.id) if e.action == "went-back"]

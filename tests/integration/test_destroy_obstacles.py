@@ -65,7 +65,7 @@ def test_prevent_destroy_is_for_a_person(engine: Engine) -> None:
     assert "terraform_data.kept has lifecycle.prevent_destroy" in alice.message
     assert "Nothing was destroyed" in alice.message
     assert "Push a commit without it" in alice.message
-    assert set(alice.resources) == {"terraform_data.kept", "terraform_data.easy"}
+    assert set(alice.applied.resources) == {"terraform_data.kept", "terraform_data.easy"}
     engine.calls()
     engine.turn(minutes=59)
     assert engine.calls() == []
@@ -117,7 +117,7 @@ def test_a_remote_that_is_no_more_ends_nothing_by_itself_but_all_by_hand(engine:
 
     assert "terraform_data.app" in asked[0]
     assert done.status is Status.SUSPENDED
-    assert (done.claim, done.resources) == (None, ())
+    assert (done.claim, done.applied.resources) == (None, ())
     assert not engine.state("alice").exists()
     assert len(engine.archived()) == 1
     engine.turn(hours=24)
@@ -179,9 +179,9 @@ def test_the_pauses_between_attempts_grow_up_to_an_hour(engine: Engine, tmp_path
     for _ in range(4):
         alice = engine.environment("alice")
         assert alice.status is Status.FAILED
-        assert alice.retry_at is not None
+        assert alice.failure.retry_at is not None
         assert "Still there: module.ending.terraform_data.ending" in alice.message
-        pauses.append((alice.retry_at - engine.clock.now).total_seconds())
+        pauses.append((alice.failure.retry_at - engine.clock.now).total_seconds())
         engine.turn(seconds=pauses[-1])
     assert pauses == sorted(set(pauses)), "each is longer"
     assert pauses[-1] <= 3600

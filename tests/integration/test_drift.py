@@ -143,7 +143,7 @@ def test_after_a_long_gap_a_person_is_asked(shop: Engine, folder: Path) -> None:
     shop.clock.forward(hours=5)
     drift_watch(shop)
     alice = shop.environment("alice")
-    assert (alice.status, alice.hold) == (Status.WAITING, Guard.DRIFT)
+    assert (alice.status, alice.hold.guard) == (Status.WAITING, Guard.DRIFT)
     assert "nobody looked since" in alice.message
     assert "envmgr approve acme/shop/alice" in alice.message
     applies = len(shop.runs(RunKind.APPLY))
@@ -155,7 +155,7 @@ def test_after_a_long_gap_a_person_is_asked(shop: Engine, folder: Path) -> None:
     shop.turn(seconds=30)
 
     alice = shop.environment("alice")
-    assert (alice.status, alice.hold, drift(shop).status) == (Status.READY, None, "none")
+    assert (alice.status, alice.hold.guard, drift(shop).status) == (Status.READY, None, "none")
     assert len(shop.runs(RunKind.APPLY)) == applies + 1
 
 
@@ -232,12 +232,12 @@ def test_a_push_waits_only_for_its_own_check_to_give_way(shop: Engine) -> None:
 
     assert workers.look(project) == 1
 
-    while shop.environment("alice").applied_commit != shop.environment("alice").commit:
+    while shop.environment("alice").applied.commit != shop.environment("alice").commit:
         looks.get(timeout=60)  # nobody looks otherwise: put off, it would wait for ever
     background.close()
     assert background.wait(60)
     found = shop.environment("alice")
-    assert (found.status, found.applied_commit) == (Status.READY, found.commit)
+    assert (found.status, found.applied.commit) == (Status.READY, found.commit)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

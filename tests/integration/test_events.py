@@ -17,10 +17,11 @@ from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.environment import Environment, Event, RunStatus, Status
 from tests.support.engine import Engine, code
 from tests.support.quick_terraform import write_quick_terraform
+from tests.support.records import flat
 
 Act = Callable[[Engine], object]
 MATERIAL = ("claim", "applied_commit", "suspended", "pin", "approved", "hold", "warned_at")
-"""The fields that say what the cloud has, and what is to happen to it."""
+"""The columns that say what the cloud has, and what is to happen to it."""
 
 
 def alice(engine: Engine) -> Environment:
@@ -64,8 +65,7 @@ def material(engine: Engine) -> dict[str, tuple[object, ...]]:
     store = engine.application.services.store
     found = store.environments(destroyed=True)
     return {
-        str(e.id): (e.status is Status.DESTROYED, *(repr(getattr(e, name)) for name in MATERIAL))
-        for e in found
+        str(e.id): (e.status is Status.DESTROYED, *(repr(flat(e)[name]) for name in MATERIAL)) for e in found
     }
 
 

@@ -119,10 +119,10 @@ def test_a_destroy_that_fails_half_way_stays_failed_and_is_tried_again(engine: E
     assert alice.status is Status.FAILED
     assert "terraform_data.mark" in alice.message
     assert alice.claim is not None
-    first = alice.retry_at
+    first = alice.failure.retry_at
     assert first is not None
     engine.turn(minutes=2)
-    second = engine.environment("alice").retry_at
+    second = engine.environment("alice").failure.retry_at
     assert second is not None
     assert second - engine.clock.now > first - engine.clock.now
 
@@ -233,7 +233,7 @@ resource "terraform_data" "breaks" {
     shop.commit("env-alice", code(module=failing))
     engine.turn()
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.FAILED, None)
+    assert (alice.status, alice.applied.commit) == (Status.FAILED, None)
     assert (folder / "alice").exists()
     shop.delete("env-alice")
 

@@ -140,7 +140,7 @@ def test_who_never_answers_has_failed_until_it_does(shop: Shop) -> None:
     alice = shop.alice()
     said = f"Not healthy within 1s: GET {shop.server.url('/alice')} answered 503, wanted 200."
     assert (alice.status, alice.message, shop.condition()) == (Status.FAILED, said, Condition.UNHEALTHY)
-    assert alice.retry_at is None
+    assert alice.failure.retry_at is None
     assert alice.deployment is not None
     assert alice.deployment.healthy_commit is None
     assert shop.engine.actions("alice")[-1] == "unhealthy"
@@ -155,7 +155,7 @@ def test_who_never_answers_has_failed_until_it_does(shop: Shop) -> None:
     shop.server.answer("/alice", WELL)
     shop.look()
     alice = shop.alice()
-    assert (alice.status, alice.message, alice.failed_on) == (Status.READY, "", "")
+    assert (alice.status, alice.message, alice.failure.on) == (Status.READY, "", "")
     assert alice.deployment is not None
     assert alice.deployment.healthy_commit == alice.commit
     assert shop.engine.actions("alice")[-2:] == ["unhealthy", "recovered"]

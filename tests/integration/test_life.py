@@ -15,17 +15,17 @@ def test_a_branch_becomes_an_environment_and_is_gone_with_it(engine: Engine) -> 
 
     engine.turn()
     alice = engine.environment("alice")
-    assert (alice.status, alice.commit, alice.applied_commit) == (Status.READY, first, first)
-    assert alice.url == "http://alice.example.com"
-    assert alice.resources == ("terraform_data.app",)
+    assert (alice.status, alice.commit, alice.applied.commit) == (Status.READY, first, first)
+    assert alice.applied.url == "http://alice.example.com"
+    assert alice.applied.resources == ("terraform_data.app",)
     assert engine.calls() == ["version", "init", "plan", "apply"]
     assert "alice small" in engine.state("alice").read_text()
 
     second = shop.commit("env-alice", code(module=SECOND))
     engine.turn(seconds=30)
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, second)
-    assert set(alice.resources) == {"terraform_data.app", "terraform_data.more"}
+    assert (alice.status, alice.applied.commit) == (Status.READY, second)
+    assert set(alice.applied.resources) == {"terraform_data.app", "terraform_data.more"}
     assert engine.calls() == ["plan", "apply"], "no gate has a say: the plan need not be read"
 
     shop.delete("env-alice")
@@ -38,7 +38,12 @@ def test_a_branch_becomes_an_environment_and_is_gone_with_it(engine: Engine) -> 
 
     engine.turn(minutes=5)
     alice = engine.environment("alice")
-    assert (alice.status, alice.claim, alice.resources, alice.url) == (Status.DESTROYED, None, (), None)
+    assert (alice.status, alice.claim, alice.applied.resources, alice.applied.url) == (
+        Status.DESTROYED,
+        None,
+        (),
+        None,
+    )
     assert engine.calls() == ["plan", "show", "apply"]
     assert not engine.state("alice").exists()
     assert len(engine.archived()) == 1
@@ -73,7 +78,7 @@ def test_a_push_that_changes_no_infrastructure_starts_no_terraform(engine: Engin
 
     assert engine.calls() == []
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, commit)
+    assert (alice.status, alice.applied.commit) == (Status.READY, commit)
     assert alice.claim is not None
     assert alice.claim.commit == commit
 
@@ -89,12 +94,12 @@ def test_code_that_reaches_outside_its_folder_counts_as_a_whole(engine: Engine) 
         },
     )
     engine.turn()
-    assert engine.environment("alice").resources == ("module.net.terraform_data.one",)
+    assert engine.environment("alice").applied.resources == ("module.net.terraform_data.one",)
 
     shop.commit("env-alice", {"modules/net/main.tf": 'resource "terraform_data" "two" {}'})
     engine.turn(seconds=30)
 
-    assert engine.environment("alice").resources == ("module.net.terraform_data.two",)
+    assert engine.environment("alice").applied.resources == ("module.net.terraform_data.two",)
 
 
 def test_variables_come_from_organization_repository_and_branch_the_later_winning(engine: Engine) -> None:
@@ -111,7 +116,7 @@ def test_variables_come_from_organization_repository_and_branch_the_later_winnin
     shop = engine.repository(variables={"b": "repository", "c": "repository"})
     shop.commit("env-alice", code({".envmgr.yaml": "variables: {c: branch}"}, module))
     engine.turn()
-    outputs = engine.environment("alice").outputs
+    outputs = engine.environment("alice").applied.outputs
     assert outputs["all"].value == "organization repository branch"
     assert outputs["tags"].value == {
         "environment": "alice",
@@ -125,7 +130,7 @@ def test_variables_come_from_organization_repository_and_branch_the_later_winnin
     engine.restart()
     engine.turn(seconds=30)
 
-    assert engine.environment("alice").outputs["all"].value == "changed repository branch"
+    assert engine.environment("alice").applied.outputs["all"].value == "changed repository branch"
 
 
 def test_a_module_of_envmgr_serves_branches_without_code(engine: Engine) -> None:

@@ -41,8 +41,8 @@ def test_code_that_takes_too_much_memory_fails_alone(engine: Engine) -> None:
     bad = failed(engine)
     assert "terraform plan ended since it, or a provider, needs more than the 400MiB of memory" in bad.message
     assert "raise limits.terraform.memory in the organization file" in bad.message
-    assert bad.retry_at is not None
-    assert (bad.retry_at - engine.clock.now).total_seconds() > 3000
+    assert bad.failure.retry_at is not None
+    assert (bad.failure.retry_at - engine.clock.now).total_seconds() > 3000
 
 
 def test_code_of_many_megabytes_and_links_out_are_not_given_to_terraform(engine: Engine) -> None:
@@ -78,10 +78,10 @@ def test_a_hostile_tree_fails_its_branch_alone_and_is_not_tried_again(engine: En
     bad = failed(engine)
     assert "git takes no path terraform/.git/post-checkout" in bad.message
     assert "push a commit without that" in bad.message
-    assert bad.retry_at is None
+    assert bad.failure.retry_at is None
     shop.commit("env-good", code({"terraform/more.tf": "# more"}))
     engine.turn(2, hours=2)
-    assert failed(engine).failures == 1
+    assert failed(engine).failure.count == 1
 
 
 def checked(engine: Engine) -> str:

@@ -128,7 +128,7 @@ def test_a_push_while_the_end_of_its_life_deletes_is_taken_up_after_it(
     assert last(engine, RunKind.DESTROY) is RunStatus.SUCCEEDED
     engine.turn(2, seconds=5)
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, commit), alice.message
+    assert (alice.status, alice.applied.commit) == (Status.READY, commit), alice.message
 
 
 @pytest.mark.parametrize("wish", ["push", "suspend", "extend"])
@@ -145,7 +145,7 @@ def test_what_comes_before_anything_is_deleted_calls_the_end_off(
             case "suspend":
                 steering.suspend(engine.application, alice)
             case _:
-                steering.extend(engine.application, [alice], engine.clock.now - over.created_at)
+                steering.extend(engine.application, [alice], engine.clock.now - over.life.created_at)
     assert last(engine, RunKind.DESTROY) is RunStatus.SUPERSEDED
     assert "destroy-called-off" in engine.actions("alice")
     engine.turn(seconds=5)
@@ -195,7 +195,7 @@ def test_a_deletion_does_not_wait_for_the_pause_of_a_failed_deploy(engine: Engin
     push(shop, ["alice"])
     engine.turn()
     engine.turn(8, hours=1)
-    assert engine.environment("alice").failures >= 8
+    assert engine.environment("alice").failure.count >= 8
     shop.delete("env-alice")
     engine.turn(seconds=1)
     assert engine.environment("alice").status is Status.DESTROYED
@@ -226,7 +226,7 @@ def test_closing_that_fails_is_paused_and_said_once_for_each_try(engine: Engine)
     for _ in range(20):
         engine.work()
     alice = engine.environment("alice")
-    assert (alice.status, alice.failures) == (Status.FAILED, 1), alice.message
+    assert (alice.status, alice.failure.count) == (Status.FAILED, 1), alice.message
     assert engine.actions("alice").count("failed") == 2  # of the typo, and of the closing
 
     (engine.folder / "away").rename(engine.folder / "state")

@@ -41,7 +41,7 @@ def of(modules: GitRepository, ref: str = "main") -> str:
 
 def word(engine: Engine, name: str) -> object:
     """What an environment has of the module."""
-    return engine.environment(name).outputs["word"].value
+    return engine.environment(name).applied.outputs["word"].value
 
 
 def gone(engine: Engine) -> None:
@@ -179,7 +179,7 @@ def test_a_module_by_a_version_is_not_read_again(engine: Engine, modules: GitRep
     shop.commit("env-alice", calling(of(modules, "v1.2.3"), "# pushed"))
     engine.turn(seconds=30)
     assert engine.environment("alice").status is Status.READY
-    assert engine.environment("alice").applied_commit == shop.head("env-alice")
+    assert engine.environment("alice").applied.commit == shop.head("env-alice")
 
 
 def test_a_private_module_says_how_it_is_let_in_and_is_then(

@@ -126,7 +126,7 @@ def test_a_newer_commit_supersedes_the_plan_of_an_older_one(engine: Engine) -> N
     terraform.plan = plan_and_push  # type: ignore[method-assign, assignment]
     engine.turn()
 
-    assert engine.environment("alice").applied_commit == shop.head("env-alice")
+    assert engine.environment("alice").applied.commit == shop.head("env-alice")
     assert [r.status for r in engine.runs()] == [RunStatus.SUPERSEDED, RunStatus.SUCCEEDED]
     assert engine.calls().count("apply") == 1
     assert "two" not in engine.state("alice").read_text()
@@ -158,7 +158,7 @@ def test_a_branch_that_is_pushed_without_end_still_gets_applied(engine: Engine) 
     engine.turn()
 
     assert counts["applies"] >= 3
-    assert engine.environment("alice").applied_commit == shop.head("env-alice")
+    assert engine.environment("alice").applied.commit == shop.head("env-alice")
 
 
 def test_a_plan_whose_state_moved_on_is_planned_again(engine: Engine) -> None:

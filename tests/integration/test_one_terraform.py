@@ -107,7 +107,7 @@ class Site:
     def is_ready(self, name: str, commit: str) -> bool:
         """Whether an environment has a commit."""
         found = self.environments().get(name)
-        return found is not None and (found.status.value, found.applied_commit) == ("ready", commit)
+        return found is not None and (found.status.value, found.applied.commit) == ("ready", commit)
 
     def check(self) -> None:
         """One Terraform at a time, and no run that did not end."""

@@ -38,7 +38,7 @@ def check_held(engine: Engine, *names: str) -> None:
     """All of them wait for a person, with a sentence that says why, and have all they had."""
     for name in names:
         held = engine.environment(name)
-        assert (held.status, held.hold, held.absences) == (Status.WAITING, Guard.HISTORY, 0)
+        assert (held.status, held.hold.guard, held.absences) == (Status.WAITING, Guard.HISTORY, 0)
         assert "another history" in held.message
         assert f"envmgr approve acme/shop/{name}" in held.message
         assert "small" in engine.state(name).read_text()
@@ -178,7 +178,7 @@ def test_a_forced_default_branch_blinds_only_until_a_person_accepts_it(engine: E
     assert "1 of 2 confirmations" in engine.environment("alice").message
     engine.turn(3, minutes=10)
     assert engine.environment("alice").status is Status.DESTROYED
-    assert engine.environment("bob").hold is Guard.HISTORY
+    assert engine.environment("bob").hold.guard is Guard.HISTORY
 
     shop.delete("env-carol")
     engine.turn(3, minutes=10)

@@ -24,9 +24,9 @@ def assert_whole(victim: Victim, interrupted: int = 1) -> None:
     """Ready, recorded as any other, nothing made twice, no run left running."""
     engine = victim.engine
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
-    assert alice.url == "http://alice.example.com"
-    assert alice.resources == ("terraform_data.mark",)
+    assert (alice.status, alice.applied.commit) == (Status.READY, alice.commit), alice.message
+    assert alice.applied.url == "http://alice.example.com"
+    assert alice.applied.resources == ("terraform_data.mark",)
     assert victim.marks() == ["made", "whole"]
     assert victim.in_state() == 1
     statuses = [run.status for run in engine.runs(RunKind.APPLY)]
@@ -148,7 +148,7 @@ def test_an_apply_that_dies_with_its_process_is_done_again(victim: Victim) -> No
     engine.turn(seconds=30)
 
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
+    assert (alice.status, alice.applied.commit) == (Status.READY, alice.commit), alice.message
     assert victim.in_state() == 1
     assert [run.status for run in engine.runs()] == [RunStatus.INTERRUPTED, RunStatus.SUCCEEDED]
 

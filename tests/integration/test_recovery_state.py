@@ -66,7 +66,7 @@ def test_a_surviving_terraform_that_could_not_write_its_state_loses_nothing(
     engine.turn(seconds=30)
 
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
+    assert (alice.status, alice.applied.commit) == (Status.READY, alice.commit), alice.message
     assert victim.marks() == ["made", "whole"]
     assert {"unlocked", "state-recovered"} <= set(engine.actions("alice"))
 
@@ -87,7 +87,7 @@ def test_the_lock_of_a_terraform_that_died_with_envmgr_is_broken(
     engine.turn(seconds=30)
 
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
+    assert (alice.status, alice.applied.commit) == (Status.READY, alice.commit), alice.message
     assert engine.actions("alice")[-3:] == ["interrupted", "unlocked", "applied"]
     assert [run.status for run in engine.runs()] == [RunStatus.INTERRUPTED, RunStatus.SUCCEEDED]
 
@@ -101,7 +101,7 @@ def test_what_a_failed_apply_made_is_not_made_again_without_its_state(engine: En
     engine.turn()
     alice = engine.environment("alice")
     assert alice.status is Status.FAILED
-    assert "terraform_data.mark" in alice.resources
+    assert "terraform_data.mark" in alice.applied.resources
     hidden = engine.folder / "hidden"
     engine.state("alice").rename(hidden)
     (marks / "broken").unlink()
@@ -138,7 +138,10 @@ def test_what_somebody_else_applied_is_recorded(engine: Engine, marks: Path) -> 
     engine.turn(seconds=30)
 
     alice = engine.environment("alice")
-    assert (alice.status, alice.url) == (Status.READY, "http://alice.example.com")
-    assert alice.resources == ("terraform_data.app",)
-    assert (alice.outputs["password"].value, alice.outputs["password"].sensitive) == (None, True)
+    assert (alice.status, alice.applied.url) == (Status.READY, "http://alice.example.com")
+    assert alice.applied.resources == ("terraform_data.app",)
+    assert (alice.applied.outputs["password"].value, alice.applied.outputs["password"].sensitive) == (
+        None,
+        True,
+    )
     assert engine.calls()[-2:] == ["apply", "plan"]

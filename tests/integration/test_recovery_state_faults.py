@@ -93,7 +93,7 @@ def test_a_state_that_could_not_be_written_is_pushed_before_anything_else(
     outage.during_an_apply(lambda: FAULTS[fault](backend.proxy))
 
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.FAILED, None)
+    assert (alice.status, alice.applied.commit) == (Status.FAILED, None)
     assert "state could not be written" in alice.message
     assert outage.kept.stat().st_mode & 0o777 == 0o600
     outage.commands()
@@ -110,13 +110,13 @@ def test_a_state_that_could_not_be_written_is_pushed_before_anything_else(
     engine.turn(hours=1)
 
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
+    assert (alice.status, alice.applied.commit) == (Status.READY, alice.commit), alice.message
     assert outage.made == "made\n"
     assert not outage.kept.exists()
     assert "state-recovered" in engine.actions("alice")
     commands = outage.commands()
     assert [c for c in commands if c not in {"force-unlock", "state pull"}][-2:] == ["state push", "plan"]
-    assert set(alice.resources) == BOTH
+    assert set(alice.applied.resources) == BOTH
 
 
 def test_a_state_that_arrived_though_the_answer_did_not_is_no_other_one(engine: Engine, s3: Backend) -> None:
@@ -132,7 +132,7 @@ def test_a_state_that_arrived_though_the_answer_did_not_is_no_other_one(engine: 
     engine.turn(hours=1)
 
     alice = engine.environment("alice")
-    assert (alice.status, set(alice.resources)) == (Status.READY, BOTH), alice.message
+    assert (alice.status, set(alice.applied.resources)) == (Status.READY, BOTH), alice.message
     assert outage.made == "made\n"
     assert not outage.kept.exists()
 
@@ -156,7 +156,7 @@ def test_a_short_outage_is_ridden_out(
     )
 
     alice = engine.environment("alice")
-    assert (alice.status, set(alice.resources)) == (Status.READY, BOTH), alice.message
+    assert (alice.status, set(alice.applied.resources)) == (Status.READY, BOTH), alice.message
     assert len(failed) == times
     assert not outage.kept.exists()
 

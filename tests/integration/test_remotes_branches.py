@@ -38,13 +38,13 @@ def test_a_force_push_is_applied_and_destroys_nothing(engine: Engine) -> None:
 
     rewritten = shop.force_push("env-alice", code(module=MORE))
     engine.turn(seconds=30)
-    assert engine.environment("alice").applied_commit == rewritten
+    assert engine.environment("alice").applied.commit == rewritten
     assert resource_id(engine, "alice") == created
-    assert "terraform_data.more" in engine.environment("alice").resources
+    assert "terraform_data.more" in engine.environment("alice").applied.resources
 
     shop.point(["env-alice"], first)
     engine.turn(seconds=30)
-    assert engine.environment("alice").applied_commit == first
+    assert engine.environment("alice").applied.commit == first
     assert resource_id(engine, "alice") == created
     assert engine.runs(RunKind.DESTROY) == []
 
@@ -63,8 +63,8 @@ def test_a_branch_that_comes_back_after_the_grace_period_begins_anew(engine: Eng
     shop.point(["env-alice"], commit)
     engine.turn(seconds=30)
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit, alice.is_missing) == (Status.READY, commit, False)
-    assert alice.created_at == engine.clock()
+    assert (alice.status, alice.applied.commit, alice.is_missing) == (Status.READY, commit, False)
+    assert alice.life.created_at == engine.clock()
     assert resource_id(engine, "alice") != created
 
 
@@ -85,7 +85,7 @@ def test_forty_branches_deleted_at_once_all_wait_until_they_are_approved(engine:
     held = engine.application.services.store.environments(repository=RepositoryId("acme", "shop"))
     held = [e for e in held if e.id.name != "stays"]
     assert sorted(e.id.name for e in held) == sorted(FORTY)
-    assert {e.hold for e in held} == {Guard.MASS_DESTROY}
+    assert {e.hold.guard for e in held} == {Guard.MASS_DESTROY}
     assert all("envmgr approve acme/shop/" in e.message for e in held)
 
     approve_all(engine)

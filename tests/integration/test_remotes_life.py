@@ -35,7 +35,7 @@ def life(engine: Engine, shop: GitRepository) -> None:
     assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
     commit = shop.commit("env-alice", code(module=MORE))
     engine.turn(seconds=30)
-    assert engine.environment("alice").applied_commit == commit
+    assert engine.environment("alice").applied.commit == commit
     shop.delete("env-alice")
     engine.turn(2, seconds=30)
     engine.turn(minutes=5)
@@ -110,7 +110,7 @@ def test_a_wrong_password_changes_nothing_and_a_rotated_one_works_at_once(
 
     secret(token, "second\n")
     assert engine.turn(seconds=30) == []
-    assert engine.environment("alice").applied_commit == commit
+    assert engine.environment("alice").applied.commit == commit
     assert engine.environment("bob").status is Status.WAITING
 
 

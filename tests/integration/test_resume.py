@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Claim, Environment, Pin, Source, SourceKind, Status, Suspension
 from tests.integration.outage import wait_for
 from tests.support.engine import MODULE, Engine, code, push
+from tests.support.records import altered
 from tests.support.store import having
 
 DAY = timedelta(days=1)
@@ -56,7 +56,7 @@ def test_the_end_of_a_hold_leaves_the_end_of_the_life(shop: Engine) -> None:
     alice = steering.resume(shop.application, held)
 
     assert (alice.pin, alice.status) == (None, Status.PENDING)
-    assert (alice.expires_at, alice.warned_at, alice.resumed_at) == (end, end - DAY, None)
+    assert (alice.life.expires_at, alice.life.warned_at, alice.life.resumed_at) == (end, end - DAY, None)
 
 
 @pytest.mark.parametrize("days", [1, 9])
@@ -72,7 +72,7 @@ def test_a_new_life_is_never_shorter_than_what_was_promised(shop: Engine, days: 
         warned_at=end - DAY,
     )
     alice = steering.resume(shop.application, suspended)
-    assert (alice.expires_at, alice.warned_at) == (max(end, shop.clock() + 2 * DAY), None)
+    assert (alice.life.expires_at, alice.life.warned_at) == (max(end, shop.clock() + 2 * DAY), None)
 
 
 def test_nothing_to_resume_is_said(shop: Engine) -> None:
@@ -88,11 +88,11 @@ def test_an_extension_moves_the_end_and_what_is_warned_of(shop: Engine) -> None:
     """Warning times that are over when a person names the end are told; later ones come."""
     write(shop, expires_at=shop.clock() + timedelta(hours=1), warned_at=shop.clock())
     alice = extend(shop, 3 * DAY)
-    assert (alice.expires_at, alice.warned_at) == (shop.clock() + 3 * DAY, None)
+    assert (alice.life.expires_at, alice.life.warned_at) == (shop.clock() + 3 * DAY, None)
     write(shop, expires_at=shop.clock() + timedelta(hours=1))
     alice = extend(shop, timedelta(hours=12))
-    assert alice.expires_at is not None
-    assert alice.warned_at == alice.expires_at - DAY
+    assert alice.life.expires_at is not None
+    assert alice.life.warned_at == alice.life.expires_at - DAY
 
 
 def test_an_extension_is_never_a_shorter_life(shop: Engine) -> None:
@@ -105,23 +105,23 @@ def test_an_extension_is_never_a_shorter_life(shop: Engine) -> None:
     for shorter in (DAY, 9 * DAY):
         with pytest.raises(NeedsPerson, match="anyway: give a longer time"):
             extend(shop, shorter, sets_end=True)
-    assert shop.environment("alice").expires_at == shop.clock() + 9 * DAY
+    assert shop.environment("alice").life.expires_at == shop.clock() + 9 * DAY
 
 
 def test_what_has_no_end_is_given_none_by_an_extension(engine: Engine) -> None:
     """It would be destroyed then: only somebody who says so gives an end to what was to live as long as its branch."""
     push(engine.repository(), ["alice"])
     engine.turn()
-    assert engine.environment("alice").expires_at is None
+    assert engine.environment("alice").life.expires_at is None
 
     with pytest.raises(NeedsPerson, match=r"acme/shop/alice has no end: .* add --set-end"):
         extend(engine, timedelta(seconds=3))
 
-    assert engine.environment("alice").expires_at is None
+    assert engine.environment("alice").life.expires_at is None
     engine.turn(2, seconds=30)
     assert engine.environment("alice").status is Status.READY
     end = engine.clock() + DAY
-    assert extend(engine, DAY, sets_end=True).expires_at == end
+    assert extend(engine, DAY, sets_end=True).life.expires_at == end
     with pytest.raises(NeedsPerson, match="anyway: give a longer time"):
         extend(engine, timedelta(hours=1), sets_end=True)
 
@@ -131,11 +131,11 @@ def test_an_extension_reaches_all_applications_or_none(shop: Engine) -> None:
     end = shop.clock() + DAY
     ends, endless = (
         write(shop, expires_at=end),
-        replace(shop.environment("alice"), claim=CLAIM, expires_at=None),
+        altered(shop.environment("alice"), claim=CLAIM, expires_at=None),
     )
     with pytest.raises(NeedsPerson, match="has no end"):
         steering.extend(shop.application, [ends, endless], 3 * DAY)
-    assert shop.environment("alice").expires_at == end
+    assert shop.environment("alice").life.expires_at == end
 
 
 def test_a_branch_that_waits_for_the_morning_can_be_had_now(engine: Engine) -> None:
@@ -164,11 +164,11 @@ def test_an_expired_environment_lives_by_its_branch_s_own_time_again(engine: Eng
     assert engine.environment("alice").status is Status.SUSPENDED
 
     alice = steering.resume(engine.application, engine.environment("alice"))
-    assert alice.expires_at == engine.clock() + timedelta(hours=2)
+    assert alice.life.expires_at == engine.clock() + timedelta(hours=2)
     engine.turn(2, seconds=30)
 
     assert engine.environment("alice").status is Status.READY
-    assert engine.environment("alice").expires_at == alice.expires_at
+    assert engine.environment("alice").life.expires_at == alice.life.expires_at
     engine.turn(hours=2)
     assert engine.environment("alice").status is Status.SUSPENDED
 
@@ -181,12 +181,12 @@ def test_a_push_that_moves_the_end_is_warned_of_anew(engine: Engine) -> None:
     engine.turn(2)
     assert "expires-soon" not in engine.actions("alice")
     engine.turn(hours=2)
-    assert engine.environment("alice").warned_at is not None
+    assert engine.environment("alice").life.warned_at is not None
 
     shop.commit("env-alice", {"app.py": "1"})
     engine.turn(2, seconds=30)
 
-    assert engine.environment("alice").warned_at is None
+    assert engine.environment("alice").life.warned_at is None
     assert engine.actions("alice").count("expires-soon") == 1
 
 
@@ -216,8 +216,8 @@ def test_an_extension_during_an_apply_counts(engine: Engine) -> None:
     engine.settings["ttl"] = {"default": "2h"}
     extended = during_an_apply(engine, lambda: extend(engine, 9 * DAY))
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit)
-    assert alice.expires_at == extended.expires_at
+    assert (alice.status, alice.applied.commit) == (Status.READY, alice.commit)
+    assert alice.life.expires_at == extended.life.expires_at
 
 
 def test_a_suspension_during_an_apply_that_ends_another_counts(engine: Engine) -> None:
@@ -230,6 +230,6 @@ def test_a_suspension_during_an_apply_that_ends_another_counts(engine: Engine) -
         suspended_commit="a" * 40,
     )
     alice = engine.environment("alice")
-    assert alice.applied_commit == alice.commit
+    assert alice.applied.commit == alice.commit
     assert (alice.suspended, alice.suspended_by) == (suspended.suspended, Suspension.PERSON)
     assert alice.status is Status.SUSPENDED

@@ -26,7 +26,7 @@ def shop(engine: Engine) -> GitRepository:
     for module in (SECOND, THIRD):
         shop.commit("env-alice", code(module=module))
         engine.turn(seconds=30)
-    assert len(engine.environment("alice").resources) == 3
+    assert len(engine.environment("alice").applied.resources) == 3
     return shop
 
 
@@ -38,22 +38,22 @@ def back(engine: Engine, revision: str, **options: bool) -> None:
 @pytest.mark.parametrize("revision", ["previous", "HEAD~1", "@~1"])
 def test_it_goes_back_and_stays_there(engine: Engine, shop: GitRepository, revision: str) -> None:
     """Whatever is pushed, until `resume`."""
-    before = engine.environment("alice").applied_commit
+    before = engine.environment("alice").applied.commit
     back(engine, revision)
     alice = engine.environment("alice")
-    assert (alice.status, len(alice.resources)) == (Status.READY, 2)
-    assert alice.applied_commit != before
+    assert (alice.status, len(alice.applied.resources)) == (Status.READY, 2)
+    assert alice.applied.commit != before
     engine.turn(2, seconds=30)
     shop.commit("env-alice", {"app.py": "newer"})
     engine.turn(2, seconds=30)
-    assert len(engine.environment("alice").resources) == 2
-    assert engine.environment("alice").applied_commit == alice.applied_commit
+    assert len(engine.environment("alice").applied.resources) == 2
+    assert engine.environment("alice").applied.commit == alice.applied.commit
 
     steering.resume(engine.application, engine.environment("alice"))
     engine.turn(seconds=30)
 
     alice = engine.environment("alice")
-    assert (len(alice.resources), alice.applied_commit) == (3, alice.commit)
+    assert (len(alice.applied.resources), alice.applied.commit) == (3, alice.commit)
     assert {"rolled-back", "resumed"} <= set(engine.actions("alice"))
 
 
@@ -61,13 +61,13 @@ def test_a_push_ends_it_where_that_was_wished(engine: Engine, shop: GitRepositor
     """`--until-push`."""
     back(engine, "previous", until_push=True)
     engine.turn(2, seconds=30)
-    assert len(engine.environment("alice").resources) == 2
+    assert len(engine.environment("alice").applied.resources) == 2
 
     shop.commit("env-alice", {"app.py": "newer"})
     engine.turn(seconds=30)
 
     alice = engine.environment("alice")
-    assert (len(alice.resources), alice.applied_commit) == (3, alice.commit)
+    assert (len(alice.applied.resources), alice.applied.commit) == (3, alice.commit)
 
 
 def test_a_commit_that_the_remote_forgot_is_still_there(engine: Engine, shop: GitRepository) -> None:
@@ -83,7 +83,7 @@ def test_a_commit_that_the_remote_forgot_is_still_there(engine: Engine, shop: Gi
     back(engine, first[:12])
 
     alice = engine.environment("alice")
-    assert (alice.applied_commit, len(alice.resources)) == (first, 1)
+    assert (alice.applied.commit, len(alice.applied.resources)) == (first, 1)
 
 
 def test_a_hold_outlasts_a_night(engine: Engine, shop: GitRepository) -> None:
@@ -108,8 +108,8 @@ def test_a_hold_outlasts_a_night(engine: Engine, shop: GitRepository) -> None:
     engine.turn(hours=12)
 
     after = engine.environment("alice")
-    assert (after.status, after.applied_commit) == (Status.READY, first), after.message
-    assert after.expires_at == end
+    assert (after.status, after.applied.commit) == (Status.READY, first), after.message
+    assert after.life.expires_at == end
     shop.delete("env-alice")
     engine.turn(3, minutes=10)
     assert list(git.keeping(alice.repository_id)) == []
@@ -121,7 +121,7 @@ def test_no_is_no(engine: Engine, shop: GitRepository) -> None:
         roll_back(engine.application, engine.environment("alice"), "previous", lambda *_: False)
     engine.turn(seconds=30)
     alice = engine.environment("alice")
-    assert (alice.status, alice.pin, len(alice.resources)) == (Status.READY, None, 3)
+    assert (alice.status, alice.pin, len(alice.applied.resources)) == (Status.READY, None, 3)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_what_cannot_be_planned_changes_nothing(
 
     alice = engine.environment("alice")
     assert (alice.status, alice.message, alice.pin) == (Status.READY, before.message, None)
-    assert (alice.failures, alice.failed_on) == (0, "")
+    assert (alice.failure.count, alice.failure.on) == (0, "")
     last = engine.runs()[-1]
     assert (last.commit, last.status, last.message) == (broken, RunStatus.FAILED, str(raised.value))
     engine.turn(2, minutes=30)
@@ -159,7 +159,7 @@ def test_a_push_of_a_moment_ago_counts(engine: Engine, shop: GitRepository) -> N
     back(engine, "HEAD~1")
 
     alice = engine.environment("alice")
-    assert (alice.applied_commit, alice.target) == (before, before)
+    assert (alice.applied.commit, alice.target) == (before, before)
 
 
 @pytest.mark.parametrize("revision", ["nonsense", "HEAD~99", "", "--all", "main..env-alice"])

@@ -50,7 +50,7 @@ def test_it_goes_down_in_the_evening_and_comes_up_in_the_morning(office: Engine)
     office.turn()
 
     alice = office.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit)
+    assert (alice.status, alice.applied.commit) == (Status.READY, alice.commit)
     assert alice.suspended_by is None
     [event] = [e for e in office.application.services.store.events(alice.id) if e.action == "applied"][-1:]
     assert event.actor == "schedule"
@@ -167,7 +167,7 @@ def test_commands_bring_it_down_in_place_of_a_destroy(engine: Engine) -> None:
     engine.turn(2)
     alice = engine.environment("alice")
     assert (alice.status, alice.suspended_by) == (Status.SUSPENDED, Suspension.SCHEDULE), alice.message
-    assert alice.resources
+    assert alice.applied.resources
     assert notes.read_text() == "alice http://alice.example.com version 1\n"
     assert [run.kind for run in engine.runs()] == [RunKind.APPLY, RunKind.DEPLOY]
 

@@ -92,8 +92,8 @@ def test_secrets_reach_terraform_and_nothing_else(engine: Engine) -> None:
 
     alice, broken = engine.environment("alice"), engine.environment("broken")
     assert alice.status is Status.READY, alice.message
-    assert alice.outputs["length"].value == len(CANARIES["file"])
-    assert alice.outputs["hidden"].sensitive
+    assert alice.applied.outputs["length"].value == len(CANARIES["file"])
+    assert alice.applied.outputs["hidden"].sensitive
     assert broken.status is Status.FAILED
     assert "the value is [redacted]" in (engine.data / engine.runs()[0].log).read_text()
     plans = list(engine.data.rglob("*.tfplan"))

@@ -69,13 +69,13 @@ def test_what_was_suspended_rolled_back_or_extended_stays_so(engine: Engine) -> 
         "erin": "suspended",
     }, [e.message for e in engine.application.services.store.environments()]
     bob = engine.environment("bob")
-    assert (bob.pin, bob.applied_commit) == (Pin(first), first)
-    assert engine.environment("carol").expires_at == carol.expires_at
-    assert engine.environment("dave").expires_at == dave.expires_at
+    assert (bob.pin, bob.applied.commit) == (Pin(first), first)
+    assert engine.environment("carol").life.expires_at == carol.life.expires_at
+    assert engine.environment("dave").life.expires_at == dave.life.expires_at
     assert "large" not in engine.state("bob").read_text()
     worked = {run.environment.name for run in engine.runs(RunKind.APPLY)}
     assert worked == {"bob", "carol", "dave"}
-    assert clock.now < (dave.expires_at or clock.now)
+    assert clock.now < (dave.life.expires_at or clock.now)
 
     steering.resume(engine.application, engine.environment("alice"))
     engine.turn()
@@ -137,7 +137,7 @@ def test_what_is_beside_the_state_follows_the_record(engine: Engine) -> None:
     steering.resume(engine.application, engine.environment("alice"))
     kept = said(engine)
     assert kept is not None
-    assert (kept.suspended, kept.resumed_at) == ("", engine.environment("alice").resumed_at)
+    assert (kept.suspended, kept.resumed_at) == (None, engine.environment("alice").life.resumed_at)
     shop.delete("env-alice")
     engine.turn(2, seconds=30)
     engine.turn(minutes=5)

@@ -231,7 +231,7 @@ def test_a_push_is_served(
         repository.commit("env-alice", files)
         engine.turn()
         cdn = found()["cdn"]
-        assert (cdn.status, cdn.retry_at is None) == (Status.FAILED, False)
+        assert (cdn.status, cdn.failure.retry_at is None) == (Status.FAILED, False)
         assert f"Step logo failed: bucket {name} refuses GetObject (403)" in cdn.message
         proxy.heal()
         engine.clock.forward(minutes=1)
@@ -263,7 +263,7 @@ def test_a_bucket_that_the_environment_did_not_make_gets_nothing(
     engine.repository(deploy=[first, page]).commit("env-alice", code({"public/index.html": "<p>"}, module))
     engine.turn()
     alice = engine.environment("alice")
-    assert (alice.status, alice.retry_at) == (Status.FAILED, None)
+    assert (alice.status, alice.failure.retry_at) == (Status.FAILED, None)
     assert f"bucket {store.target.bucket} is not in the state of acme/shop/alice" in alice.message
     assert store.names() == []
     assert not (engine.folder / "ran").exists()

@@ -65,11 +65,11 @@ def test_many_branches_that_leave_together_wait_for_a_person(engine: Engine) -> 
 
     assert engine.statuses() == {**dict.fromkeys(names, "waiting"), "stays": "ready"}
     held = engine.environment("a")
-    assert held.hold is Guard.MASS_DESTROY
+    assert held.hold.guard is Guard.MASS_DESTROY
     assert "envmgr approve acme/shop/a" in held.message
 
     store = engine.application.services.store
-    store.update(held.id, None, engine.clock(), having(approved=held.hold))
+    store.update(held.id, None, engine.clock(), having(approved=held.hold.guard))
     engine.turn(2, minutes=10)
 
     assert engine.statuses() == {**dict.fromkeys(names[1:], "waiting"), "a": "destroyed", "stays": "ready"}
@@ -192,7 +192,7 @@ def test_two_branches_of_one_name_are_told_apart(engine: Engine) -> None:
     assert "env-alice" in refused[0].message
     assert "review/alice" in refused[0].message
     assert refused[0].status is Status.FAILED
-    assert engine.environment("alice").resources == ("terraform_data.app",)
+    assert engine.environment("alice").applied.resources == ("terraform_data.app",)
 
 
 def test_what_another_process_saw_in_between_counts_too(engine: Engine) -> None:
@@ -238,4 +238,4 @@ def test_a_branch_that_comes_back_while_it_is_destroyed_gets_its_environment_aga
 
     engine.turn(seconds=30)
     assert engine.environment("alice").status is Status.READY
-    assert engine.environment("alice").applied_commit == commit
+    assert engine.environment("alice").applied.commit == commit

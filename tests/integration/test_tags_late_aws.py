@@ -58,7 +58,11 @@ def test_merged_tags_are_let_through_and_looked_at_after_the_apply(
     lacking = "aws_sns_topic.second lacks the tags environment = 'bob'"
     assert (bob.status, lacking in bob.message) == (Status.FAILED, True), bob.message
     assert "2 added" in bob.message
-    assert bob.resources == alice.resources == ("aws_dynamodb_table.first", "aws_sns_topic.second")
+    assert (
+        bob.applied.resources
+        == alice.applied.resources
+        == ("aws_dynamodb_table.first", "aws_sns_topic.second")
+    )
 
     shop.commit("env-bob", {"readme": "nothing that Terraform would change"})
     engine.turn(minutes=1)
@@ -88,7 +92,7 @@ def test_an_apply_that_is_taken_over_is_looked_at_too(
     alice = engine.environment("alice")
     lacking = "aws_sns_topic.second lacks the tags environment = 'alice'"
     assert (alice.status, lacking in alice.message) == (Status.FAILED, True), alice.message
-    assert len(alice.resources) == 3
+    assert len(alice.applied.resources) == 3
     first = engine.runs()[0]
     assert (first.status, "to be looked at again" in first.message) == (RunStatus.SUCCEEDED, True)
 

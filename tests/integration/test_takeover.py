@@ -73,7 +73,7 @@ def instance(state: Path | bytes) -> dict[str, Any]:
 def assert_taken_over(engine: Engine, existing: bytes) -> None:
     """The very resource is alice's now, and there is nothing left to do."""
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
+    assert (alice.status, alice.applied.commit) == (Status.READY, alice.commit), alice.message
     assert alice.claim is not None
     assert not alice.claim.adopts
     before, now = instance(existing), instance(engine.state("alice"))
@@ -108,7 +108,7 @@ def test_what_exists_is_taken_over_after_its_plan_was_shown(
     assert plan is not None
     assert (plan.changes.add, plan.changes.change, plan.changes.destroy) == (0, 1, 0)
     assert "will be updated in-place" in text
-    assert done.url == "http://alice.example.com"
+    assert done.applied.url == "http://alice.example.com"
     assert_taken_over(engine, existing)
     assert file.read_bytes() == existing
     assert engine.actions("alice")[-3:] == ["adopting", "applied", "adopted"]

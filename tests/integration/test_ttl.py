@@ -11,7 +11,7 @@ def test_an_environment_ends_with_its_time_and_a_push_brings_it_back(engine: Eng
     shop = engine.repository()
     push(shop, ["alice"])
     engine.turn()
-    assert engine.environment("alice").expires_at is not None
+    assert engine.environment("alice").life.expires_at is not None
 
     engine.turn(hours=2)
     alice = engine.environment("alice")

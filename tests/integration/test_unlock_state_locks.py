@@ -113,8 +113,8 @@ def test_anothers_running_terraform_is_waited_for(place: Place, terraform_binary
     engine.turn(seconds=30)
 
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, commit), alice.message
-    assert set(alice.resources) == {"terraform_data.app", "terraform_data.more"}
+    assert (alice.status, alice.applied.commit) == (Status.READY, commit), alice.message
+    assert set(alice.applied.resources) == {"terraform_data.app", "terraform_data.more"}
     assert "unlocked" not in engine.actions("alice")
 
 
@@ -159,7 +159,7 @@ def test_a_lock_of_our_own_dead_run_is_broken(place: Place) -> None:
     engine.turn(hours=1)
 
     alice = engine.environment("alice")
-    assert (alice.status, alice.applied_commit) == (Status.READY, alice.commit), alice.message
+    assert (alice.status, alice.applied.commit) == (Status.READY, alice.commit), alice.message
     assert engine.actions("alice")[-2:] == ["unlocked", "applied"]
     assert place.lock() is None
     assert [run.status for run in engine.runs()[-2:]] == [RunStatus.FAILED, RunStatus.SUCCEEDED]
@@ -225,7 +225,7 @@ def test_a_lock_without_a_note_is_waited_for_too(place: Place, azurite: Azurite)
 
     engine.turn(seconds=30)
 
-    assert engine.environment("alice").applied_commit == commit, engine.environment("alice").message
+    assert engine.environment("alice").applied.commit == commit, engine.environment("alice").message
 
 
 def empty_lock(place: Place, content: bytes) -> Callable[[], None]:
@@ -274,7 +274,7 @@ def test_a_lock_with_an_empty_note_is_left_to_a_person(place: Place, content: by
 
     engine.turn(hours=1)
 
-    assert engine.environment("alice").applied_commit == commit, engine.environment("alice").message
+    assert engine.environment("alice").applied.commit == commit, engine.environment("alice").message
     assert "unlocked" not in engine.actions("alice")
 
 

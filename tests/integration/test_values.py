@@ -30,7 +30,7 @@ def test_two_branches_that_write_one_environment_in_their_tfvars_stay_apart(engi
         lies["terraform/zzzz.auto.tfvars.json"] = '{"environment": "dev"}'
         repository.commit(f"env-{name}", code(lies))
     engine.turn()
-    assert {n: engine.environment(n).outputs["url"].value for n in ("alice", "bob")} == {
+    assert {n: engine.environment(n).applied.outputs["url"].value for n in ("alice", "bob")} == {
         "alice": "http://alice.example.com",
         "bob": "http://bob.example.com",
     }
@@ -86,7 +86,7 @@ output "url" { value = nonsensitive(terraform_data.api.output) }
     repository.commit("env-alice", {**files(db=db, api=api), **lies})
     engine.turn()
     assert statuses(engine) == {"db": "ready", "api": "ready"}
-    assert record(engine, "api").url == '[["a","b"],"15.10",[80,443]]'
+    assert record(engine, "api").applied.url == '[["a","b"],"15.10",[80,443]]'
 
 
 @pytest.mark.parametrize("sensitive", ["", "sensitive = true"])
@@ -113,7 +113,7 @@ def test_what_is_no_text_is_a_character_or_a_sentence(engine: Engine) -> None:
     repository.commit("env-alice", code(word, module))
     repository.commit("env-carol", code(word, module))
     engine.turn()
-    urls = [e.url for e in engine.application.services.store.environments()]
+    urls = [e.applied.url for e in engine.application.services.store.environments()]
     assert "hi \U0001f600 env-alice" in urls
     repository.commit("env-carol", {**code(word, module), "terraform/.terraform.lock.hcl": b"# \n\xff\n"})
     engine.turn()

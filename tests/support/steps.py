@@ -44,7 +44,7 @@ def _said(environment: Environment, decision: Decision) -> Sequence[Mapping[str,
     """What is written where Terraform has nothing to do."""
     match decision:
         case Wait(reason=reason, hold=hold):
-            return [{"status": Status.WAITING, "message": reason, "hold": hold or environment.hold}]
+            return [{"status": Status.WAITING, "message": reason, "hold": hold or environment.hold.guard}]
         case Stop(reason=reason):
             down = {"suspended": reason, "suspended_by": Suspension.SCHEDULE, "status": Status.SUSPENDED}
             return [{"applied_fingerprint": None}, down]
@@ -57,7 +57,7 @@ def _said(environment: Environment, decision: Decision) -> Sequence[Mapping[str,
 def failure(environment: Environment, policy: Policy, now: datetime, *, for_good: bool) -> Write:
     """What a step that failed leaves: tried again after a while, or only once something changes."""
     key = attempt_key(environment, policy)
-    failures = environment.failures + 1 if environment.failed_on == key else 1
+    failures = environment.failure.count + 1 if environment.failure.on == key else 1
     retry_at = None if for_good else now + delay(failures)
     return Write(
         {
@@ -72,8 +72,8 @@ def failure(environment: Environment, policy: Policy, now: datetime, *, for_good
 
 def end_of_life(environment: Environment, now: datetime) -> datetime | None:
     """When it ends: `a` and `b` live for two hours from their last push or resume, never shorter than was said before."""
-    end = environment.lives_since + TTL
-    return max(end, environment.expires_at or end) if environment.id.name in "ab" else None
+    end = environment.life.since + TTL
+    return max(end, environment.life.expires_at or end) if environment.id.name in "ab" else None
 
 
 def _apply(environment: Environment, policy: Policy, now: datetime) -> Sequence[Write]:
@@ -120,9 +120,9 @@ def _closed(
         "applied_inputs": None,
         "resources": (),
         "suspended": because,
-        "suspended_by": by,
+        "suspended_by": by if because else None,
         "suspended_commit": environment.commit if by is Suspension.TTL else None,
-        "expires_at": environment.expires_at if by is Suspension.SCHEDULE else None,
+        "expires_at": environment.life.expires_at if by is Suspension.SCHEDULE else None,
         **_NO_FAILURE,
         **_NO_GUARD,
     }

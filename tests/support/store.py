@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -12,6 +11,8 @@ from envmgr.domain.rules.transitions import Change
 from envmgr.domain.values.environment import Claim, Environment, Event, Lease, ProcessId, Source, SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import LeaseTaken, Store
+
+from .records import altered
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,8 +38,8 @@ CLAIM = Claim(
 
 
 def having(**fields: Any) -> Change:
-    """The change that writes these fields into a record, whatever they are."""
-    return lambda environment: replace(environment, **fields)
+    """The change that writes these columns into a record, whatever they are."""
+    return lambda environment: altered(environment, **fields)
 
 
 def seen(store: Store, branch: str, repository: RepositoryId = SHOP) -> Environment:

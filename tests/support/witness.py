@@ -109,12 +109,12 @@ class Witness:
             case Destroy(then=then):
                 assert then is Status.SUSPENDED
                 assert has_resources
-                assert environment.expires_at is not None
-                assert environment.expires_at <= now
+                assert environment.life.expires_at is not None
+                assert environment.life.expires_at <= now
                 assert branch not in policy.protected
             case Apply():
                 assert not self.is_away(branch)
-                assert not environment.suspended or environment.suspended_commit != environment.commit
+                assert environment.suspended is None or environment.suspended.over != environment.commit
             case _:
                 if getattr(decision, "hold", None) is Guard.MASS_DESTROY:
                     assert together > policy.max_at_once or branch in self.held

@@ -1,6 +1,5 @@
 """One environment, its rules and its crowd, for the tests of the functional core."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import settings
@@ -10,6 +9,7 @@ from envmgr.domain.values.environment import Claim, Environment, Source, SourceK
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.policy import Neighbours, Policy
 from envmgr.domain.values.tags import tags_for
+from tests.support.records import altered, recorded
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -39,7 +39,7 @@ def claim(commit: str = OLD) -> Claim:
 
 def pending(branch: str = "env-alice", name: str = "alice", **changes: object) -> Environment:
     """An environment whose branch was just seen."""
-    fresh = Environment(
+    fresh = recorded(
         id=EnvironmentId("acme", "shop", name),
         branch=branch,
         commit=OLD,
@@ -47,20 +47,18 @@ def pending(branch: str = "env-alice", name: str = "alice", **changes: object) -
         created_at=NOW,
         updated_at=NOW,
     )
-    return replace(fresh, **changes)  # type: ignore[arg-type]
+    return altered(fresh, **changes)
 
 
 def ready(**changes: object) -> Environment:
     """An environment that has what its branch wants."""
-    return replace(
-        pending(status=Status.READY, claim=claim(), applied_commit=OLD, applied_inputs=POLICY.inputs),
-        **changes,  # type: ignore[arg-type]
-    )
+    done = pending(status=Status.READY, claim=claim(), applied_commit=OLD, applied_inputs=POLICY.inputs)
+    return altered(done, **changes)
 
 
 def gone(absences: int = 2, since: datetime = NOW - HOUR, **changes: object) -> Environment:
     """One whose branch went away some time ago."""
-    return replace(ready(absences=absences, absent_since=since), **changes)  # type: ignore[arg-type]
+    return altered(ready(absences=absences, absent_since=since), **changes)
 
 
 def listing(*branches: str, commit: str = OLD, **commits: str) -> Listing:

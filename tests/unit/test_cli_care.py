@@ -21,10 +21,11 @@ from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
 from envmgr.views import documents
 from tests.support.memory_store import MemoryStore
+from tests.support.records import altered, recorded
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 A, B = "a" * 40, "b" * 40
-ALICE = Environment(
+ALICE = recorded(
     id=EnvironmentId("acme", "shop", "alice"),
     branch="env-alice",
     commit=B,
@@ -107,7 +108,7 @@ def test_drift_as_json_has_names_and_no_digest() -> None:
 )
 def test_a_commit_that_a_rollback_holds(pin: Pin | None, applied: str, shown: str, held: str | None) -> None:
     """For as long as it does."""
-    found = replace(ALICE, pin=pin, applied_commit=applied)
+    found = altered(ALICE, pin=pin, applied_commit=applied)
     assert commits(found) == shown
     assert found.pinned_commit == documents.environment(found)["pinned_commit"] == held
     assert (documents.environment_in_full(found, None, None)["pin"] is None) == (held is None)
@@ -118,10 +119,10 @@ def test_list_shows_what_somebody_should_look_at() -> None:
     assert cell(ALICE, "DRIFT") == cell(replace(ALICE, drift=NONE), "DRIFT") == ""
     assert cell(replace(ALICE, drift=FOUND), "DRIFT") == "drift"
     assert cell(replace(ALICE, drift=BLIND), "DRIFT") == "unknown"
-    ends = replace(ALICE, expires_at=NOW + timedelta(hours=5))
+    ends = altered(ALICE, expires_at=NOW + timedelta(hours=5))
     assert cell(ends, "EXPIRES") == "in 5h"
-    assert cell(replace(ends, warned_at=NOW), "EXPIRES") == "in 5h !"
-    assert cell(replace(ends, expires_at=NOW), "EXPIRES") == "now"
+    assert cell(altered(ends, warned_at=NOW), "EXPIRES") == "in 5h !"
+    assert cell(altered(ends, expires_at=NOW), "EXPIRES") == "now"
 
 
 def test_show_has_drift_hold_and_the_branch_s_schedule() -> None:
@@ -150,13 +151,13 @@ def test_show_has_drift_hold_and_the_branch_s_schedule() -> None:
 
 def test_approve_shows_all_that_would_be_corrected(capsys: pytest.CaptureFixture[str]) -> None:
     """Not the noise, which is not corrected; and nothing of drift where another guard holds."""
-    held = replace(ALICE, hold=Guard.DRIFT, message="Drift: … waits.", drift=FOUND)
+    held = altered(ALICE, hold=Guard.DRIFT, message="Drift: … waits.", drift=FOUND)
     approve._show(held)
     assert capsys.readouterr().err.splitlines() == [
         "acme/shop/alice (drift.correct): Drift: … waits.",
         *(f"  {line}" for line in differences.lines(FOUND)),
     ]
-    approve._show(replace(held, hold=Guard.LIMIT))
+    approve._show(altered(held, hold=Guard.LIMIT))
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 

@@ -1,6 +1,5 @@
 """Times, commits and texts as people see them."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,13 +7,13 @@ import pytest
 from envmgr.cli.screen import commits, printable, say, visible
 from envmgr.cli.verbs.see.logs import printable_line
 from envmgr.config.sections.duration import rounded_duration
-from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.views import documents
 from envmgr.views.words import counted
+from tests.support.records import altered, recorded
 
 NOW = datetime(2026, 11, 21, 1, 2, 3, 456, tzinfo=UTC)
-ALICE = Environment(
+ALICE = recorded(
     id=EnvironmentId("acme", "shop", "alice"),
     branch="env-alice",
     commit="b" * 40,
@@ -44,8 +43,8 @@ def test_age(seconds: float, shown: str) -> None:
 def test_commits() -> None:
     """What is applied, and what waits to be."""
     assert commits(ALICE) == "- → bbbbbbb"
-    assert commits(replace(ALICE, applied_commit="a" * 40)) == "aaaaaaa → bbbbbbb"
-    assert commits(replace(ALICE, applied_commit="b" * 40)) == "bbbbbbb"
+    assert commits(altered(ALICE, applied_commit="a" * 40)) == "aaaaaaa → bbbbbbb"
+    assert commits(altered(ALICE, applied_commit="b" * 40)) == "bbbbbbb"
 
 
 def test_no_control_character_reaches_the_terminal() -> None:

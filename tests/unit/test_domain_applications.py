@@ -17,12 +17,13 @@ from envmgr.domain.rules.observation import Listing, Observed, observe
 from envmgr.domain.values.combined import by_environment, combined, urls
 from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Rest, Wait
 from envmgr.domain.values.deployment import Deployment
-from envmgr.domain.values.environment import Environment, Guard, Pin, Status, Suspension
+from envmgr.domain.values.environment import Environment, Guard, Pin, Status, Suspended, Suspension
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Awaited, Neighbours, Policy
 from envmgr.domain.values.reference import find
 from envmgr.domain.values.schedule import Phase
 from envmgr.domain.values.tags import identity, own, tags_for
+from tests.support.records import altered
 from tests.unit.domain_example import (
     FIXED,
     HOUR,
@@ -151,14 +152,14 @@ def test_all_records_of_a_branch_move_leave_and_come_back_together() -> None:
 def test_a_new_application_shares_the_life_of_the_others() -> None:
     db = of("db", ready(pushed_at=NOW - HOUR, expires_at=NOW + HOUR, warned_at=NOW, pin=Pin(OLD)))
     [api] = look([db], listing("env-alice"), "db", "api").new
-    assert (api.status, api.pushed_at, api.expires_at, api.warned_at, api.pin) == (
+    assert (api.status, api.life.pushed_at, api.life.expires_at, api.life.warned_at, api.pin) == (
         Status.PENDING, NOW - HOUR, NOW + HOUR, NOW, Pin(OLD),
     )  # fmt: skip
-    asleep = replace(db, suspended="s", suspended_by=Suspension.PERSON)
+    asleep = altered(db, suspended="s", suspended_by=Suspension.PERSON)
     [api] = look([asleep], listing("env-alice"), "db", "api").new
-    assert (api.suspended, api.suspended_by) == ("s", Suspension.PERSON)
+    assert api.suspended == Suspended("s", Suspension.PERSON)
     [web] = look([asleep, of("api", ready())], listing("env-alice"), "db", "api", "web").new
-    assert web.suspended == ""
+    assert web.suspended is None
 
 
 def test_what_the_configuration_lists_no_more_is_kept_in_view_until_it_is_closed() -> None:
@@ -239,7 +240,7 @@ def test_what_a_push_overtook_gives_one_turn_with_each_commit(
     need = of("db", ready(**{"commit": NEW, **db}))
     api = of("api", pending(commit=NEW))
     if applied_with:
-        api = needing(replace(api, status=Status.READY, applied_commit=applied_with), "db")
+        api = needing(altered(api, status=Status.READY, applied_commit=applied_with), "db")
         assert api.claim is not None
         api = replace(api, claim=replace(api.claim, commit="e" * 40, met={"db": applied_with}))
     found = awaited(api, ["db"], {"db": need, "api": api}, settled, overtaken)
@@ -287,7 +288,7 @@ def test_the_last_one_is_known_though_two_end_together() -> None:
     db = of("db", gone(status=Status.DESTROYING))
     verified = of("api", gone(status=Status.DESTROYING, resources=()))
     assert is_last(db, {"db": db, "api": verified})
-    assert not is_last(db, {"db": db, "api": replace(verified, resources=("x.y",))})
+    assert not is_last(db, {"db": db, "api": altered(verified, resources=("x.y",))})
     assert not is_last(db, {"db": db, "api": replace(verified, status=Status.FAILED)})
     assert is_last(db, {"db": db, "api": replace(verified, claim=None, status=Status.DESTROYED)})
 
@@ -323,7 +324,11 @@ def test_one_record_stands_for_all_by_the_worst_of_them() -> None:
     )
     whole = combined([api, db])
     assert (whole.id, whole.status, whole.message) == (db.id.environment, Status.FAILED, "api: no")
-    assert (whole.url, whole.created_at, whole.expires_at) == ("http://api", NOW - HOUR, NOW)
+    assert (whole.applied.url, whole.life.created_at, whole.life.expires_at) == (
+        "http://api",
+        NOW - HOUR,
+        NOW,
+    )
     assert urls([api, db]) == ["http://api", "http://db"]
     plain = ready(message="m")
     assert combined([plain]) is plain
@@ -395,10 +400,10 @@ class Shop:
             assert all(settled(n) or overtaken(n) for n in needs)
             began = needing(replace(record, status=Status.RUNNING), *self.needs[name])
             assert began.claim is not None
-            met = {n.id.application: n.applied_commit or "" for n in needs}
+            met = {n.id.application: n.applied.commit or "" for n in needs}
             began = replace(began, claim=replace(began.claim, commit=record.commit, met=met))
             fields: dict[str, Any] = {"applied_commit": record.commit, "applied_inputs": self.policy.inputs}
-            done = replace(began, status=Status.READY, **fields)
+            done = altered(began, status=Status.READY, **fields)
         elif isinstance(decision, Destroy):
             began, done = (
                 replace(record, status=Status.DESTROYING),
@@ -410,7 +415,7 @@ class Shop:
             began = done = replace(record, status=Status.WAITING, message=decision.reason)
         else:
             began = done = record
-        failed = replace(began, status=Status.FAILED, failed_on=attempt_key(began, self.policy))
+        failed = altered(began, status=Status.FAILED, failed_on=attempt_key(began, self.policy))
         self.records[name] = {"done": done, "dies": began, "fails": failed if began != record else began}[
             ends
         ]
@@ -447,7 +452,7 @@ def test_any_needs_are_there_first_and_go_last(
         shop.step(name, ends)
     shop.rounds()
     assert {e.status for e in shop.records.values()} == {Status.READY}
-    assert {e.applied_commit for e in shop.records.values()} == {NEW}
+    assert {e.applied.commit for e in shop.records.values()} == {NEW}
     for _ in range(2):
         shop.look(listing())
         shop.now += timedelta(minutes=6)
@@ -474,7 +479,7 @@ def test_a_branch_that_is_pushed_without_end_has_all_its_applications_applied(
             before = shop.records[name].commit
             shop.step(name, "dies")
             shop.look(listing(alice=commit))
-            shop.records[name] = replace(
+            shop.records[name] = altered(
                 shop.records[name], status=Status.READY, applied_commit=before, applied_inputs=POLICY.inputs
             )
             applies[name] += 1

@@ -12,6 +12,7 @@ from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Rest,
 from envmgr.domain.values.environment import Environment, Status, Suspension
 from envmgr.domain.values.policy import Neighbours, Policy
 from envmgr.domain.values.schedule import Phase
+from tests.support.records import altered
 from tests.unit.domain_example import NOW, POLICY, ready
 
 HOUR = timedelta(hours=1)
@@ -19,8 +20,8 @@ DOWN = replace(POLICY, phase=Phase(up=False, since=NOW - HOUR, until=NOW + HOUR)
 STOPS = replace(POLICY, phase=Phase(up=False, since=NOW - HOUR, until=NOW + HOUR, stops=True))
 OVER = ready(expires_at=NOW - HOUR)
 GONE = ready(absences=9, absent_since=NOW - HOUR)
-NEVER = replace(GONE, claim=None, applied_commit=None, applied_inputs=None)
-UNMATCHED = replace(NEVER, branch="other", absences=0, absent_since=None)
+NEVER = altered(GONE, claim=None, applied_commit=None, applied_inputs=None)
+UNMATCHED = altered(NEVER, branch="other", absences=0, absent_since=None)
 BY_HAND = ready(suspended="By bob.", suspended_by=Suspension.DESTROY)
 PATTERNS = replace(POLICY, branches=("env-*",))
 ENDS = [
@@ -31,7 +32,7 @@ ENDS = [
     (BY_HAND, POLICY),
     (NEVER, POLICY),
     (UNMATCHED, PATTERNS),
-    (replace(NEVER, absent_since=None, absences=0), replace(POLICY, configured=False)),
+    (altered(NEVER, absent_since=None, absences=0), replace(POLICY, configured=False)),
 ]
 
 
@@ -62,9 +63,9 @@ def test_an_end_that_failed_is_paused_and_comes_again(environment: Environment, 
     wanted = decide(environment, policy, Neighbours(leaving=1), NOW)
     tried = after(environment, policy, wanted)
     paused = now(tried, policy)
-    assert paused == Rest("no", until=tried.retry_at)
-    assert tried.retry_at is not None
-    assert is_end(decide(tried, policy, Neighbours(leaving=1), tried.retry_at))
+    assert paused == Rest("no", until=tried.failure.retry_at)
+    assert tried.failure.retry_at is not None
+    assert is_end(decide(tried, policy, Neighbours(leaving=1), tried.failure.retry_at))
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,18 @@ from hypothesis import strategies as st
 
 from envmgr.domain.audit.compare import Finding, Fix, Kind, findings
 from envmgr.domain.audit.inventory import Content, Inventory, Tagged, Unseen, Watched
-from envmgr.domain.values.environment import Environment, Guard, Source, SourceKind, Status, Suspension
+from envmgr.domain.values.environment import (
+    Environment,
+    Guard,
+    Source,
+    SourceKind,
+    Status,
+    Suspension,
+)
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.tags import tags_for
+from tests.support.records import altered
 from tests.unit.domain_example import FIXED, HOUR, NOW, SHOP, claim, gone, listing, pending, ready
 
 POLICY = Policy(branches=("env-*",), protected=("env-prod",), max_at_once=2)
@@ -124,8 +132,8 @@ def test_what_is_fixed_was_seen_from_all_sides(inventory: Inventory) -> None:
             assert record is not None
             assert identity not in inventory.states or inventory.contents[identity] is None
             assert identity.name != "prod"
-            assert record.resources in ((), BUCKET)
-            assert record.hold is None
+            assert record.applied.resources in ((), BUCKET)
+            assert record.hold.guard is None
         if finding.fix in (Fix.ARCHIVE, Fix.CLOSE):
             places = inventory.places["aws"]
             assert not isinstance(places, Unseen)
@@ -153,10 +161,9 @@ def test_nothing_is_left_in_silence(inventory: Inventory) -> None:
     found = findings(inventory)
     for identity, content in inventory.contents.items():
         record = inventory.records.get(identity)
-        waits = record is not None and (
-            record.absences < 2 or record.absent_since == NOW - timedelta(minutes=1)
-        )
-        assert told(found, identity) or content is None or waits
+        waits = record is not None and record.absences < 2
+        goes = record is not None and record.claim is not None and record.suspended is None
+        assert told(found, identity) or content is None or waits or goes
     working = {e.id for e in inventory.records.values() if e.status in (Status.RUNNING, Status.DESTROYING)}
     places = inventory.places["aws"]
     for resource in () if isinstance(places, Unseen) else places:
@@ -188,7 +195,7 @@ def test_what_is_cared_for_is_no_finding(inventory: Inventory) -> None:
 def test_the_guard_against_mass_deletion_holds(inventory: Inventory) -> None:
     """No more are closed at once than may leave at once, but for those that a person let through."""
     closed = [f.environment for f in findings(inventory) if f.fix is Fix.CLOSE and f.environment != STRANGE]
-    unasked = [e for e in closed if e and inventory.records[e].approved is None]
+    unasked = [e for e in closed if e and inventory.records[e].hold.approved is None]
     assert len(unasked) <= POLICY.max_at_once
 
 
@@ -220,13 +227,13 @@ STRAY = replace(ALONE, records={}, states=frozenset({BOB}), contents={BOB: Conte
 
 def record(**changes: Any) -> dict[str, Any]:
     """Bob's record, altered."""
-    return {"records": {BOB: replace(LEFT, **changes)}}
+    return {"records": {BOB: altered(LEFT, **changes)}}
 
 
 def neighbours(number: int, **changes: Any) -> dict[str, Any]:
     """Bob, and others whose branches went with his."""
     others = {e: replace(LEFT, id=e, branch=f"env-{e.name}") for e in IDS[: number - 1]}
-    return {"records": {**others, BOB: replace(LEFT, **changes)}}
+    return {"records": {**others, BOB: altered(LEFT, **changes)}}
 
 
 @pytest.mark.parametrize(
@@ -320,7 +327,7 @@ def test_resources_that_are_not_to_be_seen(
     changes: dict[str, Any], places: tuple[Tagged, ...] | Unseen, is_told: bool
 ) -> None:
     """The state lists them, and their cloud was looked into."""
-    bob = replace(ready(id=BOB, branch="env-bob", resources=BUCKET), **changes)
+    bob = altered(ready(id=BOB, branch="env-bob", resources=BUCKET), **changes)
     seen = Inventory(
         organization="acme",
         now=NOW,
@@ -395,7 +402,7 @@ def test_records_of_a_repository_that_is_gone_from_the_files_are_closed_a_few_at
 
 def test_a_resource_that_the_state_does_not_list_is_a_finding() -> None:
     """What a stuck apply left carries the tags as well as what was applied."""
-    record = replace(RECORDS["ready"], id=IDS[0], branch="env-a", identifiers=("arn:aws:s3:::a-1",))
+    record = altered(RECORDS["ready"], id=IDS[0], branch="env-a", identifiers=("arn:aws:s3:::a-1",))
     seen = _seen({IDS[0]: record}, (tagged(IDS[0]), tagged(IDS[0], 2)))
     (found,) = findings(seen)
     assert (found.kind, found.environment, found.fix) == (Kind.RESOURCES_WITHOUT_STATE, IDS[0], None)
@@ -406,7 +413,7 @@ def test_a_resource_that_the_state_does_not_list_is_a_finding() -> None:
 def test_what_a_record_does_not_know_is_read_in_the_state() -> None:
     """After a failed apply or destroy, and where an older release applied."""
     for status, identifiers in ((Status.FAILED, ("arn:aws:s3:::a-1",)), (Status.READY, None)):
-        record = replace(RECORDS["ready"], id=IDS[0], branch="env-a", status=status, identifiers=identifiers)
+        record = altered(RECORDS["ready"], id=IDS[0], branch="env-a", status=status, identifiers=identifiers)
         seen = _seen({IDS[0]: record}, (tagged(IDS[0]),))
         assert seen.unread() == [IDS[0]]
         empty = replace(seen, contents={IDS[0]: Content(())})
@@ -418,7 +425,7 @@ def test_what_a_record_does_not_know_is_read_in_the_state() -> None:
 def test_an_altered_tag_leads_to_whose_state_lists_it() -> None:
     """A resource of b's with a's tag is alive: nobody is told to delete it."""
     records = {
-        identity: replace(
+        identity: altered(
             RECORDS["ready"],
             id=identity,
             branch=f"env-{identity.name}",
@@ -426,8 +433,8 @@ def test_an_altered_tag_leads_to_whose_state_lists_it() -> None:
         )
         for identity in IDS[:2]
     }
-    altered = replace(tagged(IDS[1]), tags=tagged(IDS[0]).tags)
-    found = {f.environment: f for f in findings(_seen(records, (tagged(IDS[0]), altered)))}
+    false = replace(tagged(IDS[1]), tags=tagged(IDS[0]).tags)
+    found = {f.environment: f for f in findings(_seen(records, (tagged(IDS[0]), false)))}
     assert f"`envmgr apply {IDS[1]}`" in found[IDS[0]].remedy
     assert "delete" not in found[IDS[0]].remedy
 

@@ -91,8 +91,12 @@ def test_what_was_applied_is_so_by_the_new_place_as_well() -> None:
     before = ready(applied_fingerprint="f" * 64, failed_on="x", retry_at=NOW)
     begun = moved(before, replace(claim(), moves=BUCKET))
     switched = moved(begun, replace(claim(), backend=BUCKET, moves=FOLDER, fingerprint="e" * 64))
-    assert (switched.applied_fingerprint, switched.failed_on, switched.retry_at) == ("e" * 64, "x", NOW)
+    assert (switched.applied.fingerprint, switched.failure.on, switched.failure.retry_at) == (
+        "e" * 64,
+        "x",
+        NOW,
+    )
     done = moved(switched, replace(claim(), backend=BUCKET, fingerprint="e" * 64))
-    assert (done.applied_fingerprint, done.failed_on, done.retry_at) == ("e" * 64, "", None)
+    assert (done.applied.fingerprint, done.failure.on, done.failure.retry_at) == ("e" * 64, "", None)
     unknown = moved(ready(applied_fingerprint=None), replace(claim(), backend=BUCKET))
-    assert unknown.applied_fingerprint is None
+    assert unknown.applied.fingerprint is None

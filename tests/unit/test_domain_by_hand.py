@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.transitions.observed import as_set, as_unknown, is_restorable, restored
 from envmgr.domain.values.environment import Guard, Pin, Status, Suspension
 from envmgr.domain.values.names import EnvironmentId
+from tests.support.records import altered, flat
 from tests.unit.domain_example import ALICE, HOUR, NEW, NOW, OLD, pending, ready
 
 SET = (
@@ -39,7 +39,7 @@ def test_what_a_person_set_survives_a_loss(changes: dict[str, Any]) -> None:
     read = SetByHand.from_json(said.to_json().encode(), ALICE)
     assert read == said
     lost = as_set(pending(claim=ready().claim), read, NOW)
-    assert {name: getattr(lost, name) for name in changes if name != "claim"} == {
+    assert {name: flat(lost)[name] for name in changes if name != "claim"} == {
         name: value for name, value in changes.items() if name != "claim"
     }
     assert (lost.status is Status.SUSPENDED) == ("suspended" in changes)
@@ -60,8 +60,8 @@ def test_what_nobody_set_leaves_nothing_beside_the_state(environment: Any) -> No
 
 def test_an_end_that_is_over_by_then_is_its_end_and_a_later_one_of_a_new_life_counts() -> None:
     over = said_of(expires_at=NOW - HOUR)
-    assert as_set(pending(), over, NOW).expires_at == NOW - HOUR
-    assert as_set(pending(expires_at=NOW + HOUR), over, NOW).expires_at == NOW + HOUR
+    assert as_set(pending(), over, NOW).life.expires_at == NOW - HOUR
+    assert as_set(pending(expires_at=NOW + HOUR), over, NOW).life.expires_at == NOW + HOUR
 
 
 def test_a_record_that_was_made_anew_takes_it_and_keeps_what_was_set_since() -> None:
@@ -69,14 +69,18 @@ def test_a_record_that_was_made_anew_takes_it_and_keeps_what_was_set_since() -> 
     anew = pending(created_at=NOW)
     assert is_restorable(anew, lost)
     after = restored(anew, lost)
-    assert (after.suspended, after.pin, after.status) == ("Suspended by carol.", Pin(NEW), Status.SUSPENDED)
-    since = restored(replace(anew, suspended="Suspended by dave."), lost)
-    assert since.suspended == "Suspended by dave."
+    assert (after.why_suspended, after.pin, after.status) == (
+        "Suspended by carol.",
+        Pin(NEW),
+        Status.SUSPENDED,
+    )
+    since = restored(altered(anew, suspended="Suspended by dave."), lost)
+    assert since.why_suspended == "Suspended by dave."
 
 
 def test_what_cannot_be_told_is_left_alone() -> None:
     found = as_unknown(pending(), "Nobody knows.")
-    assert (found.status, found.suspended, found.suspended_by) == (
+    assert (found.status, found.why_suspended, found.suspended_by) == (
         Status.SUSPENDED,
         "Nobody knows.",
         Suspension.PERSON,

@@ -19,6 +19,7 @@ from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Rest,
 from envmgr.domain.values.environment import Environment, Guard, Status
 from envmgr.domain.values.policy import Neighbours, Policy
 from tests.support.examples import examples
+from tests.support.records import altered
 from tests.unit.domain_example import FIXED, MINUTE, NOW, PATTERNS, SHOP, claim, merged
 
 NAMES = ("a", "b", "c", "d", "prod")
@@ -106,9 +107,9 @@ class Life(RuleBasedStateMachine):
     def approve(self, name: str) -> None:
         """What a guard holds is let through."""
         found = self.known.get(name)
-        if found is not None and found.hold is not None:
-            self._put(replace(found, approved=found.hold))
-            if found.hold is Guard.MASS_DESTROY:
+        if found is not None and found.hold.guard is not None:
+            self._put(altered(found, approved=found.hold.guard))
+            if found.hold.guard is Guard.MASS_DESTROY:
                 self.approved.add(name)
                 self.crowded.discard(name)
 
@@ -116,7 +117,7 @@ class Life(RuleBasedStateMachine):
     def suspend(self, name: str) -> None:
         """It is to be left alone."""
         if name in self.known and self.known[name].is_open:
-            self._put(replace(self.known[name], suspended="by bob", suspended_commit=None))
+            self._put(altered(self.known[name], suspended="by bob", suspended_commit=None))
 
     @rule(name=st.sampled_from(NAMES))
     def resume(self, name: str) -> None:
@@ -129,7 +130,7 @@ class Life(RuleBasedStateMachine):
                 "failed_on": "",
                 "retry_at": None,
             }
-            self._put(replace(found, **fields, expires_at=self.now + TTL, status=Status.PENDING))
+            self._put(altered(found, **fields, expires_at=self.now + TTL, status=Status.PENDING))
 
     # --- work --------------------------------------------------------------------------------
 
@@ -156,13 +157,13 @@ class Life(RuleBasedStateMachine):
         if found is None or not found.is_open or not shown or found.suspended:
             return
         self._look()
-        end = found.expires_at or self._end(self.known[name])
+        end = found.life.expires_at or self._end(self.known[name])
         self.policy = replace(self.policy, max_environments=99)
         for step in range(3):
             self._step(name, self._succeed, asked=step == 0)
         after = self.known[name]
         ended = bool(after.suspended) and end is not None and self.now >= end
-        assert ended or (after.status, after.applied_commit) == (Status.READY, self.remote[f"env-{name}"])
+        assert ended or (after.status, after.applied.commit) == (Status.READY, self.remote[f"env-{name}"])
 
     def _step(self, name: str, outcome: Callable[..., Environment], *, asked: bool) -> None:
         environment = self.known.get(name)
@@ -173,8 +174,8 @@ class Life(RuleBasedStateMachine):
         decision = decide(environment, self.policy, neighbours, self.now, asked=asked)
         self._check(environment, decision, neighbours, asked)
         if isinstance(decision, Wait):
-            hold = decision.hold or environment.hold
-            self._put(replace(environment, status=Status.WAITING, message=decision.reason, hold=hold))
+            hold = decision.hold or environment.hold.guard
+            self._put(altered(environment, status=Status.WAITING, message=decision.reason, hold=hold))
             if decision.hold is Guard.MASS_DESTROY:
                 self.crowded.add(name)
         elif isinstance(decision, Apply | Destroy | Close):
@@ -186,7 +187,7 @@ class Life(RuleBasedStateMachine):
         )
 
     def _applied(self, environment: Environment, _: Decision | None = None) -> Environment:
-        return replace(
+        return altered(
             environment,
             status=Status.READY,
             claim=claim(environment.commit),
@@ -202,12 +203,12 @@ class Life(RuleBasedStateMachine):
 
     def _end(self, environment: Environment) -> datetime | None:
         """The end of its life: `a` and `b` have one, from the last push, never sooner than it was."""
-        end = (environment.pushed_at or self.now) + TTL
-        return max(end, environment.expires_at or end) if environment.id.name in "ab" else None
+        end = (environment.life.pushed_at or self.now) + TTL
+        return max(end, environment.life.expires_at or end) if environment.id.name in "ab" else None
 
     def _closed(self, environment: Environment, decision: Decision) -> Environment:
         because = decision.because if isinstance(decision, Destroy) else ""
-        return replace(
+        return altered(
             environment,
             status=decision.then if isinstance(decision, Destroy) else Status.DESTROYED,
             claim=None,
@@ -224,12 +225,12 @@ class Life(RuleBasedStateMachine):
     def _fail(self, environment: Environment, decision: Decision, for_good: bool) -> Environment:
         started = self._die(environment, decision)
         again = for_good and isinstance(decision, Apply)
-        return replace(
+        return altered(
             started,
             status=Status.FAILED,
-            failures=environment.failures + 1,
-            failed_on=attempt_key(environment, self.policy),
-            retry_at=None if again else self.now + delay(environment.failures + 1),
+            failures=environment.failure.count + 1,
+            failed_on=attempt_key(environment, self.policy, decision),
+            retry_at=None if again else self.now + delay(environment.failure.count + 1),
         )
 
     def _die(self, environment: Environment, decision: Decision) -> Environment:
@@ -252,8 +253,8 @@ class Life(RuleBasedStateMachine):
                 assert not environment.suspended
             case Destroy():
                 assert environment.claim is not None
-                assert environment.expires_at is not None
-                assert environment.expires_at <= self.now
+                assert environment.life.expires_at is not None
+                assert environment.life.expires_at <= self.now
                 assert environment.branch not in self.policy.protected
                 assert decision.then is Status.SUSPENDED
             case Close():
@@ -261,13 +262,13 @@ class Life(RuleBasedStateMachine):
                 self._check_surely_gone(environment)
                 self._check_let_through(environment, neighbours)
             case Apply():
-                assert environment.absent_since is None
-                assert not environment.suspended or environment.suspended_commit != environment.commit
+                assert environment.absence is None
+                assert environment.suspended is None or environment.suspended.over != environment.commit
             case Rest() | Wait():
                 return
-        if not asked and environment.failed_on == attempt_key(environment, self.policy):
-            assert environment.retry_at is None or self.now >= environment.retry_at
-            assert environment.retry_at is not None or not isinstance(decision, Apply)
+        if not asked and environment.failure.on == attempt_key(environment, self.policy, decision):
+            assert environment.failure.retry_at is None or self.now >= environment.failure.retry_at
+            assert environment.failure.retry_at is not None or not isinstance(decision, Apply)
 
     def _check_surely_gone(self, environment: Environment) -> None:
         lacked = self.lacking.get(environment.branch, [])

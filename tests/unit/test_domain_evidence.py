@@ -12,6 +12,7 @@ from envmgr.domain.values.decision import Destroy, Rest, Wait
 from envmgr.domain.values.environment import Guard
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Neighbours
+from tests.support.records import altered
 from tests.unit.domain_example import FIXED, MINUTE, NOW, PATTERNS, POLICY, SHOP, gone, listing, ready
 
 KNOWN, NEW, OTHER = "1" * 40, "2" * 40, "3" * 40
@@ -105,7 +106,7 @@ def test_what_is_missing_in_another_history_is_held_and_uncounted() -> None:
     [held] = observe(
         SHOP, [gone(absences=7)], listing(), PATTERNS, LATER, evidence=Evidence.NEW_OTHER
     ).changed
-    assert (held.absences, held.hold, held.approved) == (0, Guard.HISTORY, None)
+    assert (held.absences, held.hold.guard, held.hold.approved) == (0, Guard.HISTORY, None)
     decision = decide(held, POLICY, Neighbours(leaving=1), LATER)
     assert isinstance(decision, Wait)
     assert "envmgr approve" in decision.reason
@@ -115,11 +116,11 @@ def test_what_is_missing_in_another_history_is_held_and_uncounted() -> None:
 def test_what_was_approved_of_another_guard_or_another_history_is_void() -> None:
     neighbours = gone(absences=7, hold=Guard.MASS_DESTROY, approved=Guard.MASS_DESTROY)
     [held] = observe(SHOP, [neighbours], listing(), PATTERNS, LATER, evidence=Evidence.OTHER).changed
-    assert (held.hold, held.approved) == (Guard.HISTORY, None)
-    accepted = replace(held, approved=Guard.HISTORY)
+    assert (held.hold.guard, held.hold.approved) == (Guard.HISTORY, None)
+    accepted = altered(held, approved=Guard.HISTORY)
     assert observe(SHOP, [accepted], listing(), PATTERNS, LATER, evidence=Evidence.OTHER).changed == ()
     [void] = observe(SHOP, [accepted], listing(), PATTERNS, LATER, evidence=Evidence.NEW_OTHER).changed
-    assert void.approved is None
+    assert void.hold.approved is None
 
 
 def test_an_accepted_history_counts_for_all_but_lets_only_the_approved_one_go() -> None:
@@ -140,17 +141,17 @@ def test_an_accepted_history_counts_for_all_but_lets_only_the_approved_one_go() 
 def test_with_the_known_history_back_nobody_need_approve() -> None:
     held = gone(absences=0, hold=Guard.HISTORY)
     [free] = observe(SHOP, [held], listing(), PATTERNS, LATER, evidence=Evidence.RETURNED).changed
-    assert (free.hold, free.absences) == (None, 1)
+    assert (free.hold.guard, free.absences) == (None, 1)
 
 
 def test_a_branch_that_is_there_again_is_held_no_more() -> None:
     held = gone(absences=0, hold=Guard.HISTORY, approved=Guard.HISTORY)
     [back] = observe(SHOP, [held], listing("env-alice"), PATTERNS, LATER, evidence=Evidence.OTHER).changed
-    assert (back.hold, back.approved, back.is_missing) == (None, None, False)
+    assert (back.hold.guard, back.hold.approved, back.is_missing) == (None, None, False)
 
 
 def test_what_a_person_suspended_rests_whatever_the_history() -> None:
-    held = replace(ready(), suspended="By bob.", absent_since=NOW, hold=Guard.HISTORY)
+    held = altered(ready(), suspended="By bob.", absent_since=NOW, hold=Guard.HISTORY)
     assert isinstance(decide(held, POLICY, Neighbours(), LATER), Rest)
 
 
@@ -173,9 +174,9 @@ def test_nothing_is_destroyed_but_by_a_history_that_was_known_or_accepted(
     alice, history, trusted = ready(), History("a00", HERE), {("a", HERE)}
     for number, (line, address, missing, how) in enumerate(looks, start=1):
         now = NOW + 10 * number * MINUTE
-        if how == "approved" and alice.hold is Guard.HISTORY:
-            alice = replace(alice, approved=Guard.HISTORY)
-        accepts = history.offered is not None and alice.approved is Guard.HISTORY
+        if how == "approved" and alice.hold.guard is Guard.HISTORY:
+            alice = altered(alice, approved=Guard.HISTORY)
+        accepts = history.offered is not None and alice.hold.approved is Guard.HISTORY
         if accepts and history.offered is not None:
             trusted, history = {(history.offered[0], HERE), (history.offered[0], THERE)}, history.accepted()
         sight = Sight(f"{line}{number:02}", address, missing)

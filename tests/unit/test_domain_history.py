@@ -17,6 +17,7 @@ from envmgr.domain.values.environment import Environment, Guard, Status
 from envmgr.domain.values.names import matches_any
 from envmgr.domain.values.policy import Neighbours, Policy
 from tests.support.examples import examples
+from tests.support.records import altered
 from tests.support.steps import NOTHING, Write, failure, writes
 from tests.support.witness import Look, Witness
 from tests.unit.domain_example import FIXED, HOUR, MINUTE, NOW, SECOND, SHOP, merged
@@ -156,9 +157,9 @@ class World:
         """What a guard holds is let through."""
         for name in names & self.records.keys():
             found = self.records[name]
-            if found.hold is not None:
-                self.put(name, Write({"approved": found.hold}))
-            if found.hold is Guard.MASS_DESTROY:
+            if found.hold.guard is not None:
+                self.put(name, Write({"approved": found.hold.guard}))
+            if found.hold.guard is Guard.MASS_DESTROY:
                 self.witness.approves(found.branch)
 
     def on_suspend(self, name: str) -> None:
@@ -217,7 +218,7 @@ class World:
         self.witness.judge(environment, decision, self.policy, together, self.now)
         if isinstance(decision, Apply) and environment.claim is None:
             free = len(self.cloud) < self.policy.max_environments
-            assert free or environment.approved is Guard.LIMIT
+            assert free or environment.hold.approved is Guard.LIMIT
         return decision
 
     def put(self, name: str, write: Write) -> None:
@@ -227,7 +228,7 @@ class World:
         elif write.cloud is not None:
             self.cloud[name] = write.cloud
         else:
-            record = replace(self.records[name], **write.record)
+            record = altered(self.records[name], **write.record)
             self.records = {**self.records, name: record}
             if not record.is_open:
                 self.witness.forget(record.branch)
@@ -244,7 +245,15 @@ class World:
     def recover(self) -> None:
         """From here, without faults and with a person who approves, all becomes as the remote wants it."""
         self.policy = replace(self.policy, branches=RULES, max_environments=99)
-        times = [self.now, *(t for e in self.records.values() for t in (e.absent_since, e.retry_at) if t)]
+        times = [
+            self.now,
+            *(
+                t
+                for e in self.records.values()
+                for t in (e.absence and e.absence.since, e.failure.retry_at)
+                if t
+            ),
+        ]
         self.now = max(times)
         for _ in range(self.policy.confirmations + 2):
             self.now += 10 * MINUTE
@@ -266,7 +275,7 @@ class World:
         """As the remote wants it, or as a person or its end left it."""
         wanted = self.remote.get(record.branch)
         if record.suspended:
-            assert record.suspended == "by bob" or name not in self.cloud
+            assert record.why_suspended == "by bob" or name not in self.cloud
         elif wanted is not None:
             assert (record.status, self.cloud[name]) == (Status.READY, wanted)
         elif matches_any(record.branch, self.policy.protected) and record.claim is not None:

@@ -6,7 +6,7 @@ import pytest
 
 from envmgr.domain.rules.evidence import Evidence
 from envmgr.domain.rules.observation import Listing, Observed, observe, observe_failure
-from envmgr.domain.values.environment import Environment, Guard, Status
+from envmgr.domain.values.environment import Absence, Environment, Guard, Status
 from envmgr.domain.values.names import branch_hash
 from tests.unit.domain_example import (
     MINUTE,
@@ -71,9 +71,9 @@ def test_the_records_may_come_as_an_iterator() -> None:
 
 def test_absences_are_counted_from_the_first() -> None:
     once = look({"alice": ready()}, listing())["alice"]
-    assert (once.absences, once.absent_since, once.is_missing) == (1, LATER, True)
+    assert (once.absence, once.is_missing) == (Absence(since=LATER, count=1), True)
     [twice] = observe(SHOP, [once], listing(), PATTERNS, LATER + MINUTE).changed
-    assert (twice.absences, twice.absent_since) == (2, LATER)
+    assert twice.absence == Absence(since=LATER, count=2)
 
 
 def test_a_failed_look_starts_the_count_again_and_the_branch_stays_missing() -> None:
@@ -81,7 +81,7 @@ def test_a_failed_look_starts_the_count_again_and_the_branch_stays_missing() -> 
     assert (unsure.absences, unsure.is_missing) == (0, True)
     assert observe_failure([unsure]) == NOTHING
     again = look({"alice": unsure}, listing())["alice"]
-    assert (again.absences, again.absent_since) == (1, LATER)
+    assert again.absence == Absence(since=LATER, count=1)
 
 
 def test_a_failed_look_says_nothing_of_branches_that_are_there() -> None:

@@ -10,6 +10,7 @@ from envmgr.domain.audit.inventory import Inventory, Unseen, Watched
 from envmgr.domain.audit.standing import Look, Standing, is_over, outcome
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.policy import Policy
+from tests.support.records import altered
 from tests.unit.domain_example import ready
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -57,7 +58,7 @@ def test_where_not_all_was_seen_nothing_is_over(kind: Kind, seen: Inventory) -> 
 
 def test_resources_are_gone_only_where_every_cloud_was_seen() -> None:
     """One that did not answer, or that is configured no more, may have them; a state without a branch is elsewhere."""
-    record = replace(ready(), id=EnvironmentId("acme", "shop", "bob"), resources=("azurerm_group.a",))
+    record = altered(ready(), id=EnvironmentId("acme", "shop", "bob"), resources=("azurerm_group.a",))
     for seen in (replace(SEEN, places={"aws": BLIND}), replace(SEEN, records={record.id: record})):
         assert not is_over(standing(Kind.RESOURCES_WITHOUT_STATE, None), seen)
         assert not is_over(standing(Kind.RECORD_WITHOUT_EITHER), seen)

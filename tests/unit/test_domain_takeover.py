@@ -15,7 +15,8 @@ from envmgr.domain.rules.takeover import GivenState, check_kept
 from envmgr.domain.rules.transitions.applies import claimed, not_adopted
 from envmgr.domain.rules.unfinished import unfinished
 from envmgr.domain.values.decision import Destroy, Wait
-from envmgr.domain.values.environment import Environment, Status, Suspension
+from envmgr.domain.values.environment import Environment, Status, Suspended, Suspension
+from tests.support.records import altered
 from tests.unit.domain_example import ALICE, ALONE, HOUR, NEW, NOW, POLICY, claim, gone, pending, ready
 from tests.unit.test_domain_gates import BUCKET, applied, destroyed
 from tests.unit.test_domain_plan import CREATE, FORGET, NO_OP, UPDATE, change, document
@@ -106,14 +107,14 @@ def test_a_claim_ends_an_earlier_destroy_by_hand_and_the_mark_goes_with_the_next
     """Else that would go on with what is made, or taken over; a person's suspension is the end of the work to lift."""
     before = pending(suspended="Destroyed.", suspended_by=Suspension.DESTROY, suspended_commit=NEW)
     begun = claimed(before, replace(claim(), adopts=MARK))
-    assert (begun.suspended, begun.suspended_by, begun.suspended_commit) == ("", None, None)
+    assert begun.suspended is None
     assert unfinished(begun)
     assert not unfinished(claimed(begun, claim()))
     undone = not_adopted(begun, "Undone.")
-    assert (undone.claim, undone.suspended, undone.suspended_by) == (None, "Undone.", Suspension.PERSON)
+    assert (undone.claim, undone.suspended) == (None, Suspended("Undone.", Suspension.PERSON))
     assert claimed(before, claim()).suspended_by is None
-    held = replace(before, suspended_by=Suspension.PERSON)
-    assert claimed(held, replace(claim(), adopts=MARK)).suspended == "Destroyed."
+    held = altered(before, suspended_by=Suspension.PERSON)
+    assert claimed(held, replace(claim(), adopts=MARK)).why_suspended == "Destroyed."
 
 
 def test_the_mark_is_in_the_record_and_beside_the_state() -> None:

@@ -1,6 +1,6 @@
 """Transitions: what each names it writes, and all else of a record stays as it is."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,14 +8,16 @@ from hypothesis import HealthCheck as Hypothesis
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from envmgr.adapters.store import records
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.transitions import Change, applies, deploys, ends, observed, wishes, work
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Drift
-from envmgr.domain.values.environment import Environment, Guard, Pin, Status, Suspension
+from envmgr.domain.values.environment import Environment, Guard, Pin, Status, Suspended, Suspension
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.step import Step
 from tests.support.examples import examples
+from tests.support.records import altered, flat
 from tests.support.store import CLAIM
 from tests.unit.test_store_codec import environments
 
@@ -40,7 +42,7 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     "failed": (lambda e: work.failed(e, "x", "key", NOW, again=True), RESULT),
     "succeeded": (lambda e: work.succeeded(e, "x"), RESULT),
     "warned": (lambda e: work.warned(e, NOW), {"warned_at"}),
-    "claimed": (lambda e: applies.claimed(e, CLAIM), {"claim", "ending"}),
+    "claimed": (lambda e: applies.claimed(e, CLAIM), WISH | {"claim", "ending"}),
     "unknown": (applies.unknown, {"applied_fingerprint"}),
     "applied": (
         lambda e: applies.applied(e, CLAIM, "i"),
@@ -52,7 +54,7 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     ),
     "noted": (lambda e: applies.noted(e, ("a.b",), ("arn:a",)), {"resources", "identifiers"}),
     "living": (lambda e: applies.living(e, NOW, None), {"expires_at", "warned_at", "schedule"}),
-    "unsuspended": (lambda e: applies.unsuspended(e, e.suspension), WISH),
+    "unsuspended": (lambda e: applies.unsuspended(e, e.suspended), WISH),
     "looked_at": (lambda e: applies.looked_at(e, Drift(tried_at=NOW)), {"drift"}),
     "deployed": (
         lambda e: deploys.deployed(e, "c", "r", CHECK, NOW),
@@ -80,14 +82,14 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     "held_at": (lambda e: wishes.held_at(e, Pin("c")), {"pin"}),
     "closed": (
         lambda e: ends.closed(e, GONE),
-        {f.name for f in fields(Environment)} - {"id"} - (SEEN - {"hold", "approved"}) - LIFE,
+        {column.name for column in records.COLUMNS} - (SEEN - {"hold", "approved"}) - LIFE,
     ),
 }
 
 
 def changed(before: Environment, after: Environment) -> set[str]:
     """The fields in which two records differ."""
-    return {f.name for f in fields(Environment) if getattr(before, f.name) != getattr(after, f.name)}
+    return {name for name, value in flat(after).items() if value != flat(before)[name]}
 
 
 @few
@@ -123,9 +125,9 @@ def test_a_transition_writes_what_it_names(name: str, before: Environment) -> No
 def test_what_the_poller_saw_meanwhile_stays(name: str, before: Environment, push: str) -> None:
     """The end of a run that began before a push, or before the branch went away, is written beside that."""
     change, _ = TRANSITIONS[name]
-    meanwhile = replace(before, commit=push, absences=3, absent_since=NOW, pushed_at=NOW)
+    meanwhile = altered(before, commit=push, absences=3, absent_since=NOW, pushed_at=NOW)
     after = change(meanwhile)
-    assert (after.commit, after.absences, after.absent_since, after.pushed_at) == (push, 3, NOW, NOW)
+    assert (after.commit, after.absence, after.life.pushed_at) == (push, meanwhile.absence, NOW)
 
 
 @few
@@ -139,7 +141,7 @@ def test_a_look_writes_what_it_can_know(before: Environment, after: Environment)
     else:
         verdict = {"status", "message"} if after.refused or not after.is_open else set()
         assert changed(before, got) <= SEEN | verdict
-        assert all(getattr(got, name) == getattr(after, name) for name in SEEN | verdict)
+        assert all(flat(got)[name] == flat(after)[name] for name in SEEN | verdict)
 
 
 @few
@@ -150,11 +152,15 @@ def test_failures_in_a_row_wait_longer_and_those_of_another_attempt_begin_anew(b
     two = work.failed(one, "x", "new", NOW, again=True)
     other = work.failed(two, "x", "other", NOW, again=True)
     person = work.failed(two, "x", "new", NOW, needs_person=True, again=False)
-    assert [e.failures for e in (two, other, person)] == [one.failures + 1, 1, one.failures + 2]
-    assert one.retry_at is not None
-    assert two.retry_at is not None
-    assert one.retry_at <= two.retry_at <= NOW + timedelta(hours=1)
-    assert person.retry_at is None
+    assert [e.failure.count for e in (two, other, person)] == [
+        one.failure.count + 1,
+        1,
+        one.failure.count + 2,
+    ]
+    assert one.failure.retry_at is not None
+    assert two.failure.retry_at is not None
+    assert one.failure.retry_at <= two.failure.retry_at <= NOW + timedelta(hours=1)
+    assert person.failure.retry_at is None
 
 
 @few
@@ -165,9 +171,9 @@ def test_a_suspension_that_came_meanwhile_is_not_ended_by_the_work(before: Envir
         suspended = wishes.suspended(before, "by bob")
     except NeedsPerson:
         reject()  # it is being destroyed for good
-    assert applies.unsuspended(suspended, replace(suspended, suspended="by alice").suspension) == suspended
+    assert applies.unsuspended(suspended, altered(suspended, suspended="by alice").suspended) == suspended
     assert applies.unsuspended(suspended, None) == suspended
-    assert not applies.unsuspended(suspended, suspended.suspension).suspended
+    assert not applies.unsuspended(suspended, suspended.suspended).suspended
 
 
 @few
@@ -176,8 +182,8 @@ def test_who_cancels_the_next_push_too_is_heard(before: Environment) -> None:
     """The same person says the same of it, so by the words alone it passed for the suspension that the push had ended."""
     first = wishes.cancelled(replace(before, commit="a" * 40), "Cancelled by user alice.")
     second = wishes.cancelled(replace(first, commit="b" * 40), "Cancelled by user alice.")
-    assert second.suspension != first.suspension
-    assert applies.unsuspended(second, first.suspension) == second
+    assert second.suspended != first.suspended
+    assert applies.unsuspended(second, first.suspended) == second
 
 
 @few
@@ -185,13 +191,15 @@ def test_who_cancels_the_next_push_too_is_heard(before: Environment) -> None:
 def test_a_closed_record_has_nothing_of_the_cloud(before: Environment, by: Suspension | None) -> None:
     """Only a schedule leaves its life's end, only a suspension the commit it is held at."""
     then = Status.DESTROYED if by is None else Status.SUSPENDED
-    after = ends.closed(before, ends.End(then=then, message="x", suspended="x" if by else "", by=by))
+    after = ends.closed(
+        before, ends.End(then=then, message="x", suspended=Suspended("x", by) if by else None)
+    )
     names = (RESULT | {"claim", "resources", "outputs", "url", "serial", "deployment", "drift"}) - {
         "status",
         "message",
     }
-    assert all(getattr(after, name) in (None, "", (), {}, 0) for name in names)
-    assert after.expires_at == (before.expires_at if by is Suspension.SCHEDULE else None)
+    assert all(flat(after)[name] in (None, "", (), {}, 0) for name in names)
+    assert after.life.expires_at == (before.life.expires_at if by is Suspension.SCHEDULE else None)
     assert after.pin == (None if by is None else before.pin)
 
 
@@ -219,8 +227,11 @@ def test_what_began_is_unknown_until_it_is_over(before: Environment) -> None:
 @given(before=environments)
 def test_a_wish_on_what_is_being_deleted_is_refused(before: Environment) -> None:
     """Until then it is written down, and whoever is about to delete sees it."""
-    planning = replace(
-        before, status=Status.DESTROYING, ending=False, suspended_by=None, absent_since=None, expires_at=NOW
+    planning = altered(
+        replace(before, suspended=None, absence=None),
+        status=Status.DESTROYING,
+        ending=False,
+        expires_at=NOW,
     )
     later = NOW + timedelta(hours=1)
     wishes_of: list[Change] = [
@@ -232,20 +243,20 @@ def test_a_wish_on_what_is_being_deleted_is_refused(before: Environment) -> None
         wish(planning)
         with pytest.raises(NeedsPerson, match="is being deleted already"):
             wish(ends.began(planning))
-    gone = replace(planning, absent_since=NOW)
+    gone = altered(planning, absent_since=NOW)
     with pytest.raises(NeedsPerson, match="not because its life ends"):
         wishes.extended(gone, later, None, NOW)
     with pytest.raises(NeedsPerson, match="is being destroyed"):
-        wishes.suspended(replace(planning, suspended_by=Suspension.DESTROY), "x")
+        wishes.suspended(replace(planning, suspended=Suspended("y", Suspension.DESTROY)), "x")
 
 
 @few
 @given(before=environments)
 def test_a_wish_that_came_while_a_schedule_brought_it_down_holds(before: Environment) -> None:
     """A person who suspended or resumed it meanwhile is not overruled by the end of that."""
-    before = replace(before, suspended="", suspended_by=None, resumed_at=None, ending=False)
+    before = altered(replace(before, suspended=None), resumed_at=None, ending=False)
     by_hand = ends.brought_down(wishes.suspended(before, "by bob"), "schedule", before)
-    assert (by_hand.suspended, by_hand.suspended_by) == ("by bob", Suspension.PERSON)
+    assert by_hand.suspended == Suspended("by bob", Suspension.PERSON)
     resumed = ends.brought_down(applies.brought_up(before, NOW), "schedule", before)
     assert (resumed.suspended_by, resumed.deployment and resumed.deployment.ended) == (None, True)
 

@@ -10,8 +10,9 @@ from envmgr.adapters.store.codec import dump_drift, load_drift
 from envmgr.adapters.terraform.messages import Message, parse
 from envmgr.domain.values.combined import combined
 from envmgr.domain.values.drift import Drift, checks_warning
-from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.environment import Status
 from envmgr.domain.values.names import EnvironmentId
+from tests.support.records import recorded
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -71,7 +72,7 @@ def test_they_are_kept_with_the_last_look() -> None:
 def test_an_application_that_warns_stands_for_all_that_are_ready() -> None:
     """By its name; one that failed still comes first."""
     drift = Drift(tried_at=NOW, failing_checks=("a: 1",))
-    web = Environment(
+    web = recorded(
         id=EnvironmentId("acme", "shop", "alice", "web"),
         branch="env-alice",
         commit="a" * 40,

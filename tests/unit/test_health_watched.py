@@ -12,11 +12,12 @@ from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.change.health import is_watched
+from tests.support.records import altered, recorded
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 WELL = Health(check=HealthCheck(url="{outputs.url}"), condition=Condition.HEALTHY, since=NOW)
 ILL = replace(WELL, condition=Condition.UNHEALTHY, message="GET / answered 503, wanted 200.")
-READY = Environment(
+READY = recorded(
     id=EnvironmentId("acme", "shop", "alice"),
     branch="env-alice",
     commit="a" * 40,
@@ -56,4 +57,4 @@ def test_who_is_up_or_failed_by_health_alone(environment: Environment) -> None:
 )
 def test_nobody_else(environment: Environment, change: dict[str, Any]) -> None:
     """One who failed otherwise, or whose newest push failed, would be called well by an answer of what ran before."""
-    assert not is_watched(replace(environment, **change))
+    assert not is_watched(altered(environment, **change))

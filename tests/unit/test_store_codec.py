@@ -10,7 +10,7 @@ from hypothesis import HealthCheck as Hypothesis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envmgr.adapters.store import codec, rows, schema
+from envmgr.adapters.store import codec, records, rows, schema
 from envmgr.adapters.store.columns import free_text, moment
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
@@ -18,11 +18,16 @@ from envmgr.domain.rules.observation import Observed
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Difference, Drift
 from envmgr.domain.values.environment import (
+    Absence,
+    Applied,
     Changes,
     Claim,
     Environment,
     Event,
+    Failure,
     Guard,
+    Hold,
+    Life,
     Output,
     Pin,
     ProcessId,
@@ -31,6 +36,7 @@ from envmgr.domain.values.environment import (
     Source,
     SourceKind,
     Status,
+    Suspended,
     Suspension,
 )
 from envmgr.domain.values.health import Condition, Health, HealthCheck
@@ -111,6 +117,8 @@ healths = st.builds(
     since=moments,
     message=texts,
 )
+optional_moments, optional_words = st.none() | moments, st.none() | words
+guards = st.none() | st.sampled_from(Guard)
 environments = st.builds(
     Environment,
     id=st.just(EnvironmentId("acme", "shop", "alice")),
@@ -118,35 +126,41 @@ environments = st.builds(
     commit=words,
     status=st.sampled_from(Status),
     message=texts,
-    absences=st.integers(0, 99),
-    absent_since=st.none() | moments,
     refused=texts,
+    absence=st.none() | st.builds(Absence, since=moments, count=st.integers(0, 99)),
     claim=st.none() | claims,
-    applied_commit=st.none() | words,
-    applied_fingerprint=st.none() | words,
-    applied_inputs=st.none() | words,
-    outputs=outputs,
-    resources=st.lists(texts, max_size=3).map(tuple),
-    url=st.none() | texts,
-    suspended=texts,
-    suspended_commit=st.none() | words,
-    hold=st.none() | st.sampled_from(Guard),
-    approved=st.none() | st.sampled_from(Guard),
-    failures=st.integers(0, 99),
-    failed_on=words,
-    retry_at=st.none() | moments,
-    expires_at=st.none() | moments,
-    pushed_at=st.none() | moments,
-    created_at=moments,
-    updated_at=moments,
-    suspended_by=st.none() | st.sampled_from(Suspension),
-    resumed_at=st.none() | moments,
-    warned_at=st.none() | moments,
-    pin=st.none() | st.builds(Pin, words, st.none() | words),
+    applied=st.builds(
+        Applied,
+        commit=optional_words,
+        fingerprint=optional_words,
+        inputs=optional_words,
+        outputs=outputs,
+        resources=st.lists(texts, max_size=3).map(tuple),
+        identifiers=st.none() | st.lists(texts, max_size=3).map(tuple),
+        url=st.none() | texts,
+        serial=st.none() | st.integers(0, 2**60),
+    ),
+    suspended=st.none()
+    | st.builds(
+        Suspended, texts.filter(bool), by=st.none() | st.sampled_from(Suspension), over=optional_words
+    ),
+    hold=st.builds(Hold, guards, guards),
+    failure=st.builds(Failure, st.integers(0, 99), st.just("") | words, optional_moments),
+    life=st.builds(
+        Life,
+        created_at=moments,
+        pushed_at=optional_moments,
+        resumed_at=optional_moments,
+        expires_at=optional_moments,
+        warned_at=optional_moments,
+    ),
+    pin=st.none() | st.builds(Pin, words, optional_words),
     schedule=st.none() | schedules,
     drift=st.none() | drifts,
     deployment=st.none() | deployments,
     health=st.none() | healths,
+    ending=st.booleans(),
+    updated_at=moments,
 )
 
 
@@ -226,8 +240,8 @@ def test_times_sort_as_text(one: datetime, other: datetime) -> None:
 def test_tables_have_the_fields_of_their_dataclasses() -> None:
     """A field that is not kept would be lost in silence."""
     identity = list(rows.IDENTITY)
+    assert sorted(schema.environments.c.keys()) == sorted(column.name for column in records.COLUMNS)
     kept = {
-        Environment: (identity, schema.environments),
         Run: (["id", *identity], schema.runs),
         RepositoryState: (["organization", "name"], schema.repositories),
     }
@@ -255,6 +269,17 @@ def test_whole_environments(store: SqlStore, desired: Environment) -> None:
         connection.exec_driver_sql("DELETE FROM environments")
     store.revise(desired.id.repository_id, lambda _: Observed(new=(desired,)))
     assert store.environment(desired.id) == desired
+
+
+@settings(deadline=None)
+@given(want=environments)
+def test_a_record_comes_back_from_its_row(want: Environment) -> None:
+    """Whatever its parts say: each field of each part has a column, and each column a field."""
+    row = records.values(want)
+    found = records.environment(tuple(row[column.name] for column in records.COLUMNS))  # type: ignore[arg-type]
+    assert found == want
+    for field in fields(Environment):
+        assert getattr(found, field.name) == getattr(want, field.name)
 
 
 def test_any_folder_name(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from envmgr.domain.rules.transitions.observed import is_restorable, restored, re
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
-from . import rows
+from . import records, rows
 from .schema import environments
 
 
@@ -26,7 +26,7 @@ def find(
     destroyed: bool,
 ) -> Sequence[Environment]:
     """Environments, by name."""
-    query = select(environments).order_by(*(environments.c[name] for name in rows.IDENTITY))
+    query = select(*records.COLUMNS).order_by(*(environments.c[name] for name in rows.IDENTITY))
     if organization is not None:
         query = query.where(environments.c.organization == organization)
     if repository is not None:
@@ -35,14 +35,14 @@ def find(
         query = query.where(environments.c.name == name)
     if not destroyed:
         query = query.where(environments.c.status != Status.DESTROYED)
-    return [rows.environment(row) for row in connection.execute(query).all()]
+    return [records.environment(row) for row in connection.execute(query).all()]
 
 
 def get(connection: Connection, identity: EnvironmentId) -> Environment | None:
     """One environment."""
-    query = select(environments).where(rows.of_environment(environments, identity))
+    query = select(*records.COLUMNS).where(rows.of_environment(environments, identity))
     row = connection.execute(query).one_or_none()
-    return None if row is None else rows.environment(row)
+    return None if row is None else records.environment(row)
 
 
 def touched(connection: Connection, since: datetime) -> Sequence[RepositoryId]:
@@ -63,11 +63,11 @@ def lock(connection: Connection, repository: RepositoryId) -> None:
 
 def change(connection: Connection, identity: EnvironmentId, now: datetime, change: Change) -> Environment:
     """Applies a change to what is recorded now, and gives it as it is then; UsageError where there is nothing."""
-    query = select(environments).where(rows.of_environment(environments, identity)).with_for_update()
+    query = select(*records.COLUMNS).where(rows.of_environment(environments, identity)).with_for_update()
     row = connection.execute(query).one_or_none()
     if row is None:
         raise UsageError(f"envmgr knows no environment {identity}: `envmgr list --all` shows all it knows.")
-    before = rows.environment(row)
+    before = records.environment(row)
     after = replace(change(before), updated_at=now)
     _write(connection, before, after)
     return after
@@ -77,7 +77,7 @@ def _write(connection: Connection, before: Environment, after: Environment) -> N
     """Writes the columns in which two records of one environment differ."""
     if before.id != after.id:
         raise ValueError(f"a change of {before.id} gave {after.id}")
-    old, new = rows.environment_values(before), rows.environment_values(after)
+    old, new = records.values(before), records.values(after)
     values = {name: value for name, value in new.items() if value is not old[name]}
     connection.execute(
         update(environments).where(rows.of_environment(environments, before.id)).values(**values)
@@ -88,7 +88,7 @@ def restore(connection: Connection, lost: Environment) -> bool:
     """Writes a lost record, or the claim into one that was made anew since; whether there was anything to write."""
     found = get(connection, lost.id)
     if found is None:
-        connection.execute(insert(environments), [rows.environment_values(lost)])
+        connection.execute(insert(environments), [records.values(lost)])
         return True
     if not is_restorable(found, lost):
         return False
@@ -100,6 +100,6 @@ def store(connection: Connection, known: Iterable[Environment], observed: Observ
     """Writes what a look at the remote says about the `known` environments of a repository."""
     before = {environment.id: environment for environment in known}
     if observed.new:
-        connection.execute(insert(environments), [rows.environment_values(e) for e in observed.new])
+        connection.execute(insert(environments), [records.values(e) for e in observed.new])
     for after in observed.changed:
         _write(connection, before[after.id], revised(before[after.id], after))

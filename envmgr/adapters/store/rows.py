@@ -6,19 +6,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Table, and_
 
 from envmgr.domain.audit.standing import Standing
-from envmgr.domain.values.environment import Environment, Event, Lease, RepositoryState, Run
+from envmgr.domain.values.environment import Event, Lease, RepositoryState, Run
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 from . import schema
 
 IDENTITY = ("organization", "repository", "name", "application")
-ENVIRONMENT_FIELDS = tuple(schema.environments.c.keys())[4:]
 _RUN_FIELDS = tuple(schema.runs.c.keys())[5:]
 _EVENT_FIELDS = tuple(schema.events.c.keys())[5:]
 _REPOSITORY_FIELDS = tuple(schema.repositories.c.keys())[2:]
 _STANDING_FIELDS = tuple(field.name for field in fields(Standing))
-
-_SET_ID, *_SETTERS = (vars(Environment)[name].__set__ for name in ("id", *ENVIRONMENT_FIELDS))
 
 Values = dict[str, Any]
 
@@ -36,21 +33,6 @@ def of_environment(table: Table, identity: EnvironmentId) -> ColumnElement[bool]
 def of_repository(table: Table, repository: RepositoryId) -> ColumnElement[bool]:
     """The condition for the rows of one repository's environments."""
     return and_(table.c.organization == repository.organization, table.c.repository == repository.name)
-
-
-def environment(row: Row[*tuple[Any, ...]]) -> Environment:
-    """A row of `environments`, field by field by its name; past the constructor, as thousands are read at once."""
-    found = Environment.__new__(Environment)
-    _SET_ID(found, EnvironmentId(*row[:4]))
-    for set_field, value in zip(_SETTERS, row[4:], strict=True):
-        set_field(found, value)
-    return found
-
-
-def environment_values(environment: Environment) -> Values:
-    """An environment as a row."""
-    fields = {name: getattr(environment, name) for name in ENVIRONMENT_FIELDS}
-    return {**identity_values(environment.id), **fields}
 
 
 def lease(row: Row[*tuple[Any, ...]]) -> Lease:

@@ -1,7 +1,7 @@
 """The tables as the newest release knows them; `migrations/` makes them.
 
-A table's columns are named and ordered as the fields of its dataclass, after the columns of the
-environment's identity. No table refers to another by a foreign key: history outlives what it tells of.
+A table's columns are named as the fields of its dataclass, after the columns of the environment's identity; a
+column of a part of a record says so (`_of`). No table refers to another by a foreign key: history outlives what it tells of.
 """
 
 from sqlalchemy import (
@@ -27,6 +27,9 @@ from .columns import KEY, encoded, free_text, moment, word
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 
+FIELD = "field"
+"""What a column's `info` calls the field of the record that it keeps."""
+
 metadata = MetaData()
 
 _ROW_ID = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER numbers rows by itself in SQLite
@@ -45,6 +48,11 @@ def _primary_key(table: str) -> PrimaryKeyConstraint:
     return PrimaryKeyConstraint(*_ENVIRONMENT, name=f"{table}_pkey")
 
 
+def _of(path: str) -> dict[str, str]:
+    """Where in an `Environment` a column's value is, where that is not the field of the column's name: `part.field`."""
+    return {FIELD: path}
+
+
 environments = Table(
     "environments",
     metadata,
@@ -53,38 +61,50 @@ environments = Table(
     Column("commit", KEY, nullable=False),
     Column("status", word(Status), nullable=False),
     Column("message", free_text(), nullable=False),
-    Column("absences", Integer, nullable=False),
-    Column("absent_since", moment()),
+    Column("absences", Integer, nullable=False, info=_of("absence.count")),
+    Column("absent_since", moment(), info=_of("absence.since")),
     Column("refused", free_text(), nullable=False),
     Column("claim", encoded(codec.dump_claim, codec.load_claim)),
-    Column("applied_commit", KEY),
-    Column("applied_fingerprint", KEY),
-    Column("applied_inputs", KEY),
-    Column("outputs", encoded(codec.dump_outputs, codec.load_outputs), nullable=False),
-    Column("resources", encoded(codec.dump_resources, codec.load_resources), nullable=False),
-    Column("url", free_text()),
-    Column("suspended", free_text(), nullable=False),
-    Column("suspended_commit", KEY),
-    Column("hold", word(Guard)),
-    Column("approved", word(Guard)),
-    Column("failures", Integer, nullable=False),
-    Column("failed_on", KEY, nullable=False),
-    Column("retry_at", moment()),
-    Column("expires_at", moment()),
-    Column("pushed_at", moment()),
-    Column("created_at", moment(), nullable=False),
+    Column("applied_commit", KEY, info=_of("applied.commit")),
+    Column("applied_fingerprint", KEY, info=_of("applied.fingerprint")),
+    Column("applied_inputs", KEY, info=_of("applied.inputs")),
+    Column(
+        "outputs",
+        encoded(codec.dump_outputs, codec.load_outputs),
+        nullable=False,
+        info=_of("applied.outputs"),
+    ),
+    Column(
+        "resources",
+        encoded(codec.dump_resources, codec.load_resources),
+        nullable=False,
+        info=_of("applied.resources"),
+    ),
+    Column("url", free_text(), info=_of("applied.url")),
+    Column("suspended", free_text(), nullable=False, info=_of("suspended.reason")),
+    Column("suspended_commit", KEY, info=_of("suspended.over")),
+    Column("hold", word(Guard), info=_of("hold.guard")),
+    Column("approved", word(Guard), info=_of("hold.approved")),
+    Column("failures", Integer, nullable=False, info=_of("failure.count")),
+    Column("failed_on", KEY, nullable=False, info=_of("failure.on")),
+    Column("retry_at", moment(), info=_of("failure.retry_at")),
+    Column("expires_at", moment(), info=_of("life.expires_at")),
+    Column("pushed_at", moment(), info=_of("life.pushed_at")),
+    Column("created_at", moment(), nullable=False, info=_of("life.created_at")),
     Column("updated_at", moment(), nullable=False),
-    Column("suspended_by", word(Suspension)),
-    Column("resumed_at", moment()),
-    Column("warned_at", moment()),
+    Column("suspended_by", word(Suspension), info=_of("suspended.by")),
+    Column("resumed_at", moment(), info=_of("life.resumed_at")),
+    Column("warned_at", moment(), info=_of("life.warned_at")),
     Column("pin", encoded(codec.dump_pin, codec.load_pin)),
     Column("schedule", encoded(codec.dump_schedule, codec.load_schedule)),
     Column("drift", encoded(codec.dump_drift, codec.load_drift)),
     Column("deployment", encoded(codec.dump_deployment, codec.load_deployment)),
     Column("health", encoded(codec.dump_health, codec.load_health)),
-    Column("serial", BigInteger),
+    Column("serial", BigInteger, info=_of("applied.serial")),
     Column("ending", Boolean, nullable=False, server_default=false()),
-    Column("identifiers", encoded(codec.dump_resources, codec.load_resources)),
+    Column(
+        "identifiers", encoded(codec.dump_resources, codec.load_resources), info=_of("applied.identifiers")
+    ),
     _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)

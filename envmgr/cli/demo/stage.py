@@ -65,11 +65,11 @@ class Stage:
 
     def folder(self, name: str) -> Path:
         """The folder that Terraform made for an environment."""
-        return Path(str(self.record(name).outputs["directory"].value))
+        return Path(str(self.record(name).applied.outputs["directory"].value))
 
     def page(self, name: str) -> str:
         """What an environment's URL answers now."""
-        return answer(self.record(name).url or "")
+        return answer(self.record(name).applied.url or "")
 
     def claim_answer(self, name: str, *words: str) -> None:
         """The page, asked until it answers at all, says these words."""
@@ -77,7 +77,7 @@ class Stage:
         while not (page := self.page(name)) and time.monotonic() < end:
             self._pause(_LOOK)
         for said in words:
-            claim(said in page, f"{self.record(name).url} says “{said}”")
+            claim(said in page, f"{self.record(name).applied.url} says “{said}”")
 
     def _pass(self, may_fail: str) -> None:
         runtime = self.runtime

@@ -174,7 +174,7 @@ class Demo:
         return sum(run.kind is not RunKind.DEPLOY for run in self.stage.runs(name))
 
     def _url(self, name: str) -> str:
-        return self.stage.record(name).url or ""
+        return self.stage.record(name).applied.url or ""
 
     def _settings(self, name: str, message: str, color: str = "navy") -> dict[str, str]:
         """A branch file that gives Terraform input variables."""

@@ -132,14 +132,16 @@ def _unlisted(inventory: Inventory, identity: EnvironmentId) -> Finding | None:
 def _lost_state(inventory: Inventory, identity: EnvironmentId, watched: Watched) -> Finding | None:
     """A state that is missing, and no resource to show for it."""
     record = inventory.tended(identity)
-    if record is None or not record.resources or record.suspended or inventory.resources(identity):
+    if record is None or not record.applied.resources or record.suspended or inventory.resources(identity):
         return None
     is_gone = inventory.has_branch(identity) is False
     if inventory.has_state(identity) is not False or (
         is_gone and _is_surely_gone(record, watched.policy, inventory)
     ):
         return None
-    what = f"Its record lists {some(record.resources)}, but its state {identity.state_key} is missing."
+    what = (
+        f"Its record lists {some(record.applied.resources)}, but its state {identity.state_key} is missing."
+    )
     remedy = "Bring the state back: an earlier version of the object, or a copy below archive/."
     return _finding(Kind.RESOURCES_WITHOUT_STATE, identity, what, remedy)
 
@@ -228,7 +230,7 @@ def _record_alone(inventory: Inventory, identity: EnvironmentId, policy: Policy)
         return None
     is_watched = identity.repository_id in inventory.repositories
     if is_watched and (
-        not record.resources or record.suspended or not _is_surely_gone(record, policy, inventory)
+        not record.applied.resources or record.suspended or not _is_surely_gone(record, policy, inventory)
     ):
         return None  # the daemon closes it by itself, or a person left it alone
     what = f"There is no branch, no state and no resource for this record (status {record.status})."
@@ -239,7 +241,7 @@ def _record_alone(inventory: Inventory, identity: EnvironmentId, policy: Policy)
 
 def _obstacle(inventory: Inventory, record: Environment, policy: Policy) -> str:
     """Why a record may not be closed; empty where it may."""
-    unsure = [address for address in record.resources if not _can_be_looked_for(address)]
+    unsure = [address for address in record.applied.resources if not _can_be_looked_for(address)]
     if inventory.is_blind or not places_of(record) <= set(inventory.places):
         return "Not all places where it may have resources could be looked into: see to that first."
     if unsure:
@@ -259,8 +261,8 @@ def _is_held(inventory: Inventory, record: Environment, policy: Policy) -> bool:
     others = [e for e in inventory.records.values() if e.id.repository_id == record.id.repository_id]
     if record.id.repository_id not in inventory.repositories:
         return len({e.id.environment for e in others}) > policy.max_at_once
-    return record.approved is not Guard.MASS_DESTROY and (
-        record.hold is Guard.MASS_DESTROY or leaving(others) > policy.max_at_once
+    return record.hold.approved is not Guard.MASS_DESTROY and (
+        record.hold.guard is Guard.MASS_DESTROY or leaving(others) > policy.max_at_once
     )
 
 
@@ -271,11 +273,11 @@ def _can_be_looked_for(address: str) -> bool:
 
 def _is_surely_gone(record: Environment, policy: Policy, inventory: Inventory) -> bool:
     """Whether the daemon's own looks have confirmed it, and the grace period is over."""
-    if record.absent_since is None or record.absences < policy.confirmations:
+    if record.absence is None or record.absence.count < policy.confirmations:
         return False
     if inventory.has_branch(record.id):
         return False
-    return inventory.now >= record.absent_since + policy.grace_period
+    return inventory.now >= record.absence.since + policy.grace_period
 
 
 # --- the rest ------------------------------------------------------------------------------------
@@ -326,7 +328,7 @@ def _not_seen(
 
 def hidden(inventory: Inventory) -> dict[str, list[EnvironmentId]]:
     """The clouds that are not configured, with the environments that have resources there."""
-    addresses = {identity: record.resources for identity, record in inventory.records.items()}
+    addresses = {identity: record.applied.resources for identity, record in inventory.records.items()}
     for identity, content in inventory.contents.items():
         if isinstance(content, Content):
             addresses[identity] = content.resources

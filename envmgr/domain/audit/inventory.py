@@ -159,7 +159,7 @@ class Inventory:
         record = self.tended(identity)
         if record is None or not self.has_state_object(identity) or not self._in_clouds(identity):
             return False
-        return record.identifiers is None or record.status not in (Status.READY, Status.DEGRADED)
+        return record.applied.identifiers is None or record.status not in (Status.READY, Status.DEGRADED)
 
     def _in_clouds(self, identity: EnvironmentId) -> list[Tagged]:
         return [each for place, each in self._resources.get(identity, ()) if place in CLOUDS]
@@ -170,7 +170,7 @@ class Inventory:
         if isinstance(content, Content):
             return content.identifiers if content.identifiers or not content.resources else None
         record = self.tended(identity)
-        return None if record is None or isinstance(content, Unseen) else record.identifiers
+        return None if record is None or isinstance(content, Unseen) else record.applied.identifiers
 
     def unlisted(self, identity: EnvironmentId) -> tuple[Tagged, ...]:
         """The resources in clouds that carry its tags, but that its state does not list, as far as that is known."""
@@ -242,7 +242,7 @@ class Inventory:
 
 def places_of(record: Environment) -> set[str]:
     """The places in which an environment with this record has its resources, as far as they can be looked for."""
-    found = clouds_of(record.resources)
+    found = clouds_of(record.applied.resources)
     claim = record.claim
     is_local = claim and claim.source.kind is SourceKind.MODULE and claim.source.path == LOCAL_MODULE
     return {*found, LOCAL} if is_local else found

@@ -62,5 +62,5 @@ def findings(records: Iterable[Environment], organizations: Collection[str]) -> 
 
 
 def _stands(record: Environment) -> str:
-    number = len(record.resources)
+    number = len(record.applied.resources)
     return f"still there, with {number} resources" if number else "not closed"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.values.environment import Environment, Guard, Pin, Suspension
+from envmgr.domain.values.environment import Environment, Guard, Pin, Suspended, Suspension
 from envmgr.domain.values.names import EnvironmentId
 
 _VERSION = 1
@@ -28,9 +28,7 @@ class SetByHand:
     branch: str
     commit: str
     created_at: datetime
-    suspended: str = ""
-    suspended_by: Suspension | None = None
-    suspended_commit: str | None = None
+    suspended: Suspended | None = None
     pin: Pin | None = None
     expires_at: datetime | None = None
     resumed_at: datetime | None = None
@@ -44,14 +42,12 @@ class SetByHand:
             environment=environment.id,
             branch=environment.branch,
             commit=environment.commit,
-            created_at=environment.created_at,
-            suspended="" if by_schedule else environment.suspended,
-            suspended_by=None if by_schedule else environment.suspended_by,
-            suspended_commit=None if by_schedule else environment.suspended_commit,
+            created_at=environment.life.created_at,
+            suspended=None if by_schedule else environment.suspended,
             pin=environment.pin,
-            expires_at=environment.expires_at,
-            resumed_at=environment.resumed_at,
-            approved=environment.approved,
+            expires_at=environment.life.expires_at,
+            resumed_at=environment.life.resumed_at,
+            approved=environment.hold.approved,
         )
         said = (found.suspended, found.pin, found.expires_at, found.resumed_at, found.approved)
         return found if environment.is_open and not environment.refused and any(said) else None
@@ -59,7 +55,7 @@ class SetByHand:
     @property
     def holds(self) -> bool:
         """Whether it holds the environment back from what its branch wants."""
-        return bool(self.suspended) or self.pin is not None
+        return self.suspended is not None or self.pin is not None
 
     def to_json(self) -> str:
         """As a versioned document, in ASCII."""
@@ -70,9 +66,9 @@ class SetByHand:
                 "branch": self.branch,
                 "commit": self.commit,
                 "created_at": self.created_at.isoformat(),
-                "suspended": self.suspended,
-                "suspended_by": self.suspended_by,
-                "suspended_commit": self.suspended_commit,
+                "suspended": self.suspended.reason if self.suspended else "",
+                "suspended_by": self.suspended and self.suspended.by,
+                "suspended_commit": self.suspended and self.suspended.over,
                 "pin": self.pin and {"commit": self.pin.commit, "over": self.pin.over},
                 "expires_at": self.expires_at and self.expires_at.isoformat(),
                 "resumed_at": self.resumed_at and self.resumed_at.isoformat(),
@@ -94,21 +90,24 @@ class SetByHand:
 
 
 def _parse(document: Mapping[str, Any], environment: EnvironmentId) -> SetByHand:
-    pin, by, approved = document["pin"], document["suspended_by"], document["approved"]
-    over = document["suspended_commit"]
+    pin, approved = document["pin"], document["approved"]
     return SetByHand(
         environment=environment,
         branch=_text(document["branch"]),
         commit=_object(document["commit"]),
         created_at=_time(document["created_at"]),
-        suspended=_text(document["suspended"]),
-        suspended_by=None if by is None else Suspension(by),
-        suspended_commit=None if over is None else _object(over),
+        suspended=_suspended(document),
         pin=None if pin is None else _pin(pin),
         expires_at=_time_or_none(document["expires_at"]),
         resumed_at=_time_or_none(document["resumed_at"]),
         approved=None if approved is None else Guard(approved),
     )
+
+
+def _suspended(document: Mapping[str, Any]) -> Suspended | None:
+    reason, by, over = (_text(document["suspended"]), document["suspended_by"], document["suspended_commit"])
+    found = Suspended(reason, None if by is None else Suspension(by), None if over is None else _object(over))
+    return found if reason else None
 
 
 def _pin(document: Mapping[str, Any]) -> Pin:

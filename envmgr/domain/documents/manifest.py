@@ -45,8 +45,8 @@ class Manifest:
             environment=environment.id,
             branch=environment.branch,
             claim=claim,
-            created_at=environment.created_at,
-            expires_at=environment.expires_at,
+            created_at=environment.life.created_at,
+            expires_at=environment.life.expires_at,
             known_commit=known_commit,
         )
 

@@ -23,12 +23,12 @@ def attempt_key(environment: Environment, policy: Policy, decision: Decision | N
 
 def was_tried(environment: Environment, policy: Policy) -> bool:
     """Whether the last failure came with just what is to be applied now, whatever was attempted with it."""
-    return environment.failed_on.split(_AND)[0] == attempt_key(environment, policy)
+    return environment.failure.on.split(_AND)[0] == attempt_key(environment, policy)
 
 
 def is_put_off(environment: Environment, now: datetime) -> bool:
     """Whether what is in the way of its work is waited for: nothing is wrong, and it is looked at again soon."""
-    again = environment.retry_at if environment.status is Status.WAITING else None
+    again = environment.failure.retry_at if environment.status is Status.WAITING else None
     return again is not None and now < again <= now + LONGEST
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from envmgr.domain.values.backoff import LONGEST
 from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
-from envmgr.domain.values.environment import Environment, Guard, Status, Suspension
+from envmgr.domain.values.environment import Absence, Environment, Guard, Status, Suspension
 from envmgr.domain.values.health import Condition
 from envmgr.domain.values.names import excluding, matches_any, ref_component
 from envmgr.domain.values.policy import Neighbours, Policy
@@ -48,7 +48,7 @@ class Situation:
     @property
     def backs_off(self) -> bool:
         """Whether a failure's pause is not over yet; one longer than any pause is a clock's that was set back."""
-        retry_at = self.environment.retry_at
+        retry_at = self.environment.failure.retry_at
         return not self.asked and retry_at is not None and self.now < retry_at <= self.now + LONGEST
 
 
@@ -96,7 +96,7 @@ def is_settled(environment: Environment, policy: Policy) -> bool:
 
 def is_done(environment: Environment, policy: Policy) -> bool:
     """Whether all was applied and deployed that the branch and the configuration say."""
-    applied = (environment.applied_commit, environment.applied_inputs, environment.ending)
+    applied = (environment.applied.commit, environment.applied.inputs, environment.ending)
     is_applied = applied == (environment.target, policy.inputs, False)
     if environment.deployment is None:
         return is_applied and not policy.deploy
@@ -158,8 +158,8 @@ def _destroyed_by_hand(situation: Situation) -> Decision | None:
     if environment.suspended_by is not Suspension.DESTROY or environment.claim is None:
         return None
     then = Status.DESTROYED if environment.is_missing else Status.SUSPENDED
-    because = "" if environment.is_missing else environment.suspended
-    destroy = Destroy(f"{environment.suspended} That goes on.", then, because, by=Suspension.DESTROY)
+    because = "" if environment.is_missing else environment.why_suspended
+    destroy = Destroy(f"{environment.why_suspended} That goes on.", then, because, by=Suspension.DESTROY)
     return _unless_paused(situation, destroy)
 
 
@@ -168,7 +168,7 @@ def _left_alone(situation: Situation) -> Decision | None:
     if environment.claim is None:
         return None
     if environment.suspended and environment.suspended_by is not Suspension.SCHEDULE:
-        return Rest(f"{environment.suspended} Its branch {situation.branch} is gone.")
+        return Rest(f"{environment.suspended.reason} Its branch {situation.branch} is gone.")
     if situation.protected:
         by_hand = f"`envmgr destroy {environment.label}` ends it by hand"
         return Wait(f"Branch {situation.branch} is gone, but it is protected: {by_hand}.")
@@ -177,7 +177,7 @@ def _left_alone(situation: Situation) -> Decision | None:
 
 def _other_history(situation: Situation) -> Decision | None:
     environment = situation.environment
-    if environment.hold is not Guard.HISTORY or environment.approved is Guard.HISTORY:
+    if environment.hold.guard is not Guard.HISTORY or environment.hold.approved is Guard.HISTORY:
         return None
     return Wait(
         f"{environment.id.repository_id} does not show branch {situation.branch}, but its default branch has another "
@@ -189,9 +189,10 @@ def _other_history(situation: Situation) -> Decision | None:
 
 def _not_surely_gone(situation: Situation) -> Decision | None:
     environment, policy = situation.environment, situation.policy
-    due = (environment.absent_since or situation.now) + policy.grace_period
-    if environment.absences < policy.confirmations:
-        seen = f"{environment.absences} of {policy.confirmations} confirmations"
+    absence = environment.absence or Absence(since=situation.now)
+    due = absence.since + policy.grace_period
+    if absence.count < policy.confirmations:
+        seen = f"{absence.count} of {policy.confirmations} confirmations"
         return Wait(f"Branch {situation.branch} seems gone ({seen}).", until=due)
     if situation.now < due:
         until = f"{due:%Y-%m-%d %H:%M:%S} UTC"
@@ -208,9 +209,9 @@ def _never_applied(situation: Situation) -> Decision | None:
 
 def _too_many_leave(situation: Situation) -> Decision | None:
     environment, limit = situation.environment, situation.policy.max_at_once
-    if environment.approved is Guard.MASS_DESTROY:
+    if environment.hold.approved is Guard.MASS_DESTROY:
         return None
-    if environment.hold is not Guard.MASS_DESTROY and situation.neighbours.leaving <= limit:
+    if environment.hold.guard is not Guard.MASS_DESTROY and situation.neighbours.leaving <= limit:
         return None
     return Wait(
         f"Branches of {environment.id.repository_id} went away together, more than destroy.max_at_once "
@@ -230,9 +231,9 @@ def _outside_windows(situation: Situation) -> Decision | None:
 def _unless_paused(situation: Situation, end: Decision) -> Decision:
     """An end of it, unless just this failed, and is tried again later: other failures are none of its own."""
     environment = situation.environment
-    failed = environment.failed_on == attempt_key(environment, situation.policy, end)
+    failed = environment.failure.on == attempt_key(environment, situation.policy, end)
     if failed and situation.backs_off:
-        return Rest(environment.message, until=environment.retry_at)
+        return Rest(environment.message, until=environment.failure.retry_at)
     return end
 
 
@@ -243,7 +244,8 @@ def _in_a_window(situation: Situation, end: Decision) -> Decision:
 
 
 def _destroy_gone(situation: Situation) -> Decision:
-    since = situation.environment.absent_since or situation.now
+    absence = situation.environment.absence
+    since = absence.since if absence is not None else situation.now
     gone = f"Branch {situation.branch} is gone since {since:%Y-%m-%d %H:%M:%S} UTC."
     return _in_a_window(situation, Destroy(gone, Status.DESTROYED))
 
@@ -263,18 +265,18 @@ _GONE: tuple[Check, ...] = (
 
 
 def _suspended(situation: Situation) -> Decision | None:
-    environment, phase = situation.environment, situation.policy.phase
-    if environment.suspended_by is Suspension.SCHEDULE:
+    suspended, phase = situation.environment.suspended, situation.policy.phase
+    if suspended is None:
+        return None
+    if suspended.by is Suspension.SCHEDULE:
         down = phase is not None and not phase.up and not situation.protected
-        return Rest(environment.suspended, until=phase.until if phase else None) if down else None
-    if environment.suspended and environment.suspended_commit in (None, environment.commit):
-        return Rest(environment.suspended)
-    return None
+        return Rest(suspended.reason, until=phase.until if phase else None) if down else None
+    return Rest(suspended.reason) if suspended.over in (None, situation.environment.commit) else None
 
 
 def _expired(situation: Situation) -> Decision | None:
     environment = situation.environment
-    end = environment.expires_at
+    end = environment.life.expires_at
     if environment.claim is None or end is None or situation.now < end or situation.protected:
         return None
     awaits = situation.neighbours.awaits
@@ -289,7 +291,7 @@ def _scheduled_down(situation: Situation) -> Decision | None:
     environment, phase = situation.environment, situation.policy.phase
     if phase is None or phase.up or situation.protected:
         return None
-    if environment.resumed_at is not None and environment.resumed_at >= phase.since:
+    if environment.life.resumed_at is not None and environment.life.resumed_at >= phase.since:
         return None
     until = f"until {phase.until:%Y-%m-%d %H:%M} UTC" if phase.until else "for good"
     reason = f"Its schedule has it down {until}; `envmgr resume {environment.label}` brings it up now."
@@ -301,11 +303,11 @@ def _scheduled_down(situation: Situation) -> Decision | None:
 
 def _ends_soon(situation: Situation) -> Decision | None:
     """A warning for the newest of the times before the end that have come in this life, once for each end."""
-    environment, end = situation.environment, situation.environment.expires_at
+    environment, end = situation.environment, situation.environment.life.expires_at
     if environment.claim is None or end is None or situation.protected or not _is_quiet(situation):
         return None
     due = newest_warning(end, situation.policy, situation.now)
-    told = max(environment.lives_since, environment.warned_at or environment.lives_since)
+    told = max(environment.life.since, environment.life.warned_at or environment.life.since)
     if due is None or due <= told or situation.now >= end:
         return None
     extend = f"a push or `envmgr extend {environment.label} 7d` gives it more"
@@ -318,7 +320,7 @@ def _is_quiet(situation: Situation) -> bool:
 
 def _is_untried(situation: Situation) -> bool:
     environment = situation.environment
-    return environment.target != environment.applied_commit and not was_tried(environment, situation.policy)
+    return environment.target != environment.applied.commit and not was_tried(environment, situation.policy)
 
 
 def _starting(situation: Situation) -> Decision | None:
@@ -335,23 +337,23 @@ def _settled(situation: Situation) -> Decision | None:
 def _drifted(situation: Situation) -> Decision | None:
     """Drift whose correction waits for a person stays shown until it is let through, or is gone."""
     environment = situation.environment
-    if environment.hold is not Guard.DRIFT or environment.applied_commit != environment.target:
+    if environment.hold.guard is not Guard.DRIFT or environment.applied.commit != environment.target:
         return None
-    return None if environment.approved is Guard.DRIFT else Wait(environment.message, hold=Guard.DRIFT)
+    return None if environment.hold.approved is Guard.DRIFT else Wait(environment.message, hold=Guard.DRIFT)
 
 
 def _failed_on_this(situation: Situation) -> Decision | None:
     environment = situation.environment
-    if situation.asked or environment.failed_on != attempt_key(environment, situation.policy):
+    if situation.asked or environment.failure.on != attempt_key(environment, situation.policy):
         return None
-    if environment.retry_at is None or situation.backs_off:
-        return Rest(environment.message, until=environment.retry_at)
+    if environment.failure.retry_at is None or situation.backs_off:
+        return Rest(environment.message, until=environment.failure.retry_at)
     return None
 
 
 def _over_the_limit(situation: Situation) -> Decision | None:
     environment, limit = situation.environment, situation.policy.max_environments
-    if environment.claim is not None or environment.approved is Guard.LIMIT:
+    if environment.claim is not None or environment.hold.approved is Guard.LIMIT:
         return None
     if situation.neighbours.active < limit:
         return None
@@ -381,15 +383,15 @@ _PRESENT: tuple[Check, ...] = (
 
 
 def _why_apply(environment: Environment, policy: Policy) -> str:
-    commit, applied = environment.target[:10], (environment.applied_commit or "")[:10]
+    commit, applied = environment.target[:10], (environment.applied.commit or "")[:10]
     reasons = (
         (not applied, f"First apply of {commit}."),
-        (environment.approved is Guard.DRIFT, f"Drift is corrected to {commit}, as approved."),
+        (environment.hold.approved is Guard.DRIFT, f"Drift is corrected to {commit}, as approved."),
         (environment.suspended_by is Suspension.SCHEDULE, f"Its schedule brings {commit} up again."),
         (environment.target != environment.commit, f"Held at {commit} by a rollback."),
         (applied != commit, f"Branch moved from {applied} to {commit}."),
         (
-            environment.applied_inputs != policy.inputs,
+            environment.applied.inputs != policy.inputs,
             "Variables, module, backend or Terraform version changed.",
         ),
         (not is_done(environment, policy), f"The code of {commit} is to be deployed."),

@@ -64,7 +64,7 @@ def _awaited(
         return Awaited(f"Waits for {name}, of which nothing is there yet.", is_stuck=False)
     if is_met(name, need):
         return None
-    both = need.suspended and environment.suspended
+    both = need.suspended is not None and environment.suspended is not None
     comes_up_too = both and need.suspended_by is environment.suspended_by  # as by their schedule
     is_stuck = need.status not in _MOVING and not comes_up_too
     said = f": {need.message}" if is_stuck and need.message else "."
@@ -74,10 +74,10 @@ def _awaited(
 
 def is_overtaken(environment: Environment, policy: Policy) -> bool:
     """Whether all of its last commit was applied and deployed, and a newer one is all that keeps it from being settled."""
-    at, deployment = environment.applied_commit, environment.deployment
+    at, deployment = environment.applied.commit, environment.deployment
     if at is None or at == environment.target or environment.ending or environment.suspended:
         return False
-    if environment.failures or environment.status not in (Status.READY, Status.DEGRADED, Status.RUNNING):
+    if environment.failure.count or environment.status not in (Status.READY, Status.DEGRADED, Status.RUNNING):
         return False
     return not policy.deploy if deployment is None else deployment.is_of(at, policy.deploy)
 
@@ -85,7 +85,7 @@ def is_overtaken(environment: Environment, policy: Policy) -> bool:
 def _has_a_turn(environment: Environment, name: str, need: Environment) -> bool:
     """Whether nothing was applied yet with the commit that a need has; a claim without a word of that is its commit's."""
     claim = environment.claim
-    return claim is None or claim.met.get(name, claim.commit) != need.applied_commit
+    return claim is None or claim.met.get(name, claim.commit) != need.applied.commit
 
 
 def needed_by(environment: Environment, siblings: Siblings) -> tuple[str, ...]:
@@ -120,4 +120,4 @@ def is_last(environment: Environment, siblings: Siblings) -> bool:
     One that is being destroyed and has no resources any more has none: its record says so once that is verified.
     """
     others = [e for e in siblings.values() if e.id != environment.id]
-    return all(e.claim is None or (e.status is Status.DESTROYING and not e.resources) for e in others)
+    return all(e.claim is None or (e.status is Status.DESTROYING and not e.applied.resources) for e in others)

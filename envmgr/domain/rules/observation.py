@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from envmgr.domain.values.environment import Environment, Guard, Status
+from envmgr.domain.values.environment import NO_HOLD, Absence, Environment, Guard, Hold, Life, Status
 from envmgr.domain.values.names import (
     EnvironmentId,
     RepositoryId,
@@ -93,7 +93,7 @@ def _not_owned(
     if before.refused:
         return _no_longer_refused(before, now)
     if before.branch in listing.branches:  # seen, though no pattern matches it any more
-        return replace(before, absences=0, absent_since=None)
+        return replace(before, absence=None)
     if not matches_any(before.branch, patterns):
         return _unsure(before)
     if evidence.waits:
@@ -197,79 +197,69 @@ class _Seen:
             status=Status.FAILED if self.refusal else Status.PENDING,
             refused=self.refusal,
             message=self.refusal,
-            pushed_at=self.now,
-            created_at=self.now,
+            life=Life(created_at=self.now, pushed_at=self.now),
             updated_at=self.now,
         )
 
     def _present(self, before: Environment) -> Environment:
-        after = replace(before, commit=self.commit, absences=0, absent_since=None)
+        after = replace(before, commit=self.commit, absence=None)
         if self.refusal:
             after = replace(after, refused=self.refusal, message=self.refusal)
-        if before.hold in _OF_ABSENCE or before.approved in _OF_ABSENCE:
-            after = replace(after, hold=None, approved=None)
+        if before.hold.guard in _OF_ABSENCE or before.hold.approved in _OF_ABSENCE:
+            after = replace(after, hold=NO_HOLD)
         if self.commit != before.commit:
-            after = replace(after, pushed_at=self.now)
+            after = replace(after, life=replace(after.life, pushed_at=self.now))
         return after if after == before else replace(after, updated_at=self.now)
 
 
 def _joined(fresh: Environment, others: Sequence[Environment]) -> Environment:
     """A new application of an environment that is there: it shares the others' life, and their suspension."""
     elder = others[0]
-    joined = replace(
+    return replace(
         fresh,
-        pushed_at=elder.pushed_at,
-        expires_at=elder.expires_at,
-        warned_at=elder.warned_at,
-        resumed_at=elder.resumed_at,
+        life=replace(elder.life, created_at=fresh.life.created_at),
         schedule=elder.schedule,
         pin=elder.pin if all(other.pin == elder.pin for other in others) else None,
-    )
-    if not all(other.suspended for other in others):
-        return joined
-    return replace(
-        joined,
-        suspended=elder.suspended,
-        suspended_by=elder.suspended_by,
-        suspended_commit=elder.suspended_commit,
+        suspended=elder.suspended if all(other.suspended for other in others) else None,
     )
 
 
 def _absent(before: Environment, now: datetime, evidence: Evidence) -> Environment:
-    is_free = evidence is Evidence.RETURNED and before.hold is Guard.HISTORY
+    is_free = evidence is Evidence.RETURNED and before.hold.guard is Guard.HISTORY
     return replace(
         before,
-        hold=None if is_free else before.hold,
-        absences=before.absences + 1,
-        absent_since=_began(before.absent_since, now) if before.absences else now,
+        hold=replace(before.hold, guard=None) if is_free else before.hold,
+        absence=_longer(before.absence, now),
         updated_at=now,
     )
 
 
-def _began(absent_since: datetime | None, now: datetime) -> datetime:
-    """When an absence began: as it was noted, though the clock was set back since; that only waits longer.
+def _longer(absence: Absence | None, now: datetime) -> Absence:
+    """One more look without the branch; it began as it was noted, though the clock was set back since: that only waits longer.
 
     One far in the future is of a clock that was wrong, and the grace period would have no end.
     """
-    return absent_since if absent_since is not None and absent_since < now + _WRONG_CLOCK else now
+    if absence is None or not absence.count:
+        return Absence(since=now, count=1)
+    return Absence(
+        since=absence.since if absence.since < now + _WRONG_CLOCK else now, count=absence.count + 1
+    )
 
 
 def _held(before: Environment, now: datetime, evidence: Evidence) -> Environment:
     """Missing in another history than the known one: a person says whether that is meant."""
-    is_void = evidence is Evidence.NEW_OTHER or before.approved is not Guard.HISTORY
+    is_void = evidence is Evidence.NEW_OTHER or before.hold.approved is not Guard.HISTORY
     after = replace(
         before,
-        absences=0,
-        absent_since=before.absent_since or now,
-        hold=Guard.HISTORY,
-        approved=None if is_void else Guard.HISTORY,
+        absence=replace(before.absence, count=0) if before.absence else Absence(since=now),
+        hold=Hold(Guard.HISTORY, approved=None if is_void else Guard.HISTORY),
     )
     return after if after == before else replace(after, updated_at=now)
 
 
 def _unsure(before: Environment) -> Environment:
     """Missing as before, but by no count that could destroy it."""
-    return replace(before, absences=0)
+    return before if before.absence is None else replace(before, absence=replace(before.absence, count=0))
 
 
 def _no_longer_refused(before: Environment, now: datetime) -> Environment:

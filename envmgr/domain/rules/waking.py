@@ -14,11 +14,11 @@ def newest_warning(end: datetime, policy: Policy, now: datetime) -> datetime | N
 
 def wake_times(environment: Environment, policy: Policy) -> Iterator[datetime]:
     """When a decision may become another although nothing happens: ends of lives, warnings, schedules, windows."""
-    if environment.retry_at is not None:
-        yield environment.retry_at
-    if environment.expires_at is not None:
-        yield environment.expires_at
-        yield from (environment.expires_at - before for before in policy.warn_before)
+    if environment.failure.retry_at is not None:
+        yield environment.failure.retry_at
+    if environment.life.expires_at is not None:
+        yield environment.life.expires_at
+        yield from (environment.life.expires_at - before for before in policy.warn_before)
     if policy.phase is not None and policy.phase.until is not None:
         yield policy.phase.until
     if policy.closed is not None and policy.closed.until is not None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TypeVar
 
-from .environment import Environment, Status
+from .environment import NO_HOLD, Environment, Life, Status
 
 T = TypeVar("T")
 _WORST_FIRST = (
@@ -41,18 +41,25 @@ def combined(records: Sequence[Environment]) -> Environment:
         worst,
         id=worst.id.environment,
         message=f"{name}: {worst.message}".rstrip() if worst.said else "",
-        url=next(iter(urls(records)), None),
-        hold=next((e.hold for e in records if e.hold), None),
-        created_at=min(e.created_at for e in records),
+        applied=replace(worst.applied, url=next(iter(urls(records)), None)),
+        hold=next((e.hold for e in records if e.hold.guard), NO_HOLD),
+        life=_life(worst, records),
         updated_at=max(e.updated_at for e in records),
-        pushed_at=max(_known(e.pushed_at for e in records), default=None),
-        expires_at=min(_known(e.expires_at for e in records), default=None),
+    )
+
+
+def _life(worst: Environment, records: Sequence[Environment]) -> Life:
+    return replace(
+        worst.life,
+        created_at=min(e.life.created_at for e in records),
+        pushed_at=max(_known(e.life.pushed_at for e in records), default=None),
+        expires_at=min(_known(e.life.expires_at for e in records), default=None),
     )
 
 
 def urls(records: Iterable[Environment]) -> list[str]:
     """The URLs of all applications that have one, in the records' order."""
-    return [e.url for e in records if e.url]
+    return [e.applied.url for e in records if e.applied.url]
 
 
 def _known(values: Iterable[T | None]) -> list[T]:

@@ -41,11 +41,11 @@ def apply(job: Job, reason: str) -> None:
 
 def _deploy_alone(job: Job, desired: Desired) -> None:
     """Deploys where no Terraform looked before: it looks before the second try, should what it made be what is missing."""
-    is_first = job.environment.failures == 0
+    is_first = job.environment.failure.count == 0
     try:
         deploy(job, desired, remark(job, desired))
     except StepFailed:
-        if is_first and job.environment.identifiers:
+        if is_first and job.environment.applied.identifiers:
             job.update(applies.unknown)
         raise
 
@@ -156,12 +156,12 @@ def settle(
 
     before = job.began.claim
     # By hand it may have got an end that no time to live gives; only a push takes that away.
-    is_rebuilt = job.began.applied_commit is None and before is not None and before.commit == claim.commit
+    is_rebuilt = job.began.applied.commit is None and before is not None and before.commit == claim.commit
 
     def settled(record: Environment) -> Environment:
-        life = now if job.manual else record.lives_since
-        ends, _ = job.project.ttl.end(life, desired.ttl, record.expires_at)
-        ends = record.expires_at if ends is None and is_rebuilt else ends
+        life = now if job.manual else record.life.since
+        ends, _ = job.project.ttl.end(life, desired.ttl, record.life.expires_at)
+        ends = record.life.expires_at if ends is None and is_rebuilt else ends
         record = applies.applied(record, claim, job.policy.inputs)
         record = applies.living(applies.stated(record, state), ends, desired.schedule)
         if active is not None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from envmgr.domain.audit.ownership import judge
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, PlaceMissing, Transient
 from envmgr.domain.rules.transitions.ends import End, began, closed, emptied
-from envmgr.domain.values.environment import Environment, RunKind, Status, Suspension
+from envmgr.domain.values.environment import Environment, RunKind, Status, Suspended, Suspension
 from envmgr.domain.values.names import first
 from envmgr.domain.values.tags import identity, own
 from envmgr.engine.context.snapshot import snapshot_of
@@ -88,7 +88,7 @@ def close(
     event = services.event(environment.id, action, because or reason, run=run, actor=_actor(job, by))
     over = job.began.commit if by is Suspension.TTL else None  # what was pushed since is taken up
     said = " ".join([because or reason, *job.remarks])
-    end = End(then=then, message=said, suspended=because, by=by, over=over)
+    end = End(then=then, message=said, suspended=Suspended(because, by, over) if because else None)
     job.update(lambda e: closed(e, end), event)
     if job.environment.pin is None:  # else it comes up again at a commit that only we may have
         services.git.let_go(environment.id)
@@ -208,7 +208,7 @@ def _check_nothing_left(job: Job, left: Collection[str]) -> None:
     if not left:
         return
     environment = job.environment
-    found = judge(left, environment.identifiers, job.services.store.runs(environment.id))
+    found = judge(left, environment.applied.identifiers, job.services.store.runs(environment.id))
     if found.own:
         raise Transient(
             f"After the destroy of {environment.label} the cloud still has resources with its tags: "
@@ -222,7 +222,7 @@ def _check_nothing_left(job: Job, left: Collection[str]) -> None:
 
 def _addresses(job: Job, planned: Planned) -> list[str]:
     deleted = [r.address for r in planned.plan.resources] if planned.plan else []
-    return sorted({*job.environment.resources, *deleted})
+    return sorted({*job.environment.applied.resources, *deleted})
 
 
 def _archive_state(job: Job) -> bool:

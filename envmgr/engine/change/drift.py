@@ -33,7 +33,7 @@ _SHOWN = 3
 
 def can_check(environment: Environment, policy: Policy) -> bool:
     """Whether an environment is as its branch wants it, but for drift: only then a difference is drift."""
-    waits = environment.status is Status.WAITING and environment.hold is Guard.DRIFT
+    waits = environment.status is Status.WAITING and environment.hold.guard is Guard.DRIFT
     is_there = environment.claim is not None and not environment.is_missing and not environment.suspended
     return is_there and environment.is_open and (waits or is_settled(environment, policy))
 
@@ -106,7 +106,7 @@ def _tell(job: Job, before: Drift | None, found: Drift) -> None:
 def _let_go(job: Job) -> None:
     """What was held back because of drift is as it should be again."""
     claim = job.environment.claim
-    if job.environment.hold is Guard.DRIFT and claim is not None:
+    if job.environment.hold.guard is Guard.DRIFT and claim is not None:
         job.update(lambda e: applies.let_go_of_drift(e, claim))
 
 
@@ -145,7 +145,7 @@ def _hold(job: Job, found: Drift, why: str) -> None:
         f"{_sentence(found.differences)} It is not corrected, since {why}: `envmgr approve {environment.label}` "
         "corrects it."
     )
-    is_new = environment.hold is not Guard.DRIFT
+    is_new = environment.hold.guard is not Guard.DRIFT
     message = job.redact(message)
     job.update(lambda e: applies.held_for_drift(e, message))
     if is_new:

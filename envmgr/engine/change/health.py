@@ -44,7 +44,7 @@ def ask(job: Job, check: HealthCheck) -> str:
 def ask_address(services: Services, project: Project, environment: Environment, check: HealthCheck) -> str:
     """Asks the address of a check; needs no lease. See `ask`."""
     state = _state_for(project, environment, check.url)
-    outputs = environment.outputs if state is None else state.outputs
+    outputs = environment.applied.outputs if state is None else state.outputs
     wrong = services.probe.ask(check, fill(check.url, outputs), project.health_networks)
     return project.tenant.access().hiding(state)(wrong) if wrong else ""
 
@@ -52,7 +52,7 @@ def ask_address(services: Services, project: Project, environment: Environment, 
 def _state_for(project: Project, environment: Environment, text: str) -> State | None:
     """The state, where a text asks for an output whose value is nowhere else."""
     claim = environment.claim
-    if claim is None or not _asks_for_sensitive(text, environment.outputs):
+    if claim is None or not _asks_for_sensitive(text, environment.applied.outputs):
         return None
     return project.tenant.state(claim.backend).read(environment.id.state_key)
 
@@ -168,7 +168,7 @@ def is_watched(environment: Environment) -> bool:
             return health.condition is not Condition.STARTING
         case Status.FAILED:
             is_newest = _deployed(environment) == environment.target
-            is_why = environment.failures == 0  # what else fails is counted
+            is_why = environment.failure.count == 0  # what else fails is counted
             return is_newest and is_why and health.condition is Condition.UNHEALTHY
         case _:
             return False

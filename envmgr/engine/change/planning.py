@@ -158,10 +158,10 @@ def _state_that_is_there(job: Job, active: ActiveRun) -> State | None:
     environment = job.environment
     state = job.read_state()
     note_resources(job, state)
-    if state is None and environment.resources and not _was_destroyed(job, active):
+    if state is None and environment.applied.resources and not _was_destroyed(job, active):
         raise NeedsPerson(
             f"The state {environment.id.state_key} is missing from the {job.project.tenant.backend[0]} backend, "
-            f"but {len(environment.resources)} resources were applied: bring it back (an earlier version, a "
+            f"but {len(environment.applied.resources)} resources were applied: bring it back (an earlier version, a "
             "backup); until then nothing is done."
         )
     return state
@@ -221,7 +221,7 @@ def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destro
     if result.has_changes and (destroy or job.manual or job.deletes_nothing or _has_providers(result)):
         plan = terraform.show(space, result.file)
         gate(job, plan, claim, destroy=destroy)
-    elif not destroy and _has_providers(result) and job.environment.applied_fingerprint is None:
+    elif not destroy and _has_providers(result) and job.environment.applied.fingerprint is None:
         # What an apply made that then failed may lack its tags, though nothing of it would change.
         gate(job, terraform.show(space, result.file), claim, destroy=destroy)
     return Planned(

@@ -15,7 +15,7 @@ from envmgr.domain.documents.by_hand import SetByHand
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.rules.transitions.observed import as_set, as_unknown
 from envmgr.domain.values.digest import digest
-from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.environment import Absence, Environment, Life
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names, ref_component
 from envmgr.host.system import sentences, write_private
 
@@ -181,7 +181,7 @@ def _unproven(services: Services, key: str, content: bytes, identity: Environmen
 
 def _is_known(known: Environment | None, said: SetByHand) -> bool:
     """Whether the record is no lost one: it is of this life, and says itself what people set; or it has ended."""
-    return known is not None and (known.created_at == said.created_at or not known.is_open)
+    return known is not None and (known.life.created_at == said.created_at or not known.is_open)
 
 
 def _begun(services: Services, said: SetByHand) -> Environment:
@@ -196,9 +196,8 @@ def _begun(services: Services, said: SetByHand) -> Environment:
         branch=said.branch,
         commit=said.commit,
         message=_REBUILT,
-        absent_since=now,
-        pushed_at=now,
-        created_at=said.created_at,
+        absence=Absence(since=now),
+        life=Life(created_at=said.created_at, pushed_at=now),
         updated_at=now,
     )
 

@@ -76,9 +76,9 @@ class Snapshot:
 
 def _outputs(need: Environment) -> object:
     """What tells another set of outputs; the values of sensitive ones are not known here, but their state's serial is."""
-    values = {name: output.value for name, output in need.outputs.items()}
-    hidden = any(output.sensitive for output in need.outputs.values())
-    return [need.id.application, values, need.serial if hidden else None]
+    values = {name: output.value for name, output in need.applied.outputs.items()}
+    hidden = any(output.sensitive for output in need.applied.outputs.values())
+    return [need.id.application, values, need.applied.serial if hidden else None]
 
 
 def snapshot_of(services: Services, environment: Environment) -> Snapshot:

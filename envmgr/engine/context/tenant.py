@@ -203,7 +203,7 @@ class Project:
 
     def policy_for(self, environment: Environment, inputs: str | None, now: datetime) -> Policy:
         """The rules with `inputs` at a moment; where the inputs cannot be known, the ones that were applied."""
-        known = inputs if inputs is not None else (environment.applied_inputs or "unknown")
+        known = inputs if inputs is not None else (environment.applied.inputs or "unknown")
         wanted = environment.schedule or self.schedule
         return replace(
             self.policy,

@@ -36,7 +36,7 @@ def weigh(services: Services, project: Project, state: RepositoryState, listing:
         return Weighed(judge(history, sight, None))
     known = services.store.environments(repository=project.id)
     history = history_of(services.store.repository(project.id))  # as another process may have left it
-    if history.offered and any(e.approved is Guard.HISTORY for e in known):
+    if history.offered and any(e.hold.approved is Guard.HISTORY for e in known):
         history = history.accepted()
     applied = any(e.is_open and e.claim is not None for e in known)
     sight = Sight(commit, address, misses(known, listing, project.branches), applied)

@@ -154,7 +154,7 @@ class Reconciler:
     def _rest(self, job: Job) -> None:
         environment = job.environment
         if environment.suspended and environment.status is not Status.SUSPENDED:
-            job.update(lambda e: work.shown(e, Status.SUSPENDED, e.suspended))
+            job.update(lambda e: work.shown(e, Status.SUSPENDED, e.why_suspended))
 
     def _wait(self, job: Job, decision: Wait) -> None:
         before = job.environment
@@ -189,6 +189,6 @@ def is_due(environment: Environment, decision: Decision) -> bool:
 
 def shows_wait(environment: Environment, decision: Wait) -> bool:
     """Whether the record says already that it waits, and why."""
-    hold = decision.hold or environment.hold
-    shown = (environment.status, environment.message, environment.hold)
+    hold = decision.hold or environment.hold.guard
+    shown = (environment.status, environment.message, environment.hold.guard)
     return shown == (Status.WAITING, decision.reason, hold)

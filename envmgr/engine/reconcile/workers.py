@@ -181,7 +181,9 @@ class Workers:
                 due.append(Due(environment, waits=isinstance(decision, Await)))
             wakes = (getattr(decision, "until", None), *wake_times(environment, policy))
             times += [t for t in wakes if t is not None and t > now]
-        oldest_first = sorted(due, key=lambda e: e.environment.pushed_at or e.environment.created_at)
+        oldest_first = sorted(
+            due, key=lambda e: e.environment.life.pushed_at or e.environment.life.created_at
+        )
         return oldest_first, min(times, default=None)
 
     def _abandoned(self) -> frozenset[EnvironmentId]:

@@ -72,7 +72,7 @@ def _status_before(environment: Environment) -> Status:
     """Where an environment stands when a step ended without changing anything."""
     if environment.suspended:
         return Status.SUSPENDED
-    if not environment.applied_commit:
+    if not environment.applied.commit:
         return Status.PENDING
     health = environment.health
     is_ill = health is not None and health.condition is Condition.UNHEALTHY

@@ -18,7 +18,15 @@ from envmgr.domain.audit.standing import Look, Outcome, Standing
 from envmgr.domain.documents.manifest import Manifest
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
-from envmgr.domain.values.environment import Environment, Event, SourceKind
+from envmgr.domain.values.environment import (
+    NOTHING_APPLIED,
+    Absence,
+    Applied,
+    Environment,
+    Event,
+    Life,
+    SourceKind,
+)
 from envmgr.domain.values.names import EnvironmentId, known_names, ref_component
 from envmgr.domain.values.tags import MANAGED_BY, tags_for
 from envmgr.domain.values.tags import identity as tag_identity
@@ -114,7 +122,7 @@ def _first(
 
 def know_again(services: Services, tenant: Tenant, lost: Sequence[Environment]) -> None:
     """Brings back by which commits the repositories' histories were known, each from its youngest environment."""
-    for each in sorted(lost, key=lambda e: e.created_at, reverse=True):
+    for each in sorted(lost, key=lambda e: e.life.created_at, reverse=True):
         repository = each.id.repository_id
         polled = services.store.repository(repository)
         if polled.known_commit is None and each.claim is not None:
@@ -195,13 +203,16 @@ def _restored(services: Services, project: Project, manifest: Manifest, state: S
         branch=manifest.branch,
         commit=manifest.claim.commit,
         message=_REBUILT,
-        absent_since=now,
+        absence=Absence(since=now),
         claim=with_fingerprint(replace(manifest.claim, backend=project.tenant.backend)),
-        resources=state.resources if state else (),
-        identifiers=state.identifiers if state else None,
-        expires_at=max((end for end in ends if end and end > now), default=None),
-        pushed_at=now,
-        created_at=manifest.created_at,
+        applied=Applied(resources=state.resources, identifiers=state.identifiers)
+        if state
+        else NOTHING_APPLIED,
+        life=Life(
+            created_at=manifest.created_at,
+            pushed_at=now,
+            expires_at=max((end for end in ends if end and end > now), default=None),
+        ),
         updated_at=now,
     )
 

@@ -127,7 +127,7 @@ def is_applied(environment: Environment, claim: Claim) -> bool:
     return (
         before is not None
         and before.fingerprint == claim.fingerprint
-        and environment.applied_fingerprint == claim.fingerprint
+        and environment.applied.fingerprint == claim.fingerprint
     )
 
 

@@ -92,9 +92,9 @@ def _outputs(services: Services, environment: Environment, name: str) -> _Output
     tenant = services.tenants[record.id.organization]
     state = tenant.state(record.claim.backend).read(record.id.state_key)
     if state is None:
-        return _Outputs(record.applied_commit, 0, {}, {})
+        return _Outputs(record.applied.commit, 0, {}, {})
     outputs = state.outputs.items()
-    as_recorded = {key for key, o in outputs if not o.sensitive and o == record.outputs.get(key)}
+    as_recorded = {key for key, o in outputs if not o.sensitive and o == record.applied.outputs.get(key)}
     shown = {key: o.value for key, o in outputs if key in as_recorded}
     hidden = {key: o.value for key, o in outputs if key not in as_recorded}
-    return _Outputs(record.applied_commit, state.serial, shown, hidden)
+    return _Outputs(record.applied.commit, state.serial, shown, hidden)

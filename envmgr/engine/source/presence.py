@@ -16,13 +16,13 @@ from envmgr.engine.work.job import Job
 def what_is_gone(job: Job) -> str:
     """The sentence that says what is gone; empty where nothing is, or nobody can tell."""
     environment = job.environment
-    if environment.claim is None or not environment.identifiers:
+    if environment.claim is None or not environment.applied.identifiers:
         return ""
     tags = own(environment.claim.tags)
     with suppress(EnvmgrError):  # a cloud that does not answer says nothing; whatever needs it will tell
-        clouds = job.project.tenant.clouds(environment.resources)
+        clouds = job.project.tenant.clouds(environment.applied.resources)
         there = [found for cloud in clouds for found in cloud.remaining(tags)]
-        gone = missing(environment.identifiers, there)
+        gone = missing(environment.applied.identifiers, there)
         return _sentence(gone) if clouds and gone else ""
     return ""
 

@@ -23,6 +23,7 @@ from envmgr.domain.values.environment import (
     RunKind,
     RunStatus,
     Status,
+    Suspended,
     Suspension,
 )
 from envmgr.domain.values.policy import Policy
@@ -101,13 +102,13 @@ class Job:
     remarks: list[str] = field(default_factory=list)
     still: Callable[[Environment], str] = lambda _: ""
     began: Environment = field(init=False)
-    resumes: tuple[Suspension | None, str | None, str] | None = field(init=False)
+    resumes: Suspended | None = field(init=False)
     _cancelled: bool = field(init=False, default=False)
     _ask_at: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         """Remembers how the environment was when the work began; what comes meanwhile stays."""
-        self.resumes = self.environment.suspension
+        self.resumes = self.environment.suspended
         self.begin()
 
     def begin(self) -> None:
@@ -165,7 +166,7 @@ class Job:
             with suppress(EnvmgrError):  # a store that is away cancels nothing
                 found = self.services.store.environment(self.environment.id)
                 mark = found is not None and found.suspended_by is Suspension.CANCEL
-                self._cancelled = mark and found is not None and found.suspension != self.resumes
+                self._cancelled = mark and found is not None and found.suspended != self.resumes
         return self._cancelled
 
     @contextmanager

@@ -16,8 +16,8 @@ def note_resources(job: Job, state: State | None) -> None:
     known = job.environment
     if state is None:
         return
-    if set(state.resources) <= set(known.resources) and set(state.identifiers) <= set(
-        known.identifiers or ()
+    if set(state.resources) <= set(known.applied.resources) and set(state.identifiers) <= set(
+        known.applied.identifiers or ()
     ):
         return
     resources, identifiers = state.resources, state.identifiers

@@ -220,7 +220,7 @@ class World:
             return
         if self.store.leases(self.now).get(record.id) is None:
             self.broken.append(f"{name}: applied without a lease")
-        if record.applied_fingerprint is not None and not point.destroys:
+        if record.applied.fingerprint is not None and not point.destroys:
             self.broken.append(f"{name}: passes for applied while it is being applied")
         if self.place.objects.get(record.id.kept_key) is None:
             self.broken.append(f"{name}: nothing is kept beside its state")

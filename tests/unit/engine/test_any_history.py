@@ -55,7 +55,7 @@ class Histories(RuleBasedStateMachine):
             record = self.world.environment(name)
             assert record.status is wanted, (name, record.status, record.message)
             assert len(self.world.in_cloud(name)) == (wanted is Status.READY)
-            assert wanted is Status.DESTROYED or record.applied_commit == self.branch(name)
+            assert wanted is Status.DESTROYED or record.applied.commit == self.branch(name)
         self.world.restart()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -26,10 +26,14 @@ def test_a_push_becomes_an_apply_and_the_next_a_change(world: World) -> None:
     world.push("alice")
     world.turn(2)
     alice = world.environment("alice")
-    assert (alice.status, alice.url, alice.applied_commit) == (Status.READY, "http://alice", alice.commit)
+    assert (alice.status, alice.applied.url, alice.applied.commit) == (
+        Status.READY,
+        "http://alice",
+        alice.commit,
+    )
     commit = world.push("alice", MODULE.replace("small", "large"))
     world.turn(2)
-    assert world.environment("alice").applied_commit == commit
+    assert world.environment("alice").applied.commit == commit
     assert len(world.in_cloud("alice")) == 1
     world.check()
 
@@ -50,7 +54,7 @@ def test_what_failed_is_tried_again_by_the_next_commit(world: World) -> None:
     world.push("alice", BROKEN)
     world.turn(2)
     failed = world.environment("alice")
-    assert (failed.status, failed.applied_fingerprint) == (Status.FAILED, None)
+    assert (failed.status, failed.applied.fingerprint) == (Status.FAILED, None)
     assert "local-exec" in failed.message
     world.turn(1)
     assert [run.status for run in world.store.runs()] == [RunStatus.FAILED], "it waits"
@@ -118,7 +122,7 @@ def test_who_leaves_with_too_many_waits_for_a_person(world: World) -> None:
     for name in ("alice", "bob", "carol"):
         world.delete(name)
     world.turn(3, minutes=6)
-    assert {world.environment(name).hold for name in ("alice", "bob", "carol")} == {Guard.MASS_DESTROY}
+    assert {world.environment(name).hold.guard for name in ("alice", "bob", "carol")} == {Guard.MASS_DESTROY}
     steering.approve(world.application, world.environment("bob"))
     world.turn(2)
     assert (world.status("alice"), world.status("bob")) == (Status.WAITING, Status.DESTROYED)

@@ -75,9 +75,11 @@ def _report(done: Environment, file: Path, as_json: bool) -> None:
     if as_json:
         emit_json(documents.environment(done))
     else:
-        where = f": {done.url}" if done.url else ""
-        emit(f"{done.label} is {done.status} at {(done.applied_commit or done.commit)[:10]}{where}")
-    ends = f"until {moment(done.expires_at)} (its ttl)" if done.expires_at else "as long as its branch"
+        where = f": {done.applied.url}" if done.applied.url else ""
+        emit(f"{done.label} is {done.status} at {(done.applied.commit or done.commit)[:10]}{where}")
+    ends = (
+        f"until {moment(done.life.expires_at)} (its ttl)" if done.life.expires_at else "as long as its branch"
+    )
     say(
         f"It lives {ends}, unless that is protected. Its state is envmgr's now: do not work with {file} any more."
     )

@@ -92,7 +92,7 @@ def _report(runtime: Runtime, done: Sequence[Environment], as_json: bool) -> Non
         emit_json_of([documents.environment(found) for found in records])
         return
     for found in records:
-        where = f": {found.url}" if found.url else ""
-        emit(f"{found.label} is {found.status} at {(found.applied_commit or found.commit)[:10]}{where}")
+        where = f": {found.applied.url}" if found.applied.url else ""
+        emit(f"{found.label} is {found.status} at {(found.applied.commit or found.commit)[:10]}{where}")
         for warning in found.warnings:
             emit(printable(warning))

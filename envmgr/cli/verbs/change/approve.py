@@ -54,13 +54,13 @@ def _chosen(runtime: Runtime, environments: Sequence[str]) -> list[Environment]:
 
 def _each_once(held: Iterable[Environment]) -> list[Environment]:
     """One for each question: most guards hold and let through an environment with all its applications."""
-    return list({e.id if e.hold is Guard.DRIFT else e.id.environment: e for e in held}.values())
+    return list({e.id if e.hold.guard is Guard.DRIFT else e.id.environment: e for e in held}.values())
 
 
 def _held(runtime: Runtime, text: str) -> list[Environment]:
     """What a guard holds of an environment; NeedsPerson where none does."""
     records = operations.find_all(runtime, text)
-    found = [e for e in records if e.hold is not None]
+    found = [e for e in records if e.hold.guard is not None]
     if not found:
         label, status = records[0].label, records[0].status
         raise NeedsPerson(f"{label} is held back by no guard, it is {status}: nothing was let through.")
@@ -69,8 +69,8 @@ def _held(runtime: Runtime, text: str) -> list[Environment]:
 
 def _show(found: Environment) -> None:
     """Why it is held, and of drift all that would be corrected."""
-    say(f"{found.label} ({found.hold}): {printable(found.message)}")
-    if found.hold is Guard.DRIFT and found.drift is not None:
+    say(f"{found.label} ({found.hold.guard}): {printable(found.message)}")
+    if found.hold.guard is Guard.DRIFT and found.drift is not None:
         for line in differences.lines(found.drift):
             say(f"  {line}")
 

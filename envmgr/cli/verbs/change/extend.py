@@ -33,4 +33,4 @@ def extend_command(
             emit_json_of([documents.environment(each) for each in done])
         else:
             for each in done:
-                emit(f"{each.label} lives until {moment(each.expires_at)}.")
+                emit(f"{each.label} lives until {moment(each.life.expires_at)}.")

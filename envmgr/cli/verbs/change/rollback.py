@@ -92,7 +92,7 @@ def _consent(found: Environment, yes: bool, display: Display) -> Consent:
 
 def _report(done: Environment) -> str:
     or_push = " or the next push" if done.pin is not None and done.pin.over is not None else ""
-    commit = (done.applied_commit or done.target)[:10]
+    commit = (done.applied.commit or done.target)[:10]
     return (
         f"{done.label} is {done.status} at {commit}, held there until `envmgr resume {done.label}`{or_push}."
     )

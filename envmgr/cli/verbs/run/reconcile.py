@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from envmgr.views import objects
 
 _FORETOLD = (table.Column("environment"), table.Column("action"), table.Column("reason", least=20))
-_SHOWN = ("status", "commit", "applied_commit", "message", "url", "expires_at")
 
 
 @verb("reconcile", example="envmgr reconcile\nenvmgr reconcile shop/alice\nenvmgr reconcile --dry-run")
@@ -104,8 +103,14 @@ def _records(runtime: Runtime, projects: Sequence[Project]) -> dict[EnvironmentI
     return {e.id: e for e in store.environments(destroyed=True) if e.id.repository_id in chosen}
 
 
+def _shown(found: Environment) -> tuple[object, ...]:
+    """What a person sees of an environment."""
+    at, url, ends = found.applied.commit, found.applied.url, found.life.expires_at
+    return found.status, found.commit, at, found.message, url, ends
+
+
 def _differs(before: Environment | None, after: Environment) -> bool:
-    return before is None or any(getattr(before, name) != getattr(after, name) for name in _SHOWN)
+    return before is None or _shown(before) != _shown(after)
 
 
 def _count(records: Iterable[Environment]) -> int:
@@ -153,6 +158,6 @@ def _print(
 
 
 def _line(found: Environment) -> str:
-    said = printable(found.said) or (found.url or "")
-    at = f" at {found.applied_commit[:7]}" if found.applied_commit else ""
+    said = printable(found.said) or (found.applied.url or "")
+    at = f" at {found.applied.commit[:7]}" if found.applied.commit else ""
     return f"{found.label}: {colored(found.status)}{at}{f': {said}' if said else ''}"

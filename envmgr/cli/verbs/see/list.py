@@ -91,9 +91,9 @@ def _row(found: Environment, now: datetime, several: bool, urls: Sequence[str] =
         _drift(found),
         printable(found.branch),
         commits(found),
-        rounded_duration(now - found.created_at),
+        rounded_duration(now - found.life.created_at),
         _end(found, now),
-        printable(found.url or "") + (f" (+{len(urls) - 1})" if len(urls) > 1 else ""),
+        printable(found.applied.url or "") + (f" (+{len(urls) - 1})" if len(urls) > 1 else ""),
         printable(_said(found)),
     )
 
@@ -111,10 +111,12 @@ def _drift(found: Environment) -> str:
 
 
 def _end(found: Environment, now: datetime) -> str:
-    if found.expires_at is None:
+    if found.life.expires_at is None:
         return ""
-    mark = " !" if found.warned_at is not None else ""
-    return f"in {rounded_duration(found.expires_at - now)}{mark}" if found.expires_at > now else "now"
+    mark = " !" if found.life.warned_at is not None else ""
+    return (
+        f"in {rounded_duration(found.life.expires_at - now)}{mark}" if found.life.expires_at > now else "now"
+    )
 
 
 def _nothing(filtered: bool) -> str:

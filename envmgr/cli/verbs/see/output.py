@@ -66,7 +66,7 @@ def _print_outputs(found: Mapping[str, Output], show_sensitive: bool, prefix: st
 def _outputs(invocation: Invocation, environment: str, show_sensitive: bool) -> _Every:
     if not show_sensitive:
         with invocation.records() as store:
-            return {e.id.application: e.outputs for e in known_records(store, environment)}
+            return {e.id.application: e.applied.outputs for e in known_records(store, environment)}
     from envmgr.cli.work import work
     from envmgr.commands import operations
 

@@ -72,14 +72,14 @@ def _common_facts(records: Sequence[Environment], now: datetime) -> Iterator[tup
     yield "branch", printable(found.branch) + (" (gone)" if found.is_missing else "")
     yield "commit", found.commit
     yield "held at", _hold(found)
-    yield "created", f"{moment(found.created_at)} ({rounded_duration(now - found.created_at)} ago)"
-    yield "expires", moment(found.expires_at)
+    yield "created", f"{moment(found.life.created_at)} ({rounded_duration(now - found.life.created_at)} ago)"
+    yield "expires", moment(found.life.expires_at)
     yield "schedule", _schedule(found)
 
 
 def _application(found: Environment) -> tuple[str, ...]:
     name, message = found.id.application or "(before)", printable(found.said)
-    return name, found.status.value, commits(found), printable(found.url or ""), message
+    return name, found.status.value, commits(found), printable(found.applied.url or ""), message
 
 
 def _facts(
@@ -91,27 +91,30 @@ def _facts(
     yield "warnings", _block(found.warnings)
     yield "branch", printable(found.branch) + (" (gone)" if found.is_missing else "")
     yield "commit", found.commit
-    yield "applied", (found.applied_commit or "nothing yet")
+    yield "applied", (found.applied.commit or "nothing yet")
     yield "deployed", _deployed(found)
     yield "held at", _hold(found)
     yield "drift", _drift(found)
     yield "health", _health(found)
-    yield "url", printable(found.url or "")
-    yield "created", f"{moment(found.created_at)} ({rounded_duration(now - found.created_at)} ago)"
-    yield "expires", moment(found.expires_at)
+    yield "url", printable(found.applied.url or "")
+    yield "created", f"{moment(found.life.created_at)} ({rounded_duration(now - found.life.created_at)} ago)"
+    yield "expires", moment(found.life.expires_at)
     yield "schedule", _schedule(found)
     yield "suspended by", found.suspended_by.value if found.suspended_by else ""
-    yield "next try", moment(found.retry_at)
+    yield "next try", moment(found.failure.retry_at)
     yield "lease", _lease(held)
     yield "last run", _run(last)
     yield "state", found.id.state_key
-    yield "outputs", _block(f"{name} = {_value(o.value, o.sensitive)}" for name, o in found.outputs.items())
+    yield (
+        "outputs",
+        _block(f"{name} = {_value(o.value, o.sensitive)}" for name, o in found.applied.outputs.items()),
+    )
     claim = found.claim
     if claim is not None:
         yield "terraform", claim.terraform_version
         yield "variables", _block(f"{name} = {_value(v)}" for name, v in claim.variables.items())
         yield "tags", _block(f"{name} = {value}" for name, value in claim.tags.items())
-    yield "resources", _block(found.resources)
+    yield "resources", _block(found.applied.resources)
 
 
 def _deployed(found: Environment) -> str:

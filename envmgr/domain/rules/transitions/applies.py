@@ -5,7 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from envmgr.domain.values.drift import Drift
-from envmgr.domain.values.environment import Claim, Environment, Guard, Output, Status, Suspension
+from envmgr.domain.values.environment import (
+    NO_HOLD,
+    Claim,
+    Environment,
+    Failure,
+    Guard,
+    Hold,
+    Output,
+    Status,
+    Suspended,
+    Suspension,
+)
 from envmgr.domain.values.schedule import Schedule
 
 
@@ -25,16 +36,18 @@ def claimed(before: Environment, claim: Claim) -> Environment:
 
     Whoever makes, or takes over, what was destroyed by hand wants it to live: that destroy does not go on with it.
     """
-    kept = replace(before, claim=claim, ending=False)
-    if before.suspended_by is not Suspension.DESTROY:
-        return kept
-    return _freed(kept)
+    lives = before.suspended_by is Suspension.DESTROY
+    return replace(before, claim=claim, ending=False, suspended=None if lives else before.suspended)
 
 
 def not_adopted(before: Environment, because: str) -> Environment:
     """Its taking-over was undone before anything was changed; nobody makes a second one beside it unasked."""
-    suspended = replace(before, suspended=because, suspended_by=Suspension.PERSON, suspended_commit=None)
-    return replace(suspended, claim=None, resources=(), identifiers=None)
+    return replace(
+        before,
+        claim=None,
+        applied=replace(before.applied, resources=(), identifiers=None),
+        suspended=Suspended(because, Suspension.PERSON),
+    )
 
 
 def moved(before: Environment, claim: Claim) -> Environment:
@@ -42,23 +55,20 @@ def moved(before: Environment, claim: Claim) -> Environment:
 
     Once it is on no way any more, what had failed because of where it was is tried again.
     """
-    is_applied = before.claim is not None and before.applied_fingerprint == before.claim.fingerprint
-    after = replace(
-        before,
-        claim=claim,
-        applied_fingerprint=claim.fingerprint if is_applied else before.applied_fingerprint,
-    )
+    is_applied = before.claim is not None and before.applied.fingerprint == before.claim.fingerprint
+    applied = replace(before.applied, fingerprint=claim.fingerprint) if is_applied else before.applied
+    after = replace(before, claim=claim, applied=applied)
     if claim.moves is not None:
         return after
     if before.status is Status.FAILED:
         said = "Its state was moved; what had failed is tried again."
         after = replace(after, status=Status.WAITING, message=said)
-    return replace(after, failed_on="", retry_at=None)
+    return replace(after, failure=Failure(count=before.failure.count))
 
 
 def unknown(before: Environment) -> Environment:
     """The infrastructure is about to be changed: from here on nobody may take it for applied."""
-    return replace(before, applied_fingerprint=None)
+    return replace(before, applied=replace(before.applied, fingerprint=None))
 
 
 def applied(before: Environment, claim: Claim, inputs: str | None) -> Environment:
@@ -66,11 +76,8 @@ def applied(before: Environment, claim: Claim, inputs: str | None) -> Environmen
     return replace(
         before,
         claim=claim,
-        applied_commit=claim.commit,
-        applied_fingerprint=claim.fingerprint,
-        applied_inputs=inputs,
-        hold=None,
-        approved=None,
+        applied=replace(before.applied, commit=claim.commit, fingerprint=claim.fingerprint, inputs=inputs),
+        hold=NO_HOLD,
     )
 
 
@@ -79,8 +86,7 @@ def adopted(before: Environment, claim: Claim, run: int) -> Environment:
     deployment = before.deployment and replace(before.deployment, apply=run)
     return replace(
         before,
-        applied_fingerprint=claim.fingerprint,
-        applied_commit=claim.commit,
+        applied=replace(before.applied, commit=claim.commit, fingerprint=claim.fingerprint),
         deployment=deployment,
     )
 
@@ -89,46 +95,42 @@ def stated(before: Environment, found: Found | None) -> Environment:
     """What its state says now; None says nothing."""
     if found is None:
         return before
-    return replace(
-        before,
+    applied = replace(
+        before.applied,
         outputs=found.outputs,
         resources=found.resources,
         url=found.url,
         serial=found.serial,
         identifiers=found.identifiers,
     )
+    return replace(before, applied=applied)
 
 
 def noted(before: Environment, resources: tuple[str, ...], identifiers: tuple[str, ...]) -> Environment:
     """It may have these resources, too: an apply that failed or died half-way did not come to say so."""
-    known = before.identifiers or ()
-    return replace(
-        before,
-        resources=tuple(dict.fromkeys((*before.resources, *resources))),
+    known = before.applied.identifiers or ()
+    applied = replace(
+        before.applied,
+        resources=tuple(dict.fromkeys((*before.applied.resources, *resources))),
         identifiers=tuple(dict.fromkeys((*known, *identifiers))),
     )
+    return replace(before, applied=applied)
 
 
 def living(before: Environment, ends: datetime | None, schedule: Schedule | None) -> Environment:
     """How long its branch lets it live, and when it is up; another end is warned of anew."""
-    warned = before.warned_at if ends == before.expires_at else None
-    return replace(before, expires_at=ends, warned_at=warned, schedule=schedule)
+    warned = before.life.warned_at if ends == before.life.expires_at else None
+    return replace(before, life=replace(before.life, expires_at=ends, warned_at=warned), schedule=schedule)
 
 
-def unsuspended(before: Environment, ended: tuple[Suspension | None, str | None, str] | None) -> Environment:
+def unsuspended(before: Environment, ended: Suspended | None) -> Environment:
     """The suspension that the work began with is over; one that came meanwhile stays."""
-    if ended is None or before.suspension != ended:
-        return before
-    return _freed(before)
-
-
-def _freed(before: Environment) -> Environment:
-    return replace(before, suspended="", suspended_by=None, suspended_commit=None)
+    return replace(before, suspended=None) if before.suspended == ended else before
 
 
 def brought_up(before: Environment, now: datetime) -> Environment:
     """A person brought it up by hand: it lives anew."""
-    return replace(before, resumed_at=now)
+    return replace(before, life=replace(before.life, resumed_at=now))
 
 
 # --- drift -----------------------------------------------------------------------------------------
@@ -148,7 +150,7 @@ def seen_applied(before: Environment, now: datetime, failing_checks: tuple[str, 
 
 def held_for_drift(before: Environment, message: str) -> Environment:
     """Its drift waits for a person."""
-    return replace(unknown(before), status=Status.WAITING, message=message, hold=Guard.DRIFT, approved=None)
+    return replace(unknown(before), status=Status.WAITING, message=message, hold=Hold(Guard.DRIFT))
 
 
 def let_go_of_drift(before: Environment, claim: Claim) -> Environment:
@@ -157,7 +159,6 @@ def let_go_of_drift(before: Environment, claim: Claim) -> Environment:
         before,
         status=Status.READY,
         message="",
-        hold=None,
-        approved=None,
-        applied_fingerprint=claim.fingerprint,
+        hold=NO_HOLD,
+        applied=replace(before.applied, fingerprint=claim.fingerprint),
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from envmgr.domain.values.deployment import Deployment
-from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.environment import Environment, Failure, Status
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.step import Step
 
@@ -92,9 +92,7 @@ def not_healthy(before: Environment, message: str, health: Health, attempt: str)
         status=Status.FAILED,
         message=message,
         health=health,
-        failures=0,
-        failed_on=attempt,
-        retry_at=None,
+        failure=Failure(on=attempt),
     )
 
 

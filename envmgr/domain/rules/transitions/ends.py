@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from envmgr.domain.values.environment import Environment, Status, Suspension
+from envmgr.domain.values.environment import (
+    NO_FAILURE,
+    NO_HOLD,
+    NOTHING_APPLIED,
+    Environment,
+    Status,
+    Suspended,
+    Suspension,
+)
 
 from .applies import unknown
 from .deploys import ended
@@ -11,16 +19,11 @@ from .work import succeeded
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """How an environment is left: destroyed, or `suspended` as somebody (`by`) or something wants it.
-
-    `over` is the commit that a push must replace to end the suspension; None where a push does not.
-    """
+    """How an environment is left: destroyed, or `suspended` as somebody or something wants it."""
 
     then: Status
     message: str
-    suspended: str = ""
-    by: Suspension | None = None
-    over: str | None = None
+    suspended: Suspended | None = None
 
 
 def began(before: Environment) -> Environment:
@@ -30,39 +33,28 @@ def began(before: Environment) -> Environment:
 
 def emptied(before: Environment) -> Environment:
     """Its resources are gone: from here on a state that is missing is no loss."""
-    return replace(before, resources=())
+    return replace(before, applied=replace(before.applied, resources=()))
 
 
 def closed(before: Environment, end: End) -> Environment:
-    """It has nothing in the cloud, however it came to that."""
+    """It has nothing in the cloud, however it came to that. Of its life, only a schedule leaves the end."""
+    goes_on = end.suspended is not None and end.suspended.by is Suspension.SCHEDULE
+    ends = before.life.expires_at if goes_on else None
     return replace(
         before,
         status=end.then,
         message=end.message,
         claim=None,
-        applied_commit=None,
-        applied_fingerprint=None,
-        applied_inputs=None,
-        outputs={},
-        serial=None,
-        resources=(),
-        identifiers=None,
-        url=None,
+        applied=NOTHING_APPLIED,
         suspended=end.suspended,
-        suspended_by=end.by,
-        suspended_commit=end.over,
+        hold=NO_HOLD,
+        failure=NO_FAILURE,
+        life=replace(before.life, expires_at=ends, warned_at=None),
         pin=before.pin if end.then is Status.SUSPENDED else None,
         drift=None,
         deployment=None,
         health=None,
-        warned_at=None,
-        hold=None,
-        approved=None,
-        failures=0,
-        failed_on="",
-        retry_at=None,
         ending=False,
-        expires_at=before.expires_at if end.by is Suspension.SCHEDULE else None,
     )
 
 
@@ -71,16 +63,12 @@ def brought_down(before: Environment, reason: str, began: Environment) -> Enviro
 
     Where a person suspended or resumed it since it `began`, that holds.
     """
-    if (before.suspended, before.resumed_at) != (began.suspended, began.resumed_at):
-        return succeeded(ended(before), before.suspended)
+    if (before.suspended, before.life.resumed_at) != (began.suspended, began.life.resumed_at):
+        return succeeded(ended(before), before.why_suspended)
     return replace(
         ended(before),
         status=Status.SUSPENDED,
         message=reason,
-        suspended=reason,
-        suspended_by=Suspension.SCHEDULE,
-        suspended_commit=None,
-        failures=0,
-        failed_on="",
-        retry_at=None,
+        suspended=Suspended(reason, Suspension.SCHEDULE),
+        failure=NO_FAILURE,
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from envmgr.domain.documents.by_hand import SetByHand
-from envmgr.domain.values.environment import Environment, Status, Suspension
+from envmgr.domain.values.environment import Environment, Hold, Status, Suspended, Suspension
 
 
 def revised(before: Environment, after: Environment) -> Environment:
@@ -18,12 +18,10 @@ def revised(before: Environment, after: Environment) -> Environment:
         before,
         branch=after.branch,
         commit=after.commit,
-        absences=after.absences,
-        absent_since=after.absent_since,
+        absence=after.absence,
         refused=after.refused,
         hold=after.hold,
-        approved=after.approved,
-        pushed_at=after.pushed_at,
+        life=replace(before.life, pushed_at=after.life.pushed_at),
         updated_at=after.updated_at,
     )
     if after.refused or not after.is_open:
@@ -38,58 +36,45 @@ def is_restorable(found: Environment, lost: Environment) -> bool:
 
 def restored(found: Environment, lost: Environment) -> Environment:
     """A record that was made anew since, with what the lost one knew of the cloud and of its life, and was told by people."""
+    applied, life = lost.applied, lost.life
     known = replace(
         found,
         claim=lost.claim,
-        resources=lost.resources,
-        identifiers=lost.identifiers,
-        created_at=lost.created_at,
-        expires_at=lost.expires_at,
-        resumed_at=found.resumed_at or lost.resumed_at,
+        applied=replace(found.applied, resources=applied.resources, identifiers=applied.identifiers),
+        life=replace(
+            found.life,
+            created_at=life.created_at,
+            expires_at=life.expires_at,
+            resumed_at=found.life.resumed_at or life.resumed_at,
+        ),
         pin=found.pin or lost.pin,
         updated_at=lost.updated_at,
     )
-    if lost.approved is not None and found.hold in (None, lost.hold):
-        known = replace(known, hold=lost.hold, approved=lost.approved)
-    if found.suspended or not lost.suspended:
-        return known
-    return _suspended_like(known, lost)
+    if lost.hold.approved is not None and found.hold.guard in (None, lost.hold.guard):
+        known = replace(known, hold=lost.hold)
+    return known if found.suspended is not None else _suspended_like(known, lost.suspended)
 
 
 def as_set(lost: Environment, said: SetByHand, now: datetime) -> Environment:
     """A lost record with what people had set of it. Its end is theirs, or later where it lives anew from now."""
-    later = (end for end in (lost.expires_at, said.expires_at) if end is not None and end > now)
+    later = (end for end in (lost.life.expires_at, said.expires_at) if end is not None and end > now)
+    ends = max(later, default=said.expires_at)
     known = replace(
         lost,
         commit=said.commit,
         pin=said.pin,
-        expires_at=max(later, default=said.expires_at),
-        resumed_at=said.resumed_at,
-        hold=said.approved,
-        approved=said.approved,
+        life=replace(lost.life, expires_at=ends, resumed_at=said.resumed_at),
+        hold=Hold(said.approved, said.approved),
     )
-    if not said.suspended:
-        return known
-    return _suspended_like(known, said)
+    return _suspended_like(known, said.suspended)
 
 
 def as_unknown(lost: Environment, because: str) -> Environment:
     """A lost record of which nobody can tell what people had set: it is left alone until one says so."""
-    return replace(
-        lost,
-        status=Status.SUSPENDED,
-        message=because,
-        suspended=because,
-        suspended_by=Suspension.PERSON,
-    )
+    return _suspended_like(lost, Suspended(because, Suspension.PERSON))
 
 
-def _suspended_like(known: Environment, other: Environment | SetByHand) -> Environment:
-    return replace(
-        known,
-        status=Status.SUSPENDED,
-        message=other.suspended,
-        suspended=other.suspended,
-        suspended_by=other.suspended_by,
-        suspended_commit=other.suspended_commit,
-    )
+def _suspended_like(known: Environment, suspended: Suspended | None) -> Environment:
+    if suspended is None:
+        return known
+    return replace(known, status=Status.SUSPENDED, message=suspended.reason, suspended=suspended)

@@ -8,7 +8,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.values.environment import AT_WORK, Environment, Guard, Pin, Status, Suspension
+from envmgr.domain.values.environment import (
+    AT_WORK,
+    Environment,
+    Failure,
+    Guard,
+    Pin,
+    Status,
+    Suspended,
+    Suspension,
+)
 
 
 def suspended(before: Environment, because: str) -> Environment:
@@ -18,12 +27,10 @@ def suspended(before: Environment, because: str) -> Environment:
     """
     _check_not_ending(before)
     if before.status is Status.DESTROYING and before.suspended_by is Suspension.DESTROY:
-        raise NeedsPerson(f"{before.label} is being destroyed: {before.suspended}")
+        raise NeedsPerson(f"{before.label} is being destroyed: {before.why_suspended}")
     return replace(
         before,
-        suspended=because,
-        suspended_by=Suspension.PERSON,
-        suspended_commit=None,
+        suspended=Suspended(because, Suspension.PERSON),
         status=before.status if before.status in AT_WORK else Status.SUSPENDED,
         message=because,
     )
@@ -31,25 +38,15 @@ def suspended(before: Environment, because: str) -> Environment:
 
 def cancelled(before: Environment, because: str) -> Environment:
     """What runs there is to end; it is not begun again until a push or `resume`."""
-    return replace(
-        before,
-        suspended=because,
-        suspended_by=Suspension.CANCEL,
-        suspended_commit=before.commit,
-    )
+    return replace(before, suspended=Suspended(because, Suspension.CANCEL, over=before.commit))
 
 
 def came_too_late(now: Environment, before: Environment) -> Environment:
     """What was to be cancelled had ended by then: it is held back by no more than before."""
     if now.suspended_by is not Suspension.CANCEL:
         return now
-    held = replace(
-        now,
-        suspended=before.suspended,
-        suspended_by=before.suspended_by,
-        suspended_commit=before.suspended_commit,
-    )
-    if now.status is Status.SUSPENDED and not before.suspended:
+    held = replace(now, suspended=before.suspended)
+    if now.status is Status.SUSPENDED and before.suspended is None:
         return replace(held, status=Status.PENDING, message="")
     return held
 
@@ -62,20 +59,17 @@ def resumed(before: Environment) -> Environment:
     _check_not_ending(before)
     return replace(
         before,
-        suspended="",
-        suspended_by=None,
-        suspended_commit=None,
+        suspended=None,
         pin=None,
         status=Status.PENDING,
         message="Resumed; the next pass brings it up to date.",
-        failed_on="",
-        retry_at=None,
+        failure=Failure(count=before.failure.count),
     )
 
 
 def lives_until(before: Environment, ends: datetime | None, warned: datetime | None) -> Environment:
     """Its life ends then; of the warning times up to `warned` its people know."""
-    return replace(before, expires_at=ends, warned_at=warned)
+    return replace(before, life=replace(before.life, expires_at=ends, warned_at=warned))
 
 
 def extended(before: Environment, ends: datetime, warned: datetime | None, now: datetime) -> Environment:
@@ -84,7 +78,7 @@ def extended(before: Environment, ends: datetime, warned: datetime | None, now: 
     Raises NeedsPerson where it is being destroyed for good, or for another reason than its end.
     """
     _check_not_ending(before)
-    is_over = before.expires_at is not None and before.expires_at <= now
+    is_over = before.life.expires_at is not None and before.life.expires_at <= now
     kept = is_over and not before.is_missing and before.suspended_by is not Suspension.DESTROY
     if before.status is Status.DESTROYING and not kept:
         raise NeedsPerson(
@@ -95,12 +89,13 @@ def extended(before: Environment, ends: datetime, warned: datetime | None, now: 
 
 def let_through(before: Environment, guard: Guard) -> Environment:
     """A person lets it through the guard that holds it."""
-    return replace(before, approved=guard, message="Approved; the next pass goes on.")
+    hold = replace(before.hold, approved=guard)
+    return replace(before, hold=hold, message="Approved; the next pass goes on.")
 
 
 def to_be_destroyed(before: Environment, said: str) -> Environment:
     """A person confirmed its destroy: whatever happens from here on, it is destroyed, and nobody creates it again."""
-    return replace(before, suspended=said, suspended_by=Suspension.DESTROY, suspended_commit=None)
+    return replace(before, suspended=Suspended(said, Suspension.DESTROY))
 
 
 def _check_not_ending(before: Environment) -> None:

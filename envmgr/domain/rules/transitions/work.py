@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from envmgr.domain.values.backoff import LONGEST, delay
-from envmgr.domain.values.environment import Environment, Guard, Status, Suspension
+from envmgr.domain.values.environment import NO_FAILURE, Environment, Failure, Guard, Status, Suspension
 
 
 def shown(before: Environment, status: Status, message: str) -> Environment:
@@ -20,42 +20,42 @@ def reworded(before: Environment, was: str, message: str) -> Environment:
 
 def waiting(before: Environment, message: str, hold: Guard | None) -> Environment:
     """Held back by time or by a guard; a guard that held it before still does."""
-    return replace(before, status=Status.WAITING, message=message, hold=hold or before.hold)
+    held = before.hold if hold is None else replace(before.hold, guard=hold)
+    return replace(before, status=Status.WAITING, message=message, hold=held)
 
 
 def interrupted(before: Environment, message: str) -> Environment:
     """Work was ended before its end: it goes on later, unless a person cancelled it."""
     if before.suspended_by is Suspension.CANCEL:
-        return replace(before, status=Status.SUSPENDED, message=before.suspended)
+        return replace(before, status=Status.SUSPENDED, message=before.why_suspended)
     return replace(before, status=Status.WAITING, message=message)
 
 
 def put_off(before: Environment, message: str, attempt: str, until: datetime) -> Environment:
     """What keeps an attempt from beginning passes by itself: it is made again then, and counts as no failure."""
-    return replace(before, status=Status.WAITING, message=message, failed_on=attempt, retry_at=until)
+    paused = replace(before.failure, on=attempt, retry_at=until)
+    return replace(before, status=Status.WAITING, message=message, failure=paused)
 
 
 def failed(
     before: Environment, message: str, attempt: str, now: datetime, *, needs_person: bool = False, again: bool
 ) -> Environment:
     """An attempt failed; `again` says whether time alone brings it back where a person is needed."""
-    failures = before.failures + 1 if before.failed_on == attempt else 1
-    pause = LONGEST if needs_person else delay(failures)
+    count = before.failure.count + 1 if before.failure.on == attempt else 1
+    pause = LONGEST if needs_person else delay(count)
     return replace(
         before,
         status=Status.FAILED,
         message=message,
-        failures=failures,
-        failed_on=attempt,
-        retry_at=None if needs_person and not again else now + pause,
+        failure=Failure(count, attempt, None if needs_person and not again else now + pause),
     )
 
 
 def succeeded(before: Environment, message: str = "") -> Environment:
     """It has come to what its branch wants."""
-    return replace(before, status=Status.READY, message=message, failures=0, failed_on="", retry_at=None)
+    return replace(before, status=Status.READY, message=message, failure=NO_FAILURE)
 
 
 def warned(before: Environment, at: datetime) -> Environment:
     """Its people were told that its life ends soon; `at` is the warning time that this was for."""
-    return replace(before, warned_at=at)
+    return replace(before, life=replace(before.life, warned_at=at))

@@ -1,0 +1,49 @@
+"""An environment as envmgr knows it, and the runs, leases and events that belong to it."""
+
+from .claim import Claim, Output, Source, SourceKind
+from .parts import (
+    NO_FAILURE,
+    NO_HOLD,
+    NOTHING_APPLIED,
+    Absence,
+    Applied,
+    Failure,
+    Guard,
+    Hold,
+    Life,
+    Pin,
+    Suspended,
+    Suspension,
+)
+from .record import AT_WORK, Environment, Status
+from .work import Changes, Event, Lease, ProcessId, RepositoryState, Run, RunKind, RunStatus
+
+__all__ = [
+    "AT_WORK",
+    "NOTHING_APPLIED",
+    "NO_FAILURE",
+    "NO_HOLD",
+    "Absence",
+    "Applied",
+    "Changes",
+    "Claim",
+    "Environment",
+    "Event",
+    "Failure",
+    "Guard",
+    "Hold",
+    "Lease",
+    "Life",
+    "Output",
+    "Pin",
+    "ProcessId",
+    "RepositoryState",
+    "Run",
+    "RunKind",
+    "RunStatus",
+    "Source",
+    "SourceKind",
+    "Status",
+    "Suspended",
+    "Suspension",
+]

@@ -1,0 +1,132 @@
+"""An environment as envmgr knows it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from envmgr.domain.values.deployment import Deployment
+from envmgr.domain.values.drift import Drift, checks_warning
+from envmgr.domain.values.health import Health
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.schedule import Schedule
+
+from .claim import Claim
+from .parts import (
+    NO_FAILURE,
+    NO_HOLD,
+    NOTHING_APPLIED,
+    Absence,
+    Applied,
+    Failure,
+    Hold,
+    Life,
+    Pin,
+    Suspended,
+    Suspension,
+)
+
+
+class Status(StrEnum):
+    """Where an environment stands; the words of `envmgr list`."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    READY = "ready"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+    WAITING = "waiting"
+    SUSPENDED = "suspended"
+    DESTROYING = "destroying"
+    DESTROYED = "destroyed"
+
+
+AT_WORK = (Status.RUNNING, Status.DESTROYING)
+"""Where a run is changing an environment, or died doing so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """One branch's environment, or one application of it. Times are aware UTC datetimes.
+
+    `commit` is what the branch points at, `applied` what the cloud has.
+    `claim` is there from before the first apply until a destroy is verified: while it is, there may be
+    resources. `refused` says why its branch gets none (empty: it does). `schedule` is the branch's own.
+    `deployment` is what of its code runs (None: nothing is to be deployed but what Terraform applies), `health`
+    how that answers.
+    `ending` says that what it has is being destroyed, or was in part: no wish calls that off any more.
+    """
+
+    id: EnvironmentId
+    branch: str
+    commit: str
+    status: Status = Status.PENDING
+    message: str = ""
+    refused: str = ""
+    absence: Absence | None = None
+    claim: Claim | None = None
+    applied: Applied = NOTHING_APPLIED
+    suspended: Suspended | None = None
+    hold: Hold = NO_HOLD
+    failure: Failure = NO_FAILURE
+    life: Life
+    pin: Pin | None = None
+    schedule: Schedule | None = None
+    drift: Drift | None = None
+    deployment: Deployment | None = None
+    health: Health | None = None
+    ending: bool = False
+    updated_at: datetime
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be looked after: not yet destroyed and verified."""
+        return self.status is not Status.DESTROYED
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the last complete listing did not show its branch (which does not make it surely gone)."""
+        return self.absence is not None
+
+    @property
+    def absences(self) -> int:
+        """How many complete listings in a row did not show its branch."""
+        return self.absence.count if self.absence is not None else 0
+
+    @property
+    def suspended_by(self) -> Suspension | None:
+        """Who or what suspended it; None where nobody did, or an early release that did not say."""
+        return self.suspended.by if self.suspended is not None else None
+
+    @property
+    def why_suspended(self) -> str:
+        """Why it is suspended; empty where it is not."""
+        return self.suspended.reason if self.suspended is not None else ""
+
+    @property
+    def target(self) -> str:
+        """The commit it is to have: what the branch points at, unless a rollback holds it at another."""
+        return self.pinned_commit or self.commit
+
+    @property
+    def pinned_commit(self) -> str | None:
+        """The commit that a rollback holds it at; None where none does, or a push has ended it."""
+        pin = self.pin
+        return pin.commit if pin is not None and pin.over in (None, self.commit) else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What somebody should know of it though it is as its branch wants it."""
+        if self.status not in (Status.READY, Status.DEGRADED):
+            return ()
+        checks = checks_warning(self.drift.failing_checks if self.drift else ())
+        return (*filter(None, [checks]), *map(str, self.claim.untaken if self.claim else ()))
+
+    @property
+    def said(self) -> str:
+        """Its message, and what it warns of."""
+        return " ".join(filter(None, (self.message, *self.warnings)))
+
+    @property
+    def label(self) -> str:
+        """How messages name it: `acme/shop/alice`, of an application `acme/shop/alice:api`."""
+        return str(self.id)
