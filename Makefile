@@ -60,7 +60,7 @@ format: install  ## let ruff lay the code out and mend what it can
 	$(BIN)/ruff check --fix .
 
 docs: install  ## write the reference, build the site into site/ (strict)
-	$(BIN)/python -m tools.reference
+	$(BIN)/python -m tests.reference
 	$(BIN)/zensical build --clean --strict
 
 bench: install parts  ## measure envmgr against the same work done by hand

@@ -18,11 +18,11 @@ from envmgr.domain.audit.compare import Kind
 from envmgr.domain.rules import severity
 from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status, Suspension
 from envmgr.domain.values.health import Condition
+from tests.reference import command_line, json_objects, meanings
+from tests.reference.__main__ import documents, write
+from tests.reference.journeys import JOURNEYS, Step
+from tests.reference.options import type_name
 from tests.unit.documents_example import CHECKOUT, TEXTS, VERBS
-from tools.reference import command_line, json_objects, meanings
-from tools.reference.__main__ import documents, write
-from tools.reference.journeys import JOURNEYS, Step
-from tools.reference.options import type_name
 
 GENERATED = documents(CHECKOUT)
 

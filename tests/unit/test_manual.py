@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
+from tests.reference import manual
 from tests.unit.documents_example import VERBS
-from tools.reference import manual
 
 PAGE = manual.page()
 

@@ -224,9 +224,7 @@ def test_a_link_leads_somewhere(where: str, target: str) -> None:
         {
             (where, path)
             for where, text in TEXTS.items()
-            for path in re.findall(
-                r"`((?:tests|tools|envmgr|terraform_modules|systemd|docs)/[\w./@-]*)`", text
-            )
+            for path in re.findall(r"`((?:tests|envmgr|terraform_modules|systemd|docs)/[\w./@-]*)`", text)
         }
     ),
 )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-_NOTE = "<!-- Written by `python -m tools.reference` from the code: change it there. -->"
+_NOTE = "<!-- Written by `python -m tests.reference` from the code: change it there. -->"
 
 
 def page(title: str, *parts: str) -> str:

@@ -1,1 +1,0 @@
-"""What is used on the checkout only and is not shipped."""

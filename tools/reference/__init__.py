@@ -1,1 +1,0 @@
-"""Writes the reference pages and the drawing of the layers from the code: `python -m tools.reference`."""
