@@ -133,7 +133,7 @@ won = []
 for _ in range(40):
     lease = store.acquire(alice, me, "race", now, timedelta(hours=1), lambda process: False)
     if isinstance(lease, Lease):
-        store.update(alice, lease, now, lambda e: replace(e, failures=e.failures + 1))
+        store.update(alice, lease, now, lambda e: replace(e, failure=replace(e.failure, count=e.failure.count + 1)))
         store.release(lease)
         won.append(lease.generation)
 store.close()
