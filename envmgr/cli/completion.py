@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values import reference
 
 from .invocation import Invocation
 
@@ -36,8 +37,8 @@ def environments(context: click.Context, _: click.Parameter, incomplete: str) ->
 
 def _names(known: "Iterable[EnvironmentId]", incomplete: str) -> "set[str]":
     """The shortest form of each that means only one, with at least as many parts as were typed already."""
-    forms = [(each.name, f"{each.repository}/{each.name}", str(each)) for each in known]
-    times = Counter(form for each in forms for form in each)
+    written = [reference.forms(each, each.name) for each in known]
+    times = Counter(form for forms in written for form in forms)
     typed = min(incomplete.count("/"), 2)
-    shortest = (next((form for form in each[typed:] if times[form] == 1), each[-1]) for each in forms)
+    shortest = (next((form for form in forms[typed:] if times[form] == 1), forms[-1]) for forms in written)
     return {name for name in shortest if _PLAIN.fullmatch(name)}

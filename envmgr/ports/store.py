@@ -109,7 +109,7 @@ class Store(Protocol):
 
         An expired one is taken as well, unless its owner provably lives: clocks may be set, processes not.
         One atomic step; the generation grows with every acquisition. The same owner asking again is
-        refused too (`Held`): a lease belongs to one piece of work.
+        refused too (`LeaseTaken`): a lease belongs to one piece of work.
         """
         ...
 

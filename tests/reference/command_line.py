@@ -112,14 +112,19 @@ def _verb(name: str, command: click.Command) -> Iterator[str]:
     yield f"### `{name}`"
     yield f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```"
     yield _EXIT.sub("", inspect.cleandoc(command.help or ""))
-    shared = {name for option in shared_options() for name in option.opts}
-    own = [p for p in command.params if isinstance(p, click.Option) and not shared & set(p.opts)]
+    own = own_options(command)
     if own:
         yield table(("option", "meaning"), [_option(each) for each in own])
     if name in OWN:
         yield "Exit codes: " + " ".join(f"`{code}`: {meaning}" for code, meaning in OWN[name])
     if isinstance(command, Verb):
         yield f"```sh\n{command.example}\n```"
+
+
+def own_options(command: click.Command) -> list[click.Option]:
+    """The options of a verb that not every verb has."""
+    shared = {name for option in shared_options() for name in option.opts}
+    return [p for p in command.params if isinstance(p, click.Option) and not shared & set(p.opts)]
 
 
 def _option(option: click.Parameter) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from envmgr import __version__
 from envmgr.cli.command import Verb, shared_options
 from envmgr.cli.program import program
 
-from .command_line import GENERAL, OWN, verbs
+from .command_line import GENERAL, OWN, own_options, verbs
 
 _SHELLS = {"bash": "envmgr", "zsh": "_envmgr", "fish": "envmgr.fish"}
 """Each shell, and the name that it looks for."""
@@ -56,7 +56,6 @@ def page() -> str:
 
 
 def _verbs() -> Iterator[str]:
-    shared = {name for option in shared_options() for name in option.opts}
     section = ""
     for title, name, _, command in verbs():
         if title != section:
@@ -65,8 +64,7 @@ def _verbs() -> Iterator[str]:
         context = click.Context(command, info_name=f"envmgr {name}")
         yield f".SS {_escaped(command.get_usage(context).removeprefix('Usage: '))}"
         yield from _paragraphs(command.help or "")
-        own = [p for p in command.params if isinstance(p, click.Option) and not shared & set(p.opts)]
-        yield from _options(own, context)
+        yield from _options(own_options(command), context)
         yield from _definitions((f"Exit {code}", meaning) for code, meaning in OWN.get(name, ()))
         if isinstance(command, Verb):
             yield from (

@@ -1,6 +1,6 @@
 """The heart: what to do with one environment now, and the sentence that says why.
 
-Pure: an environment's record, the rules, the crowd around it and the time go in, one decision comes
+Pure: an environment's record, the rules, the neighbours around it and the time go in, one decision comes
 out. Whoever carries a decision out asks again afterwards; nothing depends on having seen an event.
 Two ordered lists of guards hold the policy: the first guard that has something to say decides.
 """

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from envmgr.domain.errors import UsageError
 
 from .environment import Environment
-from .names import ref_component
+from .names import EnvironmentId, ref_component
 
 
 def find(text: str, environments: Iterable[Environment]) -> list[Environment]:
@@ -28,11 +28,11 @@ def find(text: str, environments: Iterable[Environment]) -> list[Environment]:
     return candidates
 
 
+def forms(identity: EnvironmentId, name: str) -> tuple[str, str, str]:
+    """How a name of an environment may be written: alone, with its repository, with its organization, too."""
+    short = f"{identity.repository}/{name}"
+    return name, short, f"{identity.organization}/{short}"
+
+
 def _forms(environment: Environment) -> set[str]:
-    identity = environment.id
-    names = (identity.name, environment.branch)
-    return {
-        *names,
-        *(f"{identity.repository}/{name}" for name in names),
-        *(f"{identity.organization}/{identity.repository}/{name}" for name in names),
-    }
+    return {*forms(environment.id, environment.id.name), *forms(environment.id, environment.branch)}

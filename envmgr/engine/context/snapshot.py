@@ -82,7 +82,7 @@ def _outputs(need: Environment) -> object:
 
 
 def snapshot_of(services: Services, environment: Environment) -> Snapshot:
-    """The roster of one environment and, where it has several, of all its applications, as they are now."""
+    """The snapshot of one environment and, where it has several, of all its applications, as they are now."""
     identity, now = environment.id, services.clock()
     project = services.project(identity.repository_id)
     if project is None:
