@@ -95,7 +95,9 @@ def test_the_release_says_what_changed_in_it_alone(dist: Path) -> None:
     )
     assert sums.returncode == 0
     with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
-        assert f"envmgr-{envmgr.__version__}/SECURITY.md" in archive.getnames()
+        names = set(archive.getnames())
+    # README's links lead to pages, so who unpacks the one needs the others.
+    assert {f"envmgr-{envmgr.__version__}/{name}" for name in ("SECURITY.md", "docs/index.md")} <= names
 
 
 def test_a_tag_of_another_version_is_refused(checkout: Path, wheel: Path) -> None:
