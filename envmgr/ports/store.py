@@ -138,8 +138,12 @@ class Store(Protocol):
         """Records a run as running, with an id of its own; `log` gives its log's name by that."""
         ...
 
-    def update_run(self, run: int, **changes: object) -> None:
-        """Writes named fields of a run (child, lock_id, log, changes, message)."""
+    def set_child(self, run: int, child: ProcessId | None) -> None:
+        """Records the Terraform process that a run has now."""
+        ...
+
+    def set_lock(self, run: int, lock_id: str | None) -> None:
+        """Records the state lock that a run was seen to hold."""
         ...
 
     def finish_run(

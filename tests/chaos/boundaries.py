@@ -11,7 +11,17 @@ from typing import Any
 from envmgr.adapters.state import local
 from envmgr.commands.runtime import Runtime
 
-_STORE = ("update", "start_run", "update_run", "finish_run", "record", "acquire", "release", "revise")
+_STORE = (
+    "update",
+    "start_run",
+    "set_child",
+    "set_lock",
+    "finish_run",
+    "record",
+    "acquire",
+    "release",
+    "revise",
+)
 _GIT = ("fetch", "checkout", "keep", "let_go")
 _TERRAFORM = ("plan", "show", "apply", "push_errored_state", "unlock")
 # The steps within: archiving is a copy, then a deletion.

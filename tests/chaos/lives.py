@@ -157,5 +157,7 @@ class Lives:
 
     def _within_terraform(self, measure: Measure) -> int:
         """A boundary at which Terraform runs: the record of it is about to be written."""
-        started = [n for n, name in enumerate(measure.writes, 1) if name == "store.update_run"]
+        started = [
+            n for n, name in enumerate(measure.writes, 1) if name in ("store.set_child", "store.set_lock")
+        ]
         return self._random.choice(started)

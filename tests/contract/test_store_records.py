@@ -46,28 +46,28 @@ class TestRuns:
             None,
         )
         assert store.run(run.id) == run
-        store.update_run(run.id, child=THEIRS, lock_id="x-1", log="runs/1.log", changes=Changes(1, 2, 3))
-        store.finish_run(run.id, RunStatus.FAILED, NOW + SECOND, "no \0 quota")
+        store.set_child(run.id, THEIRS)
+        store.set_lock(run.id, "x-1")
+        store.finish_run(run.id, RunStatus.FAILED, NOW + SECOND, "no \0 quota", Changes(1, 2, 3))
         assert store.run(run.id) == replace(
             run,
             child=THEIRS,
             lock_id="x-1",
-            log="runs/1.log",
             changes=Changes(1, 2, 3),
             status=RunStatus.FAILED,
             finished_at=NOW + SECOND,
             message="no \0 quota",
         )
 
-    def test_the_end_keeps_what_was_said_before(self, store: Store) -> None:
+    def test_the_end_keeps_what_was_noted_before(self, store: Store) -> None:
         """Unless it says something else."""
         run = store.start_run(ALICE, RunKind.PLAN, COMMIT, OURS, "user ann", NOW, lambda run: f"logs/{run}")
         assert run.log == f"logs/{run.id}"
-        store.update_run(run.id, message="planned")
+        store.set_child(run.id, THEIRS)
         store.finish_run(run.id, RunStatus.SUCCEEDED, NOW, changes=Changes(0, 0, 0))
         ended = store.run(run.id)
         assert ended is not None
-        assert (ended.message, ended.changes, ended.log) == ("planned", Changes(0, 0, 0), run.log)
+        assert (ended.child, ended.changes, ended.log) == (THEIRS, Changes(0, 0, 0), run.log)
 
     def test_newest_first_and_filtered(self, store: Store) -> None:
         """By environment and status, up to a limit."""
@@ -80,14 +80,13 @@ class TestRuns:
         assert [run.id for run in store.runs(ALICE, status=RunStatus.RUNNING, limit=1)] == [ids[2]]
         assert [run.id for run in store.runs(limit=2)] == [ids[2], ids[1]]
 
-    def test_unknown_fields_and_runs_are_refused(self, store: Store) -> None:
-        """How a run ended is said by `finish_run` alone."""
+    def test_unknown_runs_are_refused(self, store: Store) -> None:
+        """Whatever is to be said of them."""
         run = store.start_run(ALICE, RunKind.APPLY, COMMIT, OURS, "", NOW)
-        for field in ("status", "finished_at", "id", "lockid"):
-            with pytest.raises(TypeError, match=field):
-                store.update_run(run.id, **{field: "x"})
         with pytest.raises(UsageError, match="999"):
-            store.update_run(999, log="x")
+            store.set_child(999, THEIRS)
+        with pytest.raises(UsageError, match="999"):
+            store.set_lock(999, "x")
         with pytest.raises(UsageError, match="999"):
             store.finish_run(999, RunStatus.FAILED, NOW)
         assert store.run(run.id) == run

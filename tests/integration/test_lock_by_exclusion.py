@@ -57,7 +57,7 @@ def leave_an_unseen_lock(victim: Victim) -> LockInfo:
     os.killpg(run.child.pid, signal.SIGKILL)
     wait_for_end(run.child.pid)
     victim.slow.unlink()
-    engine.application.services.store.update_run(run.id, lock_id=None)
+    engine.application.services.store.set_lock(run.id, None)
     left = lock(engine)
     assert left is not None
     assert left.id
@@ -127,7 +127,7 @@ def test_a_lock_that_refused_our_run_is_anothers(victim: Victim) -> None:
     left = leave_an_unseen_lock(victim)
     engine = victim.engine
     [run] = engine.runs()
-    engine.application.services.store.update_run(run.id, lock_id="")
+    engine.application.services.store.set_lock(run.id, "")
 
     engine.turn(2, minutes=10)
 

@@ -86,7 +86,7 @@ def test_an_apply_whose_start_could_not_be_recorded_is_adopted(victim: Victim) -
     victim.dies_at("made")
     [run] = engine.runs()
     assert run.child is not None
-    engine.application.services.store.update_run(run.id, child=None)
+    engine.application.services.store.set_child(run.id, None)
     victim.slow.unlink()
 
     engine.turn(seconds=30)
@@ -168,7 +168,7 @@ def test_a_step_that_outlives_its_process_is_ended_and_done_again(victim: Victim
     process.kill()
     process.wait()
     if not is_recorded:
-        engine.application.services.store.update_run(engine.runs()[-1].id, child=None)
+        engine.application.services.store.set_child(engine.runs()[-1].id, None)
 
     engine.turn(2, seconds=30)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import RLock
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from envmgr.domain.audit.standing import Look, Outcome, Standing, outcome
 from envmgr.domain.errors import LeaseLost, UsageError
@@ -27,8 +27,6 @@ from envmgr.ports import LeaseTaken
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-_RUN_FIELDS = frozenset({"child", "lock_id", "log", "changes", "message"})
 
 
 class MemoryStore:
@@ -211,20 +209,28 @@ class MemoryStore:
             self._runs[run.id] = run
             return run
 
-    def update_run(self, run: int, **changes: object) -> None:
-        """Writes named fields of a run (child, lock_id, log, changes, message)."""
-        self._change_run(run, _checked("a run", changes, _RUN_FIELDS))
+    def set_child(self, run: int, child: ProcessId | None) -> None:
+        """Records the process of a run."""
+        self._change_run(run, lambda found: replace(found, child=child))
+
+    def set_lock(self, run: int, lock_id: str | None) -> None:
+        """Records the lock of a run."""
+        self._change_run(run, lambda found: replace(found, lock_id=lock_id))
 
     def finish_run(
         self, run: int, status: RunStatus, now: datetime, message: str = "", changes: Changes | None = None
     ) -> None:
         """Ends a run; without message or changes those it has stay."""
-        values: dict[str, Any] = {"status": status, "finished_at": now}
-        if message:
-            values["message"] = message
-        if changes is not None:
-            values["changes"] = changes
-        self._change_run(run, values)
+        self._change_run(
+            run,
+            lambda found: replace(
+                found,
+                status=status,
+                finished_at=now,
+                message=message or found.message,
+                changes=found.changes if changes is None else changes,
+            ),
+        )
 
     def run(self, run: int) -> Run | None:
         """One run."""
@@ -331,11 +337,11 @@ class MemoryStore:
         self._events = [event for event in self._events if event.at >= before]
         return number - len(self._events)
 
-    def _change_run(self, run: int, values: Mapping[str, Any]) -> None:
+    def _change_run(self, run: int, change: Callable[[Run], Run]) -> None:
         with self._lock:
             if run not in self._runs:
                 raise UsageError(f"There is no run {run}.")
-            self._runs[run] = replace(self._runs[run], **values)
+            self._runs[run] = change(self._runs[run])
 
     def _is_newest(self, lease: Lease) -> bool:
         newest = self._leases.get(lease.environment)
@@ -353,12 +359,6 @@ def _is_over(
     is_living: Callable[[ProcessId], bool],
 ) -> bool:
     return is_dead(lease.owner) or (lease.expires_at <= now and not is_living(lease.owner))
-
-
-def _checked(what: str, changes: Mapping[str, Any], known: Iterable[str]) -> Mapping[str, Any]:
-    if unknown := sorted(set(changes) - set(known)):
-        raise TypeError(f"{what} has no field to update named {', '.join(unknown)}")
-    return changes
 
 
 def _forget(rows: dict[K, V], is_old: Callable[[V], bool]) -> int:

@@ -1,6 +1,6 @@
 """Queries on runs, within a transaction of the caller."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -10,8 +10,6 @@ from envmgr.domain.values.names import EnvironmentId
 
 from . import rows
 from .schema import runs
-
-_UPDATABLE = frozenset({"child", "lock_id", "log", "changes", "message"})
 
 
 def start(connection: Connection, environment: EnvironmentId, values: Mapping[str, object]) -> Run:
@@ -25,12 +23,6 @@ def change(connection: Connection, run: int, values: Mapping[str, object]) -> No
     """Writes columns of a run; UsageError where there is none."""
     if connection.execute(update(runs).where(runs.c.id == run).values(**values)).rowcount != 1:
         raise UsageError(f"There is no run {run}: `envmgr history` shows those that are kept.")
-
-
-def require_updatable(names: Iterable[str]) -> None:
-    """TypeError where a name is no field of a run that `update_run` may write."""
-    if unknown := sorted(set(names) - _UPDATABLE):
-        raise TypeError(f"a run has no field to update named {', '.join(unknown)}")
 
 
 def get(connection: Connection, run: int) -> Run | None:

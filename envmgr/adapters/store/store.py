@@ -178,12 +178,15 @@ class SqlStore:
                 runs.change(connection, run.id, {"log": name})
         return replace(run, log=name)
 
-    def update_run(self, run: int, **changes: object) -> None:
-        """Writes named fields of a run (child, lock_id, log, changes, message)."""
-        runs.require_updatable(changes)
-        if changes:
-            with self._database.write() as connection:
-                runs.change(connection, run, changes)
+    def set_child(self, run: int, child: ProcessId | None) -> None:
+        """Records the Terraform process that a run has now."""
+        with self._database.write() as connection:
+            runs.change(connection, run, {"child": child})
+
+    def set_lock(self, run: int, lock_id: str | None) -> None:
+        """Records the state lock that a run was seen to hold."""
+        with self._database.write() as connection:
+            runs.change(connection, run, {"lock_id": lock_id})
 
     def finish_run(
         self, run: int, status: RunStatus, now: datetime, message: str = "", changes: Changes | None = None

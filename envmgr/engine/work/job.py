@@ -295,10 +295,10 @@ class ActiveRun:
     def _started(self, child: ProcessId) -> None:
         lower(child.pid, self.job.niceness)
         self._child_began = self.job.services.clock() - _CALLBACK
-        self.job.services.store.update_run(self.run.id, child=child)
+        self.job.services.store.set_child(self.run.id, child)
 
     def _locked(self, lock_id: str | None) -> None:
-        self.job.services.store.update_run(self.run.id, lock_id=lock_id)
+        self.job.services.store.set_lock(self.run.id, lock_id)
 
 
 def _ending(error: BaseException) -> RunStatus:
