@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from envmgr.domain.values.environment import RunKind, RunStatus, Status
+from envmgr.domain.values.environment import Status
 from envmgr.domain.values.health import Condition
-from envmgr.engine.change.health import is_watched
 from tests.support.engine import Engine, code
 
 
@@ -68,51 +67,3 @@ def test_the_last_healthy_commit_comes_back(engine: Engine, tmp_path: Path) -> N
     assert shop.text() == ["two", good]
     assert alice.health is not None
     assert alice.health.condition is Condition.HEALTHY
-
-
-def test_without_that_it_stays(engine: Engine, tmp_path: Path) -> None:
-    """The newest code runs on, for somebody to look at."""
-    shop = Shop(engine, tmp_path, "keep")
-    bad = shop.push("bad")
-    alice = engine.environment("alice")
-    assert alice.status is Status.FAILED
-    assert shop.text() == ["bad", bad]
-    assert "went-back" not in engine.actions("alice")
-
-
-def test_what_was_never_healthy_has_no_way_back(engine: Engine, tmp_path: Path) -> None:
-    """The first commit's failure is all there is to say."""
-    served = tmp_path / "served"
-    repository = engine.repository(
-        deploy=[{"name": "app", "run": f"cp app.txt {served}"}],
-        health={"run": f"! grep -x bad {served}", "timeout": "1s"},
-        on_unhealthy="previous",
-    )
-    repository.commit("env-alice", code({"app.txt": "bad"}))
-    engine.turn()
-    alice = engine.environment("alice")
-    assert alice.status is Status.FAILED
-    assert alice.message == "Not healthy within 1s: Step health failed (exit 1): bad."
-    assert [run.status for run in engine.runs(RunKind.DEPLOY)] == [RunStatus.SUCCEEDED]
-
-
-def test_a_way_back_that_fails_is_said_too(engine: Engine, tmp_path: Path) -> None:
-    """Both sentences, and nothing is tried in a circle."""
-    shop = Shop(engine, tmp_path, "previous")
-    shop.served.unlink()
-    shop.served.mkdir()
-    shop.repository.commit("env-alice", {"app.txt": "bad\n"})
-    engine.repository_settings["shop"]["deploy"] = [
-        {"name": "app", "run": f"grep -q bad app.txt; cp app.txt {shop.served}/app"}
-    ]
-    engine.repository_settings["shop"]["health"]["run"] = f"! grep -x bad {shop.served}/app"
-    engine.restart()
-    engine.turn()
-    alice = engine.environment("alice")
-    assert alice.status is Status.FAILED
-    assert "Not healthy within 1s" in alice.message
-    assert "The last healthy commit could not be brought back: Step app failed" in alice.message
-    assert is_watched(alice)
-    runs = len(engine.runs())
-    engine.turn(2, minutes=20)
-    assert len(engine.runs()) == runs

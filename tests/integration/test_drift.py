@@ -9,12 +9,9 @@ from typing import Any
 import boto3
 import pytest
 
-from envmgr.commands import steering
-from envmgr.commands.rollback import look_for_drift
 from envmgr.daemon.drift_watch import DriftWatch, due, inspect
-from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.drift import Drift
-from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status
+from envmgr.domain.values.environment import RunKind, RunStatus, Status
 from tests.support.aws import reset_moto
 from tests.support.engine import Engine, code, push
 
@@ -88,36 +85,6 @@ def test_a_check_is_one_plan_when_it_is_due(shop: Engine) -> None:
     assert (run.status, run.message) == (RunStatus.SUCCEEDED, "No drift.")
 
 
-def test_a_difference_is_reported_once(shop: Engine, folder: Path) -> None:
-    """Address and attributes, in record and events; the environment stays ready and as it is."""
-    (folder / "alice").write_text("altered behind its back")
-    shop.clock.forward(hours=2)
-    drift_watch(shop)
-    [difference] = drift(shop).differences
-    assert (difference.address, difference.action) == ("terraform_data.page", "update")
-    assert "input" in difference.attributes
-    assert shop.environment("alice").status is Status.READY
-    shop.clock.forward(hours=2)
-    drift_watch(shop)
-    assert shop.actions("alice").count("drift") == 1
-
-    (folder / "alice").write_text("as it should be")
-    shop.clock.forward(hours=2)
-    drift_watch(shop)
-    assert drift(shop).status == "none"
-    assert shop.actions("alice").count("drift") == 2
-
-
-def test_what_is_to_be_ignored_is_no_drift(shop: Engine, folder: Path) -> None:
-    """By the organization's or repository's pattern."""
-    shop.repository_settings["shop"]["drift"] = {"ignore": ["terraform_data.page.*"]}
-    shop.restart()
-    (folder / "alice").write_text("altered")
-    shop.clock.forward(hours=2)
-    drift_watch(shop)
-    assert drift(shop).status == "none"
-
-
 def test_a_difference_in_place_is_corrected(shop: Engine, folder: Path) -> None:
     """By a plan of its own through the gates, with an event that says what for."""
     shop.repository_settings["shop"]["drift"] = {"action": "correct"}
@@ -133,85 +100,6 @@ def test_a_difference_in_place_is_corrected(shop: Engine, folder: Path) -> None:
     assert (last.kind, last.status) == (RunKind.APPLY, RunStatus.SUCCEEDED)
     assert shop.turn(seconds=30) == []
     assert shop.runs()[-1] == last
-
-
-def test_after_a_long_gap_a_person_is_asked(shop: Engine, folder: Path) -> None:
-    """Shown as waiting; `approve` corrects it, and so does whoever mends it by hand."""
-    shop.repository_settings["shop"]["drift"] = {"action": "correct"}
-    shop.restart()
-    (folder / "alice").write_text("altered")
-    shop.clock.forward(hours=5)
-    drift_watch(shop)
-    alice = shop.environment("alice")
-    assert (alice.status, alice.hold.guard) == (Status.WAITING, Guard.DRIFT)
-    assert "nobody looked since" in alice.message
-    assert "envmgr approve acme/shop/alice" in alice.message
-    applies = len(shop.runs(RunKind.APPLY))
-    shop.turn(2, seconds=30)
-    assert shop.environment("alice").status is Status.WAITING
-    assert len(shop.runs(RunKind.APPLY)) == applies
-
-    steering.approve(shop.application, shop.environment("alice"))
-    shop.turn(seconds=30)
-
-    alice = shop.environment("alice")
-    assert (alice.status, alice.hold.guard, drift(shop).status) == (Status.READY, None, "none")
-    assert len(shop.runs(RunKind.APPLY)) == applies + 1
-
-
-def test_held_drift_that_goes_away_by_itself_is_let_go(shop: Engine, folder: Path) -> None:
-    """The next check finds nothing: ready again, nothing applied."""
-    shop.repository_settings["shop"]["drift"] = {"action": "correct"}
-    shop.restart()
-    (folder / "alice").write_text("altered")
-    shop.clock.forward(hours=5)
-    drift_watch(shop)
-    (folder / "alice").write_text("as it should be")
-    shop.clock.forward(hours=2)
-
-    drift_watch(shop)
-
-    assert shop.environment("alice").status is Status.READY
-    shop.turn(seconds=30)
-    assert len(shop.runs(RunKind.APPLY)) == 1
-
-
-def test_a_remote_that_is_away_holds_a_correction_back(shop: Engine, folder: Path) -> None:
-    """What was out of reach may be half back."""
-    shop.repository_settings["shop"]["drift"] = {"action": "correct"}
-    shop.restart()
-    (folder / "alice").write_text("altered")
-    shop.repositories["shop"].path.rename(shop.folder / "away")
-    shop.clock.forward(hours=2)
-    shop.poll()
-
-    drift_watch(shop)
-
-    assert "remote could not be looked at" in shop.environment("alice").message
-
-
-def test_a_check_that_cannot_run_says_so_and_since_when(shop: Engine) -> None:
-    """Invariant 11: never silently blind."""
-    state = shop.state("alice")
-    kept = state.read_bytes()
-    state.unlink()
-    shop.clock.forward(hours=2)
-    drift_watch(shop)
-    since = shop.clock.now
-    shop.clock.forward(hours=2)
-    drift_watch(shop)
-    assert drift(shop).status == "unknown"
-    assert drift(shop).failing_since == since
-    assert "is missing" in drift(shop).error
-    assert shop.environment("alice").status is Status.READY
-    assert shop.actions("alice").count("drift-unknown") == 1
-
-    state.write_bytes(kept)
-    shop.clock.forward(hours=2)
-    drift_watch(shop)
-
-    assert (drift(shop).status, drift(shop).failing_since) == ("none", None)
-    assert "drift-known" in shop.actions("alice")
 
 
 def test_a_push_waits_only_for_its_own_check_to_give_way(shop: Engine) -> None:
@@ -246,22 +134,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come about in time"
         time.sleep(0.02)
-
-
-def test_by_hand_it_is_looked_for_at_once_and_only_reported(shop: Engine, folder: Path) -> None:
-    """Whatever the interval and the action say."""
-    shop.repository_settings["shop"]["drift"] = {"action": "correct"}
-    shop.restart()
-    (folder / "alice").write_text("altered")
-
-    found = look_for_drift(shop.application, shop.environment("alice"))
-
-    assert [d.address for d in found.differences] == ["terraform_data.page"]
-    assert len(shop.runs(RunKind.APPLY)) == 1
-    shop.repositories["shop"].commit("env-alice", {"terraform/main.tf": "resource {"})
-    shop.turn(seconds=30)
-    with pytest.raises(NeedsPerson, match="is failed"):
-        look_for_drift(shop.application, shop.environment("alice"))
 
 
 @pytest.fixture

@@ -13,11 +13,10 @@ from queue import SimpleQueue
 import pytest
 
 from envmgr.commands import operations
-from envmgr.domain.errors import LeaseLost, UsageError
-from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
+from envmgr.domain.errors import UsageError
+from envmgr.domain.values.environment import RunKind, Status
 from envmgr.engine.work.job import NothingDone
 from tests.support.engine import MODULE, Engine, code, push
-from tests.support.store import having
 
 WAITING = """
 resource "terraform_data" "waiting" {
@@ -66,28 +65,6 @@ def wait_for(condition: "object", seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def test_a_writer_whose_lease_was_taken_over_is_refused(engine: Engine) -> None:
-    """Its generation is old: nothing it still wants to write reaches the record."""
-    shop = engine.repository()
-    push(shop, ["alice"])
-    engine.poll()
-    services = engine.application.services
-    identity = engine.environment("alice").id
-    with services.leases.hold(identity, "first") as first:
-        engine.clock.forward(hours=1)  # to another host, which cannot know of us, the lease is over
-        elsewhere = replace(services.owner, host="another-host")
-        second = services.store.acquire(
-            identity, elsewhere, "second", engine.clock(), timedelta(minutes=1), lambda _: False
-        )
-        assert isinstance(second, Lease)
-        assert second.generation > first.generation
-        with pytest.raises(LeaseLost):
-            services.store.update(identity, first, engine.clock(), having(status=Status.READY))
-        services.leases.renew()
-        assert services.leases.is_lost(identity)
-    assert engine.environment("alice").status is Status.PENDING
-
-
 def test_what_is_held_elsewhere_is_left_alone_for_a_moment(engine: Engine) -> None:
     """The daemon looks again whenever work ends: without a pause it would ask without end."""
     push(engine.repository(), ["alice"])
@@ -105,60 +82,6 @@ def test_what_is_held_elsewhere_is_left_alone_for_a_moment(engine: Engine) -> No
     assert looks.get(timeout=60) == 0
     engine.clock.forward(seconds=6)
     assert workers.due_again() == [project.id]
-
-
-def test_a_newer_commit_supersedes_the_plan_of_an_older_one(engine: Engine) -> None:
-    """The older plan is not applied; pushes during a run become one run on the newest."""
-    shop = engine.repository()
-    shop.commit("env-alice", code())
-    terraform = engine.application.services.tenants["acme"].terraform
-    plan, planned = terraform.plan, []
-
-    def plan_and_push(*args: object, **options: object) -> object:
-        result = plan(*args, **options)  # type: ignore[arg-type]
-        planned.append(1)
-        if len(planned) == 1:
-            shop.commit("env-alice", code(module=MODULE + 'resource "terraform_data" "two" {}'))
-            shop.commit("env-alice", code(module=MODULE + 'resource "terraform_data" "three" {}'))
-            engine.poll()
-        return result
-
-    terraform.plan = plan_and_push  # type: ignore[method-assign, assignment]
-    engine.turn()
-
-    assert engine.environment("alice").applied.commit == shop.head("env-alice")
-    assert [r.status for r in engine.runs()] == [RunStatus.SUPERSEDED, RunStatus.SUCCEEDED]
-    assert engine.calls().count("apply") == 1
-    assert "two" not in engine.state("alice").read_text()
-
-
-def test_a_branch_that_is_pushed_without_end_still_gets_applied(engine: Engine) -> None:
-    """After two plans in a row that were superseded, the third is applied."""
-    shop = engine.repository()
-    shop.commit("env-alice", code())
-    terraform = engine.application.services.tenants["acme"].terraform
-    plan, applied = terraform.plan, terraform.apply
-    counts = {"plans": 0, "applies": 0}
-
-    def plan_and_push(*args: object, **options: object) -> object:
-        result = plan(*args, **options)  # type: ignore[arg-type]
-        counts["plans"] += 1
-        if counts["plans"] < 8:
-            text = MODULE + f'resource "terraform_data" "n{counts["plans"]}" {{}}'
-            shop.commit("env-alice", code(module=text))
-            engine.poll()
-        return result
-
-    def count_apply(*args: object) -> object:
-        counts["applies"] += 1
-        return applied(*args)  # type: ignore[arg-type]
-
-    terraform.plan = plan_and_push  # type: ignore[method-assign, assignment]
-    terraform.apply = count_apply  # type: ignore[method-assign, assignment]
-    engine.turn()
-
-    assert counts["applies"] >= 3
-    assert engine.environment("alice").applied.commit == shop.head("env-alice")
 
 
 def test_a_plan_whose_state_moved_on_is_planned_again(engine: Engine) -> None:
@@ -244,16 +167,3 @@ def test_a_plan_passes_by_names_and_tags_only(
 
     assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
     assert '"managed-by": "envmgr"' in engine.state("alice").read_text()
-
-
-def test_of_two_new_environments_only_one_takes_the_last_place(engine: Engine) -> None:
-    """`limits.environments` holds under concurrency; the other waits and says why."""
-    engine.settings["limits"] = {"environments": 1, "concurrency": 2}
-    shop = engine.repository()
-    push(shop, ["alice", "bob"])
-
-    engine.turn(2, seconds=30)
-
-    assert sorted(engine.statuses().values()) == ["ready", "waiting"]
-    waiting = next(e for e in engine.application.services.store.environments() if e.status is Status.WAITING)
-    assert "limits.environments" in waiting.message

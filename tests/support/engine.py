@@ -3,10 +3,11 @@
 import os
 import shlex
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from ruamel.yaml import YAML
 
@@ -40,48 +41,55 @@ class TestClock:
         self.now += timedelta(**duration)
 
 
-class Engine:
-    """An organization `acme` with repositories of its own, and passes over them one at a time.
+class Remote(Protocol):
+    """A repository that is pushed to."""
 
-    Terraform is the real one behind a script that writes each call's arguments to a file.
-    """
+    @property
+    def url(self) -> str:
+        """Where it is."""
 
-    def __init__(self, folder: Path, **organization: Any) -> None:
+    def commit(self, branch: str, files: Mapping[str, str | None], message: str = "Change") -> str:
+        """Push one commit; None takes a file away."""
+
+
+R = TypeVar("R", bound=Remote)
+
+
+class Driver(ABC, Generic[R]):
+    """An organization `acme` with repositories of its own, and passes over them one at a time."""
+
+    def __init__(self, folder: Path, clock: TestClock, **organization: Any) -> None:
         """Lay out the folders; `organization` are further keys of the organization file."""
         self.folder = folder
-        self.clock = TestClock()
+        self.clock = clock
         self.data = folder / "data"
         self.config = folder / "acme.yaml"
-        self.calls_file = folder / "terraform-calls"
-        self.binary = folder / "terraform"
-        self.repositories: dict[str, GitRepository] = {}
-        self.modules: Path | None = None
+        self.repositories: dict[str, R] = {}
         self.environ: dict[str, str] = dict(os.environ)
         self.settings: dict[str, Any] = {
             "organization": "acme",
-            "backend": {"local": {"path": str(folder / "state")}},
-            "terraform": {"binary": str(self.binary)},
             "destroy": {"confirmations": 2, "grace_period": "5m", "max_at_once": 5},
             "limits": {"health_networks": ["127.0.0.0/8"]},
             **organization,
         }
         self.repository_settings: dict[str, dict[str, Any]] = {}
-        self.use_terraform()
         self._application: Runtime | None = None
 
-    def use_terraform(self, script: str = 'exec "$real" "$@"') -> None:
-        """Put a shell script in Terraform's place; `$real` is the real one."""
-        real = shutil.which("terraform")
-        assert real is not None
-        text = f'#!/bin/bash\necho "$*" >> {shlex.quote(str(self.calls_file))}\nreal={shlex.quote(real)}\n{script}\n'
-        partial = self.binary.with_suffix(".new")
-        partial.write_text(text)
-        partial.chmod(0o755)
-        partial.replace(self.binary)
+    @abstractmethod
+    def _new_repository(self, name: str) -> R:
+        """An empty one."""
 
-    def repository(self, name: str = "shop", **settings: Any) -> GitRepository:
+    @abstractmethod
+    def _compose(self) -> Runtime:
+        """An application by the organization file as it is written."""
+
+    @abstractmethod
+    def calls(self) -> list[str]:
+        """The Terraform commands (first word) that were started since the last call of this."""
+
+    def repository(self, name: str = "shop", **settings: Any) -> R:
         """Add a repository with a default branch to the organization."""
-        repository = GitRepository.create(self.folder / "remotes" / f"{name}.git")
+        repository = self._new_repository(name)
         repository.commit("main", {"README.md": "hello"})
         self.repositories[name] = repository
         self.repository_settings[name] = settings
@@ -108,16 +116,7 @@ class Engine:
         """End the application, if any, and start another on the same data folder."""
         self.close()
         self.write()
-        self._application = compose(
-            Start(
-                config=self.config,
-                data_dir=self.data,
-                actor="daemon",
-                environ=self.environ,
-                clock=self.clock,
-                modules=self.modules,
-            )
-        )
+        self._application = self._compose()
         return self._application
 
     def lose_data(self) -> None:
@@ -157,9 +156,9 @@ class Engine:
             self.work()
         return errors
 
-    def environment(self, name: str, repository: str = "shop") -> Environment:
-        """The record of an environment."""
-        identity = EnvironmentId(str(self.settings["organization"]), repository, name)
+    def environment(self, name: str, repository: str = "shop", application: str = "") -> Environment:
+        """The record of an environment, or of an application of it."""
+        identity = EnvironmentId(str(self.settings["organization"]), repository, name, application)
         found = self.application.services.store.environment(identity)
         assert found is not None, f"no environment {name}"
         return found
@@ -178,6 +177,47 @@ class Engine:
         """What happened to an environment, by the events."""
         events = self.application.services.store.events(EnvironmentId("acme", "shop", name))
         return [e.action for e in events]
+
+
+class Engine(Driver[GitRepository]):
+    """As `Driver`, on real parts. Terraform is the real one behind a script that writes each call's arguments to a file."""
+
+    def __init__(self, folder: Path, **organization: Any) -> None:
+        """As of a `Driver`."""
+        self.calls_file = folder / "terraform-calls"
+        self.binary = folder / "terraform"
+        self.modules: Path | None = None
+        parts = {
+            "backend": {"local": {"path": str(folder / "state")}},
+            "terraform": {"binary": str(self.binary)},
+        }
+        super().__init__(folder, TestClock(), **{**parts, **organization})
+        self.use_terraform()
+
+    def use_terraform(self, script: str = 'exec "$real" "$@"') -> None:
+        """Put a shell script in Terraform's place; `$real` is the real one."""
+        real = shutil.which("terraform")
+        assert real is not None
+        text = f'#!/bin/bash\necho "$*" >> {shlex.quote(str(self.calls_file))}\nreal={shlex.quote(real)}\n{script}\n'
+        partial = self.binary.with_suffix(".new")
+        partial.write_text(text)
+        partial.chmod(0o755)
+        partial.replace(self.binary)
+
+    def _new_repository(self, name: str) -> GitRepository:
+        return GitRepository.create(self.folder / "remotes" / f"{name}.git")
+
+    def _compose(self) -> Runtime:
+        return compose(
+            Start(
+                config=self.config,
+                data_dir=self.data,
+                actor="daemon",
+                environ=self.environ,
+                clock=self.clock,
+                modules=self.modules,
+            )
+        )
 
     def calls(self) -> list[str]:
         """The Terraform commands (first word) that were started since the last call of this."""
@@ -201,7 +241,7 @@ def code(files: Mapping[str, str] | None = None, module: str = MODULE) -> dict[s
     return {"terraform/main.tf": module, **(files or {})}
 
 
-def push(repository: GitRepository, names: Iterable[str], module: str = MODULE) -> None:
+def push(repository: Remote, names: Iterable[str], module: str = MODULE) -> None:
     """Push the module to a branch `env-NAME` for each name."""
     for name in names:
         repository.commit(f"env-{name}", code(module=module))

@@ -13,6 +13,8 @@ class MemoryCloud:
 
     def __init__(self) -> None:
         self.resources: dict[str, Mapping[str, str]] = {}
+        self.inputs: dict[str, str] = {}
+        """What a resource was made with, or has by now because somebody changed it by hand."""
         self.is_away = False
 
     def remaining(self, tags: Mapping[str, str]) -> Sequence[str]:

@@ -1,7 +1,8 @@
 """As much of Terraform's language as tests speak: what the real Terraform reads, the one in memory reads as well.
 
-Resources with `input` (a template of text and `${var.NAME}`), a `local-exec` whose command is `exit 1`, and
-`tags = var.tags`; variables with defaults; outputs, sensitive ones too.
+Resources with `input` and `triggers_replace` (templates of text, `${var.NAME}` and another resource's
+`${TYPE.NAME.output}`), a `local-exec` whose command is `exit 1`, and `tags = var.tags`; variables with defaults;
+outputs, sensitive ones too.
 """
 
 import json
@@ -15,7 +16,8 @@ from envmgr.domain.errors import NeedsPerson
 _HEAD = re.compile(r'\s*(\w+)((?:\s+"[^"]*")*)\s*\{')
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[{}]')
 _ATTRIBUTE = re.compile(r'\b(\w+)\s*=\s*("(?:\\.|[^"\\])*"|[\w.]+)')
-_REFERENCE = re.compile(r"\$\{var\.(\w+)\}")
+_REFERENCE = re.compile(r"\$\{([\w.-]+)\}")
+_NAME = re.compile(r"[A-Za-z_][\w-]*(\.[\w-]+)+")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Resource:
     input: str
     fails: bool
     takes_tags: bool
+    trigger: str = ""
 
     @property
     def address(self) -> str:
@@ -49,23 +52,53 @@ def read_code(root: Path, given: Mapping[str, object]) -> Code:
     values = {name: _value_of(name, of, given) for name, of in known.items()}
     if any(kind == "terraform" and "backend" in body for kind, _, _, body in found):
         raise NeedsPerson("The code has a backend block of its own: remove it.")
+    known_resources = {
+        f"{of[0]}.{of[1]}": attributes for kind, of, attributes, _ in found if kind == "resource"
+    }
+    scope = _Scope(values, known_resources)
     resources = [
         Resource(
             type=labels[0],
             name=labels[1],
-            input=_text(_filled(attributes.get("input", '""'), values)),
+            input=_text(scope.value(attributes.get("input", '""'))),
             fails=attributes.get("command") == '"exit 1"',
             takes_tags=attributes.get("tags") == "var.tags",
+            trigger=_text(scope.value(attributes.get("triggers_replace", '""'))),
         )
         for kind, labels, attributes, _ in found
         if kind == "resource"
     ]
     outputs = {
-        labels[0]: (_filled(attributes["value"], values), attributes.get("sensitive") == "true")
+        labels[0]: (scope.value(attributes["value"]), attributes.get("sensitive") == "true")
         for kind, labels, attributes, _ in found
         if kind == "output"
     }
     return Code(tuple(resources), outputs)
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What names mean: variables by their values, a resource's `output` by its `input`."""
+
+    variables: Mapping[str, object]
+    resources: Mapping[str, Mapping[str, str]]
+
+    def value(self, expression: str) -> object:
+        """What an expression comes to."""
+        if expression.startswith('"'):
+            return _REFERENCE.sub(lambda found: _text(self._of(found[1])), str(json.loads(expression)))
+        return self._of(expression) if _NAME.fullmatch(expression) else json.loads(expression)
+
+    def _of(self, name: str) -> object:
+        kind, _, rest = name.partition(".")
+        if kind != "var":
+            resource = self.resources.get(name.removesuffix(".output"))
+            if resource is None:
+                raise NeedsPerson(f"Reference to undeclared resource {name}.")
+            return self.value(resource.get("input", '""'))
+        if rest not in self.variables:
+            raise NeedsPerson(f"Reference to undeclared input variable {rest}.")
+        return self.variables[rest]
 
 
 def _blocks(file: str, text: str) -> Iterator[tuple[str, list[str], dict[str, str], str]]:
@@ -96,21 +129,6 @@ def _value_of(name: str, attributes: Mapping[str, str], given: Mapping[str, obje
     if "default" not in attributes:
         raise NeedsPerson(f"The variable {name} has no value: set it under `variables`.")
     return json.loads(attributes["default"])
-
-
-def _filled(expression: str, values: Mapping[str, object]) -> object:
-    if expression.startswith("var."):
-        return _known(expression.removeprefix("var."), values)
-    if expression.startswith('"'):
-        text = str(json.loads(expression))
-        return _REFERENCE.sub(lambda found: _text(_known(found[1], values)), text)
-    return json.loads(expression)
-
-
-def _known(name: str, values: Mapping[str, object]) -> object:
-    if name not in values:
-        raise NeedsPerson(f"Reference to undeclared input variable {name}.")
-    return values[name]
 
 
 def _text(value: object) -> str:

@@ -61,6 +61,15 @@ class MemoryRepository:
         """Let branches point at a commit."""
         self.refs.update(dict.fromkeys(branches, commit))
 
+    def rename_default_branch(self, name: str) -> None:
+        """Give it another name."""
+        self.refs[name] = self.refs.pop(self.default_branch)
+        self.default_branch = name
+
+    def copy(self, url: str) -> "MemoryRepository":
+        """The same at another address."""
+        return MemoryRepository(url, self.default_branch, dict(self.refs), dict(self.commits))
+
     def history(self, commit: str | None) -> Iterator[Commit]:
         """A commit and what came before it."""
         while commit is not None and commit in self.commits:
@@ -121,11 +130,13 @@ class MemoryGit:
                 raise NotHere(f"{branch} changed at the remote: the next listing tells.")
 
     def resolve(self, repository: RepositoryId, revision: str) -> str:
-        """By the beginning of its name."""
-        found = [name for name in self._mirror(repository).commits if revision and name.startswith(revision)]
-        if len(found) != 1:
+        """By the beginning of its name, and `~N` for the commit that many before it."""
+        name, _, back = revision.partition("~")
+        found = [each for each in self._mirror(repository).commits if name and each.startswith(name)]
+        history = list(self._history(repository, found[0])) if len(found) == 1 else []
+        if len(history) <= int(back or 0):
             raise UsageError(f"{repository} has no commit {revision} here, or more than one.")
-        return found[0]
+        return history[int(back or 0)]
 
     def read_file(self, repository: RepositoryId, commit: str, path: str, limit: int) -> bytes | None:
         """A file of a commit."""

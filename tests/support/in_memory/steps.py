@@ -1,6 +1,5 @@
-"""The port `Steps` in memory: commands of a small language, and a list of what was run."""
+"""The port `Steps` in memory: scripts of a small shell, and a list of what was run."""
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ from envmgr.domain.values.step import Step
 from envmgr.ports import Place, Progress, Watch
 
 from .processes import Host
+from .shell import Shell
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Ran:
 
 @dataclass
 class MemorySteps:
-    """See `envmgr.ports.Steps`. Knows `true`, `exit N`, `echo TEXT` and `test -f FILE`, one after the other by `;`."""
+    """See `envmgr.ports.Steps`; what a script may say is in `Shell`."""
 
     host: Host
     ran: list[Ran] = field(default_factory=list)
@@ -46,10 +46,7 @@ class MemorySteps:
         )
         try:
             self.at_work(place)
-            for command in _commands(step):
-                if watch.stop():
-                    raise Interrupted(f"Step {step.name} was stopped before its end.")
-                _do(step, command, place, watch)
+            _do(step, place, watch)
         finally:
             self.host.end(child)
         watch.progress(Progress(phase="step_complete", text=f"Step {step.name} is done", address=step.name))
@@ -61,20 +58,21 @@ class MemorySteps:
         return is_ours
 
 
-def _commands(step: Step) -> list[list[str]]:
-    if isinstance(step.run, tuple):
-        return [list(step.run)]
-    return [shlex.split(command) for command in str(step.run).split(";")]
+def _do(step: Step, place: Place, watch: Watch) -> None:
+    printed: list[str] = []
 
+    def say(line: str) -> None:
+        printed.append(watch.redact(line))
+        with watch.log.open("a") as log:
+            log.write(f"{printed[-1]}\n")
 
-def _do(step: Step, command: list[str], place: Place, watch: Watch) -> None:
-    match command:
-        case ["echo", *words]:
-            with watch.log.open("a") as log:
-                log.write(watch.redact(f"{' '.join(words)}\n"))
-        case ["true"] | ["exit", "0"]:
-            pass
-        case ["test", "-f", name] if (place.directory / name).is_file():
-            pass
-        case _:
-            raise StepFailed(f"Step {step.name} failed: {shlex.join(command)}.")
+    def heed_stop() -> None:
+        if watch.stop():
+            raise Interrupted(f"Step {step.name} was stopped before its end.")
+
+    given = {f"ENVMGR_OUTPUT_{name.upper().replace('-', '_')}": text for name, text in place.outputs.items()}
+    shell = Shell(place.directory, {**place.environment, **given}, say, heed_stop)
+    code = shell.command(step.run) if isinstance(step.run, tuple) else shell.run(str(step.run))
+    if code:
+        said = f": {printed[-1].rstrip('.')}" if printed else " and said nothing"
+        raise StepFailed(f"Step {step.name} failed (exit {code}){said}.")

@@ -69,6 +69,9 @@ class MemoryTerraform:
         """`place` gives where a backend with its key is."""
         self.versions: dict[str, str] = {}
         self.at: Callable[[Point], None] = lambda _: None
+        self.calls: list[str] = []
+        self.fails: dict[str, str] = {}
+        """What commands fail with, before they do anything."""
         self._host, self._cloud, self._place, self._clock = host, cloud, place, clock
         self._running: dict[ProcessId, _Apply] = {}
         self._said: dict[Path, Attended] = {}
@@ -79,6 +82,7 @@ class MemoryTerraform:
 
     def plan(self, workspace: Workspace, out: Path, watch: Watch, *, destroy: bool = False) -> PlanResult:
         """Compares code, state and cloud."""
+        self._begin("plan")
         self.push_errored_state(workspace, watch)
         with self._child(watch), self._locked(workspace, "OperationTypePlan"):
             self.at(Point("plan", "begins", workspace, destroy))
@@ -130,6 +134,7 @@ class MemoryTerraform:
 
     def apply(self, workspace: Workspace, plan: PlanFile, watch: Watch) -> Mapping[str, Output]:
         """Step by step: another process may end, or stop, between any two."""
+        self._begin("apply")
         self.push_errored_state(workspace, watch)
         document = _opened(plan)
         place, key = self._place(workspace.backend)
@@ -191,18 +196,23 @@ class MemoryTerraform:
         """The applies under way: no part of the port."""
         return list(self._running)
 
+    def _begin(self, command: str) -> None:
+        self.calls.append(command)
+        if command in self.fails:
+            raise Transient(self.fails[command])
+
     # --- planning ---
 
     def _planned(self, workspace: Workspace, *, destroy: bool) -> Document:
         place, key = self._place(workspace.backend)
         code = read_code(workspace.root, workspace.variables)
         state = _state(place, key)
-        there = {_address(each): each for each in state["resources"] if self._is_there(each)}
+        there = {_address(each): self._now(each) for each in state["resources"] if self._is_there(each)}
         wanted = {} if destroy else {each.address: each for each in code.resources}
         changes = [
             {"address": address, "actions": actions, "type": address.partition(".")[0]}
             for address in sorted({*there, *wanted}, key=lambda a: (a in wanted and wanted[a].fails, a))
-            if (actions := _actions(there.get(address), wanted.get(address)))
+            if (actions := _actions(there.get(address), wanted.get(address), workspace))
         ]
         return {
             "serial": state["serial"],
@@ -221,6 +231,15 @@ class MemoryTerraform:
     def _is_there(self, resource: Document) -> bool:
         arn = resource["instances"][0]["attributes"].get("arn")
         return arn is None or arn in self._cloud.resources
+
+    def _now(self, resource: Document) -> Document:
+        """A resource of the state as the cloud has it by now."""
+        [instance] = resource["instances"]
+        arn = instance["attributes"].get("arn")
+        if arn is None:
+            return resource
+        found = {"input": self._cloud.inputs[arn], "tags_all": dict(self._cloud.resources[arn])}
+        return {**resource, "instances": [{**instance, "attributes": {**instance["attributes"], **found}}]}
 
     # --- applying ---
 
@@ -272,11 +291,11 @@ class MemoryTerraform:
         if change["actions"] == ["delete"]:
             return ""
         wanted = Resource(**under_way.plan["wanted"][address])
-        attributes: Document = {"input": wanted.input}
+        attributes: Document = {"input": wanted.input, "triggers_replace": wanted.trigger}
         if wanted.type.startswith(_CLOUDS):
             tags = _tags(wanted, under_way.workspace)
             arn = f"arn:aws:memory:::{under_way.key}/{address}"
-            self._cloud.resources[arn] = tags
+            self._cloud.resources[arn], self._cloud.inputs[arn] = tags, wanted.input
             attributes |= {"arn": arn, "tags_all": tags}
         state["resources"].append(
             {
@@ -324,21 +343,24 @@ class MemoryTerraform:
         place.locks[key] = LockInfo(f"lock-{next(_locks)}", operation, our_name(), self._clock())
 
 
-def _actions(there: Document | None, wanted: Resource | None) -> list[str]:
+def _actions(there: Document | None, wanted: Resource | None, workspace: Workspace) -> list[str]:
     if wanted is None:
         return ["delete"]
     if there is None:
         return ["create"]
     instance = there["instances"][0]
-    if instance.get("status") == "tainted":
+    has = instance["attributes"]
+    if instance.get("status") == "tainted" or has["triggers_replace"] != wanted.trigger:
         return ["delete", "create"]
-    return [] if instance["attributes"]["input"] == wanted.input else ["update"]
+    tags = _tags(wanted, workspace)
+    is_same = has["input"] == wanted.input and has.get("tags_all", tags) == tags
+    return [] if is_same else ["update"]
 
 
 def _shown(address: str, there: Document | None, wanted: Resource | None, workspace: Workspace) -> Document:
     after: Document | None = None
     if wanted is not None:
-        after = {"input": wanted.input}
+        after = {"input": wanted.input, "triggers_replace": wanted.trigger}
         if wanted.type.startswith(_CLOUDS):
             after["tags_all"] = _tags(wanted, workspace)
     return {

@@ -1,6 +1,5 @@
 """What `resume` and `extend` say of a life, and what they leave as it is."""
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,8 +8,8 @@ import pytest
 from envmgr.commands import steering
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Claim, Environment, Pin, Source, SourceKind, Status, Suspension
-from tests.integration.outage import wait_for
-from tests.support.engine import MODULE, Engine, code, push
+from tests.support.engine import MODULE, code, push
+from tests.support.in_memory.engine import MemoryEngine
 from tests.support.records import altered
 from tests.support.store import having
 
@@ -27,7 +26,7 @@ CLAIM = Claim(
 
 
 @pytest.fixture
-def shop(engine: Engine) -> Engine:
+def shop(engine: MemoryEngine) -> MemoryEngine:
     """Alice's branch was seen, and nothing applied."""
     engine.settings["ttl"] = {"default": "2d", "max": "30d", "warn_before": ["24h"]}
     push(engine.repository(), ["alice"])
@@ -35,20 +34,20 @@ def shop(engine: Engine) -> Engine:
     return engine
 
 
-def write(engine: Engine, **changes: object) -> Environment:
+def write(engine: MemoryEngine, **changes: object) -> Environment:
     """Alice's record as if something had come to this."""
     store, alice = engine.application.services.store, engine.environment("alice")
     return store.update(alice.id, None, engine.clock(), having(**changes))
 
 
-def extend(engine: Engine, duration: timedelta, *, sets_end: bool = False) -> Environment:
+def extend(engine: MemoryEngine, duration: timedelta, *, sets_end: bool = False) -> Environment:
     """What `envmgr extend alice DURATION` does."""
     alice = [engine.environment("alice")]
     [extended] = steering.extend(engine.application, alice, duration, sets_end=sets_end)
     return extended
 
 
-def test_the_end_of_a_hold_leaves_the_end_of_the_life(shop: Engine) -> None:
+def test_the_end_of_a_hold_leaves_the_end_of_the_life(shop: MemoryEngine) -> None:
     """Only the rollback's hold ends."""
     end = shop.clock() + 9 * DAY
     held = write(shop, pin=Pin("a" * 40), status=Status.READY, expires_at=end, warned_at=end - DAY)
@@ -60,7 +59,7 @@ def test_the_end_of_a_hold_leaves_the_end_of_the_life(shop: Engine) -> None:
 
 
 @pytest.mark.parametrize("days", [1, 9])
-def test_a_new_life_is_never_shorter_than_what_was_promised(shop: Engine, days: int) -> None:
+def test_a_new_life_is_never_shorter_than_what_was_promised(shop: MemoryEngine, days: int) -> None:
     """An extension outlives a suspension."""
     end = shop.clock() + days * DAY
     suspended = write(
@@ -75,7 +74,7 @@ def test_a_new_life_is_never_shorter_than_what_was_promised(shop: Engine, days: 
     assert (alice.life.expires_at, alice.life.warned_at) == (max(end, shop.clock() + 2 * DAY), None)
 
 
-def test_nothing_to_resume_is_said(shop: Engine) -> None:
+def test_nothing_to_resume_is_said(shop: MemoryEngine) -> None:
     """Also of one that is gone."""
     with pytest.raises(NeedsPerson, match="is not suspended, it is pending"):
         steering.resume(shop.application, shop.environment("alice"))
@@ -84,7 +83,7 @@ def test_nothing_to_resume_is_said(shop: Engine) -> None:
         steering.resume(shop.application, gone)
 
 
-def test_an_extension_moves_the_end_and_what_is_warned_of(shop: Engine) -> None:
+def test_an_extension_moves_the_end_and_what_is_warned_of(shop: MemoryEngine) -> None:
     """Warning times that are over when a person names the end are told; later ones come."""
     write(shop, expires_at=shop.clock() + timedelta(hours=1), warned_at=shop.clock())
     alice = extend(shop, 3 * DAY)
@@ -95,7 +94,7 @@ def test_an_extension_moves_the_end_and_what_is_warned_of(shop: Engine) -> None:
     assert alice.life.warned_at == alice.life.expires_at - DAY
 
 
-def test_an_extension_is_never_a_shorter_life(shop: Engine) -> None:
+def test_an_extension_is_never_a_shorter_life(shop: MemoryEngine) -> None:
     """Nor an end for what is not there."""
     with pytest.raises(NeedsPerson, match="is pending: it has no life that could be extended"):
         extend(shop, DAY)
@@ -108,7 +107,7 @@ def test_an_extension_is_never_a_shorter_life(shop: Engine) -> None:
     assert shop.environment("alice").life.expires_at == shop.clock() + 9 * DAY
 
 
-def test_what_has_no_end_is_given_none_by_an_extension(engine: Engine) -> None:
+def test_what_has_no_end_is_given_none_by_an_extension(engine: MemoryEngine) -> None:
     """It would be destroyed then: only somebody who says so gives an end to what was to live as long as its branch."""
     push(engine.repository(), ["alice"])
     engine.turn()
@@ -126,7 +125,7 @@ def test_what_has_no_end_is_given_none_by_an_extension(engine: Engine) -> None:
         extend(engine, timedelta(hours=1), sets_end=True)
 
 
-def test_an_extension_reaches_all_applications_or_none(shop: Engine) -> None:
+def test_an_extension_reaches_all_applications_or_none(shop: MemoryEngine) -> None:
     """Where one of them has no end, the others keep theirs."""
     end = shop.clock() + DAY
     ends, endless = (
@@ -138,7 +137,7 @@ def test_an_extension_reaches_all_applications_or_none(shop: Engine) -> None:
     assert shop.environment("alice").life.expires_at == end
 
 
-def test_a_branch_that_waits_for_the_morning_can_be_had_now(engine: Engine) -> None:
+def test_a_branch_that_waits_for_the_morning_can_be_had_now(engine: MemoryEngine) -> None:
     """Until the next evening, as what was down already."""
     engine.settings["schedule"] = {"up": "0 8 * * *", "down": "0 19 * * *"}
     engine.clock.now = engine.clock.now.replace(hour=20, minute=0)
@@ -156,7 +155,7 @@ def test_a_branch_that_waits_for_the_morning_can_be_had_now(engine: Engine) -> N
     assert engine.environment("bob").status is Status.SUSPENDED
 
 
-def test_an_expired_environment_lives_by_its_branch_s_own_time_again(engine: Engine) -> None:
+def test_an_expired_environment_lives_by_its_branch_s_own_time_again(engine: MemoryEngine) -> None:
     """Known from the moment of the resume; the push was before."""
     engine.repository().commit("env-alice", code({".envmgr.yaml": "ttl: 2h"}))
     engine.turn()
@@ -173,7 +172,7 @@ def test_an_expired_environment_lives_by_its_branch_s_own_time_again(engine: Eng
     assert engine.environment("alice").status is Status.SUSPENDED
 
 
-def test_a_push_that_moves_the_end_is_warned_of_anew(engine: Engine) -> None:
+def test_a_push_that_moves_the_end_is_warned_of_anew(engine: MemoryEngine) -> None:
     """`list` marks no end that is far."""
     engine.settings["ttl"] = {"default": "3h", "warn_before": ["24h", "1h"]}
     shop = engine.repository()
@@ -190,28 +189,20 @@ def test_a_push_that_moves_the_end_is_warned_of_anew(engine: Engine) -> None:
     assert engine.actions("alice").count("expires-soon") == 1
 
 
-def during_an_apply(engine: Engine, what: Callable[[], Environment], **changes: object) -> Environment:
+def during_an_apply(engine: MemoryEngine, what: Callable[[], Environment], **changes: object) -> Environment:
     """Do something while a push is applied to an environment whose record says `changes`; gives what it gave."""
-    at_work, go_on = engine.folder / "at-work", engine.folder / "go-on"
+    gave: list[Environment] = []
     shop = engine.repository()
     push(shop, ["alice"])
     engine.turn()
     write(engine, **changes)
-    hold = f"touch {at_work}; until test -e {go_on}; do sleep 0.05; done"
-    engine.use_terraform(f'if test "$1" = apply; then {hold}; fi; exec "$real" "$@"')
     push(shop, ["alice"], MODULE + '\nresource "terraform_data" "more" {}\n')
-    engine.poll()
-    worker = threading.Thread(target=engine.work)
-    worker.start()
-    try:
-        wait_for(at_work.exists)
-        return what()
-    finally:
-        go_on.touch()
-        worker.join()
+    engine.meanwhile("apply", "locked", lambda: gave.append(what()))
+    engine.turn()
+    return gave[0]
 
 
-def test_an_extension_during_an_apply_counts(engine: Engine) -> None:
+def test_an_extension_during_an_apply_counts(engine: MemoryEngine) -> None:
     """The apply's own end of life does not take its place."""
     engine.settings["ttl"] = {"default": "2h"}
     extended = during_an_apply(engine, lambda: extend(engine, 9 * DAY))
@@ -220,7 +211,7 @@ def test_an_extension_during_an_apply_counts(engine: Engine) -> None:
     assert alice.life.expires_at == extended.life.expires_at
 
 
-def test_a_suspension_during_an_apply_that_ends_another_counts(engine: Engine) -> None:
+def test_a_suspension_during_an_apply_that_ends_another_counts(engine: MemoryEngine) -> None:
     """A push ends that by the time to live, and not what a person said since."""
     suspended = during_an_apply(
         engine,

@@ -4,11 +4,12 @@ import pytest
 
 from envmgr.domain.values.environment import Guard, Status
 from envmgr.engine.reconcile.poller import Poller
-from tests.support.engine import Engine, code, push
+from tests.support.engine import code, push
+from tests.support.in_memory.engine import MemoryEngine
 from tests.support.store import having
 
 
-def test_an_unreachable_remote_changes_nothing_and_counting_starts_again(engine: Engine) -> None:
+def test_an_unreachable_remote_changes_nothing_and_counting_starts_again(engine: MemoryEngine) -> None:
     """Neither does it destroy, nor do absences before it count."""
     shop = engine.repository()
     push(shop, ["alice"])
@@ -16,12 +17,11 @@ def test_an_unreachable_remote_changes_nothing_and_counting_starts_again(engine:
     shop.delete("env-alice")
     engine.turn(2, seconds=30)
 
-    hidden = shop.path.with_name("hidden.git")
-    shop.path.rename(hidden)
+    shop.is_away = True
     errors = engine.turn(3, hours=1)
     assert errors
     assert engine.environment("alice").status is Status.WAITING
-    hidden.rename(shop.path)
+    shop.is_away = False
 
     engine.turn(minutes=10)
     assert "1 of 2 confirmations" in engine.environment("alice").message
@@ -31,7 +31,7 @@ def test_an_unreachable_remote_changes_nothing_and_counting_starts_again(engine:
     assert engine.environment("alice").status is Status.DESTROYED
 
 
-def test_a_branch_that_comes_back_within_the_grace_period_stays(engine: Engine) -> None:
+def test_a_branch_that_comes_back_within_the_grace_period_stays(engine: MemoryEngine) -> None:
     """No Terraform runs, and the next absence counts from nothing."""
     shop = engine.repository()
     push(shop, ["alice"])
@@ -42,7 +42,7 @@ def test_a_branch_that_comes_back_within_the_grace_period_stays(engine: Engine) 
     engine.turn(2, seconds=30)
     engine.calls()
 
-    shop.git("branch", "env-alice", commit)
+    shop.point(["env-alice"], commit)
     engine.turn(minutes=10)
     assert engine.environment("alice").status is Status.READY
     assert engine.calls() == []
@@ -52,7 +52,7 @@ def test_a_branch_that_comes_back_within_the_grace_period_stays(engine: Engine) 
     assert engine.environment("alice").status is Status.WAITING
 
 
-def test_many_branches_that_leave_together_wait_for_a_person(engine: Engine) -> None:
+def test_many_branches_that_leave_together_wait_for_a_person(engine: MemoryEngine) -> None:
     """Six at once, five allowed: all of them wait; approval lets go of one only."""
     names = ["a", "b", "c", "d", "e", "f"]
     engine.settings["limits"] = {"concurrency": 4}
@@ -75,7 +75,7 @@ def test_many_branches_that_leave_together_wait_for_a_person(engine: Engine) -> 
     assert engine.statuses() == {**dict.fromkeys(names[1:], "waiting"), "a": "destroyed", "stays": "ready"}
 
 
-def test_a_protected_branch_is_never_destroyed_because_it_went_away(engine: Engine) -> None:
+def test_a_protected_branch_is_never_destroyed_because_it_went_away(engine: MemoryEngine) -> None:
     """It waits, and says what ends it."""
     shop = engine.repository(protected=["env-prod"])
     push(shop, ["prod"])
@@ -90,14 +90,13 @@ def test_a_protected_branch_is_never_destroyed_because_it_went_away(engine: Engi
     assert engine.state("prod").exists()
 
 
-def test_another_default_branch_is_not_taken_for_a_complete_listing_at_once(engine: Engine) -> None:
+def test_another_default_branch_is_not_taken_for_a_complete_listing_at_once(engine: MemoryEngine) -> None:
     """The pass that shows a renamed default branch counts no absence; the next one does."""
     shop = engine.repository()
     push(shop, ["alice"])
     engine.turn()
-    shop.git("branch", "trunk", "main")
-    shop.git("symbolic-ref", "HEAD", "refs/heads/trunk")
-    shop.delete("env-alice", "main")
+    shop.rename_default_branch("trunk")
+    shop.delete("env-alice")
 
     engine.turn(minutes=10)
     assert engine.environment("alice").absences == 0
@@ -109,7 +108,9 @@ def test_another_default_branch_is_not_taken_for_a_complete_listing_at_once(engi
     ("branches", "said"),
     [(["review-*"], "No pattern"), (["!env-alice", "env-*"], "exclude branch env-alice now (by !env-alice)")],
 )
-def test_what_is_no_longer_configured_is_left_alone(engine: Engine, branches: list[str], said: str) -> None:
+def test_what_is_no_longer_configured_is_left_alone(
+    engine: MemoryEngine, branches: list[str], said: str
+) -> None:
     """A pattern that matches no more or excludes, a repository that is not listed: nothing is destroyed."""
     shop = engine.repository()
     other = engine.repository("other")
@@ -133,7 +134,7 @@ def test_what_is_no_longer_configured_is_left_alone(engine: Engine, branches: li
     assert engine.environment("alice").status is Status.READY
 
 
-def test_a_branch_deleted_while_its_destroy_is_planned_and_pushed_again_is_kept(engine: Engine) -> None:
+def test_a_branch_deleted_while_its_destroy_is_planned_and_pushed_again_is_kept(engine: MemoryEngine) -> None:
     """The branch's return is seen between plan and apply of the destroy."""
     shop = engine.repository()
     push(shop, ["alice"])
@@ -144,17 +145,13 @@ def test_a_branch_deleted_while_its_destroy_is_planned_and_pushed_again_is_kept(
     engine.turn(2, seconds=30)
     engine.clock.forward(minutes=5)
     engine.poll()
-    terraform = engine.application.services.tenants["acme"].terraform
-    plan = terraform.plan
 
-    def plan_and_return(*args: object, **options: object) -> object:
-        result = plan(*args, **options)  # type: ignore[arg-type]
-        shop.git("branch", "env-alice", commit)
+    def comes_back() -> None:
+        shop.point(["env-alice"], commit)
         engine.poll()
-        return result
 
     engine.calls()
-    engine.application.services.tenants["acme"].terraform.plan = plan_and_return  # type: ignore[method-assign, assignment]
+    engine.meanwhile("plan", "ends", comes_back)
     engine.work()
 
     assert "apply" not in engine.calls()
@@ -162,7 +159,7 @@ def test_a_branch_deleted_while_its_destroy_is_planned_and_pushed_again_is_kept(
     assert engine.state("alice").exists()
 
 
-def test_code_that_vanished_from_the_branch_destroys_nothing(engine: Engine) -> None:
+def test_code_that_vanished_from_the_branch_destroys_nothing(engine: MemoryEngine) -> None:
     """A folder without Terraform code would plan to destroy all: it is refused."""
     shop = engine.repository()
     push(shop, ["alice"])
@@ -177,7 +174,7 @@ def test_code_that_vanished_from_the_branch_destroys_nothing(engine: Engine) -> 
     assert "small" in engine.state("alice").read_text()
 
 
-def test_two_branches_of_one_name_are_told_apart(engine: Engine) -> None:
+def test_two_branches_of_one_name_are_told_apart(engine: MemoryEngine) -> None:
     """The second is refused with a sentence that names both; its push changes nothing for the first."""
     shop = engine.repository(branches=["env-*", "review/*"])
     push(shop, ["alice"])
@@ -195,7 +192,7 @@ def test_two_branches_of_one_name_are_told_apart(engine: Engine) -> None:
     assert engine.environment("alice").applied.resources == ("terraform_data.app",)
 
 
-def test_what_another_process_saw_in_between_counts_too(engine: Engine) -> None:
+def test_what_another_process_saw_in_between_counts_too(engine: MemoryEngine) -> None:
     """A branch that was away only for an `envmgr reconcile` is not half gone for the daemon for ever."""
     shop = engine.repository()
     push(shop, ["alice"])
@@ -215,7 +212,9 @@ def test_what_another_process_saw_in_between_counts_too(engine: Engine) -> None:
     assert "1 of 2 confirmations" in engine.environment("alice").message
 
 
-def test_a_branch_that_comes_back_while_it_is_destroyed_gets_its_environment_again(engine: Engine) -> None:
+def test_a_branch_that_comes_back_while_it_is_destroyed_gets_its_environment_again(
+    engine: MemoryEngine,
+) -> None:
     """The destroy goes on to its end; that the remote says nothing new then is no reason to rest."""
     shop = engine.repository()
     push(shop, ["alice"])
@@ -223,17 +222,13 @@ def test_a_branch_that_comes_back_while_it_is_destroyed_gets_its_environment_aga
     commit = shop.head("env-alice") or ""
     shop.delete("env-alice")
     engine.turn(2, seconds=30)
-    terraform = engine.application.services.tenants["acme"].terraform
-    apply = terraform.apply
 
-    def return_and_apply(*args: object, **options: object) -> None:
+    def comes_back() -> None:
         shop.point(["env-alice"], commit)
         engine.poll()
-        apply(*args, **options)  # type: ignore[arg-type]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(terraform, "apply", return_and_apply)
-        engine.turn(minutes=5)
+    engine.meanwhile("apply", "locked", comes_back)
+    engine.turn(minutes=5)
     assert engine.environment("alice").status is Status.DESTROYED
 
     engine.turn(seconds=30)

@@ -1,0 +1,47 @@
+"""The engine's threads done without: what is handed out is done where it is waited for, in that order."""
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.context.leases import Leases
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.tenant import Tenant
+from envmgr.engine.reconcile.places import Places
+from envmgr.engine.reconcile.reconciler import Reconciler
+from envmgr.engine.reconcile.workers import Due, Workers
+
+_Work = Callable[[EnvironmentId], None]
+
+
+class StraightWorkers(Workers):
+    """See `Workers`: the same in one thread."""
+
+    def __init__(self, services: Services, reconciler: Reconciler) -> None:
+        super().__init__(services, reconciler)
+        self._to_do: deque[tuple[Future[None], EnvironmentId, _Work]] = deque()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Does all that was handed out."""
+        while self._to_do:
+            future, identity, do = self._to_do.popleft()
+            self._work(identity, do)
+            future.set_result(None)
+        return True
+
+    def _hand_out(self, tenant: Tenant, due: Due, asked: bool) -> Future[None]:
+        future = Future[None]()
+        do: _Work = self._await
+        if not due.waits:
+            do = partial(self._reconcile, places=Places(tenant.concurrency, tenant.patience), asked=asked)
+        self._to_do.append((future, due.id, do))
+        return future
+
+
+class StraightLeases(Leases):
+    """See `Leases`: whoever moves the clock renews them."""
+
+    def _start_renewer(self) -> None:
+        """There is none."""
