@@ -8,7 +8,7 @@ from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.decide import is_scheduled_down
 from envmgr.domain.rules.transitions import Change, wishes
 from envmgr.domain.rules.transitions.applies import brought_up
-from envmgr.domain.rules.waking import newest_warning
+from envmgr.domain.rules.warning import newest_warning
 from envmgr.domain.values.environment import Environment, Event, Guard, Status
 from envmgr.domain.values.names import EnvironmentId, matches_any
 from envmgr.engine.context import by_hand

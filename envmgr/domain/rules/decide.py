@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from envmgr.domain.values.backoff import LONGEST
-from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
+from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait
 from envmgr.domain.values.environment import Absence, Environment, Guard, Status, Suspension
 from envmgr.domain.values.health import Condition
 from envmgr.domain.values.names import excluding, matches_any, ref_component
@@ -18,7 +18,7 @@ from envmgr.domain.values.policy import Neighbours, Policy
 
 from .attempt import attempt_key, was_tried
 from .unfinished import unfinished
-from .waking import newest_warning
+from .warning import warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +282,8 @@ def _expired(situation: Situation) -> Decision | None:
     awaits = situation.neighbours.awaits
     if _is_untried(situation) and not (awaits and awaits.is_stuck):
         return None  # a push that the end overtook still counts
+    if late := warning(environment, situation.policy, situation.now):
+        return late
     reason = f"Its time to live ended at {end:%Y-%m-%d %H:%M} UTC; a push or `envmgr resume` brings it back."
     destroy = Destroy(reason, Status.SUSPENDED, because=reason, by=Suspension.TTL)
     return _in_a_window(situation, destroy)
@@ -302,20 +304,10 @@ def _scheduled_down(situation: Situation) -> Decision | None:
 
 
 def _ends_soon(situation: Situation) -> Decision | None:
-    """A warning for the newest of the times before the end that have come in this life, once for each end."""
-    environment, end = situation.environment, situation.environment.life.expires_at
-    if environment.claim is None or end is None or situation.protected or not _is_quiet(situation):
+    """A warning, unless a push is about to give it another life."""
+    if situation.environment.claim is None or situation.protected or _is_untried(situation):
         return None
-    due = newest_warning(end, situation.policy, situation.now)
-    told = max(environment.life.since, environment.life.warned_at or environment.life.since)
-    if due is None or due <= told or situation.now >= end:
-        return None
-    extend = f"a push or `envmgr extend {environment.label} 7d` gives it more"
-    return Warn(f"Its time to live ends at {end:%Y-%m-%d %H:%M} UTC; {extend}.", at=due)
-
-
-def _is_quiet(situation: Situation) -> bool:
-    return is_settled(situation.environment, situation.policy)
+    return warning(situation.environment, situation.policy, situation.now)
 
 
 def _is_untried(situation: Situation) -> bool:

@@ -7,11 +7,6 @@ from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.policy import Policy
 
 
-def newest_warning(end: datetime, policy: Policy, now: datetime) -> datetime | None:
-    """The newest of the times to warn of an end of life that have come."""
-    return max((at for before in policy.warn_before if (at := end - before) <= now), default=None)
-
-
 def wake_times(environment: Environment, policy: Policy) -> Iterator[datetime]:
     """When a decision may become another although nothing happens: ends of lives, warnings, schedules, windows."""
     if environment.failure.retry_at is not None:

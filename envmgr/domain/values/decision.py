@@ -56,10 +56,14 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Warn:
-    """Say that its life ends soon; `at` is the warning time that this is for."""
+    """Say that its life ends soon; `at` is the warning time that this is for.
+
+    `ends` is the end that a warning which comes too late gives it; None where it ends as it was to.
+    """
 
     reason: str
     at: datetime
+    ends: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ class Reconciler:
                 bring_down(job, decision.reason)
             case Warn():
                 event = self._services.event(job.environment.id, "expires-soon", decision.reason, actor="ttl")
-                job.update(lambda e: work.warned(e, decision.at), event)
+                job.update(lambda e: work.warned(e, decision.at, decision.ends), event)
             case Close():
                 close(job, decision.reason, Status.DESTROYED)
 

@@ -149,7 +149,7 @@ def test_what_waits_for_its_time_is_looked_at_when_the_clock_is_set_back(engine:
 
 def test_a_life_does_not_end_before_its_time_by_a_clock_set_back(engine: MemoryEngine) -> None:
     """And it ends at the time that was said."""
-    shop = engine.repository(ttl={"default": "2h"})
+    shop = engine.repository(ttl={"default": "2h", "warn_before": []})
     push(shop, ["alice"], MODULE)
     engine.turn()
     ends = engine.environment("alice").life.expires_at

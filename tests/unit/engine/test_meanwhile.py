@@ -41,7 +41,7 @@ def test_steps_before_a_destroy_that_failed_half_way_are_made_up_for(
 @pytest.fixture
 def over(engine: MemoryEngine) -> Environment:
     """A branch whose time to live is over."""
-    engine.settings["ttl"] = {"default": "2h"}
+    engine.settings["ttl"] = {"default": "2h", "warn_before": []}
     push(engine.repository(), ["alice"])
     engine.turn()
     engine.clock.forward(hours=2)

@@ -157,6 +157,8 @@ def test_a_branch_that_waits_for_the_morning_can_be_had_now(engine: MemoryEngine
 
 def test_an_expired_environment_lives_by_its_branch_s_own_time_again(engine: MemoryEngine) -> None:
     """Known from the moment of the resume; the push was before."""
+    engine.settings["ttl"] = {"warn_before": []}
+    engine.settings["ttl"] = {"warn_before": []}
     engine.repository().commit("env-alice", code({".envmgr.yaml": "ttl: 2h"}))
     engine.turn()
     engine.turn(hours=3)

@@ -48,7 +48,7 @@ def test_a_life_that_ended_is_not_made_again(
 ) -> None:
     """Nothing of it is kept but that; a push brings it back where one would have."""
     engine.seal_with_a_key()
-    engine.settings["ttl"] = {"default": "1h"}
+    engine.settings["ttl"] = {"default": "1h", "warn_before": []}
     shop = engine.repository()
     push(shop, ["alice"])
     engine.turn()

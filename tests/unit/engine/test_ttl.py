@@ -14,7 +14,9 @@ def test_an_environment_ends_with_its_time_and_a_push_brings_it_back(engine: Mem
     engine.turn()
     assert engine.environment("alice").life.expires_at is not None
 
-    engine.turn(hours=2)
+    engine.turn(hours=1)
+    assert engine.actions("alice")[-1] == "expires-soon"
+    engine.turn(hours=1)
     alice = engine.environment("alice")
     assert (alice.status, alice.claim) == (Status.SUSPENDED, None)
     assert "time to live" in alice.message
@@ -28,7 +30,7 @@ def test_an_environment_ends_with_its_time_and_a_push_brings_it_back(engine: Mem
 
 def test_resume_gives_a_new_life(engine: MemoryEngine) -> None:
     """Not one that is over already."""
-    engine.settings["ttl"] = {"default": "2h"}
+    engine.settings["ttl"] = {"default": "2h", "warn_before": []}
     shop = engine.repository()
     push(shop, ["alice"])
     engine.turn()
@@ -47,7 +49,7 @@ def test_resume_gives_a_new_life(engine: MemoryEngine) -> None:
 
 def test_a_branch_asks_for_a_time_and_gets_at_most_the_longest(engine: MemoryEngine) -> None:
     """Cut, with a message; protected ones never end."""
-    engine.settings["ttl"] = {"max": "3h"}
+    engine.settings["ttl"] = {"max": "3h", "warn_before": []}
     shop = engine.repository(protected=["env-prod"])
     shop.commit("env-alice", code({".envmgr.yaml": "ttl: 7d"}))
     shop.commit("env-prod", code({".envmgr.yaml": "ttl: 1h"}))

@@ -56,6 +56,6 @@ def succeeded(before: Environment, message: str = "") -> Environment:
     return replace(before, status=Status.READY, message=message, failure=NO_FAILURE)
 
 
-def warned(before: Environment, at: datetime) -> Environment:
-    """Its people were told that its life ends soon; `at` is the warning time that this was for."""
-    return replace(before, life=replace(before.life, warned_at=at))
+def warned(before: Environment, at: datetime, ends: datetime | None = None) -> Environment:
+    """Its people were told that its life ends soon; `at` is the warning time that this was for, `ends` an end that moved."""
+    return replace(before, life=replace(before.life, warned_at=at, expires_at=ends or before.life.expires_at))
