@@ -35,20 +35,22 @@ def find(connection: Connection, look: Look, organization: str) -> Sequence[Stan
 
 def store(connection: Connection, outcome: Outcome) -> None:
     """Writes what stands, and takes away what is over."""
-    gone = [
-        _key(each) for each in (*outcome.over, *outcome.still, *outcome.new)
-    ]  # new ones: what text makes the same
+    stands = [(_key(each), each) for each in (*outcome.new, *outcome.still)]
+    # New ones go first as well: what text makes the same may stand there already.
+    gone = [*map(_place, map(_key, outcome.over), outcome.over), *(_place(*each) for each in stands)]
     if gone:
         columns = tuple_(findings.c.organization, findings.c.look, findings.c.key)
         connection.execute(delete(findings).where(columns.in_(gone)))
-    standing = [
-        {**rows.standing_values(each), "key": _key(each)[2]} for each in (*outcome.new, *outcome.still)
-    ]
-    if standing:
-        connection.execute(insert(findings), standing)
+    if stands:
+        connection.execute(
+            insert(findings), [{**rows.standing_values(each), "key": key} for key, each in stands]
+        )
 
 
-def _key(found: Standing) -> tuple[str, str, str]:
+def _place(key: str, found: Standing) -> tuple[str, str, str]:
+    return found.organization, found.look, key
+
+
+def _key(found: Standing) -> str:
     """What a finding is known by, of a length that every index takes."""
-    text = "\0".join(found.key).encode("utf-8", "surrogatepass")
-    return found.organization, found.look, sha256(text).hexdigest()
+    return sha256("\0".join(found.key).encode("utf-8", "surrogatepass")).hexdigest()
