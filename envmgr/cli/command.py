@@ -20,12 +20,12 @@ def complete_environment(context: click.Context, parameter: click.Parameter, inc
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 override_option = click.option(
-    "--override-window", is_flag=True, help="Also where no window for changes is open; leaves an event."
+    "--override-window", is_flag=True, help="Even when no window for changes is open; recorded as an event."
 )
 take_over_option = click.option(
     "--take-over",
     is_flag=True,
-    help="Take organizations that another data folder works on; it does nothing there from then on.",
+    help="Take over organizations that another data folder works on; that one then does nothing there.",
 )
 environment_argument = click.argument("environment", metavar="ENV", shell_complete=complete_environment)
 pass_invocation = click.make_pass_decorator(Invocation)

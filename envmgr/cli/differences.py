@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from envmgr.domain.values.drift import Drift
-from envmgr.views.words import counted
+from envmgr.domain.values.names import counted
 
 from .screen import moment, printable
 
@@ -17,7 +17,7 @@ def summary(found: Drift) -> str:
         )
         return f"unknown since {moment(found.failing_since)}: {printable(found.error)}{before}"
     if found.checked_at is None:
-        return "unknown: it was not looked for yet"
+        return "unknown: not checked yet"
     what = f"{counted(number, 'resource differs', 'resources differ')}" if number else "none"
     return f"{what}, checked {moment(found.checked_at)}"
 
@@ -32,7 +32,7 @@ def lines(found: Drift) -> Iterator[str]:
 def noise(found: Drift) -> Iterator[str]:
     """What differs at every check and is no longer counted."""
     for name in found.noise:
-        yield printable(f"{name} (noise: another one at each check; `drift.ignore` silences it)")
+        yield printable(f"{name} (noise: different at each check; `drift.ignore` silences it)")
 
 
 def checks(found: Drift) -> Iterator[str]:

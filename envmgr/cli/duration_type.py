@@ -25,5 +25,5 @@ class Duration(click.ParamType[timedelta]):
         except ValueError as error:
             self.fail(f"{value!r}: {error}.", param, ctx)
         if self._positive and not found:
-            self.fail(f"{value!r}: it must be longer than nothing, such as 7d.", param, ctx)
+            self.fail(f"{value!r}: it must be longer than zero, such as 7d.", param, ctx)
         return found

@@ -20,7 +20,7 @@ _SECTIONS: Sections = {
         "doctor": ("start.doctor", "Check git, Terraform, backends, credentials, disk and database."),
     },
     "Run": {
-        "daemon": ("run.daemon", "Watch the repositories until told to end."),
+        "daemon": ("run.daemon", "Watch the repositories until told to stop."),
         "migrate": ("run.migrate", "Copy all records to another database."),
         "move-state": ("run.move_state", "Move states to where the organization file wants them now."),
         "reconcile": ("run.reconcile", "One pass: poll, do all work that is due, wait for it."),
@@ -34,19 +34,19 @@ _SECTIONS: Sections = {
         "logs": ("see.logs", "The full log of a run, live while it runs."),
         "plan": ("see.plan", "What would change."),
         "drift": ("see.drift", "Compare environments with their code now."),
-        "audit": ("see.audit", "What has no branch, no state, no resources."),
+        "audit": ("see.audit", "Find what has no branch, no state or no resources."),
     },
     "Change": {
         "apply": ("change.apply", "Plan, show, ask, apply exactly that plan."),
-        "adopt": ("change.adopt", "Take over what exists already, by its state."),
+        "adopt": ("change.adopt", "Take over what already exists, by its state."),
         "rollback": ("change.rollback", "Apply an earlier commit and hold there."),
         "destroy": ("change.destroy", "Plan, show, ask, destroy and verify."),
-        "cancel": ("change.cancel", "Ask what runs there to end, and say what became of it."),
+        "cancel": ("change.cancel", "Ask what runs there to stop, and say how it ended."),
         "suspend": ("change.suspend", "Leave an environment alone."),
         "resume": ("change.suspend", "Manage it again."),
-        "approve": ("change.approve", "Let through what a guard holds back, after showing it."),
+        "approve": ("change.approve", "Approve what a guard holds back, after showing it."),
         "extend": ("change.extend", "Give an environment a later end of life."),
-        "unlock": ("change.unlock", "Break a state lock that is provably ours and dead."),
+        "unlock": ("change.unlock", "Break a state lock that a dead run of envmgr left."),
     },
 }
 
@@ -94,6 +94,7 @@ def _open_what_is_closed() -> None:
 
 
 def _foreseen(error: EnvmgrError | OSError, invocation: Invocation) -> int:
+    from envmgr.domain.values.names import counted
     from envmgr.host.system import told
 
     from .screen import say
@@ -101,8 +102,7 @@ def _foreseen(error: EnvmgrError | OSError, invocation: Invocation) -> int:
     error = told(error) if isinstance(error, OSError) else error
     problems: Sequence[str] = getattr(error, "problems", ())
     if problems:
-        number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        say("\n".join([*problems, f"Error: the configuration has {number}."]))
+        say("\n".join([*problems, f"Error: the configuration has {counted(len(problems), 'problem')}."]))
     else:
         from .logging import redactor
 
@@ -119,7 +119,7 @@ def _unforeseen(error: Exception, invocation: Invocation) -> int:
         say(text)
     place = write_traceback(text)
     click.echo(
-        f"Error: envmgr met what it does not foresee ({type(error).__name__}); please report it with {place}.",
+        f"Error: envmgr hit an unexpected error ({type(error).__name__}); please report it with {place}.",
         err=True,
     )
     return 1

@@ -41,7 +41,7 @@ class Display:
         self._lock = threading.Lock()
         self._under_way: dict[tuple[EnvironmentId, str], _UnderWay] = {}
         self._done = 0
-        self._stage = "Looks at the repository"
+        self._stage = "Reads the repository"
         self._subject = ""
         self._began = time.monotonic()
         self._live: Live | None = None

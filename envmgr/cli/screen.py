@@ -102,7 +102,7 @@ def unseen(repository: RepositoryId, polled: RepositoryState, *, has_environment
     since = f" since {moment(polled.succeeded_at)}" if polled.succeeded_at else ""
     error = printable(polled.error).removesuffix(".")
     rest = "; its environments are shown as last seen" if has_environments else ""
-    return f"{repository} could not be looked at{since}: {error}{rest}."
+    return f"{repository} could not be read{since}: {error}{rest}."
 
 
 def colored(status: str, text: str | None = None) -> str:

@@ -42,11 +42,11 @@ class Signals:
         if self.is_asking:
             raise KeyboardInterrupt
         if len(self.received) > 1:
-            say("Left at once; what Terraform is doing goes on, and the next run finds it.")
+            say("Leaving at once; what Terraform is doing continues, and the next run picks it up.")
             sys.stderr.flush()
             self.leaving()
             os._exit(128 + number)
-        say("Stopping: Terraform is asked to end (once more leaves at once).")
+        say("Stopping: Terraform is asked to stop (a second signal leaves at once).")
         self.runtime.workers.close()
         self.runtime.stop_terraform()
 

@@ -22,7 +22,7 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
 from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.backend import is_same
 from envmgr.domain.values.environment import Environment, Event, SourceKind
-from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.domain.values.tags import MANAGED_BY, own, tags_for
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.tenant import Access, Project, Tenant
@@ -139,7 +139,7 @@ class Audit:
             thread.start()
         for thread in threads:
             thread.join()
-        cut_off = Unseen("the look did not come to its end.")
+        cut_off = Unseen("its listing did not finish.")
         return {p.id: found.get(p.id, _watched(p, cut_off)) for p in projects}
 
     def _look(self, project: Project) -> Watched:
@@ -151,10 +151,10 @@ class Audit:
         except EnvmgrError as error:
             return _watched(project, self._unseen(error))
         if known not in (None, listing.default_branch):
-            why = f"its default branch changed from {known} to {listing.default_branch}, which the next look settles."
+            why = f"its default branch changed from {known} to {listing.default_branch}, which the next poll takes up."
             return _watched(project, Unseen(why))
         if weighed.error or weighed.judgement.evidence.waits:
-            why = "its default branch has another history, or another address, than before."
+            why = "its default branch has a different history, or a different address, from before."
             return _watched(project, Unseen(weighed.error or why))
         return _watched(project, listing)
 
@@ -289,8 +289,10 @@ def report(services: Services, seen: Inventory) -> None:
         for each in outcome.new:
             yield services.event(each.environment, _FOUND, f"{name} {each.kind} {each.subject}: {each.told}")
         for each in outcome.over:
-            yield services.event(each.environment, _GONE, f"{name} {each.kind} {each.subject}: no longer so.")
-        number = "nothing found" if not found else f"{len(found)} finding{'s' if len(found) > 1 else ''}"
+            yield services.event(
+                each.environment, _GONE, f"{name} {each.kind} {each.subject}: no longer found."
+            )
+        number = "nothing found" if not found else counted(len(found), "finding")
         yield services.event(None, _DONE, f"{name}: {number}.")
 
     standing = [_standing(finding, now) for finding in found]

@@ -9,7 +9,7 @@ from envmgr.domain.audit.compare import KEPT, Finding, Fix
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.transitions.ends import End, closed
 from envmgr.domain.values.environment import Environment, Status
-from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.names import EnvironmentId, counted
 from envmgr.engine.context import ownership
 from envmgr.engine.recovery import lost_records
 from envmgr.engine.source import kept
@@ -28,14 +28,14 @@ def mend(audit: Audit, finding: Finding) -> str:
     if finding.fix is Fix.PRUNE:
         return _prune(audit)
     if finding.fix is None or finding.environment is None:
-        raise NeedsPerson(f"{finding.subject}: only a person can mend this. {finding.remedy}")
+        raise NeedsPerson(f"{finding.subject}: only a person can fix this. {finding.remedy}")
     return _FIXES[finding.fix](audit, finding.environment)
 
 
 def _prune(audit: Audit) -> str:
     services = audit.services
     number = audit.tenant.state().prune(services.clock() - KEPT)
-    done = f"{audit.tenant.name}: deleted {number} archived states older than {KEPT.days} days."
+    done = f"{audit.tenant.name}: deleted {counted(number, 'archived state')} older than {KEPT.days} days."
     services.record(None, "archives-pruned", done)
     return done
 
@@ -45,12 +45,12 @@ def _adopt(audit: Audit, identity: EnvironmentId) -> str:
     with services.leases.hold(identity, f"audit by {services.actor}"):
         state = audit.tenant.state().read(identity.state_key)
         if state is None or not state.resources:
-            raise NeedsPerson(f"{identity}: its state lists nothing any more.")
+            raise NeedsPerson(f"{identity}: its state no longer lists anything.")
         record = lost_records.lost_record(services, audit.tenant, identity, state)
         lost_records.know_again(services, audit.tenant, [record])
         if identity not in services.store.restore([record]):
-            raise NeedsPerson(f"{identity}: there is a record of it by now, which stays as it is.")
-        done = f"{identity} is taken in again, with {len(state.resources)} resources; the usual guards come next."
+            raise NeedsPerson(f"{identity}: it has a record by now, which stays as it is.")
+        done = f"The record of {identity} is restored, with {counted(len(state.resources), 'resource')}; the usual guards come next."
         services.record(identity, "adopted", done)
     return done
 
@@ -75,7 +75,9 @@ def _close(audit: Audit, identity: EnvironmentId) -> str:
     with services.leases.hold(identity, f"audit by {services.actor}") as lease:
         record = services.store.environment(identity)
         if record is None or not _is_still_alone(audit, record):
-            raise NeedsPerson(f"{identity}: its record or its branch is another by now, and stays as it is.")
+            raise NeedsPerson(
+                f"{identity}: its record or its branch has changed meanwhile, so it stays as it is."
+            )
         store = audit.tenant.state(record.claim.backend if record.claim is not None else None)
         _check_no_state(audit, store, identity)
         _check_nothing_is_left(audit, identity)

@@ -41,7 +41,7 @@ def cancel(
     running = services.store.runs(identity, status=RunStatus.RUNNING)
     if identity not in services.store.leases(services.clock()) and not running:
         raise NeedsPerson(f"Nothing runs for {environment.label}, it is {before.status}: nothing to cancel.")
-    because = f"Cancelled by {services.actor}; a push or `envmgr resume {environment.label}` goes on."
+    because = f"Cancelled by {services.actor}; a push or `envmgr resume {environment.label}` starts it again."
     event = services.event(identity, "cancelled", because, run=running[0].id if running else None)
     services.store.update(identity, None, services.clock(), lambda e: wishes.cancelled(e, because), event)
     by_hand.keep(services, identity)

@@ -14,13 +14,12 @@ from envmgr.config.locate import service_data
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
-from envmgr.domain.values.names import matches_any
+from envmgr.domain.values.names import counted, matches_any
 from envmgr.engine.context import ownership
 from envmgr.engine.context.layout import Layout, free_bytes
 from envmgr.engine.context.seals import seal_of
 from envmgr.engine.context.tenant import Project, Tenant
 from envmgr.ports import Store
-from envmgr.views.words import counted
 
 _SECONDS = 10
 # No environment has such a name; asking for it shows whether the credentials let us look.
@@ -99,7 +98,7 @@ def _git() -> str:
             [path, "--version"], capture_output=True, text=True, timeout=_SECONDS, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise NeedsPerson(f"{path} does not say its version: install git again.") from error
+        raise NeedsPerson(f"{path} does not report its version: install git again.") from error
     return f"{done.stdout.strip()} ({path})"
 
 
@@ -175,7 +174,7 @@ def _clouds(tenant: Tenant) -> str:
     for cloud in clouds:
         cloud.remaining(_NOBODY)
     said = (
-        f"{len(clouds)} can be looked into by tags"
+        f"{len(clouds)} can be searched by tags"
         if clouds
         else "no cloud is configured: what Terraform destroys there could not be verified"
     )
@@ -200,4 +199,4 @@ def _remote(runtime: Runtime, project: Project) -> str:
     if recorded.error and not recorded.failures:  # it answers, and yet something about it waits for a person
         raise NeedsPerson(recorded.error)
     number = sum(matches_any(branch, project.branches) for branch in listing.branches)
-    return f"it answers; branches like {', '.join(project.branches)}: {number}"
+    return f"it answers; branches matching {', '.join(project.branches)}: {number}"

@@ -35,7 +35,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """All steps, and what could not be looked at."""
+    """All steps, and what could not be read."""
 
     steps: Sequence[Step]
     errors: Sequence[str]

@@ -91,7 +91,7 @@ def _look_for(runtime: Runtime, text: str, known: Sequence[Environment]) -> list
     found = reference.find(text, services.store.environments(destroyed=True))
     if not found:
         errors = " ".join(p.error for p in polled if p.error)
-        unseen = f" Not all repositories could be looked at: {errors}" if errors else ""
+        unseen = f" Not all repositories could be read: {errors}" if errors else ""
         raise UsageError(
             f"There is no environment {ref_component(text)!r}: `envmgr list` shows them all.{unseen}"
         )
@@ -167,7 +167,7 @@ def apply_saved(
         check_window(job, override=override_window)
         saved = saved_plan.read(file, job.environment)
         if saved.destroy:
-            raise UsageError(f"{file} is a plan to destroy: `envmgr destroy` plans and asks anew.")
+            raise UsageError(f"{file} is a plan to destroy: `envmgr destroy` plans and asks again.")
         _move_to(job, saved.commit)
         desired = look(job)
         if desired.claim.fingerprint != saved.fingerprint:
@@ -178,7 +178,9 @@ def apply_saved(
             try:
                 apply_planned(job, active, desired, planned)
             except StalePlan as error:
-                raise NothingDone(f"Something was applied since {file} was planned: plan again.") from error
+                raise NothingDone(
+                    f"Something has been applied since {file} was planned: plan again."
+                ) from error
         deploy(job, desired, remark(job, desired))
         await_started(job)
         return job.environment
@@ -257,8 +259,7 @@ def unlock(runtime: Runtime, environment: Environment, *, force: bool, seen: Hel
             )
         if not (shown.dead or force):
             raise StateLocked(
-                f"The state of {environment.label} is locked by {shown.lock}, which is not provably a dead run of "
-                "ours: `--force` breaks it if you know better."
+                f"The state of {environment.label} is locked by {shown.lock}, which is not provably a dead run of envmgr: `--force` breaks it if you know that it is dead."
             )
         with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
             _break(job, active, claim, shown, force=force)

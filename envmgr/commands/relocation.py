@@ -117,14 +117,14 @@ def move_one(runtime: Runtime, environment: Environment) -> Environment:
 
 def _claim(environment: Environment) -> Claim:
     if environment.claim is None:
-        raise NeedsPerson(f"{environment.label} has nothing that was applied, so no state to be moved.")
+        raise NeedsPerson(f"{environment.label} has nothing applied, so there is no state to move.")
     return environment.claim
 
 
 def _bring_what_was_cut_off(job: Job) -> None:
     """Brings to the old place what an earlier apply could not write there, or not to its end: it is the newest there is."""
     if job.state().mend(job.environment.id.state_key):
-        said = "The state was cut off while Terraform wrote it; the one from before that is back."
+        said = "The state was truncated while Terraform wrote it; the one before it was restored."
         job.services.record(job.environment.id, "state-recovered", said)
     services, claim, tenant = job.services, _claim(job.environment), job.project.tenant
     if not holds_state(services.layout.workspace(job.environment.id)):
@@ -140,11 +140,10 @@ def _speak_otherwise(job: Job, target: Backend) -> None:
     key, tenant = job.environment.id.state_key, job.project.tenant
     if tenant.state(_claim(job.environment).backend).get(key) != tenant.state(target).get(key):
         raise NeedsPerson(
-            f"By its new settings {place(target)} shows another state of {job.environment.label} than by those before: "
-            "nothing was changed."
+            f"With its new settings {place(target)} shows a different state of {job.environment.label} than with those before: nothing was changed."
         )
     job.update(lambda e: applies.moved(e, with_fingerprint(replace(_claim(e), backend=target))))
-    _tell(job, f"Its state is asked for in {place(target)} by new settings.")
+    _tell(job, f"Its state is read from {place(target)} with new settings.")
 
 
 def _copy(job: Job, target: Backend) -> None:
@@ -158,7 +157,7 @@ def _copy(job: Job, target: Backend) -> None:
         job.update(lambda e: applies.moved(e, replace(_claim(e), moves=target)))
     if content and new.get(identity.state_key) != content and not new.create(identity.state_key, content):
         raise NeedsPerson(
-            f"{place(target)} has another state at {identity.state_key} by now: both are left as they are. Look whose it is."
+            f"{place(target)} has another state at {identity.state_key} by now: both are left as they are. Check whose it is."
         )
     sealed = old.get(identity.kept_key)
     if sealed is not None:
@@ -197,8 +196,7 @@ def _check_free(job: Job, new: StateStore, target: Backend) -> None:
     there = new.read(identity.state_key)
     if (there is not None and there.resources) or new.get(identity.kept_key) is not None:
         raise NeedsPerson(
-            f"{place(target)} has a state of {identity} already ({identity.state_key}): nothing was changed. Look whose "
-            "it is, and move it away; or, where the old and the new setting mean the same place, write it as before."
+            f"{place(target)} has a state of {identity} already ({identity.state_key}): nothing was changed. Check whose it is, and move it away; or, if the old and the new setting mean the same place, write it as before."
         )
     if there is not None:
         new.archive(identity.state_key, job.services.clock())
@@ -221,8 +219,7 @@ def _finish(job: Job) -> None:
         copy = other.get(identity.state_key)
         if copy and copy != live.get(identity.state_key):
             raise NeedsPerson(
-                f"The state of {identity} in {place(claim.moves)} is another by now than in {place(claim.backend)}, which "
-                "counts: somebody works with it there. Nothing was archived; look what it has, then move it away."
+                f"The state of {identity} in {place(claim.moves)} is another by now than in {place(claim.backend)}, which is the one in use: somebody works with the other. Nothing was archived; check what that has, then move it away."
             )
         other.archive(identity.state_key, job.services.clock())
         for key in (identity.kept_key, identity.by_hand_key):

@@ -115,7 +115,6 @@ def look_for_drift(runtime: Runtime, environment: Environment) -> Drift:
     with manual(runtime, environment, "drift") as job:
         if not can_check(job.environment, job.policy):
             raise NeedsPerson(
-                f"{job.environment.label} is {job.environment.status}, so it has no settled code to be compared "
-                f"with: bring it to its branch first (`envmgr apply {job.environment.label}`)."
+                f"{job.environment.label} is {job.environment.status}, so there is nothing firm to compare that commit with: bring it to its branch first (`envmgr apply {job.environment.label}`)."
             )
         return check(job)

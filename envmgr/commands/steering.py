@@ -82,7 +82,7 @@ def approve(runtime: Runtime, environment: Environment) -> list[Environment]:
     """Lets an environment through the guard that holds it; all its applications, where the guard counts environments."""
     services, guard = runtime.services, environment.hold.guard
     if guard is None:
-        raise NeedsPerson(f"{environment.label} is held back by no guard, it is {environment.status}.")
+        raise NeedsPerson(f"{environment.label} is not held back by a guard, it is {environment.status}.")
     said = f"Let through {guard} ({_what_then(guard)})."
     return [
         _say(
@@ -159,9 +159,7 @@ def _check_later(environment: Environment, ends: datetime, *, sets_end: bool) ->
     """Refuses an end that is no extension: nearer than what was promised, or where there was none at all."""
     before = environment.life.expires_at
     if before is None and environment.claim is None:
-        raise NeedsPerson(
-            f"{environment.label} is {environment.status}: it has no life that could be extended."
-        )
+        raise NeedsPerson(f"{environment.label} is {environment.status}: it has no lifetime to extend.")
     if before is None and not sets_end:
         raise NeedsPerson(
             f"{environment.label} has no end: it lives as long as its branch, so there is nothing to extend. To give it "

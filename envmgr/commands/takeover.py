@@ -46,7 +46,7 @@ class _Adoption:
     approved: list[Plan | None] = field(default_factory=list)
 
     def is_wanted(self, planned: Planned) -> bool:
-        """Whether a person wants just this plan; a no undoes what was begun."""
+        """Whether a person wants just this plan; saying no undoes what was begun."""
         if self.approved and self.approved[-1] == planned.plan:
             return True
         shown = "\n".join([render(self.job, planned).rstrip(), *planned.warnings])
@@ -110,8 +110,7 @@ def _is_begun(job: Job) -> bool:
 def _check_there(job: Job) -> None:
     if job.environment.is_missing and _is_begun(job):
         raise NeedsPerson(
-            f"Branch {job.environment.branch} went away while {job.environment.label} was being taken over: push it again, "
-            "then the same command goes on with that, or undoes it where you say no."
+            f"Branch {job.environment.branch} was deleted while {job.environment.label} was being taken over: push it again, then the same command finishes that, or undoes it if you say no."
         )
 
 
@@ -119,7 +118,7 @@ def _read(file: Path) -> GivenState:
     """The state in a file, read once; UsageError where that cannot be."""
     try:
         if not stat.S_ISREG(file.stat().st_mode):
-            raise UsageError(f"{file} is no plain file: write the state into one first.")
+            raise UsageError(f"{file} is not a regular file: write the state into one first.")
         with file.open("rb") as source:
             content = source.read(_LARGEST + 1)
     except OSError as error:
@@ -138,14 +137,14 @@ def _check_free(job: Job, given: GivenState) -> bool:
     if claim is not None and claim.adopts not in ("", given.digest):
         raise NeedsPerson(
             f"{environment.label} is being taken over with another state than this (SHA-256 {claim.adopts[:12]}…, not "
-            f"{given.digest[:12]}…): give that one, which goes on with it, or undoes it where you say no."
+            f"{given.digest[:12]}…): give that one, to finish or (by saying no) undo it."
         )
     state, content = _there(job)
     if claim is not None and claim.adopts and content == given.content:
         return True
     if state is not None and state.lineage == given.state.lineage and claim is not None:
         raise NeedsPerson(
-            f"{environment.label} goes on with this very state already (lineage {state.lineage}, now at serial "
+            f"{environment.label} already works with this very state (lineage {state.lineage}, now at serial "
             f"{state.serial}): there is nothing to take over."
         )
     listed_now = state.resources if state is not None else ()
@@ -154,7 +153,7 @@ def _check_free(job: Job, given: GivenState) -> bool:
         raise NeedsPerson(
             f"{environment.label} has a state of its own, which lists {first(listed_now or own, 3)}, so no other can take its "
             "place: nothing was changed. If those were made for its branch and nobody needs them, `envmgr destroy "
-            f"{environment.label}` takes them away, and this can be done then."
+            f"{environment.label}` removes them, and then this can be done."
         )
     return False
 
@@ -183,7 +182,7 @@ def _check_nobodys(job: Job, given: GivenState) -> None:
     for identity in {*_stated(job), *others} - {mine}:
         if _lineage(job, identity, others.get(identity)) == given.state.lineage:
             raise NeedsPerson(
-                f"The state has the lineage of {identity}, which envmgr looks after: it is that environment's. Nothing "
+                f"The state has the lineage of {identity}, which envmgr manages: it is that environment's. Nothing "
                 "was changed."
             )
 
@@ -234,9 +233,8 @@ def _planned(adoption: _Adoption, active: ActiveRun, claim: Claim, copy: StateCo
     if findings:
         raise NeedsPerson(
             adoption.job.redact(
-                f"{listed(findings)} What exists is taken over as it is: change the code or its variables until the plan "
-                "keeps it; --allow-destroy lets this happen after it was shown"
-                + ("; a no undoes what was begun." if _is_begun(adoption.job) else ".")
+                f"{listed(findings)} What exists is taken over as it is: change the code or its variables until the plan keeps it; --allow-destroy permits this, after showing it"
+                + ("; saying no undoes what was begun." if _is_begun(adoption.job) else ".")
             )
         )
     return planned
@@ -259,8 +257,7 @@ def _put(adoption: _Adoption, planned: Planned) -> None:
         state.archive(identity.state_key, job.services.clock())
     if not state.create(identity.state_key, given.content):
         raise NeedsPerson(
-            f"Somebody put a state at {identity.state_key} meanwhile: it is left as it is, and nothing was applied. Look "
-            "whose it is."
+            f"Somebody put a state at {identity.state_key} meanwhile: it is left as it is, and nothing was applied. Check whose it is."
         )
     if state.get(identity.state_key) != given.content:
         raise Transient(

@@ -45,7 +45,7 @@ def migrate(
     """
     for identity, lease in store.leases(datetime.now(UTC)).items():
         raise NeedsPerson(
-            f"{identity} is worked on ({lease.purpose}, {lease.owner}): stop the daemon and wait for what runs, then try again."
+            f"{identity} is being worked on ({lease.purpose}, {lease.owner}): stop the daemon and wait for what runs, then try again."
         )
     with open_store(resolve(target, environ), data_dir) as other:
         return other.place, store.copy_to(other)

@@ -38,8 +38,7 @@ def check(store: SqlStore, layout: Layout) -> None:
         state = "empty" if store.is_empty() else "another one"
         raise UsageError(
             f"The data folder {layout.root} works with the {before.place}, but daemon: database names the {now.place}, which "
-            f"is {state}. Set it back and take the records along by `envmgr migrate --to …`; or, to begin without them, "
-            f"delete {layout.database}."
+            f"is {state}. Restore the setting, and take the records along with `envmgr migrate --to …`; or, to begin without them, delete {layout.database}."
         )
     _write(layout, now)
 

@@ -61,7 +61,7 @@ class BranchFile(Section):
 def parse_branch_file(content: bytes, *, allow_deploy: bool) -> BranchFile:
     """Reads a branch file; an empty one asks for nothing.
 
-    Raises NeedsPerson with a line `.envmgr.yaml:line: path: what and how to mend it` for each mistake.
+    Raises NeedsPerson with a line `.envmgr.yaml:line: path: what and how to fix it` for each mistake.
     """
     if len(content) > MAX_BYTES:
         raise NeedsPerson(f"{BRANCH_FILE}:1: it is larger than 64 KiB; keep only what envmgr reads")

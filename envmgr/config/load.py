@@ -33,7 +33,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class ConfigurationError(UsageError):
-    """The configuration has mistakes: `problems` has a line for each, `file:line: path: what and how to mend it`."""
+    """The configuration has mistakes: `problems` has a line for each, `file:line: path: what and how to fix it`."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         """Takes at least one line."""
@@ -94,7 +94,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Configuration:
     organizations = [file.model for file in files if isinstance(file.model, Organization)]
     problems = [line for file in files for line in file.lines()]
     if not problems and not organizations:
-        problems = [f"{path}: no organization file is there; `envmgr config init` writes one"]
+        problems = [f"{path}: there is no organization file; `envmgr config init` writes one"]
     if problems:
         raise ConfigurationError(problems)
     return Configuration(
@@ -124,7 +124,7 @@ def _find(path: Path) -> Sequence[Path]:
         ) from error
     if not files:
         raise ConfigurationError(
-            [f"{path}: no *.yaml file is in this folder; `envmgr config init` writes one"]
+            [f"{path}: there is no *.yaml file in this folder; `envmgr config init` writes one"]
         )
     return files
 

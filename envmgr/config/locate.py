@@ -38,7 +38,7 @@ def _check_own(folder: Path, environ: Mapping[str, str]) -> None:
                 if about.st_uid not in trusted or _is_open(about):
                     raise UsageError(
                         f"{path} is another user's, or others may write to it, and it says which programs are run: "
-                        f"if you trust it, say `--config {folder}`; else go to another folder."
+                        f"if you trust it, give `--config {folder}`; otherwise change to another folder."
                     )
     except OSError:
         return  # what cannot be looked at cannot be read either

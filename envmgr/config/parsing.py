@@ -29,5 +29,5 @@ def validate(tree: Tree, model: type[_Model], value: object) -> _Model | None:
 
 
 def lines(name: str, tree: Tree) -> list[str]:
-    """The problems of a file, one a line, in the order of the file: `name:line: path: what and how to mend it`."""
+    """The problems of a file, one a line, in the order of the file: `name:line: path: what and how to fix it`."""
     return [f"{name}:{problem}" for problem in sorted(tree.problems, key=lambda problem: problem.line)]

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in our words: what, where, and how to mend it."""
+"""What is wrong with a configuration, in our words: what, where, and how to fix it."""
 
 import difflib
 import json

@@ -29,7 +29,7 @@ _HINT = "look for a missing quote or bracket, a tab, or wrong indentation"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake: its line (1 is the first), the path of keys to it, and what and how to mend it."""
+    """One mistake: its line (1 is the first), the path of keys to it, and what and how to fix it."""
 
     line: int
     path: Path
@@ -79,13 +79,13 @@ def read_yaml(text: str, *, trusted: bool = True) -> Tree:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         tree.problems.append(
-            Problem(line, (), f"this is no YAML: {ref_component(str(error.problem))}; {_HINT}")
+            Problem(line, (), f"this is not YAML: {ref_component(str(error.problem))}; {_HINT}")
         )
         tree.value = None
     except (YAMLError, ValueError) as error:
         where = getattr(error, "position", None)
         line = text.count("\n", 0, where) + 1 if isinstance(where, int) else 1
-        sentence = "this is no YAML: it holds a character that text files do not have; remove it"
+        sentence = "this is not YAML: it holds a character that text files do not have; remove it"
         tree.problems.append(Problem(line, (), sentence))
         tree.value = None
     return tree

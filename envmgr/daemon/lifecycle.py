@@ -19,7 +19,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from envmgr.commands.audit import Audits
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.engine.context.tenant import Project
 from envmgr.engine.reconcile import unmanaged
 from envmgr.host.system import sentences
@@ -214,14 +214,14 @@ class Daemon:
         self._remark = "; draining"
         self._notifier.send("STOPPING=1", self._status())
         busy = self._runtime.workers.busy
-        log.info(f"Stopping; waits for {len(busy)} environments.", action="draining")
+        log.info(f"Stopping; waits for {counted(len(busy), 'environment')}.", action="draining")
         self._scheduler.shutdown(wait=False)
         self._runtime.workers.close()
         self._drift_watch.close()
         self._health.close()
         over = time.monotonic() + self._drain.total_seconds()
         if not self._wait_for_work(lambda: time.monotonic() >= over or self._told_again()):
-            log.warning("The drain is over: Terraform is asked to end.", action="drain-over")
+            log.warning("The drain is over: Terraform is asked to stop.", action="drain-over")
             self._runtime.stop_terraform()
             self._wait_for_work(lambda: False)
         self._runtime.close()
@@ -247,4 +247,4 @@ class Daemon:
     def _status(self) -> str:
         services, busy = self._runtime.services, self._runtime.workers.busy
         at_work = f"; working on {', '.join(map(str, busy[:3]))}" if busy else ""
-        return f"STATUS={len(services.projects)} repositories watched{at_work}{self._remark}"
+        return f"STATUS={counted(len(services.projects), 'repository', 'repositories')} watched{at_work}{self._remark}"

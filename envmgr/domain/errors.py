@@ -39,7 +39,7 @@ class PlaceMissing(NeedsPerson):
 
 
 class StepFailed(Transient):
-    """A step of the branch did not do its work; it is tried again with growing delays."""
+    """A step of the branch did not do its work; it will be tried again with growing delays."""
 
 
 class RetryLater(EnvmgrError):
@@ -63,7 +63,7 @@ class UsageError(EnvmgrError):
 
 
 class StalePlan(RetryLater):
-    """The state moved on since the plan was made; it must be planned again."""
+    """The state has changed since the plan was made; it must be planned again."""
 
 
 class StateLocked(RetryLater):
@@ -71,4 +71,4 @@ class StateLocked(RetryLater):
 
 
 class Interrupted(RetryLater):
-    """The work was stopped before its end, because envmgr stops."""
+    """The work was stopped before its end, because envmgr is stopping."""

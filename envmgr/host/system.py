@@ -22,7 +22,7 @@ _REMEDIES = {
     errno.EDQUOT: "make room, or raise the quota",
     errno.EEXIST: "move away what stands in its place",
     errno.EFBIG: "raise the limit on the size of files",
-    errno.EIO: "look at that disk's health",
+    errno.EIO: "check that disk for faults",
     errno.EISDIR: "move away the folder that stands in the place of a file",
     errno.ELOOP: "take the symbolic links out of its path",
     errno.EMFILE: "raise the limit on open files",
@@ -51,10 +51,10 @@ def told(error: OSError, what: str = REFUSED, place: Path | None = None) -> Tran
     reason = error.strerror or str(error) or type(error).__name__
     remedy = _REMEDIES.get(error.errno or 0)
     if remedy is None:
-        return Transient(f"{what}: {reason}; it is tried again.")
+        return Transient(f"{what}: {reason}; it will be tried again.")
     named = error.filename if isinstance(error.filename, str | bytes | os.PathLike) else place
     where = f"{ref_component(os.fsdecode(named))}: " if named is not None else ""
-    return Transient(f"{what}: {where}{reason}. Mend that: {remedy}.")
+    return Transient(f"{what}: {where}{reason}. To fix that, {remedy}.")
 
 
 @contextmanager

@@ -85,7 +85,7 @@ class Git(Protocol):
     def read_file(self, repository: RepositoryId, commit: str, path: str, limit: int) -> bytes | None:
         """A regular file's content in a commit; None where nothing is.
 
-        Raises NeedsPerson where it is no regular file (a symbolic link, a folder) or above `limit` bytes.
+        Raises NeedsPerson where it is not a regular file (a symbolic link, a folder) or above `limit` bytes.
         """
         ...
 

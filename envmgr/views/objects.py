@@ -177,7 +177,9 @@ class EnvironmentInFull(_Environment, _Together):
     schedule: Annotated[ScheduleObject | None, "The schedule that its branch asks for."]
     last_run: Annotated[RunObject | None, "The newest run."]
     failures: Annotated[int, "How many runs failed in a row."]
-    retry_at: Annotated[str | None, "When it is tried again; null: only a change or a person gets it going."]
+    retry_at: Annotated[
+        str | None, "When it will be tried again; null: only a change or a person gets it going."
+    ]
     terraform_version: Annotated[str | None, "The version that planned it last."]
     modules: Annotated[
         str | None, "Identifies the modules from elsewhere that it was planned with; null where it has none."
@@ -252,7 +254,7 @@ class PassObject(TypedDict):
     changed: Annotated[list[EnvironmentObject], "Environments that are not as before."]
     failed: Annotated[list[EnvironmentObject], "Environments that are `failed`."]
     degraded: Annotated[list[EnvironmentObject], "Environments that are `degraded`."]
-    errors: Annotated[list[str], "What could not be looked at, or written down."]
+    errors: Annotated[list[str], "What could not be read, or written down."]
 
 
 class StepObject(TypedDict):
@@ -267,7 +269,7 @@ class ForesightObject(TypedDict):
     """What a pass would do."""
 
     steps: Annotated[list[StepObject], "One for each environment."]
-    errors: Annotated[list[str], "What could not be looked at."]
+    errors: Annotated[list[str], "What could not be read."]
 
 
 class CancelledObject(TypedDict):

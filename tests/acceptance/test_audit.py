@@ -44,7 +44,7 @@ def test_an_audit_from_clean_to_mended(tmp_path: Path, terraform_binary: str) ->
         "application": None,
         "kind": "state-without-resources",
         "subject": "acme/shop/hollow",
-        "what": "Its state lists no resources, and no branch gives it.",
+        "what": "Its state lists no resources, and it has no branch.",
         "remedy": "`envmgr audit --fix` archives it.",
         "fixable": True,
         "fixed": False,
@@ -73,7 +73,7 @@ def test_an_audit_from_clean_to_mended(tmp_path: Path, terraform_binary: str) ->
 
 
 def test_a_remote_that_is_away_is_not_clean(tmp_path: Path) -> None:
-    """What could not be looked at is a finding, also for `--fix`."""
+    """What could not be read is a finding, also for `--fix`."""
     world = World.create(tmp_path)
     shutil.move(world.repository.path, tmp_path / "elsewhere")
     said = world("audit", "--fix", "--yes", "--json")

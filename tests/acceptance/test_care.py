@@ -73,7 +73,9 @@ def test_drift_that_cannot_be_looked_for_is_an_error(tmp_path: Path) -> None:
     said = world("drift")
     assert said.code == 1
     left_out, error = said.err.splitlines()
-    assert left_out == "Not checked, since not as their branch wants them: acme/shop/carol (suspended)."
+    assert (
+        left_out == "Not checked, as they are not up to date with their branch: acme/shop/carol (suspended)."
+    )
     assert error.startswith("Error: acme/shop/alice: The state acme/shop/alice/terraform.tfstate is missing")
     assert said.out.splitlines() == [
         "acme/shop/bob: no drift.",
@@ -103,7 +105,7 @@ def test_what_could_not_be_looked_at_is_said(tmp_path: Path) -> None:
 
     said = world.ok("list")
     assert "ready" in said.out
-    assert said.err.startswith(f"acme/shop could not be looked at since {datetime.now(UTC):%Y-%m}")
+    assert said.err.startswith(f"acme/shop could not be read since {datetime.now(UTC):%Y-%m}")
     assert said.err.endswith("; its environments are shown as last seen.\n")
     found = listed(world)
     assert found["status"] == "ready"

@@ -67,7 +67,7 @@ def test_a_whole_life_in_under_a_minute(world: World) -> None:
         assert claim in told
     assert re.search(r"“The shop is open.” [0-9.]+ s after the push", told)
     assert re.search(r"says failed: Step check failed \(exit 1\): SyntaxError: .*line \d+", told)
-    assert told.count("destroyed with what was last applied, and verified") == 2
+    assert told.count("destroyed with the code last applied, and verified") == 2
     assert running(world) == []
     assert list(temporary(world).iterdir()) == []
     assert not world.data.exists()

@@ -116,7 +116,7 @@ def test_what_a_guard_holds_is_approved(world: World) -> None:
     assert world("approve", "--all").code == 2
     approved = world.ok("approve", "--all", "--yes")
     assert "max_at_once" in approved.err
-    assert approved.out.startswith("Let through: acme/shop/alice, acme/shop/bob.")
+    assert approved.out.startswith("Approved: acme/shop/alice, acme/shop/bob.")
     world.ok("reconcile")
     assert world.ok("list", "--json").document == []
     assert {e["status"] for e in world.ok("list", "--all", "--json").document} == {"destroyed"}

@@ -127,7 +127,7 @@ def test_another_programs_database(tmp_path: Path) -> None:
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
     """No regular file."""
     (tmp_path / "envmgr.db").mkdir()
-    assert "no regular file" in refused(NeedsPerson, None, tmp_path)
+    assert "not a regular file" in refused(NeedsPerson, None, tmp_path)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

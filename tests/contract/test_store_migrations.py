@@ -190,7 +190,7 @@ def test_what_events_told_of_stands_in_the_table_of_findings(
     for place, action, message in (
         ({}, "audit-finding", f"{stray}: Nobody: knows it."),
         (row, "audit-finding", f"{orphan}: Gone."),
-        (row, "audit-gone", f"{orphan}: no longer so."),
+        (row, "audit-gone", f"{orphan}: no longer found."),
         (row, "audit-finding", f"{orphan}: Nobody wants it."),
         ({}, "audited", "acme: 2 findings."),
     ):

@@ -193,4 +193,4 @@ def test_prune_deletes_what_is_over_and_old(store: Store, alice: Environment) ->
 
 def test_check_says_which_database_is_sound(store: Store, alice: Environment) -> None:
     """In a sentence, without a password."""
-    assert store.check().endswith("1 environments.")
+    assert store.check().endswith("1 environment.")

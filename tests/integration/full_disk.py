@@ -161,7 +161,7 @@ def during_apply(disk: Path, folder: Path) -> None:
 
 
 def fetch(disk: Path, folder: Path) -> None:
-    """A branch that does not fit; that it is tried again and again leaves nothing behind."""
+    """A branch that does not fit; that it will be tried again and again leaves nothing behind."""
     world = Disk(disk, folder)
     world.push(large=os.urandom(5_000_000).hex())
     world.engine.application.services.store.check()

@@ -100,7 +100,7 @@ def start_is_told_when_ready(_: Trial) -> None:
     """`systemctl start` returns when READY came, and the status text says what is watched."""
     service.run("systemctl", "start", UNIT)
     assert shown(UNIT, "ActiveState") == "active"
-    assert shown(UNIT, "StatusText") == "1 repositories watched"
+    assert shown(UNIT, "StatusText") == "1 repository watched"
     assert shown(UNIT, "User") == service.USER
     assert Path(f"/proc/{shown(UNIT, 'MainPID')}").stat().st_uid != 0
 

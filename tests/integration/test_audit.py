@@ -379,7 +379,7 @@ def test_closing_looks_again(engine: Engine, root: Path) -> None:
     (left / "terraform/errored.tfstate").unlink()
     engine.repositories["shop"].commit("env-bob", {"app.py": "back"})
     engine.poll()
-    with pytest.raises(NeedsPerson, match="its branch is another by now"):
+    with pytest.raises(NeedsPerson, match="its branch has changed meanwhile"):
         mend(made, found)
     assert engine.environment("bob").is_open
 

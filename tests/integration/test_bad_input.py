@@ -278,7 +278,7 @@ def test_a_terraform_that_hangs_at_its_version_is_asked_once_for_all(engine: Eng
     engine.turn(seconds=30)
 
     assert time.monotonic() - started < 15
-    assert "did not say its version" in failed(engine, "bad").message
+    assert "did not report its version" in failed(engine, "bad").message
     assert engine.calls().count("version") == 1
 
 

@@ -52,7 +52,7 @@ def test_a_check_that_does_not_hold_is_in_list_show_history_and_plan(
     repository = engine.repository()
     repository.commit("env-alice", code(module=CHECKED.replace("/FLAG", flag)))
     engine.turn()
-    warning = f"Warning, not all checks of the code hold: {SIZE}"
+    warning = f"Warning: not all checks of the code hold: {SIZE}"
 
     found = engine.environment("alice")
     assert (found.status, found.said, found.warnings) == (Status.READY, warning, (warning,))
@@ -67,7 +67,7 @@ def test_a_check_that_does_not_hold_is_in_list_show_history_and_plan(
     shown = json.loads(capsys.readouterr().out)
     assert (shown["message"], shown["warnings"]) == (warning, [warning])
     assert cli(engine, "list") == 0
-    assert "Warning, not all checks" in capsys.readouterr().out
+    assert "Warning: not all checks" in capsys.readouterr().out
     assert cli(engine, "plan", "alice") == 0
     assert warning in capsys.readouterr().out
     assert cli(engine, "apply", "alice", "--yes") == 0
@@ -89,7 +89,7 @@ def test_a_check_that_holds_no_longer_is_found_with_drift(engine: Engine, flag: 
     look_for_drift(engine.application, engine.environment("alice"))
     found = engine.environment("alice")
     assert found.warnings == (
-        'Warning, not all checks of the code hold: check "there" (terraform/main.tf:14): No flag.',
+        'Warning: not all checks of the code hold: check "there" (terraform/main.tf:14): No flag.',
     )
     assert found.drift is not None
     assert found.drift.status == "none"

@@ -163,7 +163,7 @@ def test_applies_what_is_pushed_and_ends_well(site: Site) -> None:
     shop = site.repository("shop")
     site.configure(shop)
     daemon = site.start()
-    assert "STATUS=1 repositories watched" in site.told[-1]
+    assert "STATUS=1 repository watched" in site.told[-1]
     eventually(lambda: site.is_ready(shop.head("env-alice") or ""), site)
     second = shop.commit("env-alice", {"terraform/main.tf": slow_work(2, 0, site.folder / "applies")})
     eventually(lambda: site.is_ready(second), site)
@@ -201,7 +201,7 @@ def test_a_drain_that_is_given_up_ends_terraform(site: Site, drain: float, signa
     found = site.environment()
     assert found is not None
     assert found.status.value == "waiting"
-    assert "goes on when envmgr runs again" in found.message
+    assert "continues when envmgr runs again" in found.message
     assert site.applies() == ["started 1"]
     commit = shop.commit("env-alice", {"terraform/main.tf": slow_work(2, 0, site.folder / "applies")})
     site.start()

@@ -28,10 +28,10 @@ def test_a_new_repository_that_cannot_be_looked_at_is_said_beside_others(
     shutil.rmtree(wrong.path)
     engine.turn()
 
-    assert "acme/wrong could not be looked at: " in (said := listed(engine, capsys))
+    assert "acme/wrong could not be read: " in (said := listed(engine, capsys))
     assert "as last seen" not in said
     assert listed(engine, capsys, "--repository", "shop") == ""
-    assert "acme/wrong could not be looked at" in listed(engine, capsys, "--repository", "acme/wrong")
+    assert "acme/wrong could not be read" in listed(engine, capsys, "--repository", "acme/wrong")
 
     del engine.repositories["wrong"]
     engine.restart()

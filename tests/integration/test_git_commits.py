@@ -104,9 +104,9 @@ class TestInspection:
     ) -> None:
         commit = odd_commit(shop, "env-odd", {".envmgr.yaml": (mode, kind)})
         mirrors.fetch(there, {"env-odd": commit})
-        with pytest.raises(NeedsPerson, match=f"no regular file .mode {mode}"):
+        with pytest.raises(NeedsPerson, match=f"not a regular file .mode {mode}"):
             mirrors.read_file(SHOP, commit, ".envmgr.yaml", 99)
-        with pytest.raises(NeedsPerson, match="no regular file"):
+        with pytest.raises(NeedsPerson, match="not a regular file"):
             mirrors.inspect(SHOP, commit, ".", ".envmgr.yaml", 99)
 
     @pytest.mark.parametrize("path", ["../x", "/etc", "a/../../b", "a\nb"])
@@ -269,7 +269,7 @@ class TestKeeping:
 
 
 def odd_commit(repository: GitRepository, branch: str, entries: dict[str, tuple[str, str]]) -> str:
-    """A commit with entries that are no regular files; links lead to `../outside`."""
+    """A commit with entries that are not a regular files; links lead to `../outside`."""
     blob = repository.git("hash-object", "-w", "--stdin", stdin=b"../outside")
     inner = repository.git("mktree", stdin=b"")
     names = {"blob": blob, "tree": inner, "commit": repository.head("main")}

@@ -200,15 +200,15 @@ class TestSubmodules:
     def test_gitmodules_must_be_a_file(self, shop: Shop) -> None:
         """Git itself checks out no link of that name; what reads it does not follow one either."""
         shop.push({".gitmodules": Symlink("/etc/passwd"), "lib": Gitlink("ab" * 20)})
-        with pytest.raises(NeedsPerson, match=r"git takes no path \.gitmodules"):
+        with pytest.raises(NeedsPerson, match=r"git refuses the path \.gitmodules"):
             shop.completed()
-        with pytest.raises(NeedsPerson, match="is no regular file"):
+        with pytest.raises(NeedsPerson, match="is not a regular file"):
             submodules(shop.mirrors._mirror(shop.remote.repository), shop.commit)
 
     @pytest.mark.parametrize("path", ["../out", "/etc", "a/../../out"])
     def test_a_path_that_leads_outside_is_refused(self, shop: Shop, path: str) -> None:
         shop.push({".gitmodules": modules(**{path: "../lib.git"})})
-        assert "is no path inside the repository" in shop.refused()
+        assert "is not a path inside the repository" in shop.refused()
 
     @pytest.mark.parametrize("text", ["[submodule", modules(lib="../lib.git")])
     def test_a_broken_file_is_refused(self, shop: Shop, text: str) -> None:
@@ -282,7 +282,7 @@ class TestLfs:
     @pytest.mark.usefixtures("git_lfs")
     def test_one_that_the_server_lacks_is_told(self, large: Shop, git_server: GitServer) -> None:
         git_server.lfs.clear()
-        assert "1 Git LFS files of " in (said := large.refused())
+        assert "its server lacks 1 Git LFS file of " in (said := large.refused())
         assert "git lfs push --all" in said
 
     @pytest.mark.usefixtures("git_lfs")

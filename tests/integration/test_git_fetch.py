@@ -253,7 +253,7 @@ def test_a_path_that_may_not_be_entered(tmp_path: Path, shop: GitRepository) -> 
                 lambda: mirrors.fetch(there, {"env-a": "0" * 40}),
             ):
                 with pytest.raises(
-                    NeedsPerson, match=r"cannot be looked at \(Permission denied\): let envmgr's user"
+                    NeedsPerson, match=r"cannot be reached \(Permission denied\): give envmgr's user"
                 ):
                     ask()
     finally:

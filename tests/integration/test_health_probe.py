@@ -99,7 +99,7 @@ def test_a_compressed_body_is_read(server: WebServer, probe: LoopbackProbe) -> N
     url = server.answer("/", page(200, gzip.compress(b"all is well"), content_encoding="gzip"))
     assert probe.ask(HealthCheck(body="well"), url) == ""
     url = server.answer("/", page(200, b"all is well", content_encoding="gzip"))
-    assert "(its body is not encoded as it says)" in probe.ask(HealthCheck(body="well"), url)
+    assert "(its body is not encoded as its headers say)" in probe.ask(HealthCheck(body="well"), url)
 
 
 # --- redirects --------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_a_closed_port_is_said(probe: LoopbackProbe) -> None:
 def test_an_unknown_name_is_said(probe: LoopbackProbe) -> None:
     """Without the resolver's words."""
     url = "http://nowhere.invalid/"
-    assert probe.ask(OK, url) == f"GET {url} did not answer (its name is not known)."
+    assert probe.ask(OK, url) == f"GET {url} did not answer (its name cannot be resolved)."
 
 
 @pytest.mark.parametrize(
@@ -340,13 +340,13 @@ def test_the_name_in_the_certificate_counts(tmp_path: Path) -> None:
 
 def test_tls_where_none_is_spoken(server: WebServer, probe: LoopbackProbe) -> None:
     """And the other way round."""
-    assert "TLS could not be spoken" in probe.ask(OK, server.url().replace("http:", "https:"))
+    assert "the TLS connection failed" in probe.ask(OK, server.url().replace("http:", "https:"))
 
 
 def test_authorities_that_cannot_be_read_are_named() -> None:
     """Not one who trusts nobody is asked, in vain."""
     said = LoopbackProbe({"SSL_CERT_FILE": "/nowhere.pem"}).ask(OK, f"https://{HOST}:1/")
-    assert said.endswith("could not be asked: /nowhere.pem of SSL_CERT_FILE cannot be read.")
+    assert said.endswith("could not be asked: /nowhere.pem, which SSL_CERT_FILE names, cannot be read.")
 
 
 def test_a_proxy_leads_the_way(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from envmgr.daemon.housekeeping import tidy
 from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, push
 
-UNFORESEEN = ("Traceback", "Unexpected", "does not foresee")
+UNFORESEEN = ("Traceback", "Unexpected", "an unexpected error")
 
 
 def a_file(place: Path) -> None:

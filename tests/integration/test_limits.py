@@ -30,7 +30,7 @@ def failed(engine: Engine, name: str = "bad") -> Environment:
 
 
 def test_code_that_takes_too_much_memory_fails_alone(engine: Engine) -> None:
-    """A few characters that mean gigabytes; the limit and how to raise it are said, and it is tried again in an hour."""
+    """A few characters that mean gigabytes; the limit and how to raise it are said, and it will be tried again in an hour."""
     engine.settings["limits"] = {"terraform": {"memory": "400MiB"}}
     shop = engine.repository()
     shop.commit("env-good", code())
@@ -39,7 +39,7 @@ def test_code_that_takes_too_much_memory_fails_alone(engine: Engine) -> None:
     engine.turn()
 
     bad = failed(engine)
-    assert "terraform plan ended since it, or a provider, needs more than the 400MiB of memory" in bad.message
+    assert "terraform plan ended because it, or a provider, needs more memory than the 400MiB" in bad.message
     assert "raise limits.terraform.memory in the organization file" in bad.message
     assert bad.failure.retry_at is not None
     assert (bad.failure.retry_at - engine.clock.now).total_seconds() > 3000
@@ -52,7 +52,8 @@ def test_code_of_many_megabytes_and_links_out_are_not_given_to_terraform(engine:
     shop.commit("env-bad", code({"terraform/zeros.tf": "\0" * 2_000_000}))
     engine.turn()
     assert (
-        "terraform/zeros.tf has 2MB): make it less, or raise limits.terraform.code" in failed(engine).message
+        "terraform/zeros.tf has 2MB): make it smaller, or raise limits.terraform.code"
+        in failed(engine).message
     )
 
     shop.force_push("env-bad", code({"terraform/more.tf": Symlink("/dev/zero")}))
@@ -76,7 +77,7 @@ def test_a_hostile_tree_fails_its_branch_alone_and_is_not_tried_again(engine: En
     engine.turn()
 
     bad = failed(engine)
-    assert "git takes no path terraform/.git/post-checkout" in bad.message
+    assert "git refuses the path terraform/.git/post-checkout" in bad.message
     assert "push a commit without that" in bad.message
     assert bad.failure.retry_at is None
     shop.commit("env-good", code({"terraform/more.tf": "# more"}))
@@ -105,7 +106,7 @@ def test_a_damaged_mirror_needs_a_person_once_and_then_works_again(engine: Engin
 
     bad = failed(engine)
     assert f"The mirror {mirror} " in bad.message
-    assert "move it away, and it is fetched anew" in bad.message
+    assert "move it away, and it will be fetched again" in bad.message
     assert "tried again" not in bad.message
     assert str(mirror) in checked(engine)
     mirror.rename(mirror.with_name("away"))

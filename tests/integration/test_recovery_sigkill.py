@@ -112,7 +112,7 @@ def test_what_a_survivor_prints_of_a_sensitive_output_is_hidden(victim: Victim) 
     engine.turn(seconds=30)
 
     run = engine.runs(RunKind.APPLY)[-1]
-    assert run.message.endswith("started anew meanwhile."), run.message
+    assert run.message.endswith("restarted meanwhile."), run.message
     log = (engine.data / run.log).read_text()
     assert "it is [redacted]" in log
     assert "hunter2-canary" not in log

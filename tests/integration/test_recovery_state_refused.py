@@ -34,7 +34,7 @@ def serial(state: Path) -> int:
 
 DOUBTFUL: dict[str, tuple[Callable[[Path], str], str]] = {
     "torn": (lambda state: state.read_text()[:200], "torn"),
-    "no state": (lambda _: '{"format_version": "1.0"}', "no Terraform state"),
+    "no state": (lambda _: '{"format_version": "1.0"}', "not a Terraform state"),
     "other lineage": (
         lambda state: changed(state, lineage="5b6a1c52-0000-0000-0000-000000000000", serial=99),
         "another lineage",

@@ -312,7 +312,7 @@ def test_what_somebody_wrote_at_the_old_place_after_all_is_not_archived(engine: 
     other = engine.state("alice").read_bytes().replace(b'"serial": 1', b'"serial": 2')
     engine.state("alice").write_bytes(other)
     [one] = move(engine)
-    assert "somebody works with it there" in one.error
+    assert "somebody works with the other" in one.error
     assert engine.state("alice").read_bytes() == other
     assert engine.archived() == []
 

@@ -140,7 +140,7 @@ def without_head(world: World) -> Iterator[None]:
 
 
 REFUSED = "refuses the credentials"
-AGAIN = "it is tried again"
+AGAIN = "it will be tried again"
 LIES: dict[str, tuple[Lie, str]] = {
     "nobody listens": (elsewhere("http://127.0.0.1:9/shop.git"), AGAIN),
     "its name leads nowhere": (elsewhere("https://remote.invalid/shop.git"), AGAIN),

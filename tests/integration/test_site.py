@@ -206,7 +206,7 @@ def test_a_record_that_cannot_be_read_deletes_nothing(trial: Trial, content: byt
     trial.store.put(record_of(trial.store), Object(content, TEXT, ""))
     (trial.step.public / "app.js").unlink()
     said = trial.step.run()
-    assert "cannot be read: all is sent, nothing deleted" in said
+    assert "cannot be read: everything is sent, nothing is deleted" in said
     assert "2 sent" in said
     assert set(site_of(trial.store)) == {"app.css", "app.js", "index.html"}
 
@@ -228,6 +228,6 @@ def test_a_record_is_never_read_whole_where_it_is_too_large(
         return read(content)
 
     monkeypatch.setattr(record.Record, "from_json", noted)
-    assert "cannot be read: all is sent, nothing deleted" in trial.step.run()
+    assert "cannot be read: everything is sent, nothing is deleted" in trial.step.run()
     assert lengths == [1001]
     assert "3 unchanged" in trial.step.run(), "the next one is sound"

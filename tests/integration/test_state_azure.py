@@ -142,7 +142,7 @@ def test_a_lease_taken_meanwhile_is_never_broken(
         blob.acquire_lease()
 
     monkeypatch.setattr(store, "_keep", keep_then_lease)
-    with pytest.raises(StateLocked, match="was just locked"):
+    with pytest.raises(StateLocked, match="has just been locked"):
         store.archive(KEY, NOW)
     assert blob.get_blob_properties().lease.status == "locked"
     assert store.read(KEY) is not None

@@ -44,7 +44,7 @@ def mode(path: Path) -> int:
 def test_the_folder_is_closed_to_others(store: LocalStateStore, folder: Path) -> None:
     assert mode(folder) == 0o700
     folder.chmod(0o755)
-    assert "closed to them now" in store.ensure()
+    assert "no longer can" in store.ensure()
     assert mode(folder) == 0o700
 
 

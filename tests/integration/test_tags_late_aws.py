@@ -94,7 +94,7 @@ def test_an_apply_that_is_taken_over_is_looked_at_too(
     assert (alice.status, lacking in alice.message) == (Status.FAILED, True), alice.message
     assert len(alice.applied.resources) == 3
     first = engine.runs()[0]
-    assert (first.status, "to be looked at again" in first.message) == (RunStatus.SUCCEEDED, True)
+    assert (first.status, "to be checked again" in first.message) == (RunStatus.SUCCEEDED, True)
 
     victim.shop.commit("env-alice", code(module=TABLE.replace("KEY", "Of") + SLOW))
     engine.turn(minutes=1)

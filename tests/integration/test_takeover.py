@@ -151,7 +151,7 @@ def test_what_would_be_replaced_is_refused_before_anybody_is_asked(
 def taken_over_before(engine: Engine, file: Path) -> str:
     """Asked for once more: nobody is told to destroy what was taken over."""
     adopt(engine.application, only(engine, "alice"), file, Person())
-    return r"^acme/shop/alice goes on with this very state already \(lineage .*\): there is nothing to take over\.$"
+    return r"^acme/shop/alice already works with this very state \(lineage .*\): there is nothing to take over\.$"
 
 
 def no_state(engine: Engine, file: Path) -> str:
@@ -168,7 +168,7 @@ def pipe(engine: Engine, file: Path) -> str:
     """Reading it would wait for whoever writes."""
     file.unlink()
     os.mkfifo(file)
-    return "is no plain file"
+    return "is not a regular file"
 
 
 def applied(engine: Engine, file: Path) -> str:
@@ -286,7 +286,7 @@ def test_a_killed_adoption_is_left_alone_and_goes_on(
     other.write_bytes(existing.replace(b"legacy", b"another"))
     with pytest.raises(NeedsPerson, match="another state than this"):
         adopt(engine.application, alice, other, Person())
-    with pytest.raises(NeedsPerson, match="did not come to its end"):
+    with pytest.raises(NeedsPerson, match="did not finish"):
         operations.apply(engine.application, alice, Person())
 
     adopt(engine.application, engine.environment("alice"), file, person := Person())

@@ -119,7 +119,7 @@ def test_a_file_that_sets_what_the_organization_gives_is_refused_by_name(make: M
         place.code(text, name)
         said = place.fails(NeedsPerson, place.plan)
         assert said == (
-            f"{name} sets the variable password, which the organization gives as TF_VAR_password: take it out there."
+            f"{name} sets the variable password, which the organization gives as TF_VAR_password: remove it there."
         )
         place.plan(destroy=True)
         (place.root / name).unlink()

@@ -298,7 +298,7 @@ def test_unlock_shows_the_holder(place: Place, terraform_binary: str) -> None:
         for said in (shown.stderr, unasked.stderr):
             assert f"The state of acme/shop/alice is locked by {HOLDER} since" in said
             assert held.id in said
-            assert "not a run of envmgr that is known here" in said
+            assert "not a run that this envmgr knows of" in said
         if place.backend.kind == "local":
             forced = envmgr(engine, "unlock", "alice", "--force", "--yes")
             assert (forced.returncode, "ends with the Terraform that holds it" in forced.stderr) == (1, True)

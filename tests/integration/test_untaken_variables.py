@@ -8,7 +8,7 @@ from envmgr.cli.program import main
 from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine, code
 
-WARNING = "Warning, no variable of the code takes `sise` of .envmgr.yaml; did you mean `size`?"
+WARNING = "Warning: the code has no variable `sise`, which .envmgr.yaml sets; did you mean `size`?"
 
 
 def test_a_misspelt_variable_is_in_show_and_plan(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:

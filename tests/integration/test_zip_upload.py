@@ -201,7 +201,7 @@ def test_an_update_that_fails_says_why(deployer: Deployer) -> None:
     why = {"LastUpdateStatus": "Failed", "LastUpdateStatusReason": "s3cr3t layer is gone."}
     with pytest.raises(
         StepFailed,
-        match=r"^Step publish failed: the function f did not take the code: \*\*\* layer is gone\.$",
+        match=r"^Step publish failed: the function f did not accept the code: \*\*\* layer is gone\.$",
     ):
         Lambda(DONE, why).run(deployer)
 

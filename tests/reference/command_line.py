@@ -37,11 +37,11 @@ OWN: Mapping[str, tuple[tuple[str, str], ...]] = {
     "doctor": (("1", "Something is not as it should be."),),
     "move-state": (DECLINED, ("1", "Not everything could be moved.")),
     "reconcile": (
-        ("1", "Something failed, is not healthy, or could not be looked at."),
+        ("1", "Something failed, is not healthy, or could not be read."),
         ("2", "With `--dry-run`: there is something to do."),
     ),
     "plan": (("0", "Nothing would change."), ("2", "There are changes.")),
-    "audit": (("0", "Nothing was found, or all of it was mended."), ("2", "There are findings.")),
+    "audit": (("0", "Nothing was found, or all of it was fixed."), ("2", "There are findings.")),
     "apply": (DECLINED,),
     "destroy": (DECLINED,),
     "adopt": (DECLINED,),

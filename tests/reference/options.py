@@ -23,7 +23,7 @@ Each organization has a file of its own, such as `/etc/envmgr/acme.yaml`. `envmg
 `envmgr config check` says what is wrong with yours, and `envmgr config schema` prints a JSON Schema for your editor.
 
 Unknown keys, keys given twice and values of the wrong type are refused. All mistakes are reported at once, each as
-`file:line: path: what is wrong and how to mend it`.
+`file:line: path: what is wrong and how to fix it`.
 
 **Which files are read.** `--config` names one file, or a folder of `*.yaml` with one organization in each. Without it
 envmgr takes `$ENVMGR_CONFIG`, then `/etc/envmgr`, then `./config` (the last one only if no other user can write to it).

@@ -56,7 +56,7 @@ def cell(found: Environment, title: str) -> str:
     [
         (NONE, "none, checked 2026-11-21 10:00:00Z"),
         (FOUND, "2 resources differ, checked 2026-11-21 10:00:00Z"),
-        (Drift(tried_at=NOW), "unknown: it was not looked for yet"),
+        (Drift(tried_at=NOW), "unknown: not checked yet"),
         (
             BLIND,
             "unknown since 2026-11-21 11:00:00Z: the state is missing "

@@ -7,9 +7,8 @@ import pytest
 from envmgr.cli.screen import commits, printable, say, visible
 from envmgr.cli.verbs.see.logs import printable_line
 from envmgr.config.sections.duration import rounded_duration
-from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.names import EnvironmentId, counted
 from envmgr.views import documents
-from envmgr.views.words import counted
 from tests.support.records import altered, recorded
 
 NOW = datetime(2026, 11, 21, 1, 2, 3, 456, tzinfo=UTC)

@@ -63,19 +63,19 @@ def test_each_has_deploy_and_health_of_its_own(tmp_path: Path) -> None:
     [
         (
             "terraform: {directory: infra}\nhealth: {url: http://x}\napplications: [{name: api}]",
-            "with applications each of these has its own terraform and health; move it there, or take applications away",
+            "with applications each of these has its own terraform and health; move it there, or remove applications",
         ),
         (
             "applications: [{name: api, needs: [bd]}, {name: db}]",
-            "applications: api needs bd, which is none of them; there are api, db",
+            "applications: api needs bd, which is not one of them; there are api, db",
         ),
         (
             "applications: [{name: web, needs: [api]}, {name: api, needs: [db]}, {name: db, needs: [web]}]",
-            "applications: db needs web needs api needs db; take one of these needs away",
+            "applications: db needs web needs api needs db; remove one of these needs",
         ),
         (
             "applications: [{name: api, needs: [api]}]",
-            "applications: api needs api; take one of these needs away",
+            "applications: api needs api; remove one of these needs",
         ),
         ("applications: [{name: api}, {name: api}]", "applications: two have the same name; rename one"),
         (
@@ -84,7 +84,7 @@ def test_each_has_deploy_and_health_of_its_own(tmp_path: Path) -> None:
         ),
         (
             "allow_branch_deploy: true\napplications: [{name: api}]",
-            "with applications a branch's file cannot say whose deploy it means; take allow_branch_deploy away",
+            "with applications a branch's file cannot say whose deploy it means; remove allow_branch_deploy",
         ),
     ],
 )

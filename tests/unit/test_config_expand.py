@@ -99,7 +99,7 @@ def test_the_environment_is_resolved_when_it_is_asked_for() -> None:
     resolved = process_environment(ACME, {"ACME_AWS": "hush-hush", "OTHER": "x"})
     assert resolved["AWS_SECRET_ACCESS_KEY"] == "hush-hush"
     assert set(resolved) == set(ACME.environment_variables)
-    with pytest.raises(NeedsPerson, match=r"{env: ACME_AWS} is not there"):
+    with pytest.raises(NeedsPerson, match=r"{env: ACME_AWS} is missing"):
         process_environment(ACME, {})
 
 

@@ -123,7 +123,7 @@ def test_ten_mistakes_give_a_line_each(write: Write) -> None:
         "reads; remove it",
         "acme.yaml:7: destroy: the key is there twice, first on line 5; keep one",
         "acme.yaml:8: drift.action: it must be one of report, correct or off; for example `action: report`",
-        "acme.yaml:11: repositories[0].url: a password does not belong in an URL; write it in `credentials`",
+        "acme.yaml:11: repositories[0].url: a password does not belong in a URL; write it in `credentials`",
         "acme.yaml:12: repositories[0].terraform.directory: it must be a relative path without `..`, such as terraform",
         "acme.yaml:13: repositories[0].variables.tags: envmgr sets the variable tags itself; choose another name",
         "acme.yaml:14: repositories[1].url: it is missing: where it is: https, ssh (also user@host:path), file or "
@@ -151,13 +151,13 @@ def test_the_mistakes_of_all_files_come_together(write: Write) -> None:
     assert places == [f"{file}.yaml:{2 if file == 'd' else 1}" for file in "bcdefgh"]
     assert "a.yaml is acme already" in found[0]
     assert "is empty" in found[1]
-    assert "no YAML" in found[2]
+    assert "not YAML" in found[2]
     assert "must be a mapping" in found[3]
     assert "has daemon settings already" in found[-1]
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
-    assert "no *.yaml file is in this folder" in problems(tmp_path)[0]
+    assert "there is no *.yaml file in this folder" in problems(tmp_path)[0]
     assert "there is no such file" in problems(tmp_path / "gone.yaml")[0]
     (tmp_path / "bytes.yaml").write_bytes(b"organization: acme\nx: \xff\n")
     (tmp_path / "folder.yaml").mkdir()

@@ -41,7 +41,7 @@ def test_what_is_not_there_is_said_with_the_reference(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"top-secret\xff")
     for reference, words in [
-        (SecretReference("env", "NOT_SET"), "{env: NOT_SET} is not there: set NOT_SET"),
+        (SecretReference("env", "NOT_SET"), "{env: NOT_SET} is missing: set NOT_SET"),
         (SecretReference("file", "/not/there"), r"{file: /not/there} cannot be read \(No such file"),
         (SecretReference("file", str(tmp_path)), "Is a directory"),
         (SecretReference("systemd", "arm"), "LoadCredential=arm"),

@@ -201,7 +201,7 @@ def test_environments_are_counted_and_not_their_applications() -> None:
         (ready(status=Status.RUNNING), Awaited("Waits for db, which is running.", is_stuck=False)),
         (pending(status=Status.FAILED, message="no"), Awaited("Waits for db, which failed: no", is_stuck=True)),
         (ready(status=Status.SUSPENDED, suspended="s"), Awaited("Waits for db, which is suspended.", is_stuck=True)),
-        (None, Awaited("Waits for db, of which nothing is there yet.", is_stuck=False)),
+        (None, Awaited("Waits for db, which is not there yet.", is_stuck=False)),
     ],
 )  # fmt: skip
 def test_what_is_needed_is_waited_for_at_the_same_commit(

@@ -77,7 +77,7 @@ def test_nothing_is_done_while_a_state_is_on_its_way(environment: Environment) -
     decision = decide(on_its_way(environment), POLICY, ALONE, NOW, asked=True)
     assert isinstance(decision, Wait)
     assert "between the folder /srv/state and the S3 bucket one" in decision.reason
-    assert "`envmgr move-state acme` goes on" in decision.reason
+    assert "`envmgr move-state acme` finishes" in decision.reason
 
 
 def test_both_places_are_in_the_record() -> None:

@@ -50,8 +50,8 @@ def failed(**changes: object) -> Environment:
         (pending(), "First apply of aaaaaaaaaa."),
         (ready(commit=NEW), "Branch moved from aaaaaaaaaa to bbbbbbbbbb."),
         (ready(applied_inputs="others"), "Variables, module, backend or Terraform version changed."),
-        (ready(status=Status.RUNNING), "Not as aaaaaaaaaa wants it: running."),
-        (ready(status=Status.DESTROYING), "Not as aaaaaaaaaa wants it: destroying."),
+        (ready(status=Status.RUNNING), "Not yet as aaaaaaaaaa wants it: running."),
+        (ready(status=Status.DESTROYING), "Not yet as aaaaaaaaaa wants it: destroying."),
     ],
 )
 def test_what_is_not_as_wanted_is_applied(environment: Environment, reason: str) -> None:
@@ -163,7 +163,9 @@ def test_a_failed_end_of_life_is_tried_again_after_its_pause() -> None:
 
 def test_what_is_surely_gone_is_destroyed() -> None:
     decision = decide(gone(), POLICY, ALONE, NOW)
-    assert decision == Destroy("Branch env-alice is gone since 2026-01-05 11:00:00 UTC.", Status.DESTROYED)
+    assert decision == Destroy(
+        "Branch env-alice has been gone since 2026-01-05 11:00:00 UTC.", Status.DESTROYED
+    )
 
 
 def test_too_few_confirmations_wait() -> None:

@@ -47,10 +47,10 @@ def test_a_name_that_nothing_takes_is_named_with_what_may_be_meant() -> None:
 def test_it_is_said_in_a_sentence_with_where_it_stands() -> None:
     """With a question only where something is like it."""
     assert str(Untaken("mesage", "message", True)) == (
-        "Warning, no variable of the code takes `mesage` of .envmgr.yaml; did you mean `message`?"
+        "Warning: the code has no variable `mesage`, which .envmgr.yaml sets; did you mean `message`?"
     )
     assert str(Untaken("zone", "", False)) == (
-        "Warning, no variable of the code takes `zone` of the organization file."
+        "Warning: the code has no variable `zone`, which the organization file sets."
     )
 
 

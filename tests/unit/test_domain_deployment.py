@@ -168,5 +168,7 @@ def test_outputs_stand_in_texts() -> None:
     """Text as it is, all else as JSON; one that is not there is named with those that are."""
     outputs = {"host": Output("example.com"), "port-number": Output(80)}
     assert fill("http://{outputs.host}:{outputs.port-number}/{x}", outputs) == "http://example.com:80/{x}"
-    with pytest.raises(NeedsPerson, match=r"no Terraform output 'url' for .*; there are: host, port-number"):
+    with pytest.raises(
+        NeedsPerson, match=r"no Terraform output 'url' for .*; the outputs are: host, port-number"
+    ):
         fill("{outputs.url}", outputs)

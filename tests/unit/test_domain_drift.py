@@ -184,7 +184,7 @@ class TestCorrection:
     def test_not_after_a_long_gap(self) -> None:
         """More than three intervals without a look."""
         long_ago = Drift(tried_at=NOW - HOUR * 3.1, checked_at=NOW - HOUR * 3.1)
-        assert "nobody looked since" in why_not_corrected(long_ago, self.FOUND, CORRECT, "")
+        assert "nothing was checked since" in why_not_corrected(long_ago, self.FOUND, CORRECT, "")
 
     def test_a_check_that_cannot_run_says_since_when(self) -> None:
         """And keeps what was known."""

@@ -158,7 +158,7 @@ def test_a_destroy_may_delete_what_is_ours_or_nobodys() -> None:
 def test_a_destroy_may_only_delete(item: dict[str, Any]) -> None:
     [finding] = destroyed(item)
     planned = " and ".join(item["change"]["actions"])
-    assert finding == f"{item['address']}: a destroy may only delete, this plans {planned}."
+    assert finding == f"{item['address']}: a destroy may only delete, but this plans {planned}."
 
 
 @pytest.mark.parametrize("name", ["tags", "tags_all"])

@@ -124,7 +124,7 @@ def test_the_mark_is_in_the_record_and_beside_the_state() -> None:
     variables = {k: begun.tags[k] for k in ("environment", "project", "organization", "branch")}
     text = Manifest.of(pending(), replace(begun, variables=variables)).to_json().encode()
     assert Manifest.from_json(text, ALICE).claim.adopts == MARK
-    with pytest.raises(NeedsPerson, match="the state that it takes over is none"):
+    with pytest.raises(NeedsPerson, match="the state that it takes over is not valid"):
         Manifest.from_json(text.replace(MARK.encode(), b"x"), ALICE)
 
 

@@ -58,7 +58,7 @@ def test_only_the_first_few_are_said() -> None:
     """Of many the others are counted."""
     assert checks_warning([]) == ""
     assert checks_warning(["a: 1", "b: 2", "c: 3", "d: 4", "e: 5"]) == (
-        "Warning, not all checks of the code hold: a: 1; b: 2; c: 3 and 2 more"
+        "Warning: not all checks of the code hold: a: 1; b: 2; c: 3 and 2 more"
     )
 
 
@@ -81,6 +81,6 @@ def test_an_application_that_warns_stands_for_all_that_are_ready() -> None:
         updated_at=NOW,
     )
     api = replace(web, id=EnvironmentId("acme", "shop", "alice", "api"), drift=drift)
-    assert combined([web, api]).said == "api: Warning, not all checks of the code hold: a: 1"
+    assert combined([web, api]).said == "api: Warning: not all checks of the code hold: a: 1"
     failed = replace(web, status=Status.FAILED, message="It failed.")
     assert combined([api, failed]).said == "web: It failed."

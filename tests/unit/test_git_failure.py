@@ -112,9 +112,9 @@ MIRROR = Path("/srv/envmgr/mirrors/acme/shop.git")
             f"error: index file {MIRROR}/objects/pack/pack-f3.idx is too small\n"
             "fatal: bad object ce95783ced5b06791e4f0442de3e3cd4bee57b72\n"
             "error: https://x/y did not send all necessary objects",
-            "move it away, and it is fetched anew",
+            "move it away, and it will be fetched again",
         ),
-        (f"fatal: not a git repository: '{MIRROR}'", "move it away, and it is fetched anew"),
+        (f"fatal: not a git repository: '{MIRROR}'", "move it away, and it will be fetched again"),
     ],
 )
 def test_what_is_wrong_with_our_own_mirror_is_no_fault_of_the_remote(messages: str, says: str) -> None:
@@ -160,5 +160,5 @@ def test_too_little_memory_is_said_with_its_limit(messages: str, kind: type[Envm
 def test_what_is_not_whole_at_the_remote_is_mended_there(messages: str) -> None:
     error = failure(SHOP, Answer(128, b"", messages), 60)
     assert type(error) is Damaged
-    assert "mend the repository there" in str(error)
+    assert "repair the repository there" in str(error)
     assert "tried again" not in str(error)

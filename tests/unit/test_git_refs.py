@@ -55,7 +55,7 @@ def test_an_old_server_that_names_no_head_is_trusted_with_the_branch_known_befor
 
 @pytest.mark.parametrize("line", ["<html>", f"{A[:39]}\trefs/heads/x", f"{A} refs/heads/x", "", "\x1b[2J"])
 def test_what_is_no_ref_is_refused_and_shown_harmlessly(line: str) -> None:
-    with pytest.raises(Transient, match="no ref") as caught:
+    with pytest.raises(Transient, match="not a ref") as caught:
         parse_ls_remote(SHOP, ls_remote("ref: refs/heads/main\tHEAD", line, f"{A}\trefs/heads/main"))
     assert "\x1b" not in str(caught.value)
 

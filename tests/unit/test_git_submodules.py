@@ -110,7 +110,7 @@ def test_our_users_ssh_keys_are_for_no_other_host(url: str) -> None:
 
 
 def test_a_url_is_no_option() -> None:
-    with pytest.raises(NeedsPerson, match="none that envmgr fetches"):
+    with pytest.raises(NeedsPerson, match="not one that envmgr fetches"):
         found("-Fx@git.example.com:lib.git", SSH)
 
 

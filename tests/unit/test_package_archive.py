@@ -135,7 +135,7 @@ def test_a_link_in_a_circle_ends(checkout: Path) -> None:
 
 def test_what_is_no_file_is_refused_and_does_not_hang(checkout: Path) -> None:
     os.mkfifo(checkout / "build" / "pipe")
-    assert "build/pipe is no regular file" in refused(checkout)
+    assert "build/pipe is not a regular file" in refused(checkout)
 
 
 def test_a_link_to_nowhere_is_named(checkout: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_link_to_nowhere_is_named(checkout: Path) -> None:
 
 def test_a_name_that_is_no_text_is_refused(checkout: Path) -> None:
     Path(os.fsdecode(os.fsencode(checkout / "build") + b"/\xff")).write_text("x")
-    assert "its name is no UTF-8" in refused(checkout)
+    assert "its name is not UTF-8" in refused(checkout)
 
 
 def test_a_missing_and_an_empty_folder_are_told_apart(checkout: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_name_or_a_host_gives_the_site(name: str, host: str) -> None:
     ],
 )
 def test_what_leads_elsewhere_is_refused(name: str) -> None:
-    with pytest.raises(NeedsPerson, match=r"no host of azurewebsites\.net or appserviceenvironment\.net"):
+    with pytest.raises(NeedsPerson, match=r"a host under azurewebsites\.net or appserviceenvironment\.net"):
         scm_host(name, PUBLIC)
 
 

@@ -97,7 +97,7 @@ def test_a_file_is_known_by_its_bytes(public: Path) -> None:
     [
         ("a\nb", "its name has control characters"),
         ("a\x1b[31mb", "its name has control characters"),
-        (os.fsdecode(b"a\xff"), "its name is no UTF-8"),
+        (os.fsdecode(b"a\xff"), "its name is not UTF-8"),
         (".envmgr-site-1.json", "names that begin with .envmgr-site- are envmgr's own"),
         ("/".join("é" * 100 for _ in range(6)), "its name is longer than 1024 bytes"),
     ],
@@ -139,7 +139,7 @@ def test_a_folder_that_is_not_there_is_refused(public: Path) -> None:
 
 def test_what_is_no_file_is_refused(public: Path) -> None:
     os.mkfifo(public / "pipe")
-    assert "public/pipe is no regular file" in refused(public)
+    assert "public/pipe is not a regular file" in refused(public)
 
 
 def test_a_file_above_the_limit_is_refused(public: Path) -> None:
@@ -281,7 +281,7 @@ def test_a_buckets_name_is_taken(name: str) -> None:
 )
 def test_what_is_no_buckets_name_is_refused(name: str) -> None:
     """It may be an output, the branch's own word, and becomes a part of an address."""
-    with pytest.raises(NeedsPerson, match="is no bucket's name: check it, and the output it is from"):
+    with pytest.raises(NeedsPerson, match="is not the name of a bucket: check it, and the output it is from"):
         Bucket(name, AWS)
 
 
@@ -295,7 +295,9 @@ def test_a_containers_name_is_taken(name: str) -> None:
     ["../x", "web/sub", "$logs", "a--b", "-ab", "ab-", "ab", "x" * 64, "abc?comp=acl", "abc\n", "Abc", ""],
 )
 def test_what_is_no_containers_name_is_refused(name: str) -> None:
-    with pytest.raises(NeedsPerson, match="is no container's name: check it, and the output it is from"):
+    with pytest.raises(
+        NeedsPerson, match="is not the name of a container: check it, and the output it is from"
+    ):
         Container("acme", name, {})
 
 

@@ -14,15 +14,15 @@ from envmgr.host.system import sentences, told, write_private
     [
         (
             OSError(errno.ENOSPC, "No space left on device"),
-            "It fails: /srv: No space left on device. Mend that: make room on that disk.",
+            "It fails: /srv: No space left on device. To fix that, make room on that disk.",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied", "/etc/\x1b[2Jkey"),
-            "It fails: /etc/\\x1b[2Jkey: Permission denied. Mend that: let envmgr's user use it.",
+            "It fails: /etc/\\x1b[2Jkey: Permission denied. To fix that, let envmgr's user use it.",
         ),
-        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "It fails: Connection refused; it is tried again."),
-        (TimeoutError("timed out"), "It fails: timed out; it is tried again."),
-        (TimeoutError(), "It fails: TimeoutError; it is tried again."),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "It fails: Connection refused; it will be tried again."),
+        (TimeoutError("timed out"), "It fails: timed out; it will be tried again."),
+        (TimeoutError(), "It fails: TimeoutError; it will be tried again."),
     ],
 )  # fmt: skip
 def test_it_says_where_why_and_what_to_do(error: OSError, sentence: str) -> None:

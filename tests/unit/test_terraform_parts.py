@@ -89,7 +89,7 @@ class TestVariables:
     @pytest.mark.parametrize("name", ["", "a=b", "1a", "a b", "a\0", "-x"])
     def test_refuses_names(self, name: str) -> None:
         """No name that would be another variable."""
-        with pytest.raises(NeedsPerson, match="no name"):
+        with pytest.raises(NeedsPerson, match="not a name"):
             variables_environment({name: "x"})
 
     @pytest.mark.parametrize("value", ["a\0b", "x" * 140_000])
@@ -246,7 +246,7 @@ class TestFailures:
         """Though the branch may be gone: by hand, and how it is avoided; also where the error is long."""
         error = failed(summary="deleting it", detail=f"{told} {'x' * 500}")(same)
         assert type(error) is Transient
-        assert "empty it by hand, and it is tried again" in str(error)
+        assert "empty it by hand, and it will be tried again" in str(error)
         assert setting in str(error)
         assert "by hand" not in str(failed(summary="deleting it", detail="AccessDenied")(same))
 
@@ -610,9 +610,9 @@ class TestVersions:
         ("script", "part"),
         [
             ("""echo '{"terraform_version": "1.8.5"}'""", "needs 1.9 or newer"),
-            ("echo hello", "is no Terraform"),
-            ("""echo '{"terraform_version": 7}'""", "is no Terraform"),
-            ("sleep 66", "did not say its version in 0.5 s"),
+            ("echo hello", "is not Terraform"),
+            ("""echo '{"terraform_version": 7}'""", "is not Terraform"),
+            ("sleep 66", "did not report its version within 0.5 s"),
         ],
     )
     def test_refuses(self, tmp_path: Path, script: str, part: str) -> None:

@@ -1,4 +1,4 @@
-"""How an uploading step ends: its sentence, and whether it is tried again."""
+"""How an uploading step ends: its sentence, and whether it will be tried again."""
 
 import errno
 from datetime import timedelta

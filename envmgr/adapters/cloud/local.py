@@ -52,7 +52,7 @@ def _marked(root: Path, must_be: bool) -> Iterator[tuple[str, Mapping[str, str]]
     try:
         if must_be and not root.is_dir():
             raise NeedsPerson(
-                f"The folder of local environments {root} is missing: mount it, or make it again."
+                f"The folder of local environments {root} is missing: mount it, or create it again."
             )
         for folder in _folders(root, _DEPTH):
             tags = _tags_of(folder / _MARK)

@@ -59,7 +59,7 @@ def _https(remote: Remote, location: Location, patience: float) -> dict[str, str
         return configuration(values, SETTINGS_COUNT)
     if any(c in f"{username}{password}" for c in "\n\r\0"):
         raise NeedsPerson(
-            f"Repository {remote.repository}: `credentials` hold a line break; give user name and password on one line."
+            f"Repository {remote.repository}: `credentials` contain a line break; give user name and password without one."
         )
     # Only for this host: a redirect elsewhere gets no credentials.
     parts = urlsplit(location.url)

@@ -40,7 +40,7 @@ def fill(mirror: Mirror, commit: str, folder: Path, work: Path, scope: str = "."
         ["update-index", "-z", "--index-info"], stdin=b"".join(f.for_index for f in found), extra=places
     )
     if ignored := _IGNORED.search(told.messages):
-        raise refused(mirror.repository, commit, f"git takes no path {ref_component(ignored[1])[:100]}")
+        raise refused(mirror.repository, commit, f"git refuses the path {ref_component(ignored[1])[:100]}")
     if told.failed:
         raise mirror.broken("update-index", told)
     written = [file for file in found if is_below(file, scope)]

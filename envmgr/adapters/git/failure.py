@@ -24,13 +24,12 @@ _DECISIVE = re.compile(r"(remote: )?(fatal|error):", re.IGNORECASE)  # a host sa
 _FOR_A_PERSON: Sequence[tuple[str, str]] = (
     (
         r"host key verification failed|no \S+ host key is known|host identification has changed",
-        "the server's host key is unknown or another one than before: "
-        "check it and put it into `credentials.known_hosts`",
+        "the server's host key is unknown or has changed: check it and add it to `credentials.known_hosts`",
     ),
     (
         r"authentication failed|could not read (username|password)|error: 40[13]\b|http 40[13]\b"
         r"|permission denied \(|too many authentication failures|error in libcrypto|invalid format",
-        "the remote refuses the credentials: check `credentials` of this repository (and what they may read)",
+        "the remote refuses the credentials: check `credentials` of this repository (and what they are allowed to read)",
     ),
     (
         r"error: 404\b|repository '.*' not found|repository not found|does not appear to be a git repository"
@@ -43,14 +42,13 @@ _FOR_A_PERSON: Sequence[tuple[str, str]] = (
     ),
     (
         r"certificate|ssl: no alternative|unable to get local issuer",
-        "the server's TLS certificate is not trusted: install its certificate authority, or mend `url`",
+        "the server's TLS certificate is not trusted: install its certificate authority, or correct `url`",
     ),
     (
         r"mismatched algorithms",
-        "it has another hash function (SHA-1, SHA-256) than the repository that was at this address before: "
-        "give the new one another `name`",
+        "it uses a different hash function (SHA-1, SHA-256) from the repository that was at this address before: give the new one a different `name`",
     ),
-    (r"transport '.*' not allowed", "the remote leads to a transport that is not allowed: check `url`"),
+    (r"transport '.*' not allowed", "the remote redirects to a transport that is not allowed: check `url`"),
 )
 
 _DAMAGED = re.compile(
@@ -63,14 +61,14 @@ _DAMAGED = re.compile(
 _HERE: Sequence[tuple[str, str]] = (
     (
         r"permission denied|read-only file system|insufficient permission|operation not permitted",
-        "envmgr's user may not write there: give it the folder with all that is in it",
+        "envmgr's user may not write there: make it the owner of the folder and everything in it",
     ),
     (
         r"not a git repository|bad config|object file .* is empty|unable to (read|unpack|parse|find)|could not read "
         r"|cannot read|loose object|packfile|pack has|is corrupt|corrupted|inflate|bad (object|tree|signature)"
         r"|index file|missing (blob|tree|commit|object)|did not receive expected object|invalid object|garbage at end"
         r"|non-existent object|not a valid object|expected commit type|unresolved deltas|broken ref",
-        "it is damaged: move it away, and it is fetched anew (what was applied is also kept beside the states)",
+        "it is damaged: move it away, and it will be fetched again (what was applied is also kept beside the states)",
     ),
 )
 
@@ -92,8 +90,7 @@ def here(place: Path, said: str) -> NeedsPerson | None:
 def without_memory(about: str, answer: Answer) -> NeedsPerson:
     """The error for a git process that met the limit of its memory."""
     return NeedsOperator(
-        f"{about}: git needs more than the {format_size(answer.memory)} of memory that it may take; raise "
-        f"limits.git.memory in the organization file if that is right. git says: {decisive_line(answer.messages)}"
+        f"{about}: git needs more memory than the {format_size(answer.memory)} it is allowed; raise limits.git.memory in the organization file if that is justified. git says: {decisive_line(answer.messages)}"
     )
 
 
@@ -110,17 +107,17 @@ def failure(
     if mirror is not None and (error := _ours(mirror, answer)):
         return error
     if answer.timed_out:
-        return Transient(f"{about}: no complete answer within {seconds:g} s; it is tried again.")
+        return Transient(f"{about}: no complete answer within {seconds:g} s; it will be tried again.")
     quoted = decisive_line(answer.messages, secrets(remote))
     for pattern, advice in _FOR_A_PERSON:
         if re.search(pattern, answer.messages, re.IGNORECASE):
             return NeedsOperator(f"{about}: {advice}. git says: {quoted}")
     if _DAMAGED.search(answer.messages) and "out of memory" not in answer.messages.lower():
         return Damaged(
-            f"{about}: what the remote sends is damaged or not whole; mend the repository there (git fsck shows what). "
+            f"{about}: what the remote sends is damaged or incomplete; repair the repository there (git fsck shows the damage). "
             f"git says: {quoted}"
         )
-    return Transient(f"{about}; it is tried again. git says: {quoted}")
+    return Transient(f"{about}; it will be tried again. git says: {quoted}")
 
 
 def _ours(mirror: Path, answer: Answer) -> NeedsPerson | None:

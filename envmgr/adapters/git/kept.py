@@ -65,8 +65,8 @@ def _opened(pack: bytes, commit: str, work: Path, seconds: float) -> Mirror:
 def _fill(repository: Mirror, commit: str, source: Source, new: Path) -> None:
     where = "" if source.scope == "." else inside(source.scope)
     if checks(repository, [f"{commit}:{where}"]) != [(source.tree, "tree")]:
-        raise NeedsPerson(f"The kept code is not the one of commit {commit[:10]}.")
+        raise NeedsPerson(f"The kept code is not that of commit {commit[:10]}.")
     try:
         fill(repository, commit, new, new.parent, source.scope)
     except NeedsPerson as error:
-        raise NeedsPerson(f"The kept code of commit {commit[:10]} is not whole: {error}") from error
+        raise NeedsPerson(f"The kept code of commit {commit[:10]} is incomplete: {error}") from error

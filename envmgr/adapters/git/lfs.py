@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import get_ident
 
 from envmgr.domain.errors import NeedsPerson, NotHere
+from envmgr.domain.values.names import counted
 from envmgr.host.leftovers import files
 from envmgr.ports import Remote
 
@@ -64,7 +65,7 @@ class LfsStorage:
                     shutil.copyfileobj(source, target, _CHUNK)
             except FileNotFoundError as error:
                 raise NotHere(
-                    f"A Git LFS file of {self.mirror.repository} went away; it is fetched again."
+                    f"A Git LFS file of {self.mirror.repository} disappeared; it is fetched again."
                 ) from error
 
     def take(self, pointer: Pointer, file: Path) -> None:
@@ -148,8 +149,8 @@ class Lfs:
                 self._fetch(storage, remote, location, commit, surroundings)
         if still := storage.missing(pointers.values()):
             raise NeedsPerson(
-                f"Repository {remote.repository}: {len(still)} Git LFS files of {commit[:10]} are not on its server; "
-                "push them (git lfs push --all)."
+                f"Repository {remote.repository}: its server lacks {counted(len(still), 'Git LFS file')} of {commit[:10]}; "
+                "push what is missing (git lfs push --all)."
             )
         storage.fill(pointers)
         return size

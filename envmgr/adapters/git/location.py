@@ -35,7 +35,7 @@ def locate(remote: Remote) -> Location:
     if _SCP.match(url):
         return Location("ssh", url)
     if "::" in url.split("/", maxsplit=1)[0] or not url:
-        raise _refused(remote, "is no https, ssh or file URL and no path")
+        raise _refused(remote, "is neither an https, ssh or file URL nor a path")
     return _local(remote, url)
 
 
@@ -47,14 +47,14 @@ def _from_url(remote: Remote, scheme: str) -> Location:
         case "http" if is_loopback(parts.hostname or ""):
             return Location("http", _USERINFO.sub("", remote.url, count=1))
         case "http":
-            raise _refused(remote, "is not encrypted (http is taken from this host only)")
+            raise _refused(remote, "is not encrypted (http is accepted for this host only)")
         case "ssh":
             user = f"{parts.username}@" if parts.username else ""
             return Location("ssh", _USERINFO.sub(user, remote.url, count=1))
         case "file" if parts.netloc in ("", "localhost"):
             return _local(remote, unquote(parts.path))
         case _:
-            raise _refused(remote, "is no https, ssh or file URL")
+            raise _refused(remote, "is not an https, ssh or file URL")
 
 
 def _parsed(remote: Remote) -> SplitResult:
@@ -63,7 +63,7 @@ def _parsed(remote: Remote) -> SplitResult:
         parts.port  # noqa: B018  (raises where it is no number: a password with `/` in it, say)
     except ValueError as error:
         raise _refused(
-            remote, "is no valid URL (in it, `/ @ : # ?` of a password must be %-encoded)"
+            remote, "is not a valid URL (in it, `/ @ : # ?` of a password must be %-encoded)"
         ) from error
     return parts
 
@@ -72,13 +72,15 @@ def _local(remote: Remote, path: str) -> Location:
     """A folder on this host, where git would look for it too."""
     folder = Path(path).absolute()
     if not path or not folder.name:  # `file://` and `/`
-        raise _refused(remote, "names no folder of a repository")
+        raise _refused(remote, "does not name a repository's folder")
     bare = folder.with_name(f"{folder.name}.git")
     try:
         found = bare if not folder.is_dir() and bare.is_dir() else folder
     except OSError as error:
         why = error.strerror or str(error)
-        raise _refused(remote, f"cannot be looked at ({why}): let envmgr's user enter its folders") from error
+        raise _refused(
+            remote, f"cannot be reached ({why}): give envmgr's user access to its folders"
+        ) from error
     return Location("file", str(found), found)
 
 

@@ -31,7 +31,7 @@ _LOOK = 0.05  # seconds between two looks at a lock that somebody holds
 def checked_commit(commit: str) -> str:
     """The commit if it is a full object name; UsageError for anything else."""
     if _COMMIT.fullmatch(commit) is None:
-        raise UsageError(f"{ref_component(commit)[:80]} is no full commit name.")
+        raise UsageError(f"{ref_component(commit)[:80]} is not a full commit name.")
     return commit
 
 
@@ -73,7 +73,7 @@ class Mirror:
         for name in (repository.organization, repository.name):
             if _NAME.fullmatch(name) is None:
                 raise UsageError(
-                    f"{ref_component(name)} is no name for an organization or repository ([a-z0-9-]+)."
+                    f"{ref_component(name)} is not a name for an organization or repository ([a-z0-9-]+)."
                 )
         return cls(
             repository,
@@ -122,9 +122,7 @@ class Mirror:
     ) -> Answer:
         """Runs a local git command in the mirror; Transient where its time is up or nothing was fetched yet."""
         if not self.exists:
-            raise NotHere(
-                f"Repository {self.repository} has no local mirror yet; it comes with the next fetch."
-            )
+            raise NotHere(f"Repository {self.repository} has no local mirror yet; the next fetch makes it.")
         bounds = self.bounds if largest is None else replace(self.bounds, output=largest)
         answer = run(arguments, {**self.environment, **(extra or {})}, bounds, stdin=stdin)
         if answer.timed_out:
@@ -145,7 +143,7 @@ class Mirror:
     def damaged(self, why: str) -> NeedsPerson:
         """The error for objects that should be here, since what refers to them is."""
         return NeedsOperator(
-            f"The mirror {self.path} is damaged ({why}): move it away, and it is fetched anew (what was applied is also "
+            f"The mirror {self.path} is damaged ({why}): move it away, and it will be fetched again (what was applied is also "
             "kept beside the states)."
         )
 
@@ -162,7 +160,7 @@ class Mirror:
             return error
         said = decisive_line(answer.messages)
         return Transient(
-            f"git {command} failed in the mirror {self.path}; it is tried again. git says: {said}"
+            f"git {command} failed in the mirror {self.path}; it will be tried again. git says: {said}"
         )
 
     @contextmanager
@@ -191,7 +189,9 @@ class Mirror:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             if time.monotonic() > deadline:
-                raise Transient(f"Another fetch works on the mirror {self.path}; it is tried again.")
+                raise Transient(
+                    f"Another fetch is working on the mirror {self.path}; it will be tried again."
+                )
             time.sleep(_LOOK)
 
     def create(self, commit: str = "") -> None:

@@ -18,8 +18,7 @@ def check_mirror(mirror: Mirror) -> None:
         for folder in (mirror.path / name for name in _WRITTEN) if is_there else [_nearest(mirror.path)]:
             if folder.exists() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
                 raise NeedsOperator(
-                    f"The mirror {mirror.path} cannot be used: {folder} is not envmgr's user's to write; give it the "
-                    "folder with all that is in it."
+                    f"The mirror {mirror.path} cannot be used: {folder} is not writable for envmgr's user; make it the owner of the folder and everything in it."
                 )
     if is_there:
         _check_refs(mirror)
@@ -38,4 +37,4 @@ def _check_refs(mirror: Mirror) -> None:
     trees = checks(mirror, [f"{commit}^{{tree}}" for commit, _, _ in named])
     for (commit, _, ref), tree in zip(named, trees, strict=True):
         if tree is None:
-            raise mirror.damaged(f"commit {commit[:10]} of {ref} is not whole")
+            raise mirror.damaged(f"commit {commit[:10]} of {ref} is incomplete")

@@ -372,10 +372,10 @@ def _kept(environment: EnvironmentId) -> str:
 
 def _name(part: str) -> str:
     if _PART.fullmatch(part) is None:
-        raise UsageError(f"{ref_component(part)[:80]} can be no part of a ref's name.")
+        raise UsageError(f"{ref_component(part)[:80]} cannot be part of a ref's name.")
     return part
 
 
 def _moved_on(repository: RepositoryId, branches: Mapping[str, str]) -> str:
     names = ", ".join(ref_component(branch) for branch in list(branches)[:3])
-    return f"{repository}: {names} changed at the remote while it was fetched; the next listing tells more."
+    return f"{repository}: {names} changed at the remote during the fetch; the next listing shows the result."

@@ -111,7 +111,7 @@ def is_readable(repository: RepositoryId, path: str, entry: Entry | None, limit:
         return False
     shown = ref_component(path)
     if not entry.mode.startswith("100"):
-        raise NeedsPerson(f"{shown} in {repository} is no regular file (mode {entry.mode}); make it one.")
+        raise NeedsPerson(f"{shown} in {repository} is not a regular file (mode {entry.mode}); make it one.")
     if entry.size > limit:
         raise NeedsPerson(f"{shown} in {repository} has {entry.size} bytes; at most {limit} are read.")
     return True
@@ -134,12 +134,12 @@ def inside(path: str) -> str:
     """A path of the repository in git's form (`.` for the root); UsageError where it leads outside."""
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or "\0" in path or "\n" in path:
-        raise UsageError(f"{ref_component(path)} is no path inside the repository.")
+        raise UsageError(f"{ref_component(path)} is not a path inside the repository.")
     return str(pure)
 
 
 def not_here(repository: RepositoryId, commit: str) -> NotHere:
     """The error for an object that the mirror does not have."""
     return NotHere(
-        f"{ref_component(commit)[:64]} is not in the mirror of {repository}; it comes with the next fetch."
+        f"{ref_component(commit)[:64]} is not in the mirror of {repository}; the next fetch brings it."
     )

@@ -140,5 +140,5 @@ def _lines(output: bytes) -> list[str]:
 
 def _not_understood(repository: RepositoryId, line: str) -> Transient:
     return Transient(
-        f"Repository {repository}: the answer holds a line that is no ref: {ref_component(line)[:100]}"
+        f"Repository {repository}: the answer contains a line that is not a ref: {ref_component(line)[:100]}"
     )

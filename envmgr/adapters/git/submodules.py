@@ -41,7 +41,7 @@ def submodules(mirror: Mirror, commit: str) -> list[Submodule]:
         return []
     answer = mirror.run(["config", "--blob", file.name, "-z", "--list"])
     if answer.failed:
-        raise NeedsPerson(f"{MODULES_FILE} in {repository} cannot be read: mend it.")
+        raise NeedsPerson(f"{MODULES_FILE} in {repository} cannot be read: correct it.")
     sections = _sections(answer.output.decode("utf-8", "surrogateescape"))
     urls = {_path(repository, s["path"]): s.get("url", "") for s in sections if s.get("path")}
     found = entries(mirror, commit, urls) if urls else {}
@@ -67,7 +67,7 @@ def _path(repository: RepositoryId, path: str) -> str:
     except UsageError as error:
         shown = ref_component(path)
         raise NeedsPerson(
-            f"{MODULES_FILE} in {repository}: {shown} is no path inside the repository."
+            f"{MODULES_FILE} in {repository}: {shown} is not a path inside the repository."
         ) from error
 
 
@@ -85,7 +85,7 @@ def remote_of(submodule: Submodule, parent: Remote, root: Remote) -> tuple[Remot
             known = root.username or username or None, root.password or password or None
             return replace(root, url=url, username=known[0], password=known[1]), location
     except (NeedsPerson, ValueError):
-        raise _refused(submodule, root, "is none that envmgr fetches") from None
+        raise _refused(submodule, root, "is not one that envmgr fetches") from None
     if location.transport == "https":
         return Remote(repository=root.repository, url=url), location
     if location.path is not None and home.path is not None and _is_beside(location.path, home.path):

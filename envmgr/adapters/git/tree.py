@@ -99,8 +99,7 @@ def less(limits: GitLimits, written: Iterable[TreeFile]) -> GitLimits:
 def refused(repository: RepositoryId, commit: str, why: str) -> NeedsPerson:
     """The error for a tree that no git would make of a folder."""
     return NeedsPerson(
-        f"{repository}: the tree of commit {commit[:10]} is not one of files in folders ({why}), so nothing of it is "
-        "checked out: push a commit without that."
+        f"{repository}: the tree of commit {commit[:10]} is malformed ({why}), so nothing of it is checked out: push a commit without that fault."
     )
 
 

@@ -8,11 +8,11 @@ from socket import gaierror
 from urllib3 import exceptions
 
 _TEXTS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
-    ((gaierror, exceptions.NameResolutionError), "its name is not known"),
+    ((gaierror, exceptions.NameResolutionError), "its name cannot be resolved"),
     ((TimeoutError, exceptions.TimeoutError), "it took longer than {:g} s"),
-    ((ssl.SSLError,), "TLS could not be spoken with it"),
+    ((ssl.SSLError,), "the TLS connection failed"),
     ((RemoteDisconnected,), "it closed the connection"),
-    ((exceptions.DecodeError,), "its body is not encoded as it says"),
+    ((exceptions.DecodeError,), "its body is not encoded as its headers say"),
 )
 
 
@@ -20,7 +20,7 @@ def reason(error: BaseException, seconds: float) -> str:
     """Why a GET with a time limit (seconds) failed, such as `connection refused`."""
     through = "the proxy: " if isinstance(error, exceptions.ProxyError) else ""
     return through + next(
-        filter(None, (_named(each, seconds) for each in _chain(error))), "no HTTP came back"
+        filter(None, (_named(each, seconds) for each in _chain(error))), "what came back was not HTTP"
     )
 
 

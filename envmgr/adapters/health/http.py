@@ -28,10 +28,7 @@ SECONDS = 10.0
 _REDIRECTS = 5
 _LARGEST = 64 * 1024
 _HEADERS = {"User-Agent": "envmgr", "Accept": "*/*", "Connection": "close"}
-_REFUSED = (
-    "leads to a private, loopback or link-local address, and none of these may be asked but those in "
-    "limits.health_networks of the organization file"
-)
+_REFUSED = "leads to a private, loopback or link-local address, which health checks may ask only where limits.health_networks of the organization file lists it"
 _MOVED = frozenset(
     {
         HTTPStatus.MOVED_PERMANENTLY,
@@ -136,7 +133,7 @@ def _trust_also(context: ssl.SSLContext, file: str) -> None:
     try:
         context.load_verify_locations(file)
     except OSError as error:
-        raise NotAnswered(f"could not be asked: {file} of SSL_CERT_FILE cannot be read") from error
+        raise NotAnswered(f"could not be asked: {file}, which SSL_CERT_FILE names, cannot be read") from error
 
 
 def _through(proxy: str, context: ssl.SSLContext | None) -> ProxyManager:
@@ -159,7 +156,7 @@ def _parsed(url: str, origin: str = "") -> Url:
     try:
         parsed = parse_url(urljoin(origin, url))
     except (HTTPError, ValueError) as error:
-        raise NotAnswered("could not be asked: it is no address") from error
+        raise NotAnswered("could not be asked: it is not an address") from error
     if parsed.scheme not in POOLS or not parsed.host:
         raise NotAnswered("could not be asked: only http and https are")
     return parsed

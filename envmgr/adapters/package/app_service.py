@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.domain.values.names import counted
 from envmgr.host.credentials.azure import AzureAccount
 from envmgr.host.uploads.deadline import Deadline
 
@@ -50,7 +51,7 @@ class AppService:
             site = DeploymentSite(client, self._host)
             self._await(site, deadline, say)
             before = _identity(site.deployment())
-            say(f"{self._host}: sending {archive.size} bytes ({archive.files} files)")
+            say(f"{self._host}: sending {archive.size} bytes ({counted(archive.files, 'file')})")
             path = site.publish(archive.file, deadline.check, deadline.left)
             deployment = self._ended(site, path, before, deadline)
             entries = site.entries(str(deployment.get("id") or "latest"))
@@ -102,7 +103,7 @@ def scm_host(name: str, suffixes: Sequence[str]) -> str:
         tuple(f".{suffix}" for suffix in suffixes)
     ):
         raise NeedsPerson(
-            f"`app_service` {name!r} is no app's name and no host of {' or '.join(suffixes)}: check it, and the "
+            f"`app_service` {name!r} is neither an app's name nor a host under {' or '.join(suffixes)}: check it, and the "
             "output it is from."
         )
     return host

@@ -90,7 +90,7 @@ class _Writer:
             try:
                 self._add(archive, path, name)
             except (OSError, UnicodeEncodeError) as error:
-                why = getattr(error, "strerror", None) or "its name is no UTF-8"
+                why = getattr(error, "strerror", None) or "its name is not UTF-8"
                 raise NeedsPerson(f"{self._folder.named(path)} cannot be packed: {why}.") from error
         if not self.files:
             raise self._folder.empty()

@@ -6,6 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from envmgr.domain.errors import NeedsPerson, Refused, Transient
+from envmgr.domain.values.names import counted
 from envmgr.host.credentials.aws import AwsAccount, error_code, failures
 from envmgr.host.uploads.deadline import Deadline
 
@@ -43,11 +44,11 @@ class LambdaFunction:
         """Makes the archive the function's code and waits until it is."""
         now = self._settled(deadline)
         if now.get("PackageType") == "Image":
-            raise NeedsPerson(f"the function {self._name} runs a container image and takes no zip file.")
+            raise NeedsPerson(f"the function {self._name} runs a container image and cannot take a zip file.")
         if now.get("CodeSha256") == archive.digest() and now.get("LastUpdateStatus") != "Failed":
             say(f"function {self._name}: nothing changed, nothing sent")
             return
-        say(f"function {self._name}: sending {archive.size} bytes ({archive.files} files)")
+        say(f"function {self._name}: sending {archive.size} bytes ({counted(archive.files, 'file')})")
         # AWS's protocol has the zip file as one text: its size limit bounds what it takes of memory here.
         self._ask("update_function_code", ZipFile=archive.file.read())
         after = self._settled(deadline)
@@ -55,7 +56,7 @@ class LambdaFunction:
             why = (
                 after.get("LastUpdateStatusReason") or after.get("LastUpdateStatusReasonCode") or "no reason"
             )
-            raise Transient(f"the function {self._name} did not take the code: {why}")
+            raise Transient(f"the function {self._name} did not accept the code: {why}")
         say(f"function {self._name}: runs the new code")
 
     def _settled(self, deadline: Deadline) -> Mapping[str, Any]:

@@ -34,11 +34,11 @@ class Container:
         """No request is made yet; NeedsPerson where a name leads away from Azure or from the container."""
         if not _ACCOUNT.fullmatch(account):
             raise NeedsPerson(
-                f"`storage_account` {account!r} is no storage account's name: check it, and the output it is from."
+                f"`storage_account` {account!r} is not the name of a storage account: check it, and the output it is from."
             )
         if not _NAME.fullmatch(name):
             raise NeedsPerson(
-                f"`container` {name!r} is no container's name: check it, and the output it is from."
+                f"`container` {name!r} is not the name of a container: check it, and the output it is from."
             )
         self._azure = AzureAccount(environment)
         if not self._azure.has_identity:  # then ARM_ACCESS_KEY is this account's, else that of the states'
@@ -54,7 +54,9 @@ class Container:
 
     def refusal(self, name: str) -> str:
         """Azure alters some names, and another file may have the one that comes out."""
-        return "Azure keeps no backslash and no dot at a name's end" if _ALTERED.search(name) else ""
+        return (
+            "Azure does not keep a backslash, or a dot at the end of a name" if _ALTERED.search(name) else ""
+        )
 
     def versions(self) -> Iterator[tuple[str, str]]:
         """All blobs: an ETag changes with the bytes and with the headers."""
@@ -150,7 +152,7 @@ class Container:
                     raise Refused(f"{self.where} does not exist: {self._advice}.") from error
                 raise
             except ResourceModifiedError as error:
-                raise Transient(f"somebody else writes to {self.where} at this time.") from error
+                raise Transient(f"somebody else is writing to {self.where}.") from error
 
     @property
     def _advice(self) -> str:

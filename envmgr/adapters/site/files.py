@@ -94,7 +94,7 @@ def _refusal(name: str) -> str:
     try:
         length = len(name.encode())
     except UnicodeEncodeError:
-        return "its name is no UTF-8"
+        return "its name is not UTF-8"
     return f"its name is longer than {_LONGEST_NAME} bytes" if length > _LONGEST_NAME else ""
 
 

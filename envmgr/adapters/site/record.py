@@ -39,7 +39,7 @@ class Record:
             files = json.loads(content)["files"]
             return cls({key: _entry(values) for key, values in files.items()})
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError("no record of a site") from error
+            raise ValueError("not the record of a site") from error
 
     def to_json(self) -> bytes:
         """As it is stored."""
@@ -70,6 +70,6 @@ def _values(entry: Entry) -> list[str]:
 
 def _entry(values: object) -> Entry:
     if not (isinstance(values, list) and len(values) == 4 and all(isinstance(v, str) for v in values)):
-        raise ValueError("no entry of a site's record")
+        raise ValueError("not an entry of a site's record")
     sha256, content_type, cache_control, version = values
     return Entry(sha256, Headers(content_type, cache_control), version)

@@ -24,7 +24,9 @@ class Bucket:
     def __init__(self, name: str, environment: Mapping[str, str]) -> None:
         """No request is made yet; NeedsPerson where the name is none of a bucket."""
         if not _NAME.fullmatch(name):
-            raise NeedsPerson(f"`bucket` {name!r} is no bucket's name: check it, and the output it is from.")
+            raise NeedsPerson(
+                f"`bucket` {name!r} is not the name of a bucket: check it, and the output it is from."
+            )
         self._name = name
         self._environment = environment
         # Stores that only speak S3 have no host name for each bucket.
@@ -106,7 +108,7 @@ class Bucket:
                         f"{self.where} does not exist: check `bucket`, and the output it is from."
                     ) from error
                 if error_code(error) == "PreconditionFailed":
-                    raise Transient(f"somebody else writes to {self.where} at this time.") from error
+                    raise Transient(f"somebody else is writing to {self.where}.") from error
                 raise
 
 

@@ -156,7 +156,7 @@ class Synchronisation:
             return Record.from_json(content)
         except ValueError:
             self._say(
-                f"{self._destination.where}: the record {self._key} cannot be read: all is sent, nothing deleted"
+                f"{self._destination.where}: the record {self._key} cannot be read: everything is sent, nothing is deleted"
             )
             return Record()
 

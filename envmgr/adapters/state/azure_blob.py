@@ -138,7 +138,7 @@ class AzureBlobStateStore:
                 raise
             except HttpResponseError as error:
                 if error_code(error) == "LeaseIdMissing":
-                    raise StateLocked(f"The state {key} in {self._where} was just locked.") from error
+                    raise StateLocked(f"The state {key} in {self._where} has just been locked.") from error
                 if error_code(error) in {"BlobAlreadyExists", "ConditionNotMet"}:
                     return False
                 raise
@@ -229,7 +229,7 @@ class AzureBlobStateStore:
             except HttpResponseError as error:
                 if error_code(error) == "LeaseIdMissing":
                     raise StateLocked(
-                        f"The state {key} in {self._where} was just locked: it is kept."
+                        f"The state {key} in {self._where} has just been locked: it is kept."
                     ) from error
                 if error_code(error) == "ConditionNotMet":
                     raise RetryLater(

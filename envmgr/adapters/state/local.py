@@ -181,9 +181,7 @@ class LocalStateStore:
         if self._root.stat().st_mode & 0o077 == 0:
             return f"The state folder {self._root} is there."
         self._root.chmod(0o700)
-        return (
-            f"The state folder {self._root} is there; it was open to other users and is closed to them now."
-        )
+        return f"The state folder {self._root} exists; other users could read it, and no longer can."
 
     def _files(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """Key and size of every file below the folder; what cannot be listed is an error, not nothing."""
@@ -250,7 +248,7 @@ def _write(path: Path, content: bytes, *, replaces: bool = True) -> None:
         os.fsync(file.fileno())
         file.seek(0)
         if file.read() != content:
-            raise Transient(f"The file {path} does not hold what was written: it will be tried again.")
+            raise Transient(f"The file {path} does not contain what was written: it will be tried again.")
     if replaces:
         unfinished.rename(path)
     else:

@@ -126,7 +126,7 @@ class S3StateStore:
                 if error_code(error) == "PreconditionFailed":
                     return False
                 if error_code(error) == "ConditionalRequestConflict":
-                    raise RetryLater(f"Somebody writes {key} in {self._where} just now.") from error
+                    raise RetryLater(f"Somebody is writing {key} in {self._where}.") from error
                 self._say_missing(error)
                 raise
         return True

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, Table, column, insert, select, table, text, update
 
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.names import counted
 
 from . import schema
 from .database import Database
@@ -48,7 +49,10 @@ def copy(source: Database, target: Database) -> Mapping[str, int]:
         copied_from = select(schema.identity.c.id)
         new.execute(update(schema.identity).values(copied_from=old.execute(copied_from).scalar_one()))
         _require_same(
-            counts, new, f"The {target.place} does not hold what was written to it", "Is its encoding UTF-8?"
+            counts,
+            new,
+            f"The {target.place} does not contain what was written to it",
+            "Is its encoding UTF-8?",
         )
         with source.snapshot() as now:
             _require_same(
@@ -93,7 +97,7 @@ def _require_same(copied: Mapping[str, _Digest], connection: Connection, what: s
         for _ in found.over(_rows(connection, each)):
             pass
         if found.said != copied[each.name].said:
-            numbers = f"{each.name}: {found.count} rows, {copied[each.name].count} copied"
+            numbers = f"{each.name}: {counted(found.count, 'row')}, {copied[each.name].count} copied"
             raise NeedsPerson(f"{what} ({numbers}): nothing was kept. {remedy}")
 
 

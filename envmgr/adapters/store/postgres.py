@@ -57,12 +57,12 @@ def explain(error: DBAPIError, url: URL) -> EnvmgrError:
     state = getattr(error.orig, "sqlstate", None)
     if state is None:
         if any(refusal in said for refusal in _REFUSALS):
-            return NeedsPerson(f"The {place} lets envmgr not in ({said}): check the `database` setting.")
+            return NeedsPerson(f"The {place} does not let envmgr in ({said}): check the `database` setting.")
         return Transient(f"The {place} cannot be reached ({said}): is the server running?")
     if state == "53100":
         return Transient(f"The disk of the {place} is full: make room there.")
     if state.startswith(_PASS_BY_THEMSELVES):
-        return Transient(f"The {place} is busy or restarts ({said}).")
+        return Transient(f"The {place} is busy or restarting ({said}).")
     return NeedsPerson(f"The {place} refused a statement ({said}): check its user's rights and its tables.")
 
 

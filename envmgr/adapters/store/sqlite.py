@@ -80,7 +80,7 @@ def _prepare(file: Path) -> None:
 
 def _require_writable(file: Path) -> None:
     if not file.is_file():
-        raise NeedsPerson(f"The database {file} is no regular file: move it away or name another one.")
+        raise NeedsPerson(f"The database {file} is not a regular file: move it away or name another one.")
     effective = os.access in os.supports_effective_ids
     for path in (file, file.parent):
         if not os.access(path, os.R_OK | os.W_OK, effective_ids=effective):
@@ -141,12 +141,12 @@ def copy(file: Path, destination: Path) -> None:
 
 
 _DAMAGED = (
-    "The database {file} is damaged or no SQLite database ({said}): move it away and restore a copy; "
+    "The database {file} is damaged or not an SQLite database ({said}): move it away and restore a copy; "
     "envmgr has not changed it."
 )
 _CANNOT_OPEN = "The database {file} cannot be opened: check the folder {folder} and its permissions."
 _LOCKED = (
-    "The database {file} is locked by another process for more than {seconds:g} s: "
+    "The database {file} has been locked by another process for more than {seconds:g} s: "
     "`fuser {file}` shows which one."
 )
 _FULL = "The disk of {folder} is full, so nothing was written to the database {file}: make room there."

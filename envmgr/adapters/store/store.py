@@ -23,7 +23,7 @@ from envmgr.domain.values.environment import (
     RunStatus,
     Status,
 )
-from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.ports import LeaseTaken
 
 from . import environments, events, findings, leases, rows, runs, schema
@@ -313,7 +313,7 @@ class SqlStore:
                 if found != "ok":
                     raise NeedsPerson(f"The database {self._database.place} is damaged ({found}).")
             number = len(environments.find(connection, None, None, destroyed=False))
-        return f"{self._database.place} is sound: {version}, schema {schema.REVISIONS[-1]}, {number} environments."
+        return f"{self._database.place} is sound: {version}, schema {schema.REVISIONS[-1]}, {counted(number, 'environment')}."
 
     @property
     def place(self) -> str:

@@ -110,7 +110,7 @@ def _require_empty(root: Path, kind: str, place: Location, folder: str) -> None:
 
 
 def _source(root: Path, place: Location) -> str:
-    """The file's text from a place on; empty where it is no plain file of the root."""
+    """The file's text from a place on; empty where it is not a regular file of the root."""
     path = root / place.file
     if Path(place.file).name != place.file or path.is_symlink() or not path.is_file():
         return ""

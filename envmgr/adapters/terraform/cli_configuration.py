@@ -46,5 +46,5 @@ def _read(path: Path) -> str:
         return path.read_text(errors="surrogateescape")
     except OSError as error:
         raise NeedsPerson(
-            f"terraform.cli_config {path} cannot be read ({error.strerror}): mend the path or its permissions."
+            f"terraform.cli_config {path} cannot be read ({error.strerror}): correct the path or its permissions."
         ) from error

@@ -130,7 +130,7 @@ class TerraformCommands:
         try:
             return Plan.from_json(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Transient(f"terraform show printed no plan that can be read: {error}.") from error
+            raise Transient(f"terraform show printed no readable plan: {error}.") from error
 
     def render(self, workspace: Workspace, plan: PlanFile) -> str:
         """See the port."""
@@ -183,7 +183,7 @@ class TerraformCommands:
     def unlock(self, workspace: Workspace, lock_id: str, watch: Watch) -> None:
         """See the port. A local state's lock ends with its holder, so there is nothing to break."""
         if not _LOCK_ID.fullmatch(lock_id):
-            raise NeedsPerson(f"{lock_id[:80]!r} is no ID of a state lock.")
+            raise NeedsPerson(f"{lock_id[:80]!r} is not the ID of a state lock.")
         if workspace.backend[0] == _LOCAL:
             return
         session = self._session(workspace, watch)

@@ -120,13 +120,11 @@ def failure(
         return Interrupted(f"terraform {outcome.command} was stopped before its end.")
     if outcome.ended.cause is Cause.TIMED_OUT:
         return Transient(
-            f"terraform {outcome.command} took longer than {format_duration(timeout)} and was ended: "
-            "look into its log, or raise terraform.timeout."
+            f"terraform {outcome.command} took longer than {format_duration(timeout)} and was ended: see its log, or raise terraform.timeout."
         )
     if outcome.memory is not None and _NO_MEMORY.search(outcome.transcript.crash):
         return NeedsOperator(
-            f"terraform {outcome.command} ended since it, or a provider, needs more than the "
-            f"{format_size(outcome.memory)} of memory that it may take: make the code less, or raise "
+            f"terraform {outcome.command} ended because it, or a provider, needs more memory than the {format_size(outcome.memory)} it is allowed: reduce the code, or raise "
             "limits.terraform.memory in the organization file."
         )
     error = _within(folder, outcome.transcript.error())
@@ -156,7 +154,7 @@ def _from_error(
     if locked and (holder := _lock_holder(f"{locked.summary}\n{locked.detail}")):
         return StateLocked(f"The state is locked by {holder}; it will be tried again.")
     if outcome.transcript.has(*_STALE):
-        return StalePlan("The state moved on since the plan was made; it will be planned again.")
+        return StalePlan("The state has changed since the plan was made; it will be planned again.")
     if refused := _of_init(outcome.transcript.errors, redact):
         return refused
     if outcome.transcript.has(_PREVENTED):
@@ -179,8 +177,7 @@ def _way_out(error: Diagnostic) -> str:
     said = f"{error.summary} {error.detail}"
     setting = next((setting for mark, setting in _NOT_EMPTY.items() if mark in said), "")
     return setting and (
-        f" Terraform deletes it only when it is empty: empty it by hand, and it is tried again. With {setting} in code "
-        "that is applied, Terraform empties it itself."
+        f" Terraform deletes it only when it is empty: empty it by hand, and it will be tried again. With {setting} in the applied code, Terraform empties it itself."
     )
 
 
@@ -214,10 +211,7 @@ def _prevented(errors: Iterable[Diagnostic], *, destroys: bool) -> str:
             f"Nothing was changed: the commit would destroy or replace {which}, which has lifecycle.prevent_destroy. "
             "Push a commit that leaves it as it is, or one without prevent_destroy first."
         )
-    return (
-        f"Nothing was destroyed: {which} has lifecycle.prevent_destroy. Push a commit without it (a "
-        "branch that is gone once more), and destroy or delete again when that is applied."
-    )
+    return f"Nothing was destroyed: {which} has lifecycle.prevent_destroy. Push a commit without it (push the branch again if it is gone), and destroy or delete again once that is applied."
 
 
 def missing_variables(outcome: Outcome) -> frozenset[str]:

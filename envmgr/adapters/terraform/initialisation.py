@@ -185,7 +185,7 @@ class Initialisation:
             self._cache.offered(data, self._given) as plugins,
         ):
             if lock is None:
-                raise Interrupted("terraform init was not started, because envmgr stops.")
+                raise Interrupted("terraform init was not started, because envmgr is stopping.")
             outcome = self._session.run(
                 "init",
                 keep_open=(lock,),
@@ -249,14 +249,14 @@ def _cached(plugins: Path) -> dict[str, str]:
 
 
 def _read_lock_file(path: Path) -> str | None:
-    """The text of a lock file; None where there is none. Raises NeedsPerson for what is no plain file."""
+    """The text of a lock file; None where there is none. Raises NeedsPerson for what is not a regular file."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise NeedsPerson(f"{path.name} in the Terraform folder is no plain file: commit it as one.")
+        raise NeedsPerson(f"{path.name} in the Terraform folder is not a regular file: commit it as one.")
     if not path.exists():
         return None
     if path.stat().st_size > _LARGEST_LOCK_FILE:
         raise NeedsPerson(
-            f"{path.name} in the Terraform folder is larger than 1 MiB: make it anew with init."
+            f"{path.name} in the Terraform folder is larger than 1 MiB: make it again with `terraform init`."
         )
     content = path.read_bytes()
     try:
@@ -264,8 +264,7 @@ def _read_lock_file(path: Path) -> str | None:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise NeedsPerson(
-            f"{path.name}:{line} in the Terraform folder is not UTF-8 text: make it anew with `terraform init`, and "
-            "commit it."
+            f"{path.name}:{line} in the Terraform folder is not UTF-8 text: make it again with `terraform init`, and commit it."
         ) from error
 
 

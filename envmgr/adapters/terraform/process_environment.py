@@ -65,7 +65,7 @@ def _checked(environment: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in environment.items():
         if not name or "=" in name or "\0" in name + value:
             raise NeedsPerson(
-                f"The environment variable {name!r} has a name or value no process can be given."
+                f"The environment variable {name!r} has a name or value that no process can be given."
             )
     check_lengths(environment)
     return environment

@@ -71,8 +71,7 @@ class Session:
         self._identify = identify
         if workspace.root.is_symlink() or not workspace.root.is_dir():
             raise NeedsPerson(
-                f"The Terraform folder {workspace.root.name} is not a folder of the branch: "
-                "mend terraform.directory in the organization file."
+                f"The Terraform folder {workspace.root.name} is not a folder of the branch: correct terraform.directory in the organization file."
             )
         workspace.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         private(workspace.data)
@@ -192,7 +191,7 @@ class Session:
             TerraformCommand(self.workspace.binary, begin).cmd(command, *args, no_color=IsFlagged, **options)
         except (FileNotFoundError, PermissionError) as error:
             raise NeedsPerson(
-                f"{self.workspace.binary} cannot be started: install Terraform, or mend terraform.binary."
+                f"{self.workspace.binary} cannot be started: install Terraform, or correct terraform.binary."
             ) from error
         finally:
             self.temporary.tidy()

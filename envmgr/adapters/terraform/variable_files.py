@@ -29,8 +29,7 @@ def check_leave(root: Path, environment: Iterable[str]) -> None:
     for path in _files(root) if ours else ():
         for name in _set_in(path, ours):
             raise NeedsPerson(
-                f"{path.name} sets the variable {name}, which the organization gives as {_PREFIX}{name}: take it out "
-                "there."
+                f"{path.name} sets the variable {name}, which the organization gives as {_PREFIX}{name}: remove it there."
             )
 
 
@@ -38,7 +37,7 @@ def _set_in(path: Path, names: Iterable[str]) -> Iterator[str]:
     """Those of some variables that a file sets; in doubt it does."""
     if not path.is_file() or path.stat().st_size > _LARGEST:
         raise NeedsPerson(
-            f"{path.name} in the Terraform folder is no plain file of at most 1 MiB: make it one."
+            f"{path.name} in the Terraform folder is not a regular file of at most 1 MiB: make it one."
         )
     text = path.read_bytes().decode("utf-8-sig", "replace")
     if path.name.endswith(".json"):

@@ -90,5 +90,5 @@ def _quoted(text: str) -> str:
 
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise NeedsPerson(f"{name!r} is no name of a Terraform variable: rename it under `variables`.")
+        raise NeedsPerson(f"{name!r} is not a name for a Terraform variable: rename it under `variables`.")
     return name

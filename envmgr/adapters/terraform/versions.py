@@ -45,7 +45,7 @@ class Versions:
         return version
 
     def _ask(self, binary: str, path: Path, identity: str) -> str:
-        hangs = f"{path} did not say its version in {self._seconds:g} s: check what terraform.binary names."
+        hangs = f"{path} did not report its version within {self._seconds:g} s: check what terraform.binary names."
         if time.monotonic() < self._hung.get(identity, 0):
             raise NeedsPerson(hangs)  # who asks next has not to wait as long again
         try:
@@ -55,12 +55,12 @@ class Versions:
             raise NeedsPerson(hangs) from error
         except OSError as error:
             raise NeedsPerson(
-                f"{path} cannot be started ({error.strerror}): install Terraform again, or mend terraform.binary."
+                f"{path} cannot be started ({error.strerror}): install Terraform again, or correct terraform.binary."
             ) from error
         except (ValueError, KeyError, TypeError):
             version = None
         if not _is_version(version):
-            raise NeedsPerson(f"{path} is no Terraform: mend terraform.binary ({binary}).")
+            raise NeedsPerson(f"{path} is not Terraform: correct terraform.binary ({binary}).")
         return str(version)
 
     def _read(self) -> dict[str, str]:

@@ -60,7 +60,7 @@ class Demo:
             )
         tags = json.loads((self.stage.folder("alice") / "envmgr.json").read_text())["tags"]
         claim(tags["environment"] == "alice" and tags["managed-by"] == "envmgr", "alice is tagged")
-        self.tell(f"  all that alice has is tagged {', '.join(f'{key}={tags[key]}' for key in tags)}")
+        self.tell(f"  everything alice has is tagged {', '.join(f'{key}={tags[key]}' for key in tags)}")
 
     def changes_infrastructure(self) -> None:
         """A push that changes what Terraform is given changes the environment."""
@@ -104,7 +104,7 @@ class Demo:
 
     def mends_code(self) -> None:
         """The next push is deployed as if nothing had been."""
-        self.step("The mended code is pushed.")
+        self.step("The corrected code is pushed.")
         began = time.monotonic()
         self._push(_app("Sale!"), "Sale, with its quotation mark")
         self.stage.claim_answer("alice", "Sale!")
@@ -140,7 +140,7 @@ class Demo:
         claim(folder.is_dir() and is_served(url), "nothing is destroyed at first sight")
         if not brief:
             self.tell(
-                f"  envmgr wants to see that twice, and waits the grace period of {GRACE}: it may come back"
+                f"  envmgr wants to see that twice, and then waits for the grace period of {GRACE}: it may come back"
             )
         self.stage.passes(lambda: self.stage.record(name).status is Status.DESTROYED)
         claim(not is_served(url), f"nothing answers at {url} any more")
@@ -148,7 +148,7 @@ class Demo:
         states = self.stage.runtime.services.tenants["demo"].state().keys()
         claim(self.stage.identity(name).state_key not in states, "its state is archived")
         self.tell(
-            "  its application was stopped, then all destroyed with what was last applied, and verified:"
+            "  its application was stopped, then everything was destroyed with the code last applied, and verified:"
         )
         self.tell(f"  nothing answers at {url}, {folder} is gone, its state is archived")
 

@@ -124,12 +124,11 @@ def in_order(applications: Sequence[Application]) -> tuple[Application, ...]:
     for application in applications:
         if unknown := [name for name in application.needs if name not in named]:
             raise ValueError(
-                f"applications: {application.name} needs {unknown[0]}, which is none of them; "
-                f"there are {', '.join(named)}"
+                f"applications: {application.name} needs {unknown[0]}, which is not one of them; there are {', '.join(named)}"
             )
     try:
         order = TopologicalSorter({name: a.needs for name, a in named.items()}).static_order()
         return tuple(named[name] for name in order)
     except CycleError as error:
         circle = " needs ".join(reversed(error.args[1]))
-        raise ValueError(f"applications: {circle}; take one of these needs away") from error
+        raise ValueError(f"applications: {circle}; remove one of these needs") from error

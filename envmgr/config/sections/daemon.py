@@ -58,7 +58,7 @@ class Daemon(Section):
     )
     unsealed_bundles: Unsealed = Field(
         default=_DEFAULTS.unsealed_bundles,
-        description="refuse, or accept: rebuild also from what is beside a state without a right seal, as long as it says so.",
+        description="refuse, or accept: also rebuild from what lies beside a state without a valid seal, for as long as this is set.",
         examples=["refuse"],
     )
 

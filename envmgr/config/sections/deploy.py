@@ -119,7 +119,7 @@ class Health(Section):
     """What must answer before an environment is ready, and while it is."""
 
     url: Text | None = Field(
-        default=None, description=f"What is asked by GET; {_OUTPUT}.", examples=["{outputs.url}"]
+        default=None, description=f"The address that is asked, by GET; {_OUTPUT}.", examples=["{outputs.url}"]
     )
     run: Command | None = Field(
         default=None,
@@ -135,7 +135,9 @@ class Health(Section):
         examples=["status*ok"],
     )
     timeout: Period = Field(
-        default=timedelta(minutes=5), description="When waiting for it ends in a failure.", examples=["5m"]
+        default=timedelta(minutes=5),
+        description="How long it may take before it counts as failed.",
+        examples=["5m"],
     )
     interval: Period = Field(
         default=timedelta(seconds=30), description="How often it is asked while ready.", examples=["30s"]

@@ -105,7 +105,7 @@ class Repository(Section):
     )
     credentials: Credentials | None = Field(
         default=None,
-        description="How the remote lets envmgr in.",
+        description="The credentials for the remote.",
         examples=[{"username": "bot", "password": {"file": "/etc/envmgr/git-token"}}],
     )
     branches: Annotated[tuple[BranchPattern, ...], AfterValidator(_not_empty)] = Field(
@@ -116,7 +116,7 @@ class Repository(Section):
     )
     protected: Annotated[tuple[BranchPattern, ...], AfterValidator(including)] = Field(
         default=(),
-        description="Branches that are never destroyed by a vanished branch, a TTL or a schedule.",
+        description="Branches whose environments are never destroyed because of a vanished branch, a TTL or a schedule.",
         examples=[["env-prod"]],
     )
     terraform: CodeSource = Field(
@@ -190,11 +190,11 @@ class Repository(Section):
         own = [name for name in _OF_EACH_APPLICATION if name in self.model_fields_set]
         if self.applications and own:
             raise ValueError(
-                f"with applications each of these has its own {' and '.join(own)}; move it there, or take applications away"
+                f"with applications each of these has its own {' and '.join(own)}; move it there, or remove applications"
             )
         if self.applications and self.allow_branch_deploy:
             raise ValueError(
-                "with applications a branch's file cannot say whose deploy it means; take allow_branch_deploy away"
+                "with applications a branch's file cannot say whose deploy it means; remove allow_branch_deploy"
             )
         in_order(self.applications)
         return self
@@ -235,7 +235,7 @@ class Organization(Section):
     )
     drift: Drift = Field(
         default=Drift(),
-        description="Whether the cloud still is as the code says.",
+        description="Whether the cloud still matches the code.",
         examples=[{"interval": "1h", "action": "report"}],
     )
     ttl: Ttl = Field(

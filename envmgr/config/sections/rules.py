@@ -91,7 +91,7 @@ class Limits(Section):
     )
     health_networks: tuple[Network, ...] = Field(
         default=(),
-        description="Private networks that health checks may ask beside public addresses; a branch says which address.",
+        description="Private networks that health checks may ask in addition to public addresses; a branch says which address.",
         examples=[["10.0.0.0/8"]],
     )
 
@@ -117,7 +117,7 @@ class Destroy(Section):
 
 
 class Drift(Section):
-    """Whether the cloud still is as the code says."""
+    """Whether the cloud still matches the code."""
 
     interval: Period = Field(
         default=timedelta(hours=1),
@@ -126,7 +126,7 @@ class Drift(Section):
     )
     action: Literal["report", "correct", "off"] = Field(
         default="report",
-        description="What to do about a difference: report it, correct it where that is safe, or do not look.",
+        description="What to do about a difference: report it, correct it where that is safe, or do not check.",
         examples=["report"],
     )
     ignore: tuple[Text, ...] = Field(

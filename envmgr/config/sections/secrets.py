@@ -73,7 +73,7 @@ def resolve(secret: Secret, environ: Mapping[str, str]) -> str:
         return secret
     if secret.kind == "env":
         if secret.name not in environ:
-            raise NeedsPerson(f"The secret {secret} is not there: set {secret.name} in envmgr's environment.")
+            raise NeedsPerson(f"The secret {secret} is missing: set {secret.name} in envmgr's environment.")
         value = environ[secret.name]
     else:
         value = _read(secret, environ)
@@ -123,7 +123,7 @@ def _read(reference: SecretReference, environ: Mapping[str, str]) -> str:
     path = secret_path(reference, environ)
     if path is None:
         raise NeedsPerson(
-            f"The secret {reference} is not there: start envmgr by systemd with LoadCredential={reference.name}:…"
+            f"The secret {reference} is missing: start envmgr by systemd with LoadCredential={reference.name}:…"
         )
     try:
         with path.open("rb") as file:

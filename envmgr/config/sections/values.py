@@ -316,7 +316,7 @@ def _url(value: str) -> str:
     except ValueError:
         raise ValueError(_URL_SENTENCE) from None
     if password is not None:
-        raise ValueError("a password does not belong in an URL; write it in `credentials`")
+        raise ValueError("a password does not belong in a URL; write it in `credentials`")
     if parts.scheme == "file" and parts.path.startswith("/") and not host:
         return value
     if parts.scheme == "http" and host not in _LOOPBACK:

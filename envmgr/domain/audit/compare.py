@@ -1,7 +1,7 @@
 """The audit: branches, records, states and tagged resources compared; what nobody wants, or nobody takes care of.
 
 Pure, as `decide` is. What the daemon is doing already (grace periods, runs, destroys, suspensions) is no finding;
-what could not be looked at is one, and nothing is concluded from it.
+what could not be read is one, and nothing is concluded from it.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from enum import StrEnum
 from envmgr.domain.documents.state import resource_type
 from envmgr.domain.rules.neighbours import leaving
 from envmgr.domain.values.environment import Environment, Guard
-from envmgr.domain.values.names import EnvironmentId, RepositoryId, matches_any, ref_component
+from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted, matches_any, ref_component
 from envmgr.domain.values.policy import Policy
 
 from .inventory import CLOUDS, Content, Inventory, Unseen, Watched, clouds_of, places_of
@@ -105,7 +105,7 @@ def _stray_resources(inventory: Inventory, identity: EnvironmentId) -> Finding |
     if not inventory.is_unaccounted(identity):
         return None
     state = "its state lists none" if inventory.has_state(identity) else "it has no state"
-    what = f"{many(resources)} carry its tags, but {state}: {some(r.identifier for r in resources)}."
+    what = f"{many(resources)} with its tags found, but {state}: {some(r.identifier for r in resources)}."
     return _finding(
         Kind.RESOURCES_WITHOUT_STATE,
         identity,
@@ -119,11 +119,11 @@ def _unlisted(inventory: Inventory, identity: EnvironmentId) -> Finding | None:
     resources = inventory.unlisted(identity)
     if not resources or inventory.is_unaccounted(identity):
         return None
-    what = f"{many(resources)} carry its tags, but its state does not list them: {some(r.identifier for r in resources)}."
+    what = f"{many(resources)} with its tags found that its state does not list: {some(r.identifier for r in resources)}."
     homes = sorted({home for each in resources if (home := inventory.home(each)) is not None})
     if homes:
         names = " and ".join(map(str, homes))
-        remedy = f"The state of {names} lists them, so somebody altered their tags: `envmgr apply {homes[0]}` mends these."
+        remedy = f"The state of {names} lists them, so somebody altered their tags: `envmgr apply {homes[0]}` corrects them."
     else:
         remedy = f"A Terraform that was cut off may have made them, or somebody tagged them: {WHOSE}."
     return _finding(Kind.RESOURCES_WITHOUT_STATE, identity, what, remedy)
@@ -156,11 +156,11 @@ def _stray_state(inventory: Inventory, identity: EnvironmentId, watched: Watched
         return None
     if not content.resources:
         return _empty_state(inventory, identity)
-    what = f"Its state lists {some(content.resources)}, but no branch gives it and no record here says how it was applied."
+    what = f"Its state lists {some(content.resources)}, but it has no branch, and no record here says how it was applied."
     remedy = (
-        f"It cannot be taken in again: {content.obstacle.rstrip('.')}. {by_hand(identity)}"
+        f"Its record cannot be restored: {content.obstacle.rstrip('.')}. {by_hand(identity)}"
         if content.obstacle
-        else f"{_BY_FIX} takes it in again by what is kept beside its state; the usual guards then destroy it."
+        else f"{_BY_FIX} restores its record from what is kept beside its state; it is then destroyed once the usual guards allow it."
     )
     fix = None if content.obstacle else Fix.ADOPT
     return _finding(Kind.STATE_WITHOUT_BRANCH, identity, what, remedy, fix)
@@ -169,9 +169,9 @@ def _stray_state(inventory: Inventory, identity: EnvironmentId, watched: Watched
 def _empty_state(inventory: Inventory, identity: EnvironmentId) -> Finding | None:
     if inventory.resources(identity):
         return None  # told of as resources without a state
-    what = "Its state lists no resources, and no branch gives it."
+    what = "Its state lists no resources, and it has no branch."
     if inventory.is_blind:
-        remedy = "Not all places where it may have resources could be looked into: see to that first."
+        remedy = "Not all places where it may have resources could be searched: put that right first."
         return _finding(Kind.STATE_WITHOUT_RESOURCES, identity, what, remedy)
     return _finding(Kind.STATE_WITHOUT_RESOURCES, identity, what, f"{_BY_FIX} archives it.", Fix.ARCHIVE)
 
@@ -183,7 +183,7 @@ def _left_alone(inventory: Inventory, identity: EnvironmentId, watched: Watched)
         return None
     branch = ref_component(record.branch)
     if not matches_any(record.branch, policy.branches):
-        what = f"By `branches` of its repository its branch {branch} has no environment any more, so nobody manages it."
+        what = f"By `branches` of its repository, its branch {branch} no longer gets an environment, so nobody manages it."
     elif _is_surely_gone(record, policy, inventory) and matches_any(record.branch, policy.protected):
         what = f"Its branch {branch} is gone, but it is protected, so it stays."
     else:
@@ -243,9 +243,9 @@ def _obstacle(inventory: Inventory, record: Environment, policy: Policy) -> str:
     """Why a record may not be closed; empty where it may."""
     unsure = [address for address in record.applied.resources if not _can_be_looked_for(address)]
     if inventory.is_blind or not places_of(record) <= set(inventory.places):
-        return "Not all places where it may have resources could be looked into: see to that first."
+        return "Not all places where it may have resources could be searched: put that right first."
     if unsure:
-        return f"Nobody can look for {some(unsure)}: bring its state back (an earlier version, a copy below archive/)."
+        return f"{some(unsure)} cannot be searched for: bring its state back (an earlier version, a copy below archive/)."
     if matches_any(record.branch, policy.protected):
         return f"Branch {ref_component(record.branch)} is protected: bring its state back, or take the protection away."
     if _is_held(inventory, record, policy):
@@ -284,26 +284,26 @@ def _is_surely_gone(record: Environment, policy: Policy, inventory: Inventory) -
 
 
 def _unknown(inventory: Inventory) -> Iterator[Finding]:
-    """What could not be looked at."""
+    """What could not be read."""
     name = inventory.organization
     for repository, watched in sorted(inventory.repositories.items()):
         if isinstance(watched.listing, Unseen):
             what = (
                 f"Its branches could not be listed, so nothing was judged by them: {watched.listing.reason}"
             )
-            yield _not_seen(name, str(repository), what, "See to its remote.", repository=repository)
+            yield _not_seen(name, str(repository), what, "Check its remote.", repository=repository)
     sides = {"states": inventory.states, "archives": inventory.archives, **inventory.places}
     for side, found in sides.items():
         if isinstance(found, Unseen):
             what = f"What is in {side} could not be looked up: {found.reason}"
             yield _not_seen(name, f"{name} {side}", what, "`envmgr doctor` says what is missing.")
     for cloud, names in sorted(hidden(inventory).items()):
-        what = f"Resources of {some(map(str, names))} live in {cloud}, where nobody can look."
+        what = f"Resources of {some(map(str, names))} live in {cloud}, which cannot be searched."
         yield _not_seen(name, f"{name} {cloud}", what, "Give environment_variables credentials for it.")
     for identity, content in sorted(inventory.contents.items()):
         if isinstance(content, Unseen):
             what = f"What its state holds could not be read: {content.reason}"
-            yield _not_seen(name, str(identity), what, f"See to {identity.state_key}.", environment=identity)
+            yield _not_seen(name, str(identity), what, f"Check {identity.state_key}.", environment=identity)
 
 
 def _not_seen(
@@ -346,7 +346,7 @@ def _unattributed(inventory: Inventory) -> Iterator[Finding]:
             organization=inventory.organization,
             subject=resource.identifier,
             what=f"{ref_component(resource.identifier)} carries envmgr's tags, but they name no environment.",
-            remedy=f"Mend its tags; {WHOSE}.",
+            remedy=f"Correct its tags; {WHOSE}.",
         )
 
 
@@ -354,7 +354,7 @@ def _archives(inventory: Inventory) -> Iterator[Finding]:
     archives = () if isinstance(inventory.archives, Unseen) else inventory.archives
     old = [at for _, at in archives if at < inventory.now - KEPT - _SLACK]
     if old:
-        number = "1 archived state is" if len(old) == 1 else f"{len(old)} archived states are"
+        number = counted(len(old), "archived state is", "archived states are")
         yield Finding(
             kind=Kind.ARCHIVE_EXPIRED,
             organization=inventory.organization,

@@ -1,6 +1,6 @@
 """What is there of an organization, from four sides: branches, records, states, and resources with our tags.
 
-What could not be looked at is `Unseen`, never empty: nothing may be concluded from it.
+What could not be read is `Unseen`, never empty: nothing may be concluded from it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ CLOUDS = ("aws", "azurerm")
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """What could not be looked at, and the sentence why."""
+    """What could not be read, and the sentence why."""
 
     reason: str
 

@@ -33,5 +33,5 @@ def not_configured() -> NotRestorable:
 def other_branch(branch: str) -> NotRestorable:
     """What is kept is of a branch (as it is shown) that gives no such environment today."""
     return NotRestorable(
-        f"by today's `branches` its branch {branch} does not give this environment", Obstacle.OTHER_BRANCH
+        f"by the present `branches`, its branch {branch} does not get this environment", Obstacle.OTHER_BRANCH
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from envmgr.domain.values.names import EnvironmentId, first, ref_component
+from envmgr.domain.values.names import EnvironmentId, counted, first, ref_component
 
 from .inventory import Tagged
 
@@ -15,13 +15,13 @@ def by_hand(identity: EnvironmentId) -> str:
     )
 
 
-WHOSE = "a tag alone is no proof of whose they are, so look at them, and delete by hand what is yours and unneeded"
+WHOSE = "a tag alone does not prove whose they are, so check them, and delete by hand what is yours and not needed"
 """What a person does about resources of which only their tags tell."""
 
 
 def many(resources: Sequence[Tagged]) -> str:
     """How many they are."""
-    return "1 resource" if len(resources) == 1 else f"{len(resources)} resources"
+    return counted(len(resources), "resource")
 
 
 def some(names: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 
 from envmgr.domain.values.environment import AT_WORK, Environment, Status, Suspension
-from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId, counted
 
 from .compare import Finding, Kind
 
@@ -63,4 +63,4 @@ def findings(records: Iterable[Environment], organizations: Collection[str]) -> 
 
 def _stands(record: Environment) -> str:
     number = len(record.applied.resources)
-    return f"still there, with {number} resources" if number else "not closed"
+    return f"still there, with {counted(number, 'resource')}" if number else "not closed"

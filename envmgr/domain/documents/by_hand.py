@@ -85,8 +85,8 @@ class SetByHand:
             if document["version"] == _VERSION and document["environment"] == str(environment):
                 return _parse(document, environment)
         except _MALFORMED as error:
-            raise NeedsPerson(f"{environment.by_hand_key} is not what envmgr keeps there.") from error
-        raise NeedsPerson(f"{environment.by_hand_key} tells of another environment, or is another release's.")
+            raise NeedsPerson(f"{environment.by_hand_key} is not something envmgr wrote there.") from error
+        raise NeedsPerson(f"{environment.by_hand_key} belongs to another environment, or to another release.")
 
 
 def _parse(document: Mapping[str, Any], environment: EnvironmentId) -> SetByHand:

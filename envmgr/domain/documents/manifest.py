@@ -71,10 +71,12 @@ class Manifest:
         try:
             found = _parse(json.loads(text), environment)
         except _MALFORMED as error:
-            raise NeedsPerson(f"{environment.kept_key} is not what envmgr keeps there.") from error
+            raise NeedsPerson(f"{environment.kept_key} is not something envmgr wrote there.") from error
         reason = next(_objections(found), "")
         if reason:
-            raise NeedsPerson(f"{environment.kept_key} is not what envmgr keeps of {environment}: {reason}.")
+            raise NeedsPerson(
+                f"{environment.kept_key} is not something envmgr wrote for {environment}: {reason}."
+            )
         return found
 
 
@@ -85,7 +87,9 @@ def _parse(document: Mapping[str, Any], environment: EnvironmentId) -> Manifest:
             "use that one."
         )
     if document["environment"] != str(environment):
-        raise NeedsPerson(f"{environment.kept_key} tells of another environment than {environment}.")
+        raise NeedsPerson(
+            f"{environment.kept_key} does not belong to {environment}, but to another environment."
+        )
     expires_at = document["expires_at"]
     return Manifest(
         environment=environment,
@@ -122,23 +126,23 @@ def _objections(found: Manifest) -> Iterator[str]:
     if not _holds(claim.variables, expected):
         yield "its variables are another environment's"
     if not _matches(_OBJECT, claim.commit):
-        yield "its commit is none"
+        yield "its commit is not valid"
     if found.known_commit is not None and not _matches(_OBJECT, found.known_commit):
-        yield "its default branch's commit is none"
+        yield "its default branch's commit is not valid"
     if not _matches(_TERRAFORM, claim.terraform_version):
-        yield "its Terraform version is none"
+        yield "its Terraform version is not valid"
     if not _is_text_or_none(claim.lock_file):
-        yield "its lock file is none"
+        yield "its lock file is not valid"
     if not _are_needs(claim.needs):
-        yield "its needs are none"
+        yield "its needs are not valid"
     if not isinstance(claim.met, dict) or not all(_matches(_OBJECT, at) for at in claim.met.values()):
-        yield "the commits of its needs are none"
+        yield "the commits of its needs are not valid"
     if claim.modules and not _matches(_SHA256, claim.modules):
-        yield "its modules are none"
+        yield "its modules are not valid"
     if claim.adopts and not _matches(_SHA256, claim.adopts):
-        yield "the state that it takes over is none"
+        yield "the state that it takes over is not valid"
     if not _is_source(claim.source):
-        yield "its source leads elsewhere"
+        yield "its source points elsewhere"
 
 
 def _is_text_or_none(value: object) -> bool:

@@ -45,8 +45,7 @@ class Owner:
         """The sentence for somebody else."""
         return (
             f"{organization} belongs to the data folder {self.origin.folder} on {self.origin.host} ({self.who}, since "
-            f"{self.since:%Y-%m-%d %H:%M} UTC), and this one knows nothing of what was set there: nothing is done. Work "
-            "there; or, if it is gone for good, `envmgr reconcile --take-over` takes the organization."
+            f"{self.since:%Y-%m-%d %H:%M} UTC), and this one does not know what was set there, so nothing is done. Work there; or, if it is gone for good, take the organization over with `envmgr reconcile --take-over`."
         )
 
     def to_json(self) -> str:
@@ -67,7 +66,7 @@ class Owner:
             return cls(origin=origin, who=who, since=datetime.fromisoformat(since).astimezone(UTC))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise NotOurs(
-                f"{place} does not say whose the organization is, so nothing is done: look at what wrote it, then delete it or "
+                f"{place} does not say whose the organization is, so nothing is done: find out what wrote it, then delete it or "
                 "`envmgr reconcile --take-over`."
             ) from error
 

@@ -13,7 +13,7 @@ from envmgr.domain.values.backoff import LONGEST
 from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait
 from envmgr.domain.values.environment import Absence, Environment, Guard, Status, Suspension
 from envmgr.domain.values.health import Condition
-from envmgr.domain.values.names import excluding, matches_any, ref_component
+from envmgr.domain.values.names import counted, excluding, matches_any, ref_component
 from envmgr.domain.values.policy import Neighbours, Policy
 
 from .attempt import attempt_key, was_tried
@@ -159,7 +159,7 @@ def _destroyed_by_hand(situation: Situation) -> Decision | None:
         return None
     then = Status.DESTROYED if environment.is_missing else Status.SUSPENDED
     because = "" if environment.is_missing else environment.why_suspended
-    destroy = Destroy(f"{environment.why_suspended} That goes on.", then, because, by=Suspension.DESTROY)
+    destroy = Destroy(f"{environment.why_suspended} That continues.", then, because, by=Suspension.DESTROY)
     return _unless_paused(situation, destroy)
 
 
@@ -192,7 +192,7 @@ def _not_surely_gone(situation: Situation) -> Decision | None:
     absence = environment.absence or Absence(since=situation.now)
     due = absence.since + policy.grace_period
     if absence.count < policy.confirmations:
-        seen = f"{absence.count} of {policy.confirmations} confirmations"
+        seen = f"{absence.count} of {counted(policy.confirmations, 'confirmation')}"
         return Wait(f"Branch {situation.branch} seems gone ({seen}).", until=due)
     if situation.now < due:
         until = f"{due:%Y-%m-%d %H:%M:%S} UTC"
@@ -246,7 +246,7 @@ def _in_a_window(situation: Situation, end: Decision) -> Decision:
 def _destroy_gone(situation: Situation) -> Decision:
     absence = situation.environment.absence
     since = absence.since if absence is not None else situation.now
-    gone = f"Branch {situation.branch} is gone since {since:%Y-%m-%d %H:%M:%S} UTC."
+    gone = f"Branch {situation.branch} has been gone since {since:%Y-%m-%d %H:%M:%S} UTC."
     return _in_a_window(situation, Destroy(gone, Status.DESTROYED))
 
 
@@ -296,7 +296,7 @@ def _scheduled_down(situation: Situation) -> Decision | None:
     if environment.life.resumed_at is not None and environment.life.resumed_at >= phase.since:
         return None
     until = f"until {phase.until:%Y-%m-%d %H:%M} UTC" if phase.until else "for good"
-    reason = f"Its schedule has it down {until}; `envmgr resume {environment.label}` brings it up now."
+    reason = f"Its schedule keeps it down {until}; `envmgr resume {environment.label}` brings it up now."
     if environment.claim is None:
         return Wait(reason, until=phase.until)
     until_up = Destroy(reason, Status.SUSPENDED, because=reason, by=Suspension.SCHEDULE)
@@ -350,7 +350,7 @@ def _over_the_limit(situation: Situation) -> Decision | None:
     if situation.neighbours.active < limit:
         return None
     return Wait(
-        f"{environment.id.organization} has {situation.neighbours.active} environments, its limits.environments is "
+        f"{environment.id.organization} has {counted(situation.neighbours.active, 'environment')}, its limits.environments is "
         f"{limit}: delete a branch, raise the limit, or `envmgr approve {environment.label}`.",
         hold=Guard.LIMIT,
     )
@@ -387,6 +387,6 @@ def _why_apply(environment: Environment, policy: Policy) -> str:
             "Variables, module, backend or Terraform version changed.",
         ),
         (not is_done(environment, policy), f"The code of {commit} is to be deployed."),
-        (True, f"Not as {commit} wants it: {environment.status}."),
+        (True, f"Not yet as {commit} wants it: {environment.status}."),
     )
     return next(sentence for holds, sentence in reasons if holds)

@@ -39,7 +39,7 @@ def check_destroy(plan: Plan, environment: EnvironmentId, tags: Mapping[str, str
     for resource in plan.resources:
         if not set(resource.actions) <= {"delete", "no-op"}:
             findings.append(
-                f"{resource.address}: a destroy may only delete, this plans {' and '.join(resource.actions)}."
+                f"{resource.address}: a destroy may only delete, but this plans {' and '.join(resource.actions)}."
             )
         findings += _check_not_anothers(resource, environment, tags)
     return findings
@@ -143,7 +143,9 @@ def _check_not_anothers(
         return []
     listed = ", ".join(f"{key} = {found[key]!r}" for key in other)
     way_out = (
-        "" if resource.deletes else "; take it out: remove its import, or `removed` with `destroy = false`"
+        ""
+        if resource.deletes
+        else "; to leave it out, remove its import, or `removed` with `destroy = false`"
     )
     return [
         f"{resource.address} carries tags of another environment ({listed}), not of {environment}{way_out}."
@@ -162,8 +164,7 @@ def _check_import(
         return []
     return [
         f"{resource.address} is to be imported, but does not carry the tags of {environment}: it would be deleted with "
-        f"the environment. Remove its import block; if it belongs here, a person lets it in by "
-        f"`envmgr apply {environment} --allow-import`."
+        f"the environment. Remove its import block; if it belongs here, a person allows that with `envmgr apply {environment} --allow-import`."
     ]
 
 

@@ -61,7 +61,7 @@ def _awaited(
     environment: Environment, name: str, need: Environment | None, is_met: Callable[[str, Environment], bool]
 ) -> Awaited | None:
     if need is None or not need.is_open:
-        return Awaited(f"Waits for {name}, of which nothing is there yet.", is_stuck=False)
+        return Awaited(f"Waits for {name}, which is not there yet.", is_stuck=False)
     if is_met(name, need):
         return None
     both = need.suspended is not None and environment.suspended is not None

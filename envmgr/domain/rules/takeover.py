@@ -25,7 +25,7 @@ class GivenState:
         """
         state = State.from_bytes(content, where)
         if not state.lineage:
-            raise NeedsPerson(f"The state at {where} has no lineage: Terraform wrote none without.")
+            raise NeedsPerson(f"The state at {where} has no lineage, as every state of Terraform's has.")
         if not state.resources:
             raise NeedsPerson(f"The state at {where} lists no resources: there is nothing to take over.")
         text = content.decode(json.detect_encoding(content)).strip()

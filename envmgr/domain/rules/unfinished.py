@@ -12,13 +12,10 @@ def unfinished(environment: Environment) -> str:
     if claim.moves is not None:
         return (
             f"The state of {environment.label} is on its way between {place(claim.backend)} and {place(claim.moves)}, so "
-            f"it is left alone: `envmgr move-state {environment.id.organization}` goes on with that."
+            f"it is left alone: `envmgr move-state {environment.id.organization}` finishes that."
         )
     if (
         claim.adopts and environment.suspended_by is not Suspension.DESTROY
     ):  # who has it destroyed knows better
-        return (
-            f"The adoption of {environment.label} did not come to its end, so it is left alone: `envmgr adopt "
-            f"{environment.label} --state FILE` with the same state goes on with it, or undoes it where you say no."
-        )
+        return f"The adoption of {environment.label} did not finish, so it is left alone: `envmgr adopt {environment.label} --state FILE` with the same state finishes it, or undoes it if you say no."
     return ""

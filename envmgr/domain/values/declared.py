@@ -25,7 +25,7 @@ class Untaken:
     def __str__(self) -> str:
         where = ".envmgr.yaml" if self.in_branch else "the organization file"
         meant = f"; did you mean `{self.like}`?" if self.like else "."
-        return f"Warning, no variable of the code takes `{self.name}` of {where}{meant}"
+        return f"Warning: the code has no variable `{self.name}`, which {where} sets{meant}"
 
 
 def declared(files: Mapping[str, str]) -> frozenset[str] | None:

@@ -125,7 +125,7 @@ def why_not_corrected(before: Drift | None, found: Drift, rules: DriftRules, out
         return "the check before this one could not run"
     last = before.checked_at if before is not None else None
     if last is not None and found.tried_at - last > rules.interval * _GAP:
-        return f"nobody looked since {last:%Y-%m-%d %H:%M} UTC"
+        return f"nothing was checked since {last:%Y-%m-%d %H:%M} UTC"
     return ""
 
 
@@ -138,7 +138,7 @@ def checks_warning(failing: Sequence[str]) -> str:
     """That checks of the code do not hold, as a sentence; empty where all do."""
     if not failing:
         return ""
-    return f"Warning, not all checks of the code hold: {first(failing, _NAMED, '; ')}"
+    return f"Warning: not all checks of the code hold: {first(failing, _NAMED, '; ')}"
 
 
 def is_news(before: Drift | None, after: Drift) -> bool:

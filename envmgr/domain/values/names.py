@@ -206,3 +206,8 @@ def first(names: Sequence[str], most: int = 5, between: str = ", ", rest: str = 
     """The first of some names in a sentence, and how many more there are: `a, b and 3 more`."""
     shown = between.join(names[:most])
     return shown if len(names) <= most else shown + rest.format(len(names) - most)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 repository`, `2 repositories`; without `many` an s is added."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"

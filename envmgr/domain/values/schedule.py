@@ -87,7 +87,9 @@ class Closed:
 
     def __str__(self) -> str:
         until = (
-            f"until {self.until:%Y-%m-%d %H:%M} UTC" if self.until else "and none will open: mend `windows`"
+            f"until {self.until:%Y-%m-%d %H:%M} UTC"
+            if self.until
+            else "and none will open: correct `windows`"
         )
         return f"No window for changes is open {until}"
 

@@ -23,7 +23,9 @@ def fill(text: str, outputs: Mapping[str, Output]) -> str:
         output = outputs.get(found[1])
         if output is None:
             known = ", ".join(sorted(outputs)) or "none"
-            raise NeedsPerson(f"There is no Terraform output {found[1]!r} for {text!r}; there are: {known}.")
+            raise NeedsPerson(
+                f"There is no Terraform output {found[1]!r} for {text!r}; the outputs are: {known}."
+            )
         return output.value if isinstance(output.value, str) else json.dumps(output.value)
 
     return _PLACE.sub(value, text)

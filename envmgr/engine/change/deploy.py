@@ -137,4 +137,4 @@ def _skip(job: Job, active: ActiveRun, commit: str, why: str) -> None:
 
 
 def _without(job: Job) -> str:
-    return f"`envmgr destroy {job.environment.label} --skip-on-destroy` does without"
+    return f"`envmgr destroy {job.environment.label} --skip-on-destroy` destroys without them"

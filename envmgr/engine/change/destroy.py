@@ -8,7 +8,7 @@ from envmgr.domain.audit.ownership import judge
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, PlaceMissing, Transient
 from envmgr.domain.rules.transitions.ends import End, began, closed, emptied
 from envmgr.domain.values.environment import Environment, RunKind, Status, Suspended, Suspension
-from envmgr.domain.values.names import first
+from envmgr.domain.values.names import counted, first
 from envmgr.domain.values.tags import identity, own
 from envmgr.engine.context.snapshot import snapshot_of
 from envmgr.engine.source import kept
@@ -50,7 +50,7 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspe
         job.update(emptied)
         _verify_environment(job, planned)
         number = active.changes.destroy if active.changes else 0
-        active.message = f"Destroyed {number} resources and verified that nothing is left."
+        active.message = f"Destroyed {counted(number, 'resource')} and verified that nothing is left."
     close(job, reason, then, because, by=by, run=active.run.id)
 
 
@@ -200,7 +200,7 @@ def _remaining(job: Job, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[str]
     while (left := cloud.remaining(tags)) and time.monotonic() < end:
         time.sleep(_LOOK)
         if job.should_stop():
-            raise Interrupted(f"The look at what is left of {job.environment.label} was stopped.")
+            raise Interrupted(f"The search for what is left of {job.environment.label} was stopped.")
     return left
 
 
@@ -212,10 +212,9 @@ def _check_nothing_left(job: Job, left: Collection[str]) -> None:
     if found.own:
         raise Transient(
             f"After the destroy of {environment.label} the cloud still has resources with its tags: "
-            f"{first(found.own)}. What there is not its own, as a tag alone proves nothing, loses its tag "
-            "`environment` by hand."
+            f"{first(found.own)}. A tag alone proves nothing: where one of them is not its own, remove its tag `environment` by hand."
         )
-    said = f"Left alone: {first(found.others)} carries its tags, but no state of it ever listed that."
+    said = f"Left alone: {first(found.others)} carries its tags, but was never in its state."
     job.remarks.append(said)
     job.services.record(environment.id, "left-alone", said)
 

@@ -83,19 +83,17 @@ def _look(job: Job) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
 def _record_failure(job: Job, before: Drift | None, after: Drift) -> Drift:
     job.update(lambda e: applies.looked_at(e, after))
     if before is None or not before.error:
-        job.services.record(
-            job.environment.id, "drift-unknown", f"Drift could not be looked for: {after.error}"
-        )
+        job.services.record(job.environment.id, "drift-unknown", f"Drift could not be checked: {after.error}")
     return after
 
 
 def _tell(job: Job, before: Drift | None, found: Drift) -> None:
     services, identity = job.services, job.environment.id
     for name in sorted(set(found.noise) - set(before.noise if before else ())):
-        message = f"{name} differs at every check; list it under drift.ignore if that is as it should be."
+        message = f"{name} differs at every check; list it under drift.ignore if that is to be expected."
         services.record(identity, "drift-noise", job.redact(message))
     if before is not None and before.error:
-        services.record(identity, "drift-known", "Drift can be looked for again.")
+        services.record(identity, "drift-known", "Drift can be checked again.")
     if is_news(before, found):
         services.record(identity, "drift", job.redact(_sentence(found.differences)))
     if found.failing_checks != (before.failing_checks if before else ()):
@@ -135,7 +133,7 @@ def _why_not(job: Job, before: Drift | None, found: Drift) -> str:
     if job.policy.closed is not None:
         return "no window for changes is open"
     polled = job.services.store.repository(job.environment.id.repository_id)
-    outage = f"its remote could not be looked at ({polled.error})" if polled.error else ""
+    outage = f"its remote could not be read ({polled.error})" if polled.error else ""
     return why_not_corrected(before, found, job.project.drift, outage)
 
 

@@ -14,7 +14,7 @@ from envmgr.domain.rules.transitions.ends import emptied
 from envmgr.domain.rules.unfinished import unfinished
 from envmgr.domain.values.drift import checks_warning
 from envmgr.domain.values.environment import Claim, Run, RunKind, RunStatus, SourceKind
-from envmgr.domain.values.names import first
+from envmgr.domain.values.names import counted, first
 from envmgr.engine.context import ownership
 from envmgr.engine.context.tenant import Access
 from envmgr.engine.recovery import lost_records, state_locks
@@ -147,7 +147,7 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
     space = workspaces.workspace(job, access, before, binary)
     _unlocked(job, active, space, lambda: state_locks.push_errored_state(job, active, space))
     if job.state().mend(job.environment.id.state_key):
-        message = "The state was cut off while Terraform wrote it; the one from before that is back."
+        message = "The state was truncated while Terraform wrote it; the one before it was restored."
         job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
     job.redact.learn(access.hiding(_state_that_is_there(job, active)))
     return access
@@ -161,7 +161,7 @@ def _state_that_is_there(job: Job, active: ActiveRun) -> State | None:
     if state is None and environment.applied.resources and not _was_destroyed(job, active):
         raise NeedsPerson(
             f"The state {environment.id.state_key} is missing from the {job.project.tenant.backend[0]} backend, "
-            f"but {len(environment.applied.resources)} resources were applied: bring it back (an earlier version, a "
+            f"but applying it made {counted(len(environment.applied.resources), 'resource')}: bring it back (an earlier version, a "
             "backup); until then nothing is done."
         )
     return state
@@ -181,10 +181,7 @@ def _was_destroyed(job: Job, active: ActiveRun) -> bool:
     archived = max((at for name, at in copies if f"/{key}." in f"/{name.partition('/')[2]}"), default=None)
     if archived is None or archived <= applies[0].started_at:
         return False
-    said = (
-        f"Its state was archived at {archived:%Y-%m-%d %H:%M:%S} UTC, after the last apply that these records know: it was "
-        "destroyed then, and they are of a backup from before that."
-    )
+    said = f"Its state was archived at {archived:%Y-%m-%d %H:%M:%S} UTC, after the last apply that these records know: it was destroyed then, and they come from an older backup."
     job.services.record(environment.id, "destroyed-before", said)
     job.update(lambda e: unknown(emptied(e)))
     return True
@@ -240,7 +237,7 @@ def _warnings(active: ActiveRun, claim: Claim) -> tuple[str, ...]:
 
 def _note_unrefreshed(job: Job, active: ActiveRun, result: PlanResult) -> None:
     if result.unrefreshed:
-        said = f"Planned by the state alone (-refresh=false), since what the code reads is not there: {result.unrefreshed}"
+        said = f"Planned from the state alone (-refresh=false), since what the code reads is not there: {result.unrefreshed}"
         job.services.record(
             job.environment.id, "planned-without-refresh", job.redact(said), run=active.run.id
         )
@@ -254,10 +251,7 @@ def _note_modules(job: Job, active: ActiveRun, result: PlanResult) -> None:
     changed = (
         f"Modules from elsewhere are at {result.modules[:10]}, no longer at {before[:10]}. " if before else ""
     )
-    said = (
-        f"{changed}Modules that may change without a push: {', '.join(result.moving[:5])}. They are read anew for each "
-        "commit; a version, or a commit as their ref, holds them."
-    )
+    said = f"{changed}Modules that may change without a push: {', '.join(result.moving[:5])}. They are read again for each commit; a version, or a commit as their ref, pins them."
     job.services.record(job.environment.id, "modules-moving", job.redact(said), run=active.run.id)
 
 

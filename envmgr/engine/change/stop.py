@@ -3,6 +3,7 @@
 from envmgr.domain.rules.transitions.applies import unknown
 from envmgr.domain.rules.transitions.ends import brought_down
 from envmgr.domain.values.environment import RunKind, Status
+from envmgr.domain.values.names import counted
 from envmgr.engine.source.steps import run_steps
 from envmgr.engine.work.job import Job
 
@@ -16,7 +17,7 @@ def bring_down(job: Job, reason: str) -> None:
     with job.run(RunKind.DEPLOY, claim.commit, Status.RUNNING, reason) as active:
         job.update(unknown)
         run_steps(job, active, schedule.down_run, claim.commit)
-        active.message = f"Brought down by {len(schedule.down_run)} steps; its resources stay."
+        active.message = f"Brought down by {counted(len(schedule.down_run), 'step')}; its resources stay."
     event = job.services.event(
         environment.id, "suspended", reason, commit=claim.commit, run=active.run.id, actor="schedule"
     )

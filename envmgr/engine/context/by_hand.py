@@ -29,7 +29,7 @@ log = structlog.get_logger()
 _ROUNDS = 5
 _PAUSE = timedelta(minutes=1)
 _REBUILT = (
-    "Rebuilt from what people had set of it, kept beside its state, since envmgr's own record was lost."
+    "Rebuilt from what people had set for it, kept beside its state, since envmgr's own record was lost."
 )
 
 

@@ -135,7 +135,7 @@ class Layout:
             return ""
         return (
             f"Only {free // 10**6} MB are free in {self.root}, {reserve // 10**6} MB are kept in reserve "
-            "(daemon: disk_reserve): make room; no run starts before."
+            "(daemon: disk_reserve): make room; no run starts until then."
         )
 
     def private(self, folder: Path) -> Path:
@@ -172,10 +172,10 @@ class Layout:
                 return self
         except OSError as error:
             raise NeedsPerson(
-                f"The data folder {self.root} cannot be made ({error.strerror}): give another by --data-dir."
+                f"The data folder {self.root} cannot be made ({error.strerror}): name another with --data-dir."
             ) from error
         raise NeedsPerson(
-            f"The data folder {self.root} is not writable: {self._whose()}, or give another by --data-dir."
+            f"The data folder {self.root} is not writable: {self._whose()}, or name another with --data-dir."
         )
 
     def _whose(self) -> str:

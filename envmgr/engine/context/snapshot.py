@@ -86,7 +86,7 @@ def snapshot_of(services: Services, environment: Environment) -> Snapshot:
     identity, now = environment.id, services.clock()
     project = services.project(identity.repository_id)
     if project is None:
-        raise NeedsPerson(f"{environment.label} is of an organization that is not in the configuration.")
+        raise NeedsPerson(f"{environment.label} belongs to an organization that is not in the configuration.")
     if not (identity.application or project.applications):
         return Snapshot(project, [environment], now)
     records = services.store.environments(repository=identity.repository_id, name=identity.name)

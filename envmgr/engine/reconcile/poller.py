@@ -211,10 +211,7 @@ class Poller:
 def _other(state: RepositoryState, listing: Listing) -> str:
     default, commit = ref_component(listing.default_branch), listing.branches[listing.default_branch]
     known = f"what was known ({state.known_commit[:10]})" if state.known_commit else "what was applied"
-    return (
-        f"Its default branch {default} is at {commit[:10]}: that is another history than {known}, or at another address. "
-        "What is missing there waits for a person: restore it, or approve."
-    )
+    return f"Its default branch {default} is at {commit[:10]}: that is a different history from {known}, or at a different address. What is missing there waits for a person: restore it, or approve."
 
 
 def _what_happened(before: Environment | None, now: Environment) -> tuple[str, str] | None:

@@ -171,7 +171,7 @@ def why_called_off(decision: Decision, again: Decision, now: Environment) -> str
     if isinstance(again, Destroy) and (again.then, again.by) == (decision.then, decision.by):
         return ""
     if decision.then is Status.DESTROYED and not now.absences:
-        return "The branch came back, or its remote could not be looked at: not destroyed."
+        return "The branch came back, or its remote could not be read: not destroyed."
     why = again.reason if isinstance(again, Rest | Wait) else ""
     return f"Its destroy was called off before anything was destroyed. {why or 'It is wanted again.'}"
 

@@ -27,7 +27,7 @@ def record_failure(job: Job, error: EnvmgrError, decision: Decision) -> None:
         case Superseded() | NothingDone():
             _write(job, lambda e: shown(e, _status_before(e), message))
         case Interrupted():
-            later = f"{message} It goes on when envmgr runs again."
+            later = f"{message} It continues when envmgr runs again."
             _write(job, lambda e: interrupted(e, later))
             _tell(job, job.environment.message, "interrupted")
         case RetryLater():

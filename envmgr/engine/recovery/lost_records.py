@@ -27,7 +27,7 @@ from envmgr.domain.values.environment import (
     Life,
     SourceKind,
 )
-from envmgr.domain.values.names import EnvironmentId, known_names, ref_component
+from envmgr.domain.values.names import EnvironmentId, counted, known_names, ref_component
 from envmgr.domain.values.tags import MANAGED_BY, tags_for
 from envmgr.domain.values.tags import identity as tag_identity
 from envmgr.engine.context import by_hand
@@ -187,7 +187,7 @@ def _check_code(services: Services, project: Project, found: kept.Kept) -> None:
             services.git.fetch(project.remote(), {manifest.branch: commit})
             services.git.keep(manifest.environment, commit, commit)
             return
-    lost = f"the code of {commit[:10]} was too large to be kept and is not to be had from its branch"
+    lost = f"the code of {commit[:10]} was too large to be kept and cannot be fetched from its branch"
     raise NotRestorable(lost, Obstacle.CODE_LOST)
 
 
@@ -234,7 +234,7 @@ def _stateless(tenant: Tenant, stated: Sequence[EnvironmentId]) -> Sequence[str]
     if not found:
         return []
     message = (
-        f"{len(found)} resources carry the tags of {tenant.name}, but no state tells of them: {', '.join(found[:5])}. "
+        f"{counted(len(found), 'resource')} with the tags of {tenant.name} found, but no state lists them: {', '.join(found[:5])}. "
         "They are left as they are: delete by hand what nobody needs."
     )
     log.warning(message, action="not-rebuilt", organization=tenant.name)

@@ -58,7 +58,7 @@ def _survivor(job: Job, run: Run) -> ProcessId | None:
     attended = not is_step and job.environment.claim is not None
     if child is not None and not (attended and processes.is_here(child)):
         raise RetryLater(
-            f"What run {run.id} started ({child}) still works on {job.environment.label}.",
+            f"What run {run.id} started ({child}) is still working on {job.environment.label}.",
             after=timedelta(seconds=5),
         )
     return child
@@ -80,9 +80,7 @@ def _end(job: Job, run: Run, adopted: Attended) -> None:
         status, message = RunStatus.FAILED, adopted.error
     elif adopted.applied is not None and claim is not None and claim.commit == run.commit:
         status = RunStatus.SUCCEEDED
-        message = (
-            f"{_settle(job, run, claim)}: {summary(adopted.applied)}; envmgr was started anew meanwhile."
-        )
+        message = f"{_settle(job, run, claim)}: {summary(adopted.applied)}; envmgr was restarted meanwhile."
     sweep(services.layout.plans(job.environment.id))
     services.store.finish_run(run.id, status, services.clock(), message, adopted.applied)
     action = "taken-over" if status is RunStatus.SUCCEEDED else "interrupted"
@@ -101,4 +99,4 @@ def _settle(job: Job, run: Run, claim: Claim) -> str:
     state = found(job)
     adopted = applies.unknown if lacking else lambda e: applies.adopted(e, claim, run.id)
     job.update(lambda e: applies.stated(adopted(e), state))
-    return f"Applied {claim.commit[:10]}" + (f", to be looked at again ({lacking[0]})" if lacking else "")
+    return f"Applied {claim.commit[:10]}" + (f", to be checked again ({lacking[0]})" if lacking else "")

@@ -43,8 +43,7 @@ def _check_size(checkout: Path, folder: Path, sizes: dict[Path, int], largest: i
         name = max(sizes, key=lambda path: sizes[path])
         raise NeedsOperator(
             f"The Terraform code in {_shown(folder, checkout)} has {rounded_size(total)}, and at most "
-            f"{format_size(largest)} are read ({_shown(name, checkout)} has {rounded_size(sizes[name])}): make it less, or "
-            "raise limits.terraform.code in the organization file."
+            f"{format_size(largest)} are read ({_shown(name, checkout)} has {rounded_size(sizes[name])}): make it smaller, or raise limits.terraform.code in the organization file."
         )
 
 

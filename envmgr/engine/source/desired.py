@@ -48,7 +48,7 @@ def wanted(services: Services, project: Project, environment: Environment, commi
     branch_file = parse_branch_file(found.file or b"", allow_deploy=project.allow_branch_deploy)
     if project.application and branch_file.health:
         raise NeedsPerson(
-            f"{BRANCH_FILE}: health: say it of each application in the organization file, not here."
+            f"{BRANCH_FILE}: health: set it for each application in the organization file, not here."
         )
     if kind is SourceKind.MODULE:
         source = Source(kind, path, project.module_tree(), path)
@@ -111,7 +111,7 @@ def deploy_rules(services: Services, project: Project, commit: str) -> DeployRul
 def _check_configured(project: Project, environment: Environment) -> None:
     if not project.policy.configured:
         raise NeedsPerson(
-            f"{environment.label} is in the configuration of {project.id} no more: `envmgr destroy` is all there is."
+            f"{environment.label} is no longer in the configuration of {project.id}: all that can be done is `envmgr destroy`."
         )
 
 

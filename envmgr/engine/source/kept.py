@@ -136,7 +136,7 @@ def read(services: Services, state: StateStore, identity: EnvironmentId) -> Kept
             return Kept(Manifest.from_json(archive.read(_MANIFEST), identity), code, found)
     except _UNREADABLE as error:
         raise NeedsPerson(
-            f"{identity.kept_key} is not what envmgr keeps there: it cannot be read."
+            f"{identity.kept_key} is not something envmgr wrote there: it cannot be read."
         ) from error
 
 
@@ -157,7 +157,7 @@ def checkout_applied(job: Job, claim: Claim) -> None:
         workspaces.checkout(services, environment, claim)
     except (Transient, NeedsPerson) as missing:
         if _unpacked(job, claim):
-            message = f"The code of {claim.commit[:10]} was missing here ({missing}) and came from beside the state."
+            message = f"The code of {claim.commit[:10]} was missing here ({missing}) and was fetched from beside the state."
             services.record(environment.id, "code-restored", message, commit=claim.commit)
         elif claim.source.kind is SourceKind.DIRECTORY and fetched(job, claim.commit):
             workspaces.checkout(services, environment, claim)

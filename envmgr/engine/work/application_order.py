@@ -16,7 +16,7 @@ def check_needs(job: Job) -> None:
     missing = snapshot_of(job.services, environment).missing(environment)
     if missing:
         raise Superseded(
-            f"{environment.label} needs {' and '.join(missing)}, of which nothing is there, or stays."
+            f"{environment.label} needs {' and '.join(missing)}, which is not there, or does not stay."
         )
 
 

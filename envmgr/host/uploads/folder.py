@@ -45,7 +45,7 @@ class Folder:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             self._check(Path(f"/proc/self/fd/{file.fileno()}").readlink(), path)
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise NeedsPerson(f"{self.named(path)} is no regular file and cannot be sent.")
+                raise NeedsPerson(f"{self.named(path)} is not a regular file and cannot be sent.")
             yield file
 
     def empty(self) -> NeedsPerson:

@@ -142,7 +142,7 @@ class MemoryGit:
         """A file of a commit."""
         content = self._commit(repository, commit).files.get(path)
         if content is None and _below(self._commit(repository, commit).files, path):
-            raise NeedsPerson(f"{path} in {repository} is no regular file; make it one.")
+            raise NeedsPerson(f"{path} in {repository} is not a regular file; make it one.")
         if content is not None and len(content) > limit:
             raise NeedsPerson(f"{path} in {repository} has {len(content)} bytes; at most {limit} are read.")
         return content
@@ -237,7 +237,7 @@ class MemoryGit:
     def _commit(self, repository: RepositoryId, commit: str) -> Commit:
         found = self._mirror(repository).commits.get(commit)
         if found is None:
-            raise NotHere(f"{commit} is not in the mirror of {repository}; it comes with the next fetch.")
+            raise NotHere(f"{commit} is not in the mirror of {repository}; the next fetch brings it.")
         return found
 
     def _history(self, repository: RepositoryId, commit: str | None) -> Iterator[str]:

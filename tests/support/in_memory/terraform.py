@@ -249,7 +249,7 @@ class MemoryTerraform:
         if (holder := place.locks.get(key)) is not None:
             raise StateLocked(f"The state {key} is locked by {holder}.")
         if (state["serial"], state["lineage"]) != (plan["serial"], plan["lineage"]):
-            raise StalePlan("The state moved on since the plan was made.")
+            raise StalePlan("The state has changed since the plan was made.")
         self._lock(place, key, "OperationTypeApply")
         yield "locked"
         failed = ""

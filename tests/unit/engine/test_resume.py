@@ -96,9 +96,9 @@ def test_an_extension_moves_the_end_and_what_is_warned_of(shop: MemoryEngine) ->
 
 def test_an_extension_is_never_a_shorter_life(shop: MemoryEngine) -> None:
     """Nor an end for what is not there."""
-    with pytest.raises(NeedsPerson, match="is pending: it has no life that could be extended"):
+    with pytest.raises(NeedsPerson, match="is pending: it has no lifetime to extend"):
         extend(shop, DAY)
-    with pytest.raises(NeedsPerson, match="no life that could be extended"):
+    with pytest.raises(NeedsPerson, match="no lifetime to extend"):
         extend(shop, DAY, sets_end=True)
     write(shop, expires_at=shop.clock() + 9 * DAY)
     for shorter in (DAY, 9 * DAY):

@@ -174,7 +174,7 @@ class ProviderCache:
             Pin(pin.checksum, now).write(_pin_of(package))
             return pin
         log.warning(
-            f"The provider {'/'.join(_place(package)[:4])} is not what was verified any more, and is fetched anew.",
+            f"The provider {'/'.join(_place(package)[:4])} is no longer what was verified, and is fetched again.",
             action="provider-changed",
         )
         _pin_of(package).unlink(missing_ok=True)

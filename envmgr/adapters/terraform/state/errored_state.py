@@ -83,13 +83,12 @@ class ErroredState:
         try:
             return State.from_bytes(self.kept.read_bytes(), str(self.kept))
         except NeedsPerson as error:
-            raise self._doubt("it is torn or no Terraform state") from error
+            raise self._doubt("it is truncated or not a Terraform state") from error
 
     def _doubt(self, why: str) -> NeedsPerson:
         return NeedsPerson(
             f"The state that an earlier run could not write is kept in {self.kept}, but not pushed: {why}. Nothing "
-            "is applied or destroyed until you compare the two: mend the file, or push it yourself (`terraform "
-            "state push -force`) and delete it, or only delete it; then `envmgr reconcile` the environment."
+            "is applied or destroyed until you compare the two: repair the file; or push it yourself (`terraform state push -force`) and delete it; or only delete it. Then `envmgr reconcile` the environment."
         )
 
 

@@ -34,7 +34,7 @@ from envmgr.views import documents
     help="Its state, as `terraform state pull` prints it; nobody may work with it elsewhere from then on.",
 )
 @yes_option
-@click.option("--allow-destroy", is_flag=True, help="Also where the plan destroys or replaces what exists.")
+@click.option("--allow-destroy", is_flag=True, help="Even where the plan destroys or replaces what exists.")
 @override_option
 @json_option
 @pass_invocation

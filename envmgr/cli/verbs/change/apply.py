@@ -32,12 +32,12 @@ from envmgr.views import documents
     "file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="Apply what `envmgr plan --save FILE` planned; it was looked at, so nothing is asked.",
+    help="Apply what `envmgr plan --save FILE` planned; it was reviewed, so nothing is asked.",
 )
 @click.option(
     "--allow-import",
     is_flag=True,
-    help="Also take in, by an import block, what carries nobody's tags; it is deleted with the environment.",
+    help="Also let import blocks take in what carries no environment's tags; it will be deleted with the environment.",
 )
 @override_option
 @json_option

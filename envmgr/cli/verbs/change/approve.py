@@ -25,7 +25,7 @@ from envmgr.views import documents
 def approve_command(
     invocation: Invocation, environments: tuple[str, ...], everything: bool, yes: bool, as_json: bool
 ) -> int:
-    """Let through what a guard holds back, after showing it."""
+    """Approve what a guard holds back, after showing it."""
     if bool(environments) == everything:
         raise click.UsageError("Name the environments, or give --all.")
     with work(invocation) as runtime:
@@ -34,13 +34,15 @@ def approve_command(
         for found in chosen:
             _show(found)
         if chosen and not yes and not _ask(len(chosen)):
-            say("Nothing was let through.")
+            say("Nothing was approved.")
             return 1
         done = [each for found in chosen for each in steering.approve(runtime, found)]
     if as_json:
         emit_json_rows(map(documents.environment, done))
     elif done:
-        emit(f"Let through: {', '.join(e.label for e in done)}. The daemon goes on, or `envmgr reconcile`.")
+        emit(
+            f"Approved: {', '.join(e.label for e in done)}. The daemon continues, or run `envmgr reconcile`."
+        )
     else:
         emit("Nothing waits for a person.")
     return 0
@@ -63,7 +65,7 @@ def _held(runtime: Runtime, text: str) -> list[Environment]:
     found = [e for e in records if e.hold.guard is not None]
     if not found:
         label, status = records[0].label, records[0].status
-        raise NeedsPerson(f"{label} is held back by no guard, it is {status}: nothing was let through.")
+        raise NeedsPerson(f"{label} is not held back by a guard, it is {status}: nothing was approved.")
     return found
 
 
@@ -77,4 +79,4 @@ def _show(found: Environment) -> None:
 
 def _ask(number: int) -> bool:
     with interruptible():
-        return ask(f"Let {'it' if number == 1 else f'these {number}'} through?")
+        return ask(f"Approve {'it' if number == 1 else f'these {number}'}?")

@@ -27,7 +27,7 @@ _WAIT = "5m"
     type=Duration(),
     default=_WAIT,
     metavar="DURATION",
-    help=f"How long to wait for its end. [{_WAIT}]",
+    help=f"How long to wait for it to end. [{_WAIT}]",
 )
 @json_option
 @pass_invocation
@@ -56,9 +56,7 @@ def cancel_command(invocation: Invocation, environment: str, wait: timedelta, as
 def _said(done: Cancelled) -> str:
     label, run = done.environment.label, done.run
     if not done.is_over:
-        return (
-            f"{label} was asked to end and still works: `envmgr logs {label} --follow` shows how far it is."
-        )
+        return f"{label} was asked to stop and is still working: `envmgr logs {label} --follow` shows how far it has got."
     ended = f"run {run.id} ({run.kind}) {run.status}" if run is not None else "what ran has ended"
     said = f": {printable(run.message)}" if run is not None and run.message else ""
     return (

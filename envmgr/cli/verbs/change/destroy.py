@@ -28,7 +28,7 @@ from envmgr.views import documents
 @yes_option
 @override_option
 @click.option(
-    "--skip-on-destroy", is_flag=True, help="Without the steps before a destroy, where these cannot succeed."
+    "--skip-on-destroy", is_flag=True, help="Leave out the steps before a destroy, where they cannot succeed."
 )
 @json_option
 @pass_invocation

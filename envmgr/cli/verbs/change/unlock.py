@@ -43,8 +43,8 @@ def _unlock(runtime: Runtime, found: Environment, force: bool, yes: bool) -> int
 
 def _whose(shown: HeldLock) -> str:
     if shown.holder is None:
-        return "not a run of envmgr that is known here"
-    return f"run {shown.holder.id} of ours, whose Terraform {'is dead' if shown.dead else 'is not known to be dead'}"
+        return "not a run that this envmgr knows of"
+    return f"run {shown.holder.id} of envmgr, whose Terraform {'is dead' if shown.dead else 'is not known to be dead'}"
 
 
 def _agreed(yes: bool) -> bool:
@@ -53,4 +53,6 @@ def _agreed(yes: bool) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("`envmgr unlock --force` asks first, and there is no terminal: give --yes.")
     with interruptible():
-        return ask("If its holder still works, both write the state and one loses. Break the lock?")
+        return ask(
+            "If its holder is still working, both will write the state, and the work of one is lost. Break the lock?"
+        )

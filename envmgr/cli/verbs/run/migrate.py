@@ -37,8 +37,7 @@ def migrate_command(invocation: Invocation, target: str, as_json: bool) -> None:
             return
         for table, count in counts.items():
             emit(f"{table:<14}{count:>8}")
-        emit(f"All of it is in the {place}, and the same there.")
+        emit(f"All of it was copied to the {place}, and compared.")
     say(
-        "Now name it as `daemon: {database: …}`, then start the daemon. The old database was not touched; this data folder "
-        "takes it no more once it has worked with the new one."
+        "Now name it as `daemon: {database: …}`, then start the daemon. The old database was not touched; this data folder refuses it once it has worked with the new one."
     )

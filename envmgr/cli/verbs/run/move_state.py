@@ -12,7 +12,7 @@ from envmgr.commands import relocation
 from envmgr.commands.relocation import Moved
 from envmgr.domain.values.backend import place
 from envmgr.domain.values.environment import Environment
-from envmgr.views.words import counted
+from envmgr.domain.values.names import counted
 
 if TYPE_CHECKING:
     from envmgr.views import objects
@@ -49,7 +49,7 @@ def move_state_command(invocation: Invocation, organization: str, yes: bool, as_
     else:
         emit(f"{counted(sum(not m.error for m in moved), 'state')} of {len(moved)} moved.")
     if left:
-        say(f"No record tells of {', '.join(left)}: left where they were.")
+        say(f"No record lists {', '.join(left)}: left where they were.")
     return int(any(m.error for m in moved))
 
 

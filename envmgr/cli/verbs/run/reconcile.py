@@ -14,11 +14,10 @@ from envmgr.cli.work import work
 from envmgr.commands import foresight, operations
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment, Status
-from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.names import EnvironmentId, counted
 from envmgr.engine.context.tenant import Project
 from envmgr.engine.reconcile import unmanaged
 from envmgr.views import documents
-from envmgr.views.words import counted
 
 if TYPE_CHECKING:
     from envmgr.views import objects
@@ -153,7 +152,7 @@ def _print(
     if degraded:
         parts.append(f"{_count(degraded)} degraded")
     if errors:
-        parts.append(f"{len(errors)} could not be looked at")
+        parts.append(f"{len(errors)} could not be read")
     emit(f"{', '.join(parts)}.")
 
 

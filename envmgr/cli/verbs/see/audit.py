@@ -25,12 +25,12 @@ from envmgr.domain.audit import unmanaged
 from envmgr.domain.audit.compare import Finding, Fix
 from envmgr.domain.errors import EnvmgrError, Interrupted
 from envmgr.domain.values.environment import Status
+from envmgr.domain.values.names import counted
 from envmgr.views import documents
-from envmgr.views.words import counted
 
 _FINDINGS = 2
 _QUESTIONS = {
-    Fix.ADOPT: "Take it in again?",
+    Fix.ADOPT: "Restore its record?",
     Fix.ARCHIVE: "Archive it?",
     Fix.CLOSE: "Close the record?",
     Fix.PRUNE: "Delete these?",
@@ -44,13 +44,13 @@ def _paint(_: str, text: str) -> str:
 _COLUMNS = (
     table.Column("FINDING", paint=_paint),
     table.Column("ABOUT", least=20),
-    table.Column("MENDED BY", drop=1),
+    table.Column("FIXED BY", drop=1),
 )
 
 
 @verb("audit", example="envmgr audit\nenvmgr audit --fix\nenvmgr audit --fix --yes --json")
 @click.option(
-    "--fix", "fixing", is_flag=True, help="Mend what can be mended without destroying anything; asks first."
+    "--fix", "fixing", is_flag=True, help="Fix what can be fixed without destroying anything; asks first."
 )
 @yes_option
 @json_option
@@ -58,7 +58,7 @@ _COLUMNS = (
 def audit_command(invocation: Invocation, fixing: bool, yes: bool, as_json: bool) -> int:
     """Compare branches, state objects and resources with envmgr's tags, three ways, in every repository.
 
-    What could not be looked at is a finding, too. Exit code 0: nothing found, or all of it mended, 2: findings (or
+    What could not be read is a finding, too. Exit code 0: nothing found, or all of it fixed, 2: findings (or
     the command line is wrong), 1: an error.
     """
     with work(invocation) as runtime:
@@ -72,7 +72,7 @@ def audit_command(invocation: Invocation, fixing: bool, yes: bool, as_json: bool
     if as_json:
         emit_json_rows(documents.finding(f, done) for f, done in zip(every, mended, strict=True))
     elif fixing:
-        emit(f"{counted(len(every), 'finding')}, {sum(mended)} mended.")
+        emit(f"{counted(len(every), 'finding')}, {sum(mended)} fixed.")
     else:
         _print(every)
     return 0 if all(mended) else _FINDINGS

@@ -17,10 +17,10 @@ from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError, Interrupted
 from envmgr.domain.values.drift import Drift, failed
 from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.names import counted
 from envmgr.engine.change.drift import can_check
 from envmgr.engine.context.snapshot import Snapshot
 from envmgr.views import documents
-from envmgr.views.words import counted
 
 if TYPE_CHECKING:
     from envmgr.views import objects
@@ -64,7 +64,7 @@ def _chosen(runtime: Runtime, named: Sequence[str]) -> list[Environment]:
         (able if can else unable).append(environment)
     if unable:
         left_out = ", ".join(f"{e.label} ({e.status})" for e in unable)
-        say(f"Not checked, since not as their branch wants them: {left_out}.")
+        say(f"Not checked, as they are not up to date with their branch: {left_out}.")
     return able
 
 

@@ -29,7 +29,7 @@ _PAUSE = 0.5
 @verb("events", example="envmgr events alice --since 1d\nenvmgr events --follow")
 @click.argument("environment", metavar="[ENV]", required=False, shell_complete=complete_environment)
 @click.option("--since", type=Duration(), metavar="DURATION", help="Only of the last 30m, 1d, …")
-@click.option("--follow", "-f", is_flag=True, help="Go on with what happens from now on, until Ctrl-C.")
+@click.option("--follow", "-f", is_flag=True, help="Keep printing what happens, until Ctrl-C.")
 @json_option
 @pass_invocation
 def events_command(

@@ -121,8 +121,8 @@ def _end(found: Environment, now: datetime) -> str:
 
 def _nothing(filtered: bool) -> str:
     if filtered:
-        return "No environment is like that; `envmgr list` shows all."
+        return "No environment matches; `envmgr list` shows all."
     return (
-        "No environment yet. Push a branch that matches a repository's `branches` (env-*), then run "
+        "No environments yet. Push a branch that matches a repository's `branches` (env-*), then run "
         "`envmgr reconcile` or the daemon; `envmgr config check` says what is watched."
     )

@@ -26,7 +26,7 @@ _CHUNK = 1 << 20
 
 @verb("logs", example="envmgr logs alice --follow\nenvmgr logs 17")
 @click.argument("target", metavar="RUN_OR_ENV", shell_complete=complete_environment)
-@click.option("--follow", "-f", is_flag=True, help="Go on until the run ends.")
+@click.option("--follow", "-f", is_flag=True, help="Follow it until it ends.")
 @json_option
 @pass_invocation
 def logs_command(invocation: Invocation, target: str, follow: bool, as_json: bool) -> None:

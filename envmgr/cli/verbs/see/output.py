@@ -78,7 +78,7 @@ def _outputs(invocation: Invocation, environment: str, show_sensitive: bool) -> 
 def _named(found: Mapping[str, Output], name: str) -> Output:
     if name not in found:
         known = ", ".join(sorted(found)) or "none"
-        raise NeedsPerson(f"There is no output {printable(name)!r}; there is: {known}.")
+        raise NeedsPerson(f"There is no output {printable(name)!r}; the outputs are: {known}.")
     return found[name]
 
 

@@ -124,9 +124,9 @@ def _deployed(found: Environment) -> str:
         return ""
     if deployment.begun:
         last = f"; before that {deployment.commit}" if deployment.commit else ""
-        return f"not known: steps began that did not all come to their end, and run again{last}"
+        return f"not known: some steps began and did not finish; they run again{last}"
     if deployment.ended:
-        return "nothing any more"
+        return "nothing: the steps before its destroy have run"
     return deployment.commit or "nothing yet"
 
 

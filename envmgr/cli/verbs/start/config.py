@@ -13,6 +13,7 @@ from envmgr.config import document
 from envmgr.config.load import Configuration, ConfigurationError, load
 from envmgr.config.sections.application import Application, CodeSource, in_order
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.names import counted
 
 if TYPE_CHECKING:
     from envmgr.views import objects
@@ -36,7 +37,7 @@ def config_command() -> None:
 @json_option
 @pass_invocation
 def check_command(invocation: Invocation, as_json: bool) -> int:
-    """Check all files; every mistake is told at once, as `file:line: path: what and how to mend it`."""
+    """Check all files; every mistake is told at once, as `file:line: path: what and how to fix it`."""
     path = invocation.config
     try:
         configuration = load(path, invocation.environ)
@@ -50,7 +51,7 @@ def check_command(invocation: Invocation, as_json: bool) -> int:
             emit_json(wrong)
         else:
             emit("\n".join(error.problems))
-            emit("1 problem" if len(error.problems) == 1 else f"{len(error.problems)} problems")
+            emit(counted(len(error.problems), "problem"))
         return _MISTAKES
     if as_json:
         emit_json(_document(configuration))
@@ -116,7 +117,7 @@ def init_command(invocation: Invocation, path: Path | None) -> None:
         if not schema.exists():
             schema.write_text(json.dumps(document.json_schema(), indent=2) + "\n", encoding="utf-8")
     except FileExistsError as error:
-        raise NeedsPerson(f"{file} is there already and was left as it is: name another path.") from error
+        raise NeedsPerson(f"{file} already exists and was left as it is: name another path.") from error
     except OSError as error:
         raise NeedsPerson(f"{file} cannot be written ({error.strerror}): name another path.") from error
     emit(f"Wrote {file}.")

@@ -11,6 +11,7 @@ from envmgr.cli.screen import colored, emit, emit_json_rows, printable
 from envmgr.cli.work import work
 from envmgr.commands.doctor import CheckResult, Host, of_organizations, of_this_host
 from envmgr.composition.records import open_records
+from envmgr.domain.values.names import counted
 
 if TYPE_CHECKING:
     from envmgr.views import objects
@@ -38,7 +39,11 @@ def doctor_command(invocation: Invocation, as_json: bool) -> int:
         ]
         emit_json_rows(rows)
     else:
-        emit(f"{failed} of {len(results)} checks failed." if failed else f"All {len(results)} checks are ok.")
+        emit(
+            f"{failed} of {counted(len(results), 'check')} failed."
+            if failed
+            else f"All {len(results)} checks are ok."
+        )
     return 1 if failed else 0
 
 

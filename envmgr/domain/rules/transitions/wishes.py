@@ -90,7 +90,7 @@ def extended(before: Environment, ends: datetime, warned: datetime | None, now: 
 def let_through(before: Environment, guard: Guard) -> Environment:
     """A person lets it through the guard that holds it."""
     hold = replace(before.hold, approved=guard)
-    return replace(before, hold=hold, message="Approved; the next pass goes on.")
+    return replace(before, hold=hold, message="Approved; the next pass continues.")
 
 
 def to_be_destroyed(before: Environment, said: str) -> Environment:
@@ -101,8 +101,7 @@ def to_be_destroyed(before: Environment, said: str) -> Environment:
 def _check_not_ending(before: Environment) -> None:
     if before.ending and before.status is Status.DESTROYING:
         raise NeedsPerson(
-            f"{before.label} is being destroyed, and what it has is being deleted already: nothing calls that off. "
-            "Wait for its end (`envmgr show` tells); a push, or `envmgr resume`, makes it anew then."
+            f"{before.label} is being destroyed, and what it has is being deleted already: nothing can stop that. Wait until it is done (`envmgr show` tells); then a push, or `envmgr resume`, makes it again."
         )
 
 
