@@ -26,6 +26,7 @@ from .planning import carry_out, listed, plan_apply
 def apply(job: Job, reason: str) -> None:
     """Brings an environment to what its commit wants: infrastructure, then code, each only where it changed."""
     desired = look(job)
+    # Where a person asks, Terraform always plans: the record cannot know what was changed by hand since.
     if job.manual or not is_applied(job.environment, desired.claim) or _left_a_lock(job):
         _apply_infrastructure(job, desired, reason)
     elif gone := what_is_gone(job):
@@ -91,6 +92,8 @@ def look(job: Job, *, adopts: bool = False) -> Desired:
 def apply_planned(job: Job, active: ActiveRun, desired: Desired, planned: Planned) -> None:
     """Makes the claim durable, applies exactly the plan, and records what the cloud has now."""
     keep(job, planned.claim)
+    # Asked after the claim is on record: of two applications that begin at the same time, at least one then
+    # sees the other.
     check_needs(job)
     if planned.has_changes:
         _apply(job, active, planned)
@@ -106,6 +109,7 @@ def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
     try:
         active.apply(planned)
     except EnvmgrError:
+        # Whatever keeps the state from being read, the error of the apply says more.
         with suppress(EnvmgrError):
             note_resources(job, job.read_state())
         raise
@@ -130,6 +134,8 @@ def keep(job: Job, claim: Claim) -> None:
 
     The record comes first: a crash in between leaves beside the state what tells of the cloud as it still is.
     """
+    # Commit and Terraform before the record that names them: housekeeping then never finds them unused, nor
+    # the record without them.
     _keep_commit(job, claim)
     job.services.binaries.keep(job.project.tenant.binary, claim.terraform_version)
     job.update(lambda e: applies.claimed(e, claim))
@@ -147,6 +153,7 @@ def settle(
     """Records that the cloud has what the commit wants, and what its `state` says by that; by a run, if any."""
     claim, now = desired.claim, job.services.clock()
     run = active.run.id if active is not None else None
+    # No apply has kept the commit, as nothing was to be applied.
     if run is None:
         _keep_commit(job, claim)
     actor = job.cause(desired.author)

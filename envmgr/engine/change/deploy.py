@@ -42,6 +42,7 @@ def end_deployment(job: Job, active: ActiveRun) -> None:
         return
     commit = before.commit or claim.commit
     steps = deploy_rules(job.services, job.project, commit).on_destroy
+    # Without its repository's configuration there is neither a rule for steps nor a secret to run them with.
     if environment.deployment is not None and job.project.id not in job.services.projects:
         _skip(job, active, commit, "their repository is not in the configuration")
     elif steps and _is_there(job, active, commit):
@@ -68,6 +69,7 @@ def go_back(job: Job, why: str) -> str:
         return ""
     steps = deploy_rules(job.services, job.project, healthy).steps
     with job.run(RunKind.DEPLOY, healthy, Status.RUNNING, f"Back to {healthy[:10]}.") as active:
+        # Only the code goes back: steps that belong to infrastructure follow an apply, and none happens here.
         run_steps(job, active, _of_code(steps), healthy)
         active.message = f"The code of {healthy[:10]} runs again."
     said = f"{unhealthy[:10]} gave way to {healthy[:10]}, the last healthy commit: {why}"
@@ -82,6 +84,7 @@ def _due(job: Job, rules: DeployRules, commit: str) -> tuple[Step, ...]:
     before = job.environment.deployment or Deployment()
     changed = None
     if before.commit is not None and any(step.paths for step in rules.steps):
+        # git is asked only where a step depends on the answer.
         changed = job.services.git.changed(job.environment.id.repository_id, before.commit, commit)
     return due(rules, before, commit, job.policy.deploy, changed)
 
@@ -123,6 +126,7 @@ def _is_fetched(job: Job, commit: str) -> bool:
         except NotHere:
             continue
         except (NeedsPerson, Transient) as error:
+            # Of the same kind: it decides when the destroy is tried again.
             raise type(error)(
                 f"{error} Its steps before a destroy need {commit[:10]} from there; {_without(job)}."
             ) from error

@@ -47,6 +47,8 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspe
             lambda planned: _end(job, active, planned),
         )
         verify(job, planned)
+        # On record as empty before asking whether it was the last: of two applications that end at the same
+        # time, the later one then sees that both are gone.
         job.update(emptied)
         _verify_environment(job, planned)
         number = active.changes.destroy if active.changes else 0
@@ -89,11 +91,14 @@ def close(
     over = job.began.commit if by is Suspension.TTL else None  # what was pushed since is taken up
     said = " ".join([because or reason, *job.remarks])
     end = End(then=then, message=said, suspended=Suspended(because, by, over) if because else None)
+    # The record closes only now: a process that dies before it ends the environment once more, which harms
+    # nothing. After it there is only tidying left.
     job.update(lambda e: closed(e, end), event)
     if job.environment.pin is None:  # else it comes up again at a commit that only we may have
         services.git.let_go(environment.id)
     _clear_workspace(job)
     if is_kept:
+        # Last of all: until here a lost record could still be rebuilt from it.
         kept.forget(state, environment.id)
 
 
@@ -132,12 +137,15 @@ def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
     try:
         active.apply(planned)
     except (NeedsPerson, Transient) as error:
+        # Of the same kind: it decides when this is tried again.
         raise type(error)(f"{error} {_left(job)}".strip()) from error
 
 
 def _pass_the_point_of_no_return(job: Job) -> None:
     """Asks once more whether the end is wanted, and records in the same write that no wish calls it off from here on."""
     while True:
+        # The decision reads other records, too, and so cannot be made inside the write. The write is refused
+        # where this record has moved since, and it is asked again.
         asked = job.reload()
         _check_still_wanted(job)
 
@@ -157,6 +165,7 @@ def _left(job: Job) -> str:
     try:
         state = job.read_state()
     except EnvmgrError:
+        # The failure of the destroy says more than that its state cannot be read either.
         return ""
     return f"Still there: {first(state.resources)}." if state is not None and state.resources else ""
 

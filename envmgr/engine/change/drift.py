@@ -54,6 +54,7 @@ def check(job: Job) -> Drift:
     try:
         seen, failing = _look(job)
         found = checked(before, seen, now, failing)
+    # Neither says anything about drift: the check simply has not happened.
     except (LeaseLost, Interrupted):
         raise
     except EnvmgrError as error:
@@ -113,6 +114,7 @@ def _correct(job: Job, before: Drift | None, found: Drift) -> None:
     why = _why_not(job, before, found)
     if not why:
         job.update(applies.unknown)  # else nothing would be planned
+        # The check saw nothing that deletes; what the correction plans now may be something else.
         job.deletes_nothing = True
         try:
             apply(job, f"Correct drift: {_sentence(found.differences)}")

@@ -89,7 +89,10 @@ def await_healthy(job: Job) -> None:
     if health is None:
         return
     began, before = time.monotonic(), max(job.services.clock() - health.since, timedelta())
+    # An envmgr that is no more may have waited for part of the time already; never less than none, should the
+    # clock have been set back.
     found, tries = health, 0
+    # `judged` gives back the very same object for as long as nothing is decided.
     while found is health:
         if tries:
             _pause(job, pause(tries))
@@ -152,6 +155,7 @@ def _way_back(job: Job, why: str) -> str:
     except (Interrupted, LeaseLost):
         raise
     except EnvmgrError as error:
+        # What failed is the deploy; that the way back failed is said beside it, and takes its place nowhere.
         return job.redact(f"The last healthy commit could not be brought back: {error}")
 
 

@@ -27,6 +27,8 @@ from envmgr.engine.work.planned import Planned, StateCopy
 from envmgr.engine.work.result import note_resources
 from envmgr.ports import PlanResult, Workspace
 
+# A state that has moved between plan and apply this often is being changed by somebody else: then the next
+# try is soon enough.
 _ATTEMPTS = 3
 
 T = TypeVar("T")
@@ -39,9 +41,8 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim, copy: StateCopy | None
     """
     access = _begin(job, active, claim, job.project.tenant.binary)
     root = workspaces.checkout(job.services, job.environment, _kept_module(job, claim))
-    if (
-        claim.source.kind is SourceKind.DIRECTORY
-    ):  # what was applied is destroyed whatever the limits are by then
+    # Not for a destroy: what was applied is destroyed whatever the limits are by then.
+    if claim.source.kind is SourceKind.DIRECTORY:
         check_code(workspaces.source(job.services, job.environment), job.project.terraform_limits.code)
     claim = settle_scope(job.services, job.project, claim, root)
     claim = with_untaken(job.services, job.project, claim, root)
@@ -91,6 +92,8 @@ def carry_out(
     """
     for attempt in itertools.count(1):
         planned = plan()
+        # Planning may take minutes: a newer push or a branch that came back is noticed before anybody is
+        # asked.
         check()
         if job.deletes_nothing and planned.deletes:
             raise WouldDelete("It would delete or replace something: nothing was changed.")
@@ -138,13 +141,17 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
     if before is not None and before.moves is not None:
         raise NeedsPerson(unfinished(job.environment))
     access = needs.with_hidden(job.services, tenant.access(), job.environment, claim)
+    # Before anything runs that could print them.
     job.redact.learn(access.redact)
     if before is None:
+        # In this order: the place; the mark that it is ours; then the records that may have been lost, before
+        # a first apply could take the name of one of them.
         tenant.prepare_state()
         ownership.require(job.services, tenant)
         lost_records.ensure(job.services, tenant)
         return access
     space = workspaces.workspace(job, access, before, binary)
+    # Before the state is read: what an interrupted apply made may be in that file alone.
     _unlocked(job, active, space, lambda: state_locks.push_errored_state(job, active, space))
     if job.state().mend(job.environment.id.state_key):
         message = "The state was truncated while Terraform wrote it; the one before it was restored."
@@ -269,6 +276,7 @@ def _unlocked(job: Job, active: ActiveRun, space: Workspace, command: Callable[[
         with active.recording_lock():
             return command()
     except StateLocked:
+        # Once only: whatever locks the state right after that is alive.
         state_locks.break_own_lock(job, active, space)
         active.forget_lock()
         with active.recording_lock():

@@ -15,6 +15,8 @@ def bring_down(job: Job, reason: str) -> None:
     if claim is None or schedule is None:
         return
     with job.run(RunKind.DEPLOY, claim.commit, Status.RUNNING, reason) as active:
+        # Before the first command: half-way down is neither up nor down, and `up` must then apply whatever
+        # the record says.
         job.update(unknown)
         run_steps(job, active, schedule.down_run, claim.commit)
         active.message = f"Brought down by {counted(len(schedule.down_run), 'step')}; its resources stay."

@@ -26,6 +26,7 @@ from .tenant import Tenant
 
 log = structlog.get_logger()
 
+# Others write at the same time only now and then; whoever writes last sees to the rest.
 _ROUNDS = 5
 _PAUSE = timedelta(minutes=1)
 _REBUILT = (
@@ -63,6 +64,8 @@ def unkept(services: Services) -> list[str]:
 def catch_up(services: Services, repository: RepositoryId, *, all_of_them: bool = False) -> None:
     """Makes up for what could not be kept, or deleted, of a repository's environments; `all_of_them` looks at each."""
     tenant = services.tenants.get(repository.organization)
+    # Before lost records are back, a record that is missing here proves nothing, and what is beside the state
+    # must not be deleted for that.
     if tenant is None or not tenant.rebuilding.is_done or not _is_time(services, tenant):
         return
     folder = services.layout.by_hand / repository.organization / repository.name
@@ -90,6 +93,7 @@ def _bring(services: Services, tenant: Tenant, identity: EnvironmentId) -> bool:
         return False
     services.layout.private(mark.parent)
     write_private(mark, "")  # from here on nobody knows what is there
+    # A wish may come before the first apply, which else makes the place.
     if tenant.is_new():
         tenant.prepare_state()
     ownership.require(services, tenant)

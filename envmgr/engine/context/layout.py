@@ -190,4 +190,5 @@ class Layout:
 def free_bytes(path: Path) -> int:
     """How much room an ordinary user has left on the file system of a folder."""
     status = os.statvfs(path)
+    # Not `f_bfree`: what is reserved for root is no room for us.
     return status.f_bavail * status.f_frsize

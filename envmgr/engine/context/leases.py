@@ -14,6 +14,8 @@ from envmgr.ports import Clock, LeaseTaken, Processes, Store
 
 log = structlog.get_logger()
 
+# Four renewals fit into a lease: a slow store or a busy host must miss several before another process may
+# take it.
 DURATION = timedelta(seconds=90)
 RENEWAL = timedelta(seconds=20)
 

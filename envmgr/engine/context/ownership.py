@@ -12,6 +12,7 @@ from envmgr.ports import StateStore
 from .services import Services
 from .tenant import Tenant
 
+# Each poll and each step asks: one read a minute is cheap, and a minute is how long two owners may overlap.
 _GOOD_FOR = timedelta(minutes=1)
 
 
@@ -23,6 +24,7 @@ def require(services: Services, tenant: Tenant, *, marking: bool = True) -> None
     """
     checked, now = tenant.ownership, services.clock()
     with checked.lock:
+        # `at <= now`: a clock that was set back would else keep it fresh for as long.
         fresh = checked.at is not None and checked.at <= now < checked.at + _GOOD_FOR
         if fresh and (checked.is_marked or not marking):
             return

@@ -51,6 +51,8 @@ def _own(path: Path) -> str:
     if not path.exists():
         new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         write_private(new, f"{secrets.token_hex(32)}\n", durable=True)
+        # A hard link is made whole or not at all, and only by the first: two processes that start together
+        # agree on one key.
         with suppress(FileExistsError):
             path.hardlink_to(new)
         new.unlink()

@@ -78,6 +78,7 @@ def _outputs(need: Environment) -> object:
     """What tells another set of outputs; the values of sensitive ones are not known here, but their state's serial is."""
     values = {name: output.value for name, output in need.applied.outputs.items()}
     hidden = any(output.sensitive for output in need.applied.outputs.values())
+    # A serial counts up with every apply: it tells that a hidden value may have changed, without saying it.
     return [need.id.application, values, need.applied.serial if hidden else None]
 
 

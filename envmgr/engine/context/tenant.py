@@ -109,6 +109,7 @@ class Tenant:
         environment, key = self.access().environment, digest(chosen)
         with self._lock:
             opened = self._states.get(key)
+            # Kept: each new client would sign in once more. Made again as soon as a credential has changed.
             if opened is None or opened[0] != environment:
                 opened = self._states[key] = (environment, self.open_state(chosen, environment))
             return opened[1]

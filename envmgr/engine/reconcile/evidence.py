@@ -31,11 +31,14 @@ def weigh(services: Services, project: Project, state: RepositoryState, listing:
     """
     commit = listing.branches[listing.default_branch]
     history, address = history_of(state), address_of(project.remote().url)
+    # The worst case first: only where that would be doubtful are the records read and the remote asked once
+    # more, so a quiet poll pays for neither.
     sight = Sight(commit, address, misses=True, applied=True)
     if not sight.is_doubtful(history):
         return Weighed(judge(history, sight, None))
     known = services.store.environments(repository=project.id)
     history = history_of(services.store.repository(project.id))  # as another process may have left it
+    # Whoever approved saw the offered history: that one is the known one from now on, and no other.
     if history.offered and any(e.hold.approved is Guard.HISTORY for e in known):
         history = history.accepted()
     applied = any(e.is_open and e.claim is not None for e in known)
@@ -65,6 +68,7 @@ def _holds(
     default, commit = listing.default_branch, listing.branches[listing.default_branch]
     if commit == history.commit:
         return Holds(known=True)
+    # Whether one commit is an ancestor of another can only be asked of a mirror that has both.
     git.fetch(project.remote(), {default: commit})
     offered = history.offered is not None and git.holds(repository, commit, history.offered)
     if history.commit is not None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from envmgr.domain.rules.places import free
 
+# Silence grows without anything that could wake those who wait, so they look for themselves.
 _LOOK_SECONDS = 1.0
 
 
@@ -51,6 +52,7 @@ class Places:
                 self._changed.wait(_LOOK_SECONDS)
             self._waiting.remove(place)
             self._taken.append(place)
+            # The time it waited is no silence of its own.
             place.quiet(timedelta())
             self._changed.notify_all()
         try:
@@ -68,5 +70,6 @@ class Places:
 
     def _may_begin(self, place: Place) -> bool:
         quiet = [taken.silence for taken in self._taken]
+        # In turn: else a stream of newcomers could pass one by for ever.
         is_next = self._waiting[0] is place and free(self._concurrency, quiet, self._patience) > 0
         return self._closed or is_next

@@ -62,6 +62,8 @@ class Poller:
     def poll(self, project: Project) -> Polled:
         """Looks at one repository; raises only what the store raises, and what this host stands in the way with."""
         state = self._state(project.id)
+        # The owner first: an organization that another data folder works on must not get records here that
+        # this one would later act on.
         try:
             ownership.require(self._services, project.tenant, marking=False)
         except NotOurs as another:
@@ -69,6 +71,8 @@ class Poller:
         except EnvmgrError as error:  # nothing is done by it before the states can be reached
             log.debug(str(error), action="owner-unknown", organization=project.tenant.name)
         lost_records.try_to(self._services, project.tenant)  # before a branch that is gone could be missed
+        # What people set and what could not be written beside the state comes before the listing, too: it
+        # must be safe before anything is decided by branches.
         by_hand.catch_up(self._services, project.id)
         try:
             with sentences():
@@ -76,6 +80,7 @@ class Poller:
         except EnvmgrError as error:
             return self._failed(project, state, str(error))
         digest = listing.digest()
+        # After the remote has answered: whoever wrote to the records while it was being asked is heard, too.
         self._wake_what_was_written()
         if self._quiet.get(project.id) == digest:
             self._note_success(project.id, state)
@@ -110,6 +115,7 @@ class Poller:
         before: dict[EnvironmentId, Environment] = {}
 
         def revision(known: Sequence[Environment]) -> Observed:
+            # The store asks twice where something changes: only the second answer is what was written.
             before.clear()
             before.update((environment.id, environment) for environment in known)
             return observe(
@@ -130,6 +136,8 @@ class Poller:
             )  # a branch that came back ends what was approved of its absence
         self._quiet.pop(project.id, None)
         is_same = state.default_branch in (None, listing.default_branch)
+        # The same answer may be passed over next time only if it could change nothing: no branch is missing
+        # that is still counted, no other history waits for a person, the default branch keeps its name.
         is_told = is_same and judgement.history.offered is None and not weighed.error
         if is_told and not any(e.is_open and e.is_missing for e in after.values()):
             self._quiet[project.id] = digest
@@ -174,6 +182,7 @@ class Poller:
         services, now = self._services, self._services.clock()
         self._quiet.pop(project.id, None)
         try:
+            # Confirmations count in a row: after a look that failed they start again.
             observed = services.store.revise(project.id, observe_failure)
             if error != state.error:
                 services.record(None, "remote-failed", f"{project.id}: {error}")

@@ -53,25 +53,33 @@ class Reconciler:
         """
         actor = self._services.actor
         purpose = "reconcile" if actor == "reconcile" else f"reconcile by {actor}"
+        # The lease before the record: what is decided is then decided on what nobody else is changing.
         with self._services.leases.hold(identity, purpose) as lease:
             job = self.job(identity, lease)
             job.gives_way, job.quiet = gives_way, quiet
             decision: Decision = Rest("")
             try:
                 with sentences():
+                    # First whatever a dead process left: its Terraform may still run, or have finished, and
+                    # the decision depends on which.
                     end_abandoned_runs(job)
                     decision = self._decide(job, asked=asked)
                     job.still = self._still(job, decision, asked=asked)
                     if isinstance(decision, Await) == waits:
                         self._carry_out(job, decision)
             except LeaseLost as lost:
+                # Nothing is recorded: the record is another process's by now.
                 log.warning(str(lost), action="lease-lost", environment=str(identity))
             except EnvmgrError as error:
                 record_failure(job, error, self._meant(job, decision))
             except Exception as error:
+                # A mistake of ours in one environment neither ends the worker nor goes unseen: it fails like
+                # any other step, and is tried again ever more slowly.
                 log.exception("Unexpected error", action="unexpected", environment=str(identity))
                 unexpected = EnvmgrError(f"Unexpected {type(error).__name__}: {error}")
                 record_failure(job, unexpected, self._meant(job, decision))
+            # Whatever came of it: the work may have ended a suspension or a hold, and what is kept beside the
+            # state has to say the same.
             by_hand.keep(self._services, identity)
             return decision
 
@@ -98,6 +106,7 @@ class Reconciler:
             environment, now = job.environment, self._services.clock()
             decision = decide(environment, job.policy, self._neighbours(environment), now, asked=asked)
             if isinstance(decision, Apply) and environment.claim is None:
+                # In the record as well, so that other processes count it among the active ones from now on.
                 reason = decision.reason
                 job.update(lambda e: work.shown(e, Status.RUNNING, reason))
             return decision
@@ -131,6 +140,8 @@ class Reconciler:
 
     def _carry_out(self, job: Job, decision: Decision) -> None:
         if not isinstance(decision, Rest | Wait | Warn):
+            # Once more right before anything is touched: the organization may have been taken over since the
+            # poll. The other decisions touch nothing but the record.
             ownership.require(self._services, job.project.tenant)
         match decision:
             case Rest():
@@ -160,6 +171,7 @@ class Reconciler:
         before = job.environment
         if not shows_wait(before, decision):
             job.update(lambda e: work.waiting(e, decision.reason, decision.hold))
+            # A wait that only changes its words, such as the count of confirmations, is no event.
             if decision.hold or before.status is not Status.WAITING:
                 self._services.record(before.id, "waiting", decision.reason)
 

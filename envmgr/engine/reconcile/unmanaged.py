@@ -19,6 +19,8 @@ def tell(services: Services, repository: RepositoryId | None = None) -> None:
         if found.id.repository_id in services.projects or not unmanaged.is_silent(found, services.tenants):
             continue
         with suppress(EnvironmentBusy), services.leases.hold(found.id, "notes that it is unmanaged") as lease:
+            # Asked again under the lease: it may have been destroyed, or its repository configured again, in
+            # between.
             now = services.store.environment(found.id)
             if now is None or not unmanaged.is_silent(now, services.tenants):
                 continue

@@ -32,9 +32,10 @@ log = structlog.get_logger()
 PAUSE = timedelta(seconds=5)
 """How long an environment is left alone that could not be worked on: looked at again at once, it would be as it is."""
 _ROUNDS = 20
+"""How often a pass looks for more to do: no environment has that many steps, and a pass must not go on for ever."""
 _WAITING = 64
-_REMEMBERED = 20
 """How many environments of an organization are waited for at once until they are healthy."""
+_REMEMBERED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Workers:
             pools, self._pools, self._places = self._pools, {}, {}
             self._again.clear()
         for pool in pools.values():
+            # Not waited for: what runs may take an hour, and a reload must not.
             pool.shutdown(wait=False)
 
     def look(self, project: Project, *, asked: frozenset[EnvironmentId] = frozenset()) -> int:
@@ -110,9 +112,11 @@ class Workers:
         What another process holds is left to it, and what could not even be recorded to the next pass.
         """
         chosen = list(projects)
+        # Somebody asked for this pass: what was busy a moment ago is tried again.
         self._put_off.clear()
         for number in range(_ROUNDS + max((len(p.parts) for p in chosen), default=0)):
             first = asked if number == 0 else frozenset[EnvironmentId]()
+            # Asked once a round, not once a repository: it reads all runs under way.
             abandoned = self._abandoned()
             handed = [self._look_at(p, first, asked if only else None, abandoned) for p in chosen]
             if not any(handed):
@@ -145,6 +149,7 @@ class Workers:
                 places.close()
             for pool in self._pools.values():
                 pool.shutdown(wait=False, cancel_futures=True)
+            # A future that was cancelled never comes to the `finally` that would take it out.
             self._in_flight = {i: future for i, future in self._in_flight.items() if not future.cancelled()}
 
     def _look_at(
@@ -181,6 +186,7 @@ class Workers:
                 due.append(Due(environment, waits=isinstance(decision, Await)))
             wakes = (getattr(decision, "until", None), *wake_times(environment, policy))
             times += [t for t in wakes if t is not None and t > now]
+        # The oldest push first, so that a stream of new ones starves nobody.
         oldest_first = sorted(
             due, key=lambda e: e.environment.life.pushed_at or e.environment.life.created_at
         )
@@ -200,6 +206,7 @@ class Workers:
         with self._lock:
             if self._closed or due.id in self._in_flight:
                 return False
+            # Still under the lock: a thread that is done at once must find the entry that it is to take away.
             self._in_flight[due.id] = self._hand_out(project.tenant, due, asked)
         return True
 
@@ -207,6 +214,7 @@ class Workers:
         """To a thread for each that may be worked on, also where as many others hang; whose turn it is, its place says."""
         name = f"{'wait' if due.waits else 'work'}-{tenant.name}"
         if name not in self._pools:
+            # Twice as many threads as places: those that hang give up their place, but keep their thread.
             size = _WAITING if due.waits else 2 * tenant.concurrency
             self._pools[name] = ThreadPoolExecutor(size, thread_name_prefix=name)
         if due.waits:

@@ -50,6 +50,7 @@ def try_to(services: Services, tenant: Tenant) -> None:
     """As `ensure`, where a failure is only logged: looking at remotes goes on, applying will try again."""
     rebuilding = tenant.rebuilding
     with rebuilding.lock:
+        # Each poll comes through here: a store that is away is asked by one of them a minute.
         if rebuilding.again is not None and services.clock() < rebuilding.again:
             return
         try:
@@ -75,6 +76,7 @@ def ensure(services: Services, tenant: Tenant) -> None:
 
 def _once(services: Services, tenant: Tenant) -> None:
     if not tenant.rebuilding.is_done and tenant.is_new():
+        # Only where no record has a claim: a record that is there knows more than what is beside the state.
         tenant.rebuilding.unrecovered = _rebuild(services, tenant)
     tenant.rebuilding.is_done = True
 
@@ -94,8 +96,11 @@ def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
         unrecovered += [_unrecovered(services, identity, *each) for each in met.items()]
     _say(services, tenant, unrecovered)
     know_again(services, tenant, lost)  # before a look could take another history for the known one
+    # All in one write: half of an organization would pass for all of it, and the rest would never be looked
+    # for.
     for identity in services.store.restore(lost):
         services.record(identity, "rebuilt", _REBUILT)
+    # What people set may be kept without a state; it is no sign that anything was ever applied.
     stated = sorted({found for key, found in owners.items() if key != found.by_hand_key})
     sentences_on = [each.told for each in unrecovered]
     return [*sentences_on, *_stateless(tenant, stated)] if stated else sentences_on
@@ -122,6 +127,7 @@ def _first(
 
 def know_again(services: Services, tenant: Tenant, lost: Sequence[Environment]) -> None:
     """Brings back by which commits the repositories' histories were known, each from its youngest environment."""
+    # The youngest knows the newest history.
     for each in sorted(lost, key=lambda e: e.life.created_at, reverse=True):
         repository = each.id.repository_id
         polled = services.store.repository(repository)
@@ -182,6 +188,7 @@ def _check_code(services: Services, project: Project, found: kept.Kept) -> None:
         with temporary(services.layout.root, ".rebuild-") as folder:
             kept.unpack(services, found, source, folder / "source")
         return
+    # Too large to be kept beside the state: the branch may still have it.
     with suppress(EnvmgrError):
         if source.kind is SourceKind.DIRECTORY:
             services.git.fetch(project.remote(), {manifest.branch: commit})

@@ -25,6 +25,7 @@ def end_abandoned_runs(job: Job) -> None:
     RetryLater while a Terraform works that cannot be attended from here (on another host), or need not be (a
     first plan).
     """
+    # The oldest first, so that the record ends with what the newest run came to.
     for run in reversed(job.services.store.runs(job.environment.id, status=RunStatus.RUNNING)):
         _end(job, run, _adopt(job, run))
 
@@ -32,6 +33,8 @@ def end_abandoned_runs(job: Job) -> None:
 def _adopt(job: Job, run: Run) -> Attended:
     """What the run's Terraform came to; waits for it where it lives."""
     claim, child = job.environment.claim, _survivor(job, run)
+    # A deploy step leaves no result that could be taken, and what happened on another host cannot be read
+    # here.
     if claim is None or run.kind is RunKind.DEPLOY or not job.services.processes.is_here(run.owner):
         return Attended()
     if child is not None:
@@ -78,9 +81,11 @@ def _end(job: Job, run: Run, adopted: Attended) -> None:
     status, message = RunStatus.INTERRUPTED, f"Interrupted: {run.owner} ended before the run did."
     if adopted.error:
         status, message = RunStatus.FAILED, adopted.error
+    # Only of the claim that stands on record: of an older one the state would say too little or too much.
     elif adopted.applied is not None and claim is not None and claim.commit == run.commit:
         status = RunStatus.SUCCEEDED
         message = f"{_settle(job, run, claim)}: {summary(adopted.applied)}; envmgr was restarted meanwhile."
+    # The process that would have removed its saved plan is dead, and the plan may hold sensitive values.
     sweep(services.layout.plans(job.environment.id))
     services.store.finish_run(run.id, status, services.clock(), message, adopted.applied)
     action = "taken-over" if status is RunStatus.SUCCEEDED else "interrupted"

@@ -51,6 +51,7 @@ def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
 def break_lock(job: Job, active: ActiveRun, workspace: Workspace, lock_id: str) -> None:
     """Breaks a state lock by its ID: by Terraform, or in the store where the lock keeps Terraform from even that."""
     if lock_id:
+        # `force-unlock` begins with an init, which may itself want the lock.
         with suppress(StateLocked):
             job.project.tenant.terraform.unlock(workspace, lock_id, active.watch())
             return
@@ -73,6 +74,8 @@ def find_lock(
 
     `binary` is the organization's Terraform: a process of that name may hold a lock, too.
     """
+    # An ID that was seen while our Terraform held the lock is proof. Without one it takes all of: our user,
+    # this host, the right time, and no other Terraform that could have done it.
     lock = state.lock(environment.id.state_key)
     if lock is None:
         return None
@@ -95,6 +98,7 @@ def _taker(services: Services, lock: LockInfo, runs: Sequence[Run]) -> Run | Non
     if lock.created is None or lock.who != our_name():
         return None
     for run in runs:
+        # It found the lock there, so it did not take it.
         if run.lock_id == REFUSED:
             continue
         began = services.processes.started_at(run.child) if run.child is not None else None

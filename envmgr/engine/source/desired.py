@@ -59,6 +59,8 @@ def wanted(services: Services, project: Project, environment: Environment, commi
         source = Source(kind, path, found.tree, scope)
     tags = tags_for(environment.id, environment.branch)
     given = needs.given(services, project, environment)
+    # Later ones win: outputs of what it needs, then the organization, then the branch; what envmgr sets
+    # itself beats them all.
     variables = {
         **given.variables,
         **project.variables,
@@ -104,6 +106,7 @@ def deploy_rules(services: Services, project: Project, commit: str) -> DeployRul
         content = services.git.read_file(project.id, commit, BRANCH_FILE, MAX_BYTES)
         branch_file = parse_branch_file(content or b"", allow_deploy=project.allow_branch_deploy)
     except EnvmgrError:
+        # A destroy asks this of commits that may be gone: the repository's own steps are better than none.
         return project.deploy_rules(None)
     return project.deploy_rules(branch_file)
 

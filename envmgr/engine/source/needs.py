@@ -94,6 +94,7 @@ def _outputs(services: Services, environment: Environment, name: str) -> _Output
     if state is None:
         return _Outputs(record.applied.commit, 0, {}, {})
     outputs = state.outputs.items()
+    # What the record shows otherwise was redacted there: it holds a secret, and travels as one.
     as_recorded = {key for key, o in outputs if not o.sensitive and o == record.applied.outputs.get(key)}
     shown = {key: o.value for key, o in outputs if key in as_recorded}
     hidden = {key: o.value for key, o in outputs if key not in as_recorded}

@@ -23,6 +23,7 @@ def what_is_gone(job: Job) -> str:
         clouds = job.project.tenant.clouds(environment.applied.resources)
         there = [found for cloud in clouds for found in cloud.remaining(tags)]
         gone = missing(environment.applied.identifiers, there)
+        # Without a cloud to ask everything would look gone.
         return _sentence(gone) if clouds and gone else ""
     return ""
 

@@ -9,6 +9,8 @@ from envmgr.host.leftovers import files
 # `..` as a part of a path (`../x`, `"${path.module}/.."`, `cd ..`), or the function that leads there too.
 _OUTSIDE = re.compile(rb"(?<![.\w])\.\.(?![.\w])|\bdirname\(")
 _PROSE = (".md", ".txt")
+# Larger code is not read, so it may reach anywhere; a larger script is taken for data, as most large files
+# are.
 _LARGEST_CODE = 16 * 1024 * 1024
 _LARGEST_SCRIPT = 1024 * 1024
 

@@ -41,6 +41,7 @@ def _remove(services: Services, path: Path, user: EnvironmentId) -> None:
     """Takes a cache away while its user is not worked on, and deletes it afterwards: that may take long."""
     removed = path.with_name(f"{_REMOVED}{path.name}")
     with suppress(EnvironmentBusy), services.leases.hold(user, "housekeeping"):
+        # Renamed under the lease, deleted without it: no apply waits for gigabytes to go.
         path.rename(removed)
     clear(removed)
 

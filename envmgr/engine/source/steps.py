@@ -33,6 +33,7 @@ def run_steps(job: Job, active: ActiveRun, steps: Sequence[Step], commit: str) -
     outputs = state.outputs if state is not None else {}
     with place_of(job, commit, state) as place:
         filled = own(job, state, [replace(step, run=_filled(step.run, outputs)) for step in steps])
+        # A step that was begun and not ended may have done anything: the mark goes down before it runs.
         job.update(lambda e: began(e, steps))
         for step in filled:
             _runner(job.services, step).run(step, place, active.watch())
@@ -47,10 +48,13 @@ def place_of(job: Job, commit: str, state: State | None) -> Iterator[Place]:
     services, identity, access = job.services, job.environment.id, job.project.tenant.access()
     job.redact.learn(access.hiding(state))
     folder = services.layout.private(services.layout.steps(identity))
+    # Whatever earlier steps left here, also folders without permissions, is gone or put aside before git
+    # writes here.
     before = tidy([folder])
     services.git.checkout(identity.repository_id, commit, folder / "checkout")
     for aside in sorted(set(folder.glob(f"{ASIDE}*")) - set(before)):
         services.record(identity, "put-aside", f"What an earlier step left {sentence(aside)}")
+    # After the checkout: submodules and Git LFS files are found by what it holds.
     services.git.complete(job.project.remote(), commit, folder / "checkout")
     given = {
         **access.environment,
@@ -75,6 +79,7 @@ def place_of(job: Job, commit: str, state: State | None) -> Iterator[Place]:
             readable=(folder / "outputs.json",),
         )
     finally:
+        # Both may hold sensitive values.
         sweep(folder / "outputs.json", folder / "tmp")
 
 

@@ -53,4 +53,5 @@ def _text(path: Path) -> str:
     with suppress(OSError, UnicodeDecodeError):
         if path.stat().st_size <= _LARGEST:
             return path.read_text(encoding="utf-8-sig")
+    # Reads as a declaration that begins and does not end, so that nothing is said of any variable.
     return "variable"

@@ -32,6 +32,8 @@ def checkout(services: Services, environment: Environment, claim: Claim) -> Path
     else:
         repository = environment.id.repository_id
         services.git.checkout(repository, claim.commit, destination, claim.source.scope)
+        # What lies outside is known only once the code is there: so the folder first, and all of the branch
+        # where it is needed.
         if claim.source.scope != "." and reaches_outside(root):
             services.git.checkout(repository, claim.commit, destination)
     if not root.is_dir() or not any(is_code(path.name) for path in root.iterdir()):
@@ -75,6 +77,7 @@ def binary_for(services: Services, project: Project, claim: Claim) -> str:
     tenant = project.tenant
     kept = services.binaries.find(claim.terraform_version)
     try:
+        # The configured one where it is the same: it is the one that the operator maintains.
         if tenant.terraform.version(tenant.binary) == claim.terraform_version:
             return tenant.binary
     except NeedsPerson:

@@ -172,6 +172,7 @@ class Job:
     @contextmanager
     def run(self, kind: RunKind, commit: str, status: Status, message: str) -> Iterator["ActiveRun"]:
         """Records a run around a block: it ends as succeeded, failed, interrupted or superseded."""
+        # Before there is a run: an apply on a full disk could not write down what it made.
         self._check_disk()
         services, now = self.services, self.services.clock()
         run = services.store.start_run(
@@ -184,12 +185,14 @@ class Job:
             self.update(lambda e: shown(e, status, message))
         try:
             yield active
+        # KeyboardInterrupt and SystemExit, too: a run left as running looks like that of a dead process.
         except BaseException as error:
             active.finish(_ending(error), self.redact(str(error)))
             raise
         else:
             active.finish(RunStatus.SUCCEEDED, active.message)
         finally:
+            # A saved plan may hold sensitive values, and is good for this run only.
             sweep(services.layout.plans(self.environment.id))
 
     def _check_disk(self) -> None:

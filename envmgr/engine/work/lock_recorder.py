@@ -15,6 +15,7 @@ from types import TracebackType
 from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import EnvmgrError
 
+# Short at first: a Terraform that is killed right after it took the lock leaves no other trace of its ID.
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
 _PAUSE = 4.0  # from then on: `init` may take minutes before a lock is taken
 
@@ -34,6 +35,7 @@ class LockRecorder:
         self._found = found
         self._began = began
         self._done = threading.Event()
+        # A daemon thread: a store that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._watch, name="lock-recorder", daemon=True)
 
     def __enter__(self) -> None:

@@ -4,6 +4,8 @@ from envmgr.domain.values.environment import RunKind, RunStatus
 
 from .job import Job, Superseded
 
+# After two plans in a row for nothing, the third is applied though it is not the newest: else constant pushes
+# would keep a branch from ever being applied.
 _IN_A_ROW = 2
 _LOOKED_AT = 20
 

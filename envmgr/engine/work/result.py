@@ -16,6 +16,7 @@ def note_resources(job: Job, state: State | None) -> None:
     known = job.environment
     if state is None:
         return
+    # Most plans add nothing, and a write wakes whoever compares listings with records.
     if set(state.resources) <= set(known.applied.resources) and set(state.identifiers) <= set(
         known.applied.identifiers or ()
     ):
