@@ -73,6 +73,8 @@ class Audit:
         places = self._places(before.values())
         watched = self._watched()
         after = self._records()
+        # What is being worked on, or was written to during the audit, cannot be judged by what was seen at
+        # different moments.
         leased = self.services.store.leases(self.services.clock())
         seen = Inventory(
             organization=self.tenant.name,
@@ -150,6 +152,7 @@ class Audit:
             weighed = weigh(self.services, project, state, listing)
         except EnvmgrError as error:
             return _watched(project, self._unseen(error))
+        # The poller decides what another default branch means; until then the listing proves nothing.
         if known not in (None, listing.default_branch):
             why = f"its default branch changed from {known} to {listing.default_branch}, which the next poll takes up."
             return _watched(project, Unseen(why))
@@ -245,7 +248,7 @@ class Audits:
     """The audits of a daemon, in a thread of their own that its end does not wait for."""
 
     def __init__(self, runtime: Callable[[], Runtime]) -> None:
-        """`application` gives the one of now: it changes when the configuration is read again."""
+        """`runtime` gives the one of now: it changes when the configuration is read again."""
         self._runtime = runtime
         self._at_work = threading.Lock()
 

@@ -47,6 +47,7 @@ def _adopt(audit: Audit, identity: EnvironmentId) -> str:
         if state is None or not state.resources:
             raise NeedsPerson(f"{identity}: its state no longer lists anything.")
         record = lost_records.lost_record(services, audit.tenant, identity, state)
+        # Before the record is there: a poll could else take another history for the known one.
         lost_records.know_again(services, audit.tenant, [record])
         if identity not in services.store.restore([record]):
             raise NeedsPerson(f"{identity}: it has a record by now, which stays as it is.")

@@ -43,10 +43,12 @@ def cancel(
         raise NeedsPerson(f"Nothing runs for {environment.label}, it is {before.status}: nothing to cancel.")
     because = f"Cancelled by {services.actor}; a push or `envmgr resume {environment.label}` starts it again."
     event = services.event(identity, "cancelled", because, run=running[0].id if running else None)
+    # Without the lease: whoever works there holds it, and is meant to see this.
     services.store.update(identity, None, services.clock(), lambda e: wishes.cancelled(e, because), event)
     by_hand.keep(services, identity)
     is_over = _await_end(runtime, environment, patience, waits)
     run = services.store.run(running[0].id) if running else None
+    # It was done before it could be stopped: the mark must not hold back what comes next.
     if is_over and run is not None and run.status is RunStatus.SUCCEEDED:
         services.store.update(identity, None, services.clock(), lambda e: wishes.came_too_late(e, before))
         by_hand.keep(services, identity)

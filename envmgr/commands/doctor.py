@@ -72,6 +72,7 @@ def of_organizations(runtime: Runtime) -> Iterator[CheckResult]:
             yield look(f"sandbox {name}", tenant.check_sandbox)
         credentials = look(f"credentials {name}", lambda tenant=tenant: _credentials(tenant))  # type: ignore[misc]
         yield credentials
+        # Without secrets the next three could only say the same again.
         if credentials.ok:
             yield look(f"backend {name}", lambda tenant=tenant: tenant.state().ensure())  # type: ignore[misc]
             yield look(f"owner {name}", lambda tenant=tenant: _owner(runtime, tenant))  # type: ignore[misc]

@@ -173,6 +173,7 @@ def apply_saved(
         if desired.claim.fingerprint != saved.fingerprint:
             raise NothingDone(f"{file} was planned for other code or variables: plan again.")
         with job.run(RunKind.APPLY, saved.commit, Status.RUNNING, f"Apply of {file.name}.") as active:
+            # A fresh plan makes the working folder and the claim; what is applied is the saved one.
             planned = _adopt(job, active, plan_apply(job, active, desired.claim), saved)
             note_override(job)
             try:
@@ -312,6 +313,7 @@ def manual(
         job.manual = True
         ownership.require(services, job.project.tenant)
         end_abandoned_runs(job)
+        # After what dead processes left was ended, which may have changed the record.
         before = job.environment
         try:
             with sentences():
@@ -319,6 +321,7 @@ def manual(
         except EnvmgrError as error:
             if job.reversible or isinstance(error, UsageError | NothingDone):
                 restore(job, before)
+            # A plan or a look that fails has changed nothing, so it leaves no failure either.
             elif purpose in ("apply", "destroy", "rollback", "adopt"):
                 record_failure(job, error, _BY_HAND if destroying else Apply(purpose))
             raise

@@ -164,6 +164,7 @@ def _copy(job: Job, target: Backend) -> None:
         new.put(identity.kept_key, sealed)
     _check_copied(new, identity.state_key, content, target)
     _check_copied(new, identity.kept_key, sealed, target)
+    # Read once more: our lease keeps out our own, but not a Terraform that somebody runs by hand.
     if _settled(job, old, claim.backend) != content:
         raise StateLocked(f"The state of {identity} changed while it was copied: it stays where it is.")
     job.update(

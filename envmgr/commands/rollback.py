@@ -50,9 +50,11 @@ def roll_back(
             event = services.event(job.environment.id, "rolled-back", message, commit=commit)
             job.update(lambda e: held_at(e, pin), event)
             by_hand.keep(services, job.environment.id)
+            # From the yes on a failure is one: the hold is on record, and the daemon goes on trying.
             job.reversible = False
             return True
 
+        # In memory alone until the yes: the plan is made of the earlier commit, and a no leaves no trace.
         job.environment = replace(job.environment, pin=pin)
         job.confirm, job.reversible = confirmed, True
         _look(job, commit)

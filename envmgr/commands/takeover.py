@@ -248,11 +248,13 @@ def _put(adoption: _Adoption, planned: Planned) -> None:
     if holder is not None:
         raise StateLocked(f"The place of the state of {identity} is locked by {holder}: nothing was changed.")
     keep(job, replace(planned.claim, adopts=given.digest))
+    # Something is written from here on: what fails now is to be finished or undone by a person.
     job.reversible = False
     said = f"Takes over the state of lineage {given.state.lineage}, serial {given.state.serial}."
     job.services.record(identity, "adopting", said, commit=planned.claim.commit)
     _check_nobodys(job, given)  # of two who give the same state at once, each sees the other now
     empty = state.read(identity.state_key)
+    # A first plan may have left a state that lists nothing; `create` takes no place that is taken.
     if empty is not None and not empty.resources:
         state.archive(identity.state_key, job.services.clock())
     if not state.create(identity.state_key, given.content):

@@ -19,6 +19,7 @@ from .more_urgent import MoreUrgent
 
 log = structlog.get_logger()
 
+# Nobody waits for a check: applies come first on a busy host.
 _NICENESS = 10
 _PAUSE = 5.0  # seconds after a check that came to nothing
 
@@ -27,8 +28,9 @@ class DriftWatch:
     """Picks what is due longest; what does not get its turn is picked another time, nothing is queued."""
 
     def __init__(self, runtime: Callable[[], Runtime]) -> None:
-        """`application` gives the one of now: it changes when the configuration is read again."""
+        """`runtime` gives the one of now: it changes when the configuration is read again."""
         self._runtime = runtime
+        # So many organizations at once: each has one check at a time.
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="drift")
         self._at_work: dict[str, Future[None]] = {}
         self._closing = threading.Event()
@@ -61,6 +63,7 @@ class DriftWatch:
     def _next(self, organization: str) -> EnvironmentId | None:
         runtime = self._runtime()
         is_busy = any(identity.organization == organization for identity in runtime.workers.busy)
+        # A check takes a worker's memory and the same limits of the cloud: it waits for a quiet moment.
         if self._closing.is_set() or is_busy:
             return None
         return next((environment.id for environment in due(runtime, organization)), None)
@@ -80,6 +83,7 @@ class DriftWatch:
         else:
             return True
         finally:
+            # A push that found the environment busy with this check need not wait until its pause is over.
             runtime.workers.let_go(identity)
         return False
 

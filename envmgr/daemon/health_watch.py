@@ -29,6 +29,7 @@ log = structlog.get_logger()
 
 _THREADS = 16
 """How many environments of an organization are asked at once; each has its own, so that slow ones delay no other's."""
+# A write shows later than its time says: its transaction had to wait, or another host's clock is behind.
 _OVERLAP = timedelta(seconds=5)
 
 
@@ -67,7 +68,7 @@ class HealthWatch:
     """
 
     def __init__(self, runtime: Callable[[], Runtime]) -> None:
-        """`application` gives the one of now: it changes when the configuration is read again."""
+        """`runtime` gives the one of now: it changes when the configuration is read again."""
         self._runtime = runtime
         self._services: Services | None = None
         self._read_at: datetime | None = None
@@ -107,6 +108,7 @@ class HealthWatch:
             self._watched = {}
             changed = list(services.projects)
         else:
+            # From the earlier of both moments, should the clock have been set back.
             changed = [r for r in services.store.touched(min(last, now) - _OVERLAP) if r in services.projects]
         for repository in changed:
             self._watched[repository] = {

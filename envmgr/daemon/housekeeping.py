@@ -87,6 +87,8 @@ def _remove(services: Services, identity: EnvironmentId, path: Path) -> None:
     try:
         with services.leases.hold(identity, "housekeeping"):
             found = services.store.environment(identity)
+            # Asked again under the lease. A folder may hold the only copy of a state that could not be
+            # written to its backend.
             if (found is None or not found.is_open) and not holds_state(path):
                 Temporary(services.layout.temporary(identity)).clear()
                 clear(path)

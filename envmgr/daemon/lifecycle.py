@@ -36,12 +36,13 @@ TICK = timedelta(seconds=1)
 HEALTH = timedelta(seconds=2)
 DRIFT_WATCH = timedelta(seconds=30)
 HOUSEKEEPING = timedelta(hours=1)
+# A write shows later than its time says: its transaction had to wait, or another host's clock is behind.
 OVERLAP = timedelta(seconds=5)
 HEARTBEAT = timedelta(seconds=10)
 
 
 class Daemon:
-    """Runs until SIGTERM or SIGINT. `compose` builds the application anew from the files, for SIGHUP."""
+    """Runs until SIGTERM or SIGINT. `compose` builds the runtime again from the files, for SIGHUP."""
 
     def __init__(
         self,
@@ -65,7 +66,9 @@ class Daemon:
         self._looked = runtime.services.clock()
         self._alive = time.monotonic()
         self._scheduler = BackgroundScheduler(
+            # Four: housekeeping and a slow database may hold one each, and the other ticks still come.
             executors={"default": TickExecutor(4)},
+            # A tick that was missed is caught up once, however late; none ever runs twice at a time.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -75,6 +78,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             # Only SimpleQueue.put is safe here: a handler may interrupt another, or the waiting itself.
             signal.signal(number, lambda received, _: self._signals.put(received))
+        # What has ended may have made something else due at once: it need not wait for a tick.
         self._runtime.workers.finished = self._finished
         self._start_ticks()
         self._look_everywhere()
@@ -132,6 +136,7 @@ class Daemon:
 
     def _look(self, project: Project) -> None:
         """Hands out what is due in a repository; what one of them raises stops no other, and is tried again."""
+        # Taken off only at the end: whatever stops this look, the next tick takes it up again.
         self._unlooked.add(project.id)
         try:
             with sentences():
@@ -197,6 +202,7 @@ class Daemon:
             self._refuse_reload(str(error))
         except Exception as error:
             log.exception("Unexpected error", action="unexpected")
+            # A reload never ends a daemon that works.
             self._refuse_reload(f"{type(error).__name__}: {error}")
         else:
             self._remark = ""
@@ -215,6 +221,7 @@ class Daemon:
         self._notifier.send("STOPPING=1", self._status())
         busy = self._runtime.workers.busy
         log.info(f"Stopping; waits for {counted(len(busy), 'environment')}.", action="draining")
+        # First nothing new begins; then only what already runs is waited for.
         self._scheduler.shutdown(wait=False)
         self._runtime.workers.close()
         self._drift_watch.close()
@@ -223,6 +230,8 @@ class Daemon:
         if not self._wait_for_work(lambda: time.monotonic() >= over or self._told_again()):
             log.warning("The drain is over: Terraform is asked to stop.", action="drain-over")
             self._runtime.stop_terraform()
+            # However long it takes: Terraform writes its state after it was asked to stop, and must not be
+            # lost over that.
             self._wait_for_work(lambda: False)
         self._runtime.close()
         log.info("Stopped.", action="stopped")

@@ -25,7 +25,9 @@ SOON = timedelta(seconds=2)
 """The first pause of a remote that was never seen: somebody has just added it, and mends what is wrong with it."""
 SLOW = 2.0
 """Seconds after which a look counts as slow: two more threads start for it, so a dead forge is soon outnumbered."""
+# However many remotes hang: threads and connections of this host are not theirs.
 MOST_THREADS = 128
+# Seconds without work after which a thread ends: most polls need few of them.
 _IDLE = 5.0
 
 
@@ -56,6 +58,7 @@ class Polls:
         self._ticked = now
         for project in list(runtime.services.projects.values()):
             if self._next.get(project.id, now) <= now and project.id not in self._asked:
+                # One look at a time: the queue never grows while a remote hangs.
                 self._asked.add(project.id)
                 self._due.put(project)
         if not self._due.empty():
@@ -85,6 +88,7 @@ class Polls:
             try:
                 project = self._due.get(timeout=_IDLE)
             except Empty:
+                # Asked again under the lock: for a remote that came due in between nobody would start another thread.
                 with self._lock:
                     if self._due.empty():
                         del self._at_work[me]
@@ -106,6 +110,7 @@ class Polls:
         except Exception:
             log.exception("Unexpected error", action="unexpected", repository=str(project.id))
         finally:
+            # Else the remote is due again already: the configuration or the clock changed during this look.
             if since == self._since:
                 self._next[project.id] = self._runtime().services.clock() + pause
             self._asked.discard(project.id)

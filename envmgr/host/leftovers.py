@@ -23,7 +23,7 @@ ASIDE = ".aside-"
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _HANDLE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_AT_ONCE = 1_000  # names
+_AT_ONCE = 1_000  # names: a folder of millions is never in memory as a whole
 _ROUNDS = 100_000  # who writes faster than we remove would hold us for ever
 
 
@@ -65,6 +65,7 @@ def private(folder: Path) -> None:
                 clear(folder)
                 os.mkdir(folder.name, 0o700, dir_fd=parent)
             with _entered(folder.name, parent) as descriptor:
+                # By descriptor: what has this path may be exchanged at any moment.
                 os.fchmod(descriptor, 0o700)
     except OSError as error:
         raise _stuck(folder, error) from error
@@ -121,6 +122,7 @@ def _warn(message: str, action: str) -> None:
 
 
 def _clear_folder(path: Path, parent: int) -> Path | None:
+    # In the same folder, so that the move never crosses a file system.
     aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=path.parent))
     with _entered(aside.name, parent) as top:
         try:

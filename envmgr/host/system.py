@@ -95,4 +95,5 @@ def write_private(
     except OSError as error:
         with suppress(OSError):
             new.unlink(missing_ok=True)
+        # Said of the file that was to be written: nobody knows the name it would have come from.
         raise told(OSError(error.errno, error.strerror, str(path)), what) from error

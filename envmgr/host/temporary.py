@@ -36,9 +36,8 @@ class Temporary:
             return self._place
         elsewhere = self._elsewhere()
         if elsewhere is not None:
-            with suppress(
-                NeedsPerson
-            ):  # somebody else took its name after a reboot had cleared the folder around it
+            # Somebody else may have taken its name after a reboot had cleared the folder around it.
+            with suppress(NeedsPerson):
                 private(elsewhere)
                 return elsewhere
         elsewhere = self._linked()
@@ -77,6 +76,7 @@ class Temporary:
 
 def _short() -> Path:
     configured = Path(tempfile.gettempdir())
+    # 24 bytes for `/envmgr-` and its 16 digits.
     return configured if len(os.fsencode(configured)) <= _LONGEST - 24 else Path("/tmp")  # noqa: S108
 
 

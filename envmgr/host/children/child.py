@@ -18,6 +18,7 @@ from .group import end_group
 from .leftovers import end_leftovers
 from .quiet import Quiet
 
+# How soon a stop or a new line is noticed; the end of the process itself wakes at once.
 _TICK_MILLISECONDS = 100
 
 
@@ -81,6 +82,7 @@ def run(start: Start, supervision: Supervision) -> Ended:
 
     Whatever a callback raises ends the process (as at its time limit) before it goes on upwards.
     """
+    # No shell, no terminal, and a session of its own: a Ctrl-C on our terminal does not reach it, and it outlives us.
     child = subprocess.Popen(
         list(start.argv),
         cwd=start.folder,
@@ -105,6 +107,8 @@ def run(start: Start, supervision: Supervision) -> Ended:
             supervision.started(child.pid)
             cause = _attend(child.pid, exited, send, supervision)
         except BaseException:
+            # Whatever interrupts us, KeyboardInterrupt too: a child that nobody watches would go on behind
+            # our back.
             _end(exited, send, supervision)
             _leave(child, Cause.STOPPED, supervision)
             raise
@@ -180,6 +184,7 @@ def _attend(
         if cause is None:
             cause = _reason_to_end(supervision, now >= deadline)
             if cause is not None:
+                # Once only: Terraform takes a second SIGINT for an order to drop everything.
                 send(supervision.ending)
                 kill_at = now + supervision.patience.total_seconds()
         elif now >= kill_at:

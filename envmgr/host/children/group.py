@@ -23,6 +23,7 @@ def end_group(group: int, first: signal.Signals, patience: timedelta) -> None:
         _send(group, first)
         _wait(group, patience)
     finally:
+        # Asked once more: without a living member the number may be another group's by now.
         if is_living(group):
             _send(group, signal.SIGKILL)
     _wait(group, patience)
@@ -38,6 +39,7 @@ def _is_member(process: Path, group: int) -> bool:
         text = (process / "stat").read_text(errors="replace")
     except OSError:  # ended meanwhile, or another user's
         return False
+    # Behind the last `)`: the command's name comes before it, and may hold spaces and brackets itself.
     fields = text.rpartition(")")[2].split()
     return int(fields[_GROUP]) == group and fields[_STATE] not in "ZX"
 

@@ -17,6 +17,7 @@ _PROC = Path("/proc")
 # Fields of /proc/PID/stat, counted after the command's name.
 _STATE, _SESSION = 0, 3
 _TICK_SECONDS = 0.02
+# Whoever starts others faster than they are ended would hold us for ever.
 _ROUNDS = 5
 
 
@@ -46,6 +47,7 @@ def _found(session: int | None, mark: bytes) -> Iterator[tuple[int, int]]:
         if not folder.name.isdigit() or int(folder.name) in (session, os.getpid()):
             continue
         with suppress(OSError):  # ended meanwhile, or another user's
+            # The handle before the look: what is looked at is then surely what is ended.
             handle = os.pidfd_open(int(folder.name))
             if _is_meant(folder, session, mark):
                 yield int(folder.name), handle

@@ -12,6 +12,7 @@ from typing import Self
 from envmgr.ports import Redact
 
 _LONGEST_LINE = 64 * 1024
+# Of a log for people, who read its beginning and its end; Terraform's state does not depend on it.
 _LARGEST = 20 * 1024 * 1024
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 _CHUNK = 1024 * 1024
 _LONGEST = 16 * 1024 * 1024  # all of an apply's outputs are one line
+# A run that prints gigabytes takes no more of the disk than this and what was not read yet.
 _PUNCH_AFTER = 8 * 1024 * 1024
 _KEEP_SIZE_AND_PUNCH_HOLE = 0x03
 

@@ -142,6 +142,7 @@ class AwsAccount:
 
     def _is_foreign(self, provider: object) -> bool:
         no_metadata = network.is_true(self._environment.get("AWS_EC2_METADATA_DISABLED"))
+        # Both read files that variables of the process name, and cannot be bound to the organization's.
         without = (OriginalEC2Provider, BotoProvider, *([InstanceMetadataProvider] if no_metadata else []))
         return isinstance(provider, without)
 
@@ -157,6 +158,7 @@ class AwsAccount:
                 client_creator=partial(self._nested_client, session),
                 profile_name="organization",
                 cache={},
+                # The organization's variables are in the profile above; these would be the process's.
                 disable_env_vars=True,
             )
         return provider
@@ -196,9 +198,8 @@ class AwsAccount:
             connect_timeout=network.CONNECT_SECONDS,
             read_timeout=network.READ_SECONDS,
             retries={"total_max_attempts": network.RETRIES + 1, "mode": "standard"},
-            proxies=network.proxies(
-                self._environment, host
-            ),  # {} and not None, which would mean os.environ's
+            # {} where there is none: None would mean those of os.environ.
+            proxies=network.proxies(self._environment, host),
             ignore_configured_endpoint_urls=True,
             s3={"addressing_style": "path" if path_style else "auto"},
             request_checksum_calculation="when_required",  # stores that only speak S3 know no others
@@ -298,6 +299,7 @@ def failures(where: str, environment: Mapping[str, str]) -> Iterator[None]:
         raise network.failing(
             Transient, f"{where} cannot be reached ({type(error).__name__}): it will be tried again."
         ) from error
+    # botocore raises a plain ValueError for an endpoint that is no URL.
     except (BotoCoreError, ValueError) as error:
         raise network.failing(
             NeedsPerson,

@@ -110,6 +110,7 @@ class AzureAccount:
         return {
             "proxies": network.proxies(self._environment, host),
             "connection_verify": network.trust(self._environment, *_TRUST),
+            # Else these libraries take proxies from the process's own variables.
             "use_env_settings": False,
             "connection_timeout": network.CONNECT_SECONDS,
             "read_timeout": network.READ_SECONDS,
@@ -279,6 +280,7 @@ class AzureAccount:
 
 def _passes(status: int) -> bool:
     """Whether what an HTTP status says may be otherwise at the next try."""
+    # A conflict (409) is another change that is under way.
     return status in {408, 409, 429} or status >= 500
 
 
