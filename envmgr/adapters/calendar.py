@@ -10,6 +10,7 @@ from envmgr.domain.values.schedule import Ticks
 
 def last_tick(cron: str, timezone: str, moment: datetime) -> datetime | None:
     """The tick at or before a moment; None where there was none in many years."""
+    # cronsim counts back from before its beginning: the moment's own minute is to count, too.
     begin = moment.astimezone(ZoneInfo(timezone)) + timedelta(minutes=1)
     return next((t for t in _ticks(cron, begin, reverse=True) if t <= moment), None)
 
@@ -34,4 +35,5 @@ def _ticks(cron: str, begin: datetime, *, reverse: bool = False) -> list[datetim
     return found
 
 
+# Where clocks are set back, the first may lie on the wrong side of the moment; one of the next does not.
 _FEW = 4

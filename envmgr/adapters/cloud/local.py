@@ -59,7 +59,7 @@ def _marked(root: Path, must_be: bool) -> Iterator[tuple[str, Mapping[str, str]]
             if tags is not None:
                 yield str(folder), tags
     except PermissionError as error:
-        raise NeedsPerson(f"{error.filename} may not be read by envmgr: check its owner.") from error
+        raise NeedsPerson(f"envmgr may not read {error.filename}: check its owner.") from error
     except OSError as error:
         raise Transient(
             f"{error.filename or root} cannot be read now ({os.strerror(error.errno or 0)})."

@@ -80,6 +80,7 @@ def userinfo(remote: Remote) -> tuple[str, str]:
 def _ssh(remote: Remote, folder: Path, known_hosts: Path, patience: float) -> str:
     """The command line of ssh; it goes through a shell, so that every value is quoted."""
     options = {
+        # Nobody is there to answer ssh, and a shared connection could be another organization's.
         "BatchMode": "yes",
         "ConnectTimeout": str(max(1, min(15, round(patience)))),
         "ServerAliveInterval": "15",
@@ -97,6 +98,7 @@ def _ssh(remote: Remote, folder: Path, known_hosts: Path, patience: float) -> st
     options["UserKnownHostsFile"] = f'"{known_hosts}"'
     command = ["ssh"]
     if remote.ssh_key:
+        # This key alone: the user's own configuration and agent could offer another one first.
         options["IdentitiesOnly"] = "yes"
         options["IdentityAgent"] = "none"
         command += ["-F", "none", "-i", str(_private_file(folder / "key", remote.ssh_key))]

@@ -36,6 +36,7 @@ def fill(mirror: Mirror, commit: str, folder: Path, work: Path, scope: str = "."
     """
     found = tree_files(mirror, commit, scope)
     places = {"GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(work / "index")}
+    # By plumbing: no hook runs, and the index holds just what was judged above.
     told = mirror.run(
         ["update-index", "-z", "--index-info"], stdin=b"".join(f.for_index for f in found), extra=places
     )

@@ -25,6 +25,7 @@ from .process import run
 from .submodules import MODULES_FILE, Submodule, is_same_host, remote_of, submodules
 from .tree import TreeFile, less
 
+# Each costs a git process and maybe a fetch; they may nest, and a branch writes them.
 _MOST = 100
 _KEPT = "refs/kept/"
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
@@ -138,6 +139,7 @@ class Completion:
             if not needed:
                 shutil.rmtree(mirror.path, ignore_errors=True)
                 return
+            # Two weeks, as git's own default: what was fetched a moment ago may not have its ref yet.
             gc = ["gc", "--quiet", "--prune=2.weeks.ago"]
             bounds = replace(mirror.bounds, seconds=self._fetch_seconds)
             answer = run(gc, mirror.environment, bounds, inherit=[lock])

@@ -67,6 +67,8 @@ class Conversation:
         )
         for pipe, event, act in asked:
             if pipe is not None and not pipe.closed:
+                # Only the selector may wait: a pipe that is ready may still take or give less than was asked
+                # for.
                 os.set_blocking(pipe.fileno(), False)
                 waiting.register(pipe, event, act)
 

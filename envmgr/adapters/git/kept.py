@@ -33,6 +33,7 @@ def export(mirror: Mirror, commit: str, scope: str, limit: int) -> bytes | None:
     if root is None:
         raise NotHere(f"Commit {commit[:10]} is not in the mirror of {mirror.repository}.")
     names = [commit, root[0], *(name.decode() for _, kind, name, _ in entries if kind != b"commit")]
+    # One thread: each would take a window of memory of its own.
     command = ["pack-objects", "--stdout", "--quiet", "--threads=1"]
     packed = mirror.run(command, stdin="".join(f"{name}\n" for name in names).encode(), largest=2 * limit)
     if packed.is_cut:

@@ -60,6 +60,7 @@ class LfsStorage:
         """Puts contents in the place of pointers; files keep their mode."""
         for file, pointer in pointers.items():
             try:
+                # Used just now: housekeeping leaves it for another two weeks.
                 os.utime(self.place(pointer))
                 with self.place(pointer).open("rb") as source, file.open("wb") as target:
                     shutil.copyfileobj(source, target, _CHUNK)
@@ -76,6 +77,7 @@ class LfsStorage:
                 shutil.copyfileobj(source, new, _CHUNK)
             new.flush()
             new.seek(0)
+            # Of the copy, not of the source: that one may be changing.
             if hashlib.file_digest(new, "sha256").hexdigest() == pointer.oid:
                 self.place(pointer).unlink(missing_ok=True)
                 os.link(new.name, self.place(pointer))
@@ -143,6 +145,7 @@ class Lfs:
         storage = LfsStorage(mirror)
         storage.note(commit, pointers.values())
         if missing := storage.missing(pointers.values()):
+            # A repository on this host has no server that git-lfs could ask.
             if location.path is not None:
                 _copy(storage, location.path, missing)
             else:
@@ -163,6 +166,7 @@ class Lfs:
         commit: str,
         surroundings: Mapping[str, str],
     ) -> None:
+        # The least that makes git take a folder for a repository.
         (storage.repository / "refs").mkdir(mode=0o700, exist_ok=True)
         (storage.repository / "HEAD").write_text("ref: refs/heads/none\n")
         with tempfile.TemporaryDirectory(prefix="tmp-", dir=storage.repository) as folder:

@@ -172,6 +172,7 @@ class Mirror:
         """
         with reported(f"The mirror {self.path} cannot be used"):
             make_private(self.path.parent)
+            # Beside the mirror, which may not be there yet.
             place = self.path.with_suffix(".lock")
             descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -185,6 +186,7 @@ class Mirror:
 
     def _wait(self, descriptor: int, deadline: float) -> None:
         while True:
+            # Asked again and again, since flock knows no time limit.
             with suppress(BlockingIOError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return

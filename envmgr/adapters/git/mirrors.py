@@ -108,6 +108,7 @@ class Mirrors:
         with mirror.locked(self._fetch_seconds) as lock:
             mirror.create(next(iter(missing.values())))
             self._fetch_branches(mirror, remote, location, missing, lock)
+        # A fetched ref's own file tells it without one more process; where it does not, git is asked.
         unsure = {b: c for b, c in missing.items() if not mirror.points_at(f"{HEADS}{b}", c)}
         if unsure and (still := self._missing(mirror, unsure)):
             raise NotHere(_moved_on(remote.repository, still))
@@ -124,6 +125,7 @@ class Mirrors:
             mirror.clear_stale_locks(self._fetch_seconds)
             below = {prefix: self._names(mirror, prefix) for prefix in (HEADS, POLL_HEADS)}
             self._delete(mirror, [p + b for p, names in below.items() for b in names if b not in branches])
+            # Two weeks, as git's own default: what was fetched a moment ago may not have its ref yet.
             gc = ["gc", "--quiet", "--prune=2.weeks.ago"]
             bounds = replace(mirror.bounds, seconds=self._fetch_seconds)
             answer = run(gc, mirror.environment, bounds, inherit=[lock])
@@ -211,6 +213,7 @@ class Mirrors:
         """Keeps a commit for an environment, durably when this returns."""
         mirror = self._mirror(environment.repository_id)
         ref = f"{_kept(environment)}{_name(slot)}"
+        # A claim will rely on this ref: it has to survive a power cut.
         durable = configuration({"core.fsync": "all"}, SETTINGS_COUNT)
         answer = self._update_refs(mirror, f"update {ref}\0{checked_commit(commit)}\0\0", durable)
         if "nonexistent object" in answer.messages:
@@ -316,6 +319,7 @@ class Mirrors:
     def _fetch(
         self, mirror: Mirror, remote: Remote, location: Location, refspecs: Sequence[str], lock: int
     ) -> Answer:
+        # With --prune: a branch that is gone would else be found below refs/poll for ever.
         command = [*_FETCH, "--prune", "--", location.url]
         stdin = "".join(f"{refspec}\n" for refspec in refspecs).encode("utf-8", "surrogateescape")
         seconds = self._fetch_seconds

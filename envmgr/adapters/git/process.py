@@ -135,6 +135,7 @@ def run(
             env=settings,
             istream=None if stdin is None else subprocess.PIPE,
             as_process=True,
+            # git's helpers (git-remote-https, ssh) are in its group and end with it.
             start_new_session=True,
             pass_fds=inherit,
         )

@@ -66,9 +66,8 @@ def parse_ls_remote(repository: RepositoryId, output: bytes) -> Refs:
         if _LS_REMOTE.fullmatch(line) is None:
             raise _not_understood(repository, line)
         commit, _, ref = line.partition("\t")
-        if commit.startswith(
-            "ref: "
-        ):  # other symbolic refs have their commit in a line of its own, as any branch
+        # Other symbolic refs than HEAD have their commit in a line of its own, as any branch.
+        if commit.startswith("ref: "):
             head = commit.removeprefix("ref: ").removeprefix(HEADS) if ref == "HEAD" else head
         elif ref.startswith(HEADS):
             branches[ref[len(HEADS) :]] = commit

@@ -39,6 +39,7 @@ def submodules(mirror: Mirror, commit: str) -> list[Submodule]:
     file = entries(mirror, commit, [MODULES_FILE]).get(MODULES_FILE)
     if file is None or not is_readable(repository, MODULES_FILE, file, _LARGEST):
         return []
+    # By git's own parser, and from the commit itself: the checkout's file may be a link by now.
     answer = mirror.run(["config", "--blob", file.name, "-z", "--list"])
     if answer.failed:
         raise NeedsPerson(f"{MODULES_FILE} in {repository} cannot be read: correct it.")

@@ -103,6 +103,8 @@ class HttpProbe:
                 "GET",
                 address._replace(auth=None, fragment=None).url,
                 headers={**_HEADERS, **login},
+                # Redirects are followed here, one by one, since each address has to be checked before it is
+                # asked.
                 redirect=False,
                 retries=False,
                 timeout=Timeout(connect=self._seconds, read=self._seconds),
@@ -167,6 +169,7 @@ def _judged(check: HealthCheck, response: BaseHTTPResponse) -> str:
         return f"answered {response.status}, wanted {check.expect}"
     if not check.body:
         return ""
+    # Bounded after decoding: a small body may unpack to gigabytes.
     body = response.read(_LARGEST, decode_content=True).decode(errors="replace")
     if matched_part(body, f"*{check.body}*") is not None:
         return ""

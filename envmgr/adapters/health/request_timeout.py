@@ -51,6 +51,7 @@ class RequestTimeout:
         """Cuts off the connection behind a descriptor, too; TLS or the pool may close that one meanwhile."""
         with self._lock:
             self._sockets.append(socket.socket(fileno=os.dup(descriptor)))
+        # The time may have run out before there was a connection to cut.
         if self.is_over:
             self._cut()
 

@@ -15,6 +15,7 @@ from .deployment_site import DeploymentSite
 
 _POLL_SECONDS = 2.0
 _GIBIBYTE = 1024**3
+# Kudu's numbers for a deployment: pending, building, deploying; 3 is a failure.
 _PENDING = {0, 1, 2}
 _SUCCESS = 4
 _ERROR_ENTRY = 2
@@ -78,10 +79,8 @@ class AppService:
         """The deployment once it has ended. The one from `before` may be shown until ours begins."""
         while True:
             deadline.wait(_POLL_SECONDS)
-            with (
-                suppress(Transient),
-                self._account.failures(self._where),
-            ):  # the site may start anew meanwhile
+            # The site may start again meanwhile.
+            with suppress(Transient), self._account.failures(self._where):
                 found = site.deployment(path)
                 if found and found.get("status") not in _PENDING and _identity(found) != before:
                     return found

@@ -16,6 +16,7 @@ from envmgr.host.uploads.content import Content
 _PUBLISH = "/api/publish?type=zip&async=true"
 LATEST = "/api/deployments/latest"
 _TAKEN = {200, 202}
+# What Azure's front end says while the site behind it is being started.
 _STARTING = {404, 409, 502, 503, 504}
 
 

@@ -76,6 +76,7 @@ class AzureBlobStateStore:
         found = self.lock(key)
         if found is not None and found.id == lock_id:
             with self._azure.failures(self._where):
+                # At once: Terraform's leases have no end, and whoever held this one is dead.
                 BlobLeaseClient(self._blob(key)).break_lease(lease_break_period=0)
 
     def mend(self, key: str) -> bool:
@@ -101,6 +102,7 @@ class AzureBlobStateStore:
 
     def keys(self, prefix: str = "") -> Sequence[str]:
         """The keys of all states below a prefix that hold something."""
+        # An empty blob is only what a lock needed to hold on to.
         return [blob.name for blob in self._list(prefix) if is_state(blob.name) and blob.size]
 
     def archives(self, prefix: str = "") -> Sequence[tuple[str, datetime]]:
@@ -153,6 +155,7 @@ class AzureBlobStateStore:
         """Deletes a blob."""
         with self._azure.failures(self._where):
             try:
+                # Azure refuses to delete a blob that has snapshots without them.
                 self._blob(key).delete_blob(delete_snapshots="include")
             except ResourceNotFoundError as error:
                 self._say_missing(error)

@@ -253,9 +253,11 @@ def _write(path: Path, content: bytes, *, replaces: bool = True) -> None:
         unfinished.rename(path)
     else:
         try:
+            # A link fails where the name is taken; a rename would replace what is there.
             path.hardlink_to(unfinished)
         finally:
             unfinished.unlink()
+    # Until the folder is on disk as well, a power cut may take the file's name away.
     _sync_folder(path.parent)
 
 
@@ -273,7 +275,7 @@ def _failures(path: Path) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise NeedsPerson(
-            f"{error.filename or path} may not be read or written by envmgr: check its owner."
+            f"envmgr may not read or write {error.filename or path}: check its owner."
         ) from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise NeedsPerson(f"{error.filename or path} is in the way: move it elsewhere.") from error

@@ -87,6 +87,8 @@ class S3StateStore:
         if content:
             self._copy(key, archive_key(key, now), content)
         with failures(self._where, self._environment):
+            # Asked right before, as not every store deletes on a condition; our lease and Terraform's lock
+            # keep others out.
             if self._s3.head_object(Bucket=self._bucket, Key=key)["ETag"] != version:
                 raise RetryLater(
                     f"The state {key} in {self._where} changed while it was archived: it is kept."

@@ -30,4 +30,5 @@ def step_environment(place: Place, own: Mapping[str, str], log: Path) -> dict[st
         "XDG_CACHE_HOME": str(place.cache),
         RUN_MARK: str(log),
     }
+    # The given ones win: no output takes the place of what a step is told about itself.
     return {**fitting(place.outputs, given), **given}

@@ -115,6 +115,7 @@ def _remarks(place: Place, environment: Mapping[str, str]) -> Iterator[str]:
 def _argv(step: Step) -> list[str]:
     match step.run:
         case str(text):
+            # With -e and -u, as a script that goes on after a failure would report a success.
             return ["sh", "-eu", "-c", text]
         case tuple(words):
             return list(words)

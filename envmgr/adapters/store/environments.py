@@ -78,6 +78,8 @@ def _write(connection: Connection, before: Environment, after: Environment) -> N
     if before.id != after.id:
         raise ValueError(f"a change of {before.id} gave {after.id}")
     old, new = records.values(before), records.values(after)
+    # By identity: what a change leaves alone is the very same object, and equality would have to parse
+    # claims.
     values = {name: value for name, value in new.items() if value is not old[name]}
     connection.execute(
         update(environments).where(rows.of_environment(environments, before.id)).values(**values)

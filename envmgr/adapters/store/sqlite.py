@@ -119,6 +119,7 @@ def _turn(lock: threading.Lock, seconds: float, reserve: Reserve) -> Iterator[No
 
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get(WRITES)
+    # Whatever will write takes the write lock first: what it reads is then still true when it writes.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -176,6 +177,7 @@ def _explain(reserve: Reserve, file: Path, busy_timeout: timedelta, error: DBAPI
 
 def explain(error: DBAPIError, file: Path, busy_timeout: timedelta) -> EnvmgrError:
     """SQLite's error as a sentence with what to do."""
+    # The lowest byte is the kind; the rest says which call it was.
     code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     kind, sentence = _SENTENCES.get(code, (NeedsPerson, _REFUSED))
     seconds = busy_timeout.total_seconds()

@@ -219,6 +219,8 @@ class SqlStore:
             self._append(connection, event)
 
     def _append(self, connection: Connection, event: Event) -> None:
+        # One at a time: else a smaller ID may become visible after a larger one, and whoever follows events
+        # misses it.
         self._database.serialize(connection, "events")
         events.append(connection, event)
 

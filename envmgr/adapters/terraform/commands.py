@@ -123,6 +123,7 @@ class TerraformCommands:
     def show(self, workspace: Workspace, plan: PlanFile) -> Plan:
         """See the port."""
         session = self._session(workspace, Watch(log=Path(os.devnull)))
+        # Terraform shows a plan by its providers' schemas: the folder has to be initialised for that, too.
         self._initialise(session)
         outcome, text = _shown(session, plan)
         if not outcome.succeeded:
@@ -156,6 +157,7 @@ class TerraformCommands:
                 ) from error
             raise
         finally:
+            # Whatever ended it, an interrupt too: what the backend has not got may be in that file alone.
             errored.rescue()
         session.temporary.clear()  # not earlier: what the plan's data sources made there may be what was applied
         return outcome.transcript.outputs
@@ -297,6 +299,7 @@ def _plan_with(session: Session, variables: Mapping[str, object], **options: Any
     """Plans into a private file that is made anew, so that no old plan is ever taken for this one."""
     out = session.workspace.data / _PLAN
     clear(out)
+    # Made by us first: private, and no link that a branch's process put there.
     backend.write_new(out, "")
     with variables_file(variables) as given:
         outcome = session.run(

@@ -74,6 +74,7 @@ class Initialisation:
 
     def prepare(self) -> Outcome | None:
         """Writes what commands need, and runs `init` where the record does not fit; gives its failure."""
+        # Nothing that the code of an earlier run left there configures this one.
         self._empty_home()
         self._write_backend()
         if self._has_modules() and self._fits():
@@ -194,6 +195,8 @@ class Initialisation:
                 plugin_dir=str(plugins) if only_here else None,
                 json=IsFlagged,
                 input=False,
+                # The backend is what we wrote: nothing is to be migrated, and nobody could answer whether it
+                # should be.
                 reconfigure=IsFlagged,
                 **options,
             )

@@ -21,9 +21,8 @@ from .backend import write_new
 
 _LIST = "modules.json"
 _FOLDER = "modules"
-_FIXED = re.compile(
-    r"[0-9a-f]{40}|v?\d+(\.\d+)+([-+.][0-9A-Za-z.+-]+)?"
-)  # a commit, or what is a version by its look
+# A commit, or what is a version by its look.
+_FIXED = re.compile(r"[0-9a-f]{40}|v?\d+(\.\d+)+([-+.][0-9A-Za-z.+-]+)?")
 _REF = re.compile(r"[?&]ref=([^&]*)")
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _LARGEST_LIST = 8 * 1024 * 1024

@@ -46,6 +46,7 @@ def process_environment(
     """
     inherited = {name: own[name] for name in _INHERITED if name in own}
     given = {name: value for name, value in workspace.environment.items() if name not in _WITHHELD}
+    # Later ones win: the organization may have a home of its own, but changes nothing that envmgr relies on.
     return {
         **inherited,
         "HOME": str(home),
@@ -55,6 +56,7 @@ def process_environment(
         "TF_DATA_DIR": str(workspace.data),
         "TF_IN_AUTOMATION": "1",
         "TF_INPUT": "0",
+        # Else each command asks Terraform's makers for news.
         "CHECKPOINT_DISABLE": "1",
         "TF_WORKSPACE": "default",
         CLI_CONFIG: str(cli_config),

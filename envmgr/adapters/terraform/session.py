@@ -111,6 +111,8 @@ class Session:
         """
         transcript = Transcript()
         with self._left_output() as output:
+            # Of a long output the first reader gave back what it had read, so the rest tells where it was; a
+            # short one is read again from its start, without the lines that the log has already.
             start = first_data(output.fileno())
             skip = 0 if start else lines_of_last_command(self.watch.log)
             tail = Tail(output.fileno(), start=start)
@@ -119,6 +121,8 @@ class Session:
                     supervision = self._supervision(partial(self._follow, tail, transcript, log))
                     attend(child.pid, lambda pid: self._identify(pid) == child, supervision)
                 if self._mark:
+                    # What a Terraform that was killed left running is known by its mark alone: the session
+                    # went with it.
                     end_leftovers(None, self._mark)
                 self._take(tail.last(), transcript, log)
             sweep(self._named)

@@ -13,6 +13,7 @@ from pathlib import Path
 from envmgr.domain.errors import NeedsPerson
 
 _SECONDS = 10
+# A binary that hangs costs each who asks ten seconds: for five minutes nobody else pays.
 _ASK_AGAIN = 300
 _NUMBERS = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 

@@ -29,6 +29,7 @@ from .packages import Pin, checksum, make_read_only, stamps
 
 log = structlog.get_logger()
 
+# flock knows no time limit, and nothing to be woken by where envmgr stops.
 _POLL_SECONDS = 0.05
 _VERSIONS = "*/*/*/*"
 """Below a data folder's `providers`, and below the packages: host, namespace, type, version."""
@@ -113,6 +114,7 @@ class ProviderCache:
         if not self._folder.is_dir():
             return 0
         selected = {selection for text in lock_files for selection in selections_of(text)}
+        # What an earlier round had taken away and could not delete.
         self._sweep()
         with self.held("", lambda: False) as lock:
             if lock is None or not self.packages.is_dir():
