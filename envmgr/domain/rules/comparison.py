@@ -32,6 +32,8 @@ def _attributes(change: ResourceChange) -> dict[str, str]:
     names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     unknown = {name for name, value in change.unknown.items() if value}
     return {
+        # Not the values, which may be secrets: all that is asked later is whether the same differs in the
+        # same way.
         name: "sensitive" if name in change.sensitive else digest([before.get(name), after.get(name)])
         for name in names | unknown
     }

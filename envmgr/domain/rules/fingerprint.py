@@ -20,6 +20,7 @@ def fingerprint(
             "variables": variables,
             "terraform": terraform_version,
             "backend": [backend[0], backend[1]],
+            # Only where there are any: what was applied before there were needs keeps its fingerprint.
             **({"needs": needs} if needs else {}),
         }
     )

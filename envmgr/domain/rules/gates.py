@@ -136,9 +136,8 @@ def _check_not_anothers(
         return []  # of what was taken over into this state another tool's tags give way to ours
     other = {k: v for k, v in identity(tags).items() if k in found and found[k] != v}
     if not is_name(str(found.get("environment", ""))):
-        other.pop(
-            "environment", None
-        )  # no environment can have that name: the branch's own code has it wrong
+        # No environment can have that name: the branch's own code has it wrong.
+        other.pop("environment", None)
     if not other:
         return []
     listed = ", ".join(f"{key} = {found[key]!r}" for key in other)

@@ -14,8 +14,7 @@ def unfinished(environment: Environment) -> str:
             f"The state of {environment.label} is on its way between {place(claim.backend)} and {place(claim.moves)}, so "
             f"it is left alone: `envmgr move-state {environment.id.organization}` finishes that."
         )
-    if (
-        claim.adopts and environment.suspended_by is not Suspension.DESTROY
-    ):  # who has it destroyed knows better
+    # Whoever has it destroyed knows better.
+    if claim.adopts and environment.suspended_by is not Suspension.DESTROY:
         return f"The adoption of {environment.label} did not finish, so it is left alone: `envmgr adopt {environment.label} --state FILE` with the same state finishes it, or undoes it if you say no."
     return ""
