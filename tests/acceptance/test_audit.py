@@ -30,7 +30,7 @@ def test_an_audit_from_clean_to_mended(tmp_path: Path, terraform_binary: str) ->
 
     said = world("audit")
     assert said.code == 2
-    assert said.out.splitlines()[0].split() == ["FINDING", "ABOUT", "MENDED", "BY"]
+    assert said.out.splitlines()[0].split() == ["FINDING", "ABOUT", "FIXED", "BY"]
     assert "acme/shop/orphan/terraform.tfstate" in said.out
     assert "    → `envmgr audit --fix` archives it." in said.out
 

@@ -180,7 +180,7 @@ def test_ctrl_c_ends_terraform_and_logs_follow_it(world: World) -> None:
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Terraform is asked to end" in told
+    assert "Terraform is asked to stop" in told
     followed, _ = follower.communicate(timeout=30)
     assert follower.returncode == 0
     assert "Interrupt received" in followed or "stopped" in followed

@@ -318,7 +318,7 @@ class TestLfs:
     def test_another_content_of_the_same_size_is_not_taken(self, local: Shop) -> None:
         self.put(local.repository, CONTENT[::-1], hashlib.sha256(CONTENT).hexdigest())
         local.push({".gitattributes": ATTRIBUTES, "a.bin": pointer(CONTENT)})
-        assert "1 Git LFS files" in local.refused()
+        assert "1 Git LFS file " in local.refused()
 
     def test_contents_live_as_long_as_the_commit_or_two_weeks(self, local: Shop) -> None:
         oid = hashlib.sha256(CONTENT).hexdigest()

@@ -33,7 +33,7 @@ def serial(state: Path) -> int:
 
 
 DOUBTFUL: dict[str, tuple[Callable[[Path], str], str]] = {
-    "torn": (lambda state: state.read_text()[:200], "torn"),
+    "torn": (lambda state: state.read_text()[:200], "truncated"),
     "no state": (lambda _: '{"format_version": "1.0"}', "not a Terraform state"),
     "other lineage": (
         lambda state: changed(state, lineage="5b6a1c52-0000-0000-0000-000000000000", serial=99),
@@ -97,7 +97,7 @@ def test_a_torn_state_that_a_person_mended_is_pushed(engine: Engine) -> None:
     leave(outage, whole[: len(whole) // 2])
     push(engine.repositories["shop"], ["alice"], MORE)
     engine.turn(seconds=30)
-    assert "torn" in engine.environment("alice").message
+    assert "truncated" in engine.environment("alice").message
     outage.kept.write_text(whole)
     outage.commands()
 

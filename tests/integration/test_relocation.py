@@ -205,9 +205,9 @@ def test_a_killed_move_is_left_alone_and_goes_on(engine: Engine, moment: str, go
     engine.turn(2, seconds=30)
     alice = engine.environment("alice")
     assert alice.status is Status.WAITING
-    assert "`envmgr move-state acme` goes on" in alice.message
+    assert "`envmgr move-state acme` finishes" in alice.message
     for destroys in (False, True):
-        with pytest.raises(NeedsPerson, match="goes on"):
+        with pytest.raises(NeedsPerson, match="finishes"):
             operations.plan(engine.application, alice, destroy=destroys)
     assert engine.calls() == []
     old = open_state_store("local", {"path": str(engine.folder / "state")}, {})

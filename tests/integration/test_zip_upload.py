@@ -122,7 +122,7 @@ def test_a_function_gets_new_code_and_only_that(
     placeholder = digest()
     said = deployer.run(target, aws_environment)
     assert f"step publish\nfunction {lambda_name}: sending 1" in said
-    assert "(1 files)" in said
+    assert "(1 file)" in said
     assert (first := digest()) != placeholder
 
     os.utime(deployer.place.checkout / "build" / "main.py", (1, 1))
@@ -254,7 +254,7 @@ def test_an_app_gets_the_folder(deployer: Deployer, site: Site) -> None:
     with ZipFile(io.BytesIO(site.received[0])) as zipped:
         assert zipped.read("main.py") == b"first"
         assert zipped.infolist()[0].date_time[0] >= 2024, "App Service keeps files whose date is no other"
-    assert f"{SITE}: sending {len(site.received[0])} bytes (1 files)" in said
+    assert f"{SITE}: sending {len(site.received[0])} bytes (1 file)" in said
     assert f"{SITE}: Extracting files\n{SITE}: deployed" in said.replace("\n\n", "\n")
     assert TOKEN not in deployer.watch.log.read_text()
 

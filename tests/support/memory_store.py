@@ -22,7 +22,7 @@ from envmgr.domain.values.environment import (
     RunKind,
     RunStatus,
 )
-from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.ports import LeaseTaken
 
 K = TypeVar("K")
@@ -327,7 +327,7 @@ class MemoryStore:
 
     def check(self) -> str:
         """Says which database this is."""
-        return f"Memory is sound: {len(self.environments())} environments."
+        return f"Memory is sound: {counted(len(self.environments()), 'environment')}."
 
     def close(self) -> None:
         """Nothing to close."""

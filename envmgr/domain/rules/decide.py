@@ -195,16 +195,15 @@ def _not_surely_gone(situation: Situation) -> Decision | None:
         seen = f"{absence.count} of {counted(policy.confirmations, 'confirmation')}"
         return Wait(f"Branch {situation.branch} seems gone ({seen}).", until=due)
     if situation.now < due:
-        until = f"{due:%Y-%m-%d %H:%M:%S} UTC"
-        return Wait(f"Branch {situation.branch} is gone; grace period until {until}.", until=due)
+        said = f"Branch {situation.branch} is gone; grace period until {due:%Y-%m-%d %H:%M:%S} UTC."
+        return Wait(said, until=due)
     return None
 
 
 def _never_applied(situation: Situation) -> Decision | None:
-    if situation.environment.claim is None:
-        gone = f"Branch {situation.branch} is gone and nothing was applied."
-        return _unless_paused(situation, Close(gone))
-    return None
+    if situation.environment.claim is not None:
+        return None
+    return _unless_paused(situation, Close(f"Branch {situation.branch} is gone and nothing was applied."))
 
 
 def _too_many_leave(situation: Situation) -> Decision | None:
