@@ -60,7 +60,7 @@ def test_an_audit_from_clean_to_mended(tmp_path: Path, terraform_binary: str) ->
     assert "Archive it?" in screen
     code, screen = type_at(world, ["audit", "--fix"], "[y/N]", "y\n")
     assert (code, hollow.exists()) == (2, False)
-    assert "2 findings, 1 mended." in screen
+    assert "2 findings, 1 fixed." in screen
     (event,) = [e for e in world.ok("events", "--json").document if e["action"] == "state-archived"]
     assert event["actor"].startswith("user ")
 
