@@ -88,7 +88,7 @@ def test_after_a_long_gap_a_person_is_asked(shop: MemoryEngine) -> None:
     drift_watch(shop)
     alice = shop.environment("alice")
     assert (alice.status, alice.hold.guard) == (Status.WAITING, Guard.DRIFT)
-    assert "nobody looked since" in alice.message
+    assert "nothing was checked since" in alice.message
     assert "envmgr approve acme/shop/alice" in alice.message
     applies = len(shop.runs(RunKind.APPLY))
     shop.turn(2, seconds=30)
@@ -131,7 +131,7 @@ def test_a_remote_that_is_away_holds_a_correction_back(shop: MemoryEngine) -> No
 
     drift_watch(shop)
 
-    assert "remote could not be looked at" in shop.environment("alice").message
+    assert "remote could not be read" in shop.environment("alice").message
 
 
 def test_a_check_that_cannot_run_says_so_and_since_when(shop: MemoryEngine) -> None:
