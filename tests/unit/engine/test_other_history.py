@@ -261,4 +261,4 @@ def test_an_audit_takes_another_history_for_nothing_seen(engine: MemoryEngine) -
     application = engine.application
     found = Audit(application, application.services.tenants["acme"]).findings()
     assert [f.fix for f in found] == [None]
-    assert "another history" in found[0].what
+    assert "a different history" in found[0].what
