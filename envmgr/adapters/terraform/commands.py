@@ -74,6 +74,8 @@ class TerraformCommands:
     def plan(self, workspace: Workspace, out: Path, watch: Watch, *, destroy: bool = False) -> PlanResult:
         """See the port; pushes an errored state first."""
         session = self._session(workspace, watch)
+        # Only before a plan: until its apply is done, what the plan's data sources wrote there may still be
+        # read.
         session.temporary.clear()
         if not destroy:  # what was applied with such a file must go away all the same
             check_leave(workspace.root, workspace.environment)

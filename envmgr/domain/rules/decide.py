@@ -210,6 +210,7 @@ def _too_many_leave(situation: Situation) -> Decision | None:
     environment, limit = situation.environment, situation.policy.max_at_once
     if environment.hold.approved is Guard.MASS_DESTROY:
         return None
+    # Once held it stays held: as others are approved, the rest would else slip under the limit one by one.
     if environment.hold.guard is not Guard.MASS_DESTROY and situation.neighbours.leaving <= limit:
         return None
     return Wait(
@@ -249,6 +250,8 @@ def _destroy_gone(situation: Situation) -> Decision:
     return _in_a_window(situation, Destroy(gone, Status.DESTROYED))
 
 
+# What a person or the configuration decided, then what the listing proves, then how often and how long it was
+# seen; the limit late, as it concerns only what would otherwise go.
 _GONE: tuple[Check, ...] = (
     _destroyed_by_hand,
     _unmatched,
@@ -270,6 +273,7 @@ def _suspended(situation: Situation) -> Decision | None:
     if suspended.by is Suspension.SCHEDULE:
         down = phase is not None and not phase.up and not situation.protected
         return Rest(suspended.reason, until=phase.until if phase else None) if down else None
+    # `over` names the commit that it was said of: a push ends it.
     return Rest(suspended.reason) if suspended.over in (None, situation.environment.commit) else None
 
 
@@ -292,6 +296,7 @@ def _scheduled_down(situation: Situation) -> Decision | None:
     environment, phase = situation.environment, situation.policy.phase
     if phase is None or phase.up or situation.protected:
         return None
+    # A person brought it up within this very phase: that holds until the schedule says something new.
     if environment.life.resumed_at is not None and environment.life.resumed_at >= phase.since:
         return None
     until = f"until {phase.until:%Y-%m-%d %H:%M} UTC" if phase.until else "for good"
@@ -355,6 +360,8 @@ def _over_the_limit(situation: Situation) -> Decision | None:
     )
 
 
+# What a person or the configuration decided, then time: what is about to end is not applied once more before.
+# Limits and windows come last, as they hold back nothing but an apply that is due.
 _PRESENT: tuple[Check, ...] = (
     _destroyed_by_hand,
     _unmatched,
