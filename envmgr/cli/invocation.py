@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from envmgr.composition.records import Records
+    from envmgr.composition.records import Overview, Records
 
 
 @dataclass(slots=True)
@@ -41,3 +41,9 @@ class Invocation:
 
         with open_records(self.config, self.data_dir, self.environ) as store:
             yield store
+
+    def overview(self, chosen: str | None, *, destroyed: bool) -> "Overview":
+        """What `list` shows, of the repositories called `chosen` or of all."""
+        from envmgr.composition.records import read_overview
+
+        return read_overview(self.config, self.data_dir, self.environ, chosen, destroyed)

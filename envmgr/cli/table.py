@@ -19,14 +19,23 @@ class Column:
 
 def render(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
     """The lines of a table, the title first; empty columns are left out, others as `width` needs."""
-    sizes = [max(cells(c.title), *(cells(row[i]) for row in rows), 0) for i, c in enumerate(columns)]
+    sizes = [max(cells(c.title), _widest([row[i] for row in rows])) for i, c in enumerate(columns)]
     shown = [i for i, c in enumerate(columns) if any(row[i] for row in rows) or not rows]
     if width is not None:
         shown = _fitting(columns, sizes, shown, width)
         _shrink(columns, sizes, shown, width)
-    yield _line([(columns[i].title, sizes[i]) for i in shown])
-    for row in rows:
-        yield _line([(row[i], sizes[i]) for i in shown], [columns[i].paint for i in shown], row, shown)
+    last = shown[-1] if shown else None
+    laid_out = [_laid_out(columns[i], [row[i] for row in rows], sizes[i], i == last) for i in shown]
+    for line in zip(*laid_out, strict=True):
+        yield _GAP.join(line).rstrip()
+
+
+def _laid_out(column: Column, texts: Sequence[str], size: int, is_last: bool) -> Iterator[str]:
+    """A whole column, the title first, each different text laid out and painted once: most are the same in many rows."""
+    fit = cut if is_last else _fitted
+    shown = {text: column.paint(text, fit(text, size)) for text in set(texts)}
+    yield fit(column.title, size)
+    yield from map(shown.__getitem__, texts)
 
 
 def cells(text: str) -> int:
@@ -34,6 +43,11 @@ def cells(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _widest(texts: Sequence[str]) -> int:
+    size = len if "".join(texts).isascii() else cells
+    return max(map(size, texts), default=0)
 
 
 def cut(text: str, size: int) -> str:
@@ -85,16 +99,3 @@ def _least(column: Column, size: int) -> int:
 
 def _total(shown: Sequence[int], size: Callable[[int], int]) -> int:
     return sum(map(size, shown)) + len(_GAP) * (len(shown) - 1)
-
-
-def _line(
-    parts: Sequence[tuple[str, int]],
-    paints: Sequence[Callable[[str, str], str]] | None = None,
-    row: Sequence[str] = (),
-    shown: Sequence[int] = (),
-) -> str:
-    texts = []
-    for number, (text, size) in enumerate(parts):
-        padded = _fitted(text, size) if number < len(parts) - 1 else cut(text, size)
-        texts.append(paints[number](row[shown[number]], padded) if paints else padded)
-    return _GAP.join(texts).rstrip()

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from envmgr.adapters.store.connect import open_store
-from envmgr.adapters.store.store import SqlStore
+from envmgr.adapters.store import overview
+from envmgr.adapters.store.names import FILE_NAME
+from envmgr.adapters.store.overview import Overview
 from envmgr.config.sections.secrets import resolve
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
@@ -12,20 +14,43 @@ from envmgr.engine.context.layout import Layout
 
 from . import remembered
 
-Records = SqlStore
+if TYPE_CHECKING:
+    from envmgr.adapters.store.store import SqlStore
+
+    Records = SqlStore
+
+__all__ = ["Overview", "open_records", "open_records_of", "read_overview"]
 
 
-def open_records(config: Path, data_dir: Path, environ: Mapping[str, str]) -> SqlStore:
+def read_overview(
+    config: Path, data_dir: Path, environ: Mapping[str, str], chosen: str | None, destroyed: bool
+) -> Overview:
+    """What `list` shows, of the repositories called `chosen` or of all; without opening the store where that can be."""
+    settings, layout = _settings(config), Layout(data_dir).create()
+    if settings.database is None:
+        found = overview.at_once(layout.root / FILE_NAME, chosen, destroyed)
+        if found is not None and remembered.is_known(layout, found.identity, found.place):
+            return found.found
+    with open_records_of(settings, layout, environ) as store:
+        return store.overview(chosen, destroyed=destroyed)
+
+
+def open_records(config: Path, data_dir: Path, environ: Mapping[str, str]) -> "Records":
     """Only the store, as the reading verbs need it: no configuration but the settings is read."""
-    settings = read_settings(config) if config.exists() else Settings()
-    return open_records_of(settings, Layout(data_dir).create(), environ)
+    return open_records_of(_settings(config), Layout(data_dir).create(), environ)
 
 
-def open_records_of(settings: Settings, layout: Layout, environ: Mapping[str, str]) -> SqlStore:
+def _settings(config: Path) -> Settings:
+    return read_settings(config) if config.exists() else Settings()
+
+
+def open_records_of(settings: Settings, layout: Layout, environ: Mapping[str, str]) -> "Records":
     """The store that the settings name; SQLite in the data folder where they name none.
 
     Raises UsageError where it is not the one that this data folder works with.
     """
+    from envmgr.adapters.store.connect import open_store  # SQLAlchemy: longer than all that `list` does
+
     database = resolve(settings.database, environ) if settings.database is not None else None
     store = open_store(database, layout.root)
     try:

@@ -6,12 +6,15 @@ An empty database beside a full one would forget what was set by hand, and make 
 import json
 import os
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from envmgr.adapters.store.connect import FILE_NAME, open_store
-from envmgr.adapters.store.store import SqlStore
+from envmgr.adapters.store.names import FILE_NAME
 from envmgr.domain.errors import UsageError
 from envmgr.engine.context.layout import Layout
 from envmgr.host.system import create_private
+
+if TYPE_CHECKING:
+    from envmgr.adapters.store.store import SqlStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Remembered:
     place: str
 
 
-def check(store: SqlStore, layout: Layout) -> None:
+def check(store: "SqlStore", layout: Layout) -> None:
     """Refuses (UsageError) a database that is not the one this data folder works with; remembers the one it is.
 
     It is the same where its identity is, where it was copied from that one by `envmgr migrate`, or where it stands in
@@ -43,11 +46,18 @@ def check(store: SqlStore, layout: Layout) -> None:
     _write(layout, now)
 
 
-def _full_beside(store: SqlStore, layout: Layout) -> Remembered | None:
+def is_known(layout: Layout, identity: str, place: str) -> bool:
+    """Whether a database is the one that this data folder worked with last, so that there is nothing to check or to write."""
+    return _read(layout) == Remembered(identity, place)
+
+
+def _full_beside(store: "SqlStore", layout: Layout) -> Remembered | None:
     """The records of an older release in the data folder, where the store is another, empty one."""
     file = layout.root / FILE_NAME
     if not file.is_file() or str(file) in store.place or not store.is_empty():
         return None
+    from envmgr.adapters.store.connect import open_store  # only here: what is known already is known at once
+
     with open_store(None, layout.root) as beside:
         return None if beside.is_empty() else Remembered(beside.identity().id, beside.place)
 

@@ -12,14 +12,14 @@ from tests.benchmarks.interleaving import interleaved, seconds
 from tests.benchmarks.laboratory import Laboratory
 from tests.benchmarks.population import populate
 
-REPOSITORIES = 100
-BRANCHES = 50
+REPOSITORIES = 20
+BRANCHES = 500
 _PROGRAM = Path(sys.executable).with_name("envmgr")
 _NOTE = "whole processes; by hand: python -c pass"
 
 
 def command_line(laboratory: Laboratory) -> list[Comparison]:
-    """`envmgr --help` and `envmgr list` with 5,000 environments."""
+    """`envmgr --help`, and `envmgr list` with 10,000 environments: of all, and of one repository's 500."""
     place = laboratory.place("command-line")
     config, data = place / "config", place / "data"
     config.mkdir()
@@ -32,8 +32,11 @@ def command_line(laboratory: Laboratory) -> list[Comparison]:
     options = ["--config", str(config), "--data-dir", str(data)]
     return [
         _compare(laboratory, "envmgr --help", ["--help"], 150, 10),
-        _compare(laboratory, "envmgr list, 5,000 environments", [*options, "list"], 500, 5_001),
-        _compare(laboratory, "envmgr list --json, 5,000 environments", [*options, "list", "--json"], 500, 1),
+        _compare(laboratory, "envmgr list, 10,000 environments", [*options, "list"], 500, 10_001),
+        _compare(laboratory, "… --json", [*options, "list", "--json"], 500, 10_000),
+        _compare(
+            laboratory, "… --repository, 500 of them", [*options, "list", "--repository", "r7"], 150, 501
+        ),
     ]
 
 

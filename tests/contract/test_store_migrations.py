@@ -20,13 +20,14 @@ from sqlalchemy import Connection, Engine, create_engine, text
 
 from envmgr.adapters.store import migrate, schema
 from envmgr.adapters.store.connect import _database, open_store
+from envmgr.adapters.store.names import REVISIONS
 from envmgr.domain.audit.standing import Look, Outcome
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.values.environment import Event, RunKind
 from tests.support.store import ALICE, COMMIT, NOW, OURS, SHOP, having, take, taken
 
-NEWEST = schema.REVISIONS[-1]
+NEWEST = REVISIONS[-1]
 AFTER = f"{int(NEWEST) + 1:04}"
 NEXT = '''
 """A second release's change."""
@@ -71,7 +72,7 @@ def release_next(monkeypatch: pytest.MonkeyPatch, folder: Path, more: str = "") 
     text = NEXT.format(more=more, next=AFTER, newest=NEWEST)
     (folder / "versions" / f"r{AFTER}_mood.py").write_text(text)
     monkeypatch.setattr(migrate, "MIGRATIONS", folder)
-    monkeypatch.setattr(migrate, "REVISIONS", (*schema.REVISIONS, AFTER))
+    monkeypatch.setattr(migrate, "REVISIONS", (*REVISIONS, AFTER))
 
 
 def shape(connection: Connection) -> list[tuple[object, ...]]:
@@ -111,7 +112,7 @@ def test_the_code_knows_every_revision() -> None:
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS))
     found = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
-    assert tuple(reversed(found)) == schema.REVISIONS
+    assert tuple(reversed(found)) == REVISIONS
 
 
 def test_a_newer_envmgrs_database_is_left_alone(
@@ -153,7 +154,7 @@ def test_what_was_there_before_applications_belongs_to_none(
 ) -> None:
     """Records, leases, runs and events are the same to every query, and no number is given twice."""
     with monkeypatch.context() as patch:
-        patch.setattr(migrate, "REVISIONS", schema.REVISIONS[:3])
+        patch.setattr(migrate, "REVISIONS", REVISIONS[:3])
         open_store_before(location, tmp_path)
     for statement in BEFORE_APPLICATIONS:
         connection.execute(text(statement))
@@ -183,7 +184,7 @@ def test_what_events_told_of_stands_in_the_table_of_findings(
 ) -> None:
     """Nothing is announced twice by the release that keeps findings, and no audit comes sooner."""
     with monkeypatch.context() as patch:
-        patch.setattr(migrate, "REVISIONS", schema.REVISIONS[:8])
+        patch.setattr(migrate, "REVISIONS", REVISIONS[:8])
         open_store_before(location, tmp_path)
     orphan, stray = "acme state-without-branch acme/shop/orphan:api", "acme resources-without-state arn:x y"
     row = {"organization": "acme", "repository": "shop", "name": "orphan", "application": "api"}

@@ -4,7 +4,7 @@ import inspect
 from pathlib import Path
 
 from envmgr.adapters.state.keys import ARCHIVE
-from envmgr.adapters.store.connect import FILE_NAME
+from envmgr.adapters.store.names import FILE_NAME
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.layout import Layout
 

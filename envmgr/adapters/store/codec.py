@@ -7,7 +7,7 @@ takes in text, come back as they went in.
 import json
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from envmgr.domain.documents.claim_document import claim_document, parse_claim
@@ -20,7 +20,36 @@ from envmgr.domain.values.step import Step
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().raw_decode  # without the second pass for blanks: these are the hot paths
+_ESCAPED = "\x1a"
 _CLAIM_FIELDS = tuple(field.name for field in fields(Claim))
+
+
+def dump_moment(moment: datetime) -> str:
+    """An aware time as ISO 8601 in UTC with six digits of a second; ValueError for one without a zone."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def load_moment(text: str | None) -> datetime | None:
+    """What `dump_moment` wrote; None for None."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def dump_text(text: str) -> str:
+    """Any text, with what a database refuses escaped."""
+    return _ESCAPED + json.dumps(text) if _is_refused(text) else text
+
+
+def _is_refused(text: str) -> bool:
+    if "\0" in text or text.startswith(_ESCAPED):
+        return True
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def load_text(text: str | None) -> str | None:
+    """What `dump_text` wrote; None for None."""
+    return json.loads(text[1:]) if text and text[0] == _ESCAPED else text
 
 
 def dump_claim(claim: Claim) -> str:
@@ -151,19 +180,15 @@ def load_drift(text: str) -> Drift:
     found = [Difference(address=a, action=action, attributes=how) for a, action, how in data["differences"]]
     return Drift(
         tried_at=datetime.fromisoformat(data["tried_at"]),
-        checked_at=_moment(data["checked_at"]),
+        checked_at=load_moment(data["checked_at"]),
         differences=tuple(found),
         error=data["error"],
-        failing_since=_moment(data["failing_since"]),
+        failing_since=load_moment(data["failing_since"]),
         changing=data["changing"],
         noise=tuple(data["noise"]),
         corrected=data["corrected"],
         failing_checks=tuple(data.get("failing_checks", ())),
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def dump_deployment(found: Deployment) -> str:

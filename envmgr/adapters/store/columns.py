@@ -1,17 +1,17 @@
 """Column types that turn domain values into what both databases store, and back."""
 
-import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
+from . import codec
+
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
-_ESCAPED = "\x1a"
 
 KEY = Text().with_variant(Text(collation="C"), "postgresql")
 """A plain word that envmgr or git made, such as a name or a commit; ordered byte by byte."""
@@ -53,35 +53,15 @@ def encoded(dump: Callable[[T], str], load: Callable[[str], T]) -> Converted[T]:
 
 def moment() -> Converted[datetime]:
     """An aware time as ISO 8601 in UTC with six digits of a second: it sorts, and people can read it."""
-    return Converted(_dump_moment, lambda text: None if text is None else datetime.fromisoformat(text))
+    return Converted(codec.dump_moment, codec.load_moment)
 
 
 def free_text() -> Converted[str]:
     """Any text at all: what a database refuses (NUL, a branch's undecodable bytes) is escaped."""
-    return Converted(_dump_text, _load_text)
+    return Converted(codec.dump_text, codec.load_text)
 
 
 def word(kind: type[E]) -> Converted[E]:
     """One of an enumeration's words."""
     members: dict[str | None, E | None] = {None: None, **{member.value: member for member in kind}}
     return Converted(str, members.__getitem__)
-
-
-def _dump_moment(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _dump_text(text: str) -> str:
-    return _ESCAPED + json.dumps(text) if _is_refused(text) else text
-
-
-def _is_refused(text: str) -> bool:
-    if "\0" in text or text.startswith(_ESCAPED):
-        return True
-    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _load_text(text: str | None) -> str | None:
-    return json.loads(text[1:]) if text and text[0] == _ESCAPED else text

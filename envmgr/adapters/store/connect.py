@@ -10,9 +10,8 @@ from envmgr.domain.errors import UsageError
 
 from .database import Database
 from .migrate import migrate
+from .names import FILE_NAME
 from .store import SqlStore
-
-FILE_NAME = "envmgr.db"
 
 
 def open_store(

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 from envmgr.domain.errors import NeedsPerson
 
 from .database import Database
-from .schema import REVISIONS
+from .names import REVISIONS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION = text("SELECT version_num FROM alembic_version")

@@ -24,9 +24,6 @@ from envmgr.domain.values.names import EnvironmentId
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
-"""Every revision of the schema, the newest last; the same as in `migrations/versions`."""
-
 FIELD = "field"
 """What a column's `info` calls the field of the record that it keeps."""
 

@@ -18,6 +18,7 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.host.system import create_private
 
 from .database import WRITES, Database
+from .names import place_of_file
 from .reserve import Reserve
 
 OLDEST = (3, 35, 0)  # the first with RETURNING
@@ -56,7 +57,7 @@ def open_sqlite(file: Path, busy_timeout: timedelta) -> Database:
     reserve.keep()
     return Database(
         engine=engine,
-        place=f"SQLite database {file}",
+        place=place_of_file(file),
         upsert=insert,
         explain=partial(_explain, reserve, file, busy_timeout),
         turn=partial(_turn, threading.Lock(), busy_timeout.total_seconds(), reserve),

@@ -29,6 +29,8 @@ from envmgr.ports import LeaseTaken
 from . import environments, events, findings, leases, rows, runs, schema
 from .copying import Identity, copy
 from .database import Database
+from .names import REVISIONS
+from .overview import Overview, overview
 
 
 class SqlStore:
@@ -57,6 +59,11 @@ class SqlStore:
         """One environment, destroyed or not."""
         with self._database.read() as connection:
             return environments.get(connection, identity)
+
+    def overview(self, chosen: str | None, *, destroyed: bool) -> Overview:
+        """What `list` shows of the environments, of all repositories or of those with a name."""
+        with self._database.read() as connection:
+            return overview(lambda query, values: connection.execute(text(query), values), chosen, destroyed)
 
     def touched(self, since: datetime) -> Sequence[RepositoryId]:
         """The repositories of which an environment was written since a time."""
@@ -315,7 +322,7 @@ class SqlStore:
                 if found != "ok":
                     raise NeedsPerson(f"The database {self._database.place} is damaged ({found}).")
             number = len(environments.find(connection, None, None, destroyed=False))
-        return f"{self._database.place} is sound: {version}, schema {schema.REVISIONS[-1]}, {counted(number, 'environment')}."
+        return f"{self._database.place} is sound: {version}, schema {REVISIONS[-1]}, {counted(number, 'environment')}."
 
     @property
     def place(self) -> str:

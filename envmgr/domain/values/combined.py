@@ -33,6 +33,8 @@ def combined(records: Sequence[Environment]) -> Environment:
     It is the record itself where the environment has no applications. Times are the earliest of `created_at` and
     `expires_at`, and the latest of the others; the URL is the first there is.
     """
+    if len(records) == 1 and not records[0].id.application:
+        return records[0]
     worst = min(records, key=lambda e: (_WORST_FIRST.index(e.status), not e.warnings))
     if not any(e.id.application for e in records):
         return worst

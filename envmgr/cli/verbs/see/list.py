@@ -51,17 +51,8 @@ def list_command(
     looked at, its environments are shown as last seen, and that is said below.
     """
     gc.disable()  # it costs a sixth of the time, and all memory is given back in a moment
-    with invocation.records() as store:
-        groups = by_environment(
-            e
-            for e in store.environments(destroyed=everything or Status.DESTROYED in statuses)
-            if repository is None or repository in (e.id.repository, str(e.id.repository_id))
-        )
-        unreachable = {
-            name: polled
-            for name, polled in store.unreachable().items()
-            if repository is None or repository in (name.name, str(name))
-        }
+    overview = invocation.overview(repository, destroyed=everything or Status.DESTROYED in statuses)
+    groups, unreachable = by_environment(overview.environments), overview.unreachable
     found = [(e, group) for group in groups if (e := combined(group)).status in statuses or not statuses]
     if as_json:
         errors = {name: polled.error for name, polled in unreachable.items()}

@@ -1,0 +1,14 @@
+"""By what a database is known: its file, how messages name it, and the revisions of its schema."""
+
+from pathlib import Path
+
+FILE_NAME = "envmgr.db"
+"""What SQLite's file in the data folder is called."""
+
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+"""Every revision of the schema, the newest last; the same as in `migrations/versions`."""
+
+
+def place_of_file(file: Path) -> str:
+    """How messages name the database in a file of SQLite's."""
+    return f"SQLite database {file}"

@@ -1,0 +1,153 @@
+"""What `list` shows of environments, read without what takes long: ten thousand are there at once.
+
+SQL as both databases take it, and only the columns that are shown: SQLAlchemy alone takes longer to load than the rest
+takes in all. What is written, and all else that is read, goes by `schema` and `records`; a contract test holds the two together.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from envmgr.domain.values.environment import (
+    NO_HOLD,
+    NOTHING_APPLIED,
+    Absence,
+    Applied,
+    Environment,
+    Guard,
+    Hold,
+    Life,
+    RepositoryState,
+    Status,
+    Suspended,
+    Suspension,
+)
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+
+from . import codec
+from .names import REVISIONS, place_of_file
+
+Ask = Callable[[str, Mapping[str, str]], Iterable[Sequence[Any]]]
+"""Asks a database: a query with `:name` where a value stands, and the values."""
+
+# Of the claim only what it warns of is shown, which hardly any does: the text of all others need not be carried along.
+_ENVIRONMENTS = """
+SELECT organization, repository, name, application, branch, "commit", status, message, absences, absent_since,
+  applied_commit, url, suspended, suspended_by, hold, approved, created_at, pushed_at, expires_at, warned_at, updated_at,
+  pin, drift, deployment, health, CASE WHEN claim LIKE '%"untaken":%' THEN claim END
+FROM environments WHERE {} ORDER BY organization, repository, name, application
+"""
+_REPOSITORIES = "SELECT organization, name, succeeded_at, error FROM repositories WHERE error <> ''"
+# With the few organizations named, the primary key leads to the repository; its name alone would read the whole table.
+_OF_REPOSITORY = (
+    "organization IN (SELECT DISTINCT organization FROM environments) AND repository = :repository"
+)
+_OF_BOTH = "organization = :organization AND repository = :repository"
+
+_STATUSES = {status.value: status for status in Status}
+_GUARDS: Mapping[str | None, Guard | None] = {None: None, **{guard.value: guard for guard in Guard}}
+_SUSPENSIONS: Mapping[str | None, Suspension | None] = {None: None, **{by.value: by for by in Suspension}}
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The environments by name, each with what `list` shows of it and nothing else; repositories whose last look failed."""
+
+    environments: Sequence[Environment]
+    unreachable: Mapping[RepositoryId, RepositoryState]
+
+
+def overview(ask: Ask, chosen: str | None, destroyed: bool) -> Overview:
+    """Of the repositories called `chosen` (`shop` or `acme/shop`), or of all; destroyed ones only on request."""
+    organization, _, repository = (chosen or "").rpartition("/")
+    conditions = [] if chosen is None else [_OF_BOTH if organization else _OF_REPOSITORY]
+    conditions += [] if destroyed else [f"status <> '{Status.DESTROYED}'"]
+    values = {"organization": organization, "repository": repository}
+    named = {name: value for name, value in values.items() if f":{name}" in " ".join(conditions)}
+    rows = ask(_ENVIRONMENTS.format(" AND ".join(conditions) or "0 = 0"), named)
+    return Overview([_environment(row) for row in rows], dict(_unreachable(ask, chosen)))
+
+
+def _unreachable(ask: Ask, chosen: str | None) -> Iterable[tuple[RepositoryId, RepositoryState]]:
+    for organization, name, succeeded_at, error in ask(_REPOSITORIES, {}):
+        found = RepositoryId(organization, name)
+        if chosen in (None, name, str(found)):
+            state = RepositoryState(
+                succeeded_at=codec.load_moment(succeeded_at), error=codec.load_text(error) or ""
+            )
+            yield found, state
+
+
+def _environment(row: Sequence[Any]) -> Environment:
+    organization, repository, name, application, branch, commit, status, message, *rest = row
+    absences, absent_since, applied, url, suspended, suspended_by, hold, approved, *rest = rest
+    created_at, pushed_at, expires_at, warned_at, updated_at, pin, drift, deployment, health, claim = rest
+    moment, is_applied = codec.load_moment, applied is not None or url is not None
+    return Environment(
+        id=EnvironmentId(organization, repository, name, application),
+        branch=codec.load_text(branch) or "",
+        commit=commit,
+        status=_STATUSES[status],
+        message=codec.load_text(message) or "",
+        absence=Absence(since=since, count=absences) if (since := moment(absent_since)) else None,
+        applied=Applied(commit=applied, url=codec.load_text(url)) if is_applied else NOTHING_APPLIED,
+        suspended=Suspended(codec.load_text(suspended) or "", _SUSPENSIONS[suspended_by])
+        if suspended
+        else None,
+        hold=Hold(_GUARDS[hold], _GUARDS[approved]) if hold or approved else NO_HOLD,
+        life=Life(
+            created_at=datetime.fromisoformat(created_at),
+            pushed_at=moment(pushed_at),
+            expires_at=moment(expires_at),
+            warned_at=moment(warned_at),
+        ),
+        updated_at=datetime.fromisoformat(updated_at),
+        pin=codec.load_pin(pin) if pin else None,
+        drift=codec.load_drift(drift) if drift else None,
+        deployment=codec.load_deployment(deployment) if deployment else None,
+        health=codec.load_health(health) if health else None,
+        claim=codec.load_claim(claim) if claim else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """An overview that was to be had without opening the store, and of which database it is."""
+
+    found: Overview
+    identity: str
+    place: str
+
+
+def at_once(file: Path, chosen: str | None, destroyed: bool) -> AtOnce | None:
+    """The overview from SQLite's file, where that is as a store leaves it; None where anything is to be done or said first.
+
+    A file that is not there, is not ours alone, of an earlier release, busy or broken: whoever opens the store makes
+    that, mends it, or says what is wrong.
+    """
+    try:
+        if not _is_ready(file):
+            return None
+        with closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", timeout=1, uri=True)
+        ) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("BEGIN")  # all of one state
+            if connection.execute("SELECT version_num FROM alembic_version").fetchall() != [(REVISIONS[-1],)]:
+                return None
+            ((identity,),) = connection.execute("SELECT id FROM identity").fetchall()
+            return AtOnce(overview(connection.execute, chosen, destroyed), identity, place_of_file(file))
+    except (OSError, sqlite3.Error, ValueError):
+        return None
+
+
+def _is_ready(file: Path) -> bool:
+    if not file.is_file() or file.stat().st_mode & 0o077:
+        return False
+    effective = os.access in os.supports_effective_ids
+    return all(os.access(path, os.R_OK | os.W_OK, effective_ids=effective) for path in (file, file.parent))
