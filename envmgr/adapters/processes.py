@@ -61,7 +61,10 @@ class Processes:
         return (process.host, process.boot) == (socket.gethostname(), _boot())
 
     def child_of(self, log: Path) -> ProcessId | None:
-        """The oldest leader of a session whose environment has the run's mark: what it started came later."""
+        """The oldest leader of a session whose environment has the run's mark: what it started came later.
+
+        None that is in another PID namespace: what a cage holds may forge any mark, and what we start is in front of it.
+        """
         mark = f"{RUN_MARK}={log}".encode()
         found = [p for p in _sessions() if mark in _environment(p.pid)]
         return min(found, key=lambda process: process.started, default=None)
@@ -94,10 +97,17 @@ def _processes() -> Iterator[ProcessId]:
 
 
 def _sessions() -> Iterator[ProcessId]:
+    own = (_PROC / "self/ns/pid").readlink()
     for process in _processes():
         fields = _stat(process.pid)
-        if fields is not None and int(fields[_SESSION]) == process.pid:
+        if fields is not None and int(fields[_SESSION]) == process.pid and _namespace(process.pid) == own:
             yield process
+
+
+def _namespace(pid: int) -> Path | None:
+    with suppress(OSError):  # ended meanwhile
+        return (_PROC / str(pid) / "ns/pid").readlink()
+    return None
 
 
 def _environment(pid: int) -> list[bytes]:

@@ -14,11 +14,13 @@ from envmgr.config.locate import service_data
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
+from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.names import counted, matches_any
 from envmgr.engine.context import ownership
 from envmgr.engine.context.layout import Layout, free_bytes
 from envmgr.engine.context.seals import seal_of
 from envmgr.engine.context.tenant import Project, Tenant
+from envmgr.host.cage.trial import tried
 from envmgr.ports import Store
 
 _SECONDS = 10
@@ -70,6 +72,8 @@ def of_organizations(runtime: Runtime) -> Iterator[CheckResult]:
         yield look(f"terraform {name}", lambda tenant=tenant: _terraform(tenant))  # type: ignore[misc]
         if tenant.sandbox != "none":
             yield look(f"sandbox {name}", tenant.check_sandbox)
+        for rules in _cages(runtime, tenant):
+            yield look(f"cage {name}", lambda rules=rules: tried(rules, runtime.services.layout.root))  # type: ignore[misc]
         credentials = look(f"credentials {name}", lambda tenant=tenant: _credentials(tenant))  # type: ignore[misc]
         yield credentials
         # Without secrets the next three could only say the same again.
@@ -82,6 +86,12 @@ def of_organizations(runtime: Runtime) -> Iterator[CheckResult]:
             lambda p: look(f"repository {p.id}", lambda: _remote(runtime, p)),
             runtime.services.projects.values(),
         )
+
+
+def _cages(runtime: Runtime, tenant: Tenant) -> list[CageRules]:
+    """One of each network that the cages of an organization's repositories have."""
+    rules = [p.cage for p in runtime.services.projects.values() if p.tenant is tenant]
+    return list({each.network.reach: each for each in rules if each.kind != "none"}.values())
 
 
 def _configuration(found: Configuration) -> str:

@@ -245,6 +245,7 @@ def _project(
         step_limits=StepLimits(**dict(rules.limits.deploy)),
         git_limits=GitLimits(**dict(rules.limits.git)),
         terraform_limits=TerraformLimits(**dict(rules.limits.terraform)),
+        cage=rules.cage.rules(),
         health_networks=rules.limits.health_networks,
         allow_branch_deploy=repository.allow_branch_deploy,
     )

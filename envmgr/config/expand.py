@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from envmgr.config.sections.application import Application
+from envmgr.config.sections.cage import Cage
 from envmgr.config.sections.deploy import CommandStep, DeployStep, Health
 from envmgr.config.sections.models import Organization, Repository
 from envmgr.config.sections.rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
@@ -44,6 +45,7 @@ class Effective:
     ttl: Ttl
     schedule: Schedule | None
     windows: Windows
+    cage: Cage
     variables: Mapping[str, object]
 
 
@@ -58,6 +60,7 @@ def effective(organization: Organization, repository: Repository) -> Effective:
         ttl=_overlay(organization.ttl, repository.ttl),
         schedule=repository.schedule if overrides_schedule else organization.schedule,
         windows=_overlay(organization.windows, repository.windows),
+        cage=_overlay(organization.cage, repository.cage),
         variables={**organization.variables, **repository.variables},
     )
 

@@ -25,6 +25,7 @@ from envmgr.domain.values.names import RepositoryId
 from . import parsing
 from .parsing import parse, validate
 from .settings import Settings, config_files
+from .uncaged import uncaged
 from .yaml_tree import Path as KeyPath
 from .yaml_tree import Problem, Tree
 
@@ -233,6 +234,10 @@ def _warnings(file: _File, environ: Mapping[str, str]) -> Iterator[str]:
                 yield file.warning(path, sentence)
             if sentence := shortness(str(path[-1]), secret, environ):
                 yield file.warning(path, sentence)
+
+    if isinstance(file.model, Organization):
+        for path, sentence in uncaged(file.model):
+            yield file.warning(path, sentence)
 
 
 def _literal_exposure(file: _File, path: KeyPath, secret: Secret) -> str | None:

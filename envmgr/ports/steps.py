@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from envmgr.domain.values.cage import CageRules, Purpose
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.step import Step
 
@@ -35,7 +36,8 @@ class Place:
     `cache` are folders of its own, made where they are missing. `environment` is all that it gets beside a few
     variables that say how to reach things (`PATH`, language, proxies), and `outputs`: Terraform's outputs as variables,
     of which those are left out that no process can be given. `remarks` are for its log. `readable` are files of ours
-    that it is told of, to be read in a sandbox too.
+    that it is told of, to be read in a sandbox too. `cage` confines it, by what it is there for (`purpose`); `sandbox` is
+    the older way.
     """
 
     checkout: Path
@@ -48,6 +50,8 @@ class Place:
     remarks: tuple[str, ...] = ()
     limits: StepLimits
     sandbox: SandboxKind = "none"
+    cage: CageRules = field(default_factory=CageRules)
+    purpose: Purpose = Purpose.DEPLOY
     readable: tuple[Path, ...] = ()
 
     @property

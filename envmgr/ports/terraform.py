@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from envmgr.domain.documents.plan import Plan
+from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.environment import Changes, Output, ProcessId
 
 Redact = Callable[[str], str]
@@ -32,7 +33,9 @@ class Workspace:
     the branch, for messages. `stands_for` is the type of the backend that the code may leave to be filled in, where
     another is used for once. Modules from elsewhere are exactly the kept `modules`, where these are given; else those
     by a moving ref are read anew for each `commit`. `temporary` is its `TMPDIR`, which stays between a plan and its
-    apply: beside `data` where none is given. `memory` limits that of Terraform, and of each provider, in bytes.
+    apply: beside `data` where none is given. `memory` limits that of Terraform, and of each provider, in bytes. `cage`
+    is what confines all that runs there, and `checkout` the folder of the code that may be seen from it: `root` where
+    none is given.
     """
 
     root: Path
@@ -48,6 +51,8 @@ class Workspace:
     modules: KeptModules | None = None
     temporary: Path | None = None
     memory: int | None = None
+    cage: CageRules = field(default_factory=CageRules)
+    checkout: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from envmgr.adapters.terraform.process_environment import process_environment
+from envmgr.adapters.terraform.confinement import Confinement
+from envmgr.adapters.terraform.providers.cache import ProviderCache
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.cage import CageLimits
 from envmgr.ports import Workspace
 from tests.integration.test_terraform_adapter import Make, Place, make
 
@@ -160,6 +162,14 @@ def test_no_agent_of_envmgrs_user_signs_for_terraform(tmp_path: Path) -> None:
         root=tmp_path, data=tmp_path, binary="terraform", backend=("local", {}), variables={}, environment={}
     )
     own = {"SSH_AUTH_SOCK": "/run/agent", "PATH": "/bin"}
-    environment = process_environment(workspace, own, tmp_path, tmp_path)
+    confinement = Confinement(
+        workspace=workspace,
+        providers=ProviderCache(tmp_path),
+        own=own,
+        home=tmp_path,
+        cli_config=tmp_path,
+        settings=tmp_path,
+    )
+    environment = confinement.environment(confinement.of("plan", CageLimits(), tmp_path))
     assert "SSH_AUTH_SOCK" not in environment
     assert environment["PATH"] == "/bin"

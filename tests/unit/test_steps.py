@@ -11,11 +11,12 @@ import pytest
 
 from envmgr.adapters.steps.environment import step_environment
 from envmgr.adapters.steps.failure import ending, sentence
-from envmgr.adapters.steps.limits import limited
 from envmgr.adapters.steps.printed import Printed, output_file
 from envmgr.adapters.steps.sandbox import Bubblewrap, sandbox, unconfined
 from envmgr.domain.errors import NeedsPerson, StepFailed, Transient
+from envmgr.domain.values.cage import CageLimits
 from envmgr.domain.values.step import Step
+from envmgr.host.cage.limits import limited, rationed
 from envmgr.host.children.child import Cause, Ended
 from envmgr.host.children.run_log import RunLog
 from envmgr.host.children.tail import Tail
@@ -49,7 +50,8 @@ class TestEnvironment:
     def test_only_what_says_how_to_reach_things_is_passed_on(self, tmp_path: Path) -> None:
         own = {"PATH": "/bin", "TZ": "UTC", "https_proxy": "http://p", "HOME": "/root", "AWS_PROFILE": "x"}
         given = place(tmp_path, ENVMGR_COMMIT="abc", HOME="/elsewhere", ENVMGR_RUN_LOG="/other")
-        assert step_environment(given, own, Path("/logs/7.log")) == {
+        inherits = ("PATH", "TZ", "https_proxy")
+        assert step_environment(given, own, inherits, Path("/logs/7.log")) == {
             "PATH": "/bin",
             "TZ": "UTC",
             "https_proxy": "http://p",
@@ -68,21 +70,28 @@ class TestLimits:
     """Limits are arguments of the shell that becomes the step."""
 
     def test_each_limit_is_an_argument_and_none_is_text(self) -> None:
-        limits = StepLimits(memory=64 * 1024 * 1024, cpu_seconds=10, processes=50, output=1)
+        limits = CageLimits(memory=64 * 1024 * 1024, cpu_seconds=10, processes=50, disk=1024)
         argv = limited(["printf", "$(id)", "--"], limits)
         assert argv[:2] == ["sh", "-c"]
         assert "id" not in argv[2]
         assert argv[4:] == [
-            *("-c", "0", "-d", "65536", "-St", "10", "-Ht", "15", "-u", "50"),
+            *("-c", "0", "-d", "65536", "-St", "10", "-Ht", "15", "-f", "2", "-u", "50"),
             *("--", "printf", "$(id)", "--"),
         ]
 
+    def test_where_every_variable_is_to_arrive_it_is_no_shell(self) -> None:
+        limits = CageLimits(memory=64, cpu_seconds=10, processes=50, disk=1024)
+        assert rationed(["terraform", "--x"], limits) == [
+            *("prlimit", "--core=0", "--data=64", "--cpu=10:15", "--fsize=1024", "--nproc=50"),
+            *("--", "terraform", "--x"),
+        ]
+
     def test_without_limits_only_core_dumps_are_off(self) -> None:
-        assert limited(["true"], LIMITS)[4:] == ["-c", "0", "--", "true"]
+        assert limited(["true"], CageLimits())[4:] == ["-c", "0", "--", "true"]
 
     def test_a_limit_above_our_own_is_cut_to_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(resource, "getrlimit", lambda _: (7, 7))
-        assert "7" in limited(["true"], replace(LIMITS, processes=50))[4:]
+        assert "7" in limited(["true"], CageLimits(processes=50))[4:]
 
 
 class TestSandbox:

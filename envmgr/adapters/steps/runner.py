@@ -7,17 +7,19 @@ from datetime import timedelta
 from pathlib import Path
 
 from envmgr.domain.errors import Interrupted, StepFailed
+from envmgr.domain.values.cage import Cage
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.step import Step
+from envmgr.host.cage.bubblewrap import caged, ended
 from envmgr.host.children.child import Cause, Ended, Start, Supervision, run
 from envmgr.host.children.group import end_group
 from envmgr.host.children.run_log import RunLog
 from envmgr.host.leftovers import private
 from envmgr.ports import Place, Progress, Watch
 
+from .confinement import confinement, limited_by
 from .environment import step_environment
 from .failure import ending, sentence
-from .limits import limited
 from .printed import Printed, output_file
 from .sandbox import sandbox
 
@@ -51,8 +53,9 @@ class StepRunner:
             for folder in (place.home, place.temporary, place.cache):
                 folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 private(folder)
-            argv = limited(sandbox(place.sandbox, self._hidden)(_argv(step), place), place.limits)
-            self._follow(step, argv, place, watch)
+            cage = confinement(step, place, self._own)
+            step, place = limited_by(cage, step, place)
+            self._follow(step, place, cage, watch)
         except (OSError, ValueError) as error:
             why = watch.redact((error.strerror if isinstance(error, OSError) else None) or str(error))
             raise StepFailed(f"Step {step.name} failed: it could not be run ({why}).") from error
@@ -68,30 +71,35 @@ class StepRunner:
             end_group(child.pid, signal.SIGTERM, self._patience)
         return is_it
 
-    def _follow(self, step: Step, argv: Sequence[str], place: Place, watch: Watch) -> None:
+    def _follow(self, step: Step, place: Place, cage: Cage, watch: Watch) -> None:
         output = watch.log.with_name(f"{watch.log.name}.output")
         with output_file(output) as file, RunLog(watch.log, watch.redact) as log:
             log.write(f"step {step.name}")
-            environment = step_environment(place, self._own, watch.log)
+            environment = step_environment(place, self._own, cage.inherits, watch.log)
             for remark in _remarks(place, environment):
                 log.write(remark)
             printed = Printed(file, place.limits.output, log)
             start = Start(
-                argv=argv,
+                argv=self._argv(step, place, cage),
                 folder=place.directory,
                 environment=environment,
                 output=file.fileno(),
                 errors=file.fileno(),
             )
-            ended = run(start, self._supervision(step, printed, watch))
+            with caged(start, cage, watch.log) as made:
+                found = ended(run(made, self._supervision(step, printed, watch)), cage)
             printed.finish()
-            if ended == Ended(0) and not printed.is_too_much:
+            if found == Ended(0) and not printed.is_too_much:
                 return
-            how = ending(step, ended, place.limits, is_too_much=printed.is_too_much)
+            how = ending(step, found, place.limits, is_too_much=printed.is_too_much)
             log.write(f"step {step.name}: {how}")
-        if ended.cause is Cause.STOPPED and not printed.is_too_much:
+        if found.cause is Cause.STOPPED and not printed.is_too_much:
             raise Interrupted(f"Step {step.name} was stopped before its end.")
         raise StepFailed(sentence(step, how, printed.last, place.limits, watch.redact))
+
+    def _argv(self, step: Step, place: Place, cage: Cage) -> list[str]:
+        argv = _argv(step)
+        return argv if cage.is_closed else sandbox(place.sandbox, self._hidden)(argv, place)
 
     def _supervision(self, step: Step, printed: Printed, watch: Watch) -> Supervision:
         return Supervision(

@@ -13,6 +13,7 @@ from envmgr.host.system import write_private
 
 _NAME = "provider_installation"
 _BLOCK = re.compile(rf'^[^\n#/]*\b{_NAME}"?\s*[{{:=]', re.MULTILINE)
+_FOLDER = re.compile(r'^[^\n#]*\bpath"?\s*[=:]\s*"(/[^"\n]*)"', re.MULTILINE)
 _DIRECT = f"{_NAME} {{\n  direct {{}}\n}}\n"
 
 
@@ -29,6 +30,19 @@ def cli_configuration(given: Path | None, folder: Path) -> Path:
         # Another Terraform may read it right now, and it may hold a registry's token.
         write_private(path, wanted, "Terraform's CLI configuration cannot be written")
     return path
+
+
+def bare_configuration(folder: Path) -> Path:
+    """A file in `folder` for what brings nothing from anywhere: it holds no registry's token."""
+    path = folder / "bare.rc"
+    if not path.is_file():
+        write_private(path, _DIRECT, "Terraform's CLI configuration cannot be written")
+    return path
+
+
+def mirrors_in(path: Path) -> tuple[str, ...]:
+    """The folders that a configuration takes providers from."""
+    return tuple(_FOLDER.findall(_read(path)))
 
 
 def _with_installation(text: str) -> str:

@@ -21,12 +21,13 @@ from envmgr.ports import Attended, PlanFile, PlanResult, Watch, Workspace
 from . import backend
 from .cli_configuration import cli_configuration
 from .command import IsFlagged
+from .confinement import Confinement
 from .diagnostics import Diagnostic
 from .failures import blames_what_is_read, failure, missing_variables
 from .initialisation import HOME, Initialisation, identify_terraform
 from .modules import ModuleFolder, names
 from .plan_file import copied_out, unchangeable
-from .process_environment import CLI_CONFIG, process_environment
+from .process_environment import CLI_CONFIG
 from .session import Limits, Outcome, Session
 from .variable_files import check_leave
 from .variables import variables_file, without_null
@@ -200,8 +201,15 @@ class TerraformCommands:
             Path(named) if (named := workspace.environment.get(CLI_CONFIG)) else None
         )
         configuration = cli_configuration(given, self._cache)
-        environment = process_environment(workspace, os.environ, workspace.data / HOME, configuration)
-        return Session(workspace, watch, environment, limits or self._limits, self._identify)
+        confinement = Confinement(
+            workspace=workspace,
+            providers=self._providers,
+            own=os.environ,
+            home=workspace.data / HOME,
+            cli_config=configuration,
+            settings=self._cache,
+        )
+        return Session(workspace, watch, confinement, limits or self._limits, self._identify)
 
     def _ready(self, session: Session) -> Initialisation:
         """Initialised, and with no state left that was not pushed."""

@@ -190,6 +190,7 @@ class Initialisation:
             outcome = self._session.run(
                 "init",
                 keep_open=(lock,),
+                arriving=plugins,
                 # What is offered was verified when it came, and is what the lock file says where that says it.
                 extra={} if only_here else _cached(plugins),
                 plugin_dir=str(plugins) if only_here else None,

@@ -8,21 +8,11 @@ from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
 from envmgr.host.children.environment import check_lengths
-from envmgr.host.children.proxies import PROXIES
 from envmgr.ports import Workspace
 
 from .variables import variables_environment
 
 CLI_CONFIG = "TF_CLI_CONFIG_FILE"
-_INHERITED = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    *PROXIES,
-)
 # Providers are large and live for seconds: collecting garbage less often saves a third of their CPU time
 # for a tenth more memory; the second line keeps the memory bounded all the same.
 _GARBAGE_COLLECTION = {"GOGC": "400", "GOMEMLIMIT": "1GiB"}
@@ -38,13 +28,12 @@ _WITHHELD = (
 
 
 def process_environment(
-    workspace: Workspace, own: Mapping[str, str], home: Path, cli_config: Path
+    workspace: Workspace, inherited: Mapping[str, str], home: Path, cli_config: Path
 ) -> dict[str, str]:
-    """All environment variables of a Terraform process; `own` is envmgr's, of which little is passed on.
+    """All environment variables of a Terraform process; `inherited` is the little of envmgr's own that is passed on.
 
     Raises NeedsPerson where a variable cannot be given to a process.
     """
-    inherited = {name: own[name] for name in _INHERITED if name in own}
     given = {name: value for name, value in workspace.environment.items() if name not in _WITHHELD}
     # Later ones win: the organization may have a home of its own, but changes nothing that envmgr relies on.
     return {

@@ -3,14 +3,16 @@
 import io
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.domain.values.cage import Cage, CageLimits
 from envmgr.domain.values.environment import ProcessId
+from envmgr.host.cage.bubblewrap import caged, ended
 from envmgr.host.children.child import Cause, Ended, Start, Supervision, attend, run
 from envmgr.host.children.leftovers import end_leftovers
 from envmgr.host.children.run_log import RunLog, lines_of_last_command
@@ -20,6 +22,7 @@ from envmgr.host.temporary import Temporary
 from envmgr.ports import RUN_MARK, Watch, Workspace
 
 from .command import IsFlagged, TerraformCommand
+from .confinement import Confinement
 from .messages import Message, Transcript, parse
 
 _OUTPUT = "envmgr-output"
@@ -59,7 +62,7 @@ class Session:
         self,
         workspace: Workspace,
         watch: Watch,
-        environment: Mapping[str, str],
+        confinement: Confinement,
         limits: Limits,
         identify: Callable[[int], ProcessId],
     ) -> None:
@@ -67,7 +70,7 @@ class Session:
         self.workspace = workspace
         self.watch = watch
         self.limits = limits
-        self._environment = environment
+        self._confinement = confinement
         self._identify = identify
         if workspace.root.is_symlink() or not workspace.root.is_dir():
             raise NeedsPerson(
@@ -83,26 +86,29 @@ class Session:
         *args: str,
         keep_open: tuple[int, ...] = (),
         extra: Mapping[str, str] | None = None,
+        arriving: Path | None = None,
         **options: Any,
     ) -> Outcome:
         """Runs a command, follows it into the log, and says how it ended.
 
-        `options` are python-terraform's; `extra` are environment variables for this command only.
+        `options` are python-terraform's; `extra` are environment variables for this command only, `arriving` is the
+        folder that it may put providers in.
         """
         transcript = Transcript()
         with self._output() as output, RunLog(self.watch.log, self.watch.redact) as log:
             log.write(f"terraform {command}")
             tail = Tail(output.fileno())
-            start = self._start(output.fileno(), output.fileno(), keep_open, extra, self._memory(command))
+            cage = self._cage(command, arriving)
+            start = self._start(cage, output.fileno(), output.fileno(), keep_open, extra)
             try:
                 follow = partial(self._follow, tail, transcript, log)
-                ended = self._run(command, args, options, start, follow)
+                found = self._run(command, args, options, (cage, start), follow)
                 self._take(tail.last(), transcript, log)
             finally:
                 sweep(self._named)
-            if ended.cause or ended.code < 0:
-                log.write(_ending(command, ended))
-        return Outcome(command, ended, transcript, self._memory(command))
+            if found.cause or found.code < 0:
+                log.write(_ending(command, found))
+        return Outcome(command, found, transcript, cage.limits.memory)
 
     def adopt(self, child: ProcessId | None) -> Transcript:
         """Attends the command that another process left running here, to its end; gives all that it said.
@@ -138,8 +144,10 @@ class Session:
         """Runs a command that prints one document, JSON or for people, which goes to no log."""
         transcript = Transcript()
         with self._nameless_output() as output, self._nameless_output() as errors:
-            start = self._start(output.fileno(), errors.fileno(), keep_open, memory=self._memory(command))
-            ended = self._run(command, args, {"json": IsFlagged if json else None}, start, lambda: False)
+            cage = self._cage(command)
+            start = self._start(cage, output.fileno(), errors.fileno(), keep_open)
+            options = {"json": IsFlagged if json else None}
+            found = self._run(command, args, options, (cage, start), lambda: False)
             for line in Tail(errors.fileno()).last():
                 transcript.add(parse(line))
             size = os.fstat(output.fileno()).st_size
@@ -148,19 +156,27 @@ class Session:
                     f"terraform {command} printed {size // 2**20} MiB, and envmgr reads at most "
                     f"{_LARGEST_DOCUMENT // 2**20} MiB of it: split the code into several applications."
                 )
-            outcome = Outcome(command, ended, transcript, self._memory(command))
+            outcome = Outcome(command, found, transcript, cage.limits.memory)
             return outcome, os.pread(output.fileno(), size, 0)
+
+    def _cage(self, command: str, arriving: Path | None = None) -> Cage:
+        limits = CageLimits(memory=self._memory(command), time=self.limits.timeout)
+        return self._confinement.of(command, limits, self.temporary.ready(), arriving)
 
     def _start(
         self,
+        cage: Cage,
         output: int,
         errors: int,
         keep_open: tuple[int, ...] = (),
         extra: Mapping[str, str] | None = None,
-        memory: int | None = None,
     ) -> Callable[[list[str]], Start]:
-        place = str(self.temporary.ready())
-        environment = {**self._environment, **(extra or {}), RUN_MARK: str(self.watch.log), "TMPDIR": place}
+        environment = {
+            **self._confinement.environment(cage),
+            **(extra or {}),
+            RUN_MARK: str(self.watch.log),
+            "TMPDIR": str(self.temporary.ready()),
+        }
         return lambda argv: Start(
             argv=argv,
             folder=self.workspace.root,
@@ -168,7 +184,7 @@ class Session:
             output=output,
             errors=errors,
             keep_open=keep_open,
-            memory=memory,
+            memory=cage.limits.memory,
         )
 
     def _memory(self, command: str) -> int | None:
@@ -181,25 +197,29 @@ class Session:
         command: str,
         args: tuple[str, ...],
         options: Mapping[str, Any],
-        start: Callable[[list[str]], Start],
+        caging: tuple[Cage, Callable[[list[str]], Start]],
         follow: Callable[[], bool],
     ) -> Ended:
-        supervision = self._supervision(follow)
-        ended: list[Ended] = []
+        cage, start = caging
+        supervision = replace(self._supervision(follow), timeout=cage.limits.time or self.limits.timeout)
+        found: list[Ended] = []
 
         def begin(argv: list[str]) -> int:
-            ended.append(run(start(argv), supervision))
-            return ended[0].code
+            with caged(start(argv), cage, self.watch.log) as made:
+                found.append(ended(run(made, supervision), cage))
+            return found[0].code
 
         try:
-            TerraformCommand(self.workspace.binary, begin).cmd(command, *args, no_color=IsFlagged, **options)
+            TerraformCommand(self._confinement.program(cage), begin).cmd(
+                command, *args, no_color=IsFlagged, **options
+            )
         except (FileNotFoundError, PermissionError) as error:
             raise NeedsPerson(
                 f"{self.workspace.binary} cannot be started: install Terraform, or correct terraform.binary."
             ) from error
         finally:
             self.temporary.tidy()
-        return ended[0]
+        return found[0]
 
     def _supervision(self, follow: Callable[[], bool]) -> Supervision:
         return Supervision(

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from .application import Application, CodeSource, in_order
 from .backend import Backend, LocalBackend
+from .cage import Cage
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from .section import Section
@@ -165,6 +166,9 @@ class Repository(Section):
     limits: Limits | None = Field(
         default=None, description="Overrides the organization's limits.", examples=[{"concurrency": 1}]
     )
+    cage: Cage | None = Field(
+        default=None, description="Overrides the organization's cage.", examples=[{"network": "none"}]
+    )
     destroy: Destroy | None = Field(
         default=None, description="Overrides the organization's destroy.", examples=[{"grace_period": "1h"}]
     )
@@ -258,9 +262,14 @@ class Organization(Section):
         description="Input variables for all environments of the organization.",
         examples=[{"owner": "platform-team"}],
     )
+    cage: Cage = Field(
+        default=Cage(),
+        description="What confines Terraform and the commands of a branch.",
+        examples=[{"kind": "bwrap", "memory": "4GiB"}],
+    )
     sandbox: Literal["none", "bwrap"] = Field(
         default="none",
-        description="What confines deploy steps: bubblewrap, or nothing but limits and an environment of their own.",
+        description="The old name of what confines deploy steps alone; write `cage` instead, which confines Terraform too.",
         examples=["bwrap"],
     )
     repositories: tuple[Repository, ...] = Field(

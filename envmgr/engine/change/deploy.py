@@ -6,6 +6,7 @@ from contextlib import suppress
 from envmgr.domain.errors import NeedsPerson, NotHere, StepFailed, Transient, UsageError
 from envmgr.domain.rules.transitions import deploys
 from envmgr.domain.rules.transitions.applies import unknown
+from envmgr.domain.values.cage import Purpose
 from envmgr.domain.values.deployment import Deployment, DeployRules, due
 from envmgr.domain.values.environment import Event, RunKind, Status
 from envmgr.domain.values.step import Step
@@ -53,7 +54,7 @@ def end_deployment(job: Job, active: ActiveRun) -> None:
 
 def _run_before_destroy(job: Job, active: ActiveRun, steps: Sequence[Step], commit: str) -> None:
     try:
-        run_steps(job, active, steps, commit)
+        run_steps(job, active, steps, commit, Purpose.ON_DESTROY)
     except StepFailed as error:
         raise StepFailed(f"{error} Nothing is destroyed before it succeeds; {_without(job)}.") from error
 

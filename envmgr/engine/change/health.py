@@ -10,6 +10,7 @@ from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, StepFailed
 from envmgr.domain.rules.attempt import attempt_key
 from envmgr.domain.rules.transitions import deploys
+from envmgr.domain.values.cage import Purpose
 from envmgr.domain.values.environment import Environment, Output, Status
 from envmgr.domain.values.health import Condition, Health, HealthCheck, judged, pause
 from envmgr.domain.values.step import Step
@@ -68,7 +69,7 @@ def _run(job: Job, check: HealthCheck) -> str:
     state = job.read_state()
     step = Step(name="health", run=check.run, timeout=_COMMAND_TIMEOUT)
     log = job.services.layout.steps(job.environment.id) / "health.log"
-    with place_of(job, commit, state) as place:
+    with place_of(job, commit, state, Purpose.HEALTH) as place:
         clear(log)
         try:
             job.services.steps.run(step, place, Watch(log=log, redact=job.redact, stop=job.should_stop))

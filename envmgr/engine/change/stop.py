@@ -2,6 +2,7 @@
 
 from envmgr.domain.rules.transitions.applies import unknown
 from envmgr.domain.rules.transitions.ends import brought_down
+from envmgr.domain.values.cage import Purpose
 from envmgr.domain.values.environment import RunKind, Status
 from envmgr.domain.values.names import counted
 from envmgr.engine.source.steps import run_steps
@@ -18,7 +19,7 @@ def bring_down(job: Job, reason: str) -> None:
         # Before the first command: half-way down is neither up nor down, and `up` must then apply whatever
         # the record says.
         job.update(unknown)
-        run_steps(job, active, schedule.down_run, claim.commit)
+        run_steps(job, active, schedule.down_run, claim.commit, Purpose.DOWN)
         active.message = f"Brought down by {counted(len(schedule.down_run), 'step')}; its resources stay."
     event = job.services.event(
         environment.id, "suspended", reason, commit=claim.commit, run=active.run.id, actor="schedule"

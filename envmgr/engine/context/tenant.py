@@ -10,6 +10,7 @@ from envmgr.config.sections.secrets import Redactor, texts_in
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.backend import Backend
+from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.drift import DriftRules
@@ -156,7 +157,7 @@ class Project:
 
     A repository that lists `applications` has a project for each of them, ordered so that what is needed comes
     first. `application` is the name of such a one, `folder` its place in the branch, `needs` what it needs.
-    `health_networks` are those beside public ones that health checks may ask.
+    `health_networks` are those beside public ones that health checks may ask. `cage` confines what a branch runs.
     """
 
     id: RepositoryId
@@ -174,6 +175,7 @@ class Project:
     step_limits: StepLimits
     git_limits: GitLimits = field(default_factory=GitLimits)
     terraform_limits: TerraformLimits = field(default_factory=TerraformLimits)
+    cage: CageRules = field(default_factory=CageRules)
     health_networks: tuple[str, ...] = ()
     schedule: Schedule | None = None
     deploy_rules: Callable[[BranchFile | None], DeployRules] = lambda _: DeployRules()

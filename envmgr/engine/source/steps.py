@@ -9,6 +9,7 @@ from pathlib import Path
 
 from envmgr.domain.documents.state import State
 from envmgr.domain.rules.transitions.deploys import began
+from envmgr.domain.values.cage import Purpose
 from envmgr.domain.values.environment import Environment, Output
 from envmgr.domain.values.step import Command, Site, Step, Zip
 from envmgr.domain.values.template import fill
@@ -23,7 +24,9 @@ from .own_targets import own
 _OTHER = re.compile(r"[^A-Z0-9_]")
 
 
-def run_steps(job: Job, active: ActiveRun, steps: Sequence[Step], commit: str) -> None:
+def run_steps(
+    job: Job, active: ActiveRun, steps: Sequence[Step], commit: str, purpose: Purpose = Purpose.DEPLOY
+) -> None:
     """Runs steps one after the other in a checkout of exactly a commit; the first that fails ends it.
 
     That they began is recorded before the first one runs; who calls this records that they came to their end. Raises
@@ -31,7 +34,7 @@ def run_steps(job: Job, active: ActiveRun, steps: Sequence[Step], commit: str) -
     """
     state = job.read_state()
     outputs = state.outputs if state is not None else {}
-    with place_of(job, commit, state) as place:
+    with place_of(job, commit, state, purpose) as place:
         filled = own(job, state, [replace(step, run=_filled(step.run, outputs)) for step in steps])
         # A step that was begun and not ended may have done anything: the mark goes down before it runs.
         job.update(lambda e: began(e, steps))
@@ -40,10 +43,10 @@ def run_steps(job: Job, active: ActiveRun, steps: Sequence[Step], commit: str) -
 
 
 @contextmanager
-def place_of(job: Job, commit: str, state: State | None) -> Iterator[Place]:
+def place_of(job: Job, commit: str, state: State | None, purpose: Purpose) -> Iterator[Place]:
     """Where an environment's steps run: a checkout of exactly a commit, a home and a temporary folder of their own.
 
-    They are given the outputs of `state`; from here on sensitive ones are hidden in what the job says.
+    `purpose` is what they are there for. They are given the outputs of `state`; from here on sensitive ones are hidden in what the job says.
     """
     services, identity, access = job.services, job.environment.id, job.project.tenant.access()
     job.redact.learn(access.hiding(state))
@@ -76,6 +79,8 @@ def place_of(job: Job, commit: str, state: State | None) -> Iterator[Place]:
             remarks=remarks,
             limits=job.project.step_limits,
             sandbox=job.project.tenant.sandbox,
+            cage=job.project.cage,
+            purpose=purpose,
             readable=(folder / "outputs.json",),
         )
     finally:

@@ -69,6 +69,8 @@ def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
         lock_file=claim.lock_file,
         folder=claim.source.path if claim.source.kind is SourceKind.DIRECTORY else "",
         memory=job.project.terraform_limits.memory,
+        cage=job.project.cage,
+        checkout=source(services, environment),
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from envmgr.host.memory import limit_memory
 
 from .group import end_group
-from .leftovers import end_leftovers
+from .leftovers import caged_by, end_leftovers
 from .quiet import Quiet
 
 # How soon a stop or a new line is noticed; the end of the process itself wakes at once.
@@ -137,14 +137,18 @@ def attend(pid: int, is_it: Callable[[int], bool], supervision: Supervision) -> 
         if is_it(pid):
             exited = _exit_of(handle)
             supervision.started(pid)
-            return _attend(pid, exited, lambda number: _send(handle, number), supervision)
+            return _attend(pid, exited, lambda number: _send_all(pid, handle, number), supervision)
     return None
 
 
-def _send(handle: int, number: signal.Signals) -> None:
-    """To this process only: its group's number may be another's by now, a handle never is."""
-    with suppress(ProcessLookupError):
-        signal.pidfd_send_signal(handle, number)
+def _send_all(pid: int, handle: int, number: signal.Signals) -> None:
+    """To this process, and to what is in its cage; its group's number may be another's by now, a handle never is."""
+    with caged_by(pid) as others:
+        if _exit_of(handle).poll(0):
+            return  # so whose those are is not sure
+        for each in (handle, *others):
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(each, number)
 
 
 def _code(pid: int) -> int:

@@ -9,7 +9,7 @@ import select
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,6 +39,36 @@ def end_leftovers(session: int | None, mark: str, patience: timedelta = timedelt
             for _, handle in found:
                 os.close(handle)
     return ended
+
+
+@contextmanager
+def caged_by(session: int) -> Iterator[list[int]]:
+    """Handles of a session's processes in a PID namespace of their own, within the block: what a cage holds.
+
+    The process in front of a cage heeds no signal that is meant for those in it. Whoever looks has to make sure
+    afterwards that the session's leader lives: else its number may be another's by now.
+    """
+    own = (_PROC / "self/ns/pid").readlink()
+    handles: list[int] = []
+    try:
+        for folder in _PROC.iterdir():
+            if folder.name.isdigit():
+                with suppress(OSError):  # ended meanwhile, or another user's
+                    handles.append(os.pidfd_open(int(folder.name)))
+                    if not _is_caged(folder, session, own):
+                        os.close(handles.pop())
+        yield handles
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+def _is_caged(folder: Path, session: int, own: Path) -> bool:
+    try:
+        fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        return int(fields[_SESSION]) == session and (folder / "ns/pid").readlink() != own
+    except OSError:
+        return False
 
 
 def _found(session: int | None, mark: bytes) -> Iterator[tuple[int, int]]:

@@ -96,6 +96,11 @@ class ProviderCache:
                 package = self._moved_in(package, place.parts[-_DEPTH:], lock_file or "")
             _link(place, package)
 
+    def elsewhere(self) -> tuple[str, ...]:
+        """Where the packages lie that are not in here: in the operator's mirrors."""
+        links = (path for path in self.packages.glob(f"{_VERSIONS}/*") if path.is_symlink())
+        return tuple(str(path.resolve()) for path in links)
+
     def vouches(self, data: Path) -> bool:
         """Whether all providers that a data folder leads to are packages of this cache, as they were verified."""
         return all(self._is_ours(path) for path in _ends(data / "providers"))

@@ -1,0 +1,134 @@
+"""What confines a child process that runs a branch's words: what was asked for, and what comes of it, as values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from enum import Enum
+from typing import Literal
+
+CageKind = Literal["none", "bwrap"]
+"""Limits and an environment of its own alone, or bubblewrap's namespaces and an allow-list of mounts."""
+
+
+class Purpose(Enum):
+    """Why a child is started that runs what a branch says."""
+
+    INIT = "init"
+    VALIDATE = "validate"
+    SHOW = "show"
+    PLAN = "plan"
+    APPLY = "apply"
+    STATE = "state"  # push, pull, force-unlock
+    BUILD = "build"
+    DEPLOY = "deploy"
+    ON_DESTROY = "on_destroy"
+    DOWN = "down_run"
+    TEST = "test"
+    HEALTH = "health.run"
+
+
+class Reach(Enum):
+    """What of the network there is for a child."""
+
+    NOTHING = "none"
+    LISTED = "listed"  # by the proxy, the names and ports of a list
+    PUBLIC = "public"  # by the proxy, all but private, loopback and link-local addresses
+    HOST = "open"  # whatever the host reaches
+
+
+class Credentials(Enum):
+    """Which of an organization's credentials a child gets."""
+
+    NONE = "none"
+    BACKEND = "backend"
+    READING = "reading"
+    WRITING = "writing"
+    DEPLOY = "deploy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """What a child may reach; `allow` are names with ports (`*.amazonaws.com:443`) where it is a list."""
+
+    reach: Reach
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CageLimits:
+    """What a child may use; None is no limit.
+
+    `memory` (bytes of private memory), `cpu_seconds` and `disk` (bytes of the largest file that it writes) hold for
+    each of its processes, `processes` for all of them with their threads, `time` for the whole child.
+    """
+
+    memory: int | None = None
+    cpu_seconds: int | None = None
+    processes: int | None = None
+    disk: int | None = None
+    time: timedelta | None = None
+
+    def within(self, other: "CageLimits") -> "CageLimits":
+        """The tighter one of each."""
+        names = [each.name for each in fields(CageLimits)]
+        found = {name: [getattr(limits, name) for limits in (self, other)] for name in names}
+        given = {name: [value for value in values if value is not None] for name, values in found.items()}
+        return CageLimits(**{name: min(values, default=None) for name, values in given.items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CageRules:
+    """What an organization asks for.
+
+    `readable` are further paths of the host; `outlive` lets what a deploy step leaves running go on after its end.
+    """
+
+    kind: CageKind = "none"
+    network: Network = Network(reach=Reach.PUBLIC)
+    limits: CageLimits = CageLimits()
+    readable: tuple[str, ...] = ()
+    outlive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """The places on this host that a child may have to do with, as absolute paths.
+
+    `code` is the checkout, `folders` are the environment's own that a command keeps things in, `passing` those that
+    last for the command alone, `state` the folder of a state that is kept on this host. `arriving` is where `init`
+    puts what it fetches, `sources` are what it fetches from or asks with. `tools` are programs, providers and
+    certificates, `secrets` files that the credentials name.
+    """
+
+    code: str
+    folders: Sequence[str] = ()
+    passing: Sequence[str] = ()
+    state: str = ""
+    arriving: Sequence[str] = ()
+    sources: Sequence[str] = ()
+    tools: Sequence[str] = ()
+    secrets: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cage:
+    """What one child sees, may write, reaches, may use and is given.
+
+    With the kind `none` it sees and may write what envmgr's user may, and reaches what the host reaches. `inherits` are
+    the variables of envmgr's own environment that it gets. Where it `outlives`, what it leaves running goes on.
+    """
+
+    kind: CageKind
+    purpose: Purpose
+    sees: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    network: Network = Network(reach=Reach.HOST)
+    limits: CageLimits = CageLimits()
+    credentials: Credentials = Credentials.NONE
+    inherits: tuple[str, ...] = field(default=())
+    outlives: bool = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether anything but limits and its environment confines it."""
+        return self.kind != "none"

@@ -1,0 +1,194 @@
+"""A cage by bubblewrap: own mounts, users, processes, network, and a filter of system calls.
+
+What is started is a shell that waits for bubblewrap, which waits for the child. The shell and bubblewrap heed neither
+SIGINT nor SIGTERM, which are sent to their whole group: the child alone decides what to do about them, and whoever
+waits for the shell learns of the child's end. Whatever kills the shell, or bubblewrap, kills all in the cage with it:
+that the shell is dead proves that nothing of the run is left. It does not die with envmgr, so that another process
+may go on waiting for it.
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Self
+
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.cage import TERRAFORM
+from envmgr.domain.values.cage import Cage, CageLimits, Network, Purpose, Reach
+from envmgr.host.children.child import Ended, Start
+from envmgr.ports import RUN_MARK
+
+from .limits import limited, rationed
+from .mounts import mounts
+from .network import way
+from .system_calls import filter_of
+
+PROGRAM = "bwrap"
+_SECONDS = 10
+_SIGNAL = 128
+_DEAF = ("env", "--ignore-signal=INT,TERM", "sh", "-c", '"$@"; exit $?', "envmgr")
+_HEARING = ("env", "--default-signal=INT,TERM")
+_OUTSIDE = ("PATH", "LANG", "LC_ALL", RUN_MARK)
+"""By these the processes in front are found, and find what they start."""
+_WORLD = (
+    *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+    *("--cap-drop", "ALL"),
+)
+_LOOKUP = "passwd: files\ngroup: files\nhosts: files dns\n"
+_ELSE = (
+    "install bubblewrap and allow user namespaces (kernel.unprivileged_userns_clone, AppArmor, the service's "
+    "RestrictNamespaces), or set `cage: {kind: none}`"
+)
+
+
+@contextmanager
+def caged(start: Start, cage: Cage, log: Path) -> Iterator[Start]:
+    """What is really to be started for a child in its cage, within the block; `log` is its run's.
+
+    Raises NeedsPerson where the cage cannot be made: nothing runs without.
+    """
+    if not cage.is_closed:
+        yield _unconfined(start, cage)
+        return
+    require()
+    out = way(cage.network, log)
+    cage = replace(cage, sees=(*cage.sees, *out.sees), writes=(*cage.writes, *out.writes))
+    child = [*_HEARING, *out.argv, *rationed(start.argv, cage.limits)]
+    inside = {**start.environment, **out.environment}
+    with _Papers() as papers:
+        options = [*_options(cage, start.folder, papers), *_variables(inside)]
+        arguments = papers.hold("\0".join(options))
+        yield replace(
+            start,
+            argv=[*_DEAF, PROGRAM, "--args", arguments, "--", *child],
+            environment={name: inside[name] for name in _OUTSIDE if name in inside},
+            keep_open=(*start.keep_open, *papers.descriptors),
+            memory=None,
+        )
+
+
+def _variables(environment: Mapping[str, str]) -> list[str]:
+    """In a file in memory: the processes in front of the cage have none of them, and a shell passes on only some."""
+    return [
+        "--clearenv",
+        *(part for name, value in environment.items() for part in ("--setenv", name, value)),
+    ]
+
+
+def _unconfined(start: Start, cage: Cage) -> Start:
+    """Limits alone. Terraform's memory is limited from outside, so that mostly nothing comes between."""
+    if cage.purpose not in TERRAFORM:
+        return replace(start, argv=limited(start.argv, cage.limits))
+    rest = replace(cage.limits, memory=None, time=None)
+    return start if rest == CageLimits() else replace(start, argv=rationed(start.argv, rest))
+
+
+def ended(found: Ended, cage: Cage) -> Ended:
+    """How the child ended, by how the shell in front of it did: a signal has become a number above 128."""
+    is_signal = cage.is_closed and found.code > _SIGNAL
+    return replace(found, code=_SIGNAL - found.code) if is_signal else found
+
+
+@lru_cache(maxsize=1)
+def require() -> str:
+    """Bubblewrap's version, where a process can be confined on this host; NeedsPerson where none can.
+
+    Asked once: what can be made once can be made again.
+    """
+    filter_of()
+    if shutil.which(PROGRAM) is None:
+        raise NeedsPerson(
+            f"The cage cannot be made: {PROGRAM} is not installed. Nothing runs without: {_ELSE}."
+        )
+    empty = Cage(kind="bwrap", purpose=Purpose.SHOW, network=Network(reach=Reach.NOTHING))
+    with _Papers() as papers:
+        options = _options(empty, Path("/"), papers)
+        _try(
+            [*_DEAF, PROGRAM, *options, "--", *_HEARING, *rationed(["true"], CageLimits())],
+            papers.descriptors,
+        )
+    return _run([PROGRAM, "--version"], ()).stdout.strip()
+
+
+def _try(argv: Sequence[str], files: Sequence[int]) -> None:
+    done = _run(argv, files)
+    if done.returncode != 0:
+        said = " ".join(done.stderr.split())[:200] or f"exit {done.returncode}"
+        raise NeedsPerson(f"The cage cannot be made on this host ({said}). Nothing runs without: {_ELSE}.")
+
+
+def _run(argv: Sequence[str], files: Sequence[int]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            argv, capture_output=True, text=True, timeout=_SECONDS, pass_fds=files, check=False
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NeedsPerson(
+            f"The cage cannot be made: {PROGRAM} does not work. Nothing runs without: {_ELSE}."
+        ) from error
+
+
+class _Papers:
+    """Files in memory that a child inherits: what is in them is no argument that others see."""
+
+    def __init__(self) -> None:
+        self.descriptors: tuple[int, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
+    def hold(self, content: str | bytes) -> str:
+        """Makes one; gives its descriptor as an argument."""
+        descriptor = os.memfd_create("cage")
+        self.descriptors = (*self.descriptors, descriptor)
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode(errors="surrogateescape"))
+            file.seek(0)  # the child reads from where we stand
+        return str(descriptor)
+
+
+def _options(cage: Cage, folder: Path, papers: _Papers) -> list[str]:
+    return [
+        *_WORLD,
+        *(() if cage.network.reach is Reach.HOST else ("--unshare-net",)),
+        *(() if cage.outlives else ("--die-with-parent",)),
+        *mounts(cage),
+        *(
+            part
+            for path, text in _files(cage).items()
+            for part in ("--ro-bind-data", papers.hold(text), path)
+        ),
+        *("--remount-ro", "/", "--seccomp", papers.hold(filter_of()), "--chdir", str(folder)),
+    ]
+
+
+def _files(cage: Cage) -> dict[str, str]:
+    """Of /etc what says who and where it is: nothing of other users."""
+    user, number, group = _user(), os.getuid(), os.getgid()
+    found = {
+        "/etc/passwd": f"{user}:x:{number}:{group}::/tmp:/bin/sh\n",  # its own
+        "/etc/group": f"{user}:x:{group}:\n",
+        "/etc/nsswitch.conf": _LOOKUP,
+    }
+    if cage.network.reach is not Reach.HOST:
+        found["/etc/hosts"] = f"127.0.0.1 localhost {socket.gethostname()}\n::1 localhost\n"
+    return found
+
+
+def _user() -> str:
+    """The same name as outside: by it our own state locks are known again."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

@@ -1,0 +1,70 @@
+"""Whether a cage holds on this host: tried with a real child that tries to get out."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.cage import confine
+from envmgr.domain.values.cage import CageLimits, CageRules, Ground, Network, Purpose, Reach
+from envmgr.host.children.child import Start
+
+from .bubblewrap import caged, require
+
+_SECONDS = 20
+# Each line that it prints says what it should not have come by. $1 is a folder of ours, $2 its own.
+_SCRIPT = """
+test "$(ls -d /proc/[0-9]* | wc -l)" -lt 10 || echo "it sees the processes of others"
+test ! -e "$1" || echo "it sees envmgr's data folder"
+if (: > /usr/.envmgr-trial) 2>/dev/null; then echo "it may write to /usr"; fi
+(: > "$2/written") 2>/dev/null || echo "it may not write to its own folder"
+if unshare --user true 2>/dev/null; then echo "it may make namespaces of its own"; fi
+if test -n "$3" && grep -qvE '^ *(lo:|Inter-|face)' /proc/net/dev; then echo "it has a network"; fi
+"""
+
+
+def tried(rules: CageRules, data: Path) -> str:
+    """What was seen to hold of an organization's cage; `data` is a folder that no child may see.
+
+    Raises NeedsPerson where a cage cannot be made here, or does not hold.
+    """
+    version = require()
+    with tempfile.TemporaryDirectory(prefix="envmgr-cage-") as own, tempfile.TemporaryFile() as output:
+        reach = Reach.HOST if rules.network.reach is Reach.HOST else Reach.NOTHING
+        asked = CageRules(kind=rules.kind, network=Network(reach=reach), limits=rules.limits)
+        cage = confine(Purpose.DEPLOY, asked, Ground(code=own), CageLimits())
+        start = Start(
+            argv=("sh", "-c", _SCRIPT, "envmgr", str(data), own, "" if reach is Reach.HOST else "none"),
+            folder=Path(own),
+            environment={"PATH": "/usr/local/bin:/usr/bin:/bin"},
+            output=output.fileno(),
+            errors=output.fileno(),
+        )
+        with caged(start, cage, Path("doctor")) as made:
+            code = _run(made)
+        output.seek(0)
+        said = " ".join(output.read(2000).decode(errors="replace").split())
+    if code != 0 or said:
+        raise NeedsPerson(
+            f"The cage does not hold on this host ({said or f'exit {code}'}): mend that before code that you do not "
+            "trust runs here."
+        )
+    network = "the host's network" if reach is Reach.HOST else "no network but by the proxy"
+    return f"{version}; tried: own processes, own files, {network}, no namespaces within"
+
+
+def _run(start: Start) -> int:
+    try:
+        return subprocess.run(
+            start.argv,
+            cwd=start.folder,
+            env=dict(start.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=start.output,
+            stderr=start.errors,
+            pass_fds=start.keep_open,
+            timeout=_SECONDS,
+            check=False,
+        ).returncode
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NeedsPerson("The cage does not hold on this host: its trial could not be ended.") from error

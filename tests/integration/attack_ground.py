@@ -1,0 +1,171 @@
+"""A host with two organizations and an unprivileged service user, on which code of a branch tries what it can.
+
+Each attack is a script. What it comes by it prints behind a mark, so that without a cage is seen that it is one.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from envmgr.adapters.steps.confinement import confinement
+from envmgr.domain.values.cage import CageKind, CageLimits, CageRules, Network, Reach
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.step import Step
+from envmgr.engine.context.layout import Layout
+from envmgr.host.cage.bubblewrap import caged
+from envmgr.host.children.child import Start
+from envmgr.ports import Place, StepLimits
+
+SERVICE = 4242
+"""The service's user; nobody on a test's host has this number."""
+LOOT = "LOOT"
+SECRET = "the-secret-of-another"
+ALICE = EnvironmentId("acme", "shop", "alice")
+BOB = EnvironmentId("acme", "shop", "bob")
+UMBRA = EnvironmentId("umbra", "shop", "alice")
+
+
+AS_SERVICE: Mapping[str, Any] = (
+    {"user": SERVICE, "group": SERVICE, "extra_groups": []} if os.getuid() == 0 else {}
+)
+"""How a process becomes the service's; without root it is the test's own user's."""
+
+
+@dataclass
+class AttackGround:
+    """The data folder of a service, a place of Alice's in it, and what is others'."""
+
+    folder: Path
+    layout: Layout
+    run_as: Mapping[str, Any]
+    others: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def place(self) -> Path:
+        """Where Alice's steps run."""
+        return self.layout.steps(ALICE)
+
+    @property
+    def user(self) -> int:
+        """Whose number attackers have."""
+        return int(self.run_as.get("user", os.getuid()))
+
+    @property
+    def targets(self) -> Mapping[str, Path]:
+        """What belongs to others, by what it is."""
+        layout, data = self.layout, self.layout.root
+        return {
+            "own_state": self.folder / "state/acme/shop/alice/terraform.tfstate",  # a step has no state
+            "state": self.folder / "state/acme/shop/bob/terraform.tfstate",
+            "state_of_umbra": self.folder / "state/umbra/shop/alice/terraform.tfstate",
+            "bundle": self.folder / "state/acme/shop/bob/kept.zip",
+            "workspace": layout.workspace(BOB) / "source/main.tf",
+            "workspace_of_umbra": layout.workspace(UMBRA) / "source/main.tf",
+            "plan": layout.plans(BOB) / "0123.tfplan",
+            "step_cache": layout.step_cache(BOB) / "node_modules",
+            "providers": layout.providers("acme") / "packages/provider",
+            "providers_of_umbra": layout.providers("umbra") / "packages/provider",
+            "mirror": layout.mirrors / "acme/shop.git/HEAD",
+            "binaries": layout.binaries / "1.11.4/terraform",
+            "log": layout.log(7),
+            "database": data / "envmgr.db",
+            "bundle_key": layout.bundle_key,
+            "configuration": self.folder / "etc/acme.yaml",
+            "secret": self.folder / "etc/secret",
+            "credential": self.folder / "credentials/acme-token",
+            "home": self.folder / "home/.aws/credentials",
+            "service_tmp": self.folder / "tmp/provider.sock",
+        }
+
+    def attack(
+        self,
+        kind: CageKind,
+        script: str,
+        *arguments: str,
+        limits: CageLimits | None = None,
+        reach: Reach = Reach.NOTHING,
+    ) -> str:
+        """Runs a script as a deploy step of Alice's; gives what it printed."""
+        place = Place(
+            checkout=self.place / "checkout",
+            home=self.place / "home",
+            temporary=self.place / "tmp",
+            cache=self.layout.step_cache(ALICE),
+            environment={},
+            limits=StepLimits(output=1_000_000),
+            cage=CageRules(kind=kind, network=Network(reach=reach), limits=limits or CageLimits()),
+            readable=(self.place / "outputs.json",),
+        )
+        step = Step(name="attack", run="", timeout=timedelta(seconds=30))
+        cage = confinement(step, place, {})
+        with tempfile.TemporaryFile() as output:
+            start = Start(
+                argv=("sh", "-c", script, "attack", *arguments),
+                folder=place.checkout,
+                environment={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LOOT": LOOT, "HOME": str(place.home)},
+                output=output.fileno(),
+                errors=output.fileno(),
+            )
+            with caged(start, cage, Path("attack.log")) as made:
+                self._run(made)
+            output.seek(0)
+            return output.read().decode(errors="replace")
+
+    def other(self, *argv: str, **environment: str) -> subprocess.Popen[bytes]:
+        """A process of the service's that is not Alice's."""
+        started = subprocess.Popen(
+            argv,
+            env={"PATH": "/usr/bin:/bin", **environment},
+            cwd="/",
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            **self.run_as,
+        )
+        self.others.append(started)
+        return started
+
+    def _run(self, start: Start) -> None:
+        subprocess.run(
+            start.argv,
+            cwd=start.folder,
+            env=dict(start.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=start.output,
+            stderr=start.errors,
+            pass_fds=start.keep_open,
+            start_new_session=True,
+            timeout=60,
+            check=False,
+            **self.run_as,
+        )
+
+
+@contextmanager
+def attack_ground(run_as: Mapping[str, Any] = AS_SERVICE) -> Iterator[AttackGround]:
+    """Made for whom the attackers run as."""
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="envmgr-attack-"))
+    ground = AttackGround(folder, Layout(folder / "data").create(), run_as)
+    try:
+        for path in (ground.place / "outputs.json", *ground.targets.values()):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.write_text(SECRET)
+            path.chmod(0o600)
+        for name in ("checkout", "home", "tmp"):
+            (ground.place / name).mkdir()
+        ground.layout.step_cache(ALICE).mkdir(parents=True)
+        if run_as:
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, SERVICE, SERVICE, follow_symlinks=False)
+        yield ground
+    finally:
+        for other in ground.others:
+            other.kill()
+            other.communicate()
+        shutil.rmtree(folder)
