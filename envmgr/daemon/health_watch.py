@@ -17,6 +17,7 @@ from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.health import Health, judged
 from envmgr.engine.change.health import ask, ask_address, is_news, is_same, is_watched, record
 from envmgr.engine.context.services import Services
+from envmgr.engine.context.written import Written
 from envmgr.engine.work.job import Job
 from envmgr.host.system import sentences
 
@@ -71,7 +72,7 @@ class HealthWatch:
         """`runtime` gives the one of now: it changes when the configuration is read again."""
         self._runtime = runtime
         self._services: Services | None = None
-        self._read_at: datetime | None = None
+        self._written: Written | None = None
         self._watched: dict[RepositoryId, dict[EnvironmentId, Environment]] = {}
         self._looks: dict[EnvironmentId, _Look] = {}
         self._pools: dict[str, ThreadPoolExecutor] = {}
@@ -103,20 +104,20 @@ class HealthWatch:
 
     def _read(self, services: Services) -> None:
         """Notes who is to be asked, in the repositories where something was written since the last time."""
-        now, last = services.clock(), self._read_at
-        if services is not self._services or last is None:
-            self._watched = {}
-            changed = list(services.projects)
-        else:
-            # From the earlier of both moments, should the clock have been set back.
-            changed = [r for r in services.store.touched(min(last, now) - _OVERLAP) if r in services.projects]
-        for repository in changed:
-            self._watched[repository] = {
-                e.id: e for e in services.store.environments(repository=repository) if is_watched(e)
-            }
+        if services is not self._services:
+            self._services, self._written, self._watched = None, None, {}
+        now = services.clock()
+        asked = self._written or Written(now, _OVERLAP)
+        with asked.news(services.store, now) as news:
+            is_first = self._written is None
+            changed = list(services.projects) if is_first else [r for r in news if r in services.projects]
+            for repository in changed:
+                self._watched[repository] = {
+                    e.id: e for e in services.store.environments(repository=repository) if is_watched(e)
+                }
         if changed:
             self._forget()
-        self._services, self._read_at = services, now
+        self._services, self._written = services, asked
 
     def _forget(self) -> None:
         """Whoever is watched anew later begins with no miss."""

@@ -21,6 +21,7 @@ from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.engine.context.tenant import Project
+from envmgr.engine.context.written import Written
 from envmgr.engine.reconcile import unmanaged
 from envmgr.host.system import sentences
 
@@ -63,7 +64,7 @@ class Daemon:
         self._audits = Audits(lambda: self._runtime)
         self._polls = Polls(lambda: self._runtime, self._look)
         self._unlooked: set[RepositoryId] = set()
-        self._looked = runtime.services.clock()
+        self._written = Written(runtime.services.clock(), OVERLAP)
         self._alive = time.monotonic()
         self._scheduler = BackgroundScheduler(
             # Four: housekeeping and a slow database may hold one each, and the other ticks still come.
@@ -119,9 +120,8 @@ class Daemon:
     def _tick_work(self) -> None:
         runtime, now = self._runtime, self._runtime.services.clock()
         try:
-            with sentences():
-                touched = runtime.services.store.touched(min(self._looked, now) - OVERLAP)
-            self._looked = now
+            with sentences(), self._written.news(runtime.services.store, now) as written:
+                touched = written
         except EnvmgrError as error:
             touched = ()
             log.error(str(error), action="store-failed")

@@ -1,6 +1,6 @@
 """envmgr's own records."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -50,8 +50,12 @@ class Store(Protocol):
         """One environment, destroyed or not."""
         ...
 
-    def touched(self, since: datetime) -> Sequence[RepositoryId]:
-        """The repositories of which an environment was written since a time, by whatever process."""
+    def touched(self, since: datetime) -> Mapping[RepositoryId, frozenset[Hashable]]:
+        """The repositories of which an environment was written since a time, by whatever process, in order of name.
+
+        Each with a mark for the last write of each such environment: no other write of it has the same, not even one
+        that says the same time.
+        """
         ...
 
     def revise(

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from envmgr.composition.compose import Start, compose
-from tests.benchmarks.idle_pass import one_pass
+from tests.benchmarks.idle_pass import Passes
 
 PASSES = 10
 
@@ -31,8 +31,9 @@ def main(config: str, data: str) -> None:
         application.workers.look(project)
     after = []
     with ThreadPoolExecutor(application.poll_workers) as threads:
+        passes = Passes(application, threads)
         for _ in range(PASSES):
-            one_pass(application, threads)
+            passes.one()
             after.append(resident_mib())
     application.close()
     print(json.dumps(after))

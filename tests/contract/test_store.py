@@ -122,6 +122,18 @@ class TestEnvironments:
         store.update(ALICE, None, NOW + MINUTE, having(status=Status.DESTROYED))
         assert list(store.touched(NOW + MINUTE)) == [SHOP]
 
+    def test_each_write_has_a_mark_of_its_own(self, store: Store, alice: Environment) -> None:
+        """Also one that says the same time, and one that changes nothing; nobody else's write changes it."""
+        marks = [store.touched(NOW)[SHOP]]
+        for message in ("x", "x", "y"):
+            store.update(ALICE, None, NOW, having(message=message))
+            marks.append(store.touched(NOW)[SHOP])
+        look(store, {"env-alice": "b" * 40})
+        marks.append(store.touched(NOW)[SHOP])
+        assert len(set(marks)) == len(marks)
+        seen(store, "env-bob", RepositoryId("acme", "web"))
+        assert store.touched(NOW)[SHOP] == marks[-1]
+
     def test_update_writes_the_named_fields_only(self, store: Store, alice: Environment) -> None:
         """And gives the environment as it is then."""
         later = NOW + SECOND

@@ -19,8 +19,8 @@ import psycopg
 import pytest
 from sqlalchemy import event
 
+from envmgr.adapters.store import connect
 from envmgr.adapters.store.connect import open_store
-from envmgr.composition import records
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.values.environment import RunStatus, Status
 from tests.support import postgres
@@ -67,7 +67,7 @@ def locked(database: Path) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A locked SQLite is waited for half a second, not half a minute."""
-    monkeypatch.setattr(records, "open_store", partial(open_store, busy_timeout=timedelta(seconds=0.5)))
+    monkeypatch.setattr(connect, "open_store", partial(open_store, busy_timeout=timedelta(seconds=0.5)))
 
 
 class World:

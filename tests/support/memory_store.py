@@ -1,6 +1,6 @@
 """The port `Store` in this process's memory: for tests, and as the shortest statement of what a store does."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import RLock
@@ -36,6 +36,8 @@ class MemoryStore:
         """Empty."""
         self._lock = RLock()
         self._environments: dict[EnvironmentId, Environment] = {}
+        self._writes: dict[EnvironmentId, int] = {}
+        self._written = 0
         self._leases: dict[EnvironmentId, Lease] = {}
         self._generations: dict[EnvironmentId, int] = {}
         self._runs: dict[int, Run] = {}
@@ -71,10 +73,21 @@ class MemoryStore:
         with self._lock:
             return self._environments.get(identity)
 
-    def touched(self, since: datetime) -> Sequence[RepositoryId]:
-        """The repositories of which an environment was written since a time."""
-        found = self.environments(destroyed=True)
-        return sorted({e.id.repository_id for e in found if e.updated_at >= since})
+    def touched(self, since: datetime) -> Mapping[RepositoryId, frozenset[Hashable]]:
+        """The repositories of which an environment was written since a time; no record is written in its place."""
+        found = [e for e in self.environments(destroyed=True) if e.updated_at >= since]
+        repositories = sorted({e.id.repository_id for e in found})
+        return {
+            repository: frozenset(
+                (e.id, self._writes[e.id]) for e in found if e.id.repository_id == repository
+            )
+            for repository in repositories
+        }
+
+    def _put(self, environment: Environment) -> None:
+        self._environments[environment.id] = environment
+        self._written += 1
+        self._writes[environment.id] = self._written
 
     def revise(
         self,
@@ -88,10 +101,10 @@ class MemoryStore:
             observed = revision(known)
             events = list(tell(known, observed)) if observed.new or observed.changed else []
             for after in observed.new:
-                self._environments[after.id] = after
+                self._put(after)
             for after in observed.changed:
                 before = self._environments[after.id]
-                self._environments[after.id] = revised(before, after)
+                self._put(revised(before, after))
             for event in events:
                 self.record(event)
             return observed
@@ -103,9 +116,9 @@ class MemoryStore:
             for each in lost:
                 found = self._environments.get(each.id)
                 if found is None:
-                    self._environments[each.id] = each
+                    self._put(each)
                 elif is_restorable(found, each):
-                    self._environments[each.id] = restored(found, each)
+                    self._put(restored(found, each))
                 else:
                     continue
                 written.append(each.id)
@@ -130,7 +143,7 @@ class MemoryStore:
             after = replace(change(self._environments[identity]), updated_at=now)
             if after.id != identity:
                 raise ValueError(f"a change of {identity} gave {after.id}")
-            self._environments[identity] = after
+            self._put(after)
         if event is not None:
             self.record(event)
         return after

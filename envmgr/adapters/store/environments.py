@@ -1,6 +1,6 @@
 """Queries on environments, within a transaction of the caller."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -45,14 +45,20 @@ def get(connection: Connection, identity: EnvironmentId) -> Environment | None:
     return None if row is None else records.environment(row)
 
 
-def touched(connection: Connection, since: datetime) -> Sequence[RepositoryId]:
-    """The repositories with an environment written since a time, by name.
+def touched(connection: Connection, since: datetime) -> Mapping[RepositoryId, frozenset[Hashable]]:
+    """The repositories with an environment written since a time, by name, with a mark of the last write of each.
 
     Asked every second: sorted here, since SQLite would sort by reading the whole table instead of the index.
     """
-    columns = (environments.c.organization, environments.c.repository)
-    found = connection.execute(select(*columns).where(environments.c.updated_at >= since))
-    return [RepositoryId(organization, name) for organization, name in sorted(map(tuple, set(found)))]
+    columns = (
+        *(environments.c[name] for name in rows.IDENTITY),
+        environments.c.writes,
+        environments.c.updated_at,
+    )
+    marks: dict[tuple[str, str], set[Hashable]] = {}
+    for row in connection.execute(select(*columns).where(environments.c.updated_at >= since)):
+        marks.setdefault((row[0], row[1]), set()).add(tuple(row[2:]))
+    return {RepositoryId(*repository): frozenset(marks[repository]) for repository in sorted(marks)}
 
 
 def lock(connection: Connection, repository: RepositoryId) -> None:
@@ -82,7 +88,9 @@ def _write(connection: Connection, before: Environment, after: Environment) -> N
     # claims.
     values = {name: value for name, value in new.items() if value is not old[name]}
     connection.execute(
-        update(environments).where(rows.of_environment(environments, before.id)).values(**values)
+        update(environments)
+        .where(rows.of_environment(environments, before.id))
+        .values(**values, writes=environments.c.writes + 1)
     )
 
 

@@ -102,6 +102,7 @@ environments = Table(
     Column(
         "identifiers", encoded(codec.dump_resources, codec.load_resources), info=_of("applied.identifiers")
     ),
+    Column("writes", BigInteger, nullable=False, server_default=text("0")),
     _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)

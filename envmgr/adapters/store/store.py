@@ -1,6 +1,6 @@
 """The port `Store` on a SQL database."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Self
@@ -65,8 +65,8 @@ class SqlStore:
         with self._database.read() as connection:
             return overview(lambda query, values: connection.execute(text(query), values), chosen, destroyed)
 
-    def touched(self, since: datetime) -> Sequence[RepositoryId]:
-        """The repositories of which an environment was written since a time."""
+    def touched(self, since: datetime) -> Mapping[RepositoryId, frozenset[Hashable]]:
+        """The repositories of which an environment was written since a time, with marks of these writes."""
         with self._database.read() as connection:
             return environments.touched(connection, since)
 

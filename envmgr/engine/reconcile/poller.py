@@ -1,6 +1,7 @@
 """Looking at the remotes: from a listing to what the records say of branches."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_componen
 from envmgr.engine.context import by_hand, ownership
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.tenant import Project
+from envmgr.engine.context.written import Written
 from envmgr.engine.recovery import lost_records
 from envmgr.host.system import sentences
 
@@ -49,7 +51,9 @@ class Poller:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._quiet: dict[RepositoryId, str] = {}
-        self._written_until = services.clock()
+        self._written = Written(services.clock(), OVERLAP)
+        self._asked_at = services.clock()
+        self._woken: Counter[RepositoryId] = Counter()
         self._states: dict[RepositoryId, RepositoryState] = {}
         self._lock = threading.Lock()
 
@@ -98,14 +102,26 @@ class Poller:
     def _wake_what_was_written(self) -> None:
         """Makes repositories loud whose records anybody wrote to, and all where the clock was set back."""
         with self._lock:
-            now, before = self._services.clock(), self._written_until
+            now, before = self._services.clock(), self._asked_at
             if before < now < before + LULL:
                 return
             if now < before:
                 self._quiet.clear()
-            for repository in self._services.store.touched(before - OVERLAP):
-                self._quiet.pop(repository, None)
-            self._written_until = now
+            with self._written.news(self._services.store, now) as written:
+                for repository in written:
+                    self._quiet.pop(repository, None)
+                    self._woken[repository] += 1  # also where its records are being compared just now
+            self._asked_at = now
+
+    def _wakings(self, repository: RepositoryId) -> int:
+        with self._lock:
+            return self._woken[repository]
+
+    def _hush(self, repository: RepositoryId, digest: str, wakings: int) -> None:
+        """Has a listing that says the same from now on not compared again, unless anything was written since the count."""
+        with self._lock:
+            if self._woken[repository] == wakings:
+                self._quiet[repository] = digest
 
     def _seen(self, project: Project, state: RepositoryState, listing: Listing, digest: str) -> Polled:
         services, now = self._services, self._services.clock()
@@ -128,6 +144,7 @@ class Poller:
                 applications=tuple(part.application for part in project.parts),
             )
 
+        wakings = self._wakings(project.id)  # before the records are read
         observed = services.store.revise(project.id, revision, self._events)
         after = {**before, **{e.id: e for e in (*observed.new, *observed.changed)}}
         for changed in observed.changed:
@@ -140,7 +157,7 @@ class Poller:
         # that is still counted, no other history waits for a person, the default branch keeps its name.
         is_told = is_same and judgement.history.offered is None and not weighed.error
         if is_told and not any(e.is_open and e.is_missing for e in after.values()):
-            self._quiet[project.id] = digest
+            self._hush(project.id, digest, wakings)
         if state.failures:
             log.info("Answers again.", action="remote-back", repository=str(project.id))
         self._save(
