@@ -9,11 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from envmgr.domain.values.environment import ProcessId
+from envmgr.host.children.stat import PROC, SESSION, STARTED, THREADS, fields, is_over
 from envmgr.ports import RUN_MARK
-
-_PROC = Path("/proc")
-# Fields of /proc/PID/stat, counted after the command's name.
-_STATE, _SESSION, _THREADS, _STARTED = 0, 3, 17, 19
 
 
 def current_process() -> ProcessId:
@@ -23,10 +20,10 @@ def current_process() -> ProcessId:
 
 def identify(pid: int) -> ProcessId:
     """A process of this host by its PID; raises ProcessLookupError where there is none."""
-    fields = _stat(pid)
-    if fields is None:
+    found = _stat(pid)
+    if found is None:
         raise ProcessLookupError(f"There is no process {pid}.")
-    return ProcessId(socket.gethostname(), _boot(), pid, int(fields[_STARTED]))
+    return ProcessId(socket.gethostname(), _boot(), pid, int(found[STARTED]))
 
 
 def is_alive(process: ProcessId) -> bool | None:
@@ -43,10 +40,10 @@ def is_alive(process: ProcessId) -> bool | None:
         return False
     if namespace != our_namespace:
         return None
-    fields = _stat(process.pid)
-    if fields is None:
+    found = _stat(process.pid)
+    if found is None:
         return None if _exists(process.pid) else False
-    return int(fields[_STARTED]) == process.started and not _is_zombie(fields)
+    return int(found[STARTED]) == process.started and not _is_zombie(found)
 
 
 class Processes:
@@ -88,7 +85,7 @@ class Processes:
 
 def _processes() -> Iterator[ProcessId]:
     """The living processes of our user."""
-    for folder in _PROC.iterdir():
+    for folder in PROC.iterdir():
         with suppress(OSError):
             if folder.name.isdigit() and folder.stat().st_uid == os.getuid():
                 identity = identify(int(folder.name))
@@ -97,29 +94,29 @@ def _processes() -> Iterator[ProcessId]:
 
 
 def _sessions() -> Iterator[ProcessId]:
-    own = (_PROC / "self/ns/pid").readlink()
+    own = (PROC / "self/ns/pid").readlink()
     for process in _processes():
-        fields = _stat(process.pid)
-        if fields is not None and int(fields[_SESSION]) == process.pid and _namespace(process.pid) == own:
+        found = _stat(process.pid)
+        if found is not None and int(found[SESSION]) == process.pid and _namespace(process.pid) == own:
             yield process
 
 
 def _namespace(pid: int) -> Path | None:
     with suppress(OSError):  # ended meanwhile
-        return (_PROC / str(pid) / "ns/pid").readlink()
+        return (PROC / str(pid) / "ns/pid").readlink()
     return None
 
 
 def _environment(pid: int) -> list[bytes]:
     try:
-        return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        return (PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:
         return []
 
 
 def _program(pid: int) -> str:
     try:
-        return (_PROC / str(pid) / "exe").readlink().name.removesuffix(" (deleted)")
+        return (PROC / str(pid) / "exe").readlink().name.removesuffix(" (deleted)")
     except OSError:
         return ""
 
@@ -137,19 +134,17 @@ def _exists(pid: int) -> bool:
 
 def _boot() -> str:
     """The boot's ID and the PID namespace: a PID means nothing outside of both."""
-    boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot}/{(_PROC / 'self/ns/pid').readlink()}"
+    boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot}/{(PROC / 'self/ns/pid').readlink()}"
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat behind the command's name, which may hold spaces and brackets."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+        return fields(PROC / str(pid))
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return text.rpartition(")")[2].split()
 
 
-def _is_zombie(fields: list[str]) -> bool:
+def _is_zombie(found: list[str]) -> bool:
     """Dead and only not yet reaped; a leader whose other threads still run is not."""
-    return fields[_STATE] in "ZX" and int(fields[_THREADS]) <= 1
+    return is_over(found) and int(found[THREADS]) <= 1

@@ -83,7 +83,7 @@ def approve(runtime: Runtime, environment: Environment) -> list[Environment]:
     services, guard = runtime.services, environment.hold.guard
     if guard is None:
         raise NeedsPerson(f"{environment.label} is not held back by a guard, it is {environment.status}.")
-    said = f"Let through {guard} ({_what_then(guard)})."
+    said = f"Approved despite {guard} ({_what_then(guard)})."
     return [
         _say(
             services,

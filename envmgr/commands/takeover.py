@@ -275,7 +275,7 @@ def _undo(job: Job) -> bool:
     state = job.state()
     state.archive(environment.id.state_key, job.services.clock())
     kept.forget(state, environment.id)
-    because = f"Its adoption was undone by {job.services.actor}; `envmgr resume {environment.label}` creates it anew."
+    because = f"Its adoption was undone by {job.services.actor}; `envmgr resume {environment.label}` creates it again."
     event = job.services.event(environment.id, "adoption-undone", because)
     job.update(lambda e: not_adopted(e, because), event)
     return True

@@ -4,14 +4,13 @@ An empty database beside a full one would forget what was set by hand, and make 
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from envmgr.adapters.store.names import FILE_NAME
-from envmgr.domain.errors import UsageError
+from envmgr.domain.errors import Transient, UsageError
 from envmgr.engine.context.layout import Layout
-from envmgr.host.system import create_private
+from envmgr.host.system import write_private
 
 if TYPE_CHECKING:
     from envmgr.adapters.store.store import SqlStore
@@ -76,24 +75,11 @@ def _read(layout: Layout) -> Remembered | None:
 
 
 def _write(layout: Layout, now: Remembered) -> None:
-    part = layout.database.with_name(f"{layout.database.name}.{os.getpid()}")
+    said = "Which database this data folder works with cannot be remembered yet"
     try:
-        part.unlink(missing_ok=True)
-        with os.fdopen(create_private(part), "w", encoding="utf-8") as file:
-            json.dump(asdict(now), file)
-            file.flush()
-            os.fsync(file.fileno())
-            if (
-                os.geteuid() == 0
-            ):  # who looks into the service's folder leaves nothing there that the service cannot read
-                status = layout.root.stat()
-                os.fchown(file.fileno(), status.st_uid, status.st_gid)
-        part.replace(layout.database)
-    except OSError as error:  # a full disk: whoever only reads must not be held up
+        # Whoever looks into the service's folder as root leaves nothing there that the service cannot read.
+        write_private(layout.database, json.dumps(asdict(now)), said, durable=True, owned_as=layout.root)
+    except Transient as error:  # a full disk: whoever only reads must not be held up
         import structlog  # only here: the reading verbs answer without it
 
-        structlog.get_logger().warning(
-            f"{layout.database} could not be written ({error.strerror}): which database this data folder works with is not "
-            "remembered yet.",
-            action="database-not-remembered",
-        )
+        structlog.get_logger().warning(str(error), action="database-not-remembered")

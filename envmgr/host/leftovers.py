@@ -64,7 +64,7 @@ def private(folder: Path) -> None:
             if not _is_ours(folder.name, parent):
                 clear(folder)
                 os.mkdir(folder.name, 0o700, dir_fd=parent)
-            with _entered(folder.name, parent) as descriptor:
+            with _opened(folder.name, parent) as descriptor:
                 # By descriptor: what has this path may be exchanged at any moment.
                 os.fchmod(descriptor, 0o700)
     except OSError as error:
@@ -124,7 +124,7 @@ def _warn(message: str, action: str) -> None:
 def _clear_folder(path: Path, parent: int) -> Path | None:
     # In the same folder, so that the move never crosses a file system.
     aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=path.parent))
-    with _entered(aside.name, parent) as top:
+    with _opened(aside.name, parent) as top:
         try:
             _move_up(path.name, parent, top, iter([0]))
         except OSError:  # another user's moves only within the folder that it is in
@@ -162,7 +162,7 @@ def _take_apart(top: int) -> None:
 
 def _empty(folder: str, top: int, numbers: Iterator[int]) -> None:
     """Removes the files of a folder and moves its folders up, as far as that goes."""
-    with suppress(OSError), _entered(folder, top) as inner:
+    with suppress(OSError), _opened(folder, top) as inner:
         for _ in range(_ROUNDS):
             names = list(islice(_names(inner), _AT_ONCE))
             if not sum(_take_out(name, inner, top, numbers) for name in names):
@@ -185,26 +185,15 @@ def _move_up(name: str, folder: int, top: int, numbers: Iterator[int]) -> None:
     with suppress(OSError):
         os.rmdir(name, dir_fd=folder)  # so an empty one of another user goes too
         return
-    with _entered(name, folder):
+    with _opened(name, folder):
         pass  # a folder moves elsewhere only where we may write in it
     os.rename(name, str(next(numbers)), src_dir_fd=folder, dst_dir_fd=top)
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    """A folder by its path, ours to write: a link in its place is refused."""
-    handle = os.open(folder, _HANDLE)
-    try:
-        with _by_handle(handle) as descriptor:
-            yield descriptor
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _entered(name: str, parent: int) -> Iterator[int]:
-    """As `_opened`, in a folder that is open."""
-    handle = os.open(name, _HANDLE, dir_fd=parent)
+def _opened(folder: Path | str, parent: int | None = None) -> Iterator[int]:
+    """A folder by its path, or by its name in one that is open, ours to write: a link in its place is refused."""
+    handle = os.open(folder, _HANDLE, dir_fd=parent)
     try:
         with _by_handle(handle) as descriptor:
             yield descriptor

@@ -77,12 +77,17 @@ def create_private(path: Path, access: int = os.O_WRONLY, rights: int = 0o600) -
 
 
 def write_private(
-    path: Path, content: str | bytes, what: str = "A file cannot be written", *, durable: bool = False
+    path: Path,
+    content: str | bytes,
+    what: str = "A file cannot be written",
+    *,
+    durable: bool = False,
+    owned_as: Path | None = None,
 ) -> None:
     """Makes a file hold a content, whole or not at all, for its owner only; what had its name is replaced.
 
-    Only we write in its folder. `durable` content outlives the host's sudden end. Raises Transient, which begins with
-    `what`.
+    Only we write in its folder. `durable` content outlives the host's sudden end; written by root it belongs to whom
+    the folder `owned_as` belongs. Raises Transient, which begins with `what`.
     """
     new = path.with_name(f".{secrets.token_hex(8)}.new")
     try:
@@ -91,6 +96,9 @@ def write_private(
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
+            if owned_as is not None and os.geteuid() == 0:
+                about = owned_as.stat()
+                os.fchown(file.fileno(), about.st_uid, about.st_gid)
         new.replace(path)
     except OSError as error:
         with suppress(OSError):

@@ -6,7 +6,6 @@ It speaks TLS under Azure's own host names behind a proxy, so that azure-identit
 import json
 import re
 import ssl
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -19,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.support.certificates import make_certificates
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.processes import HOST
+from tests.support.serving import Serving
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 TENANT = "22222222-2222-2222-2222-222222222222"
@@ -55,8 +55,7 @@ class ControlPlane:
         context.load_cert_chain(certificates.chain, certificates.key)
         self._http = _Http(self)
         self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        self._serving = Serving(self._http)
         self.proxy = ConnectProxy(self._port).__enter__()
         return self
 
@@ -65,9 +64,7 @@ class ControlPlane:
     ) -> None:
         """Stop listening."""
         self.proxy.__exit__(kind, error, trace)
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        self._serving.close()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 import selectors
 import socket
-import threading
 from collections.abc import Callable
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from types import TracebackType
 from typing import Self, cast
 
 from tests.support.processes import HOST
+from tests.support.serving import Serving
 
 _CHUNK = 65536
 
@@ -21,7 +21,6 @@ class ConnectProxy:
         self.refused: list[str] = []
         self.led: list[str] = []
         self._server = _Server(self, route)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
@@ -30,16 +29,14 @@ class ConnectProxy:
 
     def __enter__(self) -> Self:
         """Answer requests."""
-        self._thread.start()
+        self._serving = Serving(self._server)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._serving.close()
 
 
 class _Server(ThreadingTCPServer):

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from tests.support.git_repository import git_environment
 from tests.support.processes import HOST
+from tests.support.serving import Serving
 
 _HANG_SECONDS = 300
 
@@ -44,8 +45,7 @@ class GitServer:
     def __enter__(self) -> Self:
         """Listen on a free loopback port."""
         self._http = _Http(self)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        self._serving = Serving(self._http)
         return self
 
     def __exit__(
@@ -53,9 +53,7 @@ class GitServer:
     ) -> None:
         """Let hanging requests go and stop listening."""
         self.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        self._serving.close()
 
     def http_url(self, name: str) -> str:
         """Where the repository is served."""

@@ -2,7 +2,6 @@
 
 import json
 import ssl
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +9,7 @@ from types import TracebackType
 from typing import Self, cast
 
 from tests.support.processes import HOST
+from tests.support.serving import Serving
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,6 @@ class ScriptedHttp:
         self._http = _Http(self)
         if tls is not None:
             self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def port(self) -> int:
@@ -49,16 +48,14 @@ class ScriptedHttp:
 
     def __enter__(self) -> Self:
         """Answer requests."""
-        self._thread.start()
+        self._serving = Serving(self._http)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop listening."""
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        self._serving.close()
 
 
 class _Http(ThreadingHTTPServer):

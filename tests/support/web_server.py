@@ -10,6 +10,7 @@ from typing import Self, cast
 
 from tests.support.certificates import Certificates
 from tests.support.processes import HOST
+from tests.support.serving import Serving
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -56,8 +57,7 @@ class WebServer:
             self._http.socket = context.wrap_socket(
                 self._http.socket, server_side=True, do_handshake_on_connect=False
             )
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        self._serving = Serving(self._http)
         return self
 
     def __exit__(
@@ -65,9 +65,7 @@ class WebServer:
     ) -> None:
         """Stop listening."""
         self._http.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        self._serving.close()
 
     @property
     def port(self) -> int:

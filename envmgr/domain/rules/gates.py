@@ -20,7 +20,7 @@ def check_apply(
 ) -> list[str]:
     """What is wrong with a plan that creates or changes: groups' names, tags, and resources that are not its own.
 
-    With `imports` a person lets in what carries nobody's tags; what is another environment's stays refused.
+    With `imports` a person allows what carries no environment's tags; what is another environment's stays refused.
     """
     findings: list[str] = []
     for resource in plan.resources:

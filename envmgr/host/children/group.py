@@ -7,9 +7,8 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-_PROC = Path("/proc")
-# Fields of /proc/PID/stat, counted after the command's name.
-_STATE, _GROUP = 0, 2
+from .stat import GROUP, PROC, fields, is_over
+
 _TICK_SECONDS = 0.02
 
 
@@ -31,17 +30,15 @@ def end_group(group: int, first: signal.Signals, patience: timedelta) -> None:
 
 def is_living(group: int) -> bool:
     """Whether a member of the group still runs; one that only was not reaped yet does not."""
-    return any(_is_member(process, group) for process in _PROC.iterdir() if process.name.isdigit())
+    return any(_is_member(process, group) for process in PROC.iterdir() if process.name.isdigit())
 
 
 def _is_member(process: Path, group: int) -> bool:
     try:
-        text = (process / "stat").read_text(errors="replace")
+        found = fields(process)
     except OSError:  # ended meanwhile, or another user's
         return False
-    # Behind the last `)`: the command's name comes before it, and may hold spaces and brackets itself.
-    fields = text.rpartition(")")[2].split()
-    return int(fields[_GROUP]) == group and fields[_STATE] not in "ZX"
+    return int(found[GROUP]) == group and not is_over(found)
 
 
 def _wait(group: int, patience: timedelta) -> None:

@@ -13,9 +13,8 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
-_PROC = Path("/proc")
-# Fields of /proc/PID/stat, counted after the command's name.
-_STATE, _SESSION = 0, 3
+from .stat import PROC, SESSION, fields, is_over
+
 _TICK_SECONDS = 0.02
 # Whoever starts others faster than they are ended would hold us for ever.
 _ROUNDS = 5
@@ -48,10 +47,10 @@ def caged_by(session: int) -> Iterator[list[int]]:
     The process in front of a cage heeds no signal that is meant for those in it. Whoever looks has to make sure
     afterwards that the session's leader lives: else its number may be another's by now.
     """
-    own = (_PROC / "self/ns/pid").readlink()
+    own = (PROC / "self/ns/pid").readlink()
     handles: list[int] = []
     try:
-        for folder in _PROC.iterdir():
+        for folder in PROC.iterdir():
             if folder.name.isdigit():
                 with suppress(OSError):  # ended meanwhile, or another user's
                     handles.append(os.pidfd_open(int(folder.name)))
@@ -65,15 +64,14 @@ def caged_by(session: int) -> Iterator[list[int]]:
 
 def _is_caged(folder: Path, session: int, own: Path) -> bool:
     try:
-        fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
-        return int(fields[_SESSION]) == session and (folder / "ns/pid").readlink() != own
+        return int(fields(folder)[SESSION]) == session and (folder / "ns/pid").readlink() != own
     except OSError:
         return False
 
 
 def _found(session: int | None, mark: bytes) -> Iterator[tuple[int, int]]:
     """Each with a handle: by its number it may be another by the time it is ended."""
-    for folder in _PROC.iterdir():
+    for folder in PROC.iterdir():
         if not folder.name.isdigit() or int(folder.name) in (session, os.getpid()):
             continue
         with suppress(OSError):  # ended meanwhile, or another user's
@@ -87,10 +85,10 @@ def _found(session: int | None, mark: bytes) -> Iterator[tuple[int, int]]:
 
 def _is_meant(folder: Path, session: int | None, mark: bytes) -> bool:
     try:
-        fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
-        if fields[_STATE] in "ZX":
+        found = fields(folder)
+        if is_over(found):
             return False
-        if session is not None and int(fields[_SESSION]) == session:
+        if session is not None and int(found[SESSION]) == session:
             return True
         return mark in (folder / "environ").read_bytes().split(b"\0")
     except OSError:

@@ -6,9 +6,8 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-_PROC = Path("/proc")
-# Fields of /proc/PID/stat, counted after the command's name: own time (user, system), then that of children that ended.
-_SESSION, _TIMES = 3, slice(11, 15)
+from .stat import PROC, SESSION, TIMES, fields
+
 _LOOK_SECONDS = 2.0
 _LEAST = 0.05
 """Of one processor: whoever only waits for a cloud, and says so now and then, uses less."""
@@ -38,13 +37,13 @@ class Quiet:
 
 
 def _seconds_used(session: str) -> float:
-    return sum(_ticks(process, session) for process in _PROC.iterdir()) / os.sysconf("SC_CLK_TCK")
+    return sum(_ticks(process, session) for process in PROC.iterdir()) / os.sysconf("SC_CLK_TCK")
 
 
 def _ticks(process: Path, session: str) -> int:
     """What one process has used, if it is of the session."""
     with suppress(OSError):  # ended meanwhile, or another user's
         if process.name.isdigit():
-            fields = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
-            return sum(map(int, fields[_TIMES])) if fields[_SESSION] == session else 0
+            found = fields(process)
+            return sum(map(int, found[TIMES])) if found[SESSION] == session else 0
     return 0

@@ -49,8 +49,8 @@ def adopt_command(
 ) -> None:
     """Take over what exists already: plan with its state, show, ask, put the state in its place, apply.
 
-    The branch must be there, and nothing made for it yet. Until the yes nothing is written but records of the run; what
-    is interrupted goes on, or is undone by a no, with the same command.
+    The branch must be there, and nothing made for it yet. Until you say yes, only records of the run are written; what
+    is interrupted is finished by the same command, or undone if you say no there.
     """
     require_consent(yes, "adopt")
     display = Display()

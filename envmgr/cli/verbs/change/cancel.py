@@ -32,10 +32,10 @@ _WAIT = "5m"
 @json_option
 @pass_invocation
 def cancel_command(invocation: Invocation, environment: str, wait: timedelta, as_json: bool) -> int:
-    """Ask the Terraform or step that runs there to end, in whatever process, and say what became of it.
+    """Ask the Terraform or step that runs there to stop, in whatever process, and say how it ended.
 
-    Terraform gets SIGINT: it ends what it is at, writes its state and lets go of its lock. What was cancelled is not
-    begun again until a push or `envmgr resume`. Exit code 1: it still runs, or nothing did.
+    Terraform gets SIGINT: it finishes what it is doing, writes its state and releases its lock. What was cancelled is not
+    started again until a push or `envmgr resume`. Exit code 1: it still runs, or nothing did.
     """
     with work(invocation) as application:
         found = operations.find(application, environment)

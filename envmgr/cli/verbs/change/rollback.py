@@ -48,7 +48,7 @@ def rollback_command(
 ) -> None:
     """Plan an earlier commit, show, ask, apply, and hold there until `envmgr resume`.
 
-    Any commit that was applied once will do, also one that was force-pushed away, and while the remote is away.
+    Any commit that was ever applied will do, even one that was force-pushed away, and even while the remote is down.
     """
     require_consent(yes, "rollback")
     display = Display()

@@ -42,7 +42,7 @@ def resume_command(invocation: Invocation, environment: str, as_json: bool) -> N
 
 
 def _resumed(held: str | None, done: Environment) -> str:
-    next_step = f"the daemon goes on at once, or `envmgr reconcile {done.label}`"
+    next_step = f"the daemon continues at once, or run `envmgr reconcile {done.label}`"
     if held is None:
         return f"{done.label} is managed again: {next_step}."
     return f"{done.label} is no longer held at {held[:10]}, it goes to {done.commit[:10]}: {next_step}."

@@ -21,7 +21,7 @@ from envmgr.engine.recovery.state_locks import HeldLock
 @yes_option
 @pass_invocation
 def unlock_command(invocation: Invocation, environment: str, force: bool, yes: bool) -> int:
-    """Break the lock of an environment's Terraform state, if it is provably ours and its holder dead."""
+    """Break the lock of an environment's Terraform state, if it provably belongs to a run of envmgr that is dead."""
     with work(invocation) as runtime:
         found = operations.find_all(runtime, environment)
         return max([_unlock(runtime, each, force, yes) for each in found])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def migrate_command(invocation: Invocation, target: str, as_json: bool) -> None:
     """Copy all records to another, empty database, and compare both. Stop the daemon first.
 
-    It is one transaction: all is there afterwards, or nothing. The present database is only read.
+    It is one transaction: afterwards all of it is there, or nothing. The present database is only read.
     """
     chosen = target_of(target)
     with invocation.records() as store:

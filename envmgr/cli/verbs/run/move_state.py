@@ -27,7 +27,7 @@ def move_state_command(invocation: Invocation, organization: str, yes: bool, as_
     """Move the states of living environments to the `backend` that the organization file names now.
 
     Each is copied, read back, and only then counts there; the old one is archived where it was. The organization's
-    credentials must open both places. What is interrupted, or could not be moved, goes on with the same command.
+    credentials must open both places. Run the same command to finish what was interrupted or could not be moved.
     """
     with work(invocation) as application:
         tenant = relocation.tenant_of(application, organization)

@@ -37,7 +37,7 @@ Checked = tuple[Environment, Drift]
 def drift_command(invocation: Invocation, environments: tuple[str, ...], as_json: bool) -> int:
     """Check now, one after the other, how the cloud differs from what was applied; nothing is corrected.
 
-    Without ENV all that are as their branch wants them. Exit code 0: no drift, 2: drift (or the command line
+    Without ENV, all environments that are up to date with their branch. Exit code 0: no drift, 2: drift (or the command line
     is wrong), 1: a check could not run.
     """
     display, done = Display(several=True), list[Checked]()

@@ -47,8 +47,8 @@ def list_command(
 ) -> None:
     """All environments with their status, drift, commit, age and address.
 
-    A commit is (held) by a rollback; an end marked ! is near, and was warned of. Where a remote could not be
-    looked at, its environments are shown as last seen, and that is said below.
+    A commit marked (held) is held by a rollback; an end marked ! is near, and was warned of. Where a remote could not be
+    read, its environments are shown as last seen, and that is said below.
     """
     gc.disable()  # it costs a sixth of the time, and all memory is given back in a moment
     overview = invocation.overview(repository, destroyed=everything or Status.DESTROYED in statuses)

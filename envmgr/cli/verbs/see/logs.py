@@ -42,7 +42,8 @@ def logs_command(invocation: Invocation, target: str, follow: bool, as_json: boo
             emit_json(whole)
             return
         for line in lines:
-            emit(json.dumps({"run": run.id, "line": line}) if as_json else printable_line(line))
+            one: objects.LogLineObject = {"run": run.id, "line": line}
+            emit(json.dumps(one) if as_json else printable_line(line))
         run = store.run(run.id) or run
         say(_closing(run))
 

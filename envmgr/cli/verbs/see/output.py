@@ -25,7 +25,7 @@ _Every = Mapping[str, Mapping[str, Output]]
 def output_command(
     invocation: Invocation, environment: str, name: str | None, show_sensitive: bool, as_json: bool
 ) -> None:
-    """Terraform outputs; with NAME the value alone, text without quotes and all else as JSON."""
+    """Terraform outputs; with NAME only its value, text without quotes and anything else as JSON."""
     every = _outputs(invocation, environment, show_sensitive)
     if len(every) > 1:
         _print_all(every, name, show_sensitive, as_json)

@@ -37,7 +37,7 @@ def config_command() -> None:
 @json_option
 @pass_invocation
 def check_command(invocation: Invocation, as_json: bool) -> int:
-    """Check all files; every mistake is told at once, as `file:line: path: what and how to fix it`."""
+    """Check all files; all mistakes are shown at once, as `file:line: path: what and how to fix it`."""
     path = invocation.config
     try:
         configuration = load(path, invocation.environ)

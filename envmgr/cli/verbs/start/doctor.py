@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def doctor_command(invocation: Invocation, as_json: bool) -> int:
     """Check git, Terraform, backends, credentials, remotes, disk and database: each ok, or what to do.
 
-    A backend's container, bucket or folder that is not there yet is made.
+    A backend's container, bucket or folder is created where it does not exist yet.
     """
     results = []
     redact = redactor(invocation)
