@@ -7,6 +7,8 @@ PYTEST ?=
 WORKERS ?= auto
 # What `make chaos` is to do otherwise, as in: make chaos CHAOS="--seed 7 --round 12 -v"
 CHAOS ?=
+# Which parts `make bench` is to measure, and how often, as in: make bench BENCH="idle-pass command-line --rounds 9"
+BENCH ?=
 TAG ?=
 
 # Bytecode is kept, as it is once envmgr is installed: each of the many processes that tests start would compile all anew.
@@ -63,8 +65,8 @@ docs: install  ## write the reference, build the site into site/ (strict)
 	$(BIN)/python -m tests.reference
 	$(BIN)/zensical build --clean --strict
 
-bench: install parts  ## measure envmgr against the same work done by hand
-	$(BIN)/python -m tests.benchmarks
+bench: install parts  ## measure envmgr against the same work done by hand; BENCH="idle-pass --rounds 9"
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 chaos: install parts  ## kill envmgr and Terraform hundreds of times and count what was lost; CHAOS="--seed 1"
 	$(BIN)/python -m tests.chaos $(CHAOS)

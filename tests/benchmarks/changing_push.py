@@ -25,7 +25,7 @@ def on_aws(laboratory: Laboratory) -> list[Comparison]:
     )
     person = ByHand(laboratory.terraform, laboratory.aws_environment, laboratory.cli_config)
     backend = ("s3", laboratory.s3_backend)
-    return [_compare(laboratory, subject, person, "aws-environment", backend, {})]
+    return [_compare(laboratory, subject, person, "aws-environment", backend, {}, 0.75)]
 
 
 def locally(laboratory: Laboratory) -> list[Comparison]:
@@ -35,7 +35,9 @@ def locally(laboratory: Laboratory) -> list[Comparison]:
     backend = ("local", {"path": str(place / "by-hand-state")})
     root = {"root": str(place / "environments")}
     return [
-        _compare(laboratory, subject, ByHand(laboratory.terraform, {}), "local-environment", backend, root)
+        _compare(
+            laboratory, subject, ByHand(laboratory.terraform, {}), "local-environment", backend, root, 0.9
+        )
     ]
 
 
@@ -46,6 +48,7 @@ def _compare(
     module: str,
     backend: tuple[str, Mapping[str, object]],
     variables: Mapping[str, str],
+    limit: float,
 ) -> Comparison:
     place = subject.folder
     shop = subject.repository(variables=dict(variables))
@@ -75,4 +78,4 @@ def _compare(
     finally:
         subject.close()
     name = f"push that changes, code of {module}"
-    return Comparison(name=name, unit="s", ours=first, by_hand=second, limit=0.85, note=_NOTE)
+    return Comparison(name=name, unit="s", ours=first, by_hand=second, limit=limit, note=_NOTE)

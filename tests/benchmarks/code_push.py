@@ -76,7 +76,7 @@ def code_push(laboratory: Laboratory) -> list[Comparison]:
             unit="s",
             ours=first,
             by_hand=second,
-            limit=1.3,
+            limit=1.2,
             note="envmgr from the poll that sees it, by the steps check, stop and start and a health check; by hand: git fetch && git checkout && "
             "the same commands",
         )

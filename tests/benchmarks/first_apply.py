@@ -31,7 +31,7 @@ def locally(laboratory: Laboratory) -> list[Comparison]:
     backend = ("local", {"path": str(place / "by-hand-state")})
     root = {"root": str(place / "environments")}
     found = _compare(laboratory, subject, person, "local-environment", backend, root)
-    return [_comparison("first apply, local-environment", found, 1.5)]
+    return [_comparison("first apply, local-environment", found, 1.10)]
 
 
 def _compare(

@@ -137,7 +137,7 @@ def test_a_window_is_extrapolated_to_a_day_for_each_environment() -> None:
     assert per_day(1.0, 200) == pytest.approx(24 * 3600 / WINDOW / 200)
 
 
-@pytest.mark.parametrize("arguments", [["--rounds", "0"], ["--only", "nothing"]])
+@pytest.mark.parametrize("arguments", [["--rounds", "0"], ["nothing"]])
 def test_wrong_options_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything is started."""
     with pytest.raises(SystemExit) as ended:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
-from .stat import PROC, SESSION, fields, is_over
+from .stat import PROC, SESSION, fields, is_over, said
 
 _TICK_SECONDS = 0.02
 # Whoever starts others faster than they are ended would hold us for ever.
@@ -71,28 +71,32 @@ def _is_caged(folder: Path, session: int, own: Path) -> bool:
 
 def _found(session: int | None, mark: bytes) -> Iterator[tuple[int, int]]:
     """Each with a handle: by its number it may be another by the time it is ended."""
-    for folder in PROC.iterdir():
-        if not folder.name.isdigit() or int(folder.name) in (session, os.getpid()):
+    with os.scandir(PROC) as entries:
+        numbers = [int(entry.name) for entry in entries if entry.name.isdigit()]
+    for number in numbers:
+        # Of hundreds of processes hardly one is meant: only that one is looked at twice.
+        if number in (session, os.getpid()) or not _is_meant(number, session, mark):
             continue
-        with suppress(OSError):  # ended meanwhile, or another user's
+        with suppress(OSError):  # ended meanwhile
             # The handle before the look: what is looked at is then surely what is ended.
-            handle = os.pidfd_open(int(folder.name))
-            if _is_meant(folder, session, mark):
-                yield int(folder.name), handle
+            handle = os.pidfd_open(number)
+            if _is_meant(number, session, mark):
+                yield number, handle
             else:
                 os.close(handle)
 
 
-def _is_meant(folder: Path, session: int | None, mark: bytes) -> bool:
+def _is_meant(number: int, session: int | None, mark: bytes) -> bool:
     try:
-        found = fields(folder)
+        found = fields(f"{PROC}/{number}")
         if is_over(found):
             return False
         if session is not None and int(found[SESSION]) == session:
             return True
-        return mark in (folder / "environ").read_bytes().split(b"\0")
-    except OSError:
+        environ = said(f"{PROC}/{number}/environ")
+    except OSError:  # ended meanwhile, or another user's
         return False
+    return mark in environ and mark in environ.split(b"\0")
 
 
 def _end(handles: list[int], patience: timedelta) -> None:

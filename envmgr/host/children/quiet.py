@@ -20,7 +20,8 @@ class Quiet:
         """It moved right now."""
         self._session = str(pid)
         self._moved_at = self._looked_at = time.monotonic()
-        self._used = _seconds_used(self._session)
+        # Not looked up: one that was just started has used nothing, and of another this only says once that it moved.
+        self._used = 0.0
 
     def look(self, *, spoke: bool) -> timedelta:
         """For how long it has been quiet; `spoke` is since the last call, the processor is looked at now and then."""
