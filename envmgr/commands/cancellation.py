@@ -9,6 +9,7 @@ from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson
 from envmgr.domain.rules.transitions import wishes
 from envmgr.domain.values.environment import Environment, Run, RunStatus
 from envmgr.engine.context import by_hand
+from envmgr.engine.work.mode import ByHand, Verb
 
 from . import operations
 from .runtime import Runtime
@@ -61,7 +62,7 @@ def _await_end(
     services, deadline = runtime.services, time.monotonic() + patience.total_seconds()
     while time.monotonic() < deadline and waits():
         try:
-            with operations.manual(runtime, environment, "cancel"):
+            with operations.manual(runtime, environment, ByHand(verb=Verb.CANCEL)):
                 return True  # what a dead process left is over, too: `manual` ends that first
         except EnvironmentBusy:
             time.sleep(_LOOK)

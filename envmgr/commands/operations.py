@@ -33,7 +33,8 @@ from envmgr.engine.recovery.state_locks import (
 )
 from envmgr.engine.source.kept import checkout_applied
 from envmgr.engine.source.workspaces import workspace
-from envmgr.engine.work.job import ActiveRun, Job, NothingDone
+from envmgr.engine.work.job import ActiveRun, Job, NothingDone, work_on
+from envmgr.engine.work.mode import ApplyByHand, ByHand, DestroyByHand, Verb
 from envmgr.engine.work.planned import Planned
 from envmgr.host.system import sentences
 from envmgr.ports import StateStore
@@ -107,7 +108,7 @@ def plan(
     save: Path | None = None,
 ) -> PlanShown:
     """Plans and changes nothing; `revision` plans another commit than the branch's newest."""
-    with manual(runtime, environment, "plan", destroying=destroy) as job:
+    with manual(runtime, environment, ByHand(verb=Verb.PLAN, serves_an_end=destroy)) as job:
         if revision is not None:
             _move_to(job, revision)
         claim = job.environment.claim if destroy else look(job).claim
@@ -141,7 +142,7 @@ def apply(
     With `imports` the plan may take in what carries nobody's tags, which an event then tells.
     """
 
-    def confirmed(planned: Planned) -> bool:
+    def confirmed(job: Job, planned: Planned) -> bool:
         is_wanted = confirm("\n".join([render(job, planned).rstrip(), *planned.warnings]), planned.plan)
         taken = [r.address for r in planned.plan.resources if r.imported] if planned.plan is not None else []
         if is_wanted and imports and taken:
@@ -149,11 +150,9 @@ def apply(
             job.services.record(job.environment.id, "import-allowed", said)
         return is_wanted
 
-    with manual(runtime, environment, "apply") as job:
+    with manual(runtime, environment, ApplyByHand(confirm=confirmed, imports=imports)) as job:
         check_window(job, override=override_window)
         check_branch(job)
-        job.imports = imports
-        job.confirm = confirmed
         apply_step(job, f"Apply by {job.services.actor}.")
         await_started(job)
         return job.environment
@@ -163,7 +162,7 @@ def apply_saved(
     runtime: Runtime, environment: Environment, file: Path, *, override_window: bool = False
 ) -> Environment:
     """Applies a plan that `envmgr plan --save` wrote, if it is still of this environment and commit."""
-    with manual(runtime, environment, "apply") as job:
+    with manual(runtime, environment, ApplyByHand()) as job:
         check_window(job, override=override_window)
         saved = saved_plan.read(file, job.environment)
         if saved.destroy:
@@ -199,31 +198,28 @@ def destroy(
 
     With `leaves_code` without the steps before a destroy, which an event then tells.
     """
-    with manual(runtime, environment, "destroy", destroying=True) as job:
-        job.leaves_code = leaves_code
+    services = runtime.services
+    said = f"Destroyed by {services.actor}; `envmgr resume {environment.label}` brings it back."
+
+    def confirmed(job: Job, planned: Planned) -> bool:
+        if not confirm(render(job, planned), planned.plan):
+            return False
+        # Whatever happens from here on: it is destroyed, and nobody creates it again.
+        job.update(lambda e: to_be_destroyed(e, said))
+        by_hand.keep(services, job.environment.id)
+        return True
+
+    def still(now: Environment) -> str:
+        return "" if now.suspended_by is Suspension.DESTROY else "It was resumed meanwhile: not destroyed."
+
+    with manual(runtime, environment, DestroyByHand(confirm=confirmed, skips_steps=leaves_code)) as job:
         check_window(job, override=override_window)
-        services = job.services
-        said = f"Destroyed by {services.actor}; `envmgr resume {environment.label}` brings it back."
-        comes_back = job.project.id in services.projects and not job.environment.is_missing
-        because = said if comes_back else ""
-
-        def confirmed(planned: Planned) -> bool:
-            if not confirm(render(job, planned), planned.plan):
-                return False
-            # Whatever happens from here on: it is destroyed, and nobody creates it again.
-            job.update(lambda e: to_be_destroyed(e, said))
-            by_hand.keep(services, job.environment.id)
-            return True
-
-        def still(now: Environment) -> str:
-            return (
-                "" if now.suspended_by is Suspension.DESTROY else "It was resumed meanwhile: not destroyed."
-            )
-
-        job.confirm, job.still = confirmed, still
-        then = Status.SUSPENDED if because else Status.DESTROYED
-        by = Suspension.DESTROY if because else None
-        destroy_step(job, f"Destroy by {services.actor}.", then, because, by=by)
+        reason = f"Destroy by {services.actor}."
+        if job.project.id in services.projects and not job.environment.is_missing:
+            end = Destroy(reason, Status.SUSPENDED, said, by=Suspension.DESTROY)
+        else:  # nothing would ever bring it back
+            end = Destroy(reason, Status.DESTROYED)
+        destroy_step(job, end, still)
         return job.environment
 
 
@@ -244,7 +240,7 @@ def unlock(runtime: Runtime, environment: Environment, *, force: bool, seen: Hel
 
     `seen` is what the person was shown: another lock than that is not broken.
     """
-    with manual(runtime, environment, "unlock", destroying=True) as job:
+    with manual(runtime, environment, ByHand(verb=Verb.UNLOCK, serves_an_end=True)) as job:
         claim = job.environment.claim
         shown = lock(runtime, job.environment)
         if shown is None:
@@ -282,9 +278,7 @@ def _by_hand(job: Job) -> str:
 
 
 def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force: bool) -> None:
-    access = job.project.tenant.access()
-    job.redact.learn(access.redact)
-    space = workspace(job, access, claim, job.project.tenant.binary)
+    space = workspace(job, job.access(), claim, job.project.tenant.binary)
     # A state left in the folder is brought to safety, though the lock may keep it here.
     with suppress(EnvmgrError):
         push_errored_state(job, active, space)
@@ -297,20 +291,16 @@ def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force:
 
 
 @contextmanager
-def manual(
-    runtime: Runtime, environment: Environment, purpose: str, *, destroying: bool = False
-) -> Iterator[Job]:
+def manual(runtime: Runtime, environment: Environment, mode: ByHand) -> Iterator[Job]:
     """A job of a person's; what fails is raised, and recorded as for the daemon where it may have changed anything.
 
-    Only what is needed to end it (`destroying`) may be done where its repository is in the configuration no more.
+    Only what serves an end may be done where its repository is in the configuration no more.
     """
     services = runtime.services
     project = _project(runtime, environment)
-    if project.id not in services.projects and not destroying:
+    if project.id not in services.projects and not mode.serves_an_end:
         raise NeedsPerson(unmanaged.sentence(environment, services.tenants))
-    with services.leases.hold(environment.id, f"{purpose} by {services.actor}") as lease:
-        job = runtime.reconciler.job(environment.id, lease)
-        job.manual = True
+    with work_on(services, environment.id, mode) as job:
         ownership.require(services, job.project.tenant)
         end_abandoned_runs(job)
         # After what dead processes left was ended, which may have changed the record.
@@ -319,11 +309,10 @@ def manual(
             with sentences():
                 yield job
         except EnvmgrError as error:
-            if job.reversible or isinstance(error, UsageError | NothingDone):
+            if job.is_tentative or isinstance(error, UsageError | NothingDone):
                 restore(job, before)
-            # A plan or a look that fails has changed nothing, so it leaves no failure either.
-            elif purpose in ("apply", "destroy", "rollback", "adopt"):
-                record_failure(job, error, _BY_HAND if destroying else Apply(purpose))
+            elif mode.may_have_changed:
+                record_failure(job, error, _BY_HAND if mode.verb is Verb.DESTROY else Apply(mode.purpose))
             raise
         finally:
             by_hand.keep(services, environment.id)

@@ -21,6 +21,7 @@ from envmgr.engine.recovery import state_locks
 from envmgr.engine.source.desired import with_fingerprint
 from envmgr.engine.source.workspaces import holds_state, workspace
 from envmgr.engine.work.job import Job
+from envmgr.engine.work.mode import ByHand, Verb
 from envmgr.ports import StateStore
 
 from .operations import manual
@@ -98,7 +99,7 @@ def left_behind(runtime: Runtime, tenant: Tenant, places: Sequence[Backend]) -> 
 
 def move_one(runtime: Runtime, environment: Environment) -> Environment:
     """Moves one environment's state, or goes on with that; gives its record."""
-    with manual(runtime, environment, "move-state", destroying=True) as job:
+    with manual(runtime, environment, ByHand(verb=Verb.MOVE_STATE, serves_an_end=True)) as job:
         claim = _claim(job.environment)
         if claim.adopts and (why := unfinished(job.environment)):
             raise NeedsPerson(why)
@@ -129,8 +130,7 @@ def _bring_what_was_cut_off(job: Job) -> None:
     services, claim, tenant = job.services, _claim(job.environment), job.project.tenant
     if not holds_state(services.layout.workspace(job.environment.id)):
         return
-    access = tenant.access()
-    job.redact.learn(access.redact)
+    access = job.access()
     with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
         state_locks.push_errored_state(job, active, workspace(job, access, claim, tenant.binary))
 

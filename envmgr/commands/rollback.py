@@ -1,7 +1,7 @@
 """Going back to an earlier commit, and looking for drift, by hand."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, UsageError
@@ -15,17 +15,48 @@ from envmgr.engine.context import by_hand
 from envmgr.engine.context.services import Services
 from envmgr.engine.source.kept import fetched
 from envmgr.engine.work.job import Job
+from envmgr.engine.work.mode import ByHand, Verb
 from envmgr.engine.work.planned import Planned
 
 from .operations import await_started, check_branch, check_window, manual, render
 from .runtime import Runtime
+
+Confirm = Callable[[str, Plan | None], bool]
+
+
+@dataclass(slots=True)
+class _Rollback:
+    """One rollback under way, and the hold that it ends with once a person said yes."""
+
+    confirm: Confirm
+    until_push: bool
+    pin: Pin | None = None
+
+    def prepare(self, job: Job, commit: str) -> None:
+        """Has the plan made of the earlier commit; in memory alone until the yes, so that a no leaves no trace."""
+        self.pin = Pin(commit, job.environment.commit if self.until_push else None)
+        job.environment = replace(job.environment, pin=self.pin)
+
+    def is_wanted(self, job: Job, planned: Planned) -> bool:
+        """Whether a person wants it; the hold is on record then, before anything is applied."""
+        if self.pin is None or not self.confirm(render(job, planned), planned.plan):
+            return False
+        services, identity, pin = job.services, job.environment.id, self.pin
+        until = f"`envmgr resume {job.environment.label}`" + (" or the next push" if self.until_push else "")
+        message = f"Rolled back to {pin.commit[:10]}, held there until {until}."
+        event = services.event(identity, "rolled-back", message, commit=pin.commit)
+        job.update(lambda e: held_at(e, pin), event)
+        by_hand.keep(services, identity)
+        # From the yes on a failure is one: the hold is on record, and the daemon goes on trying.
+        job.goes_ahead()
+        return True
 
 
 def roll_back(
     runtime: Runtime,
     environment: Environment,
     revision: str,
-    confirm: Callable[[str, Plan | None], bool],
+    confirm: Confirm,
     *,
     until_push: bool = False,
     override_window: bool = False,
@@ -35,30 +66,14 @@ def roll_back(
     The hold ends by `resume`, and with `until_push` also when the branch moves. It is durable before anything
     is applied, so that nobody brings the newer commit back meanwhile.
     """
-    with manual(runtime, environment, "rollback") as job:
+    rollback = _Rollback(confirm, until_push)
+    with manual(runtime, environment, ByHand(verb=Verb.ROLLBACK, confirm=rollback.is_wanted)) as job:
         check_window(job, override=override_window)
         check_branch(job)
         commit = earlier_commit(job, revision)
-        pin = Pin(commit, job.environment.commit if until_push else None)
-        services, label = job.services, job.environment.label
-
-        def confirmed(planned: Planned) -> bool:
-            if not confirm(render(job, planned), planned.plan):
-                return False
-            until = f"`envmgr resume {label}`" + (" or the next push" if until_push else "")
-            message = f"Rolled back to {commit[:10]}, held there until {until}."
-            event = services.event(job.environment.id, "rolled-back", message, commit=commit)
-            job.update(lambda e: held_at(e, pin), event)
-            by_hand.keep(services, job.environment.id)
-            # From the yes on a failure is one: the hold is on record, and the daemon goes on trying.
-            job.reversible = False
-            return True
-
-        # In memory alone until the yes: the plan is made of the earlier commit, and a no leaves no trace.
-        job.environment = replace(job.environment, pin=pin)
-        job.confirm, job.reversible = confirmed, True
+        rollback.prepare(job, commit)
         _look(job, commit)
-        apply(job, f"Rollback to {commit[:10]} by {services.actor}.")
+        apply(job, f"Rollback to {commit[:10]} by {job.services.actor}.")
         await_started(job)
         return job.environment
 
@@ -114,7 +129,7 @@ def previous_commit(services: Services, environments: Sequence[Environment]) -> 
 
 def look_for_drift(runtime: Runtime, environment: Environment) -> Drift:
     """Compares an environment with its code now, and corrects nothing."""
-    with manual(runtime, environment, "drift") as job:
+    with manual(runtime, environment, ByHand(verb=Verb.DRIFT)) as job:
         if not can_check(job.environment, job.policy):
             raise NeedsPerson(
                 f"{job.environment.label} is {job.environment.status}, so there is nothing firm to compare that commit with: bring it to its branch first (`envmgr apply {job.environment.label}`)."

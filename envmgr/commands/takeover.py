@@ -24,6 +24,7 @@ from envmgr.engine.change.deploy import deploy
 from envmgr.engine.change.planning import carry_out, listed, plan_apply
 from envmgr.engine.source import kept
 from envmgr.engine.work.job import ActiveRun, Job, NothingDone
+from envmgr.engine.work.mode import ByHand, Verb
 from envmgr.engine.work.planned import Planned, StateCopy
 from envmgr.host.system import write_private
 
@@ -39,19 +40,18 @@ Confirm = Callable[[str, Plan | None], bool]
 class _Adoption:
     """One taking-over under way; `approved` are the plans that a person said yes to."""
 
-    job: Job
     given: GivenState
     confirm: Confirm
     destroys: bool
     approved: list[Plan | None] = field(default_factory=list)
 
-    def is_wanted(self, planned: Planned) -> bool:
+    def is_wanted(self, job: Job, planned: Planned) -> bool:
         """Whether a person wants just this plan; saying no undoes what was begun."""
         if self.approved and self.approved[-1] == planned.plan:
             return True
-        shown = "\n".join([render(self.job, planned).rstrip(), *planned.warnings])
+        shown = "\n".join([render(job, planned).rstrip(), *planned.warnings])
         if not self.confirm(shown, planned.plan):
-            if _undo(self.job):
+            if _undo(job):
                 raise NothingDone("Declined: what was begun is undone, and nothing was changed in the cloud.")
             return False
         self.approved.append(planned.plan)
@@ -73,20 +73,18 @@ def adopt(
     the environment has a state of its own, or the state may be another environment's.
     """
     given = _read(file)
-    with manual(runtime, environment, "adopt") as job:
-        job.reversible = True
+    adoption = _Adoption(given, confirm, destroys)
+    with manual(runtime, environment, ByHand(verb=Verb.ADOPT, confirm=adoption.is_wanted)) as job:
         check_window(job, override=override_window)
         _check_there(job)
         check_branch(job)
         is_there = _check_free(job, given)
         _check_nobodys(job, given)
-        adoption = _Adoption(job, given, confirm, destroys)
         desired = look(job, adopts=True)
         started = f"Adoption of {file.name} by {job.services.actor}."
         with job.run(RunKind.APPLY, desired.claim.commit, Status.RUNNING, started) as active:
             if not is_there:
-                _put(adoption, _approved_by_a_copy(adoption, active, desired.claim))
-            job.confirm = adoption.is_wanted
+                _put(job, given, _approved_by_a_copy(adoption, active, desired.claim))
             carry_out(
                 job,
                 lambda: _planned(adoption, active, desired.claim),
@@ -216,40 +214,39 @@ def _lineage(job: Job, identity: EnvironmentId, record: Environment | None) -> s
 
 def _approved_by_a_copy(adoption: _Adoption, active: ActiveRun, claim: Claim) -> Planned:
     """The plan by a copy, in a folder that goes with the run, once a person wants it."""
-    job = adoption.job
+    job = active.job
     folder = job.services.layout.private(job.services.layout.plans(job.environment.id))
     path = folder / f"{secrets.token_hex(16)}.tfstate"
     write_private(path, adoption.given.content)
     planned = _planned(adoption, active, claim, StateCopy(path=path, state=adoption.given.state))
-    if not adoption.is_wanted(planned):
+    if not adoption.is_wanted(job, planned):
         raise NothingDone("Declined: nothing was changed.")
     return planned
 
 
 def _planned(adoption: _Adoption, active: ActiveRun, claim: Claim, copy: StateCopy | None = None) -> Planned:
     """A plan that passed the gates, and keeps what exists unless a person wants it otherwise."""
-    planned = plan_apply(adoption.job, active, claim, copy)
+    planned = plan_apply(active.job, active, claim, copy)
     findings = [] if adoption.destroys else check_kept(planned.plan)
     if findings:
         raise NeedsPerson(
-            adoption.job.redact(
+            active.job.redact(
                 f"{listed(findings)} What exists is taken over as it is: change the code or its variables until the plan keeps it; --allow-destroy permits this, after showing it"
-                + ("; saying no undoes what was begun." if _is_begun(adoption.job) else ".")
+                + ("; saying no undoes what was begun." if _is_begun(active.job) else ".")
             )
         )
     return planned
 
 
-def _put(adoption: _Adoption, planned: Planned) -> None:
+def _put(job: Job, given: GivenState, planned: Planned) -> None:
     """Marks the claim, then puts the state in its place, where nothing may be, and reads it back."""
-    job, given = adoption.job, adoption.given
     state, identity = job.state(), job.environment.id
     holder = state.lock(identity.state_key)
     if holder is not None:
         raise StateLocked(f"The place of the state of {identity} is locked by {holder}: nothing was changed.")
     keep(job, replace(planned.claim, adopts=given.digest))
     # Something is written from here on: what fails now is to be finished or undone by a person.
-    job.reversible = False
+    job.goes_ahead()
     said = f"Takes over the state of lineage {given.state.lineage}, serial {given.state.serial}."
     job.services.record(identity, "adopting", said, commit=planned.claim.commit)
     _check_nobodys(job, given)  # of two who give the same state at once, each sees the other now

@@ -13,14 +13,14 @@ from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.change.drift import check, wants_check
 from envmgr.engine.context.snapshot import Snapshot
 from envmgr.engine.context.tenant import Project
+from envmgr.engine.work.job import work_on
+from envmgr.engine.work.mode import CheckingDrift
 from envmgr.host.system import sentences
 
 from .more_urgent import MoreUrgent
 
 log = structlog.get_logger()
 
-# Nobody waits for a check: applies come first on a busy host.
-_NICENESS = 10
 _PAUSE = 5.0  # seconds after a check that came to nothing
 
 
@@ -99,13 +99,13 @@ def due(runtime: Runtime, organization: str) -> list[Environment]:
 def inspect(runtime: Runtime, identity: EnvironmentId, ending: Callable[[], bool] = lambda: False) -> None:
     """One check by the daemon; gives way to a push of the same environment, and to envmgr's end."""
     services = runtime.services
-    with services.leases.hold(identity, f"drift check by {services.actor}") as lease:
-        job = runtime.reconciler.job(identity, lease)
-        if not wants_check(job.environment, job.project, job.policy, services):
-            return
-        job.niceness = _NICENESS
-        job.gives_way = MoreUrgent(runtime, job.environment, ending)
-        check(job)
+    found = services.store.environment(identity)
+    if found is None:  # its record is gone by now
+        return
+    mode = CheckingDrift(urgent=MoreUrgent(services.store, found, ending))
+    with work_on(services, identity, mode) as job:
+        if wants_check(job.environment, job.project, job.policy, services):
+            check(job)
 
 
 def _looks(project: Project) -> bool:

@@ -18,7 +18,8 @@ from envmgr.domain.values.health import Health, judged
 from envmgr.engine.change.health import ask, ask_address, is_news, is_same, is_watched, record
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.written import Written
-from envmgr.engine.work.job import Job
+from envmgr.engine.work.job import Job, work_on
+from envmgr.engine.work.mode import CheckingHealth
 from envmgr.host.system import sentences
 
 from .more_urgent import MoreUrgent
@@ -182,9 +183,8 @@ class HealthWatch:
         runtime = self._runtime()
         services = runtime.services
         try:
-            with services.leases.hold(environment.id, f"health check by {services.actor}") as lease:
-                job = runtime.reconciler.job(environment.id, lease)
-                job.gives_way = MoreUrgent(runtime, environment, self._closing.is_set)
+            urgent = MoreUrgent(services.store, environment, self._closing.is_set)
+            with work_on(services, environment.id, CheckingHealth(urgent=urgent)) as job:
                 yield job
         finally:
             runtime.workers.let_go(environment.id)

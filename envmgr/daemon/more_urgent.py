@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment
+from envmgr.ports import Store
 
 _PAUSE = 1.0  # seconds between two looks at the record
 
@@ -12,9 +12,9 @@ _PAUSE = 1.0  # seconds between two looks at the record
 class MoreUrgent:
     """Whether an environment is wanted for something more urgent: its branch moved, or envmgr ends."""
 
-    def __init__(self, runtime: Runtime, environment: Environment, ending: Callable[[], bool]) -> None:
+    def __init__(self, store: Store, environment: Environment, ending: Callable[[], bool]) -> None:
         """`environment` as it was when the look began."""
-        self._store = runtime.services.store
+        self._store = store
         self._environment = environment
         self._ending = ending
         self._next = time.monotonic() + _PAUSE

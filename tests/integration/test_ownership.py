@@ -9,6 +9,7 @@ from envmgr.commands import operations, steering
 from envmgr.composition.compose import Start, compose
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Status
+from envmgr.engine.work.mode import ApplyByHand
 from tests.support.engine import Engine, push
 
 
@@ -80,7 +81,7 @@ def test_a_person_takes_it_over(shop: Engine) -> None:
     assert f"belongs to the data folder {shop.folder / 'another'}" in error
     with (
         pytest.raises(NeedsPerson, match="belongs to the data folder"),
-        operations.manual(shop.application, shop.environment("alice"), "apply"),
+        operations.manual(shop.application, shop.environment("alice"), ApplyByHand()),
     ):
         pass
 

@@ -27,7 +27,7 @@ def apply(job: Job, reason: str) -> None:
     """Brings an environment to what its commit wants: infrastructure, then code, each only where it changed."""
     desired = look(job)
     # Where a person asks, Terraform always plans: the record cannot know what was changed by hand since.
-    if job.manual or not is_applied(job.environment, desired.claim) or _left_a_lock(job):
+    if job.mode.is_by_hand or not is_applied(job.environment, desired.claim) or _left_a_lock(job):
         _apply_infrastructure(job, desired, reason)
     elif gone := what_is_gone(job):
         job.remarks.append(gone)
@@ -166,14 +166,14 @@ def settle(
     is_rebuilt = job.began.applied.commit is None and before is not None and before.commit == claim.commit
 
     def settled(record: Environment) -> Environment:
-        life = now if job.manual else record.life.since
+        life = now if job.mode.is_by_hand else record.life.since
         ends, _ = job.project.ttl.end(life, desired.ttl, record.life.expires_at)
         ends = record.life.expires_at if ends is None and is_rebuilt else ends
         record = applies.applied(record, claim, job.policy.inputs)
         record = applies.living(applies.stated(record, state), ends, desired.schedule)
         if active is not None:
             record = applies.seen_applied(record, now, tuple(active.failing_checks))
-        if job.manual:
+        if job.mode.is_by_hand:
             record = applies.brought_up(record, now)
         return _what_is_left(job, desired, run)(applies.unsuspended(record, job.resumes))
 

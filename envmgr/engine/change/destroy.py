@@ -1,12 +1,13 @@
 """Destroying an environment with exactly what was applied, verifying it, and closing its record."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 from envmgr.domain.audit.ownership import judge
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, PlaceMissing, Transient
 from envmgr.domain.rules.transitions.ends import End, began, closed, emptied
+from envmgr.domain.values.decision import Destroy
 from envmgr.domain.values.environment import Environment, RunKind, Status, Suspended, Suspension
 from envmgr.domain.values.names import counted, first
 from envmgr.domain.values.tags import identity, own
@@ -25,26 +26,27 @@ from .planning import carry_out, plan_destroy
 _LOOK = 2.0  # seconds between two looks at a cloud that still lists something
 
 
+Still = Callable[[Environment], str]
+"""Why what a record says by now does not want the end any more; empty where it does."""
+
+
 class _Moved(Exception):
     """The record was written to since it was asked whether the end is still wanted."""
 
 
-def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspension | None = None) -> None:
-    """Destroys all an environment has, verifies it, and leaves it as `then` (destroyed or suspended).
-
-    `because` is what a suspended one says of itself, `by` who or what suspends it.
-    """
+def destroy(job: Job, end: Destroy, still: Still) -> None:
+    """Destroys all an environment has, verifies it, and leaves it as the `end` says, if that is `still` wanted."""
     claim = job.environment.claim
     if claim is None:
-        close(job, reason, then, because, by=by)
+        close(job, end)
         return
     check_not_needed(job)
-    with job.run(RunKind.DESTROY, claim.commit, Status.DESTROYING, reason) as active:
+    with job.run(RunKind.DESTROY, claim.commit, Status.DESTROYING, end.reason) as active:
         planned = carry_out(
             job,
             lambda: plan_destroy(job, active, claim),
-            lambda: _check(job),
-            lambda planned: _end(job, active, planned),
+            lambda: _check(job, still),
+            lambda planned: _end(job, active, planned, still),
         )
         verify(job, planned)
         # On record as empty before asking whether it was the last: of two applications that end at the same
@@ -53,7 +55,7 @@ def destroy(job: Job, reason: str, then: Status, because: str = "", *, by: Suspe
         _verify_environment(job, planned)
         number = active.changes.destroy if active.changes else 0
         active.message = f"Destroyed {counted(number, 'resource')} and verified that nothing is left."
-    close(job, reason, then, because, by=by, run=active.run.id)
+    close(job, end, run=active.run.id)
 
 
 def verify(job: Job, planned: Planned) -> None:
@@ -74,26 +76,20 @@ def verify(job: Job, planned: Planned) -> None:
     _check_nothing_left(job, left)
 
 
-def close(
-    job: Job,
-    reason: str,
-    then: Status,
-    because: str = "",
-    *,
-    by: Suspension | None = None,
-    run: int | None = None,
-) -> None:
+def close(job: Job, end: Destroy, run: int | None = None) -> None:
     """Closes an environment that has nothing in the cloud: archives its state, lets go of what was kept."""
     services, environment, state = job.services, job.environment, job.state()
     is_kept = _archive_state(job)
-    action = "destroyed" if then is Status.DESTROYED else "suspended"
-    event = services.event(environment.id, action, because or reason, run=run, actor=_actor(job, by))
-    over = job.began.commit if by is Suspension.TTL else None  # what was pushed since is taken up
-    said = " ".join([because or reason, *job.remarks])
-    end = End(then=then, message=said, suspended=Suspended(because, by, over) if because else None)
+    action = "destroyed" if end.then is Status.DESTROYED else "suspended"
+    event = services.event(
+        environment.id, action, end.because or end.reason, run=run, actor=_actor(job, end.by)
+    )
+    over = job.began.commit if end.by is Suspension.TTL else None  # what was pushed since is taken up
+    said = " ".join([end.because or end.reason, *job.remarks])
+    suspended = Suspended(end.because, end.by, over) if end.because else None
     # The record closes only now: a process that dies before it ends the environment once more, which harms
     # nothing. After it there is only tidying left.
-    job.update(lambda e: closed(e, end), event)
+    job.update(lambda e: closed(e, End(then=end.then, message=said, suspended=suspended)), event)
     if job.environment.pin is None:  # else it comes up again at a commit that only we may have
         services.git.let_go(environment.id)
     _clear_workspace(job)
@@ -117,21 +113,21 @@ def _clear_workspace(job: Job) -> None:
 
 def _actor(job: Job, by: Suspension | None) -> str | None:
     """Who ended it, where that is not the process itself."""
-    return str(by) if by in (Suspension.TTL, Suspension.SCHEDULE) and not job.manual else None
+    return str(by) if by in (Suspension.TTL, Suspension.SCHEDULE) and not job.mode.is_by_hand else None
 
 
-def _end(job: Job, active: ActiveRun, planned: Planned) -> None:
+def _end(job: Job, active: ActiveRun, planned: Planned, still: Still) -> None:
     """Ends what was deployed, then what was applied."""
-    if job.leaves_code:
+    if job.mode.leaves_code:
         said = "The steps before the destroy were left out, as asked for."
         job.services.record(job.environment.id, "on-destroy-skipped", said, run=active.run.id)
     else:
         end_deployment(job, active)
-    _apply(job, active, planned)
+    _apply(job, active, planned, still)
 
 
-def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
-    _pass_the_point_of_no_return(job)
+def _apply(job: Job, active: ActiveRun, planned: Planned, still: Still) -> None:
+    _pass_the_point_of_no_return(job, still)
     if not planned.has_changes:
         return
     try:
@@ -141,13 +137,13 @@ def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
         raise type(error)(f"{error} {_left(job)}".strip()) from error
 
 
-def _pass_the_point_of_no_return(job: Job) -> None:
+def _pass_the_point_of_no_return(job: Job, still: Still) -> None:
     """Asks once more whether the end is wanted, and records in the same write that no wish calls it off from here on."""
     while True:
         # The decision reads other records, too, and so cannot be made inside the write. The write is refused
         # where this record has moved since, and it is asked again.
         asked = job.reload()
-        _check_still_wanted(job)
+        _check_still_wanted(job, still)
 
         def begin(now: Environment, asked: Environment = asked) -> Environment:
             if now != asked:
@@ -170,16 +166,16 @@ def _left(job: Job) -> str:
     return f"Still there: {first(state.resources)}." if state is not None and state.resources else ""
 
 
-def _check(job: Job) -> None:
+def _check(job: Job, still: Still) -> None:
     job.reload()
-    if not job.manual:  # of a person's it is asked once it is confirmed
-        _check_still_wanted(job)
+    if not job.mode.is_by_hand:  # of a person's it is asked once it is confirmed
+        _check_still_wanted(job, still)
     check_not_needed(job)
 
 
-def _check_still_wanted(job: Job) -> None:
+def _check_still_wanted(job: Job, still: Still) -> None:
     """A branch that came back, a push, a wish of a person call off an end that has not begun to delete."""
-    why = job.still(job.environment)
+    why = still(job.environment)
     if why:
         job.services.record(job.environment.id, "destroy-called-off", why, commit=job.environment.commit)
         raise Superseded(why)

@@ -63,7 +63,7 @@ def check(job: Job) -> Drift:
     _tell(job, before, found)
     if not found.differences:
         _let_go(job)
-    elif job.project.drift.action == "correct" and not job.manual:
+    elif job.project.drift.action == "correct" and not job.mode.is_by_hand:
         _correct(job, before, found)
     return found
 
@@ -114,8 +114,7 @@ def _correct(job: Job, before: Drift | None, found: Drift) -> None:
     why = _why_not(job, before, found)
     if not why:
         job.update(applies.unknown)  # else nothing would be planned
-        # The check saw nothing that deletes; what the correction plans now may be something else.
-        job.deletes_nothing = True
+        # The check saw nothing that deletes. What the correction plans now may be something else: WouldDelete then.
         try:
             apply(job, f"Correct drift: {_sentence(found.differences)}")
         except WouldDelete:

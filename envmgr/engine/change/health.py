@@ -143,7 +143,7 @@ def _check_wanted(job: Job) -> None:
     now = job.reload()
     if now.is_missing or now.suspended != before.suspended:
         raise Superseded("Nobody waits for it to become healthy: its branch is gone, or it is suspended.")
-    if now.target != before.target and not job.manual:
+    if now.target != before.target and not job.mode.is_by_hand:
         raise Superseded(f"Superseded by {now.target[:10]}.")
 
 

@@ -95,9 +95,9 @@ def carry_out(
         # Planning may take minutes: a newer push or a branch that came back is noticed before anybody is
         # asked.
         check()
-        if job.deletes_nothing and planned.deletes:
+        if not job.mode.may_delete and planned.deletes:
             raise WouldDelete("It would delete or replace something: nothing was changed.")
-        if not job.confirm(planned):
+        if not job.mode.confirms(job, planned):
             raise NothingDone("Declined: nothing was changed.")
         note_override(job)
         try:
@@ -112,7 +112,7 @@ def carry_out(
 
 def note_override(job: Job) -> None:
     """Leaves an event where a person has something changed though no window is open."""
-    if job.manual and job.policy.closed is not None:
+    if job.mode.is_by_hand and job.policy.closed is not None:
         job.services.record(job.environment.id, "window-overridden", f"{job.policy.closed}.")
 
 
@@ -122,7 +122,7 @@ def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:
     if destroy:
         findings = check_destroy(plan, identity, claim.tags)
     else:
-        findings = check_apply(plan, identity, claim.tags, imports=job.imports)
+        findings = check_apply(plan, identity, claim.tags, imports=job.mode.may_import)
     if findings:
         raise NeedsPerson(job.redact(listed(findings)))
 
@@ -222,7 +222,7 @@ def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destro
         claim = replace(claim, modules=result.modules)
         _note_modules(job, active, result)
     plan = None
-    if result.has_changes and (destroy or job.manual or job.deletes_nothing or _has_providers(result)):
+    if result.has_changes and (destroy or job.mode.reads_plans or _has_providers(result)):
         plan = terraform.show(space, result.file)
         gate(job, plan, claim, destroy=destroy)
     elif not destroy and _has_providers(result) and job.environment.applied.fingerprint is None:

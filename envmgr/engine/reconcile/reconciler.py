@@ -2,16 +2,15 @@
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 
 import structlog
 
-from envmgr.domain.errors import EnvmgrError, LeaseLost, NeedsPerson
+from envmgr.domain.errors import EnvmgrError, LeaseLost
 from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.neighbours import active, leaving
 from envmgr.domain.rules.transitions import work
 from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
-from envmgr.domain.values.environment import Environment, Lease, Status
+from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Neighbours
 from envmgr.engine.change.apply import apply
@@ -23,10 +22,14 @@ from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import snapshot_of
 from envmgr.engine.recovery.failure import record_failure
 from envmgr.engine.recovery.orphan_runs import end_abandoned_runs
-from envmgr.engine.work.job import Job
+from envmgr.engine.work.job import Job, work_on
+from envmgr.engine.work.mode import Awaiting, Reconciling
 from envmgr.host.system import sentences
 
 log = structlog.get_logger()
+
+RECONCILING = Reconciling()
+"""A step that nobody asked for by name."""
 
 
 class Reconciler:
@@ -36,36 +39,21 @@ class Reconciler:
         self._services = services
         self._admission = threading.Lock()
 
-    def reconcile(
-        self,
-        identity: EnvironmentId,
-        *,
-        asked: bool = False,
-        waits: bool = False,
-        gives_way: Callable[[], bool] = lambda: False,
-        quiet: Callable[[timedelta], None] = lambda _: None,
-    ) -> Decision:
+    def reconcile(self, identity: EnvironmentId, mode: Reconciling | Awaiting = RECONCILING) -> Decision:
         """Takes the next step of one environment and gives the decision it was.
 
-        With `waits` it only waits until an environment is healthy, and else does all but that: whoever waits takes up
-        no place of those who work, and stops as soon as `gives_way` says so. `quiet` is told for how long nothing moves
-        there. What fails becomes the environment's status and message; only EnvironmentBusy is raised.
+        Awaiting only waits until an environment is healthy, Reconciling does all but that: whoever waits takes up no
+        place of those who work. What fails becomes the environment's status and message; only EnvironmentBusy is raised.
         """
-        actor = self._services.actor
-        purpose = "reconcile" if actor == "reconcile" else f"reconcile by {actor}"
-        # The lease before the record: what is decided is then decided on what nobody else is changing.
-        with self._services.leases.hold(identity, purpose) as lease:
-            job = self.job(identity, lease)
-            job.gives_way, job.quiet = gives_way, quiet
+        with work_on(self._services, identity, mode) as job:
             decision: Decision = Rest("")
             try:
                 with sentences():
                     # First whatever a dead process left: its Terraform may still run, or have finished, and
                     # the decision depends on which.
                     end_abandoned_runs(job)
-                    decision = self._decide(job, asked=asked)
-                    job.still = self._still(job, decision, asked=asked)
-                    if isinstance(decision, Await) == waits:
+                    decision = self._decide(job)
+                    if isinstance(decision, Await) == isinstance(mode, Awaiting):
                         self._carry_out(job, decision)
             except LeaseLost as lost:
                 # Nothing is recorded: the record is another process's by now.
@@ -83,28 +71,12 @@ class Reconciler:
             by_hand.keep(self._services, identity)
             return decision
 
-    def job(self, identity: EnvironmentId, lease: Lease) -> Job:
-        """The work on an environment whose lease is held."""
-        services = self._services
-        environment = services.store.environment(identity)
-        project = services.project(identity.repository_id)
-        if environment is None or project is None:
-            raise NeedsPerson(
-                f"{identity} is not in the configuration or not known: nothing is done with it."
-            )
-        policy = snapshot_of(services, environment).policy(environment)
-        return Job(
-            services=services,
-            project=project.of(identity),
-            environment=environment,
-            lease=lease,
-            policy=policy,
-        )
-
-    def _decide(self, job: Job, *, asked: bool) -> Decision:
+    def _decide(self, job: Job) -> Decision:
         with self._admission:  # of two new environments only one may take the last free place
             environment, now = job.environment, self._services.clock()
-            decision = decide(environment, job.policy, self._neighbours(environment), now, asked=asked)
+            decision = decide(
+                environment, job.policy, self._neighbours(environment), now, asked=_is_asked(job)
+            )
             if isinstance(decision, Apply) and environment.claim is None:
                 # In the record as well, so that other processes count it among the active ones from now on.
                 reason = decision.reason
@@ -117,12 +89,12 @@ class Reconciler:
             return decision
         return decide(job.environment, job.policy, Neighbours(), self._services.clock(), asked=True)
 
-    def _still(self, job: Job, decision: Decision, *, asked: bool) -> Callable[[Environment], str]:
+    def _still(self, job: Job, decision: Decision) -> Callable[[Environment], str]:
         """Asks once more whether an end is wanted, of the record as it is by then."""
 
         def still(now: Environment) -> str:
             policy = snapshot_of(self._services, now).policy(now)
-            again = decide(now, policy, self._neighbours(now), self._services.clock(), asked=asked)
+            again = decide(now, policy, self._neighbours(now), self._services.clock(), asked=_is_asked(job))
             return why_called_off(decision, again, now)
 
         return still
@@ -153,14 +125,14 @@ class Reconciler:
             case Await():
                 await_healthy(job)
             case Destroy():
-                destroy(job, decision.reason, decision.then, decision.because, by=decision.by)
+                destroy(job, decision, self._still(job, decision))
             case Stop():
                 bring_down(job, decision.reason)
             case Warn():
                 event = self._services.event(job.environment.id, "expires-soon", decision.reason, actor="ttl")
                 job.update(lambda e: work.warned(e, decision.at, decision.ends), event)
             case Close():
-                close(job, decision.reason, Status.DESTROYED)
+                close(job, Destroy(decision.reason, Status.DESTROYED))
 
     def _rest(self, job: Job) -> None:
         environment = job.environment
@@ -174,6 +146,11 @@ class Reconciler:
             # A wait that only changes its words, such as the count of confirmations, is no event.
             if decision.hold or before.status is not Status.WAITING:
                 self._services.record(before.id, "waiting", decision.reason)
+
+
+def _is_asked(job: Job) -> bool:
+    """Whether a person named this environment, so that no pause holds it up."""
+    return isinstance(job.mode, Reconciling) and job.mode.asked
 
 
 def why_called_off(decision: Decision, again: Decision, now: Environment) -> str:

@@ -22,6 +22,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import Snapshot
 from envmgr.engine.context.tenant import Project, Tenant
+from envmgr.engine.work.mode import Awaiting, Reconciling
 from envmgr.host.system import sentences
 
 from .places import Places
@@ -227,12 +228,12 @@ class Workers:
         )
 
     def _await(self, identity: EnvironmentId) -> None:
-        self._reconciler.reconcile(identity, waits=True, gives_way=lambda: self._closed)
+        self._reconciler.reconcile(identity, Awaiting(urgent=lambda: self._closed))
 
     def _reconcile(self, identity: EnvironmentId, places: Places, asked: bool) -> None:
         with places.place() as place:
             if not self._closed:
-                self._reconciler.reconcile(identity, asked=asked, quiet=place.quiet)
+                self._reconciler.reconcile(identity, Reconciling(asked=asked, on_quiet=place.quiet))
 
     def _work(self, identity: EnvironmentId, do: Callable[[EnvironmentId], None]) -> None:
         if self._closed:

@@ -40,9 +40,7 @@ def _adopt(job: Job, run: Run) -> Attended:
     if child is not None:
         message = f"Terraform of run {run.id} ({child}) outlived {run.owner}: waiting for its end."
         job.services.record(job.environment.id, "adopted", message, commit=run.commit, run=run.id)
-    tenant = job.project.tenant
-    access = tenant.access()
-    job.redact.learn(access.redact)
+    tenant, access = job.project.tenant, job.access()
     with suppress(EnvmgrError):  # a state that was cut off is mended by the next plan
         job.redact.learn(access.hiding(job.read_state()))
     space = workspace(job, access, claim, tenant.binary)

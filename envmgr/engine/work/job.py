@@ -1,6 +1,5 @@
 """One piece of work on one environment, under its lease, and the runs it makes."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from envmgr.domain.documents.state import State
-from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, RetryLater, StateLocked
+from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, NeedsPerson, RetryLater, StateLocked
 from envmgr.domain.rules.places import silence
 from envmgr.domain.rules.transitions import Change
 from envmgr.domain.rules.transitions.work import reworded, shown
@@ -26,21 +25,22 @@ from envmgr.domain.values.environment import (
     Suspended,
     Suspension,
 )
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Policy
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Project
+from envmgr.engine.context.snapshot import snapshot_of
+from envmgr.engine.context.tenant import Access, Project
 from envmgr.host.children.priority import lower
 from envmgr.host.leftovers import sweep
 from envmgr.ports import Progress, StateStore, Watch
 
 from .lock_recorder import LockRecorder
+from .mode import Mode
 from .planned import Planned
 from .redaction import Redaction
+from .stopping import Stopping
 
 log = structlog.get_logger()
-
-_ASKING = 1.0
-"""Seconds between two looks at whether a person cancelled what runs."""
 
 _CALLBACK = timedelta(seconds=1)
 """How late we may hear of a child's start on a busy machine."""
@@ -69,19 +69,38 @@ class DiskFull(EnvmgrError):
     """There is too little room on the disk to start a run."""
 
 
+@contextmanager
+def work_on(services: Services, identity: EnvironmentId, mode: Mode) -> Iterator["Job"]:
+    """Holds an environment for a block and gives the work on it, on its record as it is by then.
+
+    Raises EnvironmentBusy, naming the holder, where another works on it, and NeedsPerson where it is not known.
+    """
+    actor, purpose = services.actor, mode.purpose
+    # The lease before the record: what is decided is then decided on what nobody else is changing.
+    with services.leases.hold(identity, purpose if actor == purpose else f"{purpose} by {actor}") as lease:
+        environment, project = services.store.environment(identity), services.project(identity.repository_id)
+        if environment is None or project is None:
+            raise NeedsPerson(
+                f"{identity} is not in the configuration or not known: nothing is done with it."
+            )
+        yield Job(
+            services=services,
+            project=project.of(identity),
+            environment=environment,
+            lease=lease,
+            policy=snapshot_of(services, environment).policy(environment),
+            mode=mode,
+        )
+
+
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """An environment that is being worked on.
+    """An environment that is being worked on, as its `mode` says.
 
-    `confirm` is asked, with what was planned, before anything is applied. `manual` work is a person's: it
-    is never superseded by a push. work that
-    `deletes_nothing` has every plan read, and is ended by one that would delete or replace anything; work that `imports` takes in, as a person said,
-    what carries nobody's tags; work that
-    `leaves_code` runs no steps before a destroy; `reversible` work leaves, where it fails, all as it was.
-    `remarks` are what is to be said of the environment besides, once the work is done.
-    `gives_way` says that something more urgent waits, `niceness` makes its Terraform yield to others, `quiet` is told for how long nothing moves. `resumes` is the
-    suspension that this work ends, if any, `began` the record that the work is made on. `still` says why what the
-    record says by then does not want this end any more (empty: it does).
+    `environment` is the record as it was last seen, `began` the one that the work is made on, and `resumes` the
+    suspension that this work ends, if any. `remarks` are what is to be said of the environment besides, once the work
+    is done. `redact` hides all that the work came to know as secret. `is_tentative` says that a failure leaves all as
+    it was, `should_stop` whether what runs is to end.
     """
 
     services: Services
@@ -89,27 +108,26 @@ class Job:
     environment: Environment
     lease: Lease
     policy: Policy
-    manual: bool = False
-    reversible: bool = False
-    deletes_nothing: bool = False
-    leaves_code: bool = False
-    imports: bool = False
-    gives_way: Callable[[], bool] = lambda: False
-    quiet: Callable[[timedelta], None] = lambda _: None
-    niceness: int = 0
-    confirm: Callable[[Planned], bool] = lambda _: True
+    mode: Mode
     redact: Redaction = field(init=False, default_factory=Redaction)
-    remarks: list[str] = field(default_factory=list)
-    still: Callable[[Environment], str] = lambda _: ""
+    remarks: list[str] = field(init=False, default_factory=list)
     began: Environment = field(init=False)
     resumes: Suspended | None = field(init=False)
-    _cancelled: bool = field(init=False, default=False)
-    _ask_at: float = field(init=False, default=0.0)
+    is_tentative: bool = field(init=False)
+    should_stop: Callable[[], bool] = field(init=False)
 
     def __post_init__(self) -> None:
         """Remembers how the environment was when the work began; what comes meanwhile stays."""
+        services, identity = self.services, self.environment.id
         self.resumes = self.environment.suspended
+        self.is_tentative = self.mode.is_tentative
+        reasons = (services.stopping, lambda: services.leases.is_lost(identity), self.mode.gives_way)
+        self.should_stop = Stopping(reasons, services.store, self.environment)
         self.begin()
+
+    def goes_ahead(self) -> None:
+        """From here on a failure is the environment's: something is written that concerns it."""
+        self.is_tentative = False
 
     def begin(self) -> None:
         """From here on the work is on what the record says now: what fails, or ends, is said of that."""
@@ -129,6 +147,12 @@ class Job:
         self.environment = found
         return found
 
+    def access(self) -> Access:
+        """The organization's variables with their secrets of now, which are hidden from here on."""
+        found = self.project.tenant.access()
+        self.redact.learn(found.redact)
+        return found
+
     def state(self) -> StateStore:
         """Where this environment's state is: in the backend it was applied with, else the organization's."""
         claim = self.environment.claim
@@ -144,30 +168,10 @@ class Job:
         Of a push only the commit's author is known, which is what whoever made the commit wrote there: who pushed is
         known to the remote alone.
         """
-        if self.manual:
+        if self.mode.is_by_hand:
             return self.services.actor
         by_schedule = self.environment.suspended_by is Suspension.SCHEDULE
         return "schedule" if by_schedule else f"push (author {author})"
-
-    def should_stop(self) -> bool:
-        """Whether a running Terraform is to be ended: envmgr stops, the lease was taken over, a person cancelled it."""
-        return (
-            self.services.stopping()
-            or self.services.leases.is_lost(self.environment.id)
-            or self.gives_way()
-            or self._is_cancelled()
-        )
-
-    def _is_cancelled(self) -> bool:
-        """Whether a person, in whatever process, wants what runs here to end; looked up now and then only."""
-        now = time.monotonic()
-        if not self._cancelled and now >= self._ask_at:
-            self._ask_at = now + _ASKING
-            with suppress(EnvmgrError):  # a store that is away cancels nothing
-                found = self.services.store.environment(self.environment.id)
-                mark = found is not None and found.suspended_by is Suspension.CANCEL
-                self._cancelled = mark and found is not None and found.suspended != self.resumes
-        return self._cancelled
 
     @contextmanager
     def run(self, kind: RunKind, commit: str, status: Status, message: str) -> Iterator["ActiveRun"]:
@@ -275,7 +279,7 @@ class ActiveRun:
 
     def _quiet(self, duration: timedelta) -> None:
         """Says of the environment that nothing moves any more, and no longer once it does."""
-        self.job.quiet(duration)
+        self.job.mode.tell_quiet(duration)
         is_silent = duration >= self.job.project.tenant.patience
         if is_silent is (self._silence != ""):
             return
@@ -296,7 +300,7 @@ class ActiveRun:
         self.job.update(lambda e: reworded(e, told, self._message))
 
     def _started(self, child: ProcessId) -> None:
-        lower(child.pid, self.job.niceness)
+        lower(child.pid, self.job.mode.niceness)
         self._child_began = self.job.services.clock() - _CALLBACK
         self.job.services.store.set_child(self.run.id, child)
 

@@ -16,7 +16,7 @@ def check_newest(job: Job, commit: str, kind: RunKind) -> None:
     So a branch that is pushed without end is applied and deployed now and then. A person's work goes on.
     """
     newest = job.reload().target
-    if job.manual or newest == commit:
+    if job.mode.is_by_hand or newest == commit:
         return
     runs = job.services.store.runs(job.environment.id, limit=_LOOKED_AT)
     earlier = [run for run in runs if run.kind is kind][1 : _IN_A_ROW + 1]
