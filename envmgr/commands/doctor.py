@@ -14,6 +14,7 @@ from envmgr.config.locate import service_data
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
+from envmgr.domain.rules.sign_in import opened
 from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.names import counted, matches_any
 from envmgr.engine.context import ownership
@@ -163,12 +164,12 @@ def _terraform(tenant: Tenant) -> str:
 
 
 def _credentials(tenant: Tenant) -> str:
-    number = len(tenant.access().environment)
-    return (
-        f"all secrets can be read, {counted(number, 'environment variable')}"
-        if number
-        else "none are configured"
-    )
+    environment = tenant.access().environment
+    if not environment:
+        return "none are configured"
+    said = f"all secrets can be read, {counted(len(environment), 'environment variable')}"
+    static = opened(environment, has_roles=tenant.has_roles)
+    return f"{said}; warning: {static}" if static else said
 
 
 def _owner(runtime: Runtime, tenant: Tenant) -> str:

@@ -28,6 +28,7 @@ from envmgr.adapters.steps.sandbox import Bubblewrap
 from envmgr.adapters.terraform.binaries import Binaries
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.adapters.terraform.providers.cache import ProviderCache
+from envmgr.adapters.terraform.signed_in import SignedIn
 from envmgr.commands.runtime import Runtime
 from envmgr.config.branch_file import BranchFile
 from envmgr.config.expand import (
@@ -67,6 +68,7 @@ from envmgr.ports import Clock, Cloud, GitLimits, Progress, Remote, StepLimits, 
 
 from .hidden import hidden_paths
 from .records import open_records_of
+from .sign_in import sign_in_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,16 +174,20 @@ def _tenant(
         redact = redactor_for(configuration.organizations, start.environ, configuration.settings.secrets)
         return Access(environment=environment, redact=redact)
 
+    sign_in = sign_in_of(organization.credentials, start.config, layout.credentials)
+    commands = TerraformCommands(
+        layout.private(layout.providers(organization.organization)),
+        identify,
+        cli_config=Path(terraform.cli_config) if terraform.cli_config else None,
+        timeout=terraform.timeout,
+    )
     return Tenant(
         name=organization.organization,
         backend=backend,
         binary=terraform.binary,
-        terraform=TerraformCommands(
-            layout.private(layout.providers(organization.organization)),
-            identify,
-            cli_config=Path(terraform.cli_config) if terraform.cli_config else None,
-            timeout=terraform.timeout,
-        ),
+        terraform=SignedIn(commands, sign_in),
+        sign_in=sign_in,
+        has_roles=organization.credentials.aws is not None,
         concurrency=organization.limits.concurrency,
         patience=organization.limits.silence,
         sandbox=organization.sandbox,

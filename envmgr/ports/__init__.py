@@ -11,6 +11,7 @@ from .git import CommitInfo, Git, GitLimits, Inspection, Remote
 from .health import Probe
 from .kept import Binaries, Modules, Providers
 from .processes import RUN_MARK, Processes
+from .sign_in import Holder, SignIn, as_given
 from .steps import Deployer, Place, SandboxKind, StepLimits, Steps
 from .store import LeaseTaken, Store
 from .terraform import (
@@ -39,6 +40,7 @@ __all__ = [
     "Deployer",
     "Git",
     "GitLimits",
+    "Holder",
     "Inspection",
     "KeptModules",
     "LeaseTaken",
@@ -53,6 +55,7 @@ __all__ = [
     "Redact",
     "Remote",
     "SandboxKind",
+    "SignIn",
     "StateStore",
     "StepLimits",
     "Steps",
@@ -61,4 +64,5 @@ __all__ = [
     "TerraformLimits",
     "Watch",
     "Workspace",
+    "as_given",
 ]

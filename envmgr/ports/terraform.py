@@ -10,6 +10,8 @@ from envmgr.domain.documents.plan import Plan
 from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.environment import Changes, Output, ProcessId
 
+from .sign_in import Holder
+
 Redact = Callable[[str], str]
 """Gives the text back with every known secret value replaced."""
 
@@ -35,7 +37,7 @@ class Workspace:
     by a moving ref are read anew for each `commit`. `temporary` is its `TMPDIR`, which stays between a plan and its
     apply: beside `data` where none is given. `memory` limits that of Terraform, and of each provider, in bytes. `cage`
     is what confines all that runs there, and `checkout` the folder of the code that may be seen from it: `root` where
-    none is given.
+    none is given. `holder` is whose credentials its commands get, None where those in `environment` are for all of them.
     """
 
     root: Path
@@ -53,6 +55,7 @@ class Workspace:
     memory: int | None = None
     cage: CageRules = field(default_factory=CageRules)
     checkout: Path | None = None
+    holder: Holder | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from .backend import Backend, LocalBackend
 from .cage import Cage
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
+from .run_credentials import RunCredentials
 from .section import Section
 from .values import (
     AbsolutePath,
@@ -223,6 +224,11 @@ class Organization(Section):
         repr=False,
         description="Given to Terraform, deploy steps and cloud clients of this organization, to nothing else.",
         examples=[{"AWS_REGION": "eu-west-1", "AWS_SECRET_ACCESS_KEY": {"systemd": "acme-aws-secret"}}],
+    )
+    credentials: RunCredentials = Field(
+        default=RunCredentials(),
+        description="Short-lived credentials for each run, in place of keys under environment_variables.",
+        examples=[{"aws": {"role_arn": "arn:aws:iam::123456789012:role/envmgr-{environment}"}}],
     )
     polling: Polling = Field(
         default=Polling(), description="How remotes are watched.", examples=[{"interval": "30s"}]

@@ -83,6 +83,11 @@ class Layout:
         """Where the next saved plan goes: a name that nobody can know before."""
         return self.private(self.plans(environment)) / f"{secrets.token_hex(16)}.tfplan"
 
+    @property
+    def credentials(self) -> Path:
+        """What runs are signed in by while they last; a folder for each use of each environment."""
+        return self.root / "credentials"
+
     def steps(self, environment: EnvironmentId) -> Path:
         """Where an environment's steps run: checkout, home and temporary folder."""
         return self.workspace(environment) / "steps"

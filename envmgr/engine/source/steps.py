@@ -9,7 +9,7 @@ from pathlib import Path
 
 from envmgr.domain.documents.state import State
 from envmgr.domain.rules.transitions.deploys import began
-from envmgr.domain.values.cage import Purpose
+from envmgr.domain.values.cage import Credentials, Purpose
 from envmgr.domain.values.environment import Environment, Output
 from envmgr.domain.values.step import Command, Site, Step, Zip
 from envmgr.domain.values.template import fill
@@ -48,8 +48,20 @@ def place_of(job: Job, commit: str, state: State | None, purpose: Purpose) -> It
 
     `purpose` is what they are there for. They are given the outputs of `state`; from here on sensitive ones are hidden in what the job says.
     """
-    services, identity, access = job.services, job.environment.id, job.project.tenant.access()
+    tenant, access = job.project.tenant, job.project.tenant.access()
     job.redact.learn(access.hiding(state))
+    with (
+        tenant.sign_in(job.holder(), Credentials.DEPLOY, access.environment) as environment,
+        _place(job, commit, state, purpose, environment) as place,
+    ):
+        yield place
+
+
+@contextmanager
+def _place(
+    job: Job, commit: str, state: State | None, purpose: Purpose, environment: Mapping[str, str]
+) -> Iterator[Place]:
+    services, identity = job.services, job.environment.id
     folder = services.layout.private(services.layout.steps(identity))
     # Whatever earlier steps left here, also folders without permissions, is gone or put aside before git
     # writes here.
@@ -60,7 +72,7 @@ def place_of(job: Job, commit: str, state: State | None, purpose: Purpose) -> It
     # After the checkout: submodules and Git LFS files are found by what it holds.
     services.git.complete(job.project.remote(), commit, folder / "checkout")
     given = {
-        **access.environment,
+        **environment,
         **_identity(job.environment, commit),
         "ENVMGR_OUTPUTS": str(folder / "outputs.json"),
     }

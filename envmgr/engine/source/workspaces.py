@@ -71,6 +71,7 @@ def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
         memory=job.project.terraform_limits.memory,
         cage=job.project.cage,
         checkout=source(services, environment),
+        holder=job.holder(),
     )
 
 

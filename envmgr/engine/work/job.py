@@ -32,7 +32,7 @@ from envmgr.engine.context.snapshot import snapshot_of
 from envmgr.engine.context.tenant import Access, Project
 from envmgr.host.children.priority import lower
 from envmgr.host.leftovers import sweep
-from envmgr.ports import Progress, StateStore, Watch
+from envmgr.ports import Holder, Progress, StateStore, Watch
 
 from .lock_recorder import LockRecorder
 from .mode import Mode
@@ -157,6 +157,12 @@ class Job:
         """Where this environment's state is: in the backend it was applied with, else the organization's."""
         claim = self.environment.claim
         return self.project.tenant.state(claim.backend if claim is not None else None)
+
+    def holder(self) -> Holder:
+        """Whose the credentials of its runs are."""
+        claim = self.environment.claim
+        backend = claim.backend if claim is not None else self.project.tenant.backend
+        return Holder(environment=self.environment.id, backend=backend, learn=self.redact.learn_values)
 
     def read_state(self) -> State | None:
         """What this environment's state says now; None where there is none."""

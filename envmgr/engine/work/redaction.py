@@ -1,5 +1,8 @@
 """What is hidden in all that a piece of work says."""
 
+from collections.abc import Sequence
+from threading import Lock
+
 from envmgr.config.sections.secrets import Redactor
 
 
@@ -12,10 +15,16 @@ class Redaction:
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._known = Redactor(())
+        self._learning = Lock()
 
     def learn(self, more: Redactor) -> None:
         """Hides from now on what `more` hides, besides all it hid before."""
-        self._known = self._known.joined(more)
+        with self._learning:  # credentials are renewed beside the work
+            self._known = self._known.joined(more)
+
+    def learn_values(self, secrets: Sequence[str]) -> None:
+        """Hides from now on these, too."""
+        self.learn(Redactor(secrets))
 
     def __call__(self, text: str) -> str:
         """The text without what is known as secret."""

@@ -1,0 +1,94 @@
+"""Credentials of a run: files that only we write, renewed while the run lasts, gone after it."""
+
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from envmgr.domain.errors import Transient
+from envmgr.domain.values.cage import Credentials
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.host.credentials.issued import FOLDER, Issued, IssuedForRuns
+from envmgr.ports import Holder
+
+ALICE = EnvironmentId("acme", "shop", "alice", "api")
+
+
+class Counting:
+    """Gives a number more each time; those in `fails` fail."""
+
+    def __init__(self, lasts: float = 3600, fails: frozenset[int] = frozenset()) -> None:
+        self.lasts = timedelta(seconds=lasts)
+        self.fails = fails
+        self.number = 0
+
+    def issue(self, folder: Path) -> Issued:
+        self.number += 1
+        if self.number in self.fails:
+            raise Transient("It is away.")
+        return Issued(
+            files={"key": f"secret-{self.number}"}, secrets=(f"secret-{self.number}",), lasts=self.lasts
+        )
+
+    def environment(self, given: Mapping[str, str], folder: Path) -> Mapping[str, str]:
+        return {**given, "KEY_FILE": str(folder / "key")}
+
+
+@contextmanager
+def signed_in(folder: Path, issuer: Counting, told: list[str]) -> Iterator[Path]:
+    holder = Holder(environment=ALICE, backend=("local", {}), learn=told.extend)
+    sign_in = IssuedForRuns(folder / "credentials", lambda *_: [issuer])
+    with sign_in(holder, Credentials.WRITING, {"A": "1"}) as environment:
+        assert environment["A"] == "1"
+        key = Path(environment["KEY_FILE"])
+        assert Path(environment[FOLDER]) == key.parent
+        yield key
+
+
+def test_only_its_owner_can_read_them_and_they_go_with_the_run(tmp_path: Path) -> None:
+    told: list[str] = []
+    with signed_in(tmp_path, Counting(), told) as key:
+        assert key.read_text() == "secret-1"
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        folders = [path for path in key.parents if path.is_relative_to(tmp_path / "credentials")]
+        assert len(folders) == 5
+        assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
+    assert told == ["secret-1"]
+    assert not key.parent.exists()
+
+
+def test_they_are_renewed_at_half_their_time_and_learned_as_secrets(tmp_path: Path) -> None:
+    told: list[str] = []
+    with signed_in(tmp_path, Counting(lasts=2), told) as key:
+        deadline = time.monotonic() + 20
+        while key.read_text() == "secret-1" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert key.read_text() == "secret-2"
+    assert told[:2] == ["secret-1", "secret-2"]
+
+
+def test_what_cannot_be_renewed_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("envmgr.host.credentials.issued._AGAIN", 0.05)
+    with signed_in(tmp_path, Counting(lasts=2, fails=frozenset({2, 3})), []) as key:
+        deadline = time.monotonic() + 20
+        while key.read_text() == "secret-1" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert key.read_text() == "secret-4"
+
+
+def test_without_credentials_nothing_runs(tmp_path: Path) -> None:
+    with pytest.raises(Transient, match="away"), signed_in(tmp_path, Counting(fails=frozenset({1})), []):
+        pytest.fail("it ran")
+
+
+def test_where_there_is_no_issuer_the_variables_stay(tmp_path: Path) -> None:
+    sign_in = IssuedForRuns(tmp_path / "credentials", lambda *_: [])
+    with sign_in(
+        Holder(environment=ALICE, backend=("local", {})), Credentials.READING, {"A": "1"}
+    ) as environment:
+        assert environment == {"A": "1"}
+    assert not (tmp_path / "credentials").exists()
