@@ -247,10 +247,13 @@ class Audit:
 class Audits:
     """The audits of a daemon, in a thread of their own that its end does not wait for."""
 
-    def __init__(self, runtime: Callable[[], Runtime]) -> None:
-        """`runtime` gives the one of now: it changes when the configuration is read again."""
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._at_work = threading.Lock()
+
+    def reconfigure(self, runtime: Runtime) -> None:
+        """Works by another configuration from now on; what is under way ends by the old one."""
+        self._runtime = runtime
 
     def tick(self) -> None:
         """Begins what is due, unless the last one is still at it."""
@@ -259,7 +262,7 @@ class Audits:
 
     def _work(self) -> None:
         try:
-            audit_what_is_due(self._runtime())
+            audit_what_is_due(self._runtime)
         except Exception:
             log.exception("Unexpected error", action="unexpected")
         finally:

@@ -27,17 +27,20 @@ _PAUSE = 5.0  # seconds after a check that came to nothing
 class DriftWatch:
     """Picks what is due longest; what does not get its turn is picked another time, nothing is queued."""
 
-    def __init__(self, runtime: Callable[[], Runtime]) -> None:
-        """`runtime` gives the one of now: it changes when the configuration is read again."""
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         # So many organizations at once: each has one check at a time.
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="drift")
         self._at_work: dict[str, Future[None]] = {}
         self._closing = threading.Event()
 
+    def reconfigure(self, runtime: Runtime) -> None:
+        """Works by another configuration from now on; what is under way ends by the old one."""
+        self._runtime = runtime
+
     def tick(self) -> None:
         """Starts a round in every organization that has none under way."""
-        for organization in self._runtime().services.tenants:
+        for organization in self._runtime.services.tenants:
             under_way = self._at_work.get(organization)
             if (under_way is None or under_way.done()) and not self._closing.is_set():
                 self._at_work[organization] = self._pool.submit(self._round, organization)
@@ -61,7 +64,7 @@ class DriftWatch:
             log.warning(str(error), action="drift-failed", organization=organization)
 
     def _next(self, organization: str) -> EnvironmentId | None:
-        runtime = self._runtime()
+        runtime = self._runtime
         is_busy = any(identity.organization == organization for identity in runtime.workers.busy)
         # A check takes a worker's memory and the same limits of the cloud: it waits for a quiet moment.
         if self._closing.is_set() or is_busy:
@@ -70,7 +73,7 @@ class DriftWatch:
 
     def _check(self, identity: EnvironmentId) -> bool:
         """Whether it came to something."""
-        runtime = self._runtime()
+        runtime = self._runtime
         try:
             with sentences():
                 inspect(runtime, identity, self._closing.is_set)

@@ -69,8 +69,7 @@ class HealthWatch:
     something changed.
     """
 
-    def __init__(self, runtime: Callable[[], Runtime]) -> None:
-        """`runtime` gives the one of now: it changes when the configuration is read again."""
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._services: Services | None = None
         self._written: Written | None = None
@@ -80,9 +79,13 @@ class HealthWatch:
         self._closing = threading.Event()
         self._lock = threading.Lock()
 
+    def reconfigure(self, runtime: Runtime) -> None:
+        """Works by another configuration from now on; what is under way ends by the old one."""
+        self._runtime = runtime
+
     def tick(self) -> None:
         """Has all asked whose time has come."""
-        services = self._runtime().services
+        services = self._runtime.services
         self._read(services)
         now = services.clock()
         with self._lock:
@@ -158,7 +161,7 @@ class HealthWatch:
 
     def _by_address(self, environment: Environment, look: _Look) -> None:
         """Takes the lease only where there is something to record."""
-        services, check = self._runtime().services, _health(environment).check
+        services, check = self._runtime.services, _health(environment).check
         project = services.projects.get(environment.id.repository_id)
         if project is None:  # it is not configured any more
             return
@@ -180,7 +183,7 @@ class HealthWatch:
 
     @contextmanager
     def _work_on(self, environment: Environment) -> Iterator[Job]:
-        runtime = self._runtime()
+        runtime = self._runtime
         services = runtime.services
         try:
             urgent = MoreUrgent(services.store, environment, self._closing.is_set)

@@ -59,10 +59,10 @@ class Daemon:
         self._signals: SimpleQueue[int] = SimpleQueue()
         self._ending = False
         self._remark = ""
-        self._drift_watch = DriftWatch(lambda: self._runtime)
-        self._health = HealthWatch(lambda: self._runtime)
-        self._audits = Audits(lambda: self._runtime)
-        self._polls = Polls(lambda: self._runtime, self._look)
+        self._drift_watch = DriftWatch(runtime)
+        self._health = HealthWatch(runtime)
+        self._audits = Audits(runtime)
+        self._polls = Polls(runtime, self._look)
         self._unlooked: set[RepositoryId] = set()
         self._written = Written(runtime.services.clock(), OVERLAP)
         self._alive = time.monotonic()
@@ -206,7 +206,8 @@ class Daemon:
             self._refuse_reload(f"{type(error).__name__}: {error}")
         else:
             self._remark = ""
-            self._polls.forget()
+            for part in (self._drift_watch, self._health, self._audits, self._polls):
+                part.reconfigure(self._runtime)
             self._look_everywhere()  # other variables or rules may make environments due without a push
             log.info("Configuration reloaded.", action="reloaded")
         self._notifier.send("READY=1", self._status())

@@ -38,7 +38,7 @@ class Polls:
     the process's end does not wait for a remote that takes a minute to time out.
     """
 
-    def __init__(self, runtime: Callable[[], Runtime], changed: Callable[[Project], None]) -> None:
+    def __init__(self, runtime: Runtime, changed: Callable[[Project], None]) -> None:
         self._runtime = runtime
         self._changed = changed
         self._due: SimpleQueue[Project] = SimpleQueue()
@@ -51,10 +51,10 @@ class Polls:
 
     def tick(self) -> None:
         """Asks for a look at each remote that is due, and sees to it that enough threads are free for it."""
-        runtime = self._runtime()
+        runtime = self._runtime
         now = runtime.services.clock()
         if now < self._ticked:  # the clock was set back: what was due by it would wait for as long
-            self.forget()
+            self._forget()
         self._ticked = now
         for project in list(runtime.services.projects.values()):
             if self._next.get(project.id, now) <= now and project.id not in self._asked:
@@ -64,7 +64,12 @@ class Polls:
         if not self._due.empty():
             self._staff(runtime.poll_workers)
 
-    def forget(self) -> None:
+    def reconfigure(self, runtime: Runtime) -> None:
+        """Polls by another configuration from now on, and every remote at once."""
+        self._runtime = runtime
+        self._forget()
+
+    def _forget(self) -> None:
         """Makes every remote due: the configuration or the clock has changed.
 
         One that is being looked at just now, too: what that look finds says nothing of the configuration of now.
@@ -112,12 +117,12 @@ class Polls:
         finally:
             # Else the remote is due again already: the configuration or the clock changed during this look.
             if since == self._since:
-                self._next[project.id] = self._runtime().services.clock() + pause
+                self._next[project.id] = self._runtime.services.clock() + pause
             self._asked.discard(project.id)
 
     def _poll(self, project: Project) -> timedelta:
         """Looks at a remote; gives the pause until the next time, which grows with failures."""
-        runtime = self._runtime()
+        runtime = self._runtime
         if runtime.poller.poll(project).changed:
             self._changed(project)
         failures = runtime.poller.failures(project.id)

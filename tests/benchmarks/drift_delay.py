@@ -38,7 +38,7 @@ class Checked:
 
     def push_in_a_round(self, number: int) -> float:
         """The same while one environment after the other is checked."""
-        drift_watch = DriftWatch(lambda: self._subject.application)
+        drift_watch = DriftWatch(self._subject.application)
         drift_watch.tick()
         try:
             self._wait_for_a_check()

@@ -111,7 +111,7 @@ def test_a_push_waits_only_for_its_own_check_to_give_way(shop: Engine) -> None:
     workers, (project,) = application.workers, application.services.projects.values()
     looks: SimpleQueue[int] = SimpleQueue()
     workers.finished = lambda _: looks.put(workers.look(project))
-    background = DriftWatch(lambda: application)
+    background = DriftWatch(application)
     background.tick()
     wait_for(begun.exists)
     shop.use_terraform()

@@ -25,8 +25,16 @@ class Shop:
         """Without an environment yet."""
         self.engine = engine
         self.server = server
-        self.watch = HealthWatch(lambda: engine.application)
+        self._watch: HealthWatch | None = None
         self.repository: GitRepository | None = None
+
+    @property
+    def watch(self) -> HealthWatch:
+        """By the organization file as it was when the engine was last started."""
+        if self._watch is None:
+            self._watch = HealthWatch(self.engine.application)
+        self._watch.reconfigure(self.engine.application)
+        return self._watch
 
     @property
     def module(self) -> str:

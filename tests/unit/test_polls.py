@@ -41,6 +41,13 @@ class Remotes:
 
 def polls_of(remotes: Remotes, interval: float = 60, workers: int = 2) -> tuple[Polls, list[str]]:
     """Polls over stand-ins, and the names of those whose records changed."""
+    changed: list[str] = []
+    made = Polls(runtime_of(remotes, interval, workers), lambda project: changed.append(project.id.name))
+    return made, changed
+
+
+def runtime_of(remotes: Remotes, interval: float, workers: int = 2) -> Any:
+    """What `Polls` uses of a runtime."""
     projects = {
         RepositoryId("acme", name): SimpleNamespace(
             id=RepositoryId("acme", name), interval=timedelta(seconds=interval)
@@ -48,10 +55,7 @@ def polls_of(remotes: Remotes, interval: float = 60, workers: int = 2) -> tuple[
         for name in remotes.looks
     }
     services = SimpleNamespace(clock=lambda: datetime.now(UTC), projects=projects)
-    application = SimpleNamespace(services=services, poller=remotes, poll_workers=workers)
-    changed: list[str] = []
-    made = Polls(lambda: cast(Any, application), lambda project: changed.append(project.id.name))
-    return made, changed
+    return SimpleNamespace(services=services, poller=remotes, poll_workers=workers)
 
 
 def tick_until(polls: Polls, condition: Callable[[], bool], seconds: float = 30) -> float:
@@ -75,8 +79,16 @@ def test_each_remote_is_looked_at_once_in_its_interval() -> None:
 
     assert remotes.seen == {"one": 1, "changed": 1}
     assert changed == ["changed"]
-    polls.forget()
-    tick_until(polls, lambda: remotes.seen == {"one": 2, "changed": 2})
+
+
+def test_a_configuration_that_was_read_again_is_polled_at_once() -> None:
+    """All of its remotes, by it alone: one may have another address now, and one may be gone."""
+    before, now = Remotes({"one": lambda: None, "gone": lambda: None}), Remotes({"one": lambda: None})
+    polls, _ = polls_of(before)
+    tick_until(polls, lambda: all(before.seen.values()))
+    polls.reconfigure(runtime_of(now, 60))
+    tick_until(polls, lambda: now.seen == {"one": 1})
+    assert before.seen == {"one": 1, "gone": 1}
 
 
 @pytest.mark.slow
@@ -141,6 +153,6 @@ def test_a_look_that_began_before_the_configuration_was_read_again_puts_off_no_o
     remotes = Remotes({"mended": lambda: cast(None, go_on.wait(30))})
     polls, _ = polls_of(remotes, interval=60)
     tick_until(polls, lambda: remotes.seen["mended"] == 1)
-    polls.forget()
+    polls.reconfigure(runtime_of(remotes, 60))
     go_on.set()
     tick_until(polls, lambda: remotes.seen["mended"] == 2)
