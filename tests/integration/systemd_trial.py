@@ -23,6 +23,8 @@ from tests.support.slow_work import slow_work
 UNIT = "envmgr.service"
 DATA = Path("/var/lib/envmgr")
 CONFIG = Path("/etc/envmgr")
+APPLIES = "$TF_DATA_DIR/../../../../../applies"
+WORKSPACE = DATA / "workspaces/acme/shop/alice/terraform"
 CREDENTIAL = "a-password-of-the-trial"
 
 FOR_TRIAL = """[Service]
@@ -59,11 +61,11 @@ class Trial:
             f"repositories: [{{name: shop, url: {self.shop.path}}}]\n"
         )
 
-    def push(self, number: int, seconds: float = 0) -> str:
-        """A commit on `env-alice` whose apply takes so long."""
+    def push(self, number: int, seconds: float = 0, applies: str = APPLIES) -> str:
+        """A commit on `env-alice` whose apply takes so long, and tells of it in a file."""
         commit = self.shop.commit(
             "env-alice",
-            {"terraform/main.tf": slow_work(number, seconds, "$TF_DATA_DIR/../../../../../applies")},
+            {"terraform/main.tf": slow_work(number, seconds, applies)},
         )
         service.run("chown", "-R", f"{service.USER}:", str(self.shop.path))
         return commit
@@ -72,7 +74,7 @@ class Trial:
         """What the provisioner of this number wrote."""
         path = data / "applies"
         lines = path.read_text().splitlines() if path.exists() else []
-        return [line for line in lines if line.split()[1] == str(number)]
+        return [line for line in lines if line.split()[1:2] == [str(number)]]
 
     def is_ready(self, commit: str, data: Path = DATA) -> bool:
         """Whether the environment has the commit."""
@@ -196,6 +198,31 @@ def stop_drains(trial: Trial) -> None:
     assert trial.is_ready(commit)
 
 
+def a_cage_is_made_under_all_hardening(trial: Trial) -> None:
+    """From inside it nothing of the service's is seen; the daemon's death and a stop are as without one."""
+    trial.configure("cage: {kind: bwrap, network: none}\n")
+    service.drop_in(
+        UNIT, "cage.conf", (service.ROOT / "systemd/envmgr.service.d/cage.conf.example").read_text()
+    )
+    service.run("systemctl", "start", UNIT)
+    applies = "$TF_DATA_DIR/applies"
+    spied = f"ls -d {DATA}/* /etc/envmgr /run/credentials /home 2>/dev/null | tr '\\n' ' ' >$TF_DATA_DIR/seen; touch $TF_DATA_DIR"
+    commit = trial.push(6, seconds=4, applies=f'{applies}"; {spied}/x; echo "" >>"{applies}')
+    eventually(lambda: trial.applies(6, WORKSPACE), "apply started in its cage")
+    dead = service.main_pid(UNIT)
+    os.kill(dead, signal.SIGKILL)
+    eventually(lambda: shown(UNIT, "MainPID") not in ("0", str(dead)), "restarted")
+    trial.wait_until_ready(commit)
+    assert trial.applies(6, WORKSPACE) == ["started 6", "token 6 set", "finished 6"]
+    seen = (WORKSPACE / "seen").read_text().split()
+    assert sorted(Path(path).name for path in seen) == ["cache", "state", "tmp", "workspaces"], seen
+    trial.push(7, seconds=4, applies=applies)
+    eventually(lambda: trial.applies(7, WORKSPACE), "apply started in its cage")
+    service.run("systemctl", "stop", UNIT)
+    assert shown(UNIT, "Result") == "success"
+    assert trial.applies(7, WORKSPACE) == ["started 7", "token 7 set", "finished 7"]
+
+
 def mistakes_in_the_files_are_not_tried_again(trial: Trial) -> None:
     """Exit code 2 at the start: a person must mend the files, a restart would not."""
     trial.configure("colour: blue\n")
@@ -231,6 +258,7 @@ CHECKS: tuple[Callable[[Trial], None], ...] = (
     stop_drains,
     mistakes_in_the_files_are_not_tried_again,
     an_instance_has_folders_of_its_own,
+    a_cage_is_made_under_all_hardening,
 )
 
 
