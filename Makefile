@@ -41,7 +41,7 @@ demo: install  ## show the whole life of two environments in under a minute
 	$(BIN)/envmgr demo
 
 test: install parts  ## run every test; what cannot be had here is skipped with its reason
-	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST)
 
 # The parts that start within a moment; a tenth of the examples. Lint and tests side by side, since each waits for the other's core.
 quick: install  ## lint, unit tests and the contract on SQLite and folders, within a minute; no Terraform, no server

@@ -74,9 +74,9 @@ def terraform_binary() -> str:
 
 
 @pytest.fixture(scope="session")
-def provider_mirror() -> Path:
+def provider_mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder from which Terraform installs the real AWS provider without a registry."""
-    mirror = terraform.find_provider_mirror()
+    mirror = terraform.find_provider_mirror_once(tmp_path_factory.getbasetemp().parent)
     if mirror is None:
         pytest.skip("no local mirror of the AWS provider: name one by ENVMGR_TEST_PROVIDER_MIRROR")
     return mirror

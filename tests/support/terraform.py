@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+from fcntl import LOCK_EX, flock
 from functools import cache
 from pathlib import Path
 
@@ -37,6 +38,18 @@ def _provider_binaries() -> list[str]:
         check=False,
     )
     return search.stdout.splitlines()
+
+
+def find_provider_mirror_once(shared: Path) -> Path | None:
+    """The same for several processes with a folder in common: the first looks, which takes seconds of a core."""
+    with (shared / "provider-mirror").open("a+") as memory:
+        flock(memory, LOCK_EX)
+        memory.seek(0)
+        text = memory.read()
+        if not text:
+            text = f"{find_provider_mirror() or ''}\n"
+            memory.write(text)
+    return Path(text.strip()) if text.strip() else None
 
 
 def write_cli_config(folder: Path, mirror: Path) -> Path:
