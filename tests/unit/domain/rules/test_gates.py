@@ -8,8 +8,17 @@ from envmgr.domain.documents.plan import Plan
 from envmgr.domain.rules.gates import check_apply, check_destroy, planned_tags
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.tags import tags_for
+from tests.unit.domain.documents.test_plan import (
+    CREATE,
+    FORGET,
+    NO_OP,
+    READ,
+    REPLACE,
+    UPDATE,
+    change,
+    document,
+)
 from tests.unit.domain_example import ALICE
-from tests.unit.test_domain_plan import CREATE, FORGET, NO_OP, READ, REPLACE, UPDATE, change, document
 
 TAGS = tags_for(ALICE, "env-alice")
 BOBS = tags_for(EnvironmentId("acme", "shop", "bob"), "env-bob")

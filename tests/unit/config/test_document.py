@@ -22,7 +22,7 @@ from envmgr.config.sections.models import Organization
 from envmgr.config.settings import Settings
 from tests.unit.config_example import EXAMPLE
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 
 
 def options(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

@@ -17,9 +17,9 @@ from envmgr.domain.rules.unfinished import unfinished
 from envmgr.domain.values.decision import Destroy, Wait
 from envmgr.domain.values.environment import Environment, Status, Suspended, Suspension
 from tests.support.records import altered
+from tests.unit.domain.documents.test_plan import CREATE, FORGET, NO_OP, UPDATE, change, document
+from tests.unit.domain.rules.test_gates import BUCKET, applied, destroyed
 from tests.unit.domain_example import ALICE, ALONE, HOUR, NEW, NOW, POLICY, claim, gone, pending, ready
-from tests.unit.test_domain_gates import BUCKET, applied, destroyed
-from tests.unit.test_domain_plan import CREATE, FORGET, NO_OP, UPDATE, change, document
 
 STATE = (
     '{"version": 4, "lineage": "l", "serial": 7, "outputs": {"n": {"value": 1.10e400}}, "resources": '

@@ -19,7 +19,7 @@ from envmgr.domain.values.step import Step
 from tests.support.examples import examples
 from tests.support.records import altered, flat
 from tests.support.store import CLAIM
-from tests.unit.test_store_codec import environments
+from tests.unit.adapters.store.test_codec import environments
 
 few = settings(max_examples=examples(100), deadline=None, suppress_health_check=[Hypothesis.too_slow])
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

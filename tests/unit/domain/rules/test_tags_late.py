@@ -8,10 +8,10 @@ import pytest
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.documents.state import State
 from envmgr.domain.rules.gates import check_applied, check_apply, check_made, shows_tags_late
+from tests.unit.domain.documents.test_plan import document
+from tests.unit.domain.documents.test_state import read
+from tests.unit.domain.rules.test_gates import BUCKET, GROUP, TAGS, created
 from tests.unit.domain_example import ALICE
-from tests.unit.test_domain_gates import BUCKET, GROUP, TAGS, created
-from tests.unit.test_domain_plan import document
-from tests.unit.test_domain_state import read
 
 MERGED = {"references": ["var.tags", "aws_vpc.main.id", "aws_vpc.main"]}
 LATE = {"tags": True, "tags_all": True}
