@@ -9,16 +9,18 @@ WORKERS ?= auto
 CHAOS ?=
 # Which parts `make bench` is to measure, and how often, as in: make bench BENCH="idle-pass command-line --rounds 9"
 BENCH ?=
+# How many histories `make histories` tells.
+HISTORIES ?= 2000
 TAG ?=
 
 # Bytecode is kept, as it is once envmgr is installed: each of the many processes that tests start would compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install parts demo test quick quick-tests lint format docs bench chaos dist lock clean
+.PHONY: help install parts demo test quick quick-tests histories lint format docs bench chaos dist lock clean
 
 help:  ## say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed  ## make .venv with envmgr and all it needs, from hashed pins
 
@@ -50,6 +52,9 @@ quick: install  ## lint, unit tests and the contract on SQLite and folders, with
 quick-tests: install
 	@HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -n $(WORKERS) tests/unit tests/contract -m "not slow" \
 	  -k "not postgres and not s3 and not azure" $(PYTEST)
+
+histories: install  ## tell the engine two thousand histories in memory; HISTORIES=20000 tells more
+	@ENVMGR_TEST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -q --timeout=0 tests/unit/engine/test_any_history.py $(PYTEST)
 
 lint: install  ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .

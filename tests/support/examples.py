@@ -9,3 +9,12 @@ QUICK = os.environ.get("HYPOTHESIS_PROFILE") == "quick"
 def examples(most: int) -> int:
     """`most`, or in the quick ring a tenth of it; never none."""
     return max(1, most // 10) if QUICK else most
+
+
+MANY = int(os.environ.get("ENVMGR_TEST_HISTORIES", "0"))
+"""How many histories of the engine are told, where somebody asks for more of them: `make histories`."""
+
+
+def histories(most: int) -> int:
+    """As `examples`, unless `ENVMGR_TEST_HISTORIES` says a number."""
+    return MANY or examples(most)

@@ -128,13 +128,19 @@ def _end(job: Job, active: ActiveRun, planned: Planned, still: Still) -> None:
 
 def _apply(job: Job, active: ActiveRun, planned: Planned, still: Still) -> None:
     _pass_the_point_of_no_return(job, still)
-    if not planned.has_changes:
+    if not (planned.has_changes or _lists_what_is_gone(job)):
         return
     try:
         active.apply(planned)
     except (NeedsPerson, Transient) as error:
         # Of the same kind: it decides when this is tried again.
         raise type(error)(f"{error} {_left(job)}".strip()) from error
+
+
+def _lists_what_is_gone(job: Job) -> bool:
+    """Whether the state lists what a plan found nothing left of, as somebody deleted it by hand: applied, it forgets that."""
+    state = job.read_state()
+    return state is not None and bool(state.resources)
 
 
 def _pass_the_point_of_no_return(job: Job, still: Still) -> None:

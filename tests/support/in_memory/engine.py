@@ -227,5 +227,5 @@ class MemoryEngine(Driver[MemoryRepository]):
             check_sandbox=lambda: "",
             open_state=lambda *_: self.place.open(),
             open_clouds=lambda *_: [self.cloud],
-            open_places=lambda *_: {"the cloud": lambda: self.cloud},
+            open_places=lambda *_: {"aws": lambda: self.cloud},
         )

@@ -2,13 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
 from itertools import count
 from pathlib import Path, PurePosixPath
 
-from envmgr.domain.errors import NeedsPerson, NotHere, Transient, UsageError
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, NotHere, Transient, UsageError
 from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.environment import Source
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, matches_any
@@ -102,11 +102,17 @@ class MemoryGit:
 
     def __init__(self, *remotes: MemoryRepository) -> None:
         self.remotes = {remote.url: remote for remote in remotes}
+        self.listed: Callable[[frozenset[str] | None], None] = lambda _: None
+        """Told which branches a listing showed; None where there was none."""
         self._mirrors: dict[RepositoryId, _Mirror] = {}
 
     def listing(self, remote: Remote, patterns: Sequence[str], default_branch: str | None) -> Listing:
         """All branches of a remote that answers."""
-        found = self._remote(remote)
+        try:
+            found = self._remote(remote)
+        except EnvmgrError:
+            self.listed(None)
+            raise
         if found.default_branch not in found.refs:
             raise NeedsPerson(f"{remote.repository} has no default branch: push {found.default_branch}.")
         wanted = {
@@ -114,6 +120,7 @@ class MemoryGit:
             for branch, commit in found.refs.items()
             if branch == found.default_branch or matches_any(branch, tuple(patterns))
         }
+        self.listed(frozenset(wanted))
         return Listing(found.default_branch, wanted)
 
     def fetch(self, remote: Remote, branches: Mapping[str, str]) -> None:

@@ -30,7 +30,8 @@ class Passing:
         return self.passed
 
     def sleep(self, seconds: float) -> None:
-        """Lets them pass."""
+        """Lets them pass; at least so many that the sum is another."""
+        seconds = max(seconds, 0.001)
         self.passed += seconds
         self.move(timedelta(seconds=seconds))
 

@@ -15,6 +15,7 @@ class Host:
     """Which processes there were, which of them live, and for which run's log a child was started."""
 
     clock: Callable[[], datetime]
+    name: str = HOST
     living: set[ProcessId] = field(default_factory=set)
     children: dict[ProcessId, Path] = field(default_factory=dict)
     _started: dict[ProcessId, datetime] = field(default_factory=dict)
@@ -22,7 +23,7 @@ class Host:
     def start(self, log: Path | None = None) -> ProcessId:
         """A new process, a child of ours where it is given a run's log."""
         number = len(self._started) + 1
-        process = ProcessId(HOST, BOOT, number, number)
+        process = ProcessId(self.name, BOOT, number, number)
         self.living.add(process)
         self._started[process] = self.clock()
         if log is not None:
@@ -39,7 +40,7 @@ class Host:
 
     def is_here(self, process: ProcessId) -> bool:
         """Whether it is of this host."""
-        return (process.host, process.boot) == (HOST, BOOT)
+        return (process.host, process.boot) == (self.name, BOOT)
 
     def child_of(self, log: Path) -> ProcessId | None:
         """The living child of a run."""

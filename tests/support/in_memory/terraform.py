@@ -43,6 +43,12 @@ class Point:
     step: str
     workspace: Workspace
     destroys: bool = False
+    deletes: bool = False
+
+    @property
+    def key(self) -> str:
+        """Of the state that it works on."""
+        return str(self.workspace.backend[1]["key"])
 
 
 @dataclass
@@ -145,7 +151,7 @@ class MemoryTerraform:
         self._running[child] = under_way
         try:
             for step in under_way.steps:
-                self.at(Point("apply", step, workspace, document["destroys"]))
+                self.at(_point(step, under_way))
                 if step != "written" and watch.stop():
                     self._stop(under_way)
                     raise Interrupted("Terraform was stopped before its end.")
@@ -162,7 +168,7 @@ class MemoryTerraform:
             adopted = Attended(applied=_counted(under_way.plan["changes"]))
             try:
                 for step in under_way.steps:
-                    self.at(Point("apply", step, under_way.workspace, under_way.plan["destroys"]))
+                    self.at(_point(step, under_way))
             except EnvmgrError as error:
                 adopted = Attended(error=str(error))
             self._end(child, watch.log, adopted)
@@ -195,6 +201,10 @@ class MemoryTerraform:
     def running(self) -> Sequence[ProcessId]:
         """The applies under way: no part of the port."""
         return list(self._running)
+
+    def key_of(self, child: ProcessId) -> str:
+        """The state that an apply under way works on: no part of the port."""
+        return self._running[child].key
 
     def _begin(self, command: str) -> None:
         self.calls.append(command)
@@ -251,6 +261,7 @@ class MemoryTerraform:
         if (state["serial"], state["lineage"]) != (plan["serial"], plan["lineage"]):
             raise StalePlan("The state has changed since the plan was made.")
         self._lock(place, key, "OperationTypeApply")
+        state["resources"] = [self._now(each) for each in state["resources"] if self._is_there(each)]
         yield "locked"
         failed = ""
         for change in plan["changes"]:
@@ -343,6 +354,12 @@ class MemoryTerraform:
         place.locks[key] = LockInfo(f"lock-{next(_locks)}", operation, our_name(), self._clock())
 
 
+def _point(step: str, under_way: _Apply) -> Point:
+    plan = under_way.plan
+    deletes = any("delete" in change["actions"] for change in plan["changes"])
+    return Point("apply", step, under_way.workspace, plan["destroys"], deletes)
+
+
 def _actions(there: Document | None, wanted: Resource | None, workspace: Workspace) -> list[str]:
     if wanted is None:
         return ["delete"]
@@ -363,13 +380,19 @@ def _shown(address: str, there: Document | None, wanted: Resource | None, worksp
         after = {"input": wanted.input, "triggers_replace": wanted.trigger}
         if wanted.type.startswith(_CLOUDS):
             after["tags_all"] = _tags(wanted, workspace)
+            after |= {"arn": of["arn"]} if (of := _attributes(there)) else {}
     return {
         "address": address,
         "type": address.partition(".")[0],
-        "before": there["instances"][0]["attributes"] if there is not None else None,
+        "before": _attributes(there),
         "after": after,
         "takes_tags": wanted is not None and wanted.takes_tags,
     }
+
+
+def _attributes(there: Document | None) -> Document | None:
+    found: Document | None = there["instances"][0]["attributes"] if there is not None else None
+    return found
 
 
 def _tags(wanted: Resource, workspace: Workspace) -> dict[str, str]:

@@ -1,196 +1,126 @@
 """A whole engine on ports in memory: remotes, records, states and a cloud that outlive any process of envmgr.
 
-A `Life` is one process of it: every call of a port goes through it, and it may be cut off before or after any of
-them. What the world has by then stays. Wherever Terraform is about to change anything, the promises are looked at.
+Wherever Terraform is about to change anything, the promises are looked at.
 """
 
-import threading
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
-from envmgr.adapters.calendar import CALENDAR
-from envmgr.adapters.modules import Modules, packaged_folder
-from envmgr.commands.runtime import Runtime
-from envmgr.config.sections.secrets import Redactor
-from envmgr.domain.documents.owner import Origin
-from envmgr.domain.documents.seal import Seal
-from envmgr.domain.values.deployment import DeployRules
-from envmgr.domain.values.drift import DriftRules
-from envmgr.domain.values.environment import Environment, ProcessId, SourceKind, Status
-from envmgr.domain.values.names import EnvironmentId, RepositoryId
-from envmgr.domain.values.policy import Policy
-from envmgr.domain.values.schedule import Windows
-from envmgr.domain.values.tags import own, tags_for
-from envmgr.engine.context.layout import Layout
-from envmgr.engine.context.leases import Leases
-from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Access, Project, Tenant
-from envmgr.engine.reconcile.poller import Poller
-from envmgr.engine.reconcile.reconciler import Reconciler
-from envmgr.engine.reconcile.workers import Workers
-from envmgr.ports import Remote, StepLimits, Terraform
+from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.tags import identity, tags_for
 from tests.support.memory_store import MemoryStore
 
 from .cloud import MemoryCloud
+from .daemon import Daemon
 from .git import MemoryGit, MemoryRepository
-from .kept import MemoryBinaries, NoProviders
+from .kept import MemoryBinaries
+from .passing import PASSING
 from .probe import MemoryProbe
 from .processes import Host
+from .rules import MODULE, Rules
 from .states import StatePlace
 from .steps import MemorySteps
 from .terraform import MemoryTerraform, Point
 
-T = TypeVar("T")
-Objection = Callable[[Environment], str]
-SHOP = RepositoryId("acme", "shop")
-RULES = Policy(branches=("env-*",), confirmations=2, grace_period=timedelta(minutes=5), max_at_once=2)
-MODULE = """
-variable "environment" { type = string }
-variable "tags" { type = map(string) }
-variable "size" { default = "small" }
-resource "aws_sqs_queue" "app" {
-  input = "${var.environment} ${var.size}"
-  tags  = var.tags
-}
-output "url" { value = "http://${var.environment}" }
-"""
-BROKEN = (
-    MODULE
-    + 'resource "aws_sqs_queue" "broken" {\n  tags = var.tags\n  provisioner "local-exec" { command = "exit 1" }\n}\n'
-)
-
-
-class Killed(BaseException):
-    """The process is dead: nothing of it goes on."""
-
-
-@dataclass
-class Life:
-    """One process of envmgr. Dies at the call with the number `dies_at`, `after` it was done or before."""
-
-    process: ProcessId
-    dies_at: int | None = None
-    after: bool = False
-    calls: int = 0
-    is_dead: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def through(self, port: T) -> T:
-        """The port as this process has it."""
-        return cast("T", _Mortal(self, port))
-
-    def begin(self) -> bool:
-        """Counts a call; whether it is the last, and to be done."""
-        with self._lock:
-            if self.is_dead:
-                raise Killed
-            self.calls += 1
-            if self.calls != self.dies_at:
-                return False
-            self.is_dead = True
-        if not self.after:
-            raise Killed
-        return True
-
-
-class _Mortal:
-    def __init__(self, life: Life, port: object) -> None:
-        self._life, self._port = life, port
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._port, name)
-        if not callable(found):
-            return found
-
-        def call(*arguments: Any, **named: Any) -> Any:
-            is_last = self._life.begin()
-            done = found(*arguments, **named)
-            if is_last:
-                raise Killed
-            return done
-
-        return call
+Objection = Callable[[Environment, Point], str]
 
 
 class World:
-    """An organization `acme` with a repository `shop`, and the processes of envmgr that work on it, one after another."""
+    """An organization `acme` with a repository `shop`, and the processes of envmgr that work on it."""
 
-    def __init__(self, folder: Path, policy: Policy = RULES, deploy: DeployRules | None = None) -> None:
-        """`deploy` says how code comes to run, if there is any."""
-        self.folder, self.policy, self.deploy = folder, policy, deploy or DeployRules()
+    def __init__(self, folder: Path, rules: Rules | None = None) -> None:
+        """With one daemon, and a person at the same host."""
+        self.folder, self.rules = folder, rules or Rules()
         self.now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+        PASSING.move = self._passed
         self.shop = MemoryRepository("memory:shop")
         self.shop.commit("main", {"README.md": "hello"})
         self.store, self.place, self.cloud = MemoryStore(), StatePlace(), MemoryCloud()
         self.git, self.probe = MemoryGit(self.shop), MemoryProbe()
-        self.host = Host(lambda: self.now)
+        self.host = Host(self.clock)
         self.binaries, self.steps = MemoryBinaries(), MemorySteps(self.host)
-        self.terraform = MemoryTerraform(
-            self.host, self.cloud, lambda backend: (self.place, str(backend[1]["key"])), lambda: self.now
-        )
-        self.terraform.at = self._at
-        self.may_destroy: Objection = lambda _: ""
+        self.terraform = self.terraform_of(self.host)
+        self.objects: Objection = lambda *_: ""
+        """Why a promise forbids what Terraform is about to do; empty where none does."""
         self.broken: list[str] = []
-        self.life = Life(self.host.start())
-        self.application = self._compose()
+        self.acting: list[Daemon] = []
+        self.daemon = Daemon(self, self.host, self.terraform)
+        self.person = Daemon(self, self.host, self.terraform, "user ann")
 
-    # --- what happens ---
+    def clock(self) -> datetime:
+        """The present."""
+        return self.now
 
-    def push(self, name: str, module: str = MODULE, **files: str) -> str:
+    def terraform_of(self, host: Host) -> MemoryTerraform:
+        """That of another host."""
+        made = MemoryTerraform(
+            host, self.cloud, lambda backend: (self.place, str(backend[1]["key"])), self.clock
+        )
+        made.at = self._at
+        return made
+
+    # --- what happens ----------------------------------------------------------------------------
+
+    def forward(self, **duration: float) -> None:
+        """Time passes; whoever is at work renews its leases meanwhile."""
+        PASSING.passed += timedelta(**duration).total_seconds()
+        self._passed(timedelta(**duration))
+
+    def push(self, name: str, module: str = MODULE, **files: str | None) -> str:
         """A commit on `env-NAME`."""
-        return self.shop.commit(f"env-{name}", {"terraform/main.tf": module, **files})
+        return self.shop.commit(f"env-{name}", {**self.rules.files(module), **files})
 
     def delete(self, name: str) -> None:
         """The branch goes away."""
         self.shop.delete(f"env-{name}")
 
     def turn(self, times: int = 1, **pause: float) -> None:
-        """Poll and work, so many times, with a pause before each; a process that dies of it is followed by another."""
+        """The daemon polls and works, so many times, with a pause before each."""
         for _ in range(times):
-            self.now += timedelta(**pause)
-            try:
-                self.application.poller.poll(self.application.services.projects[SHOP])
-                self.application.workers.run_until_settled(
-                    self.application.services.projects.values(), frozenset()
-                )
-            except Killed:
-                pass
-            if self.life.is_dead:
-                self.restart()
+            self.daemon.turn(**pause)
 
     def restart(
         self, *, kills_terraform: bool = False, dies_at: int | None = None, after: bool = False
     ) -> None:
-        """The process ends where it is, and another begins, which may die, too."""
-        self.application.workers.close()
-        self.application.services.leases.close()
-        self.life.is_dead = True
-        self.host.end(self.life.process)
+        """The daemon ends where it is, and another begins, which may die, too."""
         if kills_terraform:
             for child in self.terraform.running:
                 self.terraform.kill(child)
-        self.life = Life(self.host.start(), dies_at, after)
-        self.application = self._compose()
+        self.daemon.restart(dies_at=dies_at, after=after)
 
-    # --- what there is ---
+    def lose_records(self) -> None:
+        """The database and the data folder are gone; what is beside the states is not."""
+        shutil.rmtree(self.folder / self.host.name)
+        listed = self.git.listed
+        self.store, self.git, self.binaries = MemoryStore(), MemoryGit(self.shop), MemoryBinaries()
+        self.git.listed = listed
+        self.daemon.restart()
+        self.person.restart()
 
-    def environment(self, name: str) -> Environment:
-        """The record of an environment."""
-        found = self.store.environment(EnvironmentId("acme", "shop", name))
+    # --- what there is ---------------------------------------------------------------------------
+
+    def environment(self, name: str, application: str = "") -> Environment:
+        """The record of an environment, or of an application of it."""
+        found = self.store.environment(EnvironmentId("acme", "shop", name, application))
         assert found is not None, f"no environment {name}"
         return found
 
-    def status(self, name: str) -> Status:
-        """Where it stands."""
-        return self.environment(name).status
+    def records(self, name: str) -> list[Environment]:
+        """Those of all applications of an environment."""
+        return list(self.store.environments(name=name, destroyed=True))
 
-    def in_cloud(self, name: str) -> list[str]:
-        """What the cloud has of an environment."""
-        identity = EnvironmentId("acme", "shop", name)
-        return list(MemoryCloud.remaining(self.cloud, own(tags_for(identity, f"env-{name}"))))
+    def status(self, name: str, application: str = "") -> Status:
+        """Where it stands."""
+        return self.environment(name, application).status
+
+    def in_cloud(self, name: str, application: str = "") -> list[str]:
+        """What the cloud has of an environment, of all its applications unless one is named."""
+        wanted = identity(tags_for(EnvironmentId("acme", "shop", name), f"env-{name}"))
+        wanted |= {"application": application} if application else {}
+        return [arn for arn, tags in self.cloud.resources.items() if tags.items() >= wanted.items()]
 
     def actions(self, name: str) -> list[str]:
         """What happened to an environment, by the events."""
@@ -198,112 +128,52 @@ class World:
 
     def check(self) -> None:
         """Raises where a promise was broken: by what Terraform was made to do, or by what is there now."""
-        for name in {arn.split("/")[2] for arn in self.cloud.resources}:
-            record = self.environment(name)
-            if not record.is_open or record.claim is None:
-                self.broken.append(f"{name} is {record.status}, but the cloud has {self.in_cloud(name)}")
+        for arn in self.cloud.resources:
+            owner = EnvironmentId.of_key(arn.removeprefix("arn:aws:memory:::").rpartition("/")[0])
+            record = self.store.environment(owner) if owner is not None else None
+            if record is None or not record.is_open or record.claim is None:
+                self.broken.append(f"{arn} is nobody's: {record and record.status}")
+        for record in self.store.environments():
+            if record.message.startswith("Unexpected"):
+                self.broken.append(f"{record.label}: {record.message}")
         assert not self.broken, self.broken
 
-    # --- the promises ---
+    # --- the promises ----------------------------------------------------------------------------
+
+    def _passed(self, duration: timedelta) -> None:
+        self.now += duration
+        for daemon in self.acting:
+            daemon.application.services.leases.renew()
 
     def _at(self, point: Point) -> None:
         """Looked at wherever Terraform has come to, before it goes on."""
-        if point.command == "apply" and point.step != "written":
-            self.life.begin()  # as good a moment to die as a call
-        key = str(point.workspace.backend[1]["key"])
-        if point.command != "apply" or point.step != "locked":
-            return
-        record = self.environment(key.split("/")[2])
-        claim, name = record.claim, record.id.name
-        if claim is None:
-            self.broken.append(f"{name}: applied without a claim")
-            return
-        if self.store.leases(self.now).get(record.id) is None:
-            self.broken.append(f"{name}: applied without a lease")
-        if record.applied.fingerprint is not None and not point.destroys:
-            self.broken.append(f"{name}: passes for applied while it is being applied")
-        if self.place.objects.get(record.id.kept_key) is None:
-            self.broken.append(f"{name}: nothing is kept beside its state")
-        if claim.commit not in self.git.kept(record.id):
-            self.broken.append(f"{name}: the commit {claim.commit[:10]} is not kept")
-        wanted = self.shop.commits[claim.commit].files["terraform/main.tf"]
-        if (point.workspace.root / "main.tf").read_bytes() != wanted:
-            self.broken.append(f"{name}: not the code of its claim")
-        if point.destroys and (why := self.may_destroy(record)):
-            self.broken.append(f"{name}: destroyed, but {why}")
+        if point.command == "apply":
+            if point.step != "written" and self.acting:
+                self.acting[-1].life.begin()  # as good a moment to die as a call
+            if point.step == "locked":
+                self._passed(timedelta(0))
+                self.broken += [f"{point.key}: {why}" for why in self._objections(point)]
 
-    # --- wiring ---
-
-    def _compose(self) -> Runtime:
-        services = self._services()
-        reconciler = Reconciler(services)
-        return Runtime(
-            services=services,
-            poller=Poller(services),
-            reconciler=reconciler,
-            workers=Workers(services, reconciler),
-            stopping=threading.Event(),
-        )
-
-    def _services(self) -> Services:
-        life, layout = self.life, Layout(self.folder / "data").create()
-        store, clock = life.through(self.store), lambda: self.now
-        tenant = self._tenant(life.through(self.terraform))
-        return Services(
-            layout=layout,
-            store=store,
-            git=life.through(self.git),
-            modules=Modules(packaged_folder(), layout.modules),
-            binaries=life.through(self.binaries),
-            providers=lambda _: NoProviders(),
-            leases=Leases(store, clock, life.process, self.host),
-            steps=life.through(self.steps),
-            sites=life.through(self.steps),
-            zips=life.through(self.steps),
-            probe=life.through(self.probe),
-            clock=clock,
-            owner=life.process,
-            processes=self.host,
-            actor="daemon",
-            tenants={"acme": tenant},
-            projects={SHOP: self._project(tenant)},
-            disk_reserve=0,
-            retention=timedelta(days=30),
-            seal=Seal(b"k" * 32),
-            origin=Origin(database="memory", host="memory", folder="data"),
-        )
-
-    def _tenant(self, terraform: Terraform) -> Tenant:
-        return Tenant(
-            name="acme",
-            backend=("s3", {"bucket": "states"}),
-            binary="terraform",
-            terraform=terraform,
-            concurrency=1,
-            patience=timedelta(minutes=10),
-            check_sandbox=lambda: "",
-            access=lambda: Access(environment={}, redact=Redactor([])),
-            open_state=lambda *_: self.life.through(self.place.open()),
-            open_clouds=lambda *_: [self.life.through(self.cloud)],
-            home=None,
-            open_places=lambda *_: {},
-            is_new=lambda: all(e.claim is None for e in self.store.environments(organization="acme")),
-        )
-
-    def _project(self, tenant: Tenant) -> Project:
-        return Project(
-            id=SHOP,
-            tenant=tenant,
-            branches=("env-*",),
-            interval=timedelta(minutes=1),
-            source=(SourceKind.DIRECTORY, "terraform"),
-            variables={},
-            policy=replace(self.policy, deploy=self.deploy.digest),
-            remote=lambda: Remote(repository=SHOP, url=self.shop.url),
-            module_tree=lambda: "",
-            ticks=CALENDAR,
-            drift=DriftRules(action="off"),
-            windows=Windows(),
-            step_limits=StepLimits(output=10_000),
-            deploy_rules=lambda _: self.deploy,
-        )
+    def _objections(self, point: Point) -> list[str]:
+        owner = EnvironmentId.of_key(point.key)
+        record = self.store.environment(owner) if owner is not None else None
+        if record is None or record.claim is None:
+            return ["applied without a claim"]
+        claim, lease = record.claim, self.store.leases(self.now).get(record.id)
+        folder = f"{record.id.application}/" if record.id.application else ""
+        wanted = self.shop.commits[claim.commit].files[f"{folder}terraform/main.tf"]
+        others = [p for p in self.terraform.running if self.terraform.key_of(p) == point.key]
+        found = {
+            "applied without a lease": lease is None,
+            "the lease is another's": lease is not None
+            and bool(self.acting)
+            and lease.owner != self.acting[-1].life.process,
+            "two Terraforms at once": len(others) > 1,
+            "passes for applied while it is being applied": record.applied.fingerprint is not None
+            and not point.destroys,
+            "nothing is kept beside its state": self.place.objects.get(record.id.kept_key) is None,
+            f"the commit {claim.commit[:10]} is not kept": not point.destroys
+            and claim.commit not in self.git.kept(record.id),
+            "not the code of its claim": (point.workspace.root / "main.tf").read_bytes() != wanted,
+        }
+        return [*(why for why, is_so in found.items() if is_so), *filter(None, [self.objects(record, point)])]

@@ -7,12 +7,14 @@ import pytest
 
 from tests.support.in_memory.engine import MemoryEngine
 from tests.support.in_memory.passing import PASSING, PLACES
+from tests.support.in_memory.straight import StraightRecorder
 
 
 @pytest.fixture(autouse=True)
 def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in PLACES:
         monkeypatch.setattr(f"{module}.time", PASSING)
+    monkeypatch.setattr("envmgr.engine.work.job.LockRecorder", StraightRecorder)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Guard, RunKind, Status
 from tests.support.engine import push
 from tests.support.in_memory.engine import MemoryEngine
-from tests.support.in_memory.world import MODULE
+from tests.support.in_memory.rules import MODULE
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status
 from envmgr.domain.values.health import HealthCheck
 from envmgr.domain.values.step import Step
-from tests.support.in_memory.world import BROKEN, MODULE, World
+from tests.support.in_memory.rules import BROKEN, MODULE, Rules
+from tests.support.in_memory.world import World
 
 DEPLOY = DeployRules(
     steps=(Step(name="start", run="test -f app.py"),), on_destroy=(Step(name="stop", run="true"),)
@@ -39,7 +40,7 @@ def test_a_push_becomes_an_apply_and_the_next_a_change(world: World) -> None:
 
 
 def test_a_push_of_code_alone_starts_no_terraform(tmp_path: Path) -> None:
-    world = World(tmp_path, deploy=DEPLOY)
+    world = World(tmp_path, Rules(deploy=DEPLOY))
     world.push("alice", **{"app.py": "one"})
     world.turn(2)
     world.push("alice", **{"app.py": "two"})
@@ -123,7 +124,7 @@ def test_who_leaves_with_too_many_waits_for_a_person(world: World) -> None:
         world.delete(name)
     world.turn(3, minutes=6)
     assert {world.environment(name).hold.guard for name in ("alice", "bob", "carol")} == {Guard.MASS_DESTROY}
-    steering.approve(world.application, world.environment("bob"))
+    steering.approve(world.person.application, world.environment("bob"))
     world.turn(2)
     assert (world.status("alice"), world.status("bob")) == (Status.WAITING, Status.DESTROYED)
 
@@ -131,18 +132,18 @@ def test_who_leaves_with_too_many_waits_for_a_person(world: World) -> None:
 def test_what_is_suspended_is_left_alone_until_it_is_resumed(world: World) -> None:
     world.push("alice")
     world.turn(2)
-    steering.suspend(world.application, world.environment("alice"))
+    steering.suspend(world.person.application, world.environment("alice"))
     world.delete("alice")
     world.turn(3, minutes=6)
     assert (world.status("alice"), len(world.in_cloud("alice"))) == (Status.SUSPENDED, 1)
-    steering.resume(world.application, world.environment("alice"))
+    steering.resume(world.person.application, world.environment("alice"))
     world.turn(2, minutes=6)
     assert world.status("alice") is Status.DESTROYED
 
 
 def test_it_is_ready_once_it_is_healthy(tmp_path: Path) -> None:
     check = HealthCheck(url="{outputs.url}/health")
-    world = World(tmp_path, deploy=DeployRules(steps=DEPLOY.steps, health=check))
+    world = World(tmp_path, Rules(deploy=DeployRules(steps=DEPLOY.steps, health=check)))
     world.probe.answers["http://alice/health"] = (200, "")
     world.push("alice", **{"app.py": "one"})
     world.turn(3)
@@ -182,3 +183,14 @@ def test_a_death_at_any_call_loses_nothing(tmp_path: Path, after: bool, kills_te
         world.turn(4, hours=2)
         assert (world.status("alice"), world.in_cloud("alice")) == (Status.DESTROYED, []), number
         world.check()
+
+
+def test_what_somebody_deleted_by_hand_keeps_no_destroy_from_its_end(world: World) -> None:
+    """Of code without outputs a plan then has nothing to change, though the state lists it still."""
+    world.push("alice", MODULE.partition("output")[0])
+    world.turn(2)
+    world.cloud.resources.clear()
+    world.delete("alice")
+    world.turn(3, minutes=6)
+    assert world.status("alice") is Status.DESTROYED, world.environment("alice").message
+    world.check()

@@ -1,0 +1,192 @@
+"""Where processes of envmgr run in a `World`, one after another, each composed by the world's rules."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from threading import Event
+from typing import TYPE_CHECKING
+
+from envmgr.adapters.calendar import CALENDAR
+from envmgr.adapters.modules import Modules, packaged_folder
+from envmgr.commands.audit import Audit
+from envmgr.commands.runtime import Runtime
+from envmgr.config.sections.secrets import Redactor
+from envmgr.daemon.drift_watch import due, inspect
+from envmgr.domain.audit.compare import Finding
+from envmgr.domain.documents.owner import Origin
+from envmgr.domain.documents.seal import Seal
+from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
+from envmgr.domain.values.environment import SourceKind
+from envmgr.engine.context.layout import Layout
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.tenant import Access, Project, Tenant
+from envmgr.engine.reconcile.poller import Poller
+from envmgr.engine.reconcile.reconciler import Reconciler
+from envmgr.ports import Remote, StepLimits, Terraform
+
+from .kept import NoProviders
+from .life import Killed, Life
+from .processes import Host
+from .rules import SHOP
+from .straight import StraightHealth, StraightLeases, StraightWorkers
+from .terraform import MemoryTerraform
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+class Daemon:
+    """One of a host's daemons, or a person there: a process that is followed by another where it dies."""
+
+    def __init__(self, world: "World", host: Host, terraform: MemoryTerraform, actor: str = "daemon") -> None:
+        self._world, self._host, self._terraform, self._actor = world, host, terraform, actor
+        self.checks = ""
+        """The environment that is being looked at for drift."""
+        self.life = Life(host.start())
+        self.application = self._compose()
+
+    def turn(self, **pause: float) -> None:
+        """After a pause: polls and works."""
+        self._world.forward(**pause)
+        self.does(self._pass)
+
+    def look_for_drift(self) -> None:
+        """Checks all that are due."""
+        self.does(self._check)
+
+    def ask_health(self) -> None:
+        """Asks all that are watched."""
+        self.does(self._health.tick)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What an audit finds."""
+        return Audit(self.application, self.application.services.tenants["acme"]).findings()
+
+    def does(self, work: Callable[[], object]) -> None:
+        """Has this process do something, from which it may die; another follows it then."""
+        self._world.acting.append(self)
+        try:
+            work()
+        except Killed:
+            pass
+        finally:
+            self._world.acting.pop()
+            self.checks = ""
+        if self.life.is_dead:
+            self.restart()
+
+    def restart(self, *, dies_at: int | None = None, after: bool = False) -> None:
+        """The process ends where it is, and another begins, which may die, too."""
+        self.application.workers.close()
+        self.application.services.leases.close()
+        self.life.is_dead = True
+        self._host.end(self.life.process)
+        self.life = Life(self._host.start(), dies_at, after)
+        self.application = self._compose()
+
+    def _pass(self) -> None:
+        application = self.application
+        application.poller.poll(application.services.projects[SHOP])
+        application.workers.run_until_settled(application.services.projects.values(), frozenset())
+
+    def _check(self) -> None:
+        for environment in due(self.application, "acme"):
+            self.checks = environment.label
+            try:
+                inspect(self.application, environment.id)
+            except (EnvironmentBusy, Interrupted, EnvmgrError):
+                continue
+
+    # --- wiring ----------------------------------------------------------------------------------
+
+    def _compose(self) -> Runtime:
+        services = self._services()
+        reconciler = Reconciler(services)
+        made = Runtime(
+            services=services,
+            poller=Poller(services),
+            reconciler=reconciler,
+            workers=StraightWorkers(services, reconciler),
+            stopping=Event(),
+        )
+        self._health = StraightHealth(made)
+        return made
+
+    def _services(self) -> Services:
+        world, life = self._world, self.life
+        layout = Layout(world.folder / self._host.name).create()
+        store, steps = life.through(world.store), life.through(world.steps)
+        tenant = self._tenant(life.through(self._terraform))
+        return Services(
+            layout=layout,
+            store=store,
+            git=life.through(world.git),
+            modules=Modules(packaged_folder(), layout.modules),
+            binaries=life.through(world.binaries),
+            providers=lambda _: NoProviders(),
+            leases=StraightLeases(store, world.clock, life.process, self._host),
+            steps=steps,
+            sites=steps,
+            zips=steps,
+            probe=life.through(world.probe),
+            clock=world.clock,
+            owner=life.process,
+            processes=self._host,
+            actor=self._actor,
+            tenants={"acme": tenant},
+            projects={SHOP: self._project(tenant)},
+            disk_reserve=0,
+            retention=timedelta(days=30),
+            seal=Seal(b"k" * 32),
+            origin=Origin(database="memory", host="memory", folder="data"),
+        )
+
+    def _tenant(self, terraform: Terraform) -> Tenant:
+        world, life = self._world, self.life
+        return Tenant(
+            name="acme",
+            backend=("s3", {"bucket": "states"}),
+            binary="terraform",
+            terraform=terraform,
+            concurrency=1,
+            patience=timedelta(minutes=10),
+            check_sandbox=lambda: "",
+            access=lambda: Access(environment={}, redact=Redactor([])),
+            open_state=lambda *_: life.through(world.place.open()),
+            open_clouds=lambda *_: [life.through(world.cloud)],
+            home=None,
+            open_places=lambda *_: {"aws": lambda: world.cloud},
+            is_new=lambda: all(e.claim is None for e in world.store.environments(organization="acme")),
+        )
+
+    def _project(self, tenant: Tenant) -> Project:
+        world, rules = self._world, self._world.rules
+        project = Project(
+            id=SHOP,
+            tenant=tenant,
+            branches=("env-*",),
+            interval=timedelta(minutes=1),
+            source=(SourceKind.DIRECTORY, "terraform"),
+            variables={},
+            policy=replace(rules.policy, deploy=rules.deploy.digest),
+            remote=lambda: Remote(repository=SHOP, url=world.shop.url),
+            module_tree=lambda: "",
+            ticks=CALENDAR,
+            drift=rules.drift,
+            ttl=rules.ttl,
+            schedule=rules.schedule,
+            windows=rules.windows,
+            step_limits=StepLimits(output=10_000),
+            deploy_rules=lambda _: rules.deploy,
+        )
+        parts = {
+            name: replace(
+                project,
+                application=name,
+                folder=name,
+                needs=needs,
+                source=(SourceKind.DIRECTORY, f"{name}/terraform"),
+            )
+            for name, needs in rules.applications.items()
+        }
+        return replace(project, applications=parts)
