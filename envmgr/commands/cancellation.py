@@ -45,7 +45,8 @@ def cancel(
     because = f"Cancelled by {services.actor}; a push or `envmgr resume {environment.label}` starts it again."
     event = services.event(identity, "cancelled", because, run=running[0].id if running else None)
     # Without the lease: whoever works there holds it, and is meant to see this.
-    services.store.update(identity, None, services.clock(), lambda e: wishes.cancelled(e, because), event)
+    now = services.clock()
+    services.store.update(identity, None, now, lambda e: wishes.cancelled(e, because, now), event)
     by_hand.keep(services, identity)
     is_over = _await_end(runtime, environment, patience, waits)
     run = services.store.run(running[0].id) if running else None

@@ -120,7 +120,7 @@ def _decisions(
 def _step(environment: Environment, decision: Decision) -> Step:
     action = _ACTIONS.get(type(decision), "")
     held = "wait" if isinstance(decision, Wait) else "rest"
-    return Step(environment, action or held, decision.reason, bool(action))
+    return Step(environment, action or held, decision.reason or environment.said, bool(action))
 
 
 def _is_kept(project: Project, environment: Environment) -> bool:

@@ -205,7 +205,7 @@ def destroy(
         if not confirm(render(job, planned), planned.plan):
             return False
         # Whatever happens from here on: it is destroyed, and nobody creates it again.
-        job.update(lambda e: to_be_destroyed(e, said))
+        job.update(lambda e: to_be_destroyed(e, said, services.clock()))
         by_hand.keep(services, job.environment.id)
         return True
 

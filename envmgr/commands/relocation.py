@@ -101,8 +101,8 @@ def move_one(runtime: Runtime, environment: Environment) -> Environment:
     """Moves one environment's state, or goes on with that; gives its record."""
     with manual(runtime, environment, ByHand(verb=Verb.MOVE_STATE, serves_an_end=True)) as job:
         claim = _claim(job.environment)
-        if claim.adopts and (why := unfinished(job.environment)):
-            raise NeedsPerson(why)
+        if claim.adopts and (half_done := unfinished(job.environment)):
+            raise NeedsPerson(half_done.reason)
         target = job.project.tenant.backend
         if claim.moves is not None and not is_same(claim.moves, target):
             _finish(job)  # the organization file names a third place by now, or the old one again

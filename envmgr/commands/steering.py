@@ -23,8 +23,8 @@ def suspend(runtime: Runtime, environment: Environment) -> Environment:
     """Leaves an environment alone until it is resumed; what is running goes on to its end."""
     services = runtime.services
     because = f"Suspended by {services.actor}; `envmgr resume {environment.label}` manages it again."
-    event = services.event(environment.id, "suspended", because)
-    return _say(services, environment.id, lambda e: wishes.suspended(e, because), event)
+    event, now = services.event(environment.id, "suspended", because), services.clock()
+    return _say(services, environment.id, lambda e: wishes.suspended(e, because, now), event)
 
 
 def _say(services: Services, identity: EnvironmentId, change: Change, event: Event) -> Environment:

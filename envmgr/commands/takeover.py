@@ -274,5 +274,5 @@ def _undo(job: Job) -> bool:
     kept.forget(state, environment.id)
     because = f"Its adoption was undone by {job.services.actor}; `envmgr resume {environment.label}` creates it again."
     event = job.services.event(environment.id, "adoption-undone", because)
-    job.update(lambda e: not_adopted(e, because), event)
+    job.update(lambda e: not_adopted(e, because, job.services.clock()), event)
     return True

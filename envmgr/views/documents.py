@@ -67,6 +67,7 @@ def environment(found: Environment) -> "objects.EnvironmentObject":
         "drift": found.drift.status if found.drift else None,
         "health": found.health.condition.value if found.health else None,
         "suspended_by": found.suspended_by.value if found.suspended_by else None,
+        "suspended_at": time(found.suspended.at) if found.suspended else None,
         "pinned_commit": found.pinned_commit,
     }
 

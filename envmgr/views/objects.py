@@ -31,6 +31,7 @@ class _Environment(TypedDict):
     suspended_by: Annotated[
         str | None, "Who or what [suspended](events-and-statuses.md#suspended-by) it; null: it is not."
     ]
+    suspended_at: Annotated[str | None, "Since when; null: it is not, or an early release did not say."]
     pinned_commit: Annotated[str | None, "The commit at which a rollback holds it."]
 
 

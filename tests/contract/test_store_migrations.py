@@ -24,7 +24,7 @@ from envmgr.adapters.store.names import REVISIONS
 from envmgr.domain.audit.standing import Look, Outcome
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.rules.observation import Observed
-from envmgr.domain.values.environment import Event, RunKind
+from envmgr.domain.values.environment import Event, RunKind, Suspended, Suspension, Waits, WaitsFor
 from tests.support.store import ALICE, COMMIT, NOW, OURS, SHOP, having, take, taken
 
 NEWEST = REVISIONS[-1]
@@ -215,6 +215,75 @@ def test_what_events_told_of_stands_in_the_table_of_findings(
         ("state-without-branch", "acme/shop/orphan:api", "acme/shop/orphan:api", "Nobody wants it."),
     ]
     assert {each.since for each in seen.over} == {datetime.fromisoformat(_WHEN)}
+    store.close()
+
+
+def test_what_messages_and_events_said_becomes_fields(
+    location: str, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is waited for, that nothing moves, and since when something is suspended; words of another kind stay words."""
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "REVISIONS", REVISIONS[:10])
+        open_store_before(location, tmp_path)
+    gone = "Branch env-a is gone; grace period until 2026-01-05 12:05:00 UTC."
+    silent = (
+        "Applies. Silent since 2026-01-01 00:00:00 UTC: it prints nothing new and uses no processor time, so others may "
+        "start meanwhile. `envmgr logs x` shows its last lines, `envmgr cancel x` ends it."
+    )
+    rows: dict[str, tuple[str, str, str, str | None]] = {
+        "a": ("waiting", gone, "", None),
+        "b": ("waiting", "Terraform is interrupted.", "", None),
+        "c": ("running", silent, "", None),
+        "d": ("suspended", "By hand.", "By hand.", "person"),
+        "e": ("suspended", "Long ago.", "Long ago.", None),
+        "f": ("ready", gone, "", None),
+    }
+    for name, (status, message, suspended, by) in rows.items():
+        values = {"name": name, "status": status, "message": message, "suspended": suspended, "by": by}
+        connection.execute(text(AN_ENVIRONMENT), values | {"commit": COMMIT, "at": _WHEN})
+    connection.execute(
+        text(
+            "INSERT INTO events (organization, repository, name, application, at, action, message, actor) "
+            "VALUES ('acme', 'shop', 'd', '', :at, 'suspended', '', 'user bob')"
+        ),
+        {"at": _WHEN},
+    )
+    connection.commit()
+    store = open_store(location, tmp_path)
+    found = {record.id.name: record for record in store.environments()}
+    at = datetime.fromisoformat(_WHEN)
+    assert found["a"].waits == Waits(WaitsFor.GRACE_PERIOD, ("2026-01-05 12:05:00",))
+    assert [found[name].waits for name in "bcdef"] == [None] * 5
+    assert (found["c"].message, found["c"].silent_since) == ("Applies.", at)
+    assert found["d"].suspended == Suspended("By hand.", Suspension.PERSON, at=at)
+    assert found["e"].suspended == Suspended("Long ago.", None)
+    assert {name: e.message for name, e in found.items() if name != "c"} == {
+        name: row[1] for name, row in rows.items() if name != "c"
+    }
+    store.close()
+
+
+AN_ENVIRONMENT = (
+    'INSERT INTO environments (organization, repository, name, application, branch, "commit", status, message, absences, '
+    "refused, outputs, resources, suspended, suspended_by, failures, failed_on, created_at, updated_at) VALUES ('acme', "
+    "'shop', :name, '', 'env-x', :commit, :status, :message, 0, '', '{}', '[]', :suspended, :by, 0, '', :at, :at)"
+)
+
+
+@pytest.mark.parametrize("revision", range(1, len(REVISIONS)))
+def test_every_earlier_release_s_database_is_upgraded(
+    location: str, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, revision: int
+) -> None:
+    """A record that it has says the same afterwards."""
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "REVISIONS", REVISIONS[:revision])
+        open_store_before(location, tmp_path)
+    connection.execute(text(BEFORE_APPLICATIONS[0]))
+    connection.commit()
+    store = open_store(location, tmp_path)
+    [record] = store.environments()
+    assert (record.id, record.commit, record.status.value) == (ALICE, COMMIT, "ready")
+    assert (record.waits, record.silent_since, record.suspended, record.claim) == (None, None, None, None)
     store.close()
 
 

@@ -98,11 +98,11 @@ def test_a_hanging_run_gives_its_place_up_and_takes_it_back(engine: Engine, what
 
     hanging = engine.environment("hangs")
     assert hanging.status is Status.RUNNING
-    assert "Silent since 2" in hanging.message, hanging.message
+    assert "Silent since 2" in hanging.said, hanging.said
     assert hanging.message.startswith(("First apply of", "Deploys")), hanging.message
     assert engine.actions("hangs").count("silent") == 1
     hold.unlink()
     working.join(60)
     done = engine.environment("hangs")
-    assert (done.status, "Silent" in done.message) == (Status.READY, False), done.message
+    assert (done.status, "Silent" in done.said) == (Status.READY, False), done.message
     assert not any("Silent" in run.message for run in engine.runs())

@@ -43,8 +43,15 @@ def writes(environment: Environment, decision: Decision, policy: Policy, now: da
 def _said(environment: Environment, decision: Decision) -> Sequence[Mapping[str, Any]]:
     """What is written where Terraform has nothing to do."""
     match decision:
-        case Wait(reason=reason, hold=hold):
-            return [{"status": Status.WAITING, "message": reason, "hold": hold or environment.hold.guard}]
+        case Wait(reason=reason, hold=hold, waits=waits):
+            return [
+                {
+                    "status": Status.WAITING,
+                    "message": reason,
+                    "waits": waits,
+                    "hold": hold or environment.hold.guard,
+                }
+            ]
         case Stop(reason=reason):
             down = {"suspended": reason, "suspended_by": Suspension.SCHEDULE, "status": Status.SUSPENDED}
             return [{"applied_fingerprint": None}, down]

@@ -22,11 +22,7 @@ AT_THE_EDGE = {
 """Where another program's words come in, and become a typed error."""
 
 SHOWN = {
-    "cli/demo/walk.py": "the demo claims that people are told what is wrong",
-    "domain/audit/unmanaged.py": "whether a record says already what it is to say",
-    "domain/rules/transitions/work.py": "whether a record still says what is to be said in other words",
     "domain/values/health.py": "whether an answer is worded as the one before, which only the shown text follows",
-    "engine/reconcile/reconciler.py": "whether a record says already what it is to say",
 }
 """Where a sentence is compared only with the one that is to take its place."""
 

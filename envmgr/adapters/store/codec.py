@@ -13,7 +13,7 @@ from typing import Any
 from envmgr.domain.documents.claim_document import claim_document, parse_claim
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Difference, Drift
-from envmgr.domain.values.environment import Changes, Claim, Output, Pin, ProcessId
+from envmgr.domain.values.environment import Changes, Claim, Output, Pin, ProcessId, Waits, WaitsFor
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
@@ -137,6 +137,17 @@ def dump_pin(pin: Pin) -> str:
 def load_pin(text: str) -> Pin:
     """What `dump_pin` wrote."""
     return Pin(*_decode(text)[0])
+
+
+def dump_waits(waits: Waits) -> str:
+    """What is waited for, as a JSON array."""
+    return _encode([waits.on, *waits.about])
+
+
+def load_waits(text: str) -> Waits:
+    """What `dump_waits` wrote."""
+    on, *about = _decode(text)[0]
+    return Waits(WaitsFor(on), tuple(about))
 
 
 def dump_schedule(schedule: Schedule) -> str:

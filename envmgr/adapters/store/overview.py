@@ -39,7 +39,7 @@ Ask = Callable[[str, Mapping[str, str]], Iterable[Sequence[Any]]]
 _ENVIRONMENTS = """
 SELECT organization, repository, name, application, branch, "commit", status, message, absences, absent_since,
   applied_commit, url, suspended, suspended_by, hold, approved, created_at, pushed_at, expires_at, warned_at, updated_at,
-  pin, drift, deployment, health, CASE WHEN claim LIKE '%"untaken":%' THEN claim END
+  pin, drift, deployment, health, silent_since, suspended_at, CASE WHEN claim LIKE '%"untaken":%' THEN claim END
 FROM environments WHERE {} ORDER BY organization, repository, name, application
 """
 _REPOSITORIES = "SELECT organization, name, succeeded_at, error FROM repositories WHERE error <> ''"
@@ -86,7 +86,8 @@ def _unreachable(ask: Ask, chosen: str | None) -> Iterable[tuple[RepositoryId, R
 def _environment(row: Sequence[Any]) -> Environment:
     organization, repository, name, application, branch, commit, status, message, *rest = row
     absences, absent_since, applied, url, suspended, suspended_by, hold, approved, *rest = rest
-    created_at, pushed_at, expires_at, warned_at, updated_at, pin, drift, deployment, health, claim = rest
+    created_at, pushed_at, expires_at, warned_at, updated_at, pin, drift, deployment, health, *rest = rest
+    silent_since, suspended_at, claim = rest
     moment, is_applied = codec.load_moment, applied is not None or url is not None
     return Environment(
         id=EnvironmentId(organization, repository, name, application),
@@ -96,7 +97,10 @@ def _environment(row: Sequence[Any]) -> Environment:
         message=codec.load_text(message) or "",
         absence=Absence(since=since, count=absences) if (since := moment(absent_since)) else None,
         applied=Applied(commit=applied, url=codec.load_text(url)) if is_applied else NOTHING_APPLIED,
-        suspended=Suspended(codec.load_text(suspended) or "", _SUSPENSIONS[suspended_by])
+        silent_since=moment(silent_since),
+        suspended=Suspended(
+            codec.load_text(suspended) or "", _SUSPENSIONS[suspended_by], at=moment(suspended_at)
+        )
         if suspended
         else None,
         hold=Hold(_GUARDS[hold], _GUARDS[approved]) if hold or approved else NO_HOLD,

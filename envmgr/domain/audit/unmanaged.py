@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from envmgr.domain.values.environment import AT_WORK, Environment, Status, Suspension
+from envmgr.domain.rules.transitions.work import is_waiting
+from envmgr.domain.values.environment import AT_WORK, Environment, Status, Suspension, Waits, WaitsFor
 from envmgr.domain.values.names import RepositoryId, counted
 
 from .compare import Finding, Kind
@@ -17,6 +18,12 @@ def sentence(environment: Environment, organizations: Collection[str]) -> str:
     """What an environment of such a repository says of itself, and what a person does about it."""
     lacking = _lacking(environment, organizations)
     return f"{lacking}: left alone. {_remedy(environment, organizations)}"
+
+
+def waits(environment: Environment, organizations: Collection[str]) -> Waits:
+    """What it is waiting for, by which it is known that it says so."""
+    is_managed = environment.id.organization in organizations
+    return Waits(WaitsFor.REPOSITORY if is_managed else WaitsFor.ORGANIZATION)
 
 
 def _lacking(environment: Environment, organizations: Collection[str]) -> str:
@@ -42,8 +49,7 @@ def _remedy(environment: Environment, organizations: Collection[str]) -> str:
 def is_silent(environment: Environment, organizations: Collection[str]) -> bool:
     """Whether it has still to say so: unless it is worked on, or says why the destroy that a person began failed."""
     is_told = environment.status is Status.FAILED and environment.suspended_by is Suspension.DESTROY
-    said = (environment.status, environment.message)
-    says_so = said == (Status.WAITING, sentence(environment, organizations))
+    says_so = is_waiting(environment, waits(environment, organizations))
     return environment.is_open and environment.status not in AT_WORK and not is_told and not says_so
 
 

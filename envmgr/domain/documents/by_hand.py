@@ -69,6 +69,7 @@ class SetByHand:
                 "suspended": self.suspended.reason if self.suspended else "",
                 "suspended_by": self.suspended and self.suspended.by,
                 "suspended_commit": self.suspended and self.suspended.over,
+                "suspended_at": self.suspended and self.suspended.at and self.suspended.at.isoformat(),
                 "pin": self.pin and {"commit": self.pin.commit, "over": self.pin.over},
                 "expires_at": self.expires_at and self.expires_at.isoformat(),
                 "resumed_at": self.resumed_at and self.resumed_at.isoformat(),
@@ -106,7 +107,10 @@ def _parse(document: Mapping[str, Any], environment: EnvironmentId) -> SetByHand
 
 def _suspended(document: Mapping[str, Any]) -> Suspended | None:
     reason, by, over = (_text(document["suspended"]), document["suspended_by"], document["suspended_commit"])
-    found = Suspended(reason, None if by is None else Suspension(by), None if over is None else _object(over))
+    at = _time_or_none(document.get("suspended_at"))  # which an earlier release did not write
+    found = Suspended(
+        reason, None if by is None else Suspension(by), None if over is None else _object(over), at
+    )
     return found if reason else None
 
 

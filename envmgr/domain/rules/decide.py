@@ -11,12 +11,13 @@ from datetime import datetime
 
 from envmgr.domain.values.backoff import LONGEST
 from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait
-from envmgr.domain.values.environment import Absence, Environment, Guard, Status, Suspension
+from envmgr.domain.values.environment import Absence, Environment, Guard, Status, Suspension, Waits, WaitsFor
 from envmgr.domain.values.health import Condition
 from envmgr.domain.values.names import counted, excluding, matches_any, ref_component
 from envmgr.domain.values.policy import Neighbours, Policy
 
 from .attempt import attempt_key, was_tried
+from .settled import is_done, is_settled, why_apply
 from .unfinished import unfinished
 from .warning import warning
 
@@ -70,37 +71,24 @@ def _decide(situation: Situation) -> Decision:
         return Rest("It is destroyed.")
     if environment.refused:
         return Rest(environment.refused)
-    if why := unfinished(environment):
-        return Wait(why)
+    if half_done := unfinished(environment):
+        return half_done
     if environment.is_missing:
         return _first(_GONE, situation) or _destroy_gone(situation)
-    return _first(_PRESENT, situation) or Apply(_why_apply(environment, situation.policy))
+    return _first(_PRESENT, situation) or Apply(why_apply(environment, situation.policy))
 
 
 def _in_turn(situation: Situation, decision: Decision) -> Decision:
     """What is needed comes first, and goes last."""
     awaits, needed_by = situation.neighbours.awaits, situation.neighbours.needed_by
     if isinstance(decision, Apply) and awaits is not None:
-        return Wait(awaits.reason) if awaits.is_stuck else Rest(awaits.reason)
+        return Wait(awaits.reason, awaits.waits) if awaits.is_stuck else Rest(awaits.reason)
     if isinstance(decision, Destroy) and needed_by:
         return Wait(
-            f"{decision.reason} Waits for the end of {' and '.join(needed_by)}, made with its outputs."
+            f"{decision.reason} Waits for the end of {' and '.join(needed_by)}, made with its outputs.",
+            Waits(WaitsFor.DEPENDENTS, (decision.by or "", *needed_by)),
         )
     return decision
-
-
-def is_settled(environment: Environment, policy: Policy) -> bool:
-    """Whether the cloud has what the branch and the configuration say, and the code runs."""
-    return environment.status in (Status.READY, Status.DEGRADED) and is_done(environment, policy)
-
-
-def is_done(environment: Environment, policy: Policy) -> bool:
-    """Whether all was applied and deployed that the branch and the configuration say."""
-    applied = (environment.applied.commit, environment.applied.inputs, environment.ending)
-    is_applied = applied == (environment.target, policy.inputs, False)
-    if environment.deployment is None:
-        return is_applied and not policy.deploy
-    return is_applied and environment.deployment.is_of(environment.target, policy.deploy)
 
 
 def is_scheduled_down(environment: Environment, policy: Policy, now: datetime) -> bool:
@@ -118,13 +106,15 @@ def _unmatched(situation: Situation) -> Decision | None:
     if matches_any(environment.branch, situation.policy.branches):
         return None
     reason = f"No pattern of {environment.id.repository_id} matches branch {situation.branch} any more"
-    if by := excluding(environment.branch, situation.policy.branches):
+    by = excluding(environment.branch, situation.policy.branches)
+    if by:
         reason = (
             f"`branches` of {environment.id.repository_id} exclude branch {situation.branch} now (by {by})"
         )
     if environment.claim is None:
         return _unless_paused(situation, Close(f"{reason}, and nothing was applied."))
-    return Wait(f"{reason}: left alone; `envmgr destroy {environment.label}` ends it.")
+    said = f"{reason}: left alone; `envmgr destroy {environment.label}` ends it."
+    return Wait(said, Waits(WaitsFor.PATTERN, (by or "",)))
 
 
 def _left_over(situation: Situation) -> Decision | None:
@@ -139,7 +129,8 @@ def _unconfigured(situation: Situation) -> Decision | None:
     if situation.policy.configured:
         return None
     ends = f"`envmgr destroy {identity.environment}:{identity.application}` ends it"
-    return Wait(f"{_unlisted(situation.environment)}: left alone; {ends}.")
+    said = f"{_unlisted(situation.environment)}: left alone; {ends}."
+    return Wait(said, Waits(WaitsFor.APPLICATION))
 
 
 def _unlisted(environment: Environment) -> str:
@@ -171,7 +162,8 @@ def _left_alone(situation: Situation) -> Decision | None:
         return Rest(f"{environment.suspended.reason} Its branch {situation.branch} is gone.")
     if situation.protected:
         by_hand = f"`envmgr destroy {environment.label}` ends it by hand"
-        return Wait(f"Branch {situation.branch} is gone, but it is protected: {by_hand}.")
+        said = f"Branch {situation.branch} is gone, but it is protected: {by_hand}."
+        return Wait(said, Waits(WaitsFor.PROTECTED))
     return None
 
 
@@ -183,6 +175,7 @@ def _other_history(situation: Situation) -> Decision | None:
         f"{environment.id.repository_id} does not show branch {situation.branch}, but its default branch has another "
         "history than before, or `url` another address: restore what was there, or `envmgr approve "
         f"{environment.label}` accepts it as it is now, and destroys this environment.",
+        Waits(WaitsFor.HISTORY),
         hold=Guard.HISTORY,
     )
 
@@ -193,10 +186,12 @@ def _not_surely_gone(situation: Situation) -> Decision | None:
     due = absence.since + policy.grace_period
     if absence.count < policy.confirmations:
         seen = f"{absence.count} of {counted(policy.confirmations, 'confirmation')}"
-        return Wait(f"Branch {situation.branch} seems gone ({seen}).", until=due)
+        waits = Waits(WaitsFor.CONFIRMATIONS, (str(absence.count), str(policy.confirmations)))
+        return Wait(f"Branch {situation.branch} seems gone ({seen}).", waits, until=due)
     if situation.now < due:
-        said = f"Branch {situation.branch} is gone; grace period until {due:%Y-%m-%d %H:%M:%S} UTC."
-        return Wait(said, until=due)
+        until = f"{due:%Y-%m-%d %H:%M:%S}"
+        said = f"Branch {situation.branch} is gone; grace period until {until} UTC."
+        return Wait(said, Waits(WaitsFor.GRACE_PERIOD, (until,)), until=due)
     return None
 
 
@@ -216,6 +211,7 @@ def _too_many_leave(situation: Situation) -> Decision | None:
     return Wait(
         f"Branches of {environment.id.repository_id} went away together, more than destroy.max_at_once "
         f"({limit}): `envmgr approve {environment.label}` destroys it, or restore the branch.",
+        Waits(WaitsFor.MASS_DESTROY, (str(limit),)),
         hold=Guard.MASS_DESTROY,
     )
 
@@ -225,7 +221,9 @@ def _outside_windows(situation: Situation) -> Decision | None:
     if closed is None:
         return None
     gone = f"Branch {situation.branch} is gone. " if situation.environment.is_missing else ""
-    return Wait(f"{gone}{closed}; `--override-window` does it by hand.", until=closed.until)
+    until = f"{closed.until:%Y-%m-%d %H:%M}" if closed.until else ""
+    waits = Waits(WaitsFor.WINDOW, ("gone" if gone else "", until))
+    return Wait(f"{gone}{closed}; `--override-window` does it by hand.", waits, until=closed.until)
 
 
 def _unless_paused(situation: Situation, end: Decision) -> Decision:
@@ -233,7 +231,7 @@ def _unless_paused(situation: Situation, end: Decision) -> Decision:
     environment = situation.environment
     failed = environment.failure.on == attempt_key(environment, situation.policy, end)
     if failed and situation.backs_off:
-        return Rest(environment.message, until=environment.failure.retry_at)
+        return Rest(until=environment.failure.retry_at)
     return end
 
 
@@ -299,10 +297,11 @@ def _scheduled_down(situation: Situation) -> Decision | None:
     # A person brought it up within this very phase: that holds until the schedule says something new.
     if environment.life.resumed_at is not None and environment.life.resumed_at >= phase.since:
         return None
-    until = f"until {phase.until:%Y-%m-%d %H:%M} UTC" if phase.until else "for good"
-    reason = f"Its schedule keeps it down {until}; `envmgr resume {environment.label}` brings it up now."
+    until = f"{phase.until:%Y-%m-%d %H:%M}" if phase.until else ""
+    how_long = f"until {until} UTC" if until else "for good"
+    reason = f"Its schedule keeps it down {how_long}; `envmgr resume {environment.label}` brings it up now."
     if environment.claim is None:
-        return Wait(reason, until=phase.until)
+        return Wait(reason, Waits(WaitsFor.SCHEDULE, (until,)), until=phase.until)
     until_up = Destroy(reason, Status.SUSPENDED, because=reason, by=Suspension.SCHEDULE)
     return _in_a_window(situation, Stop(reason) if phase.stops else until_up)
 
@@ -323,11 +322,11 @@ def _starting(situation: Situation) -> Decision | None:
     environment, health = situation.environment, situation.environment.health
     if health is None or health.condition is not Condition.STARTING or environment.status is Status.FAILED:
         return None
-    return Await(environment.message) if is_done(environment, situation.policy) else None
+    return Await() if is_done(environment, situation.policy) else None
 
 
 def _settled(situation: Situation) -> Decision | None:
-    return Rest("") if is_settled(situation.environment, situation.policy) else None
+    return Rest() if is_settled(situation.environment, situation.policy) else None
 
 
 def _drifted(situation: Situation) -> Decision | None:
@@ -335,7 +334,10 @@ def _drifted(situation: Situation) -> Decision | None:
     environment = situation.environment
     if environment.hold.guard is not Guard.DRIFT or environment.applied.commit != environment.target:
         return None
-    return None if environment.hold.approved is Guard.DRIFT else Wait(environment.message, hold=Guard.DRIFT)
+    if environment.hold.approved is Guard.DRIFT:
+        return None
+    said = f"Its drift is not corrected by itself: `envmgr approve {environment.label}` corrects it."
+    return Wait(said, Waits(WaitsFor.DRIFT), hold=Guard.DRIFT)
 
 
 def _failed_on_this(situation: Situation) -> Decision | None:
@@ -343,7 +345,7 @@ def _failed_on_this(situation: Situation) -> Decision | None:
     if situation.asked or environment.failure.on != attempt_key(environment, situation.policy):
         return None
     if environment.failure.retry_at is None or situation.backs_off:
-        return Rest(environment.message, until=environment.failure.retry_at)
+        return Rest(until=environment.failure.retry_at)
     return None
 
 
@@ -356,6 +358,7 @@ def _over_the_limit(situation: Situation) -> Decision | None:
     return Wait(
         f"{environment.id.organization} has {counted(situation.neighbours.active, 'environment')}, its limits.environments is "
         f"{limit}: delete a branch, raise the limit, or `envmgr approve {environment.label}`.",
+        Waits(WaitsFor.LIMIT, (str(situation.neighbours.active), str(limit))),
         hold=Guard.LIMIT,
     )
 
@@ -378,21 +381,3 @@ _PRESENT: tuple[Check, ...] = (
     _over_the_limit,
     _outside_windows,
 )
-
-
-def _why_apply(environment: Environment, policy: Policy) -> str:
-    commit, applied = environment.target[:10], (environment.applied.commit or "")[:10]
-    reasons = (
-        (not applied, f"First apply of {commit}."),
-        (environment.hold.approved is Guard.DRIFT, f"Drift is corrected to {commit}, as approved."),
-        (environment.suspended_by is Suspension.SCHEDULE, f"Its schedule brings {commit} up again."),
-        (environment.target != environment.commit, f"Held at {commit} by a rollback."),
-        (applied != commit, f"Branch moved from {applied} to {commit}."),
-        (
-            environment.applied.inputs != policy.inputs,
-            "Variables, module, backend or Terraform version changed.",
-        ),
-        (not is_done(environment, policy), f"The code of {commit} is to be deployed."),
-        (True, f"Not yet as {commit} wants it: {environment.status}."),
-    )
-    return next(sentence for holds, sentence in reasons if holds)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from envmgr.domain.values.environment import Environment, Status
+from envmgr.domain.values.environment import Environment, Status, Waits, WaitsFor
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Awaited, Policy
 
@@ -61,7 +61,8 @@ def _awaited(
     environment: Environment, name: str, need: Environment | None, is_met: Callable[[str, Environment], bool]
 ) -> Awaited | None:
     if need is None or not need.is_open:
-        return Awaited(f"Waits for {name}, which is not there yet.", is_stuck=False)
+        waits = Waits(WaitsFor.NEED, (name,))
+        return Awaited(f"Waits for {name}, which is not there yet.", waits, is_stuck=False)
     if is_met(name, need):
         return None
     both = need.suspended is not None and environment.suspended is not None
@@ -69,7 +70,9 @@ def _awaited(
     is_stuck = need.status not in _MOVING and not comes_up_too
     said = f": {need.message}" if is_stuck and need.message else "."
     state = f"is {need.status}" if need.status is not Status.FAILED else "failed"
-    return Awaited(f"Waits for {name}, which {state}{said}", is_stuck)
+    because = (need.waits.on, *need.waits.about) if need.waits is not None else (str(need.failure.count),)
+    waits = Waits(WaitsFor.NEED, (name, need.status, *because))
+    return Awaited(f"Waits for {name}, which {state}{said}", waits, is_stuck)
 
 
 def is_overtaken(environment: Environment, policy: Policy) -> bool:

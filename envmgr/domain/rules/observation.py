@@ -16,6 +16,7 @@ from envmgr.domain.values.names import (
 )
 
 from .evidence import Evidence
+from .transitions.standing import says, stands
 
 _WRONG_CLOCK = timedelta(days=1)
 _OF_ABSENCE = (Guard.MASS_DESTROY, Guard.HISTORY)
@@ -204,7 +205,7 @@ class _Seen:
     def _present(self, before: Environment) -> Environment:
         after = replace(before, commit=self.commit, absence=None)
         if self.refusal:
-            after = replace(after, refused=self.refusal, message=self.refusal)
+            after = replace(says(after, self.refusal), refused=self.refusal)
         if before.hold.guard in _OF_ABSENCE or before.hold.approved in _OF_ABSENCE:
             after = replace(after, hold=NO_HOLD)
         if self.commit != before.commit:
@@ -264,4 +265,4 @@ def _unsure(before: Environment) -> Environment:
 
 def _no_longer_refused(before: Environment, now: datetime) -> Environment:
     message = "The branch is gone, or its name is free now."
-    return replace(before, status=Status.DESTROYED, refused="", message=message, updated_at=now)
+    return replace(stands(before, Status.DESTROYED, message), refused="", updated_at=now)

@@ -1,7 +1,7 @@
 """How many environments of an organization may be worked on at once, where some of that work hangs."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 
 def free(concurrency: int, quiet: Collection[timedelta], patience: timedelta) -> int:
@@ -12,11 +12,3 @@ def free(concurrency: int, quiet: Collection[timedelta], patience: timedelta) ->
     """
     moving = sum(duration < patience for duration in quiet)
     return max(0, min(concurrency - moving, 2 * concurrency - len(quiet)))
-
-
-def silence(since: datetime, label: str) -> str:
-    """The sentence for an environment where nothing moves any more."""
-    return (
-        f"Silent since {since:%Y-%m-%d %H:%M:%S} UTC: it prints nothing new and uses no processor time, so others may "
-        f"start meanwhile. `envmgr logs {label}` shows its last lines, `envmgr cancel {label}` ends it."
-    )

@@ -3,22 +3,23 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from .environment import Guard, Status, Suspension
+from .environment import Guard, Status, Suspension, Waits
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Nothing to do. `until` is when to look again although nothing happened, if ever."""
+    """Nothing to do; without a `reason` its record says all there is. `until` is when to look again, if ever, although nothing happened."""
 
-    reason: str
+    reason: str = ""
     until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Held back: by the guard `hold` until a person approves, or by time `until`."""
+    """Held back: by the guard `hold` until a person approves, or by time `until`; `waits` is what its record is to say."""
 
     reason: str
+    waits: Waits
     until: datetime | None = None
     hold: Guard | None = None
 
@@ -34,7 +35,10 @@ class Apply:
 class Await:
     """Wait until what was deployed is healthy."""
 
-    reason: str
+    @property
+    def reason(self) -> str:
+        """None: its record says what is waited for."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from .environment import Waits
 from .schedule import Closed, Phase
 
 
@@ -36,10 +37,11 @@ class Policy:
 class Awaited:
     """An application that another one needs and that is not as its branch wants it, as a sentence says it.
 
-    `is_stuck`: it does not come to that by itself.
+    `is_stuck`: it does not come to that by itself. `waits` is what it is by.
     """
 
     reason: str
+    waits: Waits
     is_stuck: bool
 
 

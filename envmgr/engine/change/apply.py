@@ -78,8 +78,8 @@ def look(job: Job, *, adopts: bool = False) -> Desired:
     """
     job.begin()
     services, environment = job.services, job.environment
-    if not adopts and (why := unfinished(environment)):
-        raise NeedsPerson(why)
+    if not adopts and (half_done := unfinished(environment)):
+        raise NeedsPerson(half_done.reason)
     try:
         services.git.fetch(job.project.remote(), {environment.branch: environment.commit})
     except NeedsPerson as error:  # of the remote, not of this commit: once it answers again, so does this

@@ -86,7 +86,7 @@ def close(job: Job, end: Destroy, run: int | None = None) -> None:
     )
     over = job.began.commit if end.by is Suspension.TTL else None  # what was pushed since is taken up
     said = " ".join([end.because or end.reason, *job.remarks])
-    suspended = Suspended(end.because, end.by, over) if end.because else None
+    suspended = Suspended(end.because, end.by, over, services.clock()) if end.because else None
     # The record closes only now: a process that dies before it ends the environment once more, which harms
     # nothing. After it there is only tidying left.
     job.update(lambda e: closed(e, End(then=end.then, message=said, suspended=suspended)), event)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, NeedsPerson
 from envmgr.domain.rules.comparison import differences
-from envmgr.domain.rules.decide import is_settled
+from envmgr.domain.rules.settled import is_settled
 from envmgr.domain.rules.transitions import applies
 from envmgr.domain.values.drift import (
     Difference,

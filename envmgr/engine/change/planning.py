@@ -138,8 +138,8 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
     From there on its sensitive outputs are hidden.
     """
     tenant, before = job.project.tenant, job.environment.claim
-    if before is not None and before.moves is not None:
-        raise NeedsPerson(unfinished(job.environment))
+    if before is not None and before.moves is not None and (half_done := unfinished(job.environment)):
+        raise NeedsPerson(half_done.reason)
     access = needs.with_hidden(job.services, tenant.access(), job.environment, claim)
     # Before anything runs that could print them.
     job.redact.learn(access.redact)

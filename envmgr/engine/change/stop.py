@@ -24,4 +24,4 @@ def bring_down(job: Job, reason: str) -> None:
     event = job.services.event(
         environment.id, "suspended", reason, commit=claim.commit, run=active.run.id, actor="schedule"
     )
-    job.update(lambda e: brought_down(e, reason, job.began), event)
+    job.update(lambda e: brought_down(e, reason, job.began, job.services.clock()), event)

@@ -209,7 +209,7 @@ def _begun(services: Services, said: SetByHand) -> Environment:
 def _left_alone(services: Services, tenant: Tenant, lost: Environment, error: NeedsPerson) -> Environment:
     """What is kept stays as it is, too, for whoever finds the key to it."""
     because = f"It was held back by hand, as far as can be told ({error}): left alone until `envmgr resume {lost.label}`."
-    found = as_unknown(lost, because)
+    found = as_unknown(lost, because, services.clock())
     mark = _mark(services, lost.id)
     services.layout.private(mark.parent)
     write_private(mark, _line(services, tenant, SetByHand.of(found)) or "")

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.decide import is_settled
 from envmgr.domain.rules.neighbours import Siblings, awaited, is_overtaken, missing, needed_by
+from envmgr.domain.rules.settled import is_settled
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.policy import Neighbours, Policy

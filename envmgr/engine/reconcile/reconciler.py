@@ -9,6 +9,7 @@ from envmgr.domain.errors import EnvmgrError, LeaseLost
 from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.neighbours import active, leaving
 from envmgr.domain.rules.transitions import work
+from envmgr.domain.rules.transitions.standing import stands
 from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId
@@ -46,7 +47,7 @@ class Reconciler:
         place of those who work. What fails becomes the environment's status and message; only EnvironmentBusy is raised.
         """
         with work_on(self._services, identity, mode) as job:
-            decision: Decision = Rest("")
+            decision: Decision | None = None
             try:
                 with sentences():
                     # First whatever a dead process left: its Terraform may still run, or have finished, and
@@ -69,7 +70,7 @@ class Reconciler:
             # Whatever came of it: the work may have ended a suspension or a hold, and what is kept beside the
             # state has to say the same.
             by_hand.keep(self._services, identity)
-            return decision
+            return decision or Rest()
 
     def _decide(self, job: Job) -> Decision:
         with self._admission:  # of two new environments only one may take the last free place
@@ -80,12 +81,12 @@ class Reconciler:
             if isinstance(decision, Apply) and environment.claim is None:
                 # In the record as well, so that other processes count it among the active ones from now on.
                 reason = decision.reason
-                job.update(lambda e: work.shown(e, Status.RUNNING, reason))
+                job.update(lambda e: stands(e, Status.RUNNING, reason))
             return decision
 
-    def _meant(self, job: Job, decision: Decision) -> Decision:
+    def _meant(self, job: Job, decision: Decision | None) -> Decision:
         """What could not be done; where that was not even decided, what would be: that is what is paused."""
-        if decision != Rest(""):
+        if decision is not None:
             return decision
         return decide(job.environment, job.policy, Neighbours(), self._services.clock(), asked=True)
 
@@ -137,12 +138,12 @@ class Reconciler:
     def _rest(self, job: Job) -> None:
         environment = job.environment
         if environment.suspended and environment.status is not Status.SUSPENDED:
-            job.update(lambda e: work.shown(e, Status.SUSPENDED, e.why_suspended))
+            job.update(lambda e: stands(e, Status.SUSPENDED, e.why_suspended))
 
     def _wait(self, job: Job, decision: Wait) -> None:
         before = job.environment
         if not shows_wait(before, decision):
-            job.update(lambda e: work.waiting(e, decision.reason, decision.hold))
+            job.update(lambda e: work.waiting(e, decision.reason, decision.waits, decision.hold))
             # A wait that only changes its words, such as the count of confirmations, is no event.
             if decision.hold or before.status is not Status.WAITING:
                 self._services.record(before.id, "waiting", decision.reason)
@@ -178,6 +179,5 @@ def is_due(environment: Environment, decision: Decision) -> bool:
 
 def shows_wait(environment: Environment, decision: Wait) -> bool:
     """Whether the record says already that it waits, and why."""
-    hold = decision.hold or environment.hold.guard
-    shown = (environment.status, environment.message, environment.hold.guard)
-    return shown == (Status.WAITING, decision.reason, hold)
+    is_held = decision.hold in (None, environment.hold.guard)
+    return is_held and work.is_waiting(environment, decision.waits)

@@ -7,6 +7,7 @@ from envmgr.domain.audit import unmanaged
 from envmgr.domain.errors import EnvironmentBusy
 from envmgr.domain.rules.transitions import Change
 from envmgr.domain.rules.transitions.work import waiting
+from envmgr.domain.values.environment import Waits
 from envmgr.domain.values.names import RepositoryId
 from envmgr.engine.context.services import Services
 
@@ -24,9 +25,9 @@ def tell(services: Services, repository: RepositoryId | None = None) -> None:
             now = services.store.environment(found.id)
             if now is None or not unmanaged.is_silent(now, services.tenants):
                 continue
-            said = unmanaged.sentence(now, services.tenants)
+            said, waits = unmanaged.sentence(now, services.tenants), unmanaged.waits(now, services.tenants)
             event = services.event(now.id, "unmanaged", said)
-            services.store.update(now.id, lease, services.clock(), _waiting(said), event)
+            services.store.update(now.id, lease, services.clock(), _waiting(said, waits), event)
 
 
 def forget_looks(services: Services) -> None:
@@ -36,5 +37,5 @@ def forget_looks(services: Services) -> None:
             services.store.save_repository(name, replace(polled, error="", failures=0))
 
 
-def _waiting(said: str) -> Change:
-    return lambda e: waiting(e, said, None)
+def _waiting(said: str, waits: Waits) -> Change:
+    return lambda e: waiting(e, said, waits)

@@ -5,7 +5,8 @@ import structlog
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsOperator, NeedsPerson, RetryLater
 from envmgr.domain.rules.attempt import attempt_key, is_end
 from envmgr.domain.rules.transitions import Change
-from envmgr.domain.rules.transitions.work import failed, interrupted, put_off, shown
+from envmgr.domain.rules.transitions.standing import stands
+from envmgr.domain.rules.transitions.work import failed, interrupted, put_off
 from envmgr.domain.values.decision import Decision
 from envmgr.domain.values.environment import AT_WORK, Environment, Status
 from envmgr.domain.values.health import Condition
@@ -25,7 +26,7 @@ def record_failure(job: Job, error: EnvmgrError, decision: Decision) -> None:
     now, key = job.services.clock(), attempt_key(job.began, job.policy, decision)
     match error:
         case Superseded() | NothingDone():
-            _write(job, lambda e: shown(e, _status_before(e), message))
+            _write(job, lambda e: stands(e, _status_before(e), message))
         case Interrupted():
             later = f"{message} It continues when envmgr runs again."
             _write(job, lambda e: interrupted(e, later))
@@ -44,7 +45,7 @@ def restore(job: Job, before: Environment) -> None:
     """Shows an environment as it was before a step that ended without changing anything."""
     if job.environment.status in AT_WORK:
         status = _status_before(before) if before.status in AT_WORK else before.status
-        _write(job, lambda e: shown(e, status, before.message))
+        _write(job, lambda e: stands(e, status, before.message))
 
 
 def _disk(job: Job, error: EnvmgrError) -> str:

@@ -9,9 +9,8 @@ import structlog
 
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, NeedsPerson, RetryLater, StateLocked
-from envmgr.domain.rules.places import silence
 from envmgr.domain.rules.transitions import Change
-from envmgr.domain.rules.transitions.work import reworded, shown
+from envmgr.domain.rules.transitions.standing import silent, stands
 from envmgr.domain.values.environment import (
     Changes,
     Environment,
@@ -192,7 +191,9 @@ class Job:
         services.layout.private(services.layout.log(run.id).parent)
         log.info(message, action=f"{kind}-started", environment=self.environment.label, run=run.id)
         if status is not self.environment.status:
-            self.update(lambda e: shown(e, status, message))
+            self.update(lambda e: stands(e, status, message))
+        elif self.environment.silent_since is not None:  # of a process that died
+            self.update(lambda e: silent(e, None))
         try:
             yield active
         # KeyboardInterrupt and SystemExit, too: a run left as running looks like that of a dead process.
@@ -224,8 +225,7 @@ class ActiveRun:
     changes: Changes | None = None
     failing_checks: list[str] = field(default_factory=list)
     _child_began: datetime = field(init=False)
-    _silence: str = field(init=False, default="")
-    _message: str = field(init=False, default="")
+    _is_silent: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Until the first child has started, no lock is ours."""
@@ -287,23 +287,17 @@ class ActiveRun:
         """Says of the environment that nothing moves any more, and no longer once it does."""
         self.job.mode.tell_quiet(duration)
         is_silent = duration >= self.job.project.tenant.patience
-        if is_silent is (self._silence != ""):
+        if is_silent is self._is_silent:
             return
+        self._is_silent = is_silent
         with suppress(EnvmgrError):  # what is raised here would end what runs
-            if is_silent:
-                self._begin_silence(self.job.services.clock() - duration)
-            else:
-                self._end_silence()
+            self._note_silence(self.job.services.clock() - duration if is_silent else None)
 
-    def _begin_silence(self, since: datetime) -> None:
-        job, self._silence = self.job, silence(since, self.job.environment.label)
-        self._message = job.environment.message
-        event = job.services.event(job.environment.id, "silent", self._silence, run=self.run.id)
-        job.update(lambda e: reworded(e, self._message, f"{self._message} {self._silence}"), event)
-
-    def _end_silence(self) -> None:
-        told, self._silence = f"{self._message} {self._silence}", ""
-        self.job.update(lambda e: reworded(e, told, self._message))
+    def _note_silence(self, since: datetime | None) -> None:
+        job = self.job
+        said = silent(job.environment, since).silence
+        event = job.services.event(job.environment.id, "silent", said, run=self.run.id) if said else None
+        job.update(lambda e: silent(e, since), event)
 
     def _started(self, child: ProcessId) -> None:
         lower(child.pid, self.job.mode.niceness)

@@ -87,7 +87,7 @@ def _facts(
 ) -> Iterator[tuple[str, str]]:
     yield "environment", found.label
     yield "status", colored(found.status)
-    yield "message", printable(found.message)
+    yield "message", printable(" ".join(filter(None, (found.message, found.silence))))
     yield "warnings", _block(found.warnings)
     yield "branch", printable(found.branch) + (" (gone)" if found.is_missing else "")
     yield "commit", found.commit
@@ -100,7 +100,7 @@ def _facts(
     yield "created", f"{moment(found.life.created_at)} ({rounded_duration(now - found.life.created_at)} ago)"
     yield "expires", moment(found.life.expires_at)
     yield "schedule", _schedule(found)
-    yield "suspended by", found.suspended_by.value if found.suspended_by else ""
+    yield "suspended by", _suspended(found)
     yield "next try", moment(found.failure.retry_at)
     yield "lease", _lease(held)
     yield "last run", _run(last)
@@ -159,6 +159,16 @@ def _schedule(found: Environment) -> str:
         return ""
     steps = f", by {', '.join(step.name for step in own.down_run)}" if own.down_run else ""
     return printable(f"up {own.up}, down {own.down}{steps} ({own.timezone})")
+
+
+def _suspended(found: Environment) -> str:
+    if found.suspended is None or found.suspended.by is None:
+        return ""
+    return (
+        f"{found.suspended.by}, since {moment(found.suspended.at)}"
+        if found.suspended.at
+        else found.suspended.by
+    )
 
 
 def _lease(held: Lease | None) -> str:

@@ -16,8 +16,12 @@ from envmgr.domain.values.environment import (
     Status,
     Suspended,
     Suspension,
+    Waits,
+    WaitsFor,
 )
 from envmgr.domain.values.schedule import Schedule
+
+from .standing import stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +44,13 @@ def claimed(before: Environment, claim: Claim) -> Environment:
     return replace(before, claim=claim, ending=False, suspended=None if lives else before.suspended)
 
 
-def not_adopted(before: Environment, because: str) -> Environment:
+def not_adopted(before: Environment, because: str, now: datetime) -> Environment:
     """Its taking-over was undone before anything was changed; nobody makes a second one beside it unasked."""
     return replace(
         before,
         claim=None,
         applied=replace(before.applied, resources=(), identifiers=None),
-        suspended=Suspended(because, Suspension.PERSON),
+        suspended=Suspended(because, Suspension.PERSON, at=now),
     )
 
 
@@ -62,7 +66,7 @@ def moved(before: Environment, claim: Claim) -> Environment:
         return after
     if before.status is Status.FAILED:
         said = "Its state was moved; what had failed is tried again."
-        after = replace(after, status=Status.WAITING, message=said)
+        after = stands(after, Status.WAITING, said)
     return replace(after, failure=Failure(count=before.failure.count))
 
 
@@ -150,15 +154,14 @@ def seen_applied(before: Environment, now: datetime, failing_checks: tuple[str, 
 
 def held_for_drift(before: Environment, message: str) -> Environment:
     """Its drift waits for a person."""
-    return replace(unknown(before), status=Status.WAITING, message=message, hold=Hold(Guard.DRIFT))
+    held = stands(unknown(before), Status.WAITING, message, Waits(WaitsFor.DRIFT))
+    return replace(held, hold=Hold(Guard.DRIFT))
 
 
 def let_go_of_drift(before: Environment, claim: Claim) -> Environment:
     """What was held back because of drift is as it should be again."""
     return replace(
-        before,
-        status=Status.READY,
-        message="",
+        stands(before, Status.READY, ""),
         hold=NO_HOLD,
         applied=replace(before.applied, fingerprint=claim.fingerprint),
     )

@@ -9,6 +9,7 @@ from envmgr.domain.values.environment import Environment, Failure, Status
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.step import Step
 
+from .standing import stands
 from .work import succeeded
 
 
@@ -21,9 +22,7 @@ def to_be_deployed(before: Environment, commit: str, run: int | None) -> Environ
     """Its infrastructure is there, by the run of the apply or by none; its code is next."""
     found = _deployment(before)
     return replace(
-        before,
-        status=Status.RUNNING,
-        message=f"Deploys {commit[:10]}.",
+        stands(before, Status.RUNNING, f"Deploys {commit[:10]}."),
         deployment=found if run is None else replace(found, apply=run),
     )
 
@@ -44,9 +43,7 @@ def deployed(
             succeeded(before, remark), deployment=replace(runs, healthy_commit=commit), health=None
         )
     return replace(
-        before,
-        status=Status.RUNNING,
-        message=f"{commit[:10]} is deployed; waits until it is healthy.",
+        stands(before, Status.RUNNING, f"{commit[:10]} is deployed; waits until it is healthy."),
         deployment=runs,
         health=Health(check=check, condition=Condition.STARTING, since=now),
     )
@@ -79,7 +76,7 @@ def healthy(before: Environment, check: HealthCheck, now: datetime) -> Environme
 
 def answered(before: Environment, status: Status, message: str, health: Health) -> Environment:
     """How a watched environment answers otherwise than before."""
-    return replace(before, status=status, message=message, health=health)
+    return replace(stands(before, status, message), health=health)
 
 
 def not_healthy(before: Environment, message: str, health: Health, attempt: str) -> Environment:
@@ -88,9 +85,7 @@ def not_healthy(before: Environment, message: str, health: Health, attempt: str)
     No run failed, so none counts: by that it is known that nothing but its health is why it failed.
     """
     return replace(
-        before,
-        status=Status.FAILED,
-        message=message,
+        stands(before, Status.FAILED, message),
         health=health,
         failure=Failure(on=attempt),
     )

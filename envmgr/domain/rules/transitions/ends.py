@@ -1,6 +1,7 @@
 """What bringing an environment down, and destroying it, write of it."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from envmgr.domain.values.environment import (
     NO_FAILURE,
@@ -14,6 +15,7 @@ from envmgr.domain.values.environment import (
 
 from .applies import unknown
 from .deploys import ended
+from .standing import stands
 from .work import succeeded
 
 
@@ -41,9 +43,7 @@ def closed(before: Environment, end: End) -> Environment:
     goes_on = end.suspended is not None and end.suspended.by is Suspension.SCHEDULE
     ends = before.life.expires_at if goes_on else None
     return replace(
-        before,
-        status=end.then,
-        message=end.message,
+        stands(before, end.then, end.message),
         claim=None,
         applied=NOTHING_APPLIED,
         suspended=end.suspended,
@@ -58,7 +58,7 @@ def closed(before: Environment, end: End) -> Environment:
     )
 
 
-def brought_down(before: Environment, reason: str, began: Environment) -> Environment:
+def brought_down(before: Environment, reason: str, began: Environment, now: datetime) -> Environment:
     """Its schedule's own commands brought it down, with all it has left in place.
 
     Where a person suspended or resumed it since it `began`, that holds.
@@ -66,9 +66,7 @@ def brought_down(before: Environment, reason: str, began: Environment) -> Enviro
     if (before.suspended, before.life.resumed_at) != (began.suspended, began.life.resumed_at):
         return succeeded(ended(before), before.why_suspended)
     return replace(
-        ended(before),
-        status=Status.SUSPENDED,
-        message=reason,
-        suspended=Suspended(reason, Suspension.SCHEDULE),
+        stands(ended(before), Status.SUSPENDED, reason),
+        suspended=Suspended(reason, Suspension.SCHEDULE, at=now),
         failure=NO_FAILURE,
     )

@@ -6,6 +6,8 @@ from datetime import datetime
 from envmgr.domain.documents.by_hand import SetByHand
 from envmgr.domain.values.environment import Environment, Hold, Status, Suspended, Suspension
 
+from .standing import stands
+
 
 def revised(before: Environment, after: Environment) -> Environment:
     """A record after a look said `after` of it: only what a look can know, all else is its worker's.
@@ -25,7 +27,7 @@ def revised(before: Environment, after: Environment) -> Environment:
         updated_at=after.updated_at,
     )
     if after.refused or not after.is_open:
-        return replace(seen, status=after.status, message=after.message)
+        return stands(seen, after.status, after.message)
     return seen
 
 
@@ -69,12 +71,12 @@ def as_set(lost: Environment, said: SetByHand, now: datetime) -> Environment:
     return _suspended_like(known, said.suspended)
 
 
-def as_unknown(lost: Environment, because: str) -> Environment:
+def as_unknown(lost: Environment, because: str, now: datetime) -> Environment:
     """A lost record of which nobody can tell what people had set: it is left alone until one says so."""
-    return _suspended_like(lost, Suspended(because, Suspension.PERSON))
+    return _suspended_like(lost, Suspended(because, Suspension.PERSON, at=now))
 
 
 def _suspended_like(known: Environment, suspended: Suspended | None) -> Environment:
     if suspended is None:
         return known
-    return replace(known, status=Status.SUSPENDED, message=suspended.reason, suspended=suspended)
+    return replace(stands(known, Status.SUSPENDED, suspended.reason), suspended=suspended)

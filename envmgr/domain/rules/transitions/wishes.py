@@ -19,8 +19,10 @@ from envmgr.domain.values.environment import (
     Suspension,
 )
 
+from .standing import says, stands
 
-def suspended(before: Environment, because: str) -> Environment:
+
+def suspended(before: Environment, because: str, now: datetime) -> Environment:
     """Left alone until it is resumed; what runs goes on to its end, but for a destroy that nobody confirmed.
 
     Raises NeedsPerson where it is being destroyed for good.
@@ -28,17 +30,13 @@ def suspended(before: Environment, because: str) -> Environment:
     _check_not_ending(before)
     if before.status is Status.DESTROYING and before.suspended_by is Suspension.DESTROY:
         raise NeedsPerson(f"{before.label} is being destroyed: {before.why_suspended}")
-    return replace(
-        before,
-        suspended=Suspended(because, Suspension.PERSON),
-        status=before.status if before.status in AT_WORK else Status.SUSPENDED,
-        message=because,
-    )
+    status = before.status if before.status in AT_WORK else Status.SUSPENDED
+    return replace(stands(before, status, because), suspended=Suspended(because, Suspension.PERSON, at=now))
 
 
-def cancelled(before: Environment, because: str) -> Environment:
+def cancelled(before: Environment, because: str, now: datetime) -> Environment:
     """What runs there is to end; it is not begun again until a push or `resume`."""
-    return replace(before, suspended=Suspended(because, Suspension.CANCEL, over=before.commit))
+    return replace(before, suspended=Suspended(because, Suspension.CANCEL, over=before.commit, at=now))
 
 
 def came_too_late(now: Environment, before: Environment) -> Environment:
@@ -47,7 +45,7 @@ def came_too_late(now: Environment, before: Environment) -> Environment:
         return now
     held = replace(now, suspended=before.suspended)
     if now.status is Status.SUSPENDED and before.suspended is None:
-        return replace(held, status=Status.PENDING, message="")
+        return stands(held, Status.PENDING, "")
     return held
 
 
@@ -58,11 +56,9 @@ def resumed(before: Environment) -> Environment:
     """
     _check_not_ending(before)
     return replace(
-        before,
+        stands(before, Status.PENDING, "Resumed; the next pass brings it up to date."),
         suspended=None,
         pin=None,
-        status=Status.PENDING,
-        message="Resumed; the next pass brings it up to date.",
         failure=Failure(count=before.failure.count),
     )
 
@@ -90,12 +86,12 @@ def extended(before: Environment, ends: datetime, warned: datetime | None, now: 
 def let_through(before: Environment, guard: Guard) -> Environment:
     """A person lets it through the guard that holds it."""
     hold = replace(before.hold, approved=guard)
-    return replace(before, hold=hold, message="Approved; the next pass continues.")
+    return replace(says(before, "Approved; the next pass continues."), hold=hold)
 
 
-def to_be_destroyed(before: Environment, said: str) -> Environment:
+def to_be_destroyed(before: Environment, said: str, now: datetime) -> Environment:
     """A person confirmed its destroy: whatever happens from here on, it is destroyed, and nobody creates it again."""
-    return replace(before, suspended=Suspended(said, Suspension.DESTROY))
+    return replace(before, suspended=Suspended(said, Suspension.DESTROY, at=now))
 
 
 def _check_not_ending(before: Environment) -> None:

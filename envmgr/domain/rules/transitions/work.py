@@ -4,37 +4,41 @@ from dataclasses import replace
 from datetime import datetime
 
 from envmgr.domain.values.backoff import LONGEST, delay
-from envmgr.domain.values.environment import NO_FAILURE, Environment, Failure, Guard, Status, Suspension
+from envmgr.domain.values.environment import (
+    NO_FAILURE,
+    Environment,
+    Failure,
+    Guard,
+    Status,
+    Suspension,
+    Waits,
+)
+
+from .standing import stands
 
 
-def shown(before: Environment, status: Status, message: str) -> Environment:
-    """It stands so, and says this."""
-    return replace(before, status=status, message=message)
-
-
-def reworded(before: Environment, was: str, message: str) -> Environment:
-    """Where it is worked on and still says `was` of that, it says this instead."""
-    at_work = before.status in (Status.RUNNING, Status.DESTROYING)
-    return replace(before, message=message) if at_work and before.message == was else before
-
-
-def waiting(before: Environment, message: str, hold: Guard | None) -> Environment:
+def waiting(before: Environment, message: str, waits: Waits, hold: Guard | None = None) -> Environment:
     """Held back by time or by a guard; a guard that held it before still does."""
     held = before.hold if hold is None else replace(before.hold, guard=hold)
-    return replace(before, status=Status.WAITING, message=message, hold=held)
+    return replace(stands(before, Status.WAITING, message, waits), hold=held)
+
+
+def is_waiting(environment: Environment, waits: Waits) -> bool:
+    """Whether the record says already that it waits, and for what."""
+    return environment.status is Status.WAITING and environment.waits == waits
 
 
 def interrupted(before: Environment, message: str) -> Environment:
     """Work was ended before its end: it goes on later, unless a person cancelled it."""
     if before.suspended_by is Suspension.CANCEL:
-        return replace(before, status=Status.SUSPENDED, message=before.why_suspended)
-    return replace(before, status=Status.WAITING, message=message)
+        return stands(before, Status.SUSPENDED, before.why_suspended)
+    return stands(before, Status.WAITING, message)
 
 
 def put_off(before: Environment, message: str, attempt: str, until: datetime) -> Environment:
     """What keeps an attempt from beginning passes by itself: it is made again then, and counts as no failure."""
     paused = replace(before.failure, on=attempt, retry_at=until)
-    return replace(before, status=Status.WAITING, message=message, failure=paused)
+    return replace(stands(before, Status.WAITING, message), failure=paused)
 
 
 def failed(
@@ -44,16 +48,14 @@ def failed(
     count = before.failure.count + 1 if before.failure.on == attempt else 1
     pause = LONGEST if needs_person else delay(count)
     return replace(
-        before,
-        status=Status.FAILED,
-        message=message,
+        stands(before, Status.FAILED, message),
         failure=Failure(count, attempt, None if needs_person and not again else now + pause),
     )
 
 
 def succeeded(before: Environment, message: str = "") -> Environment:
     """It has come to what its branch wants."""
-    return replace(before, status=Status.READY, message=message, failure=NO_FAILURE)
+    return replace(stands(before, Status.READY, message), failure=NO_FAILURE)
 
 
 def warned(before: Environment, at: datetime, ends: datetime | None = None) -> Environment:

@@ -14,6 +14,8 @@ from .parts import (
     Pin,
     Suspended,
     Suspension,
+    Waits,
+    WaitsFor,
 )
 from .record import AT_WORK, Environment, Status
 from .work import Changes, Event, Lease, ProcessId, RepositoryState, Run, RunKind, RunStatus
@@ -46,4 +48,6 @@ __all__ = [
     "Status",
     "Suspended",
     "Suspension",
+    "Waits",
+    "WaitsFor",
 ]

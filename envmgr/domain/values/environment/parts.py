@@ -27,6 +27,39 @@ class Suspension(StrEnum):
     CANCEL = "cancel"
 
 
+class WaitsFor(StrEnum):
+    """What holds an environment back, by time or by a person."""
+
+    CONFIRMATIONS = "confirmations"
+    GRACE_PERIOD = "grace-period"
+    MASS_DESTROY = "max_at_once"
+    HISTORY = "history"
+    LIMIT = "limits.environments"
+    DRIFT = "drift.correct"
+    PROTECTED = "protected"
+    PATTERN = "pattern"
+    APPLICATION = "application"
+    REPOSITORY = "repository"
+    ORGANIZATION = "organization"
+    SCHEDULE = "schedule"
+    WINDOW = "window"
+    NEED = "need"
+    DEPENDENTS = "dependents"
+    ADOPTION = "adoption"
+    MOVE = "move"
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What an environment is waiting for (`on`), and the facts of which its sentence is made (`about`), in their order.
+
+    By these it is known whether the record says it already: the sentence is for people.
+    """
+
+    on: WaitsFor
+    about: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
     """That its branch was not seen again: `since` is the first complete listing without it.
@@ -65,14 +98,16 @@ NOTHING_APPLIED = Applied()
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """That an environment is left alone, or brought down: the `reason`, and who or what wants it (`by`).
+    """That an environment is left alone, or brought down: the `reason`, who or what wants it (`by`), and since when (`at`).
 
-    `over` is the commit that a push must replace to end it; None where a push does not.
+    `over` is the commit that a push must replace to end it; None where a push does not. `at` is None where an early
+    release did not say.
     """
 
     reason: str
     by: Suspension | None
     over: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from .parts import (
     Pin,
     Suspended,
     Suspension,
+    Waits,
 )
 
 
@@ -50,7 +51,8 @@ class Environment:
 
     `commit` is what the branch points at, `applied` what the cloud has.
     `claim` is there from before the first apply until a destroy is verified: while it is, there may be
-    resources. `refused` says why its branch gets none (empty: it does). `schedule` is the branch's own.
+    resources. `waits` says what it is waiting for where `message` tells of that, `silent_since` that nothing moves any
+    more where it is worked on (None: something does). `refused` says why its branch gets none (empty: it does). `schedule` is the branch's own.
     `deployment` is what of its code runs (None: nothing is to be deployed but what Terraform applies), `health`
     how that answers.
     `ending` says that what it has is being destroyed, or was in part: no wish calls that off any more.
@@ -61,6 +63,8 @@ class Environment:
     commit: str
     status: Status = Status.PENDING
     message: str = ""
+    waits: Waits | None = None
+    silent_since: datetime | None = None
     refused: str = ""
     absence: Absence | None = None
     claim: Claim | None = None
@@ -124,7 +128,18 @@ class Environment:
     @property
     def said(self) -> str:
         """Its message, and what it warns of."""
-        return " ".join(filter(None, (self.message, *self.warnings)))
+        return " ".join(filter(None, (self.message, self.silence, *self.warnings)))
+
+    @property
+    def silence(self) -> str:
+        """The sentence for one that is worked on where nothing moves any more; empty where something does."""
+        since = self.silent_since if self.status in AT_WORK else None
+        if since is None:
+            return ""
+        return (
+            f"Silent since {since:%Y-%m-%d %H:%M:%S} UTC: it prints nothing new and uses no processor time, so others may "
+            f"start meanwhile. `envmgr logs {self.label}` shows its last lines, `envmgr cancel {self.label}` ends it."
+        )
 
     @property
     def label(self) -> str:

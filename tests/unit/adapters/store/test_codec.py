@@ -38,6 +38,8 @@ from envmgr.domain.values.environment import (
     Status,
     Suspended,
     Suspension,
+    Waits,
+    WaitsFor,
 )
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.names import EnvironmentId
@@ -117,6 +119,7 @@ healths = st.builds(
     since=moments,
     message=texts,
 )
+waits = st.builds(Waits, st.sampled_from(WaitsFor), st.lists(texts, max_size=3).map(tuple))
 optional_moments, optional_words = st.none() | moments, st.none() | words
 guards = st.none() | st.sampled_from(Guard)
 environments = st.builds(
@@ -126,6 +129,8 @@ environments = st.builds(
     commit=words,
     status=st.sampled_from(Status),
     message=texts,
+    waits=st.none() | waits,
+    silent_since=st.none() | moments,
     refused=texts,
     absence=st.none() | st.builds(Absence, since=moments, count=st.integers(0, 99)),
     claim=st.none() | claims,
@@ -142,7 +147,11 @@ environments = st.builds(
     ),
     suspended=st.none()
     | st.builds(
-        Suspended, texts.filter(bool), by=st.none() | st.sampled_from(Suspension), over=optional_words
+        Suspended,
+        texts.filter(bool),
+        by=st.none() | st.sampled_from(Suspension),
+        over=optional_words,
+        at=optional_moments,
     ),
     hold=st.builds(Hold, guards, guards),
     failure=st.builds(Failure, st.integers(0, 99), st.just("") | words, optional_moments),

@@ -79,7 +79,7 @@ def test_a_record_that_was_made_anew_takes_it_and_keeps_what_was_set_since() -> 
 
 
 def test_what_cannot_be_told_is_left_alone() -> None:
-    found = as_unknown(pending(), "Nobody knows.")
+    found = as_unknown(pending(), "Nobody knows.", NOW)
     assert (found.status, found.why_suspended, found.suspended_by) == (
         Status.SUSPENDED,
         "Nobody knows.",

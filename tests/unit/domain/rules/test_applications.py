@@ -11,13 +11,23 @@ from hypothesis import strategies as st
 
 from envmgr.domain.audit.inventory import Inventory, Tagged, Watched
 from envmgr.domain.rules.attempt import attempt_key
-from envmgr.domain.rules.decide import decide, is_settled
+from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.neighbours import active, awaited, is_last, is_overtaken, leaving, missing, needed_by
 from envmgr.domain.rules.observation import Listing, Observed, observe
+from envmgr.domain.rules.settled import is_settled
 from envmgr.domain.values.combined import by_environment, combined, urls
 from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Rest, Wait
 from envmgr.domain.values.deployment import Deployment
-from envmgr.domain.values.environment import Environment, Guard, Pin, Status, Suspended, Suspension
+from envmgr.domain.values.environment import (
+    Environment,
+    Guard,
+    Pin,
+    Status,
+    Suspended,
+    Suspension,
+    Waits,
+    WaitsFor,
+)
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Awaited, Neighbours, Policy
 from envmgr.domain.values.reference import find
@@ -45,6 +55,8 @@ PART = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
 IDS = st.builds(EnvironmentId, PART, PART, PART, st.one_of(st.just(""), PART))
 NAMES = ("db", "api", "web", "docs", "mail")
 Records = Mapping[str, Environment]
+
+NEED = Waits(WaitsFor.NEED, ("db",))
 
 
 def settled(record: Environment) -> bool:
@@ -196,12 +208,12 @@ def test_environments_are_counted_and_not_their_applications() -> None:
     ("db", "expected"),
     [
         (ready(), None),
-        (ready(commit=NEW), Awaited("Waits for db, which is ready.", is_stuck=False)),
-        (pending(), Awaited("Waits for db, which is pending.", is_stuck=False)),
-        (ready(status=Status.RUNNING), Awaited("Waits for db, which is running.", is_stuck=False)),
-        (pending(status=Status.FAILED, message="no"), Awaited("Waits for db, which failed: no", is_stuck=True)),
-        (ready(status=Status.SUSPENDED, suspended="s"), Awaited("Waits for db, which is suspended.", is_stuck=True)),
-        (None, Awaited("Waits for db, which is not there yet.", is_stuck=False)),
+        (ready(commit=NEW), Awaited("Waits for db, which is ready.", NEED, is_stuck=False)),
+        (pending(), Awaited("Waits for db, which is pending.", NEED, is_stuck=False)),
+        (ready(status=Status.RUNNING), Awaited("Waits for db, which is running.", NEED, is_stuck=False)),
+        (pending(status=Status.FAILED, message="no"), Awaited("Waits for db, which failed: no", NEED, is_stuck=True)),
+        (ready(status=Status.SUSPENDED, suspended="s"), Awaited("Waits for db, which is suspended.", NEED, is_stuck=True)),
+        (None, Awaited("Waits for db, which is not there yet.", NEED, is_stuck=False)),
     ],
 )  # fmt: skip
 def test_what_is_needed_is_waited_for_at_the_same_commit(
@@ -209,12 +221,14 @@ def test_what_is_needed_is_waited_for_at_the_same_commit(
 ) -> None:
     api = of("api", pending())
     siblings = {"api": api, **({"db": of("db", db)} if db else {})}
-    assert awaited(api, ["db"], siblings, settled, overtaken) == expected
+    found = awaited(api, ["db"], siblings, settled, overtaken)
+    assert (found and replace(found, waits=NEED)) == expected
+    assert found is None or (found.waits.on, found.waits.about[0]) == (WaitsFor.NEED, "db")
     decision = decide(api, POLICY, Neighbours(awaits=expected), NOW)
     if expected is None:
         assert isinstance(decision, Apply)
     else:
-        assert decision == (Wait(expected.reason) if expected.is_stuck else Rest(expected.reason))
+        assert decision == (Wait(expected.reason, NEED) if expected.is_stuck else Rest(expected.reason))
 
 
 @pytest.mark.parametrize(
@@ -256,7 +270,9 @@ def test_one_push_alone_keeps_the_order() -> None:
 def test_the_stuck_one_of_several_is_named() -> None:
     siblings = {"db": of("db", pending()), "mail": of("mail", pending(status=Status.FAILED))}
     found = awaited(of("api", pending()), ["db", "mail"], siblings, lambda _: False, lambda _: False)
-    assert found == Awaited("Waits for mail, which failed.", is_stuck=True)
+    assert found is not None
+    assert (found.reason, found.is_stuck) == ("Waits for mail, which failed.", True)
+    assert found.waits == Waits(WaitsFor.NEED, ("mail", "failed", "0"))
 
 
 def test_what_is_needed_stays_while_somebody_has_its_outputs() -> None:
@@ -296,8 +312,8 @@ def test_the_last_one_is_known_though_two_end_together() -> None:
 def test_a_life_that_ended_ends_also_what_waits_in_vain() -> None:
     """Else what it waits for could not be destroyed either, and both would live for ever."""
     api = of("api", ready(commit=NEW, expires_at=NOW))
-    assert isinstance(decide(api, POLICY, Neighbours(awaits=Awaited("", is_stuck=True)), NOW), Destroy)
-    assert decide(api, POLICY, Neighbours(awaits=Awaited("w", is_stuck=False)), NOW) == Rest("w")
+    assert isinstance(decide(api, POLICY, Neighbours(awaits=Awaited("", NEED, is_stuck=True)), NOW), Destroy)
+    assert decide(api, POLICY, Neighbours(awaits=Awaited("w", NEED, is_stuck=False)), NOW) == Rest("w")
 
 
 UNLISTED = replace(POLICY, configured=False)
@@ -307,7 +323,8 @@ def test_what_the_configuration_lists_no_more_is_left_alone() -> None:
     found = decide(of("api", ready()), UNLISTED, Neighbours(), NOW)
     assert found == Wait(
         "Application api is no longer in the configuration of acme/shop: left alone; "
-        "`envmgr destroy acme/shop/alice:api` ends it."
+        "`envmgr destroy acme/shop/alice:api` ends it.",
+        Waits(WaitsFor.APPLICATION),
     )
     before = decide(ready(), UNLISTED, Neighbours(), NOW)
     assert isinstance(before, Wait)
@@ -412,7 +429,9 @@ class Shop:
         elif isinstance(decision, Close):
             began = done = replace(record, status=Status.DESTROYED)
         elif isinstance(decision, Wait):
-            began = done = replace(record, status=Status.WAITING, message=decision.reason)
+            began = done = replace(
+                record, status=Status.WAITING, message=decision.reason, waits=decision.waits
+            )
         else:
             began = done = record
         failed = altered(began, status=Status.FAILED, failed_on=attempt_key(began, self.policy))

@@ -63,7 +63,7 @@ def test_an_end_that_failed_is_paused_and_comes_again(environment: Environment, 
     wanted = decide(environment, policy, Neighbours(leaving=1), NOW)
     tried = after(environment, policy, wanted)
     paused = now(tried, policy)
-    assert paused == Rest("no", until=tried.failure.retry_at)
+    assert paused == Rest(until=tried.failure.retry_at)
     assert tried.failure.retry_at is not None
     assert is_end(decide(tried, policy, Neighbours(leaving=1), tried.failure.retry_at))
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from envmgr.domain.rules.attempt import attempt_key
-from envmgr.domain.rules.decide import decide, is_settled
+from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.neighbours import active, leaving
+from envmgr.domain.rules.settled import is_settled
 from envmgr.domain.values.decision import Apply, Close, Destroy, Rest, Wait
-from envmgr.domain.values.environment import Environment, Guard, Status
+from envmgr.domain.values.environment import Environment, Guard, Status, Waits, WaitsFor
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Neighbours, Policy
 from tests.unit.domain_example import (
@@ -59,7 +60,7 @@ def test_what_is_not_as_wanted_is_applied(environment: Environment, reason: str)
 
 
 def test_what_is_as_wanted_rests() -> None:
-    assert decide(ready(), POLICY, FULL, NOW) == Rest("")
+    assert decide(ready(), POLICY, FULL, NOW) == Rest()
     assert is_settled(ready(), POLICY)
 
 
@@ -73,12 +74,12 @@ def test_what_is_destroyed_or_refused_rests() -> None:
 def test_a_failure_that_time_may_mend_waits_its_time() -> None:
     due = NOW + MINUTE
     environment = failed(retry_at=due)
-    assert decide(environment, POLICY, Neighbours(), NOW) == Rest("no", until=due)
+    assert decide(environment, POLICY, Neighbours(), NOW) == Rest(until=due)
     assert isinstance(decide(environment, POLICY, Neighbours(), due), Apply)
 
 
 def test_a_failure_that_needs_a_person_waits_for_a_change() -> None:
-    assert decide(failed(), POLICY, Neighbours(), NOW + timedelta(days=99)) == Rest("no")
+    assert decide(failed(), POLICY, Neighbours(), NOW + timedelta(days=99)) == Rest()
     assert isinstance(decide(failed(commit="e" * 40), POLICY, Neighbours(), NOW), Apply)
     assert isinstance(decide(failed(), Policy(inputs="mended"), Neighbours(), NOW), Apply)
 
@@ -128,11 +129,11 @@ def test_the_end_of_life_destroys_and_suspends() -> None:
     assert isinstance(decision, Destroy)
     assert (decision.then, decision.because) == (Status.SUSPENDED, decision.reason)
     assert "a push or `envmgr resume` brings it back" in decision.reason
-    assert decide(environment, POLICY, Neighbours(), NOW - SECOND) == Rest("")
+    assert decide(environment, POLICY, Neighbours(), NOW - SECOND) == Rest()
 
 
 def test_the_end_of_life_spares_protected_and_empty_ones() -> None:
-    assert decide(ready(branch="env-prod", expires_at=NOW), POLICY, Neighbours(), NOW) == Rest("")
+    assert decide(ready(branch="env-prod", expires_at=NOW), POLICY, Neighbours(), NOW) == Rest()
     assert isinstance(decide(pending(expires_at=NOW), POLICY, Neighbours(), NOW), Apply)
 
 
@@ -153,7 +154,7 @@ def test_a_failed_end_of_life_is_tried_again_after_its_pause() -> None:
         retry_at=due,
         message="no",
     )
-    assert decide(environment, POLICY, Neighbours(), NOW) == Rest("no", until=due)
+    assert decide(environment, POLICY, Neighbours(), NOW) == Rest(until=due)
     assert isinstance(decide(environment, POLICY, Neighbours(), due), Destroy)
     assert isinstance(decide(environment, POLICY, Neighbours(), NOW, asked=True), Destroy)
 
@@ -180,7 +181,9 @@ def test_the_grace_period_counts_from_the_first_absence() -> None:
     environment = gone(absences=99, since=NOW)
     decision = decide(environment, POLICY, ALONE, due - SECOND, asked=True)
     assert decision == Wait(
-        "Branch env-alice is gone; grace period until 2026-01-05 12:05:00 UTC.", until=due
+        "Branch env-alice is gone; grace period until 2026-01-05 12:05:00 UTC.",
+        Waits(WaitsFor.GRACE_PERIOD, ("2026-01-05 12:05:00",)),
+        until=due,
     )
     assert isinstance(decide(environment, POLICY, ALONE, due), Destroy)
 
@@ -244,7 +247,7 @@ def test_a_failed_destroy_is_tried_again_after_its_pause() -> None:
     environment = gone(
         status=Status.FAILED, message="left: x", failed_on=f"{TRIED} destroy-gone", retry_at=due
     )
-    assert decide(environment, POLICY, ALONE, NOW) == Rest("left: x", until=due)
+    assert decide(environment, POLICY, ALONE, NOW) == Rest(until=due)
     assert isinstance(decide(environment, POLICY, ALONE, due), Destroy)
     assert isinstance(decide(environment, POLICY, ALONE, NOW, asked=True), Destroy)
 

@@ -175,7 +175,15 @@ class Life(RuleBasedStateMachine):
         self._check(environment, decision, neighbours, asked)
         if isinstance(decision, Wait):
             hold = decision.hold or environment.hold.guard
-            self._put(altered(environment, status=Status.WAITING, message=decision.reason, hold=hold))
+            self._put(
+                altered(
+                    environment,
+                    status=Status.WAITING,
+                    message=decision.reason,
+                    waits=decision.waits,
+                    hold=hold,
+                )
+            )
             if decision.hold is Guard.MASS_DESTROY:
                 self.crowded.add(name)
         elif isinstance(decision, Apply | Destroy | Close):

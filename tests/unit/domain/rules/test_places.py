@@ -1,11 +1,11 @@
 """Work that hangs holds nobody up, and never is there more of it than twice what was allowed."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.rules.places import free, silence
+from envmgr.domain.rules.places import free
 
 PATIENCE = timedelta(minutes=10)
 DURATIONS = st.lists(st.timedeltas(timedelta(), timedelta(hours=3)), max_size=20)
@@ -57,9 +57,3 @@ def test_two_that_hang_let_two_others_begin() -> None:
     assert free(2, [PATIENCE, timedelta()], PATIENCE) == 1
     assert free(2, [PATIENCE] * 4, PATIENCE) == 0
     assert free(2, [PATIENCE - timedelta(seconds=1)] * 2, PATIENCE) == 0
-
-
-def test_the_sentence_says_since_when_and_what_to_do() -> None:
-    said = silence(datetime(2026, 11, 26, 1, 2, 3, tzinfo=UTC), "acme/shop/alice")
-    assert said.startswith("Silent since 2026-11-26 01:02:03 UTC")
-    assert "`envmgr cancel acme/shop/alice`" in said

@@ -99,7 +99,7 @@ def test_nothing_is_done_with_what_was_taken_over_in_part(environment: Environme
 
 def test_a_person_may_destroy_it_all_the_same() -> None:
     by_hand = marked(ready(suspended="Destroyed by a person.", suspended_by=Suspension.DESTROY))
-    assert unfinished(by_hand) == ""
+    assert unfinished(by_hand) is None
     assert isinstance(decide(by_hand, POLICY, ALONE, NOW), Destroy)
 
 
@@ -110,8 +110,8 @@ def test_a_claim_ends_an_earlier_destroy_by_hand_and_the_mark_goes_with_the_next
     assert begun.suspended is None
     assert unfinished(begun)
     assert not unfinished(claimed(begun, claim()))
-    undone = not_adopted(begun, "Undone.")
-    assert (undone.claim, undone.suspended) == (None, Suspended("Undone.", Suspension.PERSON))
+    undone = not_adopted(begun, "Undone.", NOW)
+    assert (undone.claim, undone.suspended) == (None, Suspended("Undone.", Suspension.PERSON, at=NOW))
     assert claimed(before, claim()).suspended_by is None
     held = altered(before, suspended_by=Suspension.PERSON)
     assert claimed(held, replace(claim(), adopts=MARK)).why_suspended == "Destroyed."

@@ -32,19 +32,19 @@ def at(environment: Environment, **after: float) -> Decision:
 def test_a_life_shorter_than_a_warning_time_begins_without_that_warning(life: timedelta) -> None:
     """The later one is given, and only once."""
     environment = ready(expires_at=NOW + life)
-    assert at(environment) == at(environment, minutes=1) == Rest("")
+    assert at(environment) == at(environment, minutes=1) == Rest()
     due = NOW + life - HOUR
     warning = decide(environment, POLICY, Neighbours(), due + MINUTE)
     assert isinstance(warning, Warn)
     assert warning.at == due
     told = ready(expires_at=NOW + life, warned_at=due)
-    assert decide(told, POLICY, Neighbours(), due + 2 * MINUTE) == Rest("")
+    assert decide(told, POLICY, Neighbours(), due + 2 * MINUTE) == Rest()
 
 
 def test_a_warning_time_in_this_life_is_told_late_rather_than_never() -> None:
     """As where envmgr was off; of several the newest."""
     environment = ready(expires_at=NOW + 2 * DAY)
-    assert at(environment, hours=23) == Rest("")
+    assert at(environment, hours=23) == Rest()
     warned = at(environment, hours=30)
     assert isinstance(warned, Warn)
     assert warned.at == NOW + DAY
@@ -56,10 +56,10 @@ def test_a_warning_time_in_this_life_is_told_late_rather_than_never() -> None:
 def test_a_life_begins_anew_when_it_is_brought_up_by_hand() -> None:
     """The push may be long ago."""
     environment = ready(expires_at=NOW + 20 * HOUR, resumed_at=NOW, pushed_at=NOW - 9 * DAY)
-    assert at(environment, minutes=1) == Rest("")
+    assert at(environment, minutes=1) == Rest()
     assert isinstance(at(environment, hours=19), Warn)
     pushed = ready(expires_at=NOW + 20 * HOUR, resumed_at=NOW - 9 * DAY)
-    assert at(pushed, minutes=1) == Rest("")
+    assert at(pushed, minutes=1) == Rest()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_an_end_that_comes_due_unwarned_moves_and_is_warned_of_first(after: time
     assert "nobody was warned" in late.reason
     warned = work.warned(ready(expires_at=end), late.at, late.ends)
     assert warned.life.expires_at == now + HOUR
-    assert decide(warned, POLICY, ALONE, now + HOUR - MINUTE) == Rest("")
+    assert decide(warned, POLICY, ALONE, now + HOUR - MINUTE) == Rest()
     assert isinstance(decide(warned, POLICY, ALONE, now + HOUR), Destroy)
 
 
@@ -162,4 +162,4 @@ def test_no_life_ends_without_its_notice(
             assert not warn_before or life <= notice or (warned is not None and now >= warned + 0.9 * notice)
             return
         else:
-            assert decision == Rest("")
+            assert decision == Rest()

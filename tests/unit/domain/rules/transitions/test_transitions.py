@@ -10,10 +10,19 @@ from hypothesis import strategies as st
 
 from envmgr.adapters.store import records
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.transitions import Change, applies, deploys, ends, observed, wishes, work
+from envmgr.domain.rules.transitions import Change, applies, deploys, ends, observed, standing, wishes, work
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Drift
-from envmgr.domain.values.environment import Environment, Guard, Pin, Status, Suspended, Suspension
+from envmgr.domain.values.environment import (
+    Environment,
+    Guard,
+    Pin,
+    Status,
+    Suspended,
+    Suspension,
+    Waits,
+    WaitsFor,
+)
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.step import Step
 from tests.support.examples import examples
@@ -26,18 +35,20 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 CHECK = HealthCheck(url="http://x")
 ILL = Health(check=CHECK, condition=Condition.UNHEALTHY, since=NOW, message="no")
 STEPS = (Step(name="copy", run="cp"), Step(name="check", run="false"))
+WAITS = Waits(WaitsFor.LIMIT, ("5", "5"))
 GONE = ends.End(then=Status.DESTROYED, message="gone")
 SEEN = {
     "branch", "commit", "absences", "absent_since", "refused", "hold", "approved", "pushed_at", "updated_at",
 }  # fmt: skip
-RESULT = {"status", "message", "failures", "failed_on", "retry_at"}
-WISH = {"suspended", "suspended_by", "suspended_commit"}
+STANDING = {"status", "message", "waits", "silent_since"}
+RESULT = STANDING | {"failures", "failed_on", "retry_at"}
+WISH = {"suspended", "suspended_by", "suspended_commit", "suspended_at"}
 LIFE = {"created_at", "schedule", "resumed_at"}
 
 TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
-    "shown": (lambda e: work.shown(e, Status.RUNNING, "x"), {"status", "message"}),
-    "reworded": (lambda e: work.reworded(e, "", "x"), {"message"}),
-    "waiting": (lambda e: work.waiting(e, "x", Guard.LIMIT), {"status", "message", "hold"}),
+    "stands": (lambda e: standing.stands(e, Status.RUNNING, "x"), STANDING),
+    "silent": (lambda e: standing.silent(e, NOW), {"silent_since"}),
+    "waiting": (lambda e: work.waiting(e, "x", WAITS, Guard.LIMIT), STANDING | {"hold"}),
     "put_off": (lambda e: work.put_off(e, "x", "key", NOW), RESULT - {"failures"}),
     "failed": (lambda e: work.failed(e, "x", "key", NOW, again=True), RESULT),
     "succeeded": (lambda e: work.succeeded(e, "x"), RESULT),
@@ -58,7 +69,7 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     "looked_at": (lambda e: applies.looked_at(e, Drift(tried_at=NOW)), {"drift"}),
     "deployed": (
         lambda e: deploys.deployed(e, "c", "r", CHECK, NOW),
-        {"status", "message", "deployment", "health"},
+        STANDING | {"deployment", "health"},
     ),
     "deployed, unasked": (
         lambda e: deploys.deployed(e, "c", "r", None, NOW),
@@ -73,12 +84,12 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     "a deploy began": (lambda e: deploys.began(e, STEPS), {"deployment"}),
     "a destroy began": (ends.began, {"applied_fingerprint", "ending"}),
     "emptied": (ends.emptied, {"resources"}),
-    "brought_down": (lambda e: ends.brought_down(e, "x", e), RESULT | WISH | {"deployment"}),
-    "suspended": (lambda e: wishes.suspended(e, "x"), WISH | {"status", "message"}),
+    "brought_down": (lambda e: ends.brought_down(e, "x", e, NOW), RESULT | WISH | {"deployment"}),
+    "suspended": (lambda e: wishes.suspended(e, "x", NOW), WISH | STANDING),
     "resumed": (wishes.resumed, (RESULT | WISH | {"pin"}) - {"failures"}),
     "lives_until": (lambda e: wishes.lives_until(e, NOW, None), {"expires_at", "warned_at"}),
-    "let_through": (lambda e: wishes.let_through(e, Guard.DRIFT), {"approved", "message"}),
-    "to_be_destroyed": (lambda e: wishes.to_be_destroyed(e, "x"), WISH),
+    "let_through": (lambda e: wishes.let_through(e, Guard.DRIFT), STANDING - {"status"} | {"approved"}),
+    "to_be_destroyed": (lambda e: wishes.to_be_destroyed(e, "x", NOW), WISH),
     "held_at": (lambda e: wishes.held_at(e, Pin("c")), {"pin"}),
     "closed": (
         lambda e: ends.closed(e, GONE),
@@ -94,15 +105,27 @@ def changed(before: Environment, after: Environment) -> set[str]:
 
 @few
 @given(before=environments)
-def test_what_is_said_of_work_is_reworded_only_while_nothing_else_is(before: Environment) -> None:
-    """A record at rest, and one that says something else by now, keep their words."""
-    working = replace(before, status=Status.RUNNING, message="Applies.")
-    quiet = work.reworded(working, "Applies.", "Applies. Silent.")
-    assert quiet.message == "Applies. Silent."
-    assert work.reworded(quiet, "Applies. Silent.", "Applies.") == working
-    assert work.reworded(replace(quiet, message="y"), "Applies. Silent.", "Applies.").message == "y"
-    rests = replace(working, status=Status.READY)
-    assert work.reworded(rests, "Applies.", "Applies. Silent.") == rests
+def test_silence_is_said_of_work_alone_and_is_over_with_whatever_it_says_next(before: Environment) -> None:
+    """A record at rest is never silent."""
+    working = standing.stands(before, Status.RUNNING, "Applies.")
+    quiet = standing.silent(working, NOW)
+    assert quiet.said.startswith("Applies. Silent since 2026-11-25 12:00:00 UTC")
+    assert standing.silent(quiet, None) == working
+    assert standing.says(quiet, "y").said == "y"
+    rests = standing.stands(working, Status.READY, "")
+    assert standing.silent(rests, NOW) == rests
+
+
+@few
+@given(name=st.sampled_from(sorted(TRANSITIONS)), before=environments)
+def test_whatever_says_something_else_waits_for_nothing_that_was_said_before(
+    name: str, before: Environment
+) -> None:
+    """Else a record would pass for one that tells of it already."""
+    waiting = work.waiting(before, "Waits.", WAITS)
+    after = TRANSITIONS[name][0](waiting)  # one that waits is not being destroyed: nothing is refused
+    if (after.status, after.message) != (waiting.status, waiting.message):
+        assert after.waits != WAITS or name == "waiting"
 
 
 @few
@@ -110,7 +133,10 @@ def test_what_is_said_of_work_is_reworded_only_while_nothing_else_is(before: Env
 def test_a_transition_writes_what_it_names(name: str, before: Environment) -> None:
     """Whatever else the record says by then stays, and it comes to the same if it is done twice."""
     change, named = TRANSITIONS[name]
-    after = change(before)
+    try:
+        after = change(before)
+    except NeedsPerson:  # as of one that is being destroyed for good
+        reject()
     assert changed(before, after) <= named
     if name != "failed":  # which counts
         assert change(after) == after
@@ -126,7 +152,10 @@ def test_what_the_poller_saw_meanwhile_stays(name: str, before: Environment, pus
     """The end of a run that began before a push, or before the branch went away, is written beside that."""
     change, _ = TRANSITIONS[name]
     meanwhile = altered(before, commit=push, absences=3, absent_since=NOW, pushed_at=NOW)
-    after = change(meanwhile)
+    try:
+        after = change(meanwhile)
+    except NeedsPerson:  # as of one that is being destroyed for good
+        reject()
     assert (after.commit, after.absence, after.life.pushed_at) == (push, meanwhile.absence, NOW)
 
 
@@ -140,7 +169,7 @@ def test_a_look_writes_what_it_can_know(before: Environment, after: Environment)
         assert got == after
     else:
         verdict = {"status", "message"} if after.refused or not after.is_open else set()
-        assert changed(before, got) <= SEEN | verdict
+        assert changed(before, got) <= SEEN | (STANDING if verdict else set())
         assert all(flat(got)[name] == flat(after)[name] for name in SEEN | verdict)
 
 
@@ -168,7 +197,7 @@ def test_failures_in_a_row_wait_longer_and_those_of_another_attempt_begin_anew(b
 def test_a_suspension_that_came_meanwhile_is_not_ended_by_the_work(before: Environment) -> None:
     """Only the one it began with is."""
     try:
-        suspended = wishes.suspended(before, "by bob")
+        suspended = wishes.suspended(before, "by bob", NOW)
     except NeedsPerson:
         reject()  # it is being destroyed for good
     assert applies.unsuspended(suspended, altered(suspended, suspended="by alice").suspended) == suspended
@@ -180,8 +209,8 @@ def test_a_suspension_that_came_meanwhile_is_not_ended_by_the_work(before: Envir
 @given(before=environments)
 def test_who_cancels_the_next_push_too_is_heard(before: Environment) -> None:
     """The same person says the same of it, so by the words alone it passed for the suspension that the push had ended."""
-    first = wishes.cancelled(replace(before, commit="a" * 40), "Cancelled by user alice.")
-    second = wishes.cancelled(replace(first, commit="b" * 40), "Cancelled by user alice.")
+    first = wishes.cancelled(replace(before, commit="a" * 40), "Cancelled by user alice.", NOW)
+    second = wishes.cancelled(replace(first, commit="b" * 40), "Cancelled by user alice.", NOW)
     assert second.suspended != first.suspended
     assert applies.unsuspended(second, first.suspended) == second
 
@@ -235,7 +264,7 @@ def test_a_wish_on_what_is_being_deleted_is_refused(before: Environment) -> None
     )
     later = NOW + timedelta(hours=1)
     wishes_of: list[Change] = [
-        lambda e: wishes.suspended(e, "x"),
+        lambda e: wishes.suspended(e, "x", NOW),
         wishes.resumed,
         lambda e: wishes.extended(e, later, None, NOW),
     ]
@@ -247,7 +276,7 @@ def test_a_wish_on_what_is_being_deleted_is_refused(before: Environment) -> None
     with pytest.raises(NeedsPerson, match="not because its life ends"):
         wishes.extended(gone, later, None, NOW)
     with pytest.raises(NeedsPerson, match="is being destroyed"):
-        wishes.suspended(replace(planning, suspended=Suspended("y", Suspension.DESTROY)), "x")
+        wishes.suspended(replace(planning, suspended=Suspended("y", Suspension.DESTROY)), "x", NOW)
 
 
 @few
@@ -255,9 +284,9 @@ def test_a_wish_on_what_is_being_deleted_is_refused(before: Environment) -> None
 def test_a_wish_that_came_while_a_schedule_brought_it_down_holds(before: Environment) -> None:
     """A person who suspended or resumed it meanwhile is not overruled by the end of that."""
     before = altered(replace(before, suspended=None), resumed_at=None, ending=False)
-    by_hand = ends.brought_down(wishes.suspended(before, "by bob"), "schedule", before)
-    assert by_hand.suspended == Suspended("by bob", Suspension.PERSON)
-    resumed = ends.brought_down(applies.brought_up(before, NOW), "schedule", before)
+    by_hand = ends.brought_down(wishes.suspended(before, "by bob", NOW), "schedule", before, NOW)
+    assert by_hand.suspended == Suspended("by bob", Suspension.PERSON, at=NOW)
+    resumed = ends.brought_down(applies.brought_up(before, NOW), "schedule", before, NOW)
     assert (resumed.suspended_by, resumed.deployment and resumed.deployment.ended) == (None, True)
 
 
