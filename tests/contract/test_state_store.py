@@ -1,9 +1,7 @@
 """Every state store against states, locks and crashes that the real Terraform makes through its own backend."""
 
 import fcntl
-import json
 import os
-import signal
 import struct
 import time
 from collections.abc import Iterator
@@ -19,11 +17,11 @@ from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient
 from envmgr.ports import StateStore
 from tests.support.aws import S3_BACKEND
+from tests.support.in_memory.state_workspace import MemoryBackend
 from tests.support.state_backends import (
     KEY,
-    PATIENCE,
     Backend,
-    Workspace,
+    Code,
     closed_port,
     eventually,
     set_known_keys_only,
@@ -53,9 +51,9 @@ def azurerm_backend(request: pytest.FixtureRequest) -> Backend:
 MAKERS = {"local": local_backend, "s3": s3_backend, "azurerm": azurerm_backend}
 
 
-@pytest.fixture(params=list(MAKERS))
+@pytest.fixture(params=[*MAKERS, "memory"])
 def backend(request: pytest.FixtureRequest) -> Backend:
-    return MAKERS[request.param](request)
+    return MemoryBackend() if request.param == "memory" else MAKERS[request.param](request)
 
 
 @pytest.fixture(params=["s3", "azurerm"])
@@ -64,9 +62,9 @@ def remote(request: pytest.FixtureRequest) -> Backend:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, terraform_binary: str, backend: Backend) -> Workspace:
+def workspace(tmp_path: Path, terraform_binary: str, backend: Backend) -> Code:
     backend.store().ensure()
-    return Workspace(tmp_path / "workspace", terraform_binary, backend)
+    return backend.workspace(tmp_path / "workspace", terraform_binary)
 
 
 # --- ensure ----------------------------------------------------------------------------------
@@ -84,7 +82,7 @@ def test_ensure_creates_what_is_missing_once(backend: Backend) -> None:
 # --- what Terraform wrote --------------------------------------------------------------------
 
 
-def test_reads_what_terraform_applied_and_destroyed(backend: Backend, workspace: Workspace) -> None:
+def test_reads_what_terraform_applied_and_destroyed(backend: Backend, workspace: Code) -> None:
     workspace.apply()
     store = backend.store()
     state = store.read(KEY)
@@ -101,9 +99,9 @@ def test_reads_what_terraform_applied_and_destroyed(backend: Backend, workspace:
     assert left.serial > state.serial
 
 
-def test_archives_once_and_the_key_can_be_used_again(backend: Backend, workspace: Workspace) -> None:
+def test_archives_once_and_the_key_can_be_used_again(backend: Backend, workspace: Code) -> None:
     workspace.apply()
-    applied = json.loads(workspace.run("state", "pull"))
+    applied = workspace.pulled()
     store = backend.store()
 
     store.archive(KEY, NOW)
@@ -122,7 +120,7 @@ def test_archives_once_and_the_key_can_be_used_again(backend: Backend, workspace
     assert again.lineage != kept.lineage
 
 
-def test_prunes_only_old_copies(backend: Backend, workspace: Workspace) -> None:
+def test_prunes_only_old_copies(backend: Backend, workspace: Code) -> None:
     store = backend.store()
     for days in (0, 40):
         workspace.apply()
@@ -162,7 +160,7 @@ def test_an_organization_called_archive_is_no_archive(
     key = "archive/shop/alice/terraform.tfstate"
     store = backend.store()
     store.ensure()
-    Workspace(tmp_path / "workspace", terraform_binary, backend, key).apply()
+    backend.workspace(tmp_path / "workspace", terraform_binary, key).apply()
     assert store.keys() == [key]
     assert store.prune(datetime.now(UTC) + timedelta(days=1)) == 0
     assert store.read(key) is not None
@@ -171,7 +169,7 @@ def test_an_organization_called_archive_is_no_archive(
 # --- locks -----------------------------------------------------------------------------------
 
 
-def test_shows_a_running_apply_and_keeps_its_state(backend: Backend, workspace: Workspace) -> None:
+def test_shows_a_running_apply_and_keeps_its_state(backend: Backend, workspace: Code) -> None:
     workspace.apply()
     store = backend.store()
     with workspace.applying():
@@ -196,13 +194,12 @@ def _noted(store: StateStore) -> LockInfo | None:
     return holder if holder and holder.id else None
 
 
-def test_the_lock_of_a_killed_terraform(backend: Backend, workspace: Workspace) -> None:
+def test_the_lock_of_a_killed_terraform(backend: Backend, workspace: Code) -> None:
     workspace.apply()
     store = backend.store()
     with workspace.applying() as terraform:
         holder = eventually(lambda: _noted(store))
-        os.killpg(terraform.pid, signal.SIGKILL)
-        terraform.wait(PATIENCE)
+        terraform.kill()
 
     if backend.kind == "local":  # the kernel took the lock back; the note beside the state is stale
         assert store.lock(KEY) is None
@@ -210,7 +207,7 @@ def test_the_lock_of_a_killed_terraform(backend: Backend, workspace: Workspace) 
         assert store.lock(KEY) == holder
         with pytest.raises(StateLocked, match=holder.id):
             store.archive(KEY, NOW)
-        workspace.run("force-unlock", "-force", holder.id)
+        workspace.force_unlock(holder.id)
         assert store.lock(KEY) is None
     store.archive(KEY, NOW)
     assert store.read(KEY) is None
@@ -221,7 +218,9 @@ def test_the_lock_of_a_killed_terraform(backend: Backend, workspace: Workspace) 
 # --- a state that is put there ---------------------------------------------------------------
 
 
-def test_a_state_is_put_only_where_there_is_none(backend: Backend, workspace: Workspace) -> None:
+def test_a_state_is_put_only_where_there_is_none(
+    backend: Backend, workspace: Code, terraform_binary: str
+) -> None:
     """Terraform goes on with it, and nothing takes its place."""
     workspace.apply()
     store, other = backend.store(), "acme/shop/bob/terraform.tfstate"
@@ -232,8 +231,8 @@ def test_a_state_is_put_only_where_there_is_none(backend: Backend, workspace: Wo
     assert not store.create(KEY, b"another")
     assert (store.get(other), store.get(KEY)) == (content, content)
 
-    there = Workspace(workspace.folder.with_name("there"), workspace.binary, backend, other)
-    assert "No changes" in there.run("plan", "-input=false")
+    there = backend.workspace(workspace.folder.with_name("there"), terraform_binary, other)
+    assert not there.has_changes()
 
 
 def test_a_state_takes_the_place_of_an_empty_object(backend: Backend) -> None:
@@ -262,7 +261,7 @@ def test_no_state_is_put_in_the_place_of_one_that_a_terraform_holds(tmp_path: Pa
 # --- envmgr's own objects --------------------------------------------------------------------
 
 
-def test_an_object_of_our_own_is_kept_beside_the_state(backend: Backend, workspace: Workspace) -> None:
+def test_an_object_of_our_own_is_kept_beside_the_state(backend: Backend, workspace: Code) -> None:
     workspace.apply()
     store, key = backend.store(), "acme/shop/alice/envmgr-kept.zip"
     assert store.get(key) is None
@@ -304,7 +303,7 @@ def test_a_missing_place_is_for_a_person(backend: Backend) -> None:
         store.keys()
 
 
-def test_a_state_that_is_none_is_for_a_person(backend: Backend, workspace: Workspace) -> None:
+def test_a_state_that_is_none_is_for_a_person(backend: Backend, workspace: Code) -> None:
     workspace.apply()
     store = backend.store()
     store.archive(KEY, NOW)
@@ -314,7 +313,9 @@ def test_a_state_that_is_none_is_for_a_person(backend: Backend, workspace: Works
 
 
 def corrupt(backend: Backend, key: str) -> None:
-    if backend.kind == "local":
+    if isinstance(backend, MemoryBackend):
+        backend.place.objects[key] = b"{ not a state"
+    elif backend.kind == "local":
         Path(str(backend.settings["path"]), key).write_bytes(b"{ not a state")
     elif backend.kind == "s3":
         import boto3

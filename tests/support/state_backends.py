@@ -3,15 +3,17 @@
 import json
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import time
 import traceback
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from envmgr.adapters.state.connect import open_state_store
 from envmgr.domain.documents.state import LockInfo
@@ -34,8 +36,46 @@ class Backend:
         """A store over it, new each time."""
         return open_state_store(self.kind, self.settings, self.environment)
 
+    def workspace(self, folder: Path, binary: str, key: str = KEY) -> "Code":
+        """One environment's code, and the Terraform that keeps its state here."""
+        return Workspace(folder, binary, self, key)
+
     def __str__(self) -> str:
         return self.kind
+
+
+class Applying(Protocol):
+    """An apply under way."""
+
+    def kill(self) -> None:
+        """It dies where it is."""
+
+
+class Code(Protocol):
+    """One environment's code, and the Terraform that runs it."""
+
+    folder: Path
+
+    def write(self, code: str) -> None:
+        """Replace the code."""
+
+    def apply(self) -> None:
+        """Apply it."""
+
+    def destroy(self) -> None:
+        """Destroy all of it."""
+
+    def pulled(self) -> dict[str, Any]:
+        """The state as Terraform sees it."""
+
+    def force_unlock(self, lock_id: str) -> None:
+        """Break a lock."""
+
+    def has_changes(self) -> bool:
+        """Whether a plan of the code would change anything."""
+
+    def applying(self) -> AbstractContextManager[Applying]:
+        """An apply that does not end before the block does."""
 
 
 class Workspace:
@@ -76,8 +116,18 @@ class Workspace:
     def destroy(self) -> None:
         self.run("destroy", "-auto-approve", "-input=false")
 
+    def pulled(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.run("state", "pull"))
+        return found
+
+    def force_unlock(self, lock_id: str) -> None:
+        self.run("force-unlock", "-force", lock_id)
+
+    def has_changes(self) -> bool:
+        return "No changes" not in self.run("plan", "-input=false")
+
     @contextmanager
-    def applying(self) -> Iterator[subprocess.Popen[bytes]]:
+    def applying(self) -> Iterator["_Child"]:
         """An apply that does not end before the file `go-on` is there."""
         wait = f"until [ -e {shlex.quote(str(self.go_on))} ]; do sleep 0.05; done"
         self.write(
@@ -95,10 +145,32 @@ class Workspace:
                 start_new_session=True,
             )
         try:
-            yield process
+            yield _Child(process)
         finally:
             self.go_on.touch()
             process.wait(PATIENCE)
+
+
+class _Child:
+    """A Terraform in a process group of its own."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Its number, and its group's."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.returncode
+
+    def kill(self) -> None:
+        """With all it has started."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(PATIENCE)
 
 
 def eventually(ask: Callable[[], LockInfo | None]) -> LockInfo:
