@@ -50,6 +50,10 @@ class Daemon:
         self._world.forward(**pause)
         self.does(self._pass)
 
+    def work(self) -> None:
+        """Works on what is due, without a look at the remote."""
+        self.does(self._work)
+
     def look_for_drift(self) -> None:
         """Checks all that are due."""
         self.does(self._check)
@@ -87,6 +91,10 @@ class Daemon:
     def _pass(self) -> None:
         application = self.application
         application.poller.poll(application.services.projects[SHOP])
+        self._work()
+
+    def _work(self) -> None:
+        application = self.application
         application.workers.run_until_settled(application.services.projects.values(), frozenset())
 
     def _check(self) -> None:

@@ -231,6 +231,13 @@ class Histories(RuleBasedStateMachine):
         for _ in range(times):
             self.looks(timedelta(minutes=minutes))
 
+    @rule(minutes=st.sampled_from([0, 6, 70]))
+    def work(self, minutes: int) -> None:
+        """What is due by the clock alone, without a look at the remote."""
+        self.remember()
+        self.world.forward(minutes=minutes)
+        self.world.daemon.work()
+
     @rule(number=st.integers(1, 160), after=st.booleans(), takes_all=st.booleans())
     def death(self, number: int, after: bool, takes_all: bool) -> None:
         """The process dies at some call, with Terraform or without."""
