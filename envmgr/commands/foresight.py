@@ -10,7 +10,7 @@ from envmgr.domain.rules.evidence import Evidence
 from envmgr.domain.rules.neighbours import active_ones, leaving
 from envmgr.domain.rules.observation import Observed, observe, observe_failure
 from envmgr.domain.values import reference
-from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Stop, Wait, Warn
+from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, GoBack, Stop, Wait, Warn
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId, ref_component
 from envmgr.engine.context.services import Services
@@ -20,7 +20,15 @@ from envmgr.engine.reconcile.evidence import weigh
 
 from .runtime import Runtime
 
-_ACTIONS = {Apply: "apply", Destroy: "destroy", Close: "close", Stop: "stop", Warn: "warn", Await: "await"}
+_ACTIONS = {
+    Apply: "apply",
+    Destroy: "destroy",
+    Close: "close",
+    Stop: "stop",
+    Warn: "warn",
+    Await: "await",
+    GoBack: "go back",
+}
 
 
 @dataclass(frozen=True, slots=True)

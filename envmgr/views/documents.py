@@ -118,7 +118,7 @@ def environment_in_full(
         "schedule": schedule(found.schedule) if found.schedule else None,
         "last_run": run(last_run) if last_run else None,
         "failures": found.failure.count,
-        "retry_at": time(found.failure.retry_at),
+        "retry_at": time(found.retry_at),
         "terraform_version": claim.terraform_version if claim else None,
         "modules": (claim.modules or None) if claim else None,
     }

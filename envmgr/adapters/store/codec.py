@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from envmgr.domain.documents.claim_document import claim_document, parse_claim
-from envmgr.domain.values.deployment import Deployment
+from envmgr.domain.values.deployment import Deployment, WayBack
 from envmgr.domain.values.drift import Difference, Drift
 from envmgr.domain.values.environment import Changes, Claim, Output, Pin, ProcessId, Waits, WaitsFor
 from envmgr.domain.values.health import Condition, Health, HealthCheck
@@ -204,7 +204,10 @@ def load_drift(text: str) -> Drift:
 
 def dump_deployment(found: Deployment) -> str:
     """A deployment as a JSON array."""
-    begun = [list(found.begun)] if found.begun else []  # an earlier release reads all but what is unknown
+    # An earlier release reads all but what is unknown.
+    begun: list[object] = [list(found.begun)] if found.begun or found.back else []
+    if (back := found.back) is not None:
+        begun.append([back.failures, back.why, back.retry_at and back.retry_at.isoformat()])
     return _encode(
         [found.commit, found.rules, found.apply, found.after, found.healthy_commit, found.ended, *begun]
     )
@@ -221,7 +224,12 @@ def load_deployment(text: str) -> Deployment:
         healthy_commit=healthy_commit,
         ended=ended,
         begun=tuple(begun[0]) if begun else (),
+        back=_way_back(*begun[1]) if begun[1:] else None,
     )
+
+
+def _way_back(failures: int, why: str, retry_at: str | None) -> WayBack:
+    return WayBack(failures, why, load_moment(retry_at))
 
 
 def dump_health(found: Health) -> str:

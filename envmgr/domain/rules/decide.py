@@ -11,7 +11,15 @@ from datetime import datetime
 
 from envmgr.domain.values.backoff import LONGEST
 from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait
-from envmgr.domain.values.environment import Absence, Environment, Guard, Status, Suspension, Waits, WaitsFor
+from envmgr.domain.values.environment import (
+    Absence,
+    Environment,
+    Guard,
+    Status,
+    Suspension,
+    Waits,
+    WaitsFor,
+)
 from envmgr.domain.values.health import Condition
 from envmgr.domain.values.names import counted, excluding, matches_any, ref_component
 from envmgr.domain.values.policy import Neighbours, Policy
@@ -20,6 +28,7 @@ from .attempt import attempt_key, was_tried
 from .settled import is_done, is_settled, why_apply
 from .unfinished import unfinished
 from .warning import warning
+from .way_back import way_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +349,10 @@ def _drifted(situation: Situation) -> Decision | None:
     return Wait(said, Waits(WaitsFor.DRIFT), hold=Guard.DRIFT)
 
 
+def _to_go_back(situation: Situation) -> Decision | None:
+    return None if situation.asked else way_back(situation.environment, situation.policy, situation.now)
+
+
 def _failed_on_this(situation: Situation) -> Decision | None:
     environment = situation.environment
     if situation.asked or environment.failure.on != attempt_key(environment, situation.policy):
@@ -377,6 +390,7 @@ _PRESENT: tuple[Check, ...] = (
     _ends_soon,
     _settled,
     _drifted,
+    _to_go_back,
     _failed_on_this,
     _over_the_limit,
     _outside_windows,

@@ -9,8 +9,8 @@ from envmgr.domain.values.policy import Policy
 
 def wake_times(environment: Environment, policy: Policy) -> Iterator[datetime]:
     """When a decision may become another although nothing happens: ends of lives, warnings, schedules, windows."""
-    if environment.failure.retry_at is not None:
-        yield environment.failure.retry_at
+    if environment.retry_at is not None:
+        yield environment.retry_at
     if environment.life.expires_at is not None:
         yield environment.life.expires_at
         yield from (environment.life.expires_at - before for before in policy.warn_before)

@@ -42,6 +42,13 @@ class Await:
 
 
 @dataclass(frozen=True, slots=True)
+class GoBack:
+    """Try once more to bring the last healthy commit back."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Destroy:
     """Destroy all it has, verify, and leave it as `then` with the reason `because`."""
 
@@ -77,4 +84,4 @@ class Close:
     reason: str
 
 
-Decision = Rest | Wait | Apply | Await | Destroy | Stop | Warn | Close
+Decision = Rest | Wait | Apply | Await | GoBack | Destroy | Stop | Warn | Close

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from .digest import digest
@@ -27,6 +28,26 @@ class DeployRules:
         return digest([[asdict(step) for step in self.steps], self.health and asdict(self.health)])
 
 
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """A way back to the last healthy commit that failed, so many times in a row: `why`, and when it is tried again.
+
+    `retry_at` is None where only a person helps.
+    """
+
+    failures: int
+    why: str
+    retry_at: datetime | None
+
+    def __str__(self) -> str:
+        again = (
+            f"That is tried again at {self.retry_at:%Y-%m-%d %H:%M:%S} UTC."
+            if self.retry_at
+            else "That is not tried again by itself: fix it, then push, or use `envmgr rollback`."
+        )
+        return f"The last healthy commit could not be brought back: {self.why} {again}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """What of an environment's code runs.
@@ -35,7 +56,7 @@ class Deployment:
     `after`; `apply` is the last one there was. `healthy_commit` is the last commit that was deployed and
     healthy. `ended` says that the steps before a destroy were run, so that nothing of it runs any more. `begun` are the
     marks of steps that were begun since the last success, whichever commit's and whatever for: what they came to is
-    not known, so it is not what `commit` says either.
+    not known, so it is not what `commit` says either. `back` is a way back from it that failed.
     """
 
     commit: str | None = None
@@ -45,6 +66,7 @@ class Deployment:
     healthy_commit: str | None = None
     ended: bool = False
     begun: tuple[str, ...] = ()
+    back: WayBack | None = None
 
     @property
     def known_commit(self) -> str | None:

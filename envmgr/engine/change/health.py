@@ -7,11 +7,13 @@ from datetime import timedelta
 
 from envmgr.config.sections.duration import format_duration
 from envmgr.domain.documents.state import State
-from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, StepFailed
+from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, NeedsOperator, NeedsPerson, StepFailed
 from envmgr.domain.rules.attempt import attempt_key
 from envmgr.domain.rules.transitions import deploys
+from envmgr.domain.values.backoff import LONGEST, delay
 from envmgr.domain.values.cage import Purpose
-from envmgr.domain.values.environment import Environment, Output, Status
+from envmgr.domain.values.deployment import WayBack
+from envmgr.domain.values.environment import Environment, Event, Output, Status
 from envmgr.domain.values.health import Condition, Health, HealthCheck, judged, pause
 from envmgr.domain.values.step import Step
 from envmgr.domain.values.template import fill, named
@@ -111,12 +113,25 @@ def unhealthy(job: Job, why: str) -> None:
     environment, services = job.environment, job.services
     if environment.health is None:
         return
-    now = services.clock()
+    now, commit = services.clock(), _deployed(environment)
     health = replace(environment.health, condition=Condition.UNHEALTHY, since=now, message=why)
-    key, commit = attempt_key(job.began, job.policy), _deployed(environment)
-    message = " ".join(filter(None, (not_healthy(health), _way_back(job, why))))
-    event = services.event(environment.id, "unhealthy", message, commit=commit)
-    job.update(lambda e: deploys.not_healthy(e, message, health, key), event)
+    message, back = _gone_back(job, health)
+    said = " ".join(filter(None, (message, str(back or ""))))
+    _give_up(job, health, message, back, services.event(environment.id, "unhealthy", said, commit=commit))
+
+
+def bring_back(job: Job) -> None:
+    """Tries once more the way back that failed; whether the environment is well is asked as before."""
+    health = job.environment.health
+    if health is not None:
+        _give_up(job, health, *_gone_back(job, health))
+
+
+def _give_up(
+    job: Job, health: Health, message: str, back: WayBack | None, event: Event | None = None
+) -> None:
+    key = attempt_key(job.began, job.policy)
+    job.update(lambda e: deploys.not_healthy(e, message, health, key, back), event)
 
 
 def not_healthy(health: Health) -> str:
@@ -147,17 +162,26 @@ def _check_wanted(job: Job) -> None:
         raise Superseded(f"Superseded by {now.target[:10]}.")
 
 
-def _way_back(job: Job, why: str) -> str:
-    """Goes back to the last healthy commit where that is asked for; gives the sentence that says what came of it."""
+def _gone_back(job: Job, health: Health) -> tuple[str, WayBack | None]:
+    """Goes back to the last healthy commit where that is asked for; gives what is said then, and how that failed."""
+    before, why = job.environment.deployment, not_healthy(health)
     if job.project.deploy_rules(None).on_unhealthy != "previous":
-        return ""
+        return why, None
     try:
-        return go_back(job, why)
+        return " ".join(filter(None, (why, go_back(job, health.message)))), None
     except (Interrupted, LeaseLost):
         raise
     except EnvmgrError as error:
         # What failed is the deploy; that the way back failed is said beside it, and takes its place nowhere.
-        return job.redact(f"The last healthy commit could not be brought back: {error}")
+        return why, _failed_back(job, before.back if before else None, error)
+
+
+def _failed_back(job: Job, before: WayBack | None, error: EnvmgrError) -> WayBack:
+    """A way back that failed: for what may pass it is tried again with growing pauses, for an operator once an hour."""
+    failures = before.failures + 1 if before is not None else 1
+    wait = LONGEST if isinstance(error, NeedsOperator) else delay(failures)
+    is_over = isinstance(error, NeedsPerson) and not isinstance(error, NeedsOperator)
+    return WayBack(failures, job.redact(str(error)), None if is_over else job.services.clock() + wait)
 
 
 # --- what is recorded ----------------------------------------------------------------------------

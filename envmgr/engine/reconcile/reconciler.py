@@ -10,13 +10,24 @@ from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.neighbours import active, leaving
 from envmgr.domain.rules.transitions import work
 from envmgr.domain.rules.transitions.standing import stands
-from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait, Warn
+from envmgr.domain.values.decision import (
+    Apply,
+    Await,
+    Close,
+    Decision,
+    Destroy,
+    GoBack,
+    Rest,
+    Stop,
+    Wait,
+    Warn,
+)
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Neighbours
 from envmgr.engine.change.apply import apply
 from envmgr.engine.change.destroy import close, destroy
-from envmgr.engine.change.health import await_healthy
+from envmgr.engine.change.health import await_healthy, bring_back
 from envmgr.engine.change.stop import bring_down
 from envmgr.engine.context import by_hand, ownership
 from envmgr.engine.context.services import Services
@@ -125,6 +136,8 @@ class Reconciler:
                 apply(job, decision.reason)
             case Await():
                 await_healthy(job)
+            case GoBack():
+                bring_back(job)
             case Destroy():
                 destroy(job, decision, self._still(job, decision))
             case Stop():

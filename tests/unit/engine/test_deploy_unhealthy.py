@@ -65,14 +65,14 @@ def test_what_was_never_healthy_has_no_way_back(engine: MemoryEngine, tmp_path: 
     assert [run.status for run in engine.runs(RunKind.DEPLOY)] == [RunStatus.SUCCEEDED]
 
 
-def test_a_way_back_that_fails_is_said_too(engine: MemoryEngine, tmp_path: Path) -> None:
-    """Both sentences, and nothing is tried in a circle."""
-    shop = Shop(engine, tmp_path, "previous")
+def test_a_way_back_that_fails_is_said_and_tried_again(engine: MemoryEngine, tmp_path: Path) -> None:
+    """With growing pauses, until it succeeds; meanwhile its health is asked for as before."""
+    shop, allowed = Shop(engine, tmp_path, "previous"), tmp_path / "allowed"
     shop.served.unlink()
     shop.served.mkdir()
     shop.repository.commit("env-alice", {"app.txt": "bad\n"})
     engine.repository_settings["shop"]["deploy"] = [
-        {"name": "app", "run": f"grep -x bad app.txt; cp app.txt {shop.served}/app"}
+        {"name": "app", "run": f"test -e {allowed} || grep -x bad app.txt; cp app.txt {shop.served}/app"}
     ]
     engine.repository_settings["shop"]["health"]["run"] = f"! grep -x bad {shop.served}/app"
     engine.restart()
@@ -80,8 +80,26 @@ def test_a_way_back_that_fails_is_said_too(engine: MemoryEngine, tmp_path: Path)
     alice = engine.environment("alice")
     assert alice.status is Status.FAILED
     assert "Not healthy within 1s" in alice.message
-    assert "The last healthy commit could not be brought back: Step app failed" in alice.message
+    assert "The last healthy commit could not be brought back: Step app failed" in alice.said
     assert is_watched(alice)
+    runs = len(engine.runs())
+    engine.turn(seconds=20)
+    assert len(engine.runs()) == runs
+    engine.turn(seconds=11)
+    engine.turn(seconds=31)
+    assert len(engine.runs()) == runs + 1
+    alice = engine.environment("alice")
+    assert alice.deployment is not None
+    assert alice.deployment.back is not None
+    assert (alice.deployment.back.failures, alice.retry_at) == (2, alice.deployment.back.retry_at)
+    assert is_watched(alice)
+
+    allowed.touch()
+    engine.turn(minutes=5)
+    alice = engine.environment("alice")
+    assert alice.deployment is not None
+    assert (alice.deployment.commit, alice.deployment.back, alice.retry_at) == (shop.first, None, None)
+    assert alice.said.endswith(f"The code of {shop.first[:10]} runs again.")
     runs = len(engine.runs())
     engine.turn(2, minutes=20)
     assert len(engine.runs()) == runs

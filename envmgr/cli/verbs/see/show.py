@@ -87,7 +87,7 @@ def _facts(
 ) -> Iterator[tuple[str, str]]:
     yield "environment", found.label
     yield "status", colored(found.status)
-    yield "message", printable(" ".join(filter(None, (found.message, found.silence))))
+    yield "message", printable(" ".join(filter(None, (found.message, found.silence, found.way_back))))
     yield "warnings", _block(found.warnings)
     yield "branch", printable(found.branch) + (" (gone)" if found.is_missing else "")
     yield "commit", found.commit
@@ -101,7 +101,7 @@ def _facts(
     yield "expires", moment(found.life.expires_at)
     yield "schedule", _schedule(found)
     yield "suspended by", _suspended(found)
-    yield "next try", moment(found.failure.retry_at)
+    yield "next try", moment(found.retry_at)
     yield "lease", _lease(held)
     yield "last run", _run(last)
     yield "state", found.id.state_key

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from envmgr.domain.values.deployment import Deployment
+from envmgr.domain.values.deployment import Deployment, WayBack
 from envmgr.domain.values.environment import Environment, Failure, Status
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.step import Step
@@ -37,7 +37,7 @@ def deployed(
 ) -> Environment:
     """A commit's code runs; where nothing is asked for its health, it counts as healthy."""
     found = _deployment(before)
-    runs = replace(found, commit=commit, rules=rules, after=found.apply, ended=False, begun=())
+    runs = replace(found, commit=commit, rules=rules, after=found.apply, ended=False, begun=(), back=None)
     if check is None:
         return replace(
             succeeded(before, remark), deployment=replace(runs, healthy_commit=commit), health=None
@@ -51,12 +51,12 @@ def deployed(
 
 def ended(before: Environment) -> Environment:
     """The steps before a destroy were run: nothing of its code runs any more."""
-    return replace(before, deployment=replace(_deployment(before), ended=True, begun=()))
+    return replace(before, deployment=replace(_deployment(before), ended=True, begun=(), back=None))
 
 
 def went_back(before: Environment, commit: str) -> Environment:
     """The code of an earlier commit runs again in the same infrastructure."""
-    return replace(before, deployment=replace(_deployment(before), commit=commit, begun=()))
+    return replace(before, deployment=replace(_deployment(before), commit=commit, begun=(), back=None))
 
 
 # --- health ----------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def healthy(before: Environment, check: HealthCheck, now: datetime) -> Environme
     return replace(
         succeeded(before),
         health=Health(check=check, condition=Condition.HEALTHY, since=now),
-        deployment=found and replace(found, healthy_commit=commit),
+        deployment=found and replace(found, healthy_commit=commit, back=None),
     )
 
 
@@ -79,15 +79,19 @@ def answered(before: Environment, status: Status, message: str, health: Health) 
     return replace(stands(before, status, message), health=health)
 
 
-def not_healthy(before: Environment, message: str, health: Health, attempt: str) -> Environment:
-    """What was deployed did not become healthy: only a change or a person helps.
+def not_healthy(
+    before: Environment, message: str, health: Health, attempt: str, back: WayBack | None = None
+) -> Environment:
+    """What was deployed did not become healthy: only a change or a person helps, or a way `back` that failed until now.
 
     No run failed, so none counts: by that it is known that nothing but its health is why it failed.
     """
+    found = before.deployment
     return replace(
         stands(before, Status.FAILED, message),
         health=health,
         failure=Failure(on=attempt),
+        deployment=found and replace(found, back=back),
     )
 
 

@@ -128,7 +128,19 @@ class Environment:
     @property
     def said(self) -> str:
         """Its message, and what it warns of."""
-        return " ".join(filter(None, (self.message, self.silence, *self.warnings)))
+        return " ".join(filter(None, (self.message, self.silence, self.way_back, *self.warnings)))
+
+    @property
+    def way_back(self) -> str:
+        """The sentence for a way back that failed; empty where none did, or it stands otherwise by now."""
+        back = self.deployment.back if self.deployment is not None else None
+        return str(back) if back is not None and self.status is Status.FAILED else ""
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When what failed is tried again; None where only a change or a person helps, or nothing did."""
+        back = self.deployment.back if self.deployment is not None else None
+        return self.failure.retry_at or (back.retry_at if back is not None else None)
 
     @property
     def silence(self) -> str:

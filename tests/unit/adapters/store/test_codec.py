@@ -15,7 +15,7 @@ from envmgr.adapters.store.columns import free_text, moment
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
 from envmgr.domain.rules.observation import Observed
-from envmgr.domain.values.deployment import Deployment
+from envmgr.domain.values.deployment import Deployment, WayBack
 from envmgr.domain.values.drift import Difference, Drift
 from envmgr.domain.values.environment import (
     Absence,
@@ -109,6 +109,8 @@ deployments = st.builds(
     after=st.none() | st.integers(1, 2**60),
     healthy_commit=st.none() | words,
     ended=st.booleans(),
+    begun=st.lists(words, max_size=2).map(tuple),
+    back=st.none() | st.builds(WayBack, st.integers(1, 99), texts, st.none() | moments),
 )
 healths = st.builds(
     Health,

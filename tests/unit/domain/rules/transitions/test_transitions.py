@@ -79,7 +79,7 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     "healthy": (lambda e: deploys.healthy(e, CHECK, NOW), RESULT | {"health", "deployment"}),
     "not_healthy": (
         lambda e: deploys.not_healthy(e, "x", ILL, "key"),
-        RESULT | {"health"},
+        RESULT | {"health", "deployment"},
     ),
     "a deploy began": (lambda e: deploys.began(e, STEPS), {"deployment"}),
     "a destroy began": (ends.began, {"applied_fingerprint", "ending"}),
