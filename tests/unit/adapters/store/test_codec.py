@@ -251,7 +251,8 @@ def test_times_sort_as_text(one: datetime, other: datetime) -> None:
 def test_tables_have_the_fields_of_their_dataclasses() -> None:
     """A field that is not kept would be lost in silence."""
     identity = list(rows.IDENTITY)
-    assert sorted(schema.environments.c.keys()) == sorted(column.name for column in records.COLUMNS)
+    known = sorted(set(schema.environments.c.keys()) - {"writes"})  # which the store counts for itself
+    assert known == sorted(column.name for column in records.COLUMNS)
     kept = {
         Run: (["id", *identity], schema.runs),
         RepositoryState: (["organization", "name"], schema.repositories),
