@@ -274,20 +274,17 @@ def test_where_the_cage_cannot_be_made_nothing_runs(
     require.cache_clear()
 
 
-def test_a_part_of_the_network_is_not_given_whole(place: Place, folder: Path) -> None:
-    """Where there is no proxy, a list of names is no reason to open all."""
-    place = replace(place, cage=CageRules(kind="bwrap"))
-    step = Step(name="app", run="touch ran", timeout=timedelta(minutes=1))
-    with pytest.raises(NeedsPerson, match="reached by a proxy"):
-        StepRunner(identify).run(step, place, Watch(log=folder / "1.log"))
-    assert not (place.checkout / "ran").exists()
-
-
 def test_doctor_tries_it(engine: Engine) -> None:
     engine.repository()
     found = {finding.check: finding for finding in of_organizations(engine.application)}
     assert found["cage acme"].ok, found["cage acme"].message
     assert found["cage acme"].message.startswith("bubblewrap ")
+    assert "no network, no namespaces" in found["cage acme"].message
+    engine.settings["cage"] = {"kind": "bwrap"}
+    engine.restart()
+    found = {finding.check: finding for finding in of_organizations(engine.application)}
+    assert found["cage acme"].ok, found["cage acme"].message
+    assert "by the proxy, which refuses a private address" in found["cage acme"].message
 
 
 def test_what_only_shows_is_given_no_credentials(

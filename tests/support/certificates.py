@@ -2,6 +2,8 @@
 
 import datetime
 import ipaddress
+import socket
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +39,13 @@ def make_certificates(folder: Path, names: list[str], address: str) -> Certifica
         )
     )
     return files
+
+
+def wrapped(listening: socket.socket, certificates: Certificates) -> ssl.SSLSocket:
+    """The socket of a server that speaks TLS; each handshake is its connection's own matter."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.chain, certificates.key)
+    return context.wrap_socket(listening, server_side=True, do_handshake_on_connect=False)
 
 
 def _name(text: str) -> x509.Name:

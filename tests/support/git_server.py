@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self, cast
 from urllib.parse import unquote, urlsplit
 
+from tests.support.certificates import Certificates, wrapped
 from tests.support.git_repository import git_environment
 from tests.support.processes import HOST
 from tests.support.serving import Serving
@@ -41,10 +42,13 @@ class GitServer:
     passwords: dict[str, str] = field(default_factory=dict)
     lfs: dict[str, bytes] = field(default_factory=dict)  # contents of Git LFS, by their SHA-256
     closing: threading.Event = field(default_factory=threading.Event)
+    certificates: Certificates | None = None
 
     def __enter__(self) -> Self:
         """Listen on a free loopback port."""
         self._http = _Http(self)
+        if self.certificates is not None:
+            self._http.socket = wrapped(self._http.socket, self.certificates)
         self._serving = Serving(self._http)
         return self
 
@@ -58,6 +62,10 @@ class GitServer:
     def http_url(self, name: str) -> str:
         """Where the repository is served."""
         return f"http://{HOST}:{self._http.server_port}/{name}.git"
+
+    def https_url(self, name: str, host: str) -> str:
+        """Where the repository is served with certificates, by a name of this host."""
+        return f"https://{host}:{self._http.server_port}/{name}.git"
 
     def fail(
         self,

@@ -1,6 +1,5 @@
 """A web server on loopback that answers as a test says."""
 
-import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self, cast
 
-from tests.support.certificates import Certificates
+from tests.support.certificates import Certificates, wrapped
 from tests.support.processes import HOST
 from tests.support.serving import Serving
 
@@ -52,11 +51,7 @@ class WebServer:
         """Listen on a free loopback port."""
         self._http = _Http(self)
         if self.certificates is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(self.certificates.chain, self.certificates.key)
-            self._http.socket = context.wrap_socket(
-                self._http.socket, server_side=True, do_handshake_on_connect=False
-            )
+            self._http.socket = wrapped(self._http.socket, self.certificates)
         self._serving = Serving(self._http)
         return self
 

@@ -10,7 +10,7 @@ from envmgr.domain.values import cage as domain
 from envmgr.domain.values.cage import CageLimits, CageRules, Reach
 
 from .section import Section
-from .values import AbsolutePath, Count, Flag, Named, Period, Size
+from .values import AbsolutePath, Count, Flag, Named, Network, Period, Size
 
 ENDPOINT_PATTERN = r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:([0-9]{1,5})"
 _WORDS = ("public", "none", "open")
@@ -76,6 +76,11 @@ class Cage(Section):
         "the host reaches (open), or what a list allows.",
         examples=[{"allow": ["*.amazonaws.com:443", "registry.terraform.io:443"]}],
     )
+    networks: tuple[Network, ...] = Field(
+        default=(),
+        description="Private networks that the proxy may lead to as well, for a registry or mirror of your own.",
+        examples=[["10.20.0.0/16"]],
+    )
     memory: Size | None = Field(default=None, description="Private memory of a process.", examples=["4GiB"])
     cpu: Period | None = Field(default=None, description="Processor time of a process.", examples=["30m"])
     processes: Count | None = Field(
@@ -116,8 +121,8 @@ class Cage(Section):
 
     def _network(self) -> domain.Network:
         if isinstance(self.network, str):
-            return domain.Network(reach=Reach(self.network))
-        return domain.Network(reach=Reach.LISTED, allow=self.network)
+            return domain.Network(reach=Reach(self.network), networks=self.networks)
+        return domain.Network(reach=Reach.LISTED, allow=self.network, networks=self.networks)
 
 
 def _seconds(time: timedelta | None) -> int | None:

@@ -1,7 +1,7 @@
 """The one place that says what a child that runs a branch's words sees, may write, reaches and is given."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from envmgr.domain.values.cage import (
     Cage,
@@ -87,7 +87,7 @@ def _network(row: _Row, rules: CageRules) -> Network:
     if not row.has_network:
         return Network(reach=Reach.NOTHING)
     if row.fetches and rules.network.reach is Reach.LISTED:
-        return Network(reach=Reach.LISTED, allow=tuple(dict.fromkeys((*rules.network.allow, *REGISTRIES))))
+        return replace(rules.network, allow=tuple(dict.fromkeys((*rules.network.allow, *REGISTRIES))))
     return rules.network
 
 

@@ -48,10 +48,14 @@ class Credentials(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """What a child may reach; `allow` are names with ports (`*.amazonaws.com:443`) where it is a list."""
+    """What a child may reach; `allow` are names with ports (`*.amazonaws.com:443`) where it is a list.
+
+    `networks` are those beside public addresses that the proxy may lead to.
+    """
 
     reach: Reach
     allow: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

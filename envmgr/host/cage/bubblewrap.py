@@ -58,18 +58,17 @@ def caged(start: Start, cage: Cage, log: Path) -> Iterator[Start]:
         yield _unconfined(start, cage)
         return
     require()
-    out = way(cage.network, log)
-    cage = replace(cage, sees=(*cage.sees, *out.sees), writes=(*cage.writes, *out.writes))
-    child = [*_HEARING, *out.argv, *rationed(start.argv, cage.limits)]
-    inside = {**start.environment, **out.environment}
-    with _Papers() as papers:
+    with way(cage.network, log) as out, _Papers() as papers:
+        cage = replace(cage, sees=(*cage.sees, *out.sees))
+        child = [*_HEARING, *out.argv, *rationed(start.argv, cage.limits)]
+        inside = {**start.environment, **out.environment}
         options = [*_options(cage, start.folder, papers), *_variables(inside)]
         arguments = papers.hold("\0".join(options))
         yield replace(
             start,
             argv=[*_DEAF, PROGRAM, "--args", arguments, "--", *child],
             environment={name: inside[name] for name in _OUTSIDE if name in inside},
-            keep_open=(*start.keep_open, *papers.descriptors),
+            keep_open=(*start.keep_open, *papers.descriptors, *out.keep_open),
             memory=None,
         )
 

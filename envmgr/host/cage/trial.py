@@ -1,6 +1,8 @@
 """Whether a cage holds on this host: tried with a real child that tries to get out."""
 
+import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,7 +21,15 @@ test ! -e "$1" || echo "it sees envmgr's data folder"
 if (: > /usr/.envmgr-trial) 2>/dev/null; then echo "it may write to /usr"; fi
 (: > "$2/written") 2>/dev/null || echo "it may not write to its own folder"
 if unshare --user true 2>/dev/null; then echo "it may make namespaces of its own"; fi
+if test -n "$4" && ! "$4" -I -S -c "$5"; then echo "the proxy does not refuse a private address"; fi
 if test -n "$3" && grep -qvE '^ *(lo:|Inter-|face)' /proc/net/dev; then echo "it has a network"; fi
+"""
+# With nothing but the standard library, as curl need not be there. No list has this address, and it is not public.
+_REFUSED = """
+import socket
+proxy = socket.create_connection(("127.0.0.1", 3128), 10)
+proxy.sendall(b"CONNECT 127.0.0.9:9 HTTP/1.1\\r\\n\\r\\n")
+assert proxy.recv(12) == b"HTTP/1.1 403"
 """
 
 
@@ -30,17 +40,22 @@ def tried(rules: CageRules, data: Path) -> str:
     """
     version = require()
     with tempfile.TemporaryDirectory(prefix="envmgr-cage-") as own, tempfile.TemporaryFile() as output:
-        reach = Reach.HOST if rules.network.reach is Reach.HOST else Reach.NOTHING
+        reach = rules.network.reach
+        has_proxy = reach not in (Reach.HOST, Reach.NOTHING)
+        # Not the organization's own list and networks: they may have the address that is asked for.
         asked = CageRules(kind=rules.kind, network=Network(reach=reach), limits=rules.limits)
         cage = confine(Purpose.DEPLOY, asked, Ground(code=own), CageLimits())
         start = Start(
-            argv=("sh", "-c", _SCRIPT, "envmgr", str(data), own, "" if reach is Reach.HOST else "none"),
+            argv=(
+                *("sh", "-c", _SCRIPT, "envmgr", str(data), own, "" if reach is Reach.HOST else "none"),
+                *(os.path.realpath(sys.executable) if has_proxy else "", _REFUSED),
+            ),
             folder=Path(own),
             environment={"PATH": "/usr/local/bin:/usr/bin:/bin"},
             output=output.fileno(),
             errors=output.fileno(),
         )
-        with caged(start, cage, Path("doctor")) as made:
+        with caged(start, cage, Path(os.devnull)) as made:
             code = _run(made)
         output.seek(0)
         said = " ".join(output.read(2000).decode(errors="replace").split())
@@ -49,7 +64,9 @@ def tried(rules: CageRules, data: Path) -> str:
             f"The cage does not hold on this host ({said or f'exit {code}'}): mend that before code that you do not "
             "trust runs here."
         )
-    network = "the host's network" if reach is Reach.HOST else "no network but by the proxy"
+    network = {Reach.HOST: "the host's network", Reach.NOTHING: "no network"}.get(
+        reach, "no network but by the proxy, which refuses a private address"
+    )
     return f"{version}; tried: own processes, own files, {network}, no namespaces within"
 
 

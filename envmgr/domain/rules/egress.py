@@ -1,0 +1,115 @@
+"""What a cage reaches of the network by its proxy: names with ports, and of their addresses the public ones.
+
+Only the standard library and what needs no more: the proxy is a small process of its own.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import ip_address
+
+from .networks import is_open
+
+_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*", re.ASCII)
+_TARGET = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^\[\]:/@\s]{1,253})):([0-9]{1,5})", re.ASCII)
+_ANY = "*."
+
+
+class Why(Enum):
+    """Why something was not reached."""
+
+    NOT_LISTED = "not-listed"
+    NOT_PUBLIC = "not-public"
+    NO_SUCH_NAME = "no-such-name"
+    NO_ANSWER = "no-answer"
+    NOT_CONNECT = "not-connect"
+    TOO_MANY = "too-many"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a connection is to go: a name in lower case, or an address as it is usually written."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """What may be reached: `names` with ports (`*.amazonaws.com:443`), all where it is None; `networks` beside public addresses."""
+
+    names: tuple[str, ...] | None = None
+    networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was not reached, and why."""
+
+    target: str
+    why: Why
+
+    def to_json(self) -> dict[str, str]:
+        """As it is kept beside a run's log."""
+        return {"target": self.target, "why": self.why.value}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, str]) -> "Refusal":
+        """Reads what `to_json` gave; raises ValueError or KeyError for anything else."""
+        return cls(str(found["target"]), Why(found["why"]))
+
+    def __str__(self) -> str:
+        match self.why:
+            case Why.NOT_LISTED:
+                return f"refused {self.target}; add it to cage.network.allow"
+            case Why.NOT_PUBLIC:
+                return f"refused {self.target}, which leads to no public address; cage.networks may open its network"
+            case Why.NO_SUCH_NAME:
+                return f"{self.target} was not found by the host's name servers"
+            case Why.NO_ANSWER:
+                return f"{self.target} did not answer"
+            case Why.TOO_MANY:
+                return "refused a connection, as there are too many at once"
+            case _:
+                return "refused what is no CONNECT; only https goes by the proxy"
+
+
+def target_of(text: str) -> Target | None:
+    """Reads the `name:port` or `[address]:port` of a CONNECT; None for anything else."""
+    found = _TARGET.fullmatch(text)
+    if found is None or not 0 < int(found[3]) <= 0xFFFF:
+        return None
+    host = found[1] or found[2].lower().removesuffix(".")
+    try:
+        return Target(str(ip_address(host)), int(found[3]))
+    except ValueError:
+        return Target(host, int(found[3])) if found[1] is None and _NAME.fullmatch(host) else None
+
+
+def is_listed(target: Target, way: Way) -> bool:
+    """Whether a target is among the names; `*.` stands for one or more labels, and never for an address."""
+    return way.names is None or any(_matches(target, entry) for entry in way.names)
+
+
+def open_addresses(addresses: Iterable[str], way: Way) -> Sequence[str]:
+    """Those that may be connected to, of all that a name stands for."""
+    return [address for address in addresses if is_open(address, way.networks)]
+
+
+def _matches(target: Target, entry: str) -> bool:
+    name, _, port = entry.rpartition(":")
+    if port != str(target.port):
+        return False
+    if name.startswith(_ANY):
+        return not _is_number(target.host) and target.host.endswith(name[1:]) and target.host != name[2:]
+    return target.host == name
+
+
+def _is_number(host: str) -> bool:
+    """An address, also in the short forms that some resolvers take (`127.1`, `0x7f000001`)."""
+    last = host.rpartition(".")[2]
+    return ":" in host or last.isdigit() or last.startswith("0x")
