@@ -1,8 +1,5 @@
 """Whether all is there that envmgr needs: each check gives a sentence, or raises one with what to do."""
 
-import shutil
-import stat
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,13 +15,13 @@ from envmgr.domain.rules.sign_in import opened
 from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.names import counted, matches_any
 from envmgr.engine.context import ownership
-from envmgr.engine.context.layout import Layout, free_bytes
+from envmgr.engine.context.layout import Layout, free_bytes, rights
 from envmgr.engine.context.seals import seal_of
 from envmgr.engine.context.tenant import Project, Tenant
 from envmgr.host.cage.trial import tried
+from envmgr.host.programs import located, reported_version
 from envmgr.ports import Store
 
-_SECONDS = 10
 # No environment has such a name; asking for it shows whether the credentials let us look.
 _NOBODY = {"environment": "0-doctor", "managed-by": "envmgr"}
 
@@ -102,21 +99,13 @@ def _configuration(found: Configuration) -> str:
 
 
 def _git() -> str:
-    path = shutil.which("git")
-    if path is None:
-        raise NeedsPerson("There is no git on the PATH: install git 2.34 or newer.")
-    try:
-        done = subprocess.run(
-            [path, "--version"], capture_output=True, text=True, timeout=_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise NeedsPerson(f"{path} does not report its version: install git again.") from error
-    return f"{done.stdout.strip()} ({path})"
+    path = located("git", "git 2.34 or newer")
+    return f"{reported_version(path)} ({path})"
 
 
 def _data_folder(host: Host) -> str:
     layout = Layout(host.data_dir).create()
-    mode = stat.S_IMODE(layout.root.stat().st_mode)
+    mode = rights(layout.root)
     if mode & 0o077:
         raise NeedsPerson(f"{layout.root} is open to other users ({mode:o}): `chmod 700 {layout.root}`.")
     because = f", the service's for {host.config}" if layout.root == service_data(host.config) else ""
@@ -160,7 +149,8 @@ def _bundle_key(host: Host) -> str:
 
 
 def _terraform(tenant: Tenant) -> str:
-    return f"{tenant.terraform.version(tenant.binary)} ({shutil.which(tenant.binary)})"
+    version = tenant.terraform.version(tenant.binary)
+    return f"{version} ({located(tenant.binary, 'Terraform')})"
 
 
 def _credentials(tenant: Tenant) -> str:

@@ -36,10 +36,10 @@ from envmgr.engine.source.workspaces import workspace
 from envmgr.engine.work.job import ActiveRun, Job, NothingDone, work_on
 from envmgr.engine.work.mode import ApplyByHand, ByHand, DestroyByHand, Verb
 from envmgr.engine.work.planned import Planned
+from envmgr.host import saved_plan
 from envmgr.host.system import sentences
 from envmgr.ports import StateStore
 
-from . import saved_plan
 from .runtime import Runtime
 
 _BY_HAND = Destroy("", Status.SUSPENDED, by=Suspension.DESTROY)
@@ -119,7 +119,7 @@ def plan(
             active.message = f"Planned: {active.changes}."
             text = render(job, planned)
             if save is not None:
-                saved_plan.write(save, job.environment, planned, destroy=destroy)
+                saved_plan.save(save, _to_save(job, planned, destroy=destroy))
         return PlanShown(
             environment=job.environment,
             plan=planned.plan,
@@ -164,7 +164,9 @@ def apply_saved(
     """Applies a plan that `envmgr plan --save` wrote, if it is still of this environment and commit."""
     with manual(runtime, environment, ApplyByHand()) as job:
         check_window(job, override=override_window)
-        saved = saved_plan.read(file, job.environment)
+        saved = saved_plan.read_saved(file)
+        if saved.environment != str(job.environment.id):
+            raise UsageError(f"{file} is a plan for {saved.environment}, not for {job.environment.label}.")
         if saved.destroy:
             raise UsageError(f"{file} is a plan to destroy: `envmgr destroy` plans and asks again.")
         _move_to(job, saved.commit)
@@ -363,6 +365,16 @@ def render(job: Job, planned: Planned) -> str:
     if planned.plan is None:
         return ""
     return job.redact(job.project.tenant.terraform.render(planned.workspace, planned.file))
+
+
+def _to_save(job: Job, planned: Planned, *, destroy: bool) -> saved_plan.SavedPlan:
+    return saved_plan.SavedPlan(
+        environment=str(job.environment.id),
+        commit=planned.claim.commit,
+        fingerprint=planned.claim.fingerprint,
+        destroy=destroy,
+        content=saved_plan.content_of(planned.file),
+    )
 
 
 def _adopt(job: Job, active: ActiveRun, fresh: Planned, saved: saved_plan.SavedPlan) -> Planned:

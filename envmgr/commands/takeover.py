@@ -6,7 +6,6 @@ the plan that was approved. Whatever dies in between is left alone until the sam
 """
 
 import secrets
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.documents.state import State
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient, UsageError
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient
 from envmgr.domain.rules.takeover import GivenState, check_kept
 from envmgr.domain.rules.transitions.applies import not_adopted
 from envmgr.domain.values.environment import Claim, Environment, RunKind, Status
@@ -26,12 +25,14 @@ from envmgr.engine.source import kept
 from envmgr.engine.work.job import ActiveRun, Job, NothingDone
 from envmgr.engine.work.mode import ByHand, Verb
 from envmgr.engine.work.planned import Planned, StateCopy
+from envmgr.host.given import read_given
 from envmgr.host.system import write_private
 
 from .operations import await_started, check_branch, check_window, manual, render
 from .runtime import Runtime
 
 _LARGEST = 256 * 1024 * 1024
+"""Bytes: no state is larger than that."""
 
 Confirm = Callable[[str, Plan | None], bool]
 
@@ -72,7 +73,7 @@ def adopt(
     A plan that would destroy or replace anything is refused, unless it `destroys` on purpose. Raises NeedsPerson where
     the environment has a state of its own, or the state may be another environment's.
     """
-    given = _read(file)
+    given = GivenState.of(read_given(file, _LARGEST, "a state"), str(file))
     adoption = _Adoption(given, confirm, destroys)
     with manual(runtime, environment, ByHand(verb=Verb.ADOPT, confirm=adoption.is_wanted)) as job:
         check_window(job, override=override_window)
@@ -110,20 +111,6 @@ def _check_there(job: Job) -> None:
         raise NeedsPerson(
             f"Branch {job.environment.branch} was deleted while {job.environment.label} was being taken over: push it again, then the same command finishes that, or undoes it if you say no."
         )
-
-
-def _read(file: Path) -> GivenState:
-    """The state in a file, read once; UsageError where that cannot be."""
-    try:
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise UsageError(f"{file} is not a regular file: write the state into one first.")
-        with file.open("rb") as source:
-            content = source.read(_LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read ({error.strerror}).") from error
-    if len(content) > _LARGEST:
-        raise UsageError(f"{file} has more than {_LARGEST // 2**20} MiB: no state is that large.")
-    return GivenState.of(content, str(file))
 
 
 def _check_free(job: Job, given: GivenState) -> bool:

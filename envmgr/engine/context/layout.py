@@ -3,6 +3,7 @@
 import os
 import pwd
 import secrets
+import stat
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -197,3 +198,8 @@ def free_bytes(path: Path) -> int:
     status = os.statvfs(path)
     # Not `f_bfree`: what is reserved for root is no room for us.
     return status.f_bavail * status.f_frsize
+
+
+def rights(path: Path) -> int:
+    """Who may do what with a folder: its mode without its kind."""
+    return stat.S_IMODE(path.stat().st_mode)

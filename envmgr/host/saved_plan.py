@@ -13,55 +13,68 @@ from hashlib import sha256
 from pathlib import Path
 
 from envmgr.domain.errors import UsageError
-from envmgr.domain.values.environment import Environment
-from envmgr.engine.work.planned import Planned
+from envmgr.host.given import read_given
 from envmgr.host.system import create_private, write_private
 from envmgr.ports import PlanFile
 
 _ABOUT, _PLAN = "envmgr.json", "plan.tfplan"
+_LARGEST = 256 * 1024 * 1024
+"""Bytes: a plan holds the state that it was made from, and no state is larger than that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPlan:
-    """A plan as it was saved, and the commit and fingerprint it was made for."""
+    """A plan as it was saved, and the environment, commit and fingerprint it was made for."""
 
+    environment: str
     commit: str
     fingerprint: str
     destroy: bool
     content: bytes
 
 
-def write(file: Path, environment: Environment, planned: Planned, *, destroy: bool) -> None:
+def save(file: Path, saved: SavedPlan) -> None:
     """Saves a plan; the file is made anew, with mode 0600."""
     about = {
-        "environment": str(environment.id),
-        "commit": planned.claim.commit,
-        "fingerprint": planned.claim.fingerprint,
-        "destroy": destroy,
+        "environment": saved.environment,
+        "commit": saved.commit,
+        "fingerprint": saved.fingerprint,
+        "destroy": saved.destroy,
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_ABOUT, json.dumps(about))
-        archive.writestr(_PLAN, planned.file.path.read_bytes())
+        archive.writestr(_PLAN, saved.content)
     write_private(file, buffer.getvalue(), "The plan cannot be saved")
 
 
-def read(file: Path, environment: Environment) -> SavedPlan:
-    """Reads a saved plan; raises UsageError where it is none, or another environment's."""
+def read_saved(file: Path) -> SavedPlan:
+    """Reads a saved plan; raises UsageError where it cannot be read, or is none."""
+    content = read_given(file, _LARGEST, "a saved plan")
     try:
-        with zipfile.ZipFile(file) as archive:
-            about = json.loads(archive.read(_ABOUT))
-            saved = SavedPlan(
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            about = json.loads(_entry(archive, _ABOUT))
+            return SavedPlan(
+                environment=str(about.get("environment")),
                 commit=about["commit"],
                 fingerprint=about["fingerprint"],
                 destroy=bool(about["destroy"]),
-                content=archive.read(_PLAN),
+                content=_entry(archive, _PLAN),
             )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise UsageError(f"{file} is not a plan that `envmgr plan --save` wrote.") from error
-    if about.get("environment") != str(environment.id):
-        raise UsageError(f"{file} is a plan for {about.get('environment')}, not for {environment.label}.")
-    return saved
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
+    """An entry, which may be no larger than a file may be: a few bytes can unpack to any size."""
+    if archive.getinfo(name).file_size > _LARGEST:
+        raise ValueError(name)
+    return archive.read(name)
+
+
+def content_of(file: PlanFile) -> bytes:
+    """A plan as Terraform wrote it."""
+    return file.path.read_bytes()
 
 
 def put(saved: SavedPlan, file: Path) -> PlanFile:
