@@ -158,7 +158,7 @@ def _credentials(tenant: Tenant) -> str:
     if not environment:
         return "none are configured"
     said = f"all secrets can be read, {counted(len(environment), 'environment variable')}"
-    static = opened(environment, has_roles=tenant.has_roles)
+    static = opened(environment, has_roles=tenant.has_roles, has_tokens=tenant.has_tokens)
     return f"{said}; warning: {static}" if static else said
 
 

@@ -174,7 +174,7 @@ def _tenant(
         redact = redactor_for(configuration.organizations, start.environ, configuration.settings.secrets)
         return Access(environment=environment, redact=redact)
 
-    sign_in = sign_in_of(organization.credentials, start.config, layout.credentials)
+    sign_in = sign_in_of(organization.credentials, start.config, layout.credentials, start.environ)
     commands = TerraformCommands(
         layout.private(layout.providers(organization.organization)),
         identify,
@@ -188,6 +188,7 @@ def _tenant(
         terraform=SignedIn(commands, sign_in),
         sign_in=sign_in,
         has_roles=organization.credentials.aws is not None,
+        has_tokens=organization.credentials.azure is not None,
         concurrency=organization.limits.concurrency,
         patience=organization.limits.silence,
         sandbox=organization.sandbox,

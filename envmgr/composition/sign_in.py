@@ -2,30 +2,52 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
-from envmgr.config.sections.run_credentials import AwsCredentials, RunCredentials
+from envmgr.config.sections.run_credentials import AwsCredentials, AzureCredentials, RunCredentials
+from envmgr.config.sections.secrets import resolve
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.sign_in import AwsRoles, assumed_role
+from envmgr.domain.rules.sign_in import AwsRoles, assumed_role, filled
 from envmgr.domain.values.cage import Credentials
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.host.credentials.issued import IssuedForRuns, Issuer
 from envmgr.ports import Holder, SignIn, as_given
 
 
-def sign_in_of(section: RunCredentials, config: Path, folder: Path) -> SignIn:
+def sign_in_of(section: RunCredentials, config: Path, folder: Path, environ: Mapping[str, str]) -> SignIn:
     """How the runs of an organization sign in, whose file is `config` or in it; what they are given lies in `folder`."""
     beside = config if config.is_dir() else config.parent
-    aws = section.aws
-    if aws is None:
+    aws, azure = section.aws, section.azure
+    if aws is None and azure is None:
         return as_given
 
     def issuers(holder: Holder, use: Credentials, environment: Mapping[str, str]) -> Sequence[Issuer]:
-        from envmgr.host.credentials.aws_role import AwsRoleIssuer  # slow, and not for the reading verbs
+        found: list[Issuer] = []
+        if aws is not None:
+            from envmgr.host.credentials.aws_role import AwsRoleIssuer  # slow, and not for the reading verbs
 
-        role = assumed_role(_roles(aws, beside), holder.environment, use, holder.backend)
-        return [AwsRoleIssuer(role, environment)]
+            role = assumed_role(_roles(aws, beside), holder.environment, use, holder.backend)
+            found.append(AwsRoleIssuer(role, environment))
+        if azure is not None:
+            found.append(_azure(azure, holder.environment, use, environ))
+        return found
 
     return IssuedForRuns(folder, issuers)
+
+
+def _azure(
+    section: AzureCredentials, environment: EnvironmentId, use: Credentials, environ: Mapping[str, str]
+) -> Issuer:
+    from envmgr.host.credentials.azure_token import AzureTokenIssuer, IssuerKey, signed_token, token_of
+
+    def token() -> tuple[str, timedelta]:
+        if section.issuer is None or section.signing_key is None:
+            return token_of(Path(section.token_file or ""))
+        key = IssuerKey(resolve(section.signing_key, environ))
+        return signed_token(section.issuer, filled(section.subject, environment), key)
+
+    return AzureTokenIssuer(tenant_id=section.tenant_id, client_id=section.client_id, use=use, token=token)
 
 
 def _roles(section: AwsCredentials, beside: Path) -> AwsRoles:

@@ -181,6 +181,9 @@ def secrets_of(organization: Organization) -> Iterator[Secret]:
     for name, secret in organization.environment_variables.items():
         if isinstance(secret, SecretReference) or looks_secret(name) or password_in(secret):
             yield secret
+    azure = organization.credentials.azure
+    if azure is not None and azure.signing_key is not None:
+        yield azure.signing_key
     for repository in organization.repositories:
         credentials = repository.credentials
         if credentials is not None:

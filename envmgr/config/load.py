@@ -257,6 +257,9 @@ def secrets_in(model: BaseModel) -> Iterator[tuple[KeyPath, Secret]]:
     elif isinstance(model, Organization):
         for name, secret in model.environment_variables.items():
             yield ("environment_variables", name), secret
+        azure = model.credentials.azure
+        if azure is not None and azure.signing_key is not None:
+            yield ("credentials", "azure", "signing_key"), azure.signing_key
         for index, repository in enumerate(model.repositories):
             for name, secret in _credentials(repository):
                 yield ("repositories", index, "credentials", name), secret

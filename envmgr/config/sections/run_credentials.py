@@ -2,17 +2,18 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from envmgr.domain.rules.sign_in import PLACES
 
 from .section import Section
-from .values import Named, Period, Text
+from .values import AbsolutePath, Named, Period, SecretValue, Text
 
 _PART = rf"(?:[A-Za-z0-9+=,.@_/-]|\{{(?:{'|'.join(PLACES)})\}})"
 ROLE_PATTERN = rf"arn:aws[a-z-]*:iam::[0-9]{{12}}:role/{_PART}+"
+_SUBJECT = rf"(?:[A-Za-z0-9:/._-]|\{{(?:{'|'.join(PLACES)})\}})+"
 _SHORTEST, _LONGEST = timedelta(minutes=15), timedelta(hours=12)
 
 
@@ -69,6 +70,66 @@ class AwsCredentials(Section):
     )
 
 
+def _issuer(value: str) -> str:
+    if not re.fullmatch(
+        r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", value, re.ASCII
+    ):
+        raise ValueError(
+            "it must be an https URL without a slash at its end, such as https://issuer.example.com/envmgr"
+        )
+    return value
+
+
+def _subject(value: str) -> str:
+    if not re.fullmatch(_SUBJECT, value, re.ASCII):
+        raise ValueError(
+            "it has letters, digits, `:/._-` and {organization}, {repository}, {environment} alone"
+        )
+    return value
+
+
+class AzureCredentials(Section):
+    """An application of Microsoft Entra ID that trusts a token for each run, in place of a secret."""
+
+    tenant_id: Text = Field(description="The directory.", examples=["00000000-0000-0000-0000-000000000000"])
+    client_id: Text = Field(
+        description="The application, or managed identity, with the federated credential.",
+        examples=["00000000-0000-0000-0000-000000000000"],
+    )
+    federated: Literal[True] = Field(
+        default=True, description="It is by a federated credential.", examples=[True]
+    )
+    token_file: AbsolutePath | None = Field(
+        default=None,
+        description="A file with a token that somebody else keeps fresh; or give issuer and signing_key.",
+        examples=["/var/run/secrets/azure/tokens/azure-identity-token"],
+    )
+    issuer: Annotated[Text, AfterValidator(_issuer)] | None = Field(
+        default=None,
+        description="Where the files are published that `envmgr config issuer` writes.",
+        examples=["https://issuer.example.com/envmgr"],
+    )
+    signing_key: SecretValue | None = Field(
+        default=None,
+        repr=False,
+        description="The RSA key (PEM) that signs the tokens: `openssl genrsa 3072`.",
+        examples=[{"file": "/etc/envmgr/issuer.pem"}],
+    )
+    subject: Annotated[Text, AfterValidator(_subject)] = Field(
+        default="envmgr:{organization}/{repository}/{environment}",
+        description="Whom a token is for, as the federated credential names it.",
+        examples=["envmgr:{organization}/{repository}/{environment}"],
+    )
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        if (self.issuer is None) != (self.signing_key is None):
+            raise ValueError("give issuer and signing_key together")
+        if (self.token_file is None) == (self.issuer is None):
+            raise ValueError("give either token_file, or issuer and signing_key")
+        return self
+
+
 class RunCredentials(Section):
     """Short-lived credentials for each run; what is not given here, runs have from `environment_variables`."""
 
@@ -76,4 +137,15 @@ class RunCredentials(Section):
         default=None,
         description="A role of AWS for each run.",
         examples=[{"role_arn": "arn:aws:iam::123456789012:role/envmgr-{environment}"}],
+    )
+    azure: AzureCredentials | None = Field(
+        default=None,
+        description="A token for each run, which an application of Azure's trusts.",
+        examples=[
+            {
+                "tenant_id": "…",
+                "client_id": "…",
+                "token_file": "/var/run/secrets/azure/tokens/azure-identity-token",
+            }
+        ],
     )

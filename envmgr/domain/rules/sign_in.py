@@ -38,6 +38,26 @@ _AWS_OPEN = (
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
+AZURE_STATIC = (
+    "ARM_CLIENT_SECRET",
+    "ARM_CLIENT_SECRET_FILE_PATH",
+    "ARM_CLIENT_CERTIFICATE",
+    "ARM_CLIENT_CERTIFICATE_PATH",
+    "ARM_CLIENT_CERTIFICATE_PASSWORD",
+    "ARM_OIDC_TOKEN",
+    "ARM_OIDC_TOKEN_FILE_PATH",
+    "ARM_OIDC_REQUEST_TOKEN",
+    "ARM_OIDC_REQUEST_URL",
+    "ARM_USE_MSI",
+    "ARM_USE_CLI",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_FEDERATED_TOKEN_FILE",
+)
+"""As for AWS, where runs have a token each."""
+AZURE_STATE = ("ARM_ACCESS_KEY", "ARM_SAS_TOKEN")
+"""What opens the states in a storage account: nothing for a deploy."""
 _AZURE_OPEN = (
     "ARM_CLIENT_SECRET",
     "ARM_CLIENT_SECRET_FILE_PATH",
@@ -45,8 +65,6 @@ _AZURE_OPEN = (
     "ARM_CLIENT_CERTIFICATE_PATH",
     "ARM_OIDC_TOKEN",
     "ARM_OIDC_TOKEN_FILE_PATH",
-    "ARM_ACCESS_KEY",
-    "ARM_SAS_TOKEN",
 )
 _LONGEST_ROLE = 64
 _LONGEST_POLICY = 2048
@@ -117,10 +135,11 @@ def assumed_role(
     )
 
 
-def opened(variables: Collection[str], *, has_roles: bool) -> str:
+def opened(variables: Collection[str], *, has_roles: bool, has_tokens: bool = False) -> str:
     """What static variables open to the code of every branch, in a sentence; empty where there are none."""
     names = [] if has_roles else [name for name in _AWS_OPEN if name in variables]
-    names += [name for name in _AZURE_OPEN if name in variables]
+    names += [] if has_tokens else [name for name in _AZURE_OPEN if name in variables]
+    names += [name for name in AZURE_STATE if name in variables]
     if not names:
         return ""
     return (

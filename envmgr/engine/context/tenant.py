@@ -77,7 +77,7 @@ class Tenant:
     """An organization: what is the same for all its repositories.
 
     `access` resolves the secrets at each call, so that a rotated credential is used from then on. `sign_in` gives a run
-    credentials of its own, on AWS where it `has_roles`. `is_new` says whether no environment of the organization has, or may have, a state yet. Work that is quiet for as long as
+    credentials of its own, on AWS where it `has_roles`, on Azure where it `has_tokens`. `is_new` says whether no environment of the organization has, or may have, a state yet. Work that is quiet for as long as
     `patience` is not counted against `concurrency`. `home` is what `~` means in its
     variables, None where the organization gives a home of its own. `check_sandbox` tells how this
     host confines steps, or raises NeedsPerson. `unkept` says of which environments what people set could not be kept
@@ -95,6 +95,7 @@ class Tenant:
     access: Callable[[], Access]
     sign_in: SignIn = as_given
     has_roles: bool = False
+    has_tokens: bool = False
     open_state: Callable[[Backend, Mapping[str, str]], StateStore]
     open_clouds: Callable[[Mapping[str, str], Sequence[str]], Sequence[Cloud]]
     home: str | None

@@ -1,4 +1,4 @@
-"""`envmgr config check`, `init` and `schema`."""
+"""`envmgr config check`, `init`, `schema` and `issuer`."""
 
 import json
 from pathlib import Path
@@ -24,13 +24,14 @@ _SECTIONS = {
         "check": ("start.config", "Check all files."),
         "init": ("start.config", "Write a commented organization file."),
         "schema": ("start.config", "Print the JSON Schema for editors."),
+        "issuer": ("start.config", "Write what Azure checks our tokens by."),
     }
 }
 
 
 @click.group("start.config", cls=LazyGroup, sections=_SECTIONS)
 def config_command() -> None:
-    """The organization files: check them, write a first one, get the JSON Schema."""
+    """The organization files: check them, write a first one, get the JSON Schema, publish an issuer."""
 
 
 @verb("check", example="envmgr config check\nenvmgr config check --config ./acme.yaml")
@@ -128,3 +129,31 @@ def init_command(invocation: Invocation, path: Path | None) -> None:
 def schema_command() -> None:
     """Print the JSON Schema of all files, for editors."""
     emit_json(document.json_schema())
+
+
+@verb("issuer", example="envmgr config issuer acme /var/www/envmgr")
+@click.argument("organization")
+@click.argument("folder", type=click.Path(path_type=Path))
+@pass_invocation
+def issuer_command(invocation: Invocation, organization: str, folder: Path) -> None:
+    """Write to FOLDER the two files that are to be had at `credentials.azure.issuer`: they hold no secret.
+
+    Azure fetches them to check the tokens that runs of the ORGANIZATION sign in with.
+    """
+    from envmgr.config.sections.secrets import resolve
+    from envmgr.host.credentials.azure_token import IssuerKey, published
+    from envmgr.host.system import sentences
+
+    found = load(invocation.config, invocation.environ).organization(organization)
+    azure = found.credentials.azure if found is not None else None
+    if azure is None or azure.issuer is None or azure.signing_key is None:
+        raise NeedsPerson(
+            f"{organization} signs no tokens: give its file `credentials: {{azure: {{issuer: …, signing_key: …}}}}`."
+        )
+    key = IssuerKey(resolve(azure.signing_key, invocation.environ))
+    with sentences("The files cannot be written", folder):
+        for name, text in published(azure.issuer, key).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+    emit(f"Wrote {folder}.")
+    say(f"Publish it, so that {azure.issuer}/.well-known/openid-configuration is to be had.")

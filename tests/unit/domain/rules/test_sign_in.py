@@ -151,3 +151,6 @@ def test_static_keys_are_said_to_be_open_to_all() -> None:
     assert opened(variables, has_roles=False).startswith("AWS_SECRET_ACCESS_KEY and ARM_ACCESS_KEY of")
     assert opened(variables, has_roles=True).startswith("ARM_ACCESS_KEY of")
     assert opened({"AWS_REGION"}, has_roles=False) == ""
+    federated = {"ARM_CLIENT_SECRET", "ARM_ACCESS_KEY"}
+    assert opened(federated, has_roles=False).startswith("ARM_CLIENT_SECRET and ARM_ACCESS_KEY of")
+    assert opened(federated, has_roles=False, has_tokens=True).startswith("ARM_ACCESS_KEY of")
