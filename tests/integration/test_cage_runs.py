@@ -113,6 +113,22 @@ def test_a_provisioner_sees_nothing_of_others(engine: Engine) -> None:
     assert "PYTEST_CURRENT_TEST" not in environs.read_text()
 
 
+def test_a_state_that_is_a_link_to_anothers_is_not_followed(engine: Engine) -> None:
+    """Else the branch would be given what the other's outputs are, which it cannot read itself."""
+    secret = 'output "password" {\n  value = "hunter2-of-bob"\n  sensitive = true\n}\n'
+    shop = engine.repository(deploy=[{"name": "app", "run": "cat $ENVMGR_OUTPUTS > told"}])
+    shop.commit("env-bob", code(module=CODE.replace("test -e slow", "false") + secret))
+    engine.turn()
+    swap = f"ln -sf {engine.state('bob')} {engine.state('alice')}"
+    shop.commit("env-alice", code(module=CODE.replace("test -e slow", "false").replace("echo made", swap)))
+    engine.turn()
+    alice = engine.environment("alice")
+    assert alice.status is Status.FAILED
+    assert "is a link or no plain file" in alice.message
+    told = [path.read_text() for path in engine.data.rglob("alice/steps/checkout/told")]
+    assert not any("hunter2" in text for text in told)
+
+
 def test_an_apply_that_outlives_its_process_is_adopted(engine: Engine) -> None:
     """The process in front of the cage is the run's child; its Terraform ends in peace, once, with its state written."""
     marks, slow = _slow(engine)

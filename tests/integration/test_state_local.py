@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from envmgr.adapters.state.keys import archive_key
 from envmgr.adapters.state.local import LocalStateStore
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from tests.support.state_backends import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STATE = b'{"version": 4, "serial": 1, "lineage": "l", "resources": [], "outputs": {}}'
@@ -141,3 +145,32 @@ def test_a_state_that_is_being_rewritten_is_read_whole(tmp_path: Path, size: int
         writer.communicate()
     assert state is not None
     assert state.serial == 7
+
+
+def test_what_is_no_plain_file_is_not_followed(store: LocalStateStore, folder: Path, state: Path) -> None:
+    """Code of a branch may write beside its state: a link would lead to another's, a pipe would be waited for."""
+    other = folder / "acme/shop/bob/terraform.tfstate"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(STATE)
+    puts: list[Callable[[], None]] = [
+        lambda: state.symlink_to(other),
+        lambda: os.mkfifo(state),
+        lambda: state.symlink_to("absent"),
+    ]
+    looks: list[Callable[[str], object]] = [
+        store.read,
+        store.get,
+        store.lock,
+        lambda key: store.archive(key, NOW),
+    ]
+    for put in puts:
+        state.unlink()
+        put()
+        for look in looks:
+            with pytest.raises(NeedsPerson, match="is a link or no plain file"):
+                look(KEY)
+    state.unlink()
+    (state.parent / "web").symlink_to(other.parent)
+    with pytest.raises(NeedsPerson, match="is a link or no plain file"):
+        store.read(f"{Path(KEY).parent}/web/terraform.tfstate")
+    assert other.read_bytes() == STATE

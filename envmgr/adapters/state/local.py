@@ -1,7 +1,10 @@
 """State in a folder of this host: Terraform's local backend."""
 
+import errno
 import fcntl
+import io
 import os
+import stat
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +17,7 @@ from envmgr.domain.documents.state import LockInfo, State
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, StateLocked, Transient
 from envmgr.host.system import create_private
 
+_OPERATORS = 3  # organization, repository, environment: no branch's code makes these folders
 _FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, process
 _END = b"\n}\n"  # of a state that Terraform has written to its end
 _READS, _PAUSE = 25, 0.02  # half a second in all: a first apply holds the lock of an empty file for long
@@ -60,7 +64,8 @@ class LocalStateStore:
             if not _is_locked(path):
                 return None
             try:
-                return LockInfo.from_json(_note(path).read_bytes())
+                with _plain(_note(path)) as note:
+                    return LockInfo.from_json(note.read())
             except FileNotFoundError:
                 return LockInfo("")
 
@@ -159,6 +164,10 @@ class LocalStateStore:
             raise NeedsPerson(
                 f"The state key {key} leaves the state folder {self._root}: envmgr does not follow it."
             )
+        # Only within an environment's own folder: that of an organization may lie on another disk.
+        folders = (folder for folder in Path(key).parents if len(folder.parts) > _OPERATORS)
+        if any((self._root / folder).is_symlink() for folder in folders):
+            raise _no_plain_file(self._root / key)
         return self._root / key
 
     def _present(self) -> Path:
@@ -173,7 +182,8 @@ class LocalStateStore:
         self._present()
         with _failures(path):
             try:
-                return path.read_bytes()
+                with _plain(path) as file:
+                    return file.read()
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
@@ -205,6 +215,33 @@ def _raise_unless_missing(error: OSError) -> None:
         raise error
 
 
+@contextmanager
+def _plain(path: Path, access: int = os.O_RDONLY) -> Iterator[io.FileIO]:
+    """A file that is one: code of a branch may write beside its state, and what it links there is not its own.
+
+    Nor is anything else of that name waited for, such as a pipe that nobody writes to.
+    """
+    try:
+        descriptor = os.open(path, access | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise _no_plain_file(path) from error
+        raise
+    with os.fdopen(descriptor, "r+b" if access == os.O_RDWR else "rb", buffering=0) as file:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _no_plain_file(path)
+        yield file
+
+
+def _no_plain_file(path: Path) -> NeedsPerson:
+    return NeedsPerson(
+        f"{path} is a link or no plain file, which code of a branch may have put there: envmgr does not follow it. "
+        "Look where it leads, and put back the state that belongs there."
+    )
+
+
 def _note(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock.info")
 
@@ -216,7 +253,7 @@ def _unfinished(path: Path) -> Path:
 def _is_locked(path: Path) -> bool:
     """Whether another process holds a lock on the file; asking takes none, so Terraform is never in its way."""
     try:
-        with path.open("rb") as file:
+        with _plain(path) as file:
             answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _WHOLE_FILE)
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -226,7 +263,7 @@ def _is_locked(path: Path) -> bool:
 @contextmanager
 def _exclusively(path: Path, key: str) -> Iterator[bytes]:
     """Holds the lock that Terraform would take, and gives what the file holds under it."""
-    with path.open("r+b") as file:
+    with _plain(path, os.O_RDWR) as file:
         try:
             fcntl.fcntl(file, fcntl.F_OFD_SETLK, _WHOLE_FILE)
         except BlockingIOError as error:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.cage import Cage, Reach
 
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -54,8 +55,18 @@ def _settings(cage: Cage) -> Iterator[str]:
 def _given(cage: Cage) -> list[tuple[str, str]]:
     """Folders before what is in them. A path that leads over links is there by both its names."""
     found = {name: "--ro-bind" for path in cage.sees for name in _names(path)}
-    found |= {name: "--bind" for path in cage.writes for name in _names(path)}
+    found |= {name: "--bind" for path in map(_own, cage.writes) for name in _names(path)}
     return [(option, path) for path, option in sorted(found.items(), key=lambda item: Path(item[0]).parts)]
+
+
+def _own(path: str) -> str:
+    """What may be written to is no link: an earlier run may have put one there, and it would lead out."""
+    if os.path.islink(path):  # noqa: PTH114  # a bare string all the way
+        raise NeedsPerson(
+            f"The cage cannot be made: {path} is a link, and what may be written to is none. Look where it leads, and "
+            "remove it."
+        )
+    return path
 
 
 def _names(path: str) -> tuple[str, ...]:

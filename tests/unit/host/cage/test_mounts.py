@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.cage import Cage, Network, Purpose, Reach
 from envmgr.host.cage.mounts import mounts
 
@@ -58,7 +61,15 @@ def test_folders_come_before_what_is_in_them_and_what_may_be_written_wins(tmp_pa
 
 
 def test_what_is_reached_over_a_link_is_there_by_both_names(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
+    (tmp_path / "real/own").mkdir(parents=True)
     (tmp_path / "link").symlink_to("real")
-    shown = bound(Cage(kind="bwrap", purpose=Purpose.PLAN, writes=(str(tmp_path / "link"),), network=NOTHING))
-    assert {("--bind", str(tmp_path / "link")), ("--bind", str(tmp_path / "real"))} <= set(shown)
+    given = str(tmp_path / "link/own")
+    shown = bound(Cage(kind="bwrap", purpose=Purpose.PLAN, writes=(given,), network=NOTHING))
+    assert {("--bind", given), ("--bind", str(tmp_path / "real/own"))} <= set(shown)
+
+
+def test_what_may_be_written_to_is_no_link(tmp_path: Path) -> None:
+    """An earlier run may have put it there: what it leads to would be shown to the next one."""
+    (tmp_path / "link").symlink_to("/etc")
+    with pytest.raises(NeedsPerson, match="is a link"):
+        mounts(Cage(kind="bwrap", purpose=Purpose.PLAN, writes=(str(tmp_path / "link"),), network=NOTHING))
