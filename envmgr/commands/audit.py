@@ -24,8 +24,8 @@ from envmgr.domain.values.backend import is_same
 from envmgr.domain.values.environment import Environment, Event, SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.domain.values.tags import MANAGED_BY, own, tags_for
+from envmgr.engine.context.organization import Access, Organization, Repository
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Access, Project, Tenant
 from envmgr.engine.reconcile.evidence import weigh
 from envmgr.engine.recovery import lost_records
 from envmgr.host.system import sentences
@@ -46,14 +46,14 @@ class Audit:
     """One audit under way: the organization, and the places of its resources that could be opened."""
 
     runtime: Runtime
-    tenant: Tenant
+    organization: Organization
     access: Access | Unseen = field(init=False)
     clouds: dict[str, Cloud] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Resolves the secrets, once."""
         try:
-            self.access = self.tenant.access()
+            self.access = self.organization.access()
         except EnvmgrError as error:
             self.access = Unseen(str(error))
 
@@ -77,7 +77,7 @@ class Audit:
         # different moments.
         leased = self.services.store.leases(self.services.clock())
         seen = Inventory(
-            organization=self.tenant.name,
+            organization=self.organization.name,
             now=self.services.clock(),
             repositories=watched,
             records=after,
@@ -94,7 +94,9 @@ class Audit:
         try:
             record = self.services.store.environment(identity)
             claim = record.claim if record is not None else None
-            state = self.tenant.state(claim.backend if claim is not None else None).read(identity.state_key)
+            state = self.organization.state(claim.backend if claim is not None else None).read(
+                identity.state_key
+            )
             if state is None:
                 return None
             obstacle = "" if claim is not None else self._obstacle(identity, state)
@@ -106,7 +108,7 @@ class Audit:
         if not state.resources:
             return ""
         try:
-            lost_records.lost_record(self.services, self.tenant, identity, state)
+            lost_records.lost_record(self.services, self.organization, identity, state)
         except NeedsPerson as error:
             return self._unseen(error).reason
         return ""
@@ -117,61 +119,63 @@ class Audit:
         return [each for cloud in self.clouds.values() for each in cloud.remaining(tags)]
 
     def _records(self) -> Mapping[EnvironmentId, Environment]:
-        return {e.id: e for e in self.services.store.environments(organization=self.tenant.name)}
+        return {e.id: e for e in self.services.store.environments(organization=self.organization.name)}
 
-    def _projects(self) -> list[Project]:
-        return [p for p in self.services.projects.values() if p.tenant.name == self.tenant.name]
+    def _repositories(self) -> list[Repository]:
+        return [
+            p for p in self.services.repositories.values() if p.organization.name == self.organization.name
+        ]
 
     def _watched(self) -> Mapping[RepositoryId, Watched]:
         """All looks at once, by daemon threads: the process's end waits for no remote that hangs."""
-        projects, found = self._projects(), dict[RepositoryId, Watched]()
-        todo = SimpleQueue[Project]()
-        for project in projects:
-            todo.put(project)
+        repositories, found = self._repositories(), dict[RepositoryId, Watched]()
+        todo = SimpleQueue[Repository]()
+        for repository in repositories:
+            todo.put(repository)
 
         def work() -> None:
             with suppress(Empty):
                 while True:
-                    project = todo.get_nowait()
-                    found[project.id] = self._look(project)
+                    repository = todo.get_nowait()
+                    found[repository.id] = self._look(repository)
 
-        number = min(self.runtime.poll_workers, len(projects))
+        number = min(self.runtime.poll_workers, len(repositories))
         threads = [threading.Thread(target=work, name="audit", daemon=True) for _ in range(number)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         cut_off = Unseen("its listing did not finish.")
-        return {p.id: found.get(p.id, _watched(p, cut_off)) for p in projects}
+        return {p.id: found.get(p.id, _watched(p, cut_off)) for p in repositories}
 
-    def _look(self, project: Project) -> Watched:
-        state = self.services.store.repository(project.id)
+    def _look(self, repository: Repository) -> Watched:
+        state = self.services.store.repository(repository.id)
         known = state.default_branch
         try:
-            listing = self.services.git.listing(project.remote(), project.branches, known)
-            weighed = weigh(self.services, project, state, listing)
+            listing = self.services.git.listing(repository.remote(), repository.branches, known)
+            weighed = weigh(self.services, repository, state, listing)
         except EnvmgrError as error:
-            return _watched(project, self._unseen(error))
+            return _watched(repository, self._unseen(error))
         # The poller decides what another default branch means; until then the listing proves nothing.
         if known not in (None, listing.default_branch):
             why = f"its default branch changed from {known} to {listing.default_branch}, which the next poll takes up."
-            return _watched(project, Unseen(why))
+            return _watched(repository, Unseen(why))
         if weighed.error or weighed.judgement.evidence.waits:
             why = "its default branch has a different history, or a different address, from before."
-            return _watched(project, Unseen(weighed.error or why))
-        return _watched(project, listing)
+            return _watched(repository, Unseen(weighed.error or why))
+        return _watched(repository, listing)
 
     def _states(self, records: Iterable[Environment]) -> frozenset[EnvironmentId] | Unseen:
         """The environments with a state: in the organization's backend, or where a record says that its state is."""
-        tenant, elsewhere = self.tenant, dict[str, list[Environment]]()
+        organization, elsewhere = self.organization, dict[str, list[Environment]]()
         for record in records:
-            if record.claim is not None and not is_same(record.claim.backend, tenant.backend):
+            if record.claim is not None and not is_same(record.claim.backend, organization.backend):
                 elsewhere.setdefault(repr(record.claim.backend), []).append(record)
         try:
             found = self._listed_states()
             for there in elsewhere.values():
-                store = tenant.state(there[0].claim.backend if there[0].claim else None)
-                keys = set(store.keys(f"{tenant.name}/"))
+                store = organization.state(there[0].claim.backend if there[0].claim else None)
+                keys = set(store.keys(f"{organization.name}/"))
                 found -= {e.id for e in there}
                 found |= {e.id for e in there if e.id.state_key in keys}
         except EnvmgrError as error:
@@ -179,12 +183,12 @@ class Audit:
         return frozenset(found)
 
     def _listed_states(self) -> set[EnvironmentId]:
-        prefix = f"{self.tenant.name}/"
+        prefix = f"{self.organization.name}/"
         keys = self._of_the_place(lambda store: store.keys(prefix))
         return {found for key in keys if (found := EnvironmentId.of_key(key)) and key == found.state_key}
 
     def _archives(self) -> tuple[tuple[str, datetime], ...] | Unseen:
-        prefix = f"{self.tenant.name}/"
+        prefix = f"{self.organization.name}/"
         try:
             return tuple(self._of_the_place(lambda store: store.archives(prefix)))
         except EnvmgrError as error:
@@ -193,21 +197,21 @@ class Audit:
     def _of_the_place(self, ask: Callable[[StateStore], Sequence[T]]) -> Sequence[T]:
         """What the organization's state store says; nothing where an organization is so new that it has none."""
         try:
-            return ask(self.tenant.state())
+            return ask(self.organization.state())
         except PlaceMissing:
-            if self.tenant.is_new():
+            if self.organization.is_new():
                 return ()
             raise
 
     def _places(self, records: Iterable[Environment]) -> Mapping[str, tuple[Tagged, ...] | Unseen]:
         if isinstance(self.access, Unseen):
             return {"the clouds": self.access}
-        roots = _roots(self._projects(), records)
-        opened = self.tenant.open_places(self.access.environment, roots)
+        roots = _roots(self._repositories(), records)
+        opened = self.organization.open_places(self.access.environment, roots)
         return {name: self._tagged(name, opening) for name, opening in opened.items()}
 
     def _tagged(self, name: str, opening: Callable[[], Cloud]) -> tuple[Tagged, ...] | Unseen:
-        ours = {"organization": self.tenant.name, "managed-by": MANAGED_BY}
+        ours = {"organization": self.organization.name, "managed-by": MANAGED_BY}
         try:
             cloud = self.clouds[name] = opening()
             return tuple(Tagged(identifier, tags) for identifier, tags in cloud.tagged(ours))
@@ -272,18 +276,18 @@ class Audits:
 def audit_what_is_due(runtime: Runtime) -> None:
     """Audits the organizations that were not audited for a day, by whatever process, and says what is new."""
     services = runtime.services
-    for tenant in services.tenants.values():
+    for organization in services.organizations.values():
         try:
             with sentences():
-                if _is_due(services, tenant):
-                    lost_records.try_to(services, tenant)
-                    report(services, Audit(runtime, tenant).inventory())
+                if _is_due(services, organization):
+                    lost_records.try_to(services, organization)
+                    report(services, Audit(runtime, organization).inventory())
         except EnvmgrError as error:
-            log.warning(str(error), action="not-audited", organization=tenant.name)
+            log.warning(str(error), action="not-audited", organization=organization.name)
 
 
-def _is_due(services: Services, tenant: Tenant) -> bool:
-    last, now = services.store.last_look(Look.AUDIT, tenant.name), services.clock()
+def _is_due(services: Services, organization: Organization) -> bool:
+    last, now = services.store.last_look(Look.AUDIT, organization.name), services.clock()
     return last is None or not last <= now < last + PERIOD  # also where the clock was set back
 
 
@@ -318,14 +322,14 @@ def _standing(finding: Finding, now: datetime) -> Standing:
     )
 
 
-def _watched(project: Project, listing: Listing | Unseen) -> Watched:
-    return Watched(listing, project.policy, tuple(part.application for part in project.parts))
+def _watched(repository: Repository, listing: Listing | Unseen) -> Watched:
+    return Watched(listing, repository.policy, tuple(part.application for part in repository.parts))
 
 
-def _roots(projects: Iterable[Project], records: Iterable[Environment]) -> dict[str, bool]:
+def _roots(repositories: Iterable[Repository], records: Iterable[Environment]) -> dict[str, bool]:
     """Where local environments are, by the module's variable; True where one was made, so that it must be there."""
     local = (SourceKind.MODULE, LOCAL_MODULE)
-    roots = {_root(part.variables): False for p in projects for part in p.parts if part.source == local}
+    roots = {_root(part.variables): False for p in repositories for part in p.parts if part.source == local}
     for record in records:
         claim = record.claim
         if claim is not None and (claim.source.kind, claim.source.path) == local:

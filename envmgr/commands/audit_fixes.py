@@ -24,7 +24,7 @@ def mend(audit: Audit, finding: Finding) -> str:
 
     Raises NeedsPerson where it is not so any more, and what else stands in the way.
     """
-    ownership.require(audit.services, audit.tenant)
+    ownership.require(audit.services, audit.organization)
     if finding.fix is Fix.PRUNE:
         return _prune(audit)
     if finding.fix is None or finding.environment is None:
@@ -34,8 +34,10 @@ def mend(audit: Audit, finding: Finding) -> str:
 
 def _prune(audit: Audit) -> str:
     services = audit.services
-    number = audit.tenant.state().prune(services.clock() - KEPT)
-    done = f"{audit.tenant.name}: deleted {counted(number, 'archived state')} older than {KEPT.days} days."
+    number = audit.organization.state().prune(services.clock() - KEPT)
+    done = (
+        f"{audit.organization.name}: deleted {counted(number, 'archived state')} older than {KEPT.days} days."
+    )
     services.record(None, "archives-pruned", done)
     return done
 
@@ -43,12 +45,12 @@ def _prune(audit: Audit) -> str:
 def _adopt(audit: Audit, identity: EnvironmentId) -> str:
     services = audit.services
     with services.leases.hold(identity, f"audit by {services.actor}"):
-        state = audit.tenant.state().read(identity.state_key)
+        state = audit.organization.state().read(identity.state_key)
         if state is None or not state.resources:
             raise NeedsPerson(f"{identity}: its state no longer lists anything.")
-        record = lost_records.lost_record(services, audit.tenant, identity, state)
+        record = lost_records.lost_record(services, audit.organization, identity, state)
         # Before the record is there: a poll could else take another history for the known one.
-        lost_records.know_again(services, audit.tenant, [record])
+        lost_records.know_again(services, audit.organization, [record])
         if identity not in services.store.restore([record]):
             raise NeedsPerson(f"{identity}: it has a record by now, which stays as it is.")
         done = f"The record of {identity} is restored, with {counted(len(state.resources), 'resource')}; the usual guards come next."
@@ -57,7 +59,7 @@ def _adopt(audit: Audit, identity: EnvironmentId) -> str:
 
 
 def _archive(audit: Audit, identity: EnvironmentId) -> str:
-    services, store = audit.services, audit.tenant.state()
+    services, store = audit.services, audit.organization.state()
     with services.leases.hold(identity, f"audit by {services.actor}"):
         record = services.store.environment(identity)
         state = store.read(identity.state_key)
@@ -79,7 +81,7 @@ def _close(audit: Audit, identity: EnvironmentId) -> str:
             raise NeedsPerson(
                 f"{identity}: its record or its branch has changed meanwhile, so it stays as it is."
             )
-        store = audit.tenant.state(record.claim.backend if record.claim is not None else None)
+        store = audit.organization.state(record.claim.backend if record.claim is not None else None)
         _check_no_state(audit, store, identity)
         _check_nothing_is_left(audit, identity)
         done = f"The record of {identity} is closed: it had no branch, no state and no resources."
@@ -92,8 +94,8 @@ def _close(audit: Audit, identity: EnvironmentId) -> str:
 
 
 def _is_still_alone(audit: Audit, record: Environment) -> bool:
-    project = audit.services.projects.get(record.id.repository_id)
-    is_gone = project is None or record.absences >= project.policy.confirmations
+    repository = audit.services.repositories.get(record.id.repository_id)
+    is_gone = repository is None or record.absences >= repository.policy.confirmations
     return record.is_open and is_gone
 
 

@@ -16,8 +16,8 @@ from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.names import counted, matches_any
 from envmgr.engine.context import ownership
 from envmgr.engine.context.layout import Layout, free_bytes, rights
+from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.seals import seal_of
-from envmgr.engine.context.tenant import Project, Tenant
 from envmgr.host.cage.trial import tried
 from envmgr.host.programs import located, reported_version
 from envmgr.ports import Store
@@ -65,30 +65,30 @@ def of_this_host(host: Host) -> Iterator[CheckResult]:
 
 def of_organizations(runtime: Runtime) -> Iterator[CheckResult]:
     """What each organization needs, and whether each remote answers."""
-    for tenant in runtime.services.tenants.values():
-        name = tenant.name
-        yield look(f"terraform {name}", lambda tenant=tenant: _terraform(tenant))  # type: ignore[misc]
-        if tenant.sandbox != "none":
-            yield look(f"sandbox {name}", tenant.check_sandbox)
-        for rules in _cages(runtime, tenant):
+    for organization in runtime.services.organizations.values():
+        name = organization.name
+        yield look(f"terraform {name}", lambda organization=organization: _terraform(organization))  # type: ignore[misc]
+        if organization.sandbox != "none":
+            yield look(f"sandbox {name}", organization.check_sandbox)
+        for rules in _cages(runtime, organization):
             yield look(f"cage {name}", lambda rules=rules: tried(rules, runtime.services.layout.root))  # type: ignore[misc]
-        credentials = look(f"credentials {name}", lambda tenant=tenant: _credentials(tenant))  # type: ignore[misc]
+        credentials = look(f"credentials {name}", lambda of=organization: _credentials(of))  # type: ignore[misc]
         yield credentials
         # Without secrets the next three could only say the same again.
         if credentials.ok:
-            yield look(f"backend {name}", lambda tenant=tenant: tenant.state().ensure())  # type: ignore[misc]
-            yield look(f"owner {name}", lambda tenant=tenant: _owner(runtime, tenant))  # type: ignore[misc]
-            yield look(f"clouds {name}", lambda tenant=tenant: _clouds(tenant))  # type: ignore[misc]
+            yield look(f"backend {name}", lambda organization=organization: organization.state().ensure())  # type: ignore[misc]
+            yield look(f"owner {name}", lambda organization=organization: _owner(runtime, organization))  # type: ignore[misc]
+            yield look(f"clouds {name}", lambda organization=organization: _clouds(organization))  # type: ignore[misc]
     with ThreadPoolExecutor(runtime.poll_workers) as pool:
         yield from pool.map(
             lambda p: look(f"repository {p.id}", lambda: _remote(runtime, p)),
-            runtime.services.projects.values(),
+            runtime.services.repositories.values(),
         )
 
 
-def _cages(runtime: Runtime, tenant: Tenant) -> list[CageRules]:
+def _cages(runtime: Runtime, organization: Organization) -> list[CageRules]:
     """One of each network that the cages of an organization's repositories have."""
-    rules = [p.cage for p in runtime.services.projects.values() if p.tenant is tenant]
+    rules = [p.cage for p in runtime.services.repositories.values() if p.organization is organization]
     return list({each.network.reach: each for each in rules if each.kind != "none"}.values())
 
 
@@ -148,31 +148,31 @@ def _bundle_key(host: Host) -> str:
     )
 
 
-def _terraform(tenant: Tenant) -> str:
-    version = tenant.terraform.version(tenant.binary)
-    return f"{version} ({located(tenant.binary, 'Terraform')})"
+def _terraform(organization: Organization) -> str:
+    version = organization.terraform.version(organization.binary)
+    return f"{version} ({located(organization.binary, 'Terraform')})"
 
 
-def _credentials(tenant: Tenant) -> str:
-    environment = tenant.access().environment
+def _credentials(organization: Organization) -> str:
+    environment = organization.access().environment
     if not environment:
         return "none are configured"
     said = f"all secrets can be read, {counted(len(environment), 'environment variable')}"
-    static = opened(environment, has_roles=tenant.has_roles, has_tokens=tenant.has_tokens)
+    static = opened(environment, has_roles=organization.has_roles, has_tokens=organization.has_tokens)
     return f"{said}; warning: {static}" if static else said
 
 
-def _owner(runtime: Runtime, tenant: Tenant) -> str:
-    ownership.require(runtime.services, tenant, marking=False)
+def _owner(runtime: Runtime, organization: Organization) -> str:
+    ownership.require(runtime.services, organization, marking=False)
     return (
         "this data folder's"
-        if tenant.ownership.is_marked
+        if organization.ownership.is_marked
         else "nobody's yet: the first apply makes it this data folder's"
     )
 
 
-def _clouds(tenant: Tenant) -> str:
-    clouds = tenant.clouds(())
+def _clouds(organization: Organization) -> str:
+    clouds = organization.clouds(())
     for cloud in clouds:
         cloud.remaining(_NOBODY)
     said = (
@@ -180,7 +180,7 @@ def _clouds(tenant: Tenant) -> str:
         if clouds
         else "no cloud is configured: what Terraform destroys there could not be verified"
     )
-    return said + _without_subscription(tenant.access().environment)
+    return said + _without_subscription(organization.access().environment)
 
 
 def _without_subscription(environment: Mapping[str, str]) -> str:
@@ -193,12 +193,12 @@ def _without_subscription(environment: Mapping[str, str]) -> str:
     )
 
 
-def _remote(runtime: Runtime, project: Project) -> str:
+def _remote(runtime: Runtime, repository: Repository) -> str:
     services = runtime.services
-    services.git.check(project.id)
-    listing = services.git.listing(project.remote(), project.branches, None)
-    recorded = services.store.repository(project.id)
+    services.git.check(repository.id)
+    listing = services.git.listing(repository.remote(), repository.branches, None)
+    recorded = services.store.repository(repository.id)
     if recorded.error and not recorded.failures:  # it answers, and yet something about it waits for a person
         raise NeedsPerson(recorded.error)
-    number = sum(matches_any(branch, project.branches) for branch in listing.branches)
-    return f"it answers; branches matching {', '.join(project.branches)}: {number}"
+    number = sum(matches_any(branch, repository.branches) for branch in listing.branches)
+    return f"it answers; branches matching {', '.join(repository.branches)}: {number}"

@@ -13,9 +13,9 @@ from envmgr.domain.values import reference
 from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, GoBack, Stop, Wait, Warn
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId, ref_component
+from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import Snapshot
-from envmgr.engine.context.tenant import Project
 from envmgr.engine.reconcile.evidence import weigh
 
 from .runtime import Runtime
@@ -56,66 +56,70 @@ def foresee(runtime: Runtime, names: Sequence[str]) -> Foreseen:
     Raises UsageError for a name that is unknown.
     """
     services = runtime.services
-    seen, errors = list[tuple[Project, Sequence[Environment]]](), list[str]()
+    seen, errors = list[tuple[Repository, Sequence[Environment]]](), list[str]()
     new = set[EnvironmentId]()
-    for project in services.projects.values():
-        records, fresh, error = _look(services, project)
-        seen.append((project, records))
+    for repository in services.repositories.values():
+        records, fresh, error = _look(services, repository)
+        seen.append((repository, records))
         new |= fresh
-        errors += [f"{project.id}: {error}"] if error else []
+        errors += [f"{repository.id}: {error}"] if error else []
     everybody = [e for _, records in seen for e in records]
     asked = {e.id for name in names for e in _found(name, everybody)}
     steps = [
-        _lost(e) if e.id in new and _is_kept(project, e) else _step(e, decision)
-        for project, records in seen
-        for e, decision in _decisions(services, project, records, everybody, {e.id for e in records} & asked)
+        _lost(e) if e.id in new and _is_kept(repository, e) else _step(e, decision)
+        for repository, records in seen
+        for e, decision in _decisions(
+            services, repository, records, everybody, {e.id for e in records} & asked
+        )
         if not names or e.id in asked
     ]
     return Foreseen(steps, errors)
 
 
 def _look(
-    services: Services, project: Project
+    services: Services, repository: Repository
 ) -> tuple[Sequence[Environment], frozenset[EnvironmentId], str]:
     """The open records of a repository as a look at its remote would leave them, which are new, and why there was none."""
-    known = services.store.environments(repository=project.id, destroyed=True)
+    known = services.store.environments(repository=repository.id, destroyed=True)
     try:
-        observed, error = _observed(services, project, known)
+        observed, error = _observed(services, repository, known)
     except EnvmgrError as failure:
         observed, error = observe_failure(known), str(failure)
     after = {e.id: e for e in (*known, *observed.new, *observed.changed)}
     return [e for e in after.values() if e.is_open], frozenset(e.id for e in observed.new), error
 
 
-def _observed(services: Services, project: Project, known: Sequence[Environment]) -> tuple[Observed, str]:
-    state = services.store.repository(project.id)
-    listing = services.git.listing(project.remote(), project.branches, state.default_branch)
-    weighed = weigh(services, project, state, listing)
+def _observed(
+    services: Services, repository: Repository, known: Sequence[Environment]
+) -> tuple[Observed, str]:
+    state = services.store.repository(repository.id)
+    listing = services.git.listing(repository.remote(), repository.branches, state.default_branch)
+    weighed = weigh(services, repository, state, listing)
     evidence = weighed.judgement.evidence
     if state.default_branch not in (None, listing.default_branch) and evidence.counts:
         evidence = Evidence.UNSURE
     observed = observe(
-        project.id,
+        repository.id,
         known,
         listing.bare() if weighed.judgement.is_foreign else listing,
-        project.branches,
+        repository.branches,
         services.clock(),
         evidence=evidence,
-        applications=tuple(part.application for part in project.parts),
+        applications=tuple(part.application for part in repository.parts),
     )
     return observed, weighed.error
 
 
 def _decisions(
     services: Services,
-    project: Project,
+    repository: Repository,
     records: Sequence[Environment],
     everybody: Iterable[Environment],
     asked: set[EnvironmentId],
 ) -> Iterator[tuple[Environment, Decision]]:
     now = services.clock()
-    snapshot, together = Snapshot(project, records, now), leaving(records)
-    there = active_ones(e for e in everybody if e.id.organization == project.id.organization)
+    snapshot, together = Snapshot(repository, records, now), leaving(records)
+    there = active_ones(e for e in everybody if e.id.organization == repository.id.organization)
     for environment in records:
         number = 0 if environment.id.environment in there else len(there)
         neighbours = snapshot.neighbours(environment, leaving=together, active=number)
@@ -131,10 +135,10 @@ def _step(environment: Environment, decision: Decision) -> Step:
     return Step(environment, action or held, decision.reason or environment.said, bool(action))
 
 
-def _is_kept(project: Project, environment: Environment) -> bool:
+def _is_kept(repository: Repository, environment: Environment) -> bool:
     """Whether something is kept beside its state: then the record of one that seems new was lost."""
     with suppress(EnvmgrError):
-        state = project.tenant.state()
+        state = repository.organization.state()
         keys = (environment.id.kept_key, environment.id.by_hand_key)
         return any(state.get(key) is not None for key in keys)
     return False

@@ -21,7 +21,7 @@ from envmgr.engine.change.destroy import destroy as destroy_step
 from envmgr.engine.change.health import await_healthy
 from envmgr.engine.change.planning import gate, note_override, plan_apply, plan_destroy
 from envmgr.engine.context import by_hand, ownership
-from envmgr.engine.context.tenant import Project
+from envmgr.engine.context.organization import Repository
 from envmgr.engine.recovery.failure import record_failure, restore
 from envmgr.engine.recovery.orphan_runs import end_abandoned_runs
 from envmgr.engine.recovery.state_locks import (
@@ -76,17 +76,17 @@ def find_all(runtime: Runtime, text: str, *, fresh: bool = False) -> list[Enviro
     found = reference.find(text, services.store.environments(destroyed=True))
     if not (found and found[0].is_open) or fresh:
         found = _look_for(runtime, text, found)
-    project = services.projects.get(found[0].id.repository_id)
-    return project.in_order(found) if project is not None else found
+    repository = services.repositories.get(found[0].id.repository_id)
+    return repository.in_order(found) if repository is not None else found
 
 
 def _look_for(runtime: Runtime, text: str, known: Sequence[Environment]) -> list[Environment]:
     """The same after a look at its remote, or at all where it is not known."""
     services = runtime.services
-    projects = list(services.projects.values())
-    if known and known[0].id.repository_id in services.projects:
-        projects = [services.projects[known[0].id.repository_id]]
-    polled = runtime.poller.poll_all(projects, runtime.poll_workers)
+    repositories = list(services.repositories.values())
+    if known and known[0].id.repository_id in services.repositories:
+        repositories = [services.repositories[known[0].id.repository_id]]
+    polled = runtime.poller.poll_all(repositories, runtime.poll_workers)
     if known and polled and polled[0].error:
         raise NeedsPerson(polled[0].error)
     found = reference.find(text, services.store.environments(destroyed=True))
@@ -217,7 +217,7 @@ def destroy(
     with manual(runtime, environment, DestroyByHand(confirm=confirmed, skips_steps=leaves_code)) as job:
         check_window(job, override=override_window)
         reason = f"Destroy by {services.actor}."
-        if job.project.id in services.projects and not job.environment.is_missing:
+        if job.repository.id in services.repositories and not job.environment.is_missing:
             end = Destroy(reason, Status.SUSPENDED, said, by=Suspension.DESTROY)
         else:  # nothing would ever bring it back
             end = Destroy(reason, Status.DESTROYED)
@@ -233,7 +233,7 @@ def outputs(runtime: Runtime, environment: Environment) -> dict[str, Output]:
 
 def lock(runtime: Runtime, environment: Environment) -> HeldLock | None:
     """Who holds the lock of an environment's state."""
-    binary = _project(runtime, environment).tenant.binary
+    binary = _repository(runtime, environment).organization.binary
     return find_lock(runtime.services, environment, _state(runtime, environment), binary)
 
 
@@ -272,7 +272,7 @@ def _has_breakable_id(shown: HeldLock, claim: Claim) -> bool:
 def _by_hand(job: Job) -> str:
     """What a person does about a lock that has no ID, or ends only with its holder."""
     claim, key = job.environment.claim, job.environment.id.state_key
-    kind = claim.backend[0] if claim is not None else job.project.tenant.backend[0]
+    kind = claim.backend[0] if claim is not None else job.repository.organization.backend[0]
     if kind == "local":
         return "it ends with the Terraform that holds it; wait for that, or end it"
     how = f"break the lease of the blob {key}" if kind == "azurerm" else f"delete the object {key}.tflock"
@@ -280,7 +280,7 @@ def _by_hand(job: Job) -> str:
 
 
 def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force: bool) -> None:
-    space = workspace(job, job.access(), claim, job.project.tenant.binary)
+    space = workspace(job, job.access(), claim, job.repository.organization.binary)
     # A state left in the folder is brought to safety, though the lock may keep it here.
     with suppress(EnvmgrError):
         push_errored_state(job, active, space)
@@ -299,11 +299,11 @@ def manual(runtime: Runtime, environment: Environment, mode: ByHand) -> Iterator
     Only what serves an end may be done where its repository is in the configuration no more.
     """
     services = runtime.services
-    project = _project(runtime, environment)
-    if project.id not in services.projects and not mode.serves_an_end:
-        raise NeedsPerson(unmanaged.sentence(environment, services.tenants))
+    repository = _repository(runtime, environment)
+    if repository.id not in services.repositories and not mode.serves_an_end:
+        raise NeedsPerson(unmanaged.sentence(environment, services.organizations))
     with work_on(services, environment.id, mode) as job:
-        ownership.require(services, job.project.tenant)
+        ownership.require(services, job.repository.organization)
         end_abandoned_runs(job)
         # After what dead processes left was ended, which may have changed the record.
         before = job.environment
@@ -329,21 +329,21 @@ def await_started(job: Job) -> None:
 
 def _state(runtime: Runtime, environment: Environment) -> StateStore:
     backend = environment.claim.backend if environment.claim is not None else None
-    return _project(runtime, environment).tenant.state(backend)
+    return _repository(runtime, environment).organization.state(backend)
 
 
-def _project(runtime: Runtime, environment: Environment) -> Project:
+def _repository(runtime: Runtime, environment: Environment) -> Repository:
     services = runtime.services
-    project = services.project(environment.id.repository_id)
-    if project is None:
-        raise NeedsPerson(unmanaged.sentence(environment, services.tenants))
-    return project.of(environment.id)
+    repository = services.repository(environment.id.repository_id)
+    if repository is None:
+        raise NeedsPerson(unmanaged.sentence(environment, services.organizations))
+    return repository.of(environment.id)
 
 
 def _move_to(job: Job, revision: str) -> None:
     """Works on another commit than the branch's newest; the record keeps the newest."""
     git, repository = job.services.git, job.environment.id.repository_id
-    git.fetch(job.project.remote(), {job.environment.branch: job.environment.commit})
+    git.fetch(job.repository.remote(), {job.environment.branch: job.environment.commit})
     job.environment = replace(job.environment, commit=git.resolve(repository, revision), pin=None)
 
 
@@ -364,7 +364,7 @@ def render(job: Job, planned: Planned) -> str:
     """A plan in Terraform's own words, redacted; empty where nothing changes."""
     if planned.plan is None:
         return ""
-    return job.redact(job.project.tenant.terraform.render(planned.workspace, planned.file))
+    return job.redact(job.repository.organization.terraform.render(planned.workspace, planned.file))
 
 
 def _to_save(job: Job, planned: Planned, *, destroy: bool) -> saved_plan.SavedPlan:
@@ -380,7 +380,7 @@ def _to_save(job: Job, planned: Planned, *, destroy: bool) -> saved_plan.SavedPl
 def _adopt(job: Job, active: ActiveRun, fresh: Planned, saved: saved_plan.SavedPlan) -> Planned:
     """The saved plan in place of a fresh one, after it passed the same gates."""
     file = saved_plan.put(saved, job.services.layout.new_plan(job.environment.id))
-    shown = job.project.tenant.terraform.show(fresh.workspace, file)
+    shown = job.repository.organization.terraform.show(fresh.workspace, file)
     gate(job, shown, fresh.claim, destroy=False)
     active.changes = shown.changes
     return replace(fresh, file=file, plan=shown, has_changes=True)

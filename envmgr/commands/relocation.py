@@ -16,7 +16,7 @@ from envmgr.domain.values.backend import Backend, is_same, is_same_place, place
 from envmgr.domain.values.environment import Claim, Environment, RunKind
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context import by_hand, ownership
-from envmgr.engine.context.tenant import Tenant
+from envmgr.engine.context.organization import Organization
 from envmgr.engine.recovery import state_locks
 from envmgr.engine.source.desired import with_fingerprint
 from envmgr.engine.source.workspaces import holds_state, workspace
@@ -38,61 +38,63 @@ class Moved:
     error: str = ""
 
 
-def tenant_of(runtime: Runtime, organization: str) -> Tenant:
+def organization_of(runtime: Runtime, organization: str) -> Organization:
     """An organization of the configuration; UsageError where there is none of that name."""
-    tenants = runtime.services.tenants
-    found = tenants.get(organization)
+    organizations = runtime.services.organizations
+    found = organizations.get(organization)
     if found is None:
         raise UsageError(
-            f"There is no organization {organization!r} in the configuration: it has {', '.join(sorted(tenants))}."
+            f"There is no organization {organization!r} in the configuration: it has {', '.join(sorted(organizations))}."
         )
     return found
 
 
-def to_move(runtime: Runtime, tenant: Tenant) -> list[Environment]:
+def to_move(runtime: Runtime, organization: Organization) -> list[Environment]:
     """The environments whose state is not where the organization file wants it, or is on its way there."""
-    records = runtime.services.store.environments(organization=tenant.name)
-    return [e for e in records if e.claim is not None and _is_elsewhere(e.claim, tenant)]
+    records = runtime.services.store.environments(organization=organization.name)
+    return [e for e in records if e.claim is not None and _is_elsewhere(e.claim, organization)]
 
 
-def _is_elsewhere(claim: Claim, tenant: Tenant) -> bool:
-    return claim.moves is not None or not is_same(claim.backend, tenant.backend)
+def _is_elsewhere(claim: Claim, organization: Organization) -> bool:
+    return claim.moves is not None or not is_same(claim.backend, organization.backend)
 
 
-def move(runtime: Runtime, tenant: Tenant, tell: Callable[[Moved], None] = lambda _: None) -> list[Moved]:
+def move(
+    runtime: Runtime, organization: Organization, tell: Callable[[Moved], None] = lambda _: None
+) -> list[Moved]:
     """Moves them all, one after the other; what cannot be moved now says why, and holds up no other.
 
     Makes the new place where it is missing. Raises what keeps it from being used at all: NotOurs, NeedsPerson, Transient.
     """
-    tenant.state().ensure()
-    ownership.require(runtime.services, tenant)
+    organization.state().ensure()
+    ownership.require(runtime.services, organization)
     done = []
-    for environment in to_move(runtime, tenant):
-        moved = Moved(environment=environment, before=_claim(environment).backend, now=tenant.backend)
+    for environment in to_move(runtime, organization):
+        moved = Moved(environment=environment, before=_claim(environment).backend, now=organization.backend)
         try:
             moved = replace(moved, environment=move_one(runtime, environment))
         except EnvmgrError as error:
-            moved = replace(moved, error=tenant.access().redact(str(error)))
+            moved = replace(moved, error=organization.access().redact(str(error)))
         tell(moved)
         done.append(moved)
-    bring_what_was_set(runtime, tenant)
+    bring_what_was_set(runtime, organization)
     return done
 
 
-def bring_what_was_set(runtime: Runtime, tenant: Tenant) -> None:
+def bring_what_was_set(runtime: Runtime, organization: Organization) -> None:
     """Puts what people set where the states are now, also for environments that have none, as those that ended."""
-    for environment in runtime.services.store.environments(organization=tenant.name):
+    for environment in runtime.services.store.environments(organization=organization.name):
         by_hand.keep(runtime.services, environment.id)
 
 
-def left_behind(runtime: Runtime, tenant: Tenant, places: Sequence[Backend]) -> list[str]:
+def left_behind(runtime: Runtime, organization: Organization, places: Sequence[Backend]) -> list[str]:
     """The keys of states that are still where states were moved from: no record tells of these."""
-    records = runtime.services.store.environments(organization=tenant.name)
-    there = {e.id for e in records if e.claim is not None and _is_elsewhere(e.claim, tenant)}
+    records = runtime.services.store.environments(organization=organization.name)
+    there = {e.id for e in records if e.claim is not None and _is_elsewhere(e.claim, organization)}
     found = []
     for backend in places:
-        if not is_same_place(backend, tenant.backend):
-            keys = tenant.state(backend).keys(f"{tenant.name}/")
+        if not is_same_place(backend, organization.backend):
+            keys = organization.state(backend).keys(f"{organization.name}/")
             found += [key for key in keys if EnvironmentId.of_key(key) not in there]
     return sorted(found)
 
@@ -103,7 +105,7 @@ def move_one(runtime: Runtime, environment: Environment) -> Environment:
         claim = _claim(job.environment)
         if claim.adopts and (half_done := unfinished(job.environment)):
             raise NeedsPerson(half_done.reason)
-        target = job.project.tenant.backend
+        target = job.repository.organization.backend
         if claim.moves is not None and not is_same(claim.moves, target):
             _finish(job)  # the organization file names a third place by now, or the old one again
         if not is_same(_claim(job.environment).backend, target):
@@ -127,18 +129,18 @@ def _bring_what_was_cut_off(job: Job) -> None:
     if job.state().mend(job.environment.id.state_key):
         said = "The state was truncated while Terraform wrote it; the one before it was restored."
         job.services.record(job.environment.id, "state-recovered", said)
-    services, claim, tenant = job.services, _claim(job.environment), job.project.tenant
+    services, claim, organization = job.services, _claim(job.environment), job.repository.organization
     if not holds_state(services.layout.workspace(job.environment.id)):
         return
     access = job.access()
     with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
-        state_locks.push_errored_state(job, active, workspace(job, access, claim, tenant.binary))
+        state_locks.push_errored_state(job, active, workspace(job, access, claim, organization.binary))
 
 
 def _speak_otherwise(job: Job, target: Backend) -> None:
     """The place is the same, and only how it is spoken to another: nothing is copied, if the very state is seen there."""
-    key, tenant = job.environment.id.state_key, job.project.tenant
-    if tenant.state(_claim(job.environment).backend).get(key) != tenant.state(target).get(key):
+    key, organization = job.environment.id.state_key, job.repository.organization
+    if organization.state(_claim(job.environment).backend).get(key) != organization.state(target).get(key):
         raise NeedsPerson(
             f"With its new settings {place(target)} shows a different state of {job.environment.label} than with those before: nothing was changed."
         )
@@ -148,9 +150,9 @@ def _speak_otherwise(job: Job, target: Backend) -> None:
 
 def _copy(job: Job, target: Backend) -> None:
     """Copies the state with what is kept beside it, and switches the record once it was read back."""
-    tenant, identity, claim = job.project.tenant, job.environment.id, _claim(job.environment)
-    old, new = tenant.state(claim.backend), tenant.state(target)
-    ownership.require_at(job.services, tenant, old)
+    organization, identity, claim = job.repository.organization, job.environment.id, _claim(job.environment)
+    old, new = organization.state(claim.backend), organization.state(target)
+    ownership.require_at(job.services, organization, old)
     content = _settled(job, old, claim.backend)
     if claim.moves is None:
         _check_free(job, new, target)
@@ -212,10 +214,10 @@ def _check_copied(new: StateStore, key: str, content: bytes | None, target: Back
 
 def _finish(job: Job) -> None:
     """Archives the copy that does not count any more, and takes the mark off."""
-    claim, identity, tenant = _claim(job.environment), job.environment.id, job.project.tenant
+    claim, identity, organization = _claim(job.environment), job.environment.id, job.repository.organization
     if claim.moves is None:
         return
-    other, live = tenant.state(claim.moves), tenant.state(claim.backend)
+    other, live = organization.state(claim.moves), organization.state(claim.backend)
     try:
         copy = other.get(identity.state_key)
         if copy and copy != live.get(identity.state_key):

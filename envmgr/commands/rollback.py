@@ -100,7 +100,7 @@ def earlier_commit(job: Job, revision: str) -> str:
     meant = revision
     if revision.partition("~")[0].partition("^")[0] in ("HEAD", "@"):
         meant = environment.commit + revision.removeprefix("HEAD").removeprefix("@")
-        git.fetch(job.project.remote(), {environment.branch: environment.commit})
+        git.fetch(job.repository.remote(), {environment.branch: environment.commit})
     else:
         fetched(job, environment.commit)  # it may be, or be named by, what was pushed a moment ago
     try:

@@ -12,8 +12,8 @@ from envmgr.domain.rules.warning import newest_warning
 from envmgr.domain.values.environment import Environment, Event, Guard, Status
 from envmgr.domain.values.names import EnvironmentId, matches_any
 from envmgr.engine.context import by_hand
+from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Project
 from envmgr.engine.source.desired import branch_ttl
 
 from .runtime import Runtime
@@ -40,28 +40,30 @@ def resume(runtime: Runtime, environment: Environment) -> Environment:
     It lives anew from now, unless all that ends is a rollback's hold. Raises NeedsPerson where nothing held it.
     """
     services = runtime.services
-    project, now = services.projects.get(environment.id.repository_id), services.clock()
-    comes_up = _is_to_come_up(project, environment, now)
+    repository, now = services.repositories.get(environment.id.repository_id), services.clock()
+    comes_up = _is_to_come_up(repository, environment, now)
     if not comes_up and environment.pin is None:
         raise NeedsPerson(f"{environment.label} is not suspended, it is {environment.status}.")
-    life = _new_life(services, project, environment, now) if comes_up else _as_it_is
+    life = _new_life(services, repository, environment, now) if comes_up else _as_it_is
     event = services.event(environment.id, "resumed", "Managed again.")
     return _say(services, environment.id, lambda e: wishes.resumed(life(e)), event)
 
 
-def _is_to_come_up(project: Project | None, environment: Environment, now: datetime) -> bool:
+def _is_to_come_up(repository: Repository | None, environment: Environment, now: datetime) -> bool:
     """Whether `resume` has anything to bring up: what is suspended or failed, or is down by its schedule."""
     if environment.suspended or environment.status is Status.FAILED:
         return True
-    return project is not None and is_scheduled_down(
-        environment, project.policy_for(environment, None, now), now
+    return repository is not None and is_scheduled_down(
+        environment, repository.policy_for(environment, None, now), now
     )
 
 
-def _new_life(services: Services, project: Project | None, environment: Environment, now: datetime) -> Change:
-    if project is None:
+def _new_life(
+    services: Services, repository: Repository | None, environment: Environment, now: datetime
+) -> Change:
+    if repository is None:
         return lambda e: brought_up(e, now)
-    ttl, wanted = project.ttl, branch_ttl(services, project, environment)
+    ttl, wanted = repository.ttl, branch_ttl(services, repository, environment)
     return lambda e: wishes.lives_until(brought_up(e, now), ttl.end(now, wanted, e.life.expires_at)[0], None)
 
 
@@ -104,9 +106,9 @@ def _let_through(services: Services, identity: EnvironmentId, guard: Guard) -> l
 
 def resumable(runtime: Runtime, environments: Sequence[Environment]) -> Sequence[Environment]:
     """Those of an environment's applications that there is anything to resume of; the first, where there is of none."""
-    now, projects = runtime.services.clock(), runtime.services.projects
-    project = projects.get(environments[0].id.repository_id)
-    held = [e for e in environments if e.pin is not None or _is_to_come_up(project, e, now)]
+    now, repositories = runtime.services.clock(), runtime.services.repositories
+    repository = repositories.get(environments[0].id.repository_id)
+    held = [e for e in environments if e.pin is not None or _is_to_come_up(repository, e, now)]
     return held or environments[:1]
 
 
@@ -138,19 +140,19 @@ def extend(
 
 def _check_may_live(services: Services, environment: Environment, duration: timedelta) -> None:
     """Refuses a life that the rules do not allow, or know no end of."""
-    project = services.projects.get(environment.id.repository_id)
-    if project is not None and project.ttl.max is not None and duration > project.ttl.max:
+    repository = services.repositories.get(environment.id.repository_id)
+    if repository is not None and repository.ttl.max is not None and duration > repository.ttl.max:
         raise NeedsPerson(
-            f"{environment.label} may live at most {format_duration(project.ttl.max)} from now (ttl.max): give a shorter time."
+            f"{environment.label} may live at most {format_duration(repository.ttl.max)} from now (ttl.max): give a shorter time."
         )
-    if project is not None and matches_any(environment.branch, project.policy.protected):
+    if repository is not None and matches_any(environment.branch, repository.policy.protected):
         raise NeedsPerson(f"{environment.label} is protected: it never expires.")
 
 
 def _live_until(services: Services, environment: Environment, ends: datetime) -> Environment:
-    project, now = services.projects.get(environment.id.repository_id), services.clock()
+    repository, now = services.repositories.get(environment.id.repository_id), services.clock()
     # Whoever extends it knows the end: warning times that are over by then are told.
-    told = newest_warning(ends, project.policy, now) if project is not None else None
+    told = newest_warning(ends, repository.policy, now) if repository is not None else None
     event = services.event(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
     return _say(services, environment.id, lambda e: wishes.extended(e, ends, told, now), event)
 

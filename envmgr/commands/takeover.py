@@ -149,7 +149,7 @@ def _there(job: Job) -> tuple[State | None, bytes | None]:
     try:
         return state.read(key), state.get(key)
     except PlaceMissing:
-        if job.project.tenant.is_new():
+        if job.repository.organization.is_new():
             return None, None
         raise
 
@@ -174,10 +174,12 @@ def _check_nobodys(job: Job, given: GivenState) -> None:
 
 def _stated(job: Job) -> set[EnvironmentId]:
     """The environments that have a state in the organization's backend, also those of which there is no record."""
-    tenant = job.project.tenant
+    organization = job.repository.organization
     with suppress(PlaceMissing):
         return {
-            found for key in tenant.state().keys(f"{tenant.name}/") if (found := EnvironmentId.of_key(key))
+            found
+            for key in organization.state().keys(f"{organization.name}/")
+            if (found := EnvironmentId.of_key(key))
         }
     return set()
 
@@ -187,13 +189,13 @@ def _lineage(job: Job, identity: EnvironmentId, record: Environment | None) -> s
     claim = record.claim if record is not None else None
     if record is not None and claim is None:
         return None
-    tenant = job.services.tenants.get(identity.organization)
-    if tenant is None:
+    organization = job.services.organizations.get(identity.organization)
+    if organization is None:
         return None
     try:
-        state = tenant.state(claim.backend if claim is not None else None).read(identity.state_key)
+        state = organization.state(claim.backend if claim is not None else None).read(identity.state_key)
     except EnvmgrError:
-        if tenant is job.project.tenant:
+        if organization is job.repository.organization:
             raise
         return None
     return state.lineage if state is not None else None

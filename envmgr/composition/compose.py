@@ -45,7 +45,7 @@ from envmgr.config.expand import (
 from envmgr.config.load import Configuration, load
 from envmgr.config.sections.application import Application as ApplicationSection
 from envmgr.config.sections.application import CodeSource, in_order
-from envmgr.config.sections.models import Organization, Repository
+from envmgr.config.sections.models import OrganizationFile, RepositorySection
 from envmgr.config.sections.secrets import resolve
 from envmgr.domain.documents.owner import Origin
 from envmgr.domain.errors import NeedsPerson
@@ -57,9 +57,9 @@ from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Windows
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.leases import Leases
+from envmgr.engine.context.organization import Access, Organization, Repository, TimeToLive
 from envmgr.engine.context.seals import seal_of
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Access, Project, Tenant, TimeToLive
 from envmgr.engine.reconcile import unmanaged
 from envmgr.engine.reconcile.poller import Poller
 from envmgr.engine.reconcile.reconciler import Reconciler
@@ -118,15 +118,15 @@ def _services(
     hidden = hidden_paths(configuration, start.config, layout.root, start.environ)
     runner = StepRunner(identify, hidden, own=start.environ)
     modules = Modules(start.modules or packaged_folder(), layout.modules)
-    tenants = {
-        organization.organization: _tenant(start, layout, store, organization, configuration)
-        for organization in configuration.organizations
+    organizations = {
+        file.organization: _organization(start, layout, store, file, configuration)
+        for file in configuration.organizations
     }
-    projects = _projects(start, configuration, tenants, modules)
+    repositories = _repositories(start, configuration, organizations, modules)
     return Services(
         layout=layout,
         store=store,
-        git=Mirrors(layout.mirrors, limits=lambda identity: _git_limits(projects.get(identity))),
+        git=Mirrors(layout.mirrors, limits=lambda identity: _git_limits(repositories.get(identity))),
         modules=modules,
         binaries=Binaries(layout.binaries),
         providers=lambda organization: ProviderCache(layout.providers(organization)),
@@ -139,9 +139,9 @@ def _services(
         owner=owner,
         processes=processes,
         actor=start.actor,
-        tenants=tenants,
-        projects=projects,
-        left_over=lambda repository: _left_over(tenants.get(repository.organization), repository),
+        organizations=organizations,
+        repositories=repositories,
+        left_over=lambda repository: _left_over(organizations.get(repository.organization), repository),
         disk_reserve=configuration.settings.disk_reserve,
         retention=configuration.settings.retention,
         seal=seal_of(configuration.settings.bundle_key, layout, start.environ),
@@ -162,45 +162,43 @@ def _records(start: Start, configuration: Configuration, layout: Layout) -> tupl
     return store, Origin(database=found.id, copied_from=found.copied_from, host=host, folder=folder)
 
 
-def _tenant(
-    start: Start, layout: Layout, store: Store, organization: Organization, configuration: Configuration
-) -> Tenant:
-    backend = backend_settings(organization, layout.root)
-    terraform = organization.terraform
+def _organization(
+    start: Start, layout: Layout, store: Store, file: OrganizationFile, configuration: Configuration
+) -> Organization:
+    backend = backend_settings(file, layout.root)
+    terraform = file.terraform
 
     def access() -> Access:
-        environment = process_environment(organization, start.environ)
+        environment = process_environment(file, start.environ)
         # Of all organizations: what one of them may read by mistake is no less another's secret.
         redact = redactor_for(configuration.organizations, start.environ, configuration.settings.secrets)
         return Access(environment=environment, redact=redact)
 
-    sign_in = sign_in_of(organization.credentials, start.config, layout.credentials, start.environ)
+    sign_in = sign_in_of(file.credentials, start.config, layout.credentials, start.environ)
     commands = TerraformCommands(
-        layout.private(layout.providers(organization.organization)),
+        layout.private(layout.providers(file.organization)),
         identify,
         cli_config=Path(terraform.cli_config) if terraform.cli_config else None,
         timeout=terraform.timeout,
     )
-    return Tenant(
-        name=organization.organization,
+    return Organization(
+        name=file.organization,
         backend=backend,
         binary=terraform.binary,
         terraform=SignedIn(commands, sign_in),
         sign_in=sign_in,
-        has_roles=organization.credentials.aws is not None,
-        has_tokens=organization.credentials.azure is not None,
-        concurrency=organization.limits.concurrency,
-        patience=organization.limits.silence,
-        sandbox=organization.sandbox,
+        has_roles=file.credentials.aws is not None,
+        has_tokens=file.credentials.azure is not None,
+        concurrency=file.limits.concurrency,
+        patience=file.limits.silence,
+        sandbox=file.sandbox,
         check_sandbox=Bubblewrap(()).check,
         access=access,
         open_state=lambda chosen, environment: open_state_store(*chosen, environment),
         open_clouds=_open_clouds,
-        home=None if "HOME" in organization.environment_variables else start.environ.get("HOME"),
+        home=None if "HOME" in file.environment_variables else start.environ.get("HOME"),
         open_places=lambda environment, roots: open_places(environment, roots, start.environ.get("HOME")),
-        is_new=lambda: all(
-            e.claim is None for e in store.environments(organization=organization.organization)
-        ),
+        is_new=lambda: all(e.claim is None for e in store.environments(organization=file.organization)),
     )
 
 
@@ -216,34 +214,34 @@ def _open_clouds(environment: Mapping[str, str], addresses: Sequence[str]) -> Se
     return open_clouds(environment, chosen)
 
 
-def _projects(
-    start: Start, configuration: Configuration, tenants: Mapping[str, Tenant], modules: Modules
-) -> dict[RepositoryId, Project]:
+def _repositories(
+    start: Start, configuration: Configuration, organizations: Mapping[str, Organization], modules: Modules
+) -> dict[RepositoryId, Repository]:
     return {
-        identity: _project(start, identity, organization, repository, tenants[identity.organization], modules)
-        for identity, organization, repository in configuration.repositories()
+        identity: _repository(start, identity, file, section, organizations[identity.organization], modules)
+        for identity, file, section in configuration.repositories()
     }
 
 
-def _project(
+def _repository(
     start: Start,
     identity: RepositoryId,
+    file: OrganizationFile,
+    section: RepositorySection,
     organization: Organization,
-    repository: Repository,
-    tenant: Tenant,
     modules: Modules,
-) -> Project:
-    rules = effective(organization, repository)
-    project = Project(
+) -> Repository:
+    rules = effective(file, section)
+    repository = Repository(
         id=identity,
-        tenant=tenant,
-        branches=repository.branches,
+        organization=organization,
+        branches=section.branches,
         interval=rules.polling.interval,
-        source=_source(repository.terraform),
+        source=_source(section.terraform),
         variables=rules.variables,
-        policy=policy_for(organization, repository, ""),
-        remote=lambda: _remote(start, identity, repository),
-        module_tree=_module_tree(repository.terraform, modules),
+        policy=policy_for(file, section, ""),
+        remote=lambda: _remote(start, identity, section),
+        module_tree=_module_tree(section.terraform, modules),
         ttl=TimeToLive(default=rules.ttl.default, max=rules.ttl.max),
         schedule=schedule_of(rules.schedule),
         windows=windows_of(rules.windows),
@@ -254,30 +252,30 @@ def _project(
         terraform_limits=TerraformLimits(**dict(rules.limits.terraform)),
         cage=rules.cage.rules(),
         health_networks=rules.limits.health_networks,
-        allow_branch_deploy=repository.allow_branch_deploy,
+        allow_branch_deploy=section.allow_branch_deploy,
     )
-    if not repository.applications:
-        return _deploying(project, lambda branch_file: deploy_rules_of(repository, branch_file))
-    parts = [_part(project, application, modules) for application in in_order(repository.applications)]
-    return replace(project, applications={part.application: part for part in parts})
+    if not section.applications:
+        return _deploying(repository, lambda branch_file: deploy_rules_of(section, branch_file))
+    parts = [_part(repository, application, modules) for application in in_order(section.applications)]
+    return replace(repository, applications={part.application: part for part in parts})
 
 
-def _git_limits(project: Project | None) -> GitLimits:
+def _git_limits(repository: Repository | None) -> GitLimits:
     """Those of a repository; of one that is not configured any more the usual ones."""
-    return project.git_limits if project is not None else GitLimits()
+    return repository.git_limits if repository is not None else GitLimits()
 
 
-def _left_over(tenant: Tenant | None, identity: RepositoryId) -> Project | None:
+def _left_over(organization: Organization | None, identity: RepositoryId) -> Repository | None:
     """What stands in for a repository that is not in the file: its organization's, with no branches or rules."""
-    if tenant is None:
+    if organization is None:
         return None
 
     def remote() -> Remote:
         raise NeedsPerson(unmanaged.missing(identity))
 
-    return Project(
+    return Repository(
         id=identity,
-        tenant=tenant,
+        organization=organization,
         branches=(),
         interval=timedelta(hours=1),
         source=(SourceKind.DIRECTORY, ""),
@@ -292,24 +290,24 @@ def _left_over(tenant: Tenant | None, identity: RepositoryId) -> Project | None:
     )
 
 
-def _part(project: Project, application: ApplicationSection, modules: Modules) -> Project:
+def _part(repository: Repository, application: ApplicationSection, modules: Modules) -> Repository:
     """One application of a repository; a branch's own file says nothing of its deploy."""
     part = replace(
-        project,
+        repository,
         application=application.name,
         folder=application.place,
         needs=application.needs,
         source=_source(application.terraform, application.place),
-        variables={**project.variables, **application.variables},
+        variables={**repository.variables, **application.variables},
         module_tree=_module_tree(application.terraform, modules),
         allow_branch_deploy=False,
     )
     return _deploying(part, lambda _: deploy_rules_of(application))
 
 
-def _deploying(project: Project, rules: Callable[[BranchFile | None], DeployRules]) -> Project:
-    policy = replace(project.policy, deploy=rules(None).digest)
-    return replace(project, deploy_rules=rules, policy=policy)
+def _deploying(repository: Repository, rules: Callable[[BranchFile | None], DeployRules]) -> Repository:
+    policy = replace(repository.policy, deploy=rules(None).digest)
+    return replace(repository, deploy_rules=rules, policy=policy)
 
 
 def _source(found: CodeSource, folder: str = ".") -> tuple[SourceKind, str]:
@@ -321,16 +319,16 @@ def _module_tree(found: CodeSource, modules: Modules) -> Callable[[], str]:
     return lambda: modules.tree(module) if module else ""
 
 
-def _remote(start: Start, identity: RepositoryId, repository: Repository) -> Remote:
-    credentials = repository.credentials
+def _remote(start: Start, identity: RepositoryId, section: RepositorySection) -> Remote:
+    credentials = section.credentials
     if credentials is None:
-        return Remote(repository=identity, url=repository.url)
+        return Remote(repository=identity, url=section.url)
     secrets = {
         name: resolve(value, start.environ)
         for name in ("password", "ssh_key", "known_hosts")
         if (value := getattr(credentials, name)) is not None
     }
-    return Remote(repository=identity, url=repository.url, username=credentials.username, **secrets)
+    return Remote(repository=identity, url=section.url, username=credentials.username, **secrets)
 
 
 def user_actor(environ: Mapping[str, str]) -> str:

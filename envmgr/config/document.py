@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from envmgr.config.sections.daemon import DaemonFile
 from envmgr.config.sections.duration import format_duration
-from envmgr.config.sections.models import Organization
+from envmgr.config.sections.models import OrganizationFile
 
 from .problems import flow, section_of
 
@@ -33,7 +33,7 @@ def sample() -> str:
         "# An organization file. What is commented out shows its default, or an example where it has none.\n"
         "# `envmgr config check` says what is wrong with it.\n\n"
     )
-    return head + "\n".join(_Sample().section(Organization, 0, live=True)).strip() + "\n"
+    return head + "\n".join(_Sample().section(OrganizationFile, 0, live=True)).strip() + "\n"
 
 
 def daemon_sample() -> str:
@@ -122,7 +122,7 @@ def is_list(field: FieldInfo) -> bool:
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of the files in the configuration folder: organizations, and daemon settings."""
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
-        (Organization, "validation"),
+        (OrganizationFile, "validation"),
         (DaemonFile, "validation"),
     ]
     references, schema = models_json_schema(models, schema_generator=_Generator)
@@ -132,7 +132,7 @@ def json_schema() -> dict[str, Any]:
         "type": "object",
         "if": {"required": ["daemon"]},
         "then": references[DaemonFile, "validation"],
-        "else": references[Organization, "validation"],
+        "else": references[OrganizationFile, "validation"],
         **schema,
     }
 

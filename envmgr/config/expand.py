@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from envmgr.config.sections.application import Application
 from envmgr.config.sections.cage import Cage
 from envmgr.config.sections.deploy import CommandStep, DeployStep, Health
-from envmgr.config.sections.models import Organization, Repository
+from envmgr.config.sections.models import OrganizationFile, RepositorySection
 from envmgr.config.sections.rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from envmgr.config.sections.secrets import (
     Redactor,
@@ -49,7 +49,7 @@ class Effective:
     variables: Mapping[str, object]
 
 
-def effective(organization: Organization, repository: Repository) -> Effective:
+def effective(organization: OrganizationFile, repository: RepositorySection) -> Effective:
     """The rules that hold for a repository of an organization."""
     overrides_schedule = "schedule" in repository.model_fields_set
     return Effective(
@@ -65,7 +65,7 @@ def effective(organization: Organization, repository: Repository) -> Effective:
     )
 
 
-def policy_for(organization: Organization, repository: Repository, inputs: str) -> Policy:
+def policy_for(organization: OrganizationFile, repository: RepositorySection, inputs: str) -> Policy:
     """What `decide` goes by; `inputs` is the digest of all that reaches Terraform besides the commit."""
     rules = effective(organization, repository)
     return Policy(
@@ -95,7 +95,7 @@ def commands_of(steps: Iterable[CommandStep]) -> tuple[Step, ...]:
 
 
 def deploy_rules_of(
-    repository: Repository | Application, branch_file: BranchFile | None = None
+    repository: RepositorySection | Application, branch_file: BranchFile | None = None
 ) -> DeployRules:
     """How the code of a repository or an application is deployed; what a branch's own file says of that counts in its place."""
     section = branch_file or BranchFile()
@@ -162,7 +162,7 @@ def drift_rules_of(section: Drift) -> DriftRules:
     return DriftRules(action=section.action, interval=section.interval, ignore=section.ignore)
 
 
-def backend_settings(organization: Organization, data_dir: Path) -> tuple[str, dict[str, object]]:
+def backend_settings(organization: OrganizationFile, data_dir: Path) -> tuple[str, dict[str, object]]:
     """The backend's type and Terraform's own keys without `key`; for local always an absolute `path`."""
     backend = organization.backend
     settings = dict(backend.settings)
@@ -171,12 +171,12 @@ def backend_settings(organization: Organization, data_dir: Path) -> tuple[str, d
     return backend.type, settings
 
 
-def process_environment(organization: Organization, environ: Mapping[str, str]) -> dict[str, str]:
+def process_environment(organization: OrganizationFile, environ: Mapping[str, str]) -> dict[str, str]:
     """The organization's environment variables with all secrets read now; raises NeedsPerson."""
     return {name: resolve(secret, environ) for name, secret in organization.environment_variables.items()}
 
 
-def secrets_of(organization: Organization) -> Iterator[Secret]:
+def secrets_of(organization: OrganizationFile) -> Iterator[Secret]:
     """All that must be kept out of what people see: every reference, and literals that are secrets by name."""
     for name, secret in organization.environment_variables.items():
         if isinstance(secret, SecretReference) or looks_secret(name) or password_in(secret):
@@ -191,7 +191,7 @@ def secrets_of(organization: Organization) -> Iterator[Secret]:
 
 
 def redactor_for(
-    organizations: Iterable[Organization], environ: Mapping[str, str], others: Iterable[Secret] = ()
+    organizations: Iterable[OrganizationFile], environ: Mapping[str, str], others: Iterable[Secret] = ()
 ) -> Redactor:
     """Knows every secret of some organizations, and others such as `settings.database`, as they are now.
 

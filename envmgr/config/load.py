@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from envmgr.config.sections.daemon import DaemonFile
-from envmgr.config.sections.models import Organization, Repository
+from envmgr.config.sections.models import OrganizationFile, RepositorySection
 from envmgr.config.sections.secrets import (
     Secret,
     SecretReference,
@@ -46,15 +46,15 @@ class ConfigurationError(UsageError):
 class Configuration:
     """All organizations, the daemon's settings, and sentences about what is accepted but deserves a look."""
 
-    organizations: tuple[Organization, ...]
+    organizations: tuple[OrganizationFile, ...]
     settings: Settings
     warnings: tuple[str, ...] = ()
 
-    def organization(self, name: str) -> Organization | None:
+    def organization(self, name: str) -> OrganizationFile | None:
         """The organization of a name; None where no file has it."""
         return next((item for item in self.organizations if item.organization == name), None)
 
-    def repositories(self) -> Iterator[tuple[RepositoryId, Organization, Repository]]:
+    def repositories(self) -> Iterator[tuple[RepositoryId, OrganizationFile, RepositorySection]]:
         """Every repository with its organization, in the files' order."""
         for organization in self.organizations:
             for repository in organization.repositories:
@@ -92,7 +92,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Configuration:
     files = [_read(file) for file in _find(path)]
     _check_unique(files)
     _check_watched_once(files)
-    organizations = [file.model for file in files if isinstance(file.model, Organization)]
+    organizations = [file.model for file in files if isinstance(file.model, OrganizationFile)]
     problems = [line for file in files for line in file.lines()]
     if not problems and not organizations:
         problems = [f"{path}: there is no organization file; `envmgr config init` writes one"]
@@ -161,10 +161,10 @@ def _content(file: _File) -> bytes | None:
     return None
 
 
-def _organization(file: _File) -> Organization | None:
+def _organization(file: _File) -> OrganizationFile | None:
     if file.tree.value is None and not file.tree.problems:
         file.add((), "it is empty; `envmgr config init` writes one to start from")
-    return _validate(file, Organization) if file.tree.value is not None else None
+    return _validate(file, OrganizationFile) if file.tree.value is not None else None
 
 
 def _validate(file: _File, model: type[_Model]) -> _Model | None:
@@ -212,7 +212,7 @@ def _check_watched_once(files: Sequence[_File]) -> None:
     entries = [
         ((file, index), repository.url, repository.branches)
         for file in files
-        if isinstance(file.model, Organization) and not file.tree.problems  # which may be why
+        if isinstance(file.model, OrganizationFile) and not file.tree.problems  # which may be why
         for index, repository in enumerate(file.model.repositories)
     ]
     for (file, index), (other, before), branch in watched_twice(entries):
@@ -235,7 +235,7 @@ def _warnings(file: _File, environ: Mapping[str, str]) -> Iterator[str]:
             if sentence := shortness(str(path[-1]), secret, environ):
                 yield file.warning(path, sentence)
 
-    if isinstance(file.model, Organization):
+    if isinstance(file.model, OrganizationFile):
         for path, sentence in uncaged(file.model):
             yield file.warning(path, sentence)
 
@@ -254,7 +254,7 @@ def secrets_in(model: BaseModel) -> Iterator[tuple[KeyPath, Secret]]:
         for name in ("database", "bundle_key"):
             if (secret := getattr(model.daemon, name)) is not None:
                 yield ("daemon", name), secret
-    elif isinstance(model, Organization):
+    elif isinstance(model, OrganizationFile):
         for name, secret in model.environment_variables.items():
             yield ("environment_variables", name), secret
         azure = model.credentials.azure
@@ -265,7 +265,7 @@ def secrets_in(model: BaseModel) -> Iterator[tuple[KeyPath, Secret]]:
                 yield ("repositories", index, "credentials", name), secret
 
 
-def _credentials(repository: Repository) -> Iterator[tuple[str, Any]]:
+def _credentials(repository: RepositorySection) -> Iterator[tuple[str, Any]]:
     credentials = repository.credentials
     for name in ("password", "ssh_key", "known_hosts") if credentials else ():
         if (secret := getattr(credentials, name)) is not None:

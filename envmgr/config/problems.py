@@ -47,7 +47,7 @@ def option_at(model: type[BaseModel], path: Path) -> FieldInfo | None:
 
 
 def section_of(annotation: Any) -> type[BaseModel] | None:
-    """The model within an annotation such as `tuple[Repository, ...]` or `Health | None`."""
+    """The model within an annotation such as `tuple[RepositorySection, ...]` or `Health | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(section_of, get_args(annotation))), None)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from envmgr.config.expand import effective
-from envmgr.config.sections.models import Organization
+from envmgr.config.sections.models import OrganizationFile
 
 from .yaml_tree import Path as KeyPath
 
 
-def uncaged(organization: Organization) -> Iterator[tuple[KeyPath, str]]:
+def uncaged(organization: OrganizationFile) -> Iterator[tuple[KeyPath, str]]:
     """What deserves a look, each with its place in the file."""
     if organization.sandbox != "none":
         yield (

@@ -11,8 +11,8 @@ from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.change.drift import check, wants_check
+from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.snapshot import Snapshot
-from envmgr.engine.context.tenant import Project
 from envmgr.engine.work.job import work_on
 from envmgr.engine.work.mode import CheckingDrift
 from envmgr.host.system import sentences
@@ -40,7 +40,7 @@ class DriftWatch:
 
     def tick(self) -> None:
         """Starts a round in every organization that has none under way."""
-        for organization in self._runtime.services.tenants:
+        for organization in self._runtime.services.organizations:
             under_way = self._at_work.get(organization)
             if (under_way is None or under_way.done()) and not self._closing.is_set():
                 self._at_work[organization] = self._pool.submit(self._round, organization)
@@ -94,8 +94,10 @@ class DriftWatch:
 def due(runtime: Runtime, organization: str) -> list[Environment]:
     """The environments of an organization whose check is due, those that were looked at longest ago first."""
     services = runtime.services
-    projects = [p for p in services.projects.values() if p.tenant.name == organization and _looks(p)]
-    found = [environment for project in projects for environment in _due_in(runtime, project)]
+    repositories = [
+        p for p in services.repositories.values() if p.organization.name == organization and _looks(p)
+    ]
+    found = [environment for repository in repositories for environment in _due_in(runtime, repository)]
     return sorted(found, key=lambda e: e.drift.tried_at if e.drift else e.life.created_at)
 
 
@@ -107,16 +109,16 @@ def inspect(runtime: Runtime, identity: EnvironmentId, ending: Callable[[], bool
         return
     mode = CheckingDrift(urgent=MoreUrgent(services.store, found, ending))
     with work_on(services, identity, mode) as job:
-        if wants_check(job.environment, job.project, job.policy, services):
+        if wants_check(job.environment, job.repository, job.policy, services):
             check(job)
 
 
-def _looks(project: Project) -> bool:
-    return project.drift.action != "off"
+def _looks(repository: Repository) -> bool:
+    return repository.drift.action != "off"
 
 
-def _due_in(runtime: Runtime, project: Project) -> list[Environment]:
+def _due_in(runtime: Runtime, repository: Repository) -> list[Environment]:
     services, now = runtime.services, runtime.services.clock()
-    environments = services.store.environments(repository=project.id)
-    snapshot = Snapshot(project, environments, now)
-    return [e for e in environments if wants_check(e, project, snapshot.policy(e), services)]
+    environments = services.store.environments(repository=repository.id)
+    snapshot = Snapshot(repository, environments, now)
+    return [e for e in environments if wants_check(e, repository, snapshot.policy(e), services)]

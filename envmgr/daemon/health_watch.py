@@ -114,7 +114,9 @@ class HealthWatch:
         asked = self._written or Written(now, _OVERLAP)
         with asked.news(services.store, now) as news:
             is_first = self._written is None
-            changed = list(services.projects) if is_first else [r for r in news if r in services.projects]
+            changed = (
+                list(services.repositories) if is_first else [r for r in news if r in services.repositories]
+            )
             for repository in changed:
                 self._watched[repository] = {
                     e.id: e for e in services.store.environments(repository=repository) if is_watched(e)
@@ -162,10 +164,10 @@ class HealthWatch:
     def _by_address(self, environment: Environment, look: _Look) -> None:
         """Takes the lease only where there is something to record."""
         services, check = self._runtime.services, _health(environment).check
-        project = services.projects.get(environment.id.repository_id)
-        if project is None:  # it is not configured any more
+        repository = services.repositories.get(environment.id.repository_id)
+        if repository is None:  # it is not configured any more
             return
-        part = project.of(environment.id)
+        part = repository.of(environment.id)
         answer = _or_why_not(lambda: ask_address(services, part, environment, check))
         found = look.judged(environment, answer, services.clock())
         if is_news(environment, found):

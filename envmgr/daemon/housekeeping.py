@@ -52,7 +52,7 @@ def tidy(services: Services) -> None:
 
 
 def _keep_what_was_set(services: Services) -> None:
-    for repository in services.projects:
+    for repository in services.repositories:
         by_hand.catch_up(services, repository, all_of_them=True)
 
 
@@ -118,15 +118,15 @@ def _remove_shared_providers(layout: Layout) -> None:
 
 
 def _prune_archives(services: Services) -> None:
-    for tenant in services.tenants.values():
+    for organization in services.organizations.values():
         try:
-            tenant.state().prune(services.clock() - KEPT)
+            organization.state().prune(services.clock() - KEPT)
         except EnvmgrError as error:
-            log.warning(str(error), action="archive-not-pruned", organization=tenant.name)
+            log.warning(str(error), action="archive-not-pruned", organization=organization.name)
 
 
 def _tidy_mirrors(services: Services, environments: Iterable[Environment]) -> None:
-    branches: dict[RepositoryId, list[str]] = {identity: [] for identity in services.projects}
+    branches: dict[RepositoryId, list[str]] = {identity: [] for identity in services.repositories}
     for environment in environments:
         branches.setdefault(environment.id.repository_id, []).append(environment.branch)
     open_ones = {environment.id for environment in environments}

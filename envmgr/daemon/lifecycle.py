@@ -20,7 +20,7 @@ from envmgr.commands.audit import Audits
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
-from envmgr.engine.context.tenant import Project
+from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.written import Written
 from envmgr.engine.reconcile import unmanaged
 from envmgr.host.system import sentences
@@ -84,7 +84,7 @@ class Daemon:
         self._start_ticks()
         self._look_everywhere()
         self._notifier.send("READY=1", self._status())
-        log.info("Started.", action="started", repositories=len(self._runtime.services.projects))
+        log.info("Started.", action="started", repositories=len(self._runtime.services.repositories))
         while self._next_signal() == signal.SIGHUP:
             self._reload()
         self._end()
@@ -125,31 +125,31 @@ class Daemon:
         except EnvmgrError as error:
             touched = ()
             log.error(str(error), action="store-failed")
-        for repository in {*touched, *runtime.workers.due_again(), *self._unlooked}:
-            project = runtime.services.projects.get(repository)
-            if project is not None:
-                self._look(project)
+        for identity in {*touched, *runtime.workers.due_again(), *self._unlooked}:
+            repository = runtime.services.repositories.get(identity)
+            if repository is not None:
+                self._look(repository)
             else:
-                self._tell_unmanaged(repository)
+                self._tell_unmanaged(identity)
             self._alive = time.monotonic()
         self._alive = time.monotonic()  # also where the database is away: a restart would not mend that
 
-    def _look(self, project: Project) -> None:
+    def _look(self, repository: Repository) -> None:
         """Hands out what is due in a repository; what one of them raises stops no other, and is tried again."""
         # Taken off only at the end: whatever stops this look, the next tick takes it up again.
-        self._unlooked.add(project.id)
+        self._unlooked.add(repository.id)
         try:
             with sentences():
-                self._runtime.workers.look(project)
-            self._unlooked.discard(project.id)
+                self._runtime.workers.look(repository)
+            self._unlooked.discard(repository.id)
         except EnvmgrError as error:
-            log.error(str(error), action="not-looked", repository=str(project.id))
+            log.error(str(error), action="not-looked", repository=str(repository.id))
         except Exception:
-            log.exception("Unexpected error", action="unexpected", repository=str(project.id))
+            log.exception("Unexpected error", action="unexpected", repository=str(repository.id))
 
     def _look_everywhere(self) -> None:
-        for project in self._runtime.services.projects.values():
-            self._look(project)
+        for repository in self._runtime.services.repositories.values():
+            self._look(repository)
         self._tell_unmanaged()
 
     def _tell_unmanaged(self, repository: RepositoryId | None = None) -> None:
@@ -187,9 +187,9 @@ class Daemon:
             log.warning(str(error), action="not-tidied")
 
     def _finished(self, identity: EnvironmentId) -> None:
-        project = self._runtime.services.projects.get(identity.repository_id)
-        if project is not None and not self._ending:
-            self._look(project)
+        repository = self._runtime.services.repositories.get(identity.repository_id)
+        if repository is not None and not self._ending:
+            self._look(repository)
 
     # --- reload and end --------------------------------------------------------------------------
 
@@ -257,4 +257,4 @@ class Daemon:
     def _status(self) -> str:
         services, busy = self._runtime.services, self._runtime.workers.busy
         at_work = f"; working on {', '.join(map(str, busy[:3]))}" if busy else ""
-        return f"STATUS={counted(len(services.projects), 'repository', 'repositories')} watched{at_work}{self._remark}"
+        return f"STATUS={counted(len(services.repositories), 'repository', 'repositories')} watched{at_work}{self._remark}"

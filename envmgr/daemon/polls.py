@@ -12,7 +12,7 @@ import structlog
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.backoff import delay
-from envmgr.engine.context.tenant import Project
+from envmgr.engine.context.organization import Repository
 from envmgr.host.system import sentences
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ _IDLE = 5.0
 class Polls:
     """Looks at remotes when they are due, `poll_workers` at a time; slow ones do not count among these.
 
-    `changed` is called with a project whose records a look has changed. The threads are daemon threads:
+    `changed` is called with a repository whose records a look has changed. The threads are daemon threads:
     the process's end does not wait for a remote that takes a minute to time out.
     """
 
-    def __init__(self, runtime: Runtime, changed: Callable[[Project], None]) -> None:
+    def __init__(self, runtime: Runtime, changed: Callable[[Repository], None]) -> None:
         self._runtime = runtime
         self._changed = changed
-        self._due: SimpleQueue[Project] = SimpleQueue()
+        self._due: SimpleQueue[Repository] = SimpleQueue()
         self._asked: set[RepositoryId] = set()
         self._next: dict[RepositoryId, datetime] = {}
         self._since = 0
@@ -56,11 +56,11 @@ class Polls:
         if now < self._ticked:  # the clock was set back: what was due by it would wait for as long
             self._forget()
         self._ticked = now
-        for project in list(runtime.services.projects.values()):
-            if self._next.get(project.id, now) <= now and project.id not in self._asked:
+        for repository in list(runtime.services.repositories.values()):
+            if self._next.get(repository.id, now) <= now and repository.id not in self._asked:
                 # One look at a time: the queue never grows while a remote hangs.
-                self._asked.add(project.id)
-                self._due.put(project)
+                self._asked.add(repository.id)
+                self._due.put(repository)
         if not self._due.empty():
             self._staff(runtime.poll_workers)
 
@@ -91,7 +91,7 @@ class Polls:
         me = id(threading.current_thread())
         while True:
             try:
-                project = self._due.get(timeout=_IDLE)
+                repository = self._due.get(timeout=_IDLE)
             except Empty:
                 # Asked again under the lock: for a remote that came due in between nobody would start another thread.
                 with self._lock:
@@ -101,32 +101,34 @@ class Polls:
                 continue
             self._at_work[me] = time.monotonic()
             try:
-                self._look(project)
+                self._look(repository)
             finally:  # whatever it met, the next look comes
                 self._at_work[me] = None
 
-    def _look(self, project: Project) -> None:
-        pause, since = project.interval, self._since
+    def _look(self, repository: Repository) -> None:
+        pause, since = repository.interval, self._since
         try:
             with sentences():
-                pause = self._poll(project)
+                pause = self._poll(repository)
         except EnvmgrError as error:
-            log.error(str(error), action="not-polled", repository=str(project.id))
+            log.error(str(error), action="not-polled", repository=str(repository.id))
         except Exception:
-            log.exception("Unexpected error", action="unexpected", repository=str(project.id))
+            log.exception("Unexpected error", action="unexpected", repository=str(repository.id))
         finally:
             # Else the remote is due again already: the configuration or the clock changed during this look.
             if since == self._since:
-                self._next[project.id] = self._runtime.services.clock() + pause
-            self._asked.discard(project.id)
+                self._next[repository.id] = self._runtime.services.clock() + pause
+            self._asked.discard(repository.id)
 
-    def _poll(self, project: Project) -> timedelta:
+    def _poll(self, repository: Repository) -> timedelta:
         """Looks at a remote; gives the pause until the next time, which grows with failures."""
         runtime = self._runtime
-        if runtime.poller.poll(project).changed:
-            self._changed(project)
-        failures = runtime.poller.failures(project.id)
+        if runtime.poller.poll(repository).changed:
+            self._changed(repository)
+        failures = runtime.poller.failures(repository.id)
         if not failures:
-            return project.interval
-        first = project.interval if runtime.poller.has_seen(project.id) else min(SOON, project.interval)
-        return delay(failures, first=first, longest=max(LONGEST_PAUSE, project.interval))
+            return repository.interval
+        first = (
+            repository.interval if runtime.poller.has_seen(repository.id) else min(SOON, repository.interval)
+        )
+        return delay(failures, first=first, longest=max(LONGEST_PAUSE, repository.interval))

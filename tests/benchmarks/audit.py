@@ -63,9 +63,9 @@ def _populated(subject: Subject) -> StateStore:
     shop.point((f"env-n{number}" for number in range(ENVIRONMENTS)), commit)
     branches = {branch: head for branch, head in shop.branches().items() if branch != "main"}
     services = subject.application.services
-    (project,), (tenant,) = services.projects.values(), services.tenants.values()
-    populate(services.store, project.id, branches, project.inputs() or "", tenant.backend)
-    states = tenant.state()
+    (repository,), (organization,) = services.repositories.values(), services.organizations.values()
+    populate(services.store, repository.id, branches, repository.inputs() or "", organization.backend)
+    states = organization.state()
     states.ensure()
     _keep(states, (e.id for e in services.store.environments()))
     return states
@@ -84,10 +84,10 @@ def _keep(states: StateStore, identities: Iterable[EnvironmentId]) -> None:
 
 def _one(subject: Subject, expected: int) -> tuple[float, Counter[str]]:
     """The time of one audit, and its calls by service."""
-    (tenant,) = subject.application.services.tenants.values()
+    (organization,) = subject.application.services.organizations.values()
     found = list[object]()
     with _counted() as calls:
-        duration = seconds(lambda: found.extend(auditing.Audit(subject.application, tenant).findings()))
+        duration = seconds(lambda: found.extend(auditing.Audit(subject.application, organization).findings()))
     if len(found) != expected:
         raise RuntimeError(f"{len(found)} findings instead of {expected}: {found[:1]}")
     return duration, calls

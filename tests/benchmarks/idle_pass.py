@@ -66,22 +66,22 @@ class Passes:
     def one(self) -> None:
         """One pass over all repositories."""
         application, services = self._application, self._application.services
-        polled = self._threads.map(application.poller.poll, services.projects.values())
+        polled = self._threads.map(application.poller.poll, services.repositories.values())
         if any(failed := [each.error for each in polled]):
             raise RuntimeError(next(filter(None, failed)))
         with self._written.news(services.store, services.clock()) as news:
             due = {*news, *application.workers.due_again()}
         for repository in due:
-            application.workers.look(services.projects[repository])
+            application.workers.look(services.repositories[repository])
         application.workers.wait()
 
 
 def _write(application: Runtime) -> None:
     """Writes to one environment of each tenth repository, as another process does; it stays as it is."""
     store, clock = application.services.store, application.services.clock
-    for project in list(application.services.projects.values())[::_EACH]:
+    for repository in list(application.services.repositories.values())[::_EACH]:
         store.update(
-            EnvironmentId(project.id.organization, project.id.name, "0x"), None, clock(), lambda e: e
+            EnvironmentId(repository.id.organization, repository.id.name, "0x"), None, clock(), lambda e: e
         )
 
 
@@ -89,13 +89,17 @@ def populated(subject: Subject, repositories: int, branches: int) -> Runtime:
     """So many copies of a repository with so many environments each, all ready: nothing is to be done."""
     heads = _repositories(subject, repositories, branches)
     application = subject.application
-    for project in application.services.projects.values():
+    for repository in application.services.repositories.values():
         populate(
-            application.services.store, project.id, heads, project.inputs() or "", project.tenant.backend
+            application.services.store,
+            repository.id,
+            heads,
+            repository.inputs() or "",
+            repository.organization.backend,
         )
-    for project in application.services.projects.values():
-        if application.workers.look(project):
-            raise RuntimeError(f"{project.id} is not idle")
+    for repository in application.services.repositories.values():
+        if application.workers.look(repository):
+            raise RuntimeError(f"{repository.id} is not idle")
     return application
 
 

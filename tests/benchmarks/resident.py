@@ -27,8 +27,8 @@ def main(config: str, data: str) -> None:
     importlib.import_module("envmgr.cli.verbs.run.daemon")  # for what it holds in memory
     environ = dict(os.environ)
     application = compose(Start(config=Path(config), data_dir=Path(data), actor="daemon", environ=environ))
-    for project in application.services.projects.values():
-        application.workers.look(project)
+    for repository in application.services.repositories.values():
+        application.workers.look(repository)
     after = []
     with ThreadPoolExecutor(application.poll_workers) as threads:
         passes = Passes(application, threads)

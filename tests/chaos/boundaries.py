@@ -45,9 +45,9 @@ class Boundaries:
         self._wrap(services.binaries, "binaries", ("keep",))
         self._wrap(services.steps, "steps", ("run",))
         self._wrap(local, "state", ("_write",))
-        for tenant in services.tenants.values():
-            self._wrap(tenant.terraform, "terraform", _TERRAFORM)
-            tenant.open_state = self._opening(tenant.open_state)
+        for organization in services.organizations.values():
+            self._wrap(organization.terraform, "terraform", _TERRAFORM)
+            organization.open_state = self._opening(organization.open_state)
         return application
 
     def cross(self, name: str) -> None:

@@ -46,7 +46,7 @@ class Observation:
         if environment is None:
             return None
         runs = services.store.runs(ALICE)
-        states = services.tenants["acme"].state()
+        states = services.organizations["acme"].state()
         gone = environment.status is Status.DESTROYED
         lock = states.lock(ALICE.state_key) if environment.claim or gone else None
         state = states.read(ALICE.state_key) if environment.claim or gone else None

@@ -88,10 +88,10 @@ def _pass(order: Order, boundaries: Boundaries) -> Observation | None:
         clock=lambda: datetime.now(UTC) + offset,
     )
     application = boundaries.lay(compose(start))
-    projects = application.services.projects.values()
+    repositories = application.services.repositories.values()
     for _ in range(order.looks):
-        application.poller.poll_all(projects, 4)
-    application.workers.run_until_settled(projects, frozenset())
+        application.poller.poll_all(repositories, 4)
+    application.workers.run_until_settled(repositories, frozenset())
     boundaries.cross("end")
     if order.tidies:
         tidy(application.services)

@@ -21,7 +21,7 @@ from envmgr.domain.values.decision import Decision, Destroy
 from envmgr.domain.values.environment import Environment, Event, Guard, Lease, ProcessId, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.policy import Neighbours, Policy
-from envmgr.engine.context.tenant import Ownership, Rebuilding
+from envmgr.engine.context.organization import Ownership, Rebuilding
 from envmgr.engine.reconcile.poller import Poller
 from tests.support.examples import examples
 from tests.support.steps import NOTHING, Write, failure, writes
@@ -52,7 +52,7 @@ class _NoPlace:
         raise PlaceMissing(key)
 
 
-_TENANT = SimpleNamespace(
+_ORGANIZATION = SimpleNamespace(
     name="acme", rebuilding=Rebuilding(is_done=True), ownership=Ownership(), state=_NoPlace
 )
 
@@ -64,11 +64,11 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.location, self.folder = location, folder
         self.repository = RepositoryId(f"acme{next(_numbers)}", "shop")
-        self.project = SimpleNamespace(
+        self.polled = SimpleNamespace(
             id=self.repository,
             branches=PATTERNS,
             remote=lambda: SimpleNamespace(url="https://git.example.com/shop.git"),
-            tenant=_TENANT,
+            organization=_ORGANIZATION,
             parts=(SimpleNamespace(application=""),),
         )
         self.policy, self.now = Policy(), NOW
@@ -92,7 +92,7 @@ class History(RuleBasedStateMachine):
             record=lambda *_, **__: None,
             event=self.event,
             takes_over=False,
-            tenants={},
+            organizations={},
         )
         self.pollers = [Poller(services), Poller(services)]
         self.known: list[str | None] = [None, None]  # the default branch as each of them has it in mind
@@ -174,7 +174,7 @@ class History(RuleBasedStateMachine):
         """Looks in a row, by the daemon or by another process."""
         for _ in range(times):
             self.now += 30 * SECOND
-            polled = self.pollers[who].poll(cast(Any, self.project))
+            polled = self.pollers[who].poll(cast(Any, self.polled))
             assert bool(polled.error) == (not self.answers)
             self._note(who)
 

@@ -28,10 +28,10 @@ def fail(*_: object) -> None:
 
 
 def only_for(repository: str, fault: Callable[..., None], honest: Callable[..., Any]) -> Callable[..., Any]:
-    """The fault where the project is of this repository, else what it was."""
+    """The fault where this repository is polled, else what it was."""
 
-    def call(project: Any, **options: Any) -> Any:
-        return fault() if project.id.name == repository else honest(project, **options)
+    def call(polled: Any, **options: Any) -> Any:
+        return fault() if polled.id.name == repository else honest(polled, **options)
 
     return call
 

@@ -45,7 +45,7 @@ class DiesArchiving:
 
 def arm(application: Runtime, moment: str) -> None:
     """Puts death where the moment says."""
-    tenant = application.services.tenants["acme"]
+    organization = application.services.organizations["acme"]
     match moment:
         case "before claim":
             apply.keep = die
@@ -54,12 +54,12 @@ def arm(application: Runtime, moment: str) -> None:
         case "during":  # the code that is applied kills its grandparent
             pass
         case "after apply":
-            tenant.terraform.apply = then_die(tenant.terraform.apply)  # type: ignore[method-assign]
+            organization.terraform.apply = then_die(organization.terraform.apply)  # type: ignore[method-assign]
         case "after verify":
             destroy.close = die
         case "after archive":
-            honest = tenant.open_state
-            tenant.open_state = lambda *args: DiesArchiving(honest(*args))
+            honest = organization.open_state
+            organization.open_state = lambda *args: DiesArchiving(honest(*args))
         case "after record":
             application.services.git.let_go = die  # type: ignore[method-assign]
         case _:
@@ -78,9 +78,9 @@ def main(config: str, data: str, moment: str, forward: str) -> None:
     )
     application = compose(start)
     arm(application, moment)
-    projects = application.services.projects.values()
-    application.poller.poll_all(projects, 4)
-    application.workers.run_until_settled(projects, frozenset())
+    repositories = application.services.repositories.values()
+    application.poller.poll_all(repositories, 4)
+    application.workers.run_until_settled(repositories, frozenset())
     application.close()
 
 

@@ -79,7 +79,7 @@ class Outage:
 
 def is_lock_recorded(engine: Engine) -> bool:
     """Whether the newest run knows the lock that is held now, not only that of its plan before."""
-    lock = engine.application.services.tenants["acme"].state().lock(KEY)
+    lock = engine.application.services.organizations["acme"].state().lock(KEY)
     return lock is not None and lock.id == engine.runs()[-1].lock_id
 
 

@@ -199,7 +199,7 @@ def test_two_applications_of_the_same_module_do_not_share_a_folder(engine: Engin
     engine.turn()
     assert statuses(engine) == {"api": "ready", "web": "ready"}
     assert sorted(path.name for path in (root / "acme" / "shop").iterdir()) == ["alice+api", "alice+web"]
-    assert Audit(engine.application, engine.application.services.tenants["acme"]).findings() == ()
+    assert Audit(engine.application, engine.application.services.organizations["acme"]).findings() == ()
     operations.destroy(engine.application, record(engine, "api"), lambda *_: True)
     assert [path.name for path in (root / "acme" / "shop").iterdir()] == ["alice+web"]
     leave(engine, repository)

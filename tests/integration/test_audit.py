@@ -21,7 +21,7 @@ from tests.support.engine import Engine, code, push
 def look(engine: Engine) -> dict[str, Finding]:
     """The findings of the organization by what they are and are about."""
     application = engine.application
-    found = Audit(application, application.services.tenants["acme"]).findings()
+    found = Audit(application, application.services.organizations["acme"]).findings()
     assert len({f.key for f in found}) == len(found)
     return {f"{f.kind} {f.subject}": f for f in found}
 
@@ -30,7 +30,7 @@ def fix(engine: Engine, *keys: str) -> list[str]:
     """Mends these findings, in one go."""
     application = engine.application
     found = look(engine)
-    whole = Audit(application, application.services.tenants["acme"])
+    whole = Audit(application, application.services.organizations["acme"])
     whole.inventory()
     return [mend(whole, found[key]) for key in keys]
 
@@ -270,7 +270,7 @@ def test_a_record_that_nothing_stands_behind_is_closed(engine: Engine) -> None:
     key = "record-without-either acme/shop/bob"
     assert list(look(engine)) == [key]
     application = engine.application
-    whole = Audit(application, application.services.tenants["acme"])
+    whole = Audit(application, application.services.organizations["acme"])
     whole.inventory()
     finding = look(engine)[key]
     engine.state("bob").write_bytes(engine.state("bob").with_suffix(".copy").read_bytes())
@@ -355,7 +355,7 @@ def test_a_record_with_a_folder_left_is_not_closed(engine: Engine, root: Path) -
 
 def whole(engine: Engine) -> tuple[Audit, Finding]:
     """An audit with the one thing that it found."""
-    made = Audit(engine.application, engine.application.services.tenants["acme"])
+    made = Audit(engine.application, engine.application.services.organizations["acme"])
     (found,) = findings(made.inventory())
     return made, found
 

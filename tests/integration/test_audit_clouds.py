@@ -52,14 +52,14 @@ def states(request: pytest.FixtureRequest, engine: Engine) -> StateStore:
 def look(engine: Engine) -> dict[str, Finding]:
     """The findings of the organization by what they are and are about."""
     application = engine.application
-    (tenant,) = application.services.tenants.values()
-    return {f"{f.kind} {f.subject}": f for f in Audit(application, tenant).findings()}
+    (organization,) = application.services.organizations.values()
+    return {f"{f.kind} {f.subject}": f for f in Audit(application, organization).findings()}
 
 
 def adopt(engine: Engine, finding: Finding) -> None:
     """As `--fix` does."""
     assert finding.fix is Fix.ADOPT
-    mend(Audit(engine.application, engine.application.services.tenants[finding.organization]), finding)
+    mend(Audit(engine.application, engine.application.services.organizations[finding.organization]), finding)
 
 
 def test_states_in_a_place_of_their_own(engine: Engine, organization: str, states: StateStore) -> None:
@@ -138,7 +138,7 @@ def applied(engine: Engine, organization: str, name: str, resource: str) -> Envi
         variables={},
         tags=tags,
         terraform_version="1.11.4",
-        backend=engine.application.services.tenants[organization].backend,
+        backend=engine.application.services.organizations[organization].backend,
         fingerprint="f" * 64,
     )
     made = recorded(
@@ -153,7 +153,7 @@ def applied(engine: Engine, organization: str, name: str, resource: str) -> Envi
     )
     services = engine.application.services
     services.store.revise(RepositoryId(organization, "shop"), lambda _: Observed(new=(made,)))
-    store = services.tenants[organization].state()
+    store = services.organizations[organization].state()
     store.ensure()
     store.put(identity.state_key, STATE.replace(b"aws_s3_bucket", resource.partition(".")[0].encode()))
     return made

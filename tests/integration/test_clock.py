@@ -63,7 +63,7 @@ def test_remotes_are_looked_at_when_the_clock_is_set_back(engine: Engine) -> Non
     shop = engine.repository()
     engine.poll()
     changes: SimpleQueue[str] = SimpleQueue()
-    polls = Polls(engine.application, lambda project: changes.put(project.id.name))
+    polls = Polls(engine.application, lambda repository: changes.put(repository.id.name))
     push(shop, ["alice"])
     polls.tick()
     assert changes.get(timeout=30) == "shop"

@@ -346,12 +346,12 @@ def test_what_carries_the_tags_and_has_no_state_is_said(engine: Engine, marks: P
     engine.repositories["shop"].commit("env-alice", marked("the first"))
     engine.turn()
     lose(engine)
-    tenant = engine.application.services.tenants["acme"]
-    tenant.open_clouds = lambda *_: [TaggedCloud()]
+    organization = engine.application.services.organizations["acme"]
+    organization.open_clouds = lambda *_: [TaggedCloud()]
 
     engine.poll()
 
-    (said,) = tenant.rebuilding.unrecovered
+    (said,) = organization.rebuilding.unrecovered
     assert "/groups/stray" in said
     assert "/groups/alice" not in said
     assert engine.actions("alice") == ["rebuilt", "branch-back"]
@@ -536,7 +536,7 @@ def test_what_has_no_right_seal_restores_nothing_until_a_person_says_so(
     gone(engine)
 
     assert engine.statuses() == {}
-    (refused,) = engine.application.services.tenants["acme"].rebuilding.unrecovered
+    (refused,) = engine.application.services.organizations["acme"].rebuilding.unrecovered
     assert said in refused
     assert "unsealed_bundles: accept" in refused
     assert (marks / "alice").read_text() == "made\n"

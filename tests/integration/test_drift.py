@@ -108,9 +108,9 @@ def test_a_push_waits_only_for_its_own_check_to_give_way(shop: Engine) -> None:
     shop.use_terraform(f'[ "$1" = plan ] && touch {begun} && exec sleep 600; exec "$real" "$@"')
     shop.clock.forward(hours=2)
     application = shop.application
-    workers, (project,) = application.workers, application.services.projects.values()
+    workers, (repository,) = application.workers, application.services.repositories.values()
     looks: SimpleQueue[int] = SimpleQueue()
-    workers.finished = lambda _: looks.put(workers.look(project))
+    workers.finished = lambda _: looks.put(workers.look(repository))
     background = DriftWatch(application)
     background.tick()
     wait_for(begun.exists)
@@ -118,7 +118,7 @@ def test_a_push_waits_only_for_its_own_check_to_give_way(shop: Engine) -> None:
     push(shop.repositories["shop"], ["alice"], module=FILE + "# another\n")
     shop.poll()
 
-    assert workers.look(project) == 1
+    assert workers.look(repository) == 1
 
     while shop.environment("alice").applied.commit != shop.environment("alice").commit:
         looks.get(timeout=60)  # nobody looks otherwise: put off, it would wait for ever

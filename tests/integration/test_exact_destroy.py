@@ -155,7 +155,7 @@ def test_a_destroy_is_not_done_while_the_cloud_shows_the_tags(engine: Engine) ->
     push(shop, ["alice"])
     engine.turn()
     cloud = LeftInCloud()
-    engine.application.services.tenants["acme"].open_clouds = lambda *_: [cloud]
+    engine.application.services.organizations["acme"].open_clouds = lambda *_: [cloud]
     shop.delete("env-alice")
     gone(engine)
 
@@ -189,7 +189,7 @@ def test_a_cloud_whose_list_lags_behind_is_looked_at_again(
     shop = engine.repository()
     push(shop, ["alice"])
     engine.turn()
-    engine.application.services.tenants["acme"].open_clouds = lambda *_: [Lagging()]
+    engine.application.services.organizations["acme"].open_clouds = lambda *_: [Lagging()]
     shop.delete("env-alice")
     gone(engine)
     assert engine.environment("alice").status is Status.DESTROYED

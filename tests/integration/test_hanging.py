@@ -90,9 +90,9 @@ def test_a_hanging_run_gives_its_place_up_and_takes_it_back(engine: Engine, what
     wait_for(lambda: engine.environment("hangs").status is Status.RUNNING)
     shop.commit("env-bob", code(module=MODULE))
     engine.poll()
-    [project] = engine.application.services.projects.values()
+    [repository] = engine.application.services.repositories.values()
     wait_for(lambda: bool(engine.application.workers.busy))
-    engine.application.workers.look(project)
+    engine.application.workers.look(repository)
 
     wait_for(lambda: engine.environment("bob").status is Status.READY)
 

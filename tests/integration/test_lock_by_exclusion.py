@@ -66,7 +66,7 @@ def leave_an_unseen_lock(victim: Victim) -> LockInfo:
 
 def lock(engine: Engine) -> LockInfo | None:
     """The lock of alice's state."""
-    return engine.application.services.tenants["acme"].state().lock("acme/shop/alice/terraform.tfstate")
+    return engine.application.services.organizations["acme"].state().lock("acme/shop/alice/terraform.tfstate")
 
 
 def turn_until_ready(engine: Engine) -> None:
@@ -91,7 +91,7 @@ def test_a_lock_that_init_left_is_broken_in_the_store(victim: Victim) -> None:
     """On Azure an `init` that has no state yet wants the lock, so that Terraform could not even break it."""
     left = leave_an_unseen_lock(victim)
     engine = victim.engine
-    store = engine.application.services.tenants["acme"].state()
+    store = engine.application.services.organizations["acme"].state()
     if isinstance(store, AzureBlobStateStore):
         blob = store._blob("acme/shop/alice/terraform.tfstate")
         note = blob.get_blob_properties().metadata

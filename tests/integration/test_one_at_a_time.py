@@ -71,17 +71,17 @@ def test_what_is_held_elsewhere_is_left_alone_for_a_moment(engine: Engine) -> No
     engine.poll()
     services, workers = engine.application.services, engine.application.workers
     identity = engine.environment("alice").id
-    project = services.projects[identity.repository_id]
+    repository = services.repositories[identity.repository_id]
     looks: SimpleQueue[int] = SimpleQueue()
-    workers.finished = lambda _: looks.put(workers.look(project))
+    workers.finished = lambda _: looks.put(workers.look(repository))
     elsewhere = replace(services.owner, host="another-host")
     services.store.acquire(identity, elsewhere, "plan", engine.clock(), timedelta(minutes=1), lambda _: False)
 
-    assert workers.look(project) == 1
+    assert workers.look(repository) == 1
 
     assert looks.get(timeout=60) == 0
     engine.clock.forward(seconds=6)
-    assert workers.due_again() == [project.id]
+    assert workers.due_again() == [repository.id]
 
 
 def test_a_plan_whose_state_moved_on_is_planned_again(engine: Engine) -> None:
@@ -90,7 +90,7 @@ def test_a_plan_whose_state_moved_on_is_planned_again(engine: Engine) -> None:
     push(shop, ["alice"])
     engine.turn()
     shop.commit("env-alice", code(module=MODULE + 'resource "terraform_data" "two" {}'))
-    terraform = engine.application.services.tenants["acme"].terraform
+    terraform = engine.application.services.organizations["acme"].terraform
     plan, planned = terraform.plan, []
 
     def plan_then_disturb(workspace: object, *args: object, **options: object) -> object:

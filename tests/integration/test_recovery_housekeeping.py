@@ -13,7 +13,7 @@ def test_tidying_while_an_apply_is_planned_keeps_its_module_and_terraform(engine
     engine.modules = modules
     shop = engine.repository(terraform={"module": "mark"})
     shop.commit("env-alice", {"app.py": ""})
-    terraform = engine.application.services.tenants["acme"].terraform
+    terraform = engine.application.services.organizations["acme"].terraform
     plan, apply = terraform.plan, terraform.apply
 
     def plan_then_tidy(*args: object, **options: object) -> object:

@@ -102,7 +102,7 @@ def test_a_torn_state_that_a_person_mended_is_pushed(engine: Engine) -> None:
     outage.commands()
 
     application, alice = engine.application, engine.environment("alice")
-    application.workers.run_until_settled(application.services.projects.values(), frozenset({alice.id}))
+    application.workers.run_until_settled(application.services.repositories.values(), frozenset({alice.id}))
 
     assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
     assert outage.commands() == ["state pull", "state push", "plan", "apply"]

@@ -46,7 +46,7 @@ def wants(engine: Engine, place: str, **backend: Mapping[str, object]) -> StateS
 def move(engine: Engine) -> list[Moved]:
     """The verb."""
     application = engine.application
-    return relocation.move(application, relocation.tenant_of(application, "acme"))
+    return relocation.move(application, relocation.organization_of(application, "acme"))
 
 
 def moved(engine: Engine) -> list[Moved]:

@@ -87,14 +87,14 @@ def elsewhere(url: str) -> Lie:
 
     @contextmanager
     def lie(world: World) -> Iterator[None]:
-        projects = world.engine.application.services.projects
-        assert isinstance(projects, dict)
-        project = projects[SHOP]
-        projects[SHOP] = replace(project, remote=lambda: replace(project.remote(), url=url))
+        repositories = world.engine.application.services.repositories
+        assert isinstance(repositories, dict)
+        repository = repositories[SHOP]
+        repositories[SHOP] = replace(repository, remote=lambda: replace(repository.remote(), url=url))
         try:
             yield
         finally:
-            projects[SHOP] = project
+            repositories[SHOP] = repository
 
     return lie
 

@@ -163,10 +163,10 @@ def test_an_organization_hides_the_secrets_of_all(tmp_path: Path) -> None:
         Start(config=config, data_dir=tmp_path / "data", actor="test", environ=dict(os.environ))
     )
     try:
-        access = application.services.tenants["acme"].access()
+        access = application.services.organizations["acme"].access()
         assert access.redact("acme-s3cr3t-word other-s3cr3t-word") == "[redacted] [redacted]"
         assert access.environment == {"WORD": "acme-s3cr3t-word"}
         (tmp_path / "other").write_text("rotated-s3cr3t")
-        assert application.services.tenants["acme"].access().redact("rotated-s3cr3t") == "[redacted]"
+        assert application.services.organizations["acme"].access().redact("rotated-s3cr3t") == "[redacted]"
     finally:
         application.close()

@@ -11,7 +11,7 @@ from envmgr.config.branch_file import BranchFile
 from envmgr.config.document import daemon_sample, default_of, is_list, sample
 from envmgr.config.problems import flow, section_of
 from envmgr.config.sections.daemon import DaemonFile
-from envmgr.config.sections.models import Organization
+from envmgr.config.sections.models import OrganizationFile
 from envmgr.config.sections.values import Named
 
 from .markdown import anchor, page, table
@@ -59,7 +59,7 @@ def pages() -> dict[str, str]:
         "organization-file.md": page(
             "Organization file",
             ORGANIZATION,
-            *_Sections(Organization, "The whole file").write(),
+            *_Sections(OrganizationFile, "The whole file").write(),
             "## The whole file, commented",
             f"```yaml\n{sample().rstrip()}\n```",
         ),

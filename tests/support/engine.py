@@ -139,13 +139,13 @@ class Driver(ABC, Generic[R]):
     def poll(self) -> list[str]:
         """Look at all remotes; gives the errors."""
         application = self.application
-        polled = application.poller.poll_all(application.services.projects.values(), 4)
+        polled = application.poller.poll_all(application.services.repositories.values(), 4)
         return [p.error for p in polled if p.error]
 
     def work(self) -> None:
         """Do all that is due."""
         application = self.application
-        application.workers.run_until_settled(application.services.projects.values(), frozenset())
+        application.workers.run_until_settled(application.services.repositories.values(), frozenset())
 
     def turn(self, times: int = 1, **pause: float) -> list[str]:
         """Poll and work, so many times, with a pause before each; gives the last errors."""

@@ -122,7 +122,7 @@ def uncalled(ports: list[ast.Module], callers: list[ast.Module]) -> list[str]:
 
 
 def last_name(receiver: ast.expr) -> str:
-    """`git` of `services.git`, `state` of `tenant.state()`."""
+    """`git` of `services.git`, `state` of `organization.state()`."""
     called = receiver.func if isinstance(receiver, ast.Call) else receiver
     return str(getattr(called, "attr", None) or getattr(called, "id", "")).lstrip("_")
 

@@ -13,7 +13,7 @@ from envmgr.cli.command import shared_options
 from envmgr.config.branch_file import BranchFile
 from envmgr.config.problems import section_of
 from envmgr.config.sections.daemon import DaemonFile
-from envmgr.config.sections.models import Organization
+from envmgr.config.sections.models import OrganizationFile
 from envmgr.domain.audit.compare import Kind
 from envmgr.domain.rules import severity
 from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status, Suspension
@@ -77,7 +77,7 @@ def last(model: type[BaseModel], seen: frozenset[type[BaseModel]] = frozenset())
 
 @pytest.mark.parametrize(
     ("page", "model"),
-    [("organization-file.md", Organization), ("branch-file.md", BranchFile), ("settings.md", DaemonFile)],
+    [("organization-file.md", OrganizationFile), ("branch-file.md", BranchFile), ("settings.md", DaemonFile)],
 )
 def test_every_option_has_a_row(page: str, model: type[BaseModel]) -> None:
     """Where one section stands at several places, at the first of them."""

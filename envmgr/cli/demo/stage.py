@@ -81,9 +81,9 @@ class Stage:
 
     def _pass(self, may_fail: str) -> None:
         runtime = self.runtime
-        projects = list(runtime.services.projects.values())
-        polled = runtime.poller.poll_all(projects, runtime.poll_workers)
-        runtime.workers.run_until_settled(projects, frozenset())
+        repositories = list(runtime.services.repositories.values())
+        polled = runtime.poller.poll_all(repositories, runtime.poll_workers)
+        runtime.workers.run_until_settled(repositories, frozenset())
         failed = [p.error for p in polled if p.error] or self._failures(may_fail)
         if failed and not runtime.stopping.is_set():
             raise NeedsPerson(failed[0])

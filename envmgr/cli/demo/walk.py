@@ -147,7 +147,7 @@ class Demo:
         self.stage.passes(lambda: self.stage.record(name).status is Status.DESTROYED)
         claim(not is_served(url), f"nothing answers at {url} any more")
         claim(not folder.exists(), f"{folder} is gone")
-        states = self.stage.runtime.services.tenants["demo"].state().keys()
+        states = self.stage.runtime.services.organizations["demo"].state().keys()
         claim(self.stage.identity(name).state_key not in states, "its state is archived")
         self.tell(
             "  its application was stopped, then everything was destroyed with the code last applied, and verified:"

@@ -97,7 +97,7 @@ def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
 _OF_EACH_APPLICATION = ("terraform", "deploy", "on_destroy", "health", "on_unhealthy")
 
 
-class Repository(Section):
+class RepositorySection(Section):
     """One repository whose branches get environments."""
 
     name: Name = Field(description="The repository's name, unique in the organization.", examples=["shop"])
@@ -205,7 +205,7 @@ class Repository(Section):
         return self
 
 
-class Organization(Section):
+class OrganizationFile(Section):
     """One organization file."""
 
     organization: Name = Field(
@@ -278,11 +278,11 @@ class Organization(Section):
         description="The old name of what confines deploy steps alone; write `cage` instead, which confines Terraform too.",
         examples=["bwrap"],
     )
-    repositories: tuple[Repository, ...] = Field(
+    repositories: tuple[RepositorySection, ...] = Field(
         description="The repositories whose branches get environments.",
         examples=[[{"name": "shop", "url": "https://git.example.com/acme/shop.git"}]],
     )
 
-    def repository(self, name: str) -> Repository | None:
+    def repository(self, name: str) -> RepositorySection | None:
         """The repository of a name; None where the organization has none."""
         return next((repository for repository in self.repositories if repository.name == name), None)

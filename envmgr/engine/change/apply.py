@@ -81,10 +81,10 @@ def look(job: Job, *, adopts: bool = False) -> Desired:
     if not adopts and (half_done := unfinished(environment)):
         raise NeedsPerson(half_done.reason)
     try:
-        services.git.fetch(job.project.remote(), {environment.branch: environment.commit})
+        services.git.fetch(job.repository.remote(), {environment.branch: environment.commit})
     except NeedsPerson as error:  # of the remote, not of this commit: once it answers again, so does this
         raise Transient(str(error)) from error
-    desired = wanted(services, job.project, environment, environment.target)
+    desired = wanted(services, job.repository, environment, environment.target)
     check_backend(environment, desired.claim)
     return desired
 
@@ -137,7 +137,7 @@ def keep(job: Job, claim: Claim) -> None:
     # Commit and Terraform before the record that names them: housekeeping then never finds them unused, nor
     # the record without them.
     _keep_commit(job, claim)
-    job.services.binaries.keep(job.project.tenant.binary, claim.terraform_version)
+    job.services.binaries.keep(job.repository.organization.binary, claim.terraform_version)
     job.update(lambda e: applies.claimed(e, claim))
     kept.keep(job, claim)
 
@@ -167,7 +167,7 @@ def settle(
 
     def settled(record: Environment) -> Environment:
         life = now if job.mode.is_by_hand else record.life.since
-        ends, _ = job.project.ttl.end(life, desired.ttl, record.life.expires_at)
+        ends, _ = job.repository.ttl.end(life, desired.ttl, record.life.expires_at)
         ends = record.life.expires_at if ends is None and is_rebuilt else ends
         record = applies.applied(record, claim, job.policy.inputs)
         record = applies.living(applies.stated(record, state), ends, desired.schedule)
@@ -190,5 +190,5 @@ def _what_is_left(job: Job, desired: Desired, run: int | None) -> Change:
 
 def remark(job: Job, desired: Desired) -> str:
     """What a ready environment says of itself."""
-    _, cut = job.project.ttl.end(job.services.clock(), desired.ttl, None)
+    _, cut = job.repository.ttl.end(job.services.clock(), desired.ttl, None)
     return " ".join([*job.remarks, *(["Its ttl is cut to ttl.max."] if cut else [])])

@@ -42,9 +42,9 @@ def end_deployment(job: Job, active: ActiveRun) -> None:
     if claim is None or before.ended:
         return
     commit = before.commit or claim.commit
-    steps = deploy_rules(job.services, job.project, commit).on_destroy
+    steps = deploy_rules(job.services, job.repository, commit).on_destroy
     # Without its repository's configuration there is neither a rule for steps nor a secret to run them with.
-    if environment.deployment is not None and job.project.id not in job.services.projects:
+    if environment.deployment is not None and job.repository.id not in job.services.repositories:
         _skip(job, active, commit, "their repository is not in the configuration")
     elif steps and _is_there(job, active, commit):
         job.update(unknown)  # they may take away what Terraform made
@@ -68,7 +68,7 @@ def go_back(job: Job, why: str) -> str:
     healthy, unhealthy = before.healthy_commit, before.commit
     if healthy is None or unhealthy is None or healthy == unhealthy:
         return ""
-    steps = deploy_rules(job.services, job.project, healthy).steps
+    steps = deploy_rules(job.services, job.repository, healthy).steps
     with job.run(RunKind.DEPLOY, healthy, Status.RUNNING, f"Back to {healthy[:10]}.") as active:
         # Only the code goes back: steps that belong to infrastructure follow an apply, and none happens here.
         run_steps(job, active, _of_code(steps), healthy)
@@ -119,8 +119,8 @@ def _is_there(job: Job, active: ActiveRun, commit: str) -> bool:
 
 def _is_fetched(job: Job, commit: str) -> bool:
     """Whether the remote had a commit: in its branch, or merged into the default branch."""
-    services, remote = job.services, job.project.remote()
-    default = services.store.repository(job.project.id).default_branch
+    services, remote = job.services, job.repository.remote()
+    default = services.store.repository(job.repository.id).default_branch
     for branch in filter(None, (job.environment.branch, default)):
         try:
             services.git.fetch(remote, {branch: commit})

@@ -201,7 +201,7 @@ def _of_applications(job: Job, planned: Planned) -> set[str]:
 
 
 def _left_in_cloud(job: Job, tags: Mapping[str, str], planned: Planned) -> set[str]:
-    clouds = job.project.tenant.clouds(_addresses(job, planned))
+    clouds = job.repository.organization.clouds(_addresses(job, planned))
     return {found for cloud in clouds for found in _remaining(job, cloud, tags)}
 
 
@@ -244,7 +244,7 @@ def _archive_state(job: Job) -> bool:
     try:
         found = state.read(key)
     except PlaceMissing:
-        if job.environment.claim is not None or not job.project.tenant.is_new():
+        if job.environment.claim is not None or not job.repository.organization.is_new():
             raise
         return False
     if found is not None and found.resources:

@@ -21,8 +21,8 @@ from envmgr.domain.values.drift import (
 from envmgr.domain.values.environment import Environment, Guard, RunKind, Status
 from envmgr.domain.values.names import first
 from envmgr.domain.values.policy import Policy
+from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Project
 from envmgr.engine.work.job import Job, NothingDone, WouldDelete
 
 from .apply import apply
@@ -38,9 +38,9 @@ def can_check(environment: Environment, policy: Policy) -> bool:
     return is_there and environment.is_open and (waits or is_settled(environment, policy))
 
 
-def wants_check(environment: Environment, project: Project, policy: Policy, services: Services) -> bool:
+def wants_check(environment: Environment, repository: Repository, policy: Policy, services: Services) -> bool:
     """Whether it is time to compare an environment with its code."""
-    due = is_due(environment.id, environment.drift, project.drift, services.clock())
+    due = is_due(environment.id, environment.drift, repository.drift, services.clock())
     return due and can_check(environment, policy)
 
 
@@ -63,7 +63,7 @@ def check(job: Job) -> Drift:
     _tell(job, before, found)
     if not found.differences:
         _let_go(job)
-    elif job.project.drift.action == "correct" and not job.mode.is_by_hand:
+    elif job.repository.drift.action == "correct" and not job.mode.is_by_hand:
         _correct(job, before, found)
     return found
 
@@ -75,7 +75,7 @@ def _look(job: Job) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
         raise NeedsPerson(f"Nothing was applied to {job.environment.label}: there is nothing to compare.")
     with job.run(RunKind.DRIFT, claim.commit, job.environment.status, "Drift check.") as active:
         plan = plan_again(job, active, claim)
-        found = differences(plan, job.project.drift.ignore) if plan is not None else ()
+        found = differences(plan, job.repository.drift.ignore) if plan is not None else ()
         failing = tuple(active.failing_checks)
         active.message = " ".join(filter(None, [job.redact(_sentence(found)), checks_warning(failing)]))
     return found, failing
@@ -135,7 +135,7 @@ def _why_not(job: Job, before: Drift | None, found: Drift) -> str:
         return "no window for changes is open"
     polled = job.services.store.repository(job.environment.id.repository_id)
     outage = f"its remote could not be read ({polled.error})" if polled.error else ""
-    return why_not_corrected(before, found, job.project.drift, outage)
+    return why_not_corrected(before, found, job.repository.drift, outage)
 
 
 def _hold(job: Job, found: Drift, why: str) -> None:

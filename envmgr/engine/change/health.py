@@ -17,8 +17,8 @@ from envmgr.domain.values.environment import Environment, Event, Output, Status
 from envmgr.domain.values.health import Condition, Health, HealthCheck, judged, pause
 from envmgr.domain.values.step import Step
 from envmgr.domain.values.template import fill, named
+from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Project
 from envmgr.engine.source.steps import place_of
 from envmgr.engine.work.job import Job, Superseded
 from envmgr.host.leftovers import clear
@@ -41,23 +41,25 @@ def ask(job: Job, check: HealthCheck) -> str:
     """
     if check.run:
         return _run(job, check)
-    return ask_address(job.services, job.project, job.environment, check)
+    return ask_address(job.services, job.repository, job.environment, check)
 
 
-def ask_address(services: Services, project: Project, environment: Environment, check: HealthCheck) -> str:
+def ask_address(
+    services: Services, repository: Repository, environment: Environment, check: HealthCheck
+) -> str:
     """Asks the address of a check; needs no lease. See `ask`."""
-    state = _state_for(project, environment, check.url)
+    state = _state_for(repository, environment, check.url)
     outputs = environment.applied.outputs if state is None else state.outputs
-    wrong = services.probe.ask(check, fill(check.url, outputs), project.health_networks)
-    return project.tenant.access().hiding(state)(wrong) if wrong else ""
+    wrong = services.probe.ask(check, fill(check.url, outputs), repository.health_networks)
+    return repository.organization.access().hiding(state)(wrong) if wrong else ""
 
 
-def _state_for(project: Project, environment: Environment, text: str) -> State | None:
+def _state_for(repository: Repository, environment: Environment, text: str) -> State | None:
     """The state, where a text asks for an output whose value is nowhere else."""
     claim = environment.claim
     if claim is None or not _asks_for_sensitive(text, environment.applied.outputs):
         return None
-    return project.tenant.state(claim.backend).read(environment.id.state_key)
+    return repository.organization.state(claim.backend).read(environment.id.state_key)
 
 
 def _asks_for_sensitive(text: str, outputs: Mapping[str, Output]) -> bool:
@@ -165,7 +167,7 @@ def _check_wanted(job: Job) -> None:
 def _gone_back(job: Job, health: Health) -> tuple[str, WayBack | None]:
     """Goes back to the last healthy commit where that is asked for; gives what is said then, and how that failed."""
     before, why = job.environment.deployment, not_healthy(health)
-    if job.project.deploy_rules(None).on_unhealthy != "previous":
+    if job.repository.deploy_rules(None).on_unhealthy != "previous":
         return why, None
     try:
         return " ".join(filter(None, (why, go_back(job, health.message)))), None

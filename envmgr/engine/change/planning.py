@@ -16,7 +16,7 @@ from envmgr.domain.values.drift import checks_warning
 from envmgr.domain.values.environment import Claim, Run, RunKind, RunStatus, SourceKind
 from envmgr.domain.values.names import counted, first
 from envmgr.engine.context import ownership
-from envmgr.engine.context.tenant import Access
+from envmgr.engine.context.organization import Access
 from envmgr.engine.recovery import lost_records, state_locks
 from envmgr.engine.source import kept, needs, workspaces
 from envmgr.engine.source.code_check import check_code
@@ -39,14 +39,14 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim, copy: StateCopy | None
 
     With a `copy` by that state in the place of the environment's own.
     """
-    access = _begin(job, active, claim, job.project.tenant.binary)
+    access = _begin(job, active, claim, job.repository.organization.binary)
     root = workspaces.checkout(job.services, job.environment, _kept_module(job, claim))
     # Not for a destroy: what was applied is destroyed whatever the limits are by then.
     if claim.source.kind is SourceKind.DIRECTORY:
-        check_code(workspaces.source(job.services, job.environment), job.project.terraform_limits.code)
-    claim = settle_scope(job.services, job.project, claim, root)
-    claim = with_untaken(job.services, job.project, claim, root)
-    space = workspaces.workspace(job, access, claim, job.project.tenant.binary)
+        check_code(workspaces.source(job.services, job.environment), job.repository.terraform_limits.code)
+    claim = settle_scope(job.services, job.repository, claim, root)
+    claim = with_untaken(job.services, job.repository, claim, root)
+    space = workspaces.workspace(job, access, claim, job.repository.organization.binary)
     if copy is not None:
         job.redact.learn(access.hiding(copy.state))
         space = replace(space, backend=("local", {"path": str(copy.path)}), stands_for=claim.backend[0])
@@ -55,7 +55,7 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim, copy: StateCopy | None
 
 def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
     """Plans to destroy all, with exactly what was applied; raises NeedsPerson where the gates refuse."""
-    binary = workspaces.binary_for(job.services, job.project, claim)
+    binary = workspaces.binary_for(job.services, job.repository, claim)
     access = _begin(job, active, claim, binary)
     kept.checkout_applied(job, claim)
     space = workspaces.workspace(job, access, claim, binary)
@@ -64,11 +64,11 @@ def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
 
 def plan_again(job: Job, active: ActiveRun, claim: Claim) -> Plan | None:
     """Plans exactly what was applied, by no gate, to see how the cloud differs; None where it does not."""
-    binary = workspaces.binary_for(job.services, job.project, claim)
+    binary = workspaces.binary_for(job.services, job.repository, claim)
     access = _begin(job, active, claim, binary)
     kept.checkout_applied(job, claim)
     space = replace(workspaces.workspace(job, access, claim, binary), modules=kept.modules(job, claim))
-    terraform, layout = job.project.tenant.terraform, job.services.layout
+    terraform, layout = job.repository.organization.terraform, job.services.layout
     active.failing_checks.clear()
     result = _unlocked(
         job,
@@ -137,18 +137,18 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
 
     From there on its sensitive outputs are hidden.
     """
-    tenant, before = job.project.tenant, job.environment.claim
+    organization, before = job.repository.organization, job.environment.claim
     if before is not None and before.moves is not None and (half_done := unfinished(job.environment)):
         raise NeedsPerson(half_done.reason)
-    access = needs.with_hidden(job.services, tenant.access(), job.environment, claim)
+    access = needs.with_hidden(job.services, organization.access(), job.environment, claim)
     # Before anything runs that could print them.
     job.redact.learn(access.redact)
     if before is None:
         # In this order: the place; the mark that it is ours; then the records that may have been lost, before
         # a first apply could take the name of one of them.
-        tenant.prepare_state()
-        ownership.require(job.services, tenant)
-        lost_records.ensure(job.services, tenant)
+        organization.prepare_state()
+        ownership.require(job.services, organization)
+        lost_records.ensure(job.services, organization)
         return access
     space = workspaces.workspace(job, access, before, binary)
     # Before the state is read: what an interrupted apply made may be in that file alone.
@@ -167,7 +167,7 @@ def _state_that_is_there(job: Job, active: ActiveRun) -> State | None:
     note_resources(job, state)
     if state is None and environment.applied.resources and not _was_destroyed(job, active):
         raise NeedsPerson(
-            f"The state {environment.id.state_key} is missing from the {job.project.tenant.backend[0]} backend, "
+            f"The state {environment.id.state_key} is missing from the {job.repository.organization.backend[0]} backend, "
             f"but applying it made {counted(len(environment.applied.resources), 'resource')}: bring it back (an earlier version, a "
             "backup); until then nothing is done."
         )
@@ -207,7 +207,7 @@ def _kept_module(job: Job, claim: Claim) -> Claim:
 
 def _plan(job: Job, active: ActiveRun, space: Workspace, claim: Claim, *, destroy: bool) -> Planned:
     active.failing_checks.clear()
-    terraform, layout = job.project.tenant.terraform, job.services.layout
+    terraform, layout = job.repository.organization.terraform, job.services.layout
     result = _unlocked(
         job,
         active,

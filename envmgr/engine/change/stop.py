@@ -12,7 +12,7 @@ from envmgr.engine.work.job import Job
 def bring_down(job: Job, reason: str) -> None:
     """Runs the schedule's `down_run` in the code that is applied; `up` then applies again, whatever it finds."""
     environment = job.environment
-    claim, schedule = environment.claim, environment.schedule or job.project.schedule
+    claim, schedule = environment.claim, environment.schedule or job.repository.schedule
     if claim is None or schedule is None:
         return
     with job.run(RunKind.DEPLOY, claim.commit, Status.RUNNING, reason) as active:

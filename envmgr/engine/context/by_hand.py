@@ -20,9 +20,9 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names,
 from envmgr.host.system import sentences, write_private
 
 from . import ownership
+from .organization import Organization
 from .seals import opened
 from .services import Services
-from .tenant import Tenant
 
 log = structlog.get_logger()
 
@@ -39,34 +39,34 @@ def keep(services: Services, identity: EnvironmentId) -> None:
 
     Read again after each write: who writes to the record meanwhile does the same, and the last one sees both.
     """
-    tenant = services.tenants.get(identity.organization)
-    if tenant is None:
+    organization = services.organizations.get(identity.organization)
+    if organization is None:
         return
     is_news = not _is_pending(services, identity)
     try:
         for _ in range(_ROUNDS):
-            if not _bring(services, tenant, identity):
+            if not _bring(services, organization, identity):
                 break
     except EnvmgrError as error:
         said = f"What people set for {identity} is not kept beside its state yet, so a lost data folder would lose it: {error}"
-        tenant.unkept[identity] = said
+        organization.unkept[identity] = said
         if is_news:
             _record(services, identity, said)
     else:
-        tenant.unkept.pop(identity, None)
+        organization.unkept.pop(identity, None)
 
 
 def unkept(services: Services) -> list[str]:
     """What could not be kept by this process so far, as sentences."""
-    return [said for tenant in services.tenants.values() for said in tenant.unkept.values()]
+    return [said for organization in services.organizations.values() for said in organization.unkept.values()]
 
 
 def catch_up(services: Services, repository: RepositoryId, *, all_of_them: bool = False) -> None:
     """Makes up for what could not be kept, or deleted, of a repository's environments; `all_of_them` looks at each."""
-    tenant = services.tenants.get(repository.organization)
+    organization = services.organizations.get(repository.organization)
     # Before lost records are back, a record that is missing here proves nothing, and what is beside the state
     # must not be deleted for that.
-    if tenant is None or not tenant.rebuilding.is_done or not _is_time(services, tenant):
+    if organization is None or not organization.rebuilding.is_done or not _is_time(services, organization):
         return
     folder = services.layout.by_hand / repository.organization / repository.name
     found = [path for path in folder.glob("[!.]*") if all_of_them or not _text(path)]
@@ -75,29 +75,31 @@ def catch_up(services: Services, repository: RepositoryId, *, all_of_them: bool 
         identities |= {e.id for e in services.store.environments(repository=repository)}
     for identity in sorted(identities):
         keep(services, identity)
-        if identity in tenant.unkept:  # the next one would fail, too, and may wait for long until it does
-            tenant.unkept_until = services.clock() + _PAUSE
+        if (
+            identity in organization.unkept
+        ):  # the next one would fail, too, and may wait for long until it does
+            organization.unkept_until = services.clock() + _PAUSE
             return
 
 
-def _is_time(services: Services, tenant: Tenant) -> bool:
-    return tenant.unkept_until is None or services.clock() >= tenant.unkept_until
+def _is_time(services: Services, organization: Organization) -> bool:
+    return organization.unkept_until is None or services.clock() >= organization.unkept_until
 
 
-def _bring(services: Services, tenant: Tenant, identity: EnvironmentId) -> bool:
+def _bring(services: Services, organization: Organization, identity: EnvironmentId) -> bool:
     """Writes, or deletes, what is beside the state where the mark does not say that it is so; whether it did."""
     record, mark = services.store.environment(identity), _mark(services, identity)
     wanted = SetByHand.of(record) if record is not None else None
-    line = _line(services, tenant, wanted)
+    line = _line(services, organization, wanted)
     if _text(mark) == line:
         return False
     services.layout.private(mark.parent)
     write_private(mark, "")  # from here on nobody knows what is there
     # A wish may come before the first apply, which else makes the place.
-    if tenant.is_new():
-        tenant.prepare_state()
-    ownership.require(services, tenant)
-    key, state = identity.by_hand_key, tenant.state()
+    if organization.is_new():
+        organization.prepare_state()
+    ownership.require(services, organization)
+    key, state = identity.by_hand_key, organization.state()
     if wanted is None:
         state.delete(key)
         with sentences("A mark cannot be taken away", mark):
@@ -108,9 +110,9 @@ def _bring(services: Services, tenant: Tenant, identity: EnvironmentId) -> bool:
     return True
 
 
-def _line(services: Services, tenant: Tenant, wanted: SetByHand | None) -> str | None:
+def _line(services: Services, organization: Organization, wanted: SetByHand | None) -> str | None:
     """What a mark says where just this is kept: of what, by which key, and where. None for nothing."""
-    return None if wanted is None else digest([services.seal.mark, tenant.backend, wanted.to_json()])
+    return None if wanted is None else digest([services.seal.mark, organization.backend, wanted.to_json()])
 
 
 def _mark(services: Services, identity: EnvironmentId) -> Path:
@@ -143,9 +145,9 @@ def _record(services: Services, identity: EnvironmentId, said: str) -> None:
 # --- after a loss ------------------------------------------------------------------------------------
 
 
-def completed(services: Services, tenant: Tenant, lost: Environment) -> Environment:
+def completed(services: Services, organization: Organization, lost: Environment) -> Environment:
     """A lost record with what people had set of it; left alone where that is kept, but not surely by us."""
-    key, content = lost.id.by_hand_key, tenant.state().get(lost.id.by_hand_key)
+    key, content = lost.id.by_hand_key, organization.state().get(lost.id.by_hand_key)
     if content is None:
         return lost
     try:
@@ -154,17 +156,17 @@ def completed(services: Services, tenant: Tenant, lost: Environment) -> Environm
         with suppress(NeedsPerson):  # what is not even readable may have held it back
             if not _unproven(services, key, content, lost.id).holds:
                 return lost
-        return _left_alone(services, tenant, lost, error)
+        return _left_alone(services, organization, lost, error)
     is_its_own = said.branch == lost.branch  # else of one that had its name before
     return as_set(lost, said, services.clock()) if is_its_own else lost
 
 
-def alone(services: Services, tenant: Tenant, identity: EnvironmentId) -> Environment | None:
+def alone(services: Services, organization: Organization, identity: EnvironmentId) -> Environment | None:
     """The lost record of an environment of which nothing else is kept, or nothing sound; None where nothing is lost.
 
     Raises NeedsPerson where what is kept cannot be its own.
     """
-    key, content = identity.by_hand_key, tenant.state().get(identity.by_hand_key)
+    key, content = identity.by_hand_key, organization.state().get(identity.by_hand_key)
     known = services.store.environment(identity)
     if content is None:
         return None
@@ -174,7 +176,7 @@ def alone(services: Services, tenant: Tenant, identity: EnvironmentId) -> Enviro
         said = _unproven(services, key, content, identity)
         if not said.holds or _is_known(known, said):
             return None
-        return _left_alone(services, tenant, _begun(services, said), error)
+        return _left_alone(services, organization, _begun(services, said), error)
     return None if _is_known(known, said) else as_set(_begun(services, said), said, services.clock())
 
 
@@ -190,10 +192,10 @@ def _is_known(known: Environment | None, said: SetByHand) -> bool:
 
 def _begun(services: Services, said: SetByHand) -> Environment:
     identity, now = said.environment, services.clock()
-    project, branch = services.projects.get(identity.repository_id), ref_component(said.branch)
-    if project is None:
+    repository, branch = services.repositories.get(identity.repository_id), ref_component(said.branch)
+    if repository is None:
         raise not_configured()
-    if identity.name not in known_names(said.branch, project.branches):
+    if identity.name not in known_names(said.branch, repository.branches):
         raise other_branch(branch)
     return Environment(
         id=identity,
@@ -206,11 +208,13 @@ def _begun(services: Services, said: SetByHand) -> Environment:
     )
 
 
-def _left_alone(services: Services, tenant: Tenant, lost: Environment, error: NeedsPerson) -> Environment:
+def _left_alone(
+    services: Services, organization: Organization, lost: Environment, error: NeedsPerson
+) -> Environment:
     """What is kept stays as it is, too, for whoever finds the key to it."""
     because = f"It was held back by hand, as far as can be told ({error}): left alone until `envmgr resume {lost.label}`."
     found = as_unknown(lost, because, services.clock())
     mark = _mark(services, lost.id)
     services.layout.private(mark.parent)
-    write_private(mark, _line(services, tenant, SetByHand.of(found)) or "")
+    write_private(mark, _line(services, organization, SetByHand.of(found)) or "")
     return found

@@ -27,7 +27,7 @@ from envmgr.ports import (
 
 from .layout import Layout
 from .leases import Leases
-from .tenant import Project, Tenant
+from .organization import Organization, Repository
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 class Services:
     """The outside world and the configuration, as the steps see them.
 
-    `actor` is who causes what is done (`daemon`, `user NAME`). `projects` are the repositories of the configuration,
+    `actor` is who causes what is done (`daemon`, `user NAME`). `repositories` are those of the configuration,
     `left_over` stands in for one that is in it no more, so that its environments can be ended. `stopping` says whether
     Terraform is to be ended now. `providers` gives those of an organization. `progress` is told each step of a running
     Terraform. `seal` proves what is kept beside the states; where it `accepts_unsealed`, a person has said to do without.
@@ -58,9 +58,9 @@ class Services:
     owner: ProcessId
     processes: Processes
     actor: str
-    tenants: Mapping[str, Tenant]
-    projects: Mapping[RepositoryId, Project]
-    left_over: Callable[[RepositoryId], Project | None] = lambda _: None
+    organizations: Mapping[str, Organization]
+    repositories: Mapping[RepositoryId, Repository]
+    left_over: Callable[[RepositoryId], Repository | None] = lambda _: None
     disk_reserve: int
     retention: timedelta
     seal: Seal
@@ -71,9 +71,9 @@ class Services:
     stopping: Callable[[], bool] = lambda: False
     progress: Callable[[EnvironmentId, Progress], None] = field(default=lambda *_: None)
 
-    def project(self, repository: RepositoryId) -> Project | None:
+    def repository(self, repository: RepositoryId) -> Repository | None:
         """A repository, or what stands in for it; None where its organization is not in the configuration."""
-        return self.projects.get(repository) or self.left_over(repository)
+        return self.repositories.get(repository) or self.left_over(repository)
 
     def record(
         self,

@@ -12,8 +12,8 @@ from envmgr.domain.values.digest import digest
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.policy import Neighbours, Policy
 
+from .organization import Repository
 from .services import Services
-from .tenant import Project
 
 if TYPE_CHECKING:
     from envmgr.domain.values.names import EnvironmentId
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 class Snapshot:
     """Records of a repository; of an environment in it all applications or none."""
 
-    def __init__(self, project: Project, records: Iterable[Environment], now: datetime) -> None:
-        """`project` is the repository's."""
-        self._project, self._now = project, now
+    def __init__(self, repository: Repository, records: Iterable[Environment], now: datetime) -> None:
+        """`repository` is the environment's."""
+        self._repository, self._now = repository, now
         self._inputs: dict[str, str | None] = {}
         self._siblings: dict[EnvironmentId, dict[str, Environment]] = {}
         for record in records:
-            if record.id.application or project.applications:
+            if record.id.application or repository.applications:
                 self._siblings.setdefault(record.id.environment, {})[record.id.application] = record
 
     def siblings(self, environment: Environment) -> Siblings:
@@ -37,15 +37,15 @@ class Snapshot:
 
     def policy(self, environment: Environment) -> Policy:
         """The rules for one of them now."""
-        project = self._project.of(environment.id)
-        return project.policy_for(environment, self._inputs_of(project, environment), self._now)
+        repository = self._repository.of(environment.id)
+        return repository.policy_for(environment, self._inputs_of(repository, environment), self._now)
 
     def neighbours(self, environment: Environment, *, leaving: int = 0, active: int = 0) -> Neighbours:
         """One of them among the others."""
         neighbours, siblings = Neighbours(leaving=leaving, active=active), self.siblings(environment)
         if not siblings:
             return neighbours
-        needs = self._project.of(environment.id).needs
+        needs = self._repository.of(environment.id).needs
         return replace(
             neighbours,
             awaits=awaited(
@@ -60,18 +60,18 @@ class Snapshot:
 
     def missing(self, environment: Environment) -> tuple[str, ...]:
         """What it needs that has no resources, or is about to lose them."""
-        return missing(self._project.of(environment.id).needs, self.siblings(environment))
+        return missing(self._repository.of(environment.id).needs, self.siblings(environment))
 
-    def _inputs_of(self, project: Project, environment: Environment) -> str | None:
+    def _inputs_of(self, repository: Repository, environment: Environment) -> str | None:
         """A digest over all that reaches Terraform besides the commit, the outputs of what it needs among it."""
-        name = project.application
+        name = repository.application
         if name not in self._inputs:
-            self._inputs[name] = project.inputs()
+            self._inputs[name] = repository.inputs()
         known = self._inputs[name]
-        if known is None or not project.needs:
+        if known is None or not repository.needs:
             return known
         siblings = self.siblings(environment)
-        return digest([known, [_outputs(siblings[n]) for n in project.needs if n in siblings]])
+        return digest([known, [_outputs(siblings[n]) for n in repository.needs if n in siblings]])
 
 
 def _outputs(need: Environment) -> object:
@@ -85,10 +85,10 @@ def _outputs(need: Environment) -> object:
 def snapshot_of(services: Services, environment: Environment) -> Snapshot:
     """The snapshot of one environment and, where it has several, of all its applications, as they are now."""
     identity, now = environment.id, services.clock()
-    project = services.project(identity.repository_id)
-    if project is None:
+    repository = services.repository(identity.repository_id)
+    if repository is None:
         raise NeedsPerson(f"{environment.label} belongs to an organization that is not in the configuration.")
-    if not (identity.application or project.applications):
-        return Snapshot(project, [environment], now)
+    if not (identity.application or repository.applications):
+        return Snapshot(repository, [environment], now)
     records = services.store.environments(repository=identity.repository_id, name=identity.name)
-    return Snapshot(project, records, now)
+    return Snapshot(repository, records, now)

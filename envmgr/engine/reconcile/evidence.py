@@ -10,8 +10,8 @@ from envmgr.domain.rules.evidence import History, Holds, Judgement, Sight, addre
 from envmgr.domain.rules.observation import Listing, misses
 from envmgr.domain.values.environment import Environment, Guard, RepositoryState
 from envmgr.domain.values.names import ref_component
+from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Project
 
 log = structlog.get_logger()
 
@@ -24,29 +24,29 @@ class Weighed:
     error: str = ""
 
 
-def weigh(services: Services, project: Project, state: RepositoryState, listing: Listing) -> Weighed:
+def weigh(services: Services, repository: Repository, state: RepositoryState, listing: Listing) -> Weighed:
     """Judges a listing; the remote is asked again only where a branch is missing and the default branch has moved.
 
     Nothing is recorded.
     """
     commit = listing.branches[listing.default_branch]
-    history, address = history_of(state), address_of(project.remote().url)
+    history, address = history_of(state), address_of(repository.remote().url)
     # The worst case first: only where that would be doubtful are the records read and the remote asked once
     # more, so a quiet poll pays for neither.
     sight = Sight(commit, address, misses=True, applied=True)
     if not sight.is_doubtful(history):
         return Weighed(judge(history, sight, None))
-    known = services.store.environments(repository=project.id)
-    history = history_of(services.store.repository(project.id))  # as another process may have left it
+    known = services.store.environments(repository=repository.id)
+    history = history_of(services.store.repository(repository.id))  # as another process may have left it
     # Whoever approved saw the offered history: that one is the known one from now on, and no other.
     if history.offered and any(e.hold.approved is Guard.HISTORY for e in known):
         history = history.accepted()
     applied = any(e.is_open and e.claim is not None for e in known)
-    sight = Sight(commit, address, misses(known, listing, project.branches), applied)
+    sight = Sight(commit, address, misses(known, listing, repository.branches), applied)
     if not sight.is_doubtful(history):
         return Weighed(judge(history, sight, None))
     try:
-        return Weighed(judge(history, sight, _holds(services, project, history, listing, known)))
+        return Weighed(judge(history, sight, _holds(services, repository, history, listing, known)))
     except EnvmgrError as error:
         said = (
             f"Whether the history of its default branch {ref_component(listing.default_branch)} is the known one "
@@ -61,18 +61,22 @@ def history_of(state: RepositoryState) -> History:
 
 
 def _holds(
-    services: Services, project: Project, history: History, listing: Listing, known: Sequence[Environment]
+    services: Services,
+    repository: Repository,
+    history: History,
+    listing: Listing,
+    known: Sequence[Environment],
 ) -> Holds:
     """Asks the default branch's history for the commits that are known; without any, for those of the environments."""
-    git, repository = services.git, project.id
+    git, identity = services.git, repository.id
     default, commit = listing.default_branch, listing.branches[listing.default_branch]
     if commit == history.commit:
         return Holds(known=True)
     # Whether one commit is an ancestor of another can only be asked of a mirror that has both.
-    git.fetch(project.remote(), {default: commit})
-    offered = history.offered is not None and git.holds(repository, commit, history.offered)
+    git.fetch(repository.remote(), {default: commit})
+    offered = history.offered is not None and git.holds(identity, commit, history.offered)
     if history.commit is not None:
-        return Holds(git.holds(repository, commit, history.commit), offered)
+        return Holds(git.holds(identity, commit, history.commit), offered)
     # Asked for the first time, after an upgrade or a loss of the records: it is to be that of what was applied.
     applied = {e.claim.commit for e in known if e.is_open and e.claim is not None}
-    return Holds(git.is_related(repository, commit, applied), offered)
+    return Holds(git.is_related(identity, commit, applied), offered)

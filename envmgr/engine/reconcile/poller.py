@@ -16,8 +16,8 @@ from envmgr.domain.rules.observation import Listing, Observed, observe, observe_
 from envmgr.domain.values.environment import Environment, Event, RepositoryState
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.engine.context import by_hand, ownership
+from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Project
 from envmgr.engine.context.written import Written
 from envmgr.engine.recovery import lost_records
 from envmgr.host.system import sentences
@@ -57,39 +57,43 @@ class Poller:
         self._states: dict[RepositoryId, RepositoryState] = {}
         self._lock = threading.Lock()
 
-    def poll_all(self, projects: Iterable[Project], workers: int) -> list[Polled]:
+    def poll_all(self, repositories: Iterable[Repository], workers: int) -> list[Polled]:
         """Looks at all given repositories at once, `workers` at a time."""
         with ThreadPoolExecutor(workers, thread_name_prefix="poll") as pool:
-            return list(pool.map(self.poll, projects))
+            return list(pool.map(self.poll, repositories))
 
     @sentences()
-    def poll(self, project: Project) -> Polled:
+    def poll(self, repository: Repository) -> Polled:
         """Looks at one repository; raises only what the store raises, and what this host stands in the way with."""
-        state = self._state(project.id)
+        state = self._state(repository.id)
         # The owner first: an organization that another data folder works on must not get records here that
         # this one would later act on.
         try:
-            ownership.require(self._services, project.tenant, marking=False)
+            ownership.require(self._services, repository.organization, marking=False)
         except NotOurs as another:
-            return self._failed(project, state, str(another))
+            return self._failed(repository, state, str(another))
         except EnvmgrError as error:  # nothing is done by it before the states can be reached
-            log.debug(str(error), action="owner-unknown", organization=project.tenant.name)
-        lost_records.try_to(self._services, project.tenant)  # before a branch that is gone could be missed
+            log.debug(str(error), action="owner-unknown", organization=repository.organization.name)
+        lost_records.try_to(
+            self._services, repository.organization
+        )  # before a branch that is gone could be missed
         # What people set and what could not be written beside the state comes before the listing, too: it
         # must be safe before anything is decided by branches.
-        by_hand.catch_up(self._services, project.id)
+        by_hand.catch_up(self._services, repository.id)
         try:
             with sentences():
-                listing = self._services.git.listing(project.remote(), project.branches, state.default_branch)
+                listing = self._services.git.listing(
+                    repository.remote(), repository.branches, state.default_branch
+                )
         except EnvmgrError as error:
-            return self._failed(project, state, str(error))
+            return self._failed(repository, state, str(error))
         digest = listing.digest()
         # After the remote has answered: whoever wrote to the records while it was being asked is heard, too.
         self._wake_what_was_written()
-        if self._quiet.get(project.id) == digest:
-            self._note_success(project.id, state)
-            return Polled(project.id, changed=False)
-        return self._seen(project, state, listing, digest)
+        if self._quiet.get(repository.id) == digest:
+            self._note_success(repository.id, state)
+            return Polled(repository.id, changed=False)
+        return self._seen(repository, state, listing, digest)
 
     def failures(self, repository: RepositoryId) -> int:
         """How many looks in a row have failed."""
@@ -123,9 +127,9 @@ class Poller:
             if self._woken[repository] == wakings:
                 self._quiet[repository] = digest
 
-    def _seen(self, project: Project, state: RepositoryState, listing: Listing, digest: str) -> Polled:
+    def _seen(self, repository: Repository, state: RepositoryState, listing: Listing, digest: str) -> Polled:
         services, now = self._services, self._services.clock()
-        weighed = self._weigh(project, state, listing)
+        weighed = self._weigh(repository, state, listing)
         judgement = weighed.judgement
         shown = listing.bare() if judgement.is_foreign else listing
         before: dict[EnvironmentId, Environment] = {}
@@ -135,33 +139,33 @@ class Poller:
             before.clear()
             before.update((environment.id, environment) for environment in known)
             return observe(
-                project.id,
+                repository.id,
                 known,
                 shown,
-                project.branches,
+                repository.branches,
                 now,
                 evidence=judgement.evidence,
-                applications=tuple(part.application for part in project.parts),
+                applications=tuple(part.application for part in repository.parts),
             )
 
-        wakings = self._wakings(project.id)  # before the records are read
-        observed = services.store.revise(project.id, revision, self._events)
+        wakings = self._wakings(repository.id)  # before the records are read
+        observed = services.store.revise(repository.id, revision, self._events)
         after = {**before, **{e.id: e for e in (*observed.new, *observed.changed)}}
         for changed in observed.changed:
             by_hand.keep(
                 services, changed.id
             )  # a branch that came back ends what was approved of its absence
-        self._quiet.pop(project.id, None)
+        self._quiet.pop(repository.id, None)
         is_same = state.default_branch in (None, listing.default_branch)
         # The same answer may be passed over next time only if it could change nothing: no branch is missing
         # that is still counted, no other history waits for a person, the default branch keeps its name.
         is_told = is_same and judgement.history.offered is None and not weighed.error
         if is_told and not any(e.is_open and e.is_missing for e in after.values()):
-            self._hush(project.id, digest, wakings)
+            self._hush(repository.id, digest, wakings)
         if state.failures:
-            log.info("Answers again.", action="remote-back", repository=str(project.id))
+            log.info("Answers again.", action="remote-back", repository=str(repository.id))
         self._save(
-            project.id,
+            repository.id,
             replace(
                 state,
                 default_branch=listing.default_branch,
@@ -175,38 +179,38 @@ class Poller:
                 offered_commit=judgement.history.offered,
             ),
         )
-        return Polled(project.id, bool(observed.new or observed.changed), weighed.error)
+        return Polled(repository.id, bool(observed.new or observed.changed), weighed.error)
 
-    def _weigh(self, project: Project, state: RepositoryState, listing: Listing) -> Weighed:
+    def _weigh(self, repository: Repository, state: RepositoryState, listing: Listing) -> Weighed:
         """What a listing is worth, said where it is less than usual.
 
         One in which the default branch has another name counts nothing as gone, this once.
         """
-        services, weighed = self._services, weigh(self._services, project, state, listing)
+        services, weighed = self._services, weigh(self._services, repository, state, listing)
         if weighed.error and weighed.error != state.error:
-            services.record(None, "remote-failed", f"{project.id}: {weighed.error}")
+            services.record(None, "remote-failed", f"{repository.id}: {weighed.error}")
         if weighed.judgement.evidence is Evidence.NEW_OTHER:
-            services.record(None, "other-history", f"{project.id}: {_other(state, listing)}")
+            services.record(None, "other-history", f"{repository.id}: {_other(state, listing)}")
         if state.default_branch in (None, listing.default_branch):
             return weighed
         message = f"The default branch changed from {state.default_branch} to {listing.default_branch}."
-        services.record(None, "default-branch", f"{project.id}: {message}")
+        services.record(None, "default-branch", f"{repository.id}: {message}")
         if not weighed.judgement.evidence.counts:
             return weighed
         return replace(weighed, judgement=Judgement(Evidence.UNSURE, history_of(state)))
 
-    def _failed(self, project: Project, state: RepositoryState, error: str) -> Polled:
+    def _failed(self, repository: Repository, state: RepositoryState, error: str) -> Polled:
         services, now = self._services, self._services.clock()
-        self._quiet.pop(project.id, None)
+        self._quiet.pop(repository.id, None)
         try:
             # Confirmations count in a row: after a look that failed they start again.
-            observed = services.store.revise(project.id, observe_failure)
+            observed = services.store.revise(repository.id, observe_failure)
             if error != state.error:
-                services.record(None, "remote-failed", f"{project.id}: {error}")
-            self._save(project.id, replace(state, polled_at=now, failures=state.failures + 1, error=error))
+                services.record(None, "remote-failed", f"{repository.id}: {error}")
+            self._save(repository.id, replace(state, polled_at=now, failures=state.failures + 1, error=error))
         except EnvmgrError as store_error:
-            return Polled(project.id, changed=False, error=str(store_error))
-        return Polled(project.id, changed=bool(observed.changed), error=error)
+            return Polled(repository.id, changed=False, error=str(store_error))
+        return Polled(repository.id, changed=bool(observed.changed), error=error)
 
     def _state(self, repository: RepositoryId) -> RepositoryState:
         with self._lock:

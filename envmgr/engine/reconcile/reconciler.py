@@ -126,7 +126,7 @@ class Reconciler:
         if not isinstance(decision, Rest | Wait | Warn):
             # Once more right before anything is touched: the organization may have been taken over since the
             # poll. The other decisions touch nothing but the record.
-            ownership.require(self._services, job.project.tenant)
+            ownership.require(self._services, job.repository.organization)
         match decision:
             case Rest():
                 self._rest(job)

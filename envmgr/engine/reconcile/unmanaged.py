@@ -17,15 +17,20 @@ missing = unmanaged.missing
 def tell(services: Services, repository: RepositoryId | None = None) -> None:
     """Marks them as waiting for a person, those of one repository or all; whatever is worked on is left to its end."""
     for found in services.store.environments(repository=repository):
-        if found.id.repository_id in services.projects or not unmanaged.is_silent(found, services.tenants):
+        if found.id.repository_id in services.repositories or not unmanaged.is_silent(
+            found, services.organizations
+        ):
             continue
         with suppress(EnvironmentBusy), services.leases.hold(found.id, "notes that it is unmanaged") as lease:
             # Asked again under the lease: it may have been destroyed, or its repository configured again, in
             # between.
             now = services.store.environment(found.id)
-            if now is None or not unmanaged.is_silent(now, services.tenants):
+            if now is None or not unmanaged.is_silent(now, services.organizations):
                 continue
-            said, waits = unmanaged.sentence(now, services.tenants), unmanaged.waits(now, services.tenants)
+            said, waits = (
+                unmanaged.sentence(now, services.organizations),
+                unmanaged.waits(now, services.organizations),
+            )
             event = services.event(now.id, "unmanaged", said)
             services.store.update(now.id, lease, services.clock(), _waiting(said, waits), event)
 
@@ -33,7 +38,7 @@ def tell(services: Services, repository: RepositoryId | None = None) -> None:
 def forget_looks(services: Services) -> None:
     """What kept repositories from being looked at is said no more where they are in the configuration no more."""
     for name, polled in services.store.unreachable().items():
-        if name not in services.projects and name.organization in services.tenants:
+        if name not in services.repositories and name.organization in services.organizations:
             services.store.save_repository(name, replace(polled, error="", failures=0))
 
 

@@ -19,9 +19,9 @@ from envmgr.domain.rules.waking import wake_times
 from envmgr.domain.values.decision import Await
 from envmgr.domain.values.environment import Environment, RunStatus
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import Snapshot
-from envmgr.engine.context.tenant import Project, Tenant
 from envmgr.engine.work.mode import Awaiting, Reconciling
 from envmgr.host.system import sentences
 
@@ -84,18 +84,18 @@ class Workers:
             # Not waited for: what runs may take an hour, and a reload must not.
             pool.shutdown(wait=False)
 
-    def look(self, project: Project, *, asked: frozenset[EnvironmentId] = frozenset()) -> int:
+    def look(self, repository: Repository, *, asked: frozenset[EnvironmentId] = frozenset()) -> int:
         """Hands out what is due in a repository and notes when to look again; gives the number handed out."""
         now = self._services.clock()
-        due, until = self._due(project, now, asked, self._abandoned())
+        due, until = self._due(repository, now, asked, self._abandoned())
         ready = [each for each in due if not self._is_put_off(each.id)]
         if len(ready) < len(due):
             until = min(until or now + PAUSE, now + PAUSE)
-        handed = sum(self._submit(project, each, each.id in asked) for each in ready)
+        handed = sum(self._submit(repository, each, each.id in asked) for each in ready)
         with self._lock:
-            self._again.pop(project.id, None)
+            self._again.pop(repository.id, None)
             if until is not None:
-                self._again[project.id] = until
+                self._again[repository.id] = until
         return handed
 
     def due_again(self) -> list[RepositoryId]:
@@ -106,13 +106,13 @@ class Workers:
             return [repository for repository, at in self._again.items() if set_back or at <= now]
 
     def run_until_settled(
-        self, projects: Iterable[Project], asked: frozenset[EnvironmentId], only: bool = False
+        self, repositories: Iterable[Repository], asked: frozenset[EnvironmentId], only: bool = False
     ) -> None:
         """Works until nothing in the repositories is due any more; `only`: on nothing but what was asked for.
 
         What another process holds is left to it, and what could not even be recorded to the next pass.
         """
-        chosen = list(projects)
+        chosen = list(repositories)
         # Somebody asked for this pass: what was busy a moment ago is tried again.
         self._put_off.clear()
         for number in range(_ROUNDS + max((len(p.parts) for p in chosen), default=0)):
@@ -155,25 +155,25 @@ class Workers:
 
     def _look_at(
         self,
-        project: Project,
+        repository: Repository,
         asked: frozenset[EnvironmentId],
         only: frozenset[EnvironmentId] | None,
         abandoned: frozenset[EnvironmentId],
     ) -> int:
-        due, _ = self._due(project, self._services.clock(), asked, abandoned)
+        due, _ = self._due(repository, self._services.clock(), asked, abandoned)
         wanted = [e for e in due if (only is None or e.id in only) and e.id not in self._put_off]
-        return sum(self._submit(project, e, e.id in asked) for e in wanted)
+        return sum(self._submit(repository, e, e.id in asked) for e in wanted)
 
     def _due(
         self,
-        project: Project,
+        repository: Repository,
         now: datetime,
         asked: frozenset[EnvironmentId],
         abandoned: frozenset[EnvironmentId],
     ) -> tuple[list[Due], datetime | None]:
-        environments = self._services.store.environments(repository=project.id)
-        snapshot = Snapshot(project, environments, now)
-        together, there = leaving(environments), self._active(project, environments)
+        environments = self._services.store.environments(repository=repository.id)
+        snapshot = Snapshot(repository, environments, now)
+        together, there = leaving(environments), self._active(repository, environments)
         due: list[Due] = []
         times: list[datetime] = []
         for environment in environments:
@@ -198,31 +198,33 @@ class Workers:
         running = self._services.store.runs(status=RunStatus.RUNNING)
         return frozenset(r.environment for r in running if self._services.processes.is_dead(r.owner))
 
-    def _active(self, project: Project, environments: Iterable[Environment]) -> frozenset[EnvironmentId]:
+    def _active(
+        self, repository: Repository, environments: Iterable[Environment]
+    ) -> frozenset[EnvironmentId]:
         if all(e.claim is not None for e in environments):
             return frozenset()  # only asked of new ones
-        return active_ones(self._services.store.environments(organization=project.id.organization))
+        return active_ones(self._services.store.environments(organization=repository.id.organization))
 
-    def _submit(self, project: Project, due: Due, asked: bool) -> bool:
+    def _submit(self, repository: Repository, due: Due, asked: bool) -> bool:
         with self._lock:
             if self._closed or due.id in self._in_flight:
                 return False
             # Still under the lock: a thread that is done at once must find the entry that it is to take away.
-            self._in_flight[due.id] = self._hand_out(project.tenant, due, asked)
+            self._in_flight[due.id] = self._hand_out(repository.organization, due, asked)
         return True
 
-    def _hand_out(self, tenant: Tenant, due: Due, asked: bool) -> Future[None]:
+    def _hand_out(self, organization: Organization, due: Due, asked: bool) -> Future[None]:
         """To a thread for each that may be worked on, also where as many others hang; whose turn it is, its place says."""
-        name = f"{'wait' if due.waits else 'work'}-{tenant.name}"
+        name = f"{'wait' if due.waits else 'work'}-{organization.name}"
         if name not in self._pools:
             # Twice as many threads as places: those that hang give up their place, but keep their thread.
-            size = _WAITING if due.waits else 2 * tenant.concurrency
+            size = _WAITING if due.waits else 2 * organization.concurrency
             self._pools[name] = ThreadPoolExecutor(size, thread_name_prefix=name)
         if due.waits:
             return self._pools[name].submit(self._work, due.id, self._await)
-        if tenant.name not in self._places:
-            self._places[tenant.name] = Places(tenant.concurrency, tenant.patience)
-        places = self._places[tenant.name]
+        if organization.name not in self._places:
+            self._places[organization.name] = Places(organization.concurrency, organization.patience)
+        places = self._places[organization.name]
         return self._pools[name].submit(
             self._work, due.id, partial(self._reconcile, places=places, asked=asked)
         )

@@ -31,8 +31,8 @@ from envmgr.domain.values.names import EnvironmentId, counted, known_names, ref_
 from envmgr.domain.values.tags import MANAGED_BY, tags_for
 from envmgr.domain.values.tags import identity as tag_identity
 from envmgr.engine.context import by_hand
+from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Project, Tenant
 from envmgr.engine.source import kept
 from envmgr.engine.source.desired import with_fingerprint
 from envmgr.host.leftovers import temporary
@@ -46,56 +46,56 @@ _REBUILT = (
 )
 
 
-def try_to(services: Services, tenant: Tenant) -> None:
+def try_to(services: Services, organization: Organization) -> None:
     """As `ensure`, where a failure is only logged: looking at remotes goes on, applying will try again."""
-    rebuilding = tenant.rebuilding
+    rebuilding = organization.rebuilding
     with rebuilding.lock:
         # Each poll comes through here: a store that is away is asked by one of them a minute.
         if rebuilding.again is not None and services.clock() < rebuilding.again:
             return
         try:
             with sentences():
-                _once(services, tenant)
+                _once(services, organization)
         except EnvmgrError as error:
             rebuilding.again = services.clock() + _PAUSE
             # A place that is missing is no news: of a new organization the first apply makes it.
             is_news = type(error) is not rebuilding.failure
             if is_news and not isinstance(error, PlaceMissing):
-                log.warning(str(error), action="not-rebuilt", organization=tenant.name)
+                log.warning(str(error), action="not-rebuilt", organization=organization.name)
             rebuilding.failure = type(error)
 
 
-def ensure(services: Services, tenant: Tenant) -> None:
+def ensure(services: Services, organization: Organization) -> None:
     """Sees to it, once, that no record of an organization is missing which its states could give.
 
     Raises Transient or NeedsPerson where that cannot be known: then nothing may be applied for the first time.
     """
-    with tenant.rebuilding.lock:
-        _once(services, tenant)
+    with organization.rebuilding.lock:
+        _once(services, organization)
 
 
-def _once(services: Services, tenant: Tenant) -> None:
-    if not tenant.rebuilding.is_done and tenant.is_new():
+def _once(services: Services, organization: Organization) -> None:
+    if not organization.rebuilding.is_done and organization.is_new():
         # Only where no record has a claim: a record that is there knows more than what is beside the state.
-        tenant.rebuilding.unrecovered = _rebuild(services, tenant)
-    tenant.rebuilding.is_done = True
+        organization.rebuilding.unrecovered = _rebuild(services, organization)
+    organization.rebuilding.is_done = True
 
 
-def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
+def _rebuild(services: Services, organization: Organization) -> Sequence[str]:
     """Brings back all records that can be, at once; gives the sentences on those that cannot."""
-    state = tenant.state()
-    keys = frozenset(state.objects(f"{tenant.name}/"))
+    state = organization.state()
+    keys = frozenset(state.objects(f"{organization.name}/"))
     lost, unrecovered = [], list[Standing]()
     owners = {key: found for key in sorted(keys) if (found := EnvironmentId.of_key(key))}
     for identity in sorted(set(owners.values())):
-        looks = {Obstacle.UNSOUND: partial(_record, services, tenant, identity, keys)}
+        looks = {Obstacle.UNSOUND: partial(_record, services, organization, identity, keys)}
         if identity.by_hand_key in keys:
-            looks[Obstacle.SET_BY_HAND] = partial(by_hand.alone, services, tenant, identity)
+            looks[Obstacle.SET_BY_HAND] = partial(by_hand.alone, services, organization, identity)
         record, met = _first(looks)
         lost += [record] if record is not None else []
         unrecovered += [_unrecovered(services, identity, *each) for each in met.items()]
-    _say(services, tenant, unrecovered)
-    know_again(services, tenant, lost)  # before a look could take another history for the known one
+    _say(services, organization, unrecovered)
+    know_again(services, organization, lost)  # before a look could take another history for the known one
     # All in one write: half of an organization would pass for all of it, and the rest would never be looked
     # for.
     for identity in services.store.restore(lost):
@@ -103,7 +103,7 @@ def _rebuild(services: Services, tenant: Tenant) -> Sequence[str]:
     # What people set may be kept without a state; it is no sign that anything was ever applied.
     stated = sorted({found for key, found in owners.items() if key != found.by_hand_key})
     sentences_on = [each.told for each in unrecovered]
-    return [*sentences_on, *_stateless(tenant, stated)] if stated else sentences_on
+    return [*sentences_on, *_stateless(organization, stated)] if stated else sentences_on
 
 
 def _first(
@@ -125,23 +125,23 @@ def _first(
     return None, met
 
 
-def know_again(services: Services, tenant: Tenant, lost: Sequence[Environment]) -> None:
+def know_again(services: Services, organization: Organization, lost: Sequence[Environment]) -> None:
     """Brings back by which commits the repositories' histories were known, each from its youngest environment."""
     # The youngest knows the newest history.
     for each in sorted(lost, key=lambda e: e.life.created_at, reverse=True):
         repository = each.id.repository_id
         polled = services.store.repository(repository)
         if polled.known_commit is None and each.claim is not None:
-            found = kept.read(services, tenant.state(), each.id)
+            found = kept.read(services, organization.state(), each.id)
             known = found.manifest.known_commit if found is not None else None
             services.store.save_repository(repository, replace(polled, known_commit=known))
 
 
 def _record(
-    services: Services, tenant: Tenant, identity: EnvironmentId, keys: frozenset[str]
+    services: Services, organization: Organization, identity: EnvironmentId, keys: frozenset[str]
 ) -> Environment | None:
     """The lost record of an environment; None where there is nothing to bring back."""
-    store = tenant.state()
+    store = organization.state()
     state = store.read(identity.state_key) if identity.state_key in keys else None
     known = services.store.environment(identity)
     if known is not None and not known.is_open and not (state and state.resources):
@@ -149,38 +149,38 @@ def _record(
         return None
     if identity.kept_key not in keys and not (state and state.resources):
         return None
-    return lost_record(services, tenant, identity, state)
+    return lost_record(services, organization, identity, state)
 
 
 def lost_record(
-    services: Services, tenant: Tenant, identity: EnvironmentId, state: State | None
+    services: Services, organization: Organization, identity: EnvironmentId, state: State | None
 ) -> Environment:
     """The record of an environment by what is kept beside its state; NeedsPerson, saying why, where nothing sound is.
 
     It is only made, not written.
     """
-    known, found = services.store.environment(identity), kept.read(services, tenant.state(), identity)
+    known, found = services.store.environment(identity), kept.read(services, organization.state(), identity)
     if found is None:
         raise NotRestorable("nothing beside its state says how it was applied", Obstacle.NOTHING_KEPT)
-    repository = services.projects.get(identity.repository_id)
-    if repository is None:
+    configured = services.repositories.get(identity.repository_id)
+    if configured is None:
         raise not_configured()
-    project = repository.of(identity)
-    _check_branch(project, found.manifest, known)
-    _check_code(services, project, found)
-    return by_hand.completed(services, tenant, _restored(services, project, found.manifest, state))
+    repository = configured.of(identity)
+    _check_branch(repository, found.manifest, known)
+    _check_code(services, repository, found)
+    return by_hand.completed(services, organization, _restored(services, repository, found.manifest, state))
 
 
-def _check_branch(project: Project, manifest: Manifest, known: Environment | None) -> None:
+def _check_branch(repository: Repository, manifest: Manifest, known: Environment | None) -> None:
     identity, branch = manifest.environment, ref_component(manifest.branch)
-    if identity.name not in known_names(manifest.branch, project.branches):
+    if identity.name not in known_names(manifest.branch, repository.branches):
         raise other_branch(branch)
     if known is not None and (not known.is_open or known.branch != manifest.branch):
         said = f"its record says that it is {known.status}, of branch {ref_component(known.branch)}"
         raise NotRestorable(said, Obstacle.OTHER_RECORD)
 
 
-def _check_code(services: Services, project: Project, found: kept.Kept) -> None:
+def _check_code(services: Services, repository: Repository, found: kept.Kept) -> None:
     """Makes sure that what was applied can be had again; raises NeedsPerson where it cannot."""
     manifest = found.manifest
     source, commit = manifest.claim.source, manifest.claim.commit
@@ -191,27 +191,29 @@ def _check_code(services: Services, project: Project, found: kept.Kept) -> None:
     # Too large to be kept beside the state: the branch may still have it.
     with suppress(EnvmgrError):
         if source.kind is SourceKind.DIRECTORY:
-            services.git.fetch(project.remote(), {manifest.branch: commit})
+            services.git.fetch(repository.remote(), {manifest.branch: commit})
             services.git.keep(manifest.environment, commit, commit)
             return
     lost = f"the code of {commit[:10]} was too large to be kept and cannot be fetched from its branch"
     raise NotRestorable(lost, Obstacle.CODE_LOST)
 
 
-def _restored(services: Services, project: Project, manifest: Manifest, state: State | None) -> Environment:
+def _restored(
+    services: Services, repository: Repository, manifest: Manifest, state: State | None
+) -> Environment:
     """The record, as one whose last apply nobody can vouch for; its time to live counts from now, or is longer.
 
     Its branch counts as not seen, by no confirmation yet: nothing is done before a listing shows whether it is there.
     """
     now = services.clock()
-    ends = (manifest.expires_at, project.ttl.end(now, None, None)[0])
+    ends = (manifest.expires_at, repository.ttl.end(now, None, None)[0])
     return Environment(
         id=manifest.environment,
         branch=manifest.branch,
         commit=manifest.claim.commit,
         message=_REBUILT,
         absence=Absence(since=now),
-        claim=with_fingerprint(replace(manifest.claim, backend=project.tenant.backend)),
+        claim=with_fingerprint(replace(manifest.claim, backend=repository.organization.backend)),
         applied=Applied(resources=state.resources, identifiers=state.identifiers)
         if state
         else NOTHING_APPLIED,
@@ -224,11 +226,11 @@ def _restored(services: Services, project: Project, manifest: Manifest, state: S
     )
 
 
-def _stateless(tenant: Tenant, stated: Sequence[EnvironmentId]) -> Sequence[str]:
+def _stateless(organization: Organization, stated: Sequence[EnvironmentId]) -> Sequence[str]:
     """A sentence on what carries the organization's tags in the cloud and is of no environment with a state."""
-    ours = {"organization": tenant.name, "managed-by": MANAGED_BY}
+    ours = {"organization": organization.name, "managed-by": MANAGED_BY}
     try:
-        clouds = tenant.clouds(())
+        clouds = organization.clouds(())
         known = {
             resource
             for cloud in clouds
@@ -237,14 +239,14 @@ def _stateless(tenant: Tenant, stated: Sequence[EnvironmentId]) -> Sequence[str]
         }
         found = sorted({resource for cloud in clouds for resource in cloud.remaining(ours)} - known)
     except EnvmgrError as error:
-        return [f"What else {tenant.name} has in the cloud could not be looked up: {error}"]
+        return [f"What else {organization.name} has in the cloud could not be looked up: {error}"]
     if not found:
         return []
     message = (
-        f"{counted(len(found), 'resource')} with the tags of {tenant.name} found, but no state lists them: {', '.join(found[:5])}. "
+        f"{counted(len(found), 'resource')} with the tags of {organization.name} found, but no state lists them: {', '.join(found[:5])}. "
         "They are left as they are: delete by hand what nobody needs."
     )
-    log.warning(message, action="not-rebuilt", organization=tenant.name)
+    log.warning(message, action="not-rebuilt", organization=organization.name)
     return [message]
 
 
@@ -266,7 +268,7 @@ def _unrecovered(services: Services, identity: EnvironmentId, obstacle: Obstacle
     )
 
 
-def _say(services: Services, tenant: Tenant, unrecovered: Sequence[Standing]) -> None:
+def _say(services: Services, organization: Organization, unrecovered: Sequence[Standing]) -> None:
     """Says what could not be brought back; as an event only where that did not stand already, whatever came since."""
 
     def tell(seen: Outcome) -> Iterator[Event]:
@@ -274,6 +276,6 @@ def _say(services: Services, tenant: Tenant, unrecovered: Sequence[Standing]) ->
             yield services.event(each.environment, "not-rebuilt", each.told)
 
     now = services.clock()
-    services.store.take_findings(Look.REBUILD, tenant.name, now, unrecovered, lambda _: True, tell)
+    services.store.take_findings(Look.REBUILD, organization.name, now, unrecovered, lambda _: True, tell)
     for each in unrecovered:
         log.warning(each.told, action="not-rebuilt", environment=each.subject)

@@ -40,11 +40,11 @@ def _adopt(job: Job, run: Run) -> Attended:
     if child is not None:
         message = f"Terraform of run {run.id} ({child}) outlived {run.owner}: waiting for its end."
         job.services.record(job.environment.id, "adopted", message, commit=run.commit, run=run.id)
-    tenant, access = job.project.tenant, job.access()
+    organization, access = job.repository.organization, job.access()
     with suppress(EnvmgrError):  # a state that was cut off is mended by the next plan
         job.redact.learn(access.hiding(job.read_state()))
-    space = workspace(job, access, claim, tenant.binary)
-    return tenant.terraform.adopt(space, child, ActiveRun(job=job, run=run).watch())
+    space = workspace(job, access, claim, organization.binary)
+    return organization.terraform.adopt(space, child, ActiveRun(job=job, run=run).watch())
 
 
 def _survivor(job: Job, run: Run) -> ProcessId | None:

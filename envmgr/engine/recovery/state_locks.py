@@ -25,7 +25,7 @@ def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> Non
     """Brings a state that an earlier apply could not write to where it belongs, before anything else."""
     if not workspace.root.is_dir():
         return
-    if job.project.tenant.terraform.push_errored_state(workspace, active.watch()):
+    if job.repository.organization.terraform.push_errored_state(workspace, active.watch()):
         message = "Pushed the errored.tfstate that an earlier run could not write."
         job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
 
@@ -33,7 +33,7 @@ def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> Non
 def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
     """Breaks the state lock if it is provably ours and its holder provably dead; else raises StateLocked."""
     services, environment = job.services, job.environment
-    held = find_lock(services, environment, job.state(), job.project.tenant.binary)
+    held = find_lock(services, environment, job.state(), job.repository.organization.binary)
     if held is None:
         return
     lock, holder = held.lock, held.holder
@@ -53,7 +53,7 @@ def break_lock(job: Job, active: ActiveRun, workspace: Workspace, lock_id: str) 
     if lock_id:
         # `force-unlock` begins with an init, which may itself want the lock.
         with suppress(StateLocked):
-            job.project.tenant.terraform.unlock(workspace, lock_id, active.watch())
+            job.repository.organization.terraform.unlock(workspace, lock_id, active.watch())
             return
     job.state().break_lock(job.environment.id.state_key, lock_id)
 

@@ -17,8 +17,8 @@ from envmgr.domain.values.environment import Claim, Environment, Source, SourceK
 from envmgr.domain.values.names import ref_component
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.tags import tags_for
+from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Project
 
 from . import needs
 from .reach import reaches_outside
@@ -35,47 +35,47 @@ class Desired:
     schedule: Schedule | None = None
 
 
-def wanted(services: Services, project: Project, environment: Environment, commit: str) -> Desired:
+def wanted(services: Services, repository: Repository, environment: Environment, commit: str) -> Desired:
     """Reads from the mirror what a commit wants; raises NeedsPerson where the branch is wrong.
 
     For code in the branch the source's scope is the one known from the last apply: while the folder
     is the same, so is what it reaches for.
     """
-    _check_configured(project, environment)
-    kind, path = project.source
+    _check_configured(repository, environment)
+    kind, path = repository.source
     scope = _known_scope(environment, kind, path)
-    found = services.git.inspect(project.id, commit, scope, BRANCH_FILE, MAX_BYTES)
-    branch_file = parse_branch_file(found.file or b"", allow_deploy=project.allow_branch_deploy)
-    if project.application and branch_file.health:
+    found = services.git.inspect(repository.id, commit, scope, BRANCH_FILE, MAX_BYTES)
+    branch_file = parse_branch_file(found.file or b"", allow_deploy=repository.allow_branch_deploy)
+    if repository.application and branch_file.health:
         raise NeedsPerson(
             f"{BRANCH_FILE}: health: set it for each application in the organization file, not here."
         )
     if kind is SourceKind.MODULE:
-        source = Source(kind, path, project.module_tree(), path)
+        source = Source(kind, path, repository.module_tree(), path)
     elif found.tree is None:
         where = f"commit {commit[:10]} of branch {ref_component(environment.branch)}"
         raise NeedsPerson(f"There is no folder {path!r} in {where}: add it, or set terraform.directory.")
     else:
         source = Source(kind, path, found.tree, scope)
     tags = tags_for(environment.id, environment.branch)
-    given = needs.given(services, project, environment)
+    given = needs.given(services, repository, environment)
     # Later ones win: outputs of what it needs, then the organization, then the branch; what envmgr sets
     # itself beats them all.
     variables = {
         **given.variables,
-        **project.variables,
+        **repository.variables,
         **branch_file.variables,
         **_builtin(environment, tags),
     }
     if (source.kind, source.path) == (SourceKind.MODULE, LOCAL_MODULE):
-        variables = _with_root(variables, project.tenant.home)
+        variables = _with_root(variables, repository.organization.home)
     claim = Claim(
         commit=commit,
         source=source,
         variables=variables,
         tags=tags,
-        terraform_version=project.tenant.terraform.version(project.tenant.binary),
-        backend=project.tenant.backend,
+        terraform_version=repository.organization.terraform.version(repository.organization.binary),
+        backend=repository.organization.backend,
         fingerprint="",
         lock_file=environment.claim.lock_file if environment.claim else None,
         needs=given.needs,
@@ -87,34 +87,34 @@ def wanted(services: Services, project: Project, environment: Environment, commi
         claim=with_fingerprint(claim),
         ttl=branch_file.ttl,
         author=found.info.author,
-        deploy=project.deploy_rules(branch_file),
+        deploy=repository.deploy_rules(branch_file),
         schedule=schedule_of(branch_file.schedule),
     )
 
 
-def branch_ttl(services: Services, project: Project, environment: Environment) -> timedelta | None:
+def branch_ttl(services: Services, repository: Repository, environment: Environment) -> timedelta | None:
     """The time to live that a branch's newest commit asks for; None also where the mirror cannot say."""
     with suppress(EnvmgrError):
-        found = services.git.read_file(project.id, environment.commit, BRANCH_FILE, MAX_BYTES)
-        return parse_branch_file(found or b"", allow_deploy=project.allow_branch_deploy).ttl
+        found = services.git.read_file(repository.id, environment.commit, BRANCH_FILE, MAX_BYTES)
+        return parse_branch_file(found or b"", allow_deploy=repository.allow_branch_deploy).ttl
     return None
 
 
-def deploy_rules(services: Services, project: Project, commit: str) -> DeployRules:
+def deploy_rules(services: Services, repository: Repository, commit: str) -> DeployRules:
     """How a commit's code is deployed; by the repository's rules alone where its branch file cannot be had or is wrong."""
     try:
-        content = services.git.read_file(project.id, commit, BRANCH_FILE, MAX_BYTES)
-        branch_file = parse_branch_file(content or b"", allow_deploy=project.allow_branch_deploy)
+        content = services.git.read_file(repository.id, commit, BRANCH_FILE, MAX_BYTES)
+        branch_file = parse_branch_file(content or b"", allow_deploy=repository.allow_branch_deploy)
     except EnvmgrError:
         # A destroy asks this of commits that may be gone: the repository's own steps are better than none.
-        return project.deploy_rules(None)
-    return project.deploy_rules(branch_file)
+        return repository.deploy_rules(None)
+    return repository.deploy_rules(branch_file)
 
 
-def _check_configured(project: Project, environment: Environment) -> None:
-    if not project.policy.configured:
+def _check_configured(repository: Repository, environment: Environment) -> None:
+    if not repository.policy.configured:
         raise NeedsPerson(
-            f"{environment.label} is no longer in the configuration of {project.id}: all that can be done is `envmgr destroy`."
+            f"{environment.label} is no longer in the configuration of {repository.id}: all that can be done is `envmgr destroy`."
         )
 
 
@@ -145,7 +145,7 @@ def check_backend(environment: Environment, claim: Claim) -> None:
         )
 
 
-def settle_scope(services: Services, project: Project, claim: Claim, root: Path) -> Claim:
+def settle_scope(services: Services, repository: Repository, claim: Claim, root: Path) -> Claim:
     """The claim with the scope its checked-out code really has, and the fingerprint by it."""
     source = claim.source
     if source.kind is SourceKind.MODULE:
@@ -153,7 +153,7 @@ def settle_scope(services: Services, project: Project, claim: Claim, root: Path)
     scope = "." if reaches_outside(root) else source.path
     if scope == source.scope:
         return claim
-    found = services.git.inspect(project.id, claim.commit, scope, BRANCH_FILE, MAX_BYTES)
+    found = services.git.inspect(repository.id, claim.commit, scope, BRANCH_FILE, MAX_BYTES)
     if found.tree is None:
         raise NeedsPerson(f"There is no folder {scope!r} in commit {claim.commit[:10]}.")
     return with_fingerprint(replace(claim, source=replace(source, tree=found.tree, scope=scope)))

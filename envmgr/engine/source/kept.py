@@ -53,15 +53,15 @@ def seal_anew(services: Services, environments: Iterable[Environment]) -> None:
     """Keeps anew, from our own records, what was last sealed by another key or by none; what fails is tried again."""
     for environment in environments:
         identity, claim = environment.id, environment.claim
-        tenant = services.tenants.get(identity.organization)
-        if claim is None or tenant is None or _is_sealed(services, identity):
+        organization = services.organizations.get(identity.organization)
+        if claim is None or organization is None or _is_sealed(services, identity):
             continue
         with suppress(EnvironmentBusy):  # its own apply will seal it, or the next round
             try:
                 with services.leases.hold(identity, "housekeeping"):
                     now = services.store.environment(identity)
                     if now is not None and now.claim is not None:
-                        _keep(services, tenant.state(now.claim.backend), now, now.claim)
+                        _keep(services, organization.state(now.claim.backend), now, now.claim)
             except (Transient, NeedsPerson) as error:
                 log.warning(str(error), action="not-sealed", environment=str(identity))
 
@@ -95,7 +95,7 @@ def _modules(services: Services, identity: EnvironmentId, claim: Claim) -> bytes
     """The modules from elsewhere that a claim was planned with, as the working folder has them."""
     if not claim.modules:
         return None
-    terraform = services.tenants[identity.organization].terraform
+    terraform = services.organizations[identity.organization].terraform
     return terraform.pack_modules(services.layout.terraform_data(identity), claim.modules, LIMIT)
 
 
@@ -168,7 +168,7 @@ def checkout_applied(job: Job, claim: Claim) -> None:
 def fetched(job: Job, commit: str) -> bool:
     """Whether a commit could be had from the branch at the remote."""
     with suppress(EnvmgrError):
-        job.services.git.fetch(job.project.remote(), {job.environment.branch: commit})
+        job.services.git.fetch(job.repository.remote(), {job.environment.branch: commit})
         return True
     return False
 

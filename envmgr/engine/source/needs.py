@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from envmgr.config.sections.secrets import texts_in
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Claim, Environment
+from envmgr.engine.context.organization import Access, Repository
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Access, Project
 from envmgr.engine.work.job import NothingDone
 
 
@@ -24,7 +24,7 @@ class Given:
     met: Mapping[str, str]
 
 
-def given(services: Services, project: Project, environment: Environment) -> Given:
+def given(services: Services, repository: Repository, environment: Environment) -> Given:
     """What the applications it needs have as outputs now.
 
     Raises NothingDone where one of them has nothing applied, NeedsPerson where two outputs give a variable of one name.
@@ -33,7 +33,7 @@ def given(services: Services, project: Project, environment: Environment) -> Giv
     needs: dict[str, int] = {}
     met: dict[str, str] = {}
     givers: dict[str, str] = {}
-    for name in project.needs:
+    for name in repository.needs:
         outputs = _outputs(services, environment, name)
         if outputs is None:
             raise NothingDone(
@@ -89,8 +89,8 @@ def _outputs(services: Services, environment: Environment, name: str) -> _Output
     record = services.store.environment(replace(environment.id, application=name))
     if record is None or record.claim is None:
         return None
-    tenant = services.tenants[record.id.organization]
-    state = tenant.state(record.claim.backend).read(record.id.state_key)
+    organization = services.organizations[record.id.organization]
+    state = organization.state(record.claim.backend).read(record.id.state_key)
     if state is None:
         return _Outputs(record.applied.commit, 0, {}, {})
     outputs = state.outputs.items()

@@ -19,7 +19,7 @@ def own(job: Job, state: State | None, steps: Sequence[Step]) -> list[Step]:
     """
     if not any(place_of(step.run) for step in steps):
         return list(steps)
-    environment = job.project.tenant.access().environment
+    environment = job.repository.organization.access().environment
     region = next((environment[name] for name in _REGIONS if environment.get(name)), "")
     targets = state.targets if state is not None else ()
     siblings = cache(lambda: list(_siblings_targets(job)))  # each is a state to be read
@@ -42,11 +42,11 @@ def _of_siblings(job: Job, step: Step, targets: Sequence[Target], region: str) -
 
 def _siblings_targets(job: Job) -> Iterator[Target]:
     identity = job.environment.id
-    for record in job.services.store.environments(repository=job.project.id):
+    for record in job.services.store.environments(repository=job.repository.id):
         if (
             record.id.environment == identity.environment
             and record.id != identity
             and record.claim is not None
         ):
-            state = job.project.tenant.state(record.claim.backend).read(record.id.state_key)
+            state = job.repository.organization.state(record.claim.backend).read(record.id.state_key)
             yield from state.targets if state is not None else ()

@@ -20,7 +20,7 @@ def what_is_gone(job: Job) -> str:
         return ""
     tags = own(environment.claim.tags)
     with suppress(EnvmgrError):  # a cloud that does not answer says nothing; whatever needs it will tell
-        clouds = job.project.tenant.clouds(environment.applied.resources)
+        clouds = job.repository.organization.clouds(environment.applied.resources)
         there = [found for cloud in clouds for found in cloud.remaining(tags)]
         gone = missing(environment.applied.identifiers, there)
         # Without a cloud to ask everything would look gone.

@@ -48,10 +48,10 @@ def place_of(job: Job, commit: str, state: State | None, purpose: Purpose) -> It
 
     `purpose` is what they are there for. They are given the outputs of `state`; from here on sensitive ones are hidden in what the job says.
     """
-    tenant, access = job.project.tenant, job.project.tenant.access()
+    organization, access = job.repository.organization, job.repository.organization.access()
     job.redact.learn(access.hiding(state))
     with (
-        tenant.sign_in(job.holder(), Credentials.DEPLOY, access.environment) as environment,
+        organization.sign_in(job.holder(), Credentials.DEPLOY, access.environment) as environment,
         _place(job, commit, state, purpose, environment) as place,
     ):
         yield place
@@ -70,7 +70,7 @@ def _place(
     for aside in sorted(set(folder.glob(f"{ASIDE}*")) - set(before)):
         services.record(identity, "put-aside", f"What an earlier step left {sentence(aside)}")
     # After the checkout: submodules and Git LFS files are found by what it holds.
-    services.git.complete(job.project.remote(), commit, folder / "checkout")
+    services.git.complete(job.repository.remote(), commit, folder / "checkout")
     given = {
         **environment,
         **_identity(job.environment, commit),
@@ -82,16 +82,16 @@ def _place(
     try:
         yield Place(
             checkout=folder / "checkout",
-            folder=job.project.folder,
+            folder=job.repository.folder,
             home=folder / "home",
             temporary=folder / "tmp",
             cache=services.layout.step_cache(identity),
             environment=given,
             outputs=variables,
             remarks=remarks,
-            limits=job.project.step_limits,
-            sandbox=job.project.tenant.sandbox,
-            cage=job.project.cage,
+            limits=job.repository.step_limits,
+            sandbox=job.repository.organization.sandbox,
+            cage=job.repository.cage,
             purpose=purpose,
             readable=(folder / "outputs.json",),
         )

@@ -10,13 +10,13 @@ from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.code import is_code
 from envmgr.domain.values.declared import declared, untaken
 from envmgr.domain.values.environment import Claim
+from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Project
 
 _LARGEST = 4 * 1024 * 1024
 
 
-def with_untaken(services: Services, project: Project, claim: Claim, root: Path) -> Claim:
+def with_untaken(services: Services, repository: Repository, claim: Claim, root: Path) -> Claim:
     """The claim with what its code, checked out at `root`, does not take; with nothing where that cannot be told.
 
     What the organization file gives, and what a branch gives to all of its applications, may be for other code: there
@@ -25,22 +25,22 @@ def with_untaken(services: Services, project: Project, claim: Claim, root: Path)
     found = declared(_texts(root))
     if found is None:
         return replace(claim, untaken=())
-    of_branch = _of_branch(services, project, claim.commit)
-    others = [name for name in project.variables if name not in of_branch]
+    of_branch = _of_branch(services, repository, claim.commit)
+    others = [name for name in repository.variables if name not in of_branch]
     given = claim.variables.keys()
     return replace(
         claim,
         untaken=(
-            *untaken(of_branch, found, given, in_branch=True, needs_like=bool(project.application)),
+            *untaken(of_branch, found, given, in_branch=True, needs_like=bool(repository.application)),
             *untaken(others, found, given, in_branch=False, needs_like=True),
         ),
     )
 
 
-def _of_branch(services: Services, project: Project, commit: str) -> Mapping[str, object]:
+def _of_branch(services: Services, repository: Repository, commit: str) -> Mapping[str, object]:
     with suppress(EnvmgrError):
-        content = services.git.read_file(project.id, commit, BRANCH_FILE, MAX_BYTES)
-        return parse_branch_file(content or b"", allow_deploy=project.allow_branch_deploy).variables
+        content = services.git.read_file(repository.id, commit, BRANCH_FILE, MAX_BYTES)
+        return parse_branch_file(content or b"", allow_deploy=repository.allow_branch_deploy).variables
     return {}
 
 

@@ -7,8 +7,8 @@ from envmgr.domain.values.backend import with_key
 from envmgr.domain.values.code import is_code
 from envmgr.domain.values.environment import Claim, Environment, SourceKind
 from envmgr.domain.values.tags import default_tags_environment
+from envmgr.engine.context.organization import Access, Repository
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Access, Project
 from envmgr.engine.work.job import Job
 from envmgr.host.leftovers import accessible, files
 from envmgr.ports import Workspace
@@ -68,21 +68,21 @@ def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
         environment={**default_tags_environment(claim.tags), **access.environment},
         lock_file=claim.lock_file,
         folder=claim.source.path if claim.source.kind is SourceKind.DIRECTORY else "",
-        memory=job.project.terraform_limits.memory,
-        cage=job.project.cage,
+        memory=job.repository.terraform_limits.memory,
+        cage=job.repository.cage,
         checkout=source(services, environment),
         holder=job.holder(),
     )
 
 
-def binary_for(services: Services, project: Project, claim: Claim) -> str:
+def binary_for(services: Services, repository: Repository, claim: Claim) -> str:
     """The Terraform that applied a claim: the configured one, or the kept copy of its version."""
-    tenant = project.tenant
+    organization = repository.organization
     kept = services.binaries.find(claim.terraform_version)
     try:
         # The configured one where it is the same: it is the one that the operator maintains.
-        if tenant.terraform.version(tenant.binary) == claim.terraform_version:
-            return tenant.binary
+        if organization.terraform.version(organization.binary) == claim.terraform_version:
+            return organization.binary
     except NeedsPerson:
         if kept is None:
             raise

@@ -26,9 +26,9 @@ from envmgr.domain.values.environment import (
 )
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Policy
+from envmgr.engine.context.organization import Access, Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import snapshot_of
-from envmgr.engine.context.tenant import Access, Project
 from envmgr.host.children.priority import lower
 from envmgr.host.leftovers import sweep
 from envmgr.ports import Holder, Progress, StateStore, Watch
@@ -77,14 +77,17 @@ def work_on(services: Services, identity: EnvironmentId, mode: Mode) -> Iterator
     actor, purpose = services.actor, mode.purpose
     # The lease before the record: what is decided is then decided on what nobody else is changing.
     with services.leases.hold(identity, purpose if actor == purpose else f"{purpose} by {actor}") as lease:
-        environment, project = services.store.environment(identity), services.project(identity.repository_id)
-        if environment is None or project is None:
+        environment, repository = (
+            services.store.environment(identity),
+            services.repository(identity.repository_id),
+        )
+        if environment is None or repository is None:
             raise NeedsPerson(
                 f"{identity} is not in the configuration or not known: nothing is done with it."
             )
         yield Job(
             services=services,
-            project=project.of(identity),
+            repository=repository.of(identity),
             environment=environment,
             lease=lease,
             policy=snapshot_of(services, environment).policy(environment),
@@ -103,7 +106,7 @@ class Job:
     """
 
     services: Services
-    project: Project
+    repository: Repository
     environment: Environment
     lease: Lease
     policy: Policy
@@ -148,19 +151,19 @@ class Job:
 
     def access(self) -> Access:
         """The organization's variables with their secrets of now, which are hidden from here on."""
-        found = self.project.tenant.access()
+        found = self.repository.organization.access()
         self.redact.learn(found.redact)
         return found
 
     def state(self) -> StateStore:
         """Where this environment's state is: in the backend it was applied with, else the organization's."""
         claim = self.environment.claim
-        return self.project.tenant.state(claim.backend if claim is not None else None)
+        return self.repository.organization.state(claim.backend if claim is not None else None)
 
     def holder(self) -> Holder:
         """Whose the credentials of its runs are."""
         claim = self.environment.claim
-        backend = claim.backend if claim is not None else self.project.tenant.backend
+        backend = claim.backend if claim is not None else self.repository.organization.backend
         return Holder(environment=self.environment.id, backend=backend, learn=self.redact.learn_values)
 
     def read_state(self) -> State | None:
@@ -270,7 +273,7 @@ class ActiveRun:
         """Applies exactly a saved plan."""
         self.failing_checks.clear()  # it looks at each of them again
         with self.recording_lock():
-            self.job.project.tenant.terraform.apply(planned.workspace, planned.file, self.watch())
+            self.job.repository.organization.terraform.apply(planned.workspace, planned.file, self.watch())
 
     def finish(self, status: RunStatus, message: str) -> None:
         """Ends the run with its last word in log and record."""
@@ -286,7 +289,7 @@ class ActiveRun:
     def _quiet(self, duration: timedelta) -> None:
         """Says of the environment that nothing moves any more, and no longer once it does."""
         self.job.mode.tell_quiet(duration)
-        is_silent = duration >= self.job.project.tenant.patience
+        is_silent = duration >= self.job.repository.organization.patience
         if is_silent is self._is_silent:
             return
         self._is_silent = is_silent

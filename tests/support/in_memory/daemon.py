@@ -18,8 +18,8 @@ from envmgr.domain.documents.seal import Seal
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
 from envmgr.domain.values.environment import SourceKind
 from envmgr.engine.context.layout import Layout
+from envmgr.engine.context.organization import Access, Organization, Repository
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Access, Project, Tenant
 from envmgr.engine.reconcile.poller import Poller
 from envmgr.engine.reconcile.reconciler import Reconciler
 from envmgr.ports import Remote, StepLimits, Terraform
@@ -64,7 +64,7 @@ class Daemon:
 
     def findings(self) -> tuple[Finding, ...]:
         """What an audit finds."""
-        return Audit(self.application, self.application.services.tenants["acme"]).findings()
+        return Audit(self.application, self.application.services.organizations["acme"]).findings()
 
     def does(self, work: Callable[[], object]) -> None:
         """Has this process do something, from which it may die; another follows it then."""
@@ -90,12 +90,12 @@ class Daemon:
 
     def _pass(self) -> None:
         application = self.application
-        application.poller.poll(application.services.projects[SHOP])
+        application.poller.poll(application.services.repositories[SHOP])
         self._work()
 
     def _work(self) -> None:
         application = self.application
-        application.workers.run_until_settled(application.services.projects.values(), frozenset())
+        application.workers.run_until_settled(application.services.repositories.values(), frozenset())
 
     def _check(self) -> None:
         for environment in due(self.application, "acme"):
@@ -124,7 +124,7 @@ class Daemon:
         world, life = self._world, self.life
         layout = Layout(world.folder / self._host.name).create()
         store, steps = life.through(world.store), life.through(world.steps)
-        tenant = self._tenant(life.through(self._terraform))
+        organization = self._organization(life.through(self._terraform))
         return Services(
             layout=layout,
             store=store,
@@ -141,17 +141,17 @@ class Daemon:
             owner=life.process,
             processes=self._host,
             actor=self._actor,
-            tenants={"acme": tenant},
-            projects={SHOP: self._project(tenant)},
+            organizations={"acme": organization},
+            repositories={SHOP: self._repository(organization)},
             disk_reserve=0,
             retention=timedelta(days=30),
             seal=Seal(b"k" * 32),
             origin=Origin(database="memory", host="memory", folder="data"),
         )
 
-    def _tenant(self, terraform: Terraform) -> Tenant:
+    def _organization(self, terraform: Terraform) -> Organization:
         world, life = self._world, self.life
-        return Tenant(
+        return Organization(
             name="acme",
             backend=("s3", {"bucket": "states"}),
             binary="terraform",
@@ -167,11 +167,11 @@ class Daemon:
             is_new=lambda: all(e.claim is None for e in world.store.environments(organization="acme")),
         )
 
-    def _project(self, tenant: Tenant) -> Project:
+    def _repository(self, organization: Organization) -> Repository:
         world, rules = self._world, self._world.rules
-        project = Project(
+        repository = Repository(
             id=SHOP,
-            tenant=tenant,
+            organization=organization,
             branches=("env-*",),
             interval=timedelta(minutes=1),
             source=(SourceKind.DIRECTORY, "terraform"),
@@ -189,7 +189,7 @@ class Daemon:
         )
         parts = {
             name: replace(
-                project,
+                repository,
                 application=name,
                 folder=name,
                 needs=needs,
@@ -197,4 +197,4 @@ class Daemon:
             )
             for name, needs in rules.applications.items()
         }
-        return replace(project, applications=parts)
+        return replace(repository, applications=parts)

@@ -17,9 +17,9 @@ from envmgr.config.load import load
 from envmgr.domain.documents.owner import Origin
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context.layout import Layout
+from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.seals import seal_of
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Project, Tenant
 from envmgr.engine.reconcile.poller import Poller
 from envmgr.engine.reconcile.reconciler import Reconciler
 from tests.support.engine import Driver, TestClock
@@ -183,8 +183,8 @@ class MemoryEngine(Driver[MemoryRepository]):
             owner=process,
             processes=self.host,
             actor=start.actor,
-            tenants={},
-            projects={},
+            organizations={},
+            repositories={},
             disk_reserve=0,
             retention=timedelta(days=30),
             seal=seal_of(load(start.config, start.environ).settings.bundle_key, layout, start.environ),
@@ -192,14 +192,19 @@ class MemoryEngine(Driver[MemoryRepository]):
         )
 
     def _on_ports_in_memory(self, composed: Services, own: Services) -> Services:
-        tenants = {name: self._tenant(tenant) for name, tenant in composed.tenants.items()}
+        organizations = {
+            name: self._organization(organization) for name, organization in composed.organizations.items()
+        }
 
-        def moved(project: Project) -> Project:
-            tenant = tenants[project.tenant.name]
-            parts = {name: replace(part, tenant=tenant) for name, part in project.applications.items()}
-            return replace(project, tenant=tenant, applications=parts)
+        def moved(repository: Repository) -> Repository:
+            organization = organizations[repository.organization.name]
+            parts = {
+                name: replace(part, organization=organization)
+                for name, part in repository.applications.items()
+            }
+            return replace(repository, organization=organization, applications=parts)
 
-        def left_over(repository: RepositoryId) -> Project | None:
+        def left_over(repository: RepositoryId) -> Repository | None:
             found = composed.left_over(repository)
             return moved(found) if found is not None else None
 
@@ -214,15 +219,17 @@ class MemoryEngine(Driver[MemoryRepository]):
             probe=own.probe,
             owner=own.owner,
             processes=own.processes,
-            tenants=tenants,
-            projects={identity: moved(project) for identity, project in composed.projects.items()},
+            organizations=organizations,
+            repositories={
+                identity: moved(repository) for identity, repository in composed.repositories.items()
+            },
             left_over=left_over,
             disk_reserve=0,
         )
 
-    def _tenant(self, tenant: Tenant) -> Tenant:
+    def _organization(self, organization: Organization) -> Organization:
         return replace(
-            tenant,
+            organization,
             terraform=self.terraform,
             check_sandbox=lambda: "",
             open_state=lambda *_: self.place.open(),

@@ -9,7 +9,7 @@ from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.names import RepositoryId
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Schedule, Windows
-from envmgr.engine.context.tenant import TimeToLive
+from envmgr.engine.context.organization import TimeToLive
 
 SHOP = RepositoryId("acme", "shop")
 POLICY = Policy(branches=("env-*",), confirmations=2, grace_period=timedelta(minutes=5), max_at_once=2)

@@ -9,8 +9,8 @@ from typing import Any, cast
 from envmgr.daemon.health_watch import HealthWatch
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.leases import Leases
+from envmgr.engine.context.organization import Organization
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.tenant import Tenant
 from envmgr.engine.reconcile.places import Places
 from envmgr.engine.reconcile.reconciler import Reconciler
 from envmgr.engine.reconcile.workers import Due, Workers
@@ -33,11 +33,13 @@ class StraightWorkers(Workers):
             future.set_result(None)
         return True
 
-    def _hand_out(self, tenant: Tenant, due: Due, asked: bool) -> Future[None]:
+    def _hand_out(self, organization: Organization, due: Due, asked: bool) -> Future[None]:
         future = Future[None]()
         do: _Work = self._await
         if not due.waits:
-            do = partial(self._reconcile, places=Places(tenant.concurrency, tenant.patience), asked=asked)
+            do = partial(
+                self._reconcile, places=Places(organization.concurrency, organization.patience), asked=asked
+            )
         self._to_do.append((future, due.id, do))
         return future
 

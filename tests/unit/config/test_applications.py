@@ -8,12 +8,12 @@ import pytest
 from envmgr.config.expand import deploy_rules_of
 from envmgr.config.load import ConfigurationError, load
 from envmgr.config.sections.application import Application, in_order
-from envmgr.config.sections.models import Repository
+from envmgr.config.sections.models import RepositorySection
 
 HEAD = "organization: acme\nrepositories:\n  - name: shop\n    url: /srv/git/shop.git\n"
 
 
-def loaded(folder: Path, lines: str) -> Repository:
+def loaded(folder: Path, lines: str) -> RepositorySection:
     """The repository of an organization file with these further lines."""
     (folder / "acme.yaml").write_text(HEAD + "".join(f"    {line}\n" for line in lines.splitlines()))
     return load(folder).organizations[0].repositories[0]

@@ -18,7 +18,7 @@ from envmgr.config.document import daemon_sample, documents, json_schema, sample
 from envmgr.config.load import ConfigurationError, load
 from envmgr.config.problems import flow, section_of
 from envmgr.config.sections.daemon import DaemonFile
-from envmgr.config.sections.models import Organization
+from envmgr.config.sections.models import OrganizationFile
 from envmgr.config.settings import Settings
 from tests.unit.config_example import EXAMPLE
 
@@ -35,7 +35,7 @@ def options(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fie
 
 ALL = [
     (f"{model.__name__}.{path}", field)
-    for model in (Organization, BranchFile, DaemonFile)
+    for model in (OrganizationFile, BranchFile, DaemonFile)
     for path, field in options(model)
 ]
 
@@ -61,7 +61,7 @@ def test_the_samples_load_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "daemon.yaml").write_text(daemon_sample())
     configuration = load(tmp_path)
     assert configuration.settings == Settings()
-    expected = Organization.model_validate(
+    expected = OrganizationFile.model_validate(
         {"organization": "acme", "repositories": [{"name": "shop", "url": configuration_url()}]}
     )
     assert configuration.organizations == (expected,)
@@ -69,7 +69,7 @@ def test_the_samples_load_as_they_are(tmp_path: Path) -> None:
 
 
 def configuration_url() -> str:
-    field = next(field for path, field in ALL if path == "Organization.repositories.url")
+    field = next(field for path, field in ALL if path == "OrganizationFile.repositories.url")
     return str((field.examples or [""])[0])
 
 
@@ -80,7 +80,7 @@ def uncomment(text: str) -> str:
 def test_uncommented_the_sample_has_every_option(tmp_path: Path) -> None:
     text = uncomment(sample())
     for path, _ in ALL:
-        if path.startswith("Organization."):
+        if path.startswith("OrganizationFile."):
             assert re.search(rf"^ *(- )?{path.rpartition('.')[2]}:", text, re.MULTILINE), path
     (tmp_path / "acme.yaml").write_text(text)
     with pytest.raises(ConfigurationError) as raised:

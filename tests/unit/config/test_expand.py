@@ -12,12 +12,12 @@ from envmgr.config.expand import (
     process_environment,
     redactor_for,
 )
-from envmgr.config.sections.models import Organization
+from envmgr.config.sections.models import OrganizationFile
 from envmgr.config.sections.secrets import REDACTED, SecretReference
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.policy import Policy
 
-ACME = Organization.model_validate(
+ACME = OrganizationFile.model_validate(
     {
         "organization": "acme",
         "environment_variables": {

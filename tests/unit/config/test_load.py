@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.config.load import Configuration, ConfigurationError, load
-from envmgr.config.sections.models import Organization
+from envmgr.config.sections.models import OrganizationFile
 from envmgr.config.sections.secrets import SecretReference
 from envmgr.config.settings import Settings
 from envmgr.domain.values.names import RepositoryId
@@ -356,7 +356,18 @@ def test_secrets_are_in_no_representation(write: Write) -> None:
 
 
 _keys = st.sampled_from(
-    [*Organization.model_fields, "name", "url", "local", "s3", "bucket", "interval", "directory", "x", "ttl"]
+    [
+        *OrganizationFile.model_fields,
+        "name",
+        "url",
+        "local",
+        "s3",
+        "bucket",
+        "interval",
+        "directory",
+        "x",
+        "ttl",
+    ]
 )
 trees = st.recursive(
     st.none()

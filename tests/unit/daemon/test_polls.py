@@ -24,11 +24,11 @@ class Remotes:
         self.failures_of: dict[str, int] = {}
         self.never_seen: set[str] = set()
 
-    def poll(self, project: Any) -> SimpleNamespace:
+    def poll(self, repository: Any) -> SimpleNamespace:
         """Look at one."""
-        self.seen[project.id.name] += 1
-        self.looks[project.id.name]()
-        return SimpleNamespace(changed=project.id.name.startswith("changed"))
+        self.seen[repository.id.name] += 1
+        self.looks[repository.id.name]()
+        return SimpleNamespace(changed=repository.id.name.startswith("changed"))
 
     def failures(self, repository: RepositoryId) -> int:
         """How often in a row it has failed."""
@@ -42,19 +42,21 @@ class Remotes:
 def polls_of(remotes: Remotes, interval: float = 60, workers: int = 2) -> tuple[Polls, list[str]]:
     """Polls over stand-ins, and the names of those whose records changed."""
     changed: list[str] = []
-    made = Polls(runtime_of(remotes, interval, workers), lambda project: changed.append(project.id.name))
+    made = Polls(
+        runtime_of(remotes, interval, workers), lambda repository: changed.append(repository.id.name)
+    )
     return made, changed
 
 
 def runtime_of(remotes: Remotes, interval: float, workers: int = 2) -> Any:
     """What `Polls` uses of a runtime."""
-    projects = {
+    repositories = {
         RepositoryId("acme", name): SimpleNamespace(
             id=RepositoryId("acme", name), interval=timedelta(seconds=interval)
         )
         for name in remotes.looks
     }
-    services = SimpleNamespace(clock=lambda: datetime.now(UTC), projects=projects)
+    services = SimpleNamespace(clock=lambda: datetime.now(UTC), repositories=repositories)
     return SimpleNamespace(services=services, poller=remotes, poll_workers=workers)
 
 

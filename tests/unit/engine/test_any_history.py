@@ -30,7 +30,7 @@ from envmgr.domain.values.environment import Environment, Guard, Status, Suspens
 from envmgr.domain.values.health import HealthCheck
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
-from envmgr.engine.context.tenant import TimeToLive
+from envmgr.engine.context.organization import TimeToLive
 from tests.support.examples import histories
 from tests.support.in_memory.daemon import Daemon
 from tests.support.in_memory.rules import BROKEN, MODULE, POLICY, SHOP, Rules

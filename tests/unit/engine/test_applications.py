@@ -191,14 +191,14 @@ def test_the_audit_knows_each_by_its_state(engine: MemoryEngine) -> None:
     shop(engine)
     engine.turn()
     services = engine.application.services
-    tenant = services.tenants["acme"]
-    assert Audit(engine.application, tenant).findings() == ()
+    organization = services.organizations["acme"]
+    assert Audit(engine.application, organization).findings() == ()
     engine.repository_settings["shop"]["applications"] = [{"name": "db"}]
     engine.restart()
     engine.turn()
-    assert Audit(engine.application, engine.application.services.tenants["acme"]).findings() == ()
+    assert Audit(engine.application, engine.application.services.organizations["acme"]).findings() == ()
     state(engine, "api", "carol").write_bytes(state(engine, "api").read_bytes())
-    [finding] = Audit(engine.application, engine.application.services.tenants["acme"]).findings()
+    [finding] = Audit(engine.application, engine.application.services.organizations["acme"]).findings()
     assert finding.environment == EnvironmentId("acme", "shop", "carol", "api")
 
 

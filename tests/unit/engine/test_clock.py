@@ -138,8 +138,8 @@ def test_what_waits_for_its_time_is_looked_at_when_the_clock_is_set_back(engine:
     push(engine.repository(), ["alice"])
     engine.terraform.fails["plan"] = "no luck"
     engine.turn()
-    workers, projects = engine.application.workers, engine.application.services.projects
-    workers.look(projects[ALICE.repository_id])
+    workers, repositories = engine.application.workers, engine.application.services.repositories
+    workers.look(repositories[ALICE.repository_id])
     assert workers.due_again() == []
 
     engine.clock.forward(hours=-1)

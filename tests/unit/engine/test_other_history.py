@@ -259,6 +259,6 @@ def test_an_audit_takes_another_history_for_nothing_seen(engine: MemoryEngine) -
     """What is missing there is no finding that could be fixed; that the look proves nothing is one."""
     replaced(engine, made(engine))
     application = engine.application
-    found = Audit(application, application.services.tenants["acme"]).findings()
+    found = Audit(application, application.services.organizations["acme"]).findings()
     assert [f.fix for f in found] == [None]
     assert "a different history" in found[0].what

@@ -200,7 +200,7 @@ def test_what_another_process_saw_in_between_counts_too(engine: MemoryEngine) ->
     commit = shop.head("env-alice") or ""
     services = engine.application.services
     shop.delete("env-alice")
-    Poller(services).poll_all(services.projects.values(), 1)
+    Poller(services).poll_all(services.repositories.values(), 1)
     assert engine.environment("alice").is_missing
     shop.point(["env-alice"], commit)
 

@@ -46,7 +46,7 @@ def test_an_environment_of_a_renamed_repository_says_what_to_do_and_can_be_destr
     assert "Repository acme/shop is not in the configuration" in old.message
     assert "envmgr destroy acme/shop/alice" in old.message
     assert engine.environment("alice", "store").status is Status.READY
-    [finding] = Audit(engine.application, engine.application.services.tenants["acme"]).findings()
+    [finding] = Audit(engine.application, engine.application.services.organizations["acme"]).findings()
     assert finding.environment == old.id
     assert "`envmgr destroy acme/shop/alice` ends it" in finding.remedy
 
@@ -55,7 +55,7 @@ def test_an_environment_of_a_renamed_repository_says_what_to_do_and_can_be_destr
     assert not engine.state("alice").exists()
     assert engine.state("alice", "store").exists()
     assert engine.application.services.git.keeping(old.id.repository_id) == []
-    assert Audit(engine.application, engine.application.services.tenants["acme"]).findings() == ()
+    assert Audit(engine.application, engine.application.services.organizations["acme"]).findings() == ()
 
 
 def test_a_failed_environment_of_a_name_that_was_taken_back_can_be_closed(engine: MemoryEngine) -> None:

@@ -19,7 +19,7 @@ from envmgr.commands import operations
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import matches_any
-from envmgr.engine.context.tenant import Project
+from envmgr.engine.context.organization import Repository
 from envmgr.views import documents
 
 
@@ -65,22 +65,22 @@ def destroy_command(
 
 
 def _consent(runtime: Runtime, found: Environment, yes: bool, display: Display) -> Consent:
-    project = runtime.services.projects.get(found.id.repository_id)
+    repository = runtime.services.repositories.get(found.id.repository_id)
     return Consent(
         environment=found,
         question="Destroy all of this?",
         nothing=f"{found.label} has no resources: only its record is closed.",
         yes=yes,
         display=display,
-        typed=_why_typed(found, project),
+        typed=_why_typed(found, repository),
     )
 
 
-def _why_typed(found: Environment, project: Project | None) -> str:
+def _why_typed(found: Environment, repository: Repository | None) -> str:
     branch = printable(found.branch)
-    if project is None:
+    if repository is None:
         return f"Its repository is not in the configuration: branch {branch} may have been protected."
-    return f"Branch {branch} is protected." if matches_any(found.branch, project.policy.protected) else ""
+    return f"Branch {branch} is protected." if matches_any(found.branch, repository.policy.protected) else ""
 
 
 def _report(done: Environment) -> str:

@@ -30,22 +30,22 @@ def move_state_command(invocation: Invocation, organization: str, yes: bool, as_
     credentials must open both places. Run the same command to finish what was interrupted or could not be moved.
     """
     with work(invocation) as application:
-        tenant = relocation.tenant_of(application, organization)
-        found = relocation.to_move(application, tenant)
+        chosen = relocation.organization_of(application, organization)
+        found = relocation.to_move(application, chosen)
         require_consent(yes or not found, "move-state")
         for each in found:
-            say(f"{each.label}: {_from(each)} → {place(tenant.backend)}")
+            say(f"{each.label}: {_from(each)} → {place(chosen.backend)}")
         if found and not yes and not _ask(len(found)):
             say("Nothing was moved.")
             return 1
-        moved = relocation.move(application, tenant, _tell) if found else []
+        moved = relocation.move(application, chosen, _tell) if found else []
         if not found:
-            relocation.bring_what_was_set(application, tenant)
-        left = relocation.left_behind(application, tenant, [m.before for m in moved])
+            relocation.bring_what_was_set(application, chosen)
+        left = relocation.left_behind(application, chosen, [m.before for m in moved])
     if as_json:
         emit_json_rows(map(_document, moved))
     elif not found:
-        emit(f"All states of {organization} are in {place(tenant.backend)}.")
+        emit(f"All states of {organization} are in {place(chosen.backend)}.")
     else:
         emit(f"{counted(sum(not m.error for m in moved), 'state')} of {len(moved)} moved.")
     if left:

@@ -15,7 +15,7 @@ from envmgr.commands import foresight, operations
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId, counted
-from envmgr.engine.context.tenant import Project
+from envmgr.engine.context.organization import Repository
 from envmgr.engine.reconcile import unmanaged
 from envmgr.views import documents
 
@@ -45,13 +45,13 @@ def reconcile_command(
     with work(invocation, display, actor="reconcile") as runtime:
         with display:
             asked = frozenset(e.id for t in environments for e in operations.find_all(runtime, t))
-            projects = _projects(runtime, asked)
-            before = _records(runtime, projects)
-            polled = runtime.poller.poll_all(projects, runtime.poll_workers)
-            runtime.workers.run_until_settled(projects, asked, only=bool(asked))
+            repositories = _repositories(runtime, asked)
+            before = _records(runtime, repositories)
+            polled = runtime.poller.poll_all(repositories, runtime.poll_workers)
+            runtime.workers.run_until_settled(repositories, asked, only=bool(asked))
             unmanaged.tell(runtime.services)
-        after = _records(runtime, projects)
-    errors = [f"{p.repository}: {p.error}" for p in polled if p.error] + _unrecovered(projects)
+        after = _records(runtime, repositories)
+    errors = [f"{p.repository}: {p.error}" for p in polled if p.error] + _unrecovered(repositories)
     errors += runtime.workers.unrecorded
     inside = [e for e in after.values() if not asked or e.id in asked]
     changed = [e for e in inside if _differs(before.get(e.id), e)]
@@ -61,7 +61,7 @@ def reconcile_command(
         emit_json(_document(changed, failed, degraded, errors))
     else:
         count = _count(e for e in inside if e.is_open)
-        _print(changed, failed, degraded, errors, len(projects), count)
+        _print(changed, failed, degraded, errors, len(repositories), count)
     return 1 if failed or degraded or errors else 0
 
 
@@ -85,20 +85,24 @@ def _foretell(invocation: Invocation, environments: Sequence[str], as_json: bool
     return 2 if any(step.is_work for step in seen.steps) else 0
 
 
-def _projects(runtime: Runtime, asked: frozenset[EnvironmentId]) -> list[Project]:
+def _repositories(runtime: Runtime, asked: frozenset[EnvironmentId]) -> list[Repository]:
     wanted = {identity.repository_id for identity in asked}
-    return [p for p in runtime.services.projects.values() if not asked or p.id in wanted]
+    return [p for p in runtime.services.repositories.values() if not asked or p.id in wanted]
 
 
-def _unrecovered(projects: Sequence[Project]) -> list[str]:
+def _unrecovered(repositories: Sequence[Repository]) -> list[str]:
     """What could not be brought back of records that were lost."""
-    tenants = {project.tenant.name: project.tenant for project in projects}
-    return [sentence for tenant in tenants.values() for sentence in tenant.rebuilding.unrecovered]
+    organizations = {repository.organization.name: repository.organization for repository in repositories}
+    return [
+        sentence
+        for organization in organizations.values()
+        for sentence in organization.rebuilding.unrecovered
+    ]
 
 
-def _records(runtime: Runtime, projects: Sequence[Project]) -> dict[EnvironmentId, Environment]:
+def _records(runtime: Runtime, repositories: Sequence[Repository]) -> dict[EnvironmentId, Environment]:
     store = runtime.services.store
-    chosen = {p.id for p in projects}
+    chosen = {p.id for p in repositories}
     return {e.id: e for e in store.environments(destroyed=True) if e.id.repository_id in chosen}
 
 

@@ -79,7 +79,7 @@ def audit_command(invocation: Invocation, fixing: bool, yes: bool, as_json: bool
 
 
 def _audits(runtime: Runtime) -> list[Audit]:
-    return [Audit(runtime, tenant) for tenant in runtime.services.tenants.values()]
+    return [Audit(runtime, organization) for organization in runtime.services.organizations.values()]
 
 
 def _of(audit: Audit) -> list[tuple[Audit, Finding]]:
@@ -88,7 +88,7 @@ def _of(audit: Audit) -> list[tuple[Audit, Finding]]:
 
 def _of_no_organization(runtime: Runtime) -> list[Finding]:
     services = runtime.services
-    return list(unmanaged.findings(services.store.environments(), services.tenants))
+    return list(unmanaged.findings(services.store.environments(), services.organizations))
 
 
 def _mended(audit: Audit, finding: Finding, yes: bool) -> bool:

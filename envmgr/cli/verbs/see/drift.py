@@ -71,9 +71,9 @@ def _chosen(runtime: Runtime, named: Sequence[str]) -> list[Environment]:
 def _applied(runtime: Runtime) -> Iterator[tuple[Environment, bool]]:
     """All environments with resources, and whether each can be checked."""
     services, now = runtime.services, runtime.services.clock()
-    for project in services.projects.values():
-        records = services.store.environments(repository=project.id)
-        snapshot = Snapshot(project, records, now)
+    for repository in services.repositories.values():
+        records = services.store.environments(repository=repository.id)
+        snapshot = Snapshot(repository, records, now)
         for found in records:
             if found.claim is not None:
                 yield found, can_check(found, snapshot.policy(found))

@@ -73,7 +73,7 @@ class Ownership:
 
 
 @dataclass(slots=True, kw_only=True)
-class Tenant:
+class Organization:
     """An organization: what is the same for all its repositories.
 
     `access` resolves the secrets at each call, so that a rotated credential is used from then on. `sign_in` gives a run
@@ -157,16 +157,16 @@ class TimeToLive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Repository:
     """A repository of the configuration, or one application of it: what is the same for all its environments.
 
-    A repository that lists `applications` has a project for each of them, ordered so that what is needed comes
+    A repository that lists `applications` has one of these for each of them, ordered so that what is needed comes
     first. `application` is the name of such a one, `folder` its place in the branch, `needs` what it needs.
     `health_networks` are those beside public ones that health checks may ask. `cage` confines what a branch runs.
     """
 
     id: RepositoryId
-    tenant: Tenant
+    organization: Organization
     branches: tuple[str, ...]
     interval: timedelta
     source: tuple[SourceKind, str]
@@ -189,15 +189,15 @@ class Project:
     application: str = ""
     folder: str = "."
     needs: tuple[str, ...] = ()
-    applications: Mapping[str, "Project"] = field(default_factory=dict)
+    applications: Mapping[str, "Repository"] = field(default_factory=dict)
 
     @property
-    def parts(self) -> tuple["Project", ...]:
+    def parts(self) -> tuple["Repository", ...]:
         """Its applications in the order in which they are applied; itself where it has none."""
         return tuple(self.applications.values()) or (self,)
 
-    def of(self, identity: EnvironmentId) -> "Project":
-        """The project of an environment, or of an application of it, also of one that is not configured any more."""
+    def of(self, identity: EnvironmentId) -> "Repository":
+        """That of an application of it, or of an environment as a whole, also of one that is no longer configured."""
         name = identity.application
         if name in self.applications or not (name or self.applications):
             return self.applications.get(name, self)
@@ -223,8 +223,8 @@ class Project:
     def inputs(self) -> str | None:
         """A digest over all that reaches Terraform besides the commit; None where it cannot be known now."""
         try:
-            version = self.tenant.terraform.version(self.tenant.binary)
+            version = self.organization.terraform.version(self.organization.binary)
             tree = self.module_tree()
         except EnvmgrError:
             return None  # the next apply says what is wrong; what is ready stays as it is
-        return digest([version, tree, self.source, self.variables, self.tenant.backend])
+        return digest([version, tree, self.source, self.variables, self.organization.backend])
