@@ -309,8 +309,8 @@ class History(RuleBasedStateMachine):
             self.cloud.pop(name, None)
         elif write.cloud is not None:
             self.cloud[name] = write.cloud
-        else:
-            after = self.store.update(self.identity(name), lease, self.now, having(**write.record))
+        elif write.change is not None:
+            after = self.store.update(self.identity(name), lease, self.now, write.change)
             if not after.is_open:
                 self.witness.forget(after.branch)
         self.what_holds_between_any_two_writes()

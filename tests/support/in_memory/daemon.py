@@ -79,6 +79,11 @@ class Daemon:
         if self.life.is_dead:
             self.restart()
 
+    def holds(self, key: str) -> bool:
+        """Whether it has, as far as it knows, the lease of the environment with this state."""
+        ours = self.application.services.leases._ours
+        return any(lease is not None and lease.environment.state_key == key for lease in ours.values())
+
     def restart(self, *, dies_at: int | None = None, after: bool = False) -> None:
         """The process ends where it is, and another begins, which may die, too."""
         self.application.workers.close()

@@ -147,6 +147,9 @@ class World:
 
     def _at(self, point: Point) -> None:
         """Looked at wherever Terraform has come to, before it goes on."""
+        at_work = [d for d in self.acting[:-1] if d.holds(point.key)]
+        if at_work:
+            self.broken.append(f"{point.key}: two work on it at once")
         if point.command == "apply":
             if point.step != "written" and self.acting:
                 self.acting[-1].life.begin()  # as good a moment to die as a call

@@ -73,6 +73,7 @@ class Histories(RuleBasedStateMachine):
         self.confirmed: set[str] = set()
         self.settled: dict[str, str] = {}
         self.checked: dict[str, datetime] = {}
+        self.left_alone: set[str] = set()
         self.lost = 0
 
     @initialize(kind=st.sampled_from(sorted(KINDS)))
@@ -94,6 +95,7 @@ class Histories(RuleBasedStateMachine):
     def ends(self) -> None:
         """All that is in the way is taken away, and a day's work done; an audit then has nothing to say."""
         world = self.world
+        self.settled.clear()
         world.shop.is_away = world.place.is_full = world.cloud.is_away = False
         world.probe.answers = {f"http://{name}": WELL for name in NAMES}
         world.now = (world.now + DAY).replace(hour=UP, minute=0)
@@ -157,7 +159,12 @@ class Histories(RuleBasedStateMachine):
         seen = self.gone[record.id.name]
         if len(seen) < POLICY.confirmations:
             return f"its branch was found missing {len(seen)} times"
-        return "" if self.world.now - seen[0] >= POLICY.grace_period else "its grace period is not over"
+        if self.world.now - seen[0] < POLICY.grace_period:
+            return "its grace period is not over"
+        leaving = {e.id.name for e in self.records() if e.is_open and e.absence is not None}
+        is_let_through = record.hold.approved is Guard.MASS_DESTROY or len(leaving) <= POLICY.max_at_once
+        is_known = is_let_through or self.world.daemon.life.meets_at is not None
+        return "" if is_known else "it went away together with too many"
 
     def why_not_ended(self, record: Environment) -> str:
         """Why neither a person nor its rules want its end."""
@@ -209,6 +216,11 @@ class Histories(RuleBasedStateMachine):
             person.does(lambda: wish(person.application, now, *more))
         except EnvmgrError:
             return False
+        finally:
+            if wish is not steering.approve:
+                self.left_alone.discard(record.label)
+        if wish is steering.suspend:
+            self.left_alone.add(record.label)
         return True
 
     @rule(name=NAME, module=st.sampled_from(sorted(MODULES)), is_bad=st.booleans())
@@ -227,8 +239,8 @@ class Histories(RuleBasedStateMachine):
     @rule(minutes=st.sampled_from([0, 1, 6, 6, 90, 700]), times=st.integers(1, 3))
     def turn(self, minutes: int, times: int) -> None:
         """The usual."""
-        self.remember()
         for _ in range(times):
+            self.remember()
             self.looks(timedelta(minutes=minutes))
 
     @rule(minutes=st.sampled_from([0, 6, 70]))
@@ -244,7 +256,8 @@ class Histories(RuleBasedStateMachine):
         self.settled.clear()
         self.world.restart(dies_at=number, after=after)
         self.looks(timedelta(minutes=1))
-        self.world.restart(kills_terraform=takes_all)
+        # Killed while its state can be written nowhere, Terraform itself loses what it has made: nobody promises more.
+        self.world.restart(kills_terraform=takes_all and not self.world.place.is_full)
 
     @rule(
         number=st.integers(1, 160),
@@ -355,6 +368,8 @@ class Histories(RuleBasedStateMachine):
             return
         self.world.check()
         for record in self.records():
+            if record.label in self.left_alone and record.is_open:
+                assert record.suspended_by is Suspension.PERSON, record.label
             if record.status in (Status.READY, Status.DEGRADED):
                 assert record.claim is not None, record.label
                 assert record.applied.commit is not None, record.label

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from hypothesis import given, settings
@@ -12,12 +13,12 @@ from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.evidence import Evidence
 from envmgr.domain.rules.neighbours import active, leaving
 from envmgr.domain.rules.observation import Listing, observe, observe_failure
+from envmgr.domain.rules.transitions import wishes
 from envmgr.domain.values.decision import Apply, Decision
 from envmgr.domain.values.environment import Environment, Guard, Status
 from envmgr.domain.values.names import matches_any
 from envmgr.domain.values.policy import Neighbours, Policy
 from tests.support.examples import examples
-from tests.support.records import altered
 from tests.support.steps import NOTHING, Write, failure, writes
 from tests.support.witness import Look, Witness
 from tests.unit.domain_example import FIXED, HOUR, MINUTE, NOW, SECOND, SHOP, merged
@@ -158,20 +159,19 @@ class World:
         for name in names & self.records.keys():
             found = self.records[name]
             if found.hold.guard is not None:
-                self.put(name, Write({"approved": found.hold.guard}))
+                self.put(name, Write(partial(wishes.let_through, guard=found.hold.guard)))
             if found.hold.guard is Guard.MASS_DESTROY:
                 self.witness.approves(found.branch)
 
     def on_suspend(self, name: str) -> None:
         """It is to be left alone."""
         if name in self.records and self.records[name].is_open:
-            self.put(name, Write({"suspended": "by bob", "suspended_commit": None}))
+            self.put(name, Write(lambda e: wishes.suspended(e, "by bob", self.now)))
 
     def on_resume(self, name: str) -> None:
         """It is to be managed again."""
         if name in self.records and self.records[name].suspended:
-            fresh = {"suspended": "", "suspended_commit": None, "status": Status.PENDING}
-            self.put(name, Write({**fresh, "failed_on": "", "retry_at": None, "expires_at": None}))
+            self.put(name, Write(lambda e: wishes.resumed(wishes.lives_until(e, None, None))))
 
     def on_work(self, names: set[str], asked: bool) -> None:
         """The next step of each, to its end; what became of it if it were cut off is tried on the way."""
@@ -227,8 +227,8 @@ class World:
             self.cloud.pop(name, None)
         elif write.cloud is not None:
             self.cloud[name] = write.cloud
-        else:
-            record = altered(self.records[name], **write.record)
+        elif write.change is not None:
+            record = write.change(self.records[name])
             self.records = {**self.records, name: record}
             if not record.is_open:
                 self.witness.forget(record.branch)
