@@ -78,7 +78,7 @@ def test_config_init_writes_what_check_takes(world: World) -> None:
     assert "no problems" in world.ok("config", "check", "--config", str(place)).out
     again = world("config", "init", str(place))
     assert again.code == 1
-    assert "is there already" in again.err
+    assert "already exists" in again.err
     assert world.ok("config", "schema").document["$schema"]
 
 

@@ -711,7 +711,7 @@ def test_unlock_takes_only_ids(make: Make) -> None:
     """Nothing that could be an option reaches the command line; a local lock ends by itself."""
     place = make()
     place.code(ONE)
-    with pytest.raises(NeedsPerson, match="no ID"):
+    with pytest.raises(NeedsPerson, match="is not the ID of a state lock"):
         place.adapter.unlock(place.workspace, "-force", place.watch)
     place.adapter.unlock(place.workspace, "0b2d5bd8-c7c8-7f8b-1f6a-111111111111", place.watch)
     assert place.calls() == []
