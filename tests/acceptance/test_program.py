@@ -1,5 +1,6 @@
 """Every verb as a shell starts it: a process that has imported nothing. The other tests fork theirs."""
 
+import shutil
 import signal
 from pathlib import Path
 
@@ -44,14 +45,28 @@ TYPED = {
 ELSEWHERE = {"demo"}  # test_demo starts it so
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> World:
     """With an environment that is ready, and was with another commit before."""
-    world = World.create(tmp_path)
+    world = World.create(tmp_path_factory.mktemp("program") / "world")
     for version in ("first", "second"):
         world.branch("env-alice", {"note.txt": version})
         world.ok("reconcile")
+    shutil.copytree(world.folder, as_it_was(world), symlinks=True)
     return world
+
+
+def as_it_was(world: World) -> Path:
+    """Where the world is kept as it was before anything was typed in it."""
+    return world.folder.with_name("as-it-was")
+
+
+@pytest.fixture
+def world(ready: World) -> World:
+    """The same at the same place, whatever was typed in it before: to make it takes seconds, to copy it none."""
+    shutil.rmtree(ready.folder)
+    shutil.copytree(as_it_was(ready), ready.folder, symlinks=True)
+    return ready
 
 
 @pytest.mark.parametrize("typed", TYPED)
