@@ -43,7 +43,7 @@ def audit(laboratory: Laboratory) -> list[Comparison]:
     reset_moto(laboratory.aws_environment["AWS_ENDPOINT_URL"])
     subject = Subject(
         laboratory.place("audit"),
-        backend={"s3": laboratory.s3_backend},
+        backend={"s3": laboratory.s3_backend("audit")},
         environment_variables=laboratory.aws_environment,
         terraform={"binary": laboratory.terraform},
     )

@@ -17,15 +17,15 @@ _NOTE = (
 
 def on_aws(laboratory: Laboratory) -> list[Comparison]:
     """The code of `aws-environment` in the branch, on moto, state in S3."""
+    backend = laboratory.s3_backend("changing-push")
     subject = Subject(
         laboratory.place("changing-push-aws"),
-        backend={"s3": laboratory.s3_backend},
+        backend={"s3": backend},
         terraform={"binary": laboratory.terraform, "cli_config": str(laboratory.cli_config)},
         environment_variables=laboratory.aws_environment,
     )
     person = ByHand(laboratory.terraform, laboratory.aws_environment, laboratory.cli_config)
-    backend = ("s3", laboratory.s3_backend)
-    return [_compare(laboratory, subject, person, "aws-environment", backend, {}, 0.75)]
+    return [_compare(laboratory, subject, person, "aws-environment", ("s3", backend), {}, 0.75)]
 
 
 def locally(laboratory: Laboratory) -> list[Comparison]:

@@ -11,15 +11,15 @@ from tests.benchmarks.subject import Subject
 
 def on_aws(laboratory: Laboratory) -> list[Comparison]:
     """`aws-environment` on moto, state in S3."""
-    place = laboratory.place("first-apply-aws")
+    place, backend = laboratory.place("first-apply-aws"), laboratory.s3_backend("first-apply")
     subject = Subject(
         place,
-        backend={"s3": laboratory.s3_backend},
+        backend={"s3": backend},
         terraform={"binary": laboratory.terraform, "cli_config": str(laboratory.cli_config)},
         environment_variables=laboratory.aws_environment,
     )
     person = ByHand(laboratory.terraform, laboratory.aws_environment, laboratory.cli_config)
-    found = _compare(laboratory, subject, person, "aws-environment", ("s3", laboratory.s3_backend), {})
+    found = _compare(laboratory, subject, person, "aws-environment", ("s3", backend), {})
     return [_comparison("first apply, aws-environment", found, 1.10)]
 
 

@@ -50,24 +50,23 @@ class Laboratory:
 
     @cached_property
     def aws_environment(self) -> dict[str, str]:
-        """The environment variables that lead to moto, where the bucket for states is made."""
+        """The environment variables that lead to moto."""
         server = aws.start_moto(self.folder)
         self._ending.callback(server.stop)
-        environment = aws.aws_environment(f"http://127.0.0.1:{server.port}")
+        return aws.aws_environment(f"http://127.0.0.1:{server.port}")
+
+    def s3_backend(self, name: str) -> dict[str, object]:
+        """The settings of an S3 backend, without a key: a bucket of a benchmark's own, as each works for another data folder."""
+        bucket = f"{_BUCKET}-{name}"
         client: Any = boto3.client(
             "s3",
-            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            endpoint_url=self.aws_environment["AWS_ENDPOINT_URL"],
             aws_access_key_id="test",
             aws_secret_access_key="test",
             region_name=aws.REGION,
         )
-        client.create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
-        return environment
-
-    @cached_property
-    def s3_backend(self) -> dict[str, object]:
-        """The settings of the S3 backend, without a key."""
-        return {**aws.S3_BACKEND, "bucket": _BUCKET}
+        client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+        return {**aws.S3_BACKEND, "bucket": bucket}
 
     def close(self) -> None:
         """Ends what was started."""
