@@ -44,12 +44,12 @@ class SignedIn:
 
     def show(self, workspace: Workspace, plan: PlanFile) -> Plan:
         """See the port."""
-        with self._as(Credentials.READING, workspace) as space:
+        with self._as(Credentials.NONE, workspace) as space:
             return self._terraform.show(space, plan)
 
     def render(self, workspace: Workspace, plan: PlanFile) -> str:
         """See the port."""
-        with self._as(Credentials.READING, workspace) as space:
+        with self._as(Credentials.NONE, workspace) as space:
             return self._terraform.render(space, plan)
 
     def apply(self, workspace: Workspace, plan: PlanFile, watch: Watch) -> Mapping[str, Output]:

@@ -66,13 +66,16 @@ class IssuedForRuns:
         if not issuers:
             yield environment
             return
-        found, folder = {**environment}, self._private(holder, use)
+        if use is Credentials.NONE:
+            # It asks nobody for anything, so nobody is asked for credentials; what is static stays withheld.
+            yield _told(issuers, environment, self._folder)
+            return
+        folder = self._private(holder, use)
         try:
             with ExitStack() as renewals:
                 for issuer in issuers:
                     renewals.enter_context(_renewed(issuer, folder, holder))
-                    found = {**issuer.environment(found, folder), FOLDER: str(folder)}
-                yield found
+                yield {**_told(issuers, environment, folder), FOLDER: str(folder)}
         finally:
             sweep(folder)
 
@@ -86,6 +89,13 @@ class IssuedForRuns:
             folder /= part
             private(folder)
         return folder
+
+
+def _told(issuers: Sequence[Issuer], environment: Mapping[str, str], folder: Path) -> Mapping[str, str]:
+    """The variables of a child that is told of files in a folder."""
+    for issuer in issuers:
+        environment = issuer.environment(environment, folder)
+    return environment
 
 
 @contextmanager

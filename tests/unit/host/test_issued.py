@@ -85,6 +85,16 @@ def test_without_credentials_nothing_runs(tmp_path: Path) -> None:
         pytest.fail("it ran")
 
 
+def test_what_needs_none_asks_for_none(tmp_path: Path) -> None:
+    """It is told of the same files, which are not there."""
+    issuer, told = Counting(), list[str]()
+    holder = Holder(environment=ALICE, backend=("local", {}), learn=told.extend)
+    sign_in = IssuedForRuns(tmp_path / "credentials", lambda *_: [issuer])
+    with sign_in(holder, Credentials.NONE, {"A": "1"}) as environment:
+        assert not Path(environment["KEY_FILE"]).exists()
+    assert (issuer.number, told) == (0, [])
+
+
 def test_where_there_is_no_issuer_the_variables_stay(tmp_path: Path) -> None:
     sign_in = IssuedForRuns(tmp_path / "credentials", lambda *_: [])
     with sign_in(
