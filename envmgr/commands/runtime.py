@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from envmgr.engine.context.services import Services
 from envmgr.engine.reconcile.poller import Poller
-from envmgr.engine.reconcile.reconciler import Reconciler
 from envmgr.engine.reconcile.workers import Workers
 
 
@@ -15,7 +14,6 @@ class Runtime:
 
     services: Services
     poller: Poller
-    reconciler: Reconciler
     workers: Workers
     stopping: threading.Event
     poll_workers: int = 8

@@ -102,7 +102,6 @@ def compose(start: Start, before: Runtime | None = None) -> Runtime:
     return Runtime(
         services=services,
         poller=Poller(services),
-        reconciler=reconciler,
         workers=workers,
         poll_workers=configuration.settings.poll_workers,
         stopping=stopping,

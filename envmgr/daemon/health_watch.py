@@ -17,7 +17,7 @@ from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.health import Health, judged
 from envmgr.engine.change.health import ask, ask_address, is_news, is_same, is_watched, record
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.written import Written
+from envmgr.engine.context.written import OVERLAP, Written
 from envmgr.engine.work.job import Job, work_on
 from envmgr.engine.work.mode import CheckingHealth
 from envmgr.host.system import sentences
@@ -31,8 +31,6 @@ log = structlog.get_logger()
 
 _THREADS = 16
 """How many environments of an organization are asked at once; each has its own, so that slow ones delay no other's."""
-# A write shows later than its time says: its transaction had to wait, or another host's clock is behind.
-_OVERLAP = timedelta(seconds=5)
 
 
 @dataclass(slots=True)
@@ -111,7 +109,7 @@ class HealthWatch:
         if services is not self._services:
             self._services, self._written, self._watched = None, None, {}
         now = services.clock()
-        asked = self._written or Written(now, _OVERLAP)
+        asked = self._written or Written(now, OVERLAP)
         with asked.news(services.store, now) as news:
             is_first = self._written is None
             changed = (

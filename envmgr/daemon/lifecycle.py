@@ -21,7 +21,7 @@ from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.engine.context.organization import Repository
-from envmgr.engine.context.written import Written
+from envmgr.engine.context.written import OVERLAP, Written
 from envmgr.engine.reconcile import unmanaged
 from envmgr.host.system import sentences
 
@@ -37,8 +37,6 @@ TICK = timedelta(seconds=1)
 HEALTH = timedelta(seconds=2)
 DRIFT_WATCH = timedelta(seconds=30)
 HOUSEKEEPING = timedelta(hours=1)
-# A write shows later than its time says: its transaction had to wait, or another host's clock is behind.
-OVERLAP = timedelta(seconds=5)
 HEARTBEAT = timedelta(seconds=10)
 
 

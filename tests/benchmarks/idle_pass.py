@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from envmgr.commands.runtime import Runtime
-from envmgr.daemon.lifecycle import OVERLAP
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.engine.context.written import Written
+from envmgr.engine.context.written import OVERLAP, Written
 from tests.benchmarks.by_hand import ByHand, run
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.interleaving import interleaved, seconds

@@ -1,6 +1,5 @@
 """The applications of a repository: each with code of its own, and with what it needs of the others."""
 
-import re
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Self
@@ -8,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
+from .patterns import matching
 from .section import Section
 from .values import Named, RelativePath, Variables
 
@@ -15,17 +15,14 @@ _NAME = r"[a-z][a-z0-9-]{0,31}"
 _DIRECTORY = "terraform"
 
 
-def _application_name(name: str) -> str:
-    if not re.fullmatch(_NAME, name):
-        raise ValueError(
-            "it must be a name of lower-case letters, digits and `-`, beginning with a letter, at most 32 long"
-        )
-    return name
-
-
 ApplicationName = Annotated[
     str,
-    AfterValidator(_application_name),
+    AfterValidator(
+        matching(
+            _NAME,
+            "it must be a name of lower-case letters, digits and `-`, beginning with a letter, at most 32 long",
+        )
+    ),
     Field(json_schema_extra={"pattern": f"^{_NAME}$"}),
     Named("application name"),
 ]

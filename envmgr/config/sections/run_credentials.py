@@ -1,6 +1,5 @@
 """Credentials that are made for each run, in place of keys that are good for ever."""
 
-import re
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
@@ -8,22 +7,15 @@ from pydantic import AfterValidator, Field, model_validator
 
 from envmgr.domain.rules.sign_in import PLACES
 
+from .patterns import matching
 from .section import Section
 from .values import AbsolutePath, Named, Period, SecretValue, Text
 
 _PART = rf"(?:[A-Za-z0-9+=,.@_/-]|\{{(?:{'|'.join(PLACES)})\}})"
 ROLE_PATTERN = rf"arn:aws[a-z-]*:iam::[0-9]{{12}}:role/{_PART}+"
 _SUBJECT = rf"(?:[A-Za-z0-9:/._-]|\{{(?:{'|'.join(PLACES)})\}})+"
+_ISSUER = r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?"
 _SHORTEST, _LONGEST = timedelta(minutes=15), timedelta(hours=12)
-
-
-def _role(value: str) -> str:
-    if not re.fullmatch(ROLE_PATTERN, value, re.ASCII):
-        raise ValueError(
-            "it must be a role's ARN, in which {organization}, {repository} and {environment} may stand, such as "
-            "arn:aws:iam::123456789012:role/envmgr-{environment}"
-        )
-    return value
 
 
 def _session(value: timedelta) -> timedelta:
@@ -34,7 +26,13 @@ def _session(value: timedelta) -> timedelta:
 
 RoleArn = Annotated[
     str,
-    AfterValidator(_role),
+    AfterValidator(
+        matching(
+            ROLE_PATTERN,
+            "it must be a role's ARN, in which {organization}, {repository} and {environment} may stand, such as "
+            "arn:aws:iam::123456789012:role/envmgr-{environment}",
+        )
+    ),
     Field(json_schema_extra={"pattern": f"^{ROLE_PATTERN}$"}),
     Named("role ARN"),
 ]
@@ -70,22 +68,12 @@ class AwsCredentials(Section):
     )
 
 
-def _issuer(value: str) -> str:
-    if not re.fullmatch(
-        r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", value, re.ASCII
-    ):
-        raise ValueError(
-            "it must be an https URL without a slash at its end, such as https://issuer.example.com/envmgr"
-        )
-    return value
-
-
-def _subject(value: str) -> str:
-    if not re.fullmatch(_SUBJECT, value, re.ASCII):
-        raise ValueError(
-            "it has letters, digits, `:/._-` and {organization}, {repository}, {environment} alone"
-        )
-    return value
+_issuer = matching(
+    _ISSUER, "it must be an https URL without a slash at its end, such as https://issuer.example.com/envmgr"
+)
+_subject = matching(
+    _SUBJECT, "it has letters, digits, `:/._-` and {organization}, {repository}, {environment} alone"
+)
 
 
 class AzureCredentials(Section):

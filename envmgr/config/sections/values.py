@@ -5,7 +5,7 @@ Messages are the ends of sentences that begin with the option's path: `polling.i
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, Wit
 
 from .duration import PATTERN as DURATION_PATTERN
 from .duration import format_duration, parse_duration
+from .patterns import matching
 from .secrets import Secret, SecretReference, parse_secret
 from .size import PATTERN as SIZE_PATTERN
 from .size import format_size, parse_size
@@ -40,22 +41,13 @@ def _text(value: object) -> str:
     return value
 
 
-def _matching(pattern: str, sentence: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(sentence)
-        return value
-
-    return check
-
-
 NAME_PATTERN = r"[a-z0-9-]+"
 VARIABLE_PATTERN = r"[A-Za-z_][A-Za-z0-9_-]*"
 ENV_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
 
 Name = Annotated[
     str,
-    AfterValidator(_matching(NAME_PATTERN, "it must be a name of lower-case letters, digits and `-`")),
+    AfterValidator(matching(NAME_PATTERN, "it must be a name of lower-case letters, digits and `-`")),
     Field(json_schema_extra={"pattern": f"^{NAME_PATTERN}$"}),
     Named("name"),
 ]
@@ -173,7 +165,7 @@ Count = Annotated[Number, Field(ge=1)]
 Flag = Annotated[bool, Field(strict=True), Named("true or false")]
 Text = Annotated[
     str,
-    AfterValidator(_matching(r"(?s)[^\0]*[^\0\s][^\0]*", "it must not be empty")),
+    AfterValidator(matching(r"(?s)[^\0]*[^\0\s][^\0]*", "it must not be empty")),
     Field(json_schema_extra={"minLength": 1}),
     Named("text"),
 ]
@@ -373,7 +365,7 @@ _CRON_SENTENCE: Final = (
 
 
 def _cron(value: str) -> str:
-    _matching(CRON_PATTERN, _CRON_SENTENCE)(value)
+    matching(CRON_PATTERN, _CRON_SENTENCE)(value)
     try:
         next(CronSim(value, datetime(2000, 1, 1)))  # noqa: DTZ001  any moment will do
     except (CronSimError, StopIteration):

@@ -35,6 +35,11 @@ class Reach(Enum):
     PUBLIC = "public"  # by the proxy, all but private, loopback and link-local addresses
     HOST = "open"  # whatever the host reaches
 
+    @property
+    def is_by_proxy(self) -> bool:
+        """Whether it is a part of the network, to which a proxy leads."""
+        return self in (Reach.LISTED, Reach.PUBLIC)
+
 
 class Credentials(Enum):
     """Which of an organization's credentials a child gets."""

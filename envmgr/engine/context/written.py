@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Store
 
+OVERLAP = timedelta(seconds=5)
+"""How much later than its time a write may show, for who asks every second or two."""
+
 
 class Written:
     """Which repositories have records with a write that was not told of yet. Each who asks has one of its own.

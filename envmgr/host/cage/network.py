@@ -42,7 +42,7 @@ def way(network: Network, log: Path) -> Iterator[Way]:
 
     Raises NeedsPerson where there is none.
     """
-    if network.reach in (Reach.HOST, Reach.NOTHING):
+    if not network.reach.is_by_proxy:
         yield Way()
         return
     record = refusals_of(log)

@@ -41,14 +41,13 @@ def tried(rules: CageRules, data: Path) -> str:
     version = require()
     with tempfile.TemporaryDirectory(prefix="envmgr-cage-") as own, tempfile.TemporaryFile() as output:
         reach = rules.network.reach
-        has_proxy = reach not in (Reach.HOST, Reach.NOTHING)
         # Not the organization's own list and networks: they may have the address that is asked for.
         asked = CageRules(kind=rules.kind, network=Network(reach=reach), limits=rules.limits)
         cage = confine(Purpose.DEPLOY, asked, Ground(code=own), CageLimits())
         start = Start(
             argv=(
                 *("sh", "-c", _SCRIPT, "envmgr", str(data), own, "" if reach is Reach.HOST else "none"),
-                *(os.path.realpath(sys.executable) if has_proxy else "", _REFUSED),
+                *(os.path.realpath(sys.executable) if reach.is_by_proxy else "", _REFUSED),
             ),
             folder=Path(own),
             environment={"PATH": "/usr/local/bin:/usr/bin:/bin"},

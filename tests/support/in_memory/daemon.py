@@ -118,7 +118,6 @@ class Daemon:
         made = Runtime(
             services=services,
             poller=Poller(services),
-            reconciler=reconciler,
             workers=StraightWorkers(services, reconciler),
             stopping=Event(),
         )

@@ -153,7 +153,6 @@ class MemoryEngine(Driver[MemoryRepository]):
         before = Runtime(
             services=own,
             poller=Poller(own),
-            reconciler=reconciler,
             workers=StraightWorkers(own, reconciler),
             stopping=Event(),
         )
@@ -161,7 +160,7 @@ class MemoryEngine(Driver[MemoryRepository]):
         services = self._on_ports_in_memory(made.services, own)
         reconciler = Reconciler(services)
         made.workers.reconfigure(services, reconciler)
-        return replace(made, services=services, poller=Poller(services), reconciler=reconciler)
+        return replace(made, services=services, poller=Poller(services))
 
     def _own_services(self, start: Start) -> Services:
         """All that no configuration says."""

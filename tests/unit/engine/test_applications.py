@@ -8,6 +8,7 @@ from envmgr.commands import operations, steering
 from envmgr.commands.audit import Audit
 from envmgr.domain.values.environment import Environment, RunKind, Status
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.reconcile.reconciler import Reconciler
 from envmgr.engine.work.job import NothingDone, Superseded
 from tests.support.in_memory.engine import MemoryEngine, StateObject
 from tests.support.in_memory.git import MemoryRepository
@@ -224,7 +225,7 @@ def test_one_goes_on_with_what_it_needs_though_pushes_come_faster(engine: Memory
     """A single push keeps the order; where one overtook db, api has a turn with what db came to, and gets the rest later."""
     repository = shop(engine)
     engine.turn()
-    reconciler = engine.application.reconciler
+    reconciler = Reconciler(engine.application.services)
 
     def push(text: str) -> str:
         commit = repository.commit("env-alice", files(db=MODULES["db"].replace("db-of", text)))
