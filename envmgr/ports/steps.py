@@ -37,7 +37,7 @@ class Place:
     variables that say how to reach things (`PATH`, language, proxies), and `outputs`: Terraform's outputs as variables,
     of which those are left out that no process can be given. `remarks` are for its log. `readable` are files of ours
     that it is told of, to be read in a sandbox too. `cage` confines it, by what it is there for (`purpose`); `sandbox` is
-    the older way.
+    the older way. `outside` are folders elsewhere on this host that are the environment's, too.
     """
 
     checkout: Path
@@ -53,6 +53,7 @@ class Place:
     cage: CageRules = field(default_factory=CageRules)
     purpose: Purpose = Purpose.DEPLOY
     readable: tuple[Path, ...] = ()
+    outside: tuple[Path, ...] = ()
 
     @property
     def directory(self) -> Path:

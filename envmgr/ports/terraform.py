@@ -37,7 +37,7 @@ class Workspace:
     by a moving ref are read anew for each `commit`. `temporary` is its `TMPDIR`, which stays between a plan and its
     apply: beside `data` where none is given. `memory` limits that of Terraform, and of each provider, in bytes. `cage`
     is what confines all that runs there, and `checkout` the folder of the code that may be seen from it: `root` where
-    none is given. `holder` is whose credentials its commands get, None where those in `environment` are for all of them.
+    none is given, `outside` folders elsewhere on this host that are the environment's, too. `holder` is whose credentials its commands get, None where those in `environment` are for all of them.
     """
 
     root: Path
@@ -55,6 +55,7 @@ class Workspace:
     memory: int | None = None
     cage: CageRules = field(default_factory=CageRules)
     checkout: Path | None = None
+    outside: tuple[Path, ...] = ()
     holder: Holder | None = None
 
 

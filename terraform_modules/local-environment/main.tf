@@ -39,8 +39,9 @@ resource "terraform_data" "directory" {
   triggers_replace = local.directory
 
   provisioner "local-exec" {
-    when        = destroy
-    command     = "rm -rf -- \"$DIRECTORY\""
+    when = destroy
+    # In a cage the folder is a mount: it is emptied, and envmgr takes it away itself.
+    command     = "if mountpoint -q -- \"$DIRECTORY\"; then find \"$DIRECTORY\" -mindepth 1 -delete; else rm -rf -- \"$DIRECTORY\"; fi"
     environment = { DIRECTORY = self.triggers_replace }
     quiet       = true
   }

@@ -1,5 +1,6 @@
 """`envmgr demo`, as a newcomer runs it."""
 
+import os
 import re
 import shutil
 import signal
@@ -36,6 +37,15 @@ def temporary(world: World) -> Path:
     return folder
 
 
+def without_cages(world: World) -> Path:
+    """A folder of programs with a bubblewrap as on a host that allows none."""
+    folder = world.folder / "bin"
+    folder.mkdir()
+    (folder / "bwrap").write_text("#!/bin/sh\necho bwrap: No permissions. >&2\nexit 1\n")
+    (folder / "bwrap").chmod(0o755)
+    return folder
+
+
 def addresses(told: str) -> list[str]:
     """The URLs of the two applications, by what was told."""
     return re.findall(r"is ready: (\S+) says", told)
@@ -58,6 +68,7 @@ def test_a_whole_life_in_under_a_minute(world: World) -> None:
     told = demo(world, GIT_CONFIG_GLOBAL=str(config), TF_CLI_CONFIG_FILE="/nonexistent")
     assert time.monotonic() - began < 60
     for claim in (
+        "What a branch brings runs in a cage (bubblewrap ",
         "managed-by=envmgr",
         "says “Alice was here”, after one more plan and apply; bob was not touched",
         "and no Terraform process was started",
@@ -74,8 +85,9 @@ def test_a_whole_life_in_under_a_minute(world: World) -> None:
 
 
 def test_what_is_kept_can_be_looked_at(world: World) -> None:
-    """The verbs that it names work, the application answers, and the last verb stops it."""
-    told = demo(world, "--keep")
+    """The verbs that it names work, the application answers, and the last verb stops it; without a cage, too."""
+    told = demo(world, "--keep", PATH=f"{without_cages(world)}:{os.environ['PATH']}")
+    assert "No cage can be made here: bwrap: No permissions. What a branch brings runs as you." in told
     (folder,) = temporary(world).iterdir()
     assert str(folder) in told
     _, bob = addresses(told)
@@ -115,7 +127,7 @@ def test_without_a_program_it_says_so(world: World, absent: str) -> None:
     """And leaves nothing."""
     programs = world.folder / "bin"
     programs.mkdir()
-    for name in {"git", "terraform", "python3", "setsid"} - {absent}:
+    for name in {"git", "terraform", "python3", "setsid", "flock"} - {absent}:
         found = shutil.which(name)
         assert found is not None
         (programs / name).symlink_to(found)

@@ -268,7 +268,8 @@ def test_where_the_cage_cannot_be_made_nothing_runs(
     monkeypatch.setattr(bubblewrap, "PROGRAM", "bwrap-that-is-not-there")
     step = Step(name="app", run="touch ran", timeout=timedelta(minutes=1))
     with pytest.raises(
-        NeedsPerson, match=r"cannot be made: bwrap-that-is-not-there is not installed. Nothing runs"
+        NeedsPerson,
+        match=r"cannot be made on this host: bwrap-that-is-not-there is not installed. Nothing runs",
     ):
         StepRunner(identify).run(step, place, Watch(log=folder / "1.log"))
     assert not (place.checkout / "ran").exists()

@@ -16,6 +16,7 @@ def confinement(step: Step, place: Place, own: Mapping[str, str]) -> Cage:
         code=str(place.checkout),
         folders=(str(place.home), str(place.cache)),
         passing=(str(place.temporary),),
+        outside=tuple(map(str, place.outside)),
         tools=(*map(str, place.readable), *certificates(own, place.environment)),
         secrets=secret_files(place.environment),
     )

@@ -70,6 +70,7 @@ class Confinement:
             folders=(str(workspace.data),),
             passing=(str(temporary),),
             state=_state(workspace),
+            outside=tuple(map(str, workspace.outside)),
             arriving=(str(arriving),) if arriving is not None else (),
             sources=(str(self.cli_config), *mirrors_in(self.cli_config)),
             tools=(

@@ -25,4 +25,7 @@ class Shop(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     url = urlsplit(os.environ["ENVMGR_OUTPUT_URL"])
-    ThreadingHTTPServer((url.hostname or "", url.port or 0), Shop).serve_forever()
+    with ThreadingHTTPServer((url.hostname or "", url.port or 0), Shop) as server:
+        server.timeout = 0.05
+        while Path(sys.argv[1], "serve").exists():
+            server.handle_request()

@@ -2,9 +2,12 @@
 
 import re
 from datetime import timedelta
+from itertools import permutations
+from os.path import normpath
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, field_validator
 
 from envmgr.domain.values import cage as domain
 from envmgr.domain.values.cage import CageLimits, CageRules, Reach
@@ -97,11 +100,26 @@ class Cage(Section):
         description="Further files and folders of the host that may be read from a cage of bubblewrap.",
         examples=[["/opt/node"]],
     )
+    writable: tuple[AbsolutePath, ...] = Field(
+        default=(),
+        description="Folders of the host below which an environment may write to one of its own, "
+        "`ORGANIZATION/REPOSITORY/ENVIRONMENT`, also from a cage of bubblewrap.",
+        examples=[["/srv/www"]],
+    )
     outlive: Flag = Field(
         default=False,
         description="Whether what a deploy step leaves running goes on after its end, in a cage of bubblewrap.",
         examples=[True],
     )
+
+    @field_validator("writable")
+    @classmethod
+    def _apart(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        """Within one that it may write to an environment could put a link in the place of the other."""
+        for inner, outer in permutations(map(normpath, paths), 2):
+            if Path(inner).is_relative_to(outer):
+                raise ValueError(f"{inner} is within {outer}: keep them apart")
+        return paths
 
     def rules(self) -> CageRules:
         """As the core knows them."""
@@ -116,6 +134,7 @@ class Cage(Section):
                 time=self.time,
             ),
             readable=self.readable,
+            writable=self.writable,
             outlive=self.outlive,
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from envmgr.domain.values.cage import (
     Cage,
@@ -34,25 +35,27 @@ class _Row:
     """One kind of child: what it is given, whether there is a network for it, and what it may write.
 
     `keeps` says whether it may write to its code and folders, `state` whether to a state on this host, which no other
-    sees, `fetches` whether it is the one that brings providers and modules.
+    sees, `outside` what becomes of the environment's folders elsewhere on it, `fetches` whether it is the one that
+    brings providers and modules.
     """
 
     credentials: Credentials
     has_network: bool = True
     keeps: bool = True
     state: bool = False
+    outside: Literal["hidden", "seen", "written"] = "hidden"
     fetches: bool = False
 
 
-_STEP = _Row(Credentials.DEPLOY)
+_STEP = _Row(Credentials.DEPLOY, outside="written")
 _ROWS: Mapping[Purpose, _Row] = {
     # It configures the backend too, which looks for a state there.
     Purpose.INIT: _Row(Credentials.BACKEND, state=True, fetches=True),
     Purpose.VALIDATE: _Row(Credentials.NONE, has_network=False, keeps=False),
     Purpose.SHOW: _Row(Credentials.NONE, has_network=False, keeps=False),
     # A plan locks its state, which writes beside it.
-    Purpose.PLAN: _Row(Credentials.READING, state=True),
-    Purpose.APPLY: _Row(Credentials.WRITING, state=True),
+    Purpose.PLAN: _Row(Credentials.READING, state=True, outside="seen"),
+    Purpose.APPLY: _Row(Credentials.WRITING, state=True, outside="written"),
     Purpose.STATE: _Row(Credentials.WRITING, state=True),
     Purpose.BUILD: _STEP,
     Purpose.DEPLOY: _STEP,
@@ -99,12 +102,16 @@ def _writes(row: _Row, ground: Ground) -> Iterator[str]:
         yield from ground.arriving
     if row.state and ground.state:
         yield ground.state
+    if row.outside == "written":
+        yield from ground.outside
 
 
 def _sees(row: _Row, ground: Ground, rules: CageRules) -> Iterator[str]:
     yield from (*ground.tools, *rules.readable)
     if not row.keeps:
         yield from (ground.code, *ground.folders)
+    if row.outside == "seen":
+        yield from ground.outside
     if row.fetches:
         yield from ground.sources
     if row.credentials is not Credentials.NONE:

@@ -89,13 +89,15 @@ class CageLimits:
 class CageRules:
     """What an organization asks for.
 
-    `readable` are further paths of the host; `outlive` lets what a deploy step leaves running go on after its end.
+    `readable` are further paths of the host, `writable` folders in which each environment may write to its own;
+    `outlive` lets what a deploy step leaves running go on after its end.
     """
 
     kind: CageKind = "none"
     network: Network = Network(reach=Reach.PUBLIC)
     limits: CageLimits = CageLimits()
     readable: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
     outlive: bool = False
 
 
@@ -104,7 +106,8 @@ class Ground:
     """The places on this host that a child may have to do with, as absolute paths.
 
     `code` is the checkout, `folders` are the environment's own that a command keeps things in, `passing` those that
-    last for the command alone, `state` the folder of a state that is kept on this host. `arriving` is where `init`
+    last for the command alone, `state` the folder of a state that is kept on this host. `outside` are those of the environment that
+    lie elsewhere on this host and are a part of what it is. `arriving` is where `init`
     puts what it fetches, `sources` are what it fetches from or asks with. `tools` are programs, providers and
     certificates, `secrets` files that the credentials name.
     """
@@ -113,6 +116,7 @@ class Ground:
     folders: Sequence[str] = ()
     passing: Sequence[str] = ()
     state: str = ""
+    outside: Sequence[str] = ()
     arriving: Sequence[str] = ()
     sources: Sequence[str] = ()
     tools: Sequence[str] = ()

@@ -13,6 +13,7 @@ from envmgr.domain.values.names import counted, first
 from envmgr.domain.values.tags import identity, own
 from envmgr.engine.context.snapshot import snapshot_of
 from envmgr.engine.source import kept
+from envmgr.engine.source.outside import leave
 from envmgr.engine.work.application_order import check_not_needed, is_last_of_all
 from envmgr.engine.work.job import ActiveRun, Job, Superseded
 from envmgr.engine.work.planned import Planned
@@ -93,6 +94,7 @@ def close(job: Job, end: Destroy, run: int | None = None) -> None:
     if job.environment.pin is None:  # else it comes up again at a commit that only we may have
         services.git.let_go(environment.id)
     _clear_workspace(job)
+    leave(job.repository.cage, environment.id)
     if is_kept:
         # Last of all: until here a lost record could still be rebuilt from it.
         kept.forget(state, environment.id)

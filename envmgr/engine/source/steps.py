@@ -19,6 +19,7 @@ from envmgr.host.leftovers import ASIDE, clear, sentence, sweep, tidy
 from envmgr.host.system import write_private
 from envmgr.ports import Deployer, Place
 
+from .outside import made
 from .own_targets import own
 
 _OTHER = re.compile(r"[^A-Z0-9_]")
@@ -94,6 +95,7 @@ def _place(
             cage=job.repository.cage,
             purpose=purpose,
             readable=(folder / "outputs.json",),
+            outside=made(job.repository.cage, identity),
         )
     finally:
         # Both may hold sensitive values.

@@ -13,6 +13,7 @@ from envmgr.engine.work.job import Job
 from envmgr.host.leftovers import accessible, files
 from envmgr.ports import Workspace
 
+from .outside import made
 from .reach import reaches_outside
 
 _WITH_STATE = ("source", "terraform")
@@ -71,6 +72,7 @@ def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
         memory=job.repository.terraform_limits.memory,
         cage=job.repository.cage,
         checkout=source(services, environment),
+        outside=made(job.repository.cage, environment.id),
         holder=job.holder(),
     )
 

@@ -48,6 +48,14 @@ _ELSE = (
 )
 
 
+class NoCage(NeedsPerson):
+    """No cage can be made on this host; `why` is the reason alone."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The cage cannot be made on this host: {why}. Nothing runs without: {_ELSE}.")
+        self.why = why
+
+
 @contextmanager
 def caged(start: Start, cage: Cage, log: Path) -> Iterator[Start]:
     """What is really to be started for a child in its cage, within the block; `log` is its run's.
@@ -97,15 +105,13 @@ def ended(found: Ended, cage: Cage) -> Ended:
 
 @lru_cache(maxsize=1)
 def require() -> str:
-    """Bubblewrap's version, where a process can be confined on this host; NeedsPerson where none can.
+    """Bubblewrap's version, where a process can be confined on this host; NoCage where none can.
 
     Asked once: what can be made once can be made again.
     """
     filter_of()
     if shutil.which(PROGRAM) is None:
-        raise NeedsPerson(
-            f"The cage cannot be made: {PROGRAM} is not installed. Nothing runs without: {_ELSE}."
-        )
+        raise NoCage(f"{PROGRAM} is not installed")
     empty = Cage(kind="bwrap", purpose=Purpose.SHOW, network=Network(reach=Reach.NOTHING))
     with _Papers() as papers:
         options = _options(empty, Path("/"), papers)
@@ -120,7 +126,7 @@ def _try(argv: Sequence[str], files: Sequence[int]) -> None:
     done = _run(argv, files)
     if done.returncode != 0:
         said = " ".join(done.stderr.split())[:200] or f"exit {done.returncode}"
-        raise NeedsPerson(f"The cage cannot be made on this host ({said}). Nothing runs without: {_ELSE}.")
+        raise NoCage(said.rstrip("."))
 
 
 def _run(argv: Sequence[str], files: Sequence[int]) -> subprocess.CompletedProcess[str]:
@@ -129,9 +135,7 @@ def _run(argv: Sequence[str], files: Sequence[int]) -> subprocess.CompletedProce
             argv, capture_output=True, text=True, timeout=_SECONDS, pass_fds=files, check=False
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise NeedsPerson(
-            f"The cage cannot be made: {PROGRAM} does not work. Nothing runs without: {_ELSE}."
-        ) from error
+        raise NoCage(f"{PROGRAM} does not work") from error
 
 
 class _Papers:

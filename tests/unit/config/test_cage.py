@@ -43,6 +43,7 @@ def test_all_of_it(tmp_path: Path) -> None:
         "disk": "2GB",
         "time": "2h",
         "readable": ["/opt/node"],
+        "writable": ["/srv/www"],
         "outlive": True,
     }
     assert rules(tmp_path, cage=cage) == CageRules(
@@ -52,8 +53,16 @@ def test_all_of_it(tmp_path: Path) -> None:
             memory=4 * 1024**3, cpu_seconds=1800, processes=2000, disk=2 * 10**9, time=timedelta(hours=2)
         ),
         readable=("/opt/node",),
+        writable=("/srv/www",),
         outlive=True,
     )
+
+
+@pytest.mark.parametrize("inner", ["/srv/www/acme", "/srv/www/", "/srv/x/../www"])
+def test_no_folder_to_write_to_is_within_another(tmp_path: Path, inner: str) -> None:
+    """What may write to the outer one could put a link in the place of the inner one."""
+    with pytest.raises(ConfigurationError, match=r"cage\.writable: .* is within .*: keep them apart"):
+        loaded(tmp_path, cage={"kind": "bwrap", "writable": ["/srv/www", inner]})
 
 
 def test_a_repository_may_differ(tmp_path: Path) -> None:

@@ -17,9 +17,11 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, say
 from envmgr.cli.work import work
 from envmgr.domain.errors import NeedsPerson
+from envmgr.host.cage.bubblewrap import NoCage, require
 
 _FILE = """\
 organization: demo
+{cage}
 destroy: {{confirmations: 2, grace_period: {grace}}}
 polling: {{interval: 1s}}
 limits: {{health_networks: [127.0.0.0/8]}}
@@ -31,21 +33,33 @@ repositories:
     variables: {{root: {environments}}}
     deploy:
       - {{name: check, run: python3 -m py_compile app.py}}
-      - name: stop          # only what app.pid names and what is this environment's own
+      - name: stop          # app.py ends without the file `serve`, and holds `lock` until then
         run: &stop |
           cd "$ENVMGR_OUTPUT_DIRECTORY"
-          pid=$(cat app.pid || echo none)
-          while grep -qsF "$PWD" "/proc/$pid/cmdline"; do kill "$pid" || :; sleep 0.02; done
+          rm -f serve
+          flock lock true
       - name: start
         run: |
           folder=$ENVMGR_OUTPUT_DIRECTORY
-          setsid python3 app.py "$folder" >"$folder/app.log" 2>&1 &
-          echo $! >"$folder/app.pid"
+          touch "$folder/serve"
+          setsid flock -F "$folder/lock" python3 app.py "$folder" >"$folder/app.log" 2>&1 &
     on_destroy:
       - {{name: stop, run: *stop}}
     health: {{url: "{{outputs.url}}", timeout: 20s}}
 """
-_NEEDED = {"git": "git 2.34", "terraform": "Terraform 1.10", "python3": "Python 3.11", "setsid": "util-linux"}
+_NEEDED = {
+    "git": "git 2.34",
+    "terraform": "Terraform 1.10",
+    "python3": "Python 3.11",
+    "setsid": "util-linux",
+    "flock": "util-linux",
+}
+_CAGE = """\
+cage:                       # what a branch brings sees nothing of this machine but its own
+  kind: bwrap
+  network: open             # as its application answers at 127.0.0.1
+  writable: [{environments}]
+  outlive: true             # the application serves on when the step that started it has ended"""
 _PATIENCE = 10.0  # seconds for what was told to stop
 
 
@@ -76,10 +90,12 @@ def demo_command(invocation: Invocation, keep: bool) -> None:
 def _run(invocation: Invocation, folder: Path, keep: bool) -> None:
     emit(f"A git repository, an organization file and envmgr's data, all in {folder}:")
     repository = DemoRepository(folder)
+    environments = json.dumps(str(folder / "environments"))
     text = _FILE.format(
         grace=GRACE,
+        cage=_cage(environments),
         repository=json.dumps(str(repository.path)),
-        environments=json.dumps(str(folder / "environments")),
+        environments=environments,
     )
     invocation.config.mkdir()
     (invocation.config / "demo.yaml").write_text(text)
@@ -93,6 +109,18 @@ def _run(invocation: Invocation, folder: Path, keep: bool) -> None:
         finally:
             application.stop_terraform()
             application.workers.wait(_PATIENCE)
+
+
+def _cage(environments: str) -> str:
+    """Of the organization file, where a cage can be made on this machine; says which it is."""
+    try:
+        version = require()
+    except NeedsPerson as error:
+        why = error.why if isinstance(error, NoCage) else str(error).rstrip(".")
+        emit(f"\nNo cage can be made here: {why}. What a branch brings runs as you.")
+        return "cage: {kind: none}"
+    emit(f"\nWhat a branch brings runs in a cage ({version}).")
+    return _CAGE.format(environments=environments)
 
 
 def _clear(folder: Path, keep: bool) -> None:

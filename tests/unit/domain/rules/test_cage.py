@@ -22,6 +22,7 @@ GROUND = Ground(
     folders=("/data",),
     passing=("/tmp-of-it",),
     state="/state",
+    outside=("/srv/own",),
     arriving=("/incoming",),
     sources=("/terraform.rc",),
     tools=("/terraform",),
@@ -32,7 +33,8 @@ RULES = CageRules(kind="bwrap", network=LISTED, readable=("/opt/node",))
 NOTHING = Network(reach=Reach.NOTHING)
 
 CODE, DATA, PASSING, STATE, INCOMING = "/code", "/data", "/tmp-of-it", "/state", "/incoming"
-STEP = (LISTED, Credentials.DEPLOY, {PASSING, CODE, DATA}, {"/token"})
+OUTSIDE = "/srv/own"
+STEP = (LISTED, Credentials.DEPLOY, {PASSING, CODE, DATA, OUTSIDE}, {"/token"})
 # network, credentials, what it may write, what it sees beside its tools
 TABLE = {
     Purpose.INIT: (
@@ -43,8 +45,8 @@ TABLE = {
     ),
     Purpose.VALIDATE: (NOTHING, Credentials.NONE, {PASSING}, {CODE, DATA}),
     Purpose.SHOW: (NOTHING, Credentials.NONE, {PASSING}, {CODE, DATA}),
-    Purpose.PLAN: (LISTED, Credentials.READING, {PASSING, CODE, DATA, STATE}, {"/token"}),
-    Purpose.APPLY: (LISTED, Credentials.WRITING, {PASSING, CODE, DATA, STATE}, {"/token"}),
+    Purpose.PLAN: (LISTED, Credentials.READING, {PASSING, CODE, DATA, STATE}, {"/token", OUTSIDE}),
+    Purpose.APPLY: (LISTED, Credentials.WRITING, {PASSING, CODE, DATA, STATE, OUTSIDE}, {"/token"}),
     Purpose.STATE: (LISTED, Credentials.WRITING, {PASSING, CODE, DATA, STATE}, {"/token"}),
     Purpose.BUILD: STEP,
     Purpose.DEPLOY: STEP,
