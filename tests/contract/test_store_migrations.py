@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, func, select, text
 
 from envmgr.adapters.store import migrate, schema
 from envmgr.adapters.store.connect import _database, open_store
@@ -89,22 +89,34 @@ def shape(connection: Connection) -> list[tuple[object, ...]]:
     return sorted((tuple(row) for row in connection.execute(text(query))), key=str)
 
 
-def test_the_migrations_make_what_the_queries_expect(
+def test_the_migrations_make_what_a_new_database_has(
     location: str, connection: Connection, tmp_path: Path
 ) -> None:
-    """Nothing differs from the tables in the code, neither for alembic nor for the database itself."""
-    open_store(location, tmp_path).close()
+    """Nothing differs, neither for alembic nor for the database itself, down to the rows that are there from the start."""
+    open_store_before(location, tmp_path)
     # Types are left to the second comparison: alembic takes a collation of our own for a difference.
     context = MigrationContext.configure(
         connection, opts={"compare_server_default": True, "compare_type": False}
     )
     assert compare_metadata(context, schema.metadata) == []
-    migrated = shape(connection)
+    migrated = shape(connection), first_rows(connection)
     connection.rollback()
     schema.metadata.drop_all(connection)
-    schema.metadata.create_all(connection)
-    assert migrated == shape(connection)
-    assert len(migrated) > 10
+    connection.execute(text("DROP TABLE alembic_version"))
+    connection.commit()
+    open_store(location, tmp_path).close()
+    assert migrated == (shape(connection), first_rows(connection))
+    assert len(migrated[0]) > 10
+
+
+def first_rows(connection: Connection) -> list[object]:
+    """How many rows each table has, which revision it is, and how long the identity is."""
+    tables = [*schema.metadata.sorted_tables]
+    return [
+        *(connection.execute(select(func.count()).select_from(table)).scalar() for table in tables),
+        connection.execute(text("SELECT version_num FROM alembic_version")).all(),
+        [len(row.id) for row in connection.execute(schema.identity.select())],
+    ]
 
 
 def test_the_code_knows_every_revision() -> None:
@@ -288,9 +300,10 @@ def test_every_earlier_release_s_database_is_upgraded(
 
 
 def open_store_before(location: str, folder: Path) -> None:
-    """Make the database as the release before made it."""
+    """Make the database as the release before left it: by all migrations that it had."""
     database = _database(location, folder, timedelta(seconds=30))
-    migrate.migrate(database)
+    with database.write() as connection:
+        migrate.upgrade(connection)
     database.close()
 
 

@@ -1,6 +1,7 @@
 """Brings a database to the newest schema, once, however many processes start at the same time."""
 
 from pathlib import Path
+from uuid import uuid4
 
 from sqlalchemy import Connection, inspect, text
 
@@ -8,9 +9,16 @@ from envmgr.domain.errors import NeedsPerson
 
 from .database import Database
 from .names import REVISIONS
+from .schema import identity, metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION = text("SELECT version_num FROM alembic_version")
+# As alembic itself makes it.
+_VERSIONS = text(
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+    "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+)
+_IS_AT = text("INSERT INTO alembic_version (version_num) VALUES (:revision)")
 
 
 def migrate(database: Database) -> None:
@@ -24,9 +32,11 @@ def migrate(database: Database) -> None:
             return
     with database.write() as connection:  # whoever comes second waits here and finds it done
         database.serialize(connection, "migration")
-        if not _is_newest(connection, database):
-            _keep_copy(connection, database)
-            _upgrade(connection)
+        if _revision(connection, database) is None:
+            make(connection)
+        elif not _is_newest(connection, database):
+            _keep_copy(database)
+            upgrade(connection)
 
 
 def _is_newest(connection: Connection, database: Database) -> bool:
@@ -52,14 +62,24 @@ def _revision(connection: Connection, database: Database) -> str | None:
     return None
 
 
-def _keep_copy(connection: Connection, database: Database) -> None:
-    if database.file is not None and _revision(connection, database) is not None:
+def _keep_copy(database: Database) -> None:
+    if database.file is not None:
         from .sqlite import copy
 
         copy(database.file, database.file.with_name(f"{database.file.name}.before-{REVISIONS[-1]}"))
 
 
-def _upgrade(connection: Connection) -> None:
+def make(connection: Connection) -> None:
+    """Makes the newest tables in an empty database: what the migrations make, in a tenth of the time."""
+    # Unchecked: a table of that name that somebody else made is an error, as it is to the migrations.
+    metadata.create_all(connection, checkfirst=False)
+    connection.execute(identity.insert().values(id=uuid4().hex))
+    connection.execute(_VERSIONS)
+    connection.execute(_IS_AT, {"revision": REVISIONS[-1]})
+
+
+def upgrade(connection: Connection) -> None:
+    """Runs the migrations that an older or empty database lacks."""
     # A quarter of a second to import, and hardly ever needed.
     from alembic import command
     from alembic.config import Config

@@ -1,4 +1,4 @@
-"""The tables as the newest release knows them; `migrations/` makes them.
+"""The tables as the newest release knows them; `migrate` makes them, and `migrations/` make them of older ones.
 
 A table's columns are named as the fields of its dataclass, after the columns of the environment's identity; a
 column of a part of a record says so (`_of`). No table refers to another by a foreign key: history outlives what it tells of.
