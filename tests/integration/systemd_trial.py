@@ -199,14 +199,14 @@ def stop_drains(trial: Trial) -> None:
 
 
 def a_cage_is_made_under_all_hardening(trial: Trial) -> None:
-    """From inside it nothing of the service's is seen; the daemon's death and a stop are as without one."""
-    trial.configure("cage: {kind: bwrap, network: none}\n")
+    """From inside it nothing of the service's is seen but its proxy; the daemon's death and a stop are as without one."""
+    trial.configure("cage: {kind: bwrap}\n")
     service.drop_in(
         UNIT, "cage.conf", (service.ROOT / "systemd/envmgr.service.d/cage.conf.example").read_text()
     )
     service.run("systemctl", "start", UNIT)
     applies = "$TF_DATA_DIR/applies"
-    spied = f"ls -d {DATA}/* /etc/envmgr /run/credentials /home 2>/dev/null | tr '\\n' ' ' >$TF_DATA_DIR/seen; touch $TF_DATA_DIR"
+    spied = f"ls -d {DATA}/* /etc/envmgr /run/credentials /home 2>/dev/null | tr '\\n' ' ' >$TF_DATA_DIR/seen; grep -c ' 0100007F:0C38 ' /proc/net/tcp >$TF_DATA_DIR/proxies; touch $TF_DATA_DIR"
     commit = trial.push(6, seconds=4, applies=f'{applies}"; {spied}/x; echo "" >>"{applies}')
     eventually(lambda: trial.applies(6, WORKSPACE), "apply started in its cage")
     dead = service.main_pid(UNIT)
@@ -216,6 +216,7 @@ def a_cage_is_made_under_all_hardening(trial: Trial) -> None:
     assert trial.applies(6, WORKSPACE) == ["started 6", "token 6 set", "finished 6"]
     seen = (WORKSPACE / "seen").read_text().split()
     assert sorted(Path(path).name for path in seen) == ["cache", "state", "tmp", "workspaces"], seen
+    assert (WORKSPACE / "proxies").read_text() == "1\n", "the proxy listens in there"
     trial.push(7, seconds=4, applies=applies)
     eventually(lambda: trial.applies(7, WORKSPACE), "apply started in its cage")
     service.run("systemctl", "stop", UNIT)

@@ -1,5 +1,6 @@
 """What a cage reaches of the network: curl, git and Terraform by its proxy, and nothing past it."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from envmgr.adapters.processes import identify
 from envmgr.adapters.steps.runner import StepRunner
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.egress import Refusal, Why
+from envmgr.domain.rules.network.egress import Refusal, Why
 from envmgr.domain.values.cage import CageRules, Network, Reach
 from envmgr.domain.values.environment import Status
 from envmgr.domain.values.step import Step
@@ -186,24 +187,27 @@ def test_it_outlives_envmgr_as_what_runs_does_and_ends_with_that(
     own = folder / "own"
     own.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", _DAEMON, str(own), url, f"{HOST}:{web.port}", script], check=False
+        [sys.executable, "-c", _DAEMON, str(own), url, f"{HOST}:{web.port}", script],
+        env={**os.environ, "PATH": f"{os.environ['PATH']}:{own}"},
+        check=False,
     )
     assert done.returncode == -signal.SIGKILL
-    assert proxies(own), "it lives on"
     (own / "go").touch()
     wait_for((own / "done").exists)
     assert (own / "got").read_text() == "after its end", (own / "out").read_text()
+    assert proxies(own), "it lives on"
     (own / "go").unlink()
     wait_for(lambda: not proxies(own))
 
 
 def proxies(folder: Path) -> list[str]:
-    """Processes that have the record of a run in this folder as their argument."""
-    wanted = f"{folder / '1.log.refused'}\0".encode()
+    """The proxies of an envmgr that had this folder on its PATH."""
+    wanted = f":{folder}\0".encode()
     found = []
     for process in Path("/proc").iterdir():
         try:
-            if process.name.isdigit() and wanted in (process / "cmdline").read_bytes():
+            is_proxy = process.name.isdigit() and (process / "comm").read_text() == "envmgr-proxy\n"
+            if is_proxy and wanted in (process / "environ").read_bytes():
                 found.append(process.name)
         except OSError:
             continue

@@ -7,6 +7,7 @@ import resource
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.domain.rules.egress import Target, Way
-from envmgr.domain.values.cage import Network, Reach
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.cage import confine
+from envmgr.domain.rules.network.egress import Target, Way
+from envmgr.domain.rules.network.upstream import Upstream, upstream_of
+from envmgr.domain.values.cage import CageLimits, CageRules, Ground, Network, Purpose, Reach
 from envmgr.host.cage import network
+from envmgr.host.cage.bubblewrap import caged, require
+from envmgr.host.children.child import Start
 from envmgr.host.egress import proxy as proxies
 from envmgr.host.egress.proxy import Proxy
 from tests.integration.outage import wait_for
@@ -61,7 +67,13 @@ def echo() -> Iterator[Echo]:
 class Running:
     """A proxy in a thread, with names of its own."""
 
-    def __init__(self, way: Way, record: Path, names: Callable[[str], Sequence[str]]) -> None:
+    def __init__(
+        self,
+        way: Way,
+        record: Path,
+        names: Callable[[str], Sequence[str]],
+        upstream: Upstream | None = None,
+    ) -> None:
         self.record = record
         self.asked: list[str] = []
         listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -73,7 +85,7 @@ class Running:
 
         async def serve() -> None:
             self.loop = asyncio.get_running_loop()
-            async with await Proxy(way, record, resolve).serve(listening):
+            async with await Proxy(way, record, resolve, upstream).serve(listening):
                 await self.over
             others = asyncio.all_tasks() - {asyncio.current_task()}
             await asyncio.wait([*others, asyncio.ensure_future(asyncio.sleep(0.01))], timeout=10)
@@ -127,9 +139,10 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Running]]:
             names: Sequence[str] | None,
             found: Callable[[str], Sequence[str]],
             networks: Sequence[str] = LOOPBACK,
+            upstream: Upstream | None = None,
         ) -> Running:
             way = Way(names=None if names is None else tuple(names), networks=tuple(networks))
-            return stack.enter_context(closing(Running(way, tmp_path / "1.log.refused", found)))
+            return stack.enter_context(closing(Running(way, tmp_path / "1.log.refused", found, upstream)))
 
         yield start
 
@@ -249,83 +262,200 @@ def test_one_direction_may_end_before_the_other(started: Callable[..., Running],
     assert got == b"x" * 300_000 + b"after its end"
 
 
+# In a cage: opens connections by the proxy, all at once; says what was answered, and waits.
+CLIENT = """
+import json, socket, sys
+target, number = sys.argv[1], int(sys.argv[2])
+found = [socket.create_connection(("127.0.0.1", 3128), timeout=60) for _ in range(number)]
+for one in found:
+    one.sendall(f"CONNECT {target} HTTP/1.1\\r\\n\\r\\n".encode())
+answers = [one.recv(100).split(b" ")[1].decode() for one in found]
+for one in found[:100]:
+    one.sendall(b"x" * 1000)
+print(json.dumps(answers), flush=True)
+sys.stdin.read()
+"""
+
+
+class Client:
+    """A cage with a process that talks to its proxy, and that proxy."""
+
+    def __init__(self, stack: ExitStack, folder: Path, target: str, number: int) -> None:
+        python = os.path.realpath(sys.executable)
+        rules = CageRules(
+            kind="bwrap",
+            network=Network(reach=Reach.LISTED, allow=(target,), networks=LOOPBACK),
+            readable=(python, sys.base_prefix),
+        )
+        own = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
+        start = Start(
+            argv=(python, "-I", "-S", "-c", CLIENT, target, str(number)),
+            folder=own,
+            environment={"PATH": os.environ["PATH"]},
+            output=1,
+            errors=2,
+        )
+        cage = confine(Purpose.DEPLOY, rules, Ground(code=str(own)), CageLimits())
+        before = forked()
+        with caged(start, cage, folder / "1.log") as made:
+            self.process = stack.enter_context(
+                subprocess.Popen(
+                    made.argv,
+                    env=dict(made.environment),
+                    pass_fds=made.keep_open,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                )
+            )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        stack.callback(self.process.stdin.close)
+        self.answers = json.loads(self.process.stdout.readline())
+        (self.proxy,) = forked() - before
+
+    def end(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        assert self.process.wait(30) == 0
+
+
+def forked() -> set[int]:
+    """The proxies of this process."""
+    launcher = network._PROXIES.process
+    if launcher is None:
+        return set()
+    try:
+        children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text()
+    except FileNotFoundError:
+        return set()
+    return {int(number) for number in children.split()}
+
+
 @pytest.fixture
-def process(tmp_path: Path, echo: Echo) -> Iterator[tuple[int, int, socket.socket]]:
-    """The proxy as it is really started, outside a cage: its PID, its port, and what its end hangs on."""
-    inside, outside = socket.socketpair()
-    record = tmp_path / "1.log.refused"
-    reached = Network(reach=Reach.LISTED, allow=(f"{socket.gethostname()}:{echo.port}",), networks=LOOPBACK)
-    with outside:
-        network._start(reached, record, outside.fileno())
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
-        port = listening.getsockname()[1]
-        socket.send_fds(inside, [b"0"], [listening.fileno()])
-    yield pid_of(str(record)), port, inside
-    inside.close()
+def client(tmp_path: Path, echo: Echo) -> Iterator[Callable[[int], Client]]:
+    try:
+        require()
+    except NeedsPerson as error:
+        pytest.skip(str(error))
+    with ExitStack() as stack:
+        yield lambda number: Client(stack, tmp_path, f"{socket.gethostname()}:{echo.port}", number)
 
 
-def pid_of(record: str) -> int:
-    """The process that has this record as its argument."""
-    for folder in Path("/proc").iterdir():
-        with suppress(OSError):  # ended meanwhile, or no process
-            if f"{record}\0".encode() in (folder / "cmdline").read_bytes():
-                return int(folder.name)
-    raise AssertionError("the proxy does not run")
-
-
-def test_a_thousand_connections_are_stood_in_little_memory(
-    process: tuple[int, int, socket.socket], echo: Echo
-) -> None:
+def test_a_thousand_connections_are_stood_in_little_memory(client: Callable[[int], Client]) -> None:
     """More than it takes at once are told so, and it goes on."""
-    pid, port, _ = process
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    target = f"{socket.gethostname()}:{echo.port}"
     try:
-        with ExitStack() as stack:
-            connections = [
-                stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
-                for _ in range(1000)
-            ]
-            for connection in connections:
-                connection.sendall(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode())
-            answers = [head_of(connection).split(" ")[1] for connection in connections]
-            for connection in connections[:100]:
-                connection.sendall(b"x" * 1000)
+        found = client(1000)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert set(answers) == {"200", "503"}
-    assert answers.count("200") >= 200
-    status = Path(f"/proc/{pid}/status").read_text()
+    assert set(found.answers) == {"200", "503"}
+    assert found.answers.count("200") >= 200
+    status = Path(f"/proc/{found.proxy}/status").read_text()
     highest = int(status.partition("VmHWM:")[2].split()[0])
     assert highest < 30 * 1024, f"{highest} KiB"
-    wait_for(lambda: answers_to(port, target).endswith("established"))
 
 
-def test_it_ends_with_what_it_is_for(process: tuple[int, int, socket.socket]) -> None:
-    """And is nobody's child, has none of our variables, and no folder of ours."""
-    pid, _, inside = process
-    assert int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) != os.getpid()
-    variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+def test_it_ends_with_what_it_is_for(client: Callable[[int], Client]) -> None:
+    """And has none of our variables, and no folder of ours; another cage's goes on."""
+    one, other = client(1), client(1)
+    assert (one.answers, other.answers) == (["200"], ["200"])
+    variables = Path(f"/proc/{one.proxy}/environ").read_bytes().split(b"\0")
     assert {variable.partition(b"=")[0] for variable in variables} <= {b"", b"PATH", b"PWD"}
-    assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
-    inside.close()
-    wait_for(lambda: not Path(f"/proc/{pid}").exists())
+    assert Path(f"/proc/{one.proxy}/cwd").readlink() == Path("/")
+    one.end()
+    wait_for(lambda: not Path(f"/proc/{one.proxy}").exists())
+    assert other.proxy in forked()
 
 
-def test_what_enters_a_cage_needs_nothing_of_envmgr() -> None:
-    """It is started by its path, by a Python that has no packages; what comes after it has the signals as they are usual."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", network._ENTER, str(theirs.fileno()), str(port), "sh", "-c",
-             "grep SigIgn /proc/self/status; exit 7"],
-            pass_fds=[theirs.fileno()], capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
-        _, descriptors, *_ = socket.recv_fds(ours, 1, 1)
-        for descriptor in descriptors:
-            os.close(descriptor)
-    assert (done.returncode, len(descriptors)) == (7, 1), done.stderr
-    assert int(done.stdout.split()[1], 16) & (1 << 12) == 0
+def test_a_launcher_that_died_is_started_anew(client: Callable[[int], Client]) -> None:
+    """The proxies that it forked go on."""
+    one = client(1)
+    launcher = network._PROXIES.process
+    assert launcher is not None
+    launcher.kill()
+    launcher.wait(30)
+    assert client(1).answers == ["200"]
+    assert Path(f"/proc/{one.proxy}").exists()
+
+
+class Corporate:
+    """A proxy of the host's own, which leads wherever it is asked to an echo, and refuses what is `forbidden`."""
+
+    def __init__(self, echo: Echo) -> None:
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        self.echo = echo
+        self.heads: list[str] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self.listening.accept()
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += connection.recv(1)
+        self.heads.append(head.decode())
+        if b"forbidden" in head:
+            connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+            connection.close()
+            return
+        connection.sendall(b"HTTP/1.1 200 OK\r\nVia: corporate\r\n\r\n")
+        Echo._answer(connection)
+
+
+def through(
+    started: Callable[..., Running], echo: Echo, names: Sequence[str] | None, **found: Sequence[str]
+) -> tuple[Running, Corporate]:
+    """A proxy that goes by the host's own, but for `direct.example`, where names stand for some addresses."""
+    corporate = Corporate(echo)
+
+    def resolve(host: str) -> Sequence[str]:
+        key = host.partition(".")[0]
+        if key not in found:
+            raise socket.gaierror
+        return found[key]
+
+    variables = {
+        "https_proxy": f"http://envmgr:p%40ss@127.0.0.1:{corporate.port}",
+        "NO_PROXY": "direct.example",
+    }
+    return started(names, resolve, upstream=upstream_of(variables)), corporate
+
+
+def test_where_the_host_has_a_proxy_connections_go_by_it(started: Callable[..., Running], echo: Echo) -> None:
+    """A listed name by that name, also where only the other proxy knows it; what is exempt goes directly."""
+    names = [f"*.example:{echo.port}"]
+    running, corporate = through(
+        started, echo, names, direct=["127.0.0.1"], known=["93.184.216.34"], inside=["10.0.0.1"]
+    )
+    for host in ("known", "unknown"):
+        connection, status = ask(running.port, f"{host}.example:{echo.port}")
+        with connection:
+            assert status == "HTTP/1.1 200 Connection established"
+            connection.sendall(b"hello")
+            assert connection.recv(100) == b"hello"
+    assert [head.split("\r\n")[0] for head in corporate.heads] == [
+        f"CONNECT {host}.example:{echo.port} HTTP/1.1" for host in ("known", "unknown")
+    ]
+    assert "Proxy-Authorization: Basic ZW52bWdyOnBAc3M=\r\n" in corporate.heads[0]
+    assert answers_to(running.port, f"direct.example:{echo.port}").endswith("established")
+    assert " 403 refused inside.example" in answers_to(running.port, f"inside.example:{echo.port}")
+    assert " 403 refused evil.test:443; add" in answers_to(running.port, "evil.test:443")
+    said = answers_to(running.port, f"forbidden.example:{echo.port}")
+    assert said.endswith("was refused by the host's own proxy (HTTPS_PROXY)")
+    assert len(corporate.heads) == 3
+
+
+def test_where_any_name_may_be_asked_for_the_host_s_proxy_is_given_an_address_that_was_checked(
+    started: Callable[..., Running], echo: Echo
+) -> None:
+    running, corporate = through(started, echo, None, known=["93.184.216.34"])
+    assert answers_to(running.port, "known.example:443").endswith("established")
+    assert corporate.heads[0].startswith("CONNECT 93.184.216.34:443 ")
+    assert " 502 unknown.example:443 was not found" in answers_to(running.port, "unknown.example:443")
+    assert len(corporate.heads) == 1

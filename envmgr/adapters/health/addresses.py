@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from envmgr.domain.rules.networks import is_open
+from envmgr.domain.rules.network.networks import is_open
 
 _networks: ContextVar[Sequence[str] | None] = ContextVar("networks", default=())
 

@@ -33,7 +33,7 @@ from .system_calls import filter_of
 PROGRAM = "bwrap"
 _SECONDS = 10
 _SIGNAL = 128
-_DEAF = ("env", "--ignore-signal=INT,TERM", "sh", "-c", '"$@"; exit $?', "envmgr")
+_DEAF = ("sh", "-c", 'trap "" INT TERM; "$@"; exit $?', "envmgr")
 _HEARING = ("env", "--default-signal=INT,TERM")
 _OUTSIDE = ("PATH", "LANG", "LC_ALL", RUN_MARK)
 """By these the processes in front are found, and find what they start."""
@@ -66,11 +66,10 @@ def caged(start: Start, cage: Cage, log: Path) -> Iterator[Start]:
         yield _unconfined(start, cage)
         return
     require()
-    with way(cage.network, log) as out, _Papers() as papers:
-        cage = replace(cage, sees=(*cage.sees, *out.sees))
-        child = [*_HEARING, *out.argv, *rationed(start.argv, cage.limits)]
+    with way(cage.network, log, {**os.environ, **start.environment}) as out, _Papers() as papers:
+        child = [*_HEARING, *rationed(start.argv, cage.limits)]
         inside = {**start.environment, **out.environment}
-        options = [*_options(cage, start.folder, papers), *_variables(inside)]
+        options = [*_options(cage, start.folder, papers), *out.options, *_variables(inside)]
         arguments = papers.hold("\0".join(options))
         yield replace(
             start,

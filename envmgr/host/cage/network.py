@@ -7,59 +7,65 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import Lock
 
-from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.egress import Refusal
+from envmgr.domain.rules.network.egress import Refusal
+from envmgr.domain.rules.network.upstream import Upstream, upstream_of
 from envmgr.domain.values.cage import Network, Reach
-from envmgr.host.system import told
+from envmgr.host.system import told as told_of
 
 _PORT = 3128
 _ADDRESS = f"http://127.0.0.1:{_PORT}"
 _LONGEST = 64 * 1024
-# Neither waits for the other: the shell ends at once, so that the proxy is nobody's child to be waited for.
-_ALONE = ("sh", "-c", '"$@" </dev/null >/dev/null 2>&1 &', "envmgr")
-_BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from envmgr.host.egress.proxy import main; main()"
-_ENTER = str(Path(__file__).parents[1] / "egress" / "enter.py")
+_BOOT = """import sys
+sys.modules["ssl"] = None  # asyncio does without, in two thirds of the memory
+sys.path.append(sys.argv.pop(1))
+from envmgr.host.egress.launcher import main
+main()"""
 _BARE = ("-I", "-S")
 """Python without anybody's settings, and without packages: it starts in a third of the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """What a child needs for it: paths to see, a command that starts the child, variables, descriptors."""
+    """What a cage needs for it: options of bubblewrap, variables of the child, descriptors."""
 
-    sees: tuple[str, ...] = ()
-    argv: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     keep_open: tuple[int, ...] = ()
 
 
 @contextmanager
-def way(network: Network, log: Path) -> Iterator[Way]:
+def way(network: Network, log: Path, environment: Mapping[str, str]) -> Iterator[Way]:
     """Opens the way for one child, for as long as it lives; what was refused is told in its log at the end of the block.
 
-    Raises NeedsPerson where there is none.
+    `environment` may name a proxy of the host's own, by which this one then goes. Raises NeedsPerson where there is no
+    way.
     """
     if not network.reach.is_by_proxy:
         yield Way()
         return
     record = refusals_of(log)
     known = len(refused(log))
-    inside, outside = socket.socketpair()
+    upstream = upstream_of(environment)
+    # By the one bubblewrap tells of the cage, by the other it is told that the proxy listens there.
+    (info, told), (waiting, ready) = os.pipe(), os.pipe()
     try:
-        with outside:
-            _start(network, record, outside.fileno())
-        python = os.path.realpath(sys.executable)
+        try:
+            _PROXIES.fork(_told(network, upstream, record), (info, ready))
+        finally:
+            os.close(info)
+            os.close(ready)
         yield Way(
-            sees=(python, sys.base_prefix, _ENTER),
-            argv=(python, *_BARE, _ENTER, str(inside.fileno()), str(_PORT)),
+            options=("--info-fd", str(told), "--block-fd", str(waiting)),
             environment=_variables(),
-            keep_open=(inside.fileno(),),
+            keep_open=(told, waiting),
         )
     finally:
-        inside.close()
+        os.close(told)
+        os.close(waiting)
         _tell(log, refused(log)[known:])
 
 
@@ -83,33 +89,54 @@ def _tell(log: Path, found: Sequence[Refusal]) -> None:
         file.writelines(f"network: {refusal}\n" for refusal in dict.fromkeys(found))
 
 
-def _start(network: Network, record: Path, descriptor: int) -> None:
+def _told(network: Network, upstream: Upstream | None, record: Path) -> bytes:
     names = list(network.allow) if network.reach is Reach.LISTED else None
-    reached = json.dumps({"names": names, "networks": list(network.networks)})
-    package = Path(__file__).parents[3]
-    argv = [
-        *_ALONE,
-        os.path.realpath(sys.executable),
-        *_BARE,
-        "-c",
-        _BOOT,
-        str(package),
-        str(descriptor),
-        reached,
-    ]
-    try:
-        subprocess.run(
-            [*argv, str(record.absolute())],
-            pass_fds=(descriptor,),
-            env={"PATH": os.environ.get("PATH", os.defpath)},
-            cwd="/",
-            start_new_session=True,
-            check=True,
-        )
-    except OSError as error:
-        raise told(error, "The proxy of the cage cannot be started") from error
-    except subprocess.SubprocessError as error:
-        raise NeedsPerson("The proxy of the cage cannot be started. Nothing runs without.") from error
+    reached = {"names": names, "networks": list(network.networks), "port": _PORT}
+    return json.dumps(
+        {**reached, "upstream": asdict(upstream) if upstream else None, "record": str(record.absolute())}
+    ).encode()
+
+
+class _Proxies:
+    """The process that forks proxies, started when first needed, and anew where it has ended."""
+
+    def __init__(self) -> None:
+        self._making = Lock()
+        self._control: socket.socket | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def fork(self, told: bytes, descriptors: tuple[int, int]) -> None:
+        """Has one forked that is told this, and gets these descriptors; raises Transient where none can be."""
+        with self._making:
+            try:
+                if self._control is not None:
+                    with suppress(BrokenPipeError, ConnectionError):
+                        socket.send_fds(self._control, [told], descriptors)
+                        return
+                    self._control.close()
+                self._control = self._launched()
+                socket.send_fds(self._control, [told], descriptors)
+            except OSError as error:
+                raise told_of(error, "The proxy of the cage cannot be started") from error
+
+    def _launched(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        package = Path(__file__).parents[3]
+        with theirs:
+            self.process = subprocess.Popen(
+                [os.path.realpath(sys.executable), *_BARE, "-c", _BOOT, str(package), str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                env={"PATH": os.environ.get("PATH", os.defpath)},
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        return ours
+
+
+_PROXIES = _Proxies()
 
 
 def _variables() -> Mapping[str, str]:

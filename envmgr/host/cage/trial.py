@@ -42,12 +42,18 @@ def tried(rules: CageRules, data: Path) -> str:
     with tempfile.TemporaryDirectory(prefix="envmgr-cage-") as own, tempfile.TemporaryFile() as output:
         reach = rules.network.reach
         # Not the organization's own list and networks: they may have the address that is asked for.
-        asked = CageRules(kind=rules.kind, network=Network(reach=reach), limits=rules.limits)
+        python = os.path.realpath(sys.executable)
+        asked = CageRules(
+            kind=rules.kind,
+            network=Network(reach=reach),
+            limits=rules.limits,
+            readable=(python, sys.base_prefix),
+        )
         cage = confine(Purpose.DEPLOY, asked, Ground(code=own), CageLimits())
         start = Start(
             argv=(
                 *("sh", "-c", _SCRIPT, "envmgr", str(data), own, "" if reach is Reach.HOST else "none"),
-                *(os.path.realpath(sys.executable) if reach.is_by_proxy else "", _REFUSED),
+                *(python if reach.is_by_proxy else "", _REFUSED),
             ),
             folder=Path(own),
             environment={"PATH": "/usr/local/bin:/usr/bin:/bin"},

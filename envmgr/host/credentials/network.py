@@ -1,10 +1,10 @@
 """The way out to a cloud as an organization's environment variables describe it: proxies, trust, time limits."""
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import TypeVar
 
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.rules.network.upstream import either_case, is_exempt, is_loopback
 
 E = TypeVar("E", bound=EnvmgrError)
 
@@ -18,9 +18,9 @@ def proxies(environment: Mapping[str, str], host: str) -> dict[str, str]:
 
     Reads HTTPS_PROXY, HTTP_PROXY and NO_PROXY in either case, and never proxies loopback, as Terraform does.
     """
-    if _is_loopback(host) or _is_exempt(host, _either_case(environment, "NO_PROXY")):
+    if is_loopback(host) or is_exempt(host, either_case(environment, "NO_PROXY")):
         return {}
-    found = {scheme: _either_case(environment, f"{scheme.upper()}_PROXY") for scheme in ("https", "http")}
+    found = {scheme: either_case(environment, f"{scheme.upper()}_PROXY") for scheme in ("https", "http")}
     return {scheme: proxy for scheme, proxy in found.items() if proxy}
 
 
@@ -42,19 +42,3 @@ def failing(kind: type[E], text: str) -> E:
     error = kind(text[:1].upper() + text[1:])
     error.continued = text
     return error
-
-
-def _either_case(environment: Mapping[str, str], name: str) -> str:
-    return environment.get(name) or environment.get(name.lower()) or ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _is_exempt(host: str, exemptions: str) -> bool:
-    suffixes = [entry.strip().lstrip("*").lstrip(".") for entry in exemptions.split(",") if entry.strip()]
-    return any(suffix in {"", host} or host.endswith(f".{suffix}") for suffix in suffixes)

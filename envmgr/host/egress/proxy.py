@@ -1,41 +1,53 @@
 """The proxy of one cage: a small process on the host's network, which ends with what runs in the cage.
 
-It is started by `way` (network.py) and imports little: each cage that reaches something has one. It is told of the socket that it
-listens on by the cage itself: made in there, where nothing else is to be reached, and handed out over a socket pair.
-Its other end is inherited by all that runs in the cage, so that its end tells of theirs, whatever becomes of envmgr.
+It is forked by the launcher and imports little: each cage that reaches something has one. It listens inside the cage,
+where nothing else is to be reached, and connects outside. It ends with the cage, whatever becomes of envmgr.
 """
 
 import asyncio
 import json
 import os
-import resource
+import re
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from envmgr.domain.rules.egress import Refusal, Target, Way, Why, is_listed, open_addresses, target_of
+from envmgr.domain.rules.network.egress import Refusal, Route, Target, Way, Why, is_listed, route, target_of
+from envmgr.domain.rules.network.upstream import Upstream
 
 Resolve = Callable[[Target], Awaitable[Sequence[str]]]
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 _HEADER = 8192
 _HEADER_SECONDS = 15.0
 _LOOKUP_SECONDS = 15.0
+_LOOKUP_SECONDS_BESIDE = 4.0  # beside a proxy that may be the only one to know any names
 _CONNECT_SECONDS = 10.0
+_UPSTREAM_SECONDS = 60.0  # it looks up and connects in its turn
+_IS_LED = re.compile(rb"HTTP/1\.[01] 2[0-9][0-9]\b")
 _QUIET_SECONDS = 900.0
 _CONNECTIONS = 256
 _CHUNK = 16384
 _RECORDED = 200
-_STATUS = {Why.NO_SUCH_NAME: 502, Why.NO_ANSWER: 504, Why.NOT_CONNECT: 405, Why.TOO_MANY: 503}
+_STATUS = {
+    Why.NO_SUCH_NAME: 502,
+    Why.UPSTREAM: 502,
+    Why.NO_ANSWER: 504,
+    Why.NOT_CONNECT: 405,
+    Why.TOO_MANY: 503,
+}
 
 
 class Proxy:
     """Leads connections where they may go, and notes where they may not."""
 
-    def __init__(self, way: Way, record: Path, resolve: Resolve | None = None) -> None:
-        """`record` is the file of what was refused, a JSON object in each line."""
+    def __init__(
+        self, way: Way, record: Path, resolve: Resolve | None = None, upstream: Upstream | None = None
+    ) -> None:
+        """`record` is the file of what was refused, a JSON object in each line; `upstream` the host's own proxy."""
         self._way = way
+        self._upstream = upstream
         self._record = record
         self._resolve = resolve or _look_up
         self._recorded: set[Refusal] = set()
@@ -82,22 +94,42 @@ class Proxy:
         finally:
             onwards.close()
 
-    async def _reached(self, target: Target) -> Why | tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _reached(self, target: Target) -> Why | Connection:
         """A connection to an address that was checked: looked up a second time, a name may stand for another."""
         if not is_listed(target, self._way):
             return Why.NOT_LISTED
+        found = route(target, self._way, await self._addresses(target), self._upstream)
+        return found if isinstance(found, Why) else await self._opened(found)
+
+    async def _addresses(self, target: Target) -> Sequence[str] | None:
+        patience = _LOOKUP_SECONDS if self._upstream is None else _LOOKUP_SECONDS_BESIDE
         try:
-            addresses = await asyncio.wait_for(self._resolve(target), _LOOKUP_SECONDS)
+            return await asyncio.wait_for(self._resolve(target), patience)
         except (OSError, UnicodeError):
-            return Why.NO_SUCH_NAME
-        checked = open_addresses(addresses, self._way)
-        if not checked:
-            return Why.NOT_PUBLIC
-        for address in checked:
+            return None
+
+    async def _opened(self, found: Route) -> Why | Connection:
+        for address in found.addresses:
             with suppress(OSError):
-                opening = asyncio.open_connection(address, target.port, limit=_CHUNK)
-                return await asyncio.wait_for(opening, _CONNECT_SECONDS)
+                opening = asyncio.open_connection(address.host, address.port, limit=_CHUNK)
+                connection = await asyncio.wait_for(opening, _CONNECT_SECONDS)
+                return connection if found.asked is None else await self._asked(connection, found.asked)
         return Why.NO_ANSWER
+
+    async def _asked(self, connection: Connection, target: Target) -> Why | Connection:
+        """Asks the host's own proxy, which is at the other end, to lead there."""
+        reader, writer = connection
+        authorization = self._upstream.authorization if self._upstream else ""
+        told = f"Proxy-Authorization: {authorization}\r\n" if authorization else ""
+        writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{told}\r\n".encode())
+        try:
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _UPSTREAM_SECONDS)
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
+            head = b""
+        if _IS_LED.match(head):
+            return connection
+        writer.close()
+        return Why.UPSTREAM if head else Why.NO_ANSWER
 
     async def _refuse(self, writer: asyncio.StreamWriter, refusal: Refusal) -> None:
         """The reason is in the status line, which most programs show."""
@@ -131,36 +163,9 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         writer.write_eof()
 
 
-async def _until_its_end(proxy: Proxy, control: socket.socket, listening: socket.socket) -> None:
-    def told() -> None:
-        """Nothing that is said from in there counts, only that nobody is there any more."""
-        with suppress(BlockingIOError):
-            if not _said(control):
-                os._exit(0)  # at once: there is nobody left to be told anything
-
-    control.setblocking(False)
-    asyncio.get_running_loop().add_reader(control, told)
+async def serve_until(over: int, proxy: Proxy, listening: socket.socket) -> None:
+    """Serves until a descriptor can be read, by which the end of all that needs the proxy is told; does not return then."""
+    # At once: there is nobody left to be told anything.
+    asyncio.get_running_loop().add_reader(over, os._exit, 0)
     server = await proxy.serve(listening)
     await server.serve_forever()
-
-
-def _said(control: socket.socket) -> bytes:
-    try:
-        return control.recv(_CHUNK)
-    except ConnectionError:
-        return b""
-
-
-def main() -> None:
-    """The process: descriptor of the socket pair, what may be reached, and where refusals are kept, as arguments."""
-    descriptor, way, record = sys.argv[1:]
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    control = socket.socket(fileno=int(descriptor))
-    _, descriptors, *_ = socket.recv_fds(control, 1, 1)
-    if not descriptors:
-        return  # the cage never came to be
-    given = json.loads(way)
-    names = None if given["names"] is None else tuple(given["names"])
-    proxy = Proxy(Way(names=names, networks=tuple(given["networks"])), Path(record))
-    asyncio.run(_until_its_end(proxy, control, socket.socket(fileno=descriptors[0])))

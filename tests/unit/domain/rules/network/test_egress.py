@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envmgr.domain.rules.egress import (
+from envmgr.domain.rules.network.egress import (
     Refusal,
+    Route,
     Target,
     Way,
     Why,
     is_listed,
-    open_addresses,
+    route,
     target_of,
 )
 
@@ -79,8 +80,10 @@ def test_no_form_of_an_address_passes_for_a_name_of_a_wildcard(number: int) -> N
 
 def test_of_a_names_addresses_only_public_ones_are_connected_to() -> None:
     found = ["127.0.0.1", "93.184.216.34", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "100.64.0.1", "fe80::1%eth0"]
-    assert open_addresses(found, AWS) == ["93.184.216.34"]
-    assert open_addresses(found, Way(networks=("10.0.0.0/8",))) == ["93.184.216.34", "::ffff:10.0.0.1"]
+    target = Target("s3.amazonaws.com", 443)
+    within = [Target(address, 443) for address in ("93.184.216.34", "::ffff:10.0.0.1")]
+    assert route(target, AWS, found) == Route(within[:1])
+    assert route(target, Way(networks=("10.0.0.0/8",)), found) == Route(within)
 
 
 def test_a_list_that_is_none_allows_each_name() -> None:

@@ -10,6 +10,7 @@ from enum import Enum
 from ipaddress import ip_address
 
 from .networks import is_open
+from .upstream import Upstream
 
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*", re.ASCII)
 _TARGET = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^\[\]:/@\s]{1,253})):([0-9]{1,5})", re.ASCII)
@@ -25,6 +26,18 @@ class Why(Enum):
     NO_ANSWER = "no-answer"
     NOT_CONNECT = "not-connect"
     TOO_MANY = "too-many"
+    UPSTREAM = "upstream"
+
+
+_SENTENCES = {
+    Why.NOT_LISTED: "refused {target}; add it to cage.network.allow",
+    Why.NOT_PUBLIC: "refused {target}, which leads to no public address; cage.networks may open its network",
+    Why.NO_SUCH_NAME: "{target} was not found by the host's name servers",
+    Why.NO_ANSWER: "{target} did not answer",
+    Why.NOT_CONNECT: "refused what is no CONNECT; only https goes by the proxy",
+    Why.TOO_MANY: "refused a connection, as there are too many at once",
+    Why.UPSTREAM: "{target} was refused by the host's own proxy (HTTPS_PROXY)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,14 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """The addresses to try, one after the other; `asked` is what the host's own proxy there is asked for, where it leads."""
+
+    addresses: Sequence[Target]
+    asked: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """What was not reached, and why."""
 
@@ -63,19 +84,7 @@ class Refusal:
         return cls(str(found["target"]), Why(found["why"]))
 
     def __str__(self) -> str:
-        match self.why:
-            case Why.NOT_LISTED:
-                return f"refused {self.target}; add it to cage.network.allow"
-            case Why.NOT_PUBLIC:
-                return f"refused {self.target}, which leads to no public address; cage.networks may open its network"
-            case Why.NO_SUCH_NAME:
-                return f"{self.target} was not found by the host's name servers"
-            case Why.NO_ANSWER:
-                return f"{self.target} did not answer"
-            case Why.TOO_MANY:
-                return "refused a connection, as there are too many at once"
-            case _:
-                return "refused what is no CONNECT; only https goes by the proxy"
+        return _SENTENCES[self.why].format(target=self.target)
 
 
 def target_of(text: str) -> Target | None:
@@ -95,9 +104,24 @@ def is_listed(target: Target, way: Way) -> bool:
     return way.names is None or any(_matches(target, entry) for entry in way.names)
 
 
-def open_addresses(addresses: Iterable[str], way: Way) -> Sequence[str]:
-    """Those that may be connected to, of all that a name stands for."""
-    return [address for address in addresses if is_open(address, way.networks)]
+def route(
+    target: Target, way: Way, addresses: Iterable[str] | None, upstream: Upstream | None = None
+) -> Why | Route:
+    """How to get to a target that is listed and stands for some addresses, None where the host knows none.
+
+    By the host's own proxy an address is asked for where any name may be: by its name it may be another by then. The
+    names of a list are the organization's, and asked for as they are; also where only that proxy knows them.
+    """
+    by = upstream if upstream is not None and upstream.leads_to(target.host, target.port) else None
+    checked = [Target(each, target.port) for each in addresses or () if is_open(each, way.networks)]
+    is_known = addresses is not None or (by is not None and way.names is not None)
+    if not is_known:
+        return Why.NO_SUCH_NAME
+    if addresses is not None and not checked:
+        return Why.NOT_PUBLIC
+    if by is None:
+        return Route(checked)
+    return Route([Target(by.host, by.port)], target if way.names is not None else checked[0])
 
 
 def _matches(target: Target, entry: str) -> bool:

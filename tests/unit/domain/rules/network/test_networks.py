@@ -2,7 +2,7 @@
 
 import pytest
 
-from envmgr.domain.rules.networks import is_open
+from envmgr.domain.rules.network.networks import is_open
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])

@@ -1,0 +1,1 @@
+"""What of the network may be reached, and by which way."""
