@@ -17,6 +17,7 @@ from typing import Any
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.code import is_code
 from envmgr.host.leftovers import clear
+from envmgr.host.strange import content
 from envmgr.host.system import create_private
 
 from .diagnostics import Diagnostic, Location
@@ -31,6 +32,9 @@ CONFLICTS = (
     "Both a backend and a cloud configuration",
     "Duplicate HCP Terraform configurations",
 )
+
+_LARGEST = 64 * 1024 * 1024
+"""Bytes of a file that is read; no code that is let in is that large, and no configuration."""
 
 Backend = tuple[str, Mapping[str, object]]
 
@@ -80,7 +84,7 @@ def configuration_digest(root: Path) -> str:
     for path in sorted(root.iterdir()):
         if is_code(path.name) and path.name not in {PLAIN, OVERRIDE}:
             digest.update(f"{path.name}\0".encode(errors="surrogateescape"))
-            digest.update(sha256(path.read_bytes()).digest() if path.is_file() else b"")
+            digest.update(sha256(content(path, _LARGEST) or b"").digest())
     return digest.hexdigest()
 
 
@@ -131,8 +135,8 @@ def is_configured(data: Path, backend: Backend) -> bool:
     """Whether a data folder has exactly this backend configured, and nothing besides."""
     kind, settings = backend
     try:
-        configured = json.loads((data / CONFIGURED).read_text()).get("backend") or {}
-    except (OSError, ValueError):
+        configured = json.loads(content(data / CONFIGURED, _LARGEST) or b"").get("backend") or {}
+    except (ValueError, AttributeError, RecursionError):
         configured = {}
     return configured.get("type") == kind and _equals(configured.get("config"), settings)
 

@@ -16,6 +16,7 @@ from envmgr.adapters.terraform.providers.cache import ProviderCache
 from envmgr.adapters.terraform.providers.lock_file import without_hashes
 from envmgr.domain.errors import Interrupted, NeedsPerson
 from envmgr.host.leftovers import clear
+from envmgr.host.strange import content
 
 from . import backend
 from .command import IsFlagged
@@ -29,6 +30,7 @@ HOME = "home"
 _RECORD = "envmgr-initialised.json"
 _LOCK_FILE = ".terraform.lock.hcl"
 _LARGEST_LOCK_FILE = 1024 * 1024
+_LARGEST_RECORD = 8 * 1024 * 1024  # it holds two lock files
 MOST_OF_MODULES = 100 * 1024 * 1024
 """Bytes that kept modules may unpack to."""
 
@@ -262,19 +264,20 @@ def _read_lock_file(path: Path) -> str | None:
         raise NeedsPerson(
             f"{path.name} in the Terraform folder is larger than 1 MiB: make it again with `terraform init`."
         )
-    content = path.read_bytes()
+    found = path.read_bytes()
     try:
-        return content.decode() or None
+        return found.decode() or None
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = found.count(b"\n", 0, error.start) + 1
         raise NeedsPerson(
             f"{path.name}:{line} in the Terraform folder is not UTF-8 text: make it again with `terraform init`, and commit it."
         ) from error
 
 
 def _read(path: Path) -> Record | None:
-    with suppress(OSError, ValueError, TypeError):
-        return Record(**json.loads(path.read_text()))
+    """What was recorded; None where it is missing, or was changed into what is none."""
+    with suppress(ValueError, TypeError, RecursionError):
+        return Record(**json.loads(content(path, _LARGEST_RECORD) or b""))
     return None
 
 

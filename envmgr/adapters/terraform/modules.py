@@ -16,6 +16,7 @@ from typing import Any
 
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.host.leftovers import clear
+from envmgr.host.strange import content, plain
 
 from .backend import write_new
 
@@ -68,7 +69,7 @@ class ModuleFolder:
         try:
             for name, path in self._files():
                 found.update(f"{name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
-                with path.open("rb") as file:
+                with plain(path) as file:
                     while chunk := file.read(_CHUNK):
                         found.update(chunk)
         except OSError as error:
@@ -158,9 +159,9 @@ class ModuleFolder:
     def _read(self) -> Mapping[str, Any]:
         path = self._folder / _LIST
         try:
-            if self._folder.is_symlink() or path.is_symlink() or path.stat().st_size > _LARGEST_LIST:
+            if self._folder.is_symlink():
                 return {"Modules": []}  # not of Terraform's making
-            found = json.loads(path.read_text())
+            found = json.loads(content(path, _LARGEST_LIST) or b"")
             return {"Modules": [entry for entry in found["Modules"] if _is_entry(entry)]}
         except _UNREADABLE:
             return {"Modules": []}

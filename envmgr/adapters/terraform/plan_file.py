@@ -13,7 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson, StalePlan
-from envmgr.host.system import create_private
+from envmgr.host.strange import plain
+from envmgr.host.system import create_private, told
 from envmgr.ports import PlanFile
 
 _CHUNK = 1024 * 1024
@@ -23,9 +24,11 @@ _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_S
 
 def copied_out(made: Path, copy: Path) -> PlanFile:
     """Copies a plan to where only we look for it, as a private file that must not be there yet."""
-    source = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(source, "rb") as content, os.fdopen(create_private(copy, rights=0o400), "wb") as file:
-        return PlanFile(path=copy, digest=_copied(content.fileno(), file.fileno()))
+    try:
+        with plain(made) as content, os.fdopen(create_private(copy, rights=0o400), "wb") as file:
+            return PlanFile(path=copy, digest=_copied(content.fileno(), file.fileno()))
+    except OSError as error:
+        raise told(error, "The plan that Terraform made cannot be read", made) from error
 
 
 @contextmanager

@@ -271,8 +271,9 @@ class Session:
         return file
 
     def _left_output(self) -> io.FileIO:
-        """The output that a command left; empty where there is none."""
-        return self._open(os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, fresh=False)
+        """The output that a command left; empty where there is none, or something else in its place."""
+        is_there = not self._named.is_symlink() and self._named.is_file()
+        return self._open(os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, fresh=not is_there)
 
     def _open(self, flags: int, *, fresh: bool) -> io.FileIO:
         try:

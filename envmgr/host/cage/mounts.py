@@ -25,7 +25,7 @@ _SETTINGS = (
 _NAMES = ("resolv.conf", "hosts", "host.conf", "gai.conf")
 """How names are looked up, where there is a network to ask."""
 ROOM = 1024**3
-"""Bytes of the temporary folder, which is memory."""
+"""Bytes of each temporary folder, which is memory."""
 
 
 def mounts(cage: Cage) -> list[str]:
@@ -33,7 +33,9 @@ def mounts(cage: Cage) -> list[str]:
     return [
         *("--ro-bind", "/usr", "/usr"),
         *(part for path in _SYSTEM for part in _system(path)),
-        *("--proc", "/proc", "--dev", "/dev", "--size", str(ROOM), "--tmpfs", "/tmp"),  # noqa: S108  # its own
+        *("--proc", "/proc", "--dev", "/dev"),
+        *("--size", str(ROOM), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
+        *("--size", str(ROOM), "--tmpfs", "/tmp"),  # noqa: S108  # its own
         *("--dir", "/run", "--size", str(ROOM), "--tmpfs", "/var/tmp"),  # noqa: S108
         *(part for path in _settings(cage) for part in ("--ro-bind-try", path, path)),
         *(part for option, path in _given(cage) for part in (option, path, path)),

@@ -1,13 +1,15 @@
 """Terraform's folders before a command: nothing that a branch did to them, or holds, may keep `init` from working."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from envmgr.host.leftovers import accessible, clear
 
-from .errored_state import KEPT_FILES
-
 _STATES = ("terraform.tfstate", "terraform.tfstate.d")
 """A state that was committed: `init` would ask whether it is to go to our backend, and nobody answers."""
+_FOLDERS = ("home", "modules", "providers")
+"""What in a data folder is a folder; all else are files."""
 
 
 def leave_states_out(root: Path) -> None:
@@ -17,11 +19,26 @@ def leave_states_out(root: Path) -> None:
 
 
 def make_fit(data: Path) -> None:
-    """Gives back permissions that were taken away; where links lead out, or another user's files are in it, `init` begins anew.
+    """Gives back permissions that were taken away, and clears what stands in the place of Terraform's files and ours.
 
-    Only while no Terraform works in it. What an apply may have left of its state stays.
+    That are links, folders and files in each other's place, and pipes, for which it would wait without end. Where
+    another user's files are in it, `init` begins anew. Only while no Terraform works in it.
     """
     is_ours = accessible(data)
     for path in data.iterdir():
-        if path.name not in KEPT_FILES and (path.is_symlink() or (path.is_dir() and not is_ours)):
+        fits = path.is_dir() and is_ours if path.name in _FOLDERS else path.is_file()
+        if path.is_symlink() or not fits:
             clear(path)
+    for path in _neither_file_nor_link(data):
+        clear(path)
+
+
+def _neither_file_nor_link(folder: Path) -> Iterator[Path]:
+    waiting = [str(folder)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif not (entry.is_symlink() or entry.is_file(follow_symlinks=False)):
+                    yield Path(entry.path)

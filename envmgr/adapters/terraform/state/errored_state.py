@@ -9,19 +9,19 @@ died while it wrote it, or somebody wrote another state since. Then a person has
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import NeedsPerson
 from envmgr.host.leftovers import clear
+from envmgr.host.system import create_private
 
 from .state_room import holds_something, set_room_aside
 
 _NAME = "errored.tfstate"
 _NOTE = "envmgr-applying"
-KEPT_FILES = (_NAME, _NOTE)
-"""What in a data folder may be all that is left of a state."""
 _NOTHING = b'{"version": 4, "lineage": "", "serial": 0, "resources": []}'
 
 
@@ -38,7 +38,8 @@ class ErroredState:
         """Before an apply: what is there from now on is Terraform's."""
         self.rescue()
         self.make_room()
-        self._note.touch(mode=0o600)
+        clear(self._note)
+        os.close(create_private(self._note))
 
     def make_room(self) -> None:
         """Leaves an empty file with the room it needs; before a plan already, so that apply sees the same files."""
@@ -47,13 +48,13 @@ class ErroredState:
 
     def rescue(self) -> bool:
         """Brings one to safety that an apply left; says whether there is one to be pushed."""
-        if self._note.exists():
+        if os.path.lexists(self._note):
             if holds_something(self._in_root):
                 self._in_root.chmod(0o600)
                 self._in_root.replace(self.kept)  # moved, for the disk may be full
             else:
                 clear(self._in_root)
-            self._note.unlink()
+            clear(self._note)
         return holds_something(self.kept)
 
     def check_whole(self) -> None:
