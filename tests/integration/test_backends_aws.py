@@ -9,6 +9,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from envmgr.daemon.drift_watch import inspect
 from envmgr.domain.values.environment import Status
 from tests.support.engine import Engine
 
@@ -60,10 +61,18 @@ def test_an_environment_on_aws_is_tagged_and_its_end_is_verified(
 
     alice = engine.environment("tagged-one")
     assert alice.status is Status.READY, alice.message
-    assert alice.applied.url is not None
+    outputs = {name: output.value for name, output in alice.applied.outputs.items()}
+    assert alice.applied.url == f"http://{outputs['bucket']}.s3-website-eu-west-1.amazonaws.com"
     made = tagged(aws)
-    assert sorted(arn.split(":")[2] for arn in made) == ["dynamodb", "s3"]
+    table, bucket = sorted(made)
+    assert (table.split(":")[2], table.endswith(f"table/{outputs['table']}")) == ("dynamodb", True)
+    assert bucket == f"arn:aws:s3:::{outputs['bucket']}"
     assert all(tags["branch"] == "env-tagged-one" for tags in made.values())
+
+    inspect(engine.application, alice.id)
+    drift = engine.environment("tagged-one").drift
+    assert drift is not None
+    assert drift.status == "none", "a plan without a change in the code changes something"
 
     left = f"left-{uuid4().hex}"
     with closing(aws("s3")) as s3:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -162,40 +163,35 @@ def dynamodb(moto_url: str) -> Any:
     )
 
 
-def test_a_tag_that_was_taken_off_is_put_back(table: Engine, moto_url: str) -> None:
-    """In place, so nobody is asked; a table that was deleted is made anew, too: nothing is lost by that."""
-    client = dynamodb(moto_url)
-    arn = client.describe_table(TableName="table-alice")["Table"]["TableArn"]
-    client.untag_resource(ResourceArn=arn, TagKeys=["environment"])
-    table.clock.forward(hours=2)
+@pytest.mark.timeout(240)
+def test_a_tag_that_was_taken_off_is_put_back_and_what_would_be_replaced_waits(
+    table: Engine, moto_url: str
+) -> None:
+    """The one in place, so nobody is asked; another table of the same name, made by somebody, is not thrown away."""
+    with closing(dynamodb(moto_url)) as client:
+        arn = client.describe_table(TableName="table-alice")["Table"]["TableArn"]
+        client.untag_resource(ResourceArn=arn, TagKeys=["environment"])
+        table.clock.forward(hours=2)
 
-    drift_watch(table)
+        drift_watch(table)
 
-    tags = {t["Key"]: t["Value"] for t in client.list_tags_of_resource(ResourceArn=arn)["Tags"]}
-    assert tags["environment"] == "alice"
-    assert drift(table).status == "none"
-    client.delete_table(TableName="table-alice")
-    table.clock.forward(hours=2)
-    drift_watch(table)
-    assert client.describe_table(TableName="table-alice")["Table"]["TableName"] == "table-alice"
+        tags = {t["Key"]: t["Value"] for t in client.list_tags_of_resource(ResourceArn=arn)["Tags"]}
+        assert tags["environment"] == "alice"
+        assert drift(table).status == "none"
 
+        client.delete_table(TableName="table-alice")
+        client.create_table(
+            TableName="table-alice",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "other", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "other", "AttributeType": "S"}],
+        )
+        table.clock.forward(hours=2)
 
-def test_what_would_be_replaced_waits_for_a_person(table: Engine, moto_url: str) -> None:
-    """Somebody made another table of the same name: it is not thrown away."""
-    client = dynamodb(moto_url)
-    client.delete_table(TableName="table-alice")
-    client.create_table(
-        TableName="table-alice",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "other", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "other", "AttributeType": "S"}],
-    )
-    table.clock.forward(hours=2)
+        drift_watch(table)
 
-    drift_watch(table)
-
-    alice = table.environment("alice")
-    assert alice.status is Status.WAITING
-    assert "delete or replace aws_dynamodb_table.main" in alice.message
-    key = client.describe_table(TableName="table-alice")["Table"]["KeySchema"][0]["AttributeName"]
-    assert key == "other"
+        alice = table.environment("alice")
+        assert alice.status is Status.WAITING
+        assert "delete or replace aws_dynamodb_table.main" in alice.message
+        key = client.describe_table(TableName="table-alice")["Table"]["KeySchema"][0]["AttributeName"]
+        assert key == "other"

@@ -1,12 +1,16 @@
-"""The Terraform adapter with the real AWS provider: lock files, the shared cache, default tags."""
+"""The Terraform adapter with the real AWS provider: lock files, the shared cache, default tags.
 
+Where `init` alone is tried, which starts no provider, a small file is the provider: to hash the real one takes seconds.
+"""
+
+import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -16,6 +20,7 @@ from envmgr.adapters.terraform.providers.lock_file import without_hashes
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.values.tags import default_tags_environment
 from envmgr.ports import Watch, Workspace
+from tests.support.terraform import write_cli_config
 
 REQUIRES = 'terraform {{\n  required_providers {{\n    aws = {{ source = "hashicorp/aws"{} }}\n  }}\n}}\n'
 AWS = REQUIRES.format("")
@@ -32,7 +37,14 @@ output "service" { value = data.aws_arn.x.service }
 """
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
-Make = Callable[[str], Workspace]
+TINY = 'terraform {\n  required_providers {\n    tiny = { source = "example.com/acme/tiny"VERSION }\n  }\n}\n'
+
+
+class Make(Protocol):
+    """Makes a workspace."""
+
+    def __call__(self, name: str, text: str = ...) -> Workspace:
+        """Of this name, with this code: by default what asks the AWS provider."""
 
 
 @pytest.fixture
@@ -44,13 +56,31 @@ def adapter(tmp_path: Path, provider_cli_config: Path) -> TerraformCommands:
 
 
 @pytest.fixture
+def tiny(tmp_path: Path) -> TerraformCommands:
+    """An adapter whose mirror has a provider of some bytes, in two versions."""
+    for version in ("1.0.0", "2.0.0"):
+        folder = tmp_path / "mirror/example.com/acme/tiny" / version / platform()
+        folder.mkdir(parents=True)
+        (folder / f"terraform-provider-tiny_v{version}").write_text(f"#!/bin/sh\nexit {version[0]}\n")
+        (folder / f"terraform-provider-tiny_v{version}").chmod(0o755)
+    configured = write_cli_config(tmp_path, tmp_path / "mirror")
+    return TerraformCommands(tmp_path / "cache", identify, configured, timeout=timedelta(seconds=100))
+
+
+def platform() -> str:
+    """What Terraform calls this machine."""
+    machine = os.uname().machine
+    return f"linux_{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(machine, machine) }"
+
+
+@pytest.fixture
 def make(tmp_path: Path, terraform_binary: str) -> Make:
     """Make a workspace of this name, with the code that needs the provider."""
 
-    def workspace(name: str) -> Workspace:
+    def workspace(name: str, text: str = AWS + QUIET) -> Workspace:
         root = tmp_path / name / "root"
         root.mkdir(parents=True)
-        (root / "main.tf").write_text(AWS + QUIET)
+        (root / "main.tf").write_text(text)
         wrapper = tmp_path / name / "terraform"
         wrapper.write_text(f'#!/bin/sh\necho "$1" >>{tmp_path}/{name}/calls\nexec {terraform_binary} "$@"\n')
         wrapper.chmod(0o755)
@@ -115,21 +145,19 @@ def test_lock_files_are_whole_for_init_and_trimmed_for_the_rest(
 
 
 def test_an_outdated_lock_file_of_ours_gives_way_and_the_codes_does_not(
-    adapter: TerraformCommands, make: Make
+    tiny: TerraformCommands, make: Make
 ) -> None:
     """Where a push asks for another version than the one that was locked before."""
-    full = together(adapter, [make("one")])[0]
-    assert full is not None
-    version = full.split('version = "')[1].split('"')[0]
-    old = full.replace(f'version = "{version}"', 'version = "4.0.0"')
-    two = make("two")
-    (two.root / "main.tf").write_text(REQUIRES.format(f', version = ">= {version}"') + QUIET)
-    assert f'version     = "{version}"' in (together(adapter, [replace(two, lock_file=old)])[0] or "")
-    three = make("three")
-    (three.root / "main.tf").write_text((two.root / "main.tf").read_text())
+    old = together(tiny, [make("one", TINY.replace("VERSION", ', version = "1.0.0"'))])[0]
+    assert old is not None
+    assert 'version     = "1.0.0"' in old
+    newer = TINY.replace("VERSION", ', version = ">= 2.0.0"')
+    two = make("two", newer)
+    assert 'version     = "2.0.0"' in (together(tiny, [replace(two, lock_file=old)])[0] or "")
+    three = make("three", newer)
     (three.root / ".terraform.lock.hcl").write_text(old)
     with pytest.raises(NeedsPerson, match="version constraint"):
-        adapter.plan(three, three.data / "plan", watching(three))
+        tiny.plan(three, three.data / "plan", watching(three))
 
 
 def test_a_new_provider_in_the_code_is_installed(adapter: TerraformCommands, make: Make) -> None:
@@ -144,12 +172,13 @@ def test_a_new_provider_in_the_code_is_installed(adapter: TerraformCommands, mak
     assert calls(one) == ["plan", "init", "plan"]
 
 
-def test_eight_environments_share_the_cache_at_once(adapter: TerraformCommands, make: Make) -> None:
+def test_eight_environments_share_the_cache_at_once(tiny: TerraformCommands, make: Make) -> None:
     """First without any lock file, then with one that the cache is known to satisfy."""
-    first = together(adapter, [make(f"first-{n}") for n in range(8)])
+    code = TINY.replace("VERSION", "")
+    first = together(tiny, [make(f"first-{n}", code) for n in range(8)])
     assert len(set(first)) == 1
     assert first[0] is not None
-    second = together(adapter, [replace(make(f"second-{n}"), lock_file=first[0]) for n in range(8)])
+    second = together(tiny, [replace(make(f"second-{n}", code), lock_file=first[0]) for n in range(8)])
     assert set(second) == set(first)
 
 
@@ -170,7 +199,7 @@ def together(adapter: TerraformCommands, workspaces: list[Workspace]) -> list[st
     return found
 
 
-BUCKET = """
+BUCKETS = """
 provider "aws" {
   region                      = "eu-west-1"
   s3_use_path_style           = true
@@ -178,40 +207,38 @@ provider "aws" {
   skip_metadata_api_check     = true
   skip_requesting_account_id  = true
 }
-resource "aws_s3_bucket" "b" { bucket = "default-tags" }
-output "tags" { value = aws_s3_bucket.b.tags_all }
+provider "aws" {
+  alias                       = "own"
+  region                      = "eu-west-1"
+  s3_use_path_style           = true
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+  default_tags { tags = { branch = "own" } }
+}
+resource "aws_s3_bucket" "added" { bucket = "default-tags" }
+resource "aws_s3_bucket" "own" {
+  provider = aws.own
+  bucket   = "own-tags"
+}
+output "tags" { value = aws_s3_bucket.added.tags_all }
 """
 TAGS = {"environment": "alice", "managed-by": "envmgr", "branch": "env-alice"}
 
 
-@pytest.mark.parametrize(
-    ("block", "tags"),
-    [
-        ("", TAGS),
-        ('  default_tags { tags = { branch = "own" } }\n', {**TAGS, "branch": "own"}),
-    ],
-    ids=["added", "the code's own win"],
-)
 def test_missing_tags_are_added_on_aws(
-    adapter: TerraformCommands,
-    make: Make,
-    aws_environment: dict[str, str],
-    terraform_binary: str,
-    block: str,
-    tags: Mapping[str, str],
+    adapter: TerraformCommands, make: Make, aws_environment: dict[str, str], terraform_binary: str
 ) -> None:
     """By the provider itself, and what the code sets itself wins."""
-    one = make("one")
-    (one.root / "main.tf").write_text(AWS + BUCKET.replace("  region", f"{block}  region"))
     environment = {**aws_environment, **default_tags_environment(TAGS)}
     # Not the script that counts: a shell drops variables whose names it could not write, as managed-by's.
-    one = replace(one, environment=environment, binary=terraform_binary)
-    out = one.data / "plan"
-    planned = adapter.plan(one, out, watching(one))
-    shown = adapter.show(one, planned.file)
-    after = shown.resources[0].after
-    assert after is not None
-    assert after["tags_all"] == tags
+    one = replace(make("one", AWS + BUCKETS), environment=environment, binary=terraform_binary)
+
+    planned = adapter.plan(one, one.data / "plan", watching(one))
+
+    shown = adapter.show(one, planned.file).resources
+    tags = {each.address: each.after["tags_all"] for each in shown if each.after is not None}
+    assert tags == {"aws_s3_bucket.added": TAGS, "aws_s3_bucket.own": {**TAGS, "branch": "own"}}
 
 
 def sockets(folder: Path) -> list[Path]:

@@ -79,6 +79,21 @@ def test_what_is_to_be_ignored_is_no_drift(shop: MemoryEngine) -> None:
     assert drift(shop).status == "none"
 
 
+def test_what_was_deleted_by_hand_is_made_anew(shop: MemoryEngine) -> None:
+    """Nothing is lost by that, so nobody is asked."""
+    shop.repository_settings["shop"]["drift"] = {"action": "correct"}
+    shop.restart()
+    [queue] = shop.in_cloud("alice")
+    del shop.cloud.resources[queue]
+    shop.clock.forward(hours=2)
+
+    drift_watch(shop)
+
+    alice = shop.environment("alice")
+    assert (alice.status, drift(shop).status) == (Status.READY, "none"), alice.message
+    assert len(shop.in_cloud("alice")) == 1
+
+
 def test_after_a_long_gap_a_person_is_asked(shop: MemoryEngine) -> None:
     """Shown as waiting; `approve` corrects it, and so does whoever mends it by hand."""
     shop.repository_settings["shop"]["drift"] = {"action": "correct"}
