@@ -23,6 +23,7 @@ from envmgr.domain.values.step import Step
 from envmgr.host.cage.bubblewrap import require
 from envmgr.host.cage.network import refused
 from envmgr.ports import Place, StepLimits, Watch
+from tests.integration.attack_rows import Row, tries
 from tests.integration.outage import wait_for
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.engine import Engine, code
@@ -105,6 +106,7 @@ def test_what_is_listed_is_reached_and_the_rest_is_refused_and_said(
     assert len(web.requests) == 1
 
 
+@tries(Row.NETWORK)
 def test_without_a_list_no_private_address_is_reached_by_whatever_name(
     folder: Path, web: WebServer, certificates: Certificates
 ) -> None:

@@ -26,6 +26,7 @@ from envmgr.host.cage import bubblewrap
 from envmgr.host.cage.bubblewrap import require
 from envmgr.host.children.child import Cause, Ended, Start, Supervision, attend, run
 from envmgr.ports import Place, StepLimits, Watch, Workspace
+from tests.integration.attack_rows import Row, tries
 from tests.integration.outage import wait_for
 from tests.support import warm
 from tests.support.engine import Engine, code
@@ -113,6 +114,7 @@ def test_a_provisioner_sees_nothing_of_others(engine: Engine) -> None:
     assert "PYTEST_CURRENT_TEST" not in environs.read_text()
 
 
+@tries(Row.LINKS)
 def test_a_state_that_is_a_link_to_anothers_is_not_followed(engine: Engine) -> None:
     """Else the branch would be given what the other's outputs are, which it cannot read itself."""
     secret = 'output "password" {\n  value = "hunter2-of-bob"\n  sensitive = true\n}\n'
@@ -237,11 +239,13 @@ def test_a_step_that_is_stopped_may_end_in_peace(place: Place, folder: Path) -> 
     assert is_alive(children[0]) is False
 
 
+@tries(Row.LIMITS)
 @pytest.mark.parametrize(
     ("run", "limits", "sentence"),
     [
         ("exit 5", CageLimits(), r"exit 5"),
         ("kill -9 $$", CageLimits(), "killed by SIGKILL"),
+        ("head -c 20000 /dev/zero | tr '\\0' x; sleep 60", CageLimits(), "printed more than 10000 bytes"),
         ("sleep 60", CageLimits(time=timedelta(seconds=1)), "took longer than 1s"),
         ("while :; do :; done", CageLimits(cpu_seconds=1), "used up its 1 s of CPU time"),
         (

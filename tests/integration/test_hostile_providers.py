@@ -17,6 +17,7 @@ from envmgr.adapters.terraform.providers.cache import ProviderCache
 from envmgr.adapters.terraform.providers.packages import checksum
 from envmgr.domain.values.environment import Status
 from envmgr.ports import Watch, Workspace
+from tests.integration.attack_rows import Row, tries
 from tests.support.engine import Engine, code
 
 SOURCE = "providers.invalid/acme/fake"
@@ -204,10 +205,13 @@ def test_two_organizations_share_nothing(
     assert used(two).resolve().is_relative_to(tmp_path / "umbra")
 
 
+@tries(Row.PLUGINS)
+@pytest.mark.parametrize("kind", ["none", "bwrap"])
 def test_a_branch_says_nothing_about_where_providers_come_from(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, kind: str, terraform_binary: str
 ) -> None:
     """Neither do plugins and settings that lie in envmgr's own home."""
+    engine.settings |= {"cage": {"kind": kind}, "terraform": {"binary": terraform_binary}}
     plugin = f"plugins/{SOURCE}/{PLATFORM}/{BINARY}"
     ran = engine.folder / "ran"
     script = f"#!/bin/sh\ntouch {ran}\n"
