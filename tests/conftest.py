@@ -21,8 +21,8 @@ from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
 from tests.support.ssh_server import SshServer
 
-# How fast examples are made says how busy the host is, and nothing of the code.
-settings.register_profile("busy host", suppress_health_check=[HealthCheck.too_slow])
+# How fast examples are made, or run, says how busy the host is, and nothing of the code.
+settings.register_profile("busy host", suppress_health_check=[HealthCheck.too_slow], deadline=None)
 settings.register_profile("quick", settings.get_profile("busy host"), max_examples=examples(100))
 settings.load_profile("quick" if QUICK else "busy host")
 

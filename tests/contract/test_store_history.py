@@ -348,7 +348,7 @@ class History(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("kind", "most"), [("sqlite", 16), ("postgresql", 10)])
+@pytest.mark.parametrize(("kind", "most"), [("sqlite", 10), ("postgresql", 6)])
 def test_any_history_over_a_real_store(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str, most: int
 ) -> None:

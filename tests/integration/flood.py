@@ -1,4 +1,4 @@
-"""A stand-in for Terraform prints a gigabyte; what that costs the process that follows it, as JSON.
+"""A stand-in for Terraform prints a quarter of a gigabyte; what that costs the process that follows it, as JSON.
 
 python -m tests.integration.flood
 """
@@ -16,7 +16,7 @@ from envmgr.ports import Watch, Workspace
 from tests.integration.measured import most_memory
 from tests.support.quick_terraform import write_quick_terraform
 
-PIECES, PIECE = 50, 20_000_000
+PIECES, PIECE = 13, 20_000_000
 BEHIND = 40_000_000
 """So many bytes of the output may wait on the disk before the stand-in prints on."""
 

@@ -43,8 +43,8 @@ def test_environments_that_come_and_go_leave_nothing() -> None:
     assert last["memory"] - first["memory"] <= 8, left
 
 
-def test_a_terraform_that_prints_a_gigabyte_fills_neither_memory_nor_disk() -> None:
-    """The stand-in goes on only while little of its output is on the disk: all of it was read and given back."""
+def test_a_terraform_that_prints_much_fills_neither_memory_nor_disk() -> None:
+    """A quarter of a gigabyte: the stand-in goes on only while little of its output is on the disk: all of it was read and given back."""
     seen = child("tests.integration.flood")
 
     assert seen["read_to_its_end"], seen

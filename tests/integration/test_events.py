@@ -74,7 +74,7 @@ def events(engine: Engine) -> list[Event]:
     return list(engine.application.services.store.events())
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.sampled_from(sorted(ACTS)), min_size=4, max_size=14))
 def test_nothing_changes_without_an_event(acts: list[str]) -> None:
     """Whoever does what, in whatever order."""

@@ -111,7 +111,7 @@ class Campaign:
 
     def run(self, *arguments: str, code: int | None = 0) -> str:
         """Runs a verb and keeps what it printed; gives standard output."""
-        said = self.world.anew(*arguments, env=self.environ, timeout=120)
+        said = self.world(*arguments, env=self.environ)
         self.heard[f"{len(self.heard)} {' '.join(arguments)}"] = said.out + said.err
         assert code is None or said.code == code, (arguments, said.code, said.out, said.err)
         return said.out

@@ -195,6 +195,10 @@ class Histories(RuleBasedStateMachine):
             and all(run.finished_at for run in self.world.store.runs(e.id))
         }
 
+    def keeps_a_state(self) -> bool:
+        """Whether a state could be written nowhere but into the data folder."""
+        return any((self.folder / self.world.host.name).rglob("errored.tfstate"))
+
     # --- what happens ------------------------------------------------------------------------------
 
     def looks(self, pause: timedelta, daemon: Daemon | None = None) -> None:
@@ -349,10 +353,13 @@ class Histories(RuleBasedStateMachine):
             self.world.forward(seconds=40)
             self.world.daemon.ask_health()
 
-    @precondition(lambda self: self.lost == 0)
+    @precondition(lambda self: self.lost == 0 and not self.keeps_a_state())
     @rule()
     def records_are_lost(self) -> None:
-        """Once, with the data folder; what is beside the states brings them back."""
+        """Once, with the data folder; what is beside the states brings them back.
+
+        Not while a state that could be written nowhere else lies in it: then what was made is lost, and nobody promises more.
+        """
         self.lost += 1
         self.settled.clear()
         self.checked.clear()
@@ -384,5 +391,5 @@ def _silent(*_: object) -> dict[str, object]:
 @pytest.mark.timeout(1200)
 def test_what_must_hold_holds_in_any_history() -> None:
     run_state_machine_as_test(
-        Histories, settings=settings(max_examples=histories(100), stateful_step_count=30, deadline=None)
+        Histories, settings=settings(max_examples=histories(60), stateful_step_count=30, deadline=None)
     )

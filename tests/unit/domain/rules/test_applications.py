@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envmgr.domain.audit.inventory import Inventory, Tagged, Watched
@@ -33,6 +33,7 @@ from envmgr.domain.values.policy import Awaited, Neighbours, Policy
 from envmgr.domain.values.reference import find
 from envmgr.domain.values.schedule import Phase
 from envmgr.domain.values.tags import identity, own, tags_for
+from tests.support.examples import examples
 from tests.support.records import altered
 from tests.unit.domain_example import (
     FIXED,
@@ -482,7 +483,7 @@ def test_any_needs_are_there_first_and_go_last(
 
 
 @given(GRAPHS, st.lists(st.permutations(NAMES), min_size=30, max_size=30))
-@FIXED
+@settings(FIXED, max_examples=examples(30))
 def test_a_branch_that_is_pushed_without_end_has_all_its_applications_applied(
     needs: Mapping[str, tuple[str, ...]], orders: list[tuple[str, ...]]
 ) -> None:

@@ -284,7 +284,7 @@ class World:
             assert record.status is Status.DESTROYED
 
 
-@settings(FIXED, max_examples=examples(60))
+@settings(FIXED, max_examples=examples(30))
 @given(policy=POLICIES, events=st.lists(EVENTS, min_size=20, max_size=40))
 def test_any_history_keeps_the_promises(policy: Policy, events: list[Event]) -> None:
     """After every write of it, and from wherever it is cut off."""

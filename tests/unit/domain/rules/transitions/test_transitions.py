@@ -30,7 +30,7 @@ from tests.support.records import altered, flat
 from tests.support.store import CLAIM
 from tests.unit.adapters.store.test_codec import environments
 
-few = settings(max_examples=examples(100), deadline=None, suppress_health_check=[Hypothesis.too_slow])
+few = settings(max_examples=examples(50), deadline=None, suppress_health_check=[Hypothesis.too_slow])
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 CHECK = HealthCheck(url="http://x")
 ILL = Health(check=CHECK, condition=Condition.UNHEALTHY, since=NOW, message="no")
