@@ -158,7 +158,12 @@ def _credentials(organization: Organization) -> str:
     if not environment:
         return "none are configured"
     said = f"all secrets can be read, {counted(len(environment), 'environment variable')}"
-    static = opened(environment, has_roles=organization.has_roles, has_tokens=organization.has_tokens)
+    static = opened(
+        environment,
+        has_roles=organization.has_roles,
+        has_tokens=organization.has_tokens,
+        has_signature=organization.has_signature,
+    )
     return f"{said}; warning: {static}" if static else said
 
 

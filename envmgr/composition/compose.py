@@ -188,6 +188,7 @@ def _organization(
         sign_in=sign_in,
         has_roles=file.credentials.aws is not None,
         has_tokens=file.credentials.azure is not None,
+        has_signature=file.credentials.container_signature is not None,
         concurrency=file.limits.concurrency,
         patience=file.limits.silence,
         sandbox=file.sandbox,

@@ -1,14 +1,14 @@
 """Which credentials the runs of an organization get."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from envmgr.config.sections.run_credentials import AwsCredentials, AzureCredentials, RunCredentials
 from envmgr.config.sections.secrets import resolve
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.sign_in import AwsRoles, assumed_role, filled
+from envmgr.domain.rules.sign_in import AwsRoles, assumed_role, filled, tags_claim
 from envmgr.domain.values.cage import Credentials
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.host.credentials.issued import IssuedForRuns, Issuer
@@ -19,34 +19,71 @@ def sign_in_of(section: RunCredentials, config: Path, folder: Path, environ: Map
     """How the runs of an organization sign in, whose file is `config` or in it; what they are given lies in `folder`."""
     beside = config if config.is_dir() else config.parent
     aws, azure = section.aws, section.azure
-    if aws is None and azure is None:
+    signature = section.container_signature
+    if aws is None and azure is None and signature is None:
         return as_given
 
     def issuers(holder: Holder, use: Credentials, environment: Mapping[str, str]) -> Sequence[Issuer]:
         found: list[Issuer] = []
-        if aws is not None:
-            from envmgr.host.credentials.aws_role import AwsRoleIssuer  # slow, and not for the reading verbs
-
-            role = assumed_role(_roles(aws, beside), holder.environment, use, holder.backend)
-            found.append(AwsRoleIssuer(role, environment))
-        if azure is not None:
+        kind, settings = holder.backend
+        is_for = {"s3": aws, "azurerm": azure}.get(kind) if use is Credentials.BACKEND else None
+        if aws is not None and (is_for is aws or use is not Credentials.BACKEND):
+            found.append(_aws(aws, beside, holder, use, environment, environ))
+        if azure is not None and (is_for is azure or use is not Credentials.BACKEND):
             found.append(_azure(azure, holder.environment, use, environ))
+        if signature is not None and kind == "azurerm":
+            from envmgr.host.credentials.azure_container import ContainerSignature
+
+            found.append(ContainerSignature.by_key(environment, settings, use, signature))
         return found
 
     return IssuedForRuns(folder, issuers)
 
 
-def _azure(
-    section: AzureCredentials, environment: EnvironmentId, use: Credentials, environ: Mapping[str, str]
+def _aws(
+    section: AwsCredentials,
+    beside: Path,
+    holder: Holder,
+    use: Credentials,
+    environment: Mapping[str, str],
+    environ: Mapping[str, str],
 ) -> Issuer:
-    from envmgr.host.credentials.azure_token import AzureTokenIssuer, IssuerKey, signed_token, token_of
+    from envmgr.host.credentials.aws_role import AwsRoleIssuer  # slow, and not for the reading verbs
+    from envmgr.host.credentials.azure_token import AWS_AUDIENCE
+
+    role = assumed_role(_roles(section, beside), holder.environment, use, holder.backend)
+    if section.token_file is None and section.issuer is None:
+        return AwsRoleIssuer(role, environment)
+    claims = tags_claim(holder.environment)
+    return AwsRoleIssuer(
+        role, environment, _token(section, holder.environment, environ, AWS_AUDIENCE, claims)
+    )
+
+
+def _token(
+    section: AwsCredentials | AzureCredentials,
+    environment: EnvironmentId,
+    environ: Mapping[str, str],
+    audience: str,
+    claims: Mapping[str, object] | None = None,
+) -> Callable[[], tuple[str, timedelta]]:
+    from envmgr.host.credentials.azure_token import IssuerKey, signed_token, token_of
 
     def token() -> tuple[str, timedelta]:
         if section.issuer is None or section.signing_key is None:
             return token_of(Path(section.token_file or ""))
         key = IssuerKey(resolve(section.signing_key, environ))
-        return signed_token(section.issuer, filled(section.subject, environment), key)
+        return signed_token(section.issuer, filled(section.subject, environment), key, audience, claims)
 
+    return token
+
+
+def _azure(
+    section: AzureCredentials, environment: EnvironmentId, use: Credentials, environ: Mapping[str, str]
+) -> Issuer:
+    from envmgr.host.credentials.azure_token import AZURE_AUDIENCE, AzureTokenIssuer
+
+    token = _token(section, environment, environ, AZURE_AUDIENCE)
     return AzureTokenIssuer(tenant_id=section.tenant_id, client_id=section.client_id, use=use, token=token)
 
 

@@ -1,6 +1,7 @@
 """Terraform as a child process, and what is watched of it."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -37,7 +38,8 @@ class Workspace:
     by a moving ref are read anew for each `commit`. `temporary` is its `TMPDIR`, which stays between a plan and its
     apply: beside `data` where none is given. `memory` limits that of Terraform, and of each provider, in bytes. `cage`
     is what confines all that runs there, and `checkout` the folder of the code that may be seen from it: `root` where
-    none is given, `outside` folders elsewhere on this host that are the environment's, too. `holder` is whose credentials its commands get, None where those in `environment` are for all of them.
+    none is given, `outside` folders elsewhere on this host that are the environment's, too. `holder` is whose credentials its commands get, None where those in `environment` are for all of them;
+    `initial` then gives the variables that `init` gets in their place.
     """
 
     root: Path
@@ -57,6 +59,7 @@ class Workspace:
     checkout: Path | None = None
     outside: tuple[Path, ...] = ()
     holder: Holder | None = None
+    initial: Callable[[], AbstractContextManager[Mapping[str, str]]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

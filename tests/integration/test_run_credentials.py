@@ -1,17 +1,28 @@
 """Each run with credentials of its own: roles of AWS that moto enforces, Terraform's S3 backend, a deploy step."""
 
 import json
+import os
+import subprocess
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import boto3
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from ruamel.yaml import YAML
 
 from envmgr.commands.doctor import of_organizations
+from envmgr.composition.sign_in import sign_in_of
+from envmgr.config.load import load
+from envmgr.domain.values.cage import Credentials
 from envmgr.domain.values.environment import Status
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.ports import Holder
 from tests.support import aws
 from tests.support.engine import Engine
 
@@ -38,10 +49,11 @@ STEP = 'env > deploy.env; cat "$ENVMGR_CREDENTIALS/aws.json" > deploy.json'
 
 @dataclass(frozen=True)
 class Account:
-    """An account whose rules hold: the variables of envmgr's own user, and the keys of one who may assume no role."""
+    """An account whose rules hold: the variables of envmgr's own user, and the keys of one who may assume no role, and of one who may only read states."""
 
     environment: Mapping[str, str]
     stranger: Mapping[str, str] = field(default_factory=dict)
+    reader: Mapping[str, str] = field(default_factory=dict)
 
     def client(self, service: str, **keys: str) -> Any:
         """A client as envmgr's user, or with other keys."""
@@ -70,10 +82,12 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 def _with_roles(url: str) -> Account:
     """Roles that open the environment's own state, and a user who may assume them; from here on that is enforced."""
     iam = Account(aws.aws_environment(url)).client("iam")
-    own, other = (
-        _user(iam, name, actions)
-        for name, actions in {"envmgr": ["s3:*", "tag:*", "sts:AssumeRole"], "stranger": ["s3:*"]}.items()
-    )
+    may = {
+        "envmgr": ["s3:*", "tag:*", "sts:AssumeRole"],
+        "stranger": ["s3:*"],
+        "reader": ["s3:GetObject", "s3:ListBucket"],
+    }
+    own, stranger, reader = (_user(iam, name, actions) for name, actions in may.items())
     for name in ("alice", "bob"):
         iam.create_role(RoleName=f"envmgr-{name}", AssumeRolePolicyDocument=json.dumps(TRUST))
         objects = {"Action": "s3:*", "Resource": f"arn:aws:s3:::*/acme/shop/{name}/*"}
@@ -86,7 +100,7 @@ def _with_roles(url: str) -> Account:
     )
     with urllib.request.urlopen(request, timeout=10):
         pass
-    return Account({**aws.aws_environment(url), **own}, other)
+    return Account({**aws.aws_environment(url), **own}, stranger, reader)
 
 
 def _user(iam: Any, name: str, actions: list[str]) -> dict[str, str]:
@@ -196,3 +210,75 @@ def test_doctor_says_what_keys_that_stay_open(engine: Engine, account: Account) 
     engine.restart()
     said = {check.check: check.message for check in of_organizations(engine.application)}
     assert "warning" not in said["credentials acme"]
+
+
+def signing(folder: Path) -> dict[str, Any]:
+    """The settings of roles that are assumed by tokens of our own."""
+    key = folder / "issuer.pem"
+    key.write_bytes(
+        rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+    )
+    key.chmod(0o600)
+    return {"issuer": "https://issuer.example.com/envmgr", "signing_key": {"file": str(key)}}
+
+
+@pytest.mark.parametrize("kind", ["file", "signed"])
+def test_a_role_is_assumed_by_a_token_and_no_key_is_anywhere(
+    moto_url: str, tmp_path: Path, kind: str
+) -> None:
+    """Web identity: the organization's variables hold nothing that opens anything."""
+    environment = {"AWS_ENDPOINT_URL": moto_url, "AWS_REGION": aws.REGION}
+    (tmp_path / "token").write_text("another's token")
+    by = {"token_file": str(tmp_path / "token")} if kind == "file" else signing(tmp_path)
+    section = {"aws": {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/envmgr-{{environment}}", **by}}
+    file = tmp_path / "acme.yaml"
+    with file.open("w") as stream:
+        YAML().dump({"organization": "acme", "credentials": section, "repositories": []}, stream)
+    [organization] = load(file).organizations
+    sign_in = sign_in_of(organization.credentials, file, tmp_path / "credentials", {})
+    alice = EnvironmentId("acme", "shop", "alice")
+    with sign_in(
+        Holder(environment=alice, backend=("s3", {"bucket": "b"})), Credentials.WRITING, environment
+    ) as given:
+        issued = json.loads((Path(given["AWS_CONFIG_FILE"]).parent / "aws.json").read_text())
+    run = boto3.client(
+        "sts",
+        endpoint_url=moto_url,
+        region_name=aws.REGION,
+        aws_access_key_id=issued["AccessKeyId"],
+        aws_secret_access_key=issued["SecretAccessKey"],
+        aws_session_token=issued["SessionToken"],
+    )
+    assert run.get_caller_identity()["Arn"].endswith(":assumed-role/envmgr-alice/envmgr-writing-alice")
+
+
+def initialised_by_who_only_reads(
+    signed: Engine, account: Account, folder: Path, terraform_binary: str
+) -> None:
+    """`init` writes nothing to a bucket: it is allowed no more."""
+    folder.mkdir()
+    settings = {**signed.settings["backend"]["s3"], "key": "acme/shop/alice/terraform.tfstate"}
+    (folder / "main.tf.json").write_text(json.dumps({"terraform": {"backend": {"s3": settings}}}))
+    environment = {"PATH": os.environ["PATH"], **account.environment, **account.reader}
+    subprocess.run([terraform_binary, "init"], cwd=folder, env=environment, check=True, capture_output=True)
+
+
+def test_init_gets_a_role_of_its_own(
+    signed: Engine, account: Account, tmp_path: Path, terraform_binary: str
+) -> None:
+    """Which opens the state alone; a plan and an apply have theirs."""
+    wrapper = tmp_path / "terraform"
+    wrapper.write_text(
+        f'#!/bin/sh\nprintf "%s %s\\n" "$1" "$AWS_CONFIG_FILE" >> {tmp_path}/seen\nexec {terraform_binary} "$@"\n'
+    )
+    wrapper.chmod(0o700)
+    signed.settings["terraform"]["binary"] = str(wrapper)
+    signed.repository().commit("env-alice", {"terraform/main.tf": SHOWS})
+    signed.turn()
+    assert signed.environment("alice").status is Status.READY, signed.environment("alice").message
+    initialised_by_who_only_reads(signed, account, tmp_path / "reader", terraform_binary)
+    seen = dict(line.split(" ") for line in (tmp_path / "seen").read_text().splitlines())
+    uses = {command: Path(seen[command]).parent.name for command in ("init", "plan", "apply")}
+    assert uses == {"init": "backend", "plan": "reading", "apply": "writing"}

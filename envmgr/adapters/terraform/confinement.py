@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envmgr.domain.rules.cage import confine
+from envmgr.domain.rules.cage import confine, credentials_of
+from envmgr.domain.rules.network.endpoints import of_clouds, of_state
+from envmgr.domain.rules.sign_in import for_backend
 from envmgr.domain.values.cage import Cage, CageLimits, Credentials, Ground, Purpose
 from envmgr.host.cage.files import certificates, secret_files
 from envmgr.ports import Workspace
@@ -45,15 +47,16 @@ class Confinement:
     def of(self, command: str, limits: CageLimits, temporary: Path, arriving: Path | None = None) -> Cage:
         """The cage of a command, with its temporary folder and where the providers go that it brings."""
         rules = self.workspace.cage
-        ground = self._ground(temporary, arriving) if rules.kind != "none" else Ground(code="")
-        return confine(_PURPOSES[command], rules, ground, limits)
+        purpose = _PURPOSES[command]
+        ground = self._ground(purpose, temporary, arriving) if rules.kind != "none" else Ground(code="")
+        return confine(purpose, rules, ground, limits)
 
     def environment(self, cage: Cage) -> dict[str, str]:
         """The variables of a command in a cage; raises NeedsPerson where one cannot be given to a process."""
         inherited = {name: self.own[name] for name in cage.inherits if name in self.own}
         workspace, cli_config = self.workspace, self.cli_config
-        if cage.is_closed and cage.credentials is Credentials.NONE:
-            workspace = replace(workspace, environment={})
+        if cage.is_closed:
+            workspace = replace(workspace, environment=self._given(cage.credentials))
         if cage.is_closed and cage.purpose is not Purpose.INIT:
             cli_config = bare_configuration(self.settings)
         return process_environment(workspace, inherited, self.home, cli_config)
@@ -63,8 +66,18 @@ class Confinement:
         binary = self.workspace.binary
         return str(locate(binary)) if cage.is_closed else binary
 
-    def _ground(self, temporary: Path, arriving: Path | None) -> Ground:
-        workspace = self.workspace
+    def _given(self, credentials: Credentials) -> Mapping[str, str]:
+        """The organization's variables, without those that a command in a cage has no use for."""
+        match credentials:
+            case Credentials.NONE:
+                return {}
+            case Credentials.BACKEND:
+                return for_backend(self.workspace.environment, self.workspace.backend[0])
+            case _:
+                return self.workspace.environment
+
+    def _ground(self, purpose: Purpose, temporary: Path, arriving: Path | None) -> Ground:
+        workspace, given = self.workspace, self._given(credentials_of(purpose))
         return Ground(
             code=str(workspace.checkout or workspace.root),
             folders=(str(workspace.data),),
@@ -80,7 +93,9 @@ class Confinement:
                 *self.providers.elsewhere(),
                 *certificates(self.own, workspace.environment),
             ),
-            secrets=secret_files(workspace.environment),
+            secrets=secret_files(given),
+            state_at=of_state(workspace.backend, workspace.environment),
+            clouds_at=of_clouds(workspace.environment),
         )
 
 

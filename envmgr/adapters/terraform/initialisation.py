@@ -186,10 +186,11 @@ class Initialisation:
         with (
             self._cache.held(selections, lambda: not self._session.watch.stop()) as lock,
             self._cache.offered(data, self._given) as plugins,
+            self._session.initial() as session,
         ):
             if lock is None:
                 raise Interrupted("terraform init was not started, because envmgr is stopping.")
-            outcome = self._session.run(
+            outcome = session.run(
                 "init",
                 keep_open=(lock,),
                 arriving=plugins,
@@ -210,7 +211,7 @@ class Initialisation:
     def _succeeded(self) -> None:
         backend.check_configured(self._session.workspace.data, self._session.workspace.backend)
         full = _read_lock_file(self._session.workspace.root / _LOCK_FILE)
-        self._cache.take(self._session.workspace.data, full)
+        self._cache.take(self._session.workspace.data, full, self._session.mirrors)
         self._cache.satisfied(f"{self._code}\n{full}")
         commit = self._session.workspace.commit
         self._remember(

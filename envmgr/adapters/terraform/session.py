@@ -2,7 +2,8 @@
 
 import io
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -21,6 +22,7 @@ from envmgr.host.leftovers import clear, private, sweep
 from envmgr.host.temporary import Temporary
 from envmgr.ports import RUN_MARK, Watch, Workspace
 
+from .cli_configuration import mirrors_in
 from .command import IsFlagged, TerraformCommand
 from .confinement import Confinement
 from .messages import Message, Transcript, parse
@@ -79,6 +81,20 @@ class Session:
         workspace.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         private(workspace.data)
         self.temporary = Temporary(workspace.temporary or workspace.data.parent / "tmp")
+
+    @contextmanager
+    def initial(self) -> Iterator["Session"]:
+        """The same for `init`, within the block: with the variables that this one gets."""
+        given = self.workspace.initial
+        with given() if given is not None else nullcontext(self.workspace.environment) as environment:
+            workspace = replace(self.workspace, environment=environment)
+            confinement = replace(self._confinement, workspace=workspace)
+            yield Session(workspace, self.watch, confinement, self.limits, self._identify)
+
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        """Folders of the operator's that `init` takes providers from."""
+        return mirrors_in(self._confinement.cli_config)
 
     def run(
         self,

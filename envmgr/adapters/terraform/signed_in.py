@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from envmgr.domain.documents.plan import Plan
@@ -26,8 +27,9 @@ class SignedIn:
         if workspace.holder is None:
             yield workspace
             return
+        initial = partial(self._sign_in, workspace.holder, Credentials.BACKEND, workspace.environment)
         with self._sign_in(workspace.holder, use, workspace.environment) as environment:
-            yield replace(workspace, environment=environment)
+            yield replace(workspace, environment=environment, initial=initial)
 
     def version(self, binary: str) -> str:
         """See the port."""

@@ -16,6 +16,13 @@ ROLE_PATTERN = rf"arn:aws[a-z-]*:iam::[0-9]{{12}}:role/{_PART}+"
 _SUBJECT = rf"(?:[A-Za-z0-9:/._-]|\{{(?:{'|'.join(PLACES)})\}})+"
 _ISSUER = r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?"
 _SHORTEST, _LONGEST = timedelta(minutes=15), timedelta(hours=12)
+_LONGEST_SIGNATURE = timedelta(days=7)
+
+
+def _signature(value: timedelta) -> timedelta:
+    if not _SHORTEST <= value <= _LONGEST_SIGNATURE:
+        raise ValueError("a signature is good for 15m to 7d")
+    return value
 
 
 def _session(value: timedelta) -> timedelta:
@@ -38,8 +45,16 @@ RoleArn = Annotated[
 ]
 
 
+_issuer = matching(
+    _ISSUER, "it must be an https URL without a slash at its end, such as https://issuer.example.com/envmgr"
+)
+_subject = matching(
+    _SUBJECT, "it has letters, digits, `:/._-` and {organization}, {repository}, {environment} alone"
+)
+
+
 class AwsCredentials(Section):
-    """A role of AWS for each run, assumed as whoever `environment_variables` say."""
+    """A role of AWS for each run, assumed as whoever `environment_variables` say, or by a token."""
 
     role_arn: RoleArn = Field(
         description="The role of an environment; `{organization}`, `{repository}` and `{environment}` stand for its own.",
@@ -66,14 +81,36 @@ class AwsCredentials(Section):
         "allowed besides, and what envmgr tagged as another environment's refused.",
         examples=["run-policy.json"],
     )
+    token_file: AbsolutePath | None = Field(
+        default=None,
+        description="A file with a token that somebody else keeps fresh, by which the role is assumed (web identity); or "
+        "give issuer and signing_key. Then no key is needed.",
+        examples=["/var/run/secrets/aws/token"],
+    )
+    issuer: Annotated[Text, AfterValidator(_issuer)] | None = Field(
+        default=None,
+        description="Where the files are published that `envmgr config issuer` writes: an identity provider of the account.",
+        examples=["https://issuer.example.com/envmgr"],
+    )
+    signing_key: SecretValue | None = Field(
+        default=None,
+        repr=False,
+        description="The RSA key (PEM) that signs the tokens: `openssl genrsa 3072`.",
+        examples=[{"file": "/etc/envmgr/issuer.pem"}],
+    )
+    subject: Annotated[Text, AfterValidator(_subject)] = Field(
+        default="envmgr:{organization}/{repository}/{environment}",
+        description="Whom a token is for, as the role's trust policy names it.",
+        examples=["envmgr:{organization}/{repository}/{environment}"],
+    )
 
-
-_issuer = matching(
-    _ISSUER, "it must be an https URL without a slash at its end, such as https://issuer.example.com/envmgr"
-)
-_subject = matching(
-    _SUBJECT, "it has letters, digits, `:/._-` and {organization}, {repository}, {environment} alone"
-)
+    @model_validator(mode="after")
+    def _check_token(self) -> Self:
+        if (self.issuer is None) != (self.signing_key is None):
+            raise ValueError("give issuer and signing_key together")
+        if self.token_file is not None and self.issuer is not None:
+            raise ValueError("give either token_file, or issuer and signing_key")
+        return self
 
 
 class AzureCredentials(Section):
@@ -137,3 +174,17 @@ class RunCredentials(Section):
             }
         ],
     )
+    container_signature: Annotated[Period, AfterValidator(_signature)] | None = Field(
+        default=None,
+        description="How long a signature (SAS) for the container of the azurerm backend is good, which each run gets in "
+        "the place of ARM_ACCESS_KEY; longer than the longest run, as it is not renewed.",
+        examples=["3h"],
+    )
+
+    @property
+    def signing(self) -> tuple[str, SecretValue] | None:
+        """The issuer of tokens that envmgr signs itself, and the key; Azure's where both clouds have one."""
+        for section in (self.azure, self.aws):
+            if section is not None and section.issuer is not None and section.signing_key is not None:
+                return section.issuer, section.signing_key
+        return None

@@ -36,7 +36,7 @@ class _Row:
 
     `keeps` says whether it may write to its code and folders, `state` whether to a state on this host, which no other
     sees, `outside` what becomes of the environment's folders elsewhere on it, `fetches` whether it is the one that
-    brings providers and modules.
+    brings providers and modules, `clouds` whether it works on resources.
     """
 
     credentials: Credentials
@@ -45,6 +45,7 @@ class _Row:
     state: bool = False
     outside: Literal["hidden", "seen", "written"] = "hidden"
     fetches: bool = False
+    clouds: bool = False
 
 
 _STEP = _Row(Credentials.DEPLOY, outside="written")
@@ -54,8 +55,8 @@ _ROWS: Mapping[Purpose, _Row] = {
     Purpose.VALIDATE: _Row(Credentials.NONE, has_network=False, keeps=False),
     Purpose.SHOW: _Row(Credentials.NONE, has_network=False, keeps=False),
     # A plan locks its state, which writes beside it.
-    Purpose.PLAN: _Row(Credentials.READING, state=True, outside="seen"),
-    Purpose.APPLY: _Row(Credentials.WRITING, state=True, outside="written"),
+    Purpose.PLAN: _Row(Credentials.READING, state=True, outside="seen", clouds=True),
+    Purpose.APPLY: _Row(Credentials.WRITING, state=True, outside="written", clouds=True),
     Purpose.STATE: _Row(Credentials.WRITING, state=True),
     Purpose.BUILD: _STEP,
     Purpose.DEPLOY: _STEP,
@@ -71,7 +72,7 @@ TERRAFORM = frozenset(Purpose) - {purpose for purpose, row in _ROWS.items() if r
 def confine(purpose: Purpose, rules: CageRules, ground: Ground, limits: CageLimits) -> Cage:
     """What a child is started in; `limits` are those that hold for it whatever the rules say."""
     row, is_closed = _ROWS[purpose], rules.kind != "none"
-    network = _network(row, rules) if is_closed else Network(reach=Reach.HOST)
+    network = _network(row, rules, ground) if is_closed else Network(reach=Reach.HOST)
     return Cage(
         kind=rules.kind,
         purpose=purpose,
@@ -86,12 +87,23 @@ def confine(purpose: Purpose, rules: CageRules, ground: Ground, limits: CageLimi
     )
 
 
-def _network(row: _Row, rules: CageRules) -> Network:
+def credentials_of(purpose: Purpose) -> Credentials:
+    """Which credentials a kind of child gets."""
+    return _ROWS[purpose].credentials
+
+
+def _network(row: _Row, rules: CageRules, ground: Ground) -> Network:
+    """A list is the organization's own for steps; Terraform reaches besides what it cannot do without."""
     if not row.has_network:
         return Network(reach=Reach.NOTHING)
-    if row.fetches and rules.network.reach is Reach.LISTED:
-        return replace(rules.network, allow=tuple(dict.fromkeys((*rules.network.allow, *REGISTRIES))))
-    return rules.network
+    if rules.network.reach is not Reach.LISTED:
+        return rules.network
+    needed = (
+        *(REGISTRIES if row.fetches else ()),
+        *(ground.state_at if row.state else ()),
+        *(ground.clouds_at if row.clouds else ()),
+    )
+    return replace(rules.network, allow=tuple(dict.fromkeys((*rules.network.allow, *needed))))
 
 
 def _writes(row: _Row, ground: Ground) -> Iterator[str]:

@@ -58,6 +58,7 @@ AZURE_STATIC = (
 """As for AWS, where runs have a token each."""
 AZURE_STATE = ("ARM_ACCESS_KEY", "ARM_SAS_TOKEN")
 """What opens the states in a storage account: nothing for a deploy."""
+_GOOGLE_STATIC = ("GOOGLE_CREDENTIALS", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN")
 _AZURE_OPEN = (
     "ARM_CLIENT_SECRET",
     "ARM_CLIENT_SECRET_FILE_PATH",
@@ -112,7 +113,11 @@ def assumed_role(
 
     Raises NeedsPerson where AWS can have no role of the name, or takes no policy of the size.
     """
-    special = {Credentials.READING: roles.plan_role_arn, Credentials.DEPLOY: roles.deploy_role_arn}.get(use)
+    special = {
+        Credentials.BACKEND: roles.plan_role_arn,
+        Credentials.READING: roles.plan_role_arn,
+        Credentials.DEPLOY: roles.deploy_role_arn,
+    }.get(use)
     arn = filled(special or roles.role_arn, environment)
     name = arn.rpartition("/")[2]
     if len(name) > _LONGEST_ROLE:
@@ -135,11 +140,32 @@ def assumed_role(
     )
 
 
-def opened(variables: Collection[str], *, has_roles: bool, has_tokens: bool = False) -> str:
-    """What static variables open to the code of every branch, in a sentence; empty where there are none."""
+def for_backend(environment: Mapping[str, str], kind: str) -> Mapping[str, str]:
+    """Of an organization's variables those that `init` gets: no cloud's credentials but those of where the state is."""
+    withheld = {
+        *(() if kind == "s3" else AWS_STATIC),
+        *(() if kind == "azurerm" else (*AZURE_STATIC, *AZURE_STATE)),
+        *_GOOGLE_STATIC,
+    }
+    return {name: value for name, value in environment.items() if name not in withheld}
+
+
+def tags_claim(environment: EnvironmentId) -> Mapping[str, object]:
+    """What a token says of an environment, so that AWS makes session tags of it."""
+    tags = {key: [value] for key, value in _own_tags(environment).items()}
+    return {"https://aws.amazon.com/tags": {"principal_tags": tags, "transitive_tag_keys": []}}
+
+
+def opened(
+    variables: Collection[str], *, has_roles: bool, has_tokens: bool = False, has_signature: bool = False
+) -> str:
+    """What static variables open to the code of every branch, in a sentence; empty where there are none.
+
+    Whether runs have roles of AWS, tokens of Azure, and a signature for the container in the place of its account's key.
+    """
     names = [] if has_roles else [name for name in _AWS_OPEN if name in variables]
     names += [] if has_tokens else [name for name in _AZURE_OPEN if name in variables]
-    names += [name for name in AZURE_STATE if name in variables]
+    names += [] if has_signature else [name for name in AZURE_STATE if name in variables]
     if not names:
         return ""
     return (
@@ -161,8 +187,9 @@ def _policy(roles: AwsRoles, environment: EnvironmentId, use: Credentials, backe
     partition = roles.role_arn.split(":")[1]
     kind, settings = backend
     bucket = f"arn:{partition}:s3:::{settings['bucket']}" if kind == "s3" else ""
+    further = roles.statements if roles.statements is not None else [_all_but(bucket)]
     statements = [
-        *(roles.statements if roles.statements is not None else [_all_but(bucket)]),
+        *(further if use is not Credentials.BACKEND else ()),
         *(_state(bucket, environment.state_key, use) if bucket and use is not Credentials.DEPLOY else ()),
         *_not_of_others(environment),
     ]
@@ -176,15 +203,17 @@ def _all_but(bucket: str) -> Mapping[str, object]:
 
 
 def _state(bucket: str, key: str, use: Credentials) -> Iterator[Mapping[str, object]]:
-    """Its own state and the lock of that; a plan locks, and writes no state.
+    """Its own state and the lock of that; a plan locks, and writes no state; `init` only reads.
 
     In as few words as can be: AWS counts them.
     """
     condition = {"StringLike": {"s3:prefix": [f"{key}*", _WORKSPACES]}}
     yield {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket, "Condition": condition}
+    yield {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{bucket}/{key}*"}
+    if use is Credentials.BACKEND:
+        return
     written = f"{bucket}/{key}*" if use is Credentials.WRITING else f"{bucket}/{key}.tflock"
     yield {"Effect": "Allow", "Action": ["s3:PutObject", "s3:DeleteObject"], "Resource": written}
-    yield {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{bucket}/{key}*"}
 
 
 def _not_of_others(environment: EnvironmentId) -> Iterator[Mapping[str, object]]:

@@ -109,7 +109,8 @@ class Ground:
     last for the command alone, `state` the folder of a state that is kept on this host. `outside` are those of the environment that
     lie elsewhere on this host and are a part of what it is. `arriving` is where `init`
     puts what it fetches, `sources` are what it fetches from or asks with. `tools` are programs, providers and
-    certificates, `secrets` files that the credentials name.
+    certificates, `secrets` files that the credentials name. Beside these, at which names with ports (`host:443`) its
+    state and its clouds are.
     """
 
     code: str
@@ -121,6 +122,8 @@ class Ground:
     sources: Sequence[str] = ()
     tools: Sequence[str] = ()
     secrets: Sequence[str] = ()
+    state_at: Sequence[str] = ()
+    clouds_at: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,8 @@ class Organization:
     """An organization: what is the same for all its repositories.
 
     `access` resolves the secrets at each call, so that a rotated credential is used from then on. `sign_in` gives a run
-    credentials of its own, on AWS where it `has_roles`, on Azure where it `has_tokens`. `is_new` says whether no environment of the organization has, or may have, a state yet. Work that is quiet for as long as
+    credentials of its own, on AWS where it `has_roles`, on Azure where it `has_tokens`; and a signature for the
+    container of its state where it `has_signature`. `is_new` says whether no environment of the organization has, or may have, a state yet. Work that is quiet for as long as
     `patience` is not counted against `concurrency`. `home` is what `~` means in its
     variables, None where the organization gives a home of its own. `check_sandbox` tells how this
     host confines steps, or raises NeedsPerson. `unkept` says of which environments what people set could not be kept
@@ -96,6 +97,7 @@ class Organization:
     sign_in: SignIn = as_given
     has_roles: bool = False
     has_tokens: bool = False
+    has_signature: bool = False
     open_state: Callable[[Backend, Mapping[str, str]], StateStore]
     open_clouds: Callable[[Mapping[str, str], Sequence[str]], Sequence[Cloud]]
     home: str | None

@@ -2,10 +2,11 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from envmgr.domain.rules.sign_in import AWS_STATIC, AssumedRole
 
@@ -18,7 +19,7 @@ _GLOBAL_REGION = "us-east-1"
 
 @dataclass(frozen=True, slots=True)
 class AwsRoleIssuer:
-    """Assumes a role as whoever the organization's variables say.
+    """Assumes a role as whoever the organization's variables say, or where there is a `token`, as whom that is of.
 
     All of AWS's libraries read a configuration that names a program for credentials, and start it anew before these
     end; here it is `cat`.
@@ -26,20 +27,11 @@ class AwsRoleIssuer:
 
     role: AssumedRole
     given: Mapping[str, str]
+    token: Callable[[], tuple[str, timedelta]] | None = None
 
     def issue(self, folder: Path) -> Issued:
         """See `Issuer`."""
-        role, account = self.role, AwsAccount(self.given)
-        tags = [{"Key": key, "Value": value} for key, value in role.tags.items()]
-        client = account.client("sts", region=account.region or _GLOBAL_REGION)
-        with failures(f"the role {role.role_arn}", self.given):
-            found = client.assume_role(
-                RoleArn=role.role_arn,
-                RoleSessionName=role.name,
-                DurationSeconds=int(role.duration.total_seconds()),
-                Tags=tags,
-                Policy=role.policy,
-            )["Credentials"]
+        found = self._assumed()
         end: datetime = found["Expiration"]
         document = {
             "Version": 1,
@@ -53,6 +45,27 @@ class AwsRoleIssuer:
             secrets=(found["SecretAccessKey"], found["SessionToken"]),
             lasts=max(end - datetime.now(UTC), timedelta()),
         )
+
+    def _assumed(self) -> Mapping[str, Any]:
+        """A token has the tags in it; nobody need be known for it, so nobody is looked for in the host's metadata."""
+        role = self.role
+        given = self.given if self.token is None else {**self.given, "AWS_EC2_METADATA_DISABLED": "true"}
+        account = AwsAccount(given)
+        asked = {
+            "RoleArn": role.role_arn,
+            "RoleSessionName": role.name,
+            "DurationSeconds": int(role.duration.total_seconds()),
+            "Policy": role.policy,
+        }
+        tags = [{"Key": key, "Value": value} for key, value in role.tags.items()]
+        client = account.client("sts", region=account.region or _GLOBAL_REGION)
+        with failures(f"the role {role.role_arn}", given):
+            if self.token is None:
+                answer = client.assume_role(**asked, Tags=tags)
+            else:
+                answer = client.assume_role_with_web_identity(**asked, WebIdentityToken=self.token()[0])
+        credentials: Mapping[str, Any] = answer["Credentials"]
+        return credentials
 
     def environment(self, given: Mapping[str, str], folder: Path) -> Mapping[str, str]:
         """See `Issuer`."""

@@ -21,7 +21,8 @@ from .issued import Issued
 DISCOVERY, KEYS = ".well-known/openid-configuration", "jwks.json"
 """Where the two files are below the issuer's URL."""
 _FILE = "azure.token"
-_AUDIENCE = "api://AzureADTokenExchange"
+AZURE_AUDIENCE, AWS_AUDIENCE = "api://AzureADTokenExchange", "sts.amazonaws.com"
+"""Whom a token is shown to."""
 _ALGORITHM = "RS256"
 _GOOD = timedelta(minutes=10)
 _OLDER_FILE = timedelta(minutes=1)  # it is somebody else's to renew, and may be at any time
@@ -39,7 +40,7 @@ class IssuerKey:
             key = None
         if not isinstance(key, RSAPrivateKey) or key.key_size < _LEAST_BITS:
             raise NeedsPerson(
-                "credentials.azure.signing_key is no RSA key of at least 2048 bits in PEM without a passphrase: make one "
+                "signing_key of credentials is no RSA key of at least 2048 bits in PEM without a passphrase: make one "
                 "with `openssl genrsa 3072`."
             )
         self._key = key
@@ -71,17 +72,24 @@ def published(issuer: str, key: IssuerKey) -> Mapping[str, str]:
     return {DISCOVERY: _document(discovery), KEYS: _document({"keys": [key.public]})}
 
 
-def signed_token(issuer: str, subject: str, key: IssuerKey) -> tuple[str, timedelta]:
-    """A token of now, and for how long it is good."""
+def signed_token(
+    issuer: str,
+    subject: str,
+    key: IssuerKey,
+    audience: str = AZURE_AUDIENCE,
+    further: Mapping[str, object] | None = None,
+) -> tuple[str, timedelta]:
+    """A token of now for somebody, with `further` claims, and for how long it is good."""
     now = datetime.now(UTC)
     claims = {
         "iss": issuer,
         "sub": subject,
-        "aud": _AUDIENCE,
+        "aud": audience,
         "iat": now,
         "nbf": now - timedelta(minutes=1),  # clocks differ
         "exp": now + _GOOD,
         "jti": secrets.token_hex(16),
+        **(further or {}),
     }
     return key.sign(claims), _GOOD
 
@@ -91,9 +99,9 @@ def token_of(path: Path) -> tuple[str, timedelta]:
     try:
         text = path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
-        raise NeedsPerson(f"The token {path} of credentials.azure cannot be read: put it there.") from error
+        raise NeedsPerson(f"The token {path} of credentials cannot be read: put it there.") from error
     if not text:
-        raise NeedsPerson(f"The token {path} of credentials.azure is empty: put it there.")
+        raise NeedsPerson(f"The token {path} of credentials is empty: put it there.")
     return text, _OLDER_FILE
 
 

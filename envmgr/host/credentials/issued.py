@@ -14,6 +14,7 @@ from threading import Event, Thread
 from typing import Protocol
 
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.rules.sign_in import for_backend
 from envmgr.domain.values.cage import Credentials
 from envmgr.host.leftovers import private, sweep
 from envmgr.host.system import sentences, write_private
@@ -62,6 +63,8 @@ class IssuedForRuns:
         self, holder: Holder, use: Credentials, environment: Mapping[str, str]
     ) -> Iterator[Mapping[str, str]]:
         """See the port's `SignIn`."""
+        if use is Credentials.BACKEND:
+            environment = for_backend(environment, holder.backend[0])
         issuers = self._issuers(holder, use, environment)
         if not issuers:
             yield environment

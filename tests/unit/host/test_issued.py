@@ -102,3 +102,40 @@ def test_where_there_is_no_issuer_the_variables_stay(tmp_path: Path) -> None:
     ) as environment:
         assert environment == {"A": "1"}
     assert not (tmp_path / "credentials").exists()
+
+
+def test_what_is_adopted_is_renewed_where_its_program_reads(tmp_path: Path) -> None:
+    """Whoever had started it died in the middle: a long apply goes on with what the next envmgr is given."""
+    died = signed_in(tmp_path, Counting(), [])
+    key = died.__enter__()
+    folder = key.parent.stat().st_ino
+    told: list[str] = []
+    issuer = Counting(lasts=2)
+    issuer.number = 6
+    with signed_in(tmp_path, issuer, told) as adopted:
+        assert adopted == key
+        assert key.read_text() == "secret-7"
+        assert key.parent.stat().st_ino == folder, "a cage shows that folder, by whatever name"
+        deadline = time.monotonic() + 20
+        while key.read_text() == "secret-7" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert key.read_text() == "secret-8"
+    assert told == ["secret-7", "secret-8"]
+    died.__exit__(None, None, None)
+
+
+def test_init_is_told_nothing_that_its_state_does_not_need(tmp_path: Path) -> None:
+    given: list[Mapping[str, str]] = []
+    holder = Holder(environment=ALICE, backend=("local", {}))
+
+    def none(_holder: Holder, _use: Credentials, environment: Mapping[str, str]) -> list[Counting]:
+        given.append(environment)
+        return []
+
+    sign_in = IssuedForRuns(tmp_path / "credentials", none)
+    variables = {"AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "r"}
+    with sign_in(holder, Credentials.BACKEND, variables) as environment:
+        assert environment == {"AWS_REGION": "r"}
+    with sign_in(holder, Credentials.READING, variables) as environment:
+        assert environment == variables
+    assert given == [{"AWS_REGION": "r"}, variables]

@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +25,7 @@ import structlog
 from envmgr.domain.errors import Transient
 
 from .lock_file import selections_of
-from .packages import Pin, checksum, make_read_only, stamps
+from .packages import Pin, checksum, is_plain, make_read_only, stamps
 
 log = structlog.get_logger()
 
@@ -85,15 +85,16 @@ class ProviderCache:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def take(self, data: Path, lock_file: str | None) -> None:
+    def take(self, data: Path, lock_file: str | None, mirrors: Sequence[str] = ()) -> None:
         """Moves in what an `init` brought, and makes the data folder link to packages of this cache only.
 
-        Raises Transient where a package is not what the lock file says: it was changed after Terraform verified it.
+        `mirrors` are folders of the operator's, whose packages stay there. Raises Transient where a package is not what
+        the lock file says: it was changed after Terraform verified it.
         """
         for place in (data / "providers").glob(f"{_VERSIONS}/*"):
             package = place.resolve()
             if not package.is_relative_to(self.packages.resolve()):
-                package = self._moved_in(package, place.parts[-_DEPTH:], lock_file or "")
+                package = self._moved_in(package, place.parts[-_DEPTH:], lock_file or "", mirrors)
             _link(place, package)
 
     def elsewhere(self) -> tuple[str, ...]:
@@ -144,7 +145,12 @@ class ProviderCache:
         selects = f'"{"/".join(source)}"' in lock_file and f'"{version}"' in lock_file
         return pin is not None and (not selects or f'"{pin.checksum}"' in lock_file)
 
-    def _moved_in(self, package: Path, place: tuple[str, ...], lock_file: str) -> Path:
+    def _moved_in(
+        self, package: Path, place: tuple[str, ...], lock_file: str, mirrors: Sequence[str]
+    ) -> Path:
+        is_the_operators = any(package.is_relative_to(Path(mirror).resolve()) for mirror in mirrors)
+        if not is_the_operators:
+            package = self._out_of_reach(package)
         found = checksum(package)
         if f'"{found}"' not in lock_file:
             raise Transient(
@@ -154,13 +160,29 @@ class ProviderCache:
         if self._sound(ours) is None:
             _delete(ours)
             ours.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if package.is_relative_to(self._incoming.resolve()):
+            if is_the_operators:
+                ours.symlink_to(package)
+            else:
                 package.rename(ours)
                 make_read_only(ours)
-            else:  # of a mirror that the operator keeps
-                ours.symlink_to(package)
             Pin(found, stamps(ours)).write(_pin_of(ours))
         return ours
+
+    def _out_of_reach(self, package: Path) -> Path:
+        """What was left for us, with nothing in it that leads elsewhere: there a branch could exchange it later.
+
+        Terraform puts what it fetches into the private folder. What lies anywhere else is copied.
+        """
+        if package.is_relative_to(self._incoming.resolve()) and is_plain(package):
+            return package
+        copy = Path(tempfile.mkdtemp(dir=self._incoming)) / package.name
+        try:
+            shutil.copytree(package, copy)
+        except (OSError, shutil.Error) as error:
+            raise Transient(
+                f"The provider in {package.name} cannot be kept: it is no folder of files."
+            ) from error
+        return copy
 
     def _is_ours(self, end: Path) -> bool:
         if len(end.parts) < _DEPTH or not end.is_symlink():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -65,6 +66,15 @@ def make_read_only(package: Path) -> None:
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode & ~0o222)
         Path(folder).chmod(0o500)
+
+
+def is_plain(package: Path) -> bool:
+    """Whether there is nothing in it but files and folders: no link, which leads elsewhere, and no pipe."""
+    return all(
+        stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+        for folder, folders, names in os.walk(package)
+        for mode in (os.lstat(Path(folder, name)).st_mode for name in (*folders, *names))
+    )
 
 
 def _files(package: Path) -> Iterator[tuple[str, Path]]:

@@ -24,7 +24,7 @@ _SECTIONS = {
         "check": ("start.config", "Check all files."),
         "init": ("start.config", "Write a commented organization file."),
         "schema": ("start.config", "Print the JSON Schema for editors."),
-        "issuer": ("start.config", "Write what Azure checks our tokens by."),
+        "issuer": ("start.config", "Write what a cloud checks our tokens by."),
     }
 }
 
@@ -136,24 +136,26 @@ def schema_command() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @pass_invocation
 def issuer_command(invocation: Invocation, organization: str, folder: Path) -> None:
-    """Write to FOLDER the two files that are to be had at `credentials.azure.issuer`: they hold no secret.
+    """Write to FOLDER the two files that are to be had at the `issuer` of `credentials`: they hold no secret.
 
-    Azure fetches them to check the tokens that runs of the ORGANIZATION sign in with.
+    Azure or AWS fetches them to check the tokens that runs of the ORGANIZATION sign in with.
     """
     from envmgr.config.sections.secrets import resolve
     from envmgr.host.credentials.azure_token import IssuerKey, published
     from envmgr.host.system import sentences
 
     found = load(invocation.config, invocation.environ).organization(organization)
-    azure = found.credentials.azure if found is not None else None
-    if azure is None or azure.issuer is None or azure.signing_key is None:
+    signing = found.credentials.signing if found is not None else None
+    if signing is None:
         raise NeedsPerson(
-            f"{organization} signs no tokens: give its file `credentials: {{azure: {{issuer: …, signing_key: …}}}}`."
+            f"{organization} signs no tokens: give its file `credentials: {{azure: {{issuer: …, signing_key: …}}}}`, or "
+            "the same under `aws`."
         )
-    key = IssuerKey(resolve(azure.signing_key, invocation.environ))
+    issuer, secret = signing
+    key = IssuerKey(resolve(secret, invocation.environ))
     with sentences("The files cannot be written", folder):
-        for name, text in published(azure.issuer, key).items():
+        for name, text in published(issuer, key).items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
     emit(f"Wrote {folder}.")
-    say(f"Publish it, so that {azure.issuer}/.well-known/openid-configuration is to be had.")
+    say(f"Publish it, so that {issuer}/.well-known/openid-configuration is to be had.")

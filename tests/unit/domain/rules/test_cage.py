@@ -27,10 +27,14 @@ GROUND = Ground(
     sources=("/terraform.rc",),
     tools=("/terraform",),
     secrets=("/token",),
+    state_at=("state.example:443",),
+    clouds_at=("cloud.example:443",),
 )
 LISTED = Network(reach=Reach.LISTED, allow=("*.amazonaws.com:443",))
 RULES = CageRules(kind="bwrap", network=LISTED, readable=("/opt/node",))
 NOTHING = Network(reach=Reach.NOTHING)
+TO_STATE = replace(LISTED, allow=(*LISTED.allow, "state.example:443"))
+TO_CLOUDS = replace(LISTED, allow=(*TO_STATE.allow, "cloud.example:443"))
 
 CODE, DATA, PASSING, STATE, INCOMING = "/code", "/data", "/tmp-of-it", "/state", "/incoming"
 OUTSIDE = "/srv/own"
@@ -38,16 +42,16 @@ STEP = (LISTED, Credentials.DEPLOY, {PASSING, CODE, DATA, OUTSIDE}, {"/token"})
 # network, credentials, what it may write, what it sees beside its tools
 TABLE = {
     Purpose.INIT: (
-        Network(reach=Reach.LISTED, allow=(*LISTED.allow, *REGISTRIES)),
+        Network(reach=Reach.LISTED, allow=(*LISTED.allow, *REGISTRIES, "state.example:443")),
         Credentials.BACKEND,
         {PASSING, CODE, DATA, INCOMING, STATE},
         {"/terraform.rc", "/token"},
     ),
     Purpose.VALIDATE: (NOTHING, Credentials.NONE, {PASSING}, {CODE, DATA}),
     Purpose.SHOW: (NOTHING, Credentials.NONE, {PASSING}, {CODE, DATA}),
-    Purpose.PLAN: (LISTED, Credentials.READING, {PASSING, CODE, DATA, STATE}, {"/token", OUTSIDE}),
-    Purpose.APPLY: (LISTED, Credentials.WRITING, {PASSING, CODE, DATA, STATE, OUTSIDE}, {"/token"}),
-    Purpose.STATE: (LISTED, Credentials.WRITING, {PASSING, CODE, DATA, STATE}, {"/token"}),
+    Purpose.PLAN: (TO_CLOUDS, Credentials.READING, {PASSING, CODE, DATA, STATE}, {"/token", OUTSIDE}),
+    Purpose.APPLY: (TO_CLOUDS, Credentials.WRITING, {PASSING, CODE, DATA, STATE, OUTSIDE}, {"/token"}),
+    Purpose.STATE: (TO_STATE, Credentials.WRITING, {PASSING, CODE, DATA, STATE}, {"/token"}),
     Purpose.BUILD: STEP,
     Purpose.DEPLOY: STEP,
     Purpose.ON_DESTROY: STEP,

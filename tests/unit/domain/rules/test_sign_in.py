@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.sign_in import AwsRoles, assumed_role, opened
+from envmgr.domain.rules.sign_in import AwsRoles, assumed_role, for_backend, opened, tags_claim
 from envmgr.domain.values.cage import Credentials
 from envmgr.domain.values.names import EnvironmentId
 
@@ -154,3 +154,36 @@ def test_static_keys_are_said_to_be_open_to_all() -> None:
     federated = {"ARM_CLIENT_SECRET", "ARM_ACCESS_KEY"}
     assert opened(federated, has_roles=False).startswith("ARM_CLIENT_SECRET and ARM_ACCESS_KEY of")
     assert opened(federated, has_roles=False, has_tokens=True).startswith("ARM_ACCESS_KEY of")
+    assert opened({"ARM_ACCESS_KEY"}, has_roles=False, has_signature=True) == ""
+
+
+def test_init_reads_its_own_state_and_may_do_nothing_else() -> None:
+    roles = AwsRoles(role_arn="a:aws:x:role/all", plan_role_arn="a:aws:x:role/read")
+    found = assumed_role(roles, ALICE, Credentials.BACKEND, S3)
+    assert found.role_arn == "a:aws:x:role/read"
+    own, other = (f"arn:aws:s3:::states/{each.state_key}" for each in (ALICE, BOB))
+    assert allows(found.policy, "s3:GetObject", own)
+    assert allows(found.policy, "s3:ListBucket", "arn:aws:s3:::states", prefix=ALICE.state_key)
+    assert not allows(found.policy, "s3:GetObject", other)
+    assert not allows(found.policy, "s3:PutObject", own)
+    assert not allows(found.policy, "ec2:DescribeInstances", "arn:aws:ec2:::instance/*")
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [
+        ("local", {"TF_TOKEN_registry"}),
+        ("s3", {"TF_TOKEN_registry", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}),
+        ("azurerm", {"TF_TOKEN_registry", "ARM_ACCESS_KEY", "ARM_CLIENT_SECRET"}),
+    ],
+)
+def test_init_gets_the_credentials_of_its_backend_alone(kind: str, kept: set[str]) -> None:
+    names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "ARM_ACCESS_KEY", "ARM_CLIENT_SECRET"]
+    given = dict.fromkeys([*names, "GOOGLE_CREDENTIALS", "TF_TOKEN_registry"], "x")
+    assert set(for_backend(given, kind)) == kept
+
+
+def test_a_token_has_the_tags_of_its_session() -> None:
+    tags = {"environment": ["alice"], "project": ["shop"], "organization": ["acme"]}
+    claim = tags_claim(ALICE)["https://aws.amazon.com/tags"]
+    assert claim == {"principal_tags": tags, "transitive_tag_keys": []}
