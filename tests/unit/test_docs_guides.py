@@ -33,7 +33,7 @@ def test_the_policies_are_json() -> None:
     """As AWS takes it."""
     pasted = [json.loads(body) for where, body in blocks("json") if "guides/permissions" in where]
     assert all(set(one) == {"Version", "Statement"} for one in pasted)
-    assert len(pasted) == 5
+    assert len(pasted) == 6
 
 
 def called() -> set[str]:
