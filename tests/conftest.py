@@ -5,6 +5,7 @@ session: each worker of pytest-xdist has its own, on ports of its own.
 """
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.support.engine import Engine
 from tests.support.examples import QUICK, examples
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
+from tests.support.long_first import long_first
 from tests.support.ssh_server import SshServer
 
 # How fast examples are made, or run, says how busy the host is, and nothing of the code.
@@ -33,6 +35,12 @@ def pytest_configure() -> None:
     """Run before any test module is imported."""
     strictness.forget_foreign_settings()
     strictness.heed_interrupts()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let several workers begin with what takes long."""
+    if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+        items[:] = long_first(items, workers)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,8 +11,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import psycopg
@@ -23,6 +25,7 @@ from tests.support.aws import S3_BACKEND, reset_moto
 from tests.support.azure import Azurite
 from tests.support.git_repository import GitRepository, git_environment
 from tests.support.git_server import GitServer
+from tests.support.long_first import long_first
 from tests.support.ssh_server import SshGit
 
 Repositories = Callable[[str], GitRepository]
@@ -284,6 +287,40 @@ def ls_absent(url: str) -> str:
     if isinstance(error.value, urllib.error.HTTPError):
         error.value.close()
     return str(error.value)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A test in a file, with the seconds that it may take by its mark."""
+
+    path: str
+    number: int
+    seconds: int = 0
+
+    def get_closest_marker(self, name: str) -> pytest.Mark | None:
+        """As a test of pytest's gives it."""
+        return getattr(pytest.mark, name)(self.seconds).mark if self.seconds else None
+
+
+def test_what_takes_long_is_begun_with() -> None:
+    """Each worker's share begins with a long file, as long as there is one; files stay together, nothing is lost."""
+    files = [("a", 0), ("b", 200), ("c", 60), ("d", 300), ("e", 0), ("f", 0)]
+    items = [Item(name, number, seconds if number else 0) for name, seconds in files for number in range(4)]
+    for workers in (1, 2, 3, 40):
+        ordered = ordered_for(items, workers)
+        assert ordered[0].path == "b"
+        assert len(ordered) == len(items)
+        assert set(ordered) == set(items)
+        long = [name for name, _ in groupby(ordered, key=lambda item: item.path) if name in {"b", "d"}]
+        assert long == ["b", "d"]
+    shares = ordered_for(items, 2)
+    assert [shares[0].path, shares[len(items) // 2].path] == ["b", "d"]
+
+
+def ordered_for(items: list[Item], workers: int) -> list[Item]:
+    """The items as so many workers run them."""
+    found: Any = long_first(cast(Any, items), workers)
+    return list(found)
 
 
 def test_nobodys_own_settings_reach_a_test() -> None:

@@ -8,8 +8,8 @@ import pytest
 from click import Context
 
 from envmgr.cli.program import program
+from tests.support.waiting import wait_for
 
-from .test_working import wait_for
 from .world import World
 
 pytestmark = pytest.mark.usefixtures("terraform_binary")

@@ -1,11 +1,11 @@
 """The verbs that change something, on real Terraform."""
 
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.support.waiting import wait_for
 
 from .world import CODE, SLOW, World
 
@@ -20,14 +20,6 @@ def world(tmp_path: Path) -> World:
     )
     world.branch("env-alice")
     return world
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 30) -> None:
-    """Waits until something is so."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.1)
 
 
 def status(world: World, name: str = "alice") -> str:

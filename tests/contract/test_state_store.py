@@ -23,10 +23,10 @@ from tests.support.state_backends import (
     Backend,
     Code,
     closed_port,
-    eventually,
     set_known_keys_only,
     shown,
 )
+from tests.support.waiting import wait_for
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CANARY = "Q0FOQVJZLW5ldmVyLXRvLWJlLXNlZW4="
@@ -173,7 +173,7 @@ def test_shows_a_running_apply_and_keeps_its_state(backend: Backend, workspace: 
     workspace.apply()
     store = backend.store()
     with workspace.applying():
-        holder = eventually(lambda: _noted(store))
+        holder = wait_for(lambda: _noted(store))
         assert holder.operation == "OperationTypeApply"
         assert "@" in holder.who
         assert holder.created is not None
@@ -198,7 +198,7 @@ def test_the_lock_of_a_killed_terraform(backend: Backend, workspace: Code) -> No
     workspace.apply()
     store = backend.store()
     with workspace.applying() as terraform:
-        holder = eventually(lambda: _noted(store))
+        holder = wait_for(lambda: _noted(store))
         terraform.kill()
 
     if backend.kind == "local":  # the kernel took the lock back; the note beside the state is stale

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.engine import Engine, code
+from tests.support.waiting import wait_for
 
 KEY = "acme/shop/alice/terraform.tfstate"
 
@@ -81,13 +82,3 @@ def is_lock_recorded(engine: Engine) -> bool:
     """Whether the newest run knows the lock that is held now, not only that of its plan before."""
     lock = engine.application.services.organizations["acme"].state().lock(KEY)
     return lock is not None and lock.id == engine.runs()[-1].lock_id
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until it is so."""
-    stop = threading.Event()
-    for _ in range(int(seconds * 20)):
-        if condition():
-            return
-        stop.wait(0.05)
-    raise AssertionError("it did not come about in time")

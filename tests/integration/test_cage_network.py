@@ -24,11 +24,11 @@ from envmgr.host.cage.bubblewrap import require
 from envmgr.host.cage.network import refused
 from envmgr.ports import Place, StepLimits, Watch
 from tests.integration.attack_rows import Row, tries
-from tests.integration.outage import wait_for
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.engine import Engine, code
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
+from tests.support.waiting import wait_for
 from tests.support.web_server import WebServer, page
 
 HOST = socket.gethostname()

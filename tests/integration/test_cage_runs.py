@@ -27,9 +27,9 @@ from envmgr.host.cage.bubblewrap import require
 from envmgr.host.children.child import Cause, Ended, Start, Supervision, attend, run
 from envmgr.ports import Place, StepLimits, Watch, Workspace
 from tests.integration.attack_rows import Row, tries
-from tests.integration.outage import wait_for
 from tests.support import warm
 from tests.support.engine import Engine, code
+from tests.support.waiting import wait_for
 
 CAGE = {"kind": "bwrap", "network": "none"}
 RULES = CageRules(kind="bwrap", network=Network(reach=Reach.NOTHING))

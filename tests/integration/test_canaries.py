@@ -12,9 +12,10 @@ import pytest
 
 from tests.support.azure import Azurite
 from tests.support.canaries import Search, Seen, Watcher, open_to_others
-from tests.support.canary_campaign import BY_FILE, Campaign, by_daemon, by_hand, plant, statuses, wait_for
+from tests.support.canary_campaign import BY_FILE, Campaign, by_daemon, by_hand, plant, statuses
 from tests.support.git_server import GitServer
 from tests.support.ssh_server import SshGit, SshServer
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)  # the campaign is one fixture
 

@@ -9,8 +9,8 @@ import pytest
 from envmgr.commands import cancellation, steering
 from envmgr.commands.cancellation import Cancelled
 from envmgr.domain.values.environment import RunKind, RunStatus, Status, Suspension
-from tests.integration.outage import wait_for
 from tests.support.engine import MODULE, Engine, code
+from tests.support.waiting import wait_for
 
 ENDS_SLOWLY = """
 resource "terraform_data" "slow" {

@@ -8,8 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -25,6 +24,7 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.values.environment import RunStatus, Status
 from tests.support import postgres
 from tests.support.engine import Engine, code, push
+from tests.support.waiting import wait_for
 
 LOCKER = """
 import sqlite3, sys
@@ -272,11 +272,3 @@ def converged(engine: Engine, folder: Path) -> None:
 def text(path: Path) -> str:
     """What a file holds, if it is there."""
     return path.read_text() if path.exists() else ""
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.05)

@@ -1,7 +1,6 @@
 """Drift: found where the cloud was changed behind Terraform's back, corrected only where that is safe."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
@@ -15,6 +14,7 @@ from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import RunKind, RunStatus, Status
 from tests.support.aws import reset_moto
 from tests.support.engine import Engine, code, push
+from tests.support.waiting import wait_for
 
 # A file that Terraform knows by its hash: altered behind its back, it is written again in place.
 FILE = """
@@ -127,14 +127,6 @@ def test_a_push_waits_only_for_its_own_check_to_give_way(shop: Engine) -> None:
     assert background.wait(60)
     found = shop.environment("alice")
     assert (found.status, found.applied.commit) == (Status.READY, found.commit)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not come about in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from envmgr.host.cage.bubblewrap import caged, require
 from envmgr.host.children.child import Start
 from envmgr.host.egress import proxy as proxies
 from envmgr.host.egress.proxy import Proxy
-from tests.integration.outage import wait_for
+from tests.support.waiting import wait_for
 
 LOOPBACK = ("127.0.0.0/8",)
 

@@ -9,8 +9,8 @@ import pytest
 
 from envmgr.domain.values.environment import Status
 from envmgr.host.children.child import Start, Supervision, run
-from tests.integration.outage import wait_for
 from tests.support.engine import MODULE, Engine, code
+from tests.support.waiting import wait_for
 
 SILENCE = 3.0
 HANGS = """

@@ -1,7 +1,6 @@
 """Waiting until what was deployed is healthy, and asking again and again whether it still is."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from envmgr.daemon.health_watch import HealthWatch
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.health import Condition, HealthCheck
 from tests.support.engine import Engine, code
+from tests.support.waiting import wait_for
 from tests.support.web_server import WebServer, dripping, page
 
 if TYPE_CHECKING:
@@ -113,14 +113,6 @@ def deployed(shop: Shop) -> str | None:
     return deployment.commit if deployment else None
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for what another thread does."""
-    over = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < over
-        time.sleep(0.02)
-
-
 def test_ready_is_who_answers(shop: Shop) -> None:
     """After it was asked for as long as it took."""
     shop.server.answer("/alice", in_turn(ILL, ILL, WELL))
@@ -140,10 +132,10 @@ def test_nobody_waits_for_what_a_newer_push_replaces(shop: Shop) -> None:
     shop.server.answer("/alice", ILL)
     working = threading.Thread(target=shop.start, kwargs={"timeout": "1h"})
     working.start()
-    until(lambda: len(shop.server.requests) > 1)
+    wait_for(lambda: len(shop.server.requests) > 1)
     newer = shop.push(version="two")
     assert shop.engine.poll() == []
-    until(lambda: deployed(shop) == newer)
+    wait_for(lambda: deployed(shop) == newer)
     shop.server.answer("/alice", WELL)
     working.join(60)
     shop.engine.turn()
@@ -171,8 +163,8 @@ def test_a_slow_one_and_a_broken_one_delay_no_other(shop: Shop, monkeypatch: pyt
         shop.asked()
         shop.engine.clock.forward(seconds=40)
         shop.watch.tick()
-        until(lambda: any(path == "/carol" for path, _ in shop.server.requests))
-        until(lambda: not any(look.under_way and not look.under_way.done() for look in carols(shop)))
+        wait_for(lambda: any(path == "/carol" for path, _ in shop.server.requests))
+        wait_for(lambda: not any(look.under_way and not look.under_way.done() for look in carols(shop)))
     assert not shop.watch.wait(0), "bob still drips"
     assert shop.engine.environment("carol").status is Status.DEGRADED
     assert shop.alice().status is Status.READY
@@ -211,7 +203,7 @@ def test_a_command_gives_way_to_a_push(shop: Shop) -> None:
     slow.touch()
     shop.engine.clock.forward(seconds=40)
     shop.watch.tick()
-    until(lambda: slow.with_name("slow.began").exists())
+    wait_for(lambda: slow.with_name("slow.began").exists())
     slow.unlink()
     newer = shop.push(version="two")
     shop.engine.poll()
@@ -231,7 +223,7 @@ def test_the_end_of_the_watch_ends_a_command(shop: Shop) -> None:
     slow.touch()
     shop.engine.clock.forward(seconds=40)
     shop.watch.tick()
-    until(lambda: slow.with_name("slow.began").exists())
+    wait_for(lambda: slow.with_name("slow.began").exists())
     shop.watch.close()
     assert shop.watch.wait(30)
     shop.engine.clock.forward(seconds=40)

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from envmgr.domain.errors import UsageError
 from envmgr.domain.values.environment import RunKind, Status
 from envmgr.engine.work.job import NothingDone
 from tests.support.engine import MODULE, Engine, code, push
+from tests.support.waiting import wait_for
 
 WAITING = """
 resource "terraform_data" "waiting" {
@@ -55,14 +55,6 @@ app.close()
     assert "acme/shop/alice is held by" in other.stdout
     assert engine.environment("alice").status is Status.READY
     assert [c for c in engine.calls() if c == "plan"] == ["plan"]
-
-
-def wait_for(condition: "object", seconds: float = 20) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end, "it did not come about in time"
-        time.sleep(0.02)
 
 
 def test_what_is_held_elsewhere_is_left_alone_for_a_moment(engine: Engine) -> None:

@@ -4,8 +4,7 @@ import json
 import shlex
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from envmgr.domain.values.environment import Environment, RunKind, RunStatus
 from tests.acceptance.world import World
 from tests.support import warm
 from tests.support.git_repository import GitRepository
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(400)
 ROOT = Path(__file__).parents[2]
@@ -124,14 +124,6 @@ def site(tmp_path: Path, terraform_binary: str) -> Iterator[Site]:
         if daemon.poll() is None:
             daemon.kill()
             daemon.wait()
-
-
-def wait_for(what: Callable[[], object], seconds: float = 120) -> None:
-    """Waits until something is so."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not come about in time"
-        time.sleep(0.1)
 
 
 def test_two_daemons_on_one_data_folder_are_never_at_one_environment_together(site: Site) -> None:

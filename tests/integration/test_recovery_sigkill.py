@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from envmgr.domain.values.environment import Changes, RunKind, RunStatus, Status, Suspension
-from tests.integration.outage import wait_for
 from tests.integration.victim import CODE, Victim, wait_for_end
 from tests.support.engine import Engine, code
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from envmgr.adapters.state.s3 import S3StateStore
 from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import NeedsPerson, RetryLater, StateLocked
 from tests.support.aws import S3_BACKEND
-from tests.support.state_backends import KEY, Backend, Workspace, eventually, set_known_keys_only
+from tests.support.state_backends import KEY, Backend, Workspace, set_known_keys_only
+from tests.support.waiting import wait_for
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 Client = Callable[[str], Any]
@@ -108,7 +109,7 @@ def test_a_lock_table_as_older_backends_have_it(
     workspace = Workspace(tmp_path / "workspace", terraform_binary, backend)
     workspace.apply()
     with workspace.applying():
-        holder = eventually(lambda: store.lock(KEY))
+        holder = wait_for(lambda: store.lock(KEY))
         assert holder.operation == "OperationTypeApply"
         with pytest.raises(StateLocked, match=holder.id):
             store.archive(KEY, NOW)

@@ -20,7 +20,7 @@ from envmgr.domain.errors import Interrupted, StepFailed
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.step import Step
 from envmgr.ports import Place, Progress, StepLimits, Watch
-from tests.integration.outage import wait_for
+from tests.support.waiting import wait_for
 
 MEBIBYTE = 1024 * 1024
 PRIVATE = "MAP_PRIVATE | MAP_ANONYMOUS"

@@ -20,6 +20,7 @@ from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, StalePlan, StateLocked, Transient
 from envmgr.domain.values.environment import Changes, Output, ProcessId
 from envmgr.ports import PlanResult, Progress, Watch, Workspace
+from tests.support.waiting import wait_for
 
 ONE = 'variable "word" { type = string }\nresource "terraform_data" "one" { input = var.word }\n'
 OUTPUTS = """
@@ -152,14 +153,6 @@ def make(terraform_binary: str, tmp_path: Path) -> Make:
     return place
 
 
-def wait_for(path: Path, seconds: float = 20) -> None:
-    """Wait until a file is there."""
-    deadline = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not come"
-        time.sleep(0.02)
-
-
 def test_lives_from_the_first_apply_to_the_destroy(make: Make) -> None:
     """Create, change, see nothing to do, destroy; with as few processes as there can be."""
     place = make()
@@ -247,7 +240,7 @@ resource "terraform_data" "tell" {{
     failed: list[str] = []
     thread = threading.Thread(target=lambda: failed.append(place.fails(Transient, place.apply)))
     thread.start()
-    wait_for(mark)
+    wait_for(mark.exists)
     argv = Path(f"/proc/{place.children[-1].pid}/cmdline").read_bytes()
     thread.join()
     assert b"apply" in argv
@@ -477,7 +470,7 @@ def test_a_locked_state_says_who_holds_it(make: Make) -> None:
     workspace = replace(other.workspace, backend=place.workspace.backend)
     thread = threading.Thread(target=place.apply)
     thread.start()
-    wait_for(mark)
+    wait_for(mark.exists)
     with pytest.raises(
         StateLocked, match=r"locked by .+@.+ since .+ \(OperationTypeApply, lock [0-9a-f-]{36}\)"
     ):
@@ -553,7 +546,7 @@ def test_survives_the_death_of_its_parent(make: Make) -> None:
             place.apply()
         finally:
             os._exit(1)
-    wait_for(mark)
+    wait_for(mark.exists)
     os.kill(pid, 9)
     os.waitpid(pid, 0)
     deadline = time.monotonic() + 15

@@ -8,7 +8,6 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,8 @@ from tests.support import warm
 from tests.support.aws import S3_BACKEND
 from tests.support.azure import Azurite
 from tests.support.engine import MODULE, Engine, code, push
-from tests.support.state_backends import KEY, Backend, Workspace, eventually
+from tests.support.state_backends import KEY, Backend, Workspace
+from tests.support.waiting import wait_for
 
 # struct flock: F_WRLCK over the whole file.
 _WHOLE_FILE_FOR_WRITING = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
@@ -81,21 +81,13 @@ everywhere = pytest.mark.parametrize("place", ["local", "s3", "azurerm"], indire
 where_locks_stay = pytest.mark.parametrize("place", ["s3", "azurerm"], indirect=True)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until it is so."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.05)
-
-
 @everywhere
 def test_anothers_running_terraform_is_waited_for(place: Place, terraform_binary: str) -> None:
     """The environment says who holds the lock, breaks nothing, and becomes ready by itself."""
     engine, shop = place.engine, place.engine.repositories["shop"]
     other = place.other(terraform_binary)
     with other.applying() as process:
-        held = eventually(place.noted_lock)
+        held = wait_for(place.noted_lock)
         commit = shop.commit("env-alice", code(module=MORE))
 
         engine.turn(2, seconds=30)
@@ -170,7 +162,7 @@ def test_a_lock_that_nobody_recorded_is_broken_by_force_only(place: Place, terra
     """Its holder is dead, but nothing proves it: only a person may say so."""
     engine, shop = place.engine, place.engine.repositories["shop"]
     with place.other(terraform_binary).applying() as process:
-        left = eventually(place.noted_lock)
+        left = wait_for(place.noted_lock)
         os.killpg(process.pid, signal.SIGKILL)
     shop.commit("env-alice", code(module=MORE))
     engine.turn(3, hours=1)
@@ -289,7 +281,7 @@ def test_unlock_shows_the_holder(place: Place, terraform_binary: str) -> None:
     """Another's, alive: refused with what would break it; a local lock not even by force, and it is not said to be."""
     engine = place.engine
     with place.other(terraform_binary).applying() as process:
-        held = eventually(place.noted_lock)
+        held = wait_for(place.noted_lock)
 
         shown = envmgr(engine, "unlock", "alice")
         unasked = envmgr(engine, "unlock", "alice", "--force")
@@ -338,7 +330,7 @@ def test_only_the_lock_that_was_shown_is_broken(place: Place, terraform_binary: 
     engine = place.engine
     seen = HeldLock(LockInfo("an-earlier-one", who="carol@elsewhere"), None, dead=False)
     with place.other(terraform_binary).applying() as process:
-        held = eventually(place.noted_lock)
+        held = wait_for(place.noted_lock)
         with pytest.raises(StateLocked, match="no longer by carol@elsewhere") as refused:
             operations.unlock(engine.application, engine.environment("alice"), force=True, seen=seen)
         assert held.id in str(refused.value)

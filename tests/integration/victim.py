@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.integration.outage import wait_for
 from tests.support import warm
 from tests.support.engine import Engine, code
+from tests.support.waiting import wait_for
 
 # What it makes is a line in a file; while a file `slow` is there, making and ending take until it is gone.
 CODE = """

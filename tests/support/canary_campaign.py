@@ -6,8 +6,7 @@ import shlex
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.support.canaries import Seen
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
 from tests.support.ssh_server import SshGit
+from tests.support.waiting import wait_for
 
 BY_ENV = 'canary-env <1111>&"quoted"+/=%é'
 BY_FILE = "canary-file-2222"
@@ -307,11 +307,3 @@ def messages(receiver: socket.socket) -> list[str]:
             found.append(receiver.recv(65536).decode())
     except BlockingIOError:
         return found
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 300) -> None:
-    """Waits until something is so."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.5)

@@ -6,17 +6,15 @@ import shlex
 import signal
 import socket
 import subprocess
-import time
 import traceback
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from envmgr.adapters.state.connect import open_state_store
-from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.values.backend import with_key
 from envmgr.ports import StateStore
 
@@ -171,17 +169,6 @@ class _Child:
         """With all it has started."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(PATIENCE)
-
-
-def eventually(ask: Callable[[], LockInfo | None]) -> LockInfo:
-    """What `ask` gives as soon as it gives something."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        answer = ask()
-        if answer is not None:
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"nothing in {PATIENCE} s")
 
 
 def closed_port() -> int:

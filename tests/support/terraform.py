@@ -11,6 +11,9 @@ _UNDER = re.compile(
     r"(?P<mirror>.+)/[a-z0-9.-]+\.[a-z]+/[^/]+/(?P<type>[^/]+)/\d[^/]*/[a-z]+_[a-z0-9]+/terraform-provider-(?P=type)_v[^/]+"
 )
 
+# Where somebody puts one; to look through the whole root takes a busy host more than a minute.
+_LIKELY = ("/opt", "/usr/share", "/usr/local", "/")
+
 
 @cache
 def find_provider_mirror() -> Path | None:
@@ -18,23 +21,24 @@ def find_provider_mirror() -> Path | None:
     named = os.environ.get("ENVMGR_TEST_PROVIDER_MIRROR")
     if named:
         return Path(named)
-    for line in _provider_binaries():
-        found = _UNDER.fullmatch(line)
-        if found:
-            return Path(found["mirror"])
+    for top in _LIKELY:
+        for line in _provider_binaries(top):
+            found = _UNDER.fullmatch(line)
+            if found:
+                return Path(found["mirror"])
     return None
 
 
-def _provider_binaries() -> list[str]:
-    """Every AWS provider on the root file system, but for those inside somebody's working folder."""
+def _provider_binaries(top: str) -> list[str]:
+    """Every AWS provider below a folder of the root file system, but for those inside somebody's working folder."""
     skipped = ["-path", "/proc", "-o", "-path", "/sys", "-o", "-path", "/tmp", "-o", "-name", ".terraform"]
     wanted = ["-type", "f", "-name", "terraform-provider-aws_v*", "-print"]
     search = subprocess.run(
-        ["find", "/", "-xdev", "(", *skipped, ")", "-prune", "-o", *wanted],
+        ["find", top, "-xdev", "(", *skipped, ")", "-prune", "-o", *wanted],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     return search.stdout.splitlines()
