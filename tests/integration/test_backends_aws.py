@@ -49,9 +49,20 @@ def leave_behind(s3: Any, bucket: str) -> None:
 
 @pytest.mark.timeout(180)
 def test_an_environment_on_aws_is_tagged_and_its_end_is_verified(
-    engine: Engine, provider_cli_config: Path, aws_environment: dict[str, str], aws: Any
+    engine: Engine,
+    provider_cli_config: Path,
+    aws_environment: dict[str, str],
+    aws: Any,
+    terraform_binary: str,
 ) -> None:
-    """What somebody tagged by hand, and no state ever listed, is named and left alone: a tag alone proves nothing."""
+    """In a cage: the provider is brought by `init` alone, run read-only, and nothing of it outlives a command.
+
+    What somebody tagged by hand, and no state ever listed, is named and left alone: a tag alone proves nothing.
+    """
+    engine.settings |= {
+        "cage": {"kind": "bwrap", "network": "open"},  # moto is on loopback
+        "terraform": {"binary": terraform_binary},
+    }
     engine.settings["terraform"]["cli_config"] = str(provider_cli_config)
     engine.settings["environment_variables"] = aws_environment
     shop = engine.repository(terraform={"module": "aws-environment"})

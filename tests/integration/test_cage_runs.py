@@ -1,12 +1,15 @@
 """Terraform and steps in a cage, by the whole of envmgr: what works without one works in it."""
 
+import getpass
+import json
 import os
 import re
 import signal
+import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -141,6 +144,10 @@ def test_an_apply_that_outlives_its_process_is_adopted(engine: Engine) -> None:
     run = engine.runs()[-1]
     assert run.child is not None
     assert is_alive(run.child)
+    note = json.loads(engine.state("alice").with_name(".terraform.tfstate.lock.info").read_text())
+    assert note["Who"] == f"{getpass.getuser()}@{socket.gethostname()}", (
+        "by that our own locks are known again"
+    )
     following = threading.Thread(target=engine.turn, kwargs={"seconds": 30})
     following.start()
     wait_for(lambda: "adopted" in engine.actions("alice"))
@@ -174,6 +181,19 @@ def test_an_adopted_apply_that_is_to_stop_stops(engine: Engine) -> None:
     slow.unlink()
     engine.turn(seconds=30)
     assert re.search("signal: (interrupt|killed)", engine.runs()[1].message)
+
+
+def test_an_apply_that_is_drained_writes_its_state(place: Place, folder: Path, terraform_binary: str) -> None:
+    """SIGINT reaches Terraform alone, and what is in front of it waits for its end."""
+    (place.checkout / "main.tf").write_text('resource "terraform_data" "made" {}\n' + CODE)
+    workspace = _workspace(place, folder, terraform_binary)
+    adapter = TerraformCommands(folder / "cache", identify)
+    planned = adapter.plan(workspace, folder / "plan", Watch(log=folder / "1.log"))
+    (folder / "data/slow").touch()
+    watch = Watch(log=folder / "1.log", stop=(folder / "data/marks").exists)
+    with pytest.raises(Interrupted):
+        adapter.apply(workspace, planned.file, watch)
+    assert '"name": "made"' in (folder / "state/terraform.tfstate").read_text()
 
 
 def test_killing_the_process_in_front_kills_all(engine: Engine) -> None:
@@ -222,6 +242,21 @@ def place(folder: Path) -> Place:
     )
     made.checkout.mkdir(parents=True)
     return made
+
+
+def _workspace(
+    place: Place, folder: Path, binary: str, environment: Mapping[str, str] | None = None
+) -> Workspace:
+    """The Terraform of that place."""
+    return Workspace(
+        root=place.checkout,
+        data=folder / "data",
+        binary=binary,
+        backend=("local", {"path": str(folder / "state/terraform.tfstate")}),
+        variables={},
+        environment=environment or {},
+        cage=RULES,
+    )
 
 
 def test_a_step_that_is_stopped_may_end_in_peace(place: Place, folder: Path) -> None:
@@ -278,15 +313,7 @@ def test_where_the_cage_cannot_be_made_nothing_runs(
         StepRunner(identify).run(step, place, Watch(log=folder / "1.log"))
     assert not (place.checkout / "ran").exists()
     (place.checkout / "main.tf").write_text("")
-    workspace = Workspace(
-        root=place.checkout,
-        data=folder / "data",
-        binary=terraform_binary,
-        backend=("local", {"path": str(folder / "state/terraform.tfstate")}),
-        variables={},
-        environment={},
-        cage=RULES,
-    )
+    workspace = _workspace(place, folder, terraform_binary)
     with pytest.raises(NeedsPerson, match="Nothing runs"):
         TerraformCommands(folder / "cache", identify).plan(
             workspace, folder / "plan", Watch(log=folder / "2.log")
@@ -327,15 +354,8 @@ def test_what_only_shows_is_given_no_credentials(
     (place.checkout / "main.tf").write_text(
         CODE.replace("cd $TF_DATA_DIR;", "test -n $SECRET_TOKEN; cd $TF_DATA_DIR;")
     )
-    workspace = Workspace(
-        root=place.checkout,
-        data=folder / "data",
-        binary=terraform_binary,
-        backend=("local", {"path": str(folder / "state/terraform.tfstate")}),
-        variables={},
-        environment={"SECRET_TOKEN": "hush-hush-word", "TF_AWS_DEFAULT_TAGS_managed-by": "envmgr"},
-        cage=RULES,
-    )
+    secrets = {"SECRET_TOKEN": "hush-hush-word", "TF_AWS_DEFAULT_TAGS_managed-by": "envmgr"}
+    workspace = _workspace(place, folder, terraform_binary, secrets)
     adapter, watch = TerraformCommands(folder / "cache", identify), Watch(log=folder / "1.log")
     planned = adapter.plan(workspace, folder / "plan", watch)
     adapter.show(workspace, planned.file)

@@ -27,7 +27,7 @@ from envmgr.ports import RUN_MARK
 
 from .limits import limited, rationed
 from .mounts import mounts
-from .network import way
+from .network import SSH_CONFIGURATION, way
 from .system_calls import filter_of
 
 PROGRAM = "bwrap"
@@ -184,6 +184,7 @@ def _files(cage: Cage) -> dict[str, str]:
         "/etc/nsswitch.conf": _LOOKUP,
     }
     if cage.network.reach is not Reach.HOST:
+        found |= {"/etc/ssh/ssh_config": SSH_CONFIGURATION} if cage.network.reach.is_by_proxy else {}
         found["/etc/hosts"] = f"127.0.0.1 localhost {socket.gethostname()}\n::1 localhost\n"
     return found
 
