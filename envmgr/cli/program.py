@@ -23,6 +23,8 @@ _SECTIONS: Sections = {
         "daemon": ("run.daemon", "Watch the repositories until told to stop."),
         "migrate": ("run.migrate", "Copy all records to another database."),
         "move-state": ("run.move_state", "Move states to where the organization file wants them now."),
+        "serve": ("run.serve", "Serve page and API without the daemon's work."),
+        "token": ("run.token", "Make, list and revoke tokens for the API."),
         "reconcile": ("run.reconcile", "One pass: poll, do all work that is due, wait for it."),
     },
     "See": {

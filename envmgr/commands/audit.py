@@ -20,6 +20,7 @@ from envmgr.domain.audit.standing import Look, Outcome, Standing, is_over
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
 from envmgr.domain.rules.observation import Listing
+from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.backend import is_same
 from envmgr.domain.values.environment import Environment, Event, SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
@@ -31,6 +32,7 @@ from envmgr.engine.recovery import lost_records
 from envmgr.host.system import sentences
 from envmgr.ports import Cloud, StateStore
 
+from .access import check
 from .runtime import Runtime
 
 log = structlog.get_logger()
@@ -51,7 +53,8 @@ class Audit:
     clouds: dict[str, Cloud] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Resolves the secrets, once."""
+        """Resolves the secrets, once; for who may audit there."""
+        check(self.runtime, Action.AUDIT, self.organization.name)
         try:
             self.access = self.organization.access()
         except EnvmgrError as error:

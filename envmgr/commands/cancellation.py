@@ -7,11 +7,13 @@ from datetime import timedelta
 
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson
 from envmgr.domain.rules.transitions import wishes
+from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.environment import Environment, Run, RunStatus
 from envmgr.engine.context import by_hand
 from envmgr.engine.work.mode import ByHand, Verb
 
 from . import operations
+from .access import needs
 from .runtime import Runtime
 
 _LOOK = 0.5
@@ -26,6 +28,7 @@ class Cancelled:
     is_over: bool
 
 
+@needs(Action.CANCEL)
 def cancel(
     runtime: Runtime,
     environment: Environment,

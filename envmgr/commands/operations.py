@@ -10,6 +10,7 @@ from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, UsageError
 from envmgr.domain.rules.transitions.wishes import to_be_destroyed
 from envmgr.domain.values import reference
+from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.decision import Apply, Destroy
 from envmgr.domain.values.environment import Claim, Environment, Output, Run, RunKind, Status, Suspension
 from envmgr.domain.values.health import Condition
@@ -40,6 +41,7 @@ from envmgr.host import saved_plan
 from envmgr.host.system import sentences
 from envmgr.ports import StateStore
 
+from .access import needs
 from .runtime import Runtime
 
 _BY_HAND = Destroy("", Status.SUSPENDED, by=Suspension.DESTROY)
@@ -99,6 +101,7 @@ def _look_for(runtime: Runtime, text: str, known: Sequence[Environment]) -> list
     return found
 
 
+@needs(Action.PLAN)
 def plan(
     runtime: Runtime,
     environment: Environment,
@@ -129,6 +132,7 @@ def plan(
         )
 
 
+@needs(Action.APPLY)
 def apply(
     runtime: Runtime,
     environment: Environment,
@@ -158,6 +162,7 @@ def apply(
         return job.environment
 
 
+@needs(Action.APPLY)
 def apply_saved(
     runtime: Runtime, environment: Environment, file: Path, *, override_window: bool = False
 ) -> Environment:
@@ -188,6 +193,7 @@ def apply_saved(
         return job.environment
 
 
+@needs(Action.DESTROY)
 def destroy(
     runtime: Runtime,
     environment: Environment,
@@ -225,18 +231,21 @@ def destroy(
         return job.environment
 
 
+@needs(Action.OUTPUTS)
 def outputs(runtime: Runtime, environment: Environment) -> dict[str, Output]:
     """All outputs with sensitive values, read from the state itself."""
     state = _state(runtime, environment).read(environment.id.state_key)
     return dict(state.outputs) if state is not None else {}
 
 
+@needs(Action.SEE)
 def lock(runtime: Runtime, environment: Environment) -> HeldLock | None:
     """Who holds the lock of an environment's state."""
     binary = _repository(runtime, environment).organization.binary
     return find_lock(runtime.services, environment, _state(runtime, environment), binary)
 
 
+@needs(Action.UNLOCK)
 def unlock(runtime: Runtime, environment: Environment, *, force: bool, seen: HeldLock | None = None) -> None:
     """Breaks the state lock: one that is provably ours and dead, or any with `force`.
 

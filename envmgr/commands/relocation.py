@@ -12,6 +12,7 @@ from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient, UsageError
 from envmgr.domain.rules.transitions import applies
 from envmgr.domain.rules.unfinished import unfinished
+from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.backend import Backend, is_same, is_same_place, place
 from envmgr.domain.values.environment import Claim, Environment, RunKind
 from envmgr.domain.values.names import EnvironmentId
@@ -24,6 +25,7 @@ from envmgr.engine.work.job import Job
 from envmgr.engine.work.mode import ByHand, Verb
 from envmgr.ports import StateStore
 
+from .access import check, needs
 from .operations import manual
 from .runtime import Runtime
 
@@ -46,6 +48,7 @@ def organization_of(runtime: Runtime, organization: str) -> Organization:
         raise UsageError(
             f"There is no organization {organization!r} in the configuration: it has {', '.join(sorted(organizations))}."
         )
+    check(runtime, Action.MOVE, organization)
     return found
 
 
@@ -99,6 +102,7 @@ def left_behind(runtime: Runtime, organization: Organization, places: Sequence[B
     return sorted(found)
 
 
+@needs(Action.MOVE)
 def move_one(runtime: Runtime, environment: Environment) -> Environment:
     """Moves one environment's state, or goes on with that; gives its record."""
     with manual(runtime, environment, ByHand(verb=Verb.MOVE_STATE, serves_an_end=True)) as job:

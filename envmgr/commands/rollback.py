@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, UsageError
 from envmgr.domain.rules.transitions.wishes import held_at
+from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Environment, Pin, RunKind, RunStatus
 from envmgr.domain.values.names import ref_component
@@ -18,6 +19,7 @@ from envmgr.engine.work.job import Job
 from envmgr.engine.work.mode import ByHand, Verb
 from envmgr.engine.work.planned import Planned
 
+from .access import needs
 from .operations import await_started, check_branch, check_window, manual, render
 from .runtime import Runtime
 
@@ -52,6 +54,7 @@ class _Rollback:
         return True
 
 
+@needs(Action.ROLLBACK)
 def roll_back(
     runtime: Runtime,
     environment: Environment,
@@ -127,6 +130,7 @@ def previous_commit(services: Services, environments: Sequence[Environment]) -> 
     raise UsageError(f"{label} has no other commit that was applied with success: give one with --to.")
 
 
+@needs(Action.DRIFT)
 def look_for_drift(runtime: Runtime, environment: Environment) -> Drift:
     """Compares an environment with its code now, and corrects nothing."""
     with manual(runtime, environment, ByHand(verb=Verb.DRIFT)) as job:

@@ -1,8 +1,12 @@
 """The parts, put together: what a verb or the daemon works with."""
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+from envmgr.config.settings import ServerSettings
+from envmgr.domain.rules.access.roles import Rules
+from envmgr.domain.values.asking.person import Person, on_host
 from envmgr.engine.context.services import Services
 from envmgr.engine.reconcile.poller import Poller
 from envmgr.engine.reconcile.workers import Workers
@@ -10,13 +14,24 @@ from envmgr.engine.reconcile.workers import Workers
 
 @dataclass(slots=True, kw_only=True)
 class Runtime:
-    """Services and what acts on them. `stopping`, once set, ends running Terraform."""
+    """Services and what acts on them. `stopping`, once set, ends running Terraform.
+
+    `person` is who asks: unless it says otherwise, somebody at the command line of this host. `access` are the rules of
+    each organization, and `server` how page and API are served, None where they are not.
+    """
 
     services: Services
     poller: Poller
     workers: Workers
     stopping: threading.Event
     poll_workers: int = 8
+    person: Person = field(default_factory=lambda: on_host("host"))
+    access: Mapping[str, Rules] = field(default_factory=dict)
+    server: ServerSettings | None = None
+
+    def asked_by(self, person: Person) -> "Runtime":
+        """The same for somebody else: what she may not do is refused, what she does is told as hers."""
+        return replace(self, person=person, services=replace(self.services, actor=str(person.asker)))
 
     def stop_terraform(self) -> None:
         """Asks running Terraform to end, as the first Ctrl-C does."""

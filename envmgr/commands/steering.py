@@ -9,6 +9,7 @@ from envmgr.domain.rules.decide import is_scheduled_down
 from envmgr.domain.rules.transitions import Change, wishes
 from envmgr.domain.rules.transitions.applies import brought_up
 from envmgr.domain.rules.warning import newest_warning
+from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.environment import Environment, Event, Guard, Status
 from envmgr.domain.values.names import EnvironmentId, matches_any
 from envmgr.engine.context import by_hand
@@ -16,13 +17,15 @@ from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.source.desired import branch_ttl
 
+from .access import needs
 from .runtime import Runtime
 
 
-def suspend(runtime: Runtime, environment: Environment) -> Environment:
-    """Leaves an environment alone until it is resumed; what is running goes on to its end."""
-    services = runtime.services
-    because = f"Suspended by {services.actor}; `envmgr resume {environment.label}` manages it again."
+@needs(Action.SUSPEND)
+def suspend(runtime: Runtime, environment: Environment, reason: str = "") -> Environment:
+    """Leaves an environment alone until it is resumed; what is running goes on to its end. `reason` is told with it."""
+    services, why = runtime.services, f" ({reason})" if reason else ""
+    because = f"Suspended by {services.actor}{why}; `envmgr resume {environment.label}` manages it again."
     event, now = services.event(environment.id, "suspended", because), services.clock()
     return _say(services, environment.id, lambda e: wishes.suspended(e, because, now), event)
 
@@ -34,6 +37,7 @@ def _say(services: Services, identity: EnvironmentId, change: Change, event: Eve
     return said
 
 
+@needs(Action.RESUME)
 def resume(runtime: Runtime, environment: Environment) -> Environment:
     """Manages an environment again; the next pass brings it to its branch's newest commit.
 
@@ -80,6 +84,7 @@ def held(runtime: Runtime) -> list[Environment]:
     ]
 
 
+@needs(Action.APPROVE)
 def approve(runtime: Runtime, environment: Environment) -> list[Environment]:
     """Lets an environment through the guard that holds it; all its applications, where the guard counts environments."""
     services, guard = runtime.services, environment.hold.guard
@@ -104,6 +109,7 @@ def _let_through(services: Services, identity: EnvironmentId, guard: Guard) -> l
     return [e.id for e in records]
 
 
+@needs(Action.SEE)
 def resumable(runtime: Runtime, environments: Sequence[Environment]) -> Sequence[Environment]:
     """Those of an environment's applications that there is anything to resume of; the first, where there is of none."""
     now, repositories = runtime.services.clock(), runtime.services.repositories
@@ -119,6 +125,7 @@ def living(environments: Sequence[Environment]) -> Sequence[Environment]:
     ]
 
 
+@needs(Action.EXTEND)
 def extend(
     runtime: Runtime,
     environments: Sequence[Environment],

@@ -16,6 +16,7 @@ from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient
 from envmgr.domain.rules.takeover import GivenState, check_kept
 from envmgr.domain.rules.transitions.applies import not_adopted
+from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.environment import Claim, Environment, RunKind, Status
 from envmgr.domain.values.names import EnvironmentId, first
 from envmgr.engine.change.apply import apply_planned, keep, look, remark
@@ -28,6 +29,7 @@ from envmgr.engine.work.planned import Planned, StateCopy
 from envmgr.host.given import read_given
 from envmgr.host.system import write_private
 
+from .access import needs
 from .operations import await_started, check_branch, check_window, manual, render
 from .runtime import Runtime
 
@@ -59,6 +61,7 @@ class _Adoption:
         return True
 
 
+@needs(Action.ADOPT)
 def adopt(
     runtime: Runtime,
     environment: Environment,

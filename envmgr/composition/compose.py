@@ -32,6 +32,7 @@ from envmgr.adapters.terraform.signed_in import SignedIn
 from envmgr.commands.runtime import Runtime
 from envmgr.config.branch_file import BranchFile
 from envmgr.config.expand import (
+    access_of,
     backend_settings,
     deploy_rules_of,
     drift_rules_of,
@@ -49,6 +50,7 @@ from envmgr.config.sections.models import OrganizationFile, RepositorySection
 from envmgr.config.sections.secrets import resolve
 from envmgr.domain.documents.owner import Origin
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.asking.person import on_host
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.environment import SourceKind
@@ -105,6 +107,9 @@ def compose(start: Start, before: Runtime | None = None) -> Runtime:
         workers=workers,
         poll_workers=configuration.settings.poll_workers,
         stopping=stopping,
+        person=on_host(start.actor),
+        access={file.organization: access_of(file) for file in configuration.organizations},
+        server=configuration.settings.server,
     )
 
 

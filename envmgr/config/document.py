@@ -17,7 +17,7 @@ from envmgr.config.sections.daemon import DaemonFile
 from envmgr.config.sections.duration import format_duration
 from envmgr.config.sections.models import OrganizationFile
 
-from .problems import flow, section_of
+from .problems import fields_of, flow, section_of
 
 SCHEMA_FILE = "organization.schema.json"
 _WIDTH = 100
@@ -45,7 +45,13 @@ def daemon_sample() -> str:
     )
     daemon = section_of(DaemonFile.model_fields["daemon"].annotation)
     body = _Sample().section(daemon, 2, live=True) if daemon else []
-    return head + "\n".join(body).rstrip() + "\n"
+    server = DaemonFile.model_fields["server"]
+    lines = [*_description(server, 0), *map(_comment_out_whole, _Sample().option("server", server))]
+    return head + "\n".join([*body, *lines]).rstrip() + "\n"
+
+
+def _comment_out_whole(line: str) -> str:
+    return _comment_out(line, 0)
 
 
 class _Sample:
@@ -58,7 +64,7 @@ class _Sample:
         """The lines of a section; in a `live` one the options that may be left out are commented out."""
         self._seen.add(model)
         lines: list[str] = []
-        for name, field in model.model_fields.items():
+        for name, field in fields_of(model):
             option = self._option(name, field, indent, live=live and field.is_required())
             if live and not field.is_required():
                 option = [_comment_out(line, indent) for line in option]
@@ -66,6 +72,10 @@ class _Sample:
             if live:
                 lines.append("")
         return lines
+
+    def option(self, name: str, field: FieldInfo) -> list[str]:
+        """An option at the top of a file, with all that it may have."""
+        return self._option(name, field, 0, live=False)
 
     def _option(self, name: str, field: FieldInfo, indent: int, *, live: bool) -> list[str]:
         inner = section_of(field.annotation)
@@ -108,7 +118,9 @@ def default_of(field: FieldInfo) -> object:
     """The default as it would be written in YAML; None where there is none."""
     if field.is_required() or field.default is None:
         return None
-    return TypeAdapter(field.rebuild_annotation()).dump_python(field.default, mode="json", exclude_none=True)
+    return TypeAdapter(field.rebuild_annotation()).dump_python(
+        field.default, mode="json", exclude_none=True, by_alias=True
+    )
 
 
 def is_list(field: FieldInfo) -> bool:
@@ -130,7 +142,7 @@ def json_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "envmgr configuration file",
         "type": "object",
-        "if": {"required": ["daemon"]},
+        "if": {"anyOf": [{"required": ["daemon"]}, {"required": ["server"]}]},
         "then": references[DaemonFile, "validation"],
         "else": references[OrganizationFile, "validation"],
         **schema,

@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar, cast
 
+from envmgr.config.sections.access import Access
 from envmgr.config.sections.application import Application
 from envmgr.config.sections.cage import Cage
 from envmgr.config.sections.deploy import CommandStep, DeployStep, Health
@@ -21,8 +22,10 @@ from envmgr.config.sections.secrets import (
 )
 from envmgr.config.sections.section import Section
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.access.roles import Rules
 from envmgr.domain.values import schedule as domain
 from envmgr.domain.values import step as domain_step
+from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.health import HealthCheck
@@ -78,6 +81,16 @@ def policy_for(organization: OrganizationFile, repository: RepositorySection, in
         warn_before=rules.ttl.warn_before,
         inputs=inputs,
     )
+
+
+def access_of(organization: OrganizationFile) -> Rules:
+    """Who may do what in an organization, and in those of its repositories that say it themselves."""
+    own = {r.name: r.access for r in organization.repositories if r.access is not None}
+    return Rules(_members(organization.access), {name: _members(access) for name, access in own.items()})
+
+
+def _members(access: Access) -> Mapping[Role, tuple[str, ...]]:
+    return {Role(name): members for name, members in dict(access.roles).items()}
 
 
 def schedule_of(section: Schedule | None) -> domain.Schedule | None:

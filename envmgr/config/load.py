@@ -107,6 +107,11 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Configuration:
     )
 
 
+def is_settings(value: Mapping[str, object]) -> bool:
+    """Whether a file's top keys are those of the settings, and not an organization's."""
+    return "organization" not in value and not value.keys().isdisjoint(("daemon", "server"))
+
+
 def load_settings(files: Sequence[Path]) -> Settings:
     """The daemon's settings among some files; the defaults where none of them is a file of settings."""
     read = [_read(file, only_settings=True) for file in files]
@@ -137,7 +142,7 @@ def _read(path: Path, *, only_settings: bool = False) -> _File:
         return file
     file.tree = parse(content)
     value = file.tree.value
-    if isinstance(value, dict) and "daemon" in value:
+    if isinstance(value, dict) and is_settings(value):
         file.model = _validate(file, DaemonFile)
     elif not only_settings:
         file.model = _organization(file)
@@ -183,9 +188,9 @@ def _check_unique(files: Sequence[_File]) -> None:
     settings: _File | None = None
     for file in files:
         value = file.tree.value if isinstance(file.tree.value, dict) else {}
-        if "daemon" in value:
+        if is_settings(value):
             if settings is not None:
-                file.add(("daemon",), f"{settings.name} has daemon settings already; keep one")
+                file.add((next(iter(value)),), f"{settings.name} has daemon settings already; keep one")
             settings = settings or file
         elif isinstance(name := value.get("organization"), str):
             if name in first:
@@ -238,6 +243,16 @@ def _warnings(file: _File, environ: Mapping[str, str]) -> Iterator[str]:
     if isinstance(file.model, OrganizationFile):
         for path, sentence in uncaged(file.model):
             yield file.warning(path, sentence)
+    if (
+        isinstance(file.model, DaemonFile)
+        and file.model.server is not None
+        and file.model.server.settings().is_exposed
+    ):
+        yield file.warning(
+            ("server", "listen"),
+            "others on the network can read tokens on their way; give `tls`, or an https `public_url` of a proxy in "
+            "front, or listen on 127.0.0.1",
+        )
 
 
 def _literal_exposure(file: _File, path: KeyPath, secret: Secret) -> str | None:
@@ -254,6 +269,9 @@ def secrets_in(model: BaseModel) -> Iterator[tuple[KeyPath, Secret]]:
         for name in ("database", "bundle_key"):
             if (secret := getattr(model.daemon, name)) is not None:
                 yield ("daemon", name), secret
+        oidc = model.server.sign_in.oidc if model.server is not None else None
+        if oidc is not None and oidc.client_secret is not None:
+            yield ("server", "sign_in", "oidc", "client_secret"), oidc.client_secret
     elif isinstance(model, OrganizationFile):
         for name, secret in model.environment_variables.items():
             yield ("environment_variables", name), secret

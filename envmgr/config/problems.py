@@ -39,11 +39,17 @@ def option_at(model: type[BaseModel], path: Path) -> FieldInfo | None:
     for step in path:
         if isinstance(step, int):
             continue
-        if current is None or step not in current.model_fields:
+        field = next((f for name, f in fields_of(current) if name == step), None) if current else None
+        if field is None:
             return None
-        field = current.model_fields[step]
         current = section_of(field.annotation)
     return field
+
+
+def fields_of(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """The options of a section by their names in a file, which may be words that Python keeps for itself."""
+    for name, field in model.model_fields.items():
+        yield field.alias or name, field
 
 
 def section_of(annotation: Any) -> type[BaseModel] | None:
@@ -99,7 +105,7 @@ def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
 def _unknown(model: type[BaseModel], path: Path) -> str:
     option = option_at(model, path[:-1])
     section = model if len(path) == 1 else section_of(option.annotation) if option else None
-    known = list(section.model_fields) if section else []
+    known = [name for name, _ in fields_of(section)] if section else []
     near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.6)
     if near:
         return f"there is no such key; did you mean {near[0]}?"

@@ -1,4 +1,4 @@
-"""Settings of the daemon itself: one optional file with the single top key `daemon`, beside the organization files."""
+"""Settings of the daemon itself: one optional file with the top keys `daemon` and `server`, beside the organization files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,59 @@ _NAMES = ("daemon.yaml", "daemon.yml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OidcSettings:
+    """An OpenID Connect provider; `client_secret` None is a public client."""
+
+    issuer: str
+    client_id: str
+    client_secret: Secret | None = None
+    name_claim: str = "preferred_username"
+    groups_claim: str = "groups"
+    scopes: tuple[str, ...] = ("openid", "profile")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySettings:
+    """A proxy that signs people in: its headers are believed from some `networks`, and from nowhere else."""
+
+    user_header: str
+    groups_header: str | None = None
+    networks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """How page and API are served.
+
+    `listen` is ADDRESS:PORT or `unix:/path`, `certificate` a file with its key's. `session` is how long a sign-in
+    holds, `requests` how many are answered a minute of one caller. `metrics` may be for tokens alone.
+    """
+
+    listen: str = "127.0.0.1:8420"
+    socket_mode: int = 0o660
+    public_url: str | None = None
+    certificate: tuple[str, str] | None = None
+    oidc: OidcSettings | None = None
+    proxy: ProxySettings | None = None
+    session: timedelta = timedelta(hours=12)
+    requests: int = 600
+    metrics: bool | Literal["token"] = False
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether others on the network may read along: it is reached from elsewhere, and nothing protects that."""
+        host = self.listen.rpartition(":")[0].strip("[]")
+        is_local = self.listen.startswith("unix:") or host in ("127.0.0.1", "localhost", "::1")
+        is_protected = self.certificate is not None or (self.public_url or "").startswith("https:")
+        return not is_local and not is_protected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How envmgr itself runs. `database` None is SQLite in the data folder; `disk_reserve` is in bytes.
 
     `bundle_key` seals what is kept beside the states, None is a key in the data folder; `unsealed_bundles` says
-    whether one without a right seal is taken all the same.
+    whether one without a right seal is taken all the same. Without a `server` nothing listens.
     """
 
     database: Secret | None = None
@@ -29,11 +77,14 @@ class Settings:
     disk_reserve: int = 500_000_000
     bundle_key: Secret | None = None
     unsealed_bundles: Unsealed = "refuse"
+    server: ServerSettings | None = None
 
     @property
     def secrets(self) -> Sequence[Secret]:
         """All that is to be hidden wherever people look."""
-        return [secret for secret in (self.database, self.bundle_key) if secret is not None]
+        oidc = self.server.oidc if self.server is not None else None
+        found = (self.database, self.bundle_key, oidc.client_secret if oidc is not None else None)
+        return [secret for secret in found if secret is not None]
 
 
 def config_files(path: Path) -> Sequence[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .settings import Settings, config_files
 
-_MENTION = re.compile(rb"\bdaemon[\"']?\s*:")
+_MENTION = re.compile(rb"\b(?:daemon|server)[\"']?\s*:")
 
 
 def mentions_settings(content: bytes) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as TickExecutor
@@ -30,6 +31,7 @@ from .drift_watch import DriftWatch
 from .health_watch import HealthWatch
 from .notify import Notifier
 from .polls import Polls
+from .request_watch import RequestWatch
 
 log = structlog.get_logger()
 
@@ -38,10 +40,26 @@ HEALTH = timedelta(seconds=2)
 DRIFT_WATCH = timedelta(seconds=30)
 HOUSEKEEPING = timedelta(hours=1)
 HEARTBEAT = timedelta(seconds=10)
+DOOR = timedelta(seconds=30)
+
+
+class Door(Protocol):
+    """Another way in, served beside the work."""
+
+    def reconfigure(self, runtime: Runtime) -> None:
+        """Is open as this runtime's settings say, from now on; also opens again what has failed."""
+        ...
+
+    def close(self) -> None:
+        """Lets nobody in any more."""
+        ...
 
 
 class Daemon:
-    """Runs until SIGTERM or SIGINT. `compose` builds the runtime again from the files, for SIGHUP."""
+    """Runs until SIGTERM or SIGINT. `compose` builds the runtime again from the files, for SIGHUP.
+
+    `door` lets people in over the network; None where nobody comes that way.
+    """
 
     def __init__(
         self,
@@ -49,7 +67,9 @@ class Daemon:
         compose: Callable[[Runtime], Runtime],
         notifier: Notifier,
         drain: timedelta,
+        door: Door | None = None,
     ) -> None:
+        self._door = door
         self._runtime = runtime
         self._compose = compose
         self._notifier = notifier
@@ -61,6 +81,7 @@ class Daemon:
         self._health = HealthWatch(runtime)
         self._audits = Audits(runtime)
         self._polls = Polls(runtime, self._look)
+        self._requests = RequestWatch(runtime)
         self._unlooked: set[RepositoryId] = set()
         self._written = Written(runtime.services.clock(), OVERLAP)
         self._alive = time.monotonic()
@@ -102,11 +123,14 @@ class Daemon:
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick that is late once is no news
         every(TICK, self._polls.tick)
         every(TICK, self._tick_work)
+        every(TICK, self._tick_requests)
         every(HEALTH, self._tick_health)
         every(DRIFT_WATCH, self._tick_patrol)
         every(HOUSEKEEPING, self._tick_housekeeping)
         every(HOUSEKEEPING, self._audits.tick)
         every(self._heartbeat(), self._tick_status)
+        if self._door is not None:
+            every(DOOR, self._tick_door)
         self._scheduler.start()
 
     def _heartbeat(self) -> timedelta:
@@ -163,6 +187,17 @@ class Daemon:
         if watchdog is None or time.monotonic() - self._alive < watchdog:
             self._notifier.send("WATCHDOG=1", self._status())
 
+    def _tick_requests(self) -> None:
+        try:
+            with sentences():
+                self._requests.tick()
+        except EnvmgrError as error:
+            log.error(str(error), action="store-failed")
+
+    def _tick_door(self) -> None:
+        if self._door is not None and not self._ending:
+            self._door.reconfigure(self._runtime)
+
     def _tick_patrol(self) -> None:
         try:
             with sentences():
@@ -204,8 +239,9 @@ class Daemon:
             self._refuse_reload(f"{type(error).__name__}: {error}")
         else:
             self._remark = ""
-            for part in (self._drift_watch, self._health, self._audits, self._polls):
+            for part in (self._drift_watch, self._health, self._audits, self._polls, self._requests):
                 part.reconfigure(self._runtime)
+            self._tick_door()
             self._look_everywhere()  # other variables or rules may make environments due without a push
             log.info("Configuration reloaded.", action="reloaded")
         self._notifier.send("READY=1", self._status())
@@ -225,6 +261,7 @@ class Daemon:
         self._runtime.workers.close()
         self._drift_watch.close()
         self._health.close()
+        self._requests.close()
         over = time.monotonic() + self._drain.total_seconds()
         if not self._wait_for_work(lambda: time.monotonic() >= over or self._told_again()):
             log.warning("The drain is over: Terraform is asked to stop.", action="drain-over")
@@ -232,12 +269,14 @@ class Daemon:
             # However long it takes: Terraform writes its state after it was asked to stop, and must not be
             # lost over that.
             self._wait_for_work(lambda: False)
+        if self._door is not None:  # to the end people may look what becomes of it
+            self._door.close()
         self._runtime.close()
         log.info("Stopped.", action="stopped")
 
     def _wait_for_work(self, give_up: Callable[[], bool]) -> bool:
         """Waits until nothing is worked on, with signs of life; False where it gave up before."""
-        parts = (self._runtime.workers, self._drift_watch, self._health)
+        parts = (self._runtime.workers, self._drift_watch, self._health, self._requests)
         while not all(part.wait(0.5) for part in parts):
             self._notifier.send("WATCHDOG=1", self._status())
             if give_up():

@@ -62,6 +62,18 @@ class UsageError(EnvmgrError):
     """What was typed or configured cannot be understood (exit code 2)."""
 
 
+class NotThere(UsageError):
+    """There is nothing of that name, or nothing that whoever asks may know of."""
+
+
+class Forbidden(EnvmgrError):
+    """Whoever asks may see it, and not do that; `needed` is the role that may."""
+
+    def __init__(self, message: str, needed: str) -> None:
+        super().__init__(message)
+        self.needed = needed
+
+
 class StalePlan(RetryLater):
     """The state has changed since the plan was made; it must be planned again."""
 

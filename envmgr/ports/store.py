@@ -21,6 +21,9 @@ from envmgr.domain.values.environment import (
 )
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
+from .asking import Requests, Sessions, Tokens
+from .pages import Pages
+
 
 @dataclass(frozen=True, slots=True)
 class LeaseTaken:
@@ -31,6 +34,26 @@ class LeaseTaken:
 
 class Store(Protocol):
     """envmgr's own records, durable when a call returns. One database, several processes."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """Tokens of those who ask over the network."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """Who is signed in at the page."""
+        ...
+
+    @property
+    def requests(self) -> Requests:
+        """What was asked for over the network."""
+        ...
+
+    @property
+    def pages(self) -> Pages:
+        """Records page by page."""
+        ...
 
     def environments(
         self,
@@ -222,7 +245,7 @@ class Store(Protocol):
         ...
 
     def prune(self, before: datetime) -> int:
-        """Deletes destroyed environments, ended runs and events older than a time; gives the number of rows.
+        """Deletes destroyed environments, ended runs, requests and sessions and events older than a time; gives the number of rows.
 
         Findings stay: they end when a look no longer sees them.
         """

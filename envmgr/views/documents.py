@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from envmgr.domain.values.address import shown
-from envmgr.domain.values.combined import urls
+from envmgr.domain.values.combined import combined, urls
 from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Changes, Environment, Event, Lease, Output, Pin, Run
 from envmgr.domain.values.health import Health
@@ -122,6 +122,19 @@ def environment_in_full(
         "terraform_version": claim.terraform_version if claim else None,
         "modules": (claim.modules or None) if claim else None,
     }
+
+
+Facts = tuple[Environment, Lease | None, Run | None]
+"""A record, who works on it, and its newest run."""
+
+
+def whole(facts: Sequence[Facts], remote_error: str) -> "objects.EnvironmentInFull | objects.ListedObject":
+    """An environment in full; one of several applications as in the list, with each of them in full."""
+    each = [environment_in_full(*one, remote_error) for one in facts]
+    if len(each) == 1:
+        return each[0]
+    records = [record for record, _, _ in facts]
+    return {**listed(combined(records), records, remote_error), "applications": list(each)}
 
 
 def drift(found: Drift) -> "objects.DriftObject":

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from . import command_line, drawing, files, journeys, json_objects, manual, options, statuses
+from . import command_line, drawing, files, journeys, json_objects, manual, openapi, options, statuses
 
 REFERENCE = Path("docs/reference")
 PROJECT = Path("docs/project")
@@ -20,6 +20,7 @@ def documents(checkout: Path) -> dict[Path, str]:
     return {
         **{REFERENCE / name: text for name, text in pages.items()},
         **{Path("docs") / name: text for name, text in manual.files().items()},
+        REFERENCE / "openapi.json": openapi.document(),
         PROJECT / "layers.svg": drawing.layers(checkout / "pyproject.toml"),
         PROJECT / "journeys.md": journeys.journeys(),
         **{PROJECT / f"journey-{each.name}.svg": journeys.drawing(each) for each in journeys.JOURNEYS},

@@ -8,6 +8,7 @@ from pathlib import Path
 _WIDTH, _ROW, _GAP, _LEFT = 760, 62, 16, 20
 _ABOUT: Mapping[str, str] = {
     "cli": "the command line: verbs and screens",
+    "web": "page and API over the network",
     "daemon": "the process: polls, watches, housekeeping",
     "composition": "wires everything together",
     "commands": "what a person may ask for",

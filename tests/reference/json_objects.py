@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from envmgr.views import objects
+from envmgr.views import asking, objects
 
 from .markdown import anchor, page, table
 
@@ -23,6 +23,8 @@ GIVES: Mapping[str, tuple[str, str, str]] = {
     "migrate": ("MigrationObject", "one", ""),
     "move-state": ("MovedObject", "array", ""),
     "reconcile": ("PassObject", "one", "with `--dry-run` a [Foresight](#foresight)"),
+    "token create": ("NewTokenObject", "one", ""),
+    "token list": ("TokenObject", "array", ""),
     "list": ("ListedObject", "array", ""),
     "show": (
         "EnvironmentInFull",
@@ -66,8 +68,9 @@ def kinds() -> dict[str, Any]:
     """Every object by the name of its type, in the order in which it is written."""
     return {
         name: kind
-        for name, kind in vars(objects).items()
-        if is_typeddict(kind) and not name.startswith("_") and kind.__module__ == objects.__name__
+        for module in (objects, asking)
+        for name, kind in vars(module).items()
+        if is_typeddict(kind) and not name.startswith("_") and kind.__module__ == module.__name__
     }
 
 

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from envmgr.config.branch_file import BranchFile
 from envmgr.config.document import daemon_sample, default_of, is_list, sample
-from envmgr.config.problems import flow, section_of
+from envmgr.config.problems import fields_of, flow, section_of
 from envmgr.config.sections.daemon import DaemonFile
 from envmgr.config.sections.models import OrganizationFile
 from envmgr.config.sections.values import Named
@@ -88,7 +88,7 @@ class _Sections:
 
     def _section(self, model: type[BaseModel], prefix: str, level: int) -> Iterator[str]:
         rows, inner = [], list[tuple[str, type[BaseModel], str]]()
-        for name, field in model.model_fields.items():
+        for name, field in fields_of(model):
             path, section = f"{prefix}{name}", section_of(field.annotation)
             if section is not None and section not in self._seen:
                 self._seen[section] = path

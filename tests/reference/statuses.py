@@ -13,7 +13,8 @@ These words appear in `envmgr list`, `show`, `history`, `events` and `audit`, in
 _EVENTS = """\
 Everything that changes an environment is an event, written together with the change. `envmgr events` shows them, and
 the log has them with the level given here: in the journal, `error` has priority `err`. Each names who caused it:
-`daemon`, `reconcile`, `user NAME`, or `push (author NAME)`, where the author is what the commit says."""
+`daemon`, `reconcile`, `user NAME` at the command line, `person NAME` or `token NAME` over the network, or
+`push (author NAME)`, where the author is what the commit says."""
 
 
 def pages() -> dict[str, str]:

@@ -25,6 +25,8 @@ from envmgr.domain.values.environment import (
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.ports import LeaseTaken
 
+from .memory_asking import MemoryPages, MemoryRequests, MemorySessions, MemoryTokens
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -47,6 +49,27 @@ class MemoryStore:
         self._repositories: dict[RepositoryId, RepositoryState] = {}
         self._looks: dict[tuple[Look, str], datetime] = {}
         self._findings: dict[tuple[Look, str], tuple[Standing, ...]] = {}
+        self._tokens, self._sessions, self._requests = MemoryTokens(), MemorySessions(), MemoryRequests()
+
+    @property
+    def tokens(self) -> MemoryTokens:
+        """Tokens."""
+        return self._tokens
+
+    @property
+    def sessions(self) -> MemorySessions:
+        """Who is signed in."""
+        return self._sessions
+
+    @property
+    def requests(self) -> MemoryRequests:
+        """What was asked for over the network."""
+        return self._requests
+
+    @property
+    def pages(self) -> MemoryPages:
+        """Records page by page."""
+        return MemoryPages(self)
 
     def environments(
         self,
@@ -336,6 +359,8 @@ class MemoryStore:
                 _forget(self._environments, lambda e: not e.is_open and e.updated_at < before)
                 + _forget(self._runs, lambda r: r.finished_at is not None and r.finished_at < before)
                 + self._prune_events(before)
+                + _forget(self._requests.kept, lambda r: r.finished_at is not None and r.finished_at < before)
+                + _forget(self._sessions.kept, lambda s: s.expires_at < before)
             )
 
     def check(self) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from envmgr.cli.command import shared_options
 from envmgr.config.branch_file import BranchFile
-from envmgr.config.problems import section_of
+from envmgr.config.problems import fields_of, section_of
 from envmgr.config.sections.daemon import DaemonFile
 from envmgr.config.sections.models import OrganizationFile
 from envmgr.domain.audit.compare import Kind
@@ -66,7 +66,7 @@ def named(page: str) -> set[str]:
 def last(model: type[BaseModel], seen: frozenset[type[BaseModel]] = frozenset()) -> set[str]:
     """The last two parts of the path of each option."""
     found = set()
-    for name, field in model.model_fields.items():
+    for name, field in fields_of(model):
         found.add(name)
         inner = section_of(field.annotation)
         if inner is not None and inner not in seen:

@@ -23,6 +23,8 @@ AT_THE_EDGE = {
 
 SHOWN = {
     "domain/values/health.py": "whether an answer is worded as the one before, which only the shown text follows",
+    "web/api/events.py": "whether what somebody searches for occurs in it",
+    "web/server.py": "whether a failure was logged already",
 }
 """Where a sentence is compared only with the one that is to take its place."""
 

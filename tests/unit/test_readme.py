@@ -138,7 +138,7 @@ def yaml(key: str) -> list[tuple[str, str]]:
 
 
 ORGANIZATIONS = yaml("organization")
-SETTINGS = yaml("daemon")
+SETTINGS = yaml("(?:daemon|server)")
 BRANCH_FILES = [block for block in blocks("yaml") if block not in (*ORGANIZATIONS, *SETTINGS)]
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from envmgr.domain.documents.claim_document import claim_document, parse_claim
+from envmgr.domain.values.asking.person import Asker, Kind
 from envmgr.domain.values.deployment import Deployment, WayBack
 from envmgr.domain.values.drift import Difference, Drift
 from envmgr.domain.values.environment import Changes, Claim, Output, Pin, ProcessId, Waits, WaitsFor
@@ -263,3 +264,25 @@ def load_health(text: str) -> Health:
 
 def _command(run: str | list[str]) -> str | tuple[str, ...]:
     return run if isinstance(run, str) else tuple(run)
+
+
+def dump_json(value: Mapping[str, Any]) -> str:
+    """An object of plain values."""
+    return _encode(dict(value))
+
+
+def load_json(text: str) -> Mapping[str, Any]:
+    """What `dump_json` wrote."""
+    found: Mapping[str, Any] = _decode(text)[0]
+    return found
+
+
+def dump_asker(asker: Asker) -> str:
+    """Who asks, as a JSON object."""
+    return _encode({"kind": asker.kind, "name": asker.name, "groups": asker.groups})
+
+
+def load_asker(text: str) -> Asker:
+    """What `dump_asker` wrote."""
+    found = _decode(text)[0]
+    return Asker(Kind(found["kind"]), found["name"], tuple(found["groups"]))

@@ -16,7 +16,7 @@ from . import schema
 from .database import Database
 
 _AT_ONCE = 500
-_NUMBERED = (schema.runs, schema.events)
+_NUMBERED = (schema.runs, schema.events, schema.requests)
 _Row = tuple[Any, ...]
 
 

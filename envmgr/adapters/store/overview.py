@@ -73,6 +73,16 @@ def overview(ask: Ask, chosen: str | None, destroyed: bool) -> Overview:
     return Overview([_environment(row) for row in rows], dict(_unreachable(ask, chosen)))
 
 
+def of_keys(ask: Ask, keys: Sequence[tuple[str, str, str]]) -> Sequence[Environment]:
+    """The same of some environments alone, by organization, repository and name."""
+    if not keys:
+        return []
+    values = {f"{part}{i}": key[n] for i, key in enumerate(keys) for n, part in enumerate("orn")}
+    named = ", ".join(f"(:o{i}, :r{i}, :n{i})" for i in range(len(keys)))
+    condition = f"(organization, repository, name) IN (VALUES {named})"
+    return [_environment(row) for row in ask(_ENVIRONMENTS.format(condition), values)]
+
+
 def _unreachable(ask: Ask, chosen: str | None) -> Iterable[tuple[RepositoryId, RepositoryState]]:
     for organization, name, succeeded_at, error in ask(_REPOSITORIES, {}):
         found = RepositoryId(organization, name)

@@ -18,6 +18,8 @@ from sqlalchemy import (
 )
 
 from envmgr.domain.audit.standing import Look
+from envmgr.domain.values.asking.person import Action, Role
+from envmgr.domain.values.asking.request import RequestStatus
 from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status, Suspension
 from envmgr.domain.values.names import EnvironmentId
 
@@ -215,5 +217,55 @@ identity = Table(
     Column("copied_from", KEY),
 )
 
-RECORDS = (environments, leases, runs, events, repositories, findings, looks)
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", KEY, primary_key=True),
+    Column("digest", KEY, nullable=False),
+    Column("role", word(Role), nullable=False),
+    Column("organization", KEY),
+    Column("repository", KEY),
+    Column("created_at", moment(), nullable=False),
+    Column("created_by", free_text(), nullable=False),
+    Column("expires_at", moment()),
+    Column("used_at", moment()),
+)
+Index("tokens_digest", tokens.c.digest, unique=True)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", KEY, primary_key=True),
+    Column("name", free_text(), nullable=False),
+    Column("groups", encoded(codec.dump_resources, codec.load_resources), nullable=False),
+    Column("csrf", KEY, nullable=False),
+    Column("created_at", moment(), nullable=False),
+    Column("expires_at", moment(), nullable=False),
+)
+
+# What people asked for over the network; the key is what they call it, so that it is written down once.
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    *_identity(),
+    Column("action", word(Action), nullable=False),
+    Column("options", encoded(codec.dump_json, codec.load_json), nullable=False),
+    Column("asker", encoded(codec.dump_asker, codec.load_asker), nullable=False),
+    Column("commit", KEY, nullable=False),
+    Column("asked_at", moment(), nullable=False),
+    Column("key", KEY),
+    Column("digest", KEY, nullable=False),
+    Column("status", word(RequestStatus), nullable=False),
+    Column("message", free_text(), nullable=False),
+    Column("owner", encoded(codec.dump_process, codec.load_process)),
+    Column("started_at", moment()),
+    Column("finished_at", moment()),
+    Column("result", encoded(codec.dump_json, codec.load_json), nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("requests_key", requests.c.key, unique=True)
+Index("requests_status", requests.c.status, requests.c.id)
+
+RECORDS = (environments, leases, runs, events, repositories, findings, looks, tokens, sessions, requests)
 """The tables that hold records: all but what says which database it is."""

@@ -27,6 +27,9 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.ports import LeaseTaken
 
 from . import environments, events, findings, leases, rows, runs, schema
+from .asking.pages import SqlPages
+from .asking.requests import SqlRequests
+from .asking.tokens import SqlSessions, SqlTokens
 from .copying import Identity, copy
 from .database import Database
 from .names import REVISIONS
@@ -42,6 +45,26 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         """Over a database whose schema is the newest."""
         self._database = database
+
+    @property
+    def tokens(self) -> SqlTokens:
+        """Tokens."""
+        return SqlTokens(self._database)
+
+    @property
+    def sessions(self) -> SqlSessions:
+        """Who is signed in."""
+        return SqlSessions(self._database)
+
+    @property
+    def requests(self) -> SqlRequests:
+        """What was asked for over the network."""
+        return SqlRequests(self._database)
+
+    @property
+    def pages(self) -> SqlPages:
+        """Records page by page."""
+        return SqlPages(self._database)
 
     def environments(
         self,
@@ -307,6 +330,8 @@ class SqlStore:
                 schema.runs.c.status != RunStatus.RUNNING, schema.runs.c.finished_at < before
             ),
             delete(schema.events).where(schema.events.c.at < before),
+            delete(schema.requests).where(schema.requests.c.finished_at < before),
+            delete(schema.sessions).where(schema.sessions.c.expires_at < before),
         )
         with self._database.write() as connection:
             return sum(connection.execute(statement).rowcount for statement in old)

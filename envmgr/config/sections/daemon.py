@@ -8,6 +8,7 @@ from envmgr.config.settings import LogLevel, Settings, Unsealed
 
 from .secrets import Secret
 from .section import Section
+from .server import Server
 from .values import Count, Period, SecretValue, Size
 
 _DEFAULTS = Settings()
@@ -64,12 +65,19 @@ class Daemon(Section):
 
 
 class DaemonFile(Section):
-    """The whole file: one top key."""
+    """The whole file: two top keys, of which either may be left out."""
 
     daemon: Daemon = Field(
         default=Daemon(), description="Settings of the daemon itself.", examples=[{"log_level": "info"}]
     )
 
+    server: Server | None = Field(
+        default=None,
+        description="Page and API; without it nothing listens.",
+        examples=[{"listen": "127.0.0.1:8420"}],
+    )
+
     def settings(self) -> Settings:
         """The settings as the rest of envmgr takes them."""
-        return Settings(**dict(self.daemon))
+        server = self.server.settings() if self.server is not None else None
+        return Settings(**dict(self.daemon), server=server)

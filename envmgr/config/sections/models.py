@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from .access import Access
 from .application import Application, CodeSource, in_order
 from .backend import Backend, LocalBackend
 from .cage import Cage
@@ -170,6 +171,11 @@ class RepositorySection(Section):
     cage: Cage | None = Field(
         default=None, description="Overrides the organization's cage.", examples=[{"network": "none"}]
     )
+    access: Access | None = Field(
+        default=None,
+        description="Who may do what here, in place of the organization's access.",
+        examples=[{"roles": {"viewer": ["group:security"]}}],
+    )
     destroy: Destroy | None = Field(
         default=None, description="Overrides the organization's destroy.", examples=[{"grace_period": "1h"}]
     )
@@ -210,6 +216,11 @@ class OrganizationFile(Section):
 
     organization: Name = Field(
         description="The organization's name, unique in the folder.", examples=["acme"]
+    )
+    access: Access = Field(
+        default=Access(),
+        description="Who may do what through page and API; without it only tokens and the command line on the host may.",
+        examples=[{"roles": {"viewer": ["*"], "developer": ["group:engineering"]}}],
     )
     backend: Backend = Field(
         default=Backend(local=LocalBackend()),

@@ -7,6 +7,8 @@ from typing import Any, TypeVar, cast
 from envmgr.domain.values.environment import ProcessId
 
 T = TypeVar("T")
+_WITHIN = ("tokens", "sessions", "requests", "pages")
+"""What of a store is a port of its own."""
 
 
 class Killed(BaseException):
@@ -53,6 +55,8 @@ class _Mortal:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
+        if name in _WITHIN:
+            return self._life.through(found)
         if not callable(found):
             return found
 

@@ -1,6 +1,7 @@
 """`envmgr daemon`."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 import structlog
@@ -14,6 +15,9 @@ from envmgr.composition.compose import Start, compose
 from envmgr.config.settings_file import read_settings
 from envmgr.daemon.lifecycle import Daemon
 from envmgr.daemon.notify import Notifier
+
+if TYPE_CHECKING:
+    from envmgr.web.server import Server
 
 _DRAIN = "10m"
 
@@ -47,7 +51,29 @@ def daemon_command(invocation: Invocation, drain_timeout: timedelta, take_over: 
         lambda before: _composed(start, scrubber, before),
         Notifier(invocation.environ),
         drain_timeout,
+        _Door(),
     ).run()
+
+
+class _Door:
+    """Page and API; all that they need is imported only once the settings ask for them."""
+
+    def __init__(self) -> None:
+        self._server: Server | None = None
+
+    def reconfigure(self, runtime: Runtime) -> None:
+        """As `Server` does."""
+        if self._server is None and runtime.server is not None:
+            from envmgr.web.server import Server
+
+            self._server = Server()
+        if self._server is not None:
+            self._server.reconfigure(runtime)
+
+    def close(self) -> None:
+        """As `Server` does."""
+        if self._server is not None:
+            self._server.close()
 
 
 def _composed(start: Start, scrubber: Scrubber, before: Runtime | None) -> Runtime:

@@ -1,7 +1,6 @@
 """`envmgr drift`."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +11,7 @@ from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit, emit_json_rows, moment, printable, say
 from envmgr.cli.work import work
 from envmgr.commands import operations
+from envmgr.commands.results import checked
 from envmgr.commands.rollback import look_for_drift
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError, Interrupted
@@ -20,10 +20,6 @@ from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import counted
 from envmgr.engine.change.drift import can_check
 from envmgr.engine.context.snapshot import Snapshot
-from envmgr.views import documents
-
-if TYPE_CHECKING:
-    from envmgr.views import objects
 
 _DRIFT = 2
 _INDENT = "  "
@@ -48,7 +44,7 @@ def drift_command(invocation: Invocation, environments: tuple[str, ...], as_json
                 with display.paused():
                     _print(found, drift)
     if as_json:
-        emit_json_rows(_document(found, drift) for found, drift in done)
+        emit_json_rows(checked(found, drift) for found, drift in done)
     elif len(done) != 1:
         emit(_closing(done))
     return _exit_code(done)
@@ -106,18 +102,6 @@ def _print(found: Environment, drift: Drift) -> None:
     emit(f"{found.label}: {f'{differ}; `envmgr apply {found.label}` corrects it' if number else 'no drift'}.")
     for line in (*differences.lines(drift), *differences.noise(drift), *differences.checks(drift)):
         emit(f"{_INDENT}{line}")
-
-
-def _document(found: Environment, drift: Drift) -> "objects.CheckedObject":
-    identity = found.id
-    return {
-        "organization": identity.organization,
-        "repository": identity.repository,
-        "branch": found.branch,
-        "environment": identity.name,
-        "application": identity.application or None,
-        "drift": documents.drift(drift),
-    }
 
 
 def _closing(done: Sequence[Checked]) -> str:

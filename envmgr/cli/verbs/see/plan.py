@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,13 +11,10 @@ from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit, emit_json_of, printable, say
 from envmgr.cli.work import work
 from envmgr.commands import operations
+from envmgr.commands.results import planned
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment
 from envmgr.engine.work.job import NothingDone
-from envmgr.views import documents
-
-if TYPE_CHECKING:
-    from envmgr.views import objects
 
 _CHANGES = 2
 _Planned = tuple[Environment, operations.PlanShown | None]
@@ -63,7 +59,7 @@ def plan_command(
             )
         shown = list(_plans(runtime, found, destroy, revision, save))
     if as_json:
-        emit_json_of([_document(*each) for each in shown])
+        emit_json_of([planned(*each) for each in shown])
     else:
         for each in shown:
             _print(*each)
@@ -110,19 +106,3 @@ def _summary(shown: operations.PlanShown) -> str:
     if shown.plan is None:
         return f"{label}: nothing would change."
     return f"{label}: {shown.plan.changes} (run {shown.run.id})."
-
-
-def _document(found: Environment, shown: operations.PlanShown | None) -> "objects.PlanObject":
-    plan, run = (shown.plan, shown.run) if shown is not None else (None, None)
-    resources = plan.resources if plan else ()
-    return {
-        **documents.environment(shown.environment if shown is not None else found),
-        "run": run.id if run else None,
-        "planned_commit": run.commit if run else None,
-        "has_changes": plan is not None,
-        "changes": documents.changes(plan.changes) if plan else None,
-        "warnings": list(shown.warnings) if shown is not None else [],
-        "resources": [
-            {"address": r.address, "actions": list(r.actions)} for r in resources if r.actions != ("no-op",)
-        ],
-    }

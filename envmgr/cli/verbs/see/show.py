@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from envmgr.cli import differences, table
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
@@ -15,9 +14,6 @@ from envmgr.domain.values.combined import combined
 from envmgr.domain.values.environment import Environment, Lease, Run
 from envmgr.domain.values.health import Condition
 from envmgr.views import documents
-
-if TYPE_CHECKING:
-    from envmgr.views import objects
 
 _INDENT = 13
 _APPLICATIONS = (
@@ -44,8 +40,7 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
         polled = store.repository(repository)
     in_full = [(e, leases.get(e.id), last[e.id]) for e in records]
     if as_json:
-        each = [documents.environment_in_full(*facts, polled.error) for facts in in_full]
-        emit_json(each[0] if len(each) == 1 else _whole(records, each, polled.error))
+        emit_json(documents.whole(in_full, polled.error))
         return
     if polled.error:
         say(unseen(repository, polled))
@@ -55,13 +50,6 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
     if len(records) > 1:
         emit()
         emit("\n".join(table.render(_APPLICATIONS, [_application(e) for e in records], width())))
-
-
-def _whole(
-    records: Sequence[Environment], applications: "Sequence[objects.EnvironmentInFull]", remote_error: str
-) -> "objects.ListedObject":
-    """An environment of several applications: as in the list, with each of them in full."""
-    return {**documents.listed(combined(records), records, remote_error), "applications": list(applications)}
 
 
 def _common_facts(records: Sequence[Environment], now: datetime) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""What SQL databases keep of those who ask over the network."""

@@ -1,0 +1,107 @@
+"""The port `Pages` on a SQL database."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    and_,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+)
+
+from envmgr.adapters.store import overview, rows
+from envmgr.adapters.store.database import Database
+from envmgr.adapters.store.schema import environments, events, runs
+from envmgr.domain.values.asking.person import Place
+from envmgr.domain.values.environment import Environment, Event, Run, Status
+from envmgr.ports.pages import Key, Wanted
+
+_Query = Select[*tuple[Any, ...]]
+_SEARCHED = ("name", "branch", "commit", "message", "url")
+
+
+class SqlPages:
+    """Records page by page; see `envmgr.ports.Pages`."""
+
+    def __init__(self, database: Database) -> None:
+        """Over a database whose schema is the newest."""
+        self._database = database
+
+    def environments(self, wanted: Wanted, after: Key | None) -> Sequence[Sequence[Environment]]:
+        """Environments by name, those after a key."""
+        key = (environments.c.organization, environments.c.repository, environments.c.name)
+        query = select(*key).distinct().order_by(*key).limit(wanted.limit)
+        query = _filtered(query, environments, wanted)
+        if wanted.status != Status.DESTROYED:
+            query = query.where(environments.c.status != Status.DESTROYED)
+        if after is not None:
+            query = query.where(tuple_(*key) > tuple_(*after))
+        with self._database.read() as connection:
+            keys = [(row[0], row[1], row[2]) for row in connection.execute(query)]
+            found = overview.of_keys(lambda sql, values: connection.execute(text(sql), values), keys)
+        if wanted.status != Status.DESTROYED:
+            found = [e for e in found if e.is_open]
+        return [list(group) for _, group in groupby(found, key=lambda e: e.id.environment)]
+
+    def runs(self, wanted: Wanted, before: int | None) -> Sequence[Run]:
+        """Runs, newest first."""
+        with self._database.read() as connection:
+            return [rows.run(row) for row in connection.execute(_newest(runs, wanted, before))]
+
+    def events(self, wanted: Wanted, before: int | None) -> Sequence[Event]:
+        """Events, newest first."""
+        with self._database.read() as connection:
+            return [rows.event(row) for row in connection.execute(_newest(events, wanted, before))]
+
+    def news(self, after: int, limit: int) -> Sequence[Event]:
+        """Events of everything in the order they happened."""
+        query = select(events).where(events.c.id > after).order_by(events.c.id).limit(limit)
+        with self._database.read() as connection:
+            return [rows.event(row) for row in connection.execute(query)]
+
+    def last_event(self) -> int:
+        """The largest id of an event."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.max(events.c.id))).scalar() or 0
+
+
+def _newest(table: Table, wanted: Wanted, before: int | None) -> _Query:
+    query = _filtered(select(table), table, wanted).order_by(table.c.id.desc()).limit(wanted.limit)
+    return query if before is None else query.where(table.c.id < before)
+
+
+def _filtered(query: _Query, table: Table, wanted: Wanted) -> _Query:
+    equal = {"organization": wanted.organization, "repository": wanted.repository, "name": wanted.name}
+    for name, value in equal.items():
+        query = query if value is None else query.where(table.c[name] == value)
+    if wanted.places is not None:
+        query = query.where(or_(false(), *(_is_of(table, place) for place in wanted.places)))
+        query = query.where(*(not_(_is_of(table, place)) for place in wanted.hidden))
+    if wanted.status is not None:
+        status = table.c["action" if table is events else "status"]
+        query = query.where(type_coerce(status, Text) == wanted.status)
+    return query.where(_mentions(table, wanted.text)) if wanted.text else query
+
+
+def _is_of(table: Table, place: Place) -> ColumnElement[bool]:
+    organization, repository = place
+    if repository is None:
+        return table.c.organization == organization
+    return and_(table.c.organization == organization, table.c.repository == repository)
+
+
+def _mentions(table: Table, wanted: str) -> ColumnElement[bool]:
+    escaped = wanted.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    columns = (table.c[name] for name in _SEARCHED if name in table.c)
+    return or_(*(func.lower(type_coerce(c, Text)).like(f"%{escaped}%", escape="\\") for c in columns))

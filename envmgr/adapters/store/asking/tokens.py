@@ -1,0 +1,79 @@
+"""The ports `Tokens` and `Sessions` on a SQL database."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select, update
+
+from envmgr.adapters.store.database import Database
+from envmgr.adapters.store.schema import sessions, tokens
+from envmgr.domain.values.asking.token import Session, Token
+
+_TOKEN = tuple(field.name for field in fields(Token))
+_SESSION = tuple(field.name for field in fields(Session))
+
+
+class SqlTokens:
+    """Tokens; see `envmgr.ports.Tokens`."""
+
+    def __init__(self, database: Database) -> None:
+        """Over a database whose schema is the newest."""
+        self._database = database
+
+    def add(self, token: Token) -> bool:
+        """Records a token; False where there is one of that name."""
+        values = {name: getattr(token, name) for name in _TOKEN}
+        with self._database.write() as connection:
+            if connection.execute(select(tokens.c.name).where(tokens.c.name == token.name)).first():
+                return False
+            connection.execute(insert(tokens).values(**values))
+        return True
+
+    def find(self, digest: str) -> Token | None:
+        """The token of a secret with this digest."""
+        with self._database.read() as connection:
+            row = connection.execute(select(tokens).where(tokens.c.digest == digest)).mappings().one_or_none()
+        return None if row is None else Token(**dict(row))
+
+    def all(self) -> Sequence[Token]:
+        """All tokens, by name."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(tokens).order_by(tokens.c.name)).mappings().all()
+        return [Token(**dict(row)) for row in rows]
+
+    def remove(self, name: str) -> bool:
+        """Forgets a token."""
+        with self._database.write() as connection:
+            return connection.execute(delete(tokens).where(tokens.c.name == name)).rowcount == 1
+
+    def note_use(self, name: str, at: datetime) -> None:
+        """Records when a token was last used."""
+        with self._database.write() as connection:
+            connection.execute(update(tokens).where(tokens.c.name == name).values(used_at=at))
+
+
+class SqlSessions:
+    """Sessions; see `envmgr.ports.Sessions`."""
+
+    def __init__(self, database: Database) -> None:
+        """Over a database whose schema is the newest."""
+        self._database = database
+
+    def begin(self, session: Session) -> None:
+        """Records a session."""
+        values = {name: getattr(session, name) for name in _SESSION}
+        with self._database.write() as connection:
+            connection.execute(insert(sessions).values(**values))
+
+    def find(self, digest: str) -> Session | None:
+        """The session of what a browser keeps."""
+        with self._database.read() as connection:
+            query = select(sessions).where(sessions.c.digest == digest)
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else Session(**dict(row))
+
+    def end(self, digest: str) -> None:
+        """Forgets a session."""
+        with self._database.write() as connection:
+            connection.execute(delete(sessions).where(sessions.c.digest == digest))

@@ -1,0 +1,114 @@
+"""What may be seen: environments, runs, events and repositories, as far as whoever asks may know of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from envmgr.domain.errors import NotThere
+from envmgr.domain.rules.access.roles import hidden, visible
+from envmgr.domain.values.asking.person import Action
+from envmgr.domain.values.combined import by_environment
+from envmgr.domain.values.environment import Environment, Event, RepositoryState, Run
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.ports.pages import Key, Wanted
+from envmgr.views.documents import Facts
+
+from .access import check, may
+from .runtime import Runtime
+
+
+def _seen(runtime: Runtime, wanted: Wanted) -> Wanted:
+    """Of what is wanted only what may be seen."""
+    return replace(wanted, places=visible(runtime.person), hidden=hidden(runtime.person))
+
+
+def environments(
+    runtime: Runtime, wanted: Wanted, after: Key | None = None
+) -> Sequence[Sequence[Environment]]:
+    """A page of environments by name, each as the records of its applications."""
+    groups = runtime.services.store.pages.environments(_seen(runtime, wanted), after)
+    return [group for found in groups for group in by_environment(found)]
+
+
+def unreachable(runtime: Runtime) -> dict[RepositoryId, str]:
+    """Why remotes could not be read, of those that may be seen."""
+    found = runtime.services.store.unreachable().items()
+    return {r: state.error for r, state in found if may(runtime, Action.SEE, r.organization, r.name)}
+
+
+def records_of(runtime: Runtime, identity: EnvironmentId) -> Sequence[Environment]:
+    """The records of an environment, in the order in which its applications are applied, or that of one application.
+
+    Raises NotThere where there is none, or none that may be seen.
+    """
+    check(runtime, Action.SEE, identity.organization, identity.repository, f"environment {identity}")
+    services = runtime.services
+    known = services.store.environments(repository=identity.repository_id, name=identity.name, destroyed=True)
+    found = [e for e in known if identity.application in ("", e.id.application)]
+    if not found:
+        raise NotThere(f"There is no environment {identity}, or you may not see it.")
+    chosen = [e for e in found if e.is_open] or found
+    repository = services.repositories.get(identity.repository_id)
+    return repository.in_order(chosen) if repository is not None else chosen
+
+
+def facts_of(runtime: Runtime, records: Sequence[Environment]) -> tuple[Sequence[Facts], str]:
+    """Each record with who works on it and its newest run, and why its remote could not be read."""
+    store = runtime.services.store
+    leases = store.leases(runtime.services.clock())
+    facts = [(e, leases.get(e.id), next(iter(store.runs(e.id, limit=1)), None)) for e in records]
+    return facts, store.repository(records[0].id.repository_id).error
+
+
+def runs(runtime: Runtime, wanted: Wanted, before: int | None = None) -> Sequence[Run]:
+    """A page of runs, newest first."""
+    return runtime.services.store.pages.runs(_seen(runtime, wanted), before)
+
+
+def run(runtime: Runtime, number: int) -> Run:
+    """One run. Raises NotThere where there is none that may be seen."""
+    found = runtime.services.store.run(number)
+    if found is None or not may(
+        runtime, Action.SEE, found.environment.organization, found.environment.repository
+    ):
+        raise NotThere(f"There is no run {number}, or you may not see it.")
+    return found
+
+
+def events(runtime: Runtime, wanted: Wanted, before: int | None = None) -> Sequence[Event]:
+    """A page of events, newest first."""
+    return runtime.services.store.pages.events(_seen(runtime, wanted), before)
+
+
+def is_seen(runtime: Runtime, event: Event) -> bool:
+    """Whether an event may be seen; of no environment only by who is on the host."""
+    place = event.environment
+    if place is None:
+        return runtime.person.is_on_host
+    return may(runtime, Action.SEE, place.organization, place.repository)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A repository of the configuration, with what polling knows of it."""
+
+    id: RepositoryId
+    branches: Sequence[str]
+    state: RepositoryState
+
+
+def repositories(runtime: Runtime, organization: str | None = None) -> Sequence[Watched]:
+    """The repositories of the configuration that may be seen, by name."""
+    services = runtime.services
+    return [
+        Watched(id=name, branches=repository.branches, state=services.store.repository(name))
+        for name, repository in sorted(services.repositories.items())
+        if organization in (None, name.organization)
+        and may(runtime, Action.SEE, name.organization, name.name)
+    ]
+
+
+def organizations(runtime: Runtime) -> Sequence[str]:
+    """The organizations of the configuration of which anything may be seen, by name."""
+    services = runtime.services
+    seen = {r.organization for r in services.repositories if may(runtime, Action.SEE, r.organization, r.name)}
+    return sorted({o for o in services.organizations if o in seen or may(runtime, Action.SEE, o)})

@@ -1,0 +1,119 @@
+"""What is asked for over the network: written down with who wants it, for the daemon to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from envmgr.domain.errors import NeedsPerson, NotThere
+from envmgr.domain.rules.access.secrets import kept
+from envmgr.domain.values.asking.person import Action
+from envmgr.domain.values.asking.request import Request, RequestStatus
+from envmgr.domain.values.digest import digest
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.names import EnvironmentId
+
+from .access import check, may
+from .reading import records_of
+from .rollback import previous_commit
+from .runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What somebody asks for: of which environment, how, and (`commit`) of which commit she thinks that it is.
+
+    `key` is what she calls it, so that it is written down once however often it is sent. `plan` is the number of the
+    request whose plan she has seen, and wants just as it was.
+    """
+
+    environment: EnvironmentId
+    action: Action
+    options: Mapping[str, Any] = field(default_factory=dict)
+    commit: str | None = None
+    plan: int | None = None
+    key: str | None = None
+
+
+def ask(runtime: Runtime, asked: Asked) -> Request:
+    """Writes down what somebody asks for, unless it is there already.
+
+    Raises Forbidden or NotThere where she may not, and NeedsPerson where the environment is not as she thinks.
+    """
+    identity, services = asked.environment, runtime.services
+    records = records_of(runtime, identity)
+    check(runtime, asked.action, identity.organization, identity.repository)
+    now = records[0]
+    if asked.commit is not None and asked.commit != now.commit:
+        raise NeedsPerson(
+            f"{identity} is at {now.commit[:10]}, not at {asked.commit[:10]}: look again, and ask again."
+        )
+    asker = runtime.person.asker
+    request = Request(
+        environment=identity,
+        action=asked.action,
+        options=_options(runtime, asked, records),
+        asker=asker,
+        commit=now.commit,
+        asked_at=services.clock(),
+        key=None if asked.key is None else kept(f"{asker}\0{asked.key}"),
+        digest=digest([asked.action, str(identity), asked.options, asked.plan]),
+    )
+    written, is_new = services.store.requests.add(request)
+    if written.digest != request.digest:
+        raise NeedsPerson(
+            f"This Idempotency-Key was used for something else (request {written.id}): each wish needs its own."
+        )
+    if is_new:
+        services.record(now.id, "asked", f"Asked to {asked.action} it (request {written.id}).")
+    return written
+
+
+def follow(runtime: Runtime, number: int) -> Request:
+    """What became of a request. Raises NotThere where there is none that may be seen."""
+    found = runtime.services.store.requests.get(number)
+    if found is None or not may(
+        runtime, Action.SEE, found.environment.organization, found.environment.repository
+    ):
+        raise NotThere(f"There is no request {number}, or you may not see it.")
+    return found
+
+
+def waiting(runtime: Runtime) -> Sequence[Request]:
+    """The requests that may be seen and are not over, in the order they were asked for."""
+    found = runtime.services.store.requests.pending()
+    return [
+        r for r in found if may(runtime, Action.SEE, r.environment.organization, r.environment.repository)
+    ]
+
+
+def _options(runtime: Runtime, asked: Asked, records: Sequence[Environment]) -> Mapping[str, Any]:
+    """The options as they are done, each meaning what it meant when it was asked for."""
+    options = dict(asked.options)
+    if options.get("revision") == "previous":
+        options["revision"] = previous_commit(runtime.services, records)
+    if asked.action is Action.APPROVE:
+        guard = next((e.hold.guard for e in records if e.hold.guard is not None), None)
+        if guard is None:
+            label, status = records[0].label, records[0].status
+            raise NeedsPerson(f"{label} is not held back by a guard, it is {status}: nothing was approved.")
+        options["guard"] = guard.value
+    if asked.plan is not None:
+        options["plans"] = _plans(runtime, asked)
+    return options
+
+
+def _plans(runtime: Runtime, asked: Asked) -> Mapping[str, str]:
+    """By application what stands for the plan that somebody has seen."""
+    shown = follow(runtime, asked.plan or 0)
+    is_right = (
+        shown.action is Action.PLAN
+        and shown.environment == asked.environment
+        and bool(shown.options.get("destroy")) is (asked.action is Action.DESTROY)
+        and "revision" not in shown.options
+    )
+    if not is_right or shown.status is not RequestStatus.SUCCEEDED:
+        raise NeedsPerson(
+            f"Request {asked.plan} is no plan that can be done as {asked.action} of {asked.environment}: plan again."
+        )
+    found: Mapping[str, str] = shown.result["plans"]
+    return found

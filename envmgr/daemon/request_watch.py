@@ -1,0 +1,89 @@
+"""What was asked for over the network is taken up and done, a few at once in an organization."""
+
+import threading
+import time
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+import structlog
+
+from envmgr.commands.fulfilment import fulfil
+from envmgr.commands.runtime import Runtime
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.asking.request import Request, RequestStatus
+from envmgr.domain.values.names import EnvironmentId
+
+log = structlog.get_logger()
+
+_AT_ONCE = 16
+_PAUSE = 5.0  # seconds until what found its environment busy is tried again
+
+
+class RequestWatch:
+    """Does requests in the order they came, one at a time for an environment; those of a dead process begin again."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="request")
+        self._at_work: dict[int, tuple[Request, Future[None]]] = {}
+        self._later: dict[int, float] = {}
+        self._closing = threading.Event()
+
+    def reconfigure(self, runtime: Runtime) -> None:
+        """Works by another configuration from now on; what is under way ends by the old one."""
+        self._runtime = runtime
+
+    def tick(self) -> None:
+        """Takes up what waits, where requests can come at all."""
+        if self._runtime.server is None or self._closing.is_set():
+            return
+        self._at_work = {n: work for n, work in self._at_work.items() if not work[1].done()}
+        busy = {environment.environment for environment in self._runtime.workers.busy}
+        busy |= {request.environment.environment for request, _ in self._at_work.values()}
+        for request in self._runtime.services.store.requests.pending():
+            if request.id in self._at_work or not self._waits(request):
+                continue
+            identity = request.environment.environment
+            if identity not in busy and self._has_room(identity) and self._is_time(request):
+                self._at_work[request.id] = request, self._pool.submit(self._do, request)
+            busy.add(identity)  # what came later waits its turn
+
+    def close(self) -> None:
+        """Begins nothing more; what runs goes on."""
+        self._closing.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def wait(self, timeout: float) -> bool:
+        """Waits for what runs; False where the time (seconds) ran out."""
+        return not wait([future for _, future in self._at_work.values()], timeout).not_done
+
+    def _waits(self, request: Request) -> bool:
+        """Whether it is to be done; what a dead process had begun waits from now on."""
+        if request.status is RequestStatus.WAITING:
+            return True
+        services, owner = self._runtime.services, request.owner
+        is_left = owner is not None and (owner == services.owner or services.processes.is_dead(owner))
+        return is_left and owner is not None and services.store.requests.put_back(request.id, owner)
+
+    def _has_room(self, identity: EnvironmentId) -> bool:
+        """One organization's requests keep no other's waiting, and are no more at once than its work."""
+        at_work = Counter(request.environment.organization for request, _ in self._at_work.values())
+        organization = self._runtime.services.organizations.get(identity.organization)
+        return at_work[identity.organization] < (organization.concurrency if organization is not None else 1)
+
+    def _is_time(self, request: Request) -> bool:
+        return self._later.get(request.id, 0.0) <= time.monotonic()
+
+    def _do(self, request: Request) -> None:
+        try:
+            is_over = fulfil(self._runtime, request)
+        except EnvmgrError as error:
+            log.error(str(error), action="request-not-done", request=request.id)
+            is_over = False
+        except Exception:
+            log.exception("Unexpected error", action="unexpected", request=request.id)
+            is_over = True
+        if is_over:
+            self._later.pop(request.id, None)
+        else:
+            self._later[request.id] = time.monotonic() + _PAUSE

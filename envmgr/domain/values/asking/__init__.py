@@ -1,0 +1,1 @@
+"""Who asks, by what, and what is asked for."""

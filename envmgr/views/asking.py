@@ -1,0 +1,155 @@
+"""The JSON of what only page and API have: requests, tokens, repositories, and who one is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypedDict
+
+from envmgr.domain.values.asking.person import Person
+from envmgr.domain.values.asking.request import Request
+from envmgr.domain.values.asking.token import Token
+from envmgr.domain.values.environment import RepositoryState
+from envmgr.domain.values.names import RepositoryId
+
+from .documents import time
+
+
+class RequestObject(TypedDict):
+    """What somebody asked for, and what became of it."""
+
+    id: Annotated[int, "Its number."]
+    organization: Annotated[str, "The organization's name."]
+    repository: Annotated[str, "The repository's name."]
+    environment: Annotated[str, "The environment's name."]
+    application: Annotated[str | None, "The application, where only one was meant."]
+    action: Annotated[str, "What was asked for: `plan`, `apply`, `destroy` …"]
+    options: Annotated[dict[str, Any], "How, as it is done."]
+    asked_by: Annotated[str, "Who asked: `person NAME` or `token NAME`."]
+    asked_at: Annotated[str | None, "When."]
+    commit: Annotated[str, "What the branch pointed at then."]
+    status: Annotated[str, "`waiting`, `running`, `succeeded`, `failed` or `refused` (nothing was done)."]
+    message: Annotated[str, "Why, in a sentence; empty where there is nothing to say."]
+    started_at: Annotated[str | None, "When it was taken up."]
+    finished_at: Annotated[str | None, "When it was over; null: it is not."]
+    result: Annotated[
+        dict[str, Any],
+        "What it gave: `planned` (plans, each with Terraform's own words as `text`), `environments` as they were then, or `checked`.",
+    ]
+
+
+class TokenObject(TypedDict):
+    """A token, without its secret."""
+
+    name: Annotated[str, "Its name."]
+    role: Annotated[str, "`viewer`, `developer`, `approver` or `admin`."]
+    organization: Annotated[str | None, "Where the role holds; null: everywhere."]
+    repository: Annotated[str | None, "The one repository where it holds; null: in all of the organization."]
+    created_at: Annotated[str | None, "When it was made."]
+    created_by: Annotated[str, "By whom."]
+    expires_at: Annotated[str | None, "Until when it is valid; null: until it is revoked."]
+    used_at: Annotated[str | None, "When it was last used, to the minute; null: never."]
+
+
+class NewTokenObject(TokenObject):
+    """A token that was just made."""
+
+    secret: Annotated[str, "The secret. It is shown this once, and kept nowhere."]
+
+
+class RepositoryObject(TypedDict):
+    """A repository whose branches get environments."""
+
+    organization: Annotated[str, "The organization's name."]
+    name: Annotated[str, "Its name."]
+    branches: Annotated[list[str], "Which branches get an environment, as patterns."]
+    default_branch: Annotated[str | None, "The remote's default branch; null: it was not read yet."]
+    polled_at: Annotated[str | None, "When the remote was last looked at."]
+    succeeded_at: Annotated[str | None, "When that last succeeded."]
+    failures: Annotated[int, "How many looks in a row failed."]
+    error: Annotated[str | None, "Why the last look failed."]
+
+
+class OrganizationObject(TypedDict):
+    """An organization, and what one may do there."""
+
+    name: Annotated[str, "Its name."]
+    role: Annotated[str | None, "One's role in it; null: one has a role in some of its repositories only."]
+
+
+class MeObject(TypedDict):
+    """Who one is to envmgr."""
+
+    name: Annotated[str, "One's name."]
+    kind: Annotated[str, "`person` or `token`."]
+    groups: Annotated[list[str], "The groups that the sign-in named."]
+    organizations: Annotated[list[OrganizationObject], "The organizations of which one may see anything."]
+    version: Annotated[str, "The version of envmgr that answers."]
+
+
+def request(found: Request) -> RequestObject:
+    """A request; what only stands for a plan that was seen is left out."""
+    identity = found.environment
+    return {
+        "id": found.id,
+        "organization": identity.organization,
+        "repository": identity.repository,
+        "environment": identity.name,
+        "application": identity.application or None,
+        "action": found.action.value,
+        "options": _without_marks(found.options),
+        "asked_by": str(found.asker),
+        "asked_at": time(found.asked_at),
+        "commit": found.commit,
+        "status": found.status.value,
+        "message": found.message,
+        "started_at": time(found.started_at),
+        "finished_at": time(found.finished_at),
+        "result": _without_marks(found.result),
+    }
+
+
+def _without_marks(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name != "plans"}
+
+
+def token(found: Token) -> TokenObject:
+    """A token."""
+    return {
+        "name": found.name,
+        "role": found.role.value,
+        "organization": found.organization,
+        "repository": found.repository,
+        "created_at": time(found.created_at),
+        "created_by": found.created_by,
+        "expires_at": time(found.expires_at),
+        "used_at": time(found.used_at),
+    }
+
+
+def repository(found: RepositoryId, branches: Sequence[str], state: RepositoryState) -> RepositoryObject:
+    """A repository with what polling knows of it."""
+    return {
+        "organization": found.organization,
+        "name": found.name,
+        "branches": list(branches),
+        "default_branch": state.default_branch,
+        "polled_at": time(state.polled_at),
+        "succeeded_at": time(state.succeeded_at),
+        "failures": state.failures,
+        "error": state.error or None,
+    }
+
+
+def organization(name: str, person: Person) -> OrganizationObject:
+    """An organization as somebody has it."""
+    role = person.role(name)
+    return {"name": name, "role": role.value if role is not None else None}
+
+
+def me(person: Person, organizations: Sequence[str], version: str) -> MeObject:
+    """Who somebody is."""
+    return {
+        "name": person.name,
+        "kind": person.asker.kind.value,
+        "groups": list(person.groups),
+        "organizations": [organization(name, person) for name in organizations],
+        "version": version,
+    }

@@ -1,0 +1,133 @@
+"""What answers look like, for who reads the documentation."""
+
+from typing import Any
+
+_AT = "2026-11-26T09:30:00Z"
+_PLACE = {"organization": "acme", "repository": "shop"}
+_OF = {**_PLACE, "environment": "alice", "application": None}
+_COMMIT = "3f1c2a9d5b7e8f60112233445566778899aabbcc"
+
+_LISTED = {
+    **_PLACE,
+    "branch": "env-alice",
+    "environment": "alice",
+    "application": None,
+    "status": "ready",
+    "commit": _COMMIT,
+    "applied_commit": _COMMIT,
+    "deployed_commit": None,
+    "message": "",
+    "url": "https://alice.example.com",
+    "expires_at": None,
+    "updated_at": _AT,
+    "created_at": _AT,
+    "pushed_at": _AT,
+    "hold": None,
+    "drift": "none",
+    "health": "healthy",
+    "suspended_by": None,
+    "suspended_at": None,
+    "pinned_commit": None,
+    "urls": ["https://alice.example.com"],
+    "applications": [],
+    "remote_error": None,
+}
+_RUN = {
+    "id": 17,
+    **_OF,
+    "kind": "apply",
+    "commit": _COMMIT,
+    "status": "succeeded",
+    "started_at": _AT,
+    "finished_at": _AT,
+    "changes": {"add": 2, "change": 0, "destroy": 0},
+    "message": "Applied: 2 to add, 0 to change, 0 to destroy.",
+    "actor": "push (author Ann)",
+}
+_IN_FULL = {
+    **_LISTED,
+    "warnings": [],
+    "outputs": {"url": {"value": "https://alice.example.com", "sensitive": False}},
+    "variables": {"size": "small"},
+    "tags": {"environment": "alice"},
+    "state_key": "acme/shop/alice/terraform.tfstate",
+    "resources": ["aws_s3_bucket.this"],
+    "lease": None,
+    "drift": None,
+    "health": None,
+    "pin": None,
+    "schedule": None,
+    "last_run": _RUN,
+    "failures": 0,
+    "retry_at": None,
+    "terraform_version": "1.11.4",
+    "modules": None,
+}
+_EVENT = {
+    "id": 4711,
+    "at": _AT,
+    **_OF,
+    "action": "applied",
+    "message": "Applied: 2 to add, 0 to change, 0 to destroy.",
+    "actor": "push (author Ann)",
+    "commit": _COMMIT,
+    "run": 17,
+}
+_REQUEST: dict[str, Any] = {
+    "id": 3,
+    **_OF,
+    "action": "destroy",
+    "options": {},
+    "asked_by": "person carol",
+    "asked_at": _AT,
+    "commit": _COMMIT,
+    "status": "waiting",
+    "message": "",
+    "started_at": None,
+    "finished_at": None,
+    "result": {},
+}
+_TOKEN = {
+    "name": "ci",
+    "role": "developer",
+    "organization": "acme",
+    "repository": None,
+    "created_at": _AT,
+    "created_by": "user root",
+    "expires_at": None,
+    "used_at": None,
+}
+_REPOSITORY = {
+    "organization": "acme",
+    "name": "shop",
+    "branches": ["env-*"],
+    "default_branch": "main",
+    "polled_at": _AT,
+    "succeeded_at": _AT,
+    "failures": 0,
+    "error": None,
+}
+_ORGANIZATION = {"name": "acme", "role": "developer"}
+_ONE: dict[str, Any] = {
+    "Listed": _LISTED,
+    "EnvironmentInFull": _IN_FULL,
+    "Run": _RUN,
+    "Event": _EVENT,
+    "Request": _REQUEST,
+    "Token": _TOKEN,
+    "NewToken": {**_TOKEN, "secret": "envmgr_…"},
+    "Repository": _REPOSITORY,
+    "Organization": _ORGANIZATION,
+    "Me": {
+        "name": "carol",
+        "kind": "person",
+        "groups": ["engineering"],
+        "organizations": [_ORGANIZATION],
+        "version": "1.0.0",
+    },
+}
+EXAMPLES: dict[str, Any] = {
+    **_ONE,
+    **{f"{name}Page": {"items": [one], "next": None} for name, one in _ONE.items()},
+}
+"""By the name of an object, or of a page of them."""

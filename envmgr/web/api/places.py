@@ -1,0 +1,34 @@
+"""Organizations and repositories, and who one is to them."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from envmgr import __version__
+from envmgr.commands import reading
+from envmgr.views import asking
+from envmgr.web.identity import Asked
+
+from .paging import Word, answer, page
+from .schema import gives
+
+router = APIRouter(tags=["places"])
+
+
+@router.get("/organizations", responses=gives("OrganizationPage", "The organizations, in one page."))
+def organizations(request: Request, runtime: Asked) -> Response:
+    """Lists the organizations of which you may see anything."""
+    names = reading.organizations(runtime)
+    return answer(request, page([asking.organization(name, runtime.person) for name in names], None))
+
+
+@router.get("/repositories", responses=gives("RepositoryPage", "The repositories, in one page."))
+def repositories(request: Request, runtime: Asked, organization: Word = None) -> Response:
+    """Lists the repositories that are watched, each with its last look."""
+    found = reading.repositories(runtime, organization)
+    return answer(request, page([asking.repository(r.id, r.branches, r.state) for r in found], None))
+
+
+@router.get("/me", responses=gives("Me", "Who you are."))
+def me(request: Request, runtime: Asked) -> Response:
+    """Says who you are, and what you may do where."""
+    return answer(request, asking.me(runtime.person, reading.organizations(runtime), __version__))

@@ -1,0 +1,10 @@
+"""All routes of the API."""
+
+from fastapi import APIRouter
+
+from . import changes, environments, events, places, requests, runs, standing, tokens
+
+router = APIRouter()
+router.include_router(standing.router)
+for part in (environments, changes, requests, runs, events, places, tokens):
+    router.include_router(part.router, prefix="/api/v1")

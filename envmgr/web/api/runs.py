@@ -1,0 +1,88 @@
+"""Runs, and their logs."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path as File
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from envmgr.commands import reading
+from envmgr.domain.errors import NotThere
+from envmgr.domain.values.environment import Run, RunStatus
+from envmgr.views import documents
+from envmgr.web.door import door_of
+from envmgr.web.identity import Asked
+from envmgr.web.live.logs import Log, stream
+
+from .events import Last
+from .paging import After, SoughtOf, answer, cursor, page, read_number
+from .requests import Number
+from .schema import gives, problems
+
+router = APIRouter(tags=["runs"])
+_TEXT = "text/plain; charset=utf-8"
+_LINES: Mapping[str, Any] = {
+    "text/plain": {"schema": {"type": "string"}, "example": "Terraform will perform …\n"},
+    "text/event-stream": {
+        "schema": {"type": "string"},
+        "example": 'id: 24\ndata: {"run":17,"line":"Terraform will perform …"}\n\n',
+    },
+}
+_LOG: Mapping[int | str, Any] = {
+    200: {
+        "description": "The log; with `follow` as server-sent events, whose ids are places in it.",
+        "content": _LINES,
+    },
+    206: {
+        "description": "The range of it that `Range` names.",
+        "content": {"text/plain": _LINES["text/plain"]},
+    },
+    **dict(problems(400, 401, 403, 404, 416, 422, 429, 503)),
+}
+
+
+@router.get("/runs", responses=gives("RunPage", "A page of runs, newest first."))
+def listed(
+    request: Request, runtime: Asked, wanted: SoughtOf, status: RunStatus | None = None, after: After = None
+) -> Response:
+    """Lists runs, newest first."""
+    found = reading.runs(runtime, replace(wanted, status=status), read_number(after))
+    limit = wanted.limit - 1
+    following = cursor(found[limit - 1].id) if len(found) > limit else None
+    return answer(request, page([documents.run(each) for each in found[:limit]], following))
+
+
+@router.get("/runs/{id}", responses=gives("Run", "The run."))
+def one(request: Request, runtime: Asked, id: Number) -> Response:  # noqa: A002  the contract's name
+    """Shows one run."""
+    return answer(request, documents.run(reading.run(runtime, id)))
+
+
+@router.get("/runs/{id}/log", response_class=Response, responses=dict(_LOG))
+def log(
+    request: Request,
+    runtime: Asked,
+    id: Number,  # noqa: A002  the contract's name
+    follow: Annotated[bool, Query(description="Goes on until the run ends, as server-sent events.")] = False,
+    last: Last = None,
+) -> Response:
+    """Gives a run's log as plain text, in whole or by `Range`, or follows it."""
+    run = reading.run(runtime, id)
+    path = _path(runtime.services.layout.root, run)
+    if follow:
+        door = door_of(request)
+        lines = stream(
+            door.logs, Log(run.id, path), int(last or 0), lambda: door.runtime.services.store.run(id)
+        )
+        return StreamingResponse(lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    if path is None or not path.is_file():
+        if run.status is RunStatus.RUNNING:
+            return Response(b"", media_type=_TEXT)
+        raise NotThere(f"Run {run.id} left no log on this host: nothing was started, or the log was pruned.")
+    return FileResponse(path, media_type=_TEXT, headers={"Cache-Control": "private, no-cache"})
+
+
+def _path(root: File, run: Run) -> File | None:
+    return root / run.log if run.log else None

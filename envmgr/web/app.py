@@ -1,0 +1,49 @@
+"""The application: all routes, with what stands in front of them."""
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from envmgr import __version__
+from envmgr.commands.runtime import Runtime
+
+from .api.document import described
+from .api.routes import router as api
+from .door import Door
+from .headers import Headers
+from .limits import Limits
+from .problems import tell_problems
+
+ABOUT = """\
+Environments, runs and events of this envmgr, and all that may be asked of it. Lists are paged: pass `next` of an answer
+as `after`. What is asked for is written down as a request and done by the daemon; `GET /api/v1/requests/{id}` follows it.
+Failures are problem documents (RFC 9457) whose `detail` is a sentence."""
+
+DOCUMENT = "/api/v1/openapi.json"
+
+
+def create_app(runtime: Runtime) -> FastAPI:
+    """The application over a runtime. `app.state.door.runtime` may be replaced while it runs."""
+    app = FastAPI(
+        title="envmgr",
+        version=__version__,
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    app.state.door = Door(runtime)
+    app.state.known = {}
+    app.state.sign_ins = []  # of `identity.SignIn`
+    tell_problems(app)
+    app.add_middleware(Limits)
+    app.add_middleware(Headers)  # outermost: refusals have them, too
+    app.include_router(api)
+    app.add_api_route(DOCUMENT, document, include_in_schema=False)
+    return app
+
+
+def document(request: Request) -> JSONResponse:
+    """The OpenAPI document: it holds nothing that is not in the documentation anyway."""
+    return JSONResponse(described(request.app))

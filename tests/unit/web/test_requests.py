@@ -1,0 +1,197 @@
+"""What is asked for over the network: written down, done once by the daemon for who asked, or refused with a sentence."""
+
+import itertools
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+import pytest
+
+from envmgr.commands import tokens
+from envmgr.commands.fulfilment import asker_of
+from envmgr.commands.requests import Asked, ask
+from envmgr.daemon.request_watch import RequestWatch
+from envmgr.domain.rules.access.roles import Rules, signed_in
+from envmgr.domain.values.asking.person import Action, Role
+from envmgr.domain.values.asking.request import RequestStatus
+from envmgr.domain.values.environment import Guard, Status
+from tests.support.records import altered
+
+from .conftest import ALICE, Site
+
+Ask = Callable[..., dict[str, Any]]
+
+
+def test_a_plan_is_shown_and_just_that_is_applied(site: Site, asked: Ask) -> None:
+    """The result has what would change, in Terraform's words; what is done is that."""
+    shown = asked("plan", {"destroy": True})
+    assert shown["status"] == "succeeded", shown
+    (planned,) = shown["result"]["planned"]
+    assert planned["has_changes"]
+    assert planned["text"]
+    assert planned["run"]
+    assert "plans" not in shown["result"], "what stands for a plan is nobody's to send back"
+    done = asked("destroy", {"plan": shown["id"]})
+    assert (done["status"], done["message"]) == ("succeeded", "")
+    assert site.world.environment("alice").status is Status.SUSPENDED
+
+
+@pytest.mark.parametrize("wrong", ["apply", "rollback"])
+def test_a_plan_is_good_for_just_what_it_is_of(site: Site, asked: Ask, wrong: str) -> None:
+    """A plan to destroy is none to apply."""
+    shown = asked("plan", {"destroy": True})
+    body = {"plan": shown["id"], "revision": "previous"} if wrong == "rollback" else {"plan": shown["id"]}
+    assert site.asks("POST", f"{ALICE}/{wrong}", body=body).status_code in (409, 422)
+
+
+def test_another_plan_than_the_one_shown_is_not_done(site: Site, asked: Ask) -> None:
+    """Also where the commit is the same: somebody changed the cloud by hand meanwhile."""
+    shown = asked("plan", {"destroy": True})
+    before = site.world.environment("alice")
+    site.world.store.requests.kept[shown["id"]].result["plans"][""] = "another"
+    refused = asked("destroy", {"plan": shown["id"]})
+    assert refused["status"] == "refused"
+    assert "another now than the one that was shown" in refused["message"]
+    assert site.world.environment("alice").applied == before.applied
+    assert site.world.environment("alice").status is Status.READY
+
+
+def test_what_was_asked_for_another_commit_is_refused(site: Site) -> None:
+    """A push came between the wish and its turn."""
+    written = site.asks("POST", f"{ALICE}/destroy").json()
+    site.world.push("alice", **{"newer.txt": "1"})
+    site.world.turn(2)
+    site.works()
+    found = site.asks("GET", f"/requests/{written['id']}").json()
+    assert found["status"] == "refused"
+    assert "no longer at" in found["message"]
+    assert site.world.environment("alice").status is Status.READY
+
+
+def test_what_she_thinks_of_it_must_be_so(site: Site) -> None:
+    """A commit that the branch does not point at is told at once."""
+    answer = site.asks("POST", f"{ALICE}/destroy", body={"commit": "0" * 40})
+    assert (answer.status_code, answer.json()["title"]) == (409, "Conflict")
+    assert site.asks("GET", "/requests").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "status"),
+    [
+        ("destroy", None, "suspended"),
+        ("suspend", {"reason": "demo on Friday"}, "suspended"),
+        ("apply", None, "ready"),
+        ("extend", {"duration": "3d", "set_end": True}, "ready"),
+        ("drift", None, "ready"),
+    ],
+)
+def test_each_verb_does_what_it_does_at_the_command_line(
+    site: Site, asked: Ask, verb: str, body: object, status: str
+) -> None:
+    """And is told as hers: what was asked for and what was done."""
+    found = asked(verb, body, Role.DEVELOPER)
+    assert (found["status"], found["message"]) == ("succeeded", ""), found
+    assert site.world.environment("alice").status == status
+    actors = {e.actor for e in site.world.store.events() if e.action == "asked"}
+    assert actors == {"token developer.acme.None"}
+    if body and "reason" in str(body):
+        assert "demo on Friday" in site.world.environment("alice").message
+
+
+def test_what_is_suspended_is_resumed_by_who_may(site: Site, asked: Ask) -> None:
+    """And the daemon brings it back."""
+    asked("suspend")
+    assert asked("resume")["status"] == "succeeded"
+    site.world.turn()
+    assert site.world.environment("alice").status is Status.READY
+
+
+def test_a_guard_is_passed_by_an_approver(site: Site, asked: Ask) -> None:
+    """The one that was there when she asked, and no other."""
+    identity = site.world.environment("alice").id
+    site.world.store.update(identity, None, site.world.now, lambda e: altered(e, hold=Guard.LIMIT))
+    assert asked("approve", role=Role.APPROVER)["status"] == "succeeded"
+    assert site.world.environment("alice").hold.approved is Guard.LIMIT
+    site.world.store.update(identity, None, site.world.now, lambda e: altered(e, hold=None, approved=None))
+    assert site.asks("POST", f"{ALICE}/approve").status_code == 409
+
+
+def test_a_wish_with_a_key_is_written_down_once(site: Site) -> None:
+    """By the same asker; the same key for something else is told."""
+    first, again = (site.asks("POST", f"{ALICE}/plan", key="k").json()["id"] for _ in range(2))
+    assert first == again
+    other = site.asks("POST", f"{ALICE}/destroy", key="k")
+    assert (other.status_code, "Idempotency-Key" in other.json()["detail"]) == (409, True)
+    hers = site.asks("POST", f"{ALICE}/plan", Role.DEVELOPER, key="k").json()["id"]
+    assert hers != first
+    assert [e.action for e in site.world.store.events()].count("asked") == 2
+
+
+def test_who_lost_her_role_meanwhile_is_refused(site: Site) -> None:
+    """Roles and tokens are those of when it is done."""
+    secret = site.token(Role.DEVELOPER)
+    written = site.asks("POST", f"{ALICE}/destroy", Role.DEVELOPER).json()
+    tokens.revoke(site.world.person.application, "developer.acme.None")
+    assert secret
+    site.works()
+    found = site.asks("GET", f"/requests/{written['id']}").json()
+    assert (found["status"], "not valid any more" in found["message"]) == ("refused", True)
+    assert site.world.environment("alice").status is Status.READY
+
+
+def test_who_signed_in_has_the_roles_of_now(site: Site) -> None:
+    """A person who is asked for by name in the files, and then is not."""
+    rules = {"acme": Rules({Role.DEVELOPER: ("group:dev",)})}
+    carol = signed_in("carol", ("dev",), rules)
+    runtime = site.world.person.application.asked_by(carol)
+    wish = Asked(environment=site.world.environment("alice").id, action=Action.DESTROY)
+    request = ask(runtime, wish)
+    assert str(request.asker) == "person carol"
+    assert asker_of(site.runtime(runtime), request).role("acme") is None
+    site.works()
+    assert site.world.store.requests.kept[request.id].status == "refused"
+
+
+class Straight(Executor):
+    """Does what it is given at once, so that whoever dies of it dies here."""
+
+    def submit(self, fn: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        """Done when it comes back."""
+        done = Future[Any]()
+        done.set_result(fn(*arguments, **named))
+        return done
+
+
+def work(site: Site) -> None:
+    """The daemon takes up what waits, in this thread; where it dies of that another follows it."""
+    watch = RequestWatch(site.runtime(site.world.daemon.application))
+    watch._pool = Straight()  # type: ignore[assignment]
+    site.world.daemon.does(watch.tick)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("verb", ["destroy", "apply", "suspend", "extend", "plan"])
+def test_a_kill_at_any_call_loses_no_wish_and_does_none_twice(site: Site, verb: str, after: bool) -> None:
+    """Whenever the daemon dies, the next one takes it up, and it ends as if nobody had died."""
+    body = {"duration": "3d", "set_end": True} if verb == "extend" else None
+    kills = 0
+    for dies_at in itertools.count(1, 3):
+        site.world.turn(2)
+        number = site.asks("POST", f"{ALICE}/{verb}", body=body).json()["id"]
+        site.world.restart(dies_at=dies_at, after=after)
+        life = site.world.daemon.life
+        for _ in range(3):  # where it did not come to its death in the first
+            site.world.forward(minutes=1)
+            work(site)
+        found = site.world.store.requests.kept[number]
+        assert found.status is RequestStatus.SUCCEEDED, (dies_at, found)
+        assert not site.world.broken
+        is_gone = site.world.environment("alice").status is Status.SUSPENDED
+        assert is_gone is (verb in ("destroy", "suspend"))
+        if is_gone:
+            site.asks("POST", f"{ALICE}/resume")
+            work(site)
+        if not life.is_dead:
+            break
+        kills += 1
+    assert kills > 3
