@@ -17,10 +17,10 @@ TAG ?=
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install parts demo test quick quick-tests histories lint format docs bench chaos dist lock clean
+.PHONY: help install parts demo test quick quick-tests histories lint format docs screenshots bench chaos dist lock clean
 
 help:  ## say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed  ## make .venv with envmgr and all it needs, from hashed pins
 
@@ -69,6 +69,9 @@ format: install  ## let ruff lay the code out and mend what it can
 docs: install  ## write the reference, build the site into site/ (strict)
 	$(BIN)/python -m tests.reference
 	$(BIN)/zensical build --clean --strict
+
+screenshots: install parts  ## take the pictures of the documents anew, of a page with records made up
+	$(BIN)/python -m tests.browser.screenshots
 
 bench: install parts  ## measure envmgr against the same work done by hand; BENCH="idle-pass --rounds 9"
 	$(BIN)/python -m tests.benchmarks $(BENCH)

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,10 +14,9 @@ import click
 from envmgr.domain.errors import UsageError
 from envmgr.domain.values.environment import Environment, RepositoryState, RunStatus, Status
 from envmgr.domain.values.names import RepositoryId, ref_component
+from envmgr.views.visible import escaped
 
 _COLOR = re.compile(r"(\x1b\[(?:0|3[0-7]|9[0-7])m)")
-_STEERING = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
-"""Unicode's categories of controls, formats (bidi, zero width), surrogates, and separators of lines."""
 _COLORS = {
     Status.READY: "green",
     Status.RUNNING: "cyan",
@@ -54,14 +52,7 @@ def visible(text: str, *, paint: bool = False) -> str:
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
     parts = _COLOR.split(text) if paint else [text]
-    return "".join(part if paint and _COLOR.fullmatch(part) else _escaped(part) for part in parts)
-
-
-def _escaped(text: str) -> str:
-    return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in _STEERING else c.encode("unicode_escape").decode()
-        for c in text
-    )
+    return "".join(part if paint and _COLOR.fullmatch(part) else escaped(part) for part in parts)
 
 
 def emit_json(document: Any) -> None:

@@ -72,10 +72,13 @@ def revoke(runtime: Runtime, name: str) -> Token:
 
 def recognised(runtime: Runtime, secret: str) -> Person | None:
     """Who a secret says that she is; None where it is no token's, or that has expired."""
-    if not is_token(secret):
-        return None
+    return recognised_by_digest(runtime, kept(secret)) if is_token(secret) else None
+
+
+def recognised_by_digest(runtime: Runtime, digest: str) -> Person | None:
+    """Who the token with a digest is; None where there is none (any more), or that has expired."""
     services = runtime.services
-    token, now = services.store.tokens.find(kept(secret)), services.clock()
+    token, now = services.store.tokens.find(digest), services.clock()
     if token is None or not token.is_valid(now):
         return None
     if token.used_at is None or now - token.used_at >= _USE:

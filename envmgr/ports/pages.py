@@ -1,11 +1,11 @@
 """Reading records page by page, filtered where they are kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from envmgr.domain.values.asking.person import Place
-from envmgr.domain.values.environment import Environment, Event, Run
+from envmgr.domain.values.environment import Environment, Event, Run, Status
 
 Key = tuple[str, str, str]
 """What orders environments: organization, repository, name."""
@@ -34,6 +34,10 @@ class Pages(Protocol):
 
     def environments(self, wanted: Wanted, after: Key | None) -> Sequence[Sequence[Environment]]:
         """Environments by name, those after a key; each as the records of its applications, as `list` shows them."""
+        ...
+
+    def counts(self, wanted: Wanted) -> Mapping[Status, int]:
+        """How many environments stand at each status; one whose applications differ counts at each of theirs."""
         ...
 
     def runs(self, wanted: Wanted, before: int | None) -> Sequence[Run]:

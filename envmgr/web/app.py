@@ -11,7 +11,13 @@ from .api.routes import router as api
 from .door import Door
 from .headers import Headers
 from .limits import Limits
+from .pages.routes import changes, environments, files, others, runs, streams, tokens
 from .problems import tell_problems
+from .sign_in import routes as sign_in
+from .sign_in.proxy import by_proxy
+
+PAGES = (files, sign_in, environments, changes, runs, streams, others, tokens)
+"""What the page is made of."""
 
 ABOUT = """\
 Environments, runs and events of this envmgr, and all that may be asked of it. Lists are paged: pass `next` of an answer
@@ -35,12 +41,14 @@ def create_app(runtime: Runtime) -> FastAPI:
     )
     app.state.door = Door(runtime)
     app.state.known = {}
-    app.state.sign_ins = []  # of `identity.SignIn`
+    app.state.sign_ins = [by_proxy]  # of `identity.SignIn`
     tell_problems(app)
     app.add_middleware(Limits)
     app.add_middleware(Headers)  # outermost: refusals have them, too
     app.include_router(api)
     app.add_api_route(DOCUMENT, document, include_in_schema=False)
+    for each in PAGES:
+        app.include_router(each.router)
     return app
 
 

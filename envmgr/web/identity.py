@@ -13,7 +13,6 @@ from starlette.requests import Request
 
 from envmgr.commands import tokens
 from envmgr.commands.runtime import Runtime
-from envmgr.domain.rules.access.roles import signed_in
 from envmgr.domain.rules.access.secrets import is_same
 from envmgr.domain.values.asking.person import Person
 
@@ -79,4 +78,4 @@ def _by_session(request: Request) -> Person | None:
         return None
     if request.method not in _SAFE and not is_same(session.csrf, request.headers.get(CSRF_HEADER, "")):
         raise HTTPException(403, f"A write from the page needs its {CSRF_HEADER}: load the page again.")
-    return signed_in(session.name, session.groups, door_of(request).runtime.access)
+    return sessions.person_of(door_of(request), session)

@@ -1,6 +1,7 @@
 """The ports for those who ask over the network, in this process's memory; see `envmgr.ports.asking` and `pages`."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
@@ -137,6 +138,11 @@ class MemoryPages:
             for group in groups
             if (after is None or _key(group[0].id) > after) and any(_is_environment(e, wanted) for e in group)
         ][: wanted.limit]
+
+    def counts(self, wanted: Wanted) -> Mapping[Status, int]:
+        """How many environments stand at each status."""
+        found = [e for e in self.store.environments(destroyed=True) if _is_environment(e, wanted)]
+        return Counter(status for _, status in {(_key(e.id), e.status) for e in found})
 
     def runs(self, wanted: Wanted, before: int | None) -> Sequence[Run]:
         """Runs, newest first."""

@@ -5,7 +5,21 @@ from pathlib import Path
 FILE_NAME = "envmgr.db"
 """What SQLite's file in the data folder is called."""
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+    "0013",
+)
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 
 

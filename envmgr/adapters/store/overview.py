@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from envmgr.domain.values.environment import (
+    NO_FAILURE,
     NO_HOLD,
     NOTHING_APPLIED,
     Absence,
     Applied,
     Environment,
+    Failure,
     Guard,
     Hold,
     Life,
@@ -39,7 +41,8 @@ Ask = Callable[[str, Mapping[str, str]], Iterable[Sequence[Any]]]
 _ENVIRONMENTS = """
 SELECT organization, repository, name, application, branch, "commit", status, message, absences, absent_since,
   applied_commit, url, suspended, suspended_by, hold, approved, created_at, pushed_at, expires_at, warned_at, updated_at,
-  pin, drift, deployment, health, silent_since, suspended_at, CASE WHEN claim LIKE '%"untaken":%' THEN claim END
+  pin, drift, deployment, health, silent_since, suspended_at, failures, failed_on, retry_at,
+  CASE WHEN claim LIKE '%"untaken":%' THEN claim END
 FROM environments WHERE {} ORDER BY organization, repository, name, application
 """
 _REPOSITORIES = "SELECT organization, name, succeeded_at, error FROM repositories WHERE error <> ''"
@@ -97,7 +100,7 @@ def _environment(row: Sequence[Any]) -> Environment:
     organization, repository, name, application, branch, commit, status, message, *rest = row
     absences, absent_since, applied, url, suspended, suspended_by, hold, approved, *rest = rest
     created_at, pushed_at, expires_at, warned_at, updated_at, pin, drift, deployment, health, *rest = rest
-    silent_since, suspended_at, claim = rest
+    silent_since, suspended_at, failures, failed_on, retry_at, claim = rest
     moment, is_applied = codec.load_moment, applied is not None or url is not None
     return Environment(
         id=EnvironmentId(organization, repository, name, application),
@@ -113,6 +116,9 @@ def _environment(row: Sequence[Any]) -> Environment:
         )
         if suspended
         else None,
+        failure=Failure(failures, failed_on, moment(retry_at))
+        if failures or retry_at or failed_on
+        else NO_FAILURE,
         hold=Hold(_GUARDS[hold], _GUARDS[approved]) if hold or approved else NO_HOLD,
         life=Life(
             created_at=datetime.fromisoformat(created_at),

@@ -241,6 +241,7 @@ sessions = Table(
     Column("csrf", KEY, nullable=False),
     Column("created_at", moment(), nullable=False),
     Column("expires_at", moment(), nullable=False),
+    Column("token", KEY),
 )
 
 # What people asked for over the network; the key is what they call it, so that it is written down once.

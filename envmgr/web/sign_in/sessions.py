@@ -1,31 +1,49 @@
 """Sessions: somebody signed in once, and her browser keeps a secret that says so."""
 
 import secrets
-from collections.abc import Iterable
 
 from starlette.requests import Request
+from starlette.responses import Response
 
+from envmgr.commands import tokens
+from envmgr.domain.rules.access.roles import signed_in
 from envmgr.domain.rules.access.secrets import kept
+from envmgr.domain.values.asking.person import Asker, Person
 from envmgr.domain.values.asking.token import Session
 from envmgr.web.door import Door, door_of
 
-COOKIE = "envmgr_session"
-"""What the cookie is called."""
+COOKIE = "__Host-envmgr_session"
+"""What the cookie is called. By that prefix browsers take it over https alone (or from this host), for no other host and path."""
 
 
-def begin(door: Door, name: str, groups: Iterable[str]) -> tuple[str, Session]:
-    """Signs somebody in; gives what her browser is to keep, which is written down nowhere, and the session."""
+def begin(door: Door, asker: Asker, token: str | None = None) -> tuple[str, Session]:
+    """Signs somebody in; gives what her browser is to keep, which is written down nowhere, and the session.
+
+    `token` is the digest of the token that she showed, where it was one.
+    """
     secret, now = secrets.token_urlsafe(32), door.now
     session = Session(
         digest=kept(secret),
-        name=name,
-        groups=tuple(sorted(set(groups))),
+        name=asker.name,
+        groups=asker.groups,
         csrf=secrets.token_urlsafe(32),
         created_at=now,
         expires_at=now + door.settings.session,
+        token=token,
     )
     door.runtime.services.store.sessions.begin(session)
     return secret, session
+
+
+def keep(response: Response, secret: str, door: Door) -> None:
+    """Has a browser keep what `begin` gave."""
+    age = int(door.settings.session.total_seconds())
+    response.set_cookie(COOKIE, secret, max_age=age, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def forget(response: Response) -> None:
+    """Has a browser forget it."""
+    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
 
 
 def find(request: Request) -> Session | None:
@@ -36,6 +54,13 @@ def find(request: Request) -> Session | None:
     door = door_of(request)
     session = door.runtime.services.store.sessions.find(kept(secret))
     return session if session is not None and session.expires_at > door.now else None
+
+
+def person_of(door: Door, session: Session) -> Person | None:
+    """Who is signed in, with the roles of now; None where the token that she signed in with is no more."""
+    if session.token is not None:
+        return tokens.recognised_by_digest(door.runtime, session.token)
+    return signed_in(session.name, session.groups, door.runtime.access)
 
 
 def end(request: Request) -> None:

@@ -11,7 +11,7 @@ from envmgr.commands.access import NEEDED
 from envmgr.config.settings import ServerSettings
 from envmgr.domain.errors import Forbidden, NotThere
 from envmgr.domain.rules.access.roles import Rules, signed_in
-from envmgr.domain.values.asking.person import Action, Role, least
+from envmgr.domain.values.asking.person import Action, Asker, Kind, Role, least
 from envmgr.domain.values.asking.token import Token
 from envmgr.web.app import DOCUMENT
 from envmgr.web.identity import CSRF_HEADER
@@ -194,7 +194,7 @@ def test_a_session_writes_only_with_its_csrf_token(site: Site) -> None:
     """Another page's form has no such header."""
     site.access["acme"] = Rules({Role.DEVELOPER: ("carol",)})
     site.app.state.door.runtime = site.runtime(site.world.person.application)
-    secret, session = sessions.begin(site.app.state.door, "carol", ())
+    secret, session = sessions.begin(site.app.state.door, Asker(Kind.PERSON, "carol"))
     site.client.cookies.set(sessions.COOKIE, secret)
     assert site.client.get(ALICE).status_code == 200
     assert site.client.post(f"{ALICE}/plan").status_code == 403

@@ -1,6 +1,6 @@
 """The port `Pages` on a SQL database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -53,6 +53,14 @@ class SqlPages:
         if wanted.status != Status.DESTROYED:
             found = [e for e in found if e.is_open]
         return [list(group) for _, group in groupby(found, key=lambda e: e.id.environment)]
+
+    def counts(self, wanted: Wanted) -> Mapping[Status, int]:
+        """How many environments stand at each status."""
+        key = (environments.c.organization, environments.c.repository, environments.c.name)
+        each = _filtered(select(*key, environments.c.status).distinct(), environments, wanted).subquery()
+        query = select(each.c.status, func.count()).group_by(each.c.status)
+        with self._database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def runs(self, wanted: Wanted, before: int | None) -> Sequence[Run]:
         """Runs, newest first."""

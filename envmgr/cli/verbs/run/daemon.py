@@ -1,5 +1,6 @@
 """`envmgr daemon`."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,20 @@ def daemon_command(invocation: Invocation, drain_timeout: timedelta, take_over: 
     SIGHUP reads the files again; where they have mistakes, the old configuration stays. Logs go to
     standard error: JSON lines, or colours on a terminal.
     """
+    run_daemon(invocation, drain_timeout, take_over=take_over)
+
+
+def run_daemon(
+    invocation: Invocation,
+    drain: timedelta,
+    *,
+    take_over: bool = False,
+    opened: Callable[[], None] = lambda: None,
+) -> None:
+    """The daemon in this process, until it is told to end; `drain` is how long what runs may go on then.
+
+    `opened` is called once page and API can be reached.
+    """
     scrubber = log_for_daemon(invocation, read_settings(invocation.config).log_level)
     start = Start(
         config=invocation.config,
@@ -50,16 +65,17 @@ def daemon_command(invocation: Invocation, drain_timeout: timedelta, take_over: 
         _composed(start, scrubber, None),
         lambda before: _composed(start, scrubber, before),
         Notifier(invocation.environ),
-        drain_timeout,
-        _Door(),
+        drain,
+        _Door(opened),
     ).run()
 
 
 class _Door:
     """Page and API; all that they need is imported only once the settings ask for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, opened: Callable[[], None]) -> None:
         self._server: Server | None = None
+        self._opened: Callable[[], None] | None = opened
 
     def reconfigure(self, runtime: Runtime) -> None:
         """As `Server` does."""
@@ -69,6 +85,9 @@ class _Door:
             self._server = Server()
         if self._server is not None:
             self._server.reconfigure(runtime)
+            if self._server.address and self._opened is not None:
+                self._opened()
+                self._opened = None
 
     def close(self) -> None:
         """As `Server` does."""

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import sys
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -15,8 +17,11 @@ from envmgr.cli.demo.stage import Stage
 from envmgr.cli.demo.walk import GRACE, Demo
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, say
+from envmgr.cli.verbs.run.daemon import run_daemon
 from envmgr.cli.work import work
+from envmgr.commands import tokens
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.asking.person import Role
 from envmgr.host.cage.bubblewrap import NoCage, require
 
 _FILE = """\
@@ -60,25 +65,34 @@ cage:                       # what a branch brings sees nothing of this machine 
   network: open             # as its application answers at 127.0.0.1
   writable: [{environments}]
   outlive: true             # the application serves on when the step that started it has ended"""
+_DAEMON = """\
+daemon: {{log_level: warning}}
+server: {{listen: {listen}}}
+"""
 _PATIENCE = 10.0  # seconds for what was told to stop
 
 
-@verb("demo", example="envmgr demo\nenvmgr demo --keep")
+@verb("demo", example="envmgr demo\nenvmgr demo --page\nenvmgr demo --keep")
 @click.option("--keep", is_flag=True, help="Leave the folder and one environment, to try the verbs on.")
+@click.option("--page", is_flag=True, help="Make two environments, and open the page on them until Ctrl-C.")
 @pass_invocation
-def demo_command(invocation: Invocation, keep: bool) -> None:
+def demo_command(invocation: Invocation, keep: bool, page: bool) -> None:
     """Show the whole life of two environments with a small web application, in under a minute.
 
     Push, change, code only, a mistake, rollback, delete. Needs git, Terraform and python3, no cloud and no
-    network. Everything happens in a temporary folder and at two ports of 127.0.0.1.
+    network. Everything happens in a temporary folder and at ports of 127.0.0.1. With --keep the page is open as well,
+    where a person is at a terminal.
     """
     began = time.monotonic()
     _require_programs()
     folder = Path(tempfile.mkdtemp(prefix="envmgr-demo-")).resolve()
     is_kept = False
     try:
-        _run(_own(invocation, folder), folder, keep)
+        own = _own(invocation, folder)
+        link = _run(own, folder, keep, page)
         emit(f"\nDone in {time.monotonic() - began:.0f} s.")
+        if page or (keep and sys.stdin.isatty()):
+            _open_page(own, link)
         is_kept = keep
     finally:
         if not is_kept:
@@ -87,7 +101,8 @@ def demo_command(invocation: Invocation, keep: bool) -> None:
         _tell_what_is_left(folder)
 
 
-def _run(invocation: Invocation, folder: Path, keep: bool) -> None:
+def _run(invocation: Invocation, folder: Path, keep: bool, page: bool) -> str:
+    """Tells the story, or only its beginning for the page; gives the link by which one signs in there."""
     emit(f"A git repository, an organization file and envmgr's data, all in {folder}:")
     repository = DemoRepository(folder)
     environments = json.dumps(str(folder / "environments"))
@@ -99,16 +114,33 @@ def _run(invocation: Invocation, folder: Path, keep: bool) -> None:
     )
     invocation.config.mkdir()
     (invocation.config / "demo.yaml").write_text(text)
+    names, listen = ("alice", "bob"), f"127.0.0.1:{free_ports(1)[0]}"
+    (invocation.config / "daemon.yaml").write_text(_DAEMON.format(listen=listen))
     emit("\n" + "\n".join(f"    {line}" for line in text.splitlines()))
-    ports = dict(zip(("alice", "bob"), free_ports(2), strict=True))
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     with work(invocation, leaving=lambda: _clear(folder, keep)) as application:
         stage = Stage(application)
         demo = Demo(stage=stage, repository=repository, ports=ports, tell=emit)
         try:
-            demo.run(keep_second=keep)
+            if page:
+                demo.pushes()
+            else:
+                demo.run(keep_second=keep)
+            secret, _ = tokens.create(application, tokens.Wish(name="demo", role=Role.ADMIN))
+            return f"http://{listen}/sign-in#{secret}"
         finally:
             application.stop_terraform()
             application.workers.wait(_PATIENCE)
+
+
+def _open_page(invocation: Invocation, link: str) -> None:
+    """The daemon with its page, until Ctrl-C."""
+
+    def opened() -> None:
+        emit(f"\nThe page is open until Ctrl-C. This link signs you in, at this demo alone:\n\n    {link}\n")
+        sys.stdout.flush()
+
+    run_daemon(invocation, timedelta(seconds=_PATIENCE), opened=opened)
 
 
 def _cage(environments: str) -> str:

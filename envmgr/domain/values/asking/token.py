@@ -31,7 +31,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Somebody who signed in at the page; `digest` is of what her browser keeps, `csrf` must come with each write."""
+    """Somebody who signed in at the page; `digest` is of what her browser keeps, `csrf` must come with each write.
+
+    `token` is the digest of the token that she signed in with, None where it was no token: she is what that is, as long
+    as it is valid.
+    """
 
     digest: str
     name: str
@@ -39,3 +43,4 @@ class Session:
     csrf: str
     created_at: datetime
     expires_at: datetime
+    token: str | None = None

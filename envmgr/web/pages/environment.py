@@ -1,0 +1,73 @@
+"""One environment with its applications, as its page shows it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from envmgr.domain.values.asking.request import Request
+from envmgr.domain.values.combined import urls
+from envmgr.domain.values.environment import Environment, Event, Lease, Run, RunStatus
+from envmgr.domain.values.names import EnvironmentId
+
+from .actions import Attention, Button, MayDo, attention, buttons
+from .graph import Graph, graph
+from .listing import row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """All that is known of an environment. `found` stands for all of its applications, `why` says how it stands."""
+
+    id: EnvironmentId
+    found: Environment
+    records: Sequence[Environment]
+    why: str
+    urls: Sequence[str]
+    asks: Attention | None
+    actions: Sequence[Button]
+    graph: Graph | None
+    leases: Sequence[Lease]
+    runs: Sequence[Run]
+    events: Sequence[Event]
+    requests: Sequence[Request]
+    remote_error: str
+
+    @property
+    def has_details(self) -> bool:
+        """Whether there are outputs, resources or variables to show."""
+        return any(e.claim is not None or e.applied.outputs or e.applied.resources for e in self.records)
+
+    @property
+    def running(self) -> Run | None:
+        """The newest run that is under way."""
+        return next((run for run in self.runs if run.status is RunStatus.RUNNING), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What is recorded beside an environment's own records."""
+
+    leases: Mapping[EnvironmentId, Lease]
+    runs: Sequence[Run]
+    events: Sequence[Event]
+    requests: Sequence[Request] = ()
+    remote_error: str = ""
+
+
+def whole(records: Sequence[Environment], around: Around, may: MayDo) -> Whole:
+    """An environment of its records and what is around them."""
+    shown = row(records)
+    return Whole(
+        id=records[0].id.environment,
+        found=shown.found,
+        records=records,
+        why=shown.why,
+        urls=urls(records),
+        asks=attention(records, may),
+        actions=buttons(records, may),
+        graph=graph(records),
+        leases=[around.leases[e.id] for e in records if e.id in around.leases],
+        runs=around.runs,
+        events=around.events,
+        requests=around.requests,
+        remote_error=around.remote_error,
+    )

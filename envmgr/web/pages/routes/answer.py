@@ -1,0 +1,95 @@
+"""How views are answered: as whole pages, with what browsers may do with them, and failures as pages as well."""
+
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from envmgr import __version__
+from envmgr.domain.errors import EnvmgrError
+from envmgr.web.door import door_of
+from envmgr.web.pages.drawing import draw
+from envmgr.web.problems import of_error
+from envmgr.web.sign_in.visitor import FORM_COOKIE, Visitor, look
+
+VIEWS = (
+    ("/", "Environments"),
+    ("/timeline", "Timeline"),
+    ("/activity", "Activity"),
+    ("/promotions", "Promotions"),
+    ("/repositories", "Repositories"),
+    ("/tokens", "Tokens"),
+)
+"""The views that every page leads to."""
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+"""What a browser may do with a page: run and show what comes from here, and nothing that stands in the page itself."""
+
+
+def drawn(
+    request: Request, visitor: Visitor | None, template: str, *, status: int = 200, **facts: object
+) -> HTMLResponse:
+    """A view for somebody; None for who is not known yet."""
+    frame = {
+        "visitor": visitor,
+        "views": VIEWS,
+        "version": __version__,
+        "here": request.url.path,
+        "here_in_full": _in_full(request),
+    }
+    html = draw(template, door_of(request).now, {**frame, **facts})
+    response = HTMLResponse(html, status, {"Content-Security-Policy": POLICY, "Vary": "Cookie"})
+    secret = getattr(request.state, "form_secret", "")
+    if secret:
+        response.set_cookie(FORM_COOKIE, secret, path="/", secure=True, httponly=True, samesite="strict")
+    return response
+
+
+def _in_full(request: Request) -> str:
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path
+
+
+def seen_again(address: str) -> RedirectResponse:
+    """Leads to a view after something was done."""
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+
+
+class PageRoute(APIRoute):
+    """A route whose failures are pages: who is not signed in is led to where one does that."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The route's own handler, with that."""
+        answer = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except HTTPException as error:
+                if error.status_code == HTTPStatus.UNAUTHORIZED:
+                    return RedirectResponse(
+                        f"/sign-in?next={quote(_in_full(request), safe='')}", HTTPStatus.SEE_OTHER
+                    )
+                return failed(request, error.status_code, str(error.detail))
+            except RequestValidationError:
+                return failed(request, 422, "This address, or what was filled in, cannot be understood.")
+            except EnvmgrError as error:
+                found = of_error(error)
+                return failed(request, found.status, found.detail)
+
+        return answered
+
+
+def failed(request: Request, status: int, detail: str) -> HTMLResponse:
+    """A failure as a page."""
+    title = HTTPStatus(status).phrase
+    return drawn(request, look(request), "problem.html", status=status, title=title, detail=detail)

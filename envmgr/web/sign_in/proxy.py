@@ -1,0 +1,60 @@
+"""Signing in by a proxy in front that says who somebody is: believed only from where the configuration says."""
+
+from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from envmgr.config.settings import ProxySettings
+from envmgr.domain.rules.access.roles import signed_in
+from envmgr.domain.values.asking.person import Person
+from envmgr.web.door import door_of
+
+from .oidc import is_name
+from .visitor import SAFE, is_from_elsewhere
+
+
+def by_proxy(request: Request) -> Person | None:
+    """Who the proxy says that somebody is; None where there is no such proxy, or it says nothing.
+
+    Raises 403 where another site's page has her browser write something: the proxy would say who she is all the same.
+    """
+    door = door_of(request)
+    settings = door.settings.proxy
+    if settings is None or not _is_believed(request, settings):
+        return None
+    name = _only(request, settings.user_header)
+    if name is None:
+        return None
+    if request.method not in SAFE and _is_forged(request):
+        raise HTTPException(403, "This was not sent from envmgr's own page.")
+    listed = _only(request, settings.groups_header) if settings.groups_header else None
+    groups = [group.strip() for group in (listed or "").split(",")]
+    return signed_in(name, filter(is_name, groups), door.runtime.access)
+
+
+def _is_believed(request: Request, settings: ProxySettings) -> bool:
+    """Whether the connection itself comes from there; what headers say of that is nobody's word."""
+    if request.client is None:
+        return False
+    try:
+        address = ip_address(request.client.host)
+    except ValueError:
+        return False
+    return any(address in ip_network(network) for network in settings.networks)
+
+
+def _only(request: Request, header: str) -> str | None:
+    """A header that is there once; twice means that somebody else than the proxy wrote one of them."""
+    found = request.headers.getlist(header)
+    if len(found) != 1 or not is_name(found[0].strip()):
+        return None
+    return found[0].strip()
+
+
+def _is_forged(request: Request) -> bool:
+    """Whether a browser says that this comes from another site; a program says nothing of it."""
+    origin, public = request.headers.get("origin"), door_of(request).settings.public_url
+    hosts = {request.headers.get("host"), urlsplit(public or "").netloc}
+    return is_from_elsewhere(request) or (origin is not None and urlsplit(origin).netloc not in hosts)

@@ -1,0 +1,96 @@
+"""What people may do at the page: a question first, then a request whose end is told."""
+
+from playwright.sync_api import Browser, expect
+
+from envmgr.domain.values.asking.person import Role
+
+from .http_client import Client
+from .served import Served
+from .visiting import visiting
+
+
+def test_somebody_suspends_and_resumes(page_server: Served, chromium: Browser) -> None:
+    """With a reason, which is shown; a developer may, and the page follows what becomes of it."""
+    with visiting(chromium, page_server, Role.DEVELOPER) as page:
+        page.goto("/environments/acme/billing/leo")
+        page.get_by_role("link", name="Suspend").click()
+        expect(page.get_by_text("What it has keeps running")).to_be_visible()
+        page.get_by_label("Why").fill("the fair is on")
+        page.get_by_role("button", name="Suspend").click()
+        expect(page.locator(".status.pill")).to_have_text("succeeded")
+        page.get_by_role("link", name="Back to leo").click()
+        expect(page.locator(".status.pill")).to_have_text("suspended")
+        expect(page.get_by_text("the fair is on").first).to_be_visible()
+        page.get_by_role("button", name="Resume").click()
+        expect(page.locator(".status.pill")).to_have_text("succeeded")
+    [event] = page_server.runtime.services.store.events(actions=["resumed"])[-1:]
+    assert event.actor == "token developer-of-acme"
+
+
+def test_an_approver_approves_what_a_developer_may_not(page_server: Served, chromium: Browser) -> None:
+    """What waits stands out for both; only one of them is given a button, and only she may."""
+    with visiting(chromium, page_server, Role.DEVELOPER) as page:
+        page.goto("/environments/acme/shop/carol")
+        expect(page.get_by_text("That takes the role approver.")).to_be_visible()
+        expect(page.get_by_role("link", name="Approve")).to_have_count(0)
+    developer = Client(page_server.url)
+    developer.sign_in(page_server.tokens[Role.DEVELOPER])
+    refused = developer.post("/environments/acme/shop/carol/approve", {"csrf": developer.csrf("/")})
+    assert (refused.status, "takes the role approver" in refused.text) == (403, True)
+    with visiting(chromium, page_server, Role.APPROVER) as page:
+        page.goto("/environments/acme/shop/carol")
+        page.get_by_role("link", name="Approve").click()
+        expect(page.get_by_text("If you approve, this one is destroyed.")).to_be_visible()
+        page.get_by_role("button", name="Approve").click()
+        expect(page.locator(".status.pill")).to_have_text("succeeded")
+    [event] = page_server.runtime.services.store.events(actions=["approved"])[-1:]
+    assert event.actor == "token approver-of-acme"
+
+
+def test_a_viewer_is_offered_nothing(page_server: Served, chromium: Browser) -> None:
+    """Not even the heading; and asking by hand is refused."""
+    with visiting(chromium, page_server, Role.VIEWER) as page:
+        page.goto("/environments/acme/shop/bob")
+        expect(page.get_by_role("heading", name="bob", exact=True)).to_be_visible()
+        expect(page.get_by_role("heading", name="Actions")).to_have_count(0)
+    viewer = Client(page_server.url)
+    viewer.sign_in(page_server.tokens[Role.VIEWER])
+    assert viewer.get("/environments/acme/shop/bob/destroy").status == 403
+    form = {"csrf": viewer.csrf("/"), "name": "bob"}
+    assert viewer.post("/environments/acme/shop/bob/destroy", form).status == 403
+
+
+def test_a_destroy_asks_for_the_name_and_says_what_goes(page_server: Served) -> None:
+    """The resources are listed before; another name is refused beside the question, and so is a commit of before."""
+    client = Client(page_server.url)
+    client.sign_in(page_server.tokens[Role.DEVELOPER])
+    asked = client.get("/environments/acme/shop/ivan/destroy")
+    assert "4 resources will be destroyed" in asked.text
+    assert "aws_db_instance.main" in asked.text
+    form = {"csrf": client.csrf("/"), "name": "alice"}
+    wrong = client.post("/environments/acme/shop/ivan/destroy", form)
+    assert (wrong.status, "type its name: ivan" in wrong.text) == (400, True)
+    stale = client.post("/environments/acme/shop/ivan/destroy", {**form, "name": "ivan", "seen": "0" * 40})
+    assert (stale.status, "look again" in stale.text) == (409, True)
+    assert page_server.runtime.services.store.requests.pending() == []
+
+
+def test_a_life_is_extended_once_however_often_the_form_is_sent(page_server: Served) -> None:
+    """A form has a key of its own; what cannot be read is said beside the question."""
+    client = Client(page_server.url)
+    client.sign_in(page_server.tokens[Role.DEVELOPER])
+    form = {"csrf": client.csrf("/"), "key": "one", "duration": "30d"}
+    unread = client.post("/environments/acme/shop/alice/extend", {**form, "duration": "soon"})
+    assert (unread.status, "How long cannot be read" in unread.text) == (400, True)
+    answers = [client.post("/environments/acme/shop/alice/extend", form) for _ in range(2)]
+    assert [each.status for each in answers] == [303, 303]
+    assert answers[0].headers["location"] == answers[1].headers["location"]
+
+
+def test_nothing_else_may_be_asked_for(page_server: Served) -> None:
+    """An address that is no action is none."""
+    client = Client(page_server.url)
+    client.sign_in(page_server.tokens[Role.ADMIN])
+    form = {"csrf": client.csrf("/")}
+    for verb in ("unlock", "tokens", "see", "%2e%2e"):
+        assert client.post(f"/environments/acme/shop/alice/{verb}", form).status == 404
