@@ -20,7 +20,7 @@ def limit_memory(pid: int, memory: int) -> None:
             _set(each, resource.RLIMIT_DATA, memory)
             _set(each, resource.RLIMIT_CORE, 0)
             # What it starts from here on inherits both.
-            waiting += _children(each)
+            waiting += children(each)
 
 
 def _set(pid: int, kind: int, value: int) -> None:
@@ -30,7 +30,8 @@ def _set(pid: int, kind: int, value: int) -> None:
     resource.prlimit(pid, kind, (value, value))
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """The processes that a process started and that still run; raises OSError where it has ended."""
     found: list[int] = []
     for task in (_PROC / str(pid) / "task").iterdir():
         with suppress(OSError):

@@ -17,6 +17,8 @@ PROGRAM = Path("/usr/local/bin/envmgr")
 # Neither the checkout nor Python need to be where an unprivileged service without homes can see them.
 PARTS = Path("/srv/envmgr-parts")
 USER = "envmgr"
+PATIENCE = float(os.environ.get("ENVMGR_TRIAL_PATIENCE", "30"))
+"""Seconds; more beside a kernel of its own, where all takes longer."""
 
 
 def folders() -> list[Path]:
@@ -109,7 +111,7 @@ def journal() -> str:
     return run("journalctl", "--no-pager", "--output=cat", "_TRANSPORT=stdout", check=False)
 
 
-def eventually(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+def eventually(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
     """Waits until it is so."""
     deadline = time.monotonic() + seconds
     while not condition():

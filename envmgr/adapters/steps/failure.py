@@ -5,7 +5,10 @@ import signal
 from collections.abc import Iterable
 
 from envmgr.config.sections.duration import format_duration
+from envmgr.config.sections.size import format_size
+from envmgr.domain.values.cage import CageLimits
 from envmgr.domain.values.step import Step
+from envmgr.host.cage.bounds import told
 from envmgr.host.children.child import Cause, Ended
 from envmgr.host.children.run_log import printable
 from envmgr.ports import Redact, StepLimits
@@ -24,18 +27,40 @@ _SHELL_SIGNAL = 128
 _UNITS = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
 
 
-def ending(step: Step, ended: Ended, limits: StepLimits, *, is_too_much: bool) -> str:
-    """How a step ended that did not do its work, such as `exit 2`, `killed by SIGKILL`, `took longer than 15m`."""
+def ending(
+    step: Step, ended: Ended, limits: StepLimits, together: CageLimits, *, is_too_much: bool = False
+) -> str:
+    """How a step ended that did not do its work, such as `exit 2`, `killed by SIGKILL`, `took longer than 15m`.
+
+    `together` are the limits for all that it starts.
+    """
     if is_too_much:
         return f"printed more than {_size(limits.output)}"
     if ended.cause is Cause.TIMED_OUT:
         return f"took longer than {format_duration(step.timeout)}"
-    number = -ended.code if ended.code < 0 else ended.code - _SHELL_SIGNAL
+    return _by_limit(ended, limits, together) or _by_itself(ended.code)
+
+
+def _by_limit(ended: Ended, limits: StepLimits, together: CageLimits) -> str:
+    if reached := told(ended.reached, together):
+        return f"reached {reached}"
+    number = _signal_of(ended.code)
     if number == signal.SIGXCPU and limits.cpu_seconds is not None:
         return f"used up its {limits.cpu_seconds} s of CPU time"
-    if ended.code < 0:
+    if number == signal.SIGXFSZ and together.disk is not None:
+        return f"wrote a file larger than the {format_size(together.disk)} that cage.disk allows"
+    return ""
+
+
+def _by_itself(code: int) -> str:
+    number = _signal_of(code)
+    if code < 0:
         return f"killed by {_signal(number)}"
-    return f"exit {ended.code}, as after {_signal(number)}" if number in _SIGNALS else f"exit {ended.code}"
+    return f"exit {code}, as after {_signal(number)}" if number in _SIGNALS else f"exit {code}"
+
+
+def _signal_of(code: int) -> int:
+    return -code if code < 0 else code - _SHELL_SIGNAL
 
 
 def sentence(step: Step, how: str, printed: Iterable[str], limits: StepLimits, redact: Redact) -> str:

@@ -89,9 +89,9 @@ class StepRunner:
             with caged(start, cage, watch.log) as made:
                 found = ended(run(made, self._supervision(step, printed, watch)), cage)
             printed.finish()
-            if found == Ended(0) and not printed.is_too_much:
+            if found.code == 0 and found.cause is None and not printed.is_too_much:
                 return
-            how = ending(step, found, place.limits, is_too_much=printed.is_too_much)
+            how = ending(step, found, place.limits, cage.together, is_too_much=printed.is_too_much)
             log.write(f"step {step.name}: {how}")
         if found.cause is Cause.STOPPED and not printed.is_too_much:
             raise Interrupted(f"Step {step.name} was stopped before its end.")
@@ -134,4 +134,4 @@ def _argv(step: Step) -> list[str]:
 def _clears(ended: Ended, printed: Printed) -> bool:
     """Looks once more at what it printed: a step may pass its limit and end between two looks."""
     printed.follow()
-    return ended != Ended(0) or printed.is_too_much
+    return ended.code != 0 or ended.cause is not None or printed.is_too_much

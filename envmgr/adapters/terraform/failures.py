@@ -18,6 +18,7 @@ from envmgr.domain.errors import (
     Transient,
 )
 from envmgr.domain.values.names import first
+from envmgr.host.cage.bounds import told
 from envmgr.host.children.child import Cause
 from envmgr.ports import Redact
 
@@ -119,18 +120,38 @@ def failure(
     if outcome.ended.cause is Cause.STOPPED:
         return Interrupted(f"terraform {outcome.command} was stopped before its end.")
     if outcome.ended.cause is Cause.TIMED_OUT:
-        return Transient(
-            f"terraform {outcome.command} took longer than {format_duration(timeout)} and was ended: see its log, or raise terraform.timeout."
-        )
-    if outcome.memory is not None and _NO_MEMORY.search(outcome.transcript.crash):
-        return NeedsOperator(
-            f"terraform {outcome.command} ended because it, or a provider, needs more memory than the {format_size(outcome.memory)} it is allowed: reduce the code, or raise "
-            "limits.terraform.memory in the organization file."
-        )
+        return _timed_out(outcome, timeout)
+    if limited := _limited(outcome):
+        return NeedsOperator(limited)
     error = _within(folder, outcome.transcript.error())
     if error is None:
         return Transient(_cut(redact(_wordless(outcome))))
     return _from_error(outcome, error, redact, is_invalid, folder, destroys)
+
+
+def _timed_out(outcome: Outcome, timeout: timedelta) -> EnvmgrError:
+    allowed = outcome.cage.limits.time if outcome.cage is not None else None
+    by_cage = allowed is not None and allowed < timeout
+    return Transient(
+        f"terraform {outcome.command} took longer than {format_duration(allowed if allowed and by_cage else timeout)} and was "
+        f"ended: see its log, or raise {'cage.time' if by_cage else 'terraform.timeout'}."
+    )
+
+
+def _limited(outcome: Outcome) -> str:
+    """Which limit a command ran into, and what to do; empty where that is none."""
+    cage, command = outcome.cage, outcome.command
+    if cage is None:
+        return ""
+    if limit := told(outcome.ended.reached, cage.together):
+        return f"terraform {command} failed after it had reached {limit}: reduce the code, or raise that limit in the organization file."
+    memory = cage.limits.memory
+    if memory is not None and _NO_MEMORY.search(outcome.transcript.crash):
+        return (
+            f"terraform {command} ended because it, or a provider, needs more memory than the {format_size(memory)} it is allowed: reduce the code, or raise "
+            "limits.terraform.memory in the organization file."
+        )
+    return ""
 
 
 def blames_what_is_read(errors: Sequence[Diagnostic]) -> bool:

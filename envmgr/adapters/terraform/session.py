@@ -13,6 +13,7 @@ from typing import Any
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.values.cage import Cage, CageLimits
 from envmgr.domain.values.environment import ProcessId
+from envmgr.host.cage.bounds import Left, told
 from envmgr.host.cage.bubblewrap import caged, ended
 from envmgr.host.children.child import Cause, Ended, Start, Supervision, attend, run
 from envmgr.host.children.leftovers import end_leftovers
@@ -35,12 +36,12 @@ _LARGEST_DOCUMENT = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a command ended, what it said, and how many bytes of memory it might take."""
+    """How a command ended, what it said, and in which cage; no cage is one without limits."""
 
     command: str
     ended: Ended
     transcript: Transcript
-    memory: int | None = None
+    cage: Cage | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -124,7 +125,9 @@ class Session:
                 sweep(self._named)
             if found.cause or found.code < 0:
                 log.write(_ending(command, found))
-        return Outcome(command, found, transcript, cage.limits.memory)
+            if limit := told(found.reached, cage.together):
+                log.write(f"limit: terraform {command} reached {limit}")
+        return Outcome(command, found, transcript, cage)
 
     def adopt(self, child: ProcessId | None) -> Transcript:
         """Attends the command that another process left running here, to its end; gives all that it said.
@@ -141,7 +144,10 @@ class Session:
             with RunLog(self.watch.log, self.watch.redact, skip=skip) as log:
                 if child is not None:
                     supervision = self._supervision(partial(self._follow, tail, transcript, log))
-                    attend(child.pid, lambda pid: self._identify(pid) == child, supervision)
+                    bounds = Left(self.watch.log)
+                    attend(child.pid, lambda pid: self._identify(pid) == child, supervision, bounds)
+                    if limit := bounds.end():
+                        log.write(f"limit: what the run started reached {limit}")
                 if self._mark:
                     # What a Terraform that was killed left running is known by its mark alone: the session
                     # went with it.
@@ -172,7 +178,7 @@ class Session:
                     f"terraform {command} printed {size // 2**20} MiB, and envmgr reads at most "
                     f"{_LARGEST_DOCUMENT // 2**20} MiB of it: split the code into several applications."
                 )
-            outcome = Outcome(command, found, transcript, cage.limits.memory)
+            outcome = Outcome(command, found, transcript, cage)
             return outcome, os.pread(output.fileno(), size, 0)
 
     def _cage(self, command: str, arriving: Path | None = None) -> Cage:
@@ -307,4 +313,6 @@ def _ending(command: str, ended: Ended) -> str:
         return f"terraform {command} was stopped"
     if ended.cause is Cause.TIMED_OUT:
         return f"terraform {command} took too long and was ended"
+    if ended.cause is Cause.LIMITED:
+        return f"terraform {command} used up what it may and was ended"
     return f"terraform {command} was killed by signal {-ended.code}"

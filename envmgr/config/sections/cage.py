@@ -84,15 +84,32 @@ class Cage(Section):
         description="Private networks that the proxy may lead to as well, for a registry or mirror of your own.",
         examples=[["10.20.0.0/16"]],
     )
-    memory: Size | None = Field(default=None, description="Private memory of a process.", examples=["4GiB"])
-    cpu: Period | None = Field(default=None, description="Processor time of a process.", examples=["30m"])
+    memory: Size | None = Field(
+        default=None,
+        description="Memory of a command with all that it starts, or, where the service has no control group, private "
+        "memory of each process.",
+        examples=["4GiB"],
+    )
+    cpu: Period | None = Field(
+        default=None,
+        description="Processor time of a command with all that it starts, or of each process without control groups.",
+        examples=["30m"],
+    )
+    cores: Annotated[float, Field(gt=0, le=1024)] | None = Field(
+        default=None,
+        description="How many processors may work for a command at once. Needs control groups.",
+        examples=[1.5],
+    )
     processes: Count | None = Field(
         default=None,
-        description="How many processes and threads a run may have together; without bubblewrap envmgr's user.",
+        description="How many processes and threads a command may have together; with neither control groups nor "
+        "bubblewrap, envmgr's user.",
         examples=[2000],
     )
     disk: Size | None = Field(
-        default=None, description="The largest file that a run may write.", examples=["2GB"]
+        default=None,
+        description="What a command may write: the largest file, and in a cage of bubblewrap all that its folders grow by.",
+        examples=["2GB"],
     )
     time: Period | None = Field(default=None, description="How long one command may take.", examples=["2h"])
     readable: tuple[AbsolutePath, ...] = Field(
@@ -129,6 +146,7 @@ class Cage(Section):
             limits=CageLimits(
                 memory=self.memory,
                 cpu_seconds=_seconds(self.cpu),
+                cores=self.cores,
                 processes=self.processes,
                 disk=self.disk,
                 time=self.time,

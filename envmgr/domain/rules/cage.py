@@ -70,7 +70,7 @@ TERRAFORM = frozenset(Purpose) - {purpose for purpose, row in _ROWS.items() if r
 
 
 def confine(purpose: Purpose, rules: CageRules, ground: Ground, limits: CageLimits) -> Cage:
-    """What a child is started in; `limits` are those that hold for it whatever the rules say."""
+    """What a child is started in; `limits` are those that hold for each of its processes whatever the rules say."""
     row, is_closed = _ROWS[purpose], rules.kind != "none"
     network = _network(row, rules, ground) if is_closed else Network(reach=Reach.HOST)
     return Cage(
@@ -80,6 +80,8 @@ def confine(purpose: Purpose, rules: CageRules, ground: Ground, limits: CageLimi
         writes=_once(_writes(row, ground)) if is_closed else (),
         network=network,
         limits=limits.within(rules.limits),
+        # The number of processes always was one of all together, though the kernel can only count them by user.
+        together=replace(rules.limits, processes=limits.within(rules.limits).processes),
         credentials=row.credentials,
         inherits=_inherits(purpose, network),
         outlives=purpose not in TERRAFORM

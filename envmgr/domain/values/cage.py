@@ -63,16 +63,28 @@ class Network:
     networks: tuple[str, ...] = ()
 
 
+class Limit(Enum):
+    """Which limit a child ran into, with all that it started."""
+
+    MEMORY = "memory"
+    CPU = "cpu"
+    PROCESSES = "processes"
+    DISK = "disk"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CageLimits:
     """What a child may use; None is no limit.
 
-    `memory` (bytes of private memory), `cpu_seconds` and `disk` (bytes of the largest file that it writes) hold for
-    each of its processes, `processes` for all of them with their threads, `time` for the whole child.
+    Of one process `memory` is private memory in bytes, `cpu_seconds` its time on processors, and `disk` the largest
+    file that it writes; of a child with all that it started together, `memory` is all memory, `cpu_seconds` the sum,
+    and `disk` what its folders grow by. `processes` count all of them with their threads. `cores` is how many
+    processors may work for it at once, `time` how long the whole child may take.
     """
 
     memory: int | None = None
     cpu_seconds: int | None = None
+    cores: float | None = None
     processes: int | None = None
     disk: int | None = None
     time: timedelta | None = None
@@ -132,6 +144,7 @@ class Cage:
 
     With the kind `none` it sees and may write what envmgr's user may, and reaches what the host reaches. `inherits` are
     the variables of envmgr's own environment that it gets. Where it `outlives`, what it leaves running goes on.
+    `limits` are of each process, `together` of all that it starts.
     """
 
     kind: CageKind
@@ -140,6 +153,7 @@ class Cage:
     writes: tuple[str, ...] = ()
     network: Network = Network(reach=Reach.HOST)
     limits: CageLimits = CageLimits()
+    together: CageLimits = CageLimits()
     credentials: Credentials = Credentials.NONE
     inherits: tuple[str, ...] = field(default=())
     outlives: bool = False

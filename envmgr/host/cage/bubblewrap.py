@@ -25,6 +25,7 @@ from envmgr.domain.values.cage import Cage, CageLimits, Network, Purpose, Reach
 from envmgr.host.children.child import Ended, Start
 from envmgr.ports import RUN_MARK
 
+from .bounds import CageBounds, apart, bounds
 from .limits import limited, rationed
 from .mounts import mounts
 from .network import SSH_CONFIGURATION, way
@@ -33,12 +34,16 @@ from .system_calls import filter_of
 PROGRAM = "bwrap"
 _SECONDS = 10
 _SIGNAL = 128
-_DEAF = ("sh", "-c", 'trap "" INT TERM; "$@"; exit $?', "envmgr")
+_DEAF = ("sh", "-c")
+_WAITS = 'trap "" INT TERM; "$@"; exit $?'
+_ENTERS = f'echo 0 > "$1" || exit 125; shift; {_WAITS}'
+"""Goes into a control group first: nothing that it starts is ever outside."""
 _HEARING = ("env", "--default-signal=INT,TERM")
 _OUTSIDE = ("PATH", "LANG", "LC_ALL", RUN_MARK)
 """By these the processes in front are found, and find what they start."""
 _WORLD = (
-    *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+    # No own view of control groups: there is none of them inside to be looked at.
+    *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
     *("--cap-drop", "ALL"),
 )
 _LOOKUP = "passwd: files\ngroup: files\nhosts: files dns\n"
@@ -62,22 +67,37 @@ def caged(start: Start, cage: Cage, log: Path) -> Iterator[Start]:
 
     Raises NeedsPerson where the cage cannot be made: nothing runs without.
     """
-    if not cage.is_closed:
-        yield _unconfined(start, cage)
-        return
-    require()
+    if cage.is_closed:
+        require()
+    with bounds(cage, log) as bound:
+        start = replace(start, bounds=bound)
+        if cage.is_closed:
+            with _closed(start, cage, log, bound) as made:
+                yield made
+        else:
+            yield _unconfined(start, cage)
+
+
+@contextmanager
+def _closed(start: Start, cage: Cage, log: Path, bound: CageBounds) -> Iterator[Start]:
     with way(cage.network, log, {**os.environ, **start.environment}) as out, _Papers() as papers:
-        child = [*_HEARING, *rationed(start.argv, cage.limits)]
+        child = [*_HEARING, *rationed(start.argv, apart(cage.limits))]
         inside = {**start.environment, **out.environment}
         options = [*_options(cage, start.folder, papers), *out.options, *_variables(inside)]
         arguments = papers.hold("\0".join(options))
         yield replace(
             start,
-            argv=[*_DEAF, PROGRAM, "--args", arguments, "--", *child],
+            argv=[*_front(bound), PROGRAM, "--args", arguments, "--", *child],
             environment={name: inside[name] for name in _OUTSIDE if name in inside},
             keep_open=(*start.keep_open, *papers.descriptors, *out.keep_open),
             memory=None,
         )
+
+
+def _front(bound: CageBounds | None = None) -> list[str]:
+    if bound is None or bound.group is None:
+        return [*_DEAF, _WAITS, "envmgr"]
+    return [*_DEAF, _ENTERS, "envmgr", str(bound.group.entrance)]
 
 
 def _variables(environment: Mapping[str, str]) -> list[str]:
@@ -90,9 +110,10 @@ def _variables(environment: Mapping[str, str]) -> list[str]:
 
 def _unconfined(start: Start, cage: Cage) -> Start:
     """Limits alone. Terraform's memory is limited from outside, so that mostly nothing comes between."""
+    limits = apart(cage.limits)
     if cage.purpose not in TERRAFORM:
-        return replace(start, argv=limited(start.argv, cage.limits))
-    rest = replace(cage.limits, memory=None, time=None)
+        return replace(start, argv=limited(start.argv, limits))
+    rest = replace(limits, memory=None, time=None, cores=None)
     return start if rest == CageLimits() else replace(start, argv=rationed(start.argv, rest))
 
 
@@ -115,7 +136,7 @@ def require() -> str:
     with _Papers() as papers:
         options = _options(empty, Path("/"), papers)
         _try(
-            [*_DEAF, PROGRAM, *options, "--", *_HEARING, *rationed(["true"], CageLimits())],
+            [*_front(), PROGRAM, *options, "--", *_HEARING, *rationed(["true"], CageLimits())],
             papers.descriptors,
         )
     return _run([PROGRAM, "--version"], ()).stdout.strip()

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
+from typing import Protocol
 
+from envmgr.domain.values.cage import Limit
 from envmgr.host.memory import limit_memory
 
 from .group import end_group
@@ -27,14 +29,46 @@ class Cause(Enum):
 
     STOPPED = "stopped"
     TIMED_OUT = "timed out"
+    LIMITED = "used up what it may"
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a process ended: its return code (negative: the signal), and why, where envmgr ended it."""
+    """How a process ended: its return code (negative: the signal), why, where envmgr ended it, and what it `reached`."""
 
     code: int
     cause: Cause | None = None
+    reached: tuple[Limit, ...] = ()
+
+
+class Bounds(Protocol):
+    """What bounds a child together with all that it starts."""
+
+    def enter(self, pid: int) -> None:
+        """Brings a child under them that has just started."""
+        ...
+
+    def is_over(self) -> bool:
+        """Whether the child has used up what the kernel does not stop by itself; asked about ten times a second."""
+        ...
+
+    def reached(self) -> tuple[Limit, ...]:
+        """Which limits were reached up to now."""
+        ...
+
+
+class _Unbounded:
+    def enter(self, _: int) -> None:
+        pass
+
+    def is_over(self) -> bool:
+        return False
+
+    def reached(self) -> tuple[Limit, ...]:
+        return ()
+
+
+UNBOUNDED: Bounds = _Unbounded()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +99,7 @@ class Start:
 
     `output` and `errors` are descriptors of files, never of a pipe: a pipe's dead reader would kill the
     child. `keep_open` are descriptors it inherits, so that the locks they hold live as long as it does. `memory` is
-    what it, and each process that it starts, may take, in bytes.
+    what it, and each process that it starts, may take, in bytes; `bounds` hold for them together.
     """
 
     argv: Sequence[str]
@@ -75,6 +109,7 @@ class Start:
     errors: int
     keep_open: tuple[int, ...] = ()
     memory: int | None = None
+    bounds: Bounds = UNBOUNDED
 
 
 def run(start: Start, supervision: Supervision) -> Ended:
@@ -93,6 +128,7 @@ def run(start: Start, supervision: Supervision) -> Ended:
         start_new_session=True,
         pass_fds=start.keep_open,
     )
+    start.bounds.enter(child.pid)
     if start.memory is not None:
         limit_memory(child.pid, start.memory)
 
@@ -105,19 +141,18 @@ def run(start: Start, supervision: Supervision) -> Ended:
         exited = _exit_of(handle)
         try:
             supervision.started(child.pid)
-            cause = _attend(child.pid, exited, send, supervision)
+            cause = _attend(child.pid, exited, send, (supervision, start.bounds))
         except BaseException:
             # Whatever interrupts us, KeyboardInterrupt too: a child that nobody watches would go on behind
             # our back.
             _end(exited, send, supervision)
-            _leave(child, Cause.STOPPED, supervision)
+            _leave(child, Ended(_code(child.pid), Cause.STOPPED), supervision)
             raise
-    return _leave(child, cause, supervision)
+    return _leave(child, Ended(_code(child.pid), cause, start.bounds.reached()), supervision)
 
 
-def _leave(child: subprocess.Popen[bytes], cause: Cause | None, supervision: Supervision) -> Ended:
+def _leave(child: subprocess.Popen[bytes], ended: Ended, supervision: Supervision) -> Ended:
     """How the child ended; it is reaped last, as until then its group's number is no other's."""
-    ended = Ended(_code(child.pid), cause)
     try:
         if supervision.clears(ended):
             end_group(child.pid, supervision.ending, supervision.patience)
@@ -128,7 +163,9 @@ def _leave(child: subprocess.Popen[bytes], cause: Cause | None, supervision: Sup
     return ended
 
 
-def attend(pid: int, is_it: Callable[[int], bool], supervision: Supervision) -> Cause | None:
+def attend(
+    pid: int, is_it: Callable[[int], bool], supervision: Supervision, bounds: Bounds = UNBOUNDED
+) -> Cause | None:
     """Looks after a process that another process started, until it has ended; says why, where we ended it.
 
     `is_it` says whether the process with the PID is still the one that is meant. How it ended cannot be known.
@@ -137,7 +174,7 @@ def attend(pid: int, is_it: Callable[[int], bool], supervision: Supervision) -> 
         if is_it(pid):
             exited = _exit_of(handle)
             supervision.started(pid)
-            return _attend(pid, exited, lambda number: _send_all(pid, handle, number), supervision)
+            return _attend(pid, exited, lambda number: _send_all(pid, handle, number), (supervision, bounds))
     return None
 
 
@@ -176,8 +213,12 @@ def _exit_of(handle: int) -> select.poll:
 
 
 def _attend(
-    pid: int, exited: select.poll, send: Callable[[signal.Signals], None], supervision: Supervision
+    pid: int,
+    exited: select.poll,
+    send: Callable[[signal.Signals], None],
+    watching: tuple[Supervision, Bounds],
 ) -> Cause | None:
+    supervision, bounds = watching
     deadline = time.monotonic() + supervision.timeout.total_seconds()
     cause: Cause | None = None
     kill_at = float("inf")
@@ -186,7 +227,7 @@ def _attend(
         supervision.quiet(quiet.look(spoke=supervision.tick()))
         now = time.monotonic()
         if cause is None:
-            cause = _reason_to_end(supervision, now >= deadline)
+            cause = _reason_to_end(supervision, bounds, now >= deadline)
             if cause is not None:
                 # Once only: Terraform takes a second SIGINT for an order to drop everything.
                 send(supervision.ending)
@@ -196,9 +237,11 @@ def _attend(
     return cause
 
 
-def _reason_to_end(supervision: Supervision, timed_out: bool) -> Cause | None:
+def _reason_to_end(supervision: Supervision, bounds: Bounds, timed_out: bool) -> Cause | None:
     if supervision.stop():
         return Cause.STOPPED
+    if bounds.is_over():
+        return Cause.LIMITED
     return Cause.TIMED_OUT if timed_out else None
 
 

@@ -16,6 +16,7 @@ from envmgr.composition.compose import Start, compose
 from envmgr.config.settings_file import read_settings
 from envmgr.daemon.lifecycle import Daemon
 from envmgr.daemon.notify import Notifier
+from envmgr.host.control_group import settle
 
 if TYPE_CHECKING:
     from envmgr.web.server import Server
@@ -54,6 +55,10 @@ def run_daemon(
     `opened` is called once page and API can be reached.
     """
     scrubber = log_for_daemon(invocation, read_settings(invocation.config).log_level)
+    held = settle()
+    if held is not None:
+        said = f"The service limits what each run starts together by: {', '.join(held) or 'nothing'}."
+        structlog.get_logger().info(said, action="control-groups")
     start = Start(
         config=invocation.config,
         data_dir=invocation.data_dir,

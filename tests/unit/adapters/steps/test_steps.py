@@ -14,7 +14,7 @@ from envmgr.adapters.steps.failure import ending, sentence
 from envmgr.adapters.steps.printed import Printed, output_file
 from envmgr.adapters.steps.sandbox import Bubblewrap, sandbox, unconfined
 from envmgr.domain.errors import NeedsPerson, StepFailed, Transient
-from envmgr.domain.values.cage import CageLimits
+from envmgr.domain.values.cage import CageLimits, Limit
 from envmgr.domain.values.step import Step
 from envmgr.host.cage.limits import limited, rationed
 from envmgr.host.children.child import Cause, Ended
@@ -23,6 +23,7 @@ from envmgr.host.children.tail import Tail
 from envmgr.ports import Place, StepLimits
 
 LIMITS = StepLimits(output=1024)
+TOGETHER = CageLimits(memory=2048, disk=1024)
 BUILD = Step(name="build", run="make image", timeout=timedelta(minutes=15))
 MAKE = "make: *** No rule to make target 'image'.  Stop."
 
@@ -155,16 +156,23 @@ class TestFailure:
             (Ended(-15, Cause.TIMED_OUT), "took longer than 15m"),
             (Ended(-signal.SIGXCPU), "used up its 9 s of CPU time"),
             (Ended(128 + signal.SIGXCPU), "used up its 9 s of CPU time"),
+            (Ended(-signal.SIGXFSZ), "wrote a file larger than the 1KiB that cage.disk allows"),
+            (
+                Ended(-9, None, (Limit.MEMORY,)),
+                "reached the 2KiB of memory that cage.memory gives it with all that it starts",
+            ),
+            (Ended(-15, Cause.LIMITED, (Limit.DISK,)), "reached the 1KiB that cage.disk lets it write"),
         ],
     )
     def test_how_it_ended(self, ended: Ended, how: str) -> None:
-        assert ending(BUILD, ended, replace(LIMITS, cpu_seconds=9), is_too_much=False) == how
+        assert ending(BUILD, ended, replace(LIMITS, cpu_seconds=9), TOGETHER) == how
 
     def test_output_beyond_its_limit_comes_first(self) -> None:
         ended = Ended(-15, Cause.STOPPED)
-        assert ending(BUILD, ended, LIMITS, is_too_much=True) == "printed more than 1 KiB"
+        assert ending(BUILD, ended, LIMITS, TOGETHER, is_too_much=True) == "printed more than 1 KiB"
         assert (
-            ending(BUILD, ended, StepLimits(output=1000), is_too_much=True) == "printed more than 1000 bytes"
+            ending(BUILD, ended, StepLimits(output=1000), TOGETHER, is_too_much=True)
+            == "printed more than 1000 bytes"
         )
 
     def test_the_last_line_says_why(self) -> None:

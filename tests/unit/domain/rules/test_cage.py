@@ -123,3 +123,11 @@ def test_what_outlives_a_cage_is_a_deploys_alone_and_only_where_that_is_said() -
     asked = replace(RULES, outlive=True)
     assert [p for p in Purpose if cage(p, asked).outlives] == [Purpose.DEPLOY]
     assert not any(cage(p).outlives for p in Purpose)
+
+
+def test_what_an_organization_asks_for_holds_for_all_that_a_child_starts() -> None:
+    """What holds for each process whatever it asks for, such as Terraform's own limit, is not one of all together."""
+    rules = replace(RULES, limits=CageLimits(cores=2, disk=100))
+    cage = confine(Purpose.PLAN, rules, GROUND, CageLimits(memory=1024, cpu_seconds=9, processes=50))
+    assert cage.together == CageLimits(cores=2, disk=100, processes=50)
+    assert cage.limits == CageLimits(memory=1024, cpu_seconds=9, cores=2, disk=100, processes=50)

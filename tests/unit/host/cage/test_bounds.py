@@ -1,0 +1,84 @@
+"""What bounds a child together with all that it starts, without the kernel's groups."""
+
+from pathlib import Path
+
+import pytest
+
+from envmgr.domain.values.cage import Cage, CageLimits, Limit, Purpose
+from envmgr.host.cage.bounds import CageBounds, Room, bounds, told
+
+LIMITS = CageLimits(memory=64 * 1024**2, cpu_seconds=9, processes=50, disk=1024**2)
+
+
+def room(folder: Path, limit: int) -> Room:
+    """Of one folder; each look counts."""
+    made = Room([folder], limit)
+    made.pause = 0.0
+    return made
+
+
+def test_what_was_there_before_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "old").write_bytes(b"x" * 500_000)
+    found = room(tmp_path, 100_000)
+    assert not found.look()
+    (tmp_path / "new").write_bytes(b"x" * 50_000)
+    assert not found.look()
+
+
+def test_many_small_files_together_are_too_much(tmp_path: Path) -> None:
+    found = room(tmp_path, 100_000)
+    (tmp_path / "deep").mkdir()
+    for number in range(40):
+        (tmp_path / "deep" / str(number)).write_bytes(b"x" * 4096)
+    assert found.look()
+    (tmp_path / "deep" / "0").unlink()
+    assert found.look(), "it stays so: what is found out once is told at the end"
+
+
+def test_links_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "in").mkdir()
+    found = room(tmp_path / "in", 100_000)
+    (tmp_path / "out" / "large").write_bytes(b"x" * 500_000)
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "out")
+    assert not found.look()
+
+
+def test_counting_does_not_take_all_the_time(tmp_path: Path) -> None:
+    found = Room([tmp_path], 1)
+    (tmp_path / "new").write_bytes(b"x" * 50_000)
+    assert not found.look(), "it was looked at a moment ago"
+
+
+def test_a_full_room_is_told(tmp_path: Path) -> None:
+    found = room(tmp_path, 1)
+    (tmp_path / "new").write_bytes(b"x" * 50_000)
+    bound = CageBounds(None, found, enters=True)
+    assert bound.reached() == ()
+    assert bound.is_over()
+    assert bound.reached() == (Limit.DISK,)
+
+
+def test_a_cage_without_a_limit_has_no_room_to_be_watched(tmp_path: Path) -> None:
+    cage = Cage(kind="bwrap", purpose=Purpose.DEPLOY, writes=(str(tmp_path),))
+    with bounds(cage, tmp_path / "1.log") as bound:
+        assert bound.room is None
+        assert not bound.is_over()
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (Limit.MEMORY, "the 64MiB of memory that cage.memory gives it with all that it starts"),
+        (Limit.CPU, "the 9 s of processor time that cage.cpu gives it with all that it starts"),
+        (Limit.PROCESSES, "the 50 processes and threads that cage.processes allows"),
+        (Limit.DISK, "the 1MiB that cage.disk lets it write"),
+    ],
+)
+def test_each_limit_has_its_words(limit: Limit, said: str) -> None:
+    assert told([limit], LIMITS) == said
+
+
+def test_none_reached_is_nothing_said() -> None:
+    assert told([], LIMITS) == ""
+    assert told([Limit.MEMORY, Limit.DISK], LIMITS).count(" and ") == 1
