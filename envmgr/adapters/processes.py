@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from envmgr.domain.values.environment import ProcessId
-from envmgr.host.children.stat import PROC, SESSION, STARTED, THREADS, fields, is_over
+from envmgr.host.children.stat import PARENT, PROC, SESSION, STARTED, THREADS, fields, is_over
 from envmgr.ports import RUN_MARK
 
 
@@ -76,11 +76,21 @@ class Processes:
     def strangers(self, names: Collection[str], before: datetime) -> bool:
         """Looks at the programs that run; one whose environment cannot be read counts."""
         return any(
-            not any(v.startswith(f"{RUN_MARK}=".encode()) for v in _environment(process.pid))
+            not _is_ours(process.pid)
             and (self.started_at(process) or before) <= before + timedelta(seconds=1)
             for process in _processes()
             if _program(process.pid) in names
         )
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether we started a process, or one that it comes from: what is in a cage may have shed our mark, but is still its child."""
+    while pid > 1:
+        if any(variable.startswith(f"{RUN_MARK}=".encode()) for variable in _environment(pid)):
+            return True
+        found = _stat(pid)
+        pid = int(found[PARENT]) if found is not None else 0
+    return False
 
 
 def _processes() -> Iterator[ProcessId]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 # Where fields stand in what `fields` gives; times are the process's own (user, system), then those of children that ended.
-STATE, GROUP, SESSION, TIMES, THREADS, STARTED = 0, 2, 3, slice(11, 15), 17, 19
+STATE, PARENT, GROUP, SESSION, TIMES, THREADS, STARTED = 0, 1, 2, 3, slice(11, 15), 17, 19
 
 
 _PIECE = 1 << 17  # hardly anything there is longer
