@@ -17,6 +17,12 @@ from envmgr.engine.work.result import found, summary
 from envmgr.host.leftovers import sweep
 from envmgr.ports import Attended
 
+_ELSEWHERE = timedelta(days=1)
+"""For so long what another host started counts as running: whether that host is gone for good is never known here.
+
+A Terraform that should work longer still has the lock of its state, which is not broken for it.
+"""
+
 
 def end_abandoned_runs(job: Job) -> None:
     """Ends the runs of dead processes, once the Terraform that each may have left has ended.
@@ -57,12 +63,22 @@ def _survivor(job: Job, run: Run) -> ProcessId | None:
     if child is not None and is_step and _end_step(job, run, child):
         return None
     attended = not is_step and job.environment.claim is not None
-    if child is not None and not (attended and processes.is_here(child)):
-        raise RetryLater(
-            f"What run {run.id} started ({child}) is still working on {job.environment.label}.",
-            after=timedelta(seconds=5),
-        )
-    return child
+    if child is None or (attended and processes.is_here(child)):
+        return child
+    if not processes.is_here(child) and job.services.clock() >= run.started_at + _ELSEWHERE:
+        return None
+    until = "" if processes.is_here(child) else _until(run)
+    raise RetryLater(
+        f"What run {run.id} started ({child}) is still working on {job.environment.label}{until}.",
+        after=timedelta(seconds=5),
+    )
+
+
+def _until(run: Run) -> str:
+    ends = run.started_at + _ELSEWHERE
+    return (
+        f", as far as is known here; if its host is gone, this goes on by itself at {ends:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def _end_step(job: Job, run: Run, child: ProcessId) -> bool:
