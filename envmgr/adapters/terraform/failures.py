@@ -131,10 +131,12 @@ def failure(
 
 def _timed_out(outcome: Outcome, timeout: timedelta) -> EnvmgrError:
     allowed = outcome.cage.limits.time if outcome.cage is not None else None
-    by_cage = allowed is not None and allowed < timeout
+    if allowed is not None and allowed < timeout:
+        return Transient(
+            f"terraform {outcome.command} took longer than {format_duration(allowed)} and was ended: see its log, or raise cage.time."
+        )
     return Transient(
-        f"terraform {outcome.command} took longer than {format_duration(allowed if allowed and by_cage else timeout)} and was "
-        f"ended: see its log, or raise {'cage.time' if by_cage else 'terraform.timeout'}."
+        f"terraform {outcome.command} took longer than {format_duration(timeout)} and was ended: see its log, or raise terraform.timeout."
     )
 
 
