@@ -1,0 +1,54 @@
+"""The API is as its OpenAPI document says, whatever it is asked: made-up requests break neither it nor the document."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from envmgr.config.settings import ServerSettings
+from envmgr.domain.values.asking.person import Role
+from envmgr.web.app import DOCUMENT
+from tests.reference.openapi import document
+
+from .conftest import Site
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+EXAMPLES = 4
+CALLS = [
+    (method.upper(), path) for path, calls in json.loads(document())["paths"].items() for method in calls
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS, ids=str)
+def test_what_is_made_up_is_answered_as_described(shared: Site, method: str, path: str) -> None:
+    """No 5xx, no status, no type and no object that the document does not know."""
+    runtime = shared.runtime(shared.world.person.application)
+    # Nobody is refused for asking often.
+    shared.app.state.door.runtime = replace(runtime, server=ServerSettings(requests=1_000_000))
+    described = schemathesis.openapi.from_asgi(DOCUMENT, shared.app)[path][method]
+    headers = {"Authorization": f"Bearer {shared.token(Role.ADMIN)}"}
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[*HealthCheck],
+        database=None,
+    )
+    @given(case=described.as_strategy())
+    def hold(case: Any) -> None:
+        case.query.pop("follow", None)  # a stream ends when its reader leaves
+        if "organization" in case.path_parameters and len(case.path_parameters["environment"]) % 2:
+            case.path_parameters = {"organization": "acme", "repository": "shop", "environment": "alice"}
+        case.call_and_validate(headers=headers, checks=CHECKS)
+
+    hold()
