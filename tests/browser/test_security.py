@@ -222,6 +222,35 @@ def test_streams_are_bounded(admin: Client, hostile: Served, monkeypatch: pytest
             time.sleep(0.2)
 
 
+def test_of_a_long_log_a_page_shows_a_part(admin: Client, page_server: Served) -> None:
+    """The end at first, any other part by its line, and every line that has a text in it; nothing of a line that is half written."""
+    services = page_server.runtime.services
+    run = services.store.start_run(
+        EnvironmentId("acme", "shop", "alice"),
+        RunKind.APPLY,
+        "a" * 40,
+        company.HOST,
+        "daemon",
+        datetime.now(UTC),
+        lambda number: f"logs/{number}.log",
+    )
+    path = services.layout.root / run.log
+    path.write_text("".join(f"line {number}\n" for number in range(1, 5001)) + "half")
+    services.store.finish_run(run.id, RunStatus.SUCCEEDED, datetime.now(UTC))
+    end = admin.get(f"/runs/{run.id}").text
+    assert ('id="L3000"' in end, 'id="L3001"' in end, 'id="L5000"' in end, "half" in end) == (
+        False,
+        True,
+        True,
+        False,
+    )
+    assert f'href="/runs/{run.id}?around=2001">Earlier lines' in end
+    begin = admin.get(f"/runs/{run.id}?around=1").text
+    assert ('id="L1"' in begin, 'id="L2000"' in begin, 'id="L2001"' in begin) == (True, True, False)
+    assert "Later lines" in begin
+    assert "1 line has “LINE 4711”" in admin.get(f"/runs/{run.id}?q=LINE+4711").text
+
+
 @pytest.fixture(scope="module")
 def crowd(page_server: Served) -> Served:
     """Three hundred environments more."""

@@ -1,7 +1,7 @@
 """A run's log as its page shows it: lines with numbers, grouped by the step that wrote them."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -80,6 +80,6 @@ def sections(lines: Iterable[Line], *, whole: bool) -> list[Section]:
     ]
 
 
-def matching(lines: Iterable[Line], wanted: str) -> list[Line]:
+def matching(lines: Iterable[Line], wanted: str) -> Iterator[Line]:
     """The lines that have a text in them, in whatever case."""
-    return [line for line in lines if wanted.casefold() in line.text.casefold()]
+    return (line for line in lines if wanted.casefold() in line.text.casefold())
