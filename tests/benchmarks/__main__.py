@@ -15,6 +15,7 @@ from tests.benchmarks import changing_push, first_apply
 from tests.benchmarks.audit import audit
 from tests.benchmarks.bad_apple import bad_apple
 from tests.benchmarks.burst import burst
+from tests.benchmarks.caged import caged_code_push, caged_start, caged_terraform
 from tests.benchmarks.code_push import code_push
 from tests.benchmarks.command_line import command_line
 from tests.benchmarks.comparison import Comparison
@@ -44,6 +45,9 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "audit": audit,
     "drift-delay": drift_delay,
     "site-bytes": site_bytes,
+    "caged-start": caged_start,
+    "caged-code-push": caged_code_push,
+    "caged-terraform": caged_terraform,
 }
 
 

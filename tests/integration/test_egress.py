@@ -26,6 +26,7 @@ from envmgr.host.cage.bubblewrap import caged, require
 from envmgr.host.children.child import Start
 from envmgr.host.egress import proxy as proxies
 from envmgr.host.egress.proxy import Proxy
+from tests.support.proxies import forked
 from tests.support.waiting import wait_for
 
 LOOPBACK = ("127.0.0.0/8",)
@@ -317,18 +318,6 @@ class Client:
         assert self.process.stdin is not None
         self.process.stdin.close()
         assert self.process.wait(30) == 0
-
-
-def forked() -> set[int]:
-    """The proxies of this process."""
-    launcher = network._PROXIES.process
-    if launcher is None:
-        return set()
-    try:
-        children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text()
-    except FileNotFoundError:
-        return set()
-    return {int(number) for number in children.split()}
 
 
 @pytest.fixture

@@ -4,15 +4,20 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from tests.support.certificates import Certificates
 from tests.support.processes import HOST, Server
 
 REGION = "eu-west-1"
 
 
-def start_moto(folder: Path) -> Server:
-    """Start moto's server; it answers as every AWS service it knows."""
+def start_moto(folder: Path, certificates: Certificates | None = None) -> Server:
+    """Start moto's server; it answers as every AWS service it knows, by https where there are certificates."""
+    secure = (
+        [] if certificates is None else ["-s", "-c", str(certificates.chain), "-k", str(certificates.key)]
+    )
     return Server.start(
-        lambda port: [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)], folder / "moto.log"
+        lambda port: [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port), *secure],
+        folder / "moto.log",
     )
 
 

@@ -1,5 +1,6 @@
 """The way out of a cage that reaches a part of the network: by a proxy of its own, which ends with it."""
 
+import atexit
 import json
 import os
 import socket
@@ -23,6 +24,7 @@ SSH_CONFIGURATION = f"""Host *
 """
 """For a cage with a proxy: ssh, and so git by ssh, knows none by itself."""
 _LONGEST = 64 * 1024
+_PATIENCE = 2  # seconds
 _BOOT = """import sys
 sys.modules["ssl"] = None  # asyncio does without, in two thirds of the memory
 sys.path.append(sys.argv.pop(1))
@@ -108,6 +110,7 @@ class _Proxies:
         self._making = Lock()
         self._control: socket.socket | None = None
         self.process: subprocess.Popen[bytes] | None = None
+        atexit.register(self._end)
 
     def fork(self, told: bytes, descriptors: tuple[int, int]) -> None:
         """Has one forked that is told this, and gets these descriptors; raises Transient where none can be."""
@@ -122,6 +125,12 @@ class _Proxies:
                 socket.send_fds(self._control, [told], descriptors)
             except OSError as error:
                 raise told_of(error, "The proxy of the cage cannot be started") from error
+
+    def _end(self) -> None:
+        if self.process is not None and self._control is not None:
+            self._control.close()
+            with suppress(subprocess.TimeoutExpired):  # what it forked goes on
+                self.process.wait(_PATIENCE)
 
     def _launched(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
