@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -397,9 +397,10 @@ class Corporate:
         Echo._answer(connection)
 
 
+@contextmanager
 def through(
     started: Callable[..., Running], echo: Echo, names: Sequence[str] | None, **found: Sequence[str]
-) -> tuple[Running, Corporate]:
+) -> Iterator[tuple[Running, Corporate]]:
     """A proxy that goes by the host's own, but for `direct.example`, where names stand for some addresses."""
     corporate = Corporate(echo)
 
@@ -413,38 +414,39 @@ def through(
         "https_proxy": f"http://envmgr:p%40ss@127.0.0.1:{corporate.port}",
         "NO_PROXY": "direct.example",
     }
-    return started(names, resolve, upstream=upstream_of(variables)), corporate
+    with corporate.listening:
+        yield started(names, resolve, upstream=upstream_of(variables)), corporate
 
 
 def test_where_the_host_has_a_proxy_connections_go_by_it(started: Callable[..., Running], echo: Echo) -> None:
     """A listed name by that name, also where only the other proxy knows it; what is exempt goes directly."""
     names = [f"*.example:{echo.port}"]
-    running, corporate = through(
+    with through(
         started, echo, names, direct=["127.0.0.1"], known=["93.184.216.34"], inside=["10.0.0.1"]
-    )
-    for host in ("known", "unknown"):
-        connection, status = ask(running.port, f"{host}.example:{echo.port}")
-        with connection:
-            assert status == "HTTP/1.1 200 Connection established"
-            connection.sendall(b"hello")
-            assert connection.recv(100) == b"hello"
-    assert [head.split("\r\n")[0] for head in corporate.heads] == [
-        f"CONNECT {host}.example:{echo.port} HTTP/1.1" for host in ("known", "unknown")
-    ]
-    assert "Proxy-Authorization: Basic ZW52bWdyOnBAc3M=\r\n" in corporate.heads[0]
-    assert answers_to(running.port, f"direct.example:{echo.port}").endswith("established")
-    assert " 403 refused inside.example" in answers_to(running.port, f"inside.example:{echo.port}")
-    assert " 403 refused evil.test:443; add" in answers_to(running.port, "evil.test:443")
-    said = answers_to(running.port, f"forbidden.example:{echo.port}")
-    assert said.endswith("was refused by the host's own proxy (HTTPS_PROXY)")
-    assert len(corporate.heads) == 3
+    ) as (running, corporate):
+        for host in ("known", "unknown"):
+            connection, status = ask(running.port, f"{host}.example:{echo.port}")
+            with connection:
+                assert status == "HTTP/1.1 200 Connection established"
+                connection.sendall(b"hello")
+                assert connection.recv(100) == b"hello"
+        assert [head.split("\r\n")[0] for head in corporate.heads] == [
+            f"CONNECT {host}.example:{echo.port} HTTP/1.1" for host in ("known", "unknown")
+        ]
+        assert "Proxy-Authorization: Basic ZW52bWdyOnBAc3M=\r\n" in corporate.heads[0]
+        assert answers_to(running.port, f"direct.example:{echo.port}").endswith("established")
+        assert " 403 refused inside.example" in answers_to(running.port, f"inside.example:{echo.port}")
+        assert " 403 refused evil.test:443; add" in answers_to(running.port, "evil.test:443")
+        said = answers_to(running.port, f"forbidden.example:{echo.port}")
+        assert said.endswith("was refused by the host's own proxy (HTTPS_PROXY)")
+        assert len(corporate.heads) == 3
 
 
 def test_where_any_name_may_be_asked_for_the_host_s_proxy_is_given_an_address_that_was_checked(
     started: Callable[..., Running], echo: Echo
 ) -> None:
-    running, corporate = through(started, echo, None, known=["93.184.216.34"])
-    assert answers_to(running.port, "known.example:443").endswith("established")
-    assert corporate.heads[0].startswith("CONNECT 93.184.216.34:443 ")
-    assert " 502 unknown.example:443 was not found" in answers_to(running.port, "unknown.example:443")
-    assert len(corporate.heads) == 1
+    with through(started, echo, None, known=["93.184.216.34"]) as (running, corporate):
+        assert answers_to(running.port, "known.example:443").endswith("established")
+        assert corporate.heads[0].startswith("CONNECT 93.184.216.34:443 ")
+        assert " 502 unknown.example:443 was not found" in answers_to(running.port, "unknown.example:443")
+        assert len(corporate.heads) == 1
