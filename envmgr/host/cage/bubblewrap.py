@@ -23,6 +23,7 @@ from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.cage import TERRAFORM
 from envmgr.domain.values.cage import Cage, CageLimits, Network, Purpose, Reach
 from envmgr.host.children.child import Ended, Start
+from envmgr.host.landlock import is_there
 from envmgr.ports import RUN_MARK
 
 from .bounds import CageBounds, apart, bounds
@@ -91,6 +92,7 @@ def _closed(start: Start, cage: Cage, log: Path, bound: CageBounds) -> Iterator[
             environment={name: inside[name] for name in _OUTSIDE if name in inside},
             keep_open=(*start.keep_open, *papers.descriptors, *out.keep_open),
             memory=None,
+            scoped=is_there(PROGRAM),
         )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.cage import confine
 from envmgr.domain.values.cage import CageLimits, CageRules, Ground, Network, Purpose, Reach
-from envmgr.host.children.child import Start
+from envmgr.host.children.child import Start, begin
+from envmgr.host.landlock import is_there, version
 
 from .bubblewrap import caged, require
 
@@ -72,21 +73,23 @@ def tried(rules: CageRules, data: Path) -> str:
     network = {Reach.HOST: "the host's network", Reach.NOTHING: "no network"}.get(
         reach, "no network but by the proxy, which refuses a private address"
     )
-    return f"{version}; tried: own processes, own files, {network}, no namespaces within"
+    return f"{version}; tried: own processes, own files, {network}, no namespaces within{_second()}"
+
+
+def _second() -> str:
+    """Whether there is a second layer, whose absence is no fault: the first one holds without."""
+    if is_there():
+        return "; Landlock keeps signals and abstract sockets inside as well"
+    return f"; no Landlock as a second layer (it takes Linux 6.12; the kernel tells of version {version()})"
 
 
 def _run(start: Start) -> int:
     try:
-        return subprocess.run(
-            start.argv,
-            cwd=start.folder,
-            env=dict(start.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=start.output,
-            stderr=start.errors,
-            pass_fds=start.keep_open,
-            timeout=_SECONDS,
-            check=False,
-        ).returncode
+        child = begin(start)
+        try:
+            return child.wait(_SECONDS)
+        finally:
+            child.kill()
+            child.wait()
     except (OSError, subprocess.SubprocessError) as error:
         raise NeedsPerson("The cage does not hold on this host: its trial could not be ended.") from error

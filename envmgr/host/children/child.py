@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from envmgr.domain.values.cage import Limit
+from envmgr.host.landlock import scoped
 from envmgr.host.memory import limit_memory
 
 from .group import end_group
@@ -99,7 +100,8 @@ class Start:
 
     `output` and `errors` are descriptors of files, never of a pipe: a pipe's dead reader would kill the
     child. `keep_open` are descriptors it inherits, so that the locks they hold live as long as it does. `memory` is
-    what it, and each process that it starts, may take, in bytes; `bounds` hold for them together.
+    what it, and each process that it starts, may take, in bytes; `bounds` hold for them together. Where it is
+    `scoped`, it reaches no process outside by signals or abstract sockets.
     """
 
     argv: Sequence[str]
@@ -110,6 +112,26 @@ class Start:
     keep_open: tuple[int, ...] = ()
     memory: int | None = None
     bounds: Bounds = UNBOUNDED
+    scoped: bool = False
+
+
+def begin(start: Start) -> subprocess.Popen[bytes]:
+    """Starts a process that is not looked after; raises OSError or ValueError where it cannot be started."""
+
+    def popen() -> subprocess.Popen[bytes]:
+        # No shell, no terminal, and a session of its own: a Ctrl-C on our terminal does not reach it, and it outlives us.
+        return subprocess.Popen(
+            list(start.argv),
+            cwd=start.folder,
+            env=dict(start.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=start.output,
+            stderr=start.errors,
+            start_new_session=True,
+            pass_fds=start.keep_open,
+        )
+
+    return scoped(popen) if start.scoped else popen()
 
 
 def run(start: Start, supervision: Supervision) -> Ended:
@@ -117,17 +139,7 @@ def run(start: Start, supervision: Supervision) -> Ended:
 
     Whatever a callback raises ends the process (as at its time limit) before it goes on upwards.
     """
-    # No shell, no terminal, and a session of its own: a Ctrl-C on our terminal does not reach it, and it outlives us.
-    child = subprocess.Popen(
-        list(start.argv),
-        cwd=start.folder,
-        env=dict(start.environment),
-        stdin=subprocess.DEVNULL,
-        stdout=start.output,
-        stderr=start.errors,
-        start_new_session=True,
-        pass_fds=start.keep_open,
-    )
+    child = begin(start)
     start.bounds.enter(child.pid)
     if start.memory is not None:
         limit_memory(child.pid, start.memory)
