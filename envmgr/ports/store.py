@@ -22,6 +22,7 @@ from envmgr.domain.values.environment import (
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 from .asking import Requests, Sessions, Tokens
+from .figures import Figures
 from .pages import Pages
 
 
@@ -53,6 +54,11 @@ class Store(Protocol):
     @property
     def pages(self) -> Pages:
         """Records page by page."""
+        ...
+
+    @property
+    def figures(self) -> Figures:
+        """Figures over all records."""
         ...
 
     def environments(

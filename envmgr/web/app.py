@@ -11,6 +11,8 @@ from .api.routes import router as api
 from .door import Door
 from .headers import Headers
 from .limits import Limits
+from .metrics.route import router as metrics
+from .metrics.scrape import Scrapes
 from .pages.routes import changes, environments, files, others, runs, streams, tokens
 from .problems import tell_problems
 from .sign_in import routes as sign_in
@@ -41,12 +43,14 @@ def create_app(runtime: Runtime) -> FastAPI:
     )
     app.state.door = Door(runtime)
     app.state.known = {}
+    app.state.scrapes = Scrapes()
     app.state.sign_ins = [by_proxy]  # of `identity.SignIn`
     tell_problems(app)
     app.add_middleware(Limits)
     app.add_middleware(Headers)  # outermost: refusals have them, too
     app.include_router(api)
     app.add_api_route(DOCUMENT, document, include_in_schema=False)
+    app.include_router(metrics)
     for each in PAGES:
         app.include_router(each.router)
     return app

@@ -26,6 +26,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.ports import LeaseTaken
 
 from .memory_asking import MemoryPages, MemoryRequests, MemorySessions, MemoryTokens
+from .memory_figures import MemoryFigures
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -52,6 +53,11 @@ class MemoryStore:
         self._tokens, self._sessions, self._requests = MemoryTokens(), MemorySessions(), MemoryRequests()
 
     @property
+    def standing(self) -> Mapping[tuple[Look, str], tuple[Standing, ...]]:
+        """What stands, by what looked for it and organization."""
+        return self._findings
+
+    @property
     def tokens(self) -> MemoryTokens:
         """Tokens."""
         return self._tokens
@@ -70,6 +76,11 @@ class MemoryStore:
     def pages(self) -> MemoryPages:
         """Records page by page."""
         return MemoryPages(self)
+
+    @property
+    def figures(self) -> MemoryFigures:
+        """Figures over all records."""
+        return MemoryFigures(self)
 
     def environments(
         self,

@@ -27,6 +27,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.ports import LeaseTaken
 
 from . import environments, events, findings, leases, rows, runs, schema
+from .asking.figures import SqlFigures
 from .asking.pages import SqlPages
 from .asking.requests import SqlRequests
 from .asking.tokens import SqlSessions, SqlTokens
@@ -65,6 +66,11 @@ class SqlStore:
     def pages(self) -> SqlPages:
         """Records page by page."""
         return SqlPages(self._database)
+
+    @property
+    def figures(self) -> SqlFigures:
+        """Figures over all records."""
+        return SqlFigures(self._database)
 
     def environments(
         self,

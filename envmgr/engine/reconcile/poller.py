@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -55,6 +55,7 @@ class Poller:
         self._asked_at = services.clock()
         self._woken: Counter[RepositoryId] = Counter()
         self._states: dict[RepositoryId, RepositoryState] = {}
+        self._counts: Counter[tuple[RepositoryId, bool]] = Counter()
         self._lock = threading.Lock()
 
     def poll_all(self, repositories: Iterable[Repository], workers: int) -> list[Polled]:
@@ -62,9 +63,15 @@ class Poller:
         with ThreadPoolExecutor(workers, thread_name_prefix="poll") as pool:
             return list(pool.map(self.poll, repositories))
 
-    @sentences()
     def poll(self, repository: Repository) -> Polled:
         """Looks at one repository; raises only what the store raises, and what this host stands in the way with."""
+        polled = self._poll(repository)
+        with self._lock:
+            self._counts[repository.id, not polled.error] += 1
+        return polled
+
+    @sentences()
+    def _poll(self, repository: Repository) -> Polled:
         state = self._state(repository.id)
         # The owner first: an organization that another data folder works on must not get records here that
         # this one would later act on.
@@ -94,6 +101,18 @@ class Poller:
             self._note_success(repository.id, state)
             return Polled(repository.id, changed=False)
         return self._seen(repository, state, listing, digest)
+
+    @property
+    def counts(self) -> Mapping[tuple[RepositoryId, bool], int]:
+        """How often each repository was looked at, by whether that came to a listing."""
+        with self._lock:
+            return dict(self._counts)
+
+    @property
+    def standings(self) -> Mapping[RepositoryId, RepositoryState]:
+        """What is known of each repository that was looked at, the time of the last look included."""
+        with self._lock:
+            return dict(self._states)
 
     def failures(self, repository: RepositoryId) -> int:
         """How many looks in a row have failed."""

@@ -1,0 +1,1 @@
+"""`/metrics`: the figures of this envmgr as Prometheus takes them."""

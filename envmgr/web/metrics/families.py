@@ -1,0 +1,133 @@
+"""From what was read to Prometheus's families; names and units as its own guide has them.
+
+Labels are organizations, repositories and words of ours: as many as the configuration has, whatever branches are pushed.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from envmgr import __version__
+from envmgr.domain.values.environment import Status
+from envmgr.domain.values.names import RepositoryId
+
+from .reading import Host, Records, Sees
+from .tally import Tally
+
+_PLACE = ("organization", "repository")
+_UNFINISHED = (
+    Status.PENDING,
+    Status.RUNNING,
+    Status.WAITING,
+    Status.FAILED,
+    Status.DEGRADED,
+    Status.DESTROYING,
+)
+
+
+def build() -> Iterator[Metric]:
+    """Which release this is."""
+    info = GaugeMetricFamily("envmgr_build_info", "Always 1; the release is a label.", labels=["version"])
+    info.add_metric([__version__], 1)
+    yield info
+
+
+def database(is_up: bool) -> Iterator[Metric]:
+    """Whether the database answered."""
+    yield GaugeMetricFamily("envmgr_database_up", "Whether the database answered this scrape.", int(is_up))
+
+
+def of_records(found: Records, now: datetime, sees: Sees) -> Iterator[Metric]:
+    """What the records say of environments, repositories, findings and leases."""
+    count = _gauge("envmgr_environments", "Open environments by status.", *_PLACE, "status")
+    age = _gauge(
+        "envmgr_environments_oldest_push_age_seconds",
+        "For each status that is no end in itself: how long ago the environment was pushed to that has waited longest.",
+        *_PLACE,
+        "status",
+    )
+    for group in found.groups:
+        if not sees(group.repository.organization, group.repository.name):
+            continue
+        labels = [*_names(group.repository), group.status.value]
+        count.add_metric(labels, group.count)
+        if group.status in _UNFINISHED:
+            age.add_metric(labels, max(0.0, (now - group.oldest).total_seconds()))
+    yield from (count, age)
+    drifted = "Environments whose cloud differs from what was applied."
+    yield _by_repository("envmgr_environments_drifted", drifted, found.drifted, sees)
+    ending = "Environments whose end of life comes within a day."
+    yield _by_repository("envmgr_environments_ending", ending, found.ending, sees)
+    failed = {identity: state.failures for identity, state in found.unreachable.items()}
+    said = "Looks at a remote that failed in a row; absent where the last one succeeded."
+    yield _by_repository("envmgr_repository_failed_polls", said, failed, sees)
+    findings = _gauge("envmgr_findings", "Findings that stand.", "organization", "look")
+    for (organization, look), number in found.findings.items():
+        if sees(organization, None):
+            findings.add_metric([organization, look.value], number)
+    leases = _gauge("envmgr_leases", "Environments that some process works on.", "organization")
+    for organization, number in found.leases.items():
+        if sees(organization, None):
+            leases.add_metric([organization], number)
+    yield from (findings, leases)
+
+
+def of_runs(tally: Tally, sees: Sees) -> Iterator[Metric]:
+    """What runs and what has ended since the server began."""
+    running = _gauge("envmgr_runs_running", "Runs under way.", "organization", "kind")
+    for (organization, kind), number in tally.running.items():
+        if sees(organization, None):
+            running.add_metric([organization, kind.value], number)
+    labels = ["organization", "kind", "status"]
+    ended = CounterMetricFamily("envmgr_runs", "Runs that ended since the server began.", labels=labels)
+    for (organization, kind, status), number in tally.ended.items():
+        if sees(organization, None):
+            ended.add_metric([organization, kind.value, status.value], number)
+    took = HistogramMetricFamily(
+        "envmgr_run_duration_seconds", "How long runs took that ended.", labels=["organization", "kind"]
+    )
+    for (organization, kind), durations in tally.durations.items():
+        if sees(organization, None):
+            took.add_metric([organization, kind.value], [*durations.cumulative], durations.seconds)
+    yield from (running, ended, took)
+
+
+def of_host(found: Host, sees: Sees) -> Iterator[Metric]:
+    """What this process does, and how much room it has."""
+    yield GaugeMetricFamily(
+        "envmgr_queue_length", "Environments that are worked on here, or wait for a free thread.", found.queue
+    )
+    polls = CounterMetricFamily(
+        "envmgr_polls", "Looks at a remote by this process.", labels=[*_PLACE, "result"]
+    )
+    for (identity, succeeded), number in found.polls.items():
+        if sees(identity.organization, identity.name):
+            polls.add_metric([*_names(identity), "succeeded" if succeeded else "failed"], number)
+    at = {i: s.succeeded_at.timestamp() for i, s in found.looks.items() if s.succeeded_at is not None}
+    said = "When a remote last answered this process."
+    yield polls
+    yield _by_repository("envmgr_repository_last_success_timestamp_seconds", said, at, sees)
+    sizes = {"size": found.size, "free": found.free, "reserve": found.reserve}
+    texts = {"size": "Size of", "free": "Free room on", "reserve": "What must stay free on"}
+    for name, size in sizes.items():
+        said = f"{texts[name]} the disk with the data folder."
+        yield GaugeMetricFamily(f"envmgr_data_folder_{name}_bytes", said, size)
+
+
+def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, labels=labels)
+
+
+def _names(identity: RepositoryId) -> list[str]:
+    return [identity.organization, identity.name]
+
+
+def _by_repository(
+    name: str, text: str, found: Mapping[RepositoryId, float], sees: Sees
+) -> GaugeMetricFamily:
+    family = _gauge(name, text, *_PLACE)
+    for identity, value in found.items():
+        if sees(identity.organization, identity.name):
+            family.add_metric(_names(identity), value)
+    return family
