@@ -100,11 +100,16 @@ def repositories(runtime: Runtime, organization: str | None = None) -> Sequence[
     """The repositories of the configuration that may be seen, by name."""
     services = runtime.services
     return [
-        Watched(id=name, branches=repository.branches, state=services.store.repository(name))
-        for name, repository in sorted(services.repositories.items())
+        Watched(id=name, branches=services.repositories[name].branches, state=services.store.repository(name))
+        for name in repository_names(runtime)
         if organization in (None, name.organization)
-        and may(runtime, Action.SEE, name.organization, name.name)
     ]
+
+
+def repository_names(runtime: Runtime) -> Sequence[RepositoryId]:
+    """What the repositories of the configuration that may be seen are called."""
+    known = sorted(runtime.services.repositories)
+    return [name for name in known if may(runtime, Action.SEE, name.organization, name.name)]
 
 
 def organizations(runtime: Runtime) -> Sequence[str]:

@@ -9,11 +9,12 @@ from starlette.requests import Request
 from envmgr.commands.runtime import Runtime
 from envmgr.config.settings import ServerSettings
 from envmgr.domain.values.asking.person import Person
-from envmgr.domain.values.environment import Event
+from envmgr.domain.values.environment import Event, Run
 
 from .limits import Rate
 from .live.events import Events
-from .live.logs import Logs
+from .live.logs import Form, Log, Logs, stream
+from .live.stream import Stream
 
 
 @dataclass(slots=True)
@@ -34,6 +35,12 @@ class Door:
 
     def _news(self, after: int, limit: int) -> Sequence[Event]:
         return self.runtime.services.store.pages.news(after, limit)
+
+    def follow(self, run: Run, begin: int, form: Form) -> Stream:
+        """A run's log from a place (in bytes) on, until the run has ended: its reading is shared by page and API."""
+        path = self.runtime.services.layout.root / run.log if run.log else None
+        look = lambda: self.runtime.services.store.run(run.id)  # noqa: E731
+        return stream(self.logs, Log(run.id, path), begin, look, form)
 
     @property
     def settings(self) -> ServerSettings:

@@ -124,8 +124,9 @@ def test_a_live_log_sends_text(admin: Client, hostile: Served) -> None:
     kept = "; ".join(f"{n}={v}" for n, v in admin.cookies.items())
     connection.request("GET", f"/runs/{run.id}/live?after=0", headers={"cookie": kept})
     with closing(connection), closing(connection.getresponse()) as found:
-        first = b"".join(found.readline() for _ in range(8)).decode()
-    assert first.startswith("event: line\nid: 6\ndata: <li")
+        first = b"".join(found.readline() for _ in range(10)).decode()
+    size = (hostile.runtime.services.layout.root / run.log).stat().st_size
+    assert first.startswith(f"retry: 1000\n\nevent: line\nid: {size}\ndata: <li")
     assert "&lt;script&gt;" in first
     assert not set(first) & set("\x1b\x07\u202e\u2028")
 

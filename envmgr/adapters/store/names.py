@@ -19,6 +19,7 @@ REVISIONS = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

@@ -43,13 +43,14 @@ SELECT organization, repository, name, application, branch, "commit", status, me
   applied_commit, url, suspended, suspended_by, hold, approved, created_at, pushed_at, expires_at, warned_at, updated_at,
   pin, drift, deployment, health, silent_since, suspended_at, failures, failed_on, retry_at,
   CASE WHEN claim LIKE '%"untaken":%' THEN claim END
-FROM environments WHERE {} ORDER BY organization, repository, name, application
+FROM {} WHERE {} ORDER BY organization, repository, name, application
 """
 _REPOSITORIES = "SELECT organization, name, succeeded_at, error FROM repositories WHERE error <> ''"
 # With the few organizations named, the primary key leads to the repository; its name alone would read the whole table.
 _OF_REPOSITORY = (
     "organization IN (SELECT DISTINCT organization FROM environments) AND repository = :repository"
 )
+_OF_CHOSEN = "organization = o AND repository = r AND name = n"
 _OF_BOTH = "organization = :organization AND repository = :repository"
 
 _STATUSES = {status.value: status for status in Status}
@@ -72,7 +73,7 @@ def overview(ask: Ask, chosen: str | None, destroyed: bool) -> Overview:
     conditions += [] if destroyed else [f"status <> '{Status.DESTROYED}'"]
     values = {"organization": organization, "repository": repository}
     named = {name: value for name, value in values.items() if f":{name}" in " ".join(conditions)}
-    rows = ask(_ENVIRONMENTS.format(" AND ".join(conditions) or "0 = 0"), named)
+    rows = ask(_ENVIRONMENTS.format("environments", " AND ".join(conditions) or "0 = 0"), named)
     return Overview([_environment(row) for row in rows], dict(_unreachable(ask, chosen)))
 
 
@@ -82,8 +83,10 @@ def of_keys(ask: Ask, keys: Sequence[tuple[str, str, str]]) -> Sequence[Environm
         return []
     values = {f"{part}{i}": key[n] for i, key in enumerate(keys) for n, part in enumerate("orn")}
     named = ", ".join(f"(:o{i}, :r{i}, :n{i})" for i in range(len(keys)))
-    condition = f"(organization, repository, name) IN (VALUES {named})"
-    return [_environment(row) for row in ask(_ENVIRONMENTS.format(condition), values)]
+    # A join, by which SQLite looks each key up; with `IN` it reads the whole table in the order that is asked for.
+    chosen = f"WITH chosen (o, r, n) AS (VALUES {named})"
+    query = _ENVIRONMENTS.format("chosen CROSS JOIN environments", _OF_CHOSEN)
+    return [_environment(row) for row in ask(chosen + query, values)]
 
 
 def _unreachable(ask: Ask, chosen: str | None) -> Iterable[tuple[RepositoryId, RepositoryState]]:

@@ -111,6 +111,7 @@ environments = Table(
     _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)
+Index("environments_status", *(environments.c[n] for n in ("status", "organization", "repository", "name")))
 
 # A row stays when the lease is given back (owner NULL) and when the environment is pruned, so that
 # the generation of a name never goes back.

@@ -1,5 +1,6 @@
 """Runs, and their logs."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path as File
@@ -14,7 +15,8 @@ from envmgr.domain.values.environment import Run, RunStatus
 from envmgr.views import documents
 from envmgr.web.door import door_of
 from envmgr.web.identity import Asked
-from envmgr.web.live.logs import Log, stream
+from envmgr.web.live.logs import Block, Form, Log
+from envmgr.web.live.stream import event
 
 from .events import Last
 from .paging import After, SoughtOf, answer, cursor, page, read_number
@@ -72,16 +74,30 @@ def log(
     run = reading.run(runtime, id)
     path = _path(runtime.services.layout.root, run)
     if follow:
-        door = door_of(request)
-        lines = stream(
-            door.logs, Log(run.id, path), int(last or 0), lambda: door.runtime.services.store.run(id)
-        )
+        lines = door_of(request).follow(run, int(last or 0), _FORM)
         return StreamingResponse(lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
     if path is None or not path.is_file():
         if run.status is RunStatus.RUNNING:
             return Response(b"", media_type=_TEXT)
         raise NotThere(f"Run {run.id} left no log on this host: nothing was started, or the log was pruned.")
     return FileResponse(path, media_type=_TEXT, headers={"Cache-Control": "private, no-cache"})
+
+
+def _told(block: Block) -> bytes:
+    """An event for each line, whose id is where the next one begins."""
+    sent, place = list[bytes](), block.begin.at
+    for line in block.lines:
+        place += len(line)
+        data = {"run": block.run, "line": line.removesuffix(b"\n").decode(errors="replace")}
+        sent.append(event(place, json.dumps(data).encode()))
+    return b"".join(sent)
+
+
+def _end(log: Log, place: int, status: RunStatus | None) -> bytes:
+    return event(place, json.dumps({"run": log.run, "status": status and status.value}).encode(), "end")
+
+
+_FORM = Form(_told, _end)
 
 
 def _path(root: File, run: Run) -> File | None:

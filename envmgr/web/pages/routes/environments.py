@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 
 from envmgr.commands.access import may
-from envmgr.commands.reading import records_of, repositories, unreachable
+from envmgr.commands.reading import records_of, repository_names, unreachable
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Status
 from envmgr.domain.values.names import EnvironmentId
@@ -63,7 +63,7 @@ def environments(
         ],
         chosen=SimpleNamespace(**chosen),
         statuses=list(Status),
-        repositories=[watched.id for watched in repositories(runtime)],
+        repositories=repository_names(runtime),
         unreachable=[f"{name} could not be read: {error}" for name, error in unreachable(runtime).items()],
         next=address("/", **chosen, after=shown[-1].found.id.environment) if len(found) > _PAGE else "",
         is_filtered=is_filtered or bool(after),

@@ -1,33 +1,29 @@
 """One run with its log, which is followed while it is written."""
 
-import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from envmgr.commands import reading
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Run, RunStatus
-from envmgr.web.door import Door, door_of
+from envmgr.web.door import door_of
+from envmgr.web.live.logs import Block, Form, Log
 from envmgr.web.pages import log
 from envmgr.web.pages.drawing import part
 from envmgr.web.sign_in.visitor import Visiting
 
 from .answer import PageRoute, drawn
 from .chosen import Identity, Number, Words
-from .streams import Streams, event, streamed, streams_of
+from .streams import event, streamed
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-_PAUSE = 0.5
-_AT_ONCE = 500
 _LONGEST = 4096
 
 
@@ -39,7 +35,7 @@ def run(
     runtime = door_of(request).of(visitor.person)
     found = reading.run(runtime, number)
     path = _file(runtime, found)
-    shown, total = _window(path, around)
+    shown, total, place = _window(path, around)
     return drawn(
         request,
         visitor,
@@ -53,6 +49,7 @@ def run(
         first=shown[0].number if shown else 1,
         last=shown[-1].number if shown else 0,
         total=total,
+        place=place,
     )
 
 
@@ -61,14 +58,15 @@ def _file(runtime: Runtime, found: Run) -> Path | None:
     return path if found.log and path.is_file() else None
 
 
-def _window(path: Path | None, around: int | None) -> tuple[list[log.Line], int]:
-    """The last lines of a log, or those around one, and how many there are; no more of it is kept in memory."""
+def _window(path: Path | None, around: int | None) -> tuple[list[log.Line], int, int]:
+    """The last lines of a log, or those around one; how many there are, and in how many bytes. No more is kept in memory."""
     until = None if around is None else max(around + log.SHOWN // 2, log.SHOWN)
-    kept, total = deque[tuple[int, bytes]](maxlen=log.SHOWN), 0
+    kept, total, place = deque[tuple[int, bytes]](maxlen=log.SHOWN), 0, 0
     for total, raw in _raw(path):
+        place += len(raw)
         if until is None or total <= until:
             kept.append((total, raw[:_LONGEST]))
-    return [_line(*each) for each in kept], total
+    return [_line(*each) for each in kept], total, place
 
 
 def _raw(path: Path | None) -> Iterator[tuple[int, bytes]]:
@@ -104,43 +102,18 @@ def live(request: Request, visitor: Visiting, number: Identity, after: Number = 
     found = reading.run(door.of(visitor.person), number)
     known = request.headers.get("last-event-id", "")
     begin = int(known) if known.isdecimal() and len(known) < 18 else after or 0
-    return streamed(request, _follow(door, streams_of(request), found, begin))
+    return streamed(request, door.follow(found, begin, _FORM))
 
 
-@dataclass(slots=True)
-class _Reader:
-    """A log that is read on from where it was read to: nothing is done where it has not grown."""
-
-    path: Path
-    number: int = 0
-    place: int = 0
-
-    def more(self, after: int) -> list[log.Line]:
-        """The next whole lines, those with a number above `after`; not all at once."""
-        found: list[log.Line] = []
-        if not self.path.is_file() or self.path.stat().st_size <= self.place:
-            return found
-        with self.path.open("rb") as file:
-            file.seek(self.place)
-            for raw in file:
-                if not raw.endswith(b"\n") or len(found) == _AT_ONCE:
-                    break
-                self.number += 1
-                self.place += len(raw)
-                if self.number > after:
-                    found.append(_line(self.number, raw))
-        return found
+def _drawn(block: Block) -> bytes:
+    """All its whole lines as one event, whose id is where the log goes on."""
+    numbered = enumerate((raw for raw in block.lines if raw.endswith(b"\n")), block.begin.lines + 1)
+    html = "".join(part("line", _line(*each)) for each in numbered)
+    return event("line", html, block.end.at).encode() if html else b""
 
 
-async def _follow(door: Door, streams: Streams, found: Run, after: int) -> AsyncIterator[str]:
-    """The lines after some, and `end` once the run is over and all are told."""
-    reader = _Reader(door.runtime.services.layout.root / found.log)
-    while True:
-        is_over = await streams.is_over(door, found.id)
-        while lines := await run_in_threadpool(reader.more, after):
-            yield event("line", "".join(part("line", each, found) for each in lines), reader.number)
-        if is_over:
-            yield event("end", "", reader.number)
-            return
-        yield ""
-        await asyncio.sleep(_PAUSE)
+def _end(_: Log, place: int, status: RunStatus | None) -> bytes:
+    return event("end", status or "", place).encode()
+
+
+_FORM = Form(_drawn, _end)

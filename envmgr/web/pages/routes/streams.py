@@ -14,7 +14,6 @@ from starlette.requests import Request
 
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.asking.request import RequestStatus
-from envmgr.domain.values.environment import RunStatus
 from envmgr.domain.values.names import RepositoryId
 from envmgr.web.door import Door, door_of
 from envmgr.web.sign_in.visitor import Visiting
@@ -38,7 +37,7 @@ def event(name: str, data: str, number: int) -> str:
     return f"event: {name}\nid: {number}\n{lines}\n"
 
 
-def streamed(request: Request, events: AsyncIterator[str]) -> StreamingResponse:
+def streamed(request: Request, events: AsyncIterator[str] | AsyncIterator[bytes]) -> StreamingResponse:
     """A stream of events; an empty one is nothing, but keeps the connection in use from time to time."""
     streams = streams_of(request)
     if streams.open >= MOST:
@@ -55,10 +54,9 @@ class Streams:
     _looked: float = 0.0
     _mark: "_Mark | None" = None
     _number: int = 0
-    _runs: dict[int, tuple[float, bool]] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def counted(self, events: AsyncIterator[str]) -> AsyncIterator[str]:
+    async def counted(self, events: AsyncIterator[str] | AsyncIterator[bytes]) -> AsyncIterator[str | bytes]:
         """The events, for as long as a stream may live."""
         self.open += 1
         begin = said = time.monotonic()
@@ -84,17 +82,6 @@ class Streams:
                 self._looked = time.monotonic()
             return self._number
 
-    async def is_over(self, door: Door, run: int) -> bool:
-        """Whether a run has ended: looked at once a second, however many follow it."""
-        async with self._lock:
-            looked, is_over = self._runs.get(run, (0.0, False))
-            if not is_over and time.monotonic() - looked >= _PAUSE:
-                is_over = await run_in_threadpool(_is_over, door, run)
-                self._runs[run] = time.monotonic(), is_over
-                while len(self._runs) > MOST:
-                    self._runs.pop(next(iter(self._runs)))
-            return is_over
-
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
@@ -109,11 +96,6 @@ class _Mark:
         if before is None or (self.event, self.asked) != (before.event, before.asked):
             return True
         return any(marks - before.written.get(name, frozenset()) for name, marks in self.written.items())
-
-
-def _is_over(door: Door, number: int) -> bool:
-    found = door.runtime.services.store.run(number)
-    return found is None or found.status is not RunStatus.RUNNING
 
 
 def _mark(door: Door) -> _Mark | None:
