@@ -25,6 +25,7 @@ from tests.benchmarks.idle_pass import idle_pass
 from tests.benchmarks.laboratory import Absent, Laboratory
 from tests.benchmarks.machine import describe
 from tests.benchmarks.quiet_push import quiet_push
+from tests.benchmarks.server import server
 from tests.benchmarks.site_bytes import site_bytes
 from tests.benchmarks.table import render
 from tests.benchmarks.thousand import thousand
@@ -48,6 +49,7 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "caged-start": caged_start,
     "caged-code-push": caged_code_push,
     "caged-terraform": caged_terraform,
+    "server": server,
 }
 
 
@@ -59,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     found: list[Comparison] = []
     absent: list[str] = []
     with tempfile.TemporaryDirectory(prefix="envmgr-bench-") as folder:
-        laboratory = Laboratory(Path(folder), options.rounds)
+        laboratory = Laboratory(Path(folder), options.rounds, is_full=options.full)
         try:
             for name in [name for some in options.only for name in some] or BENCHMARKS:
                 print(f"{name} …", file=sys.stderr, flush=True)
@@ -88,6 +90,7 @@ def _options() -> argparse.ArgumentParser:
         help=f"only those that begin so, as in first-apply: {', '.join(BENCHMARKS)}",
     )
     parser.add_argument("--rounds", type=_at_least_one, default=5, help="rounds that are counted [5]")
+    parser.add_argument("--full", action="store_true", help="`server` with ten times the runs and events")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures, for scripts")
     return parser
 

@@ -20,8 +20,9 @@ class Absent(Exception):
 class Laboratory:
     """Parts are started when first asked for, and ended with the laboratory."""
 
-    def __init__(self, folder: Path, rounds: int) -> None:
-        """Everything that is written goes below `folder`."""
+    def __init__(self, folder: Path, rounds: int, *, is_full: bool = False) -> None:
+        """Everything that is written goes below `folder`; `is_full` where records are to be as many as can be."""
+        self.is_full = is_full
         self.folder = folder
         self.rounds = rounds
         self._ending = ExitStack()
