@@ -16,6 +16,7 @@ from envmgr.engine.context import by_hand
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.source.desired import branch_ttl
+from envmgr.views.visible import escaped
 
 from .access import needs
 from .runtime import Runtime
@@ -24,7 +25,8 @@ from .runtime import Runtime
 @needs(Action.SUSPEND)
 def suspend(runtime: Runtime, environment: Environment, reason: str = "") -> Environment:
     """Leaves an environment alone until it is resumed; what is running goes on to its end. `reason` is told with it."""
-    services, why = runtime.services, f" ({reason})" if reason else ""
+    said = " ".join(escaped(reason).split())  # a stranger's words: one line, that steers no terminal
+    services, why = runtime.services, f" ({said})" if said else ""
     because = f"Suspended by {services.actor}{why}; `envmgr resume {environment.label}` manages it again."
     event, now = services.event(environment.id, "suspended", because), services.clock()
     return _say(services, environment.id, lambda e: wishes.suspended(e, because, now), event)

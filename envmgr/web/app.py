@@ -15,6 +15,7 @@ from .metrics.route import router as metrics
 from .metrics.scrape import Scrapes
 from .pages.routes import changes, environments, files, others, runs, streams, tokens
 from .problems import tell_problems
+from .rate import Known
 from .sign_in import routes as sign_in
 from .sign_in.proxy import by_proxy
 
@@ -42,7 +43,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
     )
     app.state.door = Door(runtime)
-    app.state.known = {}
+    app.state.known = Known()
     app.state.scrapes = Scrapes()
     app.state.sign_ins = [by_proxy]  # of `identity.SignIn`
     tell_problems(app)

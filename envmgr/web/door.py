@@ -11,10 +11,10 @@ from envmgr.config.settings import ServerSettings
 from envmgr.domain.values.asking.person import Person
 from envmgr.domain.values.environment import Event, Run
 
-from .limits import Rate
 from .live.events import Events
 from .live.logs import Form, Log, Logs, stream
 from .live.stream import Stream
+from .rate import Rate
 
 
 @dataclass(slots=True)

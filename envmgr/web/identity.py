@@ -1,8 +1,6 @@
 """Who asks: by a token, by the headers of a proxy that is believed, or by a session."""
 
 from collections.abc import Callable
-from datetime import timedelta
-from hashlib import sha256
 from typing import Annotated
 
 from fastapi import Depends, Security
@@ -13,7 +11,8 @@ from starlette.requests import Request
 
 from envmgr.commands import tokens
 from envmgr.commands.runtime import Runtime
-from envmgr.domain.rules.access.secrets import is_same
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.rules.access.secrets import is_same, kept
 from envmgr.domain.values.asking.person import Person
 
 from .door import door_of
@@ -21,8 +20,6 @@ from .sign_in import sessions
 
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_KNOWN = 1000
-_USE = timedelta(minutes=1)
 
 SignIn = Callable[[Request], Person | None]
 """Another way to know who asks; None where a request says nothing of the kind."""
@@ -52,6 +49,21 @@ def asker(
     return person
 
 
+def is_still(request: Request, person: Person) -> bool:
+    """Whether who asked is so now, too, with the same roles: what goes on for long is looked at again."""
+    try:
+        return asking(request) == person
+    except (HTTPException, EnvmgrError):
+        return False
+
+
+def shown(request: Request) -> str | None:
+    """What is kept of the token or the session that a request shows; None where it shows neither."""
+    authorization = request.headers.get("authorization")
+    secret = request.cookies.get(sessions.COOKIE) if authorization is None else _parts(authorization)[1]
+    return kept(secret) if secret is not None else None
+
+
 def asked(request: Request, person: Annotated[Person, Depends(asker)]) -> Runtime:
     """The runtime for who asks: its commands refuse what she may not do."""
     return door_of(request).of(person)
@@ -61,15 +73,17 @@ Asked = Annotated[Runtime, Depends(asked)]
 
 
 def _by_token(request: Request, authorization: str) -> Person:
-    scheme, _, secret = authorization.partition(" ")
-    door, known = door_of(request), request.app.state.known
-    person = tokens.recognised(door.runtime, secret.strip()) if scheme.lower() == "bearer" else None
+    scheme, secret = _parts(authorization)
+    person = tokens.recognised(door_of(request).runtime, secret) if scheme == "bearer" else None
     if person is None:
         raise HTTPException(401, "This token is not (or no longer) valid: `envmgr token create` makes one.")
-    known[sha256(authorization.encode()).hexdigest()] = None
-    while len(known) > _KNOWN:
-        known.pop(next(iter(known)))
+    request.app.state.known.note(kept(secret), str(person.asker))
     return person
+
+
+def _parts(authorization: str) -> tuple[str, str]:
+    scheme, _, secret = authorization.partition(" ")
+    return scheme.lower(), secret.strip()
 
 
 def _by_session(request: Request) -> Person | None:
@@ -78,4 +92,4 @@ def _by_session(request: Request) -> Person | None:
         return None
     if request.method not in _SAFE and not is_same(session.csrf, request.headers.get(CSRF_HEADER, "")):
         raise HTTPException(403, f"A write from the page needs its {CSRF_HEADER}: load the page again.")
-    return sessions.person_of(door_of(request), session)
+    return sessions.person_of(request, session)

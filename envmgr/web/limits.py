@@ -1,49 +1,22 @@
 """How much one caller may take: of requests, of bytes, and of time."""
 
 import asyncio
-import time
-from collections import OrderedDict
-from collections.abc import Callable
-from hashlib import sha256
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .identity import shown
 from .problems import Problem, problem
+from .rate import address_of
+from .sign_in.proxy import named
 
 BODY = 1 << 20
 """The largest body that is read, in bytes."""
 PATIENCE = 30.0
 """How long an answer may take to begin, in seconds."""
-_CALLERS = 10_000
 _REFUSALS = 60
 _UNAUTHORIZED = 401
 _OPEN = ("/healthz", "/readyz")
-
-
-class Rate:
-    """Counts requests by caller: each may have so many a minute, and may save up no more than that."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nobody has asked yet."""
-        self._clock = clock
-        self._callers: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def wait(self, caller: str, per_minute: int) -> float:
-        """Takes one request off what a caller has left; gives how long to wait (seconds), 0 where there was one."""
-        now, left = self._clock(), self.left(caller, per_minute)
-        is_allowed = left >= 1
-        self._callers[caller] = (left - 1 if is_allowed else left, now)
-        self._callers.move_to_end(caller)
-        while len(self._callers) > _CALLERS:  # who asked longest ago
-            self._callers.popitem(last=False)
-        return 0.0 if is_allowed else (1 - left) * 60 / per_minute
-
-    def left(self, caller: str, per_minute: int) -> float:
-        """How many requests a caller has left just now."""
-        now = self._clock()
-        left, at = self._callers.get(caller, (float(per_minute), now))
-        return min(float(per_minute), left + (now - at) * per_minute / 60)
 
 
 class Limits:
@@ -59,7 +32,7 @@ class Limits:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        refusal = _too_often(request) or _too_large(request)
+        refusal = _too_often(request) or _too_large(request) or _unreadable(request)
         if refusal is not None:
             await problem(refusal)(scope, receive, send)
             return
@@ -118,6 +91,12 @@ def _too_large(request: Request) -> Problem | None:
     return _LARGE if not length.isdecimal() or len(length) > 12 or int(length) > BODY else None
 
 
+def _unreadable(request: Request) -> Problem | None:
+    """No name and no text has a NUL in it, and not every database can be asked for one."""
+    address = request.scope["path"] + request.scope["query_string"].decode("latin-1")
+    return Problem(400, "No address here has a NUL in it.") if "\0" in address or "%00" in address else None
+
+
 def _too_often(request: Request) -> Problem | None:
     if request.url.path in _OPEN:
         return None
@@ -130,21 +109,19 @@ def _too_often(request: Request) -> Problem | None:
 
 
 def _caller(request: Request) -> str:
-    """Who is counted: a token or a session, else an address."""
-    shown = request.headers.get("authorization") or request.headers.get("cookie")
-    return sha256(shown.encode()).hexdigest() if shown else f"from {_address(request)}"
+    """Who is counted: whoever was recognised by what she shows, or a proxy names; else an address.
 
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client is not None else "the socket"
+    What is not recognised counts for nothing: by another one for each request nobody would ever be counted twice.
+    """
+    found = request.app.state.known.name(shown(request)) or named(request)
+    return f"who {found}" if found is not None else f"from {address_of(request)}"
 
 
 def _is_refused_often(request: Request) -> bool:
     """Whether an address has shown too many tokens that are none: each further one costs a look at the records."""
-    authorization = request.headers.get("authorization")
-    if authorization is None or sha256(authorization.encode()).hexdigest() in request.app.state.known:
+    if "authorization" not in request.headers or request.app.state.known.name(shown(request)) is not None:
         return False
-    left: float = request.app.state.door.rate.left(f"refused {_address(request)}", _REFUSALS)
+    left: float = request.app.state.door.rate.left(f"refused {address_of(request)}", _REFUSALS)
     return left < 1
 
 
@@ -153,7 +130,7 @@ def _counting(request: Request, send: Send) -> Send:
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] == _UNAUTHORIZED:
-            request.app.state.door.rate.wait(f"refused {_address(request)}", _REFUSALS)
+            request.app.state.door.rate.wait(f"refused {address_of(request)}", _REFUSALS)
         await send(message)
 
     return sending

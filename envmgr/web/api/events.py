@@ -11,7 +11,8 @@ from envmgr.domain.values.environment import Event
 from envmgr.ports.pages import Wanted
 from envmgr.views import documents
 from envmgr.web.door import door_of
-from envmgr.web.identity import Asked
+from envmgr.web.identity import Asked, is_still
+from envmgr.web.live.stream import while_so
 
 from .paging import After, SoughtOf, Word, answer, cursor, page, read_number
 from .schema import gives
@@ -60,6 +61,7 @@ def listed(
             return reading.is_seen(runtime, event) and _is_wanted(event, wanted)
 
         events = door_of(request).events.stream(int(last) if last is not None else None, passes)
+        events = while_so(events, lambda: is_still(request, runtime.person))
         return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
     found, limit = reading.events(runtime, wanted, read_number(after)), wanted.limit - 1
     following = cursor(found[limit - 1].id) if len(found) > limit else None

@@ -70,6 +70,10 @@ def _read(after: str | None) -> Any:
         return None
     try:
         found = json.loads(urlsafe_b64decode(after + "=" * (-len(after) % 4)))
+        if (
+            b"\\u0000" in json.dumps(found, ensure_ascii=False).encode()
+        ):  # ValueError of what is no text at all
+            raise _not_ours()
     except (ValueError, RecursionError):
         raise _not_ours() from None
     return found if found is not None else ()

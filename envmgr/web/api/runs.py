@@ -14,9 +14,9 @@ from envmgr.domain.errors import NotThere
 from envmgr.domain.values.environment import Run, RunStatus
 from envmgr.views import documents
 from envmgr.web.door import door_of
-from envmgr.web.identity import Asked
+from envmgr.web.identity import Asked, is_still
 from envmgr.web.live.logs import Block, Form, Log
-from envmgr.web.live.stream import event
+from envmgr.web.live.stream import event, while_so
 
 from .events import Last
 from .paging import After, SoughtOf, answer, cursor, page, read_number
@@ -75,6 +75,7 @@ def log(
     path = _path(runtime.services.layout.root, run)
     if follow:
         lines = door_of(request).follow(run, int(last or 0), _FORM)
+        lines = while_so(lines, lambda: is_still(request, runtime.person))
         return StreamingResponse(lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
     if path is None or not path.is_file():
         if run.status is RunStatus.RUNNING:

@@ -29,7 +29,10 @@ class TokenWanted(BaseModel):
     organization: str | None = Field(default=None, max_length=100, description="Where; null: everywhere.")
     repository: str | None = Field(default=None, max_length=100, description="The one repository where.")
     expires: str | None = Field(
-        default=None, max_length=20, description="For how long; null: until it is revoked.", examples=["90d"]
+        default=None,
+        max_length=20,
+        description="For how long; null: until it is revoked, or the token that makes it ends.",
+        examples=["90d"],
     )
 
 

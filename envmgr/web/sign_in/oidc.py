@@ -71,7 +71,7 @@ class Pending:
         try:
             found = loads(urlsafe_b64decode(text.encode()))
             pending = cls(**found)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return None
         return pending if all(isinstance(each, str) and each for each in asdict(pending).values()) else None
 

@@ -20,18 +20,23 @@ def by_proxy(request: Request) -> Person | None:
 
     Raises 403 where another site's page has her browser write something: the proxy would say who she is all the same.
     """
-    door = door_of(request)
+    name, door = named(request), door_of(request)
     settings = door.settings.proxy
-    if settings is None or not _is_believed(request, settings):
-        return None
-    name = _only(request, settings.user_header)
-    if name is None:
+    if name is None or settings is None:
         return None
     if request.method not in SAFE and _is_forged(request):
         raise HTTPException(403, "This was not sent from envmgr's own page.")
     listed = _only(request, settings.groups_header) if settings.groups_header else None
     groups = [group.strip() for group in (listed or "").split(",")]
     return signed_in(name, filter(is_name, groups), door.runtime.access)
+
+
+def named(request: Request) -> str | None:
+    """The name that the proxy gives; None where there is no such proxy, or it gives none."""
+    settings = door_of(request).settings.proxy
+    if settings is None or not _is_believed(request, settings):
+        return None
+    return _only(request, settings.user_header)
 
 
 def _is_believed(request: Request, settings: ProxySettings) -> bool:
@@ -56,5 +61,6 @@ def _only(request: Request, header: str) -> str | None:
 def _is_forged(request: Request) -> bool:
     """Whether a browser says that this comes from another site; a program says nothing of it."""
     origin, public = request.headers.get("origin"), door_of(request).settings.public_url
-    hosts = {request.headers.get("host"), urlsplit(public or "").netloc}
+    # An origin without a host is one that a browser keeps to itself: `null`, as of a page in a sandbox.
+    hosts = {request.headers.get("host"), urlsplit(public or "").netloc} - {None, ""}
     return is_from_elsewhere(request) or (origin is not None and urlsplit(origin).netloc not in hosts)

@@ -14,6 +14,7 @@ from envmgr.domain.errors import NeedsPerson, NotThere, Transient
 from envmgr.domain.rules.access.secrets import kept
 from envmgr.web.door import door_of
 from envmgr.web.pages.routes.answer import PageRoute, drawn, seen_again
+from envmgr.web.rate import address_of
 
 from . import sessions
 from .oidc import Pending, Provider
@@ -48,8 +49,7 @@ async def by_token(request: Request) -> Response:
     await check_form(request, form_secret(request))
     form, here = await request.form(), door_of(request)
     wanted = onward(str(form.get("next", "/")))
-    address = request.client.host if request.client is not None else "the socket"
-    tries = f"sign-in {address}"
+    tries = f"sign-in {address_of(request)}"
     if here.rate.left(tries, _TRIES) < 1:
         raise HTTPException(429, "Too many attempts: try again in a minute.")
     secret = str(form.get("token", "")).strip()

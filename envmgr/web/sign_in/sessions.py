@@ -56,11 +56,16 @@ def find(request: Request) -> Session | None:
     return session if session is not None and session.expires_at > door.now else None
 
 
-def person_of(door: Door, session: Session) -> Person | None:
+def person_of(request: Request, session: Session) -> Person | None:
     """Who is signed in, with the roles of now; None where the token that she signed in with is no more."""
+    runtime = door_of(request).runtime
     if session.token is not None:
-        return tokens.recognised_by_digest(door.runtime, session.token)
-    return signed_in(session.name, session.groups, door.runtime.access)
+        person = tokens.recognised_by_digest(runtime, session.token)
+    else:
+        person = signed_in(session.name, session.groups, runtime.access)
+    if person is not None:
+        request.app.state.known.note(session.digest, str(person.asker))
+    return person
 
 
 def end(request: Request) -> None:

@@ -9,9 +9,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.rules.access.secrets import is_same
 from envmgr.domain.values.asking.person import Person, Role
-from envmgr.web.door import door_of
 
 from . import sessions
 
@@ -59,10 +59,19 @@ def look(request: Request) -> Visitor | None:
         if person is not None:
             return Visitor(person, form_secret(request), is_session=False)
     session = sessions.find(request)
-    person = sessions.person_of(door_of(request), session) if session is not None else None
+    person = sessions.person_of(request, session) if session is not None else None
     return (
         Visitor(person, session.csrf, is_session=True) if person is not None and session is not None else None
     )
+
+
+def is_still(request: Request, person: Person) -> bool:
+    """Whether who looked is so now, too, with the same roles: what goes on for long is looked at again."""
+    try:
+        found = look(request)
+    except (HTTPException, EnvmgrError):
+        return False
+    return found is not None and found.person == person
 
 
 def form_secret(request: Request) -> str:

@@ -25,4 +25,4 @@ def kept(secret: str) -> str:
 
 def is_same(digest: str, other: str) -> bool:
     """Whether two digests are the same, in a time that does not say where they differ."""
-    return compare_digest(digest.encode(), other.encode())
+    return compare_digest(kept(digest), kept(other))

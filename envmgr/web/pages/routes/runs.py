@@ -14,9 +14,10 @@ from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Run, RunStatus
 from envmgr.web.door import door_of
 from envmgr.web.live.logs import Block, Form, Log
+from envmgr.web.live.stream import while_so
 from envmgr.web.pages import log
 from envmgr.web.pages.drawing import part
-from envmgr.web.sign_in.visitor import Visiting
+from envmgr.web.sign_in.visitor import Visiting, is_still
 
 from .answer import PageRoute, drawn
 from .chosen import Identity, Number, Words
@@ -102,7 +103,8 @@ def live(request: Request, visitor: Visiting, number: Identity, after: Number = 
     found = reading.run(door.of(visitor.person), number)
     known = request.headers.get("last-event-id", "")
     begin = int(known) if known.isdecimal() and len(known) < 18 else after or 0
-    return streamed(request, door.follow(found, begin, _FORM))
+    lines = door.follow(found, begin, _FORM)
+    return streamed(request, while_so(lines, lambda: is_still(request, visitor.person)))
 
 
 def _drawn(block: Block) -> bytes:
