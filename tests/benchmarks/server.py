@@ -7,12 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from itertools import chain, repeat
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlsplit
 
 from envmgr.commands import tokens
 from envmgr.composition.compose import Start, compose
 from envmgr.domain.values.asking.person import Role
 from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.cpu import Spent
 from tests.benchmarks.laboratory import Laboratory
 from tests.benchmarks.log_followers import cost
 from tests.benchmarks.server_process import ServerProcess, serving
@@ -22,7 +24,7 @@ from tests.support.processes import free_port
 
 RUNS, EVENTS = 100_000, 500_000
 ALL_RUNS, ALL_EVENTS = 1_000_000, 5_000_000
-RATE, SECONDS, FOLLOWERS = 50, 20, 500
+RATE, PAGES, SECONDS, FOLLOWERS = 50, 10, 20, 500
 _API = {
     "list": "/api/v1/environments?limit=100",
     "one environment": f"/api/v1/environments/{FOLLOWED}",
@@ -48,9 +50,9 @@ def server(laboratory: Laboratory) -> list[Comparison]:
         cookie = "Cookie: " + "; ".join(f"{name}={value}" for name, value in client.cookies.items())
         bearer = f"Authorization: Bearer {secret}"
         first = len(client.get("/").text.encode())
-        found = _answers("API", served, _API, bearer, f"p99 at {RATE} requests a second; {size}")
-        found += _answers("page", served, _PAGE, cookie, "p99, the same")
-        found.append(_figure("page: first paint of the list", first / 1000, "kB", 200))
+        found = _answers("API", served, _API, bearer, RATE)
+        found += _answers("page", served, _PAGE, cookie, PAGES)
+        found.append(_figure("page: first paint of the list", first / 1000, "kB", 200, size))
         ways = {
             "page": (f"/runs/{runs}/live", cookie),
             "API": (f"/api/v1/runs/{runs}/log?follow=1", bearer),
@@ -82,15 +84,15 @@ def _token(config: Path, data: Path) -> str:
 
 
 def _answers(
-    what: str, served: ServerProcess, paths: dict[str, str], header: str, note: str
+    what: str, served: ServerProcess, paths: dict[str, str], header: str, rate: int
 ) -> list[Comparison]:
-    """The 99th percentile of each, asked for in turn at the rate that all have together."""
+    """The 99th percentile of each, asked for in turn at a rate that all have together; and what a request costs."""
     name, _, value = header.partition(": ")
     taken: dict[str, list[float]] = {path: [] for path in paths.values()}
-    begin = time.perf_counter() + 0.5
+    begin, before = time.perf_counter() + 0.5, Spent.by(served.pid)
 
     def ask(number: int, path: str) -> None:
-        due = begin + number / RATE
+        due = begin + number / rate
         time.sleep(max(0.0, due - time.perf_counter()))
         connection = HTTPConnection(urlsplit(served.url).netloc, timeout=30)
         connection.request("GET", path, headers={name: value})
@@ -103,11 +105,17 @@ def _answers(
 
     order = chain.from_iterable(repeat(tuple(paths.values())))
     with ThreadPoolExecutor(16) as threads:
-        list(threads.map(ask, range(RATE * SECONDS), order))
-    return [
-        _figure(f"{what}: {label.strip()}", _p99(taken[path]), "ms", 100, note)
+        list(threads.map(ask, range(rate * SECONDS), order))
+    spent = (Spent.by(served.pid) - before).seconds * 1000 / (rate * SECONDS)
+    each = [
+        _figure(f"{what}: {label.strip()}", _p99(taken[path]), "ms", 100, _said(rate, taken[path]))
         for label, path in paths.items()
     ]
+    return [*each, _figure(f"{what}: CPU of a request", spent, "ms", None)]
+
+
+def _said(rate: int, figures: Sequence[float]) -> str:
+    return f"99th percentile at {rate} requests a second; the median is {median(figures):.0f} ms"
 
 
 def _p99(figures: Sequence[float]) -> float:
