@@ -49,6 +49,27 @@ def shared_options() -> list[click.Parameter]:
             help="Where envmgr keeps its records, logs and working folders. [$ENVMGR_DATA_DIR]",
         ),
         click.Option(
+            ["--server"],
+            metavar="URL",
+            expose_value=False,
+            callback=_remember("server_option"),
+            help="The API of an envmgr elsewhere that does it. [$ENVMGR_SERVER]",
+        ),
+        click.Option(
+            ["--token"],
+            metavar="FILE",
+            expose_value=False,
+            callback=_remember("token_option"),
+            help="The file of the token for it. [$ENVMGR_TOKEN: the file, or the token itself]",
+        ),
+        click.Option(
+            ["--ca"],
+            metavar="FILE",
+            expose_value=False,
+            callback=_remember("authority_option"),
+            help="The certificates of the authority to believe, if it is your own. [$ENVMGR_CA]",
+        ),
+        click.Option(
             ["-v", "--verbose"],
             is_flag=True,
             expose_value=False,
@@ -67,13 +88,22 @@ def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None
 
 
 class Verb(click.Command):
-    """A command with the shared options; `example` closes its help."""
+    """A command with the shared options; `example` closes its help. Only with `remote` a server can do it."""
 
-    def __init__(self, *arguments: Any, example: str, **settings: Any) -> None:
+    def __init__(self, *arguments: Any, example: str, remote: bool = False, **settings: Any) -> None:
         """As click's, with lines of `example` as they are typed."""
         super().__init__(*arguments, **settings)
         self.params += shared_options()
-        self.example = example
+        self.example, self.remote = example, remote
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Refuses where a server is named that cannot do it."""
+        if not self.remote and ctx.ensure_object(Invocation).server:
+            raise click.UsageError(
+                f"`{ctx.command_path}` works on envmgr's own host alone: leave out --server (or $ENVMGR_SERVER).",
+                ctx,
+            )
+        return super().invoke(ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Shows the example."""
@@ -82,9 +112,9 @@ class Verb(click.Command):
                 formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
 
-def verb(name: str, *, example: str) -> Callable[[Callable[..., Any]], Verb]:
-    """Makes a function a verb; its docstring is the help."""
-    return cast("Callable[[Callable[..., Any]], Verb]", click.command(name, cls=Verb, example=example))
+def verb(name: str, *, example: str, remote: bool = False) -> Callable[[Callable[..., Any]], Verb]:
+    """Makes a function a verb; its docstring is the help. `remote` says that it works with a server, too."""
+    return click.command(name, cls=Verb, example=example, remote=remote)
 
 
 Sections = Mapping[str, Mapping[str, tuple[str, str]]]

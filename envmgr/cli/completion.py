@@ -28,7 +28,7 @@ def environments(context: click.Context, _: click.Parameter, incomplete: str) ->
     """
     invocation = context.ensure_object(Invocation)
     with suppress(EnvmgrError, OSError):
-        if invocation.data_dir.is_dir():
+        if not invocation.server and invocation.data_dir.is_dir():
             with invocation.records() as store:
                 known = {environment.id.environment for environment in store.environments()}
             return sorted(name for name in _names(known, incomplete) if name.startswith(incomplete))

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from envmgr.composition.records import Overview, Records
 
+    from .remote.connection import Connection
+    from .remote.records import RemoteRecords
+
 
 @dataclass(slots=True)
 class Invocation:
@@ -17,8 +20,16 @@ class Invocation:
     environ: Mapping[str, str]
     config_option: str | None = None
     data_option: str | None = None
+    server_option: str | None = None
+    token_option: str | None = None
+    authority_option: str | None = None
     verbose: bool = False
     takes_over: bool = False
+
+    @property
+    def server(self) -> str:
+        """The API that does what is asked for; empty where that is done here."""
+        return self.server_option or self.environ.get("ENVMGR_SERVER", "")
 
     @property
     def config(self) -> Path:
@@ -35,12 +46,43 @@ class Invocation:
         return data_dir(self.data_option, self.environ, self.config)
 
     @contextmanager
+    def connected(self) -> Iterator["Connection"]:
+        """The API, for a block. Raises UsageError where the options or the token will not do."""
+        from .remote.address import address
+        from .remote.connection import Connection
+
+        authority = self.authority_option or self.environ.get("ENVMGR_CA")
+        connection = Connection(address(self.server, self.token_option, authority, self.environ))
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
     def records(self) -> Iterator["Records"]:
         """The store alone, for verbs that only read."""
         from envmgr.composition.records import open_records
 
         with open_records(self.config, self.data_dir, self.environ) as store:
             yield store
+
+    @contextmanager
+    def shown_records(self) -> Iterator["Records | RemoteRecords"]:
+        """The store; with a server what that shows in its place."""
+        if self.server:
+            with self.remote_records() as elsewhere:
+                yield elsewhere
+        else:
+            with self.records() as store:
+                yield store
+
+    @contextmanager
+    def remote_records(self) -> Iterator["RemoteRecords"]:
+        """What a server shows."""
+        from .remote.records import RemoteRecords
+
+        with self.connected() as connection:
+            yield RemoteRecords(connection)
 
     def overview(self, chosen: str | None, *, destroyed: bool) -> "Overview":
         """What `list` shows, of the repositories called `chosen` or of all."""

@@ -105,6 +105,8 @@ def _foreseen(error: EnvmgrError | OSError, invocation: Invocation) -> int:
     problems: Sequence[str] = getattr(error, "problems", ())
     if problems:
         say("\n".join([*problems, f"Error: the configuration has {counted(len(problems), 'problem')}."]))
+    elif invocation.server:
+        say(f"Error: {error}")  # there is no configuration here whose secrets it could tell
     else:
         from .logging import redactor
 

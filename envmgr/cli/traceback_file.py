@@ -10,7 +10,8 @@ from .logging import redactor
 
 def traceback_of(error: Exception, invocation: Invocation) -> str:
     """What Python says of an error, redacted."""
-    return redactor(invocation)("".join(traceback.format_exception(error)))
+    text = "".join(traceback.format_exception(error))
+    return text if invocation.server else redactor(invocation)(text)
 
 
 def write_traceback(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from envmgr.domain.values.address import shown
 from envmgr.domain.values.combined import combined, urls
+from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Changes, Environment, Event, Lease, Output, Pin, Run
 from envmgr.domain.values.health import Health
@@ -63,6 +64,8 @@ def environment(found: Environment) -> "objects.EnvironmentObject":
         "updated_at": time(found.updated_at),
         "created_at": time(found.life.created_at),
         "pushed_at": time(found.life.pushed_at),
+        "warned_at": time(found.life.warned_at),
+        "branch_gone": found.is_missing,
         "hold": found.hold.guard.value if found.hold.guard else None,
         "drift": found.drift.status if found.drift else None,
         "health": found.health.condition.value if found.health else None,
@@ -115,6 +118,7 @@ def environment_in_full(
         "drift": drift(found.drift) if found.drift else None,
         "health": health(found.health, found.applied.outputs) if found.health else None,
         "pin": pin(found.pin) if found.pin and found.pinned_commit else None,
+        "deployment": deployment(found.deployment) if found.deployment else None,
         "schedule": schedule(found.schedule) if found.schedule else None,
         "last_run": run(last_run) if last_run else None,
         "failures": found.failure.count,
@@ -174,6 +178,11 @@ def health(found: Health, outputs: Mapping[str, Output]) -> "objects.HealthObjec
 def pin(found: Pin) -> "objects.PinObject":
     """What a rollback holds an environment at, and whether the next push ends that."""
     return {"commit": found.commit, "until_push": found.over is not None}
+
+
+def deployment(found: Deployment) -> "objects.DeploymentObject":
+    """What of an environment's code runs."""
+    return {"commit": found.commit, "unfinished": bool(found.begun), "ended": found.ended}
 
 
 def schedule(found: Schedule) -> "objects.ScheduleObject":

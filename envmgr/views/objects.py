@@ -27,6 +27,8 @@ class _Environment(TypedDict):
     updated_at: Annotated[str | None, "When anything about it last changed."]
     created_at: Annotated[str | None, "When its branch was first seen."]
     pushed_at: Annotated[str | None, "When a push was last seen."]
+    warned_at: Annotated[str | None, "The warning time of its end that was last told of; null: none was."]
+    branch_gone: Annotated[bool, "Whether the last complete look at the remote did not show its branch."]
     hold: Annotated[str | None, "The [guard](events-and-statuses.md#guards) that waits for `envmgr approve`."]
     suspended_by: Annotated[
         str | None, "Who or what [suspended](events-and-statuses.md#suspended-by) it; null: it is not."
@@ -136,6 +138,14 @@ class ScheduleObject(TypedDict):
     down_run: Annotated[list[str], "The names of the commands that bring it down in place of a destroy."]
 
 
+class DeploymentObject(TypedDict):
+    """What of an environment's code runs."""
+
+    commit: Annotated[str | None, "The commit that was last deployed with success."]
+    unfinished: Annotated[bool, "Whether steps began since then and did not finish."]
+    ended: Annotated[bool, "Whether the steps before its destroy have run."]
+
+
 class ChangesObject(TypedDict):
     """How many resources a plan touches."""
 
@@ -175,6 +185,7 @@ class EnvironmentInFull(_Environment, _Together):
     drift: Annotated[DriftObject | None, "The last check for drift."]
     health: Annotated[HealthObject | None, "How it answers."]
     pin: Annotated[PinObject | None, "What a rollback holds it at."]
+    deployment: Annotated[DeploymentObject | None, "What of its code runs; null where no code is deployed."]
     schedule: Annotated[ScheduleObject | None, "The schedule that its branch asks for."]
     last_run: Annotated[RunObject | None, "The newest run."]
     failures: Annotated[int, "How many runs failed in a row."]

@@ -11,12 +11,13 @@ import click
 from envmgr.cli.command import complete_environment, json_option, pass_invocation, verb
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.lookup import known_records
+from envmgr.cli.lookup import Elsewhere, known_records
 from envmgr.cli.screen import emit, emit_json_rows, moment, printable, say
 from envmgr.domain.values.environment import Event
 from envmgr.views import documents
 
 if TYPE_CHECKING:
+    from envmgr.cli.remote.records import RemoteRecords
     from envmgr.domain.values.names import EnvironmentId
     from envmgr.ports import Store
 
@@ -26,7 +27,7 @@ _NEWEST = 100
 _PAUSE = 0.5
 
 
-@verb("events", example="envmgr events alice --since 1d\nenvmgr events --follow")
+@verb("events", example="envmgr events alice --since 1d\nenvmgr events --follow", remote=True)
 @click.argument("environment", metavar="[ENV]", required=False, shell_complete=complete_environment)
 @click.option("--since", type=Duration(), metavar="DURATION", help="Only of the last 30m, 1d, …")
 @click.option("--follow", "-f", is_flag=True, help="Keep printing what happens, until Ctrl-C.")
@@ -39,9 +40,10 @@ def events_command(
 
     With --follow --json there is a JSON object on each line.
     """
-    with invocation.records() as store:
+    with invocation.shown_records() as store:
         identities = [e.id for e in known_records(store, environment)] if environment else [None]
         begin = datetime.now(UTC) - since if since is not None else None
+        newest = store.newest_event() if follow and isinstance(store, Elsewhere) else 0
         found = _events(store, identities, since=begin, limit=None if since is not None else _NEWEST)
         if as_json and not follow:
             emit_json_rows(map(documents.event, found))
@@ -50,28 +52,37 @@ def events_command(
             say("Nothing happened" + (" in that time." if since is not None else " yet."))
         _print(found, as_json)
         if follow:
-            _follow(store, identities, begin, max((e.id for e in found), default=0), as_json)
+            last = max([newest, *(e.id for e in found)])
+            _follow(store, identities, begin, last, as_json)
 
 
 def _follow(
-    store: "Store", identities: "_Identities", begin: datetime | None, last: int, as_json: bool
+    store: "Store | RemoteRecords",
+    identities: "_Identities",
+    begin: datetime | None,
+    last: int,
+    as_json: bool,
 ) -> None:
+    if isinstance(store, Elsewhere):
+        for event in store.coming_events(identities, last):
+            _print([event], as_json)
+        return
     while True:
         time.sleep(_PAUSE)
-        found = _events(store, identities, since=begin, after=last)
+        each = [store.events(of, since=begin, after=last) for of in identities]
+        found = sorted((e for events in each for e in events), key=lambda event: event.id)
         _print(found, as_json)
         last = max([last, *(e.id for e in found)])
 
 
 def _events(
-    store: "Store",
+    store: "Store | RemoteRecords",
     identities: "_Identities",
     since: datetime | None,
-    after: int = 0,
-    limit: int | None = None,
+    limit: int | None,
 ) -> Sequence[Event]:
     """Events of everything, or of an environment's applications together, in the order they happened."""
-    found = [e for each in identities for e in store.events(each, since=since, after=after, limit=limit)]
+    found = [e for each in identities for e in store.events(each, since=since, limit=limit)]
     ordered = sorted(found, key=lambda event: event.id)
     return ordered if limit is None else ordered[-limit:]
 

@@ -15,6 +15,7 @@ from envmgr.domain.values.environment import Run
 from envmgr.views import documents
 
 if TYPE_CHECKING:
+    from envmgr.cli.remote.records import RemoteRecords
     from envmgr.ports import Store
 
 _NEWEST = 30
@@ -31,7 +32,7 @@ _COLUMNS = (
 )
 
 
-@verb("history", example="envmgr history alice --limit 5")
+@verb("history", example="envmgr history alice --limit 5", remote=True)
 @click.argument("environment", metavar="[ENV]", required=False, shell_complete=complete_environment)
 @click.option(
     "--limit", type=click.IntRange(min=1), help=f"How many. [{_NEWEST}; all with --json]", metavar="N"
@@ -42,7 +43,7 @@ def history_command(
     invocation: Invocation, environment: str | None, limit: int | None, as_json: bool
 ) -> None:
     """Runs, newest first; `envmgr logs RUN` has what Terraform said."""
-    with invocation.records() as store:
+    with invocation.shown_records() as store:
         number = limit or (None if as_json else _NEWEST)
         found = _runs(store, environment, number) if environment else store.runs(limit=number)
     if as_json:
@@ -54,7 +55,7 @@ def history_command(
         say("Nothing has run yet.")
 
 
-def _runs(store: "Store", environment: str, limit: int | None) -> list[Run]:
+def _runs(store: "Store | RemoteRecords", environment: str, limit: int | None) -> list[Run]:
     """The newest runs of an environment, of all its applications together."""
     records = known_records(store, environment)
     found = [run for each in records for run in store.runs(each.id, limit=limit)]

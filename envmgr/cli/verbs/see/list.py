@@ -3,18 +3,23 @@
 import gc
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from envmgr.cli import table
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
+from envmgr.cli.listing import Listing
 from envmgr.cli.screen import colored, commits, emit, emit_json_rows, printable, say, unseen, width
 from envmgr.config.sections.duration import rounded_duration
 from envmgr.domain.values.combined import by_environment, combined, urls
 from envmgr.domain.values.environment import AT_WORK, Environment, Status
 from envmgr.domain.values.names import ref_component
 from envmgr.views import documents
+
+if TYPE_CHECKING:
+    from envmgr.composition.records import Overview
 
 
 def _paint_drift(_: str, text: str) -> str:
@@ -34,7 +39,7 @@ _COLUMNS = (
 )
 
 
-@verb("list", example="envmgr list --status failed --status waiting")
+@verb("list", example="envmgr list --status failed --status waiting", remote=True)
 @click.option("--all", "everything", is_flag=True, help="Destroyed ones too.")
 @click.option(
     "--status", "statuses", multiple=True, type=click.Choice([s.value for s in Status]), help="Only these."
@@ -51,26 +56,38 @@ def list_command(
     read, its environments are shown as last seen, and that is said below.
     """
     gc.disable()  # it costs a sixth of the time, and all memory is given back in a moment
-    overview = invocation.overview(repository, destroyed=everything or Status.DESTROYED in statuses)
-    groups, unreachable = by_environment(overview.environments), overview.unreachable
-    found = [(e, group) for group in groups if (e := combined(group)).status in statuses or not statuses]
+    with_destroyed = everything or Status.DESTROYED in statuses
+    if invocation.server:
+        from envmgr.cli.remote.listing import elsewhere
+
+        shown = elsewhere(invocation, repository, statuses, destroyed=with_destroyed)
+    else:
+        shown = _here(invocation.overview(repository, destroyed=with_destroyed), statuses)
     if as_json:
-        errors = {name: polled.error for name, polled in unreachable.items()}
-        emit_json_rows(documents.listed(e, group, errors.get(e.id.repository_id, "")) for e, group in found)
+        emit_json_rows(shown.objects)
         return
-    if found:
-        _print(found)
+    if shown.rows:
+        _print(shown.rows)
     else:
         say(_nothing(bool(statuses or repository)))
-    known = {e.id.repository_id for e, _ in found}
-    for name in sorted(unreachable):
-        say(unseen(name, unreachable[name], has_environments=name in known))
+    known = {e.id.repository_id for e, _ in shown.rows}
+    for name in sorted(shown.unreachable):
+        say(unseen(name, shown.unreachable[name], has_environments=name in known))
 
 
-def _print(found: Sequence[tuple[Environment, Sequence[Environment]]]) -> None:
+def _here(overview: "Overview", statuses: Sequence[str]) -> Listing:
+    """What the records have."""
+    groups, unreachable = by_environment(overview.environments), overview.unreachable
+    found = [(e, group) for group in groups if (e := combined(group)).status in statuses or not statuses]
+    errors = {name: polled.error for name, polled in unreachable.items()}
+    objects = (documents.listed(e, group, errors.get(e.id.repository_id, "")) for e, group in found)
+    return Listing([(e, urls(group)) for e, group in found], objects, unreachable)
+
+
+def _print(found: Sequence[tuple[Environment, Sequence[str]]]) -> None:
     several = len({e.id.organization for e, _ in found}) > 1
     now = datetime.now(UTC)
-    lines = table.render(_COLUMNS, [_row(e, now, several, urls(group)) for e, group in found], width())
+    lines = table.render(_COLUMNS, [_row(e, now, several, urls) for e, urls in found], width())
     emit("\n".join(lines))
 
 

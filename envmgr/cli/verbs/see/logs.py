@@ -10,13 +10,14 @@ import click
 
 from envmgr.cli.command import complete_environment, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.lookup import known_records
+from envmgr.cli.lookup import Elsewhere, known_records
 from envmgr.cli.screen import emit, emit_json, printable, say
 from envmgr.domain.errors import NeedsPerson, UsageError
 from envmgr.domain.values.environment import Run, RunStatus
 from envmgr.views import documents
 
 if TYPE_CHECKING:
+    from envmgr.cli.remote.records import RemoteRecords
     from envmgr.ports import Store
     from envmgr.views import objects
 
@@ -24,7 +25,7 @@ _PAUSE = 0.3
 _CHUNK = 1 << 20
 
 
-@verb("logs", example="envmgr logs alice --follow\nenvmgr logs 17")
+@verb("logs", example="envmgr logs alice --follow\nenvmgr logs 17", remote=True)
 @click.argument("target", metavar="RUN_OR_ENV", shell_complete=complete_environment)
 @click.option("--follow", "-f", is_flag=True, help="Follow it until it ends.")
 @json_option
@@ -34,9 +35,12 @@ def logs_command(invocation: Invocation, target: str, follow: bool, as_json: boo
 
     With --follow --json there is a JSON object `{run, line}` on each line.
     """
-    with invocation.records() as store:
+    with invocation.shown_records() as store:
         run = _run(store, target)
-        lines = _lines(store, run, invocation.data_dir, follow)
+        if isinstance(store, Elsewhere):
+            lines = store.log(run, follows=follow)
+        else:
+            lines = _lines(store, run, invocation.data_dir, follow)
         if as_json and not follow:
             whole: objects.LogObject = {**documents.run(run), "lines": list(lines)}
             emit_json(whole)
@@ -48,7 +52,7 @@ def logs_command(invocation: Invocation, target: str, follow: bool, as_json: boo
         say(_closing(run))
 
 
-def _run(store: "Store", target: str) -> Run:
+def _run(store: "Store | RemoteRecords", target: str) -> Run:
     if target.isascii() and target.isdigit():
         found = store.run(int(target)) if len(target) < 19 else None
         if found is None:

@@ -16,7 +16,7 @@ from envmgr.views import documents
 _Every = Mapping[str, Mapping[str, Output]]
 
 
-@verb("output", example='envmgr output alice\ncurl "$(envmgr output alice url)"')
+@verb("output", example='envmgr output alice\ncurl "$(envmgr output alice url)"', remote=True)
 @environment_argument
 @click.argument("name", required=False)
 @click.option("--show-sensitive", is_flag=True, help="Read sensitive values from the state and print them.")
@@ -65,8 +65,12 @@ def _print_outputs(found: Mapping[str, Output], show_sensitive: bool, prefix: st
 
 def _outputs(invocation: Invocation, environment: str, show_sensitive: bool) -> _Every:
     if not show_sensitive:
-        with invocation.records() as store:
+        with invocation.shown_records() as store:
             return {e.id.application: e.applied.outputs for e in known_records(store, environment)}
+    if invocation.server:
+        raise UsageError(
+            "A server never tells sensitive values: --show-sensitive works on envmgr's own host alone."
+        )
     from envmgr.cli.work import work
     from envmgr.commands import operations
 

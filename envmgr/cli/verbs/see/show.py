@@ -25,14 +25,14 @@ _APPLICATIONS = (
 )
 
 
-@verb("show", example="envmgr show alice\nenvmgr show acme/shop/alice --json")
+@verb("show", example="envmgr show alice\nenvmgr show acme/shop/alice --json", remote=True)
 @environment_argument
 @json_option
 @pass_invocation
 def show_command(invocation: Invocation, environment: str, as_json: bool) -> None:
     """One environment in full: commits, drift, outputs, variables, tags, resources, who works on it, its last run."""
     now = datetime.now(UTC)
-    with invocation.records() as store:
+    with invocation.shown_records() as store:
         records = known_records(store, environment)
         leases = store.leases(now)
         last = {e.id: next(iter(store.runs(e.id, limit=1)), None) for e in records}
@@ -95,7 +95,9 @@ def _facts(
     yield "state", found.id.state_key
     yield (
         "outputs",
-        _block(f"{name} = {_value(o.value, o.sensitive)}" for name, o in found.applied.outputs.items()),
+        _block(
+            f"{name} = {_value(o.value, o.sensitive)}" for name, o in sorted(found.applied.outputs.items())
+        ),
     )
     claim = found.claim
     if claim is not None:

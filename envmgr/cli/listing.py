@@ -1,0 +1,17 @@
+"""What `envmgr list` shows, wherever it comes from."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from envmgr.domain.values.environment import Environment, RepositoryState
+from envmgr.domain.values.names import RepositoryId
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Environments as one each with their addresses, the same as JSON objects, and repositories that could not be read."""
+
+    rows: Sequence[tuple[Environment, Sequence[str]]]
+    objects: Iterable[Any]
+    unreachable: Mapping[RepositoryId, RepositoryState]

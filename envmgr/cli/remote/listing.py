@@ -1,0 +1,23 @@
+"""What `envmgr list` shows of a server."""
+
+from collections.abc import Sequence
+
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.listing import Listing
+
+from . import parsing
+
+
+def elsewhere(
+    invocation: Invocation, repository: str | None, statuses: Sequence[str], *, destroyed: bool
+) -> Listing:
+    """The environments that a server shows, of some statuses or of all."""
+    with invocation.remote_records() as records:
+        found = records.listed(statuses, repository, destroyed=destroyed)
+        unreachable = records.unreachable()
+        with records.connection.understood():
+            rows = [(parsing.environment(each), parsing.urls(each), each) for each in found]
+    # The server filters by what any application is, the command line by what they come to together.
+    kept = [row for row in rows if not statuses or row[0].status in statuses]
+    chosen = {r: s for r, s in unreachable.items() if repository in (None, r.name, str(r))}
+    return Listing([(e, urls) for e, urls, _ in kept], [each for *_, each in kept], chosen)

@@ -1,0 +1,291 @@
+"""The API's objects as the records that verbs draw from.
+
+What is not as it should be raises LookupError, TypeError or ValueError: a name of another server's making, or a status
+that this version does not know, goes no further.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from envmgr.domain.values.deployment import Deployment
+from envmgr.domain.values.drift import Difference, Drift
+from envmgr.domain.values.environment import (
+    NO_HOLD,
+    Absence,
+    Applied,
+    Changes,
+    Claim,
+    Environment,
+    Event,
+    Failure,
+    Guard,
+    Hold,
+    Lease,
+    Life,
+    Output,
+    Pin,
+    ProcessId,
+    Run,
+    RunKind,
+    RunStatus,
+    Source,
+    SourceKind,
+    Status,
+    Suspended,
+    Suspension,
+)
+from envmgr.domain.values.health import Condition, Health, HealthCheck
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.schedule import Schedule
+from envmgr.domain.values.step import Step
+
+Object = Mapping[str, Any]
+_NAME = re.compile(r"[a-z0-9-]{1,200}")
+_COMMIT = re.compile(r"[0-9A-Za-z]{0,64}")
+_NOBODY = ProcessId("", "", 0, 0)
+_OWNER = re.compile(r"process (\d{1,9}) on (.+)", re.DOTALL)
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told(Environment):
+    """An environment as a server tells of it; what it warns of is not to be had from the rest, so it is told, too."""
+
+    told: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What somebody should know of it though it is as its branch wants it."""
+        return self.told
+
+
+def environment(found: Object) -> Told:
+    """An environment or an application of it, in brief or in full."""
+    commit, created = _commit(found["commit"]), _moment(found["created_at"])
+    warnings = tuple(map(_text, found.get("warnings", ())))
+    return Told(
+        id=identity(found),
+        branch=_text(found["branch"]),
+        commit=commit,
+        status=Status(found["status"]),
+        message=_text(found["message"]).removesuffix(" ".join(warnings)).rstrip(),
+        told=warnings,
+        absence=Absence(since=created) if found["branch_gone"] else None,
+        claim=_claim(found),
+        applied=_applied(found),
+        suspended=_suspended(found),
+        hold=Hold(Guard(found["hold"])) if found["hold"] is not None else NO_HOLD,
+        failure=Failure(int(found.get("failures") or 0), "", moment(found.get("retry_at"))),
+        life=Life(
+            created_at=created,
+            pushed_at=moment(found["pushed_at"]),
+            expires_at=moment(found["expires_at"]),
+            warned_at=moment(found["warned_at"]),
+        ),
+        pin=_pin(found, commit),
+        schedule=_schedule(found.get("schedule")),
+        drift=drift(found["drift"], created),
+        deployment=_deployment(found),
+        health=_health(found["health"], created),
+        updated_at=_moment(found["updated_at"]),
+    )
+
+
+def identity(found: Object) -> EnvironmentId:
+    """What an object is of."""
+    application = found["application"]
+    return EnvironmentId(
+        named(found["organization"]),
+        named(found["repository"]),
+        named(found["environment"]),
+        "" if application is None else named(application),
+    )
+
+
+def run(found: Object) -> Run:
+    """A run; who works on it and where its log is stays with the server."""
+    changes = found["changes"]
+    return Run(
+        id=_number(found["id"]),
+        environment=identity(found),
+        kind=RunKind(found["kind"]),
+        commit=_commit(found["commit"]),
+        status=RunStatus(found["status"]),
+        started_at=_moment(found["started_at"]),
+        finished_at=moment(found["finished_at"]),
+        owner=_NOBODY,
+        actor=_text(found["actor"]),
+        changes=Changes(*(_number(changes[n]) for n in ("add", "change", "destroy"))) if changes else None,
+        message=_text(found["message"]),
+    )
+
+
+def event(found: Object) -> Event:
+    """An event."""
+    return Event(
+        id=_number(found["id"]),
+        at=_moment(found["at"]),
+        environment=identity(found) if found["environment"] is not None else None,
+        action=_text(found["action"]),
+        message=_text(found["message"]),
+        actor=_text(found["actor"]),
+        commit=None if found["commit"] is None else _commit(found["commit"]),
+        run=None if found["run"] is None else _number(found["run"]),
+    )
+
+
+def lease(found: Object, of: EnvironmentId) -> Lease:
+    """Who works on an environment."""
+    owner = _OWNER.fullmatch(_text(found["owner"]))
+    if owner is None:
+        raise ValueError("owner")
+    return Lease(
+        environment=of,
+        generation=_number(found["generation"]),
+        owner=ProcessId(owner[2], "", int(owner[1]), 0),
+        purpose=_text(found["purpose"]),
+        acquired_at=_moment(found["acquired_at"]),
+        expires_at=_moment(found["expires_at"]),
+    )
+
+
+def drift(found: Object | str | None, known: datetime) -> Drift | None:
+    """What a check found; of an object in brief only the word for it."""
+    if found is None:
+        return None
+    if isinstance(found, str):
+        differs = (Difference(address="", action=""),) if found == "drift" else ()
+        if found not in ("none", "drift", "unknown"):
+            raise ValueError(found)
+        return Drift(tried_at=known, checked_at=None if found == "unknown" else known, differences=differs)
+    return Drift(
+        tried_at=_moment(found["tried_at"]),
+        checked_at=moment(found["checked_at"]),
+        differences=tuple(_difference(each) for each in found["differences"]),
+        error=_text(found["error"] or ""),
+        failing_since=moment(found["failing_since"]),
+        noise=tuple(map(_text, found["noise"])),
+        failing_checks=tuple(map(_text, found["failing_checks"])),
+    )
+
+
+def named(found: Any) -> str:
+    """A name of an organization, a repository, an environment or an application."""
+    if not _NAME.fullmatch(_text(found)):
+        raise ValueError("name")
+    return str(found)
+
+
+def urls(found: Object) -> Sequence[str]:
+    """Where an environment answers."""
+    return [_text(each) for each in found["urls"]]
+
+
+def moment(text: Any) -> datetime | None:
+    """A time, where there is one."""
+    return None if text is None else _moment(text)
+
+
+def _difference(found: Object) -> Difference:
+    names = {_text(name): "" for name in found["attributes"]}
+    return Difference(address=_text(found["address"]), action=_text(found["action"]), attributes=names)
+
+
+def _claim(found: Object) -> Claim | None:
+    """What the last plan was made with; the rest stays with the server."""
+    version = found.get("terraform_version")
+    if version is None:
+        return None
+    return Claim(
+        commit="",
+        source=Source(SourceKind.DIRECTORY, "", "", ""),
+        variables=dict(found["variables"]),
+        tags={_text(name): _text(value) for name, value in found["tags"].items()},
+        terraform_version=_text(version),
+        backend=("", {}),
+        fingerprint="",
+        modules=_text(found["modules"] or ""),
+    )
+
+
+def _applied(found: Object) -> Applied:
+    return Applied(
+        commit=None if found["applied_commit"] is None else _commit(found["applied_commit"]),
+        url=None if found["url"] is None else _text(found["url"]),
+        outputs={
+            _text(name): Output(each["value"], bool(each["sensitive"]))
+            for name, each in found.get("outputs", {}).items()
+        },
+        resources=tuple(map(_text, found.get("resources", ()))),
+    )
+
+
+def _suspended(found: Object) -> Suspended | None:
+    by = found["suspended_by"]
+    return None if by is None else Suspended("", Suspension(by), at=moment(found["suspended_at"]))
+
+
+def _pin(found: Object, commit: str) -> Pin | None:
+    held = found["pinned_commit"]
+    if held is None:
+        return None
+    ends = bool((found.get("pin") or {}).get("until_push"))
+    return Pin(_commit(held), commit if ends else None)
+
+
+def _schedule(found: Object | None) -> Schedule | None:
+    if found is None:
+        return None
+    return Schedule(
+        up=_text(found["up"]),
+        down=_text(found["down"]),
+        timezone=_text(found["timezone"]),
+        down_run=tuple(Step(name=_text(name), run="") for name in found["down_run"]),
+    )
+
+
+def _deployment(found: Object) -> Deployment | None:
+    deployed, in_full = found["deployed_commit"], found.get("deployment")
+    if in_full is not None:
+        commit = None if in_full["commit"] is None else _commit(in_full["commit"])
+        begun = ("",) if in_full["unfinished"] else ()
+        return Deployment(commit=commit, begun=begun, ended=bool(in_full["ended"]))
+    return Deployment(commit=_commit(deployed)) if deployed is not None else None
+
+
+def _health(found: Object | str | None, known: datetime) -> Health | None:
+    if found is None:
+        return None
+    if isinstance(found, str):
+        return Health(check=HealthCheck(), condition=Condition(found), since=known)
+    return Health(
+        check=HealthCheck(url=_text(found.get("url") or ""), run=found.get("run") or ""),
+        condition=Condition(found["condition"]),
+        since=_moment(found["since"]),
+        message=_text(found["message"]),
+    )
+
+
+def _moment(text: Any) -> datetime:
+    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+
+
+def _text(found: Any) -> str:
+    if not isinstance(found, str):
+        raise TypeError(type(found))
+    return found
+
+
+def _number(found: Any) -> int:
+    if not isinstance(found, int):
+        raise TypeError(type(found))
+    return found
+
+
+def _commit(found: Any) -> str:
+    if not _COMMIT.fullmatch(_text(found)):
+        raise ValueError("commit")
+    return str(found)

@@ -1,0 +1,52 @@
+"""An envmgr that serves, and the command line on another machine."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from envmgr.config.settings import ServerSettings
+from envmgr.domain.values.asking.person import Role
+from envmgr.web.server import Server
+from tests.support.command_line import Done, both, envmgr
+from tests.support.in_memory.world import World
+from tests.unit.web.conftest import Site, made
+
+
+@dataclass
+class Elsewhere:
+    """A site that listens, and what the command line of another machine knows of it."""
+
+    site: Site
+    environ: dict[str, str]
+
+    @property
+    def world(self) -> World:
+        """What is there."""
+        return self.site.world
+
+    def both(self, *words: str) -> tuple[Done, Done]:
+        """The same verb on the host, and from another machine."""
+        return both(self.world.person.application, self.environ, words)
+
+    def asks(self, *words: str) -> Done:
+        """A verb from another machine."""
+        return envmgr(*words, environ=self.environ)
+
+    def whose(self, role: Role) -> "Elsewhere":
+        """The same for somebody with a role."""
+        return replace(self, environ={**self.environ, "ENVMGR_TOKEN": self.site.token(role)})
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Elsewhere]:
+    """With one environment, alice, that is ready; on a free port of loopback."""
+    with ExitStack() as closing:
+        site, server = made(folder), Server()
+        runtime = site.runtime(site.world.person.application)
+        server.reconfigure(replace(runtime, server=ServerSettings(listen="127.0.0.1:0")))
+        closing.callback(server.close)
+        environ = {"ENVMGR_SERVER": f"http://{server.address}", "ENVMGR_TOKEN": site.token(Role.ADMIN)}
+        # Nothing of a host is there: neither configuration, nor data folder, nor git.
+        nowhere = {"ENVMGR_CONFIG": "/nonexistent", "ENVMGR_DATA_DIR": "/nonexistent", "PATH": "/nonexistent"}
+        yield Elsewhere(site, {**environ, **nowhere})
