@@ -93,6 +93,7 @@ class Watched:
 
     id: RepositoryId
     branches: Sequence[str]
+    protected: Sequence[str]
     state: RepositoryState
 
 
@@ -100,7 +101,12 @@ def repositories(runtime: Runtime, organization: str | None = None) -> Sequence[
     """The repositories of the configuration that may be seen, by name."""
     services = runtime.services
     return [
-        Watched(id=name, branches=services.repositories[name].branches, state=services.store.repository(name))
+        Watched(
+            id=name,
+            branches=services.repositories[name].branches,
+            protected=services.repositories[name].policy.protected,
+            state=services.store.repository(name),
+        )
         for name in repository_names(runtime)
         if organization in (None, name.organization)
     ]

@@ -60,6 +60,7 @@ class RepositoryObject(TypedDict):
     organization: Annotated[str, "The organization's name."]
     name: Annotated[str, "Its name."]
     branches: Annotated[list[str], "Which branches get an environment, as patterns."]
+    protected: Annotated[list[str], "Which branches are protected: their environments end only by a person."]
     default_branch: Annotated[str | None, "The remote's default branch; null: it was not read yet."]
     polled_at: Annotated[str | None, "When the remote was last looked at."]
     succeeded_at: Annotated[str | None, "When that last succeeded."]
@@ -124,12 +125,15 @@ def token(found: Token) -> TokenObject:
     }
 
 
-def repository(found: RepositoryId, branches: Sequence[str], state: RepositoryState) -> RepositoryObject:
+def repository(
+    found: RepositoryId, branches: Sequence[str], protected: Sequence[str], state: RepositoryState
+) -> RepositoryObject:
     """A repository with what polling knows of it."""
     return {
         "organization": found.organization,
         "name": found.name,
         "branches": list(branches),
+        "protected": list(protected),
         "default_branch": state.default_branch,
         "polled_at": time(state.polled_at),
         "succeeded_at": time(state.succeeded_at),

@@ -65,6 +65,12 @@ class RemoteRecords:
             runs = map(parsing.run, found)
             return _taken((r for r in runs if environment in (None, r.environment)), limit)
 
+    def newest_runs(self, of: EnvironmentId) -> Sequence[Run]:
+        """The newest few of an environment, the oldest of them first."""
+        found = list(self._of(of, "/runs", 5))
+        with self.connection.understood():
+            return [parsing.run(each) for each in reversed(found)]
+
     def run(self, number: int) -> Run | None:
         """One run; None where there is none."""
         try:
@@ -156,6 +162,12 @@ class RemoteRecords:
                     identity = parsing.identity(each)
                     found[self._place(identity)] = each
         return [found[place] for place in sorted(found)]
+
+    def waiting(self) -> list[Environment]:
+        """The environments that a guard holds back, in brief."""
+        found = list(self.connection.pages("/environments", {"status": Status.WAITING.value}))
+        with self.connection.understood():
+            return [e for e in map(parsing.environment, found) if e.hold.guard is not None]
 
     def _like(self, text: str) -> list[Environment]:
         """The environments whose name or branch may be what a text says, in brief."""

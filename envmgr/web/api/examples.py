@@ -104,6 +104,7 @@ _REPOSITORY = {
     "organization": "acme",
     "name": "shop",
     "branches": ["env-*"],
+    "protected": ["env-main"],
     "default_branch": "main",
     "polled_at": _AT,
     "succeeded_at": _AT,

@@ -25,7 +25,9 @@ def organizations(request: Request, runtime: Asked) -> Response:
 def repositories(request: Request, runtime: Asked, organization: Word = None) -> Response:
     """Lists the repositories that are watched, each with its last look."""
     found = reading.repositories(runtime, organization)
-    return answer(request, page([asking.repository(r.id, r.branches, r.state) for r in found], None))
+    return answer(
+        request, page([asking.repository(r.id, r.branches, r.protected, r.state) for r in found], None)
+    )
 
 
 @router.get("/me", responses=gives("Me", "Who you are."))

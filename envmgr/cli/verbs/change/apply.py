@@ -24,7 +24,7 @@ from envmgr.domain.values.environment import Environment
 from envmgr.views import documents
 
 
-@verb("apply", example="envmgr apply alice\nenvmgr apply alice --plan alice.plan")
+@verb("apply", example="envmgr apply alice\nenvmgr apply alice --plan alice.plan", remote=True)
 @environment_argument
 @yes_option
 @click.option(
@@ -53,6 +53,17 @@ def apply_command(
 ) -> None:
     """Plan, show, ask, apply exactly that plan."""
     require_consent(yes or file is not None, "apply")
+    if invocation.server:
+        from envmgr.cli.remote.changing import Wish, change
+
+        if file is not None:
+            raise click.UsageError(
+                "--plan works on envmgr's own host alone: without it, what is shown is applied."
+            )
+        options = {"override_window": override_window, "allow_import": allow_import}
+        wish = Wish("apply", environment, yes, options, lambda found, display: _consent(found, yes, display))
+        _print_done(change(invocation, wish, afresh=True), as_json)
+        return
     display = Display()
     with work(invocation, display) as runtime:
         with display:
@@ -87,7 +98,10 @@ def _consent(found: Environment, yes: bool, display: Display) -> Consent:
 
 def _report(runtime: Runtime, done: Sequence[Environment], as_json: bool) -> None:
     store = runtime.services.store
-    records = [store.environment(each.id) or each for each in done]
+    _print_done([store.environment(each.id) or each for each in done], as_json)
+
+
+def _print_done(records: Sequence[Environment], as_json: bool) -> None:
     if as_json:
         emit_json_of([documents.environment(found) for found in records])
         return

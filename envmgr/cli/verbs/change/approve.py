@@ -1,6 +1,7 @@
 """`envmgr approve`."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +16,11 @@ from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Environment, Guard
 from envmgr.views import documents
 
+if TYPE_CHECKING:
+    from envmgr.cli.remote.wishes import Subject
 
-@verb("approve", example="envmgr approve alice bob\nenvmgr approve --all")
+
+@verb("approve", example="envmgr approve alice bob\nenvmgr approve --all", remote=True)
 @click.argument("environments", metavar="[ENV]...", nargs=-1, shell_complete=complete_environment)
 @click.option("--all", "everything", is_flag=True, help="All that wait for a person.")
 @yes_option
@@ -28,15 +32,24 @@ def approve_command(
     """Approve what a guard holds back, after showing it."""
     if bool(environments) == everything:
         raise click.UsageError("Name the environments, or give --all.")
-    with work(invocation) as runtime:
-        chosen = _chosen(runtime, environments)
-        require_consent(yes or not chosen, "approve")
-        for found in chosen:
-            _show(found)
-        if chosen and not yes and not _ask(len(chosen)):
-            say("Nothing was approved.")
-            return 1
-        done = [each for found in chosen for each in steering.approve(runtime, found)]
+    if invocation.server:
+        from envmgr.cli.remote.wishes import wishes
+
+        with wishes(invocation) as asking:
+            if everything:
+                records = [asking.find(e.label).records for e in asking.records.waiting()]
+            else:
+                records = [asking.find(text).records for text in environments]
+            chosen = _each_once(e for found in records for e in _held_of(found))
+            if not _agreed(chosen, yes):
+                return 1
+            done = [each for e in chosen for each in asking.environments(_subject(e), "approve")]
+    else:
+        with work(invocation) as runtime:
+            chosen = _chosen(runtime, environments)
+            if not _agreed(chosen, yes):
+                return 1
+            done = [each for found in chosen for each in steering.approve(runtime, found)]
     if as_json:
         emit_json_rows(map(documents.environment, done))
     elif done:
@@ -46,6 +59,25 @@ def approve_command(
     else:
         emit("Nothing waits for a person.")
     return 0
+
+
+def _agreed(chosen: Sequence[Environment], yes: bool) -> bool:
+    """Shows what is held back, and asks unless told not to."""
+    require_consent(yes or not chosen, "approve")
+    for found in chosen:
+        _show(found)
+    if chosen and not yes and not _ask(len(chosen)):
+        say("Nothing was approved.")
+        return False
+    return True
+
+
+def _subject(found: Environment) -> "Subject":
+    """What is asked for on a server: an application by itself only where its guard holds it alone."""
+    from envmgr.cli.remote.wishes import Subject
+
+    identity = found.id if found.hold.guard is Guard.DRIFT else found.id.environment
+    return Subject(str(identity), [found])
 
 
 def _chosen(runtime: Runtime, environments: Sequence[str]) -> list[Environment]:
@@ -61,7 +93,10 @@ def _each_once(held: Iterable[Environment]) -> list[Environment]:
 
 def _held(runtime: Runtime, text: str) -> list[Environment]:
     """What a guard holds of an environment; NeedsPerson where none does."""
-    records = operations.find_all(runtime, text)
+    return _held_of(operations.find_all(runtime, text))
+
+
+def _held_of(records: Sequence[Environment]) -> list[Environment]:
     found = [e for e in records if e.hold.guard is not None]
     if not found:
         label, status = records[0].label, records[0].status

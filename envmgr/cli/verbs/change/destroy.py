@@ -1,5 +1,7 @@
 """`envmgr destroy`."""
 
+from collections.abc import Sequence
+
 import click
 
 from envmgr.cli.command import (
@@ -19,11 +21,10 @@ from envmgr.commands import operations
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import matches_any
-from envmgr.engine.context.organization import Repository
 from envmgr.views import documents
 
 
-@verb("destroy", example="envmgr destroy alice\nenvmgr resume alice   # brings it back")
+@verb("destroy", example="envmgr destroy alice\nenvmgr resume alice   # brings it back", remote=True)
 @environment_argument
 @yes_option
 @override_option
@@ -45,18 +46,32 @@ def destroy_command(
     An environment whose branch is still there is suspended afterwards, not made again.
     """
     require_consent(yes, "destroy")
+    if invocation.server:
+        from envmgr.cli.remote.changing import Wish, change, protection
+
+        protected = None if yes else protection(invocation, environment)
+        options = {"override_window": override_window, "skip_on_destroy": skip_on_destroy}
+        wish = Wish(
+            "destroy", environment, yes, options, lambda e, display: _consent(e, protected, yes, display)
+        )
+        _print_done(change(invocation, wish), as_json)
+        return
     display = Display()
     with work(invocation, display) as runtime, display:
         done = [
             operations.destroy(
                 runtime,
                 found,
-                _consent(runtime, found, yes, display),
+                _consent(found, _protected(runtime, found), yes, display),
                 override_window=override_window,
                 leaves_code=skip_on_destroy,
             )
             for found in reversed(operations.find_all(runtime, environment))
         ]
+    _print_done(done, as_json)
+
+
+def _print_done(done: Sequence[Environment], as_json: bool) -> None:
     if as_json:
         emit_json_of([documents.environment(each) for each in done])
     else:
@@ -64,23 +79,28 @@ def destroy_command(
             emit(_report(each))
 
 
-def _consent(runtime: Runtime, found: Environment, yes: bool, display: Display) -> Consent:
+def _protected(runtime: Runtime, found: Environment) -> tuple[str, ...] | None:
+    """Which branches of its repository are protected; None where that is not in the configuration."""
     repository = runtime.services.repositories.get(found.id.repository_id)
+    return repository.policy.protected if repository is not None else None
+
+
+def _consent(found: Environment, protected: tuple[str, ...] | None, yes: bool, display: Display) -> Consent:
     return Consent(
         environment=found,
         question="Destroy all of this?",
         nothing=f"{found.label} has no resources: only its record is closed.",
         yes=yes,
         display=display,
-        typed=_why_typed(found, repository),
+        typed=_why_typed(found, protected),
     )
 
 
-def _why_typed(found: Environment, repository: Repository | None) -> str:
+def _why_typed(found: Environment, protected: tuple[str, ...] | None) -> str:
     branch = printable(found.branch)
-    if repository is None:
+    if protected is None:
         return f"Its repository is not in the configuration: branch {branch} may have been protected."
-    return f"Branch {branch} is protected." if matches_any(found.branch, repository.policy.protected) else ""
+    return f"Branch {branch} is protected." if matches_any(found.branch, protected) else ""
 
 
 def _report(done: Environment) -> str:

@@ -13,7 +13,7 @@ from envmgr.commands import operations, steering
 from envmgr.views import documents
 
 
-@verb("extend", example="envmgr extend alice 7d")
+@verb("extend", example="envmgr extend alice 7d", remote=True)
 @environment_argument
 @click.argument("duration", type=Duration(positive=True))
 @click.option("--set-end", is_flag=True, help="Give an end to an environment that has none.")
@@ -26,11 +26,18 @@ def extend_command(
 
     An end never comes nearer. An environment that has no end is left without one, unless --set-end says otherwise.
     """
-    with work(invocation) as application:
-        found = steering.living(operations.find_all(application, environment))
-        done = steering.extend(application, found, duration, sets_end=set_end)
-        if as_json:
-            emit_json_of([documents.environment(each) for each in done])
-        else:
-            for each in done:
-                emit(f"{each.label} lives until {moment(each.life.expires_at)}.")
+    if invocation.server:
+        from envmgr.cli.remote.wishes import wishes
+
+        with wishes(invocation) as asking:
+            seconds = f"{duration.total_seconds():.0f}s"
+            done = asking.environments(asking.find(environment), "extend", duration=seconds, set_end=set_end)
+    else:
+        with work(invocation) as application:
+            found = steering.living(operations.find_all(application, environment))
+            done = list(steering.extend(application, found, duration, sets_end=set_end))
+    if as_json:
+        emit_json_of([documents.environment(each) for each in done])
+    else:
+        for each in done:
+            emit(f"{each.label} lives until {moment(each.life.expires_at)}.")

@@ -1,5 +1,7 @@
 """`envmgr rollback`."""
 
+from collections.abc import Sequence
+
 import click
 
 from envmgr.cli.command import (
@@ -22,7 +24,9 @@ from envmgr.views import documents
 
 
 @verb(
-    "rollback", example="envmgr rollback alice --to previous\nenvmgr rollback alice --to HEAD~1 --until-push"
+    "rollback",
+    example="envmgr rollback alice --to previous\nenvmgr rollback alice --to HEAD~1 --until-push",
+    remote=True,
 )
 @environment_argument
 @click.option(
@@ -51,6 +55,15 @@ def rollback_command(
     Any commit that was ever applied will do, even one that was force-pushed away, and even while the remote is down.
     """
     require_consent(yes, "rollback")
+    if invocation.server:
+        from envmgr.cli.remote.changing import Wish, change
+
+        options = {"revision": revision, "until_push": until_push, "override_window": override_window}
+        wish = Wish(
+            "rollback", environment, yes, options, lambda found, display: _consent(found, yes, display)
+        )
+        _print_done(change(invocation, wish), until_push, as_json)
+        return
     display = Display()
     with work(invocation, display) as application, display:
         found = operations.find_all(application, environment, fresh=_needs_remote(revision, until_push))
@@ -67,11 +80,15 @@ def rollback_command(
             )
             for each in found
         ]
+    _print_done(done, until_push, as_json)
+
+
+def _print_done(done: Sequence[Environment], until_push: bool, as_json: bool) -> None:
     if as_json:
         emit_json_of([documents.environment(each) for each in done])
     else:
         for each in done:
-            emit(_report(each))
+            emit(_report(each, until_push))
 
 
 def _needs_remote(revision: str, until_push: bool) -> bool:
@@ -90,8 +107,8 @@ def _consent(found: Environment, yes: bool, display: Display) -> Consent:
     )
 
 
-def _report(done: Environment) -> str:
-    or_push = " or the next push" if done.pin is not None and done.pin.over is not None else ""
+def _report(done: Environment, until_push: bool) -> str:
+    or_push = " or the next push" if until_push else ""
     commit = (done.applied.commit or done.target)[:10]
     return (
         f"{done.label} is {done.status} at {commit}, held there until `envmgr resume {done.label}`{or_push}."

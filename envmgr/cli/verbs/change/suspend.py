@@ -9,36 +9,50 @@ from envmgr.domain.values.environment import Environment
 from envmgr.views import documents
 
 
-@verb("suspend", example="envmgr suspend alice")
+@verb("suspend", example="envmgr suspend alice", remote=True)
 @environment_argument
 @json_option
 @pass_invocation
 def suspend_command(invocation: Invocation, environment: str, as_json: bool) -> None:
     """Leave an environment alone, whatever its branch does, until `envmgr resume`."""
-    with work(invocation) as application:
-        found = operations.find_all(application, environment)
-        done = [steering.suspend(application, each) for each in found]
-        if as_json:
-            emit_json_of([documents.environment(each) for each in done])
-        else:
-            for each in done:
-                emit(f"{each.label} is left alone until `envmgr resume {each.label}`.")
+    if invocation.server:
+        from envmgr.cli.remote.wishes import wishes
+
+        with wishes(invocation) as asking:
+            done = asking.environments(asking.find(environment), "suspend")
+    else:
+        with work(invocation) as application:
+            found = operations.find_all(application, environment)
+            done = [steering.suspend(application, each) for each in found]
+    if as_json:
+        emit_json_of([documents.environment(each) for each in done])
+    else:
+        for each in done:
+            emit(f"{each.label} is left alone until `envmgr resume {each.label}`.")
 
 
-@verb("resume", example="envmgr resume alice")
+@verb("resume", example="envmgr resume alice", remote=True)
 @environment_argument
 @json_option
 @pass_invocation
 def resume_command(invocation: Invocation, environment: str, as_json: bool) -> None:
     """Manage an environment again; one that failed is tried again, one that was rolled back goes to its newest commit."""
-    with work(invocation) as application:
-        found = steering.resumable(application, operations.find_all(application, environment))
-        done = [steering.resume(application, each) for each in found]
-        if as_json:
-            emit_json_of([documents.environment(each) for each in done])
-        else:
-            for before, each in zip(found, done, strict=True):
-                emit(_resumed(before.pinned_commit, each))
+    if invocation.server:
+        from envmgr.cli.remote.wishes import wishes
+
+        with wishes(invocation) as asking:
+            subject = asking.find(environment)
+            found, done = list(subject.records), asking.environments(subject, "resume")
+    else:
+        with work(invocation) as application:
+            found = list(steering.resumable(application, operations.find_all(application, environment)))
+            done = [steering.resume(application, each) for each in found]
+    held = {each.id: each.pinned_commit for each in found}
+    if as_json:
+        emit_json_of([documents.environment(each) for each in done])
+    else:
+        for each in done:
+            emit(_resumed(held.get(each.id), each))
 
 
 def _resumed(held: str | None, done: Environment) -> str:

@@ -26,7 +26,7 @@ _INDENT = "  "
 Checked = tuple[Environment, Drift]
 
 
-@verb("drift", example="envmgr drift\nenvmgr drift alice bob --json")
+@verb("drift", example="envmgr drift\nenvmgr drift alice bob --json", remote=True)
 @click.argument("environments", metavar="[ENV]...", nargs=-1, shell_complete=complete_environment)
 @json_option
 @pass_invocation
@@ -36,6 +36,12 @@ def drift_command(invocation: Invocation, environments: tuple[str, ...], as_json
     Without ENV, all environments that are up to date with their branch. Exit code 0: no drift, 2: drift (or the command line
     is wrong), 1: a check could not run.
     """
+    if invocation.server:
+        from envmgr.cli.remote.changing import drifted
+
+        if not environments:
+            raise click.UsageError("With a server, name the environments: `envmgr drift ENV…`.")
+        return _tell(list(drifted(invocation, environments, None if as_json else _print)), as_json)
     display, done = Display(several=True), list[Checked]()
     with work(invocation, display) as runtime, display:
         for found, drift in _checks(runtime, _chosen(runtime, environments), display):
@@ -43,6 +49,11 @@ def drift_command(invocation: Invocation, environments: tuple[str, ...], as_json
             if not as_json:
                 with display.paused():
                     _print(found, drift)
+    return _tell(done, as_json)
+
+
+def _tell(done: Sequence[Checked], as_json: bool) -> int:
+    """All that was found; the exit code."""
     if as_json:
         emit_json_rows(checked(found, drift) for found, drift in done)
     elif len(done) != 1:

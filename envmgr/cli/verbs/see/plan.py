@@ -13,6 +13,7 @@ from envmgr.cli.work import work
 from envmgr.commands import operations
 from envmgr.commands.results import planned
 from envmgr.commands.runtime import Runtime
+from envmgr.domain.documents.plan import Plan
 from envmgr.domain.values.environment import Environment
 from envmgr.engine.work.job import NothingDone
 
@@ -24,6 +25,7 @@ _Planned = tuple[Environment, operations.PlanShown | None]
 @verb(
     "plan",
     example="envmgr plan alice\nenvmgr plan alice --save alice.plan && envmgr apply alice --plan alice.plan",
+    remote=True,
 )
 @environment_argument
 @click.option("--destroy", is_flag=True, help="What `envmgr destroy` would do.")
@@ -50,6 +52,17 @@ def plan_command(
     """
     if destroy and revision is not None:
         raise click.UsageError("--destroy always uses what was last applied: leave --commit out.")
+    if invocation.server:
+        from envmgr.cli.remote.changing import plan
+
+        return plan(
+            invocation,
+            environment,
+            destroy=destroy,
+            revision=revision,
+            saves=save is not None,
+            as_json=as_json,
+        )
     display = Display()
     with work(invocation, display) as runtime, display:
         found = operations.find_all(runtime, environment, fresh=not destroy)
@@ -91,18 +104,19 @@ def _plans(
 
 def _print(found: Environment, shown: operations.PlanShown | None) -> None:
     if shown is None:
-        emit(f"{found.label}: nothing to destroy, nothing was applied.")
+        emit_plan(found.label, None, "", (), None)
+    else:
+        emit_plan(shown.environment.label, shown.plan, shown.text, shown.warnings, shown.run.id)
+
+
+def emit_plan(label: str, plan: Plan | None, text: str, warnings: Sequence[str], run: int | None) -> None:
+    """A plan for people; `run` is None where nothing was there to plan a destroy of."""
+    if run is None:
+        emit(f"{label}: nothing to destroy, nothing was applied.")
         return
-    if shown.plan is not None:
-        emit(shown.text.strip("\n"))
+    if plan is not None:
+        emit(text.strip("\n"))
         emit()
-    for warning in shown.warnings:
+    for warning in warnings:
         emit(printable(warning))
-    emit(_summary(shown))
-
-
-def _summary(shown: operations.PlanShown) -> str:
-    label = shown.environment.label
-    if shown.plan is None:
-        return f"{label}: nothing would change."
-    return f"{label}: {shown.plan.changes} (run {shown.run.id})."
+    emit(f"{label}: nothing would change." if plan is None else f"{label}: {plan.changes} (run {run}).")
