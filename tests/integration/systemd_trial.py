@@ -159,7 +159,7 @@ def reload_refuses_bad_files(trial: Trial) -> None:
 
 def terraform_outlives_sigkill_and_is_adopted(trial: Trial) -> None:
     """The daemon dies in the middle of an apply: it is applied once, by the Terraform that went on."""
-    commit = trial.push(3, seconds=4)
+    commit = trial.push(3, seconds=9)
     eventually(lambda: trial.applies(3), "apply started")
     dead = service.main_pid(UNIT)
     os.kill(dead, signal.SIGKILL)
@@ -235,14 +235,20 @@ def mistakes_in_the_files_are_not_tried_again(trial: Trial) -> None:
 
 
 def an_instance_has_folders_of_its_own(trial: Trial) -> None:
-    """envmgr@acme.service reads acme.yaml and shares nothing with envmgr.service, which it replaces."""
+    """envmgr@acme.service has its own user, reads acme.yaml, and shares nothing with envmgr.service, which it replaces."""
     service.run("systemctl", "start", UNIT)
+    service.run("systemd-sysusers", "--inline", 'u envmgr-acme - "envmgr for acme" /var/lib/envmgr/acme')
+    service.run("chown", "-R", "envmgr-acme:", str(trial.shop.path))
     service.run("systemctl", "start", "envmgr@acme.service")
     assert shown(UNIT, "ActiveState") in ("inactive", "deactivating")
     data = DATA / "acme"
     eventually(lambda: trial.applies(5, data), "applied by the instance")
     assert trial.applies(5, data)[0] == "started 5"
+    assert shown("envmgr@acme.service", "User") == data.owner() == "envmgr-acme"
+    assert service.as_user("ls", str(DATA / "state"), user="envmgr-acme").returncode != 0
+    assert service.as_user("ls", str(data)).returncode != 0, "nor the other way round"
     service.run("systemctl", "stop", "envmgr@acme.service")
+    service.run("chown", "-R", f"{service.USER}:", str(trial.shop.path))
     assert shown("envmgr@acme.service", "Result") == "success"
 
 
