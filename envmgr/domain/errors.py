@@ -69,7 +69,7 @@ class NotThere(UsageError):
 class Forbidden(EnvmgrError):
     """Whoever asks may see it, and not do that; `needed` is the role that may."""
 
-    def __init__(self, message: str, needed: str) -> None:
+    def __init__(self, message: str = "", needed: str = "") -> None:
         super().__init__(message)
         self.needed = needed
 

@@ -11,6 +11,9 @@ from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
 from envmgr.domain.audit.standing import Look, Outcome, Standing
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.asking.person import Action, Asker, Kind, Role
+from envmgr.domain.values.asking.request import Request
+from envmgr.domain.values.asking.token import Session, Token
 from envmgr.domain.values.environment import Event, ProcessId, RepositoryState, RunKind, RunStatus
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from tests.support.store import seen
@@ -18,8 +21,20 @@ from tests.support.store import seen
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 OWNER = ProcessId("host", "boot", 1, 2)
 ODD = "ä \ud83d\udca9 \x00 \udc80 line\nline"
+TOKEN = Token(name="ci", digest="d1", role=Role.DEVELOPER, created_at=NOW, created_by=ODD)
 FINDING = Standing(
     look=Look.AUDIT, organization="acme", kind="odd", subject=ODD, told=ODD, since=NOW, seen_at=NOW
+)
+SESSION = Session(
+    digest="s1", name=ODD, groups=("dev", ODD), csrf="c", created_at=NOW, expires_at=NOW + timedelta(hours=1)
+)
+WISH = Request(
+    environment=EnvironmentId("acme", "shop", "alice"),
+    action=Action.PLAN,
+    options={"a": [1, ODD]},
+    asker=Asker(Kind.PERSON, ODD, ("dev", ODD)),
+    commit="a" * 40,
+    asked_at=NOW,
 )
 
 
@@ -43,6 +58,9 @@ def opened(places: tuple[str, str], tmp_path: Path) -> Iterator[tuple[SqlStore, 
     source.record(Event(at=NOW, environment=alice.id, action="odd", message=ODD, actor=ODD))
     source.save_repository(RepositoryId("acme", "shop"), RepositoryState(default_branch=ODD, failures=3))
     source.take_findings(Look.AUDIT, "acme", NOW, [FINDING], lambda _: True, lambda _: ())
+    source.tokens.add(TOKEN)
+    source.sessions.begin(SESSION)
+    source.requests.add(WISH)
     yield source, target
     source.close()
     target.close()
@@ -67,7 +85,8 @@ def told(store: SqlStore) -> object:
     alice = EnvironmentId("acme", "shop", "alice")
     everything = (store.environments(destroyed=True), store.runs(), store.events(), store.repository(shop))
     [outcome] = looked_again(store)
-    return (*everything, store.leases(NOW), store.environment(alice), outcome)
+    asking = (store.tokens.all(), store.sessions.find(SESSION.digest), store.requests.pending())
+    return (*everything, *asking, store.leases(NOW), store.environment(alice), outcome)
 
 
 def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) -> None:
@@ -85,6 +104,9 @@ def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) ->
         "repositories": 1,
         "findings": 1,
         "looks": 1,
+        "tokens": 1,
+        "sessions": 1,
+        "requests": 1,
     }
     assert told(target) == before == told(source)
     assert (source.identity(), target.identity().copied_from) == (own, own.id)

@@ -24,7 +24,7 @@ MIB = 1024**2
 LONG = CageLimits(memory=200 * MIB, processes=30, cores=1.5)
 LONG_SECONDS = 8
 # Each far below the limit, and all together beyond it.
-_HOLD = "for i in 1 2 3 4; do head -c 8000000 /dev/zero | tail -n 1 | sleep 1 & done; wait; exit 1"
+_HOLD = "for i in 1 2 3 4; do head -c 8000000 /dev/zero | tail -n 1 | sleep 4 & done; wait; exit 1"
 _FORK = "for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; exit 1"
 _SPIN = "for i in 1 2 3; do (while :; do :; done) & done; wait"
 _FILL = "i=0; while :; do head -c 100000 /dev/zero > $i; i=$((i+1)); sleep 0.1; done"

@@ -356,7 +356,7 @@ def test_a_proxy_leads_the_way(certificates: Certificates, monkeypatch: pytest.M
         ConnectProxy({f"localhost:{server.port}": server.port}.get) as proxy,
     ):
         server.answer("/", page())
-        monkeypatch.setattr("envmgr.host.credentials.network._is_loopback", lambda _: False)
+        monkeypatch.setattr("envmgr.host.credentials.network.is_loopback", lambda _: False)
         environ = {"https_proxy": proxy.url, "SSL_CERT_FILE": str(certificates.authority)}
         assert LoopbackProbe(environ).ask(OK, server.url(host="localhost")) == ""
         assert proxy.led == [f"localhost:{server.port}"]

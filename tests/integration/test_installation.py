@@ -11,7 +11,7 @@ from tests.integration import installation_trial
 from tests.support import service
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_an_operators_first_day(
     systemd_boot: Callable[..., CompletedProcess[str]],
     terraform_binary: str,
@@ -22,7 +22,7 @@ def test_an_operators_first_day(
     shutil.copy(terraform_binary, folder / "terraform")
     command = [sys.executable, "-m", installation_trial.__name__, str(folder), str(folder / "terraform")]
     done = systemd_boot(
-        ["env", f"PYTHONPATH={service.ROOT}", *command], bind=[folder, *service.folders()], timeout=280
+        ["env", f"PYTHONPATH={service.ROOT}", *command], bind=[folder, *service.folders()], timeout=480
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.split() == [step.__name__ for step in installation_trial.STEPS]
