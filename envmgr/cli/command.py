@@ -34,40 +34,26 @@ pass_invocation = click.make_pass_decorator(Invocation)
 def shared_options() -> list[click.Parameter]:
     """Options that may stand before and after the verb; the later one wins."""
     return [
-        click.Option(
-            ["--config"],
-            metavar="PATH",
-            expose_value=False,
-            callback=_remember("config_option"),
-            help="Organization file, or the folder of them. [$ENVMGR_CONFIG, /etc/envmgr, ./config]",
+        _shared(
+            "config",
+            "PATH",
+            "Organization file, or the folder of them. [$ENVMGR_CONFIG, /etc/envmgr, ./config]",
         ),
-        click.Option(
-            ["--data-dir"],
-            metavar="PATH",
-            expose_value=False,
-            callback=_remember("data_option"),
-            help="Where envmgr keeps its records, logs and working folders. [$ENVMGR_DATA_DIR]",
+        _shared(
+            "data-dir",
+            "PATH",
+            "Where envmgr keeps its records, logs and working folders. [$ENVMGR_DATA_DIR]",
+            "data",
         ),
-        click.Option(
-            ["--server"],
-            metavar="URL",
-            expose_value=False,
-            callback=_remember("server_option"),
-            help="The API of an envmgr elsewhere that does it. [$ENVMGR_SERVER]",
+        _shared("server", "URL", "The API of an envmgr elsewhere that does it. [$ENVMGR_SERVER]"),
+        _shared(
+            "token", "FILE", "The file of the token for it. [$ENVMGR_TOKEN: the file, or the token itself]"
         ),
-        click.Option(
-            ["--token"],
-            metavar="FILE",
-            expose_value=False,
-            callback=_remember("token_option"),
-            help="The file of the token for it. [$ENVMGR_TOKEN: the file, or the token itself]",
-        ),
-        click.Option(
-            ["--ca"],
-            metavar="FILE",
-            expose_value=False,
-            callback=_remember("authority_option"),
-            help="The certificates of the authority to believe, if it is your own. [$ENVMGR_CA]",
+        _shared(
+            "ca",
+            "FILE",
+            "The certificates of the authority to believe, if it is your own. [$ENVMGR_CA]",
+            "authority",
         ),
         click.Option(
             ["-v", "--verbose"],
@@ -77,6 +63,12 @@ def shared_options() -> list[click.Parameter]:
             help="Log what is done, and show tracebacks.",
         ),
     ]
+
+
+def _shared(name: str, metavar: str, said: str, kept: str = "") -> click.Option:
+    """An option that the invocation keeps as `KEPT_option`, which is its name unless something else is given."""
+    remember = _remember(f"{kept or name}_option")
+    return click.Option([f"--{name}"], metavar=metavar, expose_value=False, callback=remember, help=said)
 
 
 def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:

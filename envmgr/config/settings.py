@@ -8,6 +8,9 @@ from typing import Literal
 
 from envmgr.config.sections.secrets import Secret
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""How an address names this host itself, with which nothing crosses the network."""
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 Unsealed = Literal["refuse", "accept"]
 
@@ -57,7 +60,7 @@ class ServerSettings:
     def is_exposed(self) -> bool:
         """Whether others on the network may read along: it is reached from elsewhere, and nothing protects that."""
         host = self.listen.rpartition(":")[0].strip("[]")
-        is_local = self.listen.startswith("unix:") or host in ("127.0.0.1", "localhost", "::1")
+        is_local = self.listen.startswith("unix:") or host in LOOPBACK
         is_protected = self.certificate is not None or (self.public_url or "").startswith("https:")
         return not is_local and not is_protected
 

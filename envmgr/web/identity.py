@@ -17,9 +17,9 @@ from envmgr.domain.values.asking.person import Person
 
 from .door import door_of
 from .sign_in import sessions
+from .sign_in.visitor import SAFE
 
 CSRF_HEADER = "X-CSRF-Token"
-_SAFE = ("GET", "HEAD", "OPTIONS")
 
 SignIn = Callable[[Request], Person | None]
 """Another way to know who asks; None where a request says nothing of the kind."""
@@ -90,6 +90,6 @@ def _by_session(request: Request) -> Person | None:
     session = sessions.find(request)
     if session is None:
         return None
-    if request.method not in _SAFE and not is_same(session.csrf, request.headers.get(CSRF_HEADER, "")):
+    if request.method not in SAFE and not is_same(session.csrf, request.headers.get(CSRF_HEADER, "")):
         raise HTTPException(403, f"A write from the page needs its {CSRF_HEADER}: load the page again.")
     return sessions.person_of(request, session)

@@ -51,7 +51,7 @@ def visiting(browser: Browser, served: Served, role: Role | None = Role.ADMIN, *
         if role is not None:
             sign_in(page, served.tokens[role])
         yield page
-        assert wrong == []
+        assert wrong == [], wrong  # pytest tells the values of asserts in test files alone
     finally:
         context.close()
 

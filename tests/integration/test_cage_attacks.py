@@ -16,10 +16,8 @@ import pytest
 
 from envmgr.adapters.processes import Processes
 from envmgr.adapters.terraform.plan_file import unchangeable
-from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.cage import CageKind, CageLimits, Purpose, Reach
 from envmgr.host.cage import mounts
-from envmgr.host.cage.bubblewrap import require
 from envmgr.ports import RUN_MARK, PlanFile
 from tests.integration.attack_ground import ALICE, BOB, LOOT, SECRET, AttackGround, attack_ground
 from tests.integration.attack_rows import Row, tries
@@ -31,12 +29,7 @@ CHILDREN = (DEPLOY, INIT, PLAN, APPLY)
 is_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can leave a file of root's behind")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _bubblewrap() -> None:
-    try:
-        require()
-    except NeedsPerson as error:
-        pytest.skip(str(error))
+pytestmark = pytest.mark.usefixtures("bubblewrap")
 
 
 @pytest.fixture(scope="module")

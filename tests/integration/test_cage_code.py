@@ -11,7 +11,6 @@ from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.values.cage import CageKind, CageRules, Network, Reach
 from envmgr.domain.values.environment import Status
-from envmgr.host.cage.bubblewrap import require
 from envmgr.ports import PlanFile, Watch, Workspace
 from tests.integration.attack_ground import SECRET
 from tests.integration.attack_rows import Row, tries
@@ -23,12 +22,7 @@ STATE = """{"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage":
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _bubblewrap() -> None:
-    try:
-        require()
-    except NeedsPerson as error:
-        pytest.skip(str(error))
+pytestmark = pytest.mark.usefixtures("bubblewrap")
 
 
 class Host:

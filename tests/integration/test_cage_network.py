@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,12 +14,10 @@ import pytest
 
 from envmgr.adapters.processes import identify
 from envmgr.adapters.steps.runner import StepRunner
-from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.network.egress import Refusal, Why
 from envmgr.domain.values.cage import CageRules, Network, Reach
 from envmgr.domain.values.environment import Status
 from envmgr.domain.values.step import Step
-from envmgr.host.cage.bubblewrap import require
 from envmgr.host.cage.network import refused
 from envmgr.ports import Place, StepLimits, Watch
 from tests.integration.attack_rows import Row, tries
@@ -35,18 +32,7 @@ HOST = socket.gethostname()
 LOOPBACK = ("127.0.0.0/8",)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _bubblewrap() -> None:
-    try:
-        require()
-    except NeedsPerson as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="envmgr-test-") as made:
-        yield Path(made)
+pytestmark = pytest.mark.usefixtures("bubblewrap")
 
 
 @pytest.fixture

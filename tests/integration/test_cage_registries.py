@@ -6,7 +6,6 @@ import json
 import socket
 import sys
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +13,8 @@ from uuid import uuid4
 
 import pytest
 
-from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.cage import Network, Reach
 from envmgr.domain.values.environment import Status
-from envmgr.host.cage.bubblewrap import require
 from tests.integration import test_cage_network as by_network
 from tests.integration.test_destroy_aws import MODULE
 from tests.support import aws
@@ -29,18 +26,7 @@ HOST = socket.gethostname()
 LOOPBACK = ["127.0.0.0/8"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _bubblewrap() -> None:
-    try:
-        require()
-    except NeedsPerson as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="envmgr-test-") as made:
-        yield Path(made)
+pytestmark = pytest.mark.usefixtures("bubblewrap")
 
 
 @pytest.fixture

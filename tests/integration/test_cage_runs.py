@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -47,18 +46,7 @@ output "url" { value = "http://alice.example.com" }
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _bubblewrap() -> None:
-    try:
-        require()
-    except NeedsPerson as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="envmgr-test-") as made:
-        yield Path(made)
+pytestmark = pytest.mark.usefixtures("bubblewrap")
 
 
 @pytest.fixture

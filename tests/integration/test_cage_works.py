@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import socket
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,9 +12,7 @@ import pytest
 from envmgr.commands.audit import audit_what_is_due
 from envmgr.commands.rollback import roll_back
 from envmgr.daemon.drift_watch import inspect
-from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import RunKind, RunStatus, Status
-from envmgr.host.cage.bubblewrap import require
 from tests.support.azure import Azurite
 from tests.support.certificates import make_certificates
 from tests.support.engine import Engine, code
@@ -40,18 +36,7 @@ output "size" { value = terraform_data.app.output }
 CHECK = 'test "$ENVMGR_OUTPUT_WORDS" = "secret secret"; cmp a.bin lib/copy; test -f lib/lib.txt; echo "size $ENVMGR_OUTPUT_SIZE" > "$XDG_CACHE_HOME/deployed"'
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _bubblewrap() -> None:
-    try:
-        require()
-    except NeedsPerson as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="envmgr-test-") as made:
-        yield Path(made)
+pytestmark = pytest.mark.usefixtures("bubblewrap")
 
 
 class World:

@@ -1,7 +1,6 @@
 """Steps in a real bubblewrap: what they see, what they may write, and that nothing outlives its end."""
 
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -28,13 +27,6 @@ def _bubblewrap() -> None:
         Bubblewrap(()).check()
     except NeedsPerson as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that is not below /tmp, which a sandbox hides anyway."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="envmgr-test-") as made:
-        yield Path(made)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Where a remote is, in the form that may be shown to git and to people."""
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.network.upstream import is_loopback
 from envmgr.domain.values.names import ref_component
 from envmgr.ports import Remote
 
@@ -82,14 +82,6 @@ def _local(remote: Remote, path: str) -> Location:
             remote, f"cannot be reached ({why}): give envmgr's user access to its folders"
         ) from error
     return Location("file", str(found), found)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name surely means this host."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def without_userinfo(text: str) -> str:

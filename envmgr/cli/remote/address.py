@@ -1,6 +1,5 @@
 """Where the API is that verbs speak to, whom they speak for, and which certificates they believe."""
 
-import ipaddress
 import re
 import ssl
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from envmgr.domain.errors import UsageError
+from envmgr.domain.rules.network.upstream import is_loopback
 
 _PREFIX = "envmgr_"
 _TOKEN = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]+")
@@ -45,19 +45,12 @@ def _url(server: str) -> tuple[str, bool]:
         raise UsageError("--server must be an address such as https://envmgr.example.com.")
     if "@" in parts.netloc or parts.query or parts.fragment or " " in server:
         raise UsageError("--server must be an address alone: no name, password, query or fragment in it.")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(
             f"http://{parts.netloc} would show the token to everybody on the way, so it was not sent: "
             "use https (http only to this host itself)."
         )
     return server.rstrip("/"), parts.scheme == "http"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _tls(authority: str | None) -> ssl.SSLContext:

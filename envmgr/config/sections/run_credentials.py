@@ -53,6 +53,16 @@ _subject = matching(
 )
 
 
+_Issuer = Annotated[Text, AfterValidator(_issuer)]
+_Subject = Annotated[Text, AfterValidator(_subject)]
+
+
+def _check_pair(issuer: str | None, signing_key: object | None) -> None:
+    """A key of our own signs for an issuer, and for nobody else."""
+    if (issuer is None) != (signing_key is None):
+        raise ValueError("give issuer and signing_key together")
+
+
 class AwsCredentials(Section):
     """A role of AWS for each run, assumed as whoever `environment_variables` say, or by a token."""
 
@@ -87,7 +97,7 @@ class AwsCredentials(Section):
         "give issuer and signing_key. Then no key is needed.",
         examples=["/var/run/secrets/aws/token"],
     )
-    issuer: Annotated[Text, AfterValidator(_issuer)] | None = Field(
+    issuer: _Issuer | None = Field(
         default=None,
         description="Where the files are published that `envmgr config issuer` writes: an identity provider of the account.",
         examples=["https://issuer.example.com/envmgr"],
@@ -98,7 +108,7 @@ class AwsCredentials(Section):
         description="The RSA key (PEM) that signs the tokens: `openssl genrsa 3072`.",
         examples=[{"file": "/etc/envmgr/issuer.pem"}],
     )
-    subject: Annotated[Text, AfterValidator(_subject)] = Field(
+    subject: _Subject = Field(
         default="envmgr:{organization}/{repository}/{environment}",
         description="Whom a token is for, as the role's trust policy names it.",
         examples=["envmgr:{organization}/{repository}/{environment}"],
@@ -106,8 +116,7 @@ class AwsCredentials(Section):
 
     @model_validator(mode="after")
     def _check_token(self) -> Self:
-        if (self.issuer is None) != (self.signing_key is None):
-            raise ValueError("give issuer and signing_key together")
+        _check_pair(self.issuer, self.signing_key)
         if self.token_file is not None and self.issuer is not None:
             raise ValueError("give either token_file, or issuer and signing_key")
         return self
@@ -129,7 +138,7 @@ class AzureCredentials(Section):
         description="A file with a token that somebody else keeps fresh; or give issuer and signing_key.",
         examples=["/var/run/secrets/azure/tokens/azure-identity-token"],
     )
-    issuer: Annotated[Text, AfterValidator(_issuer)] | None = Field(
+    issuer: _Issuer | None = Field(
         default=None,
         description="Where the files are published that `envmgr config issuer` writes.",
         examples=["https://issuer.example.com/envmgr"],
@@ -140,7 +149,7 @@ class AzureCredentials(Section):
         description="The RSA key (PEM) that signs the tokens: `openssl genrsa 3072`.",
         examples=[{"file": "/etc/envmgr/issuer.pem"}],
     )
-    subject: Annotated[Text, AfterValidator(_subject)] = Field(
+    subject: _Subject = Field(
         default="envmgr:{organization}/{repository}/{environment}",
         description="Whom a token is for, as the federated credential names it.",
         examples=["envmgr:{organization}/{repository}/{environment}"],
@@ -148,8 +157,7 @@ class AzureCredentials(Section):
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
-        if (self.issuer is None) != (self.signing_key is None):
-            raise ValueError("give issuer and signing_key together")
+        _check_pair(self.issuer, self.signing_key)
         if (self.token_file is None) == (self.issuer is None):
             raise ValueError("give either token_file, or issuer and signing_key")
         return self

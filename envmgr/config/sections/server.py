@@ -7,13 +7,12 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from envmgr.config.settings import OidcSettings, ProxySettings, ServerSettings
+from envmgr.config.settings import LOOPBACK, OidcSettings, ProxySettings, ServerSettings
 
 from .section import Section
 from .values import AbsolutePath, Count, Named, Network, Period, SecretValue, Text
 
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def _listen(value: str) -> str:
@@ -34,7 +33,7 @@ def _address(value: str) -> str:
         is_sound = False
     if parts.scheme not in ("https", "http") or not is_sound or not value.isprintable():
         raise ValueError("it must be an https address, such as https://envmgr.example.com")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("what people sign in with would cross the network unprotected; write https://")
     return value.rstrip("/")
 

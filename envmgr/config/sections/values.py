@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
+from envmgr.config.settings import LOOPBACK
+
 from .duration import PATTERN as DURATION_PATTERN
 from .duration import format_duration, parse_duration
 from .patterns import matching
@@ -311,7 +313,7 @@ def _url(value: str) -> str:
         raise ValueError("a password does not belong in a URL; write it in `credentials`")
     if parts.scheme == "file" and parts.path.startswith("/") and not host:
         return value
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    if parts.scheme == "http" and host not in LOOPBACK:
         raise ValueError("code and credentials would cross the network unprotected; write https:// or ssh://")
     if parts.scheme not in ("https", "http", "ssh") or not host or host.startswith("-"):
         raise ValueError(_URL_SENTENCE)
@@ -320,7 +322,6 @@ def _url(value: str) -> str:
     return value
 
 
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _URL_SENTENCE: Final = (
     "it must be an https, ssh or file URL, user@host:path or an absolute path, "
     "such as https://git.example.com/acme/shop.git"

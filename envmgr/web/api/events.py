@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from envmgr.commands import reading
 from envmgr.domain.values.environment import Event
@@ -12,7 +12,7 @@ from envmgr.ports.pages import Wanted
 from envmgr.views import documents
 from envmgr.web.door import door_of
 from envmgr.web.identity import Asked, is_still
-from envmgr.web.live.stream import while_so
+from envmgr.web.live.stream import as_answer
 
 from .paging import After, SoughtOf, Word, answer, cursor, page, read_number
 from .schema import gives
@@ -61,8 +61,7 @@ def listed(
             return reading.is_seen(runtime, event) and _is_wanted(event, wanted)
 
         events = door_of(request).events.stream(int(last) if last is not None else None, passes)
-        events = while_so(events, lambda: is_still(request, runtime.person))
-        return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        return as_answer(events, lambda: is_still(request, runtime.person))
     found, limit = reading.events(runtime, wanted, read_number(after)), wanted.limit - 1
     following = cursor(found[limit - 1].id) if len(found) > limit else None
     return answer(request, page([documents.event(each) for each in found[:limit]], following))

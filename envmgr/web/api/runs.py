@@ -7,7 +7,7 @@ from pathlib import Path as File
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, Response
 
 from envmgr.commands import reading
 from envmgr.domain.errors import NotThere
@@ -16,7 +16,7 @@ from envmgr.views import documents
 from envmgr.web.door import door_of
 from envmgr.web.identity import Asked, is_still
 from envmgr.web.live.logs import Block, Form, Log
-from envmgr.web.live.stream import event, while_so
+from envmgr.web.live.stream import as_answer, event
 
 from .events import Last
 from .paging import After, SoughtOf, answer, cursor, page, read_number
@@ -75,8 +75,7 @@ def log(
     path = _path(runtime.services.layout.root, run)
     if follow:
         lines = door_of(request).follow(run, int(last or 0), _FORM)
-        lines = while_so(lines, lambda: is_still(request, runtime.person))
-        return StreamingResponse(lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        return as_answer(lines, lambda: is_still(request, runtime.person))
     if path is None or not path.is_file():
         if run.status is RunStatus.RUNNING:
             return Response(b"", media_type=_TEXT)

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
 
 BEAT = 15.0
 """How often a stream says that it is alive where it has nothing to say (seconds)."""
@@ -26,6 +27,12 @@ async def while_so(stream: Stream, is_so: Callable[[], bool]) -> Stream:
                 return
             looked = time.monotonic()
         yield each
+
+
+def as_answer(stream: Stream, is_so: Callable[[], bool]) -> StreamingResponse:
+    """The answer that is such a stream; no proxy may gather it up."""
+    told = while_so(stream, is_so)
+    return StreamingResponse(told, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 def event(number: int, data: bytes, name: str = "") -> bytes:

@@ -3,8 +3,9 @@
 Labels are organizations, repositories and words of ours: as many as the configuration has, whatever branches are pushed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
@@ -15,6 +16,7 @@ from envmgr.domain.values.names import RepositoryId
 from .reading import Host, Records, Sees
 from .tally import Tally
 
+_Counted = TypeVar("_Counted", CounterMetricFamily, GaugeMetricFamily)
 _PLACE = ("organization", "repository")
 _UNFINISHED = (
     Status.PENDING,
@@ -63,34 +65,25 @@ def of_records(found: Records, now: datetime, sees: Sees) -> Iterator[Metric]:
     said = "Looks at a remote that failed in a row; absent where the last one succeeded."
     yield _by_repository("envmgr_repository_failed_polls", said, failed, sees)
     findings = _gauge("envmgr_findings", "Findings that stand.", "organization", "look")
-    for (organization, look), number in found.findings.items():
-        if sees(organization, None):
-            findings.add_metric([organization, look.value], number)
     leases = _gauge("envmgr_leases", "Environments that some process works on.", "organization")
-    for organization, number in found.leases.items():
-        if sees(organization, None):
-            leases.add_metric([organization], number)
-    yield from (findings, leases)
+    yield _by_organization(findings, found.findings.items(), sees)
+    yield _by_organization(leases, (((name,), number) for name, number in found.leases.items()), sees)
 
 
 def of_runs(tally: Tally, sees: Sees) -> Iterator[Metric]:
     """What runs and what has ended since the server began."""
     running = _gauge("envmgr_runs_running", "Runs under way.", "organization", "kind")
-    for (organization, kind), number in tally.running.items():
-        if sees(organization, None):
-            running.add_metric([organization, kind.value], number)
     labels = ["organization", "kind", "status"]
     ended = CounterMetricFamily("envmgr_runs", "Runs that ended since the server began.", labels=labels)
-    for (organization, kind, status), number in tally.ended.items():
-        if sees(organization, None):
-            ended.add_metric([organization, kind.value, status.value], number)
     took = HistogramMetricFamily(
         "envmgr_run_duration_seconds", "How long runs took that ended.", labels=["organization", "kind"]
     )
     for (organization, kind), durations in tally.durations.items():
         if sees(organization, None):
             took.add_metric([organization, kind.value], [*durations.cumulative], durations.seconds)
-    yield from (running, ended, took)
+    yield _by_organization(running, tally.running.items(), sees)
+    yield _by_organization(ended, tally.ended.items(), sees)
+    yield took
 
 
 def of_host(found: Host, sees: Sees) -> Iterator[Metric]:
@@ -121,6 +114,16 @@ def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
 
 def _names(identity: RepositoryId) -> list[str]:
     return [identity.organization, identity.name]
+
+
+def _by_organization(
+    family: _Counted, found: Iterable[tuple[tuple[str, ...], float]], sees: Sees
+) -> _Counted:
+    """With what is counted under labels of which the first is the organization."""
+    for labels, number in found:
+        if sees(labels[0], None):
+            family.add_metric(labels, number)
+    return family
 
 
 def _by_repository(

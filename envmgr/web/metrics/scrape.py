@@ -52,7 +52,7 @@ class Scrapes:
         now, store = runtime.services.clock(), runtime.services.store
         try:
             found = reading.records(runtime, now)
-            self._tally.count(store.figures, store.runs(status=RunStatus.RUNNING))
+            self._tally.count(store.figures, lambda: store.runs(status=RunStatus.RUNNING))
         except EnvmgrError as error:
             log.warning(f"/metrics: {error}", action="store-failed")
             return [*families.database(False)]

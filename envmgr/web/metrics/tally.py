@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from envmgr.domain.values.environment import Run, RunKind, RunStatus
@@ -51,11 +51,11 @@ class Tally:
         """How many run, by organization and kind."""
         return Counter((run.environment.organization, run.kind) for run in self._running.values())
 
-    def count(self, figures: Figures, running: Sequence[Run]) -> None:
-        """Takes up what has come and ended. `running` are the runs under way: asked for only where it begins."""
+    def count(self, figures: Figures, running: Callable[[], Sequence[Run]]) -> None:
+        """Takes up what has come and ended. `running` gives the runs under way: asked only where it begins."""
         last = figures.last_run()
         if self._last is None or last < self._last:  # the first time, or over other records
-            self._running = {run.id: run for run in running}
+            self._running = {run.id: run for run in running()}
             self._last = last
             return
         found = figures.runs(self._last, self._running)

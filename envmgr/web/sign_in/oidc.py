@@ -23,7 +23,7 @@ from joserfc.jwk import KeySet
 from requests import RequestException
 
 from envmgr.config.sections.secrets import resolve
-from envmgr.config.settings import OidcSettings
+from envmgr.config.settings import LOOPBACK, OidcSettings
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.rules.access.secrets import is_same
 from envmgr.domain.values.asking.person import Asker, Kind
@@ -49,7 +49,6 @@ _KEPT = 3600.0
 _TIMEOUT = 10.0
 _LEEWAY = 60
 _LONGEST = 200
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +188,7 @@ class Provider:
             )
         for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
             parts = urlsplit(str(said.get(name, "")))
-            if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+            if parts.scheme != "https" and parts.hostname not in LOOPBACK:
                 raise NeedsPerson(f"The provider's {name} is no https address: nobody can sign in safely.")
 
     def _get(self, session: Any, address: str, **options: Any) -> Mapping[str, Any]:

@@ -212,7 +212,7 @@ def test_whatever_the_order_each_end_counts_once(steps: list[str], chance: Any) 
     """Runs that start and end between two counts, or over many."""
     store, tally, expected, open_ones = MemoryStore(), Tally(), 0, []
     identity = EnvironmentId("acme", "shop", "alice")
-    tally.count(store.figures, store.runs(status=RunStatus.RUNNING))
+    tally.count(store.figures, lambda: store.runs(status=RunStatus.RUNNING))
     for step in steps:
         if step == "start":
             open_ones.append(store.start_run(identity, RunKind.PLAN, "c" * 40, OURS, "daemon", NOW).id)
@@ -221,8 +221,8 @@ def test_whatever_the_order_each_end_counts_once(steps: list[str], chance: Any) 
             store.finish_run(ended, RunStatus.FAILED, NOW + timedelta(seconds=3))
             expected += 1
         else:
-            tally.count(store.figures, store.runs(status=RunStatus.RUNNING))
-    tally.count(store.figures, store.runs(status=RunStatus.RUNNING))
+            tally.count(store.figures, lambda: store.runs(status=RunStatus.RUNNING))
+    tally.count(store.figures, lambda: store.runs(status=RunStatus.RUNNING))
     assert tally.ended.total() == expected
     assert sum(tally.running.values()) == len(open_ones)
     assert replace(tally.durations["acme", RunKind.PLAN]).seconds == 3.0 * expected
