@@ -38,6 +38,18 @@ def test_somebody_signs_in_finds_an_environment_and_signs_out(page_server: Serve
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_a_page_that_still_listens_goes_quiet_once_its_session_is_over(
+    page_server: Served, chromium: Browser
+) -> None:
+    """That she signed out elsewhere, or a moment ago, is no error in the browser: the stream is over, and not asked again."""
+    with visiting(chromium, page_server) as page:
+        page.context.clear_cookies()
+        state = page.evaluate(
+            "() => new Promise(done => { const s = new EventSource('/live'); s.onerror = () => done(s.readyState); })"
+        )
+        assert state == 2, "closed for good"
+
+
 def test_a_log_is_followed_to_its_end(page_server: Served, chromium: Browser) -> None:
     """Lines appear as they are written, escaped; once the run is over the page says so by itself."""
     services = page_server.runtime.services

@@ -76,6 +76,9 @@ class PageRoute(APIRoute):
                 return await answer(request)
             except HTTPException as error:
                 if error.status_code == HTTPStatus.UNAUTHORIZED:
+                    if "text/event-stream" in request.headers.get("accept", ""):
+                        # Who has just signed out in a page that still listens: a stream led to a page is an error there.
+                        return Response(status_code=HTTPStatus.NO_CONTENT)
                     return RedirectResponse(
                         f"/sign-in?next={quote(_in_full(request), safe='')}", HTTPStatus.SEE_OTHER
                     )
