@@ -48,7 +48,7 @@ from envmgr.config.sections.application import Application as ApplicationSection
 from envmgr.config.sections.application import CodeSource, in_order
 from envmgr.config.sections.models import OrganizationFile, RepositorySection
 from envmgr.config.sections.secrets import resolve
-from envmgr.domain.documents.owner import Origin
+from envmgr.domain.documents.owner import Installation
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.asking.person import on_host
 from envmgr.domain.values.deployment import DeployRules
@@ -118,7 +118,9 @@ def _services(
 ) -> Services:
     layout = before.layout if before else Layout(start.data_dir).create()
     owner, processes = current_process(), Processes()
-    store, origin = (before.store, before.origin) if before else _records(start, configuration, layout)
+    store, installation = (
+        (before.store, before.installation) if before else _records(start, configuration, layout)
+    )
     hidden = hidden_paths(configuration, start.config, layout.root, start.environ)
     runner = StepRunner(identify, hidden, own=start.environ)
     modules = Modules(start.modules or packaged_folder(), layout.modules)
@@ -150,7 +152,7 @@ def _services(
         retention=configuration.settings.retention,
         seal=seal_of(configuration.settings.bundle_key, layout, start.environ),
         accepts_unsealed=configuration.settings.unsealed_bundles == "accept",
-        origin=origin,
+        installation=installation,
         takes_over=start.takes_over and before is None,
         warnings=configuration.warnings,
         stopping=stopping.is_set,
@@ -158,12 +160,12 @@ def _services(
     )
 
 
-def _records(start: Start, configuration: Configuration, layout: Layout) -> tuple[Store, Origin]:
+def _records(start: Start, configuration: Configuration, layout: Layout) -> tuple[Store, Installation]:
     """The store, and which records these are."""
     store = open_records_of(configuration.settings, layout, start.environ)
     found = store.identity()
     host, folder = current_process().host, str(layout.root.absolute())
-    return store, Origin(database=found.id, copied_from=found.copied_from, host=host, folder=folder)
+    return store, Installation(database=found.id, copied_from=found.copied_from, host=host, folder=folder)
 
 
 def _organization(

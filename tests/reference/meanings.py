@@ -37,6 +37,9 @@ RUN_KINDS: Mapping[str, str] = {
     "destroy": "A plan to destroy, its checks, its apply and the verification.",
     "deploy": "The deploy steps, or those of `on_destroy` and `schedule.down_run`.",
     "drift": "A comparison of the cloud with the code.",
+    "build": "The build steps, before a plan.",
+    "check": "The checks of a plan, before it is applied.",
+    "test": "The tests of an environment that is healthy.",
 }
 RUN_STATUSES: Mapping[str, str] = {
     "running": "Under way.",

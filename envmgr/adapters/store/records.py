@@ -21,12 +21,14 @@ from envmgr.domain.values.environment import (
     Life,
     Suspended,
 )
+from envmgr.domain.values.environment.origin import FROM_BRANCH, Origin
 from envmgr.domain.values.names import EnvironmentId
 
 from . import schema
 from .rows import IDENTITY, Values, identity_values
 
 _PARTS: Mapping[str, tuple[type, object]] = {
+    "origin": (Origin, FROM_BRANCH),
     "absence": (Absence, None),
     "applied": (Applied, NOTHING_APPLIED),
     "suspended": (Suspended, None),

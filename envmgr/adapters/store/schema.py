@@ -21,6 +21,7 @@ from envmgr.domain.audit.standing import Look
 from envmgr.domain.values.asking.person import Action, Role
 from envmgr.domain.values.asking.request import RequestStatus
 from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status, Suspension
+from envmgr.domain.values.environment.origin import OriginKind
 from envmgr.domain.values.names import EnvironmentId
 
 from . import codec
@@ -108,6 +109,12 @@ environments = Table(
     Column("waits", encoded(codec.dump_waits, codec.load_waits)),
     Column("silent_since", moment()),
     Column("suspended_at", moment(), info=_of("suspended.at")),
+    Column(
+        "origin", word(OriginKind), nullable=False, server_default=text("'branch'"), info=_of("origin.kind")
+    ),
+    Column("named", Boolean, nullable=False, server_default=false(), info=_of("origin.is_named")),
+    Column("number", Integer, info=_of("origin.number")),
+    Column("origin_url", free_text(), info=_of("origin.url")),
     _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)

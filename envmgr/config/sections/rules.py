@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 
 from .deploy import CommandStep, DeployLimits
 from .section import Section
-from .values import Count, Cron, Duration, Network, Number, Period, Size, Text, TimeZone
+from .times import Cron, TimeZone
+from .values import Count, Duration, Network, Number, Period, Size, Text
 
 
 class Polling(Section):

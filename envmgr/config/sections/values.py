@@ -5,15 +5,13 @@ Messages are the ends of sentences that begin with the option's path: `polling.i
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from envmgr.config.settings import LOOPBACK
@@ -346,47 +344,23 @@ def _network(value: str) -> str:
 Network = Annotated[str, AfterValidator(_network), Named("network")]
 
 
-def _pattern(value: str) -> str:
-    if value not in ("", "!") and value.isprintable() and not value.startswith(("-", "refs/")):
-        return value
-    raise ValueError('it must be a branch pattern, such as "env-*" or "!env-skip"')
+def _pattern(sentence: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value not in ("", "!") and value.isprintable() and not value.startswith(("-", "refs/")):
+            return value
+        raise ValueError(sentence)
+
+    return check
 
 
-BranchPattern = Annotated[str, AfterValidator(_pattern), Named("branch pattern")]
-
-# --- times of day ----------------------------------------------------------------------------
-
-_CRON_FIELD = r"(?:\*|[0-9A-Za-z]+(?:-[0-9A-Za-z]+)?)(?:/[0-9]+)?"
-_CRON_LIST = rf"{_CRON_FIELD}(?:,{_CRON_FIELD})*"
-CRON_PATTERN = rf"{_CRON_LIST}(?: +{_CRON_LIST}){{4}}"
-
-_CRON_SENTENCE: Final = (
-    'it must be a cron time of five fields, such as "0 8 * * 1-5" (08:00, Monday to Friday)'
-)
-
-
-def _cron(value: str) -> str:
-    matching(CRON_PATTERN, _CRON_SENTENCE)(value)
-    try:
-        next(CronSim(value, datetime(2000, 1, 1)))  # noqa: DTZ001  any moment will do
-    except (CronSimError, StopIteration):
-        raise ValueError(_CRON_SENTENCE) from None
-    return value
-
-
-Cron = Annotated[
+BranchPattern = Annotated[
     str,
-    AfterValidator(_cron),
-    Named("cron time"),
+    AfterValidator(_pattern('it must be a branch pattern, such as "env-*" or "!env-skip"')),
+    Named("branch pattern"),
 ]
-
-
-def _timezone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ValueError, OSError, LookupError):
-        raise ValueError("it must be a time zone's name, such as Europe/Berlin or UTC") from None
-    return value
-
-
-TimeZone = Annotated[str, AfterValidator(_timezone), Named("time zone")]
+RefPattern = Annotated[
+    str,
+    AfterValidator(_pattern('it must be the name of a branch or tag, such as main or "v*"')),
+    Named("name"),
+]
+"""What a branch or tag is called, or a pattern of it."""

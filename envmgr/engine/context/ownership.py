@@ -47,7 +47,7 @@ def require_at(services: Services, organization: Organization, state: StateStore
     key = _key(organization)
     content = state.get(key)
     owner = None if content is None else Owner.from_json(content, key)
-    if owner is not None and not owner.is_same(services.origin):
+    if owner is not None and not owner.is_same(services.installation):
         raise NotOurs(owner.refusal(organization.name))
 
 
@@ -64,17 +64,17 @@ def _check(services: Services, organization: Organization, *, marking: bool) -> 
     except PlaceMissing:
         return False  # of a new organization the first apply makes it, then it is marked
     owner = None if content is None or takes_over else Owner.from_json(content, key)
-    if owner is not None and not owner.is_same(services.origin):
+    if owner is not None and not owner.is_same(services.installation):
         raise NotOurs(owner.refusal(organization.name))
-    is_written = owner is not None and owner.origin.database == services.origin.database
+    is_written = owner is not None and owner.installation.database == services.installation.database
     if is_written or not (marking or takes_over):
         return is_written
-    mine = Owner(origin=services.origin, who=services.actor, since=services.clock())
+    mine = Owner(installation=services.installation, who=services.actor, since=services.clock())
     state.put(key, mine.to_json().encode())
     if content is not None and owner is None:
         services.record(
             None,
             "taken-over",
-            f"{organization.name} belongs to the data folder {services.origin.folder} now.",
+            f"{organization.name} belongs to the data folder {services.installation.folder} now.",
         )
     return True

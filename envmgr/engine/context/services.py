@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import structlog
 
-from envmgr.domain.documents.owner import Origin
+from envmgr.domain.documents.owner import Installation
 from envmgr.domain.documents.seal import Seal
 from envmgr.domain.rules.severity import level_of
 from envmgr.domain.values.environment import Event, ProcessId
@@ -40,7 +40,7 @@ class Services:
     `left_over` stands in for one that is in it no more, so that its environments can be ended. `stopping` says whether
     Terraform is to be ended now. `providers` gives those of an organization. `progress` is told each step of a running
     Terraform. `seal` proves what is kept beside the states; where it `accepts_unsealed`, a person has said to do without.
-    `origin` says by which records all is done; `takes_over` whether organizations that others worked on are taken.
+    `installation` says by which records all is done; `takes_over` whether organizations that others worked on are taken.
     """
 
     layout: Layout
@@ -65,7 +65,7 @@ class Services:
     retention: timedelta
     seal: Seal
     accepts_unsealed: bool = False
-    origin: Origin
+    installation: Installation
     takes_over: bool = False
     warnings: Sequence[str] = ()
     stopping: Callable[[], bool] = lambda: False

@@ -41,7 +41,7 @@ def _adopt(job: Job, run: Run) -> Attended:
     claim, child = job.environment.claim, _survivor(job, run)
     # A deploy step leaves no result that could be taken, and what happened on another host cannot be read
     # here.
-    if claim is None or run.kind is RunKind.DEPLOY or not job.services.processes.is_here(run.owner):
+    if claim is None or run.kind.runs_steps or not job.services.processes.is_here(run.owner):
         return Attended()
     if child is not None:
         message = f"Terraform of run {run.id} ({child}) outlived {run.owner}: waiting for its end."
@@ -55,7 +55,7 @@ def _adopt(job: Job, run: Run) -> Attended:
 
 def _survivor(job: Job, run: Run) -> ProcessId | None:
     """The Terraform that a run left, also one whose start could not be recorded any more."""
-    processes, child, is_step = job.services.processes, run.child, run.kind is RunKind.DEPLOY
+    processes, child, is_step = job.services.processes, run.child, run.kind.runs_steps
     if child is not None and processes.is_dead(child):
         child = None
     if not is_step or run.child is None:  # else the mark may be on a server that a step left, as it should

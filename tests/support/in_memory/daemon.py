@@ -13,7 +13,7 @@ from envmgr.commands.runtime import Runtime
 from envmgr.config.sections.secrets import Redactor
 from envmgr.daemon.drift_watch import due, inspect
 from envmgr.domain.audit.compare import Finding
-from envmgr.domain.documents.owner import Origin
+from envmgr.domain.documents.owner import Installation
 from envmgr.domain.documents.seal import Seal
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
 from envmgr.domain.values.environment import SourceKind
@@ -150,7 +150,7 @@ class Daemon:
             disk_reserve=0,
             retention=timedelta(days=30),
             seal=Seal(b"k" * 32),
-            origin=Origin(database="memory", host="memory", folder="data"),
+            installation=Installation(database="memory", host="memory", folder="data"),
         )
 
     def _organization(self, terraform: Terraform) -> Organization:

@@ -14,7 +14,7 @@ from envmgr.adapters.modules import Modules, packaged_folder
 from envmgr.commands.runtime import Runtime
 from envmgr.composition.compose import Start, compose
 from envmgr.config.load import load
-from envmgr.domain.documents.owner import Origin
+from envmgr.domain.documents.owner import Installation
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.organization import Organization, Repository
@@ -187,7 +187,9 @@ class MemoryEngine(Driver[MemoryRepository]):
             disk_reserve=0,
             retention=timedelta(days=30),
             seal=seal_of(load(start.config, start.environ).settings.bundle_key, layout, start.environ),
-            origin=Origin(database=f"memory-{id(self.store)}", host=process.host, folder=str(self.data)),
+            installation=Installation(
+                database=f"memory-{id(self.store)}", host=process.host, folder=str(self.data)
+            ),
         )
 
     def _on_ports_in_memory(self, composed: Services, own: Services) -> Services:

@@ -1,6 +1,7 @@
 """An environment as envmgr knows it, and the runs, leases and events that belong to it."""
 
 from .claim import Claim, Output, Source, SourceKind
+from .origin import FROM_BRANCH, Origin, OriginKind
 from .parts import (
     NO_FAILURE,
     NO_HOLD,
@@ -22,6 +23,7 @@ from .work import Changes, Event, Lease, ProcessId, RepositoryState, Run, RunKin
 
 __all__ = [
     "AT_WORK",
+    "FROM_BRANCH",
     "NOTHING_APPLIED",
     "NO_FAILURE",
     "NO_HOLD",
@@ -36,6 +38,8 @@ __all__ = [
     "Hold",
     "Lease",
     "Life",
+    "Origin",
+    "OriginKind",
     "Output",
     "Pin",
     "ProcessId",

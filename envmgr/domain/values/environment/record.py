@@ -11,6 +11,7 @@ from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.schedule import Schedule
 
 from .claim import Claim
+from .origin import FROM_BRANCH, Origin
 from .parts import (
     NO_FAILURE,
     NO_HOLD,
@@ -49,7 +50,8 @@ AT_WORK = (Status.RUNNING, Status.DESTROYING)
 class Environment:
     """One branch's environment, or one application of it. Times are aware UTC datetimes.
 
-    `commit` is what the branch points at, `applied` what the cloud has.
+    `origin` is what it comes from, `branch` the name of that: also a tag's, or that of a pull request's head. `commit`
+    is what it points at, `applied` what the cloud has.
     `claim` is there from before the first apply until a destroy is verified: while it is, there may be
     resources. `waits` says what it is waiting for where `message` tells of that, `silent_since` that nothing moves any
     more where it is worked on (None: something does). `refused` says why its branch gets none (empty: it does). `schedule` is the branch's own.
@@ -60,6 +62,7 @@ class Environment:
 
     id: EnvironmentId
     branch: str
+    origin: Origin = FROM_BRANCH
     commit: str
     status: Status = Status.PENDING
     message: str = ""

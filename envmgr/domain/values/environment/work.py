@@ -15,6 +15,14 @@ class RunKind(StrEnum):
     DESTROY = "destroy"
     DEPLOY = "deploy"
     DRIFT = "drift"
+    BUILD = "build"
+    CHECK = "check"
+    TEST = "test"
+
+    @property
+    def runs_steps(self) -> bool:
+        """Whether it runs commands of a branch or of the configuration, and Terraform does nothing that could be taken over."""
+        return self in (RunKind.DEPLOY, RunKind.BUILD, RunKind.CHECK, RunKind.TEST)
 
 
 class RunStatus(StrEnum):
@@ -54,7 +62,7 @@ class ProcessId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One plan, apply, destroy, deploy or drift check with its log file (relative to the data folder).
+    """One plan, apply, destroy, deploy, drift check, build, check or test with its log file (relative to the data folder).
 
     `owner` is the envmgr process that started it, `child` the Terraform process while one runs,
     `lock_id` the ID of the state lock that this run was seen to hold.

@@ -41,6 +41,7 @@ from envmgr.domain.values.environment import (
     Waits,
     WaitsFor,
 )
+from envmgr.domain.values.environment.origin import Origin, OriginKind
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.schedule import Schedule
@@ -128,6 +129,13 @@ environments = st.builds(
     Environment,
     id=st.just(EnvironmentId("acme", "shop", "alice")),
     branch=texts,
+    origin=st.builds(
+        Origin,
+        st.sampled_from(OriginKind),
+        st.booleans(),
+        st.none() | st.integers(0, 2**31 - 1),
+        st.none() | texts,
+    ),
     commit=words,
     status=st.sampled_from(Status),
     message=texts,

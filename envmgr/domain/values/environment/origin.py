@@ -1,0 +1,30 @@
+"""What an environment comes from."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class OriginKind(StrEnum):
+    """The kinds of things that an environment follows."""
+
+    BRANCH = "branch"
+    TAG = "tag"
+    PULL_REQUEST = "pull_request"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an environment comes from: a branch, a tag or a pull request, whose name is the record's `branch`.
+
+    `is_named`: the configuration gives the environment its name, so it does not go as what it follows goes. `number`
+    and `url` are a pull request's.
+    """
+
+    kind: OriginKind = OriginKind.BRANCH
+    is_named: bool = False
+    number: int | None = None
+    url: str | None = None
+
+
+FROM_BRANCH = Origin()
+"""What most environments come from: a branch that matches a pattern."""
