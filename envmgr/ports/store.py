@@ -24,6 +24,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from .asking import Requests, Sessions, Tokens
 from .figures import Figures
 from .pages import Pages
+from .pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ class Store(Protocol):
     @property
     def figures(self) -> Figures:
         """Figures over all records."""
+        ...
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """What lies between a commit and production."""
         ...
 
     def environments(
@@ -253,6 +259,7 @@ class Store(Protocol):
     def prune(self, before: datetime) -> int:
         """Deletes destroyed environments, ended runs, requests and sessions and events older than a time; gives the number of rows.
 
+        So are builds that no open environment has or is to have, and releases of environments that are open no more.
         Findings stay: they end when a look no longer sees them.
         """
         ...

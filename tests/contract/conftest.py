@@ -13,7 +13,7 @@ from tests.support.memory_store import MemoryStore
 from tests.support.store import seen
 
 MEMORY = "memory"
-_EMPTY = "TRUNCATE environments, leases, runs, events, repositories, findings, looks, tokens, sessions, requests RESTART IDENTITY"
+_EMPTY = "TRUNCATE environments, leases, runs, events, repositories, findings, looks, tokens, sessions, requests, releases, builds, images RESTART IDENTITY"
 
 
 @pytest.fixture(scope="session")

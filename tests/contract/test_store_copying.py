@@ -16,6 +16,9 @@ from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.asking.token import Session, Token
 from envmgr.domain.values.environment import Event, ProcessId, RepositoryState, RunKind, RunStatus
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.pipeline.build import Build
+from envmgr.domain.values.pipeline.image import SeenImage
+from envmgr.domain.values.pipeline.release import Release
 from tests.support.store import seen
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -36,6 +39,17 @@ WISH = Request(
     commit="a" * 40,
     asked_at=NOW,
 )
+RELEASE = Release(environment=WISH.environment, commit="a" * 40, ready_at=NOW, tested_at=NOW)
+BUILD = Build(
+    key="k",
+    repository=RepositoryId("acme", "shop"),
+    commit="a" * 40,
+    environment=WISH.environment,
+    generation=1,
+    began_at=NOW,
+    variables={"image": ODD},
+)
+IMAGE = SeenImage(repository=BUILD.repository, variable="image", asked=ODD, tag=ODD)
 
 
 @pytest.fixture(params=["sqlite to postgresql", "postgresql to sqlite"])
@@ -61,6 +75,9 @@ def opened(places: tuple[str, str], tmp_path: Path) -> Iterator[tuple[SqlStore, 
     source.tokens.add(TOKEN)
     source.sessions.begin(SESSION)
     source.requests.add(WISH)
+    source.pipeline.releases.note(RELEASE)
+    source.pipeline.builds.claim(BUILD)
+    source.pipeline.images.note(IMAGE)
     yield source, target
     source.close()
     target.close()
@@ -86,7 +103,12 @@ def told(store: SqlStore) -> object:
     everything = (store.environments(destroyed=True), store.runs(), store.events(), store.repository(shop))
     [outcome] = looked_again(store)
     asking = (store.tokens.all(), store.sessions.find(SESSION.digest), store.requests.pending())
-    return (*everything, *asking, store.leases(NOW), store.environment(alice), outcome)
+    pipeline = (
+        store.pipeline.releases.get(alice, "a" * 40),
+        store.pipeline.builds.get("k"),
+        store.pipeline.images.seen(shop),
+    )
+    return (*everything, *asking, *pipeline, store.leases(NOW), store.environment(alice), outcome)
 
 
 def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) -> None:
@@ -107,6 +129,9 @@ def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) ->
         "tokens": 1,
         "sessions": 1,
         "requests": 1,
+        "releases": 1,
+        "builds": 1,
+        "images": 1,
     }
     assert told(target) == before == told(source)
     assert (source.identity(), target.identity().copied_from) == (own, own.id)

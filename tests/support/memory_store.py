@@ -23,10 +23,12 @@ from envmgr.domain.values.environment import (
     RunStatus,
 )
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
+from envmgr.domain.values.pipeline.build import Build
 from envmgr.ports import LeaseTaken
 
 from .memory_asking import MemoryPages, MemoryRequests, MemorySessions, MemoryTokens
 from .memory_figures import MemoryFigures
+from .memory_pipeline import MemoryPipeline
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -51,6 +53,7 @@ class MemoryStore:
         self._looks: dict[tuple[Look, str], datetime] = {}
         self._findings: dict[tuple[Look, str], tuple[Standing, ...]] = {}
         self._tokens, self._sessions, self._requests = MemoryTokens(), MemorySessions(), MemoryRequests()
+        self._pipeline = MemoryPipeline()
 
     @property
     def standing(self) -> Mapping[tuple[Look, str], tuple[Standing, ...]]:
@@ -81,6 +84,11 @@ class MemoryStore:
     def figures(self) -> MemoryFigures:
         """Figures over all records."""
         return MemoryFigures(self)
+
+    @property
+    def pipeline(self) -> MemoryPipeline:
+        """What lies between a commit and production."""
+        return self._pipeline
 
     def environments(
         self,
@@ -372,7 +380,22 @@ class MemoryStore:
                 + self._prune_events(before)
                 + _forget(self._requests.kept, lambda r: r.finished_at is not None and r.finished_at < before)
                 + _forget(self._sessions.kept, lambda s: s.expires_at < before)
+                + _forget(
+                    self._pipeline.builds.kept, lambda b: b.began_at < before and not self._is_needed(b)
+                )
+                + _forget(
+                    self._pipeline.releases.kept,
+                    lambda r: r.ready_at < before and not self._is_open(r.environment),
+                )
             )
+
+    def _is_needed(self, build: Build) -> bool:
+        there = self.environments(repository=build.repository)
+        return any(build.commit in (e.commit, e.applied.commit) for e in there)
+
+    def _is_open(self, identity: EnvironmentId) -> bool:
+        found = self._environments.get(identity)
+        return found is not None and found.is_open
 
     def check(self) -> str:
         """Says which database this is."""

@@ -16,6 +16,7 @@ from envmgr.domain.values.deployment import Deployment, WayBack
 from envmgr.domain.values.drift import Difference, Drift
 from envmgr.domain.values.environment import Changes, Claim, Output, Pin, ProcessId, Waits, WaitsFor
 from envmgr.domain.values.health import Condition, Health, HealthCheck
+from envmgr.domain.values.pipeline.verdict import Outcome, Result, Verdict
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
 
@@ -260,6 +261,19 @@ def load_health(text: str) -> Health:
     return Health(
         check=check, condition=Condition(condition), since=datetime.fromisoformat(since), message=message
     )
+
+
+def dump_tests(found: Verdict) -> str:
+    """What tests said, as a JSON array."""
+    results = [[each.name, each.outcome, each.seconds, each.message] for each in found.results]
+    return _encode([found.on, found.commit, found.run, found.at.isoformat(), results])
+
+
+def load_tests(text: str) -> Verdict:
+    """What `dump_tests` wrote."""
+    on, commit, run, at, results = _decode(text)[0]
+    said = tuple(Result(name, Outcome(outcome), *rest) for name, outcome, *rest in results)
+    return Verdict(on=on, commit=commit, run=run, at=datetime.fromisoformat(at), results=said)
 
 
 def _command(run: str | list[str]) -> str | tuple[str, ...]:

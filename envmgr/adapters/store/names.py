@@ -21,6 +21,7 @@ REVISIONS = (
     "0013",
     "0014",
     "0015",
+    "0016",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

@@ -115,6 +115,7 @@ environments = Table(
     Column("named", Boolean, nullable=False, server_default=false(), info=_of("origin.is_named")),
     Column("number", Integer, info=_of("origin.number")),
     Column("origin_url", free_text(), info=_of("origin.url")),
+    Column("tests", encoded(codec.dump_tests, codec.load_tests)),
     _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)
@@ -276,5 +277,54 @@ requests = Table(
 Index("requests_key", requests.c.key, unique=True)
 Index("requests_status", requests.c.status, requests.c.id)
 
-RECORDS = (environments, leases, runs, events, repositories, findings, looks, tokens, sessions, requests)
+releases = Table(
+    "releases",
+    metadata,
+    *_identity(),
+    Column("commit", KEY, nullable=False),
+    Column("ready_at", moment(), nullable=False),
+    Column("tested_at", moment()),
+    PrimaryKeyConstraint(*_ENVIRONMENT, "commit", name="releases_pkey"),
+)
+
+builds = Table(
+    "builds",
+    metadata,
+    Column("key", KEY, primary_key=True),
+    *_identity(),
+    Column("commit", KEY, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("began_at", moment(), nullable=False),
+    Column("built_at", moment()),
+    Column("run", _ROW_ID),
+    Column("variables", encoded(codec.dump_json, codec.load_json), nullable=False),
+)
+
+images = Table(
+    "images",
+    metadata,
+    *(Column(name, KEY, nullable=False) for name in ("organization", "repository", "variable")),
+    Column("asked", free_text(), nullable=False),
+    Column("reference", free_text()),
+    Column("tag", free_text(), nullable=False),
+    Column("changed_at", moment()),
+    Column("error", free_text(), nullable=False),
+    PrimaryKeyConstraint("organization", "repository", "variable", name="images_pkey"),
+)
+
+RECORDS = (
+    environments,
+    leases,
+    runs,
+    events,
+    repositories,
+    findings,
+    looks,
+    tokens,
+    sessions,
+    requests,
+    releases,
+    builds,
+    images,
+)
 """The tables that hold records: all but what says which database it is."""

@@ -35,6 +35,7 @@ from .copying import Identity, copy
 from .database import Database
 from .names import REVISIONS
 from .overview import Overview, overview
+from .pipeline.pipeline import SqlPipeline, outdated
 
 
 class SqlStore:
@@ -71,6 +72,11 @@ class SqlStore:
     def figures(self) -> SqlFigures:
         """Figures over all records."""
         return SqlFigures(self._database)
+
+    @property
+    def pipeline(self) -> SqlPipeline:
+        """What lies between a commit and production."""
+        return SqlPipeline(self._database)
 
     def environments(
         self,
@@ -338,6 +344,7 @@ class SqlStore:
             delete(schema.events).where(schema.events.c.at < before),
             delete(schema.requests).where(schema.requests.c.finished_at < before),
             delete(schema.sessions).where(schema.sessions.c.expires_at < before),
+            *outdated(before),
         )
         with self._database.write() as connection:
             return sum(connection.execute(statement).rowcount for statement in old)

@@ -17,6 +17,7 @@ from envmgr.engine.work.application_order import check_needs
 from envmgr.engine.work.job import ActiveRun, Job
 from envmgr.engine.work.newest import check_newest
 from envmgr.engine.work.planned import Planned
+from envmgr.engine.work.released import note_ready
 from envmgr.engine.work.result import found, note_resources, summary
 
 from .deploy import deploy
@@ -177,6 +178,8 @@ def settle(
             record = applies.brought_up(record, now)
         return _what_is_left(job, desired, run)(applies.unsuspended(record, job.resumes))
 
+    if not desired.deploy.digest:
+        note_ready(job, claim.commit)
     job.update(settled, event)
 
 

@@ -14,6 +14,7 @@ from envmgr.engine.source.desired import Desired, deploy_rules
 from envmgr.engine.source.steps import run_steps
 from envmgr.engine.work.job import ActiveRun, Job
 from envmgr.engine.work.newest import check_newest
+from envmgr.engine.work.released import note_ready
 
 
 def deploy(job: Job, desired: Desired, remark: str = "") -> None:
@@ -98,6 +99,8 @@ def _settle(job: Job, desired: Desired, remark: str, run: ActiveRun | None = Non
     """Records what runs now; where nothing is asked for its health, it counts as healthy."""
     commit, check, now = desired.claim.commit, desired.deploy.health, job.services.clock()
     event = None if run is None else _deployed(job, desired, run)
+    if check is None:
+        note_ready(job, commit)
     job.update(lambda e: deploys.deployed(e, commit, job.policy.deploy, check, now, remark), event)
 
 

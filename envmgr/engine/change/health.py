@@ -21,6 +21,7 @@ from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.source.steps import place_of
 from envmgr.engine.work.job import Job, Superseded
+from envmgr.engine.work.released import note_ready
 from envmgr.host.leftovers import clear
 from envmgr.ports import Watch
 
@@ -240,10 +241,11 @@ def _status(environment: Environment, health: Health) -> Status:
 
 def _record_healthy(job: Job, check: HealthCheck, action: str = "healthy") -> None:
     environment, services = job.environment, job.services
-    event, now = (
-        services.event(environment.id, action, "It is healthy.", commit=_deployed(environment)),
-        services.clock(),
-    )
+    commit, now = _deployed(environment), services.clock()
+    event = services.event(environment.id, action, "It is healthy.", commit=commit)
+    # Code that went back runs in the infrastructure of another commit: that is no release of either.
+    if commit is not None and commit == environment.applied.commit:
+        note_ready(job, commit)
     job.update(lambda e: deploys.healthy(e, check, now), event)
 
 

@@ -54,6 +54,7 @@ def closed(before: Environment, end: End) -> Environment:
         drift=None,
         deployment=None,
         health=None,
+        tests=None,
         ending=False,
     )
 

@@ -44,6 +44,7 @@ from envmgr.domain.values.environment import (
 from envmgr.domain.values.environment.origin import Origin, OriginKind
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.pipeline.verdict import Outcome, Result, Verdict
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
 from tests.support.examples import examples
@@ -113,6 +114,15 @@ deployments = st.builds(
     begun=st.lists(words, max_size=2).map(tuple),
     back=st.none() | st.builds(WayBack, st.integers(1, 99), texts, st.none() | moments),
 )
+said = st.builds(Result, texts, st.sampled_from(Outcome), st.floats(0, 10**6, allow_nan=False), texts)
+verdicts = st.builds(
+    Verdict,
+    on=texts,
+    commit=words,
+    run=st.integers(1, 10**6),
+    at=moments,
+    results=st.lists(said, max_size=3).map(tuple),
+)
 healths = st.builds(
     Health,
     check=st.builds(
@@ -178,6 +188,7 @@ environments = st.builds(
     drift=st.none() | drifts,
     deployment=st.none() | deployments,
     health=st.none() | healths,
+    tests=st.none() | verdicts,
     ending=st.booleans(),
     updated_at=moments,
 )

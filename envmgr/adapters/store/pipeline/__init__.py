@@ -1,0 +1,1 @@
+"""Releases, builds and images on a SQL database."""
