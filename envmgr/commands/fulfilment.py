@@ -150,7 +150,8 @@ def _plan(work: _Work) -> Result:
         if destroys and found.claim is None:
             objects.append({**results.planned(found, None), "text": ""})
             continue
-        shown = operations.plan(work.runtime, found, destroy=destroys, revision=revision)
+        rebuild = bool(work.options.get("rebuild")) and found is work.records[0]
+        shown = operations.plan(work.runtime, found, destroy=destroys, revision=revision, rebuild=rebuild)
         text = shown.text if destroys else "\n".join([shown.text.rstrip(), *shown.warnings])
         plans[found.id.application] = _mark(text, shown.plan)
         objects.append({**results.planned(found, shown), "text": shown.text[:_TEXT]})
@@ -165,6 +166,7 @@ def _apply(work: _Work) -> Result:
             work.confirm(found),
             override_window=bool(work.options.get("override_window")),
             imports=bool(work.options.get("allow_import")),
+            rebuild=bool(work.options.get("rebuild")) and found is work.records[0],
         )
     )
 

@@ -109,9 +109,11 @@ def plan(
     destroy: bool = False,
     revision: str | None = None,
     save: Path | None = None,
+    rebuild: bool = False,
 ) -> PlanShown:
-    """Plans and changes nothing; `revision` plans another commit than the branch's newest."""
-    with manual(runtime, environment, ByHand(verb=Verb.PLAN, serves_an_end=destroy)) as job:
+    """Plans and changes nothing but what is built, where it is not yet; `revision` plans another commit than the branch's newest."""
+    mode = ByHand(verb=Verb.PLAN, serves_an_end=destroy, built_anew=rebuild)
+    with manual(runtime, environment, mode) as job:
         if revision is not None:
             _move_to(job, revision)
         claim = job.environment.claim if destroy else look(job).claim
@@ -140,10 +142,11 @@ def apply(
     *,
     override_window: bool = False,
     imports: bool = False,
+    rebuild: bool = False,
 ) -> Environment:
     """Plans, has it confirmed (with Terraform's own words for it), applies exactly that plan.
 
-    With `imports` the plan may take in what carries nobody's tags, which an event then tells.
+    With `rebuild` what the commit gave when it was built before does not count. With `imports` the plan may take in what carries nobody's tags, which an event then tells.
     """
 
     def confirmed(job: Job, planned: Planned) -> bool:
@@ -154,7 +157,8 @@ def apply(
             job.services.record(job.environment.id, "import-allowed", said)
         return is_wanted
 
-    with manual(runtime, environment, ApplyByHand(confirm=confirmed, imports=imports)) as job:
+    mode = ApplyByHand(confirm=confirmed, imports=imports, built_anew=rebuild)
+    with manual(runtime, environment, mode) as job:
         check_window(job, override=override_window)
         check_branch(job)
         apply_step(job, f"Apply by {job.services.actor}.")

@@ -34,6 +34,7 @@ from envmgr.config.branch_file import BranchFile
 from envmgr.config.expand import (
     access_of,
     backend_settings,
+    build_of,
     deploy_rules_of,
     drift_rules_of,
     effective,
@@ -260,6 +261,7 @@ def _repository(
         cage=rules.cage.rules(),
         health_networks=rules.limits.health_networks,
         allow_branch_deploy=section.allow_branch_deploy,
+        build=build_of(section.build),
     )
     if not section.applications:
         return _deploying(repository, lambda branch_file: deploy_rules_of(section, branch_file))

@@ -11,6 +11,7 @@ from envmgr.config.sections.application import Application
 from envmgr.config.sections.cage import Cage
 from envmgr.config.sections.deploy import CommandStep, DeployStep, Health
 from envmgr.config.sections.models import OrganizationFile, RepositorySection
+from envmgr.config.sections.pipeline.steps import BuildStep
 from envmgr.config.sections.rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from envmgr.config.sections.secrets import (
     Redactor,
@@ -105,6 +106,11 @@ def schedule_of(section: Schedule | None) -> domain.Schedule | None:
 def commands_of(steps: Iterable[CommandStep]) -> tuple[Step, ...]:
     """Commands as the core knows them."""
     return tuple(Step(name=step.name, run=step.run, timeout=step.timeout) for step in steps)
+
+
+def build_of(steps: Iterable[BuildStep]) -> tuple[Step, ...]:
+    """What is run before a plan, as the core knows it."""
+    return tuple(Step(name=s.name, run=s.run, timeout=s.timeout, when=s.when) for s in steps)
 
 
 def deploy_rules_of(

@@ -10,6 +10,7 @@ from .cloud import Cloud, StateStore
 from .git import CommitInfo, Git, GitLimits, Inspection, Remote
 from .health import Probe
 from .kept import Binaries, Modules, Providers
+from .pipeline import Builds
 from .processes import RUN_MARK, Processes
 from .sign_in import Holder, SignIn, as_given
 from .steps import Deployer, Place, SandboxKind, StepLimits, Steps
@@ -34,6 +35,7 @@ __all__ = [
     "RUN_MARK",
     "Attended",
     "Binaries",
+    "Builds",
     "Clock",
     "Cloud",
     "CommitInfo",

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.pipeline.build import Build
 from envmgr.domain.values.pipeline.release import Release
 
 
@@ -18,10 +19,35 @@ class Releases(Protocol):
         ...
 
 
+class Builds(Protocol):
+    """What was built, by what it was built from."""
+
+    def claim(self, wanted: Build, *, over: Build | None = None, anew: bool = False) -> Build:
+        """Begins a build, unless there is one already; gives the one that counts: `wanted` itself, or what is there.
+
+        One atomic step. The build `over`, judged to be under way no more, counts no longer, if it is still the same;
+        nor does one that is done where it is to be made `anew`.
+        """
+        ...
+
+    def finish(self, build: Build) -> None:
+        """Records that a build is done and what it gave; LeaseLost where it was begun by another since."""
+        ...
+
+    def give_up(self, build: Build) -> None:
+        """Forgets a build that came to nothing; quiet where it was begun by another since."""
+        ...
+
+
 class Pipeline(Protocol):
     """Records of what lies between a commit and production."""
 
     @property
     def releases(self) -> Releases:
         """What was ready where."""
+        ...
+
+    @property
+    def builds(self) -> Builds:
+        """What was built."""
         ...

@@ -1,6 +1,7 @@
 """All records to another database, exactly; and nothing where that cannot be."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def told(store: SqlStore) -> object:
     asking = (store.tokens.all(), store.sessions.find(SESSION.digest), store.requests.pending())
     pipeline = (
         store.pipeline.releases.get(alice, "a" * 40),
-        store.pipeline.builds.get("k"),
+        store.pipeline.builds.claim(replace(BUILD, generation=9)),
         store.pipeline.images.seen(shop),
     )
     return (*everything, *asking, *pipeline, store.leases(NOW), store.environment(alice), outcome)

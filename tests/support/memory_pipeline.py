@@ -35,10 +35,6 @@ class MemoryBuilds:
     kept: dict[str, Build] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
 
-    def get(self, key: str) -> Build | None:
-        """A build, under way or done."""
-        return self.kept.get(key)
-
     def claim(self, wanted: Build, *, over: Build | None = None, anew: bool = False) -> Build:
         """Begins a build, unless there is one already."""
         with self._lock:

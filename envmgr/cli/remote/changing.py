@@ -56,7 +56,10 @@ def _agreed(asking: Wishes, subject: Subject, wish: Wish) -> Mapping[str, Any]:
     """What is meant by what a person said yes to. Ends the program where she said no."""
     rolls_back = wish.verb == "rollback"
     shown = asking.plans(
-        subject, destroy=wish.verb == "destroy", revision=wish.options["revision"] if rolls_back else None
+        subject,
+        destroy=wish.verb == "destroy",
+        revision=wish.options["revision"] if rolls_back else None,
+        rebuild=wish.options.get("rebuild"),
     )
     for each in shown.plans[::-1] if wish.verb == "destroy" else shown.plans:
         _say_rest(each)
@@ -64,7 +67,7 @@ def _agreed(asking: Wishes, subject: Subject, wish: Wish) -> Mapping[str, Any]:
             say("Nothing was done.")
             raise SystemExit(1)
     if not rolls_back:
-        return {"plan": shown.request}
+        return {"plan": shown.request, "rebuild": False}  # built anew it was for the plan
     commits = {each.commit for each in shown.plans if each.commit is not None}
     return {"revision": commits.pop()} if len(commits) == 1 else {}
 

@@ -13,6 +13,7 @@ from .application import Application, CodeSource, in_order
 from .backend import Backend, LocalBackend
 from .cage import Cage
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
+from .pipeline.steps import BuildStep
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from .run_credentials import RunCredentials
 from .section import Section
@@ -131,6 +132,11 @@ class RepositorySection(Section):
         default={},
         description="Input variables for this repository's environments.",
         examples=[{"location": "westeurope"}],
+    )
+    build: tuple[BuildStep, ...] = Field(
+        default=(),
+        description="Commands before the plan, whose values become input variables; once for each commit.",
+        examples=[[{"name": "image", "run": "make push"}]],
     )
     deploy: tuple[DeployStep, ...] = Field(
         default=(),

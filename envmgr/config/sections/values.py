@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from envmgr.config.settings import LOOPBACK
+from envmgr.domain.values.pipeline.variables import RESERVED, VARIABLE_PATTERN
 
 from .duration import PATTERN as DURATION_PATTERN
 from .duration import format_duration, parse_duration
@@ -23,9 +24,6 @@ from .secrets import Secret, SecretReference, parse_secret
 from .size import PATTERN as SIZE_PATTERN
 from .size import format_size, parse_size
 from .watching import including
-
-RESERVED: Final = ("environment", "project", "organization", "branch", "tags", "application")
-"""The input variables that envmgr itself gives to Terraform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,6 @@ def _text(value: object) -> str:
 
 
 NAME_PATTERN = r"[a-z0-9-]+"
-VARIABLE_PATTERN = r"[A-Za-z_][A-Za-z0-9_-]*"
 ENV_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
 
 Name = Annotated[

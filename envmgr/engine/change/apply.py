@@ -11,7 +11,8 @@ from envmgr.domain.rules.unfinished import unfinished
 from envmgr.domain.values.drift import checks_warning
 from envmgr.domain.values.environment import Claim, Environment, RunKind, RunStatus, Status
 from envmgr.engine.source import kept
-from envmgr.engine.source.desired import Desired, check_backend, is_applied, wanted
+from envmgr.engine.source.building import built
+from envmgr.engine.source.desired import Desired, check_backend, is_applied, wanted, with_variables
 from envmgr.engine.source.presence import what_is_gone
 from envmgr.engine.work.application_order import check_needs
 from envmgr.engine.work.job import ActiveRun, Job
@@ -73,7 +74,7 @@ def _left_a_lock(job: Job) -> bool:
 
 
 def look(job: Job, *, adopts: bool = False) -> Desired:
-    """What the newest commit wants, read from the mirror (fetched where it is not there yet).
+    """What the newest commit wants, read from the mirror (fetched where it is not there yet), and built where it is not.
 
     Raises NeedsPerson where a taking-over did not come to its end, but for whoever `adopts`.
     """
@@ -87,7 +88,7 @@ def look(job: Job, *, adopts: bool = False) -> Desired:
         raise Transient(str(error)) from error
     desired = wanted(services, job.repository, environment, environment.target)
     check_backend(environment, desired.claim)
-    return desired
+    return with_variables(desired, built(job, desired.claim.commit))
 
 
 def apply_planned(job: Job, active: ActiveRun, desired: Desired, planned: Planned) -> None:

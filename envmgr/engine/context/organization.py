@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from envmgr.config.branch_file import BranchFile
@@ -18,6 +18,7 @@ from envmgr.domain.values.environment import Environment, SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Schedule, Ticks, Windows, closed, phase
+from envmgr.domain.values.step import Step
 from envmgr.ports import (
     Cloud,
     GitLimits,
@@ -164,7 +165,7 @@ class Repository:
 
     A repository that lists `applications` has one of these for each of them, ordered so that what is needed comes
     first. `application` is the name of such a one, `folder` its place in the branch, `needs` what it needs.
-    `health_networks` are those beside public ones that health checks may ask. `cage` confines what a branch runs.
+    `health_networks` are those beside public ones that health checks may ask. `cage` confines what a branch runs. `build` is run before a plan.
     """
 
     id: RepositoryId
@@ -188,6 +189,7 @@ class Repository:
     deploy_rules: Callable[[BranchFile | None], DeployRules] = lambda _: DeployRules()
     ttl: TimeToLive = TimeToLive()
     allow_branch_deploy: bool = False
+    build: tuple[Step, ...] = ()
     application: str = ""
     folder: str = "."
     needs: tuple[str, ...] = ()
@@ -229,4 +231,6 @@ class Repository:
             tree = self.module_tree()
         except EnvmgrError:
             return None  # the next apply says what is wrong; what is ready stays as it is
-        return digest([version, tree, self.source, self.variables, self.organization.backend])
+        known = [version, tree, self.source, self.variables, self.organization.backend]
+        # Only where there is any: what was applied before there were builds keeps its digest.
+        return digest([*known, [asdict(step) for step in self.build]] if self.build else known)

@@ -118,6 +118,14 @@ def _check_configured(repository: Repository, environment: Environment) -> None:
         )
 
 
+def with_variables(desired: Desired, built: Mapping[str, str]) -> Desired:
+    """The same with what was built of the commit: that is newer than any setting, and wins over all but envmgr's own."""
+    if not built:
+        return desired
+    claim = replace(desired.claim, variables={**desired.claim.variables, **built})
+    return replace(desired, claim=with_fingerprint(claim))
+
+
 def with_fingerprint(claim: Claim) -> Claim:
     """The claim with the fingerprint of what it holds."""
     value = fingerprint(claim.source, claim.variables, claim.terraform_version, claim.backend, claim.needs)

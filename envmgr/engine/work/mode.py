@@ -78,6 +78,16 @@ class Mode:
         return False
 
     @property
+    def rebuilds(self) -> bool:
+        """Whether what was built of the commit before does not count."""
+        return False
+
+    @property
+    def may_have_changed(self) -> bool:
+        """Whether a failure is the environment's."""
+        return True
+
+    @property
     def leaves_code(self) -> bool:
         """Whether a destroy leaves out the steps before it."""
         return False
@@ -191,12 +201,14 @@ class CheckingDrift(Mode):
 class ByHand(Mode):
     """What a person does: `confirm` is asked, with what was planned, before anything is changed.
 
-    Work that `serves_an_end` may be done where the repository is in the configuration no more.
+    Work that `serves_an_end` may be done where the repository is in the configuration no more. With `built_anew` what
+    was built of the commit before does not count.
     """
 
     verb: Verb
     confirm: Confirm = _is_wanted
     serves_an_end: bool = False
+    built_anew: bool = False
 
     @property
     def purpose(self) -> str:
@@ -207,6 +219,11 @@ class ByHand(Mode):
     def is_by_hand(self) -> bool:
         """It is a person's."""
         return True
+
+    @property
+    def rebuilds(self) -> bool:
+        """Whether what was built of the commit before does not count."""
+        return self.built_anew
 
     @property
     def is_tentative(self) -> bool:

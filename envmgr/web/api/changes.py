@@ -62,6 +62,7 @@ class PlanWanted(Wanted):
 
     destroy: bool = Field(default=False, description="What `destroy` would do.")
     revision: Revision | None = Field(default=None, description="Another commit than the branch's newest.")
+    rebuild: bool = Field(default=False, description="Build the commit anew, though it was built before.")
 
 
 class _Planned(Wanted):
@@ -80,6 +81,7 @@ class ApplyWanted(_Planned):
     allow_import: bool = Field(
         default=False, description="Also let import blocks take in what carries no environment's tags."
     )
+    rebuild: bool = Field(default=False, description="Build the commit anew, though it was built before.")
 
 
 class DestroyWanted(_Planned):

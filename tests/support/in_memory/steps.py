@@ -44,6 +44,7 @@ class MemorySteps:
                 dict(place.outputs),
             )
         )
+        place.temporary.mkdir(parents=True, exist_ok=True)
         try:
             self.at_work(place)
             _do(step, place, watch)

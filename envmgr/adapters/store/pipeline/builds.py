@@ -23,11 +23,6 @@ class SqlBuilds:
         """Over a database whose schema is the newest."""
         self._database = database
 
-    def get(self, key: str) -> Build | None:
-        """A build, under way or done."""
-        with self._database.read() as connection:
-            return _get(connection, key)
-
     def claim(self, wanted: Build, *, over: Build | None = None, anew: bool = False) -> Build:
         """Begins a build, unless there is one already."""
         with self._database.write() as connection:

@@ -39,15 +39,18 @@ from envmgr.views import documents
     is_flag=True,
     help="Also let import blocks take in what carries no environment's tags; it will be deleted with the environment.",
 )
+@click.option("--rebuild", is_flag=True, help="Build the commit anew, though it was built before.")
 @override_option
 @json_option
 @pass_invocation
 def apply_command(
     invocation: Invocation,
     environment: str,
+    *,
     yes: bool,
     file: Path | None,
     allow_import: bool,
+    rebuild: bool,
     override_window: bool,
     as_json: bool,
 ) -> None:
@@ -60,7 +63,7 @@ def apply_command(
             raise click.UsageError(
                 "--plan works on envmgr's own host alone: without it, what is shown is applied."
             )
-        options = {"override_window": override_window, "allow_import": allow_import}
+        options = {"override_window": override_window, "allow_import": allow_import, "rebuild": rebuild}
         wish = Wish("apply", environment, yes, options, lambda found, display: _consent(found, yes, display))
         _print_done(change(invocation, wish, afresh=True), as_json)
         return
@@ -81,6 +84,7 @@ def apply_command(
                             consent,
                             override_window=override_window,
                             imports=allow_import,
+                            rebuild=rebuild and not done,  # one build is for all applications
                         )
                     )
         _report(runtime, done, as_json)

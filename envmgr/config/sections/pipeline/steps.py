@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from envmgr.config.sections.deploy import CommandStep
-from envmgr.config.sections.values import AbsolutePath, Command, When
+from envmgr.config.sections.values import AbsolutePath, Command
 
 OnFailure = Literal["refuse", "approve", "warn"]
 """What a check that finds something leads to: no apply, an apply once it is approved, or an event."""
@@ -23,11 +23,10 @@ class BuildStep(CommandStep):
         "lines NAME=VALUE that it writes to the file $ENVMGR_VARIABLES become input variables.",
         examples=["make push IMAGE=registry.example.com/shop:$ENVMGR_COMMIT"],
     )
-    when: When = Field(
+    when: Literal["code", "always"] = Field(
         default="code",
-        description="After which changes it runs: code (a commit), always, infrastructure, or "
-        "`paths: [...]` (a commit that changed one of these files).",
-        examples=["code", {"paths": ["web/*"]}],
+        description="How often it runs: once for each commit (code), whichever environments get that, or each time (always).",
+        examples=["always"],
     )
 
 
