@@ -1,5 +1,6 @@
 """What a cage reaches of the network: curl, git and Terraform by its proxy, and nothing past it."""
 
+import json
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from envmgr.domain.values.step import Step
 from envmgr.host.cage.network import refused
 from envmgr.ports import Place, StepLimits, Watch
 from tests.integration.attack_rows import Row, tries
+from tests.support import own_address
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.engine import Engine, code
 from tests.support.git_repository import GitRepository
@@ -105,6 +107,24 @@ def test_without_a_list_no_private_address_is_reached_by_whatever_name(
     assert web.requests == []
     assert f"network: refused {HOST}:{web.port}, which leads to no public address" in said
     assert {refusal.why for refusal in refused(folder / "1.log")} == {Why.NOT_PUBLIC}
+
+
+@tries(Row.NETWORK)
+def test_a_public_address_of_the_host_itself_is_reached_by_its_own_name_alone(folder: Path) -> None:
+    own = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
+    subprocess.run([*own, sys.executable, "-m", own_address.__name__, str(folder)], check=True)
+    seen = json.loads((folder / "seen.json").read_text())
+    target = f"{own_address.ADDRESS}:{own_address.PORT}"
+    refused_as_own = f"network: refused {target}, which leads to this host itself; cage.networks may open its"
+    assert f"network: {target} did not answer" in seen["before"][0], "as any public address of others"
+    assert refused_as_own in seen["public"][0]
+    assert {name: is_reached for name, (_, is_reached) in seen.items()} == {
+        "before": False,
+        "public": False,
+        "wildcard": False,
+        "named": True,
+        "network": True,
+    }
 
 
 def test_git_clones_by_it(folder: Path, certificates: Certificates) -> None:

@@ -14,7 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from envmgr.domain.rules.network.egress import Refusal, Route, Target, Way, Why, is_listed, route, target_of
+from envmgr.domain.rules.network.networks import ends
 from envmgr.domain.rules.network.upstream import Upstream
+
+from .own import is_own
 
 Resolve = Callable[[Target], Awaitable[Sequence[str]]]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -98,7 +101,9 @@ class Proxy:
         """A connection to an address that was checked: looked up a second time, a name may stand for another."""
         if not is_listed(target, self._way):
             return Why.NOT_LISTED
-        found = route(target, self._way, await self._addresses(target), self._upstream)
+        addresses = await self._addresses(target)
+        own = {each for each in addresses or () if any(map(is_own, ends(each)))}  # now: it may come and go
+        found = route(target, self._way, addresses, self._upstream, own)
         return found if isinstance(found, Why) else await self._opened(found)
 
     async def _addresses(self, target: Target) -> Sequence[str] | None:

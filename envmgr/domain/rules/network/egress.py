@@ -4,12 +4,12 @@ Only the standard library and what needs no more: the proxy is a small process o
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_address
 
-from .networks import is_open
+from .networks import is_open, is_within
 from .upstream import Upstream
 
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*", re.ASCII)
@@ -22,6 +22,7 @@ class Why(Enum):
 
     NOT_LISTED = "not-listed"
     NOT_PUBLIC = "not-public"
+    OWN = "own"
     NO_SUCH_NAME = "no-such-name"
     NO_ANSWER = "no-answer"
     NOT_CONNECT = "not-connect"
@@ -32,6 +33,7 @@ class Why(Enum):
 _SENTENCES = {
     Why.NOT_LISTED: "refused {target}; add it to cage.network.allow",
     Why.NOT_PUBLIC: "refused {target}, which leads to no public address; cage.networks may open its network",
+    Why.OWN: "refused {target}, which leads to this host itself; cage.networks may open its address",
     Why.NO_SUCH_NAME: "{target} was not found by the host's name servers",
     Why.NO_ANSWER: "{target} did not answer",
     Why.NOT_CONNECT: "refused what is no CONNECT; only https goes by the proxy",
@@ -105,23 +107,38 @@ def is_listed(target: Target, way: Way) -> bool:
 
 
 def route(
-    target: Target, way: Way, addresses: Iterable[str] | None, upstream: Upstream | None = None
+    target: Target,
+    way: Way,
+    addresses: Sequence[str] | None,
+    upstream: Upstream | None = None,
+    own: Collection[str] = (),
 ) -> Why | Route:
     """How to get to a target that is listed and stands for some addresses, None where the host knows none.
 
+    Those that are the host's `own` are refused, public ones too: what listens there may be meant for this host alone.
+    They are open to a target that is listed by its whole name, and where `networks` have them.
     By the host's own proxy an address is asked for where any name may be: by its name it may be another by then. The
     names of a list are the organization's, and asked for as they are; also where only that proxy knows them.
     """
     by = upstream if upstream is not None and upstream.leads_to(target.host, target.port) else None
-    checked = [Target(each, target.port) for each in addresses or () if is_open(each, way.networks)]
+    public = [each for each in addresses or () if is_open(each, way.networks)]
+    refused = () if _is_named(target, way) else own
+    checked = [
+        Target(each, target.port) for each in public if each not in refused or is_within(each, way.networks)
+    ]
     is_known = addresses is not None or (by is not None and way.names is not None)
     if not is_known:
         return Why.NO_SUCH_NAME
     if addresses is not None and not checked:
-        return Why.NOT_PUBLIC
+        return Why.OWN if public else Why.NOT_PUBLIC
     if by is None:
         return Route(checked)
     return Route([Target(by.host, by.port)], target if way.names is not None else checked[0])
+
+
+def _is_named(target: Target, way: Way) -> bool:
+    """Whether somebody meant this very name; a wildcard's owner may add any."""
+    return way.names is not None and f"{target.host}:{target.port}" in way.names
 
 
 def _matches(target: Target, entry: str) -> bool:

@@ -17,8 +17,22 @@ Address = IPv4Address | IPv6Address
 
 def is_open(address: str, networks: Sequence[str] = ()) -> bool:
     """Whether an address is a public one, or in one of some networks (`10.0.0.0/8`)."""
+    return _is_public(_plain(ip_address(address))) or is_within(address, networks)
+
+
+def is_within(address: str, networks: Sequence[str]) -> bool:
+    """Whether an address is in one of some networks."""
     found = _plain(ip_address(address))
-    return _is_public(found) or any(found in ip_network(network) for network in networks)
+    return any(found in ip_network(network) for network in networks)
+
+
+def ends(address: str) -> Sequence[str]:
+    """Where what is sent to an address may end: it itself, and those that it wraps."""
+    found = ip_address(address)
+    plain = _plain(found)
+    itself = IPv6Address(int(found)) if isinstance(found, IPv6Address) else found
+    wrapped = [plain.sixtofour, *(plain.teredo or ())] if isinstance(plain, IPv6Address) else []
+    return list(dict.fromkeys(str(each) for each in (itself, plain, *wrapped) if each is not None))
 
 
 def _is_public(address: Address) -> bool:

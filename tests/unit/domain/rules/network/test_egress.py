@@ -14,6 +14,7 @@ from envmgr.domain.rules.network.egress import (
     route,
     target_of,
 )
+from envmgr.domain.rules.network.networks import ends, is_open
 
 AWS = Way(names=("*.amazonaws.com:443", "registry.terraform.io:443", "10.1.2.3:8443"))
 labels = st.text("ab-1", min_size=1, max_size=4).filter(lambda label: label.strip("-") == label)
@@ -84,6 +85,32 @@ def test_of_a_names_addresses_only_public_ones_are_connected_to() -> None:
     within = [Target(address, 443) for address in ("93.184.216.34", "::ffff:10.0.0.1")]
     assert route(target, AWS, found) == Route(within[:1])
     assert route(target, Way(networks=("10.0.0.0/8",)), found) == Route(within)
+
+
+PUBLIC = st.ip_addresses().map(str).filter(lambda each: is_open(each) and ends(each) == [each])
+
+
+@given(st.lists(PUBLIC, min_size=1, max_size=6), st.data())
+def test_no_address_of_the_host_is_connected_to_but_by_its_name_or_network(
+    addresses: list[str], data: st.DataObject
+) -> None:
+    own = data.draw(st.sets(st.sampled_from(addresses)))
+    target, others = Target("a.example", 443), [each for each in addresses if each not in own]
+    for names in (None, ("*.example:443",)):
+        expected = Route([Target(each, 443) for each in others]) if others else Why.OWN
+        assert route(target, Way(names=names), addresses, own=own) == expected
+        opened = Way(names=names, networks=tuple(own))
+        assert route(target, opened, addresses, own=own) == Route([Target(each, 443) for each in addresses])
+    named = Way(names=("*.example:443", "a.example:443"))
+    assert route(target, named, addresses, own=own) == Route([Target(each, 443) for each in addresses])
+
+
+def test_what_is_sent_to_an_address_may_end_at_another() -> None:
+    assert ends("93.184.216.34") == ["93.184.216.34"]
+    assert "93.184.216.34" in ends("::ffff:93.184.216.34")
+    assert "93.184.216.34" in ends("64:ff9b::5db8:d822")
+    assert "93.184.216.34" in ends("2002:5db8:d822::1")
+    assert ends("2606:2800::1%eth0") == ["2606:2800::1"]
 
 
 def test_a_list_that_is_none_allows_each_name() -> None:
