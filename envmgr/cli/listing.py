@@ -4,14 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.environment import Environment, RepositoryState
 from envmgr.domain.values.names import RepositoryId
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Environments as one each with their addresses, the same as JSON objects, and repositories that could not be read."""
+    """Environments as one each with their addresses, the same as JSON objects, repositories that could not be read, and what is frozen."""
 
     rows: Sequence[tuple[Environment, Sequence[str]]]
     objects: Iterable[Any]
     unreachable: Mapping[RepositoryId, RepositoryState]
+    freezes: Sequence[Freeze]

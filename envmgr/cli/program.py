@@ -47,6 +47,8 @@ _SECTIONS: Sections = {
         "suspend": ("change.suspend", "Leave an environment alone."),
         "resume": ("change.suspend", "Manage it again."),
         "approve": ("change.approve", "Approve what a guard holds back, after showing it."),
+        "freeze": ("change.freeze", "Stop all applying and destroying somewhere."),
+        "thaw": ("change.freeze", "End a freeze."),
         "extend": ("change.extend", "Give an environment a later end of life."),
         "unlock": ("change.unlock", "Break a state lock that a dead run of envmgr left."),
     },

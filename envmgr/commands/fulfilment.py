@@ -178,6 +178,7 @@ def _destroy(work: _Work) -> Result:
             found,
             work.confirm(found),
             override_window=bool(work.options.get("override_window")),
+            override_freeze=bool(work.options.get("override_freeze")),
             leaves_code=bool(work.options.get("skip_on_destroy")),
         ),
         backwards=True,

@@ -1,18 +1,18 @@
 """What a person does by hand: the verbs of the command line, under the same leases and gates as the daemon."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envmgr.domain.audit import unmanaged
 from envmgr.domain.documents.plan import Plan
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, StateLocked, UsageError
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, UsageError
 from envmgr.domain.rules.transitions.wishes import to_be_destroyed
 from envmgr.domain.values import reference
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.decision import Apply, Destroy
-from envmgr.domain.values.environment import Claim, Environment, Output, Run, RunKind, Status, Suspension
+from envmgr.domain.values.environment import Environment, Output, Run, RunKind, Status, Suspension
 from envmgr.domain.values.health import Condition
 from envmgr.domain.values.names import ref_component
 from envmgr.engine.change.apply import apply as apply_step
@@ -20,20 +20,17 @@ from envmgr.engine.change.apply import apply_planned, look, remark
 from envmgr.engine.change.deploy import deploy
 from envmgr.engine.change.destroy import destroy as destroy_step
 from envmgr.engine.change.health import await_healthy
-from envmgr.engine.change.planning import gate, note_override, plan_apply, plan_destroy
+from envmgr.engine.change.planning import (
+    check_not_frozen_since,
+    gate,
+    note_override,
+    plan_apply,
+    plan_destroy,
+)
 from envmgr.engine.context import by_hand, ownership
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.recovery.failure import record_failure, restore
 from envmgr.engine.recovery.orphan_runs import end_abandoned_runs
-from envmgr.engine.recovery.state_locks import (
-    HeldLock,
-    break_lock,
-    break_own_lock,
-    find_lock,
-    push_errored_state,
-)
-from envmgr.engine.source.kept import checkout_applied
-from envmgr.engine.source.workspaces import workspace
 from envmgr.engine.work.job import ActiveRun, Job, NothingDone, work_on
 from envmgr.engine.work.mode import ApplyByHand, ByHand, DestroyByHand, Verb
 from envmgr.engine.work.planned import Planned
@@ -159,7 +156,7 @@ def apply(
 
     mode = ApplyByHand(confirm=confirmed, imports=imports, built_anew=rebuild)
     with manual(runtime, environment, mode) as job:
-        check_window(job, override=override_window)
+        check_open(job, override_window=override_window)
         check_branch(job)
         apply_step(job, f"Apply by {job.services.actor}.")
         await_started(job)
@@ -172,7 +169,7 @@ def apply_saved(
 ) -> Environment:
     """Applies a plan that `envmgr plan --save` wrote, if it is still of this environment and commit."""
     with manual(runtime, environment, ApplyByHand()) as job:
-        check_window(job, override=override_window)
+        check_open(job, override_window=override_window)
         saved = saved_plan.read_saved(file)
         if saved.environment != str(job.environment.id):
             raise UsageError(f"{file} is a plan for {saved.environment}, not for {job.environment.label}.")
@@ -185,6 +182,7 @@ def apply_saved(
         with job.run(RunKind.APPLY, saved.commit, Status.RUNNING, f"Apply of {file.name}.") as active:
             # A fresh plan makes the working folder and the claim; what is applied is the saved one.
             planned = _adopt(job, active, plan_apply(job, active, desired.claim), saved)
+            check_not_frozen_since(job)
             note_override(job)
             try:
                 apply_planned(job, active, desired, planned)
@@ -204,6 +202,7 @@ def destroy(
     confirm: Callable[[str, Plan | None], bool],
     *,
     override_window: bool = False,
+    override_freeze: bool = False,
     leaves_code: bool = False,
 ) -> Environment:
     """Plans, has it confirmed, destroys and verifies; where the branch is still there it is then suspended.
@@ -225,7 +224,7 @@ def destroy(
         return "" if now.suspended_by is Suspension.DESTROY else "It was resumed meanwhile: not destroyed."
 
     with manual(runtime, environment, DestroyByHand(confirm=confirmed, skips_steps=leaves_code)) as job:
-        check_window(job, override=override_window)
+        check_open(job, override_window=override_window, override_freeze=override_freeze)
         reason = f"Destroy by {services.actor}."
         if job.repository.id in services.repositories and not job.environment.is_missing:
             end = Destroy(reason, Status.SUSPENDED, said, by=Suspension.DESTROY)
@@ -238,71 +237,8 @@ def destroy(
 @needs(Action.OUTPUTS)
 def outputs(runtime: Runtime, environment: Environment) -> dict[str, Output]:
     """All outputs with sensitive values, read from the state itself."""
-    state = _state(runtime, environment).read(environment.id.state_key)
+    state = state_of(runtime, environment).read(environment.id.state_key)
     return dict(state.outputs) if state is not None else {}
-
-
-@needs(Action.SEE)
-def lock(runtime: Runtime, environment: Environment) -> HeldLock | None:
-    """Who holds the lock of an environment's state."""
-    binary = _repository(runtime, environment).organization.binary
-    return find_lock(runtime.services, environment, _state(runtime, environment), binary)
-
-
-@needs(Action.UNLOCK)
-def unlock(runtime: Runtime, environment: Environment, *, force: bool, seen: HeldLock | None = None) -> None:
-    """Breaks the state lock: one that is provably ours and dead, or any with `force`.
-
-    `seen` is what the person was shown: another lock than that is not broken.
-    """
-    with manual(runtime, environment, ByHand(verb=Verb.UNLOCK, serves_an_end=True)) as job:
-        claim = job.environment.claim
-        shown = lock(runtime, job.environment)
-        if shown is None:
-            raise NeedsPerson(f"The state of {environment.label} is not locked.")
-        if claim is None or not _has_breakable_id(shown, claim):
-            raise StateLocked(
-                f"The lock of {environment.label} ({shown.lock}) cannot be broken by its ID: {_by_hand(job)}."
-            )
-        if seen is not None and seen.lock != shown.lock:
-            raise StateLocked(
-                f"The state of {environment.label} is locked by {shown.lock} now, no longer by {seen.lock}: "
-                "nothing was broken."
-            )
-        if not (shown.dead or force):
-            raise StateLocked(
-                f"The state of {environment.label} is locked by {shown.lock}, which is not provably a dead run of envmgr: `--force` breaks it if you know that it is dead."
-            )
-        with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
-            _break(job, active, claim, shown, force=force)
-
-
-def _has_breakable_id(shown: HeldLock, claim: Claim) -> bool:
-    """Whether `terraform force-unlock` can break it: a local lock is its holder's hold on the file, not its note."""
-    return bool(shown.lock.id) and claim.backend[0] != "local"
-
-
-def _by_hand(job: Job) -> str:
-    """What a person does about a lock that has no ID, or ends only with its holder."""
-    claim, key = job.environment.claim, job.environment.id.state_key
-    kind = claim.backend[0] if claim is not None else job.repository.organization.backend[0]
-    if kind == "local":
-        return "it ends with the Terraform that holds it; wait for that, or end it"
-    how = f"break the lease of the blob {key}" if kind == "azurerm" else f"delete the object {key}.tflock"
-    return f"make sure that no Terraform works on it, then {how} in the state store itself"
-
-
-def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force: bool) -> None:
-    space = workspace(job, job.access(), claim, job.repository.organization.binary)
-    # A state left in the folder is brought to safety, though the lock may keep it here.
-    with suppress(EnvmgrError):
-        push_errored_state(job, active, space)
-    checkout_applied(job, claim)
-    if not force:
-        break_own_lock(job, active, space)
-        return
-    break_lock(job, active, space, shown.lock.id)
-    job.services.record(job.environment.id, "unlocked", f"Broke {shown.lock} by force.", run=active.run.id)
 
 
 @contextmanager
@@ -312,7 +248,7 @@ def manual(runtime: Runtime, environment: Environment, mode: ByHand) -> Iterator
     Only what serves an end may be done where its repository is in the configuration no more.
     """
     services = runtime.services
-    repository = _repository(runtime, environment)
+    repository = repository_of(runtime, environment)
     if repository.id not in services.repositories and not mode.serves_an_end:
         raise NeedsPerson(unmanaged.sentence(environment, services.organizations))
     with work_on(services, environment.id, mode) as job:
@@ -340,12 +276,17 @@ def await_started(job: Job) -> None:
         await_healthy(job)
 
 
-def _state(runtime: Runtime, environment: Environment) -> StateStore:
+def state_of(runtime: Runtime, environment: Environment) -> StateStore:
+    """The store that has an environment's state, also where the configuration names another by now."""
     backend = environment.claim.backend if environment.claim is not None else None
-    return _repository(runtime, environment).organization.state(backend)
+    return repository_of(runtime, environment).organization.state(backend)
 
 
-def _repository(runtime: Runtime, environment: Environment) -> Repository:
+def repository_of(runtime: Runtime, environment: Environment) -> Repository:
+    """An environment's repository, or what stands in for one that is not in the configuration.
+
+    Raises NeedsPerson where its organization is not there either.
+    """
     services = runtime.services
     repository = services.repository(environment.id.repository_id)
     if repository is None:
@@ -367,10 +308,14 @@ def check_branch(job: Job) -> None:
         raise NothingDone(f"Branch {branch} is gone: there is nothing to apply.")
 
 
-def check_window(job: Job, *, override: bool) -> None:
-    """Refuses where no window for changes is open, unless that is overridden."""
-    if job.policy.closed is not None and not override:
-        raise NothingDone(f"{job.environment.label}: {job.policy.closed}; wait, or give --override-window.")
+def check_open(job: Job, *, override_window: bool, override_freeze: bool = False) -> None:
+    """Refuses where all is frozen or no window for changes is open, unless that is overridden."""
+    closed, frozen = job.policy.closed, job.policy.frozen
+    if frozen is not None and not override_freeze:
+        way_out = "; --override-freeze destroys all the same" if isinstance(job.mode, DestroyByHand) else ""
+        raise NothingDone(f"{job.environment.label}: {frozen}. {frozen.ends_by} ends that{way_out}.")
+    if closed is not None and not override_window:
+        raise NothingDone(f"{job.environment.label}: {closed}; wait, or give --override-window.")
 
 
 def render(job: Job, planned: Planned) -> str:

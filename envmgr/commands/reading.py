@@ -1,16 +1,19 @@
 """What may be seen: environments, runs, events and repositories, as far as whoever asks may know of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from envmgr.domain.errors import NotThere
+from envmgr.domain.rules.access.freezing import all_over, in_force
 from envmgr.domain.rules.access.roles import hidden, visible
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.combined import by_environment
 from envmgr.domain.values.environment import Environment, Event, RepositoryState, Run
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports.pages import Key, Wanted
-from envmgr.views.documents import Facts
+from envmgr.views.documents import Beside, Facts
 
 from .access import check, may
 from .runtime import Runtime
@@ -51,12 +54,20 @@ def records_of(runtime: Runtime, identity: EnvironmentId) -> Sequence[Environmen
     return repository.in_order(chosen) if repository is not None else chosen
 
 
-def facts_of(runtime: Runtime, records: Sequence[Environment]) -> tuple[Sequence[Facts], str]:
-    """Each record with who works on it and its newest run, and why its remote could not be read."""
-    store = runtime.services.store
-    leases = store.leases(runtime.services.clock())
+def facts_of(runtime: Runtime, records: Sequence[Environment]) -> tuple[Sequence[Facts], Beside]:
+    """Each record with who works on it and its newest run, and what is known of its repository."""
+    store, now, repository = runtime.services.store, runtime.services.clock(), records[0].id.repository_id
+    leases = store.leases(now)
     facts = [(e, leases.get(e.id), next(iter(store.runs(e.id, limit=1)), None)) for e in records]
-    return facts, store.repository(records[0].id.repository_id).error
+    frozen = in_force(store.freezes.all(), repository, now)
+    return facts, Beside(store.repository(repository).error, frozen)
+
+
+def beside(runtime: Runtime) -> Callable[[RepositoryId], Beside]:
+    """What is known of each repository, read at once."""
+    errors, freezes = unreachable(runtime), runtime.services.store.freezes.all()
+    now = runtime.services.clock()
+    return cache(lambda each: Beside(errors.get(each, ""), in_force(freezes, each, now)))
 
 
 def runs(runtime: Runtime, wanted: Wanted, before: int | None = None) -> Sequence[Run]:
@@ -95,17 +106,20 @@ class Watched:
     branches: Sequence[str]
     protected: Sequence[str]
     state: RepositoryState
+    frozen: Freeze | None
 
 
 def repositories(runtime: Runtime, organization: str | None = None) -> Sequence[Watched]:
     """The repositories of the configuration that may be seen, by name."""
-    services = runtime.services
+    services, now = runtime.services, runtime.services.clock()
+    freezes = services.store.freezes.all()
     return [
         Watched(
             id=name,
             branches=services.repositories[name].branches,
             protected=services.repositories[name].policy.protected,
             state=services.store.repository(name),
+            frozen=in_force(freezes, name, now),
         )
         for name in repository_names(runtime)
         if organization in (None, name.organization)
@@ -118,8 +132,10 @@ def repository_names(runtime: Runtime) -> Sequence[RepositoryId]:
     return [name for name in known if may(runtime, Action.SEE, name.organization, name.name)]
 
 
-def organizations(runtime: Runtime) -> Sequence[str]:
-    """The organizations of the configuration of which anything may be seen, by name."""
+def organizations(runtime: Runtime) -> Mapping[str, Freeze | None]:
+    """The organizations of the configuration of which anything may be seen, by name; each with what freezes all of it."""
     services = runtime.services
     seen = {r.organization for r in services.repositories if may(runtime, Action.SEE, r.organization, r.name)}
-    return sorted({o for o in services.organizations if o in seen or may(runtime, Action.SEE, o)})
+    freezes, now = services.store.freezes.all(), services.clock()
+    shown = sorted({o for o in services.organizations if o in seen or may(runtime, Action.SEE, o)})
+    return {name: all_over(freezes, name, now) for name in shown}

@@ -20,7 +20,7 @@ from envmgr.engine.work.mode import ByHand, Verb
 from envmgr.engine.work.planned import Planned
 
 from .access import needs
-from .operations import await_started, check_branch, check_window, manual, render
+from .operations import await_started, check_branch, check_open, manual, render
 from .runtime import Runtime
 
 Confirm = Callable[[str, Plan | None], bool]
@@ -71,7 +71,7 @@ def roll_back(
     """
     rollback = _Rollback(confirm, until_push)
     with manual(runtime, environment, ByHand(verb=Verb.ROLLBACK, confirm=rollback.is_wanted)) as job:
-        check_window(job, override=override_window)
+        check_open(job, override_window=override_window)
         check_branch(job)
         commit = earlier_commit(job, revision)
         rollback.prepare(job, commit)

@@ -30,7 +30,7 @@ from envmgr.host.given import read_given
 from envmgr.host.system import write_private
 
 from .access import needs
-from .operations import await_started, check_branch, check_window, manual, render
+from .operations import await_started, check_branch, check_open, manual, render
 from .runtime import Runtime
 
 _LARGEST = 256 * 1024 * 1024
@@ -79,7 +79,7 @@ def adopt(
     given = GivenState.of(read_given(file, _LARGEST, "a state"), str(file))
     adoption = _Adoption(given, confirm, destroys)
     with manual(runtime, environment, ByHand(verb=Verb.ADOPT, confirm=adoption.is_wanted)) as job:
-        check_window(job, override=override_window)
+        check_open(job, override_window=override_window)
         _check_there(job)
         check_branch(job)
         is_there = _check_free(job, given)

@@ -51,6 +51,7 @@ from envmgr.config.sections.models import OrganizationFile, RepositorySection
 from envmgr.config.sections.secrets import resolve
 from envmgr.domain.documents.owner import Installation
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.access.freezing import in_force
 from envmgr.domain.values.asking.person import on_host
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
@@ -69,6 +70,7 @@ from envmgr.engine.reconcile.reconciler import Reconciler
 from envmgr.engine.reconcile.workers import Workers
 from envmgr.ports import Clock, Cloud, GitLimits, Progress, Remote, StepLimits, Store, TerraformLimits
 
+from . import frozen
 from .hidden import hidden_paths
 from .records import open_records_of
 from .sign_in import sign_in_of
@@ -99,6 +101,7 @@ def compose(start: Start, before: Runtime | None = None) -> Runtime:
     configuration = load(start.config, start.environ)
     stopping = before.stopping if before else threading.Event()
     services = _services(start, configuration, stopping, before.services if before else None)
+    frozen.keep(services.store, configuration, start.clock())
     reconciler = Reconciler(services)
     workers = before.workers if before else Workers(services, reconciler)
     workers.reconfigure(services, reconciler)
@@ -129,7 +132,10 @@ def _services(
         file.organization: _organization(start, layout, store, file, configuration)
         for file in configuration.organizations
     }
-    repositories = _repositories(start, configuration, organizations, modules)
+    repositories = {
+        identity: _freezing(repository, store)
+        for identity, repository in _repositories(start, configuration, organizations, modules).items()
+    }
     return Services(
         layout=layout,
         store=store,
@@ -148,7 +154,9 @@ def _services(
         actor=start.actor,
         organizations=organizations,
         repositories=repositories,
-        left_over=lambda repository: _left_over(organizations.get(repository.organization), repository),
+        left_over=lambda repository: _left_over(
+            organizations.get(repository.organization), repository, store
+        ),
         disk_reserve=configuration.settings.disk_reserve,
         retention=configuration.settings.retention,
         seal=seal_of(configuration.settings.bundle_key, layout, start.environ),
@@ -274,7 +282,17 @@ def _git_limits(repository: Repository | None) -> GitLimits:
     return repository.git_limits if repository is not None else GitLimits()
 
 
-def _left_over(organization: Organization | None, identity: RepositoryId) -> Repository | None:
+def _freezing(repository: Repository, store: Store) -> Repository:
+    """A repository that reads what freezes it, and each of its applications as well."""
+    parts = {name: _freezing(part, store) for name, part in repository.applications.items()}
+    return replace(
+        repository,
+        applications=parts,
+        frozen=lambda now: in_force(store.freezes.all(), repository.id, now),
+    )
+
+
+def _left_over(organization: Organization | None, identity: RepositoryId, store: Store) -> Repository | None:
     """What stands in for a repository that is not in the file: its organization's, with no branches or rules."""
     if organization is None:
         return None
@@ -282,7 +300,7 @@ def _left_over(organization: Organization | None, identity: RepositoryId) -> Rep
     def remote() -> Remote:
         raise NeedsPerson(unmanaged.missing(identity))
 
-    return Repository(
+    left = Repository(
         id=identity,
         organization=organization,
         branches=(),
@@ -297,6 +315,7 @@ def _left_over(organization: Organization | None, identity: RepositoryId) -> Rep
         ticks=CALENDAR,
         step_limits=StepLimits(output=0),
     )
+    return _freezing(left, store)
 
 
 def _part(repository: Repository, application: ApplicationSection, modules: Modules) -> Repository:

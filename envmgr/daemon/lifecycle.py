@@ -28,6 +28,7 @@ from envmgr.host.system import sentences
 
 from . import housekeeping
 from .drift_watch import DriftWatch
+from .freeze_watch import FreezeWatch
 from .health_watch import HealthWatch
 from .notify import Notifier
 from .polls import Polls
@@ -84,6 +85,7 @@ class Daemon:
         self._requests = RequestWatch(runtime)
         self._unlooked: set[RepositoryId] = set()
         self._written = Written(runtime.services.clock(), OVERLAP)
+        self._freezes = FreezeWatch()
         self._alive = time.monotonic()
         self._scheduler = BackgroundScheduler(
             # Four: housekeeping and a slow database may hold one each, and the other ticks still come.
@@ -143,9 +145,9 @@ class Daemon:
         runtime, now = self._runtime, self._runtime.services.clock()
         try:
             with sentences(), self._written.news(runtime.services.store, now) as written:
-                touched = written
+                touched = {*written, *self._freezes.news(runtime)}
         except EnvmgrError as error:
-            touched = ()
+            touched = set()
             log.error(str(error), action="store-failed")
         for identity in {*touched, *runtime.workers.due_again(), *self._unlooked}:
             repository = runtime.services.repositories.get(identity)

@@ -23,6 +23,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 from .asking import Requests, Sessions, Tokens
 from .figures import Figures
+from .freezes import Freezes
 from .pages import Pages
 from .pipeline import Pipeline
 
@@ -50,6 +51,11 @@ class Store(Protocol):
     @property
     def requests(self) -> Requests:
         """What was asked for over the network."""
+        ...
+
+    @property
+    def freezes(self) -> Freezes:
+        """What is frozen."""
         ...
 
     @property

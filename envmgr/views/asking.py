@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypedDict
 
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.person import Person
 from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.asking.token import Token
 from envmgr.domain.values.environment import RepositoryState
 from envmgr.domain.values.names import RepositoryId
 
-from .documents import time
+from .documents import freeze, time
+from .objects import FreezeObject
 
 
 class RequestObject(TypedDict):
@@ -66,6 +68,7 @@ class RepositoryObject(TypedDict):
     succeeded_at: Annotated[str | None, "When that last succeeded."]
     failures: Annotated[int, "How many looks in a row failed."]
     error: Annotated[str | None, "Why the last look failed."]
+    frozen: Annotated[FreezeObject | None, "What freezes it; null: nothing does."]
 
 
 class OrganizationObject(TypedDict):
@@ -73,6 +76,7 @@ class OrganizationObject(TypedDict):
 
     name: Annotated[str, "Its name."]
     role: Annotated[str | None, "One's role in it; null: one has a role in some of its repositories only."]
+    frozen: Annotated[FreezeObject | None, "What freezes all of it; null: nothing does."]
 
 
 class MeObject(TypedDict):
@@ -126,9 +130,13 @@ def token(found: Token) -> TokenObject:
 
 
 def repository(
-    found: RepositoryId, branches: Sequence[str], protected: Sequence[str], state: RepositoryState
+    found: RepositoryId,
+    branches: Sequence[str],
+    protected: Sequence[str],
+    state: RepositoryState,
+    frozen: Freeze | None,
 ) -> RepositoryObject:
-    """A repository with what polling knows of it."""
+    """A repository with what polling knows of it, and what freezes it."""
     return {
         "organization": found.organization,
         "name": found.name,
@@ -139,21 +147,26 @@ def repository(
         "succeeded_at": time(state.succeeded_at),
         "failures": state.failures,
         "error": state.error or None,
+        "frozen": freeze(frozen) if frozen is not None else None,
     }
 
 
-def organization(name: str, person: Person) -> OrganizationObject:
-    """An organization as somebody has it."""
+def organization(name: str, person: Person, frozen: Freeze | None) -> OrganizationObject:
+    """An organization as somebody has it, and what freezes all of it."""
     role = person.role(name)
-    return {"name": name, "role": role.value if role is not None else None}
+    return {
+        "name": name,
+        "role": role.value if role is not None else None,
+        "frozen": freeze(frozen) if frozen is not None else None,
+    }
 
 
-def me(person: Person, organizations: Sequence[str], version: str) -> MeObject:
+def me(person: Person, organizations: Mapping[str, Freeze | None], version: str) -> MeObject:
     """Who somebody is."""
     return {
         "name": person.name,
         "kind": person.asker.kind.value,
         "groups": list(person.groups),
-        "organizations": [organization(name, person) for name in organizations],
+        "organizations": [organization(name, person, frozen) for name, frozen in organizations.items()],
         "version": version,
     }

@@ -1,10 +1,12 @@
 """The JSON that verbs print; the names are the contract's."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from envmgr.domain.values.address import shown
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.combined import combined, urls
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Drift
@@ -75,15 +77,34 @@ def environment(found: Environment) -> "objects.EnvironmentObject":
     }
 
 
-def listed(found: Environment, records: Sequence[Environment], remote_error: str) -> "objects.ListedObject":
-    """One element of `list --json`: an environment as one, and its applications, if it has any.
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is known of an environment's repository: why it could not be read (empty: it was), and what freezes it."""
 
-    `remote_error` says why it is shown as last seen, null where it is not.
-    """
+    remote_error: str = ""
+    frozen: Freeze | None = None
+
+
+def freeze(found: Freeze) -> "objects.FreezeObject":
+    """A freeze."""
+    return {
+        "organization": found.organization,
+        "repository": found.repository,
+        "reason": found.reason,
+        "by": found.by,
+        "since": time(found.since),
+        "until": time(found.until),
+        "in_file": found.in_file,
+    }
+
+
+def listed(found: Environment, records: Sequence[Environment], beside: Beside) -> "objects.ListedObject":
+    """One element of `list --json`: an environment as one, and its applications, if it has any."""
     row = cast("objects.ListedObject", environment(found))
     row["urls"] = urls(records)  # in place: there may be thousands
     row["applications"] = [application(each) for each in records if each.id.application]
-    row["remote_error"] = remote_error or None
+    row["remote_error"] = beside.remote_error or None
+    row["frozen"] = freeze(beside.frozen) if beside.frozen is not None else None
     return row
 
 
@@ -102,12 +123,12 @@ def environment_in_full(
     found: Environment,
     held: Lease | None,
     last_run: Run | None,
-    remote_error: str = "",
+    beside: Beside = Beside(),
 ) -> "objects.EnvironmentInFull":
     """`show --json`."""
     claim = found.claim
     return {
-        **listed(found, [found], remote_error),
+        **listed(found, [found], beside),
         "warnings": list(found.warnings),
         "outputs": outputs(found.applied.outputs),
         "variables": dict(claim.variables) if claim else {},
@@ -132,13 +153,13 @@ Facts = tuple[Environment, Lease | None, Run | None]
 """A record, who works on it, and its newest run."""
 
 
-def whole(facts: Sequence[Facts], remote_error: str) -> "objects.EnvironmentInFull | objects.ListedObject":
+def whole(facts: Sequence[Facts], beside: Beside) -> "objects.EnvironmentInFull | objects.ListedObject":
     """An environment in full; one of several applications as in the list, with each of them in full."""
-    each = [environment_in_full(*one, remote_error) for one in facts]
+    each = [environment_in_full(*one, beside) for one in facts]
     if len(each) == 1:
         return each[0]
     records = [record for record, _, _ in facts]
-    return {**listed(combined(records), records, remote_error), "applications": list(each)}
+    return {**listed(combined(records), records, beside), "applications": list(each)}
 
 
 def drift(found: Drift) -> "objects.DriftObject":

@@ -37,6 +37,18 @@ class _Environment(TypedDict):
     pinned_commit: Annotated[str | None, "The commit at which a rollback holds it."]
 
 
+class FreezeObject(TypedDict):
+    """That nothing is applied or destroyed in an organization, or in one of its repositories."""
+
+    organization: Annotated[str, "The organization's name."]
+    repository: Annotated[str | None, "The one repository that is frozen; null: all of the organization."]
+    reason: Annotated[str, "Why."]
+    by: Annotated[str, "Who froze it."]
+    since: Annotated[str | None, "Since when."]
+    until: Annotated[str | None, "When it ends by itself; null: it does not."]
+    in_file: Annotated[bool, "Whether the organization file says it, so that it is ended there."]
+
+
 class _Together(TypedDict):
     """What the applications of an environment come to together."""
 
@@ -44,6 +56,9 @@ class _Together(TypedDict):
     applications: Annotated[list[Any], "Its applications, in brief; in full in `show --json`."]
     remote_error: Annotated[
         str | None, "Why the remote could not be read, so that this is how it was last seen."
+    ]
+    frozen: Annotated[
+        FreezeObject | None, "What keeps it from being applied or destroyed; null: nothing is frozen."
     ]
 
 

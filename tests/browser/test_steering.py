@@ -94,3 +94,32 @@ def test_nothing_else_may_be_asked_for(page_server: Served) -> None:
     form = {"csrf": client.csrf("/")}
     for verb in ("unlock", "tokens", "see", "%2e%2e"):
         assert client.post(f"/environments/acme/shop/alice/{verb}", form).status == 404
+
+
+def test_an_approver_freezes_and_thaws_a_repository(page_server: Served, chromium: Browser) -> None:
+    """It is shown at the list and at its environments, to everybody; a developer is given no such form."""
+    with visiting(chromium, page_server, Role.DEVELOPER) as page:
+        page.goto("/repositories")
+        expect(page.get_by_role("heading", name="Freeze")).to_have_count(0)
+    developer = Client(page_server.url)
+    developer.sign_in(page_server.tokens[Role.DEVELOPER])
+    form = {"csrf": developer.csrf("/"), "place": "acme/shop", "reason": "no"}
+    assert developer.post("/repositories/freeze", form).status == 403
+    approver = Client(page_server.url)
+    approver.sign_in(page_server.tokens[Role.APPROVER])
+    wrong = approver.post(
+        "/repositories/freeze", {**form, "csrf": approver.csrf("/repositories"), "until": "soon"}
+    )
+    assert (wrong.status, "When it ends cannot be read" in wrong.text) == (400, True)
+    with visiting(chromium, page_server, Role.APPROVER) as page:
+        page.goto("/repositories")
+        page.get_by_label("Where").select_option("acme/shop")
+        page.get_by_label("Reason").fill("<b>network</b> migration")
+        page.get_by_role("button", name="Freeze").click()
+        for address in ("/repositories", "/", "/environments/acme/shop/bob"):
+            page.goto(address)
+            expect(page.get_by_text("acme/shop is frozen").first).to_be_visible()
+            expect(page.get_by_text("<b>network</b> migration").first).to_be_visible()
+        page.goto("/repositories")
+        page.get_by_role("button", name="Thaw acme/shop").click()
+        expect(page.get_by_text("acme/shop is frozen")).to_have_count(0)

@@ -12,6 +12,7 @@ from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
 from envmgr.domain.audit.standing import Look, Outcome, Standing
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.person import Action, Asker, Kind, Role
 from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.asking.token import Session, Token
@@ -29,6 +30,7 @@ TOKEN = Token(name="ci", digest="d1", role=Role.DEVELOPER, created_at=NOW, creat
 FINDING = Standing(
     look=Look.AUDIT, organization="acme", kind="odd", subject=ODD, told=ODD, since=NOW, seen_at=NOW
 )
+FREEZE = Freeze(organization="acme", reason=ODD, by=ODD, since=NOW)
 SESSION = Session(
     digest="s1", name=ODD, groups=("dev", ODD), csrf="c", created_at=NOW, expires_at=NOW + timedelta(hours=1)
 )
@@ -74,6 +76,7 @@ def opened(places: tuple[str, str], tmp_path: Path) -> Iterator[tuple[SqlStore, 
     source.save_repository(RepositoryId("acme", "shop"), RepositoryState(default_branch=ODD, failures=3))
     source.take_findings(Look.AUDIT, "acme", NOW, [FINDING], lambda _: True, lambda _: ())
     source.tokens.add(TOKEN)
+    source.freezes.put(FREEZE)
     source.sessions.begin(SESSION)
     source.requests.add(WISH)
     source.pipeline.releases.note(RELEASE)
@@ -103,7 +106,12 @@ def told(store: SqlStore) -> object:
     alice = EnvironmentId("acme", "shop", "alice")
     everything = (store.environments(destroyed=True), store.runs(), store.events(), store.repository(shop))
     [outcome] = looked_again(store)
-    asking = (store.tokens.all(), store.sessions.find(SESSION.digest), store.requests.pending())
+    asking = (
+        store.freezes.all(),
+        store.tokens.all(),
+        store.sessions.find(SESSION.digest),
+        store.requests.pending(),
+    )
     pipeline = (
         store.pipeline.releases.get(alice, "a" * 40),
         store.pipeline.builds.claim(replace(BUILD, generation=9)),
@@ -133,6 +141,7 @@ def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) ->
         "releases": 1,
         "builds": 1,
         "images": 1,
+        "freezes": 1,
     }
     assert told(target) == before == told(source)
     assert (source.identity(), target.identity().copied_from) == (own, own.id)

@@ -96,7 +96,13 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]
 def listed(environments: list[Environment]) -> list[object]:
     """As `list` and `list --json` show them, with all that only the text has."""
     return [
-        (documents.listed(e, group, ""), e.target, e.is_missing, e.life.expires_at, e.life.warned_at)
+        (
+            documents.listed(e, group, documents.Beside()),
+            e.target,
+            e.is_missing,
+            e.life.expires_at,
+            e.life.warned_at,
+        )
         for group in by_environment(environments)
         for e in [combined(group)]
     ]

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from envmgr.commands import operations
+from envmgr.commands import unlocking
 from envmgr.domain.values.environment import RunStatus, Status
 from tests.integration.outage import CODE, is_lock_recorded
 from tests.integration.victim import Victim, wait_for_end
@@ -61,7 +61,7 @@ def test_a_surviving_terraform_that_could_not_write_its_state_loses_nothing(
     assert [path for path in engine.data.rglob("errored.tfstate") if path.stat().st_size]
     line.start()
     if by_hand:
-        operations.unlock(engine.application, engine.environment("alice"), force=True)
+        unlocking.unlock(engine.application, engine.environment("alice"), force=True)
 
     engine.turn(seconds=30)
 

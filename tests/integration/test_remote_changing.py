@@ -71,7 +71,23 @@ def pushed(elsewhere: Elsewhere) -> None:
     application.poller.poll(application.services.repositories[SHOP])
 
 
+def frozen(elsewhere: Elsewhere) -> None:
+    """Nothing is applied in shop."""
+    assert here(elsewhere, "freeze", "acme/shop", "--reason", "migration").code == 0
+
+
 VERBS = {
+    "freeze acme --reason audit": None,
+    "freeze acme/shop --reason audit --until 2030-01-01T00:00Z --json": None,
+    "freeze --reason audit": None,
+    "freeze acme --reason audit --until yesterday": None,
+    "freeze acme/none --reason audit": None,
+    "thaw acme/shop": frozen,
+    "thaw --json": frozen,
+    "thaw": None,
+    "thaw acme": frozen,
+    "apply alice --yes ": frozen,
+    "destroy alice --yes --override-freeze": frozen,
     "suspend alice": None,
     "suspend alice --json": None,
     "resume alice": suspended,

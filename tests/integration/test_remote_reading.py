@@ -10,6 +10,7 @@ import pytest
 from envmgr.cli.remote.address import Address
 from envmgr.cli.remote.connection import Connection
 from envmgr.cli.remote.records import RemoteRecords
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Difference, Drift
@@ -91,6 +92,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
         store = found.world.store
         for each in _environments(found.world.environment("alice")):
             store._put(each)
+        store.freezes.put(
+            Freeze(
+                organization="acme",
+                repository="shop",
+                reason=HOSTILE,
+                by="person carol",
+                since=found.world.now,
+            )
+        )
         store.save_repository(SHOP, RepositoryState(error="it is\nunplugged", succeeded_at=found.world.now))
         store.record(
             Event(

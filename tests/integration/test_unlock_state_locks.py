@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 
-from envmgr.commands import operations
+from envmgr.commands import unlocking
 from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import EnvmgrError, StateLocked
 from envmgr.domain.values.environment import RunStatus, Status
@@ -98,7 +98,7 @@ def test_anothers_running_terraform_is_waited_for(place: Place, terraform_binary
         assert held.id in alice.message
         assert place.lock() == held
         with pytest.raises(StateLocked, match=HOLDER):
-            operations.unlock(engine.application, alice, force=False)
+            unlocking.unlock(engine.application, alice, force=False)
     assert process.returncode == 0
     assert "apply" not in engine.calls()
 
@@ -171,10 +171,10 @@ def test_a_lock_that_nobody_recorded_is_broken_by_force_only(place: Place, terra
     assert left.id in alice.message
 
     with pytest.raises(StateLocked, match=HOLDER) as refused:
-        operations.unlock(engine.application, alice, force=False)
+        unlocking.unlock(engine.application, alice, force=False)
     assert "--force" in str(refused.value)
     assert place.lock() == left
-    operations.unlock(engine.application, alice, force=True)
+    unlocking.unlock(engine.application, alice, force=True)
 
     assert place.lock() is None
     assert engine.actions("alice")[-1] == "unlocked"
@@ -190,9 +190,9 @@ def test_a_local_lock_ends_with_its_process(place: Place) -> None:
     state = engine.state("alice")
     assert (state.parent / f".{state.name}.lock.info").exists()
     assert place.lock() is None
-    assert operations.lock(engine.application, engine.environment("alice")) is None
+    assert unlocking.lock(engine.application, engine.environment("alice")) is None
     with pytest.raises(EnvmgrError, match="not locked"):
-        operations.unlock(engine.application, engine.environment("alice"), force=True)
+        unlocking.unlock(engine.application, engine.environment("alice"), force=True)
 
     engine.turn(hours=1)
 
@@ -212,7 +212,7 @@ def test_a_lock_without_a_note_is_waited_for_too(place: Place, azurite: Azurite)
         alice = engine.environment("alice")
         assert (alice.status, "lock without ID" in alice.message) == (Status.WAITING, True), alice.message
         with pytest.raises(EnvmgrError, match="break the lease"):
-            operations.unlock(engine.application, alice, force=True)
+            unlocking.unlock(engine.application, alice, force=True)
         lease.release()
 
     engine.turn(seconds=30)
@@ -258,7 +258,7 @@ def test_a_lock_with_an_empty_note_is_left_to_a_person(place: Place, content: by
     assert "envmgr unlock" in alice.message
     for force in (False, True):
         with pytest.raises(EnvmgrError, match="someone who left no name") as refused:
-            operations.unlock(engine.application, alice, force=force)
+            unlocking.unlock(engine.application, alice, force=force)
         assert advice in str(refused.value)
     assert place.lock() == LockInfo("")
     assert not {"apply", "force-unlock"} & set(engine.calls())
@@ -332,7 +332,7 @@ def test_only_the_lock_that_was_shown_is_broken(place: Place, terraform_binary: 
     with place.other(terraform_binary).applying() as process:
         held = wait_for(place.noted_lock)
         with pytest.raises(StateLocked, match="no longer by carol@elsewhere") as refused:
-            operations.unlock(engine.application, engine.environment("alice"), force=True, seen=seen)
+            unlocking.unlock(engine.application, engine.environment("alice"), force=True, seen=seen)
         assert held.id in str(refused.value)
         assert place.lock() == held
     assert process.returncode == 0

@@ -49,6 +49,8 @@ OWN: Mapping[str, tuple[tuple[str, str], ...]] = {
     "approve": (DECLINED,),
     "unlock": (DECLINED,),
     "drift": (("0", "There is no drift."), ("1", "A check could not run."), ("2", "There is drift.")),
+    "freeze": (("1", "You may not freeze it."),),
+    "thaw": (("1", "It is not frozen by people."),),
     "extend": (("1", "It has no end to extend, or the end would come nearer."),),
     "cancel": (("1", "It still runs, or nothing was running."),),
 }

@@ -48,6 +48,8 @@ GIVES: Mapping[str, tuple[str, str, str]] = {
     "destroy": _ENVIRONMENT,
     "cancel": ("CancelledObject", "one", ""),
     "suspend": _ENVIRONMENT,
+    "freeze": ("FreezeObject", "array", ""),
+    "thaw": ("FreezeObject", "array", ""),
     "resume": _ENVIRONMENT,
     "approve": ("EnvironmentObject", "array", ""),
     "extend": _ENVIRONMENT,

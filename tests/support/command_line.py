@@ -52,7 +52,8 @@ def on_host(runtime: Runtime) -> Iterator[None]:
         found = store.environments(destroyed=destroyed)
         kept = [e for e in found if chosen in (None, e.id.repository, str(e.id.repository_id))]
         errors = store.unreachable().items()
-        return Overview(kept, {r: s for r, s in errors if chosen in (None, r.name, str(r))})
+        errors_of = {r: s for r, s in errors if chosen in (None, r.name, str(r))}
+        return Overview(kept, errors_of, store.freezes.all())
 
     with (
         mock.patch.object(Invocation, "records", records),

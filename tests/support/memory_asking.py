@@ -8,6 +8,7 @@ from itertools import groupby
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.request import Request, RequestStatus
 from envmgr.domain.values.asking.token import Session, Token
 from envmgr.domain.values.environment import Environment, Event, ProcessId, Run, Status
@@ -44,6 +45,25 @@ class MemoryTokens:
         """Records when a token was last used."""
         if name in self.kept:
             self.kept[name] = replace(self.kept[name], used_at=at)
+
+
+@dataclass
+class MemoryFreezes:
+    """Freezes, by place and sort."""
+
+    kept: dict[tuple[str, str, bool], Freeze] = field(default_factory=dict)
+
+    def all(self) -> Sequence[Freeze]:
+        """All of them, by place."""
+        return [self.kept[key] for key in sorted(self.kept)]
+
+    def put(self, freeze: Freeze) -> None:
+        """Records a freeze."""
+        self.kept[freeze.organization, freeze.repository or "", freeze.in_file] = freeze
+
+    def remove(self, freeze: Freeze) -> bool:
+        """Forgets one."""
+        return self.kept.pop((freeze.organization, freeze.repository or "", freeze.in_file), None) is not None
 
 
 @dataclass

@@ -26,7 +26,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.domain.values.pipeline.build import Build
 from envmgr.ports import LeaseTaken
 
-from .memory_asking import MemoryPages, MemoryRequests, MemorySessions, MemoryTokens
+from .memory_asking import MemoryFreezes, MemoryPages, MemoryRequests, MemorySessions, MemoryTokens
 from .memory_figures import MemoryFigures
 from .memory_pipeline import MemoryPipeline
 
@@ -54,6 +54,7 @@ class MemoryStore:
         self._findings: dict[tuple[Look, str], tuple[Standing, ...]] = {}
         self._tokens, self._sessions, self._requests = MemoryTokens(), MemorySessions(), MemoryRequests()
         self._pipeline = MemoryPipeline()
+        self._freezes = MemoryFreezes()
 
     @property
     def standing(self) -> Mapping[tuple[Look, str], tuple[Standing, ...]]:
@@ -69,6 +70,11 @@ class MemoryStore:
     def sessions(self) -> MemorySessions:
         """Who is signed in."""
         return self._sessions
+
+    @property
+    def freezes(self) -> MemoryFreezes:
+        """What is frozen."""
+        return self._freezes
 
     @property
     def requests(self) -> MemoryRequests:

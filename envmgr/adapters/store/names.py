@@ -22,6 +22,7 @@ REVISIONS = (
     "0014",
     "0015",
     "0016",
+    "0017",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

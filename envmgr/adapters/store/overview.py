@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.environment import (
     NO_FAILURE,
     NO_HOLD,
@@ -46,6 +47,7 @@ SELECT organization, repository, name, application, branch, "commit", status, me
 FROM {} WHERE {} ORDER BY organization, repository, name, application
 """
 _REPOSITORIES = "SELECT organization, name, succeeded_at, error FROM repositories WHERE error <> ''"
+_FREEZES = 'SELECT organization, repository, in_file, reason, "by", since, until FROM freezes'
 # With the few organizations named, the primary key leads to the repository; its name alone would read the whole table.
 _OF_REPOSITORY = (
     "organization IN (SELECT DISTINCT organization FROM environments) AND repository = :repository"
@@ -60,10 +62,11 @@ _SUSPENSIONS: Mapping[str | None, Suspension | None] = {None: None, **{by.value:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The environments by name, each with what `list` shows of it and nothing else; repositories whose last look failed."""
+    """The environments by name, each with what `list` shows of it and nothing else; repositories whose last look failed; and freezes."""
 
     environments: Sequence[Environment]
     unreachable: Mapping[RepositoryId, RepositoryState]
+    freezes: Sequence[Freeze] = ()
 
 
 def overview(ask: Ask, chosen: str | None, destroyed: bool) -> Overview:
@@ -74,7 +77,11 @@ def overview(ask: Ask, chosen: str | None, destroyed: bool) -> Overview:
     values = {"organization": organization, "repository": repository}
     named = {name: value for name, value in values.items() if f":{name}" in " ".join(conditions)}
     rows = ask(_ENVIRONMENTS.format("environments", " AND ".join(conditions) or "0 = 0"), named)
-    return Overview([_environment(row) for row in rows], dict(_unreachable(ask, chosen)))
+    return Overview(
+        [_environment(row) for row in rows],
+        dict(_unreachable(ask, chosen)),
+        [_freeze(row) for row in ask(_FREEZES, {})],
+    )
 
 
 def of_keys(ask: Ask, keys: Sequence[tuple[str, str, str]]) -> Sequence[Environment]:
@@ -97,6 +104,19 @@ def _unreachable(ask: Ask, chosen: str | None) -> Iterable[tuple[RepositoryId, R
                 succeeded_at=codec.load_moment(succeeded_at), error=codec.load_text(error) or ""
             )
             yield found, state
+
+
+def _freeze(row: Sequence[Any]) -> Freeze:
+    organization, repository, in_file, reason, by, since, until = row
+    return Freeze(
+        organization=organization,
+        repository=repository or None,
+        reason=codec.load_text(reason) or "",
+        by=codec.load_text(by) or "",
+        since=datetime.fromisoformat(since),
+        until=codec.load_moment(until),
+        in_file=bool(in_file),
+    )
 
 
 def _environment(row: Sequence[Any]) -> Environment:

@@ -312,6 +312,20 @@ images = Table(
     PrimaryKeyConstraint("organization", "repository", "variable", name="images_pkey"),
 )
 
+# One that people made and one that stands in the organization file may be of the same place.
+freezes = Table(
+    "freezes",
+    metadata,
+    Column("organization", KEY, nullable=False),
+    Column("repository", KEY, nullable=False),
+    Column("in_file", Boolean, nullable=False),
+    Column("reason", free_text(), nullable=False),
+    Column("by", free_text(), nullable=False),
+    Column("since", moment(), nullable=False),
+    Column("until", moment()),
+    PrimaryKeyConstraint("organization", "repository", "in_file", name="freezes_pkey"),
+)
+
 RECORDS = (
     environments,
     leases,
@@ -326,5 +340,6 @@ RECORDS = (
     releases,
     builds,
     images,
+    freezes,
 )
 """The tables that hold records: all but what says which database it is."""

@@ -28,6 +28,7 @@ from envmgr.ports import LeaseTaken
 
 from . import environments, events, findings, leases, rows, runs, schema
 from .asking.figures import SqlFigures
+from .asking.freezes import SqlFreezes
 from .asking.pages import SqlPages
 from .asking.requests import SqlRequests
 from .asking.tokens import SqlSessions, SqlTokens
@@ -47,36 +48,13 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         """Over a database whose schema is the newest."""
         self._database = database
-
-    @property
-    def tokens(self) -> SqlTokens:
-        """Tokens."""
-        return SqlTokens(self._database)
-
-    @property
-    def sessions(self) -> SqlSessions:
-        """Who is signed in."""
-        return SqlSessions(self._database)
-
-    @property
-    def requests(self) -> SqlRequests:
-        """What was asked for over the network."""
-        return SqlRequests(self._database)
-
-    @property
-    def pages(self) -> SqlPages:
-        """Records page by page."""
-        return SqlPages(self._database)
-
-    @property
-    def figures(self) -> SqlFigures:
-        """Figures over all records."""
-        return SqlFigures(self._database)
-
-    @property
-    def pipeline(self) -> SqlPipeline:
-        """What lies between a commit and production."""
-        return SqlPipeline(self._database)
+        self.tokens = SqlTokens(database)
+        self.sessions = SqlSessions(database)
+        self.requests = SqlRequests(database)
+        self.freezes = SqlFreezes(database)
+        self.pages = SqlPages(database)
+        self.figures = SqlFigures(database)
+        self.pipeline = SqlPipeline(database)
 
     def environments(
         self,

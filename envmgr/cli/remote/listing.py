@@ -17,7 +17,11 @@ def elsewhere(
         unreachable = records.unreachable()
         with records.connection.understood():
             rows = [(parsing.environment(each), parsing.urls(each), each) for each in found]
+            for each in found:
+                records.freezes.take(each["frozen"])
     # The server filters by what any application is, the command line by what they come to together.
     kept = [row for row in rows if not statuses or row[0].status in statuses]
     chosen = {r: s for r, s in unreachable.items() if repository in (None, r.name, str(r))}
-    return Listing([(e, urls) for e, urls, _ in kept], [each for *_, each in kept], chosen)
+    return Listing(
+        [(e, urls) for e, urls, _ in kept], [each for *_, each in kept], chosen, records.freezes.all()
+    )

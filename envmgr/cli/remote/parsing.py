@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Difference, Drift
 from envmgr.domain.values.environment import (
@@ -91,6 +92,20 @@ def environment(found: Object) -> Told:
         deployment=_deployment(found),
         health=_health(found["health"], created),
         updated_at=_moment(found["updated_at"]),
+    )
+
+
+def freeze(found: Object) -> Freeze:
+    """A freeze."""
+    repository = found["repository"]
+    return Freeze(
+        organization=named(found["organization"]),
+        repository=None if repository is None else named(repository),
+        reason=_text(found["reason"]),
+        by=_text(found["by"]),
+        since=_moment(found["since"]),
+        until=moment(found["until"]),
+        in_file=bool(found["in_file"]),
     )
 
 

@@ -9,6 +9,7 @@ from urllib3.exceptions import HTTPError
 from envmgr.cli.screen import say
 from envmgr.domain.errors import NotThere, Transient, UsageError
 from envmgr.domain.values import reference
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.environment import (
     Environment,
     Event,
@@ -29,6 +30,23 @@ _LONGEST = 1 << 20
 """A line of a log that is longer comes in pieces."""
 
 
+class RemoteFreezes:
+    """The freezes that a server told of."""
+
+    def __init__(self) -> None:
+        """None so far."""
+        self._told = set[Freeze]()
+
+    def take(self, found: Mapping[str, Any] | None) -> None:
+        """Takes one from an answer, where there is one."""
+        if found is not None:
+            self._told.add(parsing.freeze(found))
+
+    def all(self) -> Sequence[Freeze]:
+        """Those told of, by place."""
+        return sorted(self._told, key=lambda each: (each.place, each.in_file))
+
+
 class RemoteRecords:
     """The records that an API shows to whoever asks."""
 
@@ -38,6 +56,7 @@ class RemoteRecords:
         self._leases: dict[EnvironmentId, Lease] = {}
         self._last: dict[EnvironmentId, Run | None] = {}
         self._errors: dict[RepositoryId, str] = {}
+        self.freezes = RemoteFreezes()
 
     def seek(self, text: str) -> list[Environment]:
         """The records in full of the one environment that a text means; none where none fits."""
@@ -189,6 +208,7 @@ class RemoteRecords:
             each = [found] if "state_key" in found else list(found["applications"])
             records = [self._taken_in(one) for one in each]
             self._errors[identity.repository_id] = str(found["remote_error"] or "")
+            self.freezes.take(found["frozen"])
             if not records or any(self._place(e.id) != self._place(identity) for e in records):
                 raise ValueError("another environment")
         return sorted(records, key=lambda e: e.id)

@@ -28,7 +28,7 @@ class Roles(Section):
     )
     approver: tuple[Member, ...] = Field(
         default=(),
-        description="May also approve what a guard holds back.",
+        description="May also approve what a guard holds back, freeze and thaw.",
         examples=[["carol", "group:release-managers"]],
     )
     admin: tuple[Member, ...] = Field(

@@ -13,6 +13,7 @@ from .application import Application, CodeSource, in_order
 from .backend import Backend, LocalBackend
 from .cage import Cage
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
+from .pipeline.approval import Freeze
 from .pipeline.steps import BuildStep
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from .run_credentials import RunCredentials
@@ -201,6 +202,11 @@ class RepositorySection(Section):
         description="Overrides the organization's windows.",
         examples=[{"deny": [{"start": "0 18 * * 5", "duration": "62h"}]}],
     )
+    freeze: Freeze | None = Field(
+        default=None,
+        description="Nothing is applied or destroyed here, in addition to the organization's freeze.",
+        examples=[{"reason": "migration", "until": "2026-12-01T06:00Z"}],
+    )
 
     @model_validator(mode="after")
     def _check_applications(self) -> Self:
@@ -279,6 +285,11 @@ class OrganizationFile(Section):
         default=Windows(),
         description="When environments may be changed.",
         examples=[{"allow": [{"start": "0 9 * * 1-5", "duration": "8h"}], "timezone": "Europe/Berlin"}],
+    )
+    freeze: Freeze | None = Field(
+        default=None,
+        description="Nothing is applied or destroyed in the organization, as by `envmgr freeze`; null: it is not frozen.",
+        examples=[{"reason": "migration", "until": "2026-12-01T06:00Z"}],
     )
     variables: Variables = Field(
         default={},

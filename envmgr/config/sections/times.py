@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
+from .duration import parse_duration
 from .patterns import matching
 from .values import Named
 
@@ -69,3 +70,15 @@ Moment = Annotated[
     Named("time"),
 ]
 """A time as ISO 8601 with its zone; kept as UTC."""
+
+
+def moment_of(text: str, now: datetime) -> datetime:
+    """A time that a person gives as one, or as how long from `now` on; ValueError, saying how, where it is neither."""
+    try:
+        return now + parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return _moment(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or how long from now on, such as 4h") from None

@@ -24,6 +24,7 @@ from envmgr.domain.values.health import Condition
 from envmgr.domain.values.names import counted, excluding, matches_any, ref_component
 from envmgr.domain.values.policy import Neighbours, Policy
 
+from .access.freezing import unless_frozen
 from .attempt import attempt_key, was_tried
 from .settled import is_done, is_settled, why_apply
 from .unfinished import unfinished
@@ -70,7 +71,7 @@ def decide(
 ) -> Decision:
     """The next step for an environment; see `Situation` for what goes in."""
     situation = Situation(environment, policy, neighbours, now, asked)
-    return _in_turn(situation, _decide(situation))
+    return unless_frozen(_in_turn(situation, _decide(situation)), policy.frozen)
 
 
 def _decide(situation: Situation) -> Decision:

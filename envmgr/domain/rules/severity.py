@@ -17,6 +17,8 @@ _WARNINGS = frozenset(
         "degraded",
         "drift",
         "drift-unknown",
+        "freeze-overridden",
+        "frozen",
         "interrupted",
         "not-sealed",
         "on-destroy-skipped",

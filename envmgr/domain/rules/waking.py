@@ -8,7 +8,7 @@ from envmgr.domain.values.policy import Policy
 
 
 def wake_times(environment: Environment, policy: Policy) -> Iterator[datetime]:
-    """When a decision may become another although nothing happens: ends of lives, warnings, schedules, windows."""
+    """When a decision may become another although nothing happens: ends of lives, warnings, schedules, windows, freezes."""
     if environment.retry_at is not None:
         yield environment.retry_at
     if environment.life.expires_at is not None:
@@ -18,3 +18,5 @@ def wake_times(environment: Environment, policy: Policy) -> Iterator[datetime]:
         yield policy.phase.until
     if policy.closed is not None and policy.closed.until is not None:
         yield policy.closed.until
+    if policy.frozen is not None and policy.frozen.until is not None:
+        yield policy.frozen.until

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from .asking.freeze import Freeze
 from .environment import Waits
 from .schedule import Closed, Phase
 
@@ -14,7 +15,7 @@ class Policy:
     `inputs` is a digest over organization and repository variables, the module's content, the
     Terraform version and the backend: where it changes, environments are looked at again. `phase` is the
     half of the schedule the present is in, `closed` says that no window is open now; None where there is no
-    schedule and where the windows are open. `deploy` identifies how code is deployed and its health is asked.
+    schedule and where the windows are open. `frozen` is the freeze that holds, if any. `deploy` identifies how code is deployed and its health is asked.
     `configured` is False for an application that the configuration lists no more, and for an environment
     without applications of a repository that has some now.
     """
@@ -28,6 +29,7 @@ class Policy:
     warn_before: tuple[timedelta, ...] = ()
     phase: Phase | None = None
     closed: Closed | None = None
+    frozen: Freeze | None = None
     inputs: str = ""
     deploy: str = ""
     configured: bool = True

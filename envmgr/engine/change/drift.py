@@ -133,6 +133,8 @@ def _correct(job: Job, before: Drift | None, found: Drift) -> None:
 def _why_not(job: Job, before: Drift | None, found: Drift) -> str:
     if job.policy.closed is not None:
         return "no window for changes is open"
+    if job.policy.frozen is not None:
+        return str(job.policy.frozen)
     polled = job.services.store.repository(job.environment.id.repository_id)
     outage = f"its remote could not be read ({polled.error})" if polled.error else ""
     return why_not_corrected(before, found, job.repository.drift, outage)

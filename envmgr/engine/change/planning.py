@@ -99,6 +99,7 @@ def carry_out(
             raise WouldDelete("It would delete or replace something: nothing was changed.")
         if not job.mode.confirms(job, planned):
             raise NothingDone("Declined: nothing was changed.")
+        check_not_frozen_since(job)
         note_override(job)
         try:
             apply(planned)
@@ -110,10 +111,19 @@ def carry_out(
     return planned
 
 
+def check_not_frozen_since(job: Job) -> None:
+    """Stops what was frozen while it was planned or a person was asked: nothing of it has begun yet."""
+    frozen = job.repository.frozen(job.services.clock())
+    if frozen is not None and job.policy.frozen is None:
+        raise NothingDone(f"{frozen}: nothing was changed.")
+
+
 def note_override(job: Job) -> None:
-    """Leaves an event where a person has something changed though no window is open."""
+    """Leaves an event where a person has something changed though no window is open, or all is frozen."""
     if job.mode.is_by_hand and job.policy.closed is not None:
         job.services.record(job.environment.id, "window-overridden", f"{job.policy.closed}.")
+    if job.mode.is_by_hand and job.policy.frozen is not None:
+        job.services.record(job.environment.id, "freeze-overridden", f"{job.policy.frozen}.")
 
 
 def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:

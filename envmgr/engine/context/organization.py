@@ -9,6 +9,7 @@ from envmgr.config.branch_file import BranchFile
 from envmgr.config.sections.secrets import Redactor, texts_in
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.backend import Backend
 from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.deployment import DeployRules
@@ -166,6 +167,7 @@ class Repository:
     A repository that lists `applications` has one of these for each of them, ordered so that what is needed comes
     first. `application` is the name of such a one, `folder` its place in the branch, `needs` what it needs.
     `health_networks` are those beside public ones that health checks may ask. `cage` confines what a branch runs. `build` is run before a plan.
+    `frozen` reads which freeze holds at a moment.
     """
 
     id: RepositoryId
@@ -193,6 +195,7 @@ class Repository:
     application: str = ""
     folder: str = "."
     needs: tuple[str, ...] = ()
+    frozen: Callable[[datetime], Freeze | None] = lambda _: None
     applications: Mapping[str, "Repository"] = field(default_factory=dict)
 
     @property
@@ -213,7 +216,9 @@ class Repository:
         order = {part.application: number for number, part in enumerate(self.parts)}
         return sorted(environments, key=lambda e: order.get(e.id.application, len(order)))
 
-    def policy_for(self, environment: Environment, inputs: str | None, now: datetime) -> Policy:
+    def policy_for(
+        self, environment: Environment, inputs: str | None, now: datetime, frozen: Freeze | None = None
+    ) -> Policy:
         """The rules with `inputs` at a moment; where the inputs cannot be known, the ones that were applied."""
         known = inputs if inputs is not None else (environment.applied.inputs or "unknown")
         wanted = environment.schedule or self.schedule
@@ -222,6 +227,7 @@ class Repository:
             inputs=known,
             phase=phase(wanted, self.ticks, now) if wanted is not None else None,
             closed=closed(self.windows, self.ticks, now),
+            frozen=frozen,
         )
 
     def inputs(self) -> str | None:

@@ -24,7 +24,7 @@ class Snapshot:
 
     def __init__(self, repository: Repository, records: Iterable[Environment], now: datetime) -> None:
         """`repository` is the environment's."""
-        self._repository, self._now = repository, now
+        self._repository, self._now, self._frozen = repository, now, repository.frozen(now)
         self._inputs: dict[str, str | None] = {}
         self._siblings: dict[EnvironmentId, dict[str, Environment]] = {}
         for record in records:
@@ -38,7 +38,9 @@ class Snapshot:
     def policy(self, environment: Environment) -> Policy:
         """The rules for one of them now."""
         repository = self._repository.of(environment.id)
-        return repository.policy_for(environment, self._inputs_of(repository, environment), self._now)
+        return repository.policy_for(
+            environment, self._inputs_of(repository, environment), self._now, self._frozen
+        )
 
     def neighbours(self, environment: Environment, *, leaving: int = 0, active: int = 0) -> Neighbours:
         """One of them among the others."""

@@ -87,6 +87,7 @@ class ApplyWanted(_Planned):
 class DestroyWanted(_Planned):
     """A destroy."""
 
+    override_freeze: bool = Field(default=False, description="Even where all is frozen.")
     skip_on_destroy: bool = Field(default=False, description="Leave out the steps before a destroy.")
 
 

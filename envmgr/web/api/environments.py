@@ -41,9 +41,9 @@ def listed(
 ) -> Response:
     """Lists environments by name, each with its applications. Destroyed ones only where `status` asks for them."""
     groups = reading.environments(runtime, replace(wanted, status=status), read_name(after))
-    errors, limit = reading.unreachable(runtime), wanted.limit - 1
+    beside, limit = reading.beside(runtime), wanted.limit - 1
     shown = [(combined(group), group) for group in groups[:limit]]
-    items = [documents.listed(e, group, errors.get(e.id.repository_id, "")) for e, group in shown]
+    items = [documents.listed(e, group, beside(e.id.repository_id)) for e, group in shown]
     last = groups[limit - 1][0].id if len(groups) > limit else None
     following = cursor(last.organization, last.repository, last.name) if last is not None else None
     return answer(request, page(items, following))

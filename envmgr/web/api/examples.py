@@ -33,6 +33,7 @@ _LISTED = {
     "urls": ["https://alice.example.com"],
     "applications": [],
     "remote_error": None,
+    "frozen": None,
 }
 _RUN = {
     "id": 17,
@@ -110,8 +111,18 @@ _REPOSITORY = {
     "succeeded_at": _AT,
     "failures": 0,
     "error": None,
+    "frozen": None,
 }
-_ORGANIZATION = {"name": "acme", "role": "developer"}
+_ORGANIZATION = {"name": "acme", "role": "developer", "frozen": None}
+_FREEZE = {
+    "organization": "acme",
+    "repository": "shop",
+    "reason": "migration",
+    "by": "person carol",
+    "since": _AT,
+    "until": "2026-12-01T06:00:00Z",
+    "in_file": False,
+}
 _ONE: dict[str, Any] = {
     "Listed": _LISTED,
     "EnvironmentInFull": _IN_FULL,
@@ -122,6 +133,7 @@ _ONE: dict[str, Any] = {
     "NewToken": {**_TOKEN, "secret": "envmgr_…"},
     "Repository": _REPOSITORY,
     "Organization": _ORGANIZATION,
+    "Freeze": _FREEZE,
     "Me": {
         "name": "carol",
         "kind": "person",

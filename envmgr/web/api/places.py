@@ -17,17 +17,17 @@ router = APIRouter(tags=["places"])
 @router.get("/organizations", responses=gives("OrganizationPage", "The organizations, in one page."))
 def organizations(request: Request, runtime: Asked) -> Response:
     """Lists the organizations of which you may see anything."""
-    names = reading.organizations(runtime)
-    return answer(request, page([asking.organization(name, runtime.person) for name in names], None))
+    found = reading.organizations(runtime).items()
+    shown = [asking.organization(name, runtime.person, frozen) for name, frozen in found]
+    return answer(request, page(shown, None))
 
 
 @router.get("/repositories", responses=gives("RepositoryPage", "The repositories, in one page."))
 def repositories(request: Request, runtime: Asked, organization: Word = None) -> Response:
     """Lists the repositories that are watched, each with its last look."""
     found = reading.repositories(runtime, organization)
-    return answer(
-        request, page([asking.repository(r.id, r.branches, r.protected, r.state) for r in found], None)
-    )
+    shown = [asking.repository(r.id, r.branches, r.protected, r.state, r.frozen) for r in found]
+    return answer(request, page(shown, None))
 
 
 @router.get("/me", responses=gives("Me", "Who you are."))

@@ -28,6 +28,7 @@ _GIVEN = (
     asking.RepositoryObject,
     asking.OrganizationObject,
     asking.MeObject,
+    objects.FreezeObject,
 )
 _PAGED = ("Listed", "Run", "Event", "Request", "Token", "Repository", "Organization")
 _PROBLEM = {

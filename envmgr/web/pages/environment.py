@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.combined import urls
 from envmgr.domain.values.environment import Environment, Event, Lease, Run, RunStatus
@@ -30,6 +31,7 @@ class Whole:
     events: Sequence[Event]
     requests: Sequence[Request]
     remote_error: str
+    freezes: Sequence[Freeze]
 
     @property
     def has_details(self) -> bool:
@@ -51,6 +53,7 @@ class Around:
     events: Sequence[Event]
     requests: Sequence[Request] = ()
     remote_error: str = ""
+    freezes: Sequence[Freeze] = ()
 
 
 def whole(records: Sequence[Environment], around: Around, may: MayDo) -> Whole:
@@ -70,4 +73,5 @@ def whole(records: Sequence[Environment], around: Around, may: MayDo) -> Whole:
         events=around.events,
         requests=around.requests,
         remote_error=around.remote_error,
+        freezes=around.freezes,
     )

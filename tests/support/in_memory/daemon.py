@@ -16,6 +16,7 @@ from envmgr.domain.audit.compare import Finding
 from envmgr.domain.documents.owner import Installation
 from envmgr.domain.documents.seal import Seal
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
+from envmgr.domain.rules.access.freezing import in_force
 from envmgr.domain.values.environment import SourceKind
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.organization import Access, Organization, Repository
@@ -173,6 +174,7 @@ class Daemon:
 
     def _repository(self, organization: Organization) -> Repository:
         world, rules = self._world, self._world.rules
+        store = self.life.through(world.store)
         repository = Repository(
             id=SHOP,
             organization=organization,
@@ -190,6 +192,7 @@ class Daemon:
             windows=rules.windows,
             step_limits=StepLimits(output=10_000),
             deploy_rules=lambda _: rules.deploy,
+            frozen=lambda now: in_force(store.freezes.all(), SHOP, now),
         )
         parts = {
             name: replace(

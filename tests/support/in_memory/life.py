@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from envmgr.domain.values.environment import ProcessId
 
 T = TypeVar("T")
-_WITHIN = ("tokens", "sessions", "requests", "pages", "pipeline", "releases", "builds", "images")
+_WITHIN = ("tokens", "sessions", "requests", "freezes", "pages", "pipeline", "releases", "builds", "images")
 """What of a store is a port of its own."""
 
 

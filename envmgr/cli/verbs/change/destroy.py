@@ -28,6 +28,7 @@ from envmgr.views import documents
 @environment_argument
 @yes_option
 @override_option
+@click.option("--override-freeze", is_flag=True, help="Even where all is frozen; recorded as an event.")
 @click.option(
     "--skip-on-destroy", is_flag=True, help="Leave out the steps before a destroy, where they cannot succeed."
 )
@@ -38,6 +39,7 @@ def destroy_command(
     environment: str,
     yes: bool,
     override_window: bool,
+    override_freeze: bool,
     skip_on_destroy: bool,
     as_json: bool,
 ) -> None:
@@ -50,7 +52,11 @@ def destroy_command(
         from envmgr.cli.remote.changing import Wish, change, protection
 
         protected = None if yes else protection(invocation, environment)
-        options = {"override_window": override_window, "skip_on_destroy": skip_on_destroy}
+        options = {
+            "override_window": override_window,
+            "override_freeze": override_freeze,
+            "skip_on_destroy": skip_on_destroy,
+        }
         wish = Wish(
             "destroy", environment, yes, options, lambda e, display: _consent(e, protected, yes, display)
         )
@@ -64,6 +70,7 @@ def destroy_command(
                 found,
                 _consent(found, _protected(runtime, found), yes, display),
                 override_window=override_window,
+                override_freeze=override_freeze,
                 leaves_code=skip_on_destroy,
             )
             for found in reversed(operations.find_all(runtime, environment))

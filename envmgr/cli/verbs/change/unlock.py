@@ -8,7 +8,7 @@ from envmgr.cli.command import environment_argument, pass_invocation, verb, yes_
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import ask, emit, say
 from envmgr.cli.work import interruptible, work
-from envmgr.commands import operations
+from envmgr.commands import operations, unlocking
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import UsageError
 from envmgr.domain.values.environment import Environment
@@ -28,7 +28,7 @@ def unlock_command(invocation: Invocation, environment: str, force: bool, yes: b
 
 
 def _unlock(runtime: Runtime, found: Environment, force: bool, yes: bool) -> int:
-    shown = operations.lock(runtime, found)
+    shown = unlocking.lock(runtime, found)
     if shown is None:
         emit(f"The state of {found.label} is not locked.")
         return 0
@@ -36,7 +36,7 @@ def _unlock(runtime: Runtime, found: Environment, force: bool, yes: bool) -> int
     if force and not shown.dead and not _agreed(yes):
         say("The lock is left as it is.")
         return 1
-    operations.unlock(runtime, found, force=force, seen=shown)
+    unlocking.unlock(runtime, found, force=force, seen=shown)
     emit(f"The state of {found.label} is unlocked.")
     return 0
 

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.listing import Listing
 from envmgr.cli.screen import colored, commits, emit, emit_json_rows, printable, say, unseen, width
 from envmgr.config.sections.duration import rounded_duration
+from envmgr.domain.rules.access.freezing import in_force
 from envmgr.domain.values.combined import by_environment, combined, urls
 from envmgr.domain.values.environment import AT_WORK, Environment, Status
 from envmgr.domain.values.names import ref_component
@@ -73,6 +75,9 @@ def list_command(
     known = {e.id.repository_id for e, _ in shown.rows}
     for name in sorted(shown.unreachable):
         say(unseen(name, shown.unreachable[name], has_environments=name in known))
+    for each in shown.freezes:
+        if any(map(each.covers, known)):
+            say(f"{printable(str(each))}: nothing is applied or destroyed there.")
 
 
 def _here(overview: "Overview", statuses: Sequence[str]) -> Listing:
@@ -80,8 +85,11 @@ def _here(overview: "Overview", statuses: Sequence[str]) -> Listing:
     groups, unreachable = by_environment(overview.environments), overview.unreachable
     found = [(e, group) for group in groups if (e := combined(group)).status in statuses or not statuses]
     errors = {name: polled.error for name, polled in unreachable.items()}
-    objects = (documents.listed(e, group, errors.get(e.id.repository_id, "")) for e, group in found)
-    return Listing([(e, urls(group)) for e, group in found], objects, unreachable)
+    now, freezes = datetime.now(UTC), overview.freezes
+    beside = cache(lambda each: documents.Beside(errors.get(each, ""), in_force(freezes, each, now)))
+    objects = (documents.listed(e, group, beside(e.id.repository_id)) for e, group in found)
+    holding = [each for each in freezes if not each.is_over(now)]
+    return Listing([(e, urls(group)) for e, group in found], objects, unreachable, holding)
 
 
 def _print(found: Sequence[tuple[Environment, Sequence[str]]]) -> None:

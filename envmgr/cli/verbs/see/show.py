@@ -10,6 +10,7 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import colored, commits, emit, emit_json, moment, printable, say, unseen, width
 from envmgr.config.sections.duration import rounded_duration
+from envmgr.domain.rules.access.freezing import in_force
 from envmgr.domain.values.combined import combined
 from envmgr.domain.values.environment import Environment, Lease, Run
 from envmgr.domain.values.health import Condition
@@ -38,12 +39,15 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
         last = {e.id: next(iter(store.runs(e.id, limit=1)), None) for e in records}
         repository = records[0].id.repository_id
         polled = store.repository(repository)
+        frozen = in_force(store.freezes.all(), repository, now)
     in_full = [(e, leases.get(e.id), last[e.id]) for e in records]
     if as_json:
-        emit_json(documents.whole(in_full, polled.error))
+        emit_json(documents.whole(in_full, documents.Beside(polled.error, frozen)))
         return
     if polled.error:
         say(unseen(repository, polled))
+    if frozen is not None:
+        say(f"{printable(str(frozen))}: nothing is applied or destroyed there.")
     for name, value in _facts(*in_full[0], now) if len(records) == 1 else _common_facts(records, now):
         if value:
             emit(f"{name:<{_INDENT}}{value}")

@@ -44,11 +44,13 @@ class Action(StrEnum):
     AUDIT = "audit"
     TOKENS = "tokens"
     MOVE = "move-state"
+    FREEZE = "freeze"
+    THAW = "thaw"
 
 
 _LEAST = {
     Action.SEE: Role.VIEWER,
-    Action.APPROVE: Role.APPROVER,
+    **dict.fromkeys((Action.APPROVE, Action.FREEZE, Action.THAW), Role.APPROVER),
     **dict.fromkeys(
         (Action.ADOPT, Action.UNLOCK, Action.OUTPUTS, Action.AUDIT, Action.TOKENS, Action.MOVE), Role.ADMIN
     ),

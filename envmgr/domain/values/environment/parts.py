@@ -43,6 +43,7 @@ class WaitsFor(StrEnum):
     ORGANIZATION = "organization"
     SCHEDULE = "schedule"
     WINDOW = "window"
+    FREEZE = "freeze"
     NEED = "need"
     DEPENDENTS = "dependents"
     ADOPTION = "adoption"

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 
+from envmgr.commands import freezing
 from envmgr.commands.access import may
 from envmgr.commands.reading import records_of, repository_names, unreachable
 from envmgr.commands.runtime import Runtime
@@ -65,6 +66,7 @@ def environments(
         statuses=list(Status),
         repositories=repository_names(runtime),
         unreachable=[f"{name} could not be read: {error}" for name, error in unreachable(runtime).items()],
+        freezes=freezing.frozen(runtime),
         next=address("/", **chosen, after=shown[-1].found.id.environment) if len(found) > _PAGE else "",
         is_filtered=is_filtered or bool(after),
     )
@@ -106,4 +108,5 @@ def _around(runtime: Runtime, identity: EnvironmentId, ask: Wanted) -> Around:
         events=store.pages.events(ask, None)[:_EVENTS],
         requests=[r for r in store.requests.pending() if r.environment.environment == identity.environment],
         remote_error=store.repository(identity.repository_id).error,
+        freezes=[each for each in freezing.frozen(runtime) if each.covers(identity.repository_id)],
     )

@@ -7,20 +7,28 @@ from itertools import groupby
 from types import SimpleNamespace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Form, Query
+from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
-from envmgr.commands import reading
+from envmgr.commands import freezing, reading
+from envmgr.commands.access import may
+from envmgr.commands.freezing import Spot
 from envmgr.commands.runtime import Runtime
+from envmgr.config.sections.times import moment_of
+from envmgr.domain.errors import EnvmgrError, UsageError
+from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.environment import Event, Status
 from envmgr.domain.values.names import RepositoryId
 from envmgr.web.door import door_of
 from envmgr.web.pages.timeline import WINDOWS, timeline
-from envmgr.web.sign_in.visitor import Visiting
+from envmgr.web.problems import of_error
+from envmgr.web.sign_in.visitor import Visiting, Visitor
 
-from .answer import PageRoute, drawn
+from .answer import PageRoute, drawn, seen_again
 from .chosen import Number, Words, address, key, wanted
+
+Filled = Annotated[str, Form(max_length=500)]
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -34,11 +42,13 @@ ACTIONS = (
     "destroyed",
     "drift",
     "extended",
+    "frozen",
     "failed",
     "pushed",
     "resumed",
     "rolled-back",
     "suspended",
+    "thawed",
     "token-created",
     "token-revoked",
     "unhealthy",
@@ -122,9 +132,64 @@ class Watched:
 @router.get("/repositories", response_class=HTMLResponse)
 def repositories(request: Request, visitor: Visiting) -> HTMLResponse:
     """Those of the configuration: whether they are reached, and when they were last looked at."""
+    return _repositories(request, visitor, door_of(request).of(visitor.person))
+
+
+@router.post("/repositories/freeze", response_class=HTMLResponse)
+def freeze(
+    request: Request, visitor: Visiting, place: Filled, reason: Filled, until: Filled = ""
+) -> Response:
+    """Freezes a place; what cannot be is said above the list."""
     runtime = door_of(request).of(visitor.person)
-    found = [_watched(runtime, each) for each in reading.repositories(runtime)]
-    return drawn(request, visitor, "repositories.html", repositories=found)
+    try:
+        freezing.freeze(runtime, _spot(runtime, place), reason, _end(until.strip(), runtime))
+    except EnvmgrError as error:
+        return _repositories(request, visitor, runtime, str(error), of_error(error).status)
+    return seen_again("/repositories")
+
+
+@router.post("/repositories/thaw", response_class=HTMLResponse)
+def thaw(request: Request, visitor: Visiting, place: Filled) -> Response:
+    """Thaws a place."""
+    runtime = door_of(request).of(visitor.person)
+    try:
+        freezing.thaw(runtime, _spot(runtime, place))
+    except EnvmgrError as error:
+        return _repositories(request, visitor, runtime, str(error), of_error(error).status)
+    return seen_again("/repositories")
+
+
+def _spot(runtime: Runtime, place: str) -> Spot:
+    (spot,) = freezing.spots(runtime, place)
+    return spot
+
+
+def _end(text: str, runtime: Runtime) -> datetime | None:
+    try:
+        return moment_of(text, runtime.services.clock()) if text else None
+    except ValueError as error:
+        raise UsageError(f"When it ends cannot be read: {error}.") from error
+
+
+def _repositories(
+    request: Request, visitor: Visitor, runtime: Runtime, problem: str = "", status: int = 200
+) -> HTMLResponse:
+    watched, frozen = reading.repositories(runtime), freezing.frozen(runtime)
+    spots = [Spot(name) for name in reading.organizations(runtime)]
+    spots += [Spot(each.id.organization, each.id.name) for each in watched]
+    return drawn(
+        request,
+        visitor,
+        "repositories.html",
+        status=status,
+        repositories=[_watched(runtime, each) for each in watched],
+        freezes=frozen,
+        thawable=[
+            f for f in frozen if not f.in_file and may(runtime, Action.THAW, f.organization, f.repository)
+        ],
+        places=[s for s in spots if may(runtime, Action.FREEZE, s.organization, s.repository)],
+        problem=problem,
+    )
 
 
 def _watched(runtime: Runtime, found: reading.Watched) -> Watched:

@@ -1,0 +1,38 @@
+"""The freezes of the organization files, written where all who decide or look find them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from envmgr.config.load import Configuration
+from envmgr.domain.values.asking.freeze import IN_FILE, Freeze
+from envmgr.ports import Store
+
+
+def keep(store: Store, configuration: Configuration, now: datetime) -> None:
+    """Brings the records of freezes to what the files say; one that stays is frozen since when it was."""
+    wanted = {(f.organization, f.repository): f for f in _in_files(configuration, now)}
+    there = {(f.organization, f.repository): f for f in store.freezes.all() if f.in_file}
+    for place, freeze in there.items():
+        if place not in wanted:
+            store.freezes.remove(freeze)
+    for place, freeze in wanted.items():
+        before = there.get(place)
+        if before is None or replace(freeze, since=before.since) != before:
+            store.freezes.put(freeze)
+
+
+def _in_files(configuration: Configuration, now: datetime) -> Iterator[Freeze]:
+    for file in configuration.organizations:
+        sections = [(None, file.freeze), *((each.name, each.freeze) for each in file.repositories)]
+        for repository, section in sections:
+            if section is not None:
+                yield Freeze(
+                    organization=file.organization,
+                    repository=repository,
+                    reason=section.reason,
+                    by=IN_FILE,
+                    since=now,
+                    until=section.until,
+                    in_file=True,
+                )
