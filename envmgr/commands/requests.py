@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from envmgr.domain.errors import NeedsPerson, NotThere
+from envmgr.domain.errors import MeansAnother, NeedsPerson, NotThere
 from envmgr.domain.rules.access.secrets import kept
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.asking.request import Request, RequestStatus
@@ -35,36 +35,51 @@ class Asked:
 
 
 def ask(runtime: Runtime, asked: Asked) -> Request:
-    """Writes down what somebody asks for, unless it is there already.
+    """Writes down what somebody asks for, unless it is there already: then that, whatever has happened since.
 
-    Raises Forbidden or NotThere where she may not, and NeedsPerson where the environment is not as she thinks.
+    Raises Forbidden or NotThere where she may not, NeedsPerson where the environment is not as she thinks, and
+    MeansAnother where what she calls it is the name of something else.
     """
+    identity, asker = asked.environment, runtime.person.asker
+    check(runtime, Action.SEE, identity.organization, identity.repository, f"environment {identity}")
+    check(runtime, asked.action, identity.organization, identity.repository)
+    key = None if asked.key is None else kept(f"{asker}\0{asked.key}")
+    said = digest([asked.action, str(identity), asked.options, asked.plan, asked.commit])
+    # Before all that depends on how things stand: who asks again, as no answer came, must not be told of a push since.
+    before = None if key is None else runtime.services.store.requests.by_key(key)
+    return _same(before, said) if before is not None else _written(runtime, asked, key, said)
+
+
+def _written(runtime: Runtime, asked: Asked, key: str | None, said: str) -> Request:
     identity, services = asked.environment, runtime.services
     records = records_of(runtime, identity)
-    check(runtime, asked.action, identity.organization, identity.repository)
     now = records[0]
     if asked.commit is not None and asked.commit != now.commit:
         raise NeedsPerson(
             f"{identity} is at {now.commit[:10]}, not at {asked.commit[:10]}: look again, and ask again."
         )
-    asker = runtime.person.asker
     request = Request(
         environment=identity,
         action=asked.action,
         options=_options(runtime, asked, records),
-        asker=asker,
+        asker=runtime.person.asker,
         commit=now.commit,
         asked_at=services.clock(),
-        key=None if asked.key is None else kept(f"{asker}\0{asked.key}"),
-        digest=digest([asked.action, str(identity), asked.options, asked.plan]),
+        key=key,
+        digest=said,
     )
     written, is_new = services.store.requests.add(request)
-    if written.digest != request.digest:
-        raise NeedsPerson(
-            f"This Idempotency-Key was used for something else (request {written.id}): each wish needs its own."
-        )
     if is_new:
         services.record(now.id, "asked", f"Asked to {asked.action} it (request {written.id}).")
+    return _same(written, said)
+
+
+def _same(written: Request, said: str) -> Request:
+    """What was written down under a key, where that is what is asked for now."""
+    if written.digest != said:
+        raise MeansAnother(
+            f"This Idempotency-Key was used for something else (request {written.id}): each wish needs its own."
+        )
     return written
 
 

@@ -11,6 +11,9 @@ from envmgr.config.sections.secrets import Secret
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """How an address names this host itself, with which nothing crosses the network."""
 
+SOCKET = "unix"
+"""Where one comes from over a unix socket, which has no address."""
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 Unsealed = Literal["refuse", "accept"]
 
@@ -31,9 +34,12 @@ class OidcSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxySettings:
-    """A proxy that signs people in: its headers are believed from some `networks`, and from nowhere else."""
+    """A proxy in front: its headers are believed from some `networks`, and from nowhere else.
 
-    user_header: str
+    `SOCKET` among them is whoever may connect to a unix socket. Without a `user_header` it signs nobody in.
+    """
+
+    user_header: str | None = None
     groups_header: str | None = None
     networks: tuple[str, ...]
 

@@ -8,9 +8,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
-from queue import Empty, SimpleQueue
 from typing import Protocol
 
 import structlog
@@ -33,6 +31,7 @@ from .health_watch import HealthWatch
 from .notify import Notifier
 from .polls import Polls
 from .request_watch import RequestWatch
+from .signals import Signals
 
 log = structlog.get_logger()
 
@@ -59,7 +58,8 @@ class Door(Protocol):
 class Daemon:
     """Runs until SIGTERM or SIGINT. `compose` builds the runtime again from the files, for SIGHUP.
 
-    `door` lets people in over the network; None where nobody comes that way.
+    `door` lets people in over the network; None where nobody comes that way. `signals` has those that were kept
+    while the runtime was built.
     """
 
     def __init__(
@@ -69,13 +69,14 @@ class Daemon:
         notifier: Notifier,
         drain: timedelta,
         door: Door | None = None,
+        signals: Signals | None = None,
     ) -> None:
         self._door = door
         self._runtime = runtime
         self._compose = compose
         self._notifier = notifier
         self._drain = drain
-        self._signals: SimpleQueue[int] = SimpleQueue()
+        self._signals = signals if signals is not None else Signals()
         self._ending = False
         self._remark = ""
         self._drift_watch = DriftWatch(runtime)
@@ -97,9 +98,7 @@ class Daemon:
 
     def run(self) -> None:
         """Starts, runs until told to end, drains."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            # Only SimpleQueue.put is safe here: a handler may interrupt another, or the waiting itself.
-            signal.signal(number, lambda received, _: self._signals.put(received))
+        self._signals.keep(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         # What has ended may have made something else due at once: it need not wait for a tick.
         self._runtime.workers.finished = self._finished
         self._start_ticks()
@@ -111,10 +110,9 @@ class Daemon:
         self._end()
 
     def _next_signal(self) -> int:
-        """Waits for a signal, waking up now and then: Python may not see one that comes just before it waits."""
-        while True:
-            with suppress(Empty):
-                return self._signals.get(timeout=1)
+        while (found := self._signals.next(1)) is None:
+            continue
+        return found
 
     def _start_ticks(self) -> None:
         def every(period: timedelta, tick: Callable[[], None]) -> None:
@@ -287,10 +285,9 @@ class Daemon:
 
     def _told_again(self) -> bool:
         """Whether another SIGTERM or SIGINT has come; there is nothing left to reload."""
-        with suppress(Empty):
-            while True:
-                if self._signals.get_nowait() != signal.SIGHUP:
-                    return True
+        while (found := self._signals.next(0)) is not None:
+            if found != signal.SIGHUP:
+                return True
         return False
 
     def _status(self) -> str:

@@ -66,6 +66,10 @@ class NotThere(UsageError):
     """There is nothing of that name, or nothing that whoever asks may know of."""
 
 
+class MeansAnother(UsageError):
+    """What somebody calls this wish is the name of another one of hers: each needs its own."""
+
+
 class Forbidden(EnvmgrError):
     """Whoever asks may see it, and not do that; `needed` is the role that may."""
 

@@ -60,6 +60,10 @@ class Requests(Protocol):
         """One request."""
         ...
 
+    def by_key(self, key: str) -> Request | None:
+        """The request that was recorded with this key."""
+        ...
+
     def pending(self) -> Sequence[Request]:
         """Those that wait or are being done, in the order they were asked for."""
         ...

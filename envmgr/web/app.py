@@ -8,6 +8,7 @@ from envmgr.commands.runtime import Runtime
 
 from .api.document import described
 from .api.routes import router as api
+from .api.standing import Standing
 from .door import Door
 from .headers import Headers
 from .limits import Limits
@@ -45,6 +46,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.door = Door(runtime)
     app.state.known = Known()
     app.state.scrapes = Scrapes()
+    app.state.standing = Standing()
     app.state.sign_ins = [by_proxy]  # of `identity.SignIn`
     tell_problems(app)
     app.add_middleware(Limits)

@@ -13,7 +13,8 @@ from envmgr.domain.values.environment import Event, Run
 
 from .live.events import Events
 from .live.logs import Form, Log, Logs, stream
-from .live.stream import Stream
+from .live.news import Mark, News, mark
+from .live.stream import Stream, Streams
 from .rate import Rate
 
 
@@ -24,17 +25,23 @@ class Door:
     runtime: Runtime
     rate: Rate = field(default_factory=Rate)
     logs: Logs = field(default_factory=Logs)
+    streams: Streams = field(default_factory=Streams)
     events: Events = field(init=False)
+    news: News = field(init=False)
 
     def __post_init__(self) -> None:
         """Follows the records of whatever runtime there is by then."""
         self.events = Events(self._news, self._last)
+        self.news = News(self._mark)
 
     def _last(self) -> int:
         return self.runtime.services.store.pages.last_event()
 
     def _news(self, after: int, limit: int) -> Sequence[Event]:
         return self.runtime.services.store.pages.news(after, limit)
+
+    def _mark(self) -> Mark | None:
+        return mark(self.runtime.services.store, self.now)
 
     def follow(self, run: Run, begin: int, form: Form) -> Stream:
         """A run's log from a place (in bytes) on, until the run has ended: its reading is shared by page and API."""

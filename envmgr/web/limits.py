@@ -5,9 +5,9 @@ import asyncio
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .forwarded import address_of
 from .identity import shown
 from .problems import Problem, problem
-from .rate import address_of
 from .sign_in.proxy import named
 
 BODY = 1 << 20
@@ -36,30 +36,36 @@ class Limits:
         if refusal is not None:
             await problem(refusal)(scope, receive, send)
             return
-        await self._in_time(scope, _bounded(receive), _counting(request, send))
+        await self._in_time(scope, _Body(receive), _counting(request, send))
 
-    async def _in_time(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _in_time(self, scope: Scope, body: "_Body", send: Send) -> None:
         """The answer must begin in time; how long a stream then goes on is its own affair."""
-        has_begun = asyncio.Event()
+        has_begun, is_replaced = asyncio.Event(), False
 
         async def sending(message: Message) -> None:
+            nonlocal is_replaced
+            if body.is_too_large and not has_begun.is_set():
+                # Whatever the app makes of a body that could not be read to its end.
+                is_replaced = True
+                await problem(_LARGE)(scope, body, send)
             has_begun.set()
-            await send(message)
+            if not is_replaced:
+                await send(message)
 
-        answer = asyncio.ensure_future(self._app(scope, receive, sending))
+        answer = asyncio.ensure_future(self._app(scope, body, sending))
         begin = asyncio.ensure_future(has_begun.wait())
         try:
             await asyncio.wait({answer, begin}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done() and not has_begun.is_set():
                 answer.cancel()
                 await problem(Problem(503, "This takes too long: try again later.", retry=5))(
-                    scope, receive, send
+                    scope, body, send
                 )
                 return
             await answer
         except _TooLarge:
             if not has_begun.is_set():
-                await problem(_LARGE)(scope, receive, send)
+                await problem(_LARGE)(scope, body, send)
         finally:
             begin.cancel()
             answer.cancel()
@@ -72,18 +78,24 @@ class _TooLarge(Exception):
 _LARGE = Problem(413, f"The body is larger than {BODY >> 20} MiB: nothing here takes so much.")
 
 
-def _bounded(receive: Receive) -> Receive:
-    seen = 0
+class _Body:
+    """A request's body, which is read no further than it may go."""
 
-    async def receiving() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > BODY:
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._seen = receive, 0
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether it went on for longer."""
+        return self._seen > BODY
+
+    async def __call__(self) -> Message:
+        """The next piece. Raises _TooLarge."""
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        if self.is_too_large:
             raise _TooLarge
         return message
-
-    return receiving
 
 
 def _too_large(request: Request) -> Problem | None:

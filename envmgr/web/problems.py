@@ -16,6 +16,7 @@ from starlette.requests import Request
 from envmgr.domain.errors import (
     EnvmgrError,
     Forbidden,
+    MeansAnother,
     NeedsPerson,
     NotThere,
     RetryLater,
@@ -57,7 +58,7 @@ def of_error(error: EnvmgrError) -> Problem:
     if isinstance(error, Forbidden):
         return Problem(403, said, more={"needs": error.needed})
     if isinstance(error, UsageError):
-        return Problem(400, said)
+        return Problem(422 if isinstance(error, MeansAnother) else 400, said)
     if isinstance(error, RetryLater):
         return Problem(409, said, retry=max(1, round(error.after.total_seconds())))
     if isinstance(error, NeedsPerson):

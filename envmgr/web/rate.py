@@ -3,12 +3,8 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address, ip_network
-
-from starlette.requests import Request
 
 _CALLERS = 10_000
-_SUBNET = 64
 
 
 class Rate:
@@ -53,17 +49,3 @@ class Known:
     def name(self, digest: str | None) -> str | None:
         """Who was recognised by a secret; None where nobody was."""
         return None if digest is None else self._names.get(digest)
-
-
-def address_of(request: Request) -> str:
-    """Where a connection comes from; of IPv6 the network, as each host has all addresses of one."""
-    if request.client is None:
-        return "the socket"
-    try:
-        address = ip_address(request.client.host)
-    except ValueError:
-        return request.client.host
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    mapped = address.ipv4_mapped
-    return str(mapped or ip_network((int(address), _SUBNET), strict=False))

@@ -52,7 +52,7 @@ class Server:
             self._failed = str(error)
             return
         self._failed = ""
-        log.info(f"Listens on {settings.listen}.", action="listening")
+        log.info(f"Listens on {self._serving.address}.", action="listening")
 
     def close(self) -> None:
         """Listens no more; what is being answered has a moment to end."""
@@ -93,7 +93,7 @@ class _Serving:
         if self._settings.listen.startswith(_UNIX):
             return self._settings.listen
         host, port = self._socket.getsockname()[:2]
-        return f"{host}:{port}"
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def fits(self, settings: ServerSettings | None) -> bool:
         """Whether nothing of what it is bound to has changed, the certificate's files included."""

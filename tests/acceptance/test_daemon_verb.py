@@ -3,10 +3,19 @@
 import json
 import signal
 import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
 
 import pytest
 
+from tests.support.waiting import wait_for
+
 from .world import World
+
+if TYPE_CHECKING:
+    import subprocess
 
 CODE = """
 variable "environment" { type = string }
@@ -57,3 +66,50 @@ def test_it_logs_json_without_secrets_reloads_and_ends(
     assert "[redacted] is wrong" in failed["event"]
     assert "s3cret" not in err
     assert "s3cret" not in world("logs", "alice").out + world("show", "alice").out
+
+
+def test_a_reload_that_is_asked_for_while_it_starts_comes_after_that_and_a_later_one_opens_the_page(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A SIGHUP ended a daemon that was still being imported; `server:` needs no restart, whether it comes or goes."""
+    world = World.create(tmp_path_factory.mktemp("early"))
+    daemon = world.start("daemon", "--drain-timeout", "5s")
+    try:
+        wait_for(lambda: _keeps(daemon.pid, signal.SIGHUP))
+        assert not world.data.exists(), "nothing slow may be done before"
+        daemon.send_signal(signal.SIGHUP)
+        assert _until(daemon, "reloaded", "stopped")["action"] == "reloaded"
+        settings = world.config / "daemon.yaml"
+        settings.write_text("server: {listen: '127.0.0.1:0'}\n")
+        daemon.send_signal(signal.SIGHUP)
+        address = _until(daemon, "listening")["event"].removeprefix("Listens on ").rstrip(".")
+        with urllib.request.urlopen(f"http://{address}/readyz", timeout=30) as answer:
+            assert answer.read() == b"database: ok\ndisk: ok\n"
+        settings.unlink()
+        daemon.send_signal(signal.SIGHUP)
+        _until(daemon, "reloaded")
+        _until(daemon, "reloaded")
+        with pytest.raises(URLError):
+            urllib.request.urlopen(f"http://{address}/readyz", timeout=30)
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(30) == 0
+    finally:
+        daemon.kill()
+        daemon.communicate()
+
+
+def _keeps(pid: int, number: int) -> bool:
+    """Whether a process has something of its own to do at a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+def _until(daemon: "subprocess.Popen[str]", *actions: str) -> dict[str, Any]:
+    """The next line of its log with one of these actions."""
+    assert daemon.stderr is not None
+    for line in daemon.stderr:
+        event: dict[str, Any] = json.loads(line)
+        if event.get("action") in actions:
+            return event
+    raise AssertionError(f"it ended with {daemon.wait()} before {actions}")

@@ -24,7 +24,7 @@ def resident_mib() -> float:
 
 def main(config: str, data: str) -> None:
     """Starts as the daemon does: it looks everywhere once, then passes follow."""
-    importlib.import_module("envmgr.cli.verbs.run.daemon")  # for what it holds in memory
+    importlib.import_module("envmgr.cli.verbs.run.daemon_process")  # for what it holds in memory
     environ = dict(os.environ)
     application = compose(Start(config=Path(config), data_dir=Path(data), actor="daemon", environ=environ))
     for repository in application.services.repositories.values():

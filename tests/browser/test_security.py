@@ -15,7 +15,7 @@ from envmgr.domain.rules.observation import Observed
 from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.environment import Event, Output, RunKind, RunStatus, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
-from envmgr.web.pages.routes import streams
+from envmgr.web.live import stream as streams
 from envmgr.web.pages.routes.answer import POLICY
 from envmgr.web.sign_in.routes import onward
 from tests.support.records import altered

@@ -62,6 +62,7 @@ def test_a_request_is_written_once_by_its_key(store: Store) -> None:
     again, is_new = store.requests.add(replace(WISH, key="k", options={}))
     assert not is_new
     assert (again.id, again.options, again.status) == (first.id, WISH.options, RequestStatus.RUNNING)
+    assert (store.requests.by_key("k"), store.requests.by_key("other")) == (again, None)
     assert len({store.requests.add(WISH)[0].id, store.requests.add(WISH)[0].id, first.id}) == 3
 
 

@@ -96,9 +96,7 @@ class MemoryRequests:
     def add(self, request: Request) -> tuple[Request, bool]:
         """Records a request; what is there already where its key is, and whether it is new."""
         with self.lock:
-            found = next(
-                (r for r in self.kept.values() if request.key is not None and r.key == request.key), None
-            )
+            found = self.by_key(request.key) if request.key is not None else None
             if found is not None:
                 return found, False
             self.last += 1
@@ -108,6 +106,11 @@ class MemoryRequests:
     def get(self, number: int) -> Request | None:
         """One request."""
         return self.kept.get(number)
+
+    def by_key(self, key: str) -> Request | None:
+        """The request with this key."""
+        with self.lock:
+            return next((r for r in self.kept.values() if r.key == key), None)
 
     def pending(self) -> Sequence[Request]:
         """Those that wait or are being done."""

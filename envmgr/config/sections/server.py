@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from envmgr.config.settings import LOOPBACK, OidcSettings, ProxySettings, ServerSettings
+from envmgr.config.settings import LOOPBACK, SOCKET, OidcSettings, ProxySettings, ServerSettings
 
 from .section import Section
-from .values import AbsolutePath, Count, Named, Network, Period, SecretValue, Text
+from .values import AbsolutePath, Count, Named, Period, SecretValue, Text, network
 
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 
@@ -38,12 +38,17 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _believed(value: str) -> str:
+    return value if value == SOCKET else network(value)
+
+
 def _mode(value: Any) -> Any:
     if not isinstance(value, str) or re.fullmatch(r"0?[0-7]{3}", value) is None:
         raise ValueError('it must be three octal digits in quotes, such as "660"')
     return value
 
 
+Believed = Annotated[str, AfterValidator(_believed), Named("network or unix")]
 WebAddress = Annotated[str, AfterValidator(_address), Named("https address")]
 
 
@@ -77,17 +82,21 @@ class Oidc(Section):
 
 
 class Proxy(Section):
-    """Sign-in by a proxy in front, whose headers are believed."""
+    """A proxy in front, whose headers are believed: of X-Forwarded-For, and of who somebody is."""
 
-    user_header: Text = Field(description="The header with the person's name.", examples=["X-Forwarded-User"])
+    user_header: Text | None = Field(
+        default=None,
+        description="The header with the person's name; without it the proxy signs nobody in.",
+        examples=["X-Forwarded-User"],
+    )
     groups_header: Text | None = Field(
         default=None,
         description="The header with her groups, separated by commas.",
         examples=["X-Forwarded-Groups"],
     )
-    networks: tuple[Network, ...] = Field(
+    networks: tuple[Believed, ...] = Field(
         alias="from",
-        description="From which addresses such headers are believed; from all others they are not.",
+        description="From which addresses its headers are believed (`unix`: over the socket); from all others they are not.",
         examples=[["127.0.0.1/32"]],
     )
 
@@ -102,7 +111,7 @@ class SignIn(Section):
     )
     proxy: Proxy | None = Field(
         default=None,
-        description="A proxy that signs people in and says who they are.",
+        description="A proxy that says where requests come from, and perhaps who asks.",
         examples=[{"user_header": "X-Forwarded-User", "from": ["127.0.0.1/32"]}],
     )
     session: Period = Field(

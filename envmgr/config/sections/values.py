@@ -331,14 +331,15 @@ GitUrl = Annotated[
 ]
 
 
-def _network(value: str) -> str:
+def network(value: str) -> str:
+    """A network as it is written in full. Raises ValueError."""
     try:
         return str(ip_network(value))
     except ValueError:
         raise ValueError("it must be a network, such as 10.0.0.0/8 or fd00::/8") from None
 
 
-Network = Annotated[str, AfterValidator(_network), Named("network")]
+Network = Annotated[str, AfterValidator(network), Named("network")]
 
 
 def _pattern(sentence: str) -> Callable[[str], str]:

@@ -12,7 +12,6 @@ from envmgr.ports.pages import Wanted
 from envmgr.views import documents
 from envmgr.web.door import door_of
 from envmgr.web.identity import Asked, is_still
-from envmgr.web.live.stream import as_answer
 
 from .paging import After, SoughtOf, Word, answer, cursor, page, read_number
 from .schema import gives
@@ -60,8 +59,11 @@ def listed(
         def passes(event: Event) -> bool:
             return reading.is_seen(runtime, event) and _is_wanted(event, wanted)
 
-        events = door_of(request).events.stream(int(last) if last is not None else None, passes)
-        return as_answer(events, lambda: is_still(request, runtime.person))
+        door = door_of(request)
+        events = door.events.stream(int(last) if last is not None else None, passes)
+        return door.streams.answer(
+            str(runtime.person.asker), events, lambda: is_still(request, runtime.person)
+        )
     found, limit = reading.events(runtime, wanted, read_number(after)), wanted.limit - 1
     following = cursor(found[limit - 1].id) if len(found) > limit else None
     return answer(request, page([documents.event(each) for each in found[:limit]], following))

@@ -16,7 +16,7 @@ from envmgr.views import documents
 from envmgr.web.door import door_of
 from envmgr.web.identity import Asked, is_still
 from envmgr.web.live.logs import Block, Form, Log
-from envmgr.web.live.stream import as_answer, event
+from envmgr.web.live.stream import event
 
 from .events import Last
 from .paging import After, SoughtOf, answer, cursor, page, read_number
@@ -74,8 +74,11 @@ def log(
     run = reading.run(runtime, id)
     path = _path(runtime.services.layout.root, run)
     if follow:
-        lines = door_of(request).follow(run, int(last or 0), _FORM)
-        return as_answer(lines, lambda: is_still(request, runtime.person))
+        door = door_of(request)
+        lines = door.follow(run, int(last or 0), _FORM)
+        return door.streams.answer(
+            str(runtime.person.asker), lines, lambda: is_still(request, runtime.person)
+        )
     if path is None or not path.is_file():
         if run.status is RunStatus.RUNNING:
             return Response(b"", media_type=_TEXT)

@@ -1,15 +1,14 @@
 """Signing in by a proxy in front that says who somebody is: believed only from where the configuration says."""
 
-from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from envmgr.config.settings import ProxySettings
 from envmgr.domain.rules.access.roles import signed_in
 from envmgr.domain.values.asking.person import Person
 from envmgr.web.door import door_of
+from envmgr.web.forwarded import is_believed
 
 from .oidc import is_name
 from .visitor import SAFE, is_from_elsewhere
@@ -34,20 +33,9 @@ def by_proxy(request: Request) -> Person | None:
 def named(request: Request) -> str | None:
     """The name that the proxy gives; None where there is no such proxy, or it gives none."""
     settings = door_of(request).settings.proxy
-    if settings is None or not _is_believed(request, settings):
+    if settings is None or settings.user_header is None or not is_believed(request, settings):
         return None
     return _only(request, settings.user_header)
-
-
-def _is_believed(request: Request, settings: ProxySettings) -> bool:
-    """Whether the connection itself comes from there; what headers say of that is nobody's word."""
-    if request.client is None:
-        return False
-    try:
-        address = ip_address(request.client.host)
-    except ValueError:
-        return False
-    return any(address in ip_network(network) for network in settings.networks)
 
 
 def _only(request: Request, header: str) -> str | None:

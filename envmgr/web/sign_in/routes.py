@@ -13,8 +13,8 @@ from envmgr.commands import tokens
 from envmgr.domain.errors import NeedsPerson, NotThere, Transient
 from envmgr.domain.rules.access.secrets import kept
 from envmgr.web.door import door_of
+from envmgr.web.forwarded import address_of
 from envmgr.web.pages.routes.answer import PageRoute, drawn, seen_again
-from envmgr.web.rate import address_of
 
 from . import sessions
 from .oidc import Pending, Provider

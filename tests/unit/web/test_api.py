@@ -209,6 +209,10 @@ def test_too_much_is_refused(site: Site) -> None:
     """A body, or requests: with when to try again."""
     large = site.asks("POST", f"{ALICE}/suspend", body={"reason": "x" * (2 << 20)})
     assert (large.status_code, large.json()["status"]) == (413, 413)
+    headers = {"Authorization": f"Bearer {site.token(Role.ADMIN)}", "Content-Type": "application/json"}
+    pieces = (b'"' if number == 0 else b"x" * (256 << 10) for number in range(9))
+    chunked = site.client.post(f"{ALICE}/suspend", content=pieces, headers=headers)
+    assert (chunked.status_code, chunked.json()["status"]) == (413, 413), "it does not say how long it is"
     runtime = site.app.state.door.runtime
     site.app.state.door.runtime = replace(runtime, server=ServerSettings(requests=10))
     answers = [site.asks("GET", "/me") for _ in range(15)]

@@ -121,10 +121,24 @@ def test_a_wish_with_a_key_is_written_down_once(site: Site) -> None:
     first, again = (site.asks("POST", f"{ALICE}/plan", key="k").json()["id"] for _ in range(2))
     assert first == again
     other = site.asks("POST", f"{ALICE}/destroy", key="k")
-    assert (other.status_code, "Idempotency-Key" in other.json()["detail"]) == (409, True)
+    assert (other.status_code, "Idempotency-Key" in other.json()["detail"]) == (422, True)
     hers = site.asks("POST", f"{ALICE}/plan", Role.DEVELOPER, key="k").json()["id"]
     assert hers != first
     assert [e.action for e in site.world.store.events()].count("asked") == 2
+
+
+def test_who_asks_again_is_told_of_her_wish_whatever_was_pushed_since(site: Site) -> None:
+    """No answer came, she sends the same once more: it is what it was, but not by who may no longer, nor of another commit."""
+    body = {"commit": site.world.environment("alice").commit}
+    first = site.asks("POST", f"{ALICE}/destroy", Role.DEVELOPER, body, "k").json()
+    site.world.push("alice", **{"newer.txt": "1"})
+    site.world.turn(2)
+    again = site.asks("POST", f"{ALICE}/destroy", Role.DEVELOPER, body, "k")
+    assert (again.status_code, again.json()["id"]) == (202, first["id"])
+    newer = {"commit": site.world.environment("alice").commit}
+    assert site.asks("POST", f"{ALICE}/destroy", Role.DEVELOPER, newer, "k").status_code == 422
+    assert site.asks("POST", f"{ALICE}/destroy", Role.VIEWER, body, "k").status_code == 403
+    assert site.asks("POST", f"{ALICE}/destroy", Role.DEVELOPER, body, "other").status_code == 409
 
 
 def test_who_lost_her_role_meanwhile_is_refused(site: Site) -> None:

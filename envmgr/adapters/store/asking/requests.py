@@ -29,11 +29,9 @@ class SqlRequests:
         with self._database.write() as connection:
             if request.key is not None:
                 self._database.serialize(connection, "requests")
-                found = connection.execute(
-                    select(requests).where(requests.c.key == request.key)
-                ).one_or_none()
+                found = _of_key(connection, request.key)
                 if found is not None:
-                    return _request(found), False
+                    return found, False
             values = {name: getattr(request, name) for name in _FIELDS}
             statement = insert(requests).values(**rows.identity_values(request.environment), **values)
             number = connection.execute(statement.returning(requests.c.id)).scalar_one()
@@ -44,6 +42,11 @@ class SqlRequests:
         with self._database.read() as connection:
             row = connection.execute(select(requests).where(requests.c.id == number)).one_or_none()
         return None if row is None else _request(row)
+
+    def by_key(self, key: str) -> Request | None:
+        """The request with this key."""
+        with self._database.read() as connection:
+            return _of_key(connection, key)
 
     def pending(self) -> Sequence[Request]:
         """Those that wait or are being done, in the order they were asked for."""
@@ -82,6 +85,11 @@ class SqlRequests:
         }
         with self._database.write() as connection:
             _change(connection, number, RequestStatus.RUNNING, values)
+
+
+def _of_key(connection: Connection, key: str) -> Request | None:
+    row = connection.execute(select(requests).where(requests.c.key == key)).one_or_none()
+    return None if row is None else _request(row)
 
 
 def _change(connection: Connection, number: int, now: RequestStatus, values: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from envmgr.cli.demo.stage import Stage
 from envmgr.cli.demo.walk import GRACE, Demo
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, say
-from envmgr.cli.verbs.run.daemon import run_daemon
+from envmgr.cli.verbs.run.daemon_process import run_daemon
 from envmgr.cli.work import work
 from envmgr.commands import tokens
 from envmgr.domain.errors import NeedsPerson

@@ -14,14 +14,13 @@ from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Run, RunStatus
 from envmgr.web.door import door_of
 from envmgr.web.live.logs import Block, Form, Log
-from envmgr.web.live.stream import while_so
+from envmgr.web.live.stream import event
 from envmgr.web.pages import log
 from envmgr.web.pages.drawing import part
 from envmgr.web.sign_in.visitor import Visiting, is_still
 
 from .answer import PageRoute, drawn
 from .chosen import Identity, Number, Words
-from .streams import event, streamed
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -104,18 +103,18 @@ def live(request: Request, visitor: Visiting, number: Identity, after: Number = 
     known = request.headers.get("last-event-id", "")
     begin = int(known) if known.isdecimal() and len(known) < 18 else after or 0
     lines = door.follow(found, begin, _FORM)
-    return streamed(request, while_so(lines, lambda: is_still(request, visitor.person)))
+    return door.streams.answer(str(visitor.person.asker), lines, lambda: is_still(request, visitor.person))
 
 
 def _drawn(block: Block) -> bytes:
     """All its whole lines as one event, whose id is where the log goes on."""
     numbered = enumerate((raw for raw in block.lines if raw.endswith(b"\n")), block.begin.lines + 1)
     html = "".join(part("line", _line(*each)) for each in numbered)
-    return event("line", html, block.end.at).encode() if html else b""
+    return event(block.end.at, html.encode(), "line") if html else b""
 
 
 def _end(_: Log, place: int, status: RunStatus | None) -> bytes:
-    return event("end", status or "", place).encode()
+    return event(place, (status or "").encode(), "end")
 
 
 _FORM = Form(_drawn, _end)
