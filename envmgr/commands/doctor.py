@@ -1,6 +1,6 @@
 """Whether all is there that envmgr needs: each check gives a sentence, or raises one with what to do."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,13 @@ from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.rules.sign_in import opened
-from envmgr.domain.values.cage import CageRules
+from envmgr.domain.values.cage import CageLimits, CageRules
 from envmgr.domain.values.names import counted, matches_any
 from envmgr.engine.context import ownership
 from envmgr.engine.context.layout import Layout, free_bytes, rights
 from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.seals import seal_of
-from envmgr.host.cage.trial import tried
+from envmgr.host.cage.trial import limited, tried
 from envmgr.host.programs import located, reported_version
 from envmgr.ports import Store
 
@@ -65,6 +65,8 @@ def of_this_host(host: Host) -> Iterator[CheckResult]:
 
 def of_organizations(runtime: Runtime) -> Iterator[CheckResult]:
     """What each organization needs, and whether each remote answers."""
+    if any(p.cage.kind != "none" or p.cage.limits != CageLimits() for p in _repositories(runtime)):
+        yield look("limits", limited)
     for organization in runtime.services.organizations.values():
         name = organization.name
         yield look(f"terraform {name}", lambda organization=organization: _terraform(organization))  # type: ignore[misc]
@@ -82,14 +84,18 @@ def of_organizations(runtime: Runtime) -> Iterator[CheckResult]:
     with ThreadPoolExecutor(runtime.poll_workers) as pool:
         yield from pool.map(
             lambda p: look(f"repository {p.id}", lambda: _remote(runtime, p)),
-            runtime.services.repositories.values(),
+            _repositories(runtime),
         )
 
 
 def _cages(runtime: Runtime, organization: Organization) -> list[CageRules]:
     """One of each network that the cages of an organization's repositories have."""
-    rules = [p.cage for p in runtime.services.repositories.values() if p.organization is organization]
+    rules = [p.cage for p in _repositories(runtime) if p.organization is organization]
     return list({each.network.reach: each for each in rules if each.kind != "none"}.values())
+
+
+def _repositories(runtime: Runtime) -> Collection[Repository]:
+    return runtime.services.repositories.values()
 
 
 def _configuration(found: Configuration) -> str:

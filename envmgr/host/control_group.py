@@ -1,21 +1,31 @@
-"""Control groups (cgroup v2) of a service whose unit delegates its own: one for each child with all that it starts.
+"""Control groups (cgroup v2) of a service whose unit delegates its own: one for each run, in it one for each child.
 
-The daemon sits in one leaf (`daemon`), each child in another (`run-…`): the kernel limits and counts what is in a leaf
-together, and ends it as a whole. Where nothing is delegated there are no groups, and what calls here goes on without.
+The daemon sits in a leaf (`daemon`), each child in a leaf of its run's group (`run-7/…`). The kernel limits and counts
+all that is in a run's group together, and ends what is in a leaf as a whole. A run's group is there for as long as
+something is in it. Where nothing is delegated there are no groups, and what calls here goes on without.
 """
 
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from envmgr.domain.rules.together import CONTROLLERS, COUNTS, noted, of_note, reached, settings
+from envmgr.domain.rules.together import (
+    CONTROLLERS,
+    COUNTS,
+    noted,
+    of_note,
+    processor_time,
+    reached,
+    settings,
+)
 from envmgr.domain.values.cage import CageLimits, Limit
 from envmgr.host.memory import children
+from envmgr.host.spent import Spent, is_of_no_run, spent_by
 from envmgr.host.system import told
 
 _DAEMON, _RUN = "daemon", "run-"
@@ -65,21 +75,26 @@ def controllers() -> tuple[str, ...] | None:
     return None if place is None else tuple((place / _CONTROL).read_text().split())
 
 
+def of_services() -> Mapping[str, tuple[str, ...]]:
+    """By what running services of envmgr can limit their runs, by the names of their units."""
+    mounted = _mounted()
+    if mounted is None:
+        return {}
+    leaves = sorted(mounted.glob(f"*.slice/**/envmgr*.service/{_DAEMON}"))
+    return {leaf.parent.name: tuple(_text(leaf.parent / _CONTROL).split()) for leaf in leaves}
+
+
 @dataclass(frozen=True, slots=True)
-class ControlGroup:
-    """One group and its limits."""
+class RunGroup:
+    """The group of a run and its limits; `spent` is what the run used before there was this group."""
 
     path: Path
     limits: CageLimits
-
-    @property
-    def entrance(self) -> Path:
-        """What a process writes 0 to that goes in."""
-        return self.path / _PROCESSES
+    spent: Spent = field(default_factory=Spent)
 
     def make(self) -> None:
-        """Makes it, empty and with its limits; raises OSError."""
-        self.path.mkdir()
+        """Makes it, where it is not there, with its limits; raises OSError."""
+        self.path.mkdir(exist_ok=True)
         os.setxattr(self.path, _NOTE, json.dumps(noted(self.limits)).encode())
         self.limit()
 
@@ -89,6 +104,40 @@ class ControlGroup:
         for file, text in settings(self.limits, has).items():
             with suppress(FileNotFoundError):  # a kernel without swap counts none
                 _write(self.path / file, text)
+
+    def counts(self) -> Mapping[str, str]:
+        """What the kernel counted up to now."""
+        return {name: _text(self.path / name) for name in COUNTS}
+
+    def leaves(self) -> "list[ChildGroup]":
+        """Those of its children."""
+        return [ChildGroup(path, self) for path in self.path.glob("*") if path.is_dir()]
+
+    def remove(self) -> None:
+        """Removes it where nothing is in it, and remembers what it used."""
+        used = processor_time(self.counts())
+        with suppress(OSError):
+            self.path.rmdir()
+            self.spent.processor += used
+
+
+@dataclass(frozen=True, slots=True)
+class ChildGroup:
+    """The group of one child with all that it starts; `before` is what its run's group had counted when it began."""
+
+    path: Path
+    run: RunGroup
+    before: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> CageLimits:
+        """Those of its run, which hold for all children of that together."""
+        return self.run.limits
+
+    @property
+    def entrance(self) -> Path:
+        """What a process writes 0 to that goes in."""
+        return self.path / _PROCESSES
 
     def enter(self, pid: int) -> None:
         """Puts a process in, and what it started already."""
@@ -100,8 +149,8 @@ class ControlGroup:
                 waiting += children(each)
 
     def reached(self) -> tuple[Limit, ...]:
-        """Which limits were reached up to now."""
-        return reached(self.limits, {name: _text(self.path / name) for name in COUNTS})
+        """Which limits of its run were reached since it began, or, of processor time, are used up."""
+        return reached(self.limits, self.run.counts(), self.before, self.run.spent.processor)
 
     def is_empty(self) -> bool:
         """Whether nothing runs in it."""
@@ -117,13 +166,15 @@ class ControlGroup:
         self.remove()
 
     def remove(self) -> None:
-        """Removes it where nothing runs in it."""
+        """Removes it where nothing runs in it, and its run's where nothing else is in that."""
         with suppress(OSError):
             self.path.rmdir()
+        with _lock:  # a child of the same run may just get its own
+            self.run.remove()
 
 
 @contextmanager
-def group(limits: CageLimits, log: Path, *, outlives: bool) -> Iterator[ControlGroup | None]:
+def group(limits: CageLimits, log: Path, *, outlives: bool) -> Iterator[ChildGroup | None]:
     """A group for one child of the run with this log, within the block; None where there are no groups.
 
     At the end all in it is killed, unless what the child leaves running `outlives` it. Raises Transient where the
@@ -133,14 +184,12 @@ def group(limits: CageLimits, log: Path, *, outlives: bool) -> Iterator[ControlG
     if place is None:
         yield None
         return
-    made = ControlGroup(place / f"{_name(log)}{time.monotonic_ns()}", limits)
-    with _lock:
-        _in_use.add(made.path)
+    run = RunGroup(place / _name(log), limits, spent_by(log))
     try:
-        try:
-            made.make()
-        except OSError as error:
-            raise told(error, "A run cannot be given limits of its own") from error
+        made = _made(run)
+    except OSError as error:
+        raise told(error, "A run cannot be given limits of its own") from error
+    try:
         yield made
     finally:
         if outlives:
@@ -152,23 +201,38 @@ def group(limits: CageLimits, log: Path, *, outlives: bool) -> Iterator[ControlG
         _sweep(place)
 
 
-def left_by(log: Path) -> list[ControlGroup]:
+def _made(run: RunGroup) -> ChildGroup:
+    with _lock:
+        run.make()
+        leaf = ChildGroup(run.path / str(time.monotonic_ns()), run, run.counts())
+        leaf.path.mkdir()
+        _in_use.add(leaf.path)
+    return leaf
+
+
+def left_by(log: Path) -> list[ChildGroup]:
     """The groups that another daemon left of the run with this log."""
     place = _place()
-    found = _groups(place) if place is not None else []
-    return [each for each in found if each.path.name.startswith(_name(log)) and each.path not in _in_use]
+    if place is None:
+        return []
+    path = place / _name(log)
+    return [leaf for leaf in RunGroup(path, _noted(path)).leaves() if leaf.path not in _in_use]
 
 
 def _sweep(place: Path) -> None:
     """Removes what is empty: of runs that were adopted, and of servers that a step left and that ended since."""
-    for each in _groups(place):
-        with _lock:  # one that was just made is empty, too
-            if each.path not in _in_use and each.is_empty():
-                each.remove()
+    for run in _groups(place):
+        for leaf in run.leaves():
+            with _lock:
+                is_over = leaf.path not in _in_use and leaf.is_empty()
+            if is_over:
+                leaf.remove()
+        with _lock:
+            run.remove()
 
 
-def _groups(place: Path) -> list[ControlGroup]:
-    return [ControlGroup(path, _noted(path)) for path in place.glob(f"{_RUN}*") if path.is_dir()]
+def _groups(place: Path) -> list[RunGroup]:
+    return [RunGroup(path, _noted(path)) for path in place.glob(f"{_RUN}*") if path.is_dir()]
 
 
 def _noted(path: Path) -> CageLimits:
@@ -179,7 +243,7 @@ def _noted(path: Path) -> CageLimits:
 
 
 def _name(log: Path) -> str:
-    return f"{_RUN}{log.stem}-"
+    return f"{_RUN}{f'none-{time.monotonic_ns()}' if is_of_no_run(log) else log.stem}"
 
 
 def _place() -> Path | None:

@@ -37,6 +37,16 @@ GREEDY: tuple[tuple[str, CageKind, str, CageLimits], ...] = (
 )
 
 
+# Each command of a run far below the limit, and those of the run together beyond it.
+_HALF = "head -c 12000000 /dev/zero | tail -n 1 | sleep 3"
+_SERVER = f"setsid sh -c '{_HALF}' & sleep 1"
+_SECOND = "timeout 2.4 sh -c 'while :; do :; done' || true"
+RUNS: tuple[tuple[str, str, str, CageLimits], ...] = (
+    ("memory", _SERVER, f"{_HALF}; exit 1", CageLimits(memory=20 * MIB)),
+    ("cpu", _SECOND, _SECOND, CageLimits(cpu_seconds=4)),
+)
+
+
 def main() -> None:
     """The first start, or the one after it."""
     controllers = settle()
@@ -46,20 +56,29 @@ def main() -> None:
         signal.pause()
     _tell("settled", {"controllers": controllers})
     _tell("greedy", {name: _greedy(kind, script, limits) for name, kind, script, limits in GREEDY})
+    _tell("runs", {name: _run((first, second), limits) for name, first, second, limits in RUNS})
     _child("bwrap", f"sleep {LONG_SECONDS}; echo done > done", LONG, LOG)
 
 
 def _greedy(kind: CageKind, script: str, limits: CageLimits) -> str:
     began = time.monotonic()
-    ended = _child(kind, script, limits, FOLDER / "1.log")
+    ended = _child(kind, script, limits, FOLDER / f"{time.monotonic_ns()}.log")
     return f"{told(ended.reached, limits)} after {time.monotonic() - began:.1f} s"
 
 
-def _child(kind: CageKind, script: str, limits: CageLimits, log: Path) -> Ended:
+def _run(scripts: tuple[str, str], limits: CageLimits) -> list[str]:
+    """Two commands of one run, of which the first may leave something running."""
+    log = FOLDER / f"{time.monotonic_ns()}.log"
+    return [told(_child("bwrap", each, limits, log, Purpose.DEPLOY).reached, limits) for each in scripts]
+
+
+def _child(
+    kind: CageKind, script: str, limits: CageLimits, log: Path, purpose: Purpose = Purpose.APPLY
+) -> Ended:
     code = FOLDER / "code"
     code.mkdir(exist_ok=True)
-    rules = CageRules(kind=kind, network=Network(reach=Reach.NOTHING), limits=limits)
-    cage = confine(Purpose.APPLY, rules, Ground(code=str(code)), CageLimits())
+    rules = CageRules(kind=kind, network=Network(reach=Reach.NOTHING), limits=limits, outlive=True)
+    cage = confine(purpose, rules, Ground(code=str(code)), CageLimits())
     with (FOLDER / "output").open("wb") as output:
         start = Start(
             argv=("sh", "-c", script),
@@ -86,7 +105,7 @@ def _supervision(log: Path) -> Supervision:
 def _take_over() -> None:
     [group] = left_by(LOG)
     names = ("memory.max", "pids.max", "cpu.max")
-    found = {name: (group.path / name).read_text().strip() for name in names}
+    found = {name: (group.run.path / name).read_text().strip() for name in names}
     pid = int(LOG.with_suffix(".pid").read_text())
     was_there = str(pid) in (group.path / "cgroup.procs").read_text().split()
     left = Left(LOG)
@@ -99,7 +118,7 @@ def _take_over() -> None:
             "files": found,
             "was_there": was_there,
             "is_done": (FOLDER / "code/done").exists(),
-            "is_gone": not group.path.exists(),
+            "is_gone": not group.run.path.exists(),
         },
     )
 

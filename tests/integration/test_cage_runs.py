@@ -341,6 +341,8 @@ def test_doctor_tries_it(engine: Engine) -> None:
     found = {finding.check: finding for finding in of_organizations(engine.application)}
     assert found["cage acme"].ok, found["cage acme"].message
     assert "by the proxy, which refuses a private address" in found["cage acme"].message
+    assert "disk and time hold for a whole run" in found["limits"].message
+    assert "/tmp, /var/tmp and /dev/shm take up to 1GiB each" in found["limits"].message
 
 
 def test_what_only_shows_is_given_no_credentials(

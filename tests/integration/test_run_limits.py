@@ -33,6 +33,10 @@ def test_limits_hold_for_all_together(tmp_path: Path) -> None:
     # Each process by itself stays within its limit: limits of a process alone would stop none of them.
     told = seen["greedy"]
     assert [name for name, *_ in GREEDY if f"cage.{name.split()[0]} " not in told[name]] == [], seen
+    assert {name: (first, f"cage.{name} " in second) for name, (first, second) in seen["runs"].items()} == {
+        "memory": ("", True),
+        "cpu": ("", True),
+    }, "the commands of a run, and what one left running, share its limits"
     assert seen["restarts"] == "1", "systemd could start the next daemon beside what the killed one left"
     assert seen["adopted"] == {
         "limits": LONG.memory,

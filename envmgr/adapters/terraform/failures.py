@@ -17,6 +17,7 @@ from envmgr.domain.errors import (
     StateLocked,
     Transient,
 )
+from envmgr.domain.values.cage import Limit
 from envmgr.domain.values.names import first
 from envmgr.host.cage.bounds import told
 from envmgr.host.children.child import Cause
@@ -122,7 +123,8 @@ def failure(
     if outcome.ended.cause is Cause.TIMED_OUT:
         return _timed_out(outcome, timeout)
     if limited := _limited(outcome):
-        return NeedsOperator(limited)
+        # More time may not be needed once more; of all else there will be too little again.
+        return Transient(limited) if outcome.ended.reached == (Limit.TIME,) else NeedsOperator(limited)
     error = _within(folder, outcome.transcript.error())
     if error is None:
         return Transient(_cut(redact(_wordless(outcome))))

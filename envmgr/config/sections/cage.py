@@ -86,32 +86,34 @@ class Cage(Section):
     )
     memory: Size | None = Field(
         default=None,
-        description="Memory of a command with all that it starts, or, where the service has no control group, private "
-        "memory of each process.",
+        description="Memory of a whole run, all its processes together, or, where the service has no control group, "
+        "private memory of each process.",
         examples=["4GiB"],
     )
     cpu: Period | None = Field(
         default=None,
-        description="Processor time of a command with all that it starts, or of each process without control groups.",
+        description="Processor time of a whole run, or of each process without control groups.",
         examples=["30m"],
     )
     cores: Annotated[float, Field(gt=0, le=1024)] | None = Field(
         default=None,
-        description="How many processors may work for a command at once. Needs control groups.",
+        description="How many processors may work for a run at once. Needs control groups.",
         examples=[1.5],
     )
     processes: Count | None = Field(
         default=None,
-        description="How many processes and threads a command may have together; with neither control groups nor "
-        "bubblewrap, envmgr's user.",
+        description="How many processes and threads a run may have together; without control groups each of its "
+        "commands, and without bubblewrap too, envmgr's user.",
         examples=[2000],
     )
     disk: Size | None = Field(
         default=None,
-        description="What a command may write: the largest file, and in a cage of bubblewrap all that its folders grow by.",
+        description="What a run may write: the largest file, and in a cage of bubblewrap all that its folders grow by.",
         examples=["2GB"],
     )
-    time: Period | None = Field(default=None, description="How long one command may take.", examples=["2h"])
+    time: Period | None = Field(
+        default=None, description="How long the commands of a run may take.", examples=["2h"]
+    )
     readable: tuple[AbsolutePath, ...] = Field(
         default=(),
         description="Further files and folders of the host that may be read from a cage of bubblewrap.",

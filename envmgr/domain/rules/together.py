@@ -1,7 +1,8 @@
-"""Limits of a child with all that it starts: what the kernel is told (cgroup v2), and what its counts say was reached."""
+"""Limits of a run with all that it starts: what the kernel is told (cgroup v2), and what its counts say was reached."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 
 from envmgr.domain.values.cage import CageLimits, Limit
 
@@ -33,15 +34,26 @@ def of_each(limits: CageLimits, controllers: Collection[str]) -> CageLimits:
     return replace(limits, processes=None) if "pids" in controllers else limits
 
 
-def reached(limits: CageLimits, counts: Mapping[str, str]) -> tuple[Limit, ...]:
-    """Which limits the counts of a control group show to have been reached; `counts` are its files' texts by name."""
+def reached(
+    limits: CageLimits, counts: Mapping[str, str], before: Mapping[str, str] | None = None, spent: int = 0
+) -> tuple[Limit, ...]:
+    """Which limits the counts of a control group show to have been reached; `counts` are its files' texts by name.
+
+    `before` are those from which on it counts, `spent` the microseconds of processor time that were used elsewhere.
+    """
+    since = partial(_since, counts, before or {})
     met = {
-        Limit.MEMORY: limits.memory is not None and _count(counts, "memory.events", "oom_kill") > 0,
-        Limit.PROCESSES: limits.processes is not None and _count(counts, "pids.events", "max") > 0,
+        Limit.MEMORY: limits.memory is not None and since("memory.events", "oom_kill") > 0,
+        Limit.PROCESSES: limits.processes is not None and since("pids.events", "max") > 0,
         Limit.CPU: limits.cpu_seconds is not None
-        and _count(counts, "cpu.stat", "usage_usec") >= limits.cpu_seconds * _MICROSECONDS,
+        and spent + processor_time(counts) >= limits.cpu_seconds * _MICROSECONDS,
     }
     return tuple(limit for limit, is_met in met.items() if is_met)
+
+
+def processor_time(counts: Mapping[str, str]) -> int:
+    """The microseconds of it that the counts of a control group tell."""
+    return _count(counts, "cpu.stat", "usage_usec")
 
 
 def noted(limits: CageLimits) -> Mapping[str, int | float]:
@@ -55,6 +67,10 @@ def of_note(note: object) -> CageLimits:
     found = note if isinstance(note, dict) else {}
     known = {name: found.get(name) for name in _ATTRIBUTES}
     return CageLimits(**{name: value for name, value in known.items() if isinstance(value, int | float)})  # type: ignore[arg-type]
+
+
+def _since(counts: Mapping[str, str], before: Mapping[str, str], file: str, name: str) -> int:
+    return _count(counts, file, name) - _count(before, file, name)
 
 
 def _count(counts: Mapping[str, str], file: str, name: str) -> int:

@@ -64,12 +64,13 @@ class Network:
 
 
 class Limit(Enum):
-    """Which limit a child ran into, with all that it started."""
+    """Which limit of its run a child ran into, with all that it started."""
 
     MEMORY = "memory"
     CPU = "cpu"
     PROCESSES = "processes"
     DISK = "disk"
+    TIME = "time"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +78,9 @@ class CageLimits:
     """What a child may use; None is no limit.
 
     Of one process `memory` is private memory in bytes, `cpu_seconds` its time on processors, and `disk` the largest
-    file that it writes; of a child with all that it started together, `memory` is all memory, `cpu_seconds` the sum,
-    and `disk` what its folders grow by. `processes` count all of them with their threads. `cores` is how many
-    processors may work for it at once, `time` how long the whole child may take.
+    file that it writes; of a run with all that its commands start together, `memory` is all memory, `cpu_seconds` the
+    sum, and `disk` what its folders grow by. `processes` count all of them with their threads. `cores` is how many
+    processors may work for it at once, `time` how long the child, or all commands of the run, may take.
     """
 
     memory: int | None = None
@@ -144,7 +145,7 @@ class Cage:
 
     With the kind `none` it sees and may write what envmgr's user may, and reaches what the host reaches. `inherits` are
     the variables of envmgr's own environment that it gets. Where it `outlives`, what it leaves running goes on.
-    `limits` are of each process, `together` of all that it starts.
+    `limits` are of each process, `together` of all that its run starts.
     """
 
     kind: CageKind

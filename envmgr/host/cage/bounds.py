@@ -1,16 +1,23 @@
-"""What bounds a child together with all that it starts: its control group, where there are such, and its room on disk."""
+"""What bounds a run with all that it starts: its control group, where there are such, its room on disk, its time.
+
+The commands of a run follow one another: what one has used is not there for the next.
+"""
 
 import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from math import inf
 from pathlib import Path
 
+from envmgr.config.sections.duration import format_duration
 from envmgr.config.sections.size import format_size
 from envmgr.domain.rules.together import of_each
 from envmgr.domain.values.cage import Cage, CageLimits, Limit
-from envmgr.host.control_group import ControlGroup, controllers, group, left_by
+from envmgr.host.control_group import ChildGroup, controllers, group, left_by
+from envmgr.host.spent import Spent, spent_by
 
 _PAUSE_SECONDS = 2.0
 _PAUSE_FACTOR = 20
@@ -21,11 +28,12 @@ _PAUSE_FACTOR = 20
 class Room:
     """What some folders may grow by, looked at now and then: what grows and shrinks between two looks is not seen.
 
-    `pause` is the least time between two looks, in seconds.
+    `spent` are the bytes of the limit that are used already, `pause` is the least time between two looks, in seconds.
     """
 
     folders: Sequence[Path]
     limit: int
+    spent: int = 0
     is_full: bool = False
     pause: float = _PAUSE_SECONDS
     _before: int = field(init=False)
@@ -39,8 +47,12 @@ class Room:
         """Whether more was written than may be."""
         pause = self.pause and max(self.pause, _PAUSE_FACTOR * self._took)
         if not self.is_full and time.monotonic() >= self._looked + pause:
-            self.is_full = self._used() - self._before > self.limit
+            self.is_full = self.spent + self.grown() > self.limit
         return self.is_full
+
+    def grown(self) -> int:
+        """By how many bytes they grew up to now; negative where they shrank."""
+        return self._used() - self._before
 
     def _used(self) -> int:
         began = time.monotonic()
@@ -53,11 +65,15 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class CageBounds:
-    """A child's, by what there is; `enters` says that the child goes into its group by itself, before anything else."""
+    """A child's, by what there is; `enters` says that the child goes into its group by itself, before anything else.
 
-    group: ControlGroup | None
+    Where its run has a limit of time, it is over at the moment `until`, on the monotonic clock.
+    """
+
+    group: ChildGroup | None
     room: Room | None
     enters: bool
+    until: float = inf
 
     def enter(self, pid: int) -> None:
         """See `Bounds`."""
@@ -67,19 +83,31 @@ class CageBounds:
     def is_over(self) -> bool:
         """See `Bounds`. Processes and memory the kernel refuses by itself."""
         is_full = self.room is not None and self.room.look()
-        return is_full or (self.group is not None and Limit.CPU in self.group.reached())
+        return is_full or self._is_late() or (self.group is not None and Limit.CPU in self.group.reached())
 
     def reached(self) -> tuple[Limit, ...]:
         """See `Bounds`."""
-        by_kernel = self.group.reached() if self.group is not None else ()
-        return (*by_kernel, Limit.DISK) if self.room is not None and self.room.is_full else by_kernel
+        found = self.group.reached() if self.group is not None else ()
+        found = (*found, Limit.DISK) if self.room is not None and self.room.is_full else found
+        return (*found, Limit.TIME) if self._is_late() else found
+
+    def _is_late(self) -> bool:
+        return time.monotonic() >= self.until
 
 
 @contextmanager
 def bounds(cage: Cage, log: Path) -> Iterator[CageBounds]:
     """The bounds of one child of the run with this log, within the block; raises Transient where they cannot be set."""
-    with group(cage.together, log, outlives=cage.outlives) as made:
-        yield CageBounds(made, _room(cage), cage.is_closed)
+    spent, began, limit = spent_by(log), time.monotonic(), cage.together.time
+    room = _room(cage, spent)
+    until = began + max(limit.total_seconds() - spent.seconds, 0) if limit is not None else inf
+    try:
+        with group(cage.together, log, outlives=cage.outlives) as made:
+            yield CageBounds(made, room, cage.is_closed, until)
+    finally:
+        spent.seconds += time.monotonic() - began
+        if room is not None:
+            spent.disk = max(spent.disk + room.grown(), 0)
 
 
 def apart(limits: CageLimits) -> CageLimits:
@@ -88,7 +116,7 @@ def apart(limits: CageLimits) -> CageLimits:
 
 
 def told(reached: Sequence[Limit], limits: CageLimits) -> str:
-    """Which limits a child ran into with all that it started, for the end of a sentence; empty where it met none."""
+    """Which limits of its run a child ran into, for the end of a sentence; empty where it met none."""
     return " and ".join(_told(limit, limits) for limit in reached)
 
 
@@ -121,19 +149,20 @@ class Left:
 def _told(limit: Limit, limits: CageLimits) -> str:
     match limit:
         case Limit.MEMORY:
-            return f"the {format_size(limits.memory or 0)} of memory that cage.memory gives it with all that it starts"
+            return f"the {format_size(limits.memory or 0)} of memory that cage.memory gives a whole run"
         case Limit.CPU:
-            return (
-                f"the {limits.cpu_seconds} s of processor time that cage.cpu gives it with all that it starts"
-            )
+            return f"the {limits.cpu_seconds} s of processor time that cage.cpu gives a whole run"
         case Limit.PROCESSES:
             return f"the {limits.processes} processes and threads that cage.processes allows"
         case Limit.DISK:
-            return f"the {format_size(limits.disk or 0)} that cage.disk lets it write"
+            return f"the {format_size(limits.disk or 0)} that cage.disk lets a whole run write"
+        case Limit.TIME:
+            return f"the {format_duration(limits.time or timedelta())} that cage.time gives a whole run"
 
 
-def _room(cage: Cage) -> Room | None:
-    return Room([Path(path) for path in cage.writes], cage.together.disk) if cage.together.disk else None
+def _room(cage: Cage, spent: Spent) -> Room | None:
+    limit = cage.together.disk
+    return Room([Path(path) for path in cage.writes], limit, spent.disk) if limit else None
 
 
 def _size(folder: Path) -> int:

@@ -6,13 +6,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+from envmgr.config.sections.size import format_size
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.cage import confine
 from envmgr.domain.values.cage import CageLimits, CageRules, Ground, Network, Purpose, Reach
 from envmgr.host.children.child import Start, begin
+from envmgr.host.control_group import controllers, of_services
 from envmgr.host.landlock import is_there, version
 
 from .bubblewrap import caged, require
+from .mounts import ROOM
 
 _SECONDS = 20
 # Each line that it prints says what it should not have come by. $1 is a folder of ours, $2 its own.
@@ -74,6 +77,22 @@ def tried(rules: CageRules, data: Path) -> str:
         reach, "no network but by the proxy, which refuses a private address"
     )
     return f"{version}; tried: own processes, own files, {network}, no namespaces within{_second()}"
+
+
+def limited() -> str:
+    """Which limits of a run hold how on this host, by the services that run here."""
+    own = controllers()
+    found = {"envmgr": own, **of_services()} if own else of_services()
+    size = format_size(ROOM)
+    if not any(found.values()):
+        return (
+            "no control group is delegated to a running envmgr (start the service; it needs cgroup v2): memory and "
+            "processor time are limited for each process and cores are not, processes in a cage for each command; a "
+            f"cage's /tmp, /var/tmp and /dev/shm take up to {size} each beside that, and other shared memory is not "
+            "counted; disk and time hold for a whole run"
+        )
+    said = "; ".join(f"{unit} limits each run as a whole by {', '.join(by)}" for unit, by in found.items())
+    return f"{said}; a cage's /tmp, /var/tmp and /dev/shm take up to {size} each, all shared memory counts as its memory"
 
 
 def _second() -> str:

@@ -159,9 +159,12 @@ class TestFailure:
             (Ended(-signal.SIGXFSZ), "wrote a file larger than the 1KiB that cage.disk allows"),
             (
                 Ended(-9, None, (Limit.MEMORY,)),
-                "reached the 2KiB of memory that cage.memory gives it with all that it starts",
+                "reached the 2KiB of memory that cage.memory gives a whole run",
             ),
-            (Ended(-15, Cause.LIMITED, (Limit.DISK,)), "reached the 1KiB that cage.disk lets it write"),
+            (
+                Ended(-15, Cause.LIMITED, (Limit.DISK,)),
+                "reached the 1KiB that cage.disk lets a whole run write",
+            ),
         ],
     )
     def test_how_it_ended(self, ended: Ended, how: str) -> None:

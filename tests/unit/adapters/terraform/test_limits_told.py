@@ -25,12 +25,18 @@ def failed(ended: Ended, *, said: str = "", **limits: object) -> EnvmgrError:
 def test_a_limit_that_was_reached_comes_before_what_it_led_to() -> None:
     error = failed(Ended(1, None, (Limit.MEMORY,)), said="Error: Plugin did not respond", memory=1024)
     assert type(error) is NeedsOperator
-    assert "after it had reached the 1KiB of memory that cage.memory gives it" in str(error)
+    assert "after it had reached the 1KiB of memory that cage.memory gives a whole run" in str(error)
 
 
 def test_processor_time_is_told_where_envmgr_ended_it() -> None:
     error = failed(Ended(1, Cause.LIMITED, (Limit.CPU,)), cpu_seconds=9)
-    assert "the 9 s of processor time that cage.cpu gives it" in str(error)
+    assert "the 9 s of processor time that cage.cpu gives a whole run" in str(error)
+
+
+def test_the_time_of_a_run_may_do_at_another_try() -> None:
+    error = failed(Ended(-2, Cause.LIMITED, (Limit.TIME,)), time=timedelta(minutes=5))
+    assert type(error) is Transient
+    assert "the 5m that cage.time gives a whole run: reduce the code, or raise that limit" in str(error)
 
 
 def test_one_process_that_needs_too_much_is_told_as_such() -> None:

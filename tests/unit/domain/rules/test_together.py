@@ -60,6 +60,19 @@ def test_what_was_reached(file: str, text: str, limit: Limit) -> None:
     assert reached(CageLimits(), {**QUIET, file: text}) == ()
 
 
+@pytest.mark.parametrize(("file", "text"), [("memory.events", "oom_kill 2\n"), ("pids.events", "max 5\n")])
+def test_what_was_reached_before_a_child_began_is_not_its_own(file: str, text: str) -> None:
+    counts = {**QUIET, file: text}
+    assert reached(LIMITS, counts, counts) == ()
+    assert len(reached(LIMITS, counts, QUIET)) == 1
+
+
+def test_processor_time_is_that_of_all_commands_of_a_run() -> None:
+    half = {**QUIET, "cpu.stat": "usage_usec 1000000\n"}
+    assert reached(LIMITS, half, half, spent=999_999) == ()
+    assert reached(LIMITS, half, half, spent=1_000_000) == (Limit.CPU,)
+
+
 def test_limits_are_known_again() -> None:
     assert of_note(json.loads(json.dumps(noted(LIMITS)))) == LIMITS
     assert noted(CageLimits()) == {}

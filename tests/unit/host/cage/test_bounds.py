@@ -1,5 +1,8 @@
 """What bounds a child together with all that it starts, without the kernel's groups."""
 
+import os
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from envmgr.domain.values.cage import Cage, CageLimits, Limit, Purpose
 from envmgr.host.cage.bounds import CageBounds, Room, bounds, told
 
-LIMITS = CageLimits(memory=64 * 1024**2, cpu_seconds=9, processes=50, disk=1024**2)
+LIMITS = CageLimits(memory=64 * 1024**2, cpu_seconds=9, processes=50, disk=1024**2, time=timedelta(hours=2))
 
 
 def room(folder: Path, limit: int) -> Room:
@@ -66,13 +69,63 @@ def test_a_cage_without_a_limit_has_no_room_to_be_watched(tmp_path: Path) -> Non
         assert not bound.is_over()
 
 
+def writing(folder: Path, **limits: object) -> Cage:
+    together = CageLimits(**limits)  # type: ignore[arg-type]
+    return Cage(kind="bwrap", purpose=Purpose.DEPLOY, writes=(str(folder),), together=together)
+
+
+def test_what_one_command_wrote_is_not_there_for_the_next_of_its_run(tmp_path: Path) -> None:
+    cage, log, other = writing(tmp_path / "own", disk=100_000), tmp_path / "1.log", tmp_path / "2.log"
+    (tmp_path / "own").mkdir()
+    for number, (run, is_full) in enumerate([(log, False), (log, False), (other, False), (log, True)]):
+        with bounds(cage, run) as bound:
+            assert bound.room is not None
+            bound.room.pause = 0.0
+            (tmp_path / "own" / str(number)).write_bytes(b"x" * 40_960)
+            assert bound.is_over() is is_full
+    assert bound.reached() == (Limit.DISK,)
+
+
+def test_what_is_removed_again_is_there_for_the_next(tmp_path: Path) -> None:
+    cage, log = writing(tmp_path / "own", disk=100_000), tmp_path / "1.log"
+    (tmp_path / "own").mkdir()
+    for _ in range(4):
+        with bounds(cage, log):
+            (tmp_path / "own/passing").write_bytes(b"x" * 81_920)
+        with bounds(cage, log) as bound:
+            (tmp_path / "own/passing").unlink()
+            assert not bound.is_over()
+
+
+def test_the_time_of_a_run_is_that_of_all_its_commands(tmp_path: Path) -> None:
+    cage, log = writing(tmp_path, time=timedelta(seconds=0.2)), tmp_path / "1.log"
+    with bounds(cage, log) as bound:
+        assert not bound.is_over()
+        time.sleep(0.15)
+    with bounds(cage, tmp_path / "2.log") as bound:
+        assert not bound.is_over(), "another run's"
+    with bounds(cage, log) as bound:
+        time.sleep(0.1)
+        assert bound.is_over()
+        assert bound.reached() == (Limit.TIME,)
+
+
+def test_what_belongs_to_no_run_counts_for_none(tmp_path: Path) -> None:
+    cage = writing(tmp_path, time=timedelta(seconds=0.2))
+    for _ in range(3):
+        with bounds(cage, Path(os.devnull)) as bound:
+            time.sleep(0.1)
+            assert not bound.is_over()
+
+
 @pytest.mark.parametrize(
     ("limit", "said"),
     [
-        (Limit.MEMORY, "the 64MiB of memory that cage.memory gives it with all that it starts"),
-        (Limit.CPU, "the 9 s of processor time that cage.cpu gives it with all that it starts"),
+        (Limit.MEMORY, "the 64MiB of memory that cage.memory gives a whole run"),
+        (Limit.CPU, "the 9 s of processor time that cage.cpu gives a whole run"),
         (Limit.PROCESSES, "the 50 processes and threads that cage.processes allows"),
-        (Limit.DISK, "the 1MiB that cage.disk lets it write"),
+        (Limit.DISK, "the 1MiB that cage.disk lets a whole run write"),
+        (Limit.TIME, "the 2h that cage.time gives a whole run"),
     ],
 )
 def test_each_limit_has_its_words(limit: Limit, said: str) -> None:
