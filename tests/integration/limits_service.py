@@ -38,11 +38,11 @@ GREEDY: tuple[tuple[str, CageKind, str, CageLimits], ...] = (
 
 
 # Each command of a run far below the limit, and those of the run together beyond it.
-_HALF = "head -c 12000000 /dev/zero | tail -n 1 | sleep 3"
-_SERVER = f"setsid sh -c '{_HALF}' & sleep 1"
+_HALF = "head -c 12000000 /dev/zero | tail -n 1 | sleep"
+_SERVER = f"setsid sh -c '{_HALF} 20' & sleep 1"
 _SECOND = "timeout 2.4 sh -c 'while :; do :; done' || true"
 RUNS: tuple[tuple[str, str, str, CageLimits], ...] = (
-    ("memory", _SERVER, f"{_HALF}; exit 1", CageLimits(memory=20 * MIB)),
+    ("memory", _SERVER, f"{_HALF} 3; exit 1", CageLimits(memory=20 * MIB)),
     ("cpu", _SECOND, _SECOND, CageLimits(cpu_seconds=4)),
 )
 

@@ -17,6 +17,7 @@ from tests.support.service import eventually, shown
 
 UNIT = "envmgr.service"
 GROUP = Path("/sys/fs/cgroup/system.slice") / UNIT
+PID = FOLDER / "7.pid"
 _INSTEAD = """[Service]
 Type=simple
 WatchdogSec=0
@@ -37,7 +38,7 @@ def main(folder: str) -> None:
     service.run("systemctl", "start", UNIT)
     found: dict[str, Any] = {}
     try:
-        eventually((FOLDER / "7.pid").exists, "the last child runs")
+        eventually(lambda: PID.exists() and PID.read_text(), "the last child runs")
         first = service.main_pid(UNIT)
         in_leaf = (GROUP / "daemon/cgroup.procs").read_text().split()
         found["is_in_leaf"] = str(first) in in_leaf

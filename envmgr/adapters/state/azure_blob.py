@@ -13,7 +13,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.storage.blob import BlobClient, BlobLeaseClient, BlobProperties, ContainerClient
 
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
-from envmgr.domain.documents.state import LockInfo, State
+from envmgr.domain.documents.state import LARGEST, LockInfo, State
 from envmgr.domain.errors import PlaceMissing, RetryLater, StateLocked, Transient
 from envmgr.host.credentials.azure import AzureAccount, error_code
 from envmgr.host.credentials.azure_container import container_client, listed_key, shared_key
@@ -192,6 +192,8 @@ class AzureBlobStateStore:
         with self._azure.failures(self._where):
             try:
                 stream = self._blob(key).download_blob()
+                if stream.size > LARGEST:
+                    raise State.too_large(f"{self._where}/{key}")
                 return stream.readall(), stream.properties.etag
             except ResourceNotFoundError as error:
                 self._say_missing(error)

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
-from envmgr.domain.documents.state import LockInfo, State
+from envmgr.domain.documents.state import LARGEST, LockInfo, State
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, StateLocked, Transient
 from envmgr.host.system import create_private
 
@@ -232,6 +232,8 @@ def _plain(path: Path, access: int = os.O_RDONLY) -> Iterator[io.FileIO]:
             raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _no_plain_file(path)
+        if os.fstat(descriptor).st_size > LARGEST:
+            raise State.too_large(str(path))
         yield file
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
-from envmgr.domain.documents.state import LockInfo, State
+from envmgr.domain.documents.state import LARGEST, LockInfo, State
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, RetryLater, StateLocked, Transient
 from envmgr.host.credentials.aws import REFUSED, AwsAccount, error_code, failures
 from envmgr.host.credentials.network import is_true
@@ -160,6 +160,8 @@ class S3StateStore:
         with failures(self._where, self._environment):
             try:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+                if answer["ContentLength"] > LARGEST:
+                    raise State.too_large(f"s3://{self._bucket}/{key}")
                 return answer["Body"].read(), answer["ETag"]
             except ClientError as error:
                 if error_code(error) in _NO_OBJECT:

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,6 +28,8 @@ _FIXED = re.compile(r"[0-9a-f]{40}|v?\d+(\.\d+)+([-+.][0-9A-Za-z.+-]+)?")
 _REF = re.compile(r"[?&]ref=([^&]*)")
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _LARGEST_LIST = 8 * 1024 * 1024
+_LARGEST_FOLDER = 1024**3
+_MOST_FILES = 200_000
 _CHUNK = 1024 * 1024
 
 
@@ -67,8 +70,8 @@ class ModuleFolder:
             return ""
         found = sha256()
         try:
-            for name, path in self._files():
-                found.update(f"{name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+            for name, path, size in self._sized():
+                found.update(f"{name}\0{size}\0".encode("utf-8", "surrogateescape"))
                 with plain(path) as file:
                     while chunk := file.read(_CHUNK):
                         found.update(chunk)
@@ -89,13 +92,14 @@ class ModuleFolder:
         """All of them as an archive, without their git folders; None above `limit` bytes."""
         buffer = io.BytesIO()
         try:
-            files = list(self._files())
-            if sum(path.stat().st_size for _, path in files) > limit:
+            files = list(self._sized())
+            if sum(size for *_, size in files) > limit:
                 return None
             with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
                 archive.writestr(_LIST, self._listed())
-                for name, path in files:
-                    archive.writestr(f"{_FOLDER}/{name}", path.read_bytes())
+                for name, path, size in files:
+                    with plain(path) as file:
+                        archive.writestr(f"{_FOLDER}/{name}", file.read(size))
         except OSError as error:
             raise self._unreadable(error) from error
         return buffer.getvalue()
@@ -143,15 +147,37 @@ class ModuleFolder:
             entries.append(entry if folder is None else {**rest, "Elsewhere": folder})
         return json.dumps({"Modules": entries}, sort_keys=True)
 
+    def _sized(self) -> Iterator[tuple[str, Path, int]]:
+        """The files with their sizes; NeedsPerson for more than modules are, as code of a branch may add to them."""
+        total = 0
+        for name, path in self._files():
+            size = path.stat().st_size
+            total += size
+            if total > _LARGEST_FOLDER:
+                raise self._too_much()
+            yield name, path, size
+
     def _files(self) -> Iterator[tuple[str, Path]]:
-        """The files of the listed modules, without git's own, links that lead out, and names that are no text."""
+        """The files of the listed modules by their names, and where links within lead.
+
+        Without git's own, links that lead out, and names that are no text.
+        """
         root = self._folder.resolve()
         for package in sorted({m.folder.partition("/")[0] for m in self._modules()}):
-            for path in sorted((self._folder / package).rglob("*")):
+            found = list(islice((self._folder / package).rglob("*"), _MOST_FILES + 1))
+            if len(found) > _MOST_FILES:
+                raise self._too_much()
+            for path in sorted(found):
                 name = path.relative_to(self._folder)
                 is_named = ".git" not in name.parts and _is_text(str(name))
-                if is_named and path.is_file() and path.resolve().is_relative_to(root):
-                    yield name.as_posix(), path
+                if is_named and path.is_file() and (real := path.resolve()).is_relative_to(root):
+                    yield name.as_posix(), real
+
+    def _too_much(self) -> NeedsPerson:
+        return NeedsPerson(
+            f"A module that Terraform fetched to {self._folder} is more than {_MOST_FILES:,} files or 1GiB: call a "
+            "smaller one."
+        )
 
     def _unreadable(self, error: OSError) -> Transient:
         return Transient(f"The modules in {self._folder} cannot be read: {error.strerror}.")

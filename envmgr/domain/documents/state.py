@@ -12,6 +12,8 @@ from envmgr.domain.values.environment import Output
 from .targets import Target, targets_of
 
 _TAGS = ("tags_all", "tags")
+LARGEST = 256 * 1024 * 1024
+"""Bytes: what envmgr reads into memory as a state. Code of a branch may write to its own, and so a file of any size."""
 _VERSION = 4
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -31,6 +33,14 @@ class State:
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     identifiers: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
+
+    @staticmethod
+    def too_large(where: str) -> NeedsPerson:
+        """The refusal of one that is larger than what is read."""
+        return NeedsPerson(
+            f"{where} is larger than {LARGEST // 1024**2} MiB, which no state is: look at what wrote it, and put back "
+            "the state that belongs there."
+        )
 
     @classmethod
     def from_bytes(cls, text: bytes, where: str) -> "State":

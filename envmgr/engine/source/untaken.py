@@ -12,6 +12,7 @@ from envmgr.domain.values.declared import declared, untaken
 from envmgr.domain.values.environment import Claim
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
+from envmgr.host.strange import content
 
 _LARGEST = 4 * 1024 * 1024
 
@@ -50,8 +51,9 @@ def _texts(root: Path) -> dict[str, str]:
 
 
 def _text(path: Path) -> str:
-    with suppress(OSError, UnicodeDecodeError):
-        if path.stat().st_size <= _LARGEST:
-            return path.read_text(encoding="utf-8-sig")
+    found = content(path, _LARGEST)
+    with suppress(UnicodeDecodeError):
+        if found is not None:
+            return found.decode("utf-8-sig")
     # Reads as a declaration that begins and does not end, so that nothing is said of any variable.
     return "variable"

@@ -20,6 +20,7 @@ from envmgr.host.control_group import ChildGroup, controllers, group, left_by
 from envmgr.host.spent import Spent, spent_by
 
 _PAUSE_SECONDS = 2.0
+_UNKNOWN = 2**60
 _PAUSE_FACTOR = 20
 """Counting takes at most a twentieth of the time."""
 
@@ -166,12 +167,18 @@ def _room(cage: Cage, spent: Spent) -> Room | None:
 
 
 def _size(folder: Path) -> int:
-    """Of the files that are there, as the disk counts them; links are not followed."""
+    """Of the files that are there, as the disk counts them; links are not followed.
+
+    A folder that is closed to us, or too deep to be named, counts as more than may be: nobody knows what is in there.
+    """
     used, waiting = 0, [os.fspath(folder)]
     while waiting:
         try:
             entries = os.scandir(waiting.pop())
-        except OSError:  # gone meanwhile, or closed to us
+        except (FileNotFoundError, NotADirectoryError):  # gone meanwhile
+            continue
+        except OSError:
+            used += _UNKNOWN
             continue
         with entries:
             for entry in entries:

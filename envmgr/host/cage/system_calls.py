@@ -87,6 +87,8 @@ _UNKNOWN: dict[str, Numbers] = {
     "fsmount": (432, 432),
     "fspick": (433, 433),
     "mount_setattr": (442, 442),
+    "quotactl_fd": (443, 443),
+    "open_tree_attr": (467, 467),
 }
 _MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 

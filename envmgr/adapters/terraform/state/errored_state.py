@@ -13,9 +13,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from envmgr.domain.documents.state import State
+from envmgr.domain.documents.state import LARGEST, State
 from envmgr.domain.errors import NeedsPerson
 from envmgr.host.leftovers import clear
+from envmgr.host.strange import content
 from envmgr.host.system import create_private
 
 from .state_room import holds_something, set_room_aside
@@ -73,7 +74,7 @@ class ErroredState:
             raise self._doubt("the backend has a state of another lineage")
         if kept.serial < other.serial:
             raise self._doubt(f"the backend has a newer one (serial {other.serial}, it is {kept.serial})")
-        if kept.serial == other.serial and _content(self.kept.read_bytes()) != _content(current):
+        if kept.serial == other.serial and _content(self._text()) != _content(current):
             raise self._doubt(f"the backend has another one of the same serial ({kept.serial})")
 
     def pushed(self) -> None:
@@ -82,9 +83,13 @@ class ErroredState:
 
     def _state(self) -> State:
         try:
-            return State.from_bytes(self.kept.read_bytes(), str(self.kept))
+            return State.from_bytes(self._text(), str(self.kept))
         except NeedsPerson as error:
             raise self._doubt("it is truncated or not a Terraform state") from error
+
+    def _text(self) -> bytes:
+        """Where it is a plain file of the size of a state: code of the branch may write here as well."""
+        return content(self.kept, LARGEST) or b""
 
     def _doubt(self, why: str) -> NeedsPerson:
         return NeedsPerson(

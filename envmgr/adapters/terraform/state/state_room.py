@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from envmgr.adapters.terraform.backend import Backend
+from envmgr.domain.documents.state import LARGEST
+from envmgr.host.strange import content
 from envmgr.host.system import create_private
 
 _ROOM = 8 * 1024 * 1024
@@ -42,7 +44,7 @@ def holds_something(path: Path) -> bool:
 
 def _is_document(path: Path) -> bool:
     try:
-        return isinstance(json.loads(path.read_bytes()), Mapping)
+        return isinstance(json.loads(content(path, LARGEST) or b""), Mapping)
     except ValueError:
         return False
 

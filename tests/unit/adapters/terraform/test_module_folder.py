@@ -45,6 +45,28 @@ def test_they_are_known_by_their_code_wherever_they_are(tmp_path: Path) -> None:
     assert ModuleFolder(tmp_path / "nothing").digest() == ""
 
 
+def test_a_module_may_have_links_to_its_own_files(tmp_path: Path) -> None:
+    here, there = made(tmp_path / "a"), made(tmp_path / "b")
+    before = here.digest()
+    for folder in ("a", "b"):
+        (tmp_path / folder / "modules/net/versions.tf").symlink_to("sub/main.tf")
+    assert before != here.digest() == there.digest()
+    packed = here.pack(LIMIT)
+    assert packed is not None
+    there.unpack(packed, LIMIT)
+    assert (tmp_path / "b/modules/net/versions.tf").read_text() == "sub"
+    assert there.digest() == here.digest()
+
+
+def test_no_more_is_read_than_modules_are(tmp_path: Path) -> None:
+    here = made(tmp_path / "a")
+    with (tmp_path / "a/modules/net/huge").open("wb") as file:
+        file.truncate(2 * 1024**3)
+    for read in (here.digest, lambda: here.pack(LIMIT)):
+        with pytest.raises(NeedsPerson, match="more than 200,000 files or 1GiB"):
+            read()
+
+
 def test_they_come_back_as_they_were(tmp_path: Path) -> None:
     here, there = made(tmp_path / "a"), made(tmp_path / "b", "two")
     packed = here.pack(LIMIT)

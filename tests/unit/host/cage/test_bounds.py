@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,6 +37,39 @@ def test_many_small_files_together_are_too_much(tmp_path: Path) -> None:
     assert found.look()
     (tmp_path / "deep" / "0").unlink()
     assert found.look(), "it stays so: what is found out once is told at the end"
+
+
+@pytest.mark.parametrize("name", ["closed", "deep"])
+def test_what_is_hidden_from_who_counts_is_too_much(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed before").mkdir(mode=0o000)
+    monkeypatch.setattr(os, "scandir", _as_others(os.scandir))
+    found = room(tmp_path, 1024**4)
+    assert not found.look()
+    if name == "closed":
+        (tmp_path / "closed").mkdir(mode=0o000)
+    else:
+        place = os.open(tmp_path, os.O_PATH)
+        for _ in range(20):
+            os.mkdir("x" * 250, dir_fd=place)
+            inner = os.open("x" * 250, os.O_PATH, dir_fd=place)
+            os.close(place)
+            place = inner
+        os.close(place)
+    assert found.look()
+    (tmp_path / "closed before").chmod(0o700)
+
+
+def _as_others(scan: Callable[[str], object]) -> Callable[[str], object]:
+    """As for who is not root, to whom no folder is closed."""
+
+    def scandir(path: str) -> object:
+        if Path(path).name.startswith("closed"):
+            raise PermissionError(path)
+        return scan(path)
+
+    return scandir
 
 
 def test_links_lead_nowhere(tmp_path: Path) -> None:
