@@ -8,6 +8,7 @@ from envmgr.domain.errors import NeedsPerson, UsageError
 from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.names import RepositoryId
+from envmgr.engine.context import freezes
 from envmgr.views.visible import escaped
 
 from .access import check, may
@@ -76,6 +77,7 @@ def freeze(runtime: Runtime, spot: Spot, reason: str, until: datetime | None) ->
     )
     services.store.freezes.put(found)
     services.record(None, "frozen", f"{found}.")
+    freezes.keep(services, spot.organization)
     return found
 
 
@@ -91,6 +93,7 @@ def thaw(runtime: Runtime, spot: Spot) -> Freeze:
     if made is None or not services.store.freezes.remove(made):
         raise NeedsPerson(_why_not(services.store.freezes.all(), spot))
     services.record(None, "thawed", f"{spot} is thawed; it was frozen by {made.by} ({made.reason}).")
+    freezes.keep(services, spot.organization)
     return made
 
 

@@ -89,6 +89,7 @@ EVENTS: Mapping[str, str] = {
     "expires-soon": "Its life ends soon (`ttl.warn_before`).",
     "extended": "Somebody gave it a later end.",
     "failed": "A run failed.",
+    "freeze-not-kept": "What was frozen or thawed could not be kept beside the states yet.",
     "freeze-overridden": "Somebody destroyed it while it was frozen, with `--override-freeze`.",
     "frozen": "Somebody stopped all applying and destroying in an organization or a repository.",
     "healthy": "It answers as wanted after a deploy.",

@@ -17,6 +17,7 @@ _WARNINGS = frozenset(
         "degraded",
         "drift",
         "drift-unknown",
+        "freeze-not-kept",
         "freeze-overridden",
         "frozen",
         "interrupted",

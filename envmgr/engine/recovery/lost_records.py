@@ -30,7 +30,7 @@ from envmgr.domain.values.environment import (
 from envmgr.domain.values.names import EnvironmentId, counted, known_names, ref_component
 from envmgr.domain.values.tags import MANAGED_BY, tags_for
 from envmgr.domain.values.tags import identity as tag_identity
-from envmgr.engine.context import by_hand
+from envmgr.engine.context import by_hand, freezes
 from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.source import kept
@@ -85,6 +85,8 @@ def _rebuild(services: Services, organization: Organization) -> Sequence[str]:
     """Brings back all records that can be, at once; gives the sentences on those that cannot."""
     state = organization.state()
     keys = frozenset(state.objects(f"{organization.name}/"))
+    if freezes.key_of(organization.name) in keys:  # first of all: nothing that comes back may act before it
+        freezes.restore(services, organization)
     lost, unrecovered = [], list[Standing]()
     owners = {key: found for key in sorted(keys) if (found := EnvironmentId.of_key(key))}
     for identity in sorted(set(owners.values())):

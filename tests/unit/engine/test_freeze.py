@@ -8,6 +8,7 @@ from envmgr.commands import freezing, operations, rollback
 from envmgr.commands.freezing import Spot
 from envmgr.domain.errors import NeedsPerson, UsageError
 from envmgr.domain.values.environment import Status, Suspension, WaitsFor
+from envmgr.domain.values.names import RepositoryId
 from envmgr.engine.work.job import NothingDone
 from tests.support.engine import MODULE, code, push
 from tests.support.in_memory.engine import MemoryEngine
@@ -132,6 +133,30 @@ def test_what_runs_ends_in_peace_and_what_was_only_planned_does_not_begin(alice:
     alice.turn()
     assert alice.environment("alice").status is Status.READY
     assert frozen_at("apply", "locked", "huge") == Status.READY
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_a_lost_data_folder_thaws_nothing(alice: MemoryEngine, spoilt: bool) -> None:
+    """It is kept beside the states; what cannot be read there may have been a freeze of everything."""
+    until = alice.clock() + timedelta(days=1)
+    freezing.freeze(alice.application, Spot("acme", "shop"), "migration", until)
+    freezing.freeze(alice.application, ACME, "audit", None)
+    freezing.thaw(alice.application, ACME)
+    (before,) = alice.application.services.store.freezes.all()
+    if spoilt:
+        alice.application.services.organizations["acme"].state().put("acme/envmgr-freezes.json", b"{}")
+    alice.lose_data()
+    alice.repositories["shop"].commit("env-alice", code(module=MODULE.replace("small", "large")))
+    alice.turn()
+    (found,) = alice.application.services.store.freezes.all()
+    assert found == before or spoilt
+    assert found.covers(RepositoryId("acme", "shop"))
+    assert "frozen by" in alice.environment("alice").message
+    assert alice.calls() == []
+    freezing.thaw(alice.application, Spot(found.organization, found.repository))
+    assert alice.application.services.organizations["acme"].state().get("acme/envmgr-freezes.json") is None
+    alice.turn()
+    assert alice.environment("alice").status is Status.READY
 
 
 def test_what_cannot_be_frozen_is_said(alice: MemoryEngine) -> None:
