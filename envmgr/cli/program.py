@@ -41,6 +41,7 @@ _SECTIONS: Sections = {
     "Change": {
         "apply": ("change.apply", "Plan, show, ask, apply exactly that plan."),
         "adopt": ("change.adopt", "Take over what already exists, by its state."),
+        "promote": ("change.promote", "Bring an environment's commit to another."),
         "rollback": ("change.rollback", "Apply an earlier commit and hold there."),
         "destroy": ("change.destroy", "Plan, show, ask, destroy and verify."),
         "cancel": ("change.cancel", "Ask what runs there to stop, and say how it ended."),

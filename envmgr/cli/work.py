@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from types import FrameType
 
 from envmgr.commands.runtime import Runtime
-from envmgr.composition.compose import Start, compose, user_actor
+from envmgr.composition.actor import user_actor
+from envmgr.composition.compose import Start, compose
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context import by_hand

@@ -28,6 +28,7 @@ from envmgr.domain.values.tags import MANAGED_BY, own, tags_for
 from envmgr.engine.context.organization import Access, Organization, Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.reconcile.evidence import weigh
+from envmgr.engine.reconcile.listing import listed
 from envmgr.engine.recovery import lost_records
 from envmgr.host.system import sentences
 from envmgr.ports import Cloud, StateStore
@@ -155,7 +156,7 @@ class Audit:
         state = self.services.store.repository(repository.id)
         known = state.default_branch
         try:
-            listing = self.services.git.listing(repository.remote(), repository.branches, known)
+            listing = listed(self.services, repository, known)
             weighed = weigh(self.services, repository, state, listing)
         except EnvmgrError as error:
             return _watched(repository, self._unseen(error))
@@ -326,7 +327,8 @@ def _standing(finding: Finding, now: datetime) -> Standing:
 
 
 def _watched(repository: Repository, listing: Listing | Unseen) -> Watched:
-    return Watched(listing, repository.policy, tuple(part.application for part in repository.parts))
+    asked = repository.asked
+    return Watched(listing, repository.policy, asked.applications, asked.named)
 
 
 def _roots(repositories: Iterable[Repository], records: Iterable[Environment]) -> dict[str, bool]:

@@ -94,7 +94,7 @@ def _close(audit: Audit, identity: EnvironmentId) -> str:
 
 
 def _is_still_alone(audit: Audit, record: Environment) -> bool:
-    repository = audit.services.repositories.get(record.id.repository_id)
+    repository = audit.services.configured(record.id)
     is_gone = repository is None or record.absences >= repository.policy.confirmations
     return record.is_open and is_gone
 

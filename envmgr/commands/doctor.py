@@ -11,6 +11,7 @@ from envmgr.config.locate import service_data
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
+from envmgr.domain.rules.origins.following import is_there
 from envmgr.domain.rules.sign_in import opened
 from envmgr.domain.values.cage import CageLimits, CageRules
 from envmgr.domain.values.names import counted, matches_any
@@ -18,6 +19,7 @@ from envmgr.engine.context import ownership
 from envmgr.engine.context.layout import Layout, free_bytes, rights
 from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.seals import seal_of
+from envmgr.engine.reconcile.listing import listed
 from envmgr.host.cage.trial import limited, tried
 from envmgr.host.programs import located, reported_version
 from envmgr.ports import Store
@@ -207,9 +209,11 @@ def _without_subscription(environment: Mapping[str, str]) -> str:
 def _remote(runtime: Runtime, repository: Repository) -> str:
     services = runtime.services
     services.git.check(repository.id)
-    listing = services.git.listing(repository.remote(), repository.branches, None)
+    listing = listed(services, repository, None)
     recorded = services.store.repository(repository.id)
     if recorded.error and not recorded.failures:  # it answers, and yet something about it waits for a person
         raise NeedsPerson(recorded.error)
     number = sum(matches_any(branch, repository.branches) for branch in listing.branches)
-    return f"it answers; branches matching {', '.join(repository.branches)}: {number}"
+    said = f"it answers; branches matching {', '.join(repository.branches)}: {number}"
+    missing = [each.name for each in repository.asked.named if not is_there(each, listing)]
+    return f"{said}; nothing there yet for {' and '.join(missing)}" if missing else said

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from envmgr.domain.errors import EnvmgrError, UsageError
 from envmgr.domain.rules.decide import decide
@@ -14,9 +15,11 @@ from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId, ref_component
 from envmgr.engine.context.organization import Repository
+from envmgr.engine.context.promotion import before
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import Snapshot
 from envmgr.engine.reconcile.evidence import weigh
+from envmgr.engine.reconcile.listing import dated, listed
 
 from .runtime import Runtime
 
@@ -93,7 +96,7 @@ def _observed(
     services: Services, repository: Repository, known: Sequence[Environment]
 ) -> tuple[Observed, str]:
     state = services.store.repository(repository.id)
-    listing = services.git.listing(repository.remote(), repository.branches, state.default_branch)
+    listing = dated(services, repository, listed(services, repository, state.default_branch))
     weighed = weigh(services, repository, state, listing)
     evidence = weighed.judgement.evidence
     if state.default_branch not in (None, listing.default_branch) and evidence.counts:
@@ -105,7 +108,7 @@ def _observed(
         repository.branches,
         services.clock(),
         evidence=evidence,
-        applications=tuple(part.application for part in repository.parts),
+        asked=repository.asked,
     )
     return observed, weighed.error
 
@@ -118,7 +121,7 @@ def _decisions(
     asked: set[EnvironmentId],
 ) -> Iterator[tuple[Environment, Decision]]:
     now = services.clock()
-    snapshot, together = Snapshot(repository, records, now), leaving(records)
+    snapshot, together = Snapshot(repository, records, now, partial(before, services)), leaving(records)
     there = active_ones(e for e in everybody if e.id.organization == repository.id.organization)
     for environment in records:
         number = 0 if environment.id.environment in there else len(there)

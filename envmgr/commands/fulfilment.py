@@ -17,7 +17,7 @@ from envmgr.engine.work.job import NothingDone
 from envmgr.host.system import sentences
 from envmgr.views import documents
 
-from . import operations, results, rollback, steering
+from . import operations, promotion, results, rollback, steering
 from .reading import records_of
 from .runtime import Runtime
 
@@ -198,6 +198,21 @@ def _rollback(work: _Work) -> Result:
     )
 
 
+def _promote(work: _Work) -> Result:
+    goals = {
+        each.id: there for each, there in promotion.goals(work.runtime, work.records, str(work.options["to"]))
+    }
+    return work.each(
+        lambda found: promotion.promote(
+            work.runtime,
+            found,
+            goals[found.id],
+            work.confirm(goals[found.id]),
+            override_window=bool(work.options.get("override_window")),
+        )
+    )
+
+
 def _drift(work: _Work) -> Result:
     found = [(each, rollback.look_for_drift(work.runtime, each)) for each in work.records]
     return {"checked": [results.checked(each, drift) for each, drift in found]}
@@ -231,6 +246,7 @@ _DOES: Mapping[Action, Callable[[_Work], Result]] = {
     Action.APPLY: _apply,
     Action.DESTROY: _destroy,
     Action.ROLLBACK: _rollback,
+    Action.PROMOTE: _promote,
     Action.DRIFT: _drift,
     Action.SUSPEND: _suspend,
     Action.RESUME: _resume,

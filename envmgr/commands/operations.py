@@ -16,7 +16,7 @@ from envmgr.domain.values.environment import Environment, Output, Run, RunKind, 
 from envmgr.domain.values.health import Condition
 from envmgr.domain.values.names import ref_component
 from envmgr.engine.change.apply import apply as apply_step
-from envmgr.engine.change.apply import apply_planned, look, remark
+from envmgr.engine.change.apply import apply_planned, check_promoted, look, remark
 from envmgr.engine.change.deploy import deploy
 from envmgr.engine.change.destroy import destroy as destroy_step
 from envmgr.engine.change.health import await_healthy
@@ -177,6 +177,7 @@ def apply_saved(
             raise UsageError(f"{file} is a plan to destroy: `envmgr destroy` plans and asks again.")
         _move_to(job, saved.commit)
         desired = look(job)
+        check_promoted(job, desired.claim.commit)
         if desired.claim.fingerprint != saved.fingerprint:
             raise NothingDone(f"{file} was planned for other code or variables: plan again.")
         with job.run(RunKind.APPLY, saved.commit, Status.RUNNING, f"Apply of {file.name}.") as active:
@@ -297,7 +298,7 @@ def repository_of(runtime: Runtime, environment: Environment) -> Repository:
 def _move_to(job: Job, revision: str) -> None:
     """Works on another commit than the branch's newest; the record keeps the newest."""
     git, repository = job.services.git, job.environment.id.repository_id
-    git.fetch(job.repository.remote(), {job.environment.branch: job.environment.commit})
+    git.fetch(job.repository.remote(), {job.environment.ref: job.environment.commit})
     job.environment = replace(job.environment, commit=git.resolve(repository, revision), pin=None)
 
 

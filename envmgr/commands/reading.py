@@ -117,7 +117,7 @@ def repositories(runtime: Runtime, organization: str | None = None) -> Sequence[
         Watched(
             id=name,
             branches=services.repositories[name].branches,
-            protected=services.repositories[name].policy.protected,
+            protected=services.repositories[name].kept,
             state=services.store.repository(name),
             frozen=in_force(freezes, name, now),
         )

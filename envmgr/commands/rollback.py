@@ -28,15 +28,16 @@ Confirm = Callable[[str, Plan | None], bool]
 
 @dataclass(slots=True)
 class _Rollback:
-    """One rollback under way, and the hold that it ends with once a person said yes."""
+    """One rollback under way, or promotion from a `source`, and the hold that it ends with once a person said yes."""
 
     confirm: Confirm
     until_push: bool
+    source: str = ""
     pin: Pin | None = None
 
     def prepare(self, job: Job, commit: str) -> None:
         """Has the plan made of the earlier commit; in memory alone until the yes, so that a no leaves no trace."""
-        self.pin = Pin(commit, job.environment.commit if self.until_push else None)
+        self.pin = Pin(commit, job.environment.commit if self.until_push else None, self.source)
         job.environment = replace(job.environment, pin=self.pin)
 
     def is_wanted(self, job: Job, planned: Planned) -> bool:
@@ -45,8 +46,13 @@ class _Rollback:
             return False
         services, identity, pin = job.services, job.environment.id, self.pin
         until = f"`envmgr resume {job.environment.label}`" + (" or the next push" if self.until_push else "")
-        message = f"Rolled back to {pin.commit[:10]}, held there until {until}."
-        event = services.event(identity, "rolled-back", message, commit=pin.commit)
+        did = (
+            f"{pin.commit[:10]} was promoted from {pin.source}"
+            if pin.source
+            else f"Rolled back to {pin.commit[:10]}"
+        )
+        action = "promoted" if pin.source else "rolled-back"
+        event = services.event(identity, action, f"{did}, held there until {until}.", commit=pin.commit)
         job.update(lambda e: held_at(e, pin), event)
         by_hand.keep(services, identity)
         # From the yes on a failure is one: the hold is on record, and the daemon goes on trying.
@@ -81,6 +87,28 @@ def roll_back(
         return job.environment
 
 
+def bring_to(
+    runtime: Runtime,
+    environment: Environment,
+    commit: str,
+    confirm: Confirm,
+    *,
+    source: str,
+    override_window: bool = False,
+) -> Environment:
+    """Brings an environment to the commit that another one (`source`) has, until the next push."""
+    promotion = _Rollback(confirm, until_push=True, source=source)
+    with manual(runtime, environment, ByHand(verb=Verb.PROMOTE, confirm=promotion.is_wanted)) as job:
+        check_open(job, override_window=override_window)
+        check_branch(job)
+        fetched(job, job.environment.commit)
+        promotion.prepare(job, job.services.git.resolve(environment.id.repository_id, commit))
+        _look(job, commit)
+        apply(job, f"Promotion of {commit[:10]} from {source} by {job.services.actor}.")
+        await_started(job)
+        return job.environment
+
+
 def _look(job: Job, commit: str) -> None:
     """What is wrong with a commit before Terraform could start is in the history, too."""
     try:
@@ -103,7 +131,7 @@ def earlier_commit(job: Job, revision: str) -> str:
     meant = revision
     if revision.partition("~")[0].partition("^")[0] in ("HEAD", "@"):
         meant = environment.commit + revision.removeprefix("HEAD").removeprefix("@")
-        git.fetch(job.repository.remote(), {environment.branch: environment.commit})
+        git.fetch(job.repository.remote(), {environment.ref: environment.commit})
     else:
         fetched(job, environment.commit)  # it may be, or be named by, what was pushed a moment ago
     try:

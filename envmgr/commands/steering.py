@@ -11,7 +11,7 @@ from envmgr.domain.rules.transitions.applies import brought_up
 from envmgr.domain.rules.warning import newest_warning
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.environment import Environment, Event, Guard, Status
-from envmgr.domain.values.names import EnvironmentId, matches_any
+from envmgr.domain.values.names import EnvironmentId, matches_any, ref_component
 from envmgr.engine.context import by_hand
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
@@ -46,7 +46,7 @@ def resume(runtime: Runtime, environment: Environment) -> Environment:
     It lives anew from now, unless all that ends is a rollback's hold. Raises NeedsPerson where nothing held it.
     """
     services = runtime.services
-    repository, now = services.repositories.get(environment.id.repository_id), services.clock()
+    repository, now = services.configured(environment.id), services.clock()
     comes_up = _is_to_come_up(repository, environment, now)
     if not comes_up and environment.pin is None:
         raise NeedsPerson(f"{environment.label} is not suspended, it is {environment.status}.")
@@ -92,7 +92,7 @@ def approve(runtime: Runtime, environment: Environment) -> list[Environment]:
     services, guard = runtime.services, environment.hold.guard
     if guard is None:
         raise NeedsPerson(f"{environment.label} is not held back by a guard, it is {environment.status}.")
-    said = f"Approved despite {guard} ({_what_then(guard)})."
+    said = f"Approved despite {guard} ({_what_then(environment, guard)})."
     return [
         _say(
             services,
@@ -114,8 +114,8 @@ def _let_through(services: Services, identity: EnvironmentId, guard: Guard) -> l
 @needs(Action.SEE)
 def resumable(runtime: Runtime, environments: Sequence[Environment]) -> Sequence[Environment]:
     """Those of an environment's applications that there is anything to resume of; the first, where there is of none."""
-    now, repositories = runtime.services.clock(), runtime.services.repositories
-    repository = repositories.get(environments[0].id.repository_id)
+    now = runtime.services.clock()
+    repository = runtime.services.configured(environments[0].id)
     held = [e for e in environments if e.pin is not None or _is_to_come_up(repository, e, now)]
     return held or environments[:1]
 
@@ -149,7 +149,7 @@ def extend(
 
 def _check_may_live(services: Services, environment: Environment, duration: timedelta) -> None:
     """Refuses a life that the rules do not allow, or know no end of."""
-    repository = services.repositories.get(environment.id.repository_id)
+    repository = services.configured(environment.id)
     if repository is not None and repository.ttl.max is not None and duration > repository.ttl.max:
         raise NeedsPerson(
             f"{environment.label} may live at most {format_duration(repository.ttl.max)} from now (ttl.max): give a shorter time."
@@ -159,7 +159,7 @@ def _check_may_live(services: Services, environment: Environment, duration: time
 
 
 def _live_until(services: Services, environment: Environment, ends: datetime) -> Environment:
-    repository, now = services.repositories.get(environment.id.repository_id), services.clock()
+    repository, now = services.configured(environment.id), services.clock()
     # Whoever extends it knows the end: warning times that are over by then are told.
     told = newest_warning(ends, repository.policy, now) if repository is not None else None
     event = services.event(environment.id, "extended", f"Lives until {ends:%Y-%m-%d %H:%M} UTC.")
@@ -182,10 +182,14 @@ def _check_later(environment: Environment, ends: datetime, *, sets_end: bool) ->
         )
 
 
-def _what_then(hold: Guard) -> str:
+def _what_then(environment: Environment, hold: Guard) -> str:
+    offered = environment.tagged.offered if environment.tagged is not None else None
+    if hold is Guard.HISTORY and environment.origin.is_named:
+        return "the repository's history is accepted as it is now, and followed"
     return {
         Guard.MASS_DESTROY: "it is destroyed",
         Guard.HISTORY: "the repository's history is accepted as it is now, and it is destroyed",
         Guard.LIMIT: "it is created",
         Guard.DRIFT: "its drift is corrected",
+        Guard.TAG: f"it gets {ref_component(offered.name)} at {offered.commit[:10]}" if offered else "",
     }[hold]

@@ -1,7 +1,5 @@
 """The composition root: the only place that names concrete adapters."""
 
-import os
-import pwd
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,11 +31,13 @@ from envmgr.commands.runtime import Runtime
 from envmgr.config.branch_file import BranchFile
 from envmgr.config.expand import (
     access_of,
+    as_named,
     backend_settings,
     build_of,
     deploy_rules_of,
     drift_rules_of,
     effective,
+    named_of,
     policy_for,
     process_environment,
     redactor_for,
@@ -52,11 +52,13 @@ from envmgr.config.sections.secrets import resolve
 from envmgr.domain.documents.owner import Installation
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.access.freezing import in_force
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.person import on_host
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.environment import SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.origins.named import Named
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Windows
 from envmgr.engine.context.layout import Layout
@@ -247,6 +249,32 @@ def _repository(
     organization: Organization,
     modules: Modules,
 ) -> Repository:
+    """A repository, and what it is for each of its named environments."""
+
+    def composed(asked: RepositorySection) -> Repository:
+        return _one_repository(start, identity, file, asked, organization, modules)
+
+    named = {
+        each.name: _followed(composed(as_named(section, each)), named_of(each))
+        for each in section.environments
+    }
+    return replace(composed(section), environments=named)
+
+
+def _followed(repository: Repository, named: Named) -> Repository:
+    return repository.everywhere(
+        lambda each: replace(each, follows=named, policy=replace(each.policy, is_named=True))
+    )
+
+
+def _one_repository(
+    start: Start,
+    identity: RepositoryId,
+    file: OrganizationFile,
+    section: RepositorySection,
+    organization: Organization,
+    modules: Modules,
+) -> Repository:
     rules = effective(file, section)
     repository = Repository(
         id=identity,
@@ -283,13 +311,12 @@ def _git_limits(repository: Repository | None) -> GitLimits:
 
 
 def _freezing(repository: Repository, store: Store) -> Repository:
-    """A repository that reads what freezes it, and each of its applications as well."""
-    parts = {name: _freezing(part, store) for name, part in repository.applications.items()}
-    return replace(
-        repository,
-        applications=parts,
-        frozen=lambda now: in_force(store.freezes.all(), repository.id, now),
-    )
+    """A repository that reads what freezes it, wherever it is asked."""
+
+    def frozen(now: datetime) -> Freeze | None:
+        return in_force(store.freezes.all(), repository.id, now)
+
+    return repository.everywhere(lambda each: replace(each, frozen=frozen))
 
 
 def _left_over(organization: Organization | None, identity: RepositoryId, store: Store) -> Repository | None:
@@ -357,16 +384,3 @@ def _remote(start: Start, identity: RepositoryId, section: RepositorySection) ->
         if (value := getattr(credentials, name)) is not None
     }
     return Remote(repository=identity, url=section.url, username=credentials.username, **secrets)
-
-
-def user_actor(environ: Mapping[str, str]) -> str:
-    """Who a manual command is done by: the person behind sudo, or the user."""
-    named = environ.get("SUDO_USER") or environ.get("USER") or environ.get("LOGNAME")
-    return f"user {named or _account()}"
-
-
-def _account() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())

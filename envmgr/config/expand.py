@@ -11,6 +11,7 @@ from envmgr.config.sections.application import Application
 from envmgr.config.sections.cage import Cage
 from envmgr.config.sections.deploy import CommandStep, DeployStep, Health
 from envmgr.config.sections.models import OrganizationFile, RepositorySection
+from envmgr.config.sections.pipeline.environments import NamedEnvironment
 from envmgr.config.sections.pipeline.steps import BuildStep
 from envmgr.config.sections.rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from envmgr.config.sections.secrets import (
@@ -30,6 +31,7 @@ from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.health import HealthCheck
+from envmgr.domain.values.origins.named import Named
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.step import Step
 
@@ -66,6 +68,43 @@ def effective(organization: OrganizationFile, repository: RepositorySection) -> 
         windows=_overlay(organization.windows, repository.windows),
         cage=_overlay(organization.cage, repository.cage),
         variables={**organization.variables, **repository.variables},
+    )
+
+
+_LAID_OVER = ("drift", "windows")
+"""What a named environment may override in part; all else that it says stands in place of the repository's."""
+
+
+def as_named(repository: RepositorySection, environment: NamedEnvironment) -> RepositorySection:
+    """What is asked for a named environment: its repository's section, with all that it says itself laid over it.
+
+    Its `branches` are what it follows, tags as well, and it is `protected` as a whole or not at all.
+    """
+    own = {name: getattr(environment, name) for name in environment.model_fields_set}
+    said = {name: value for name, value in own.items() if name in RepositorySection.model_fields}
+    for name in (each for each in _LAID_OVER if said.get(each) is not None):
+        general = getattr(repository, name)
+        said[name] = _overlay(general, said[name]) if general is not None else said[name]
+    return repository.model_copy(
+        update={
+            **said,
+            "name": repository.name,
+            "branches": (environment.branch or environment.tags,),
+            "protected": ("*",) if environment.protected else (),
+            "variables": {**repository.variables, **environment.variables},
+            "environments": (),
+        }
+    )
+
+
+def named_of(environment: NamedEnvironment) -> Named:
+    """A named environment as the core knows it."""
+    return Named(
+        name=environment.name,
+        branch=environment.branch,
+        tags=environment.tags,
+        prereleases=environment.prereleases,
+        after=environment.after,
     )
 
 

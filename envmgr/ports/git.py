@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.environment import Source
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.origins.git_tag import GitTag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +64,16 @@ class Inspection:
 class Git(Protocol):
     """Remotes and their local bare mirrors, one for each repository."""
 
-    def listing(self, remote: Remote, patterns: Sequence[str], default_branch: str | None) -> Listing:
+    def listing(
+        self,
+        remote: Remote,
+        patterns: Sequence[str],
+        default_branch: str | None,
+        tags: Sequence[str] = (),
+    ) -> Listing:
         """A complete listing of at least the branches that match; `default_branch` is the one known so far.
+
+        `tags` are patterns, too: of tags nothing is asked without one. Each leads to a commit (see `GitTag`), without its time.
 
         Raises Transient (unreachable, timed out, cut off) or NeedsPerson (refused, not found, empty,
         no default branch): in doubt it raises, so that no listing says less than the remote has.
@@ -73,8 +83,15 @@ class Git(Protocol):
     def fetch(self, remote: Remote, branches: Mapping[str, str]) -> None:
         """Brings the branches' commits (branch → commit) into the mirror; those already there cost no network.
 
-        Raises NotHere, which is Transient, where the remote answers and has a commit no more in its branch (that moved
+        A tag is given in full (`refs/tags/NAME`). Raises NotHere, which is Transient, where the remote answers and has a commit no more in its branch (that moved
         on: a new listing will tell).
+        """
+        ...
+
+    def tag_times(self, remote: Remote, tags: Mapping[str, GitTag]) -> Mapping[str, datetime]:
+        """When each of some tags was made (of a light one, when its commit was); asked of the remote where it is not here yet.
+
+        Raises as `fetch`.
         """
         ...
 

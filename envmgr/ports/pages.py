@@ -16,7 +16,7 @@ class Wanted:
     """Which records a page is of: those of `places` (None: all) without `hidden`, that pass the filters given.
 
     What is of no environment, as some events, is of no place either. `status` is one of the kind of record's own (of
-    events: the action), `text` what occurs in name, branch, commit, message or address.
+    events: the action), `origin` the kind of what an environment comes from, `text` what occurs in name, branch, commit, message or address.
     """
 
     places: tuple[Place, ...] | None = None
@@ -25,6 +25,7 @@ class Wanted:
     repository: str | None = None
     name: str | None = None
     status: str | None = None
+    origin: str | None = None
     text: str | None = None
     limit: int = 100
 

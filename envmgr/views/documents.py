@@ -54,11 +54,13 @@ def environment(found: Environment) -> "objects.EnvironmentObject":
         "organization": found.id.organization,
         "repository": found.id.repository,
         "branch": found.branch,
+        "origin": origin(found),
         "environment": found.id.name,
         "application": _application(found.id),
         "status": found.status.value,
         "commit": found.commit,
         "applied_commit": found.applied.commit,
+        "promoted_from": found.applied.promoted_from,
         "deployed_commit": found.deployment.known_commit if found.deployment else None,
         "message": found.said,
         "url": found.applied.url,
@@ -74,6 +76,18 @@ def environment(found: Environment) -> "objects.EnvironmentObject":
         "suspended_by": found.suspended_by.value if found.suspended_by else None,
         "suspended_at": time(found.suspended.at) if found.suspended else None,
         "pinned_commit": found.pinned_commit,
+    }
+
+
+def origin(found: Environment) -> "objects.OriginObject":
+    """What an environment comes from."""
+    known = found.origin
+    return {
+        "kind": known.kind.value,
+        "name": found.branch,
+        "number": known.number,
+        "url": known.url,
+        "named": known.is_named,
     }
 
 

@@ -7,17 +7,31 @@ Times are ISO 8601 in UTC, to the second.
 from typing import Annotated, Any, NotRequired, TypedDict
 
 
+class OriginObject(TypedDict):
+    """What an environment comes from."""
+
+    kind: Annotated[str, "`branch`, `tag` or `pull_request`."]
+    name: Annotated[str, "Its name: the branch, the tag, or a pull request's head."]
+    number: Annotated[int | None, "A pull request's number."]
+    url: Annotated[str | None, "A pull request's address."]
+    named: Annotated[bool, "Whether the configuration gives the environment its name, so that it stays."]
+
+
 class _Environment(TypedDict):
     """What all objects of an environment have."""
 
     organization: Annotated[str, "The organization's name."]
     repository: Annotated[str, "The repository's name."]
-    branch: Annotated[str, "The branch it belongs to."]
+    branch: Annotated[str, "The branch it belongs to; the tag where it comes from tags."]
+    origin: Annotated[OriginObject, "What it comes from."]
     environment: Annotated[str, "The environment's name, as in `alice`."]
     application: Annotated[str | None, "The application; null where the repository lists none."]
     status: Annotated[str, "One of the [statuses](events-and-statuses.md#environments)."]
     commit: Annotated[str, "What the branch points at."]
     applied_commit: Annotated[str | None, "What the cloud has; null where nothing is applied."]
+    promoted_from: Annotated[
+        str | None, "The environment that had the applied commit before; null where it came by itself."
+    ]
     deployed_commit: Annotated[
         str | None, "Whose code runs; null where nothing was deployed, or that is not known."
     ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +29,10 @@ class Pushed(Protocol):
     def force_push(self, branch: str, files: Mapping[str, str | None], message: str = "Rewrite") -> str: ...
 
     def delete(self, *branches: str) -> None: ...
+
+    def tag(self, name: str, commit: str, message: str | None = None, at: int | None = None) -> None: ...
+
+    def delete_tag(self, *names: str) -> None: ...
 
 
 @dataclass
@@ -97,6 +102,37 @@ def test_a_listing_shows_the_default_branch_and_all_that_match(trial: Trial) -> 
     assert "main" in found.branches
     trial.shop.delete("env-a")
     assert "env-a" not in trial.git.listing(trial.remote, ["env-*"], "main").branches
+
+
+def test_tags_are_listed_where_a_pattern_asks_with_the_commits_that_they_lead_to(trial: Trial) -> None:
+    first, second = (trial.shop.commit("main", {"x": text}) for text in "12")
+    trial.shop.tag("v1.0.0", first, "The first")
+    trial.shop.tag("v1.1.0", second)
+    trial.shop.tag("other", second)
+    assert trial.git.listing(trial.remote, ["env-*"], None).tags == {}
+    found = trial.git.listing(trial.remote, ["env-*"], None, ["v*"]).tags
+    assert {name: tag.commit for name, tag in found.items()} == {"v1.0.0": first, "v1.1.0": second}
+    assert [found[name].object == found[name].commit for name in ("v1.0.0", "v1.1.0")] == [False, True]
+    trial.shop.tag("v1.0.0", first, "The first, said otherwise")
+    again = trial.git.listing(trial.remote, ["env-*"], None, ["v*"]).tags["v1.0.0"]
+    assert again.commit == first
+    assert again.object != found["v1.0.0"].object
+    trial.shop.delete_tag("v1.1.0")
+    assert set(trial.git.listing(trial.remote, ["env-*"], None, ["v*"]).tags) == {"v1.0.0"}
+
+
+def test_a_tags_commit_is_fetched_by_its_ref_and_says_when_it_was_made(trial: Trial) -> None:
+    lost = trial.shop.commit("gone", {"x": "1"})
+    trial.shop.tag("nightly", lost, "A night", at=1_700_000_000)
+    trial.shop.delete("gone")
+    trial.git.fetch(trial.remote, {"refs/tags/nightly": lost})
+    assert trial.git.resolve(SHOP, lost) == lost
+    found = trial.git.listing(trial.remote, [], None, ["*"]).tags
+    times = trial.git.tag_times(trial.remote, found)
+    assert times == {"nightly": datetime.fromtimestamp(1_700_000_000, UTC)}
+    trial.shop.tag("nightly", trial.shop.commit("main", {"y": "2"}))
+    with pytest.raises(NotHere):
+        trial.git.fetch(trial.remote, {"refs/tags/nightly": UNKNOWN})
 
 
 def test_no_listing_says_less_than_the_remote_has(empty: Trial) -> None:

@@ -20,6 +20,7 @@ from tests.support.git_server import GitServer
 
 MakeRepository = Callable[[str], GitRepository]
 SHOP = RepositoryId("acme", "shop")
+TAGGER = {"GIT_COMMITTER_NAME": "Test", "GIT_COMMITTER_EMAIL": "test@example.com"}
 HOSTILE = [
     "env-'quoted'",
     'env-"double"',
@@ -254,6 +255,27 @@ class TestManyRefs:
         seen = self.refs_seen(trace)
         assert 4 <= len(seen) <= 12
         assert not any("feature" in line for line in seen)
+
+    def test_tags_are_filtered_by_the_server_too_and_lead_to_commits(
+        self, mirrors: Mirrors, shop: GitRepository, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        main = shop.head("main") or ""
+        shop.tag("v1", main, "annotated")
+        shop.git("tag", "v1-nested", "v1", "-m", "a tag of a tag", environment=TAGGER)
+        shop.git("tag", "v-file", f"{main}:main.tf")
+        for name in ("w1", "w2", "w3"):
+            shop.tag(name, main)
+        full = mirrors.listing(remote(url), ["env-*"], None, ["v*"]).tags
+        trace = tmp_path / "trace"
+        monkeypatch.setenv("GIT_TRACE_PACKET", str(trace))
+        filtered = mirrors.listing(remote(url), ["env-*"], "main", ["v*"]).tags
+        assert {n: t.commit for n, t in filtered.items()} == {"v1": main, "v1-nested": main}
+        assert full.items() >= filtered.items()
+        lines = [line for line in trace.read_text().splitlines() if "< " in line]
+        assert any("refs/tags/v1" in line for line in lines)
+        assert not any("refs/tags/w" in line for line in lines)
+        shop.delete_tag("v1", "v1-nested")
+        assert mirrors.listing(remote(url), ["env-*"], "main", ["v*"]).tags == {}
 
     def test_deleted_branches_go_and_a_folder_may_take_a_branchs_name(
         self, mirrors: Mirrors, shop: GitRepository, url: str

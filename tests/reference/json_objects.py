@@ -44,6 +44,7 @@ GIVES: Mapping[str, tuple[str, str, str]] = {
     "audit": ("FindingObject", "array", ""),
     "apply": _ENVIRONMENT,
     "adopt": ("EnvironmentObject", "one", ""),
+    "promote": _ENVIRONMENT,
     "rollback": _ENVIRONMENT,
     "destroy": _ENVIRONMENT,
     "cancel": ("CancelledObject", "one", ""),

@@ -56,10 +56,16 @@ class GitRepository:
         """The path, which is a URL to git."""
         return str(self.path)
 
-    def git(self, *arguments: str, stdin: bytes = b"") -> str:
+    def git(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> str:
         """Run git in the repository and return what it printed."""
         command = ["git", "-C", str(self.path), *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, env=git_environment(), check=False)
+        done = subprocess.run(
+            command,
+            input=stdin,
+            capture_output=True,
+            env={**git_environment(), **(environment or {})},
+            check=False,
+        )
         if done.returncode:
             raise AssertionError(f"{command} failed: {done.stderr.decode(errors='replace')}")
         return done.stdout.decode().strip()
@@ -86,6 +92,17 @@ class GitRepository:
         """Let many branches point at one commit, in one process."""
         lines = "".join(f"update refs/heads/{branch}\0{commit}\0\0" for branch in branches)
         self.git("update-ref", "-z", "--stdin", stdin=lines.encode())
+
+    def tag(self, name: str, commit: str, message: str | None = None, at: int | None = None) -> None:
+        """Push a tag, or move it: an annotated one with a message, made at a Unix time; else a light one."""
+        made = ["-m", message] if message is not None else []
+        when = {"GIT_COMMITTER_DATE": f"{at} +0000"} if at is not None else {}
+        who = {"GIT_COMMITTER_NAME": "Test", "GIT_COMMITTER_EMAIL": "test@example.com"}
+        self.git("tag", "--force", *made, name, commit, environment={**who, **when})
+
+    def delete_tag(self, *names: str) -> None:
+        """Delete tags that exist."""
+        self.git("tag", "--delete", *names)
 
     def delete(self, *branches: str) -> None:
         """Delete branches that exist."""

@@ -208,6 +208,7 @@ def _is_environment(found: Environment, wanted: Wanted) -> bool:
     return (
         _is_seen(found.id, wanted)
         and wanted.status in (None, found.status)
+        and wanted.origin in (None, found.origin.kind)
         and _mentions(wanted, found.id.name, found.branch, found.commit, found.message, found.applied.url)
     )
 

@@ -4,13 +4,14 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson, NotHere, UsageError
 from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.environment import Source
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_component
+from envmgr.domain.values.origins.git_tag import TAGS, GitTag
 from envmgr.ports import GitLimits, Inspection, Remote
 
 from . import kept
@@ -36,11 +37,14 @@ from .objects import (
 )
 from .process import SETTINGS_COUNT, Answer, configuration, run
 from .ref_limits import check_count, check_listing, listing_bounds
+from .ref_reading import LocalRemote, polled_tags, time_of
 from .refs import (
     FORMAT,
     HEADS,
     POLL_HEADS,
+    POLL_TAGS,
     Refs,
+    full_ref,
     parse_for_each_ref,
     parse_ls_remote,
     poll_refspecs,
@@ -83,20 +87,26 @@ class Mirrors:
 
     # --- remotes ---
 
-    def listing(self, remote: Remote, patterns: Sequence[str], default_branch: str | None) -> Listing:
-        """A complete listing of the branches that match, and the default branch (see `ports.Git`)."""
+    def listing(
+        self,
+        remote: Remote,
+        patterns: Sequence[str],
+        default_branch: str | None,
+        tags: Sequence[str] = (),
+    ) -> Listing:
+        """A complete listing of the branches and tags that match, and the default branch (see `ports.Git`)."""
         location = locate(remote)
         if location.path is not None:
-            return self._local_refs(remote, location.path).listing(
-                remote.repository, patterns, default_branch
-            )
+            here = LocalRemote(remote, location.path, self._limits(remote.repository), self._seconds)
+            refs = here.refs(with_tags=bool(tags))
+            return refs.listing(remote.repository, patterns, default_branch, tags)
         if default_branch is not None and self._is_filtered(remote.repository):
-            filtered = self._filtered_listing(remote, location, patterns, default_branch)
+            filtered = self._filtered_listing(remote, location, patterns, default_branch, tags)
             if filtered is not None:
                 return filtered
         refs = self._remote_refs(remote, location)
         self._remember_size(remote.repository, refs)
-        return refs.listing(remote.repository, patterns, default_branch)
+        return refs.listing(remote.repository, patterns, default_branch, tags)
 
     def fetch(self, remote: Remote, branches: Mapping[str, str]) -> None:
         """Brings the branches' commits into the mirror; nothing is asked of the remote where all are there."""
@@ -109,9 +119,18 @@ class Mirrors:
             mirror.create(next(iter(missing.values())))
             self._fetch_branches(mirror, remote, location, missing, lock)
         # A fetched ref's own file tells it without one more process; where it does not, git is asked.
-        unsure = {b: c for b, c in missing.items() if not mirror.points_at(f"{HEADS}{b}", c)}
+        unsure = {b: c for b, c in missing.items() if not mirror.points_at(full_ref(b), c)}
         if unsure and (still := self._missing(mirror, unsure)):
             raise NotHere(_moved_on(remote.repository, still))
+
+    def tag_times(self, remote: Remote, tags: Mapping[str, GitTag]) -> Mapping[str, datetime]:
+        """When each of some tags was made; one that does not say is left out (see `ports.Git`)."""
+        if not tags:
+            return {}
+        self.fetch(remote, {f"{TAGS}{name}": tag.object for name, tag in tags.items()})
+        found = contents(self._mirror(remote.repository), [tag.object for tag in tags.values()])
+        times = {name: time_of(content) for name, content in zip(tags, found, strict=True)}
+        return {name: at for name, at in times.items() if at is not None}
 
     def tidy(self, repository: RepositoryId, branches: Collection[str]) -> None:
         """Forgets branches other than these, repacks, and removes what nothing refers to for two weeks.
@@ -123,7 +142,8 @@ class Mirrors:
             return
         with mirror.locked(self._seconds) as lock:
             mirror.clear_stale_locks(self._fetch_seconds)
-            below = {prefix: self._names(mirror, prefix) for prefix in (HEADS, POLL_HEADS)}
+            prefixes = (HEADS, TAGS, POLL_HEADS, POLL_TAGS)
+            below = {prefix: self._names(mirror, prefix) for prefix in prefixes}
             self._delete(mirror, [p + b for p, names in below.items() for b in names if b not in branches])
             # Two weeks, as git's own default: what was fetched a moment ago may not have its ref yet.
             gc = ["gc", "--quiet", "--prune=2.weeks.ago"]
@@ -132,7 +152,7 @@ class Mirrors:
             if answer.failed:
                 raise mirror.broken("gc", answer)
             commits = set(
-                mirror.output(["for-each-ref", "--format=%(objectname)", HEADS, KEPT]).decode().split()
+                mirror.output(["for-each-ref", "--format=%(objectname)", HEADS, TAGS, KEPT]).decode().split()
             )
         self._completion.tidy(mirror, commits)
 
@@ -239,20 +259,6 @@ class Mirrors:
     def _mirror(self, repository: RepositoryId) -> Mirror:
         return Mirror.of(self._folder, repository, self._seconds, self._limits(repository))
 
-    def _local_refs(self, remote: Remote, path: Path) -> Refs:
-        """A folder on this host is read where it is: one process instead of git's usual three."""
-        here = {"GIT_CEILING_DIRECTORIES": str(path.parent)}  # never a repository around it
-        command = ["-C", str(path), "for-each-ref", f"--format={FORMAT}", HEADS]
-        limits = self._limits(remote.repository)
-        answer = run(command, here, listing_bounds(limits, self._seconds))
-        check_listing(remote.repository, limits, answer)
-        # Git only warns of a ref that it cannot read; such a listing would say less than there is.
-        if answer.failed or re.search(r"^(warning|error):", answer.messages, re.MULTILINE):
-            raise failure(remote, answer, self._seconds)
-        refs = parse_for_each_ref(remote.repository, answer.output)
-        check_count(remote.repository, limits, refs.count)
-        return refs
-
     def _remote_refs(self, remote: Remote, location: Location) -> Refs:
         command = ["ls-remote", "--symref", "--", location.url]
         limits = self._limits(remote.repository)
@@ -265,7 +271,12 @@ class Mirrors:
         return refs
 
     def _filtered_listing(
-        self, remote: Remote, location: Location, patterns: Sequence[str], default_branch: str
+        self,
+        remote: Remote,
+        location: Location,
+        patterns: Sequence[str],
+        default_branch: str,
+        tags: Sequence[str],
     ) -> Listing | None:
         """A listing that the server filtered; None where a full one must tell.
 
@@ -275,7 +286,7 @@ class Mirrors:
         mirror = self._mirror(remote.repository)
         with mirror.locked(self._seconds) as lock:
             mirror.create(self._marker(remote.repository).read_text("ascii"))
-            refspecs = poll_refspecs(patterns, default_branch)
+            refspecs = poll_refspecs(patterns, default_branch, tags)
             answer = self._fetch(mirror, remote, location, refspecs, lock)
             if "couldn't find remote ref" in answer.messages:
                 return None
@@ -283,13 +294,15 @@ class Mirrors:
                 self._list_in_full(remote, answer, mirror)
                 return None
             polled = mirror.output(["for-each-ref", f"--format={FORMAT}", "refs/poll"])
-        refs = parse_for_each_ref(remote.repository, polled, POLL_HEADS)
+            found = polled_tags(mirror) if tags else {}
+        refs = replace(parse_for_each_ref(remote.repository, polled, POLL_HEADS), tags=found)
         check_count(remote.repository, mirror.limits, refs.count)
         default = refs.default_commit
         if default is None or default != refs.head_commit:
             return None
-        shown = Refs({**refs.branches, default_branch: default}, default_branch, default, refs.count)
-        return shown.listing(remote.repository, patterns, default_branch)
+        branches = {**refs.branches, default_branch: default}
+        shown = replace(refs, branches=branches, head=default_branch, head_commit=default)
+        return shown.listing(remote.repository, patterns, default_branch, tags)
 
     def _list_in_full(self, remote: Remote, answer: Answer, mirror: Mirror) -> None:
         """Has full listings asked for from now on, for a while, unless it is clear that these would fail as well."""
@@ -305,7 +318,7 @@ class Mirrors:
     def _fetch_branches(
         self, mirror: Mirror, remote: Remote, location: Location, branches: Mapping[str, str], lock: int
     ) -> None:
-        refspecs = [f"+{HEADS}{branch}:{HEADS}{branch}" for branch in branches]
+        refspecs = [f"+{full_ref(branch)}:{full_ref(branch)}" for branch in branches]
         answer = self._fetch(mirror, remote, location, refspecs, lock)
         if answer.failed and _BRANCH_NAME_TAKEN.search(answer.messages):
             # `env-a` is gone and `env-a/b` came: old names make room, their commits stay.

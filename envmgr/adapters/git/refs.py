@@ -2,37 +2,45 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.names import EXCLUDES, RepositoryId, ref_component
+from envmgr.domain.values.origins.git_tag import TAGS, GitTag
 
+T = TypeVar("T")
 HEADS = "refs/heads/"
 POLL_HEADS = "refs/poll/heads/"
+POLL_TAGS = "refs/poll/tags/"
 POLL_HEAD = "refs/poll/HEAD"
 POLL_DEFAULT = "refs/poll/default"
 FORMAT = "%(objectname)%(HEAD)%(refname)"  # `*` stands where HEAD names the branch, else a space
 
 _LS_REMOTE = re.compile(r"[0-9a-f]{40,64}\t.+|ref: .+\t.+", re.DOTALL)
 _FOR_EACH_REF = re.compile(r"([0-9a-f]{40,64})([* ])(.+)", re.DOTALL)
+_PEELED = "^{}"  # git's own mark of a line that says where an annotated tag leads to
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of such bytes
 _NOT_IN_A_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/")
 
 
 @dataclass(frozen=True, slots=True)
 class Refs:
-    """A remote's answer: branch → commit, the branch that HEAD names, HEAD's commit, the number of all refs."""
+    """A remote's answer: branch → commit, the branch that HEAD names, HEAD's commit, the number of all refs, its tags."""
 
     branches: Mapping[str, str]
     head: str | None
     head_commit: str | None
     count: int
     default_commit: str | None = None  # of the default branch that a filtered poll asked for
+    tags: Mapping[str, GitTag] = field(default_factory=dict)
 
-    def listing(self, repository: RepositoryId, patterns: Sequence[str], known: str | None) -> Listing:
-        """The branches that match, with the default branch; NeedsPerson where that does not show.
+    def listing(
+        self, repository: RepositoryId, patterns: Sequence[str], known: str | None, tags: Sequence[str] = ()
+    ) -> Listing:
+        """The branches and tags that match, with the default branch; NeedsPerson where that does not show.
 
         A name that is not UTF-8 matches nothing: it could neither be stored nor shown.
         An old server gives HEAD's commit, not its name: then the branch `known` before counts if it
@@ -43,9 +51,8 @@ class Refs:
             named = known
         if named is None or named not in self.branches:
             raise NeedsPerson(self._no_default(repository, named))
-        matches = _matcher(tuple(patterns))
-        found = {b: c for b, c in self.branches.items() if matches(b) and (b.isascii() or _is_text(b))}
-        return Listing(named, {named: self.branches[named], **found})
+        found = _matching(self.branches, patterns)
+        return Listing(named, {named: self.branches[named], **found}, _matching(self.tags, tags))
 
     def _no_default(self, repository: RepositoryId, named: str | None) -> str:
         if not self.branches:
@@ -60,6 +67,7 @@ class Refs:
 def parse_ls_remote(repository: RepositoryId, output: bytes) -> Refs:
     """Reads `git ls-remote --symref`; Transient where a line is none of its lines."""
     branches: dict[str, str] = {}
+    tags: dict[str, str] = {}
     head = head_commit = None
     lines = _lines(output)
     for line in lines:
@@ -71,9 +79,31 @@ def parse_ls_remote(repository: RepositoryId, output: bytes) -> Refs:
             head = commit.removeprefix("ref: ").removeprefix(HEADS) if ref == "HEAD" else head
         elif ref.startswith(HEADS):
             branches[ref[len(HEADS) :]] = commit
+        elif ref.startswith(TAGS):
+            tags[ref[len(TAGS) :]] = commit
         elif ref == "HEAD":
             head_commit = commit
-    return Refs(branches, head, head_commit, len(lines))
+    return Refs(branches, head, head_commit, len(lines), tags=peeled(tags))
+
+
+def parse_show_ref(repository: RepositoryId, output: bytes) -> Mapping[str, GitTag]:
+    """Reads `git show-ref --tags --dereference`; Transient where a line is none of its lines."""
+    found: dict[str, str] = {}
+    for line in _lines(output):
+        commit, _, ref = line.partition(" ")
+        if not ref.startswith(TAGS):
+            raise _not_understood(repository, line)
+        found[ref[len(TAGS) :]] = commit
+    return peeled(found)
+
+
+def peeled(found: Mapping[str, str]) -> Mapping[str, GitTag]:
+    """Tags by their name, from what git says of each: its object, and in a second line where an annotated one leads to."""
+    return {
+        name: GitTag(found.get(name + _PEELED, at), at)
+        for name, at in found.items()
+        if not name.endswith(_PEELED)
+    }
 
 
 def parse_for_each_ref(repository: RepositoryId, output: bytes, prefix: str = HEADS) -> Refs:
@@ -95,23 +125,39 @@ def parse_for_each_ref(repository: RepositoryId, output: bytes, prefix: str = HE
     return Refs(branches, head, others.get(POLL_HEAD), len(lines), others.get(POLL_DEFAULT))
 
 
-def poll_refspecs(patterns: Iterable[str], default_branch: str) -> list[str]:
+def full_ref(name: str) -> str:
+    """The ref that `Git.fetch` means by a name: a branch's, or a tag's that is given in full."""
+    return name if name.startswith(TAGS) else f"{HEADS}{name}"
+
+
+def poll_refspecs(patterns: Iterable[str], default_branch: str, tags: Iterable[str] = ()) -> list[str]:
     """Refspecs for a poll that the server filters: what may match, HEAD, and the default branch.
 
     A server filters by prefix only, so a pattern counts as far as its first `*`.
     """
-    prefixes = sorted({_prefix(pattern) for pattern in patterns if not pattern.startswith(EXCLUDES)})
     return [
-        *(f"+{HEADS}{prefix}*:{POLL_HEADS}{prefix}*" for prefix in prefixes),
+        *(f"+{HEADS}{prefix}*:{POLL_HEADS}{prefix}*" for prefix in _prefixes(patterns)),
+        *(f"+{TAGS}{prefix}*:{POLL_TAGS}{prefix}*" for prefix in _prefixes(tags)),
         f"+HEAD:{POLL_HEAD}",
         f"+{HEADS}{default_branch}:{POLL_DEFAULT}",
     ]
+
+
+def _prefixes(patterns: Iterable[str]) -> list[str]:
+    return sorted({_prefix(pattern) for pattern in patterns if not pattern.startswith(EXCLUDES)})
 
 
 def _prefix(pattern: str) -> str:
     """The pattern as far as it is literal and may stand in a ref's name."""
     found = _NOT_IN_A_REF.search(HEADS + pattern, len(HEADS) - 1)  # from the slash: `//` and `/.` begin there
     return pattern[: max(0, found.start() - len(HEADS))] if found else pattern
+
+
+def _matching(refs: Mapping[str, T], patterns: Sequence[str]) -> dict[str, T]:
+    if not patterns:
+        return {}
+    matches = _matcher(tuple(patterns))
+    return {name: at for name, at in refs.items() if matches(name) and (name.isascii() or _is_text(name))}
 
 
 @lru_cache(maxsize=256)

@@ -14,7 +14,17 @@ from envmgr.domain.documents.claim_document import claim_document, parse_claim
 from envmgr.domain.values.asking.person import Asker, Kind
 from envmgr.domain.values.deployment import Deployment, WayBack
 from envmgr.domain.values.drift import Difference, Drift
-from envmgr.domain.values.environment import Changes, Claim, Output, Pin, ProcessId, Waits, WaitsFor
+from envmgr.domain.values.environment import (
+    Changes,
+    Claim,
+    Offered,
+    Output,
+    Pin,
+    ProcessId,
+    Tagged,
+    Waits,
+    WaitsFor,
+)
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.pipeline.verdict import Outcome, Result, Verdict
 from envmgr.domain.values.schedule import Schedule
@@ -133,7 +143,7 @@ def load_changes(text: str) -> Changes:
 
 def dump_pin(pin: Pin) -> str:
     """A pin as a JSON array."""
-    return _encode([pin.commit, pin.over])
+    return _encode([pin.commit, pin.over, *filter(None, [pin.source])])
 
 
 def load_pin(text: str) -> Pin:
@@ -150,6 +160,18 @@ def load_waits(text: str) -> Waits:
     """What `dump_waits` wrote."""
     on, *about = _decode(text)[0]
     return Waits(WaitsFor(on), tuple(about))
+
+
+def dump_tagged(tagged: Tagged) -> str:
+    """What is noted of a tag, as a JSON array; the time as ISO 8601."""
+    offered = tagged.offered and [tagged.offered.name, tagged.offered.commit]
+    return _encode([tagged.object, tagged.at and tagged.at.isoformat(), offered])
+
+
+def load_tagged(text: str) -> Tagged:
+    """What `dump_tagged` wrote."""
+    made, at, offered = _decode(text)[0]
+    return Tagged(object=made, at=load_moment(at), offered=Offered(*offered) if offered else None)
 
 
 def dump_schedule(schedule: Schedule) -> str:

@@ -23,6 +23,7 @@ REVISIONS = (
     "0015",
     "0016",
     "0017",
+    "0018",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

@@ -116,6 +116,8 @@ environments = Table(
     Column("number", Integer, info=_of("origin.number")),
     Column("origin_url", free_text(), info=_of("origin.url")),
     Column("tests", encoded(codec.dump_tests, codec.load_tests)),
+    Column("tagged", encoded(codec.dump_tagged, codec.load_tagged)),
+    Column("promoted_from", free_text(), info=_of("applied.promoted_from")),
     _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)

@@ -72,6 +72,29 @@ def _agreed(asking: Wishes, subject: Subject, wish: Wish) -> Mapping[str, Any]:
     return {"revision": commits.pop()} if len(commits) == 1 else {}
 
 
+def promoted(
+    invocation: Invocation,
+    environment: str,
+    to: str,
+    consent: Callable[[Environment, Display], Consent],
+    *,
+    yes: bool,
+    override_window: bool,
+) -> Sequence[Environment]:
+    """Has the commit of one environment planned for another, shows that, asks, and has it come there."""
+    with wishes(invocation) as asking:
+        source = asking.find(environment)
+        first = source.records[0]
+        if not yes:
+            goal = asking.find(f"{first.id.repository_id}/{to}")
+            for each in asking.plans(goal, revision=first.applied.commit).plans:
+                _say_rest(each)
+                if not consent(each.environment, Display())(_text(each, "promote"), each.plan):
+                    say("Nothing was done.")
+                    raise SystemExit(1)
+        return asking.environments(source, "promote", to=to, override_window=override_window)
+
+
 def _text(found: Planned, verb: str) -> str:
     return found.text if verb == "destroy" else "\n".join([found.text.rstrip(), *found.warnings])
 

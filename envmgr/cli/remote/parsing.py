@@ -26,6 +26,8 @@ from envmgr.domain.values.environment import (
     Hold,
     Lease,
     Life,
+    Origin,
+    OriginKind,
     Output,
     Pin,
     ProcessId,
@@ -70,6 +72,7 @@ def environment(found: Object) -> Told:
     return Told(
         id=identity(found),
         branch=_text(found["branch"]),
+        origin=_origin(found["origin"]),
         commit=commit,
         status=Status(found["status"]),
         message=_text(found["message"]).removesuffix(" ".join(warnings)).rstrip(),
@@ -106,6 +109,16 @@ def freeze(found: Object) -> Freeze:
         since=_moment(found["since"]),
         until=moment(found["until"]),
         in_file=bool(found["in_file"]),
+    )
+
+
+def _origin(found: Object) -> Origin:
+    number, url = found["number"], found["url"]
+    return Origin(
+        OriginKind(found["kind"]),
+        is_named=bool(found["named"]),
+        number=None if number is None else _number(number),
+        url=None if url is None else _text(url),
     )
 
 
@@ -230,6 +243,7 @@ def _applied(found: Object) -> Applied:
     return Applied(
         commit=None if found["applied_commit"] is None else _commit(found["applied_commit"]),
         url=None if found["url"] is None else _text(found["url"]),
+        promoted_from=None if found["promoted_from"] is None else _text(found["promoted_from"]),
         outputs={
             _text(name): Output(each["value"], bool(each["sensitive"]))
             for name, each in found.get("outputs", {}).items()

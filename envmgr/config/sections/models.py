@@ -14,6 +14,8 @@ from .backend import Backend, LocalBackend
 from .cage import Cage
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
 from .pipeline.approval import Freeze
+from .pipeline.environments import NamedEnvironment
+from .pipeline.promotion import checked
 from .pipeline.steps import BuildStep
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from .run_credentials import RunCredentials
@@ -208,6 +210,17 @@ class RepositorySection(Section):
         examples=[{"reason": "migration", "until": "2026-12-01T06:00Z"}],
     )
 
+    environments: tuple[NamedEnvironment, ...] = Field(
+        default=(),
+        description="Long-lived environments with a name of their own: each follows one branch, or the newest of some tags.",
+        examples=[
+            [
+                {"name": "staging", "branch": "main"},
+                {"name": "production", "tags": "v*", "after": ["staging"], "variables": {"size": "large"}},
+            ]
+        ],
+    )
+
     @model_validator(mode="after")
     def _check_applications(self) -> Self:
         own = [name for name in _OF_EACH_APPLICATION if name in self.model_fields_set]
@@ -220,6 +233,17 @@ class RepositorySection(Section):
                 "with applications a branch's file cannot say whose deploy it means; remove allow_branch_deploy"
             )
         in_order(self.applications)
+        return self
+
+    @model_validator(mode="after")
+    def _check_environments(self) -> Self:
+        checked(self.environments, self.branches)
+        for environment in self.environments if self.applications else ():
+            own = [name for name in _OF_EACH_APPLICATION if name in environment.model_fields_set]
+            if own:
+                raise ValueError(
+                    f"with applications each has its own {' and '.join(own)}; take it out of environment {environment.name}"
+                )
         return self
 
 

@@ -182,7 +182,11 @@ def _left_alone(inventory: Inventory, identity: EnvironmentId, watched: Watched)
     if record is None or record.suspended or not inventory.has_state(identity):
         return None
     branch = ref_component(record.branch)
-    if not matches_any(record.branch, policy.branches):
+    if watched.by_name(identity.name) is not None:
+        return None
+    if record.origin.is_named:
+        what = "By `environments` of its repository it is a named one no more, so nobody manages it."
+    elif not matches_any(record.branch, policy.branches):
         what = f"By `branches` of its repository, its branch {branch} no longer gets an environment, so nobody manages it."
     elif _is_surely_gone(record, policy, inventory) and matches_any(record.branch, policy.protected):
         what = f"Its branch {branch} is gone, but it is protected, so it stays."

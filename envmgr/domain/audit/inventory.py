@@ -12,6 +12,7 @@ from envmgr.domain.documents.state import resource_type
 from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.environment import AT_WORK, Environment, SourceKind, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names, matches_any
+from envmgr.domain.values.origins.named import Asked, Named
 from envmgr.domain.values.policy import Policy
 
 from .ownership import is_listed
@@ -33,11 +34,16 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A repository of the configuration: what its remote lists now, its rules, and its applications."""
+    """A repository of the configuration: what its remote lists now, its rules, its applications and named environments."""
 
     listing: Listing | Unseen
     policy: Policy
     applications: tuple[str, ...] = ("",)
+    named: tuple[Named, ...] = ()
+
+    def by_name(self, name: str) -> Named | None:
+        """The named environment of a name; None where there is none."""
+        return Asked(named=self.named).by_name(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,8 @@ class Inventory:
         if watched is None or isinstance(watched.listing, Unseen):
             return None
         record = self.records.get(identity)
+        if watched.by_name(identity.name) is not None:
+            return True  # it goes with no branch: the configuration wants it
         if record is not None and record.branch in watched.listing.branches:
             return True
         if record is not None and not matches_any(record.branch, watched.policy.branches):

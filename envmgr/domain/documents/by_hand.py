@@ -70,7 +70,8 @@ class SetByHand:
                 "suspended_by": self.suspended and self.suspended.by,
                 "suspended_commit": self.suspended and self.suspended.over,
                 "suspended_at": self.suspended and self.suspended.at and self.suspended.at.isoformat(),
-                "pin": self.pin and {"commit": self.pin.commit, "over": self.pin.over},
+                "pin": self.pin
+                and {"commit": self.pin.commit, "over": self.pin.over, "source": self.pin.source},
                 "expires_at": self.expires_at and self.expires_at.isoformat(),
                 "resumed_at": self.resumed_at and self.resumed_at.isoformat(),
                 "approved": self.approved,
@@ -116,7 +117,8 @@ def _suspended(document: Mapping[str, Any]) -> Suspended | None:
 
 def _pin(document: Mapping[str, Any]) -> Pin:
     over = document["over"]
-    return Pin(_object(document["commit"]), None if over is None else _object(over))
+    source = _text(document.get("source", ""))  # which an earlier release did not write
+    return Pin(_object(document["commit"]), None if over is None else _object(over), source)
 
 
 def _text(value: object) -> str:

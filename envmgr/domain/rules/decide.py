@@ -26,6 +26,7 @@ from envmgr.domain.values.policy import Neighbours, Policy
 
 from .access.freezing import unless_frozen
 from .attempt import attempt_key, was_tried
+from .origins.guards import moved_tag, named_stays, not_as_named, not_promoted, other_history
 from .settled import is_done, is_settled, why_apply
 from .unfinished import unfinished
 from .warning import warning
@@ -113,18 +114,26 @@ def _first(checks: Iterable[Check], situation: Situation) -> Decision | None:
 
 def _unmatched(situation: Situation) -> Decision | None:
     environment = situation.environment
+    if environment.origin.is_named is not situation.policy.is_named:
+        return _no_longer(situation, not_as_named(environment, situation.policy), "named")
     if matches_any(environment.branch, situation.policy.branches):
         return None
-    reason = f"No pattern of {environment.id.repository_id} matches branch {situation.branch} any more"
+    reason = f"No pattern of {environment.id.repository_id} matches {environment.followed} any more"
     by = excluding(environment.branch, situation.policy.branches)
     if by:
         reason = (
             f"`branches` of {environment.id.repository_id} exclude branch {situation.branch} now (by {by})"
         )
+    return _no_longer(situation, reason, by or "")
+
+
+def _no_longer(situation: Situation, reason: str, about: str) -> Decision:
+    """The configuration asks for it no more: what was applied is left alone."""
+    environment = situation.environment
     if environment.claim is None:
         return _unless_paused(situation, Close(f"{reason}, and nothing was applied."))
     said = f"{reason}: left alone; `envmgr destroy {environment.label}` ends it."
-    return Wait(said, Waits(WaitsFor.PATTERN, (by or "",)))
+    return Wait(said, Waits(WaitsFor.PATTERN, (about,)))
 
 
 def _left_over(situation: Situation) -> Decision | None:
@@ -169,25 +178,12 @@ def _left_alone(situation: Situation) -> Decision | None:
     if environment.claim is None:
         return None
     if environment.suspended and environment.suspended_by is not Suspension.SCHEDULE:
-        return Rest(f"{environment.suspended.reason} Its branch {situation.branch} is gone.")
-    if situation.protected:
+        return Rest(f"{environment.suspended.reason} Its {environment.followed} is gone.")
+    if situation.protected and not environment.origin.is_named:
         by_hand = f"`envmgr destroy {environment.label}` ends it by hand"
         said = f"Branch {situation.branch} is gone, but it is protected: {by_hand}."
         return Wait(said, Waits(WaitsFor.PROTECTED))
     return None
-
-
-def _other_history(situation: Situation) -> Decision | None:
-    environment = situation.environment
-    if environment.hold.guard is not Guard.HISTORY or environment.hold.approved is Guard.HISTORY:
-        return None
-    return Wait(
-        f"{environment.id.repository_id} does not show branch {situation.branch}, but its default branch has another "
-        "history than before, or `url` another address: restore what was there, or `envmgr approve "
-        f"{environment.label}` accepts it as it is now, and destroys this environment.",
-        Waits(WaitsFor.HISTORY),
-        hold=Guard.HISTORY,
-    )
 
 
 def _not_surely_gone(situation: Situation) -> Decision | None:
@@ -264,7 +260,8 @@ _GONE: tuple[Check, ...] = (
     _destroyed_by_hand,
     _unmatched,
     _left_alone,
-    _other_history,
+    lambda situation: other_history(situation.environment),
+    lambda situation: named_stays(situation.environment),
     _not_surely_gone,
     _too_many_leave,
     _never_applied,
@@ -389,7 +386,9 @@ _PRESENT: tuple[Check, ...] = (
     _starting,
     _unconfigured,
     _ends_soon,
+    lambda situation: moved_tag(situation.environment),
     _settled,
+    lambda situation: not_promoted(situation.environment, situation.neighbours.before),
     _drifted,
     _to_go_back,
     _failed_on_this,

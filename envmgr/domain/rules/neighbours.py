@@ -13,7 +13,13 @@ Siblings = Mapping[str, Environment]
 
 def leaving(environments: Iterable[Environment]) -> int:
     """How many of a repository's environments are on their way out because their branch went away."""
-    return len({e.id.environment for e in environments if e.is_open and e.is_missing and not e.refused})
+    return len({e.id.environment for e in environments if _leaves(e)})
+
+
+def _leaves(environment: Environment) -> bool:
+    """Whether it goes as its branch went; a named one never does."""
+    is_gone = environment.is_open and environment.is_missing and not environment.refused
+    return is_gone and not environment.origin.is_named
 
 
 def active(environments: Iterable[Environment], besides: EnvironmentId | None = None) -> int:

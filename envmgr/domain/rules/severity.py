@@ -28,6 +28,7 @@ _WARNINGS = frozenset(
         "resources-gone",
         "silent",
         "stalled",
+        "tag-waits",
         "waiting",
         "went-back",
         "window-overridden",

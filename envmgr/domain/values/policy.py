@@ -17,7 +17,8 @@ class Policy:
     half of the schedule the present is in, `closed` says that no window is open now; None where there is no
     schedule and where the windows are open. `frozen` is the freeze that holds, if any. `deploy` identifies how code is deployed and its health is asked.
     `configured` is False for an application that the configuration lists no more, and for an environment
-    without applications of a repository that has some now.
+    without applications of a repository that has some now. `is_named`: the configuration names the environment, and
+    `branches` is what it follows.
     """
 
     branches: tuple[str, ...] = ("*",)
@@ -33,6 +34,7 @@ class Policy:
     inputs: str = ""
     deploy: str = ""
     configured: bool = True
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,12 @@ class Neighbours:
 
     `leaving` counts the environment itself, `active` only the others; both count environments, not their
     applications. Of the same environment's applications: `awaits` is one that this one needs and that is not
-    settled yet, `needed_by` are those that have resources made with this one's outputs.
+    settled yet, `needed_by` are those that have resources made with this one's outputs. `before` is an environment that
+    must have had this one's commit ready, and had not.
     """
 
     leaving: int = 0
     active: int = 0
     awaits: Awaited | None = None
+    before: Awaited | None = None
     needed_by: tuple[str, ...] = ()

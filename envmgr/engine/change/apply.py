@@ -10,12 +10,13 @@ from envmgr.domain.rules.transitions.applies import Found
 from envmgr.domain.rules.unfinished import unfinished
 from envmgr.domain.values.drift import checks_warning
 from envmgr.domain.values.environment import Claim, Environment, RunKind, RunStatus, Status
+from envmgr.engine.context.promotion import before, origin_of
 from envmgr.engine.source import kept
 from envmgr.engine.source.building import built
 from envmgr.engine.source.desired import Desired, check_backend, is_applied, wanted, with_variables
 from envmgr.engine.source.presence import what_is_gone
 from envmgr.engine.work.application_order import check_needs
-from envmgr.engine.work.job import ActiveRun, Job
+from envmgr.engine.work.job import ActiveRun, Job, NothingDone
 from envmgr.engine.work.newest import check_newest
 from envmgr.engine.work.planned import Planned
 from envmgr.engine.work.released import note_ready
@@ -28,6 +29,7 @@ from .planning import carry_out, listed, plan_apply
 def apply(job: Job, reason: str) -> None:
     """Brings an environment to what its commit wants: infrastructure, then code, each only where it changed."""
     desired = look(job)
+    check_promoted(job, desired.claim.commit)
     # Where a person asks, Terraform always plans: the record cannot know what was changed by hand since.
     if job.mode.is_by_hand or not is_applied(job.environment, desired.claim) or _left_a_lock(job):
         _apply_infrastructure(job, desired, reason)
@@ -83,12 +85,23 @@ def look(job: Job, *, adopts: bool = False) -> Desired:
     if not adopts and (half_done := unfinished(environment)):
         raise NeedsPerson(half_done.reason)
     try:
-        services.git.fetch(job.repository.remote(), {environment.branch: environment.commit})
+        services.git.fetch(job.repository.remote(), {environment.ref: environment.commit})
     except NeedsPerson as error:  # of the remote, not of this commit: once it answers again, so does this
         raise Transient(str(error)) from error
     desired = wanted(services, job.repository, environment, environment.target)
     check_backend(environment, desired.claim)
     return with_variables(desired, built(job, desired.claim.commit))
+
+
+def check_promoted(job: Job, commit: str) -> None:
+    """Raises NothingDone where a commit may not come here yet, also where a newer one came since that was decided.
+
+    What is here already may be applied again.
+    """
+    environment = job.environment
+    awaited = before(job.services, environment, commit) if commit != environment.applied.commit else None
+    if awaited is not None:
+        raise NothingDone(awaited.reason)
 
 
 def apply_planned(job: Job, active: ActiveRun, desired: Desired, planned: Planned) -> None:
@@ -163,15 +176,16 @@ def settle(
         job.environment.id, "applied", message, commit=claim.commit, run=run, actor=actor
     )
 
-    before = job.began.claim
+    earlier = job.began.claim
     # By hand it may have got an end that no time to live gives; only a push takes that away.
-    is_rebuilt = job.began.applied.commit is None and before is not None and before.commit == claim.commit
+    is_rebuilt = job.began.applied.commit is None and earlier is not None and earlier.commit == claim.commit
 
     def settled(record: Environment) -> Environment:
         life = now if job.mode.is_by_hand else record.life.since
         ends, _ = job.repository.ttl.end(life, desired.ttl, record.life.expires_at)
         ends = record.life.expires_at if ends is None and is_rebuilt else ends
-        record = applies.applied(record, claim, job.policy.inputs)
+        source = origin_of(job.repository, record, claim.commit)
+        record = applies.applied(record, claim, job.policy.inputs, source)
         record = applies.living(applies.stated(record, state), ends, desired.schedule)
         if active is not None:
             record = applies.seen_applied(record, now, tuple(active.failing_checks))

@@ -124,7 +124,7 @@ def _is_fetched(job: Job, commit: str) -> bool:
     """Whether the remote had a commit: in its branch, or merged into the default branch."""
     services, remote = job.services, job.repository.remote()
     default = services.store.repository(job.repository.id).default_branch
-    for branch in filter(None, (job.environment.branch, default)):
+    for branch in filter(None, (job.environment.ref, default)):
         try:
             services.git.fetch(remote, {branch: commit})
         except NotHere:

@@ -16,7 +16,7 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.rules.transitions.observed import as_set, as_unknown
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.environment import Absence, Environment, Life
-from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names, ref_component
+from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.host.system import sentences, write_private
 
 from . import ownership
@@ -195,11 +195,12 @@ def _begun(services: Services, said: SetByHand) -> Environment:
     repository, branch = services.repositories.get(identity.repository_id), ref_component(said.branch)
     if repository is None:
         raise not_configured()
-    if identity.name not in known_names(said.branch, repository.branches):
+    if not repository.may_have(identity, said.branch):
         raise other_branch(branch)
     return Environment(
         id=identity,
         branch=said.branch,
+        origin=repository.of(identity).origin,
         commit=said.commit,
         message=_REBUILT,
         absence=Absence(since=now),

@@ -15,8 +15,9 @@ from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.drift import DriftRules
-from envmgr.domain.values.environment import Environment, SourceKind
-from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.environment import FROM_BRANCH, Environment, Origin, SourceKind
+from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names, matches_any
+from envmgr.domain.values.origins.named import Asked, Named
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Schedule, Ticks, Windows, closed, phase
 from envmgr.domain.values.step import Step
@@ -168,6 +169,7 @@ class Repository:
     first. `application` is the name of such a one, `folder` its place in the branch, `needs` what it needs.
     `health_networks` are those beside public ones that health checks may ask. `cage` confines what a branch runs. `build` is run before a plan.
     `frozen` reads which freeze holds at a moment.
+    `environments` are what it is for each named environment, by name; `follows` says of such a one what that is.
     """
 
     id: RepositoryId
@@ -197,14 +199,65 @@ class Repository:
     needs: tuple[str, ...] = ()
     frozen: Callable[[datetime], Freeze | None] = lambda _: None
     applications: Mapping[str, "Repository"] = field(default_factory=dict)
+    follows: Named | None = None
+    environments: Mapping[str, "Repository"] = field(default_factory=dict)
 
     @property
     def parts(self) -> tuple["Repository", ...]:
         """Its applications in the order in which they are applied; itself where it has none."""
         return tuple(self.applications.values()) or (self,)
 
+    @property
+    def asked(self) -> Asked:
+        """What is asked of it beside branches that match."""
+        named = (each.follows for each in self.environments.values())
+        applications = tuple(part.application for part in self.parts)
+        return Asked(named=tuple(each for each in named if each is not None), applications=applications)
+
+    @property
+    def origin(self) -> Origin:
+        """What the environments that this is for come from."""
+        return self.follows.origin if self.follows is not None else FROM_BRANCH
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The patterns of all branches that have, or are, an environment."""
+        return (*self.branches, *(each.branch for each in self.asked.named if each.branch is not None))
+
+    @property
+    def watched_tags(self) -> tuple[str, ...]:
+        """The patterns of all tags that have an environment."""
+        return tuple(each.tags for each in self.asked.named if each.tags is not None)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The patterns of all branches and tags whose environments are protected."""
+        named = (each for each in self.environments.values() if each.policy.protected)
+        return (*self.policy.protected, *(pattern for each in named for pattern in each.branches))
+
+    def may_have(self, identity: EnvironmentId, branch: str) -> bool:
+        """Whether an environment of this name is, or was by an earlier release, the one of a branch, or of a tag."""
+        named = self.environments.get(identity.name)
+        if self.follows is not None or named is not None:
+            return matches_any(branch, (named or self).branches)
+        return identity.name in known_names(branch, self.branches)
+
+    def everywhere(self, change: Callable[["Repository"], "Repository"]) -> "Repository":
+        """It, and what it is for each of its applications and named environments, changed in the same way."""
+        parts, named = self.applications, self.environments
+        return replace(
+            change(self),
+            applications={name: part.everywhere(change) for name, part in parts.items()},
+            environments={name: each.everywhere(change) for name, each in named.items()},
+        )
+
     def of(self, identity: EnvironmentId) -> "Repository":
-        """That of an application of it, or of an environment as a whole, also of one that is no longer configured."""
+        """What it is for one environment, or an application of it; also for one that is no longer configured.
+
+        This is the one place that tells what is asked for an environment.
+        """
+        if identity.name in self.environments:
+            return self.environments[identity.name].of(identity)
         name = identity.application
         if name in self.applications or not (name or self.applications):
             return self.applications.get(name, self)

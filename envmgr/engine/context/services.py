@@ -75,6 +75,11 @@ class Services:
         """A repository, or what stands in for it; None where its organization is not in the configuration."""
         return self.repositories.get(repository) or self.left_over(repository)
 
+    def configured(self, environment: EnvironmentId) -> Repository | None:
+        """What its repository is for an environment; None where that is not in the configuration."""
+        found = self.repositories.get(environment.repository_id)
+        return found.of(environment) if found is not None else None
+
     def record(
         self,
         environment: EnvironmentId | None,

@@ -1,8 +1,9 @@
 """The records of a repository at one moment: by which rules each is judged, and for which others it waits."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from envmgr.domain.errors import NeedsPerson
@@ -10,9 +11,10 @@ from envmgr.domain.rules.neighbours import Siblings, awaited, is_overtaken, miss
 from envmgr.domain.rules.settled import is_settled
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.environment import Environment
-from envmgr.domain.values.policy import Neighbours, Policy
+from envmgr.domain.values.policy import Awaited, Neighbours, Policy
 
 from .organization import Repository
+from .promotion import before
 from .services import Services
 
 if TYPE_CHECKING:
@@ -22,9 +24,16 @@ if TYPE_CHECKING:
 class Snapshot:
     """Records of a repository; of an environment in it all applications or none."""
 
-    def __init__(self, repository: Repository, records: Iterable[Environment], now: datetime) -> None:
-        """`repository` is the environment's."""
-        self._repository, self._now, self._frozen = repository, now, repository.frozen(now)
+    def __init__(
+        self,
+        repository: Repository,
+        records: Iterable[Environment],
+        now: datetime,
+        before: Callable[[Environment, str], Awaited | None] = lambda *_: None,
+    ) -> None:
+        """`repository` is the environment's; `before` says what a commit waits for before it comes to one of them."""
+        self._repository, self._now, self._before = repository, now, before
+        self._frozen = repository.frozen(now)
         self._inputs: dict[str, str | None] = {}
         self._siblings: dict[EnvironmentId, dict[str, Environment]] = {}
         for record in records:
@@ -45,6 +54,8 @@ class Snapshot:
     def neighbours(self, environment: Environment, *, leaving: int = 0, active: int = 0) -> Neighbours:
         """One of them among the others."""
         neighbours, siblings = Neighbours(leaving=leaving, active=active), self.siblings(environment)
+        if environment.target != environment.applied.commit:
+            neighbours = replace(neighbours, before=self._before(environment, environment.target))
         if not siblings:
             return neighbours
         needs = self._repository.of(environment.id).needs
@@ -91,6 +102,6 @@ def snapshot_of(services: Services, environment: Environment) -> Snapshot:
     if repository is None:
         raise NeedsPerson(f"{environment.label} belongs to an organization that is not in the configuration.")
     if not (identity.application or repository.applications):
-        return Snapshot(repository, [environment], now)
+        return Snapshot(repository, [environment], now, partial(before, services))
     records = services.store.environments(repository=identity.repository_id, name=identity.name)
-    return Snapshot(repository, records, now)
+    return Snapshot(repository, records, now, partial(before, services))

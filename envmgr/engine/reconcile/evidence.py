@@ -42,7 +42,7 @@ def weigh(services: Services, repository: Repository, state: RepositoryState, li
     if history.offered and any(e.hold.approved is Guard.HISTORY for e in known):
         history = history.accepted()
     applied = any(e.is_open and e.claim is not None for e in known)
-    sight = Sight(commit, address, misses(known, listing, repository.branches), applied)
+    sight = Sight(commit, address, misses(known, listing, repository.branches, repository.asked), applied)
     if not sight.is_doubtful(history):
         return Weighed(judge(history, sight, None))
     try:

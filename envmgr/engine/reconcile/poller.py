@@ -23,6 +23,8 @@ from envmgr.engine.recovery import lost_records
 from envmgr.host.system import sentences
 
 from .evidence import Weighed, history_of, weigh
+from .listing import dated, listed
+from .telling import what_happened
 
 log = structlog.get_logger()
 
@@ -89,9 +91,7 @@ class Poller:
         by_hand.catch_up(self._services, repository.id)
         try:
             with sentences():
-                listing = self._services.git.listing(
-                    repository.remote(), repository.branches, state.default_branch
-                )
+                listing = listed(self._services, repository, state.default_branch)
         except EnvmgrError as error:
             return self._failed(repository, state, str(error))
         digest = listing.digest()
@@ -100,6 +100,11 @@ class Poller:
         if self._quiet.get(repository.id) == digest:
             self._note_success(repository.id, state)
             return Polled(repository.id, changed=False)
+        try:
+            with sentences():
+                listing = dated(self._services, repository, listing)
+        except EnvmgrError as error:
+            return self._failed(repository, state, str(error))
         return self._seen(repository, state, listing, digest)
 
     @property
@@ -164,7 +169,7 @@ class Poller:
                 repository.branches,
                 now,
                 evidence=judgement.evidence,
-                applications=tuple(part.application for part in repository.parts),
+                asked=repository.asked,
             )
 
         wakings = self._wakings(repository.id)  # before the records are read
@@ -252,7 +257,7 @@ class Poller:
         """What happened to branches, as events."""
         before = {environment.id: environment for environment in known}
         for now in (*observed.new, *observed.changed):
-            told = _what_happened(before.get(now.id), now)
+            told = what_happened(before.get(now.id), now)
             if told is not None:
                 yield self._services.event(now.id, *told, commit=now.commit, actor="git")
 
@@ -261,18 +266,3 @@ def _other(state: RepositoryState, listing: Listing) -> str:
     default, commit = ref_component(listing.default_branch), listing.branches[listing.default_branch]
     known = f"what was known ({state.known_commit[:10]})" if state.known_commit else "what was applied"
     return f"Its default branch {default} is at {commit[:10]}: that is a different history from {known}, or at a different address. What is missing there waits for a person: restore it, or approve."
-
-
-def _what_happened(before: Environment | None, now: Environment) -> tuple[str, str] | None:
-    branch, commit = ref_component(now.branch), now.commit[:10]
-    if now.refused:
-        return ("refused", now.refused) if before is None or not before.refused else None
-    if before is None or not before.is_open:
-        return "branch-seen", f"Branch {branch} is there, at {commit}."
-    if now.is_missing and not before.is_missing:
-        return "branch-gone", f"Branch {branch} is gone."
-    if before.is_missing and not now.is_missing:
-        return "branch-back", f"Branch {branch} is there again."
-    if now.commit != before.commit:
-        return "pushed", f"Branch {branch} moved to {commit}."
-    return None

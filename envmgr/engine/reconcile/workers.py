@@ -20,6 +20,7 @@ from envmgr.domain.values.decision import Await
 from envmgr.domain.values.environment import Environment, RunStatus
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context.organization import Organization, Repository
+from envmgr.engine.context.promotion import before
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import Snapshot
 from envmgr.engine.work.mode import Awaiting, Reconciling
@@ -172,7 +173,7 @@ class Workers:
         abandoned: frozenset[EnvironmentId],
     ) -> tuple[list[Due], datetime | None]:
         environments = self._services.store.environments(repository=repository.id)
-        snapshot = Snapshot(repository, environments, now)
+        snapshot = Snapshot(repository, environments, now, partial(before, self._services))
         together, there = leaving(environments), self._active(repository, environments)
         due: list[Due] = []
         times: list[datetime] = []

@@ -27,7 +27,8 @@ from envmgr.domain.values.environment import (
     Life,
     SourceKind,
 )
-from envmgr.domain.values.names import EnvironmentId, counted, known_names, ref_component
+from envmgr.domain.values.environment.origin import ref_of
+from envmgr.domain.values.names import EnvironmentId, counted, ref_component
 from envmgr.domain.values.tags import MANAGED_BY, tags_for
 from envmgr.domain.values.tags import identity as tag_identity
 from envmgr.engine.context import by_hand, freezes
@@ -175,7 +176,7 @@ def lost_record(
 
 def _check_branch(repository: Repository, manifest: Manifest, known: Environment | None) -> None:
     identity, branch = manifest.environment, ref_component(manifest.branch)
-    if identity.name not in known_names(manifest.branch, repository.branches):
+    if not repository.may_have(identity, manifest.branch):
         raise other_branch(branch)
     if known is not None and (not known.is_open or known.branch != manifest.branch):
         said = f"its record says that it is {known.status}, of branch {ref_component(known.branch)}"
@@ -193,7 +194,7 @@ def _check_code(services: Services, repository: Repository, found: kept.Kept) ->
     # Too large to be kept beside the state: the branch may still have it.
     with suppress(EnvmgrError):
         if source.kind is SourceKind.DIRECTORY:
-            services.git.fetch(repository.remote(), {manifest.branch: commit})
+            services.git.fetch(repository.remote(), {ref_of(repository.origin, manifest.branch): commit})
             services.git.keep(manifest.environment, commit, commit)
             return
     lost = f"the code of {commit[:10]} was too large to be kept and cannot be fetched from its branch"
@@ -212,6 +213,7 @@ def _restored(
     return Environment(
         id=manifest.environment,
         branch=manifest.branch,
+        origin=repository.origin,
         commit=manifest.claim.commit,
         message=_REBUILT,
         absence=Absence(since=now),

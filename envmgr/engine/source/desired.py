@@ -14,7 +14,6 @@ from envmgr.domain.rules.fingerprint import fingerprint
 from envmgr.domain.values.backend import changed, is_same, place
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind
-from envmgr.domain.values.names import ref_component
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.tags import tags_for
 from envmgr.engine.context.organization import Repository
@@ -53,11 +52,11 @@ def wanted(services: Services, repository: Repository, environment: Environment,
     if kind is SourceKind.MODULE:
         source = Source(kind, path, repository.module_tree(), path)
     elif found.tree is None:
-        where = f"commit {commit[:10]} of branch {ref_component(environment.branch)}"
+        where = f"commit {commit[:10]} of {environment.followed}"
         raise NeedsPerson(f"There is no folder {path!r} in {where}: add it, or set terraform.directory.")
     else:
         source = Source(kind, path, found.tree, scope)
-    tags = tags_for(environment.id, environment.branch)
+    tags = tags_for(environment.id, environment.line)
     given = needs.given(services, repository, environment)
     # Later ones win: outputs of what it needs, then the organization, then the branch; what envmgr sets
     # itself beats them all.
@@ -185,7 +184,7 @@ def _builtin(environment: Environment, tags: Mapping[str, str]) -> dict[str, obj
         "environment": environment.id.name,
         "project": environment.id.repository,
         "organization": environment.id.organization,
-        "branch": environment.branch,
+        "branch": environment.line,
         "tags": dict(tags),
         **({"application": environment.id.application} if environment.id.application else {}),
     }

@@ -168,7 +168,7 @@ def checkout_applied(job: Job, claim: Claim) -> None:
 def fetched(job: Job, commit: str) -> bool:
     """Whether a commit could be had from the branch at the remote."""
     with suppress(EnvmgrError):
-        job.services.git.fetch(job.repository.remote(), {job.environment.branch: commit})
+        job.services.git.fetch(job.repository.remote(), {job.environment.ref: commit})
         return True
     return False
 

@@ -41,6 +41,7 @@ class Verb(StrEnum):
     APPLY = "apply"
     DESTROY = "destroy"
     ROLLBACK = "rollback"
+    PROMOTE = "promote"
     ADOPT = "adopt"
     DRIFT = "drift"
     UNLOCK = "unlock"
@@ -48,8 +49,8 @@ class Verb(StrEnum):
     CANCEL = "cancel"
 
 
-_CHANGING = frozenset({Verb.APPLY, Verb.DESTROY, Verb.ROLLBACK, Verb.ADOPT})
-_TENTATIVE = frozenset({Verb.ROLLBACK, Verb.ADOPT})
+_CHANGING = frozenset({Verb.APPLY, Verb.DESTROY, Verb.ROLLBACK, Verb.PROMOTE, Verb.ADOPT})
+_TENTATIVE = frozenset({Verb.ROLLBACK, Verb.PROMOTE, Verb.ADOPT})
 
 
 class Mode:

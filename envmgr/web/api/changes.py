@@ -99,6 +99,17 @@ class RollbackWanted(Wanted):
     override_window: bool = Field(default=False, description="Even when no window for changes is open.")
 
 
+class PromoteWanted(Wanted):
+    """Its commit for another environment."""
+
+    to: str = Field(
+        max_length=32,
+        pattern=r"^[a-z][a-z0-9-]*$",
+        description="The other environment, of the same repository.",
+    )
+    override_window: bool = Field(default=False, description="Even when no window for changes is open.")
+
+
 class SuspendWanted(Wanted):
     """Leaving it alone."""
 
@@ -185,6 +196,12 @@ def destroy(target: At, wanted: DestroyWanted | None = None) -> Response:
 def rollback(target: At, wanted: RollbackWanted) -> Response:
     """Asks for an earlier commit, held until it is resumed."""
     return _asked(target, Action.ROLLBACK, wanted)
+
+
+@router.post(f"{_PATH}/promote", status_code=202, responses=_ANSWERS)
+def promote(target: At, wanted: PromoteWanted) -> Response:
+    """Asks for the commit that it has to come to another environment now, by the same rules as ever."""
+    return _asked(target, Action.PROMOTE, wanted)
 
 
 @router.post(f"{_PATH}/suspend", status_code=202, responses=_ANSWERS)

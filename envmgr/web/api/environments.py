@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from envmgr.commands import reading
 from envmgr.domain.values.combined import combined
-from envmgr.domain.values.environment import Status
+from envmgr.domain.values.environment import OriginKind, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.views import documents
 from envmgr.web.identity import Asked
@@ -37,10 +37,15 @@ def identity_of(organization: str, repository: str, environment: str) -> Environ
 
 @router.get("/environments", responses=gives("ListedPage", "A page of environments, by name."))
 def listed(
-    request: Request, runtime: Asked, wanted: Sought, status: Status | None = None, after: After = None
+    request: Request,
+    runtime: Asked,
+    wanted: Sought,
+    status: Status | None = None,
+    origin: OriginKind | None = None,
+    after: After = None,
 ) -> Response:
     """Lists environments by name, each with its applications. Destroyed ones only where `status` asks for them."""
-    groups = reading.environments(runtime, replace(wanted, status=status), read_name(after))
+    groups = reading.environments(runtime, replace(wanted, status=status, origin=origin), read_name(after))
     beside, limit = reading.beside(runtime), wanted.limit - 1
     shown = [(combined(group), group) for group in groups[:limit]]
     items = [documents.listed(e, group, beside(e.id.repository_id)) for e, group in shown]

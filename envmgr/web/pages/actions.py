@@ -20,6 +20,7 @@ _LABELS = {
     Action.SUSPEND: "Suspend",
     Action.EXTEND: "Extend",
     Action.ROLLBACK: "Roll back",
+    Action.PROMOTE: "Promote",
     Action.DESTROY: "Destroy",
 }
 ASKED_FIRST = (
@@ -28,6 +29,7 @@ ASKED_FIRST = (
     Action.SUSPEND,
     Action.EXTEND,
     Action.ROLLBACK,
+    Action.PROMOTE,
     Action.DESTROY,
 )
 """What has a page of its own that says what will happen, before it is asked for."""
@@ -153,6 +155,15 @@ _WORDS = {
         ),
         (Field("to", "To which commit, or “previous”", "previous"),),
     ),
+    Action.PROMOTE: _Words(
+        "Promote what {name} has?",
+        "Promote",
+        (
+            "The commit that it has is planned, applied and deployed in the other environment, by the rules of that one.",
+            "It is held there until the next push or tag, or until somebody resumes it.",
+        ),
+        (Field("to", "To which environment"),),
+    ),
     Action.DESTROY: _Words(
         "Destroy {name}?",
         "Destroy it",
@@ -169,14 +180,17 @@ _AFTER_GUARD = {
     Guard.HISTORY: "The repository shows another history than before. If you approve, that is accepted as it is now, and this environment is destroyed.",
     Guard.LIMIT: "The limit of environments is reached. If you approve, this one is created all the same.",
     Guard.DRIFT: "Correcting its drift would delete something. If you approve, the drift is corrected.",
+    Guard.TAG: "Its tag was moved, or is gone. If you approve, it gets what the message names.",
 }
+_NAMED_HISTORY = "The repository shows another history than before. If you approve, that is accepted as it is now, and followed."
 
 
 def attention(records: Sequence[Environment], may: MayDo) -> Attention | None:
     """What waits for a person; None where nothing does."""
     held = next((e for e in records if e.hold.guard and e.hold.approved is not e.hold.guard), None)
     if held is not None and held.hold.guard is not None:
-        then = _AFTER_GUARD[held.hold.guard]
+        is_followed = held.hold.guard is Guard.HISTORY and held.origin.is_named
+        then = _NAMED_HISTORY if is_followed else _AFTER_GUARD[held.hold.guard]
         if not may(Action.APPROVE):
             return Attention("Waits for approval", f"{then} That takes the role approver.")
         return Attention("Waits for your approval", then, [Button(Action.APPROVE, is_main=True)])
@@ -207,6 +221,7 @@ _SENSE: Mapping[Action, Callable[[Environment], bool]] = {
     Action.SUSPEND: lambda e: e.suspended is None,
     Action.EXTEND: lambda e: e.life.expires_at is not None,
     Action.ROLLBACK: lambda e: e.applied.commit is not None,
+    Action.PROMOTE: lambda e: e.origin.is_named and e.applied.commit is not None,
     Action.DESTROY: lambda e: e.claim is not None,
 }
 

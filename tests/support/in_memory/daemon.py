@@ -18,6 +18,7 @@ from envmgr.domain.documents.seal import Seal
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
 from envmgr.domain.rules.access.freezing import in_force
 from envmgr.domain.values.environment import SourceKind
+from envmgr.domain.values.origins.named import Named
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.organization import Access, Organization, Repository
 from envmgr.engine.context.services import Services
@@ -204,4 +205,16 @@ class Daemon:
             )
             for name, needs in rules.applications.items()
         }
-        return replace(repository, applications=parts)
+        made = replace(repository, applications=parts)
+        return replace(made, environments={each.name: followed(made, each) for each in rules.named})
+
+
+def followed(repository: Repository, named: Named) -> Repository:
+    """What a repository is for a named environment."""
+
+    def of(each: Repository) -> Repository:
+        policy = replace(each.policy, branches=branches, protected=("*",), is_named=True)
+        return replace(each, branches=branches, follows=named, policy=policy)
+
+    branches = (named.branch or named.tags or "",)
+    return repository.everywhere(of)

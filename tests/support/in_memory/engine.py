@@ -199,11 +199,7 @@ class MemoryEngine(Driver[MemoryRepository]):
 
         def moved(repository: Repository) -> Repository:
             organization = organizations[repository.organization.name]
-            parts = {
-                name: replace(part, organization=organization)
-                for name, part in repository.applications.items()
-            }
-            return replace(repository, organization=organization, applications=parts)
+            return repository.everywhere(lambda each: replace(each, organization=organization))
 
         def left_over(repository: RepositoryId) -> Repository | None:
             found = composed.left_over(repository)

@@ -3,7 +3,8 @@
 import json
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from hashlib import sha1
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,7 @@ from envmgr.domain.errors import EnvmgrError, NeedsPerson, NotHere, Transient, U
 from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.environment import Source
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, matches_any
+from envmgr.domain.values.origins.git_tag import TAGS, GitTag
 from envmgr.ports import CommitInfo, Inspection, Remote
 
 _numbers = count(1)
@@ -37,6 +39,7 @@ class MemoryRepository:
     refs: dict[str, str] = field(default_factory=dict)
     commits: dict[str, Commit] = field(default_factory=dict)
     is_away: bool = False
+    tags: dict[str, GitTag] = field(default_factory=dict)
 
     def commit(self, branch: str, files: Mapping[str, str | None], message: str = "Change") -> str:
         """Push one commit; None takes a file away. A new branch starts at the default branch."""
@@ -53,6 +56,16 @@ class MemoryRepository:
         for branch in branches:
             del self.refs[branch]
 
+    def tag(self, name: str, commit: str, message: str | None = None, at: int | None = None) -> None:
+        """Push a tag, or move it; with a message an annotated one."""
+        made = commit if message is None else _name(["tag", next(_numbers), commit, message])
+        self.tags[name] = GitTag(commit, made, datetime.fromtimestamp(at or next(_numbers), UTC))
+
+    def delete_tag(self, *names: str) -> None:
+        """Delete tags that exist."""
+        for name in names:
+            del self.tags[name]
+
     def head(self, branch: str) -> str | None:
         """What a branch points at."""
         return self.refs.get(branch)
@@ -68,7 +81,9 @@ class MemoryRepository:
 
     def copy(self, url: str) -> "MemoryRepository":
         """The same at another address."""
-        return MemoryRepository(url, self.default_branch, dict(self.refs), dict(self.commits))
+        return MemoryRepository(
+            url, self.default_branch, dict(self.refs), dict(self.commits), tags=dict(self.tags)
+        )
 
     def history(self, commit: str | None) -> Iterator[Commit]:
         """A commit and what came before it."""
@@ -106,8 +121,14 @@ class MemoryGit:
         """Told which branches a listing showed; None where there was none."""
         self._mirrors: dict[RepositoryId, _Mirror] = {}
 
-    def listing(self, remote: Remote, patterns: Sequence[str], default_branch: str | None) -> Listing:
-        """All branches of a remote that answers."""
+    def listing(
+        self,
+        remote: Remote,
+        patterns: Sequence[str],
+        default_branch: str | None,
+        tags: Sequence[str] = (),
+    ) -> Listing:
+        """All branches and tags of a remote that answers."""
         try:
             found = self._remote(remote)
         except EnvmgrError:
@@ -121,7 +142,10 @@ class MemoryGit:
             if branch == found.default_branch or matches_any(branch, tuple(patterns))
         }
         self.listed(frozenset(wanted))
-        return Listing(found.default_branch, wanted)
+        tagged = {
+            name: replace(tag, at=None) for name, tag in found.tags.items() if matches_any(name, tuple(tags))
+        }
+        return Listing(found.default_branch, wanted, tagged)
 
     def fetch(self, remote: Remote, branches: Mapping[str, str]) -> None:
         """Copies histories into the mirror."""
@@ -131,10 +155,17 @@ class MemoryGit:
             return
         there = self._remote(remote)
         for branch, commit in missing.items():
-            history = list(there.history(there.refs.get(branch)))
+            tag = there.tags.get(branch.removeprefix(TAGS))
+            at = tag.commit if branch.startswith(TAGS) and tag else there.refs.get(branch)
+            history = list(there.history(at))
             mirror.commits.update({each.name: each for each in history})
             if commit not in mirror.commits:
                 raise NotHere(f"{branch} changed at the remote: the next listing tells.")
+
+    def tag_times(self, remote: Remote, tags: Mapping[str, GitTag]) -> Mapping[str, datetime]:
+        """As they were made."""
+        there = self._remote(remote).tags
+        return {name: at for name in tags if name in there and (at := there[name].at) is not None}
 
     def resolve(self, repository: RepositoryId, revision: str) -> str:
         """By the beginning of its name, and `~N` for the commit that many before it."""

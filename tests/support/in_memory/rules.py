@@ -7,6 +7,7 @@ from datetime import timedelta
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.origins.named import Named
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Schedule, Windows
 from envmgr.engine.context.organization import TimeToLive
@@ -40,6 +41,7 @@ class Rules:
     schedule: Schedule | None = None
     windows: Windows = field(default_factory=Windows)
     applications: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    named: tuple[Named, ...] = ()
 
     def files(self, module: str) -> dict[str, str]:
         """The code of a branch, for each application in its folder; whoever needs another has its URL in its code."""

@@ -95,6 +95,7 @@ def test_uncommented_the_sample_has_every_option(tmp_path: Path) -> None:
         "give one of bucket and storage_account",
         "give one of function and app_service",
         "give one of url and run",
+        "give one of branch and tags",
     ]
 
 

@@ -99,6 +99,8 @@ def _filtered(query: _Query, table: Table, wanted: Wanted) -> _Query:
     if wanted.status is not None:
         status = table.c["action" if table is events else "status"]
         query = query.where(type_coerce(status, Text) == wanted.status)
+    if wanted.origin is not None and table is environments:
+        query = query.where(type_coerce(table.c.origin, Text) == wanted.origin)
     return query.where(_mentions(table, wanted.text)) if wanted.text else query
 
 

@@ -88,7 +88,7 @@ def _print_done(done: Sequence[Environment], as_json: bool) -> None:
 
 def _protected(runtime: Runtime, found: Environment) -> tuple[str, ...] | None:
     """Which branches of its repository are protected; None where that is not in the configuration."""
-    repository = runtime.services.repositories.get(found.id.repository_id)
+    repository = runtime.services.configured(found.id)
     return repository.policy.protected if repository is not None else None
 
 

@@ -61,7 +61,10 @@ def _common_facts(records: Sequence[Environment], now: datetime) -> Iterator[tup
     found = combined(records)
     yield "environment", found.label
     yield "status", colored(found.status)
-    yield "branch", printable(found.branch) + (" (gone)" if found.is_missing else "")
+    yield (
+        found.origin.kind.replace("_", " "),
+        printable(found.branch) + (" (gone)" if found.is_missing else ""),
+    )
     yield "commit", found.commit
     yield "held at", _hold(found)
     yield "created", f"{moment(found.life.created_at)} ({rounded_duration(now - found.life.created_at)} ago)"
@@ -81,9 +84,13 @@ def _facts(
     yield "status", colored(found.status)
     yield "message", printable(" ".join(filter(None, (found.message, found.silence, found.way_back))))
     yield "warnings", _block(found.warnings)
-    yield "branch", printable(found.branch) + (" (gone)" if found.is_missing else "")
+    yield (
+        found.origin.kind.replace("_", " "),
+        printable(found.branch) + (" (gone)" if found.is_missing else ""),
+    )
     yield "commit", found.commit
     yield "applied", (found.applied.commit or "nothing yet")
+    yield "promoted from", found.applied.promoted_from or ""
     yield "deployed", _deployed(found)
     yield "held at", _hold(found)
     yield "drift", _drift(found)
@@ -127,7 +134,8 @@ def _deployed(found: Environment) -> str:
 def _hold(found: Environment) -> str:
     commit, pin = found.pinned_commit, found.pin
     or_push = " or the next push" if pin is not None and pin.over is not None else ""
-    return f"{commit}, by a rollback, until `envmgr resume {found.label}`{or_push}" if commit else ""
+    by = f"promoted from {pin.source}" if pin is not None and pin.source else "by a rollback"
+    return f"{commit}, {by}, until `envmgr resume {found.label}`{or_push}" if commit else ""
 
 
 def _drift(found: Environment) -> str:

@@ -75,14 +75,12 @@ def unknown(before: Environment) -> Environment:
     return replace(before, applied=replace(before.applied, fingerprint=None))
 
 
-def applied(before: Environment, claim: Claim, inputs: str | None) -> Environment:
-    """The cloud has what a claim describes; what held it back is over."""
-    return replace(
-        before,
-        claim=claim,
-        applied=replace(before.applied, commit=claim.commit, fingerprint=claim.fingerprint, inputs=inputs),
-        hold=NO_HOLD,
-    )
+def applied(
+    before: Environment, claim: Claim, inputs: str | None, promoted_from: str | None = None
+) -> Environment:
+    """The cloud has what a claim describes, its commit from another environment where one is named; what held it back is over."""
+    now = replace(before.applied, commit=claim.commit, fingerprint=claim.fingerprint, inputs=inputs)
+    return replace(before, claim=claim, applied=replace(now, promoted_from=promoted_from), hold=NO_HOLD)
 
 
 def adopted(before: Environment, claim: Claim, run: int) -> Environment:

@@ -19,6 +19,8 @@ def revised(before: Environment, after: Environment) -> Environment:
     seen = replace(
         before,
         branch=after.branch,
+        origin=after.origin,
+        tagged=after.tagged,
         commit=after.commit,
         absence=after.absence,
         refused=after.refused,

@@ -33,6 +33,7 @@ class Action(StrEnum):
     APPLY = "apply"
     DESTROY = "destroy"
     ROLLBACK = "rollback"
+    PROMOTE = "promote"
     SUSPEND = "suspend"
     RESUME = "resume"
     EXTEND = "extend"

@@ -19,6 +19,7 @@ from .parts import (
     WaitsFor,
 )
 from .record import AT_WORK, Environment, Status
+from .tagged import Offered, Tagged
 from .work import Changes, Event, Lease, ProcessId, RepositoryState, Run, RunKind, RunStatus
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Hold",
     "Lease",
     "Life",
+    "Offered",
     "Origin",
     "OriginKind",
     "Output",
@@ -52,6 +54,7 @@ __all__ = [
     "Status",
     "Suspended",
     "Suspension",
+    "Tagged",
     "Waits",
     "WaitsFor",
 ]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from envmgr.domain.values.origins.git_tag import TAGS
+
 
 class OriginKind(StrEnum):
     """The kinds of things that an environment follows."""
@@ -24,6 +26,11 @@ class Origin:
     is_named: bool = False
     number: int | None = None
     url: str | None = None
+
+
+def ref_of(origin: Origin, name: str) -> str:
+    """What git finds it by: a branch's name, or a tag in full."""
+    return f"{TAGS}{name}" if origin.kind is OriginKind.TAG else name
 
 
 FROM_BRANCH = Origin()

@@ -15,6 +15,7 @@ class Guard(StrEnum):
     HISTORY = "history"
     LIMIT = "limits.environments"
     DRIFT = "drift.correct"
+    TAG = "tag"
 
 
 class Suspension(StrEnum):
@@ -48,6 +49,9 @@ class WaitsFor(StrEnum):
     DEPENDENTS = "dependents"
     ADOPTION = "adoption"
     MOVE = "move"
+    ORIGIN = "origin"
+    TAG = "tag"
+    AFTER = "after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ class Applied:
     a change of the infrastructure until its end is known.
     `identifiers` are what the cloud calls the resources that its state listed (None: not known, as before the first
     apply): only these are surely its own, whatever carries its tags.
-    `serial` is the state's after the last apply: another one may have other outputs.
+    `serial` is the state's after the last apply: another one may have other outputs. `promoted_from` is the environment that
+    had its commit before, where it came here for that.
     """
 
     commit: str | None = None
@@ -91,6 +96,7 @@ class Applied:
     identifiers: tuple[str, ...] | None = None
     url: str | None = None
     serial: int | None = None
+    promoted_from: str | None = None
 
 
 NOTHING_APPLIED = Applied()
@@ -161,10 +167,11 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A commit that an environment is held at by a rollback.
+    """A commit that an environment is held at by a rollback, or by a promotion from another (`source`).
 
     `over` is what the branch pointed at then: another push ends the hold; None where only `resume` does.
     """
 
     commit: str
     over: str | None = None
+    source: str = ""

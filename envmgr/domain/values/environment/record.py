@@ -7,12 +7,12 @@ from enum import StrEnum
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Drift, checks_warning
 from envmgr.domain.values.health import Health
-from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.names import EnvironmentId, ref_component
 from envmgr.domain.values.pipeline.verdict import Verdict
 from envmgr.domain.values.schedule import Schedule
 
 from .claim import Claim
-from .origin import FROM_BRANCH, Origin
+from .origin import FROM_BRANCH, Origin, OriginKind, ref_of
 from .parts import (
     NO_FAILURE,
     NO_HOLD,
@@ -27,6 +27,7 @@ from .parts import (
     Suspension,
     Waits,
 )
+from .tagged import Tagged
 
 
 class Status(StrEnum):
@@ -52,7 +53,7 @@ class Environment:
     """One branch's environment, or one application of it. Times are aware UTC datetimes.
 
     `origin` is what it comes from, `branch` the name of that: also a tag's, or that of a pull request's head. `commit`
-    is what it points at, `applied` what the cloud has.
+    is what it points at, of a tag as it is noted (`tagged`), `applied` what the cloud has.
     `claim` is there from before the first apply until a destroy is verified: while it is, there may be
     resources. `waits` says what it is waiting for where `message` tells of that, `silent_since` that nothing moves any
     more where it is worked on (None: something does). `refused` says why its branch gets none (empty: it does). `schedule` is the branch's own.
@@ -64,6 +65,7 @@ class Environment:
     id: EnvironmentId
     branch: str
     origin: Origin = FROM_BRANCH
+    tagged: Tagged | None = None
     commit: str
     status: Status = Status.PENDING
     message: str = ""
@@ -157,6 +159,22 @@ class Environment:
             f"Silent since {since:%Y-%m-%d %H:%M:%S} UTC: it prints nothing new and uses no processor time, so others may "
             f"start meanwhile. `envmgr logs {self.label}` shows its last lines, `envmgr cancel {self.label}` ends it."
         )
+
+    @property
+    def ref(self) -> str:
+        """What git finds its commit by: a branch's name, or a tag in full."""
+        return ref_of(self.origin, self.branch)
+
+    @property
+    def followed(self) -> str:
+        """What it comes from, for a sentence: `branch main`, `tag v1.4.0`."""
+        kind = "tag" if self.origin.kind is OriginKind.TAG else "branch"
+        return f"{kind} {ref_component(self.branch)}"
+
+    @property
+    def line(self) -> str:
+        """What its resources carry as `branch`: a name that stays the same from one tag to the next, as else each release would change all."""
+        return self.id.name if self.origin.kind is OriginKind.TAG else self.branch
 
     @property
     def label(self) -> str:

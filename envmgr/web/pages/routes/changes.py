@@ -131,6 +131,8 @@ def _options(action: Action, identity: EnvironmentId, fields: Mapping[str, str])
             return {"seconds": _seconds(fields.get("duration", ""))}
         case Action.ROLLBACK:
             return {"revision": fields.get("to", "").strip() or "previous"}
+        case Action.PROMOTE:
+            return {"to": fields.get("to", "").strip()[:32]}
         case Action.SUSPEND:
             reason = fields.get("reason", "").strip()
             return {"reason": reason} if reason else {}

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import HTMLResponse, Response
 from starlette.requests import Request
 
-from envmgr.commands import freezing, reading
+from envmgr.commands import freezing, promotion, reading
 from envmgr.commands.access import may
 from envmgr.commands.freezing import Spot
 from envmgr.commands.runtime import Runtime
@@ -115,7 +115,8 @@ def _days(events: Iterable[Event]) -> Iterator[tuple[str, list[Event]]]:
 @router.get("/promotions", response_class=HTMLResponse)
 def promotions(request: Request, visitor: Visiting) -> HTMLResponse:
     """Commits on their way from one environment to the next."""
-    return drawn(request, visitor, "promotions.html")
+    runtime = door_of(request).of(visitor.person)
+    return drawn(request, visitor, "promotions.html", ways=promotion.ways(runtime))
 
 
 @dataclass(frozen=True, slots=True)

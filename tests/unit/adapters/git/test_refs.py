@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from envmgr.adapters.git.refs import HEADS, parse_for_each_ref, parse_ls_remote, poll_refspecs
 from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.names import RepositoryId, matches_any
+from envmgr.domain.values.origins.git_tag import GitTag
 
 SHOP = RepositoryId("acme", "shop")
 A, B = "a" * 40, "b" * 40
@@ -118,3 +120,26 @@ def test_a_refspec_is_one_line_that_git_can_read(pattern: str) -> None:
     source = poll_refspecs([pattern], "main")[0].partition(":")[0]
     assert re.fullmatch(r"\+refs/heads/[^\x00-\x20\x7f~^:?*\[\\]*\*", source)
     assert not re.search(r"\.\.|//|/\.", source)
+
+
+def test_tags_lead_to_commits_and_are_told_only_where_a_pattern_asks() -> None:
+    refs = parse_ls_remote(
+        SHOP,
+        ls_remote(
+            "ref: refs/heads/main\tHEAD",
+            f"{A}\tHEAD",
+            f"{A}\trefs/heads/main",
+            f"{B}\trefs/tags/v1.0.0",
+            f"{A}\trefs/tags/v1.0.0^{{}}",
+            f"{A}\trefs/tags/v1.1.0",
+            f"{A}\trefs/tags/nightly",
+        ),
+    )
+    assert refs.listing(SHOP, ["env-*"], None).tags == {}
+    found = refs.listing(SHOP, ["env-*"], None, ["v*", "!v1.1*"]).tags
+    assert found == {"v1.0.0": GitTag(A, B)}
+
+
+def test_a_tag_that_was_made_anew_at_the_same_commit_is_another_listing() -> None:
+    before, after = (Listing("main", {"main": A}, {"v1": GitTag(A, at)}) for at in (A, B))
+    assert before.digest() != after.digest()

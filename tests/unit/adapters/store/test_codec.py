@@ -28,6 +28,7 @@ from envmgr.domain.values.environment import (
     Guard,
     Hold,
     Life,
+    Offered,
     Output,
     Pin,
     ProcessId,
@@ -38,6 +39,7 @@ from envmgr.domain.values.environment import (
     Status,
     Suspended,
     Suspension,
+    Tagged,
     Waits,
     WaitsFor,
 )
@@ -139,6 +141,13 @@ environments = st.builds(
     Environment,
     id=st.just(EnvironmentId("acme", "shop", "alice")),
     branch=texts,
+    tagged=st.none()
+    | st.builds(
+        Tagged,
+        object=texts,
+        at=st.none() | moments,
+        offered=st.none() | st.builds(Offered, name=texts, commit=texts),
+    ),
     origin=st.builds(
         Origin,
         st.sampled_from(OriginKind),

@@ -29,6 +29,7 @@ from envmgr.domain.values.environment import (
     WaitsFor,
 )
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.origins.named import Asked
 from envmgr.domain.values.policy import Awaited, Neighbours, Policy
 from envmgr.domain.values.reference import find
 from envmgr.domain.values.schedule import Phase
@@ -82,7 +83,7 @@ def needing(record: Environment, *needs: str) -> Environment:
 
 def look(known: list[Environment], seen: Listing, *applications: str) -> Observed:
     """What a listing says of a repository with these applications."""
-    return observe(SHOP, known, seen, PATTERNS, NOW + MINUTE, applications=applications)
+    return observe(SHOP, known, seen, PATTERNS, NOW + MINUTE, asked=Asked(applications=applications))
 
 
 # --- names ---------------------------------------------------------------------------------------
@@ -187,9 +188,11 @@ def test_what_the_configuration_lists_no_more_is_kept_in_view_until_it_is_closed
 
 def test_a_refusal_holds_for_all_applications() -> None:
     both = Listing("main", {"main": OLD, "env-a": OLD, "feature-a": OLD})
-    seen = observe(SHOP, [], both, ("env-*", "feature-*"), NOW, applications=("db", "api")).new
+    seen = observe(SHOP, [], both, ("env-*", "feature-*"), NOW, asked=Asked(applications=("db", "api"))).new
     assert [bool(e.refused) for e in seen] == [False, False, True, True]
-    free = observe(SHOP, seen, listing("env-a"), ("env-*", "feature-*"), NOW, applications=("db", "api"))
+    free = observe(
+        SHOP, seen, listing("env-a"), ("env-*", "feature-*"), NOW, asked=Asked(applications=("db", "api"))
+    )
     assert [e.status for e in free.changed] == [Status.DESTROYED] * 2
 
 
@@ -396,7 +399,7 @@ class Shop:
     def look(self, seen: Listing) -> None:
         """A complete listing."""
         observed = observe(
-            SHOP, self.records.values(), seen, PATTERNS, self.now, applications=tuple(self.needs)
+            SHOP, self.records.values(), seen, PATTERNS, self.now, asked=Asked(applications=tuple(self.needs))
         )
         self.records |= {e.id.application: e for e in (*observed.new, *observed.changed)}
 

@@ -11,11 +11,20 @@ from envmgr.domain.audit import unmanaged
 from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.transitions.work import waiting
 from envmgr.domain.values.decision import Wait
-from envmgr.domain.values.environment import Environment, Guard, Suspension, Waits, WaitsFor
+from envmgr.domain.values.environment import (
+    Environment,
+    Guard,
+    Offered,
+    Origin,
+    Suspension,
+    Tagged,
+    Waits,
+    WaitsFor,
+)
 from envmgr.domain.values.policy import Awaited, Neighbours, Policy
 from envmgr.domain.values.schedule import Closed, Phase
 from envmgr.engine.reconcile.reconciler import is_due
-from tests.unit.domain_example import ALICE, ALONE, HOUR, NEW, NOW, POLICY, claim, gone, pending, ready
+from tests.unit.domain_example import ALICE, ALONE, HOUR, NEW, NOW, OLD, POLICY, claim, gone, pending, ready
 
 NEED = Awaited("Waits for db, which failed: no", Waits(WaitsFor.NEED, ("db", "failed", "1")), is_stuck=True)
 DOWN = Phase(up=False, since=NOW - HOUR, until=NOW + HOUR)
@@ -45,6 +54,20 @@ CASES: dict[str, tuple[Environment, Policy, Neighbours]] = {
     "need": (ready(commit=NEW), POLICY, Neighbours(awaits=NEED)),
     "dependents": (gone(), POLICY, Neighbours(leaving=1, needed_by=("api", "web"))),
 }
+NAMED = replace(POLICY, is_named=True)
+FOLLOWS = Origin(is_named=True)
+AFTER = Awaited("Waits for staging to have it.", Waits(WaitsFor.AFTER, ("staging", NEW)), is_stuck=False)
+LATER: dict[str, tuple[Environment, Policy, Neighbours]] = {
+    "origin": (replace(gone(), origin=FOLLOWS), NAMED, ALONE),
+    "tag": (
+        replace(ready(), origin=FOLLOWS, tagged=Tagged(object=OLD, offered=Offered("v1", NEW))),
+        NAMED,
+        ALONE,
+    ),
+    "after": (replace(ready(commit=NEW), origin=FOLLOWS), NAMED, Neighbours(before=AFTER)),
+}
+"""What no release had before that is told apart by its words."""
+ALL = CASES | LATER
 SAID = {
     "confirmations": "Branch env-alice seems gone (1 of 2 confirmations).",
     "grace period": "Branch env-alice is gone; grace period until 2026-01-05 12:05:00 UTC.",
@@ -77,7 +100,7 @@ IN_PART = {"need", "dependents"}
 
 def decided(case: str) -> Wait:
     """The wait of a case."""
-    environment, policy, neighbours = CASES[case]
+    environment, policy, neighbours = ALL[case]
     decision = decide(environment, policy, neighbours, NOW)
     assert isinstance(decision, Wait), decision
     return decision
@@ -109,10 +132,10 @@ def test_what_is_said_of_drift_is_known_too() -> None:
     assert _waits("Resumed; the next pass brings it up to date.") == []
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ALL)
 def test_a_wait_is_written_once_whatever_its_words(case: str) -> None:
     """And again where a fact of it is another one."""
-    environment, decision = CASES[case][0], decided(case)
+    environment, decision = ALL[case][0], decided(case)
     assert is_due(environment, decision)
     told = waiting(environment, "In other words.", load_waits(dump_waits(decision.waits)), decision.hold)
     assert not is_due(told, decision)
@@ -123,7 +146,7 @@ def test_a_wait_is_written_once_whatever_its_words(case: str) -> None:
 
 
 def test_every_kind_of_wait_is_among_these() -> None:
-    known = {decided(case).waits.on for case in CASES}
+    known = {decided(case).waits.on for case in ALL}
     elsewhere = {WaitsFor.DRIFT, WaitsFor.REPOSITORY, WaitsFor.ORGANIZATION}
     newer = {WaitsFor.FREEZE}  # the release before had nothing of it
     assert known | elsewhere | newer == set(WaitsFor)

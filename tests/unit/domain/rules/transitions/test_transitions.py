@@ -38,7 +38,8 @@ STEPS = (Step(name="copy", run="cp"), Step(name="check", run="false"))
 WAITS = Waits(WaitsFor.LIMIT, ("5", "5"))
 GONE = ends.End(then=Status.DESTROYED, message="gone")
 SEEN = {
-    "branch", "commit", "absences", "absent_since", "refused", "hold", "approved", "pushed_at", "updated_at",
+    "branch", "origin", "named", "number", "origin_url", "tagged", "commit", "absences", "absent_since", "refused",
+    "hold", "approved", "pushed_at", "updated_at",
 }  # fmt: skip
 STANDING = {"status", "message", "waits", "silent_since"}
 RESULT = STANDING | {"failures", "failed_on", "retry_at"}

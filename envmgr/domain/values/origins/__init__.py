@@ -1,0 +1,1 @@
+"""What environments come from beside branches that match a pattern."""
