@@ -293,7 +293,11 @@ class History(RuleBasedStateMachine):
         return taken
 
     def _decide(self, name: str, *, carried_out: bool = False) -> Decision:
-        environment, all_ = self.record(name), self.records()
+        return self._decided(self.record(name), self.records(), carried_out=carried_out)
+
+    def _decided(
+        self, environment: Environment, all_: Sequence[Environment], *, carried_out: bool = False
+    ) -> Decision:
         neighbours = Neighbours(
             leaving=leaving(all_), active=active(e for e in all_ if e.id != environment.id)
         )
@@ -343,8 +347,9 @@ class History(RuleBasedStateMachine):
     @invariant()
     def whatever_would_be_done_now_is_right(self) -> None:
         """Each decision that could be taken is judged, taken or not."""
-        for record in self.records():
-            self._decide(record.id.name)
+        found = self.records()
+        for record in found:
+            self._decided(record, found)
 
 
 @pytest.mark.timeout(600)

@@ -34,10 +34,13 @@ resource "terraform_data" "easy" {}
 
 
 @pytest.mark.timeout(240)
-def test_a_bucket_that_is_not_empty_is_named_and_goes_when_it_is(
+def test_a_bucket_that_is_not_empty_is_named_and_stays(
     engine: Engine, provider_cli_config: Path, aws_environment: dict[str, str]
 ) -> None:
-    """The provider itself needs a variable that is in no file any more when the branch goes."""
+    """The provider itself needs a variable that is in no file any more when the branch goes.
+
+    That a destroy that failed is tried again until it succeeds is proven by test_exact_destroy.py.
+    """
     bucket = f"full-{uuid4().hex}"
     engine.settings["terraform"]["cli_config"] = str(provider_cli_config)
     engine.settings["environment_variables"] = aws_environment
@@ -67,8 +70,4 @@ def test_a_bucket_that_is_not_empty_is_named_and_goes_when_it_is(
         assert alice.message.endswith("Still there: aws_s3_bucket.full."), alice.message
         assert client.get_object(Bucket=bucket, Key="precious")["Body"].read() == b"data"
         client.delete_object(Bucket=bucket, Key="precious")
-
-        engine.turn(hours=1)
-
-        assert engine.environment("alice").status is Status.DESTROYED, engine.environment("alice").message
-        assert bucket not in [found["Name"] for found in client.list_buckets()["Buckets"]]
+        client.delete_bucket(Bucket=bucket)

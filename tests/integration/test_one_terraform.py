@@ -3,16 +3,16 @@
 import json
 import shlex
 import signal
-import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from envmgr.composition.records import open_records
 from envmgr.domain.values.environment import Environment, RunKind, RunStatus
-from tests.acceptance.world import World
+from tests.acceptance.world import Said, World
 from tests.support import warm
 from tests.support.git_repository import GitRepository
 from tests.support.waiting import wait_for
@@ -151,15 +151,10 @@ def test_two_daemons_on_one_data_folder_are_never_at_one_environment_together(si
         assert {run.owner.pid for run in store.runs()} <= {daemon.pid for daemon in site.daemons}
 
 
-@contextmanager
-def at_once(site: Site, *commands: str) -> Iterator[list[subprocess.Popen[str]]]:
-    """Verbs that are started together; they have ended when the block has."""
-    processes = [site.world.start(*command.split()) for command in commands]
-    try:
-        yield processes
-    finally:
-        for process in processes:
-            process.wait(120)
+def at_once(site: Site, *commands: str) -> list[Said]:
+    """What verbs that are started together come to."""
+    with ThreadPoolExecutor(len(commands)) as pool:
+        return list(pool.map(lambda command: site.world(*command.split()), commands))
 
 
 COMMANDS = (*["apply alice --yes"] * 3, "plan alice", "destroy alice --yes")
@@ -170,25 +165,22 @@ def test_a_daemon_and_five_commands_are_never_at_one_environment_together(site: 
     first = site.push("alice", 1, held=True)
     site.start_daemon()
     wait_for(lambda: site.done("alice") == ["made 1"])
-    with at_once(site, *COMMANDS) as refused:
-        said = [process.communicate(timeout=120) for process in refused]
-    assert [process.returncode for process in refused] == [1] * 5
-    for _, err in said:
-        assert f"process {site.daemons[0].pid}" in err
-        assert "acme/shop/alice is held by" in err
-        assert "wait for it to end" in err
+    for refused in at_once(site, *COMMANDS):
+        assert refused.code == 1, refused
+        assert f"process {site.daemons[0].pid}" in refused.err
+        assert "acme/shop/alice is held by" in refused.err
+        assert "wait for it to end" in refused.err
     site.go_on.touch()
     wait_for(lambda: site.is_ready("alice", first))
     assert site.done("alice") == ["made 1"]
 
     site.push("alice", 2)
-    with at_once(site, *COMMANDS) as loose:
-        said = [process.communicate(timeout=120) for process in loose]
+    loose = at_once(site, *COMMANDS)
     site.stop()
 
-    for process, (_, err) in zip(loose, said, strict=True):
-        assert process.returncode in (0, 1, 2), err
-        assert process.returncode != 1 or is_refusal(err), err
+    for said in loose:
+        assert said.code in (0, 1, 2), said
+        assert said.code != 1 or is_refusal(said.err), said
     site.check()
     assert made_and_ended(site) == resources(site)
 

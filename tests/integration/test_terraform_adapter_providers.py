@@ -3,7 +3,6 @@
 Where `init` alone is tried, which starts no provider, a small file is the provider: to hash the real one takes seconds.
 """
 
-import os
 import shutil
 import tempfile
 import threading
@@ -20,7 +19,7 @@ from envmgr.adapters.terraform.providers.lock_file import without_hashes
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.values.tags import default_tags_environment
 from envmgr.ports import Watch, Workspace
-from tests.support.terraform import write_cli_config
+from tests.support.terraform import TINY, make_tiny_mirror, write_cli_config
 
 REQUIRES = 'terraform {{\n  required_providers {{\n    aws = {{ source = "hashicorp/aws"{} }}\n  }}\n}}\n'
 AWS = REQUIRES.format("")
@@ -36,8 +35,6 @@ data "aws_arn" "x" { arn = "arn:aws:s3:::bucket" }
 output "service" { value = data.aws_arn.x.service }
 """
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-
-TINY = 'terraform {\n  required_providers {\n    tiny = { source = "example.com/acme/tiny"VERSION }\n  }\n}\n'
 
 
 class Make(Protocol):
@@ -58,19 +55,8 @@ def adapter(tmp_path: Path, provider_cli_config: Path) -> TerraformCommands:
 @pytest.fixture
 def tiny(tmp_path: Path) -> TerraformCommands:
     """An adapter whose mirror has a provider of some bytes, in two versions."""
-    for version in ("1.0.0", "2.0.0"):
-        folder = tmp_path / "mirror/example.com/acme/tiny" / version / platform()
-        folder.mkdir(parents=True)
-        (folder / f"terraform-provider-tiny_v{version}").write_text(f"#!/bin/sh\nexit {version[0]}\n")
-        (folder / f"terraform-provider-tiny_v{version}").chmod(0o755)
-    configured = write_cli_config(tmp_path, tmp_path / "mirror")
+    configured = write_cli_config(tmp_path, make_tiny_mirror(tmp_path / "mirror"))
     return TerraformCommands(tmp_path / "cache", identify, configured, timeout=timedelta(seconds=100))
-
-
-def platform() -> str:
-    """What Terraform calls this machine."""
-    machine = os.uname().machine
-    return f"linux_{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(machine, machine) }"
 
 
 @pytest.fixture

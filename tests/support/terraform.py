@@ -63,3 +63,19 @@ def write_cli_config(folder: Path, mirror: Path) -> Path:
         f'disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n'
     )
     return path
+
+
+TINY = 'terraform {\n  required_providers {\n    tiny = { source = "example.com/acme/tiny"VERSION }\n  }\n}\n'
+"""Code that requires a provider of some bytes and starts none; `VERSION` is to be replaced."""
+
+
+def make_tiny_mirror(folder: Path) -> Path:
+    """A mirror with that provider, in two versions: to have the real one copied and hashed takes seconds."""
+    machine = os.uname().machine
+    platform = f"linux_{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(machine, machine) }"
+    for version in ("1.0.0", "2.0.0"):
+        binary = folder / "example.com/acme/tiny" / version / platform / f"terraform-provider-tiny_v{version}"
+        binary.parent.mkdir(parents=True)
+        binary.write_text(f"#!/bin/sh\nexit {version[0]}\n")
+        binary.chmod(0o755)
+    return folder

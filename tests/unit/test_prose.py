@@ -35,14 +35,15 @@ def offences(source: str) -> Iterator[int]:
     errors = {n.name for n in ast.walk(module) if isinstance(n, ast.ExceptHandler) and n.name} | {"error"}
     scopes = [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
     for scope in [*scopes, module]:
+        inside = list(_within(scope))
         names = {
             target.id
-            for node in _within(scope)
+            for node in inside
             if isinstance(node, ast.Assign) and _is_prose(node.value, errors, set())
             for target in node.targets
             if isinstance(target, ast.Name)
         }
-        for node in _within(scope):
+        for node in inside:
             parts: list[ast.expr] = []
             if isinstance(node, ast.Compare):
                 parts = [node.left, *node.comparators]
@@ -53,11 +54,13 @@ def offences(source: str) -> Iterator[int]:
 
 
 def _within(scope: ast.AST) -> Iterator[ast.AST]:
-    """All of a scope but for what is in functions within it."""
-    for child in ast.iter_child_nodes(scope):
-        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield child
-            yield from _within(child)
+    """All of a scope but for what is in functions within it, in no order."""
+    left = [scope]
+    while left:
+        for child in ast.iter_child_nodes(left.pop()):
+            if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield child
+                left.append(child)
 
 
 def _is_prose(node: ast.expr, errors: set[str], names: set[str]) -> bool:

@@ -3,9 +3,10 @@
 import ast
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 import pytest
@@ -17,7 +18,17 @@ from envmgr.config.branch_file import parse_branch_file
 from envmgr.config.load import load
 from tests.unit.documents_example import CHECKOUT, DOCS, TEXTS, blocks, prose, tables
 
+T = TypeVar("T")
+
 README = TEXTS["README.md"]
+
+
+def by_page(found: Iterable[tuple[str, T]]) -> list[Any]:
+    """One set of arguments for each page, with all that was found there: a test for each would be a thousand."""
+    pages: dict[str, list[T]] = {}
+    for where, each in found:
+        pages.setdefault(where, []).append(each)
+    return [pytest.param(where, each, id=where) for where, each in pages.items()]
 
 
 def test_readme_is_short_and_names_both_commands() -> None:
@@ -74,13 +85,14 @@ def parsed(words: list[str]) -> tuple[click.Command, dict[str, object]]:
     return command, dict(given)
 
 
-@pytest.mark.parametrize(("where", "words"), list(commands()), ids=str)
-def test_a_command_can_be_typed(where: str, words: list[str]) -> None:
+@pytest.mark.parametrize(("where", "typed"), by_page(commands()))
+def test_a_command_can_be_typed(where: str, typed: list[list[str]]) -> None:
     """Verb and options exist, and no argument is missing."""
-    command, given = parsed(list(words))
-    assert not isinstance(command, LazyGroup) or {"--help", "--version"} & set(words), where
-    required = {p.name for p in command.params if p.param_type_name == "argument" and p.required}
-    assert required <= {name for name, value in given.items() if isinstance(value, str | tuple | list)}, where
+    for words in typed:
+        command, given = parsed(list(words))
+        assert not isinstance(command, LazyGroup) or {"--help", "--version"} & set(words), words
+        required = {p.name for p in command.params if p.param_type_name == "argument" and p.required}
+        assert required <= {n for n, value in given.items() if isinstance(value, str | tuple | list)}, words
 
 
 def test_there_are_commands() -> None:
@@ -88,11 +100,12 @@ def test_there_are_commands() -> None:
     assert len(list(commands())) > 40
 
 
-@pytest.mark.parametrize(("where", "words"), list(mentions()), ids=str)
-def test_a_command_that_is_mentioned_exists(where: str, words: list[str]) -> None:
+@pytest.mark.parametrize(("where", "mentioned"), by_page(mentions()))
+def test_a_command_that_is_mentioned_exists(where: str, mentioned: list[list[str]]) -> None:
     """Verb and options; `VERB` stands for any."""
-    if words[0] != "VERB":
-        parsed(words)
+    for words in mentioned:
+        if words[0] != "VERB":
+            parsed(words)
 
 
 @pytest.mark.parametrize("words", [["nosuch"], ["list", "--nosuch"], ["show", "alice", "bob"]])
@@ -196,6 +209,7 @@ def test_modules_are_there_with_the_variables_that_are_set(where: str, text: str
 # --- links -----------------------------------------------------------------------------------
 
 
+@cache
 def anchors(path: Path) -> set[str]:
     """The headings of a text, as links name them."""
     headings = re.findall(r"^#+ (.+)$", prose(path.read_text(encoding="utf-8")), re.MULTILINE)
@@ -205,32 +219,31 @@ def anchors(path: Path) -> set[str]:
 LINKS = sorted({(p, t) for p, text in TEXTS.items() for t in re.findall(r"\]\(([^)\s]+)\)", prose(text))})
 
 
-@pytest.mark.parametrize(("where", "target"), LINKS)
-def test_a_link_leads_somewhere(where: str, target: str) -> None:
+@pytest.mark.parametrize(("where", "targets"), by_page(LINKS))
+def test_a_link_leads_somewhere(where: str, targets: list[str]) -> None:
     """To a file, a folder or a heading; README stands by itself, and a page links to pages of the site only."""
-    if "://" in target:
-        assert where.startswith("docs/"), "README stands by itself"
-        return
-    path, _, anchor = target.partition("#")
-    place = ((CHECKOUT / where).parent / path).resolve() if path else CHECKOUT / where
-    assert place.exists()
-    assert not where.startswith("docs/") or place.is_relative_to(DOCS)
-    assert not anchor or anchor in anchors(place)
+    for target in targets:
+        if "://" in target:
+            assert where.startswith("docs/"), f"README stands by itself: {target}"
+            continue
+        path, _, anchor = target.partition("#")
+        place = ((CHECKOUT / where).parent / path).resolve() if path else CHECKOUT / where
+        assert place.exists(), target
+        assert not where.startswith("docs/") or place.is_relative_to(DOCS), target
+        assert not anchor or anchor in anchors(place), target
 
 
 @pytest.mark.parametrize(
-    ("where", "path"),
-    sorted(
-        {
-            (where, path)
-            for where, text in TEXTS.items()
-            for path in re.findall(r"`((?:tests|envmgr|terraform_modules|systemd|docs)/[\w./@-]*)`", text)
-        }
+    ("where", "paths"),
+    by_page(
+        (where, path)
+        for where, text in TEXTS.items()
+        for path in re.findall(r"`((?:tests|envmgr|terraform_modules|systemd|docs)/[\w./@-]*)`", text)
     ),
 )
-def test_a_file_that_is_named_exists(where: str, path: str) -> None:
+def test_a_file_that_is_named_exists(where: str, paths: list[str]) -> None:
     """A path in code that starts at the top of the checkout."""
-    assert (CHECKOUT / path).exists()
+    assert [path for path in paths if not (CHECKOUT / path).exists()] == []
 
 
 def test_every_promise_names_its_proof() -> None:
@@ -270,16 +283,17 @@ def sentences() -> tuple[str, ...]:
     return tuple(found)
 
 
-@pytest.mark.parametrize(("where", "row"), list(messages()), ids=str)
-def test_a_message_is_still_said(where: str, row: list[str]) -> None:
+@pytest.mark.parametrize(("where", "rows"), by_page(messages()))
+def test_a_message_is_still_said(where: str, rows: list[list[str]]) -> None:
     """As it is quoted, somewhere in the code, and with something to do about it."""
-    fragment = row[0].strip("`").replace("\\|", "|")
-    inner = f"{fragment[:1].lower()}{fragment[1:]}"  # as it goes on after a colon
-    assert any(fragment in said or inner in said for said in sentences()), (
-        f"nobody says {fragment!r} any more"
-    )
-    assert len(row) == 3
-    assert all(len(cell) > 5 for cell in row)
+    for row in rows:
+        fragment = row[0].strip("`").replace("\\|", "|")
+        inner = f"{fragment[:1].lower()}{fragment[1:]}"  # as it goes on after a colon
+        assert any(fragment in said or inner in said for said in sentences()), (
+            f"nobody says {fragment!r} any more"
+        )
+        assert len(row) == 3, row
+        assert all(len(cell) > 5 for cell in row), row
 
 
 def test_messages_are_looked_for_exactly() -> None:

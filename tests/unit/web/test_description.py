@@ -5,14 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from envmgr.config.settings import ServerSettings
 from envmgr.domain.values.asking.person import Role
@@ -21,7 +14,6 @@ from tests.reference.openapi import document
 
 from .conftest import Site
 
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 4
 THERE = {"organization": "acme", "repository": "shop", "environment": "alice"}
 CALLS = [
@@ -32,6 +24,21 @@ CALLS = [
 @pytest.mark.parametrize(("method", "path"), CALLS, ids=str)
 def test_what_is_made_up_is_answered_as_described(shared: Site, method: str, path: str) -> None:
     """No 5xx, no status, no type and no object that the document does not know."""
+    # Here, as it takes two seconds of a core: every worker reads this file, and few run what is in it.
+    import schemathesis
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
+    checks = [
+        not_a_server_error,
+        status_code_conformance,
+        content_type_conformance,
+        response_schema_conformance,
+    ]
     runtime = shared.runtime(shared.world.person.application)
     # Nobody is refused for asking often.
     shared.app.state.door.runtime = replace(runtime, server=ServerSettings(requests=1_000_000))
@@ -50,6 +57,6 @@ def test_what_is_made_up_is_answered_as_described(shared: Site, method: str, pat
         case.query.pop("follow", None)  # a stream ends when its reader leaves
         if len(case.path_parameters.get("organization", "")) % 2:
             case.path_parameters = {name: THERE[name] for name in case.path_parameters}
-        case.call_and_validate(headers=headers, checks=CHECKS)
+        case.call_and_validate(headers=headers, checks=checks)
 
     hold()
