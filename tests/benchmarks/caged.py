@@ -119,12 +119,15 @@ class _Space:
 def caged_start(laboratory: Laboratory) -> list[Comparison]:
     """From the start of a command that does nothing to its end, in a cage and without one."""
     place = _place(laboratory, "caged-start")
-    figures = {name: tuple(_starts(place, reach)) for name, reach in _REACHES.items()}
-    bare = tuple(_started(["true"]) for _ in range(_STARTS))
+    rounds = [
+        (_started(["true"]), *(_start(place, reach) for reach in _REACHES.values()))
+        for _ in range(_STARTS + 1)
+    ]
+    bare, *figures = zip(*rounds[1:], strict=True)  # the first of each warms up
     return [
         *(
             Comparison(name=name, unit="ms", ours=found, by_hand=bare, limit=40, relative=False)
-            for name, found in figures.items()
+            for name, found in zip(_REACHES, figures, strict=True)
         ),
         Comparison(
             name="memory of the proxy of a cage",
@@ -143,12 +146,10 @@ _REACHES = {
 }
 
 
-def _starts(place: Path, reach: Reach) -> Iterator[float]:
-    for _ in range(_STARTS + 1):
-        with _made(place, reach, ["true"]) as (start, begin):
-            _started_as(start)
-            taken = (time.perf_counter() - begin) * _MILLISECONDS
-        yield taken
+def _start(place: Path, reach: Reach) -> float:
+    with _made(place, reach, ["true"]) as (start, begin):
+        _started_as(start)
+        return (time.perf_counter() - begin) * _MILLISECONDS
 
 
 @contextmanager
@@ -222,7 +223,7 @@ class _Push:
 def _ratio(name: str, found: tuple[tuple[float, ...], tuple[float, ...]], limit: float | None) -> Comparison:
     caged_ones, bare = found
     note = "by hand is the same without a cage"
-    return Comparison(name=name, unit="s", ours=caged_ones, by_hand=bare, limit=limit, note=note)
+    return Comparison(name=name, unit="s", ours=caged_ones, by_hand=bare, limit=limit, paired=True, note=note)
 
 
 def _place(laboratory: Laboratory, name: str) -> Path:

@@ -9,7 +9,9 @@ class Comparison:
     """One line of the table.
 
     `ours` and `by_hand` are one figure per round, in `unit`. A `relative` limit is on the ratio of their
-    medians, any other on the median of `ours`. Without a target (`limit` is None) the line only informs.
+    medians, any other on the median of `ours`. Where they are `paired`, one of each done right after the other, it is
+    the median of the ratios of single rounds instead: a machine that is slow for a while is so for both. Without a
+    target (`limit` is None) the line only informs.
     """
 
     name: str
@@ -18,18 +20,24 @@ class Comparison:
     by_hand: tuple[float, ...] = ()
     limit: float | None = None
     relative: bool = True
+    paired: bool = False
     note: str = ""
 
     @property
     def ratio(self) -> float | None:
-        """The ratio of the medians, None where nothing was done by hand."""
+        """The ratio that the limit is on, None where nothing was done by hand."""
+        if self.paired and self._ratios:
+            return median(self._ratios)
         return median(self.ours) / median(self.by_hand) if self.by_hand and median(self.by_hand) else None
 
     @property
     def spread(self) -> tuple[float, float] | None:
         """The smallest and the largest ratio of one round."""
-        pairs = [one / other for one, other in zip(self.ours, self.by_hand, strict=False) if other]
-        return (min(pairs), max(pairs)) if pairs else None
+        return (min(self._ratios), max(self._ratios)) if self._ratios else None
+
+    @property
+    def _ratios(self) -> list[float]:
+        return [one / other for one, other in zip(self.ours, self.by_hand, strict=False) if other]
 
     @property
     def value(self) -> float:

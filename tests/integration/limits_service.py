@@ -22,7 +22,7 @@ FOLDER = Path("/var/lib/envmgr/seen")
 LOG = FOLDER / "7.log"
 MIB = 1024**2
 LONG = CageLimits(memory=200 * MIB, processes=30, cores=1.5)
-LONG_SECONDS = 8
+_LONG = "i=0; until [ -e go ] || [ $i -gt 1000 ]; do sleep 0.1; i=$((i+1)); done; echo done > done"
 # Each far below the limit, and all together beyond it.
 _HOLD = "for i in 1 2 3 4; do head -c 8000000 /dev/zero | tail -n 1 | sleep 4 & done; wait; exit 1"
 _FORK = "for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; exit 1"
@@ -40,10 +40,10 @@ GREEDY: tuple[tuple[str, CageKind, str, CageLimits], ...] = (
 # Each command of a run far below the limit, and those of the run together beyond it.
 _HALF = "head -c 12000000 /dev/zero | tail -n 1 | sleep"
 _SERVER = f"setsid sh -c '{_HALF} 20' & sleep 1"
-_SECOND = "timeout 2.4 sh -c 'while :; do :; done' || true"
+_SPUN = "sh -c 'ulimit -t 3; while :; do :; done' || true"
 RUNS: tuple[tuple[str, str, str, CageLimits], ...] = (
     ("memory", _SERVER, f"{_HALF} 3; exit 1", CageLimits(memory=20 * MIB)),
-    ("cpu", _SECOND, _SECOND, CageLimits(cpu_seconds=4)),
+    ("cpu", _SPUN, _SPUN, CageLimits(cpu_seconds=6)),
 )
 
 
@@ -57,7 +57,7 @@ def main() -> None:
     _tell("settled", {"controllers": controllers})
     _tell("greedy", {name: _greedy(kind, script, limits) for name, kind, script, limits in GREEDY})
     _tell("runs", {name: _run((first, second), limits) for name, first, second, limits in RUNS})
-    _child("bwrap", f"sleep {LONG_SECONDS}; echo done > done", LONG, LOG)
+    _child("bwrap", _LONG, LONG, LOG)
 
 
 def _greedy(kind: CageKind, script: str, limits: CageLimits) -> str:
@@ -109,6 +109,7 @@ def _take_over() -> None:
     pid = int(LOG.with_suffix(".pid").read_text())
     was_there = str(pid) in (group.path / "cgroup.procs").read_text().split()
     left = Left(LOG)
+    (FOLDER / "code/go").touch()
     attend(pid, lambda _: True, _supervision(LOG), left)
     left.end()
     _tell(

@@ -144,3 +144,9 @@ def test_wrong_options_are_refused(arguments: list[str], capsys: pytest.CaptureF
         bench.main(arguments)
     assert ended.value.code == 2
     assert arguments[0] in capsys.readouterr().err
+
+
+def test_a_ratio_of_pairs_is_that_of_single_rounds() -> None:
+    """A machine that is slow for a while is so for both of a pair."""
+    found = Comparison(name="x", unit="s", ours=(2, 20, 3), by_hand=(1, 10, 3), limit=2, paired=True)
+    assert (found.ratio, found.reached) == (2, True)

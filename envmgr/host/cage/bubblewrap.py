@@ -36,7 +36,7 @@ PROGRAM = "bwrap"
 _SECONDS = 10
 _SIGNAL = 128
 _DEAF = ("sh", "-c")
-_WAITS = 'trap "" INT TERM; "$@"; exit $?'
+_WAITS = 'ulimit -c 0; trap "" INT TERM; "$@"; exit $?'
 _ENTERS = f'echo 0 > "$1" || exit 125; shift; {_WAITS}'
 """Goes into a control group first: nothing that it starts is ever outside."""
 _HEARING = ("env", "--default-signal=INT,TERM")
@@ -82,7 +82,7 @@ def caged(start: Start, cage: Cage, log: Path) -> Iterator[Start]:
 @contextmanager
 def _closed(start: Start, cage: Cage, log: Path, bound: CageBounds) -> Iterator[Start]:
     with way(cage.network, log, {**os.environ, **start.environment}) as out, _Papers() as papers:
-        child = [*_HEARING, *rationed(start.argv, apart(cage.limits))]
+        child = [*_HEARING, *rationed(start.argv, apart(cage.limits), dumps=False)]
         inside = {**start.environment, **out.environment}
         options = [*_options(cage, start.folder, papers), *out.options, *_variables(inside)]
         arguments = papers.hold("\0".join(options))

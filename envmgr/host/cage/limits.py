@@ -45,9 +45,14 @@ def limited(argv: Sequence[str], limits: CageLimits) -> list[str]:
     return ["sh", "-c", _SCRIPT, "envmgr", *pairs, "--", *argv]
 
 
-def rationed(argv: Sequence[str], limits: CageLimits) -> list[str]:
-    """As `limited`, with every variable passed on."""
-    return ["prlimit", *(f"--{_NAMES[kind]}={value}" for kind, value in _amounts(limits)), "--", *argv]
+def rationed(argv: Sequence[str], limits: CageLimits, *, dumps: bool = True) -> list[str]:
+    """As `limited`, with every variable passed on; `dumps` is False where core dumps are forbidden already.
+
+    Where there is nothing to be set, nothing is started for it.
+    """
+    amounts = [(kind, value) for kind, value in _amounts(limits) if dumps or kind != resource.RLIMIT_CORE]
+    set_by = ["prlimit", *(f"--{_NAMES[kind]}={value}" for kind, value in amounts), "--"]
+    return [*(set_by if amounts else ()), *argv]
 
 
 def _options(limits: CageLimits) -> Iterator[tuple[str, str]]:

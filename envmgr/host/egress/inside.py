@@ -32,42 +32,54 @@ def told_of(info: int) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def listening_in(pid: int, port: int) -> socket.socket:
-    """Listens on 127.0.0.1 where a process has its network; raises OSError where we may not go there.
+def scout(info: int, ready: int, port: int) -> socket.socket:
+    """Has a child of ours wait for the cage that `info` tells of, and open a listening socket in there; gives where it tells of both.
+
+    It is there before the cage is: nothing is forked while the cage's command waits. That may begin, by `ready`, as soon
+    as the socket listens: who connects then waits for whoever accepts.
+    """
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        ours.close()
+        _scout(theirs, info, ready, port)
+    theirs.close()
+    return ours
+
+
+def found_by(scouting: socket.socket) -> tuple[socket.socket, int] | None:
+    """The listening socket, and a handle on the first process of the cage; None where there is no cage."""
+    with scouting:
+        _, descriptors, *_ = socket.recv_fds(scouting, 1, 2)
+    os.waitpid(-1, 0)
+    if len(descriptors) != 2:
+        return None
+    listening, over = descriptors
+    return socket.socket(fileno=listening), over
+
+
+def _scout(told: socket.socket, info: int, ready: int, port: int) -> None:
+    """In the child, which does not return.
 
     Whoever made a user namespace may do all in it, and so in the network that belongs to it. What goes there stays
-    there: so a child of ours goes, and hands the socket out.
+    there, so it hands the socket out.
     """
-    network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    owner = fcntl.ioctl(network, _OWNER)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        child = os.fork()
-        if child == 0:
-            _hand_out(theirs, ((owner, _USER), (network, _NETWORK)), port)
-        theirs.close()
-        try:
-            _, descriptors, *_ = socket.recv_fds(ours, 1, 1)
-        finally:
-            os.waitpid(child, 0)
-            os.close(owner)
-            os.close(network)
-    if not descriptors:
-        raise OSError("the network of the cage cannot be entered")
-    return socket.socket(fileno=descriptors[0])
-
-
-def _hand_out(control: socket.socket, namespaces: tuple[tuple[int, int], ...], port: int) -> None:
-    """In the child, which does not return."""
     try:
-        for descriptor, kind in namespaces:
+        pid = told_of(info)
+        if pid is None:
+            os._exit(1)
+        over = os.pidfd_open(pid)
+        network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        owner = fcntl.ioctl(network, _OWNER)
+        for descriptor, kind in ((owner, _USER), (network, _NETWORK)):
             if _LIBC.setns(descriptor, kind) != 0:
                 os._exit(1)
         listening = socket.socket()
         listening.setsockopt(socket.IPPROTO_IP, _FREEBIND, 1)
         listening.bind(("127.0.0.1", port))
         listening.listen(_BACKLOG)
-        socket.send_fds(control, [b"0"], [listening.fileno()])
+        # Handed out first: once the command begins, somebody answers whatever becomes of this process.
+        socket.send_fds(told, [b"0"], [listening.fileno(), over])
+        os.write(ready, b"1")
         os._exit(0)
     finally:
         os._exit(1)

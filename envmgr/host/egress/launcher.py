@@ -19,7 +19,7 @@ from typing import Any
 from envmgr.domain.rules.network.egress import Way
 from envmgr.domain.rules.network.upstream import Upstream
 
-from .inside import listening_in, named, told_of
+from .inside import found_by, named, scout
 from .proxy import Proxy, serve_until
 
 LONGEST = 256 * 1024
@@ -50,18 +50,17 @@ def _become(given: Mapping[str, Any], info: int, ready: int) -> None:
         os.setsid()
         named("envmgr-proxy")
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        pid = told_of(info)
-        if pid is not None:
-            _serve(given, pid, ready)
+        scouting = scout(info, ready, int(given["port"]))
+        os.close(info)
+        os.close(ready)
+        found = found_by(scouting)
+        if found is not None:
+            _serve(given, *found)
     finally:
         os._exit(0)
 
 
-def _serve(given: Mapping[str, Any], pid: int, ready: int) -> None:
-    over = os.pidfd_open(pid)
-    listening = listening_in(pid, int(given["port"]))
-    os.write(ready, b"1")
-    os.close(ready)
+def _serve(given: Mapping[str, Any], listening: socket.socket, over: int) -> None:
     names = None if given["names"] is None else tuple(given["names"])
     upstream = None if given["upstream"] is None else Upstream(**given["upstream"])
     way = Way(names=names, networks=tuple(given["networks"]))
