@@ -334,6 +334,17 @@ def test_where_the_cage_cannot_be_made_nothing_runs(
     require.cache_clear()
 
 
+@tries(Row.CALLS)
+def test_the_kernels_settings_are_read_only_also_for_root(place: Place, folder: Path) -> None:
+    """Whose name alone opens them; what a test writes there is what was there before."""
+    script = "for name in core_pattern hostname; do (cat /proc/sys/kernel/$name > /tmp/$name; cat /tmp/$name > /proc/sys/kernel/$name) 2>/dev/null && echo changed; done; chmod 0555 /proc && echo changed; true"
+    step = Step(name="app", run=script, timeout=timedelta(minutes=1))
+    StepRunner(identify).run(step, replace(place, cage=RULES), Watch(log=folder / "1.log"))
+    said = (folder / "1.log").read_text()
+    assert "changed" not in said
+    assert "Read-only file system" in said or "not permitted" in said
+
+
 def test_doctor_tries_it(engine: Engine) -> None:
     engine.repository()
     found = {finding.check: finding for finding in of_organizations(engine.application)}

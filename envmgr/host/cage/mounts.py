@@ -33,7 +33,8 @@ def mounts(cage: Cage) -> list[str]:
     return [
         *("--ro-bind", "/usr", "/usr"),
         *(part for path in _SYSTEM for part in _system(path)),
-        *("--proc", "/proc", "--dev", "/dev"),
+        # Root may by its name alone change what is the kernel's own, also where it has no rights.
+        *("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"),
         *("--size", str(ROOM), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
         *("--size", str(ROOM), "--tmpfs", "/tmp"),  # noqa: S108  # its own
         *("--dir", "/run", "--size", str(ROOM), "--tmpfs", "/var/tmp"),  # noqa: S108

@@ -22,6 +22,7 @@ _SECONDS = 20
 _SCRIPT = """
 test "$(ls -d /proc/[0-9]* | wc -l)" -lt 10 || echo "it sees the processes of others"
 test ! -e "$1" || echo "it sees envmgr's data folder"
+if test -w /proc/sys/kernel/core_pattern; then echo "it may change the kernel's settings"; fi
 if (: > /usr/.envmgr-trial) 2>/dev/null; then echo "it may write to /usr"; fi
 (: > "$2/written") 2>/dev/null || echo "it may not write to its own folder"
 if unshare --user true 2>/dev/null; then echo "it may make namespaces of its own"; fi
@@ -76,7 +77,16 @@ def tried(rules: CageRules, data: Path) -> str:
     network = {Reach.HOST: "the host's network", Reach.NOTHING: "no network"}.get(
         reach, "no network but by the proxy, which refuses a private address"
     )
-    return f"{version}; tried: own processes, own files, {network}, no namespaces within{_second()}"
+    return (
+        f"{version}; tried: own processes, own files, {network}, no namespaces within{_second()}{_as_root()}"
+    )
+
+
+def _as_root() -> str:
+    """A warning where a cage's files are root's, and so the host's devices that it shows are its own."""
+    if os.geteuid() != 0:
+        return ""
+    return "; warning: envmgr runs as root, as which a cage may close /dev/null to others: give it a user of its own"
 
 
 def limited() -> str:
