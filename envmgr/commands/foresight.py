@@ -11,7 +11,18 @@ from envmgr.domain.rules.evidence import Evidence
 from envmgr.domain.rules.neighbours import active_ones, leaving
 from envmgr.domain.rules.observation import Observed, observe, observe_failure
 from envmgr.domain.values import reference
-from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, GoBack, Stop, Wait, Warn
+from envmgr.domain.values.decision import (
+    Apply,
+    Await,
+    Close,
+    Decision,
+    Destroy,
+    GoBack,
+    Stop,
+    Test,
+    Wait,
+    Warn,
+)
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId, ref_component
 from envmgr.engine.context.organization import Repository
@@ -30,6 +41,7 @@ _ACTIONS = {
     Stop: "stop",
     Warn: "warn",
     Await: "await",
+    Test: "test",
     GoBack: "go back",
 }
 

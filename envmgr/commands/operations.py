@@ -8,6 +8,7 @@ from pathlib import Path
 from envmgr.domain.audit import unmanaged
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, UsageError
+from envmgr.domain.rules.testing import is_untested
 from envmgr.domain.rules.transitions.wishes import to_be_destroyed
 from envmgr.domain.values import reference
 from envmgr.domain.values.asking.person import Action
@@ -27,6 +28,7 @@ from envmgr.engine.change.planning import (
     plan_apply,
     plan_destroy,
 )
+from envmgr.engine.change.testing import run_tests
 from envmgr.engine.context import by_hand, ownership
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.recovery.failure import record_failure, restore
@@ -271,10 +273,12 @@ def manual(runtime: Runtime, environment: Environment, mode: ByHand) -> Iterator
 
 
 def await_started(job: Job) -> None:
-    """Waits until what was just deployed is healthy, where its health is asked."""
+    """Waits until what was just deployed is healthy, where its health is asked, and has it tested, where it has tests."""
     health = job.environment.health
     if health is not None and health.condition is Condition.STARTING:
         await_healthy(job)
+    if job.environment.status is Status.RUNNING and is_untested(job.environment, job.policy.tests):
+        run_tests(job)
 
 
 def state_of(runtime: Runtime, environment: Environment) -> StateStore:

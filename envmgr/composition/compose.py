@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from envmgr.config.expand import (
     as_named,
     backend_settings,
     build_of,
+    commands_of,
     deploy_rules_of,
     drift_rules_of,
     effective,
@@ -55,12 +56,14 @@ from envmgr.domain.rules.access.freezing import in_force
 from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.person import on_host
 from envmgr.domain.values.deployment import DeployRules
+from envmgr.domain.values.digest import digest
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.environment import SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.origins.named import Named
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Windows
+from envmgr.domain.values.step import Step
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.leases import Leases
 from envmgr.engine.context.organization import Access, Organization, Repository, TimeToLive
@@ -300,7 +303,8 @@ def _one_repository(
         build=build_of(section.build),
     )
     if not section.applications:
-        return _deploying(repository, lambda branch_file: deploy_rules_of(section, branch_file))
+        deploying = _deploying(repository, lambda branch_file: deploy_rules_of(section, branch_file))
+        return _testing(deploying, commands_of(section.tests))
     parts = [_part(repository, application, modules) for application in in_order(section.applications)]
     return replace(repository, applications={part.application: part for part in parts})
 
@@ -357,12 +361,18 @@ def _part(repository: Repository, application: ApplicationSection, modules: Modu
         module_tree=_module_tree(application.terraform, modules),
         allow_branch_deploy=False,
     )
-    return _deploying(part, lambda _: deploy_rules_of(application))
+    deploying = _deploying(part, lambda _: deploy_rules_of(application))
+    return _testing(deploying, commands_of(application.tests))
 
 
 def _deploying(repository: Repository, rules: Callable[[BranchFile | None], DeployRules]) -> Repository:
     policy = replace(repository.policy, deploy=rules(None).digest)
     return replace(repository, deploy_rules=rules, policy=policy)
+
+
+def _testing(repository: Repository, tests: tuple[Step, ...]) -> Repository:
+    identified = digest([asdict(step) for step in tests]) if tests else ""
+    return replace(repository, tests=tests, policy=replace(repository.policy, tests=identified))
 
 
 def _source(found: CodeSource, folder: str = ".") -> tuple[SourceKind, str]:

@@ -13,6 +13,7 @@ from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Changes, Environment, Event, Lease, Output, Pin, Run
 from envmgr.domain.values.health import Health
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.pipeline.verdict import Verdict
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.template import fill, named
 
@@ -73,6 +74,7 @@ def environment(found: Environment) -> "objects.EnvironmentObject":
         "hold": found.hold.guard.value if found.hold.guard else None,
         "drift": found.drift.status if found.drift else None,
         "health": found.health.condition.value if found.health else None,
+        "tests": found.tests.outcome.value if found.tests else None,
         "suspended_by": found.suspended_by.value if found.suspended_by else None,
         "suspended_at": time(found.suspended.at) if found.suspended else None,
         "pinned_commit": found.pinned_commit,
@@ -152,6 +154,7 @@ def environment_in_full(
         "lease": lease(held) if held else None,
         "drift": drift(found.drift) if found.drift else None,
         "health": health(found.health, found.applied.outputs) if found.health else None,
+        "tests": tests(found.tests) if found.tests else None,
         "pin": pin(found.pin) if found.pin and found.pinned_commit else None,
         "deployment": deployment(found.deployment) if found.deployment else None,
         "schedule": schedule(found.schedule) if found.schedule else None,
@@ -208,6 +211,25 @@ def health(found: Health, outputs: Mapping[str, Output]) -> "objects.HealthObjec
     else:
         answer["url"] = shown(url)
     return answer
+
+
+def tests(found: Verdict) -> "objects.TestsObject":
+    """What tests said."""
+    return {
+        "outcome": found.outcome.value,
+        "commit": found.commit,
+        "run": found.run,
+        "at": time(found.at),
+        "results": [
+            {
+                "name": each.name,
+                "outcome": each.outcome.value,
+                "seconds": round(each.seconds, 3),
+                "message": each.message,
+            }
+            for each in found.results
+        ],
+    }
 
 
 def pin(found: Pin) -> "objects.PinObject":

@@ -85,6 +85,29 @@ class EnvironmentObject(_Environment):
     health: Annotated[
         str | None, "Its [health](events-and-statuses.md#health); null where nothing is checked."
     ]
+    tests: Annotated[
+        str | None,
+        "What its tests said last: `passed` or `failed`; null: they said nothing yet, or it has none.",
+    ]
+
+
+class ResultObject(TypedDict):
+    """How one test ended."""
+
+    name: Annotated[str, "What it is called."]
+    outcome: Annotated[str, "`passed` or `failed`."]
+    seconds: Annotated[float, "How long it took."]
+    message: Annotated[str, "Why it failed; empty where it passed."]
+
+
+class TestsObject(TypedDict):
+    """What the tests of an environment said last."""
+
+    outcome: Annotated[str, "`passed`, or `failed` where one of them did."]
+    commit: Annotated[str, "The commit that was tested."]
+    run: Annotated[int, "The run that tested it."]
+    at: Annotated[str | None, "When."]
+    results: Annotated[list[ResultObject], "Each test."]
 
 
 class ApplicationObject(TypedDict):
@@ -213,6 +236,7 @@ class EnvironmentInFull(_Environment, _Together):
     lease: Annotated[LeaseObject | None, "Who is working on it now."]
     drift: Annotated[DriftObject | None, "The last check for drift."]
     health: Annotated[HealthObject | None, "How it answers."]
+    tests: Annotated[TestsObject | None, "What its tests said last; null: nothing yet, or it has none."]
     pin: Annotated[PinObject | None, "What a rollback holds it at."]
     deployment: Annotated[DeploymentObject | None, "What of its code runs; null where no code is deployed."]
     schedule: Annotated[ScheduleObject | None, "The schedule that its branch asks for."]

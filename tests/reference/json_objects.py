@@ -136,4 +136,6 @@ def _type(hint: Any) -> str:
         return f"object, {_type(inner[1])} by name"
     if is_typeddict(hint):
         return f"[{title(hint.__name__)}](#{anchor(title(hint.__name__))})"
-    return {str: "text", int: "number", bool: "true or false", NoneType: "null", Any: "any"}[hint]
+    return {str: "text", int: "number", float: "number", bool: "true or false", NoneType: "null", Any: "any"}[
+        hint
+    ]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 STATUSES: Mapping[str, str] = {
     "pending": "The branch was seen; nothing has been applied yet.",
-    "running": "Terraform or a deploy step is at work, or a deploy waits for its health check.",
-    "ready": "It is as its branch wants it, and healthy if a health check is set.",
+    "running": "Terraform or a deploy step is at work, or a deploy waits for its health check or its tests.",
+    "ready": "It is as its branch wants it, healthy if a health check is set, and its tests passed if it has any.",
     "degraded": "It is deployed, and no longer healthy.",
     "failed": "The last run failed. `message` says why; it will be tried again with growing pauses, or after the next push.",
     "waiting": "A guard, a closed window or somebody else's state lock holds it back. `message` says which, and until when.",
@@ -121,6 +121,8 @@ EVENTS: Mapping[str, str] = {
     "tag-remade": "The tag that it follows was made anew, at the same commit.",
     "tag-waits": "The tag that it follows was moved or is gone; what is there in its place waits for a person.",
     "taken-over": "A run that outlived its envmgr was followed to a good end, or an organization got another data folder as its owner.",
+    "tests-failed": "Tests of an environment that is healthy failed.",
+    "tests-passed": "All tests of an environment passed.",
     "thawed": "Somebody ended a freeze.",
     "token-created": "Somebody made a token for the API.",
     "token-revoked": "Somebody revoked a token.",

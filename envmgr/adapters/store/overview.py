@@ -42,7 +42,7 @@ Ask = Callable[[str, Mapping[str, str]], Iterable[Sequence[Any]]]
 _ENVIRONMENTS = """
 SELECT organization, repository, name, application, branch, "commit", status, message, absences, absent_since,
   applied_commit, url, suspended, suspended_by, hold, approved, created_at, pushed_at, expires_at, warned_at, updated_at,
-  pin, drift, deployment, health, silent_since, suspended_at, failures, failed_on, retry_at,
+  pin, drift, deployment, health, tests, silent_since, suspended_at, failures, failed_on, retry_at,
   CASE WHEN claim LIKE '%"untaken":%' THEN claim END
 FROM {} WHERE {} ORDER BY organization, repository, name, application
 """
@@ -122,7 +122,9 @@ def _freeze(row: Sequence[Any]) -> Freeze:
 def _environment(row: Sequence[Any]) -> Environment:
     organization, repository, name, application, branch, commit, status, message, *rest = row
     absences, absent_since, applied, url, suspended, suspended_by, hold, approved, *rest = rest
-    created_at, pushed_at, expires_at, warned_at, updated_at, pin, drift, deployment, health, *rest = rest
+    created_at, pushed_at, expires_at, warned_at, updated_at, pin, drift, deployment, health, tests, *rest = (
+        rest
+    )
     silent_since, suspended_at, failures, failed_on, retry_at, claim = rest
     moment, is_applied = codec.load_moment, applied is not None or url is not None
     return Environment(
@@ -154,6 +156,7 @@ def _environment(row: Sequence[Any]) -> Environment:
         drift=codec.load_drift(drift) if drift else None,
         deployment=codec.load_deployment(deployment) if deployment else None,
         health=codec.load_health(health) if health else None,
+        tests=codec.load_tests(tests) if tests else None,
         claim=codec.load_claim(claim) if claim else None,
     )
 

@@ -42,6 +42,7 @@ from envmgr.domain.values.environment import (
 )
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.pipeline.verdict import Outcome, Result, Verdict
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
 
@@ -94,6 +95,7 @@ def environment(found: Object) -> Told:
         drift=drift(found["drift"], created),
         deployment=_deployment(found),
         health=_health(found["health"], created),
+        tests=_tests(found.get("tests"), created),
         updated_at=_moment(found["updated_at"]),
     )
 
@@ -295,6 +297,29 @@ def _health(found: Object | str | None, known: datetime) -> Health | None:
         condition=Condition(found["condition"]),
         since=_moment(found["since"]),
         message=_text(found["message"]),
+    )
+
+
+def _tests(found: Object | str | None, known: datetime) -> Verdict | None:
+    """What tests said; of an object in brief only the word for it."""
+    if found is None:
+        return None
+    if isinstance(found, str):
+        return Verdict(on="", commit="", run=0, at=known, results=(Result("", Outcome(found), 0),))
+    return Verdict(
+        on="",
+        commit=_commit(found["commit"]),
+        run=_number(found["run"]),
+        at=_moment(found["at"]),
+        results=tuple(
+            Result(
+                _text(each["name"]),
+                Outcome(each["outcome"]),
+                float(each["seconds"]),
+                _text(each["message"]),
+            )
+            for each in found["results"]
+        ),
     )
 
 

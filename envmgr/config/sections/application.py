@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
 from .patterns import matching
+from .pipeline.steps import EnvironmentTest
 from .section import Section
 from .values import Named, RelativePath, Variables
 
@@ -102,6 +103,11 @@ class Application(Section):
         default=None,
         description="What must answer before it is ready, and those that need it go on.",
         examples=[{"url": "{outputs.url}"}],
+    )
+    tests: tuple[EnvironmentTest, ...] = Field(
+        default=(),
+        description="As the repository's, in its folder.",
+        examples=[[{"name": "smoke", "run": "make smoke"}]],
     )
     on_unhealthy: OnUnhealthy = Field(
         default="keep", description="As the repository's.", examples=["previous"]

@@ -16,7 +16,7 @@ from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
 from .pipeline.approval import Freeze
 from .pipeline.environments import NamedEnvironment
 from .pipeline.promotion import checked
-from .pipeline.steps import BuildStep
+from .pipeline.steps import BuildStep, EnvironmentTest
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from .run_credentials import RunCredentials
 from .section import Section
@@ -99,7 +99,7 @@ def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return including(patterns)
 
 
-_OF_EACH_APPLICATION = ("terraform", "deploy", "on_destroy", "health", "on_unhealthy")
+_OF_EACH_APPLICATION = ("terraform", "deploy", "on_destroy", "health", "tests", "on_unhealthy")
 
 
 class RepositorySection(Section):
@@ -156,9 +156,14 @@ class RepositorySection(Section):
         description="What must answer before an environment is ready, and while it is.",
         examples=[{"url": "{outputs.url}", "expect": 200, "timeout": "5m"}],
     )
+    tests: tuple[EnvironmentTest, ...] = Field(
+        default=(),
+        description="Commands that test an environment once it is healthy; where one fails it is `failed`, and not promoted.",
+        examples=[[{"name": "end-to-end", "run": "make e2e URL=$ENVMGR_URL", "timeout": "20m"}]],
+    )
     on_unhealthy: OnUnhealthy = Field(
         default="keep",
-        description="A deploy that does not become healthy stays, or gives way to the previous healthy commit's code.",
+        description="A deploy that does not become healthy, or fails its tests, stays or gives way to the previous healthy commit's code.",
         examples=["previous"],
     )
     applications: tuple[Application, ...] = Field(

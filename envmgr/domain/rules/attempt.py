@@ -17,7 +17,7 @@ def attempt_key(environment: Environment, policy: Policy, decision: Decision | N
     A branch that is gone, an end of life, a schedule are facts of their own: the failure of an apply, or of the end
     that another of them asked for, is none of theirs.
     """
-    wanted = ":".join(filter(None, (environment.target, policy.inputs, policy.deploy)))
+    wanted = ":".join(filter(None, (environment.target, policy.inputs, policy.deploy, policy.tests)))
     return _AND.join(filter(None, (wanted, _end(decision))))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from envmgr.domain.values.backoff import LONGEST
-from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait
+from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Test, Wait
 from envmgr.domain.values.environment import (
     Absence,
     Environment,
@@ -28,6 +28,7 @@ from .access.freezing import unless_frozen
 from .attempt import attempt_key, was_tried
 from .origins.guards import moved_tag, named_stays, not_as_named, not_promoted, other_history
 from .settled import is_done, is_settled, why_apply
+from .testing import is_untested
 from .unfinished import unfinished
 from .warning import warning
 from .way_back import way_back
@@ -360,6 +361,13 @@ def _failed_on_this(situation: Situation) -> Decision | None:
     return None
 
 
+def _untested(situation: Situation) -> Decision | None:
+    environment, policy = situation.environment, situation.policy
+    if not is_untested(environment, policy.tests) or not is_done(environment, policy):
+        return None
+    return Test(f"The tests of {environment.target[:10]} are to be run.")
+
+
 def _over_the_limit(situation: Situation) -> Decision | None:
     environment, limit = situation.environment, situation.policy.max_environments
     if environment.claim is not None or environment.hold.approved is Guard.LIMIT:
@@ -392,6 +400,7 @@ _PRESENT: tuple[Check, ...] = (
     _drifted,
     _to_go_back,
     _failed_on_this,
+    _untested,
     _over_the_limit,
     _outside_windows,
 )

@@ -3,10 +3,13 @@
 from envmgr.domain.values.environment import Environment, Guard, Status, Suspension
 from envmgr.domain.values.policy import Policy
 
+from .testing import is_untested
+
 
 def is_settled(environment: Environment, policy: Policy) -> bool:
-    """Whether the cloud has what the branch and the configuration say, and the code runs."""
-    return environment.status in (Status.READY, Status.DEGRADED) and is_done(environment, policy)
+    """Whether the cloud has what the branch and the configuration say, and the code runs and passes its tests."""
+    stands = environment.status in (Status.READY, Status.DEGRADED)
+    return stands and is_done(environment, policy) and not is_untested(environment, policy.tests)
 
 
 def is_done(environment: Environment, policy: Policy) -> bool:

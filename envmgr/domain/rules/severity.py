@@ -4,7 +4,7 @@ from typing import Literal
 
 Level = Literal["info", "warning", "error"]
 
-_ERRORS = frozenset({"failed", "unhealthy", "remote-failed", "not-rebuilt"})
+_ERRORS = frozenset({"failed", "unhealthy", "remote-failed", "not-rebuilt", "tests-failed"})
 """Something is not as it should be, and stays so until a later attempt succeeds or a person helps."""
 
 _WARNINGS = frozenset(

@@ -42,6 +42,15 @@ class Await:
 
 
 @dataclass(frozen=True, slots=True)
+class Test:
+    """Run the tests of what is there and healthy."""
+
+    __test__ = False  # pytest takes a class of such a name for tests
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class GoBack:
     """Try once more to bring the last healthy commit back."""
 
@@ -84,4 +93,4 @@ class Close:
     reason: str
 
 
-Decision = Rest | Wait | Apply | Await | GoBack | Destroy | Stop | Warn | Close
+Decision = Rest | Wait | Apply | Await | Test | GoBack | Destroy | Stop | Warn | Close

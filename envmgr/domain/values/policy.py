@@ -15,7 +15,8 @@ class Policy:
     `inputs` is a digest over organization and repository variables, the module's content, the
     Terraform version and the backend: where it changes, environments are looked at again. `phase` is the
     half of the schedule the present is in, `closed` says that no window is open now; None where there is no
-    schedule and where the windows are open. `frozen` is the freeze that holds, if any. `deploy` identifies how code is deployed and its health is asked.
+    schedule and where the windows are open. `frozen` is the freeze that holds, if any. `deploy` identifies how code is deployed and its health is asked,
+    `tests` how it is tested; empty where it is not.
     `configured` is False for an application that the configuration lists no more, and for an environment
     without applications of a repository that has some now. `is_named`: the configuration names the environment, and
     `branches` is what it follows.
@@ -33,6 +34,7 @@ class Policy:
     frozen: Freeze | None = None
     inputs: str = ""
     deploy: str = ""
+    tests: str = ""
     configured: bool = True
     is_named: bool = False
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StepFailed, Transient
 from envmgr.domain.rules.gates import check_applied, shows_tags_late
-from envmgr.domain.rules.transitions import Change, applies, deploys
+from envmgr.domain.rules.transitions import Change, applies, deploys, tests
 from envmgr.domain.rules.transitions.applies import Found
 from envmgr.domain.rules.unfinished import unfinished
 from envmgr.domain.values.drift import checks_warning
@@ -19,7 +19,7 @@ from envmgr.engine.work.application_order import check_needs
 from envmgr.engine.work.job import ActiveRun, Job, NothingDone
 from envmgr.engine.work.newest import check_newest
 from envmgr.engine.work.planned import Planned
-from envmgr.engine.work.released import note_ready
+from envmgr.engine.work.released import is_tested, note_ready
 from envmgr.engine.work.result import found, note_resources, summary
 
 from .deploy import deploy
@@ -190,11 +190,11 @@ def settle(
         if active is not None:
             record = applies.seen_applied(record, now, tuple(active.failing_checks))
         if job.mode.is_by_hand:
-            record = applies.brought_up(record, now)
+            record = tests.untested(applies.brought_up(record, now))
         return _what_is_left(job, desired, run)(applies.unsuspended(record, job.resumes))
 
     if not desired.deploy.digest:
-        note_ready(job, claim.commit)
+        note_ready(job, claim.commit, passed=is_tested(job, claim.commit))
     job.update(settled, event)
 
 
@@ -202,7 +202,7 @@ def _what_is_left(job: Job, desired: Desired, run: int | None) -> Change:
     """Whether the environment is ready now, or its code is next."""
     if not desired.deploy.digest:
         said = remark(job, desired)
-        return lambda e: deploys.nothing_to_deploy(e, said)
+        return lambda e: deploys.nothing_to_deploy(e, said, job.policy.tests)
     return lambda e: deploys.to_be_deployed(e, desired.claim.commit, run)
 
 

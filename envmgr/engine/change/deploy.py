@@ -14,7 +14,7 @@ from envmgr.engine.source.desired import Desired, deploy_rules
 from envmgr.engine.source.steps import run_steps
 from envmgr.engine.work.job import ActiveRun, Job
 from envmgr.engine.work.newest import check_newest
-from envmgr.engine.work.released import note_ready
+from envmgr.engine.work.released import is_tested, note_ready
 
 
 def deploy(job: Job, desired: Desired, remark: str = "") -> None:
@@ -98,10 +98,11 @@ def _of_code(steps: Sequence[Step]) -> list[Step]:
 def _settle(job: Job, desired: Desired, remark: str, run: ActiveRun | None = None) -> None:
     """Records what runs now; where nothing is asked for its health, it counts as healthy."""
     commit, check, now = desired.claim.commit, desired.deploy.health, job.services.clock()
+    rules = deploys.Rules(job.policy.deploy, job.policy.tests)
     event = None if run is None else _deployed(job, desired, run)
     if check is None:
-        note_ready(job, commit)
-    job.update(lambda e: deploys.deployed(e, commit, job.policy.deploy, check, now, remark), event)
+        note_ready(job, commit, passed=is_tested(job, commit))
+    job.update(lambda e: deploys.deployed(e, commit, rules, check, now, remark), event)
 
 
 def _deployed(job: Job, desired: Desired, run: ActiveRun) -> Event:

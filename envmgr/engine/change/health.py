@@ -21,7 +21,7 @@ from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.source.steps import place_of
 from envmgr.engine.work.job import Job, Superseded
-from envmgr.engine.work.released import note_ready
+from envmgr.engine.work.released import is_tested, note_ready
 from envmgr.host.leftovers import clear
 from envmgr.ports import Watch
 
@@ -118,7 +118,7 @@ def unhealthy(job: Job, why: str) -> None:
         return
     now, commit = services.clock(), _deployed(environment)
     health = replace(environment.health, condition=Condition.UNHEALTHY, since=now, message=why)
-    message, back = _gone_back(job, health)
+    message, back = gone_back(job, not_healthy(health), health.message)
     said = " ".join(filter(None, (message, str(back or ""))))
     _give_up(job, health, message, back, services.event(environment.id, "unhealthy", said, commit=commit))
 
@@ -127,7 +127,7 @@ def bring_back(job: Job) -> None:
     """Tries once more the way back that failed; whether the environment is well is asked as before."""
     health = job.environment.health
     if health is not None:
-        _give_up(job, health, *_gone_back(job, health))
+        _give_up(job, health, *gone_back(job, not_healthy(health), health.message))
 
 
 def _give_up(
@@ -165,13 +165,16 @@ def _check_wanted(job: Job) -> None:
         raise Superseded(f"Superseded by {now.target[:10]}.")
 
 
-def _gone_back(job: Job, health: Health) -> tuple[str, WayBack | None]:
-    """Goes back to the last healthy commit where that is asked for; gives what is said then, and how that failed."""
-    before, why = job.environment.deployment, not_healthy(health)
+def gone_back(job: Job, why: str, because: str) -> tuple[str, WayBack | None]:
+    """Goes back to the last healthy commit where that is asked for; gives what is said then, and how that failed.
+
+    `why` is said of the environment, `because` of the commit that gives way.
+    """
+    before = job.environment.deployment
     if job.repository.deploy_rules(None).on_unhealthy != "previous":
         return why, None
     try:
-        return " ".join(filter(None, (why, go_back(job, health.message)))), None
+        return " ".join(filter(None, (why, go_back(job, because)))), None
     except (Interrupted, LeaseLost):
         raise
     except EnvmgrError as error:
@@ -245,8 +248,8 @@ def _record_healthy(job: Job, check: HealthCheck, action: str = "healthy") -> No
     event = services.event(environment.id, action, "It is healthy.", commit=commit)
     # Code that went back runs in the infrastructure of another commit: that is no release of either.
     if commit is not None and commit == environment.applied.commit:
-        note_ready(job, commit)
-    job.update(lambda e: deploys.healthy(e, check, now), event)
+        note_ready(job, commit, passed=is_tested(job, commit))
+    job.update(lambda e: deploys.healthy(e, check, now, job.policy.tests), event)
 
 
 def _deployed(environment: Environment) -> str | None:

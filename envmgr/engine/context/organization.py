@@ -167,7 +167,8 @@ class Repository:
 
     A repository that lists `applications` has one of these for each of them, ordered so that what is needed comes
     first. `application` is the name of such a one, `folder` its place in the branch, `needs` what it needs.
-    `health_networks` are those beside public ones that health checks may ask. `cage` confines what a branch runs. `build` is run before a plan.
+    `health_networks` are those beside public ones that health checks may ask. `cage` confines what a branch runs. `build` is run before a plan,
+    `tests` once it is healthy.
     `frozen` reads which freeze holds at a moment.
     `environments` are what it is for each named environment, by name; `follows` says of such a one what that is.
     """
@@ -194,6 +195,7 @@ class Repository:
     ttl: TimeToLive = TimeToLive()
     allow_branch_deploy: bool = False
     build: tuple[Step, ...] = ()
+    tests: tuple[Step, ...] = ()
     application: str = ""
     folder: str = "."
     needs: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from envmgr.domain.values.decision import (
     GoBack,
     Rest,
     Stop,
+    Test,
     Wait,
     Warn,
 )
@@ -27,8 +28,9 @@ from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Neighbours
 from envmgr.engine.change.apply import apply
 from envmgr.engine.change.destroy import close, destroy
-from envmgr.engine.change.health import await_healthy, bring_back
+from envmgr.engine.change.health import await_healthy
 from envmgr.engine.change.stop import bring_down
+from envmgr.engine.change.testing import bring_back, run_tests
 from envmgr.engine.context import by_hand, ownership
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import snapshot_of
@@ -136,6 +138,8 @@ class Reconciler:
                 apply(job, decision.reason)
             case Await():
                 await_healthy(job)
+            case Test():
+                run_tests(job)
             case GoBack():
                 bring_back(job)
             case Destroy():

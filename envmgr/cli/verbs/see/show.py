@@ -95,6 +95,7 @@ def _facts(
     yield "held at", _hold(found)
     yield "drift", _drift(found)
     yield "health", _health(found)
+    yield "tests", _tests(found)
     yield "url", printable(found.applied.url or "")
     yield "created", f"{moment(found.life.created_at)} ({rounded_duration(now - found.life.created_at)} ago)"
     yield "expires", moment(found.life.expires_at)
@@ -171,6 +172,15 @@ def _suspended(found: Environment) -> str:
         if found.suspended.at
         else found.suspended.by
     )
+
+
+def _tests(found: Environment) -> str:
+    """How each test ended, by the newest run of them."""
+    verdict = found.tests
+    if verdict is None:
+        return ""
+    said = f"{verdict.outcome} at {moment(verdict.at)}, of {verdict.commit[:10]}, in run {verdict.run}"
+    return _block((said, *(f"{each.name} {each.outcome} ({each.seconds:.0f} s)" for each in verdict.results)))
 
 
 def _lease(held: Lease | None) -> str:

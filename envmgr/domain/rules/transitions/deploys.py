@@ -1,7 +1,7 @@
 """What bringing code to run, and asking how it answers, write of an environment."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from envmgr.domain.values.deployment import Deployment, WayBack
@@ -10,12 +10,20 @@ from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.step import Step
 
 from .standing import stands
-from .work import succeeded
+from .tests import up
 
 
-def nothing_to_deploy(before: Environment, remark: str) -> Environment:
-    """Its infrastructure is all there is to it."""
-    return replace(succeeded(before, remark), deployment=None, health=None)
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What identifies how code is deployed, and what it is tested by; empty where it is not."""
+
+    deploy: str
+    tests: str = ""
+
+
+def nothing_to_deploy(before: Environment, remark: str, tests: str = "") -> Environment:
+    """Its infrastructure is all there is to it; `tests` is what it is tested by, if anything."""
+    return replace(up(before, tests, remark), deployment=None, health=None)
 
 
 def to_be_deployed(before: Environment, commit: str, run: int | None) -> Environment:
@@ -33,15 +41,22 @@ def began(before: Environment, steps: Iterable[Step]) -> Environment:
 
 
 def deployed(
-    before: Environment, commit: str, rules: str, check: HealthCheck | None, now: datetime, remark: str = ""
+    before: Environment,
+    commit: str,
+    rules: Rules,
+    check: HealthCheck | None,
+    now: datetime,
+    remark: str = "",
 ) -> Environment:
     """A commit's code runs; where nothing is asked for its health, it counts as healthy."""
     found = _deployment(before)
-    runs = replace(found, commit=commit, rules=rules, after=found.apply, ended=False, begun=(), back=None)
+    runs = replace(
+        found, commit=commit, rules=rules.deploy, after=found.apply, ended=False, begun=(), back=None
+    )
     if check is None:
-        return replace(
-            succeeded(before, remark), deployment=replace(runs, healthy_commit=commit), health=None
-        )
+        after = up(before, rules.tests, remark)
+        healthy = commit if after.status is Status.READY else runs.healthy_commit
+        return replace(after, deployment=replace(runs, healthy_commit=healthy), health=None)
     return replace(
         stands(before, Status.RUNNING, f"{commit[:10]} is deployed; waits until it is healthy."),
         deployment=runs,
@@ -62,13 +77,16 @@ def went_back(before: Environment, commit: str) -> Environment:
 # --- health ----------------------------------------------------------------------------------------
 
 
-def healthy(before: Environment, check: HealthCheck, now: datetime) -> Environment:
-    """What runs answers as it should."""
+def healthy(before: Environment, check: HealthCheck, now: datetime, tests: str = "") -> Environment:
+    """What runs answers as it should; `tests` is what it is tested by, if anything."""
     found = before.deployment
     # Where a way back began and did not end, what answers may be the code that was to come back.
     commit = (found.known_commit or found.healthy_commit) if found else None
+    after = up(before, tests)
+    if found and after.status is not Status.READY:
+        commit = found.healthy_commit
     return replace(
-        succeeded(before),
+        after,
         health=Health(check=check, condition=Condition.HEALTHY, since=now),
         deployment=found and replace(found, healthy_commit=commit, back=None),
     )

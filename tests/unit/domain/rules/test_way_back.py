@@ -61,7 +61,7 @@ def test_outside_of_windows_nothing_is_changed() -> None:
 @pytest.mark.parametrize(
     "after",
     [
-        deploys.deployed(failed(NOW), NEW, "rules", CHECK, NOW),
+        deploys.deployed(failed(NOW), NEW, deploys.Rules("rules"), CHECK, NOW),
         deploys.healthy(failed(NOW), CHECK, NOW),
         deploys.went_back(failed(NOW), NEW),
         deploys.ended(failed(NOW)),

@@ -69,11 +69,11 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     "unsuspended": (lambda e: applies.unsuspended(e, e.suspended), WISH),
     "looked_at": (lambda e: applies.looked_at(e, Drift(tried_at=NOW)), {"drift"}),
     "deployed": (
-        lambda e: deploys.deployed(e, "c", "r", CHECK, NOW),
+        lambda e: deploys.deployed(e, "c", deploys.Rules("r"), CHECK, NOW),
         STANDING | {"deployment", "health"},
     ),
     "deployed, unasked": (
-        lambda e: deploys.deployed(e, "c", "r", None, NOW),
+        lambda e: deploys.deployed(e, "c", deploys.Rules("r"), None, NOW),
         RESULT | {"deployment", "health"},
     ),
     "ended": (deploys.ended, {"deployment"}),
@@ -237,7 +237,7 @@ def test_a_closed_record_has_nothing_of_the_cloud(before: Environment, by: Suspe
 @given(before=environments)
 def test_what_began_is_unknown_until_it_is_over(before: Environment) -> None:
     """A commit that is deployed runs no more by what its record says, from the first step of another one on."""
-    runs = deploys.deployed(before, "a", "r", None, NOW)
+    runs = deploys.deployed(before, "a", deploys.Rules("r"), None, NOW)
     assert runs.deployment is not None
     assert runs.deployment.is_of("a", "r")
     began = deploys.began(runs, STEPS)
@@ -245,7 +245,7 @@ def test_what_began_is_unknown_until_it_is_over(before: Environment) -> None:
     assert began.deployment.known_commit is None
     assert not began.deployment.is_of("a", "r")
     for over in (
-        deploys.deployed(began, "b", "r", None, NOW),
+        deploys.deployed(began, "b", deploys.Rules("r"), None, NOW),
         deploys.ended(began),
         deploys.went_back(began, "a"),
     ):
