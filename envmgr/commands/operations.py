@@ -8,7 +8,7 @@ from pathlib import Path
 from envmgr.domain.audit import unmanaged
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, UsageError
-from envmgr.domain.rules.testing import is_untested
+from envmgr.domain.rules.pipeline.testing import is_untested
 from envmgr.domain.rules.transitions.wishes import to_be_destroyed
 from envmgr.domain.values import reference
 from envmgr.domain.values.asking.person import Action

@@ -19,6 +19,7 @@ from envmgr.adapters.health.probe import HealthProbe
 from envmgr.adapters.modules import Modules, packaged_folder
 from envmgr.adapters.package.upload import ZipUpload
 from envmgr.adapters.processes import Processes, current_process, identify
+from envmgr.adapters.registry.client import Registries
 from envmgr.adapters.site.upload import SiteUpload
 from envmgr.adapters.state.connect import open_state_store
 from envmgr.adapters.steps.runner import StepRunner
@@ -77,6 +78,7 @@ from envmgr.ports import Clock, Cloud, GitLimits, Progress, Remote, StepLimits, 
 
 from . import frozen
 from .hidden import hidden_paths
+from .images import following
 from .records import open_records_of
 from .sign_in import sign_in_of
 
@@ -141,6 +143,7 @@ def _services(
         identity: _freezing(repository, store)
         for identity, repository in _repositories(start, configuration, organizations, modules).items()
     }
+    repositories = following(repositories, configuration, store, start.environ)
     return Services(
         layout=layout,
         store=store,
@@ -153,6 +156,7 @@ def _services(
         sites=SiteUpload(),
         zips=ZipUpload(),
         probe=HealthProbe(start.environ),
+        registry=Registries(start.environ),
         clock=start.clock,
         owner=owner,
         processes=processes,

@@ -12,6 +12,7 @@ from envmgr.config.sections.cage import Cage
 from envmgr.config.sections.deploy import CommandStep, DeployStep, Health
 from envmgr.config.sections.models import OrganizationFile, RepositorySection
 from envmgr.config.sections.pipeline.environments import NamedEnvironment
+from envmgr.config.sections.pipeline.images import Image
 from envmgr.config.sections.pipeline.steps import BuildStep
 from envmgr.config.sections.rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from envmgr.config.sections.secrets import (
@@ -32,6 +33,7 @@ from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.health import HealthCheck
 from envmgr.domain.values.origins.named import Named
+from envmgr.domain.values.pipeline.image import WantedImage
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.step import Step
 
@@ -147,6 +149,11 @@ def commands_of(steps: Iterable[CommandStep]) -> tuple[Step, ...]:
     return tuple(Step(name=step.name, run=step.run, timeout=step.timeout) for step in steps)
 
 
+def images_of(images: Iterable[Image]) -> tuple[WantedImage, ...]:
+    """The images that are followed, as the core knows them."""
+    return tuple(WantedImage(image.variable, image.image, image.tags) for image in images)
+
+
 def build_of(steps: Iterable[BuildStep]) -> tuple[Step, ...]:
     """What is run before a plan, as the core knows it."""
     return tuple(Step(name=s.name, run=s.run, timeout=s.timeout, when=s.when) for s in steps)
@@ -243,6 +250,7 @@ def secrets_of(organization: OrganizationFile) -> Iterator[Secret]:
     if azure is not None and azure.signing_key is not None:
         yield azure.signing_key
     for repository in organization.repositories:
+        yield from (image.credentials.password for image in repository.images if image.credentials)
         credentials = repository.credentials
         if credentials is not None:
             yield from (s for s in (credentials.password, credentials.ssh_key) if s is not None)

@@ -1,9 +1,11 @@
 """What envmgr keeps of the way from a commit to production."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
-from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.pipeline.build import Build
+from envmgr.domain.values.pipeline.image import SeenImage
 from envmgr.domain.values.pipeline.release import Release
 
 
@@ -39,6 +41,18 @@ class Builds(Protocol):
         ...
 
 
+class Images(Protocol):
+    """What the registries were last seen to have."""
+
+    def seen(self, repository: RepositoryId) -> Mapping[str, SeenImage]:
+        """By the variable that gets it."""
+        ...
+
+    def note(self, image: SeenImage) -> None:
+        """Records what was seen, in place of what was seen before."""
+        ...
+
+
 class Pipeline(Protocol):
     """Records of what lies between a commit and production."""
 
@@ -50,4 +64,9 @@ class Pipeline(Protocol):
     @property
     def builds(self) -> Builds:
         """What was built."""
+        ...
+
+    @property
+    def images(self) -> Images:
+        """What the registries were last seen to have."""
         ...

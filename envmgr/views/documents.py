@@ -20,7 +20,7 @@ from envmgr.domain.values.template import fill, named
 if TYPE_CHECKING:
     from envmgr.domain.audit.compare import Finding
 
-    from . import objects  # what every function gives; nothing that runs needs it
+    from . import objects, tested  # what every function gives; nothing that runs needs it
 
 
 def time(at: datetime | None) -> str | None:
@@ -213,7 +213,7 @@ def health(found: Health, outputs: Mapping[str, Output]) -> "objects.HealthObjec
     return answer
 
 
-def tests(found: Verdict) -> "objects.TestsObject":
+def tests(found: Verdict) -> "tested.TestsObject":
     """What tests said."""
     return {
         "outcome": found.outcome.value,

@@ -6,6 +6,8 @@ Times are ISO 8601 in UTC, to the second.
 
 from typing import Annotated, Any, NotRequired, TypedDict
 
+from .tested import TestsObject
+
 
 class OriginObject(TypedDict):
     """What an environment comes from."""
@@ -89,25 +91,6 @@ class EnvironmentObject(_Environment):
         str | None,
         "What its tests said last: `passed` or `failed`; null: they said nothing yet, or it has none.",
     ]
-
-
-class ResultObject(TypedDict):
-    """How one test ended."""
-
-    name: Annotated[str, "What it is called."]
-    outcome: Annotated[str, "`passed` or `failed`."]
-    seconds: Annotated[float, "How long it took."]
-    message: Annotated[str, "Why it failed; empty where it passed."]
-
-
-class TestsObject(TypedDict):
-    """What the tests of an environment said last."""
-
-    outcome: Annotated[str, "`passed`, or `failed` where one of them did."]
-    commit: Annotated[str, "The commit that was tested."]
-    run: Annotated[int, "The run that tested it."]
-    at: Annotated[str | None, "When."]
-    results: Annotated[list[ResultObject], "Each test."]
 
 
 class ApplicationObject(TypedDict):

@@ -8,6 +8,7 @@ from envmgr.domain.errors import LeaseLost
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.pipeline.build import Build
+from envmgr.domain.values.pipeline.image import SeenImage
 from envmgr.domain.values.pipeline.release import Release
 from envmgr.domain.values.pipeline.verdict import Outcome, Result, Verdict
 from envmgr.ports import Store
@@ -17,6 +18,7 @@ ODD = "ä \0 \udcff '; DROP TABLE builds --"
 BOB = EnvironmentId("acme", "shop", "bob")
 BUILD = Build(key="k1", repository=SHOP, commit=COMMIT, environment=ALICE, generation=1, began_at=NOW)
 DONE = replace(BUILD, built_at=NOW + MINUTE, run=7, variables={"image": f"shop@{ODD}"})
+IMAGE = SeenImage(repository=SHOP, variable="image", asked=ODD)
 RELEASE = Release(environment=ALICE, commit=COMMIT, ready_at=NOW)
 TESTS = Verdict(
     on="k",
@@ -123,6 +125,19 @@ def test_builds_are_pruned_once_nobody_has_their_commit(store: Store, alice: Env
     assert store.prune(NOW) == 0
     assert store.prune(NOW + MINUTE) == 1
     assert (kept(store, "k1"), kept(store, "k2")) == (BUILD, None)
+
+
+def test_what_a_registry_had_is_kept_by_variable(store: Store) -> None:
+    """Whatever it is called, and also where it is away."""
+    found = replace(IMAGE, reference=ODD, tag=ODD, changed_at=NOW)
+    store.pipeline.images.note(IMAGE)
+    store.pipeline.images.note(replace(IMAGE, variable="worker", error=ODD))
+    store.pipeline.images.note(found)
+    assert store.pipeline.images.seen(SHOP) == {
+        "image": found,
+        "worker": replace(IMAGE, variable="worker", error=ODD),
+    }
+    assert store.pipeline.images.seen(replace(SHOP, name="other")) == {}
 
 
 def test_what_tests_said_is_kept_with_the_environment(store: Store, alice: Environment) -> None:

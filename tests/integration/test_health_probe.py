@@ -197,7 +197,7 @@ def test_what_is_no_address_is_said(probe: LoopbackProbe, url: str) -> None:
 def test_who_answers_by_drops_is_cut_off(certificates: Certificates, answer: Answer, is_secure: bool) -> None:
     """The time limit is for the whole try, not from drop to drop."""
     probe = LoopbackProbe({"SSL_CERT_FILE": str(certificates.authority)}, SHORT)
-    probe._authorities()
+    probe._pools._authorities()
     with WebServer(certificates if is_secure else None) as server:
         began = time.monotonic()
         said = probe.ask(HealthCheck(body="never"), server.answer("/", answer))

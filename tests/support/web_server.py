@@ -41,7 +41,7 @@ def dripping(head: bytes, drop: bytes, pause: float = 0.1, *, ends: bool = False
 
 @dataclass
 class WebServer:
-    """Answers GET by path as `answers` says, 404 elsewhere; `requests` are those that came, with their headers."""
+    """Answers GET and HEAD by path as `answers` says, 404 elsewhere; `requests` are those that came, with their headers."""
 
     certificates: Certificates | None = None
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -97,6 +97,8 @@ class _Request(BaseHTTPRequestHandler):
         self.close_connection = True
         served.requests.append((self.path, dict(self.headers)))
         served.answers.get(self.path.partition("?")[0], page(404))(self)
+
+    do_HEAD = do_GET  # noqa: N815  the library's name
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's name
         """Nothing on the terminal."""

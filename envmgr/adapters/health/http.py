@@ -1,27 +1,23 @@
 """Asking an address by HTTP whether it is well."""
 
-import ssl
-import threading
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.client import HTTPException
 from string import printable
 from urllib.parse import quote, unquote, urljoin
 
-import certifi
-from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout, Url, make_headers, parse_url
 
 from envmgr.domain.values.address import shown
 from envmgr.domain.values.health import HealthCheck
 from envmgr.domain.values.names import matched_part, ref_component
-from envmgr.host.credentials.network import proxies, trust
-
-from .addresses import AddressRefused, asking
-from .addresses import check as check_known
-from .failure import reason
-from .request_timeout import POOLS, RequestTimeout
+from envmgr.host.asking.addresses import AddressRefused, asking
+from envmgr.host.asking.addresses import check as check_known
+from envmgr.host.asking.failure import reason
+from envmgr.host.asking.pools import AuthoritiesUnreadable, Pools
+from envmgr.host.asking.request_timeout import POOLS, RequestTimeout
 
 SECONDS = 10.0
 """How long one try may take in all."""
@@ -55,10 +51,8 @@ class HttpProbe:
 
     def __init__(self, environ: Mapping[str, str], seconds: float = SECONDS) -> None:
         """Give each try so many seconds."""
-        self._environ = environ
+        self._pools = Pools(environ)
         self._seconds = seconds
-        self._context: ssl.SSLContext | None = None
-        self._lock = threading.Lock()
 
     def ask(self, check: HealthCheck, url: str, networks: Sequence[str] = ()) -> str:
         """See the port."""
@@ -69,6 +63,8 @@ class HttpProbe:
             wrong = str(error)
         except AddressRefused:
             wrong = _REFUSED
+        except AuthoritiesUnreadable as error:
+            wrong = f"could not be asked: {error}"
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             cause = TimeoutError() if timeout.is_over else error
             wrong = f"did not answer ({reason(cause, self._seconds)})"
@@ -93,13 +89,13 @@ class HttpProbe:
         raise NotAnswered(f"leads from one address to another, more than {_REDIRECTS} times")
 
     def _get(self, address: Url, first: Url, networks: Sequence[str]) -> BaseHTTPResponse:
-        proxy = proxies(self._environ, (address.host or "").strip("[]")).get(address.scheme or "")
+        proxy = self._pools.proxy(address)
         if proxy:
             check_known(address.host or "", networks)
         is_same = (address.scheme, address.host, address.port) == (first.scheme, first.host, first.port)
         login = make_headers(basic_auth=unquote(first.auth)) if first.auth and is_same else {}
         with asking(None if proxy else networks):
-            return self._pools(address, proxy).urlopen(
+            return self._pools.of(address).urlopen(
                 "GET",
                 address._replace(auth=None, fragment=None).url,
                 headers={**_HEADERS, **login},
@@ -110,38 +106,6 @@ class HttpProbe:
                 timeout=Timeout(connect=self._seconds, read=self._seconds),
                 preload_content=False,
             )
-
-    def _pools(self, address: Url, proxy: str | None) -> PoolManager:
-        is_secure = address.scheme == "https" or (proxy or "").startswith("https:")
-        context = self._authorities() if is_secure else None
-        pools = _through(proxy, context) if proxy else PoolManager(ssl_context=context)
-        pools.pool_classes_by_scheme = POOLS
-        return pools
-
-    def _authorities(self) -> ssl.SSLContext:
-        """Trusts who the system, certifi and SSL_CERT_FILE trust; made once, it takes a while."""
-        with self._lock:
-            if self._context is None:
-                context = ssl.create_default_context()
-                context.load_verify_locations(certifi.where())
-                own = trust(self._environ, "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-                if isinstance(own, str):
-                    _trust_also(context, own)
-                self._context = context
-            return self._context
-
-
-def _trust_also(context: ssl.SSLContext, file: str) -> None:
-    try:
-        context.load_verify_locations(file)
-    except OSError as error:
-        raise NotAnswered(f"could not be asked: {file}, which SSL_CERT_FILE names, cannot be read") from error
-
-
-def _through(proxy: str, context: ssl.SSLContext | None) -> ProxyManager:
-    login = parse_url(proxy).auth
-    headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
-    return ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
 
 
 def _as_sent(location: str) -> str:

@@ -15,6 +15,7 @@ from .cage import Cage
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
 from .pipeline.approval import Freeze
 from .pipeline.environments import NamedEnvironment
+from .pipeline.images import Image
 from .pipeline.promotion import checked
 from .pipeline.steps import BuildStep, EnvironmentTest
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
@@ -141,6 +142,11 @@ class RepositorySection(Section):
         description="Commands before the plan, whose values become input variables; once for each commit.",
         examples=[[{"name": "image", "run": "make push"}]],
     )
+    images: tuple[Image, ...] = Field(
+        default=(),
+        description="Images of a registry that its environments follow; a new one is a change like a push.",
+        examples=[[{"variable": "image", "image": "registry.example.com/acme/shop", "tags": "1.*"}]],
+    )
     deploy: tuple[DeployStep, ...] = Field(
         default=(),
         description="Commands after every successful apply, and on commits that change no infrastructure.",
@@ -237,6 +243,9 @@ class RepositorySection(Section):
             raise ValueError(
                 "with applications a branch's file cannot say whose deploy it means; remove allow_branch_deploy"
             )
+        twice = [image.variable for image in self.images]
+        if len({*twice}) < len(twice):
+            raise ValueError("images: two are for the same variable; remove one")
         in_order(self.applications)
         return self
 

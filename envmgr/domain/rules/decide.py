@@ -10,16 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from envmgr.domain.values.backoff import LONGEST
-from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Test, Wait
-from envmgr.domain.values.environment import (
-    Absence,
-    Environment,
-    Guard,
-    Status,
-    Suspension,
-    Waits,
-    WaitsFor,
-)
+from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait
+from envmgr.domain.values.environment import Absence, Environment, Guard, Status, Suspension, Waits, WaitsFor
 from envmgr.domain.values.health import Condition
 from envmgr.domain.values.names import counted, excluding, matches_any, ref_component
 from envmgr.domain.values.policy import Neighbours, Policy
@@ -27,8 +19,7 @@ from envmgr.domain.values.policy import Neighbours, Policy
 from .access.freezing import unless_frozen
 from .attempt import attempt_key, was_tried
 from .origins.guards import moved_tag, named_stays, not_as_named, not_promoted, other_history
-from .settled import is_done, is_settled, why_apply
-from .testing import is_untested
+from .settled import is_done, is_settled, to_be_tested, why_apply
 from .unfinished import unfinished
 from .warning import warning
 from .way_back import way_back
@@ -362,10 +353,7 @@ def _failed_on_this(situation: Situation) -> Decision | None:
 
 
 def _untested(situation: Situation) -> Decision | None:
-    environment, policy = situation.environment, situation.policy
-    if not is_untested(environment, policy.tests) or not is_done(environment, policy):
-        return None
-    return Test(f"The tests of {environment.target[:10]} are to be run.")
+    return to_be_tested(situation.environment, situation.policy)
 
 
 def _over_the_limit(situation: Situation) -> Decision | None:

@@ -1,9 +1,10 @@
 """Whether an environment has all that its branch and the configuration want, and what it lacks where it does not."""
 
+from envmgr.domain.values.decision import Test
 from envmgr.domain.values.environment import Environment, Guard, Status, Suspension
 from envmgr.domain.values.policy import Policy
 
-from .testing import is_untested
+from .pipeline.testing import is_untested
 
 
 def is_settled(environment: Environment, policy: Policy) -> bool:
@@ -19,6 +20,13 @@ def is_done(environment: Environment, policy: Policy) -> bool:
     if environment.deployment is None:
         return is_applied and not policy.deploy
     return is_applied and environment.deployment.is_of(environment.target, policy.deploy)
+
+
+def to_be_tested(environment: Environment, policy: Policy) -> Test | None:
+    """That its tests are due: all else that is wanted is there."""
+    if not is_untested(environment, policy.tests) or not is_done(environment, policy):
+        return None
+    return Test(f"The tests of {environment.target[:10]} are to be run.")
 
 
 def why_apply(environment: Environment, policy: Policy) -> str:

@@ -4,7 +4,9 @@ from typing import Literal
 
 Level = Literal["info", "warning", "error"]
 
-_ERRORS = frozenset({"failed", "unhealthy", "remote-failed", "not-rebuilt", "tests-failed"})
+_ERRORS = frozenset(
+    {"failed", "unhealthy", "remote-failed", "not-rebuilt", "tests-failed", "registry-failed"}
+)
 """Something is not as it should be, and stays so until a later attempt succeeds or a person helps."""
 
 _WARNINGS = frozenset(

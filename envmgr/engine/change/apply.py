@@ -14,6 +14,7 @@ from envmgr.engine.context.promotion import before, origin_of
 from envmgr.engine.source import kept
 from envmgr.engine.source.building import built
 from envmgr.engine.source.desired import Desired, check_backend, is_applied, wanted, with_variables
+from envmgr.engine.source.images import image_variables
 from envmgr.engine.source.presence import what_is_gone
 from envmgr.engine.work.application_order import check_needs
 from envmgr.engine.work.job import ActiveRun, Job, NothingDone
@@ -90,7 +91,8 @@ def look(job: Job, *, adopts: bool = False) -> Desired:
         raise Transient(str(error)) from error
     desired = wanted(services, job.repository, environment, environment.target)
     check_backend(environment, desired.claim)
-    return with_variables(desired, built(job, desired.claim.commit))
+    images = image_variables(job.repository)
+    return with_variables(desired, {**images, **built(job, desired.claim.commit)})
 
 
 def check_promoted(job: Job, commit: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from envmgr.domain.errors import StepFailed
 from envmgr.domain.rules.attempt import attempt_key
-from envmgr.domain.rules.testing import mark_of
+from envmgr.domain.rules.pipeline.testing import mark_of
 from envmgr.domain.rules.transitions import tests
 from envmgr.domain.values.cage import Purpose
 from envmgr.domain.values.environment import RunKind, Status

@@ -18,6 +18,7 @@ from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.environment import FROM_BRANCH, Environment, Origin, SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names, matches_any
 from envmgr.domain.values.origins.named import Asked, Named
+from envmgr.domain.values.pipeline.image import SeenImage, WantedImage
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Schedule, Ticks, Windows, closed, phase
 from envmgr.domain.values.step import Step
@@ -33,6 +34,7 @@ from envmgr.ports import (
     TerraformLimits,
     as_given,
 )
+from envmgr.ports.registry import Login
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,8 @@ class Repository:
     A repository that lists `applications` has one of these for each of them, ordered so that what is needed comes
     first. `application` is the name of such a one, `folder` its place in the branch, `needs` what it needs.
     `health_networks` are those beside public ones that health checks may ask. `cage` confines what a branch runs. `build` is run before a plan,
-    `tests` once it is healthy.
+    `tests` once it is healthy. `images` are those it follows, `seen_images` what the registries were last seen to have,
+    `registry_login` how the one of a variable lets envmgr in.
     `frozen` reads which freeze holds at a moment.
     `environments` are what it is for each named environment, by name; `follows` says of such a one what that is.
     """
@@ -195,6 +198,9 @@ class Repository:
     ttl: TimeToLive = TimeToLive()
     allow_branch_deploy: bool = False
     build: tuple[Step, ...] = ()
+    images: tuple[WantedImage, ...] = ()
+    seen_images: Callable[[], Mapping[str, SeenImage]] = dict
+    registry_login: Callable[[str], Login | None] = lambda _: None
     tests: tuple[Step, ...] = ()
     application: str = ""
     folder: str = "."
@@ -285,6 +291,17 @@ class Repository:
             frozen=frozen,
         )
 
+    def known_images(self) -> dict[str, str]:
+        """The images that its registries told of, as long as they are what is looked for."""
+        seen = self.seen_images() if self.images else {}
+        return {
+            wanted.variable: found.reference
+            for wanted in self.images
+            if (found := seen.get(wanted.variable)) is not None
+            and found.asked == wanted.asked
+            and found.reference is not None
+        }
+
     def inputs(self) -> str | None:
         """A digest over all that reaches Terraform besides the commit; None where it cannot be known now."""
         try:
@@ -293,5 +310,9 @@ class Repository:
         except EnvmgrError:
             return None  # the next apply says what is wrong; what is ready stays as it is
         known = [version, tree, self.source, self.variables, self.organization.backend]
-        # Only where there is any: what was applied before there were builds keeps its digest.
-        return digest([*known, [asdict(step) for step in self.build]] if self.build else known)
+        images = self.known_images()
+        if len(images) < len(self.images):
+            return None  # the first apply waits for them; what is ready stays as it is
+        # Only where there are any: what was applied before there were builds and images keeps its digest.
+        more = ([asdict(step) for step in self.build], images)
+        return digest([*known, *more] if any(more) else known)

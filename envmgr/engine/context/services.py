@@ -24,6 +24,7 @@ from envmgr.ports import (
     Steps,
     Store,
 )
+from envmgr.ports.registry import Registry
 
 from .layout import Layout
 from .leases import Leases
@@ -54,6 +55,7 @@ class Services:
     sites: Deployer
     zips: Deployer
     probe: Probe
+    registry: Registry
     clock: Clock
     owner: ProcessId
     processes: Processes

@@ -20,6 +20,7 @@ from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.written import Written
 from envmgr.engine.recovery import lost_records
+from envmgr.engine.source.images import look_at_images
 from envmgr.host.system import sentences
 
 from .evidence import Weighed, history_of, weigh
@@ -68,6 +69,9 @@ class Poller:
     def poll(self, repository: Repository) -> Polled:
         """Looks at one repository; raises only what the store raises, and what this host stands in the way with."""
         polled = self._poll(repository)
+        # A registry is no less a remote, and neither keeps envmgr from hearing of the other.
+        if look_at_images(self._services, repository):
+            polled = replace(polled, changed=True)
         with self._lock:
             self._counts[repository.id, not polled.error] += 1
         return polled

@@ -118,7 +118,7 @@ def _check_configured(repository: Repository, environment: Environment) -> None:
 
 
 def with_variables(desired: Desired, built: Mapping[str, str]) -> Desired:
-    """The same with what was built of the commit: that is newer than any setting, and wins over all but envmgr's own."""
+    """The same with images and what was built of the commit: newer than any setting, they win over all but envmgr's own."""
     if not built:
         return desired
     claim = replace(desired.claim, variables={**desired.claim.variables, **built})

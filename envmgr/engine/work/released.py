@@ -1,6 +1,6 @@
 """What became ready, written down as the evidence that a promotion rests on."""
 
-from envmgr.domain.rules.testing import has_passed, mark
+from envmgr.domain.rules.pipeline.testing import has_passed, mark
 from envmgr.domain.values.pipeline.release import Release
 
 from .job import Job

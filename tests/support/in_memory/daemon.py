@@ -29,6 +29,7 @@ from envmgr.ports import Remote, StepLimits, Terraform
 from .kept import NoProviders
 from .life import Killed, Life
 from .processes import Host
+from .registry import MemoryRegistry
 from .rules import SHOP
 from .straight import StraightHealth, StraightLeases, StraightWorkers
 from .terraform import MemoryTerraform
@@ -143,6 +144,7 @@ class Daemon:
             sites=steps,
             zips=steps,
             probe=life.through(world.probe),
+            registry=MemoryRegistry(),
             clock=world.clock,
             owner=life.process,
             processes=self._host,

@@ -31,6 +31,7 @@ from .kept import MemoryBinaries, NoProviders
 from .passing import PASSING
 from .probe import MemoryProbe
 from .processes import Host
+from .registry import MemoryRegistry
 from .states import StatePlace
 from .steps import MemorySteps
 from .straight import StraightLeases, StraightWorkers
@@ -95,6 +96,7 @@ class MemoryEngine(Driver[MemoryRepository]):
         self.store, self.place, self.cloud = MemoryStore(), StatePlace(), MemoryCloud()
         self.git, self.probe, self.host = MemoryGit(), MemoryProbe(), Host(self.clock)
         self.binaries, self.steps = MemoryBinaries(), MemorySteps(self.host)
+        self.registry = MemoryRegistry()
         self.terraform = MemoryTerraform(
             self.host, self.cloud, lambda backend: (self.place, str(backend[1]["key"])), self.clock
         )
@@ -178,6 +180,7 @@ class MemoryEngine(Driver[MemoryRepository]):
             sites=self.steps,
             zips=self.steps,
             probe=self.probe,
+            registry=self.registry,
             clock=self.clock,
             owner=process,
             processes=self.host,
@@ -214,6 +217,7 @@ class MemoryEngine(Driver[MemoryRepository]):
             sites=own.sites,
             zips=own.zips,
             probe=own.probe,
+            registry=own.registry,
             owner=own.owner,
             processes=own.processes,
             organizations=organizations,

@@ -208,3 +208,30 @@ def test_other_steps_in_the_file_build_anew_by_themselves(engine: MemoryEngine, 
     engine.calls()
     engine.turn()
     assert engine.calls() == []
+
+
+def test_a_promotion_of_a_built_commit_starts_no_build(engine: MemoryEngine, tmp_path: Path) -> None:
+    """Production gets the very image that staging had, tested there; a commit that fails there never comes."""
+    environments = [
+        {"name": "staging", "branch": "main", "tests": [{"name": "smoke", "run": "! grep -x bad app.txt"}]},
+        {"name": "production", "tags": "v*", "after": ["staging"]},
+    ]
+    shop = Shop(engine, tmp_path, environments=environments)
+    commit = shop.push("main")
+    shop.repository.tag("v1.0.0", commit)
+    engine.turn()
+    assert engine.environment("production").applied.commit == commit
+    assert shop.given("staging") == shop.given("production") == "shop@sha256:one"
+    assert shop.built == [f"{commit} "]
+    kinds = [(run.environment.name, run.kind) for run in engine.runs()]
+    assert kinds == [
+        ("staging", RunKind.BUILD),
+        ("staging", RunKind.APPLY),
+        ("staging", RunKind.TEST),
+        ("production", RunKind.APPLY),
+    ]
+    bad = shop.push("main", "bad")
+    shop.repository.tag("v1.1.0", bad)
+    engine.turn(2, minutes=10)
+    assert engine.environment("staging").status is Status.FAILED
+    assert engine.environment("production").applied.commit == commit

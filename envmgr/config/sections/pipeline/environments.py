@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from envmgr.config.sections.deploy import CommandStep, DeployStep, Health, OnUnhealthy
+from envmgr.config.sections.pipeline.steps import BuildStep, EnvironmentTest
 from envmgr.config.sections.rules import Drift, Schedule, Windows
 from envmgr.config.sections.section import Section
 from envmgr.config.sections.values import Flag, Named, RefPattern, Variables
@@ -67,6 +68,16 @@ class NamedEnvironment(Section):
         default={},
         description="Input variables for it alone; they win over the repository's.",
         examples=[{"size": "large"}],
+    )
+    build: tuple[BuildStep, ...] = Field(
+        default=(),
+        description="In place of the repository's build; what is built otherwise here is not what came before.",
+        examples=[[{"name": "image", "run": "make push"}]],
+    )
+    tests: tuple[EnvironmentTest, ...] = Field(
+        default=(),
+        description="In place of the repository's tests.",
+        examples=[[{"name": "smoke", "run": "make smoke"}]],
     )
     deploy: tuple[DeployStep, ...] | None = Field(
         default=None,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from envmgr.domain.rules.testing import has_passed, mark_of
+from envmgr.domain.rules.pipeline.testing import has_passed, mark_of
 from envmgr.domain.values.deployment import WayBack
 from envmgr.domain.values.environment import NO_FAILURE, Environment, Failure, Status
 from envmgr.domain.values.pipeline.verdict import Verdict

@@ -22,3 +22,17 @@ class SeenImage:
     tag: str = ""
     changed_at: datetime | None = None
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedImage:
+    """An image that a repository follows: the input `variable` gets the newest one whose tag matches `tags`."""
+
+    variable: str
+    image: str
+    tags: str
+
+    @property
+    def asked(self) -> str:
+        """What is looked for."""
+        return f"{self.image}:{self.tags}"

@@ -1,0 +1,1 @@
+"""Registries of images, by the distribution API (version 2)."""

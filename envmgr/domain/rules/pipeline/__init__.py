@@ -1,0 +1,1 @@
+"""Rules of what lies between a commit and production: images, tests."""

@@ -1,0 +1,71 @@
+"""Images of registries: looked at like remotes, and what they give to Terraform."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from envmgr.domain.errors import EnvmgrError, RetryLater
+from envmgr.domain.values.pipeline.image import SeenImage, WantedImage
+from envmgr.engine.context.organization import Repository
+from envmgr.engine.context.services import Services
+from envmgr.host.system import sentences
+
+
+def image_variables(repository: Repository) -> Mapping[str, str]:
+    """The input variables that a repository's images give; RetryLater where a registry has not told of one yet."""
+    known = repository.known_images()
+    for wanted in repository.images:
+        if wanted.variable not in known:
+            seen = repository.seen_images().get(wanted.variable)
+            why = f": {seen.error}" if seen is not None and seen.error else "."
+            raise RetryLater(
+                f"It waits for its image {wanted.asked}, of which the registry has not told yet{why}",
+                after=repository.interval,
+            )
+    return known
+
+
+def look_at_images(services: Services, repository: Repository) -> bool:
+    """Asks the registries of a repository's images what they have now; whether that is anything new.
+
+    One that does not answer changes nothing: what was seen last goes on counting, and the sentence is an event.
+    """
+    seen = repository.seen_images() if repository.images else {}
+    news = [_look(services, repository, wanted, seen.get(wanted.variable)) for wanted in repository.images]
+    return any(news)
+
+
+def _look(services: Services, repository: Repository, wanted: WantedImage, seen: SeenImage | None) -> bool:
+    before = seen if seen is not None and seen.asked == wanted.asked else None
+    known = before or SeenImage(repository=repository.id, variable=wanted.variable, asked=wanted.asked)
+    try:
+        with sentences():
+            login = repository.registry_login(wanted.variable)
+            found = services.registry.newest(wanted.image, wanted.tags, login)
+    except EnvmgrError as error:
+        after = replace(known, error=repository.organization.access().redact(str(error)))
+    else:
+        is_new = found.reference != known.reference
+        after = replace(
+            known,
+            reference=found.reference,
+            tag=found.tag,
+            changed_at=services.clock() if is_new else known.changed_at,
+            error="",
+        )
+    if after == before:
+        return False
+    services.store.pipeline.images.note(after)
+    _tell(services, repository, known, after)
+    return after.reference != known.reference
+
+
+def _tell(services: Services, repository: Repository, before: SeenImage, now: SeenImage) -> None:
+    if now.reference != before.reference:
+        said = f"{repository.id}: {now.variable} is {now.reference} now, by its tag {now.tag}."
+        services.record(None, "image-changed", said, actor="registry")
+    if now.error and now.error != before.error:
+        services.record(None, "registry-failed", f"{repository.id}: {now.error}")
+    if before.error and not now.error:
+        services.record(
+            None, "registry-back", f"{repository.id}: the registry of {now.variable} answers again."
+        )
