@@ -1,7 +1,7 @@
 """Ending what runs for an environment because a person says so, in whatever process it runs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -58,6 +58,13 @@ def cancel(
         services.store.update(identity, None, services.clock(), lambda e: wishes.came_too_late(e, before))
         by_hand.keep(services, identity)
     return Cancelled(services.store.environment(identity) or before, run, is_over)
+
+
+def at_work(runtime: Runtime, environments: Sequence[Environment]) -> Sequence[Environment]:
+    """Those of an environment's applications for which something runs."""
+    services = runtime.services
+    leases = services.store.leases(services.clock())
+    return [e for e in environments if e.id in leases or services.store.runs(e.id, status=RunStatus.RUNNING)]
 
 
 def _await_end(

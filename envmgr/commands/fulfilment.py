@@ -17,11 +17,13 @@ from envmgr.engine.work.job import NothingDone
 from envmgr.host.system import sentences
 from envmgr.views import documents
 
-from . import operations, promotion, results, rollback, steering
+from . import cancellation, operations, promotion, results, rollback, steering
 from .reading import records_of
 from .runtime import Runtime
 
 Result = dict[str, Any]
+_PATIENCE = timedelta(minutes=5)
+"""How long what was cancelled may take to end until that is told."""
 _TEXT = 200_000
 """How much of a plan's text is kept with a request; the run's log has all of it."""
 
@@ -110,6 +112,10 @@ class _Work:
     def options(self) -> Mapping[str, Any]:
         """How it is asked for."""
         return self.request.options
+
+    def goes_on(self) -> bool:
+        """Whether this process is not about to end."""
+        return not self.runtime.services.stopping()
 
     def confirm(self, found: Environment) -> Callable[[str, Plan | None], bool]:
         """Says yes to any plan, or only to the one that was seen, where one was."""
@@ -241,6 +247,14 @@ def _approve(work: _Work) -> Result:
     return _environments(steering.approve(work.runtime, held))
 
 
+def _cancel(work: _Work) -> Result:
+    at_work = cancellation.at_work(work.runtime, work.records) or work.records[:1]
+    done = [cancellation.cancel(work.runtime, each, _PATIENCE, work.goes_on) for each in at_work]
+    over = all(each.is_over for each in done)
+    said = "" if over else "It was asked to stop, and is still working."
+    return {**_environments([each.environment for each in done]), "over": over, "message": said}
+
+
 _DOES: Mapping[Action, Callable[[_Work], Result]] = {
     Action.PLAN: _plan,
     Action.APPLY: _apply,
@@ -252,4 +266,5 @@ _DOES: Mapping[Action, Callable[[_Work], Result]] = {
     Action.RESUME: _resume,
     Action.EXTEND: _extend,
     Action.APPROVE: _approve,
+    Action.CANCEL: _cancel,
 }

@@ -121,7 +121,7 @@ def _check_may(runtime: Runtime, wish: Wish) -> None:
     """Only an admin of all that the token would be good for; who may not know of a place learns nothing of it."""
     person, organization, repository = runtime.person, wish.organization, wish.repository
     if organization is None:
-        if not _is_of_all(runtime):
+        if not is_of_all(runtime):
             raise Forbidden(
                 f"You ({person.asker}) may not make a token of all organizations: it takes the role admin in all that are and "
                 "will be, by a token of all or on the host. Name an organization.",
@@ -160,7 +160,7 @@ def _own(runtime: Runtime) -> Token | None:
     return next((token for token in found if token.name == asker.name), None)
 
 
-def _is_of_all(runtime: Runtime) -> bool:
+def is_of_all(runtime: Runtime) -> bool:
     """Whether somebody is an admin of all organizations, those to come included."""
     own = _own(runtime)
     has_all = own is not None and own.organization is None and own.role is Role.ADMIN
@@ -169,5 +169,5 @@ def _is_of_all(runtime: Runtime) -> bool:
 
 def _may(runtime: Runtime, organization: str | None, repository: str | None) -> bool:
     if organization is None:
-        return _is_of_all(runtime)
+        return is_of_all(runtime)
     return may(runtime, Action.TOKENS, organization, repository)

@@ -10,6 +10,7 @@ import structlog
 from envmgr.commands.fulfilment import fulfil
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.asking.request import Request, RequestStatus
 from envmgr.domain.values.names import EnvironmentId
 
@@ -39,9 +40,15 @@ class RequestWatch:
             return
         self._at_work = {n: work for n, work in self._at_work.items() if not work[1].done()}
         busy = {environment.environment for environment in self._runtime.workers.busy}
-        busy |= {request.environment.environment for request, _ in self._at_work.values()}
+        changing = [r for r, _ in self._at_work.values() if r.action is not Action.CANCEL]
+        busy |= {request.environment.environment for request in changing}
         for request in self._runtime.services.store.requests.pending():
             if request.id in self._at_work or not self._waits(request):
+                continue
+            if (
+                request.action is Action.CANCEL
+            ):  # of what runs just now: it waits for nothing, and keeps nothing waiting
+                self._at_work[request.id] = request, self._pool.submit(self._do, request)
                 continue
             identity = request.environment.environment
             if identity not in busy and self._has_room(identity) and self._is_time(request):
@@ -67,7 +74,8 @@ class RequestWatch:
 
     def _has_room(self, identity: EnvironmentId) -> bool:
         """One organization's requests keep no other's waiting, and are no more at once than its work."""
-        at_work = Counter(request.environment.organization for request, _ in self._at_work.values())
+        changing = (r for r, _ in self._at_work.values() if r.action is not Action.CANCEL)
+        at_work = Counter(request.environment.organization for request in changing)
         organization = self._runtime.services.organizations.get(identity.organization)
         return at_work[identity.organization] < (organization.concurrency if organization is not None else 1)
 

@@ -14,13 +14,13 @@ from .headers import Headers
 from .limits import Limits
 from .metrics.route import router as metrics
 from .metrics.scrape import Scrapes
-from .pages.routes import changes, environments, files, others, runs, streams, tokens
+from .pages.routes import changes, docs, environments, files, others, runs, streams, tokens
 from .problems import tell_problems
 from .rate import Known
 from .sign_in import routes as sign_in
 from .sign_in.proxy import by_proxy
 
-PAGES = (files, sign_in, environments, changes, runs, streams, others, tokens)
+PAGES = (files, sign_in, environments, changes, runs, streams, others, tokens, docs)
 """What the page is made of."""
 
 ABOUT = """\

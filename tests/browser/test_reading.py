@@ -106,6 +106,19 @@ def test_axe_finds_nothing_and_all_fits(page_server: Served, chromium: Browser) 
             assert (view, _found(page, "color-contrast")) == (view, [])
 
 
+def test_the_documentation_of_the_api_is_read_by_anybody(page_server: Served, chromium: Browser) -> None:
+    """Without a script and without signing in; axe finds nothing on a narrow screen, and nothing moves sideways."""
+    with visiting(chromium, page_server, role=None, viewport={"width": 320, "height": 700}) as page:
+        page.goto("/docs")
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+        assert _found(page) == []
+    with visiting(chromium, page_server, role=None, java_script_enabled=False) as page:
+        page.goto("/sign-in")
+        page.get_by_role("link", name="API").click()
+        page.get_by_text("tokens 3 calls").click()
+        assert page.get_by_role("link", name="DELETE /api/v1/tokens/{name}").is_visible()
+
+
 def _found(page: Page, *rules: str) -> list[tuple[str, str]]:
     options = {"runOnly": list(rules)} if rules else {}
     found = _AXE.run(page, options=options).response["violations"]

@@ -90,6 +90,7 @@ VERBS = {
     "destroy alice --yes --override-freeze": frozen,
     "suspend alice": None,
     "suspend alice --json": None,
+    "suspend alice --reason demo": None,
     "resume alice": suspended,
     "extend alice 3d": None,
     "extend alice 3d --set-end --json": None,

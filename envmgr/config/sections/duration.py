@@ -3,6 +3,8 @@
 import re
 from datetime import timedelta
 
+from envmgr.domain.errors import UsageError
+
 PATTERN = r"(?:[0-9]+[dhms])+"
 _PART = re.compile(r"([0-9]+)([dhms])")
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -18,6 +20,14 @@ def parse_duration(text: str) -> timedelta:
     if seconds > _LONGEST.total_seconds():
         raise ValueError("it must be a duration of at most ten years, such as 30d")
     return timedelta(seconds=seconds)
+
+
+def read_duration(text: str, what: str) -> timedelta:
+    """What somebody wrote as a duration, called `what` where it cannot be read. Raises UsageError."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{what}: {error}.") from error
 
 
 def format_duration(duration: timedelta) -> str:

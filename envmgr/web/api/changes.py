@@ -11,7 +11,7 @@ from starlette.responses import Response
 from envmgr.commands.requests import Asked as Wish
 from envmgr.commands.requests import ask
 from envmgr.commands.runtime import Runtime
-from envmgr.config.sections.duration import parse_duration
+from envmgr.config.sections.duration import read_duration
 from envmgr.domain.errors import UsageError
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.names import EnvironmentId
@@ -124,10 +124,7 @@ class ExtendWanted(Wanted):
 
     def options(self) -> Mapping[str, Any]:
         """The duration in seconds."""
-        try:
-            duration = parse_duration(self.duration)
-        except ValueError as error:
-            raise UsageError(f"duration: {error}.") from error
+        duration = read_duration(self.duration, "duration")
         if duration.total_seconds() <= 0:
             raise UsageError("duration: it must be longer than nothing.")
         ends = {"set_end": True} if self.set_end else {}
@@ -232,3 +229,9 @@ def drift(target: At, wanted: Wanted | None = None) -> Response:
 def approve(target: At, wanted: Wanted | None = None) -> Response:
     """Asks for it to be let past the guard that holds it back now."""
     return _asked(target, Action.APPROVE, wanted or Wanted())
+
+
+@router.post(f"{_PATH}/cancel", status_code=202, responses=_ANSWERS)
+def cancel(target: At, wanted: Wanted | None = None) -> Response:
+    """Asks what runs there to end, and says whether it has; it is not begun again until a push or `resume`."""
+    return _asked(target, Action.CANCEL, wanted or Wanted())

@@ -18,7 +18,9 @@ from .schema import gives
 
 router = APIRouter(tags=["environments"])
 
-Name = Annotated[str, Path(max_length=100, pattern=r"^[a-z0-9-]+$")]
+Name = Annotated[
+    str, Path(max_length=100, pattern=r"^[a-z0-9-]+$", description="Its name in the organization file.")
+]
 Environment = Annotated[
     str,
     Path(

@@ -7,8 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from envmgr.commands import tokens
-from envmgr.config.sections.duration import parse_duration
-from envmgr.domain.errors import UsageError
+from envmgr.config.sections.duration import read_duration
 from envmgr.domain.values.asking.person import Role
 from envmgr.views import asking
 from envmgr.web.identity import Asked
@@ -51,10 +50,7 @@ def listed(request: Request, runtime: Asked) -> Response:
 )
 def create(request: Request, runtime: Asked, wanted: TokenWanted) -> Response:
     """Makes a token. An Idempotency-Key means nothing here: a name is given only once."""
-    try:
-        expires = parse_duration(wanted.expires) if wanted.expires is not None else None
-    except ValueError as error:
-        raise UsageError(f"expires: {error}.") from error
+    expires = read_duration(wanted.expires, "expires") if wanted.expires is not None else None
     wish = tokens.Wish(
         name=wanted.name,
         role=wanted.role,

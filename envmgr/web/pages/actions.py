@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from envmgr.domain.values.asking.person import Action
-from envmgr.domain.values.environment import Environment, Guard, Status
+from envmgr.domain.values.environment import AT_WORK, Environment, Guard, Status
 
 from .listing import needs_person
 
@@ -15,6 +15,7 @@ _LABELS = {
     Action.PLAN: "Plan",
     Action.APPLY: "Apply",
     Action.DRIFT: "Check drift",
+    Action.CANCEL: "Cancel what runs",
     Action.APPROVE: "Approve",
     Action.RESUME: "Resume",
     Action.SUSPEND: "Suspend",
@@ -26,6 +27,7 @@ _LABELS = {
 ASKED_FIRST = (
     Action.APPLY,
     Action.APPROVE,
+    Action.CANCEL,
     Action.SUSPEND,
     Action.EXTEND,
     Action.ROLLBACK,
@@ -140,6 +142,14 @@ _WORDS = {
         ),
         (Field("reason", "Why (shown wherever it is)", is_needed=False),),
     ),
+    Action.CANCEL: _Words(
+        "Cancel what runs for {name}?",
+        "Cancel it",
+        (
+            "Terraform, or the step that runs, is asked to stop: it finishes what it is doing and writes its state.",
+            "It is not begun again until somebody pushes or resumes it.",
+        ),
+    ),
     Action.EXTEND: _Words(
         "Extend the life of {name}?",
         "Extend",
@@ -216,6 +226,7 @@ _SENSE: Mapping[Action, Callable[[Environment], bool]] = {
     Action.PLAN: lambda e: e.status is not Status.DESTROYING,
     Action.APPLY: lambda e: e.status is not Status.DESTROYING,
     Action.DRIFT: lambda e: e.claim is not None,
+    Action.CANCEL: lambda e: e.status in AT_WORK,
     Action.APPROVE: lambda _: False,  # where it may be approved, that stands at the top
     Action.RESUME: lambda e: e.suspended is not None or e.pinned_commit is not None,
     Action.SUSPEND: lambda e: e.suspended is None,

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from envmgr.daemon.request_watch import RequestWatch
 from envmgr.domain.rules.access.roles import Rules, signed_in
 from envmgr.domain.values.asking.person import Action, Role
 from envmgr.domain.values.asking.request import RequestStatus
-from envmgr.domain.values.environment import Guard, Status
+from envmgr.domain.values.environment import Guard, Lease, RunKind, RunStatus, Status, Suspension
 from tests.support.records import altered
+from tests.support.store import THEIRS
+from tests.support.waiting import wait_for
 
 from .conftest import ALICE, Site
 
@@ -139,6 +142,34 @@ def test_who_asks_again_is_told_of_her_wish_whatever_was_pushed_since(site: Site
     assert site.asks("POST", f"{ALICE}/destroy", Role.DEVELOPER, newer, "k").status_code == 422
     assert site.asks("POST", f"{ALICE}/destroy", Role.VIEWER, body, "k").status_code == 403
     assert site.asks("POST", f"{ALICE}/destroy", Role.DEVELOPER, body, "other").status_code == 409
+
+
+def test_what_runs_is_cancelled_by_who_may_while_the_environment_is_busy(site: Site) -> None:
+    """Whoever works there ends as it is told to, and what waited for its turn does not keep that waiting."""
+    store, alice = site.world.store, site.world.environment("alice")
+    busy = store.acquire(alice.id, THEIRS, "apply", site.world.now, timedelta(hours=1), lambda _: False)
+    assert isinstance(busy, Lease)
+    run = store.start_run(alice.id, RunKind.APPLY, alice.commit, THEIRS, "push", site.world.now)
+    assert site.asks("POST", f"{ALICE}/cancel", Role.VIEWER).status_code == 403
+    waits = site.asks("POST", f"{ALICE}/drift", Role.DEVELOPER).json()["id"]
+    number = site.asks("POST", f"{ALICE}/cancel", Role.DEVELOPER).json()["id"]
+    watch = RequestWatch(site.runtime(site.world.daemon.application))
+    watch.tick()
+    wait_for(lambda: site.world.environment("alice").suspended_by is Suspension.CANCEL)
+    store.finish_run(run.id, RunStatus.INTERRUPTED, site.world.now, "Cancelled.")
+    store.release(busy)
+    assert watch.wait(20)
+    watch.close()
+    found = site.asks("GET", f"/requests/{number}").json()
+    assert (found["status"], found["result"]["over"]) == ("succeeded", True), found
+    assert site.asks("GET", f"/requests/{waits}").json()["status"] == "waiting"
+
+
+def test_where_nothing_runs_there_is_nothing_to_cancel(site: Site, asked: Ask) -> None:
+    """And no mark stays that would hold back what comes next."""
+    found = asked("cancel", role=Role.DEVELOPER)
+    assert (found["status"], "nothing to cancel" in found["message"]) == ("failed", True)
+    assert site.world.environment("alice").suspended is None
 
 
 def test_who_lost_her_role_meanwhile_is_refused(site: Site) -> None:

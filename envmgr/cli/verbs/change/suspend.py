@@ -1,5 +1,7 @@
 """`envmgr suspend` and `envmgr resume`."""
 
+import click
+
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json_of
@@ -9,21 +11,22 @@ from envmgr.domain.values.environment import Environment
 from envmgr.views import documents
 
 
-@verb("suspend", example="envmgr suspend alice", remote=True)
+@verb("suspend", example="envmgr suspend alice --reason 'demo on Friday'", remote=True)
 @environment_argument
+@click.option("--reason", metavar="TEXT", default="", help="Why; shown wherever the environment is.")
 @json_option
 @pass_invocation
-def suspend_command(invocation: Invocation, environment: str, as_json: bool) -> None:
+def suspend_command(invocation: Invocation, environment: str, reason: str, as_json: bool) -> None:
     """Leave an environment alone, whatever its branch does, until `envmgr resume`."""
     if invocation.server:
         from envmgr.cli.remote.wishes import wishes
 
         with wishes(invocation) as asking:
-            done = asking.environments(asking.find(environment), "suspend")
+            done = asking.environments(asking.find(environment), "suspend", reason=reason or None)
     else:
         with work(invocation) as application:
             found = operations.find_all(application, environment)
-            done = [steering.suspend(application, each) for each in found]
+            done = [steering.suspend(application, each, reason) for each in found]
     if as_json:
         emit_json_of([documents.environment(each) for each in done])
     else:

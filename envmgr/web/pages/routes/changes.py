@@ -15,7 +15,7 @@ from envmgr.commands.access import check, may
 from envmgr.commands.reading import records_of
 from envmgr.commands.requests import Asked, ask
 from envmgr.commands.runtime import Runtime
-from envmgr.config.sections.duration import parse_duration
+from envmgr.config.sections.duration import read_duration
 from envmgr.domain.errors import NeedsPerson, NotThere, UsageError
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.asking.request import Request as Wish
@@ -143,10 +143,7 @@ def _options(action: Action, identity: EnvironmentId, fields: Mapping[str, str])
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = parse_duration(text).total_seconds()
-    except ValueError as error:
-        raise UsageError(f"How long cannot be read: {error}.") from error
+    seconds = read_duration(text, "How long cannot be read").total_seconds()
     if seconds <= 0:
         raise UsageError("It must live longer than nothing from now on: give 8h or 3d.")
     return seconds

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from envmgr.commands import tokens
 from envmgr.commands.access import may
 from envmgr.commands.runtime import Runtime
-from envmgr.config.sections.duration import parse_duration
-from envmgr.domain.errors import EnvmgrError, UsageError
+from envmgr.config.sections.duration import read_duration
+from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.asking.person import Action, Role
 from envmgr.domain.values.asking.token import Token
 from envmgr.web.door import door_of
@@ -51,10 +51,7 @@ def create(
 
 def _wish(name: str, role: Role, where: str, expires: str) -> tokens.Wish:
     chosen = {part: value or None for part, value in place(where).items()}
-    try:
-        lives = parse_duration(expires) if expires else None
-    except ValueError as error:
-        raise UsageError(f"How long it lives cannot be read: {error}.") from error
+    lives = read_duration(expires, "How long it lives cannot be read") if expires else None
     return tokens.Wish(name=name, role=role, expires=lives, **chosen)
 
 
@@ -88,6 +85,7 @@ def _drawn(
         secret=secret,
         problem=problem,
         may_write=may_write,
+        may_all=tokens.is_of_all(runtime),
         roles=list(Role),
     )
 
