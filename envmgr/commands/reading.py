@@ -112,13 +112,13 @@ class Watched:
 def repositories(runtime: Runtime, organization: str | None = None) -> Sequence[Watched]:
     """The repositories of the configuration that may be seen, by name."""
     services, now = runtime.services, runtime.services.clock()
-    freezes = services.store.freezes.all()
+    freezes, polled = services.store.freezes.all(), services.store.polled()
     return [
         Watched(
             id=name,
             branches=services.repositories[name].branches,
             protected=services.repositories[name].kept,
-            state=services.store.repository(name),
+            state=polled.get(name, RepositoryState()),
             frozen=in_force(freezes, name, now),
         )
         for name in repository_names(runtime)

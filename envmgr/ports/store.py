@@ -234,6 +234,10 @@ class Store(Protocol):
         """What polling knows of a repository; the empty state where it was never polled."""
         ...
 
+    def polled(self) -> Mapping[RepositoryId, RepositoryState]:
+        """What polling knows of all repositories that were ever polled."""
+        ...
+
     def unreachable(self) -> Mapping[RepositoryId, RepositoryState]:
         """The repositories whose last look failed, with what polling knows of them."""
         ...

@@ -87,10 +87,23 @@ def test_thousands_of_environments_are_listed_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "forbidden"),
     [
-        ("--help", ["envmgr.cli.verbs", "rich", "sqlalchemy", "pydantic", "structlog"]),
+        ("--help", ["envmgr.cli.verbs", "rich", "sqlalchemy", "pydantic", "structlog", "fastapi", "uvicorn"]),
         (
             "list",
-            ["sqlalchemy", "pydantic", "azure", "boto3", "git", "rich", "alembic", "structlog", "ruamel"],
+            [
+                *(
+                    "sqlalchemy",
+                    "pydantic",
+                    "azure",
+                    "boto3",
+                    "git",
+                    "rich",
+                    "alembic",
+                    "structlog",
+                    "ruamel",
+                ),
+                *("fastapi", "starlette", "uvicorn", "jinja2", "authlib", "urllib3"),
+            ],
         ),
     ],
 )

@@ -160,6 +160,7 @@ def test_what_polling_knows(store: Store) -> None:
     assert store.repository(web) == RepositoryState()
     store.save_repository(web, RepositoryState(polled_at=NOW))
     assert store.unreachable() == {SHOP: state}
+    assert store.polled() == {SHOP: state, web: RepositoryState(polled_at=NOW)}
 
 
 def test_prune_deletes_what_is_over_and_old(store: Store, alice: Environment) -> None:

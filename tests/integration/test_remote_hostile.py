@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.command_line import Done, envmgr
+from tests.support.connect_proxy import ConnectProxy
 from tests.support.web_server import Answer, WebServer, dripping, page
 
 TOKEN = "envmgr_" + "x" * 43
@@ -19,6 +21,8 @@ ROW: dict[str, Any] = {
     "expires_at": None, "updated_at": "2026-11-26T09:30:00Z", "created_at": "2026-11-26T09:30:00Z", "pushed_at": None,
     "warned_at": None, "branch_gone": False, "hold": None, "drift": None, "health": None, "suspended_by": None,
     "suspended_at": None, "pinned_commit": None, "urls": [], "applications": [], "remote_error": None,
+    "origin": {"kind": "branch", "name": "env-alice", "named": False, "number": None, "url": None}, "promoted_from": None,
+    "frozen": None,
 }  # fmt: skip
 
 
@@ -216,6 +220,23 @@ def test_the_token_comes_from_a_file_or_the_environment_and_no_argument(
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Of an authority that nobody knows."""
     return make_certificates(tmp_path_factory.mktemp("tls"), ["envmgr.test"], "127.0.0.1")
+
+
+def test_the_proxy_of_this_host_leads_there(certificates: Certificates) -> None:
+    """By CONNECT, so that it sees no token; and not to what NO_PROXY names."""
+    ca = str(certificates.authority)
+    with WebServer(certificates) as server:
+        server.answer(LIST, rows())
+        server.answer(REPOSITORIES, told({"items": [], "next": None}))
+        port = urlsplit(server.url("")).port
+        there = f"https://envmgr.test:{port}"
+        with ConnectProxy(lambda target: port if target == f"envmgr.test:{port}" else None) as proxy:
+            assert listed(there, "--ca", ca, HTTPS_PROXY=proxy.url).code == 0
+            assert set(proxy.led) == {f"envmgr.test:{port}"}
+            past = listed(there, "--ca", ca, HTTPS_PROXY=proxy.url, NO_PROXY="envmgr.test")
+            assert (past.code, "cannot be reached" in past.err) == (1, True)
+            wrong = listed(there, "--ca", ca, HTTPS_PROXY="socks5://127.0.0.1:1")
+            assert (wrong.code, "HTTPS_PROXY" in wrong.err) == (2, True)
 
 
 def test_certificates_are_verified(certificates: Certificates, tmp_path: Path) -> None:

@@ -341,6 +341,11 @@ class MemoryStore:
         with self._lock:
             return self._repositories.get(repository, RepositoryState())
 
+    def polled(self) -> Mapping[RepositoryId, RepositoryState]:
+        """What polling knows of all repositories."""
+        with self._lock:
+            return dict(self._repositories)
+
     def unreachable(self) -> Mapping[RepositoryId, RepositoryState]:
         """The repositories whose last look failed."""
         with self._lock:

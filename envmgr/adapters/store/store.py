@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, Select, delete, select, text
 
 from envmgr.domain.audit.standing import Look, Outcome, Standing, outcome
 from envmgr.domain.errors import NeedsPerson
@@ -267,9 +267,15 @@ class SqlStore:
             row = connection.execute(query).one_or_none()
         return RepositoryState() if row is None else rows.repository_state(row)
 
+    def polled(self) -> Mapping[RepositoryId, RepositoryState]:
+        """What polling knows of all repositories."""
+        return self._polled(select(schema.repositories))
+
     def unreachable(self) -> Mapping[RepositoryId, RepositoryState]:
         """The repositories whose last look failed."""
-        query = select(schema.repositories).where(schema.repositories.c.error != "")
+        return self._polled(select(schema.repositories).where(schema.repositories.c.error != ""))
+
+    def _polled(self, query: Select[*tuple[Any, ...]]) -> Mapping[RepositoryId, RepositoryState]:
         with self._database.read() as connection:
             found = connection.execute(query).all()
         return {RepositoryId(row[0], row[1]): rows.repository_state(row) for row in found}

@@ -7,22 +7,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from envmgr.domain.errors import UsageError
-from envmgr.domain.rules.network.upstream import is_loopback
+from envmgr.domain.errors import NeedsPerson, UsageError
+from envmgr.domain.rules.network.upstream import Upstream, is_loopback, upstream_of
 
 _PREFIX = "envmgr_"
 _TOKEN = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]+")
+_HTTPS = 443
 _MOST = 4096
 """How much of a token's file is read; what is longer is no token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Of an API: its address without a slash at the end, the secret, and how TLS is verified (None: there is none)."""
+    """Of an API: its address without a slash at the end, the secret, and how TLS is verified (None: there is none).
+
+    `proxy` is the one of this host by which it is reached, as HTTPS_PROXY and NO_PROXY say; None where it is by none.
+    """
 
     url: str
     token: str = field(repr=False)
     tls: ssl.SSLContext | None
+    proxy: Upstream | None = None
 
 
 def address(
@@ -31,7 +36,7 @@ def address(
     """What the options and `$ENVMGR_TOKEN` come to. Raises UsageError, before anything is sent, where they will not do."""
     url, is_plain = _url(server)
     tls = None if is_plain else _tls(authority)
-    return Address(url, _token(token_file, environ), tls)
+    return Address(url, _token(token_file, environ), tls, None if is_plain else _proxy(url, environ))
 
 
 def _url(server: str) -> tuple[str, bool]:
@@ -51,6 +56,18 @@ def _url(server: str) -> tuple[str, bool]:
             "use https (http only to this host itself)."
         )
     return server.rstrip("/"), parts.scheme == "http"
+
+
+def _proxy(url: str, environ: Mapping[str, str]) -> Upstream | None:
+    try:
+        found = upstream_of(environ)
+    except NeedsPerson as error:
+        raise UsageError(
+            "HTTPS_PROXY is no http://HOST:PORT, and by no other kind of proxy a server is reached: correct or unset it."
+        ) from error
+    parts = urlsplit(url)
+    is_meant = found is not None and found.leads_to(parts.hostname or "", parts.port or _HTTPS)
+    return found if is_meant else None
 
 
 def _tls(authority: str | None) -> ssl.SSLContext:

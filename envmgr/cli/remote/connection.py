@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError, SSLError
 
 from envmgr import __version__
@@ -45,7 +45,7 @@ class Connection:
             "Accept-Encoding": "identity",
             "User-Agent": f"envmgr/{__version__}",
         }
-        self._pool = PoolManager(ssl_context=address.tls, retries=False)
+        self._pool = _pool(address)
 
     def close(self) -> None:
         """Ends all connections."""
@@ -206,6 +206,18 @@ class Connection:
         if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
             return UsageError(said)
         return NeedsPerson(said)
+
+
+def _pool(address: Address) -> PoolManager:
+    proxy = address.proxy
+    if proxy is None:
+        return PoolManager(ssl_context=address.tls, retries=False)
+    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+    given = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
+    # It leads to the server's own TLS: it sees neither the token nor what is asked for.
+    return ProxyManager(
+        f"http://{host}:{proxy.port}", proxy_headers=given, ssl_context=address.tls, retries=False
+    )
 
 
 class _Understood:
