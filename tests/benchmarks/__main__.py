@@ -19,6 +19,7 @@ from tests.benchmarks.caged import caged_code_push, caged_start, caged_terraform
 from tests.benchmarks.code_push import code_push
 from tests.benchmarks.command_line import command_line
 from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.deciding import deciding
 from tests.benchmarks.drift_delay import drift_delay
 from tests.benchmarks.idle_daemon import idle_daemon
 from tests.benchmarks.idle_pass import idle_pass
@@ -50,6 +51,7 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "caged-code-push": caged_code_push,
     "caged-terraform": caged_terraform,
     "server": server,
+    "deciding": deciding,
 }
 
 

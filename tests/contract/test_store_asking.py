@@ -169,6 +169,8 @@ def test_a_page_has_only_what_may_be_seen(
         (Wanted(status="destroyed"), []),
         (Wanted(organization="globex"), ["globex/shop/y"]),
         (Wanted(repository="shop", text="ENV-B"), ["acme/shop/bob"]),
+        (Wanted(origin="tag"), []),
+        (Wanted(origin="branch", repository="vault"), ["acme/vault/x"]),
         (Wanted(text="%"), []),
         (Wanted(text="_"), []),
         (Wanted(text="env-_"), []),

@@ -8,6 +8,8 @@ from envmgr.commands import steering
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.environment import OriginKind, Status
 from envmgr.domain.values.origins.named import Named
+from tests.support.engine import code
+from tests.support.in_memory.engine import MemoryEngine
 from tests.support.in_memory.rules import MODULE, Rules
 from tests.support.in_memory.world import World
 
@@ -145,3 +147,26 @@ def test_a_named_environment_has_no_end(world: World) -> None:
             world.rules.policy.grace_period,
             sets_end=True,
         )
+
+
+def test_what_the_file_says_is_what_is_done(engine: MemoryEngine) -> None:
+    """From the organization file to the cloud: staging and production, each with its own variables."""
+    shop = engine.repository(
+        environments=[
+            {"name": "staging", "branch": "main", "variables": {"size": "small"}},
+            {"name": "production", "tags": "v*", "after": ["staging"], "variables": {"size": "large"}},
+        ]
+    )
+    commit = shop.commit("main", code())
+    shop.tag("v1.0", commit)
+    engine.turn()
+    found = {name: engine.environment(name) for name in ("staging", "production")}
+    assert {name: e.applied.commit for name, e in found.items()} == {"staging": commit, "production": commit}
+    assert {name: (e.claim.variables["size"] if e.claim else "") for name, e in found.items()} == {
+        "staging": "small",
+        "production": "large",
+    }
+    shop.delete_tag("v1.0")
+    engine.turn(4, hours=1)
+    assert engine.environment("production").status is Status.WAITING
+    assert engine.environment("production").applied.commit == commit
