@@ -20,6 +20,7 @@ from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.decision import Decision, Destroy
 from envmgr.domain.values.environment import Environment, Event, Guard, Lease, ProcessId, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.origins.named import Asked
 from envmgr.domain.values.policy import Neighbours, Policy
 from envmgr.engine.context.organization import Ownership, Rebuilding
 from envmgr.engine.reconcile.poller import Poller
@@ -67,9 +68,12 @@ class History(RuleBasedStateMachine):
         self.polled = SimpleNamespace(
             id=self.repository,
             branches=PATTERNS,
+            watched=PATTERNS,
+            watched_tags=(),
+            asked=Asked(),
+            images=(),
             remote=lambda: SimpleNamespace(url="https://git.example.com/shop.git"),
             organization=_ORGANIZATION,
-            parts=(SimpleNamespace(application=""),),
         )
         self.policy, self.now = Policy(), NOW
         self.remote: dict[str, str] = {}
