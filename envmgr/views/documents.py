@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 def time(at: datetime | None) -> str | None:
     """ISO 8601 in UTC, to the second."""
-    return f"{at.astimezone(UTC).isoformat()[:19]}Z" if at else None  # a third of what strftime takes
+    # A third of what strftime takes, for thousands of times that are in UTC already, as records have them.
+    return f"{(at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat()[:19]}Z" if at else None
 
 
 def finding(found: "Finding", fixed: bool) -> "objects.FindingObject":

@@ -3,8 +3,10 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from envmgr.domain.errors import UsageError
 from envmgr.domain.rules.observation import Observed
@@ -16,6 +18,9 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from . import records, rows
 from .schema import environments
 
+Query = Select[*tuple[Any, ...]]
+"""Of a record's columns."""
+
 
 def find(
     connection: Connection,
@@ -26,22 +31,32 @@ def find(
     destroyed: bool,
 ) -> Sequence[Environment]:
     """Environments, by name."""
-    query = select(*records.COLUMNS).order_by(*(environments.c[name] for name in rows.IDENTITY))
-    if organization is not None:
-        query = query.where(environments.c.organization == organization)
-    if repository is not None:
-        query = query.where(rows.of_repository(environments, repository))
-    if name is not None:
-        query = query.where(environments.c.name == name)
-    if not destroyed:
-        query = query.where(environments.c.status != Status.DESTROYED)
-    return [records.environment(row) for row in connection.execute(query).all()]
+    owner, its_name = (repository.organization, repository.name) if repository else (None, None)
+    asked = {"organization": organization, "owner": owner, "repository": its_name, "name": name}
+    given = {key: value for key, value in asked.items() if value is not None}
+    query = _several(tuple(given), destroyed)
+    return [records.environment(row) for row in connection.execute(query, given).all()]
+
+
+@cache
+def _several(given: tuple[str, ...], destroyed: bool) -> Query:
+    """By what is given, each query once: to build one of so many columns takes SQLAlchemy longer than to ask it."""
+    columns = {"owner": environments.c.organization, **environments.c}
+    query = select(*records.COLUMNS).where(*(columns[key] == bindparam(key) for key in given))
+    query = query.order_by(*(environments.c[name] for name in rows.IDENTITY))
+    return query if destroyed else query.where(environments.c.status != Status.DESTROYED)
+
+
+@cache
+def _one(*, to_change: bool) -> Query:
+    named = (environments.c[name] == bindparam(name) for name in rows.IDENTITY)
+    query = select(*records.COLUMNS).where(*named)
+    return query.with_for_update() if to_change else query
 
 
 def get(connection: Connection, identity: EnvironmentId) -> Environment | None:
     """One environment."""
-    query = select(*records.COLUMNS).where(rows.of_environment(environments, identity))
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_one(to_change=False), rows.identity_values(identity)).one_or_none()
     return None if row is None else records.environment(row)
 
 
@@ -69,8 +84,7 @@ def lock(connection: Connection, repository: RepositoryId) -> None:
 
 def change(connection: Connection, identity: EnvironmentId, now: datetime, change: Change) -> Environment:
     """Applies a change to what is recorded now, and gives it as it is then; UsageError where there is nothing."""
-    query = select(*records.COLUMNS).where(rows.of_environment(environments, identity)).with_for_update()
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_one(to_change=True), rows.identity_values(identity)).one_or_none()
     if row is None:
         raise UsageError(f"envmgr knows no environment {identity}: `envmgr list --all` shows all it knows.")
     before = records.environment(row)
