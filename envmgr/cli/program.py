@@ -50,6 +50,7 @@ _SECTIONS: Sections = {
         "approve": ("change.approve", "Approve what a guard holds back, after showing it."),
         "freeze": ("change.freeze", "Stop all applying and destroying somewhere."),
         "thaw": ("change.freeze", "End a freeze."),
+        "reject": ("change.reject", "Turn down a plan that waits for approval."),
         "extend": ("change.extend", "Give an environment a later end of life."),
         "unlock": ("change.unlock", "Break a state lock that a dead run of envmgr left."),
     },

@@ -18,6 +18,7 @@ from envmgr.host.system import sentences
 from envmgr.views import documents
 
 from . import cancellation, operations, promotion, results, rollback, steering
+from .pipeline.approvals import approve_plan, reject
 from .reading import records_of
 from .runtime import Runtime
 
@@ -242,7 +243,9 @@ def _extend(work: _Work) -> Result:
 
 
 def _approve(work: _Work) -> Result:
-    guard = work.options["guard"]
+    guard, plans = work.options["guard"], work.options.get("proposals")
+    if plans is not None:
+        return _environments([approve_plan(work.runtime, e, plans) for e in work.records if _is_of(e, plans)])
     held = next(e for e in work.records if e.hold.guard == guard)
     return _environments(steering.approve(work.runtime, held))
 
@@ -253,6 +256,15 @@ def _cancel(work: _Work) -> Result:
     over = all(each.is_over for each in done)
     said = "" if over else "It was asked to stop, and is still working."
     return {**_environments([each.environment for each in done]), "over": over, "message": said}
+
+
+def _reject(work: _Work) -> Result:
+    plans, reason = work.options["proposals"], str(work.options.get("reason") or "")
+    return _environments([reject(work.runtime, e, reason, plans) for e in work.records if _is_of(e, plans)])
+
+
+def _is_of(found: Environment, plans: Mapping[str, str]) -> bool:
+    return found.id.application in plans
 
 
 _DOES: Mapping[Action, Callable[[_Work], Result]] = {
@@ -267,4 +279,5 @@ _DOES: Mapping[Action, Callable[[_Work], Result]] = {
     Action.EXTEND: _extend,
     Action.APPROVE: _approve,
     Action.CANCEL: _cancel,
+    Action.REJECT: _reject,
 }

@@ -9,10 +9,11 @@ from envmgr.domain.rules.access.secrets import kept
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.asking.request import Request, RequestStatus
 from envmgr.domain.values.digest import digest
-from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.environment import Environment, Guard
 from envmgr.domain.values.names import EnvironmentId
 
 from .access import check, may
+from .pipeline.approvals import awaiting
 from .reading import records_of
 from .rollback import previous_commit
 from .runtime import Runtime
@@ -112,9 +113,21 @@ def _options(runtime: Runtime, asked: Asked, records: Sequence[Environment]) -> 
             label, status = records[0].label, records[0].status
             raise NeedsPerson(f"{label} is not held back by a guard, it is {status}: nothing was approved.")
         options["guard"] = guard.value
+    if asked.action is Action.REJECT or options.get("guard") == Guard.APPROVAL:
+        options["proposals"] = _proposals(records)
     if asked.plan is not None:
         options["plans"] = _plans(runtime, asked)
     return options
+
+
+def _proposals(records: Sequence[Environment]) -> Mapping[str, str]:
+    """By application the digest of the plan that people are to say yes or no to."""
+    found = {e.id.application: p.digest for e in records if (p := awaiting(e)) is not None}
+    if not found:
+        raise NeedsPerson(
+            f"{records[0].label} has no plan that waits for approval, it is {records[0].status}: nothing was done."
+        )
+    return found
 
 
 def _plans(runtime: Runtime, asked: Asked) -> Mapping[str, str]:

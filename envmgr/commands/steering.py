@@ -19,6 +19,7 @@ from envmgr.engine.source.desired import branch_ttl
 from envmgr.views.visible import escaped
 
 from .access import needs
+from .pipeline.approvals import approve_plan
 from .runtime import Runtime
 
 
@@ -90,6 +91,8 @@ def held(runtime: Runtime) -> list[Environment]:
 def approve(runtime: Runtime, environment: Environment) -> list[Environment]:
     """Lets an environment through the guard that holds it; all its applications, where the guard counts environments."""
     services, guard = runtime.services, environment.hold.guard
+    if guard is Guard.APPROVAL:
+        return [approve_plan(runtime, environment)]
     if guard is None:
         raise NeedsPerson(f"{environment.label} is not held back by a guard, it is {environment.status}.")
     said = f"Approved despite {guard} ({_what_then(environment, guard)})."
@@ -192,4 +195,5 @@ def _what_then(environment: Environment, hold: Guard) -> str:
         Guard.LIMIT: "it is created",
         Guard.DRIFT: "its drift is corrected",
         Guard.TAG: f"it gets {ref_component(offered.name)} at {offered.commit[:10]}" if offered else "",
+        Guard.APPROVAL: "its plan is applied",
     }[hold]

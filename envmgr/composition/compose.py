@@ -1,23 +1,20 @@
 """The composition root: the only place that names concrete adapters."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from envmgr.adapters.calendar import CALENDAR
 from envmgr.adapters.cloud.connect import (
-    clouds_configured,
-    clouds_needed,
-    clouds_unverifiable,
-    open_clouds,
     open_places,
 )
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.adapters.health.probe import HealthProbe
 from envmgr.adapters.modules import Modules, packaged_folder
 from envmgr.adapters.package.upload import ZipUpload
+from envmgr.adapters.policy.rego import RegoPolicies
 from envmgr.adapters.processes import Processes, current_process, identify
 from envmgr.adapters.registry.client import Registries
 from envmgr.adapters.site.upload import SiteUpload
@@ -39,6 +36,7 @@ from envmgr.config.expand import (
     deploy_rules_of,
     drift_rules_of,
     effective,
+    gates_of,
     named_of,
     policy_for,
     process_environment,
@@ -74,9 +72,10 @@ from envmgr.engine.reconcile import unmanaged
 from envmgr.engine.reconcile.poller import Poller
 from envmgr.engine.reconcile.reconciler import Reconciler
 from envmgr.engine.reconcile.workers import Workers
-from envmgr.ports import Clock, Cloud, GitLimits, Progress, Remote, StepLimits, Store, TerraformLimits
+from envmgr.ports import Clock, GitLimits, Progress, Remote, StepLimits, Store, TerraformLimits
 
 from . import frozen
+from .clouds import clouds_of
 from .hidden import hidden_paths
 from .images import following
 from .records import open_records_of
@@ -157,6 +156,7 @@ def _services(
         zips=ZipUpload(),
         probe=HealthProbe(start.environ),
         registry=Registries(start.environ),
+        policies=RegoPolicies(),
         clock=start.clock,
         owner=owner,
         processes=processes,
@@ -220,23 +220,11 @@ def _organization(
         check_sandbox=Bubblewrap(()).check,
         access=access,
         open_state=lambda chosen, environment: open_state_store(*chosen, environment),
-        open_clouds=_open_clouds,
+        open_clouds=clouds_of,
         home=None if "HOME" in file.environment_variables else start.environ.get("HOME"),
         open_places=lambda environment, roots: open_places(environment, roots, start.environ.get("HOME")),
         is_new=lambda: all(e.claim is None for e in store.environments(organization=file.organization)),
     )
-
-
-def _open_clouds(environment: Mapping[str, str], addresses: Sequence[str]) -> Sequence[Cloud]:
-    """The clouds the resources live in; all that are configured where no resource is known."""
-    blind = clouds_unverifiable(addresses, environment)
-    if blind:
-        raise NeedsPerson(
-            f"Whether anything is left in {' and '.join(sorted(blind))} cannot be verified: give the organization's "
-            "environment_variables credentials for it (ARM_SUBSCRIPTION_ID …, AWS_REGION …)."
-        )
-    chosen = clouds_needed(addresses) if addresses else clouds_configured(environment)
-    return open_clouds(environment, chosen)
 
 
 def _repositories(
@@ -303,6 +291,7 @@ def _one_repository(
         terraform_limits=TerraformLimits(**dict(rules.limits.terraform)),
         cage=rules.cage.rules(),
         health_networks=rules.limits.health_networks,
+        gates=gates_of(file, section),
         allow_branch_deploy=section.allow_branch_deploy,
         build=build_of(section.build),
     )

@@ -13,7 +13,7 @@ from envmgr.config.sections.deploy import CommandStep, DeployStep, Health
 from envmgr.config.sections.models import OrganizationFile, RepositorySection
 from envmgr.config.sections.pipeline.environments import NamedEnvironment
 from envmgr.config.sections.pipeline.images import Image
-from envmgr.config.sections.pipeline.steps import BuildStep
+from envmgr.config.sections.pipeline.steps import BuildStep, Check
 from envmgr.config.sections.rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from envmgr.config.sections.secrets import (
     Redactor,
@@ -33,7 +33,9 @@ from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.health import HealthCheck
 from envmgr.domain.values.origins.named import Named
+from envmgr.domain.values.pipeline import proposal as domain_check
 from envmgr.domain.values.pipeline.image import WantedImage
+from envmgr.domain.values.pipeline.proposal import Gates, Terms
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.step import Step
 
@@ -157,6 +159,36 @@ def images_of(images: Iterable[Image]) -> tuple[WantedImage, ...]:
 def build_of(steps: Iterable[BuildStep]) -> tuple[Step, ...]:
     """What is run before a plan, as the core knows it."""
     return tuple(Step(name=s.name, run=s.run, timeout=s.timeout, when=s.when) for s in steps)
+
+
+def gates_of(organization: OrganizationFile, repository: RepositorySection) -> Gates:
+    """What the plans of a repository have to pass."""
+    approval = repository.approval
+    return Gates(
+        checks=tuple(map(_check, repository.checks or ())),
+        approval=None
+        if approval is None
+        else Terms(
+            needed=approval.needed,
+            role=Role(approval.role),
+            expires=approval.expires,
+            allows_author=approval.self_,
+            frees_rollback=approval.rollback == "free",
+        ),
+        data=organization.resources_with_data,
+    )
+
+
+def _check(section: Check) -> domain_check.Check:
+    return domain_check.Check(
+        name=section.name,
+        on_failure=section.on_failure,
+        step=None
+        if section.run is None
+        else Step(name=section.name, run=section.run, timeout=section.timeout),
+        policy=Path(section.rego) if section.rego is not None else None,
+        builtin=section.terraform,
+    )
 
 
 def deploy_rules_of(

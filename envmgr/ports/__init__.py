@@ -11,6 +11,7 @@ from .git import CommitInfo, Git, GitLimits, Inspection, Remote
 from .health import Probe
 from .kept import Binaries, Modules, Providers
 from .pipeline import Builds
+from .policy import Findings, Policies
 from .processes import RUN_MARK, Processes
 from .sign_in import Holder, SignIn, as_given
 from .steps import Deployer, Place, SandboxKind, StepLimits, Steps
@@ -40,6 +41,7 @@ __all__ = [
     "Cloud",
     "CommitInfo",
     "Deployer",
+    "Findings",
     "Git",
     "GitLimits",
     "Holder",
@@ -50,6 +52,7 @@ __all__ = [
     "Place",
     "PlanFile",
     "PlanResult",
+    "Policies",
     "Probe",
     "Processes",
     "Progress",

@@ -1,11 +1,11 @@
 """Terraform as a child process, and what is watched of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.values.cage import CageRules
@@ -179,6 +179,14 @@ class Terraform(Protocol):
 
     def show(self, workspace: Workspace, plan: PlanFile) -> Plan:
         """What a saved plan holds."""
+        ...
+
+    def document(self, workspace: Workspace, plan: PlanFile) -> Mapping[str, Any]:
+        """What a saved plan holds as Terraform's own JSON document (format version 1.x), with all secrets in it."""
+        ...
+
+    def findings(self, workspace: Workspace, check: Literal["validate", "fmt"]) -> Sequence[str]:
+        """What Terraform's own check of the code finds, each in a sentence."""
         ...
 
     def render(self, workspace: Workspace, plan: PlanFile) -> str:

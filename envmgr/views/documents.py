@@ -17,10 +17,12 @@ from envmgr.domain.values.pipeline.verdict import Verdict
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.template import fill, named
 
+from .proposals import proposal
+
 if TYPE_CHECKING:
     from envmgr.domain.audit.compare import Finding
 
-    from . import objects, tested  # what every function gives; nothing that runs needs it
+    from . import objects, proposal_objects, tested  # what every function gives; nothing that runs needs it
 
 
 def time(at: datetime | None) -> str | None:
@@ -79,6 +81,7 @@ def environment(found: Environment) -> "objects.EnvironmentObject":
         "suspended_by": found.suspended_by.value if found.suspended_by else None,
         "suspended_at": time(found.suspended.at) if found.suspended else None,
         "pinned_commit": found.pinned_commit,
+        "proposal": proposal(found.proposal) if found.proposal else None,
     }
 
 
@@ -296,7 +299,7 @@ def run(found: Run) -> "objects.RunObject":
     }
 
 
-def changes(found: Changes | None) -> "objects.ChangesObject | None":
+def changes(found: Changes | None) -> "proposal_objects.ChangesObject | None":
     """Counts of a plan; null where none was made."""
     return {"add": found.add, "change": found.change, "destroy": found.destroy} if found else None
 

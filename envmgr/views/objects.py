@@ -6,6 +6,7 @@ Times are ISO 8601 in UTC, to the second.
 
 from typing import Annotated, Any, NotRequired, TypedDict
 
+from .proposal_objects import ChangesObject, PlannedResource, ProposalObject
 from .tested import TestsObject
 
 
@@ -51,6 +52,7 @@ class _Environment(TypedDict):
     ]
     suspended_at: Annotated[str | None, "Since when; null: it is not, or an early release did not say."]
     pinned_commit: Annotated[str | None, "The commit at which a rollback holds it."]
+    proposal: Annotated[ProposalObject | None, "The plan that waits for approval; null where none does."]
 
 
 class FreezeObject(TypedDict):
@@ -181,14 +183,6 @@ class DeploymentObject(TypedDict):
     ended: Annotated[bool, "Whether the steps before its destroy have run."]
 
 
-class ChangesObject(TypedDict):
-    """How many resources a plan touches."""
-
-    add: Annotated[int, "To be made."]
-    change: Annotated[int, "To be changed in place."]
-    destroy: Annotated[int, "To be destroyed."]
-
-
 class RunObject(TypedDict):
     """One plan, apply, destroy, deploy or drift check."""
 
@@ -263,13 +257,6 @@ class FindingObject(TypedDict):
     remedy: Annotated[str, "What to do about it."]
     fixable: Annotated[bool, "Whether `--fix` can do it."]
     fixed: Annotated[bool, "Whether it was done just now."]
-
-
-class PlannedResource(TypedDict):
-    """One resource that a plan touches."""
-
-    address: Annotated[str, "The resource's address in Terraform."]
-    actions: Annotated[list[str], "What the plan does with it, in Terraform's words."]
 
 
 class PlanObject(EnvironmentObject):

@@ -47,6 +47,7 @@ OWN: Mapping[str, tuple[tuple[str, str], ...]] = {
     "adopt": (DECLINED,),
     "rollback": (DECLINED,),
     "approve": (DECLINED,),
+    "reject": (("1", "No plan waits there, or it is another by now."),),
     "unlock": (DECLINED,),
     "drift": (("0", "There is no drift."), ("1", "A check could not run."), ("2", "There is drift.")),
     "freeze": (("1", "You may not freeze it."),),

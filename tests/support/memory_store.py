@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from envmgr.domain.audit.standing import Look, Outcome, Standing, outcome
 from envmgr.domain.errors import LeaseLost, UsageError
+from envmgr.domain.rules.approval.words import KEPT_FOR_GOOD
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.rules.transitions import Change
 from envmgr.domain.rules.transitions.observed import is_restorable, restored, revised
@@ -417,7 +418,9 @@ class MemoryStore:
 
     def _prune_events(self, before: datetime) -> int:
         number = len(self._events)
-        self._events = [event for event in self._events if event.at >= before]
+        self._events = [
+            event for event in self._events if event.at >= before or event.action in KEPT_FOR_GOOD
+        ]
         return number - len(self._events)
 
     def _change_run(self, run: int, change: Callable[[Run], Run]) -> None:

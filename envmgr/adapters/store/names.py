@@ -24,6 +24,7 @@ REVISIONS = (
     "0016",
     "0017",
     "0018",
+    "0019",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

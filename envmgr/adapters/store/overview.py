@@ -34,6 +34,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 from . import codec
 from .names import REVISIONS, place_of_file
+from .pipeline.proposal_codec import load_proposal
 
 Ask = Callable[[str, Mapping[str, str]], Iterable[Sequence[Any]]]
 """Asks a database: a query with `:name` where a value stands, and the values."""
@@ -42,7 +43,7 @@ Ask = Callable[[str, Mapping[str, str]], Iterable[Sequence[Any]]]
 _ENVIRONMENTS = """
 SELECT organization, repository, name, application, branch, "commit", status, message, absences, absent_since,
   applied_commit, url, suspended, suspended_by, hold, approved, created_at, pushed_at, expires_at, warned_at, updated_at,
-  pin, drift, deployment, health, tests, silent_since, suspended_at, failures, failed_on, retry_at,
+  pin, drift, deployment, health, tests, silent_since, suspended_at, failures, failed_on, retry_at, proposal,
   CASE WHEN claim LIKE '%"untaken":%' THEN claim END
 FROM {} WHERE {} ORDER BY organization, repository, name, application
 """
@@ -125,7 +126,7 @@ def _environment(row: Sequence[Any]) -> Environment:
     created_at, pushed_at, expires_at, warned_at, updated_at, pin, drift, deployment, health, tests, *rest = (
         rest
     )
-    silent_since, suspended_at, failures, failed_on, retry_at, claim = rest
+    silent_since, suspended_at, failures, failed_on, retry_at, proposal, claim = rest
     moment, is_applied = codec.load_moment, applied is not None or url is not None
     return Environment(
         id=EnvironmentId(organization, repository, name, application),
@@ -157,6 +158,7 @@ def _environment(row: Sequence[Any]) -> Environment:
         deployment=codec.load_deployment(deployment) if deployment else None,
         health=codec.load_health(health) if health else None,
         tests=codec.load_tests(tests) if tests else None,
+        proposal=load_proposal(proposal) if proposal else None,
         claim=codec.load_claim(claim) if claim else None,
     )
 

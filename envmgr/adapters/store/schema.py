@@ -26,6 +26,7 @@ from envmgr.domain.values.names import EnvironmentId
 
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
+from .pipeline.proposal_codec import dump_proposal, load_proposal
 
 FIELD = "field"
 """What a column's `info` calls the field of the record that it keeps."""
@@ -118,6 +119,7 @@ environments = Table(
     Column("tests", encoded(codec.dump_tests, codec.load_tests)),
     Column("tagged", encoded(codec.dump_tagged, codec.load_tagged)),
     Column("promoted_from", free_text(), info=_of("applied.promoted_from")),
+    Column("proposal", encoded(dump_proposal, load_proposal)),
     _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, delete, select, text
 
 from envmgr.domain.audit.standing import Look, Outcome, Standing, outcome
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.approval.words import KEPT_FOR_GOOD
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.rules.transitions import Change
 from envmgr.domain.values.environment import (
@@ -325,7 +326,9 @@ class SqlStore:
             delete(schema.runs).where(
                 schema.runs.c.status != RunStatus.RUNNING, schema.runs.c.finished_at < before
             ),
-            delete(schema.events).where(schema.events.c.at < before),
+            delete(schema.events).where(
+                schema.events.c.at < before, schema.events.c.action.not_in(KEPT_FOR_GOOD)
+            ),
             delete(schema.requests).where(schema.requests.c.finished_at < before),
             delete(schema.sessions).where(schema.sessions.c.expires_at < before),
             *outdated(before),

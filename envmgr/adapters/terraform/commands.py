@@ -3,10 +3,10 @@
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from envmgr.adapters.terraform.providers.cache import ProviderCache
 from envmgr.adapters.terraform.state.data_folder import leave_states_out, make_fit
@@ -24,6 +24,7 @@ from .command import IsFlagged
 from .confinement import Confinement
 from .diagnostics import Diagnostic
 from .failures import blames_what_is_read, failure, missing_variables
+from .findings import findings
 from .initialisation import HOME, Initialisation, identify_terraform
 from .modules import ModuleFolder, names
 from .plan_file import copied_out, unchangeable
@@ -125,6 +126,13 @@ class TerraformCommands:
 
     def show(self, workspace: Workspace, plan: PlanFile) -> Plan:
         """See the port."""
+        try:
+            return Plan.from_json(self.document(workspace, plan))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Transient(f"terraform show printed no readable plan: {error}.") from error
+
+    def document(self, workspace: Workspace, plan: PlanFile) -> Mapping[str, Any]:
+        """See the port."""
         session = self._session(workspace, Watch(log=Path(os.devnull)))
         # Terraform shows a plan by its providers' schemas: the folder has to be initialised for that, too.
         self._initialise(session)
@@ -132,9 +140,15 @@ class TerraformCommands:
         if not outcome.succeeded:
             raise self._failure(session, outcome)
         try:
-            return Plan.from_json(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return dict(json.loads(text))
+        except (ValueError, TypeError) as error:
             raise Transient(f"terraform show printed no readable plan: {error}.") from error
+
+    def findings(self, workspace: Workspace, check: Literal["validate", "fmt"]) -> Sequence[str]:
+        """See the port."""
+        session = self._session(workspace, Watch(log=Path(os.devnull)))
+        self._initialise(session)
+        return findings(session, check)
 
     def render(self, workspace: Workspace, plan: PlanFile) -> str:
         """See the port."""

@@ -19,6 +19,7 @@ from .versions import locate
 _PURPOSES = {
     "init": Purpose.INIT,
     "validate": Purpose.VALIDATE,
+    "fmt": Purpose.VALIDATE,
     "show": Purpose.SHOW,
     "plan": Purpose.PLAN,
     "apply": Purpose.APPLY,

@@ -1,10 +1,11 @@
 """Terraform that is signed in for one run of one environment, command by command."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.values.cage import Credentials
@@ -48,6 +49,16 @@ class SignedIn:
         """See the port."""
         with self._as(Credentials.NONE, workspace) as space:
             return self._terraform.show(space, plan)
+
+    def document(self, workspace: Workspace, plan: PlanFile) -> Mapping[str, Any]:
+        """See the port."""
+        with self._as(Credentials.NONE, workspace) as space:
+            return self._terraform.document(space, plan)
+
+    def findings(self, workspace: Workspace, check: Literal["validate", "fmt"]) -> Sequence[str]:
+        """See the port."""
+        with self._as(Credentials.NONE, workspace) as space:
+            return self._terraform.findings(space, check)
 
     def render(self, workspace: Workspace, plan: PlanFile) -> str:
         """See the port."""

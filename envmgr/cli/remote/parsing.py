@@ -45,6 +45,7 @@ from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.pipeline.verdict import Outcome, Result, Verdict
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
+from envmgr.views import proposals
 
 Object = Mapping[str, Any]
 _NAME = re.compile(r"[a-z0-9-]{1,200}")
@@ -96,6 +97,7 @@ def environment(found: Object) -> Told:
         deployment=_deployment(found),
         health=_health(found["health"], created),
         tests=_tests(found.get("tests"), created),
+        proposal=proposals.parsed(found["proposal"]) if found["proposal"] is not None else None,
         updated_at=_moment(found["updated_at"]),
     )
 

@@ -8,16 +8,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from envmgr.domain.values.pipeline.data import RESOURCES_WITH_DATA
+
 from .access import Access
 from .application import Application, CodeSource, in_order
 from .backend import Backend, LocalBackend
 from .cage import Cage
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
-from .pipeline.approval import Freeze
+from .pipeline.approval import Approval, Freeze
 from .pipeline.environments import NamedEnvironment
 from .pipeline.images import Image
 from .pipeline.promotion import checked
-from .pipeline.steps import BuildStep, EnvironmentTest
+from .pipeline.steps import BuildStep, Check, EnvironmentTest, check_named_once
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from .run_credentials import RunCredentials
 from .section import Section
@@ -221,6 +223,16 @@ class RepositorySection(Section):
         examples=[{"reason": "migration", "until": "2026-12-01T06:00Z"}],
     )
 
+    checks: tuple[Check, ...] = Field(
+        default=(),
+        description="Checks of each plan before it is applied; never taken from a branch.",
+        examples=[[{"name": "policy", "rego": "/etc/envmgr/policies", "on_failure": "refuse"}]],
+    )
+    approval: Approval | None = Field(
+        default=None,
+        description="Whose approval each plan needs before it is applied; without it nobody's.",
+        examples=[{"needed": 1, "from": "approver", "expires": "7d"}],
+    )
     environments: tuple[NamedEnvironment, ...] = Field(
         default=(),
         description="Long-lived environments with a name of their own: each follows one branch, or the newest of some tags.",
@@ -231,6 +243,11 @@ class RepositorySection(Section):
             ]
         ],
     )
+
+    @model_validator(mode="after")
+    def _check_checks(self) -> Self:
+        check_named_once(self.checks)
+        return self
 
     @model_validator(mode="after")
     def _check_applications(self) -> Self:
@@ -338,6 +355,12 @@ class OrganizationFile(Section):
         default=Cage(),
         description="What confines Terraform and the commands of a branch.",
         examples=[{"kind": "bwrap", "memory": "4GiB"}],
+    )
+    resources_with_data: tuple[Text, ...] = Field(
+        default=RESOURCES_WITH_DATA,
+        description="Types of resources that no plan deletes or replaces in a protected environment without an approval; "
+        "`*` matches any run of characters; empty: none.",
+        examples=[["aws_db_instance", "azurerm_postgresql_*"]],
     )
     sandbox: Literal["none", "bwrap"] = Field(
         default="none",

@@ -49,6 +49,8 @@ class _Row:
 
 
 _STEP = _Row(Credentials.DEPLOY, outside="written")
+# Whoever looks at a plan changes nothing.
+_CHECK = _Row(Credentials.NONE, outside="seen")
 _ROWS: Mapping[Purpose, _Row] = {
     # It configures the backend too, which looks for a state there.
     Purpose.INIT: _Row(Credentials.BACKEND, state=True, fetches=True),
@@ -64,8 +66,9 @@ _ROWS: Mapping[Purpose, _Row] = {
     Purpose.DOWN: _STEP,
     Purpose.TEST: _STEP,
     Purpose.HEALTH: _STEP,
+    Purpose.CHECK: _CHECK,
 }
-TERRAFORM = frozenset(Purpose) - {purpose for purpose, row in _ROWS.items() if row is _STEP}
+TERRAFORM = frozenset(Purpose) - {purpose for purpose, row in _ROWS.items() if row in (_STEP, _CHECK)}
 """What Terraform does; all else are steps."""
 
 

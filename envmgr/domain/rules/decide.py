@@ -17,6 +17,7 @@ from envmgr.domain.values.names import counted, excluding, matches_any, ref_comp
 from envmgr.domain.values.policy import Neighbours, Policy
 
 from .access.freezing import unless_frozen
+from .approval.waiting import awaits_approval
 from .attempt import attempt_key, was_tried
 from .origins.guards import moved_tag, named_stays, not_as_named, not_promoted, other_history
 from .settled import is_done, is_settled, to_be_tested, why_apply
@@ -383,6 +384,7 @@ _PRESENT: tuple[Check, ...] = (
     _unconfigured,
     _ends_soon,
     lambda situation: moved_tag(situation.environment),
+    lambda situation: awaits_approval(situation.environment, situation.policy, situation.now),
     _settled,
     lambda situation: not_promoted(situation.environment, situation.neighbours.before),
     _drifted,

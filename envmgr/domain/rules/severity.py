@@ -13,6 +13,7 @@ _WARNINGS = frozenset(
     {
         "audit-finding",
         "by-hand-not-kept",
+        "check-warned",
         "cancelled",
         "code-not-kept",
         "default-branch",

@@ -24,6 +24,7 @@ class Purpose(Enum):
     ON_DESTROY = "on_destroy"
     DOWN = "down_run"
     TEST = "test"
+    CHECK = "check"
     HEALTH = "health.run"
 
 

@@ -24,6 +24,7 @@ from envmgr.engine.work.released import is_tested, note_ready
 from envmgr.engine.work.result import found, note_resources, summary
 
 from .deploy import deploy
+from .gating import pass_gates, pass_without_plan
 from .planning import carry_out, listed, plan_apply
 
 
@@ -39,6 +40,7 @@ def apply(job: Job, reason: str) -> None:
         job.services.record(job.environment.id, "resources-gone", gone, commit=desired.claim.commit)
         _apply_infrastructure(job, desired, gone)
     else:
+        pass_without_plan(job, desired)
         settle(job, desired, None, f"{desired.claim.commit[:10]} changes no infrastructure.")
         _deploy_alone(job, desired)
         return
@@ -107,7 +109,8 @@ def check_promoted(job: Job, commit: str) -> None:
 
 
 def apply_planned(job: Job, active: ActiveRun, desired: Desired, planned: Planned) -> None:
-    """Makes the claim durable, applies exactly the plan, and records what the cloud has now."""
+    """Checks the plan, makes the claim durable, applies exactly the plan, and records what the cloud has now."""
+    pass_gates(job, active, desired, planned)
     keep(job, planned.claim)
     # Asked after the claim is on record: of two applications that begin at the same time, at least one then
     # sees the other.

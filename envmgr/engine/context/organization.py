@@ -19,6 +19,7 @@ from envmgr.domain.values.environment import FROM_BRANCH, Environment, Origin, S
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names, matches_any
 from envmgr.domain.values.origins.named import Asked, Named
 from envmgr.domain.values.pipeline.image import SeenImage, WantedImage
+from envmgr.domain.values.pipeline.proposal import Gates
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Schedule, Ticks, Windows, closed, phase
 from envmgr.domain.values.step import Step
@@ -174,6 +175,7 @@ class Repository:
     `registry_login` how the one of a variable lets envmgr in.
     `frozen` reads which freeze holds at a moment.
     `environments` are what it is for each named environment, by name; `follows` says of such a one what that is.
+    `gates` are what its plans have to pass.
     """
 
     id: RepositoryId
@@ -193,6 +195,7 @@ class Repository:
     terraform_limits: TerraformLimits = field(default_factory=TerraformLimits)
     cage: CageRules = field(default_factory=CageRules)
     health_networks: tuple[str, ...] = ()
+    gates: Gates = field(default_factory=Gates)
     schedule: Schedule | None = None
     deploy_rules: Callable[[BranchFile | None], DeployRules] = lambda _: DeployRules()
     ttl: TimeToLive = TimeToLive()

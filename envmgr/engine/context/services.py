@@ -17,6 +17,7 @@ from envmgr.ports import (
     Deployer,
     Git,
     Modules,
+    Policies,
     Probe,
     Processes,
     Progress,
@@ -56,6 +57,7 @@ class Services:
     zips: Deployer
     probe: Probe
     registry: Registry
+    policies: Policies
     clock: Clock
     owner: ProcessId
     processes: Processes

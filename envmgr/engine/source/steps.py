@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from envmgr.domain.documents.state import State
+from envmgr.domain.rules.cage import credentials_of
 from envmgr.domain.rules.transitions.deploys import began
-from envmgr.domain.values.cage import Credentials, Purpose
+from envmgr.domain.values.cage import Purpose
 from envmgr.domain.values.environment import Environment, Output
 from envmgr.domain.values.step import Command, Site, Step, Zip
 from envmgr.domain.values.template import fill
@@ -52,7 +53,7 @@ def place_of(job: Job, commit: str, state: State | None, purpose: Purpose) -> It
     organization, access = job.repository.organization, job.repository.organization.access()
     job.redact.learn(access.hiding(state))
     with (
-        organization.sign_in(job.holder(), Credentials.DEPLOY, access.environment) as environment,
+        organization.sign_in(job.holder(), credentials_of(purpose), access.environment) as environment,
         _place(job, commit, state, purpose, environment) as place,
     ):
         yield place

@@ -1,6 +1,6 @@
 """One piece of work on one environment, under its lease, and the runs it makes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,6 +30,7 @@ from envmgr.engine.context.organization import Access, Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import snapshot_of
 from envmgr.host.children.priority import lower
+from envmgr.host.children.run_log import RunLog
 from envmgr.host.leftovers import sweep
 from envmgr.ports import Holder, Progress, StateStore, Watch
 
@@ -58,6 +59,10 @@ class Superseded(RetryLater):
 
 class NothingDone(EnvmgrError):
     """The person who was asked said no; nothing was changed."""
+
+
+class AwaitsApproval(NothingDone):
+    """A plan that people have to approve first; it is on record, and nothing was changed."""
 
 
 class WouldDelete(NothingDone):
@@ -209,6 +214,28 @@ class Job:
             # A saved plan may hold sensitive values, and is good for this run only.
             sweep(services.layout.plans(self.environment.id))
 
+    @contextmanager
+    def run_within(self, kind: RunKind, commit: str) -> Iterator["ActiveRun"]:
+        """Records a run around a block within another run: the environment stands as it does, and the plan stays."""
+        services = self.services
+        run = services.store.start_run(
+            self.environment.id,
+            kind,
+            commit,
+            services.owner,
+            services.actor,
+            services.clock(),
+            services.layout.log_name,
+        )
+        active = ActiveRun(job=self, run=run)
+        services.layout.private(services.layout.log(run.id).parent)
+        try:
+            yield active
+        except BaseException as error:
+            active.finish(_ending(error), self.redact(str(error)))
+            raise
+        active.finish(RunStatus.FAILED if active.fails else RunStatus.SUCCEEDED, active.message)
+
     def _check_disk(self) -> None:
         shortage = self.services.layout.shortage(self.services.disk_reserve)
         if shortage:
@@ -219,7 +246,8 @@ class Job:
 class ActiveRun:
     """A run under way: what watches its Terraform, and what will be said of it.
 
-    `failing_checks` are the code's own that did not hold by the last command.
+    `failing_checks` are the code's own that did not hold by the last command. `fails` says that it ends as failed, though
+    nothing was raised.
     """
 
     job: Job
@@ -227,6 +255,7 @@ class ActiveRun:
     message: str = ""
     changes: Changes | None = None
     failing_checks: list[str] = field(default_factory=list)
+    fails: bool = False
     _child_began: datetime = field(init=False)
     _is_silent: bool = field(init=False, default=False)
 
@@ -245,6 +274,12 @@ class ActiveRun:
             stop=job.should_stop,
             quiet=self._quiet,
         )
+
+    def note(self, lines: Sequence[str]) -> None:
+        """Writes lines of its own into the log, besides what its commands say."""
+        with RunLog(self.job.services.layout.log(self.run.id), self.job.redact) as log:
+            for line in lines:
+                log.write(line)
 
     @contextmanager
     def recording_lock(self) -> Iterator[None]:

@@ -116,6 +116,12 @@ class SuspendWanted(Wanted):
     reason: str | None = Field(default=None, max_length=500, description="Why; shown wherever it is.")
 
 
+class RejectWanted(Wanted):
+    """A no to a plan."""
+
+    reason: str | None = Field(default=None, max_length=500, description="Why; shown wherever it is.")
+
+
 class ExtendWanted(Wanted):
     """A later end of life."""
 
@@ -227,7 +233,7 @@ def drift(target: At, wanted: Wanted | None = None) -> Response:
 
 @router.post(f"{_PATH}/approve", status_code=202, responses=_ANSWERS)
 def approve(target: At, wanted: Wanted | None = None) -> Response:
-    """Asks for it to be let past the guard that holds it back now."""
+    """Asks for it to be let past the guard that holds it back now, or for its plan to be applied."""
     return _asked(target, Action.APPROVE, wanted or Wanted())
 
 
@@ -235,3 +241,9 @@ def approve(target: At, wanted: Wanted | None = None) -> Response:
 def cancel(target: At, wanted: Wanted | None = None) -> Response:
     """Asks what runs there to end, and says whether it has; it is not begun again until a push or `resume`."""
     return _asked(target, Action.CANCEL, wanted or Wanted())
+
+
+@router.post(f"{_PATH}/reject", status_code=202, responses=_ANSWERS)
+def reject(target: At, wanted: RejectWanted | None = None) -> Response:
+    """Asks for the plan that waits for approval now to be turned down."""
+    return _asked(target, Action.REJECT, wanted or RejectWanted())

@@ -31,6 +31,7 @@ _LISTED = {
     "suspended_by": None,
     "suspended_at": None,
     "pinned_commit": None,
+    "proposal": None,
     "urls": ["https://alice.example.com"],
     "applications": [],
     "remote_error": None,

@@ -17,6 +17,7 @@ _LABELS = {
     Action.DRIFT: "Check drift",
     Action.CANCEL: "Cancel what runs",
     Action.APPROVE: "Approve",
+    Action.REJECT: "Reject",
     Action.RESUME: "Resume",
     Action.SUSPEND: "Suspend",
     Action.EXTEND: "Extend",
@@ -28,6 +29,7 @@ ASKED_FIRST = (
     Action.APPLY,
     Action.APPROVE,
     Action.CANCEL,
+    Action.REJECT,
     Action.SUSPEND,
     Action.EXTEND,
     Action.ROLLBACK,
@@ -150,6 +152,15 @@ _WORDS = {
             "It is not begun again until somebody pushes or resumes it.",
         ),
     ),
+    Action.REJECT: _Words(
+        "Reject the plan of {name}?",
+        "Reject",
+        (
+            "The plan that waits is not applied, whoever has approved it.",
+            "A push proposes anew, and so does an apply by hand.",
+        ),
+        (Field("reason", "Why (shown wherever it is)", is_needed=False),),
+    ),
     Action.EXTEND: _Words(
         "Extend the life of {name}?",
         "Extend",
@@ -189,6 +200,7 @@ _AFTER_GUARD = {
     Guard.MASS_DESTROY: "Too many environments were about to be destroyed at once. If you approve, this one is destroyed.",
     Guard.HISTORY: "The repository shows another history than before. If you approve, that is accepted as it is now, and this environment is destroyed.",
     Guard.LIMIT: "The limit of environments is reached. If you approve, this one is created all the same.",
+    Guard.APPROVAL: "If enough people approve, just this plan is applied; another one would be asked for anew.",
     Guard.DRIFT: "Correcting its drift would delete something. If you approve, the drift is corrected.",
     Guard.TAG: "Its tag was moved, or is gone. If you approve, it gets what the message names.",
 }
@@ -203,7 +215,9 @@ def attention(records: Sequence[Environment], may: MayDo) -> Attention | None:
         then = _NAMED_HISTORY if is_followed else _AFTER_GUARD[held.hold.guard]
         if not may(Action.APPROVE):
             return Attention("Waits for approval", f"{then} That takes the role approver.")
-        return Attention("Waits for your approval", then, [Button(Action.APPROVE, is_main=True)])
+        may_be_rejected = held.hold.guard is Guard.APPROVAL
+        rejects = [Button(Action.REJECT)] if may_be_rejected and may(Action.REJECT) else []
+        return Attention("Waits for your approval", then, [Button(Action.APPROVE, is_main=True), *rejects])
     if any(needs_person(e) for e in records):
         actions = [Button(Action.RESUME, is_main=True)] if may(Action.RESUME) else []
         then = "It is not tried again by itself: mend the cause and push, or resume it to try once more."
@@ -227,6 +241,7 @@ _SENSE: Mapping[Action, Callable[[Environment], bool]] = {
     Action.APPLY: lambda e: e.status is not Status.DESTROYING,
     Action.DRIFT: lambda e: e.claim is not None,
     Action.CANCEL: lambda e: e.status in AT_WORK,
+    Action.REJECT: lambda _: False,
     Action.APPROVE: lambda _: False,  # where it may be approved, that stands at the top
     Action.RESUME: lambda e: e.suspended is not None or e.pinned_commit is not None,
     Action.SUSPEND: lambda e: e.suspended is None,

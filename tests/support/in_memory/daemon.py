@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.adapters.calendar import CALENDAR
 from envmgr.adapters.modules import Modules, packaged_folder
+from envmgr.adapters.policy.rego import RegoPolicies
 from envmgr.commands.audit import Audit
 from envmgr.commands.runtime import Runtime
 from envmgr.config.sections.secrets import Redactor
@@ -145,6 +146,7 @@ class Daemon:
             zips=steps,
             probe=life.through(world.probe),
             registry=MemoryRegistry(),
+            policies=life.through(RegoPolicies()),
             clock=world.clock,
             owner=life.process,
             processes=self._host,
@@ -194,6 +196,7 @@ class Daemon:
             schedule=rules.schedule,
             windows=rules.windows,
             step_limits=StepLimits(output=10_000),
+            gates=rules.gates,
             deploy_rules=lambda _: rules.deploy,
             frozen=lambda now: in_force(store.freezes.all(), SHOP, now),
         )

@@ -11,6 +11,7 @@ from threading import Event
 from typing import Any
 
 from envmgr.adapters.modules import Modules, packaged_folder
+from envmgr.adapters.policy.rego import RegoPolicies
 from envmgr.commands.runtime import Runtime
 from envmgr.composition.compose import Start, compose
 from envmgr.config.load import load
@@ -181,6 +182,7 @@ class MemoryEngine(Driver[MemoryRepository]):
             zips=self.steps,
             probe=self.probe,
             registry=self.registry,
+            policies=RegoPolicies(),
             clock=self.clock,
             owner=process,
             processes=self.host,

@@ -8,6 +8,7 @@ from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.names import RepositoryId
 from envmgr.domain.values.origins.named import Named
+from envmgr.domain.values.pipeline.proposal import Gates
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Schedule, Windows
 from envmgr.engine.context.organization import TimeToLive
@@ -40,6 +41,7 @@ class Rules:
     ttl: TimeToLive = field(default_factory=TimeToLive)
     schedule: Schedule | None = None
     windows: Windows = field(default_factory=Windows)
+    gates: Gates = field(default_factory=Gates)
     applications: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     named: tuple[Named, ...] = ()
 

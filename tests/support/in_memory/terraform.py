@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from envmgr.domain.documents.plan import Plan, ResourceChange
 from envmgr.domain.documents.state import LockInfo
@@ -78,6 +78,8 @@ class MemoryTerraform:
         self.calls: list[str] = []
         self.fails: dict[str, str] = {}
         """What commands fail with, before they do anything."""
+        self.found: dict[str, Sequence[str]] = {}
+        """What its own checks find."""
         self._host, self._cloud, self._place, self._clock = host, cloud, place, clock
         self._running: dict[ProcessId, _Apply] = {}
         self._said: dict[Path, Attended] = {}
@@ -132,6 +134,32 @@ class MemoryTerraform:
             ),
             document["outputs"] != document["outputs_before"],
         )
+
+    def document(self, workspace: Workspace, plan: PlanFile) -> Mapping[str, Any]:
+        """As `terraform show -json` words it."""
+        document = _opened(plan)
+        changed = {change["address"]: list(change["actions"]) for change in document["changes"]}
+        return {
+            "format_version": "1.2",
+            "resource_changes": [
+                {
+                    "address": each["address"],
+                    "mode": "managed",
+                    "type": each["type"],
+                    "change": {
+                        "actions": changed.get(each["address"], ["no-op"]),
+                        "before": each["before"],
+                        "after": each["after"],
+                    },
+                }
+                for each in document["resources"]
+            ],
+        }
+
+    def findings(self, workspace: Workspace, check: Literal["validate", "fmt"]) -> Sequence[str]:
+        """What was said that it finds."""
+        self._begin(check)
+        return self.found.get(check, ())
 
     def render(self, workspace: Workspace, plan: PlanFile) -> str:
         """A line for each change."""

@@ -20,7 +20,7 @@ VERBS = (
         "plan",
         "drift",
     ),
-    *("apply", "rollback", "destroy", "cancel", "suspend", "resume", "approve", "extend", "unlock"),
+    *("apply", "rollback", "destroy", "cancel", "suspend", "resume", "approve", "reject", "extend", "unlock"),
     *("config check", "config init", "config schema"),
 )
 

@@ -79,9 +79,9 @@ def uncomment(text: str) -> str:
 
 def test_uncommented_the_sample_has_every_option(tmp_path: Path) -> None:
     text = uncomment(sample())
-    for path, _ in ALL:
+    for path, field in ALL:
         if path.startswith("OrganizationFile."):
-            assert re.search(rf"^ *(- )?{path.rpartition('.')[2]}:", text, re.MULTILINE), path
+            assert re.search(rf"^ *(- )?{field.alias or path.rpartition('.')[2]}:", text, re.MULTILINE), path
     (tmp_path / "acme.yaml").write_text(text)
     with pytest.raises(ConfigurationError) as raised:
         load(tmp_path)
@@ -95,6 +95,7 @@ def test_uncommented_the_sample_has_every_option(tmp_path: Path) -> None:
         "give one of bucket and storage_account",
         "give one of function and app_service",
         "give one of url and run",
+        "give one of rego, run and terraform",
         "give one of branch and tags",
     ]
 

@@ -53,7 +53,7 @@ def test_the_end_of_a_freeze_has_a_zone(text: str) -> None:
         (BuildStep, {"name": "image", "run": ""}, "it must be a command"),
         (EnvironmentTest, {"name": "smoke"}, "Field required"),
         (Approval, {"needed": 0}, "greater than or equal to 1"),
-        (Approval, {"from": "boss"}, "'viewer', 'developer', 'approver' or 'admin'"),
+        (Approval, {"from": "boss"}, "'approver' or 'admin'"),
         (Approval, {"expires": "0s"}, "at least one second"),
         (Freeze, {"reason": " "}, "must not be empty"),
         (Freeze, {"reason": "a\nb"}, "one line"),

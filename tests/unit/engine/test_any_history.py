@@ -23,11 +23,14 @@ from hypothesis.stateful import (
 )
 
 from envmgr.commands import operations, rollback, steering
+from envmgr.commands.pipeline import approvals
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.rules.approval.words import lets_through
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.environment import Environment, Guard, Status, Suspension
 from envmgr.domain.values.health import HealthCheck
+from envmgr.domain.values.pipeline.proposal import Gates, Terms
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
 from envmgr.engine.context.organization import TimeToLive
@@ -55,6 +58,7 @@ KINDS = {
         )
     ),
     "of applications": Rules(applications={"base": (), "page": ("base",)}, drift=DRIFT),
+    "approved": Rules(gates=Gates(approval=Terms(needed=1, allows_author=True, expires=DAY))),
     "timed": Rules(
         ttl=TimeToLive(default=3 * DAY, max=9 * DAY),
         schedule=Schedule(up=f"0 {UP} * * *", down=f"0 {DOWN} * * *"),
@@ -143,6 +147,8 @@ class Histories(RuleBasedStateMachine):
 
     def objects(self, record: Environment, point: Point) -> str:
         """Why a promise forbids what Terraform is about to do to an environment."""
+        if not point.destroys and not self.is_approved(record):
+            return "changed, though nobody approved just that"
         if point.destroys:
             whys = [self.why_not_gone(record), self.why_not_ended(record)]
             return "" if "" in whys else f"destroyed, but {' and '.join(whys)}"
@@ -152,6 +158,17 @@ class Histories(RuleBasedStateMachine):
         is_settled = self.settled.get(record.label) == (record.claim and record.claim.commit)
         return (
             "changed, though it was as its branch wants it, and nobody looked for drift" if is_settled else ""
+        )
+
+    def is_approved(self, record: Environment) -> bool:
+        """Whether people have approved what is about to be applied, where they are to be asked."""
+        if self.wants.gates.approval is None:
+            return True
+        proposal, claim = record.proposal, record.claim
+        return (
+            proposal is not None
+            and claim is not None
+            and lets_through(proposal, claim.commit, proposal.digest, self.world.now)
         )
 
     def why_not_gone(self, record: Environment) -> str:
@@ -301,7 +318,10 @@ class Histories(RuleBasedStateMachine):
             case _:
                 self.world.shop.is_away = is_bad
 
-    @rule(what=st.sampled_from(["suspend", "resume", "approve", "extend", "destroy", "rollback"]), name=NAME)
+    @rule(
+        what=st.sampled_from(["suspend", "resume", "approve", "reject", "extend", "destroy", "rollback"]),
+        name=NAME,
+    )
     def wish(self, what: str, name: str) -> None:
         """A person says something of an environment."""
         for record in self.world.records(name):
@@ -313,6 +333,8 @@ class Histories(RuleBasedStateMachine):
                     self.says(operations.destroy, record, lambda *_: True)
                 case "rollback":
                     self.says(rollback.roll_back, record, "previous", lambda *_: True)
+                case "reject":
+                    self.says(approvals.reject, record)
                 case _:
                     self.says(getattr(steering, what), record)
 

@@ -39,6 +39,7 @@ VERBS = {
     "extend": {"duration": "1d"},
     "drift": None,
     "approve": None,
+    "reject": None,
 }
 
 

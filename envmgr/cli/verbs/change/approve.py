@@ -8,6 +8,7 @@ import click
 from envmgr.cli import differences
 from envmgr.cli.command import complete_environment, json_option, pass_invocation, verb, yes_option
 from envmgr.cli.invocation import Invocation
+from envmgr.cli.proposals import proposal_lines
 from envmgr.cli.screen import ask, emit, emit_json_rows, printable, require_consent, say
 from envmgr.cli.work import interruptible, work
 from envmgr.commands import operations, steering
@@ -18,6 +19,9 @@ from envmgr.views import documents
 
 if TYPE_CHECKING:
     from envmgr.cli.remote.wishes import Subject
+
+ALONE = (Guard.DRIFT, Guard.APPROVAL)
+"""Guards that hold each application by itself."""
 
 
 @verb("approve", example="envmgr approve alice bob\nenvmgr approve --all", remote=True)
@@ -76,7 +80,7 @@ def _subject(found: Environment) -> "Subject":
     """What is asked for on a server: an application by itself only where its guard holds it alone."""
     from envmgr.cli.remote.wishes import Subject
 
-    identity = found.id if found.hold.guard is Guard.DRIFT else found.id.environment
+    identity = found.id if found.hold.guard in ALONE else found.id.environment
     return Subject(str(identity), [found])
 
 
@@ -88,7 +92,7 @@ def _chosen(runtime: Runtime, environments: Sequence[str]) -> list[Environment]:
 
 def _each_once(held: Iterable[Environment]) -> list[Environment]:
     """One for each question: most guards hold and let through an environment with all its applications."""
-    return list({e.id if e.hold.guard is Guard.DRIFT else e.id.environment: e for e in held}.values())
+    return list({e.id if e.hold.guard in ALONE else e.id.environment: e for e in held}.values())
 
 
 def _held(runtime: Runtime, text: str) -> list[Environment]:
@@ -110,6 +114,9 @@ def _show(found: Environment) -> None:
     if found.hold.guard is Guard.DRIFT and found.drift is not None:
         for line in differences.lines(found.drift):
             say(f"  {line}")
+    if found.hold.guard is Guard.APPROVAL and found.proposal is not None:
+        for line in proposal_lines(found.proposal):
+            say(f"  {printable(line)}")
 
 
 def _ask(number: int) -> bool:

@@ -8,6 +8,7 @@ from envmgr.cli import differences, table
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.lookup import known_records
+from envmgr.cli.proposals import proposal_lines
 from envmgr.cli.screen import colored, commits, emit, emit_json, moment, printable, say, unseen, width
 from envmgr.config.sections.duration import rounded_duration
 from envmgr.domain.rules.access.freezing import in_force
@@ -93,6 +94,7 @@ def _facts(
     yield "promoted from", found.applied.promoted_from or ""
     yield "deployed", _deployed(found)
     yield "held at", _hold(found)
+    yield "proposal", _block(tuple(proposal_lines(found.proposal)) if found.proposal else ())
     yield "drift", _drift(found)
     yield "health", _health(found)
     yield "tests", _tests(found)

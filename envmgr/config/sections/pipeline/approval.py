@@ -7,18 +7,17 @@ from pydantic import AfterValidator, Field
 
 from envmgr.config.sections.section import Section
 from envmgr.config.sections.times import Moment
-from envmgr.config.sections.values import Count, Flag, Named, Period, Text
-from envmgr.domain.values.asking.person import Role
+from envmgr.config.sections.values import Count, Flag, Period, Text
 
 
 class Approval(Section):
     """Whose approval a plan needs before it is applied."""
 
     needed: Count = Field(default=1, description="How many people have to approve.", examples=[1])
-    role: Annotated[Role, Named("role")] = Field(
-        default=Role.APPROVER,
+    role: Literal["approver", "admin"] = Field(
+        default="approver",
         alias="from",
-        description="Of which role they are, or of a higher one.",
+        description="Of which role they are, or of a higher one: approver or admin.",
         examples=["approver"],
     )
     expires: Period = Field(

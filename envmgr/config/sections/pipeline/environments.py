@@ -5,7 +5,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from envmgr.config.sections.deploy import CommandStep, DeployStep, Health, OnUnhealthy
-from envmgr.config.sections.pipeline.steps import BuildStep, EnvironmentTest
+from envmgr.config.sections.pipeline.approval import Approval
+from envmgr.config.sections.pipeline.steps import BuildStep, Check, EnvironmentTest, check_named_once
 from envmgr.config.sections.rules import Drift, Schedule, Windows
 from envmgr.config.sections.section import Section
 from envmgr.config.sections.values import Flag, Named, RefPattern, Variables
@@ -110,6 +111,22 @@ class NamedEnvironment(Section):
         description="Overrides the repository's windows.",
         examples=[{"allow": [{"start": "0 9 * * 1-4", "duration": "8h"}]}],
     )
+
+    checks: tuple[Check, ...] | None = Field(
+        default=None,
+        description="In place of the repository's checks.",
+        examples=[[{"name": "policy", "rego": "/etc/envmgr/policies"}]],
+    )
+    approval: Approval | None = Field(
+        default=None,
+        description="In place of the repository's approval; null: nobody's is needed here.",
+        examples=[{"needed": 2, "from": "approver"}],
+    )
+
+    @model_validator(mode="after")
+    def _check_checks(self) -> Self:
+        check_named_once(self.checks or ())
+        return self
 
     @model_validator(mode="after")
     def _check_origin(self) -> Self:

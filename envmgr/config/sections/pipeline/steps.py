@@ -1,5 +1,6 @@
 """Commands around an apply: what is built before the plan, what checks the plan, what tests the environment after it."""
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -62,6 +63,14 @@ class Check(CommandStep):
         if sum(getattr(self, kind) is not None for kind in _KINDS) != 1:
             raise ValueError("give one of rego, run and terraform")
         return self
+
+
+def check_named_once(checks: Sequence[Check]) -> None:
+    """Raises ValueError where two checks have the same name."""
+    names = [check.name for check in checks]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"checks: two are called {name}; rename one")
 
 
 class EnvironmentTest(CommandStep):

@@ -6,7 +6,14 @@ from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.environment import Environment
 
-_OF_A_COMMIT = (Action.APPLY, Action.DESTROY, Action.ROLLBACK, Action.PROMOTE, Action.APPROVE)
+_OF_A_COMMIT = (
+    Action.APPLY,
+    Action.DESTROY,
+    Action.ROLLBACK,
+    Action.PROMOTE,
+    Action.APPROVE,
+    Action.REJECT,
+)
 """What is meant for just the commit that the branch pointed at: all else is right for any."""
 
 

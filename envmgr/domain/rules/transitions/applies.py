@@ -80,7 +80,9 @@ def applied(
 ) -> Environment:
     """The cloud has what a claim describes, its commit from another environment where one is named; what held it back is over."""
     now = replace(before.applied, commit=claim.commit, fingerprint=claim.fingerprint, inputs=inputs)
-    return replace(before, claim=claim, applied=replace(now, promoted_from=promoted_from), hold=NO_HOLD)
+    return replace(
+        before, claim=claim, applied=replace(now, promoted_from=promoted_from), hold=NO_HOLD, proposal=None
+    )
 
 
 def adopted(before: Environment, claim: Claim, run: int) -> Environment:

@@ -55,6 +55,7 @@ def closed(before: Environment, end: End) -> Environment:
         deployment=None,
         health=None,
         tests=None,
+        proposal=None,
         ending=False,
     )
 

@@ -39,6 +39,7 @@ class Action(StrEnum):
     EXTEND = "extend"
     CANCEL = "cancel"
     APPROVE = "approve"
+    REJECT = "reject"
     ADOPT = "adopt"
     UNLOCK = "unlock"
     OUTPUTS = "sensitive outputs"
@@ -51,7 +52,7 @@ class Action(StrEnum):
 
 _LEAST = {
     Action.SEE: Role.VIEWER,
-    **dict.fromkeys((Action.APPROVE, Action.FREEZE, Action.THAW), Role.APPROVER),
+    **dict.fromkeys((Action.APPROVE, Action.REJECT, Action.FREEZE, Action.THAW), Role.APPROVER),
     **dict.fromkeys(
         (Action.ADOPT, Action.UNLOCK, Action.OUTPUTS, Action.AUDIT, Action.TOKENS, Action.MOVE), Role.ADMIN
     ),

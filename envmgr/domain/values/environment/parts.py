@@ -16,6 +16,7 @@ class Guard(StrEnum):
     LIMIT = "limits.environments"
     DRIFT = "drift.correct"
     TAG = "tag"
+    APPROVAL = "approval"
 
 
 class Suspension(StrEnum):
@@ -52,6 +53,8 @@ class WaitsFor(StrEnum):
     ORIGIN = "origin"
     TAG = "tag"
     AFTER = "after"
+    APPROVAL = "approval"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Drift, checks_warning
 from envmgr.domain.values.health import Health
 from envmgr.domain.values.names import EnvironmentId, ref_component
+from envmgr.domain.values.pipeline.proposal import Proposal
 from envmgr.domain.values.pipeline.verdict import Verdict
 from envmgr.domain.values.schedule import Schedule
 
@@ -58,7 +59,7 @@ class Environment:
     resources. `waits` says what it is waiting for where `message` tells of that, `silent_since` that nothing moves any
     more where it is worked on (None: something does). `refused` says why its branch gets none (empty: it does). `schedule` is the branch's own.
     `deployment` is what of its code runs (None: nothing is to be deployed but what Terraform applies), `health`
-    how that answers, `tests` what its tests said last.
+    how that answers, `tests` what its tests said last, `proposal` the last plan that was to be approved.
     `ending` says that what it has is being destroyed, or was in part: no wish calls that off any more.
     """
 
@@ -85,6 +86,7 @@ class Environment:
     deployment: Deployment | None = None
     health: Health | None = None
     tests: Verdict | None = None
+    proposal: Proposal | None = None
     ending: bool = False
     updated_at: datetime
 

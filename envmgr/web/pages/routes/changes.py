@@ -133,7 +133,7 @@ def _options(action: Action, identity: EnvironmentId, fields: Mapping[str, str])
             return {"revision": fields.get("to", "").strip() or "previous"}
         case Action.PROMOTE:
             return {"to": fields.get("to", "").strip()[:32]}
-        case Action.SUSPEND:
+        case Action.SUSPEND | Action.REJECT:
             reason = fields.get("reason", "").strip()
             return {"reason": reason} if reason else {}
         case Action.DESTROY if fields.get("name", "").strip() != identity.name:

@@ -15,6 +15,7 @@ from envmgr.adapters.store.columns import free_text, moment
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
 from envmgr.domain.rules.observation import Observed
+from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.deployment import Deployment, WayBack
 from envmgr.domain.values.drift import Difference, Drift
 from envmgr.domain.values.environment import (
@@ -46,6 +47,7 @@ from envmgr.domain.values.environment import (
 from envmgr.domain.values.environment.origin import Origin, OriginKind
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.pipeline.proposal import Approval, Checked, CheckOutcome, Proposal, Rejection, Terms
 from envmgr.domain.values.pipeline.verdict import Outcome, Result, Verdict
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
@@ -125,6 +127,33 @@ verdicts = st.builds(
     at=moments,
     results=st.lists(said, max_size=3).map(tuple),
 )
+whoever = {"by": texts, "who": texts, "role": st.sampled_from(Role), "at": moments}
+proposals = st.builds(
+    Proposal,
+    **dict.fromkeys(("on", "commit", "digest"), words),
+    author=texts,
+    terms=st.builds(
+        Terms,
+        needed=st.integers(1, 9),
+        role=st.sampled_from(Role),
+        expires=spans,
+        allows_author=st.booleans(),
+        frees_rollback=st.booleans(),
+    ),
+    requested_at=moments,
+    expires_at=moments,
+    reasons=st.lists(texts, max_size=2).map(tuple),
+    changes=st.dictionaries(st.sampled_from(["add", "change", "destroy"]), st.integers(0, 9)),
+    actions=st.lists(st.tuples(texts, texts), max_size=2).map(tuple),
+    text=texts,
+    run=st.none() | st.integers(1, 9),
+    checks=st.lists(
+        st.builds(Checked, texts, st.sampled_from(CheckOutcome), st.just(("found",)), st.none() | st.just(1)),
+        max_size=2,
+    ).map(tuple),
+    approvals=st.lists(st.builds(Approval, **whoever), max_size=2).map(tuple),
+    rejection=st.none() | st.builds(Rejection, texts, texts, moments),
+)
 healths = st.builds(
     Health,
     check=st.builds(
@@ -198,6 +227,7 @@ environments = st.builds(
     deployment=st.none() | deployments,
     health=st.none() | healths,
     tests=st.none() | verdicts,
+    proposal=st.none() | proposals,
     ending=st.booleans(),
     updated_at=moments,
 )

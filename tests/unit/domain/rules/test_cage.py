@@ -58,6 +58,7 @@ TABLE = {
     Purpose.DOWN: STEP,
     Purpose.TEST: STEP,
     Purpose.HEALTH: STEP,
+    Purpose.CHECK: (LISTED, Credentials.NONE, {PASSING, CODE, DATA}, {OUTSIDE}),
 }
 
 

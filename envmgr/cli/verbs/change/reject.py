@@ -1,0 +1,39 @@
+"""`envmgr reject`."""
+
+import click
+
+from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
+from envmgr.cli.invocation import Invocation
+from envmgr.cli.screen import emit, emit_json_of
+from envmgr.cli.work import work
+from envmgr.commands import operations
+from envmgr.commands.pipeline import approvals
+from envmgr.domain.errors import NeedsPerson
+from envmgr.views import documents
+
+
+@verb("reject", example="envmgr reject production --reason freeze", remote=True)
+@environment_argument
+@click.option("--reason", metavar="TEXT", default="", help="Why; shown wherever the environment is.")
+@json_option
+@pass_invocation
+def reject_command(invocation: Invocation, environment: str, reason: str, as_json: bool) -> None:
+    """Turn down a plan that waits for approval; a push, or `envmgr apply`, proposes it anew."""
+    if invocation.server:
+        from envmgr.cli.remote.wishes import wishes
+
+        with wishes(invocation) as asking:
+            done = asking.environments(asking.find(environment), "reject", reason=reason or None)
+    else:
+        with work(invocation) as application:
+            records = operations.find_all(application, environment)
+            found = [each for each in records if approvals.awaiting(each) is not None]
+            if not found:
+                label, status = records[0].label, records[0].status
+                raise NeedsPerson(f"{label} has no plan that waits for approval, it is {status}.")
+            done = [approvals.reject(application, each, reason) for each in found]
+    if as_json:
+        emit_json_of([documents.environment(each) for each in done])
+    else:
+        for each in done:
+            emit(f"{each.label}: {each.message}")

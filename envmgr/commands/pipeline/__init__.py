@@ -1,0 +1,1 @@
+"""What people say of the way from a commit to production."""

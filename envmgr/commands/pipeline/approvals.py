@@ -1,0 +1,115 @@
+"""What people say of a plan that waits for them: yes or no, each with her name and for just that plan."""
+
+from collections.abc import Callable, Mapping
+
+from envmgr.commands.access import needs
+from envmgr.commands.runtime import Runtime
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.approval import words
+from envmgr.domain.rules.transitions import proposals
+from envmgr.domain.values.asking.person import Action
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.pipeline.proposal import Approval, Proposal, Rejection
+from envmgr.engine.context import by_hand
+from envmgr.views.visible import escaped
+
+Seen = Mapping[str, str]
+"""The digest of the plan that somebody was shown, by application."""
+
+
+@needs(Action.APPROVE)
+def approve_plan(runtime: Runtime, environment: Environment, seen: Seen | None = None) -> Environment:
+    """Says yes to the plan of a record that was shown, or to that with the digest that was `seen`.
+
+    Raises NeedsPerson where it is another by now, or her word does not count.
+    """
+    asker, now = runtime.person.asker, runtime.services.clock()
+    shown, who = _shown(environment, seen), who_is(runtime)
+    role = runtime.person.role(environment.id.organization, environment.id.repository)
+
+    def change(record: Environment) -> Environment:
+        proposal = _same(record, shown)
+        if why := words.why_not(proposal, who, role, now):
+            raise NeedsPerson(f"{record.label}: {why} Nothing was approved.")
+        if role is None:
+            raise NeedsPerson(f"{record.label}: nobody without a role approves.")
+        said = Approval(by=str(asker), who=who, role=role, at=now)
+        return proposals.approved(record, words.approved(proposal, said))
+
+    return _say(runtime, environment, change, "approved", _told("Approved", environment, shown, ""))
+
+
+@needs(Action.REJECT)
+def reject(
+    runtime: Runtime, environment: Environment, reason: str = "", seen: Seen | None = None
+) -> Environment:
+    """Turns a plan that waits for approval down, whoever approved it before. Raises NeedsPerson where there is none."""
+    said = " ".join(escaped(reason).split())
+    now, shown = runtime.services.clock(), _shown(environment, seen)
+
+    def change(record: Environment) -> Environment:
+        proposal = _same(record, shown)
+        if proposal.rejection is not None:
+            raise NeedsPerson(f"{record.label}: it was rejected by {proposal.rejection.by} already.")
+        rejection = Rejection(str(runtime.person.asker), said, now)
+        return proposals.rejected(record, words.rejected(proposal, rejection))
+
+    return _say(runtime, environment, change, "rejected", _told("Rejected", environment, shown, said))
+
+
+def who_is(runtime: Runtime) -> str:
+    """Whose word it is, by whatever door: of a token that of whoever made it, so that nobody counts twice."""
+    made_by = {f"token {token.name}": token.created_by for token in runtime.services.store.tokens.all()}
+    name, passed = str(runtime.person.asker), set[str]()
+    while name in made_by and name not in passed:
+        passed.add(name)
+        name = made_by[name]
+    return name.removeprefix("person ").removeprefix("user ")
+
+
+def awaiting(environment: Environment) -> Proposal | None:
+    """The plan of a record that people may say yes or no to; None where there is none."""
+    proposal = environment.proposal
+    if proposal is None or proposal.rejection is not None or proposal.commit != environment.target:
+        return None
+    return proposal
+
+
+def _shown(environment: Environment, seen: Seen | None) -> str:
+    if seen is not None:
+        return seen.get(environment.id.application, "")
+    proposal = awaiting(environment)
+    if proposal is None:
+        raise NeedsPerson(
+            f"{environment.label} has no plan that waits for approval, it is {environment.status}."
+        )
+    return proposal.digest
+
+
+def _same(record: Environment, digest: str) -> Proposal:
+    proposal = record.proposal
+    if proposal is None or proposal.digest != digest or proposal.commit != record.target:
+        raise NeedsPerson(
+            f"{record.label}: the plan that was shown is not the one that waits any more. Look again, and ask again."
+        )
+    return proposal
+
+
+def _told(verb: str, environment: Environment, digest: str, reason: str) -> str:
+    return f"{verb} the plan of {environment.target[:10]} ({digest[:12]}){f': {reason}' if reason else ''}."
+
+
+def _say(
+    runtime: Runtime,
+    environment: Environment,
+    change: Callable[[Environment], Environment],
+    action: str,
+    message: str,
+) -> Environment:
+    services, identity = runtime.services, environment.id
+    event = services.event(
+        identity, action, message, commit=environment.target, actor=str(runtime.person.asker)
+    )
+    said = services.store.update(identity, None, services.clock(), change, event)
+    by_hand.keep(services, identity)
+    return said

@@ -1,0 +1,1 @@
+"""Which plans people have to approve, and whose word counts."""

@@ -1,0 +1,163 @@
+"""Between the plan and the apply: checks, and people's approval of just what would be done."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from envmgr.domain.documents.changes import changes_digest, sensitive_texts
+from envmgr.domain.rules.approval.data_loss import data_loss
+from envmgr.domain.rules.approval.words import lets_through
+from envmgr.domain.rules.attempt import attempt_key
+from envmgr.domain.rules.transitions.proposals import to_be_approved
+from envmgr.domain.values.environment import Claim
+from envmgr.domain.values.names import counted, matches_any
+from envmgr.domain.values.pipeline.proposal import Checked, CheckOutcome, Proposal, Terms
+from envmgr.engine.source.checks import refuse, run_checks, sentence
+from envmgr.engine.source.desired import Desired
+from envmgr.engine.work.job import ActiveRun, AwaitsApproval, Job
+from envmgr.engine.work.mode import ByHand, Verb
+from envmgr.engine.work.planned import Planned
+
+_TEXT, _ACTIONS = 40_000, 300
+"""How much of a plan's text, and how many of its actions, are kept for those who are to approve it."""
+
+
+def pass_gates(job: Job, active: ActiveRun, desired: Desired, planned: Planned) -> None:
+    """Lets a plan through to its apply, if its checks do and people have approved it where they are to be asked.
+
+    Called right before each apply, of the very plan that is applied then. Raises NeedsPerson where a check refuses it,
+    RetryLater where one cannot be made, and AwaitsApproval, with the proposal on record, where people are asked.
+    """
+    gates, document = job.repository.gates, dict[str, Any]()
+    if planned.has_changes and (gates.checks or gates.approval is not None or _types(job)):
+        terraform = job.repository.organization.terraform
+        document = dict(terraform.document(planned.workspace, planned.file))
+        job.redact.learn_values(list(sensitive_texts(document)))
+    results: tuple[Checked, ...] = ()
+    if planned.has_changes:
+        results = run_checks(job, planned, document, desired.author, active.changes)
+        _warn(job, active, results)
+        refuse(results)
+    reasons = list(_reasons(job, planned.claim, document, results, planned.has_changes))
+    if reasons:
+        _require_approval(job, active, desired, planned, document, results, reasons)
+
+
+def pass_without_plan(job: Job, desired: Desired) -> None:
+    """The same where the commit changes no infrastructure and is to be deployed only."""
+    reasons = list(_reasons(job, desired.claim, {}, (), False))
+    if reasons:
+        _require_approval(job, None, desired, None, {}, (), reasons)
+
+
+def _types(job: Job) -> tuple[str, ...]:
+    """The types of resources that are not taken away unasked."""
+    is_protected = matches_any(job.environment.branch, job.policy.protected)
+    return job.repository.gates.data if is_protected else ()
+
+
+def _reasons(
+    job: Job, claim: Claim, document: Mapping[str, Any], results: Sequence[Checked], has_changes: bool
+) -> Iterator[str]:
+    """Why people have to approve it; nothing where nobody has to."""
+    # Who takes something over has seen the plan, and only an admin may: nothing of it is anybody else's yet.
+    if isinstance(job.mode, ByHand) and job.mode.verb is Verb.ADOPT:
+        return
+    terms = job.repository.gates.approval
+    is_new = has_changes or claim.commit != job.environment.applied.commit
+    if terms is not None and is_new and not (terms.frees_rollback and _was_released(job, claim.commit)):
+        yield f"Here each plan takes {counted(terms.needed, 'approval')}."
+    yield from (sentence(each) for each in results if each.outcome is CheckOutcome.ASKS)
+    if lost := data_loss(document, _types(job)):
+        yield lost
+
+
+def _was_released(job: Job, commit: str) -> bool:
+    """Whether a rollback brings it back to what was ready here, its tests passed."""
+    environment = job.environment
+    release = job.services.store.pipeline.releases.get(environment.id, commit)
+    return environment.pinned_commit == commit and release is not None and release.has_passed
+
+
+def _require_approval(
+    job: Job,
+    active: ActiveRun | None,
+    desired: Desired,
+    planned: Planned | None,
+    document: Mapping[str, Any],
+    results: Sequence[Checked],
+    reasons: Sequence[str],
+) -> None:
+    claim, now = (planned.claim if planned else desired.claim), job.services.clock()
+    digest = _digest(job, claim, document)
+    before = job.reload().proposal
+    if lets_through(before, claim.commit, digest, now):
+        names = ", ".join(approval.by for approval in before.approvals) if before else ""
+        said = f"Applied as approved by {names} ({digest[:12]})."
+        job.services.record(job.environment.id, "approval-used", said, commit=claim.commit)
+        return
+    terms = job.repository.gates.approval or Terms()
+    fresh = Proposal(
+        on=attempt_key(job.began, job.policy),
+        commit=claim.commit,
+        digest=digest,
+        author=desired.author,
+        terms=terms,
+        requested_at=now,
+        expires_at=now + terms.expires,
+        reasons=tuple(job.redact(each) for each in reasons),
+        changes=_counts(active),
+        actions=tuple(_actions(document))[:_ACTIONS],
+        text=_text(job, planned),
+        run=active.run.id if active else None,
+        checks=tuple(results),
+    )
+    anew = job.mode.is_by_hand and before is not None and before.rejection is not None
+    is_new = anew or before is None or (before.commit, before.digest) != (claim.commit, digest)
+    event = job.services.event(
+        job.environment.id,
+        "proposed",
+        f"The plan of {claim.commit[:10]} ({digest[:12]}) is to be approved: {' '.join(fresh.reasons)}",
+        commit=claim.commit,
+        run=fresh.run,
+    )
+    waiting = job.update(lambda e: to_be_approved(e, fresh, anew=anew), event if is_new else None)
+    raise AwaitsApproval(waiting.message)
+
+
+def _digest(job: Job, claim: Claim, document: Mapping[str, Any]) -> str:
+    """What the plan would do, and by what code and providers: all that may differ though the commit is the same."""
+    more = (claim.commit, claim.fingerprint, claim.modules, claim.lock_file or "", claim.terraform_version)
+    return changes_digest(document, job.services.seal.key, str(job.environment.id), *more)
+
+
+def _counts(active: ActiveRun | None) -> Mapping[str, int]:
+    changes = active.changes if active else None
+    if changes is None:
+        return {"add": 0, "change": 0, "destroy": 0}
+    return {"add": changes.add, "change": changes.change, "destroy": changes.destroy}
+
+
+def _actions(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for item in document.get("resource_changes") or ():
+        actions = (item.get("change") or {}).get("actions") or ()
+        if set(actions) - {"no-op", "read"}:
+            yield "/".join(actions), str(item.get("address"))
+
+
+def _text(job: Job, planned: Planned | None) -> str:
+    if planned is None or not planned.has_changes:
+        return ""
+    text = job.repository.organization.terraform.render(planned.workspace, planned.file)
+    return job.redact(text)[:_TEXT]
+
+
+def _warn(job: Job, active: ActiveRun, results: Sequence[Checked]) -> None:
+    for each in results:
+        if each.outcome is CheckOutcome.WARNED:
+            job.services.record(
+                job.environment.id,
+                "check-warned",
+                sentence(each),
+                commit=active.run.commit,
+                run=each.run,
+            )
