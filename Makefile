@@ -17,7 +17,7 @@ TAG ?=
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install parts demo test quick quick-tests histories lint format docs screenshots bench chaos dist lock clean
+.PHONY: help install parts demo demo-pipeline test quick quick-tests histories lint format docs screenshots bench chaos dist lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ parts:  ## install what only tests need: Azurite, PostgreSQL, sshd … (each onl
 
 demo: install  ## show the whole life of two environments in under a minute
 	$(BIN)/envmgr demo
+
+demo-pipeline: install  ## show the way from a push to production: built once, tested, approved, promoted
+	$(BIN)/envmgr demo --pipeline
 
 test: install parts  ## run every test; what cannot be had here is skipped with its reason
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST)

@@ -134,3 +134,19 @@ def test_without_a_program_it_says_so(world: World, absent: str) -> None:
     said = world.anew("demo", env={"PATH": str(programs)})
     assert said.code == 1
     assert said.err.startswith(f"Error: There is no {absent} on the PATH: install ")
+
+
+def test_the_way_to_production(world: World) -> None:
+    """Built once, tested, approved, promoted; what fails its tests stays where it is, and a moved tag is not followed."""
+    told = demo(world, "--pipeline")
+    for claim in (
+        "nothing was built for it: production got what staging had",
+        "but its tests failed",
+        "since demo is frozen by",
+        "is not followed",
+    ):
+        assert claim in told
+    assert told.count("lets it through") == 2
+    assert list(temporary(world).iterdir()) == []
+    assert running(world) == []
+    assert world.anew("demo", "--pipeline", "--keep").code == 2

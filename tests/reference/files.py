@@ -68,6 +68,10 @@ def pages() -> dict[str, str]:
                         "`acme/envmgr-owner.json`",
                         "Whose records the organization's environments are in: another data folder does nothing there.",
                     ),
+                    (
+                        "`acme/envmgr-freezes.json`",
+                        "What people froze of the organization: a lost data folder thaws nothing.",
+                    ),
                     (f"`{ARCHIVE}…`", "States of destroyed environments, kept for 30 days."),
                 ],
             ),

@@ -28,6 +28,13 @@ class DemoRepository:
         self._git("checkout", "--quiet", *([branch] if is_known else ["-b", branch, "main"]))
         return self._commit(branch, files, message)
 
+    def tag(self, name: str, *, moves: bool = False) -> str:
+        """Tags the newest commit of `main` and pushes the tag; gives the commit."""
+        force = ["--force"] if moves else []
+        self._git("tag", *force, name, "main")
+        self._git("push", "--quiet", *force, "origin", f"refs/tags/{name}")
+        return self._git("rev-parse", "main")
+
     def delete(self, branch: str) -> None:
         """Deletes a branch on the remote."""
         self._git("push", "--quiet", "origin", "--delete", branch)

@@ -34,7 +34,7 @@ class Snapshot:
         """`repository` is the environment's; `before` says what a commit waits for before it comes to one of them."""
         self._repository, self._now, self._before = repository, now, before
         self._frozen = repository.frozen(now)
-        self._inputs: dict[str, str | None] = {}
+        self._inputs: dict[tuple[str, str], str | None] = {}
         self._siblings: dict[EnvironmentId, dict[str, Environment]] = {}
         for record in records:
             if record.id.application or repository.applications:
@@ -77,10 +77,12 @@ class Snapshot:
 
     def _inputs_of(self, repository: Repository, environment: Environment) -> str | None:
         """A digest over all that reaches Terraform besides the commit, the outputs of what it needs among it."""
-        name = repository.application
-        if name not in self._inputs:
-            self._inputs[name] = repository.inputs()
-        known = self._inputs[name]
+        # A named environment has variables of its own; all others of an application have the same.
+        named = environment.id.name if environment.id.name in self._repository.environments else ""
+        asked = (named, repository.application)
+        if asked not in self._inputs:
+            self._inputs[asked] = repository.inputs()
+        known = self._inputs[asked]
         if known is None or not repository.needs:
             return known
         siblings = self.siblings(environment)

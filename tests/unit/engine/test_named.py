@@ -170,3 +170,22 @@ def test_what_the_file_says_is_what_is_done(engine: MemoryEngine) -> None:
     engine.turn(4, hours=1)
     assert engine.environment("production").status is Status.WAITING
     assert engine.environment("production").applied.commit == commit
+
+
+def test_each_has_variables_of_its_own(engine: MemoryEngine) -> None:
+    """Also where all of a repository are looked at together: else one would seem to want the variables of another."""
+    repository = engine.repository(
+        health={"run": "true"},
+        environments=[
+            {"name": "production", "tags": "v*", "variables": {"size": "large"}},
+            {"name": "staging", "branch": "main", "variables": {"size": "small"}},
+        ],
+    )
+    repository.tag("v1.0", repository.commit("main", code()))
+    engine.turn()
+    commit = repository.commit("main", code({"notes": "more"}))
+    engine.turn()
+    assert engine.statuses() == {"production": "ready", "staging": "ready"}
+    assert engine.environment("staging").applied.commit == commit
+    found = [engine.environment(name).claim for name in ("production", "staging")]
+    assert [claim and claim.variables["size"] for claim in found] == ["large", "small"]

@@ -11,7 +11,7 @@ from envmgr.domain.values.environment import Environment
 from envmgr.views import documents
 
 
-@verb("suspend", example="envmgr suspend alice --reason 'demo on Friday'", remote=True)
+@verb("suspend", example="envmgr suspend alice --reason audit", remote=True)
 @environment_argument
 @click.option("--reason", metavar="TEXT", default="", help="Why; shown wherever the environment is.")
 @json_option

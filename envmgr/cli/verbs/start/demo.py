@@ -5,12 +5,16 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import click
 
 from envmgr.cli.command import pass_invocation, verb
+from envmgr.cli.demo import files
+from envmgr.cli.demo.pipeline import Pipeline
 from envmgr.cli.demo.repository import DemoRepository
 from envmgr.cli.demo.servers import end_servers, free_ports
 from envmgr.cli.demo.stage import Stage
@@ -24,34 +28,6 @@ from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.asking.person import Role
 from envmgr.host.cage.bubblewrap import NoCage, require
 
-_FILE = """\
-organization: demo
-{cage}
-destroy: {{confirmations: 2, grace_period: {grace}}}
-polling: {{interval: 1s}}
-limits: {{health_networks: [127.0.0.0/8]}}
-repositories:
-  - name: shop
-    url: {repository}
-    branches: ["env-*"]
-    terraform: {{module: local-environment}}
-    variables: {{root: {environments}}}
-    deploy:
-      - {{name: check, run: python3 -m py_compile app.py}}
-      - name: stop          # app.py ends without the file `serve`, and holds `lock` until then
-        run: &stop |
-          cd "$ENVMGR_OUTPUT_DIRECTORY"
-          rm -f serve
-          flock lock true
-      - name: start
-        run: |
-          folder=$ENVMGR_OUTPUT_DIRECTORY
-          touch "$folder/serve"
-          setsid flock -F "$folder/lock" python3 app.py "$folder" >"$folder/app.log" 2>&1 &
-    on_destroy:
-      - {{name: stop, run: *stop}}
-    health: {{url: "{{outputs.url}}", timeout: 20s}}
-"""
 _NEEDED = {
     "git": "git 2.34",
     "terraform": "Terraform 1.10",
@@ -59,37 +35,32 @@ _NEEDED = {
     "setsid": "util-linux",
     "flock": "util-linux",
 }
-_CAGE = """\
-cage:                       # what a branch brings sees nothing of this machine but its own
-  kind: bwrap
-  network: open             # as its application answers at 127.0.0.1
-  writable: [{environments}]
-  outlive: true             # the application serves on when the step that started it has ended"""
-_DAEMON = """\
-daemon: {{log_level: warning}}
-server: {{listen: {listen}}}
-"""
 _PATIENCE = 10.0  # seconds for what was told to stop
 
 
 @verb("demo", example="envmgr demo\nenvmgr demo --page\nenvmgr demo --keep")
 @click.option("--keep", is_flag=True, help="Leave the folder and one environment, to try the verbs on.")
+@click.option(
+    "--pipeline", is_flag=True, help="Show the way to production instead: staging, tests, a tag, an approval."
+)
 @click.option("--page", is_flag=True, help="Make two environments, and open the page on them until Ctrl-C.")
 @pass_invocation
-def demo_command(invocation: Invocation, keep: bool, page: bool) -> None:
+def demo_command(invocation: Invocation, keep: bool, pipeline: bool, page: bool) -> None:
     """Show the whole life of two environments with a small web application, in under a minute.
 
     Push, change, code only, a mistake, rollback, delete. Needs git, Terraform and python3, no cloud and no
     network. Everything happens in a temporary folder and at ports of 127.0.0.1. With --keep the page is open as well,
     where a person is at a terminal.
     """
+    if pipeline and (keep or page):
+        raise click.UsageError("--pipeline goes without --keep and --page.")
     began = time.monotonic()
     _require_programs()
     folder = Path(tempfile.mkdtemp(prefix="envmgr-demo-")).resolve()
     is_kept = False
     try:
         own = _own(invocation, folder)
-        link = _run(own, folder, keep, page)
+        link = _run_pipeline(own, folder) if pipeline else _run(own, folder, keep, page)
         emit(f"\nDone in {time.monotonic() - began:.0f} s.")
         if page or (keep and sys.stdin.isatty()):
             _open_page(own, link)
@@ -103,20 +74,8 @@ def demo_command(invocation: Invocation, keep: bool, page: bool) -> None:
 
 def _run(invocation: Invocation, folder: Path, keep: bool, page: bool) -> str:
     """Tells the story, or only its beginning for the page; gives the link by which one signs in there."""
-    emit(f"A git repository, an organization file and envmgr's data, all in {folder}:")
-    repository = DemoRepository(folder)
-    environments = json.dumps(str(folder / "environments"))
-    text = _FILE.format(
-        grace=GRACE,
-        cage=_cage(environments),
-        repository=json.dumps(str(repository.path)),
-        environments=environments,
-    )
-    invocation.config.mkdir()
-    (invocation.config / "demo.yaml").write_text(text)
-    names, listen = ("alice", "bob"), f"127.0.0.1:{free_ports(1)[0]}"
-    (invocation.config / "daemon.yaml").write_text(_DAEMON.format(listen=listen))
-    emit("\n" + "\n".join(f"    {line}" for line in text.splitlines()))
+    repository, names = DemoRepository(folder), ("alice", "bob")
+    listen = _prepare(invocation, folder, repository, files.branches)
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     with work(invocation, leaving=lambda: _clear(folder, keep)) as application:
         stage = Stage(application)
@@ -131,6 +90,39 @@ def _run(invocation: Invocation, folder: Path, keep: bool, page: bool) -> str:
         finally:
             application.stop_terraform()
             application.workers.wait(_PATIENCE)
+
+
+def _run_pipeline(invocation: Invocation, folder: Path) -> str:
+    """Tells the story of a pipeline; there is no page to lead to."""
+    repository = DemoRepository(folder)
+    ports = dict(zip(("staging", "production"), free_ports(2), strict=True))
+    _prepare(invocation, folder, repository, partial(files.pipeline, **ports))
+    with work(invocation, leaving=lambda: _clear(folder, False)) as application:
+        try:
+            Pipeline(stage=Stage(application), repository=repository, tell=emit).run()
+        finally:
+            application.stop_terraform()
+            application.workers.wait(_PATIENCE)
+    return ""
+
+
+def _prepare(
+    invocation: Invocation, folder: Path, repository: DemoRepository, file: Callable[..., str]
+) -> str:
+    """Writes and shows the organization file; gives where the page is to listen."""
+    emit(f"A git repository, an organization file and envmgr's data, all in {folder}:")
+    environments, listen = json.dumps(str(folder / "environments")), f"127.0.0.1:{free_ports(1)[0]}"
+    text = file(
+        grace=GRACE,
+        cage=_cage(environments),
+        repository=json.dumps(str(repository.path)),
+        environments=environments,
+    )
+    invocation.config.mkdir()
+    (invocation.config / "demo.yaml").write_text(text)
+    (invocation.config / "daemon.yaml").write_text(files.daemon(listen))
+    emit("\n" + "\n".join(f"    {line}" for line in text.splitlines()))
+    return listen
 
 
 def _open_page(invocation: Invocation, link: str) -> None:
@@ -152,7 +144,7 @@ def _cage(environments: str) -> str:
         emit(f"\nNo cage can be made here: {why}. What a branch brings runs as you.")
         return "cage: {kind: none}"
     emit(f"\nWhat a branch brings runs in a cage ({version}).")
-    return _CAGE.format(environments=environments)
+    return files.cage(environments)
 
 
 def _clear(folder: Path, keep: bool) -> None:
