@@ -8,6 +8,7 @@ import pytest
 from envmgr.adapters.store.codec import dump_waits, load_waits
 from envmgr.adapters.store.migrations.versions.r0011_reasons import _waits
 from envmgr.domain.audit import unmanaged
+from envmgr.domain.rules.attempt import attempt_key
 from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.transitions.work import waiting
 from envmgr.domain.values.decision import Wait
@@ -21,6 +22,7 @@ from envmgr.domain.values.environment import (
     Waits,
     WaitsFor,
 )
+from envmgr.domain.values.pipeline.proposal import Proposal, Rejection, Terms
 from envmgr.domain.values.policy import Awaited, Neighbours, Policy
 from envmgr.domain.values.schedule import Closed, Phase
 from envmgr.engine.reconcile.reconciler import is_due
@@ -57,11 +59,26 @@ CASES: dict[str, tuple[Environment, Policy, Neighbours]] = {
 NAMED = replace(POLICY, is_named=True)
 FOLLOWS = Origin(is_named=True)
 AFTER = Awaited("Waits for staging to have it.", Waits(WaitsFor.AFTER, ("staging", NEW)), is_stuck=False)
+PROPOSED = Proposal(
+    on=attempt_key(ready(commit=NEW), POLICY),
+    commit=NEW,
+    digest="d" * 64,
+    author="Ann",
+    terms=Terms(),
+    requested_at=NOW,
+    expires_at=NOW + HOUR,
+)
 LATER: dict[str, tuple[Environment, Policy, Neighbours]] = {
     "origin": (replace(gone(), origin=FOLLOWS), NAMED, ALONE),
     "tag": (
         replace(ready(), origin=FOLLOWS, tagged=Tagged(object=OLD, offered=Offered("v1", NEW))),
         NAMED,
+        ALONE,
+    ),
+    "approval": (replace(ready(commit=NEW), proposal=PROPOSED), POLICY, ALONE),
+    "rejected": (
+        replace(ready(commit=NEW), proposal=replace(PROPOSED, rejection=Rejection("carol", "no", NOW))),
+        POLICY,
         ALONE,
     ),
     "after": (replace(ready(commit=NEW), origin=FOLLOWS), NAMED, Neighbours(before=AFTER)),

@@ -58,7 +58,7 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     "unknown": (applies.unknown, {"applied_fingerprint"}),
     "applied": (
         lambda e: applies.applied(e, CLAIM, "i"),
-        {"claim", "applied_commit", "applied_fingerprint", "applied_inputs", "hold", "approved"},
+        {"claim", "applied_commit", "applied_fingerprint", "applied_inputs", "hold", "approved", "proposal"},
     ),
     "adopted": (
         lambda e: applies.adopted(e, CLAIM, 7),
