@@ -22,7 +22,7 @@ ROW: dict[str, Any] = {
     "warned_at": None, "branch_gone": False, "hold": None, "drift": None, "health": None, "suspended_by": None,
     "suspended_at": None, "pinned_commit": None, "urls": [], "applications": [], "remote_error": None,
     "origin": {"kind": "branch", "name": "env-alice", "named": False, "number": None, "url": None}, "promoted_from": None,
-    "frozen": None,
+    "frozen": None, "tests": None, "proposal": None,
 }  # fmt: skip
 
 
@@ -307,3 +307,12 @@ def test_a_log_is_followed_on_where_the_stream_broke_off(server: WebServer, tmp_
     assert (done.code, done.out) == (0, "line 1\\x1b[2J\nline 2\\x1b[2J\n"), done
     followed = [headers.get("Last-Event-ID") for path, headers in server.requests if "follow=true" in path]
     assert followed == [None, "1"]
+
+
+def test_an_older_server_is_understood(server: WebServer) -> None:
+    """It knows nothing of what a later release has added."""
+    later = {"origin", "promoted_from", "frozen", "tests", "proposal"}
+    row = {name: value for name, value in ROW.items() if name not in later}
+    server.answer(LIST, told({"items": [row], "next": None}))
+    done = listed(server)
+    assert (done.code, "shop/alice" in done.out) == (0, True)

@@ -52,11 +52,13 @@ def install(terraform: str) -> Path:
     run("systemd-tmpfiles", "--create", str(ROOT / "systemd/envmgr.tmpfiles.conf"))
     for unit in ("envmgr.service", "envmgr@.service"):
         shutil.copy(ROOT / "systemd" / unit, UNITS)
-    python = _visible(Path(sys.base_prefix), "python") / "bin" / f"python3.{sys.version_info.minor}"
+    prefix = _visible(Path(sys.base_prefix), "python")
+    python = prefix / "bin" / f"python3.{sys.version_info.minor}"
     packages = [_visible(Path(p), f"packages-{i}") for i, p in enumerate(site.getsitepackages())]
     path = ":".join(map(str, [_visible(ROOT, "checkout"), *packages]))
     PROGRAM.write_text(
-        f"#!/bin/sh\nPYTHONPATH={path} PYTHONDONTWRITEBYTECODE=1 exec {python} -P -c "
+        # Where it was built for its library cannot be seen: that of the system's own Python may be another release.
+        f"#!/bin/sh\nLD_LIBRARY_PATH={prefix}/lib PYTHONPATH={path} PYTHONDONTWRITEBYTECODE=1 exec {python} -P -c "
         f"'import sys; from envmgr.cli import main; sys.exit(main())' \"$@\"\n"
     )
     PROGRAM.chmod(0o755)

@@ -53,5 +53,5 @@ def _organizations(connection: Connection) -> Sequence[str]:
 def _made_by_people(connection: Connection) -> Sequence[str]:
     listed = [*connection.pages("/organizations", {}), *connection.pages("/repositories", {})]
     with connection.understood():
-        found = {parsing.freeze(each["frozen"]) for each in listed if each["frozen"] is not None}
+        found = {parsing.freeze(each["frozen"]) for each in listed if each.get("frozen")}
     return sorted(each.place for each in found if not each.in_file)

@@ -18,7 +18,7 @@ def elsewhere(
         with records.connection.understood():
             rows = [(parsing.environment(each), parsing.urls(each), each) for each in found]
             for each in found:
-                records.freezes.take(each["frozen"])
+                records.freezes.take(each.get("frozen"))
     # The server filters by what any application is, the command line by what they come to together.
     kept = [row for row in rows if not statuses or row[0].status in statuses]
     chosen = {r: s for r, s in unreachable.items() if repository in (None, r.name, str(r))}

@@ -1,6 +1,6 @@
 """The API's objects as the records that verbs draw from.
 
-What is not as it should be raises LookupError, TypeError or ValueError: a name of another server's making, or a status
+Fields that a later release added may be missing: the server may be the older one. What is not as it should be raises LookupError, TypeError or ValueError: a name of another server's making, or a status
 that this version does not know, goes no further.
 """
 
@@ -14,6 +14,7 @@ from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Difference, Drift
 from envmgr.domain.values.environment import (
+    FROM_BRANCH,
     NO_HOLD,
     Absence,
     Applied,
@@ -74,7 +75,7 @@ def environment(found: Object) -> Told:
     return Told(
         id=identity(found),
         branch=_text(found["branch"]),
-        origin=_origin(found["origin"]),
+        origin=_origin(found["origin"]) if "origin" in found else FROM_BRANCH,
         commit=commit,
         status=Status(found["status"]),
         message=_text(found["message"]).removesuffix(" ".join(warnings)).rstrip(),
@@ -97,7 +98,7 @@ def environment(found: Object) -> Told:
         deployment=_deployment(found),
         health=_health(found["health"], created),
         tests=_tests(found.get("tests"), created),
-        proposal=proposals.parsed(found["proposal"]) if found["proposal"] is not None else None,
+        proposal=proposals.parsed(found["proposal"]) if found.get("proposal") else None,
         updated_at=_moment(found["updated_at"]),
     )
 
@@ -247,7 +248,7 @@ def _applied(found: Object) -> Applied:
     return Applied(
         commit=None if found["applied_commit"] is None else _commit(found["applied_commit"]),
         url=None if found["url"] is None else _text(found["url"]),
-        promoted_from=None if found["promoted_from"] is None else _text(found["promoted_from"]),
+        promoted_from=_text(found["promoted_from"]) if found.get("promoted_from") else None,
         outputs={
             _text(name): Output(each["value"], bool(each["sensitive"]))
             for name, each in found.get("outputs", {}).items()

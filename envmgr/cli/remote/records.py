@@ -208,7 +208,7 @@ class RemoteRecords:
             each = [found] if "state_key" in found else list(found["applications"])
             records = [self._taken_in(one) for one in each]
             self._errors[identity.repository_id] = str(found["remote_error"] or "")
-            self.freezes.take(found["frozen"])
+            self.freezes.take(found.get("frozen"))
             if not records or any(self._place(e.id) != self._place(identity) for e in records):
                 raise ValueError("another environment")
         return sorted(records, key=lambda e: e.id)

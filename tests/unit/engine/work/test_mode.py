@@ -61,6 +61,7 @@ TABLE = (
     Row(hand(Verb.CANCEL), "cancel", LOOKS),
     Row(hand(Verb.MOVE_STATE), "move-state", LOOKS),
     Row(hand(Verb.ROLLBACK), "rollback", f"{LOOKS} is_tentative"),
+    Row(hand(Verb.PROMOTE), "promote", f"{LOOKS} is_tentative"),
     Row(hand(Verb.ADOPT), "adopt", f"{LOOKS} is_tentative"),
     Row(ApplyByHand(), "apply", LOOKS),
     Row(ApplyByHand(imports=True), "apply", f"{LOOKS} may_import"),
@@ -96,7 +97,7 @@ def test_nobody_changes_a_mode_while_the_work_lasts(row: Row) -> None:
 
 @pytest.mark.parametrize("verb", Verb)
 def test_what_fails_by_hand_is_the_environments_where_something_may_have_changed(verb: Verb) -> None:
-    changing = {Verb.APPLY, Verb.DESTROY, Verb.ROLLBACK, Verb.ADOPT}
+    changing = {Verb.APPLY, Verb.DESTROY, Verb.ROLLBACK, Verb.ADOPT, Verb.PROMOTE}
     assert hand(verb).may_have_changed is (verb in changing)
 
 
