@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,9 @@ def main(folder: str) -> None:
         eventually((FOLDER / "adopted.json").exists, "adopted")
         found["restarts"] = shown(UNIT, "NRestarts")
         service.run("systemctl", "stop", UNIT)
+        # systemd takes the folders of a unit away once they are empty, and does not wait for that.
+        with suppress(AssertionError):
+            eventually(lambda: not GROUP.exists(), "its groups are gone", 15)
         found["left"] = [path.name for path in GROUP.glob("*")] if GROUP.exists() else []
     finally:
         found |= {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")}
