@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from envmgr.domain.errors import Forbidden, NotThere
 from envmgr.domain.rules.access import roles
 from envmgr.domain.rules.access.roles import Invisible
-from envmgr.domain.values.asking.person import Action
+from envmgr.domain.values.asking.person import Action, place_name
 from envmgr.domain.values.environment import Environment
 
 from .runtime import Runtime
@@ -46,7 +46,7 @@ def check(
 ) -> None:
     """Refuses what the runtime's person may not do there; `what` is how messages name it."""
     person = runtime.person
-    place = f"{organization}/{repository}" if repository else organization
+    place = place_name(organization, repository)
     answer = roles.may(person, action, organization, repository)
     if isinstance(answer, Invisible):
         raise NotThere(f"There is no {what or place}, or you may not see it.")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from envmgr.domain.errors import NeedsPerson, UsageError
 from envmgr.domain.values.asking.freeze import Freeze
-from envmgr.domain.values.asking.person import Action
+from envmgr.domain.values.asking.person import Action, place_name
 from envmgr.domain.values.names import RepositoryId
 from envmgr.engine.context import freezes
 from envmgr.views.visible import escaped
@@ -25,7 +25,7 @@ class Spot:
     repository: str | None = None
 
     def __str__(self) -> str:
-        return self.organization if self.repository is None else f"{self.organization}/{self.repository}"
+        return place_name(self.organization, self.repository)
 
 
 def spots(runtime: Runtime, text: str | None) -> Sequence[Spot]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from envmgr.domain.errors import Forbidden, NeedsPerson, NotThere, UsageError
 from envmgr.domain.rules.access.roles import by_token
 from envmgr.domain.rules.access.secrets import as_token, is_token, kept
-from envmgr.domain.values.asking.person import Action, Kind, Person, Role
+from envmgr.domain.values.asking.person import Action, Kind, Person, Role, place_name
 from envmgr.domain.values.asking.token import Token
 
 from .access import check, may
@@ -92,7 +92,7 @@ def place_of(token: Token) -> str:
     """Where a token's role holds, for people."""
     if token.organization is None:
         return "all organizations"
-    return f"{token.organization}/{token.repository}" if token.repository else token.organization
+    return place_name(token.organization, token.repository)
 
 
 def _check_name(wish: Wish) -> None:

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
+from envmgr.domain.errors import UsageError
+
 from .duration import parse_duration
 from .patterns import matching
 from .values import Named
@@ -72,8 +74,8 @@ Moment = Annotated[
 """A time as ISO 8601 with its zone; kept as UTC."""
 
 
-def moment_of(text: str, now: datetime) -> datetime:
-    """A time that a person gives as one, or as how long from `now` on; ValueError, saying how, where it is neither."""
+def read_moment(text: str, now: datetime, what: str) -> datetime:
+    """A time that a person gives as one, or as how long from `now` on, called `what` where it is neither. Raises UsageError."""
     try:
         return now + parse_duration(text)
     except ValueError:
@@ -81,4 +83,4 @@ def moment_of(text: str, now: datetime) -> datetime:
     try:
         return _moment(text)
     except ValueError as error:
-        raise ValueError(f"{error}, or how long from now on, such as 4h") from None
+        raise UsageError(f"{what}: {error}, or how long from now on, such as 4h.") from error

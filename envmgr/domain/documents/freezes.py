@@ -11,7 +11,7 @@ _UNREADABLE = "what people froze is kept beside its states, and cannot be read"
 
 
 def to_json(freezes: Iterable[Freeze]) -> str:
-    """As a versioned document; those of the organization file stand there."""
+    """As a versioned document."""
     found = [
         {
             "repository": each.repository,
@@ -21,7 +21,6 @@ def to_json(freezes: Iterable[Freeze]) -> str:
             "until": each.until.isoformat() if each.until is not None else None,
         }
         for each in freezes
-        if not each.in_file
     ]
     return json.dumps({"version": _VERSION, "freezes": found}, indent=2)
 
@@ -29,8 +28,9 @@ def to_json(freezes: Iterable[Freeze]) -> str:
 def from_json(organization: str, content: bytes, now: datetime) -> Sequence[Freeze]:
     """Reads what `to_json` wrote. What is nothing of the kind freezes all of it: that may be what it said."""
     try:
-        by_version = {_VERSION: json.loads(content)["freezes"]}
-        return [_freeze(organization, each) for each in by_version[json.loads(content)["version"]]]
+        document = json.loads(content)
+        by_version = {_VERSION: document["freezes"]}
+        return [_freeze(organization, each) for each in by_version[document["version"]]]
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return [Freeze(organization=organization, reason=_UNREADABLE, by="envmgr", since=now)]
 

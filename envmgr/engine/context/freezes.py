@@ -3,8 +3,11 @@
 Whoever can write there could freeze by it, which does no harm; so no seal has to prove it.
 """
 
+from collections.abc import Sequence
+
 from envmgr.domain.documents import freezes as document
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.asking.freeze import Freeze
 
 from . import ownership
 from .organization import Organization
@@ -21,7 +24,7 @@ def keep(services: Services, name: str) -> None:
     organization = services.organizations.get(name)
     if organization is None:
         return
-    found = [f for f in services.store.freezes.all() if f.organization == name and not f.in_file]
+    found = _by_people(services, name)
     try:
         if organization.is_new():
             organization.prepare_state()
@@ -37,10 +40,14 @@ def keep(services: Services, name: str) -> None:
 
 def restore(services: Services, organization: Organization) -> None:
     """Takes up what is kept beside the states, where the records know of no freeze that people made there."""
-    known = [f for f in services.store.freezes.all() if f.organization == organization.name and not f.in_file]
     content = organization.state().get(key_of(organization.name))
-    if known or content is None:
+    if content is None or _by_people(services, organization.name):
         return
     for freeze in document.from_json(organization.name, content, services.clock()):
         services.store.freezes.put(freeze)
         services.record(None, "frozen", f"{freeze}, as it was before envmgr's own records were lost.")
+
+
+def _by_people(services: Services, organization: str) -> Sequence[Freeze]:
+    """Those of an organization that people made; what its file says stands there."""
+    return [f for f in services.store.freezes.all() if f.organization == organization and not f.in_file]

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.neighbours import Siblings, awaited, is_overtaken, missing, needed_by
 from envmgr.domain.rules.settled import is_settled
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.policy import Awaited, Neighbours, Policy
@@ -33,12 +34,16 @@ class Snapshot:
     ) -> None:
         """`repository` is the environment's; `before` says what a commit waits for before it comes to one of them."""
         self._repository, self._now, self._before = repository, now, before
-        self._frozen = repository.frozen(now)
         self._inputs: dict[tuple[str, str], str | None] = {}
         self._siblings: dict[EnvironmentId, dict[str, Environment]] = {}
         for record in records:
             if record.id.application or repository.applications:
                 self._siblings.setdefault(record.id.environment, {})[record.id.application] = record
+
+    @cached_property
+    def _frozen(self) -> Freeze | None:
+        """Read once, and only where rules are asked for: many a snapshot is of who belongs together alone."""
+        return self._repository.frozen(self._now)
 
     def siblings(self, environment: Environment) -> Siblings:
         """The applications of the same environment, itself among them; none where it has none."""

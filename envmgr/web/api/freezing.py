@@ -9,8 +9,7 @@ from starlette.responses import Response
 from envmgr.commands import freezing
 from envmgr.commands.freezing import Spot
 from envmgr.commands.runtime import Runtime
-from envmgr.config.sections.times import moment_of
-from envmgr.domain.errors import UsageError
+from envmgr.config.sections.times import read_moment
 from envmgr.views import documents
 from envmgr.web.identity import Asked
 
@@ -71,8 +70,6 @@ def thaw_repository(request: Request, runtime: Asked, organization: Name, reposi
 
 
 def _freeze(request: Request, runtime: Runtime, spot: Spot, wanted: FreezeWanted) -> Response:
-    try:
-        until = moment_of(wanted.until, runtime.services.clock()) if wanted.until is not None else None
-    except ValueError as error:
-        raise UsageError(f"until: {error}.") from error
+    now = runtime.services.clock()
+    until = read_moment(wanted.until, now, "until") if wanted.until is not None else None
     return answer(request, documents.freeze(freezing.freeze(runtime, spot, wanted.reason, until)))

@@ -15,13 +15,13 @@ from envmgr.cli.command import (
 )
 from envmgr.cli.consent import Consent
 from envmgr.cli.invocation import Invocation
+from envmgr.cli.outcome import emit_done
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import emit, emit_json_of, printable, require_consent
+from envmgr.cli.screen import printable, require_consent
 from envmgr.cli.work import work
 from envmgr.commands import operations
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment
-from envmgr.views import documents
 
 
 @verb("apply", example="envmgr apply alice\nenvmgr apply alice --plan alice.plan", remote=True)
@@ -65,7 +65,7 @@ def apply_command(
             )
         options = {"override_window": override_window, "allow_import": allow_import, "rebuild": rebuild}
         wish = Wish("apply", environment, yes, options, lambda found, display: _consent(found, yes, display))
-        _print_done(change(invocation, wish, afresh=True), as_json)
+        emit_done(change(invocation, wish, afresh=True), as_json, _told)
         return
     display = Display()
     with work(invocation, display) as runtime:
@@ -102,15 +102,10 @@ def _consent(found: Environment, yes: bool, display: Display) -> Consent:
 
 def _report(runtime: Runtime, done: Sequence[Environment], as_json: bool) -> None:
     store = runtime.services.store
-    _print_done([store.environment(each.id) or each for each in done], as_json)
+    emit_done([store.environment(each.id) or each for each in done], as_json, _told)
 
 
-def _print_done(records: Sequence[Environment], as_json: bool) -> None:
-    if as_json:
-        emit_json_of([documents.environment(found) for found in records])
-        return
-    for found in records:
-        where = f": {found.applied.url}" if found.applied.url else ""
-        emit(f"{found.label} is {found.status} at {(found.applied.commit or found.commit)[:10]}{where}")
-        for warning in found.warnings:
-            emit(printable(warning))
+def _told(found: Environment) -> str:
+    where = f": {found.applied.url}" if found.applied.url else ""
+    line = f"{found.label} is {found.status} at {(found.applied.commit or found.commit)[:10]}{where}"
+    return "\n".join([line, *map(printable, found.warnings)])

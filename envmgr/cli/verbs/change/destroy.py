@@ -1,7 +1,5 @@
 """`envmgr destroy`."""
 
-from collections.abc import Sequence
-
 import click
 
 from envmgr.cli.command import (
@@ -14,14 +12,14 @@ from envmgr.cli.command import (
 )
 from envmgr.cli.consent import Consent
 from envmgr.cli.invocation import Invocation
+from envmgr.cli.outcome import emit_done
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import emit, emit_json_of, printable, require_consent
+from envmgr.cli.screen import printable, require_consent
 from envmgr.cli.work import work
 from envmgr.commands import operations
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import matches_any
-from envmgr.views import documents
 
 
 @verb("destroy", example="envmgr destroy alice\nenvmgr resume alice   # brings it back", remote=True)
@@ -60,7 +58,7 @@ def destroy_command(
         wish = Wish(
             "destroy", environment, yes, options, lambda e, display: _consent(e, protected, yes, display)
         )
-        _print_done(change(invocation, wish), as_json)
+        emit_done(change(invocation, wish), as_json, _report)
         return
     display = Display()
     with work(invocation, display) as runtime, display:
@@ -75,15 +73,7 @@ def destroy_command(
             )
             for found in reversed(operations.find_all(runtime, environment))
         ]
-    _print_done(done, as_json)
-
-
-def _print_done(done: Sequence[Environment], as_json: bool) -> None:
-    if as_json:
-        emit_json_of([documents.environment(each) for each in done])
-    else:
-        for each in done:
-            emit(_report(each))
+    emit_done(done, as_json, _report)
 
 
 def _protected(runtime: Runtime, found: Environment) -> tuple[str, ...] | None:

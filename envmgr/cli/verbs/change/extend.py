@@ -7,10 +7,10 @@ import click
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.duration_type import Duration
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.screen import emit, emit_json_of, moment
+from envmgr.cli.outcome import emit_done
+from envmgr.cli.screen import moment
 from envmgr.cli.work import work
 from envmgr.commands import operations, steering
-from envmgr.views import documents
 
 
 @verb("extend", example="envmgr extend alice 7d", remote=True)
@@ -36,8 +36,4 @@ def extend_command(
         with work(invocation) as application:
             found = steering.living(operations.find_all(application, environment))
             done = list(steering.extend(application, found, duration, sets_end=set_end))
-    if as_json:
-        emit_json_of([documents.environment(each) for each in done])
-    else:
-        for each in done:
-            emit(f"{each.label} lives until {moment(each.life.expires_at)}.")
+    emit_done(done, as_json, lambda each: f"{each.label} lives until {moment(each.life.expires_at)}.")

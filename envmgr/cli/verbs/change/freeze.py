@@ -9,8 +9,7 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.screen import emit, emit_json_rows, moment, printable, say
 from envmgr.cli.work import work
 from envmgr.commands import freezing
-from envmgr.config.sections.times import moment_of
-from envmgr.domain.errors import UsageError
+from envmgr.config.sections.times import read_moment
 from envmgr.views import documents
 
 _place = click.argument("place", metavar="[ORG[/REPO]]", required=False)
@@ -50,10 +49,7 @@ def freeze_command(
 
 
 def _end(text: str | None) -> datetime | None:
-    try:
-        return moment_of(text, datetime.now(UTC)) if text is not None else None
-    except ValueError as error:
-        raise UsageError(f"--until {printable(text or '')!r}: {error}.") from error
+    return read_moment(text, datetime.now(UTC), f"--until {printable(text)!r}") if text is not None else None
 
 
 @verb("thaw", example="envmgr thaw acme/shop", remote=True)

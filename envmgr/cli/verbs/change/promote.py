@@ -1,7 +1,5 @@
 """`envmgr promote`."""
 
-from collections.abc import Sequence
-
 import click
 
 from envmgr.cli.command import (
@@ -14,13 +12,13 @@ from envmgr.cli.command import (
 )
 from envmgr.cli.consent import Consent
 from envmgr.cli.invocation import Invocation
+from envmgr.cli.outcome import emit_done
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import emit, emit_json_of, require_consent
+from envmgr.cli.screen import require_consent
 from envmgr.cli.work import work
 from envmgr.commands import operations
 from envmgr.commands.promotion import goals, promote
 from envmgr.domain.values.environment import Environment
-from envmgr.views import documents
 
 
 @verb("promote", example="envmgr promote staging --to production", remote=True)
@@ -50,9 +48,8 @@ def promote_command(
         def agreed(found: Environment, display: Display) -> Consent:
             return _consent(found, environment, yes, display)
 
-        _print_done(
-            promoted(invocation, environment, name, agreed, yes=yes, override_window=override_window), as_json
-        )
+        done = promoted(invocation, environment, name, agreed, yes=yes, override_window=override_window)
+        emit_done(done, as_json, _report)
         return
     display = Display()
     with work(invocation, display) as application, display:
@@ -67,15 +64,7 @@ def promote_command(
             )
             for source, target in goals(application, found, name)
         ]
-    _print_done(done, as_json)
-
-
-def _print_done(done: Sequence[Environment], as_json: bool) -> None:
-    if as_json:
-        emit_json_of([documents.environment(each) for each in done])
-    else:
-        for each in done:
-            emit(_report(each))
+    emit_done(done, as_json, _report)
 
 
 def _consent(found: Environment, source: str, yes: bool, display: Display) -> Consent:

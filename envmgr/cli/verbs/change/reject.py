@@ -4,12 +4,11 @@ import click
 
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.screen import emit, emit_json_of
+from envmgr.cli.outcome import emit_done
 from envmgr.cli.work import work
 from envmgr.commands import operations
 from envmgr.commands.pipeline import approvals
 from envmgr.domain.errors import NeedsPerson
-from envmgr.views import documents
 
 
 @verb("reject", example="envmgr reject production --reason freeze", remote=True)
@@ -32,8 +31,4 @@ def reject_command(invocation: Invocation, environment: str, reason: str, as_jso
                 label, status = records[0].label, records[0].status
                 raise NeedsPerson(f"{label} has no plan that waits for approval, it is {status}.")
             done = [approvals.reject(application, each, reason) for each in found]
-    if as_json:
-        emit_json_of([documents.environment(each) for each in done])
-    else:
-        for each in done:
-            emit(f"{each.label}: {each.message}")
+    emit_done(done, as_json, lambda each: f"{each.label}: {each.message}")

@@ -1,7 +1,5 @@
 """`envmgr rollback`."""
 
-from collections.abc import Sequence
-
 import click
 
 from envmgr.cli.command import (
@@ -14,13 +12,13 @@ from envmgr.cli.command import (
 )
 from envmgr.cli.consent import Consent
 from envmgr.cli.invocation import Invocation
+from envmgr.cli.outcome import emit_done
 from envmgr.cli.progress import Display
-from envmgr.cli.screen import emit, emit_json_of, require_consent
+from envmgr.cli.screen import require_consent
 from envmgr.cli.work import work
 from envmgr.commands import operations
 from envmgr.commands.rollback import previous_commit, roll_back
 from envmgr.domain.values.environment import Environment
-from envmgr.views import documents
 
 
 @verb(
@@ -62,7 +60,7 @@ def rollback_command(
         wish = Wish(
             "rollback", environment, yes, options, lambda found, display: _consent(found, yes, display)
         )
-        _print_done(change(invocation, wish), until_push, as_json)
+        emit_done(change(invocation, wish), as_json, lambda each: _report(each, until_push))
         return
     display = Display()
     with work(invocation, display) as application, display:
@@ -80,15 +78,7 @@ def rollback_command(
             )
             for each in found
         ]
-    _print_done(done, until_push, as_json)
-
-
-def _print_done(done: Sequence[Environment], until_push: bool, as_json: bool) -> None:
-    if as_json:
-        emit_json_of([documents.environment(each) for each in done])
-    else:
-        for each in done:
-            emit(_report(each, until_push))
+    emit_done(done, as_json, lambda each: _report(each, until_push))
 
 
 def _needs_remote(revision: str, until_push: bool) -> bool:

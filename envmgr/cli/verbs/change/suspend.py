@@ -4,11 +4,10 @@ import click
 
 from envmgr.cli.command import environment_argument, json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
-from envmgr.cli.screen import emit, emit_json_of
+from envmgr.cli.outcome import emit_done
 from envmgr.cli.work import work
 from envmgr.commands import operations, steering
 from envmgr.domain.values.environment import Environment
-from envmgr.views import documents
 
 
 @verb("suspend", example="envmgr suspend alice --reason audit", remote=True)
@@ -27,11 +26,7 @@ def suspend_command(invocation: Invocation, environment: str, reason: str, as_js
         with work(invocation) as application:
             found = operations.find_all(application, environment)
             done = [steering.suspend(application, each, reason) for each in found]
-    if as_json:
-        emit_json_of([documents.environment(each) for each in done])
-    else:
-        for each in done:
-            emit(f"{each.label} is left alone until `envmgr resume {each.label}`.")
+    emit_done(done, as_json, lambda each: f"{each.label} is left alone until `envmgr resume {each.label}`.")
 
 
 @verb("resume", example="envmgr resume alice", remote=True)
@@ -51,11 +46,7 @@ def resume_command(invocation: Invocation, environment: str, as_json: bool) -> N
             found = list(steering.resumable(application, operations.find_all(application, environment)))
             done = [steering.resume(application, each) for each in found]
     held = {each.id: each.pinned_commit for each in found}
-    if as_json:
-        emit_json_of([documents.environment(each) for each in done])
-    else:
-        for each in done:
-            emit(_resumed(held.get(each.id), each))
+    emit_done(done, as_json, lambda each: _resumed(held.get(each.id), each))
 
 
 def _resumed(held: str | None, done: Environment) -> str:

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from envmgr.domain.values.names import RepositoryId
 
+from .person import place_name
+
 IN_FILE = "the organization file"
 """Who freezes where the configuration says it."""
 
@@ -27,7 +29,7 @@ class Freeze:
     @property
     def place(self) -> str:
         """Where it holds: `acme`, `acme/shop`."""
-        return f"{self.organization}/{self.repository}" if self.repository else self.organization
+        return place_name(self.organization, self.repository)
 
     @property
     def ends_by(self) -> str:

@@ -8,6 +8,11 @@ Place = tuple[str, str | None]
 """An organization and one of its repositories; None for the repositories that nothing else is said of."""
 
 
+def place_name(organization: str, repository: str | None = None) -> str:
+    """How messages name a place: `acme`, `acme/shop`."""
+    return organization if repository is None else f"{organization}/{repository}"
+
+
 class Role(StrEnum):
     """What somebody may do; each role may all that those before it may."""
 

@@ -15,8 +15,8 @@ from envmgr.commands import freezing, promotion, reading
 from envmgr.commands.access import may
 from envmgr.commands.freezing import Spot
 from envmgr.commands.runtime import Runtime
-from envmgr.config.sections.times import moment_of
-from envmgr.domain.errors import EnvmgrError, UsageError
+from envmgr.config.sections.times import read_moment
+from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.environment import Event, Status
 from envmgr.domain.values.names import RepositoryId
@@ -166,10 +166,7 @@ def _spot(runtime: Runtime, place: str) -> Spot:
 
 
 def _end(text: str, runtime: Runtime) -> datetime | None:
-    try:
-        return moment_of(text, runtime.services.clock()) if text else None
-    except ValueError as error:
-        raise UsageError(f"When it ends cannot be read: {error}.") from error
+    return read_moment(text, runtime.services.clock(), "When it ends cannot be read") if text else None
 
 
 def _repositories(
