@@ -16,6 +16,7 @@ from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.environment import FROM_BRANCH, Environment, Origin, SourceKind
+from envmgr.domain.values.forge import PreviewRules
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names, matches_any
 from envmgr.domain.values.origins.named import Asked, Named
 from envmgr.domain.values.pipeline.image import SeenImage, WantedImage
@@ -35,6 +36,7 @@ from envmgr.ports import (
     TerraformLimits,
     as_given,
 )
+from envmgr.ports.forge import Forge
 from envmgr.ports.registry import Login
 
 
@@ -175,7 +177,8 @@ class Repository:
     `registry_login` how the one of a variable lets envmgr in.
     `frozen` reads which freeze holds at a moment.
     `environments` are what it is for each named environment, by name; `follows` says of such a one what that is.
-    `gates` are what its plans have to pass.
+    `gates` are what its plans have to pass. `forge` is where its pull requests are, None where none is configured;
+    `previews` says which of these have an environment, None: none.
     """
 
     id: RepositoryId
@@ -211,6 +214,8 @@ class Repository:
     frozen: Callable[[datetime], Freeze | None] = lambda _: None
     applications: Mapping[str, "Repository"] = field(default_factory=dict)
     follows: Named | None = None
+    forge: Forge | None = None
+    previews: PreviewRules | None = None
     environments: Mapping[str, "Repository"] = field(default_factory=dict)
 
     @property
