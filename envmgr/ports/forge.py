@@ -24,6 +24,8 @@ class ForgeTraits:
 
     `folds`: it shows `<details>` folded. `hides_comments`: it hides `<!-- … -->`, so that the mark of a comment can be one.
     `has_quick_actions`: a line of a comment that begins with `/` may be obeyed, whoever wrote it.
+    `heads` is the git ref at which a pull request's head is, with `{number}` in it; None: there is none, so that only
+    heads that are branches of the repository itself can be had. `heads_are_merges`: at that ref is a merge on trial, whose second parent is the head.
     """
 
     kind: ForgeKind
@@ -34,6 +36,12 @@ class ForgeTraits:
     hides_comments: bool = True
     has_quick_actions: bool = False
     has_labels: bool = True
+    heads: str | None = None
+    heads_are_merges: bool = False
+
+    def head_ref(self, number: int) -> str | None:
+        """The git ref of one pull request, where there are any; what it leads to, `heads_are_merges` says."""
+        return None if self.heads is None else self.heads.format(number=number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,5 +119,9 @@ class Forge(Protocol):
         ...
 
     def identity(self) -> ForgeIdentity:
-        """Who envmgr is there and what it may do; asks the forge."""
+        """Who envmgr is there and what it may do; asks the forge.
+
+        The person's ID is empty where a forge shows its token's name only on what that has written: after a comment was
+        created it is known.
+        """
         ...

@@ -25,7 +25,11 @@ from envmgr.ports.forge import ForgeIdentity, ForgeTraits
 OURS = ForgePerson(id="1", login="envmgr-bot", is_bot=True)
 ALICE = ForgePerson(id="2", login="alice")
 GITHUB_LIKE = ForgeTraits(
-    kind=ForgeKind.GITHUB, comment_characters=65_536, has_deployments=True, has_reactions=True
+    kind=ForgeKind.GITHUB,
+    comment_characters=65_536,
+    has_deployments=True,
+    has_reactions=True,
+    heads="refs/pull/{number}/head",
 )
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
