@@ -70,6 +70,11 @@ class Forge(Protocol):
         """What this kind of forge can do."""
         ...
 
+    @property
+    def account(self) -> str:
+        """The forge and as whom it is asked, without a secret: the same for all repositories whose calls fail together."""
+        ...
+
     def open_pull_requests(self) -> Sequence[PullRequest]:
         """All pull requests that are open, each once; raises rather than leave one out."""
         ...
@@ -95,9 +100,9 @@ class Forge(Protocol):
         ...
 
     def report_deployment(self, report: DeploymentReport, known: str) -> str:
-        """Tells of a deployment, where the forge has these.
+        """Tells of a deployment, where the forge has these. That an older one of the environment is over is told for itself.
 
-        :param known: what this gave for the environment before, or nothing
+        :param known: what this gave for the same environment and commit before, or nothing
         :returns: what is to be given the next time
         """
         ...

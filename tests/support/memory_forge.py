@@ -55,6 +55,7 @@ class MemoryForge:
     """See the port. `broken` is raised by each call as long as it is there; `calls` are the names of those that were made."""
 
     traits: ForgeTraits = GITHUB_LIKE
+    account: str = "envmgr-bot at forge.example.com"
     requests: dict[int, PullRequest] = field(default_factory=dict)
     texts: dict[int, list[Comment]] = field(default_factory=dict)
     reviews: dict[int, list[ForgeApproval]] = field(default_factory=dict)

@@ -18,7 +18,8 @@ class ReportState(StrEnum):
 class CommitStatus:
     """The status of a commit. `context` tells it from others, such as `envmgr/pr-7`; `sentence` may be longer than a forge takes.
 
-    `number` is the pull request whose head it is, where it is one's: some forges show it only there.
+    `number` is the pull request whose head it is, where it is one's: some forges show it only there. `url` is where to
+    read on; empty where that is nowhere: a forge that demands one gets the repository's own page.
     """
 
     commit: str
