@@ -42,23 +42,34 @@ class Pools:
         return pools
 
     def _authorities(self) -> ssl.SSLContext:
-        """Trusts who the system, certifi and SSL_CERT_FILE trust; made once, it takes a while."""
+        """Made once: it takes a while."""
         with self._lock:
             if self._context is None:
-                context = ssl.create_default_context()
-                context.load_verify_locations(certifi.where())
-                own = trust(self._environ, "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-                if isinstance(own, str):
-                    _trust_also(context, own)
-                self._context = context
+                self._context = trusted(self._environ)
             return self._context
 
 
-def _trust_also(context: ssl.SSLContext, file: str) -> None:
+def trusted(environ: Mapping[str, str], *files: str | None) -> ssl.SSLContext:
+    """Trusts who the system, certifi and SSL_CERT_FILE trust, and the authorities in some files besides.
+
+    Raises AuthoritiesUnreadable.
+    """
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    own = trust(environ, "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    if isinstance(own, str):
+        _trust_also(context, own, f"{own}, which SSL_CERT_FILE names,")
+    for file in files:
+        if file is not None:
+            _trust_also(context, file, file)
+    return context
+
+
+def _trust_also(context: ssl.SSLContext, file: str, shown: str) -> None:
     try:
         context.load_verify_locations(file)
     except OSError as error:
-        raise AuthoritiesUnreadable(f"{file}, which SSL_CERT_FILE names, cannot be read") from error
+        raise AuthoritiesUnreadable(f"{shown} cannot be read") from error
 
 
 def _through(proxy: str, context: ssl.SSLContext | None) -> ProxyManager:
