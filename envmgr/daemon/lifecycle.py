@@ -26,6 +26,7 @@ from envmgr.host.system import sentences
 
 from . import housekeeping
 from .drift_watch import DriftWatch
+from .forge_watch import ForgeWatch
 from .freeze_watch import FreezeWatch
 from .health_watch import HealthWatch
 from .notify import Notifier
@@ -84,6 +85,7 @@ class Daemon:
         self._audits = Audits(runtime)
         self._polls = Polls(runtime, self._look)
         self._requests = RequestWatch(runtime)
+        self._forges = ForgeWatch(runtime, lambda repository: self._polls.soon(repository.id))
         self._unlooked: set[RepositoryId] = set()
         self._written = Written(runtime.services.clock(), OVERLAP)
         self._freezes = FreezeWatch()
@@ -124,6 +126,7 @@ class Daemon:
         every(TICK, self._polls.tick)
         every(TICK, self._tick_work)
         every(TICK, self._tick_requests)
+        every(TICK, self._forges.tick)
         every(HEALTH, self._tick_health)
         every(DRIFT_WATCH, self._tick_patrol)
         every(HOUSEKEEPING, self._tick_housekeeping)
@@ -239,7 +242,14 @@ class Daemon:
             self._refuse_reload(f"{type(error).__name__}: {error}")
         else:
             self._remark = ""
-            for part in (self._drift_watch, self._health, self._audits, self._polls, self._requests):
+            for part in (
+                self._drift_watch,
+                self._health,
+                self._audits,
+                self._polls,
+                self._requests,
+                self._forges,
+            ):
                 part.reconfigure(self._runtime)
             self._tick_door()
             self._look_everywhere()  # other variables or rules may make environments due without a push
@@ -262,6 +272,7 @@ class Daemon:
         self._drift_watch.close()
         self._health.close()
         self._requests.close()
+        self._forges.close()
         over = time.monotonic() + self._drain.total_seconds()
         if not self._wait_for_work(lambda: time.monotonic() >= over or self._told_again()):
             log.warning("The drain is over: Terraform is asked to stop.", action="drain-over")
@@ -276,7 +287,7 @@ class Daemon:
 
     def _wait_for_work(self, give_up: Callable[[], bool]) -> bool:
         """Waits until nothing is worked on, with signs of life; False where it gave up before."""
-        parts = (self._runtime.workers, self._drift_watch, self._health, self._requests)
+        parts = (self._runtime.workers, self._drift_watch, self._health, self._requests, self._forges)
         while not all(part.wait(0.5) for part in parts):
             self._notifier.send("WATCHDOG=1", self._status())
             if give_up():

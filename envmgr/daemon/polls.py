@@ -44,6 +44,7 @@ class Polls:
         self._due: SimpleQueue[Repository] = SimpleQueue()
         self._asked: set[RepositoryId] = set()
         self._next: dict[RepositoryId, datetime] = {}
+        self._again: set[RepositoryId] = set()
         self._since = 0
         self._ticked = datetime.min.replace(tzinfo=UTC)
         self._at_work: dict[int, float | None] = {}
@@ -60,6 +61,7 @@ class Polls:
             if self._next.get(repository.id, now) <= now and repository.id not in self._asked:
                 # One look at a time: the queue never grows while a remote hangs.
                 self._asked.add(repository.id)
+                self._again.discard(repository.id)
                 self._due.put(repository)
         if not self._due.empty():
             self._staff(runtime.poll_workers)
@@ -68,6 +70,11 @@ class Polls:
         """Polls by another configuration from now on, and every remote at once."""
         self._runtime = runtime
         self._forget()
+
+    def soon(self, repository: "RepositoryId") -> None:
+        """Has a remote looked at by the next tick: somebody said that something is new there."""
+        self._again.add(repository)
+        self._next.pop(repository, None)
 
     def _forget(self) -> None:
         """Makes every remote due: the configuration or the clock has changed.
@@ -115,8 +122,8 @@ class Polls:
         except Exception:
             log.exception("Unexpected error", action="unexpected", repository=str(repository.id))
         finally:
-            # Else the remote is due again already: the configuration or the clock changed during this look.
-            if since == self._since:
+            # Else the remote is due again already: the configuration or the clock changed during this look, or somebody asked for another.
+            if since == self._since and repository.id not in self._again:
                 self._next[repository.id] = self._runtime.services.clock() + pause
             self._asked.discard(repository.id)
 

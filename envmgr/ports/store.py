@@ -26,6 +26,7 @@ from .figures import Figures
 from .freezes import Freezes
 from .pages import Pages
 from .pipeline import Pipeline
+from .pull_requests import PullRequests
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ class Store(Protocol):
     @property
     def requests(self) -> Requests:
         """What was asked for over the network."""
+        ...
+
+    @property
+    def pull_requests(self) -> PullRequests:
+        """Pull requests as their forges told of them last."""
         ...
 
     @property

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from envmgr.adapters.store.connect import open_store
+from envmgr.adapters.store.schema import RECORDS
 from envmgr.domain.values.environment import Environment
 from envmgr.ports import Store
 from tests.support import postgres
@@ -13,7 +14,7 @@ from tests.support.memory_store import MemoryStore
 from tests.support.store import seen
 
 MEMORY = "memory"
-_EMPTY = "TRUNCATE environments, leases, runs, events, repositories, findings, looks, tokens, sessions, requests, releases, builds, images RESTART IDENTITY"
+_EMPTY = f"TRUNCATE {', '.join(table.name for table in RECORDS)} RESTART IDENTITY"
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,12 @@ from envmgr.domain.values.asking.person import Action, Asker, Kind, Role
 from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.asking.token import Session, Token
 from envmgr.domain.values.environment import Event, ProcessId, RepositoryState, RunKind, RunStatus
+from envmgr.domain.values.forge import ApprovedHead, KnownPullRequest
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.pipeline.build import Build
 from envmgr.domain.values.pipeline.image import SeenImage
 from envmgr.domain.values.pipeline.release import Release
+from tests.support.memory_forge import pull_request
 from tests.support.store import seen
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -31,6 +33,13 @@ FINDING = Standing(
     look=Look.AUDIT, organization="acme", kind="odd", subject=ODD, told=ODD, since=NOW, seen_at=NOW
 )
 FREEZE = Freeze(organization="acme", reason=ODD, by=ODD, since=NOW)
+KNOWN = KnownPullRequest(
+    repository=RepositoryId("acme", "shop"),
+    told=pull_request(7, ODD, title=ODD),
+    first_seen_at=NOW,
+    seen_at=NOW,
+    approved=ApprovedHead("b" * 40, ODD, NOW),
+)
 SESSION = Session(
     digest="s1", name=ODD, groups=("dev", ODD), csrf="c", created_at=NOW, expires_at=NOW + timedelta(hours=1)
 )
@@ -77,6 +86,7 @@ def opened(places: tuple[str, str], tmp_path: Path) -> Iterator[tuple[SqlStore, 
     source.take_findings(Look.AUDIT, "acme", NOW, [FINDING], lambda _: True, lambda _: ())
     source.tokens.add(TOKEN)
     source.freezes.put(FREEZE)
+    source.pull_requests.change(KNOWN.repository, KNOWN.number, lambda _: KNOWN)
     source.sessions.begin(SESSION)
     source.requests.add(WISH)
     source.pipeline.releases.note(RELEASE)
@@ -108,6 +118,7 @@ def told(store: SqlStore) -> object:
     [outcome] = looked_again(store)
     asking = (
         store.freezes.all(),
+        store.pull_requests.all(shop),
         store.tokens.all(),
         store.sessions.find(SESSION.digest),
         store.requests.pending(),
@@ -142,6 +153,7 @@ def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) ->
         "builds": 1,
         "images": 1,
         "freezes": 1,
+        "pull_requests": 1,
     }
     assert told(target) == before == told(source)
     assert (source.identity(), target.identity().copied_from) == (own, own.id)

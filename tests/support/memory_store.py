@@ -23,6 +23,8 @@ from envmgr.domain.values.environment import (
     RunKind,
     RunStatus,
 )
+from envmgr.domain.values.environment.origin import OriginKind
+from envmgr.domain.values.forge import KnownPullRequest
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.domain.values.pipeline.build import Build
 from envmgr.ports import LeaseTaken
@@ -30,6 +32,7 @@ from envmgr.ports import LeaseTaken
 from .memory_asking import MemoryFreezes, MemoryPages, MemoryRequests, MemorySessions, MemoryTokens
 from .memory_figures import MemoryFigures
 from .memory_pipeline import MemoryPipeline
+from .memory_pull_requests import MemoryPullRequests
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -56,6 +59,7 @@ class MemoryStore:
         self._tokens, self._sessions, self._requests = MemoryTokens(), MemorySessions(), MemoryRequests()
         self._pipeline = MemoryPipeline()
         self._freezes = MemoryFreezes()
+        self._pull_requests = MemoryPullRequests()
 
     @property
     def standing(self) -> Mapping[tuple[Look, str], tuple[Standing, ...]]:
@@ -76,6 +80,11 @@ class MemoryStore:
     def freezes(self) -> MemoryFreezes:
         """What is frozen."""
         return self._freezes
+
+    @property
+    def pull_requests(self) -> MemoryPullRequests:
+        """What is known of pull requests."""
+        return self._pull_requests
 
     @property
     def requests(self) -> MemoryRequests:
@@ -399,11 +408,21 @@ class MemoryStore:
                     self._pipeline.releases.kept,
                     lambda r: r.ready_at < before and not self._is_open(r.environment),
                 )
+                + _forget(
+                    self._pull_requests.kept,
+                    lambda p: not p.is_open and p.seen_at < before and not self._has_preview(p),
+                )
             )
 
     def _is_needed(self, build: Build) -> bool:
         there = self.environments(repository=build.repository)
         return any(build.commit in (e.commit, e.applied.commit) for e in there)
+
+    def _has_preview(self, known: KnownPullRequest) -> bool:
+        there = self.environments(repository=known.repository)
+        return any(
+            e.origin.kind is OriginKind.PULL_REQUEST and e.origin.number == known.number for e in there
+        )
 
     def _is_open(self, identity: EnvironmentId) -> bool:
         found = self._environments.get(identity)

@@ -25,6 +25,7 @@ REVISIONS = (
     "0017",
     "0018",
     "0019",
+    "0020",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

@@ -26,6 +26,7 @@ from envmgr.domain.values.names import EnvironmentId
 
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
+from .forge.tables import pull_requests_table
 from .pipeline.proposal_codec import dump_proposal, load_proposal
 
 FIELD = "field"
@@ -120,6 +121,7 @@ environments = Table(
     Column("tagged", encoded(codec.dump_tagged, codec.load_tagged)),
     Column("promoted_from", free_text(), info=_of("applied.promoted_from")),
     Column("proposal", encoded(dump_proposal, load_proposal)),
+    Column("origin_ref", free_text(), info=_of("origin.ref")),
     _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)
@@ -330,6 +332,8 @@ freezes = Table(
     PrimaryKeyConstraint("organization", "repository", "in_file", name="freezes_pkey"),
 )
 
+pull_requests = pull_requests_table(metadata)
+
 RECORDS = (
     environments,
     leases,
@@ -345,5 +349,6 @@ RECORDS = (
     builds,
     images,
     freezes,
+    pull_requests,
 )
 """The tables that hold records: all but what says which database it is."""

@@ -35,6 +35,7 @@ from .asking.requests import SqlRequests
 from .asking.tokens import SqlSessions, SqlTokens
 from .copying import Identity, copy
 from .database import Database
+from .forge.pull_requests import SqlPullRequests, old_pull_requests
 from .names import REVISIONS
 from .overview import Overview, overview
 from .pipeline.pipeline import SqlPipeline, outdated
@@ -56,6 +57,7 @@ class SqlStore:
         self.pages = SqlPages(database)
         self.figures = SqlFigures(database)
         self.pipeline = SqlPipeline(database)
+        self.pull_requests = SqlPullRequests(database)
 
     def environments(
         self,
@@ -332,6 +334,7 @@ class SqlStore:
             delete(schema.requests).where(schema.requests.c.finished_at < before),
             delete(schema.sessions).where(schema.sessions.c.expires_at < before),
             *outdated(before),
+            old_pull_requests(before),
         )
         with self._database.write() as connection:
             return sum(connection.execute(statement).rowcount for statement in old)

@@ -16,7 +16,7 @@ from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.environment import FROM_BRANCH, Environment, Origin, SourceKind
-from envmgr.domain.values.forge import PreviewRules
+from envmgr.domain.values.forge import ForgeRules, PreviewRules
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names, matches_any
 from envmgr.domain.values.origins.named import Asked, Named
 from envmgr.domain.values.pipeline.image import SeenImage, WantedImage
@@ -177,7 +177,7 @@ class Repository:
     `registry_login` how the one of a variable lets envmgr in.
     `frozen` reads which freeze holds at a moment.
     `environments` are what it is for each named environment, by name; `follows` says of such a one what that is.
-    `gates` are what its plans have to pass. `forge` is where its pull requests are, None where none is configured;
+    `gates` are what its plans have to pass. `forge` is where its pull requests are, None where none is configured, and `forge_rules` how it is dealt with;
     `previews` says which of these have an environment, None: none.
     """
 
@@ -215,6 +215,7 @@ class Repository:
     applications: Mapping[str, "Repository"] = field(default_factory=dict)
     follows: Named | None = None
     forge: Forge | None = None
+    forge_rules: ForgeRules = field(default_factory=ForgeRules)
     previews: PreviewRules | None = None
     environments: Mapping[str, "Repository"] = field(default_factory=dict)
 

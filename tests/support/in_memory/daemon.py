@@ -178,7 +178,7 @@ class Daemon:
         )
 
     def _repository(self, organization: Organization) -> Repository:
-        world, rules = self._world, self._world.rules
+        world, rules, life = self._world, self._world.rules, self.life
         store = self.life.through(world.store)
         repository = Repository(
             id=SHOP,
@@ -197,6 +197,9 @@ class Daemon:
             windows=rules.windows,
             step_limits=StepLimits(output=10_000),
             gates=rules.gates,
+            forge=life.through(rules.forge) if rules.forge is not None else None,
+            previews=rules.previews,
+            cage=rules.cage,
             deploy_rules=lambda _: rules.deploy,
             frozen=lambda now: in_force(store.freezes.all(), SHOP, now),
         )

@@ -7,7 +7,18 @@ from typing import Any, TypeVar, cast
 from envmgr.domain.values.environment import ProcessId
 
 T = TypeVar("T")
-_WITHIN = ("tokens", "sessions", "requests", "freezes", "pages", "pipeline", "releases", "builds", "images")
+_WITHIN = (
+    "tokens",
+    "sessions",
+    "requests",
+    "freezes",
+    "pages",
+    "pipeline",
+    "releases",
+    "builds",
+    "images",
+    "pull_requests",
+)
 """What of a store is a port of its own."""
 
 

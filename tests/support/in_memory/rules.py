@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
+from envmgr.domain.values.forge import PreviewRules
 from envmgr.domain.values.names import RepositoryId
 from envmgr.domain.values.origins.named import Named
 from envmgr.domain.values.pipeline.proposal import Gates
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Schedule, Windows
 from envmgr.engine.context.organization import TimeToLive
+from tests.support.memory_forge import MemoryForge
 
 SHOP = RepositoryId("acme", "shop")
 POLICY = Policy(branches=("env-*",), confirmations=2, grace_period=timedelta(minutes=5), max_at_once=2)
@@ -44,6 +47,9 @@ class Rules:
     gates: Gates = field(default_factory=Gates)
     applications: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     named: tuple[Named, ...] = ()
+    forge: MemoryForge | None = None
+    previews: PreviewRules | None = None
+    cage: CageRules = field(default_factory=CageRules)
 
     def files(self, module: str) -> dict[str, str]:
         """The code of a branch, for each application in its folder; whoever needs another has its URL in its code."""

@@ -1,12 +1,13 @@
 """The forge that a repository is on, and who may do what from there."""
 
 import re
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from envmgr.config.sections.section import Section
-from envmgr.config.sections.values import AbsolutePath, Flag, Named, SecretValue, Text
+from envmgr.config.sections.values import AbsolutePath, Flag, Named, Period, SecretValue, Text
 from envmgr.config.settings import LOOPBACK
 
 _ADDRESS = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
@@ -131,6 +132,11 @@ class Forge(Section):
         default=None,
         description="A PEM file of the authorities that the forge's certificate may be of, beside the usual ones.",
         examples=["/etc/ssl/acme-ca.pem"],
+    )
+    interval: Period = Field(
+        default=timedelta(minutes=1),
+        description="How often its pull requests are looked at, less often where it asks for that; webhooks make it sooner.",
+        examples=["1m"],
     )
     context: Text = Field(
         default="envmgr",

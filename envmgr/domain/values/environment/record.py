@@ -164,12 +164,14 @@ class Environment:
 
     @property
     def ref(self) -> str:
-        """What git finds its commit by: a branch's name, or a tag in full."""
+        """What git finds its commit by: a branch's name, or in full a tag, or a pull request's own ref."""
         return ref_of(self.origin, self.branch)
 
     @property
     def followed(self) -> str:
-        """What it comes from, for a sentence: `branch main`, `tag v1.4.0`."""
+        """What it comes from, for a sentence: `branch main`, `tag v1.4.0`, `pull request 7`."""
+        if self.origin.kind is OriginKind.PULL_REQUEST:
+            return f"pull request {self.origin.number}"
         kind = "tag" if self.origin.kind is OriginKind.TAG else "branch"
         return f"{kind} {ref_component(self.branch)}"
 

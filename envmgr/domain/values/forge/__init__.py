@@ -2,18 +2,25 @@
 
 from .comment import Comment, Reaction
 from .kind import ForgeKind
+from .known import ApprovedHead, Command, CommandStatus, KnownPullRequest
 from .people import ForgeApproval, ForgePerson, Permission
 from .previews import PreviewRules
 from .pull_request import PullRequest, PullRequestState
 from .report import CommitStatus, DeploymentReport, ReportState
+from .rules import ForgeRules
 
 __all__ = [
+    "ApprovedHead",
+    "Command",
+    "CommandStatus",
     "Comment",
     "CommitStatus",
     "DeploymentReport",
     "ForgeApproval",
     "ForgeKind",
     "ForgePerson",
+    "ForgeRules",
+    "KnownPullRequest",
     "Permission",
     "PreviewRules",
     "PullRequest",

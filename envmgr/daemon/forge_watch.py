@@ -1,0 +1,112 @@
+"""When each repository's forge is looked at, and by which thread: one that hangs holds up no other."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+
+import structlog
+
+from envmgr.commands.runtime import Runtime
+from envmgr.domain.errors import EnvmgrError, RetryLater
+from envmgr.domain.values.backoff import delay
+from envmgr.domain.values.names import RepositoryId
+from envmgr.engine.context.organization import Repository
+from envmgr.engine.forge.looking import look_at_forge
+from envmgr.host.system import sentences
+
+log = structlog.get_logger()
+
+_AT_ONCE = 8
+_LONGEST = timedelta(minutes=10)
+SOONEST = timedelta(seconds=5)
+"""How far apart looks at a repository are, however often one is asked for."""
+
+
+class ForgeWatch:
+    """Looks at each repository with a forge by its own interval, and sooner where somebody asks for that.
+
+    `changed` is called with a repository of which something is known that was not before.
+    """
+
+    def __init__(self, runtime: Runtime, changed: Callable[[Repository], None]) -> None:
+        self._runtime = runtime
+        self._changed = changed
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="forge")
+        self._at_work: dict[RepositoryId, Future[None]] = {}
+        self._next: dict[RepositoryId, datetime] = {}
+        self._last: dict[RepositoryId, datetime] = {}
+        self._failures: dict[RepositoryId, int] = {}
+        self._errors: dict[RepositoryId, str] = {}
+        self._closing = threading.Event()
+
+    def reconfigure(self, runtime: Runtime) -> None:
+        """Works by another configuration from now on, and looks everywhere at once."""
+        self._runtime = runtime
+        self._next.clear()
+
+    def soon(self, repository: RepositoryId) -> None:
+        """Has a repository's forge looked at as soon as may be: somebody said that something is new there."""
+        last = self._last.get(repository)
+        now = self._runtime.services.clock()
+        self._next[repository] = now if last is None else min(max(now, last + SOONEST), now + SOONEST)
+
+    def tick(self) -> None:
+        """Begins a look at each forge that is due, one at a time for a repository."""
+        now = self._runtime.services.clock()
+        for repository in list(self._runtime.services.repositories.values()):
+            if repository.forge is None or self._closing.is_set():
+                continue
+            under_way = self._at_work.get(repository.id)
+            if (under_way is None or under_way.done()) and self._is_due(repository, now):
+                self._next[repository.id] = now + repository.forge_rules.interval
+                self._last[repository.id] = now
+                self._at_work[repository.id] = self._pool.submit(self._look, repository)
+
+    def close(self) -> None:
+        """Begins nothing more; what runs goes on."""
+        self._closing.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def wait(self, timeout: float) -> bool:
+        """Waits for what runs; False where the time (seconds) ran out."""
+        return not wait(list(self._at_work.values()), timeout).not_done
+
+    def look(self, repository: Repository) -> None:
+        """One look at a repository's forge, here and now; raises what the forge and the store raise."""
+        if repository.forge is None:
+            return
+        found = look_at_forge(self._runtime.services, repository, repository.forge)
+        if found.is_news:
+            self._changed(repository)
+
+    def _is_due(self, repository: Repository, now: datetime) -> bool:
+        due = self._next.get(repository.id, now)
+        # One far ahead is of a clock that was set back since.
+        return due <= now or due > now + _LONGEST + repository.forge_rules.interval
+
+    def _look(self, repository: Repository) -> None:
+        identity = repository.id
+        try:
+            with sentences():
+                self.look(repository)
+        except RetryLater as error:
+            self._failed(repository, error, error.after)
+        except EnvmgrError as error:
+            self._failed(repository, error, timedelta(0))
+        except Exception:
+            log.exception("Unexpected error", action="unexpected", repository=str(identity))
+        else:
+            self._failures.pop(identity, None)
+            if self._errors.pop(identity, None) is not None:
+                log.info("Its forge answers again.", action="forge-back", repository=str(identity))
+
+    def _failed(self, repository: Repository, error: EnvmgrError, after: timedelta) -> None:
+        """A forge that is away is asked ever less often; one that asks for a pause gets it."""
+        identity, interval = repository.id, repository.forge_rules.interval
+        failures = self._failures[identity] = self._failures.get(identity, 0) + 1
+        pause = max(after, delay(failures, first=interval, longest=max(_LONGEST, interval)))
+        self._next[identity] = self._runtime.services.clock() + min(pause, _LONGEST + interval)
+        if self._errors.get(identity) != str(error):
+            log.warning(str(error), action="forge-failed", repository=str(identity))
+        self._errors[identity] = str(error)

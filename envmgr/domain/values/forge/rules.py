@@ -1,0 +1,19 @@
+"""What the configuration says of a repository's forge, beside how it is reached."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from envmgr.domain.values.asking.person import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgeRules:
+    """How often pull requests are looked at, whether comments are obeyed, and whose (`members`).
+
+    A member is a login, `id:ID`, or `permission:…` for all who have that in the repository there.
+    """
+
+    interval: timedelta = timedelta(minutes=1)
+    obeys: bool = True
+    members: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)

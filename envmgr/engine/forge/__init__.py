@@ -1,0 +1,1 @@
+"""What is asked of forges, and what becomes of that."""
