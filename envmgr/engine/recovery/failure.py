@@ -77,6 +77,9 @@ def _status_before(environment: Environment) -> Status:
         return Status.SUSPENDED
     if not environment.applied.commit:
         return Status.PENDING
+    # Nobody can vouch for what is there, as an earlier try failed, or its drift is known: the next step takes it up.
+    if environment.applied.fingerprint is None:
+        return Status.WAITING if environment.hold.guard is not None else Status.PENDING
     health = environment.health
     is_ill = health is not None and health.condition is Condition.UNHEALTHY
     return Status.DEGRADED if is_ill else Status.READY
