@@ -84,6 +84,23 @@ class Invocation:
         with self.connected() as connection:
             yield RemoteRecords(connection)
 
+    def expected(self, text: str) -> str:
+        """What an environment of the configuration waits for of which there is no record yet; empty where none is called so."""
+        from envmgr.config.expand import named_of
+        from envmgr.config.load import load
+        from envmgr.domain.errors import EnvmgrError
+        from envmgr.domain.rules.origins.following import not_yet
+
+        if self.server:  # it has said so
+            return ""
+        try:
+            sections = load(self.config, self.environ).repositories()
+        except EnvmgrError:
+            return ""
+        return not_yet(
+            text, [(name, named_of(e)) for name, _, section in sections for e in section.environments]
+        )
+
     def overview(self, chosen: str | None, *, destroyed: bool) -> "Overview":
         """What `list` shows, of the repositories called `chosen` or of all."""
         from envmgr.composition.records import read_overview

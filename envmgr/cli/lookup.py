@@ -7,7 +7,7 @@ from envmgr.domain.values import reference
 from envmgr.domain.values.names import ref_component
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from envmgr.domain.values.environment import Environment, Event, Run
     from envmgr.domain.values.names import EnvironmentId
@@ -35,15 +35,21 @@ class Elsewhere(Protocol):
         ...
 
 
-def known_records(store: "Store | Elsewhere", text: str) -> "list[Environment]":
-    """The records of the one environment of a name, by application; UsageError where there is none, or several."""
+def known_records(
+    store: "Store | Elsewhere", text: str, expected: "Callable[[str], str]" = lambda _: ""
+) -> "list[Environment]":
+    """The records of the one environment of a name, by application; UsageError where there is none, or several.
+
+    `expected` says what one waits for of which there is no record yet.
+    """
     if isinstance(store, Elsewhere):
         found = store.seek(text)
     else:
         found = reference.find(text, store.environments(destroyed=True))
     if not found:
         raise UsageError(
-            f"There is no environment {ref_component(text)!r}: `envmgr list --all` shows them, "
+            expected(text)
+            or f"There is no environment {ref_component(text)!r}: `envmgr list --all` shows them, "
             "`envmgr reconcile` looks for new branches."
         )
     return found

@@ -76,7 +76,7 @@ def freeze(runtime: Runtime, spot: Spot, reason: str, until: datetime | None) ->
         until=until,
     )
     services.store.freezes.put(found)
-    services.record(None, "frozen", f"{found}.")
+    services.record((spot.organization, spot.repository), "frozen", f"{found}.")
     freezes.keep(services, spot.organization)
     return found
 
@@ -92,7 +92,8 @@ def thaw(runtime: Runtime, spot: Spot) -> Freeze:
     made = next((each for each in there if not each.in_file), None)
     if made is None or not services.store.freezes.remove(made):
         raise NeedsPerson(_why_not(services.store.freezes.all(), spot))
-    services.record(None, "thawed", f"{spot} is thawed; it was frozen by {made.by} ({made.reason}).")
+    said = f"{spot} is thawed; it was frozen by {made.by} ({made.reason})."
+    services.record((spot.organization, spot.repository), "thawed", said)
     freezes.keep(services, spot.organization)
     return made
 

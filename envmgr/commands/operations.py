@@ -8,6 +8,7 @@ from pathlib import Path
 from envmgr.domain.audit import unmanaged
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StalePlan, UsageError
+from envmgr.domain.rules.origins.following import not_yet
 from envmgr.domain.rules.pipeline.testing import is_untested
 from envmgr.domain.rules.transitions.wishes import to_be_destroyed
 from envmgr.domain.values import reference
@@ -20,6 +21,7 @@ from envmgr.engine.change.apply import apply as apply_step
 from envmgr.engine.change.apply import apply_planned, check_promoted, look, remark
 from envmgr.engine.change.deploy import deploy
 from envmgr.engine.change.destroy import destroy as destroy_step
+from envmgr.engine.change.gating import Gate
 from envmgr.engine.change.health import await_healthy
 from envmgr.engine.change.planning import (
     check_not_frozen_since,
@@ -94,9 +96,8 @@ def _look_for(runtime: Runtime, text: str, known: Sequence[Environment]) -> list
     if not found:
         errors = " ".join(p.error for p in polled if p.error)
         unseen = f" Not all repositories could be read: {errors}" if errors else ""
-        raise UsageError(
-            f"There is no environment {ref_component(text)!r}: `envmgr list` shows them all.{unseen}"
-        )
+        none = f"There is no environment {ref_component(text)!r}: `envmgr list` shows them all."
+        raise UsageError((not_yet(text, services.named) or none) + unseen)
     return found
 
 
@@ -188,7 +189,7 @@ def apply_saved(
             check_not_frozen_since(job)
             note_override(job)
             try:
-                apply_planned(job, active, desired, planned)
+                apply_planned(job, Gate(job, active, desired), planned)
             except StalePlan as error:
                 raise NothingDone(
                     f"Something has been applied since {file} was planned: plan again."

@@ -7,6 +7,7 @@ from functools import cache
 from envmgr.domain.errors import NotThere
 from envmgr.domain.rules.access.freezing import all_over, in_force
 from envmgr.domain.rules.access.roles import hidden, visible
+from envmgr.domain.rules.origins.following import not_yet
 from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.combined import by_environment
@@ -48,7 +49,8 @@ def records_of(runtime: Runtime, identity: EnvironmentId) -> Sequence[Environmen
     known = services.store.environments(repository=identity.repository_id, name=identity.name, destroyed=True)
     found = [e for e in known if identity.application in ("", e.id.application)]
     if not found:
-        raise NotThere(f"There is no environment {identity}, or you may not see it.")
+        none = f"There is no environment {identity}, or you may not see it."
+        raise NotThere(not_yet(str(identity), services.named) or none)
     chosen = [e for e in found if e.is_open] or found
     repository = services.repositories.get(identity.repository_id)
     return repository.in_order(chosen) if repository is not None else chosen
@@ -91,11 +93,10 @@ def events(runtime: Runtime, wanted: Wanted, before: int | None = None) -> Seque
 
 
 def is_seen(runtime: Runtime, event: Event) -> bool:
-    """Whether an event may be seen; of no environment only by who is on the host."""
-    place = event.environment
-    if place is None:
-        return runtime.person.is_on_host
-    return may(runtime, Action.SEE, place.organization, place.repository)
+    """Whether an event may be seen; of no place only by who is on the host."""
+    of = event.environment
+    place = (of.organization, of.repository) if of is not None else event.place
+    return runtime.person.is_on_host if place is None else may(runtime, Action.SEE, *place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from envmgr.domain.values.environment import Claim, Environment, RunKind, Status
 from envmgr.domain.values.names import EnvironmentId, first
 from envmgr.engine.change.apply import apply_planned, keep, look, remark
 from envmgr.engine.change.deploy import deploy
+from envmgr.engine.change.gating import Gate
 from envmgr.engine.change.planning import carry_out, listed, plan_apply
 from envmgr.engine.source import kept
 from envmgr.engine.work.job import ActiveRun, Job, NothingDone
@@ -89,11 +90,13 @@ def adopt(
         with job.run(RunKind.APPLY, desired.claim.commit, Status.RUNNING, started) as active:
             if not is_there:
                 _put(job, given, _approved_by_a_copy(adoption, active, desired.claim))
+            gate = Gate(job, active, desired)
             carry_out(
                 job,
                 lambda: _planned(adoption, active, desired.claim),
                 lambda: None,
-                lambda planned: apply_planned(job, active, desired, planned),
+                lambda planned: apply_planned(job, gate, planned),
+                gate.check,
             )
         said = f"Took over {first(given.state.resources, 3)} with the state in {file.name}."
         job.services.record(

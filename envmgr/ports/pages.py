@@ -15,7 +15,7 @@ Key = tuple[str, str, str]
 class Wanted:
     """Which records a page is of: those of `places` (None: all) without `hidden`, that pass the filters given.
 
-    What is of no environment, as some events, is of no place either. `status` is one of the kind of record's own (of
+    Some events are of an organization or repository as a whole, or of no place at all. `status` is one of the kind of record's own (of
     events: the action), `origin` the kind of what an environment comes from, `text` what occurs in name, branch, commit, message or address.
     """
 

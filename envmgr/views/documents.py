@@ -307,11 +307,12 @@ def changes(found: Changes | None) -> "proposal_objects.ChangesObject | None":
 def event(found: Event) -> "objects.EventObject":
     """One element of `events --json`."""
     identity = found.environment
+    organization, repository = found.place or (None, None)
     return {
         "id": found.id,
         "at": time(found.at),
-        "organization": identity.organization if identity else None,
-        "repository": identity.repository if identity else None,
+        "organization": identity.organization if identity else organization,
+        "repository": identity.repository if identity else repository,
         "environment": identity.name if identity else None,
         "application": _application(identity),
         "action": found.action,

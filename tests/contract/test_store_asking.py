@@ -183,6 +183,25 @@ def test_a_page_passes_its_filters(three: Store, wanted: Wanted, expected: list[
     assert names(three, wanted) == expected
 
 
+def test_an_event_of_a_whole_place_is_seen_there(store: Store) -> None:
+    """By whoever sees an organization also where a repository of it is hidden; by its name it is found."""
+    for place in (("acme", None), ("acme", "shop"), ("other", None), None):
+        store.record(Event(at=NOW, environment=None, place=place, action="x", message="m", actor="daemon"))
+
+    def of(wanted: Wanted) -> list[Place | None]:
+        found = [e.place for e in store.pages.events(wanted, None)]
+        assert found == [e.place for e in store.events() if e.place in found][::-1]
+        return found
+
+    whole, shop = ("acme", None), ("acme", "shop")
+    assert of(Wanted(places=(whole,))) == [shop, whole]
+    assert of(Wanted(places=(whole,), hidden=(shop,))) == [whole]
+    assert of(Wanted(places=(shop,))) == [shop]
+    assert of(Wanted(repository="shop")) == [shop]
+    assert of(Wanted(name="alice")) == []
+    assert len(store.pages.events(Wanted(), None)) == 4
+
+
 def test_runs_and_events_pass_theirs(three: Store) -> None:
     """By environment, status and action."""
     assert [r.environment.name for r in three.pages.runs(Wanted(name="bob"), None)] == ["bob"]

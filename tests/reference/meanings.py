@@ -48,6 +48,7 @@ RUN_STATUSES: Mapping[str, str] = {
     "succeeded": "It ended well.",
     "failed": "It did not.",
     "interrupted": "It was ended before it was done: by a person, a shutdown, a crash, or because something more urgent came.",
+    "proposed": "Its plan waits for people's approval; nothing was applied.",
     "superseded": "A newer commit came before anything was applied.",
 }
 FINDINGS: Mapping[str, str] = {

@@ -184,7 +184,9 @@ class MemoryPages:
             event
             for event in reversed(self.store.events())
             if (before is None or event.id < before)
-            and _is_seen(event.environment, wanted)
+            and (
+                _is_whole(event, wanted) if event.environment is None else _is_seen(event.environment, wanted)
+            )
             and wanted.status in (None, event.action)
             and _mentions(
                 wanted, event.environment.name if event.environment else "", event.commit, event.message
@@ -213,10 +215,19 @@ def _is_environment(found: Environment, wanted: Wanted) -> bool:
     )
 
 
-def _is_seen(identity: EnvironmentId | None, wanted: Wanted) -> bool:
+def _is_whole(event: Event, wanted: Wanted) -> bool:
+    """Of an event that is of an organization or repository as a whole, or of no place at all."""
+    filters, of = (wanted.organization, wanted.repository, wanted.name), event.place
+    places = {(of[0], None), of} if of is not None else set()
+    return (
+        (wanted.places is None or not places.isdisjoint(wanted.places))
+        and places.isdisjoint(wanted.hidden)
+        and all(w in (None, is_) for w, is_ in zip(filters, (*(of or (None, None)), None), strict=True))
+    )
+
+
+def _is_seen(identity: EnvironmentId, wanted: Wanted) -> bool:
     filters = (wanted.organization, wanted.repository, wanted.name)
-    if identity is None:
-        return wanted.places is None and filters == (None, None, None)
     places = {(identity.organization, None), (identity.organization, identity.repository)}
     return (
         (wanted.places is None or not places.isdisjoint(wanted.places))

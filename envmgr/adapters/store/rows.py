@@ -55,13 +55,19 @@ def run(row: Row[*tuple[Any, ...]]) -> Run:
 
 def event(row: Row[*tuple[Any, ...]]) -> Event:
     """A row of `events`."""
-    identity = None if row[1] is None else EnvironmentId(*row[1:5])
-    return Event(id=row[0], environment=identity, **dict(zip(_EVENT_FIELDS, row[5:], strict=True)))
+    # What is of an organization, or of a repository as a whole, has no environment's name.
+    identity = None if row[3] is None else EnvironmentId(*row[1:5])
+    place = (row[1], row[2]) if identity is None and row[1] is not None else None
+    return Event(
+        id=row[0], environment=identity, place=place, **dict(zip(_EVENT_FIELDS, row[5:], strict=True))
+    )
 
 
 def event_values(event: Event) -> Values:
     """An event as a row, without its id."""
-    identity = identity_values(event.environment) if event.environment else {}
+    organization, repository = event.place or (None, None)
+    whole = {"organization": organization, "repository": repository}
+    identity = identity_values(event.environment) if event.environment else whole
     return {**identity, **{name: getattr(event, name) for name in _EVENT_FIELDS}}
 
 

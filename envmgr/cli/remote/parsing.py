@@ -158,10 +158,14 @@ def run(found: Object) -> Run:
 
 def event(found: Object) -> Event:
     """An event."""
+    of = identity(found) if found["environment"] is not None else None
+    organization, repository = found["organization"], found["repository"]
+    is_whole = of is None and organization is not None
     return Event(
         id=_number(found["id"]),
         at=_moment(found["at"]),
-        environment=identity(found) if found["environment"] is not None else None,
+        environment=of,
+        place=(named(organization), None if repository is None else named(repository)) if is_whole else None,
         action=_text(found["action"]),
         message=_text(found["message"]),
         actor=_text(found["actor"]),

@@ -1,5 +1,6 @@
 """What reading verbs ask of records, asked of an API instead."""
 
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,7 @@ from .streams import follow
 _CHUNK = 64 << 10
 _LONGEST = 1 << 20
 """A line of a log that is longer comes in pieces."""
+_WHOLE = re.compile("[a-z0-9-]{1,64}(/[a-z0-9-]{1,64}){2}")
 
 
 class RemoteFreezes:
@@ -61,9 +63,13 @@ class RemoteRecords:
     def seek(self, text: str) -> list[Environment]:
         """The records in full of the one environment that a text means; none where none fits."""
         name, colon, application = text.partition(":")
-        found = reference.find(name, self._like(name))
+        # What is destroyed is meant only where nothing that is there is called so.
+        found = reference.find(name, self._like(name, None)) or reference.find(
+            name, self._like(name, Status.DESTROYED)
+        )
         if not found:
-            return []
+            # A server knows of environments that are still to come, and says what they wait for.
+            return self._in_full(EnvironmentId(*name.split("/"))) if _WHOLE.fullmatch(name) else []
         records = self._in_full(found[0].id)
         if not colon or all(e.id.application == application for e in records):
             return records
@@ -188,17 +194,17 @@ class RemoteRecords:
         with self.connection.understood():
             return [e for e in map(parsing.environment, found) if e.hold.guard is not None]
 
-    def _like(self, text: str) -> list[Environment]:
-        """The environments whose name or branch may be what a text says, in brief."""
+    def _like(self, text: str, status: Status | None) -> list[Environment]:
+        """The environments whose name or branch may be what a text says, in brief; None: all but the destroyed ones."""
         query = {"q": text.rpartition("/")[2][:200] or None}
         if query["q"] is None:
             return []
-        found = list[Environment]()
-        for status in (None, Status.DESTROYED.value):
-            for each in self.connection.pages("/environments", {**query, "status": status}):
-                with self.connection.understood():
-                    found.append(parsing.environment(each))
-        return list({e.id: e for e in found}.values())
+        found = dict[EnvironmentId, Environment]()
+        for each in self.connection.pages("/environments", {**query, "status": status}):
+            with self.connection.understood():
+                record = parsing.environment(each)
+            found[record.id] = record
+        return list(found.values())
 
     def _in_full(self, identity: EnvironmentId) -> list[Environment]:
         """Its records in full, those of its applications by name."""

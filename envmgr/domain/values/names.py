@@ -28,6 +28,11 @@ class RepositoryId:
     def __str__(self) -> str:
         return f"{self.organization}/{self.name}"
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where an event is that is of all of it."""
+        return self.organization, self.name
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class EnvironmentId:

@@ -24,7 +24,7 @@ from envmgr.engine.work.released import is_tested, note_ready
 from envmgr.engine.work.result import found, note_resources, summary
 
 from .deploy import deploy
-from .gating import pass_gates, pass_without_plan
+from .gating import Gate, pass_without_plan
 from .planning import carry_out, listed, plan_apply
 
 
@@ -62,11 +62,13 @@ def _apply_infrastructure(job: Job, desired: Desired, reason: str) -> None:
     """Plan, gates, claim, apply, record."""
     commit = desired.claim.commit
     with job.run(RunKind.APPLY, commit, Status.RUNNING, reason) as active:
+        gate = Gate(job, active, desired)
         carry_out(
             job,
             lambda: plan_apply(job, active, desired.claim),
             lambda: check_newest(job, commit, RunKind.APPLY),
-            lambda planned: apply_planned(job, active, desired, planned),
+            lambda planned: apply_planned(job, gate, planned),
+            gate.check,
         )
 
 
@@ -108,9 +110,10 @@ def check_promoted(job: Job, commit: str) -> None:
         raise NothingDone(awaited.reason)
 
 
-def apply_planned(job: Job, active: ActiveRun, desired: Desired, planned: Planned) -> None:
-    """Checks the plan, makes the claim durable, applies exactly the plan, and records what the cloud has now."""
-    pass_gates(job, active, desired, planned)
+def apply_planned(job: Job, gate: Gate, planned: Planned) -> None:
+    """Has the plan pass its gate, makes the claim durable, applies exactly it, and records what the cloud has now."""
+    active, desired = gate.active, gate.desired
+    gate.pass_through(planned)
     keep(job, planned.claim)
     # Asked after the claim is on record: of two applications that begin at the same time, at least one then
     # sees the other.

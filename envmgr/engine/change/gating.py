@@ -1,6 +1,7 @@
 """Between the plan and the apply: checks, and people's approval of just what would be done."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from envmgr.domain.documents.changes import changes_digest, sensitive_texts
@@ -16,30 +17,61 @@ from envmgr.engine.source.desired import Desired
 from envmgr.engine.work.job import ActiveRun, AwaitsApproval, Job
 from envmgr.engine.work.mode import ByHand, Verb
 from envmgr.engine.work.planned import Planned
+from envmgr.ports import PlanFile
 
 _TEXT, _ACTIONS = 40_000, 300
 """How much of a plan's text, and how many of its actions, are kept for those who are to approve it."""
 
 
-def pass_gates(job: Job, active: ActiveRun, desired: Desired, planned: Planned) -> None:
-    """Lets a plan through to its apply, if its checks do and people have approved it where they are to be asked.
+@dataclass(slots=True)
+class Gate:
+    """What the plans of one apply have to pass: checks, then people's approval of just what would be done.
 
-    Called right before each apply, of the very plan that is applied then. Raises NeedsPerson where a check refuses it,
-    RetryLater where one cannot be made, and AwaitsApproval, with the proposal on record, where people are asked.
+    Asked twice of a plan, before anybody is asked for it and right before it is applied, it makes the checks once.
     """
-    gates, document = job.repository.gates, dict[str, Any]()
-    if planned.has_changes and (gates.checks or gates.approval is not None or _types(job)):
-        terraform = job.repository.organization.terraform
-        document = dict(terraform.document(planned.workspace, planned.file))
-        job.redact.learn_values(list(sensitive_texts(document)))
-    results: tuple[Checked, ...] = ()
-    if planned.has_changes:
-        results = run_checks(job, planned, document, desired.author, active.changes)
-        _warn(job, active, results)
-        refuse(results)
-    reasons = list(_reasons(job, planned.claim, document, results, planned.has_changes))
-    if reasons:
-        _require_approval(job, active, desired, planned, document, results, reasons)
+
+    job: Job
+    active: ActiveRun
+    desired: Desired
+    _checked: tuple[PlanFile, Mapping[str, Any], tuple[Checked, ...]] | None = field(init=False, default=None)
+
+    def check(self, planned: Planned) -> Planned:
+        """Makes the checks of a plan; what they warn of is among its warnings.
+
+        Raises NeedsPerson where one refuses it, and RetryLater where one cannot be made.
+        """
+        _, results = self._look(planned)
+        warned = tuple(sentence(each) for each in results if each.outcome is CheckOutcome.WARNED)
+        return replace(planned, warnings=(*planned.warnings, *warned))
+
+    def pass_through(self, planned: Planned) -> None:
+        """Lets a plan through to its apply, if its checks do and people have approved it where they are to be asked.
+
+        Called right before each apply, of the very plan that is applied then. Raises what `check` does, and
+        AwaitsApproval, with the proposal on record, where people are asked.
+        """
+        job = self.job
+        document, results = self._look(planned)
+        reasons = list(_reasons(job, planned.claim, document, results, planned.has_changes))
+        if reasons:
+            _require_approval(job, self.active, self.desired, planned, document, results, reasons)
+
+    def _look(self, planned: Planned) -> tuple[Mapping[str, Any], tuple[Checked, ...]]:
+        """A plan's document, where anything asks for it, and what its checks came to."""
+        if self._checked is not None and self._checked[0] == planned.file:
+            return self._checked[1:]
+        job, gates, document = self.job, self.job.repository.gates, dict[str, Any]()
+        if planned.has_changes and (gates.checks or gates.approval is not None or _types(job)):
+            terraform = job.repository.organization.terraform
+            document = dict(terraform.document(planned.workspace, planned.file))
+            job.redact.learn_values(list(sensitive_texts(document)))
+        results: tuple[Checked, ...] = ()
+        if planned.has_changes:
+            results = run_checks(job, planned, document, self.desired.author, self.active.changes)
+            _warn(job, self.active, results)
+            refuse(results)
+        self._checked = (planned.file, document, results)
+        return document, results
 
 
 def pass_without_plan(job: Job, desired: Desired) -> None:

@@ -85,10 +85,11 @@ def carry_out(
     plan: Callable[[], Planned],
     check: Callable[[], None],
     apply: Callable[[Planned], None],
+    inspect: Callable[[Planned], Planned] = lambda planned: planned,
 ) -> Planned:
     """Plans, checks that it is still wanted, has it confirmed, applies exactly that plan; gives it.
 
-    A plan that went stale is planned again, never forced.
+    `inspect` looks at what was planned before anybody is asked: what it refuses is not asked about. A plan that went stale is planned again, never forced.
     """
     for attempt in itertools.count(1):
         planned = plan()
@@ -97,6 +98,7 @@ def carry_out(
         check()
         if not job.mode.may_delete and planned.deletes:
             raise WouldDelete("It would delete or replace something: nothing was changed.")
+        planned = inspect(planned)
         if not job.mode.confirms(job, planned):
             raise NothingDone("Declined: nothing was changed.")
         check_not_frozen_since(job)
@@ -206,6 +208,8 @@ def _was_destroyed(job: Job, active: ActiveRun) -> bool:
 
 def _may_have_made(run: Run) -> bool:
     """Whether an apply came so far that there was a plan to apply, as far as is known."""
+    if run.status is RunStatus.PROPOSED:
+        return False
     return run.status is not RunStatus.FAILED or run.changes is not None
 
 

@@ -28,7 +28,8 @@ log = structlog.get_logger()
 
 # Others write at the same time only now and then; whoever writes last sees to the rest.
 _ROUNDS = 5
-_PAUSE = timedelta(minutes=1)
+PAUSE = timedelta(minutes=1)
+"""After how long it is tried again to keep what could not be kept."""
 _REBUILT = (
     "Rebuilt from what people had set for it, kept beside its state, since envmgr's own record was lost."
 )
@@ -66,10 +67,10 @@ def catch_up(services: Services, repository: RepositoryId, *, all_of_them: bool 
     organization = services.organizations.get(repository.organization)
     # Before lost records are back, a record that is missing here proves nothing, and what is beside the state
     # must not be deleted for that.
-    if organization is None or not organization.rebuilding.is_done or not _is_time(services, organization):
+    if organization is None or not organization.rebuilding.is_done or not is_time(services, organization):
         return
     folder = services.layout.by_hand / repository.organization / repository.name
-    found = [path for path in folder.glob("[!.]*") if all_of_them or not _text(path)]
+    found = [path for path in folder.glob("[!.]*") if all_of_them or not text_of(path)]
     identities = {EnvironmentId.of_component(repository, path.name) for path in found}
     if all_of_them:
         identities |= {e.id for e in services.store.environments(repository=repository)}
@@ -78,11 +79,12 @@ def catch_up(services: Services, repository: RepositoryId, *, all_of_them: bool 
         if (
             identity in organization.unkept
         ):  # the next one would fail, too, and may wait for long until it does
-            organization.unkept_until = services.clock() + _PAUSE
+            organization.unkept_until = services.clock() + PAUSE
             return
 
 
-def _is_time(services: Services, organization: Organization) -> bool:
+def is_time(services: Services, organization: Organization) -> bool:
+    """Whether the pause is over after something could not be kept beside an organization's states."""
     return organization.unkept_until is None or services.clock() >= organization.unkept_until
 
 
@@ -91,7 +93,7 @@ def _bring(services: Services, organization: Organization, identity: Environment
     record, mark = services.store.environment(identity), _mark(services, identity)
     wanted = SetByHand.of(record) if record is not None else None
     line = _line(services, organization, wanted)
-    if _text(mark) == line:
+    if text_of(mark) == line:
         return False
     services.layout.private(mark.parent)
     write_private(mark, "")  # from here on nobody knows what is there
@@ -120,7 +122,7 @@ def _mark(services: Services, identity: EnvironmentId) -> Path:
     return services.layout.by_hand / repository.organization / repository.name / identity.component
 
 
-def _text(mark: Path) -> str | None:
+def text_of(mark: Path) -> str | None:
     """What a mark says; empty where a write began and did not end, None where there is none."""
     with sentences("A mark cannot be read", mark):
         try:
@@ -131,7 +133,7 @@ def _text(mark: Path) -> str | None:
 
 def _is_pending(services: Services, identity: EnvironmentId) -> bool:
     with suppress(EnvmgrError):
-        return _text(_mark(services, identity)) == ""
+        return text_of(_mark(services, identity)) == ""
     return False
 
 

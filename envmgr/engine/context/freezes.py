@@ -5,13 +5,23 @@ Whoever can write there could freeze by it, which does no harm; so no seal has t
 
 from collections.abc import Sequence
 
+import structlog
+
 from envmgr.domain.documents import freezes as document
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.asking.freeze import Freeze
+from envmgr.domain.values.digest import digest
+from envmgr.host.system import sentences, write_private
 
-from . import ownership
+from . import by_hand, ownership
 from .organization import Organization
 from .services import Services
+
+log = structlog.get_logger()
+
+_MARK = ".freezes"
+"""What says, in the data folder, what stands beside the states; no repository is called so."""
+_ROUNDS = 5
 
 
 def key_of(organization: str) -> str:
@@ -20,22 +30,58 @@ def key_of(organization: str) -> str:
 
 
 def keep(services: Services, name: str) -> None:
-    """Brings what is beside the states to what the records say; what keeps it from that is told, and not raised."""
+    """Brings what is beside the states to what the records say; what keeps it from that is told, and tried again by polls."""
     organization = services.organizations.get(name)
     if organization is None:
         return
-    found = _by_people(services, name)
     try:
-        if organization.is_new():
-            organization.prepare_state()
-        ownership.require(services, organization)
-        if found:
-            organization.state().put(key_of(name), document.to_json(found).encode())
-        else:
-            organization.state().delete(key_of(name))
+        _keep(services, organization)
     except EnvmgrError as error:
-        said = f"What is frozen of {name} is not kept beside its states, so a lost data folder would thaw it: {error}"
-        services.record(None, "freeze-not-kept", said)
+        organization.unkept_until = services.clock() + by_hand.PAUSE
+        said = f"What is frozen of {name} is not kept beside its states yet, so a lost data folder would thaw it; that is tried again: {error}"
+        services.record((name, None), "freeze-not-kept", said)
+
+
+def catch_up(services: Services, organization: Organization) -> None:
+    """Makes up for what could not be kept of what people froze, whoever did."""
+    # Before lost records are back, what is beside the states says more than these.
+    if not organization.rebuilding.is_done or not by_hand.is_time(services, organization):
+        return
+    try:
+        _keep(services, organization)
+    except EnvmgrError as error:
+        organization.unkept_until = services.clock() + by_hand.PAUSE
+        log.warning(str(error), action="freeze-not-kept", organization=organization.name)
+
+
+def _keep(services: Services, organization: Organization) -> None:
+    """Until what is kept is what the records say: somebody may freeze or thaw at the same time."""
+    for _ in range(_ROUNDS):
+        if not _bring(services, organization):
+            return
+
+
+def _bring(services: Services, organization: Organization) -> bool:
+    """Writes, or deletes, what is beside the states where the mark does not say that it is so; whether it did."""
+    name, mark = organization.name, services.layout.by_hand / organization.name / _MARK
+    found = _by_people(services, name)
+    content = document.to_json(found).encode() if found else b""
+    line, before = digest([organization.backend, content.decode()]) if found else None, by_hand.text_of(mark)
+    if before == line:
+        return False
+    services.layout.private(mark.parent)
+    write_private(mark, "")  # from here on nobody knows what is there
+    if organization.is_new():
+        organization.prepare_state()
+    ownership.require(services, organization)
+    if line is None:
+        organization.state().delete(key_of(name))
+        with sentences("A mark cannot be taken away", mark):
+            mark.unlink(missing_ok=True)
+    else:
+        organization.state().put(key_of(name), content)
+        write_private(mark, line)
+    return True
 
 
 def restore(services: Services, organization: Organization) -> None:
@@ -45,7 +91,11 @@ def restore(services: Services, organization: Organization) -> None:
         return
     for freeze in document.from_json(organization.name, content, services.clock()):
         services.store.freezes.put(freeze)
-        services.record(None, "frozen", f"{freeze}, as it was before envmgr's own records were lost.")
+        services.record(
+            (freeze.organization, freeze.repository),
+            "frozen",
+            f"{freeze}, as it was before envmgr's own records were lost.",
+        )
 
 
 def _by_people(services: Services, organization: str) -> Sequence[Freeze]:

@@ -9,8 +9,10 @@ import structlog
 from envmgr.domain.documents.owner import Installation
 from envmgr.domain.documents.seal import Seal
 from envmgr.domain.rules.severity import level_of
+from envmgr.domain.values.asking.person import Place
 from envmgr.domain.values.environment import Event, ProcessId
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.origins.named import Named
 from envmgr.ports import (
     Binaries,
     Clock,
@@ -79,6 +81,11 @@ class Services:
         """A repository, or what stands in for it; None where its organization is not in the configuration."""
         return self.repositories.get(repository) or self.left_over(repository)
 
+    @property
+    def named(self) -> Sequence[tuple[RepositoryId, Named]]:
+        """The named environments of the configuration, each with its repository."""
+        return [(name, each) for name, found in self.repositories.items() for each in found.asked.named]
+
     def configured(self, environment: EnvironmentId) -> Repository | None:
         """What its repository is for an environment; None where that is not in the configuration."""
         found = self.repositories.get(environment.repository_id)
@@ -86,7 +93,7 @@ class Services:
 
     def record(
         self,
-        environment: EnvironmentId | None,
+        of: EnvironmentId | Place | None,
         action: str,
         message: str,
         *,
@@ -95,11 +102,11 @@ class Services:
         actor: str | None = None,
     ) -> None:
         """Appends an event; see `event`."""
-        self.store.record(self.event(environment, action, message, commit=commit, run=run, actor=actor))
+        self.store.record(self.event(of, action, message, commit=commit, run=run, actor=actor))
 
     def event(
         self,
-        environment: EnvironmentId | None,
+        of: EnvironmentId | Place | None,
         action: str,
         message: str,
         *,
@@ -107,13 +114,18 @@ class Services:
         run: int | None = None,
         actor: str | None = None,
     ) -> Event:
-        """An event of now, by this process's actor unless another is named; logged, for the caller to write."""
+        """An event of now, by this process's actor unless another is named; logged, for the caller to write.
+
+        It is `of` an environment, of an organization or repository as a whole, or of neither.
+        """
+        environment, place = (None, of) if isinstance(of, tuple) else (of, None)
         bound = {"environment": environment and str(environment), "run": run}
         told = getattr(log, level_of(action))
         told(message, action=action, **{key: value for key, value in bound.items() if value is not None})
         return Event(
             at=self.clock(),
             environment=environment,
+            place=place,
             action=action,
             message=message,
             actor=actor or self.actor,

@@ -15,7 +15,7 @@ from envmgr.domain.rules.evidence import Evidence, Judgement
 from envmgr.domain.rules.observation import Listing, Observed, observe, observe_failure
 from envmgr.domain.values.environment import Environment, Event, RepositoryState
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_component
-from envmgr.engine.context import by_hand, ownership
+from envmgr.engine.context import by_hand, freezes, ownership
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.written import Written
@@ -93,6 +93,7 @@ class Poller:
         # What people set and what could not be written beside the state comes before the listing, too: it
         # must be safe before anything is decided by branches.
         by_hand.catch_up(self._services, repository.id)
+        freezes.catch_up(self._services, repository.organization)
         try:
             with sentences():
                 listing = listed(self._services, repository, state.default_branch)
@@ -216,13 +217,15 @@ class Poller:
         """
         services, weighed = self._services, weigh(self._services, repository, state, listing)
         if weighed.error and weighed.error != state.error:
-            services.record(None, "remote-failed", f"{repository.id}: {weighed.error}")
+            services.record(repository.id.place, "remote-failed", f"{repository.id}: {weighed.error}")
         if weighed.judgement.evidence is Evidence.NEW_OTHER:
-            services.record(None, "other-history", f"{repository.id}: {_other(state, listing)}")
+            services.record(
+                repository.id.place, "other-history", f"{repository.id}: {_other(state, listing)}"
+            )
         if state.default_branch in (None, listing.default_branch):
             return weighed
         message = f"The default branch changed from {state.default_branch} to {listing.default_branch}."
-        services.record(None, "default-branch", f"{repository.id}: {message}")
+        services.record(repository.id.place, "default-branch", f"{repository.id}: {message}")
         if not weighed.judgement.evidence.counts:
             return weighed
         return replace(weighed, judgement=Judgement(Evidence.UNSURE, history_of(state)))
@@ -234,7 +237,7 @@ class Poller:
             # Confirmations count in a row: after a look that failed they start again.
             observed = services.store.revise(repository.id, observe_failure)
             if error != state.error:
-                services.record(None, "remote-failed", f"{repository.id}: {error}")
+                services.record(repository.id.place, "remote-failed", f"{repository.id}: {error}")
             self._save(repository.id, replace(state, polled_at=now, failures=state.failures + 1, error=error))
         except EnvmgrError as store_error:
             return Polled(repository.id, changed=False, error=str(store_error))

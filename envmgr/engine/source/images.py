@@ -60,12 +60,13 @@ def _look(services: Services, repository: Repository, wanted: WantedImage, seen:
 
 
 def _tell(services: Services, repository: Repository, before: SeenImage, now: SeenImage) -> None:
+    place = repository.id.place
     if now.reference != before.reference:
         said = f"{repository.id}: {now.variable} is {now.reference} now, by its tag {now.tag}."
-        services.record(None, "image-changed", said, actor="registry")
+        services.record(place, "image-changed", said, actor="registry")
     if now.error and now.error != before.error:
-        services.record(None, "registry-failed", f"{repository.id}: {now.error}")
+        services.record(place, "registry-failed", f"{repository.id}: {now.error}")
     if before.error and not now.error:
         services.record(
-            None, "registry-back", f"{repository.id}: the registry of {now.variable} answers again."
+            place, "registry-back", f"{repository.id}: the registry of {now.variable} answers again."
         )

@@ -188,7 +188,7 @@ class Job:
 
     @contextmanager
     def run(self, kind: RunKind, commit: str, status: Status, message: str) -> Iterator["ActiveRun"]:
-        """Records a run around a block: it ends as succeeded, failed, interrupted or superseded."""
+        """Records a run around a block: it ends as succeeded, failed, interrupted, superseded or proposed."""
         # Before there is a run: an apply on a full disk could not write down what it made.
         self._check_disk()
         services, now = self.services, self.services.clock()
@@ -349,6 +349,8 @@ class ActiveRun:
 def _ending(error: BaseException) -> RunStatus:
     if isinstance(error, Superseded):
         return RunStatus.SUPERSEDED
+    if isinstance(error, AwaitsApproval):
+        return RunStatus.PROPOSED
     if isinstance(error, Interrupted | NothingDone | KeyboardInterrupt | SystemExit):
         return RunStatus.INTERRUPTED
     return RunStatus.FAILED

@@ -70,9 +70,9 @@ def listed(
 
 
 def _is_wanted(event: Event, wanted: Wanted) -> bool:
-    place = event.environment
+    of = event.environment
     filters = (wanted.organization, wanted.repository, wanted.name)
-    is_ = (place.organization, place.repository, place.name) if place is not None else (None, None, None)
+    is_ = (*(event.place or (None, None)), None) if of is None else (of.organization, of.repository, of.name)
     is_there = all(w in (None, value) for w, value in zip(filters, is_, strict=True))
     return (
         is_there

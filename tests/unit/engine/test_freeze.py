@@ -4,14 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from envmgr.commands import freezing, operations, rollback
+from envmgr.commands import freezing, operations, reading, rollback
 from envmgr.commands.freezing import Spot
-from envmgr.domain.errors import NeedsPerson, UsageError
+from envmgr.domain.errors import NeedsPerson, Transient, UsageError
+from envmgr.domain.values.asking.person import Asker, Kind, Person, Role
 from envmgr.domain.values.environment import Status, Suspension, WaitsFor
 from envmgr.domain.values.names import RepositoryId
 from envmgr.engine.work.job import NothingDone
+from envmgr.ports.pages import Wanted
 from tests.support.engine import MODULE, code, push
 from tests.support.in_memory.engine import MemoryEngine
+from tests.support.in_memory.states import MemoryStates
 
 ACME = Spot("acme")
 
@@ -157,6 +160,49 @@ def test_a_lost_data_folder_thaws_nothing(alice: MemoryEngine, spoilt: bool) -> 
     assert alice.application.services.organizations["acme"].state().get("acme/envmgr-freezes.json") is None
     alice.turn()
     assert alice.environment("alice").status is Status.READY
+
+
+def test_what_could_not_be_kept_is_kept_later(alice: MemoryEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever polls, and told once; what is kept already is not written again."""
+    states = alice.application.services.organizations["acme"].state()
+
+    def away(*_: object) -> None:
+        raise Transient("the bucket is away")
+
+    monkeypatch.setattr(MemoryStates, "put", away)
+    freezing.freeze(alice.application, ACME, "migration", None)
+    alice.turn(3)
+    assert states.get("acme/envmgr-freezes.json") is None
+    told = [e for e in alice.store.events() if e.action == "freeze-not-kept"]
+    assert [e.place for e in told] == [("acme", None)]
+    monkeypatch.undo()
+    alice.turn(2, minutes=2)
+    assert b"migration" in (states.get("acme/envmgr-freezes.json") or b"")
+    states.put("acme/envmgr-freezes.json", b"as it was")
+    alice.turn(2, minutes=2)
+    assert states.get("acme/envmgr-freezes.json") == b"as it was"
+    freezing.thaw(alice.application, ACME)
+    assert states.get("acme/envmgr-freezes.json") is None
+
+
+def test_who_may_see_the_organization_sees_that_it_is_frozen(alice: MemoryEngine) -> None:
+    """As an event of the organization's, also where some repository is hidden; who may not see it does not."""
+    freezing.freeze(alice.application, ACME, "migration", None)
+    freezing.freeze(alice.application, Spot("acme", "shop"), "audit", None)
+
+    def seen(*rules: tuple[str, str | None, Role | None]) -> list[tuple[str, str | None] | None]:
+        roles = {(organization, repository): role for organization, repository, role in rules}
+        runtime = alice.application.asked_by(Person(Asker(Kind.PERSON, "erin"), roles))
+        found = [e for e in reading.events(runtime, Wanted()) if e.action == "frozen"]
+        live = [e for e in alice.store.events() if e.action == "frozen" and reading.is_seen(runtime, e)]
+        assert live[::-1] == found
+        return [e.place for e in found]
+
+    whole, shop = ("acme", None), ("acme", "shop")
+    assert seen((*whole, Role.VIEWER)) == [shop, whole]
+    assert seen((*whole, Role.VIEWER), (*shop, None)) == [whole]
+    assert seen((*shop, Role.VIEWER)) == [shop]
+    assert seen(("other", None, Role.ADMIN)) == []
 
 
 def test_what_cannot_be_frozen_is_said(alice: MemoryEngine) -> None:

@@ -60,6 +60,7 @@ def asked(engine: MemoryEngine) -> MemoryEngine:
 def test_a_plan_waits_for_an_approval_and_is_applied_then(asked: MemoryEngine) -> None:
     found = asked.environment("alice")
     assert applies(asked) == 0
+    assert [run.status for run in asked.store.runs(found.id)] == [RunStatus.PROPOSED]
     assert (found.status, found.hold.guard) == (Status.WAITING, Guard.APPROVAL)
     assert found.claim is None
     assert found.waits is not None
@@ -259,6 +260,34 @@ def test_a_policy_refuses_a_plan(engine: MemoryEngine, policy: Callable[[str], s
     engine.turn()
     assert (engine.environment("alice").status, applies(engine)) == (Status.READY, 1)
     assert engine.store.runs(found.id)[0].kind is RunKind.CHECK
+
+
+def test_what_is_refused_is_not_asked_about(engine: MemoryEngine, policy: Callable[[str], str]) -> None:
+    """Nor are the checks made twice of one plan; what they warn of stands beside it."""
+    warns = {"name": "always", "run": "exit 1", "on_failure": "warn"}
+    repository = engine.repository(checks=[{"name": "size", "rego": policy(_SMALL)}, warns])
+    repository.commit("env-alice", code(size="large"))
+    engine.turn()
+    asked: list[str] = []
+
+    def confirm(text: str, _plan: object) -> bool:
+        asked.append(text)
+        return True
+
+    with pytest.raises(NeedsPerson, match="Check size refuses the plan"):
+        operations.apply(engine.application, engine.environment("alice"), confirm)
+    assert (asked, applies(engine)) == ([], 0)
+    repository.commit("env-alice", code(size="tiny"))
+    engine.application.poller.poll_all(engine.application.services.repositories.values(), 1)
+    before = len(engine.store.runs())
+    found = operations.apply(engine.application, engine.environment("alice"), confirm)
+    assert (found.status, applies(engine)) == (Status.READY, 1)
+    assert "Check always warns" in asked[0]
+    assert [run.kind for run in engine.store.runs()[:-before]] == [
+        RunKind.CHECK,
+        RunKind.CHECK,
+        RunKind.APPLY,
+    ]
 
 
 def test_a_policy_that_does_not_parse_makes_it_wait(

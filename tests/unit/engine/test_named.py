@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.commands import steering
+from envmgr.commands import operations, reading, steering
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.environment import OriginKind, Status
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.origins.named import Named
 from tests.support.engine import code
 from tests.support.in_memory.engine import MemoryEngine
@@ -189,3 +190,18 @@ def test_each_has_variables_of_its_own(engine: MemoryEngine) -> None:
     assert engine.environment("staging").applied.commit == commit
     found = [engine.environment(name).claim for name in ("production", "staging")]
     assert [claim and claim.variables["size"] for claim in found] == ["large", "small"]
+
+
+def test_one_that_waits_for_its_first_tag_says_so(engine: MemoryEngine) -> None:
+    """Whoever asks for it; what nobody names is not there."""
+    engine.repository(
+        environments=[{"name": "production", "tags": "v*"}, {"name": "staging", "branch": "rc"}]
+    )
+    engine.turn()
+    for text in ("production", "shop/production", "acme/shop/production"):
+        with pytest.raises(EnvmgrError, match=r"^acme/shop/production waits for its first tag \(v\*\)\.$"):
+            operations.find(engine.application, text)
+    with pytest.raises(EnvmgrError, match=r"^acme/shop/staging waits for its first commit of branch rc\.$"):
+        reading.records_of(engine.application, EnvironmentId("acme", "shop", "staging"))
+    with pytest.raises(EnvmgrError, match="There is no environment 'other'"):
+        operations.find(engine.application, "other")

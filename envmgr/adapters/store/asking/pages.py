@@ -108,7 +108,9 @@ def _is_of(table: Table, place: Place) -> ColumnElement[bool]:
     organization, repository = place
     if repository is None:
         return table.c.organization == organization
-    return and_(table.c.organization == organization, table.c.repository == repository)
+    # What is of a whole organization has no repository, and is in none that may not be seen.
+    of_one = and_(table.c.repository.is_not(None), table.c.repository == repository)
+    return and_(table.c.organization == organization, of_one)
 
 
 def _mentions(table: Table, wanted: str) -> ColumnElement[bool]:

@@ -93,5 +93,6 @@ def _print(found: Iterable[Event], as_json: bool) -> None:
 
 
 def _line(event: Event) -> str:
-    where = f"{event.environment} " if event.environment else ""
+    place = "/".join(filter(None, event.place or ()))
+    where = f"{event.environment or place} " if event.environment or place else ""
     return f"{moment(event.at)}  {where}{event.action}: {printable(event.message)} ({printable(event.actor)})"

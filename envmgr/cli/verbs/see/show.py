@@ -35,7 +35,7 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
     """One environment in full: commits, drift, outputs, variables, tags, resources, who works on it, its last run."""
     now = datetime.now(UTC)
     with invocation.shown_records() as store:
-        records = known_records(store, environment)
+        records = known_records(store, environment, invocation.expected)
         leases = store.leases(now)
         last = {e.id: next(iter(store.runs(e.id, limit=1)), None) for e in records}
         repository = records[0].id.repository_id

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from envmgr.domain.values.environment import Environment, Guard, Offered, OriginKind, Tagged
+from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.values.origins.git_tag import GitTag
 from envmgr.domain.values.origins.named import Asked, Named
+from envmgr.domain.values.reference import forms
 
 from .releases import Choice, Noted, Releases
 from .sighting import Listing, Look, Seen, offering, without
@@ -89,3 +91,20 @@ def _is_approved(environment: Environment, offered: Offered) -> bool:
 def _gone(look: Look, before: Environment, tagged: Tagged) -> Environment:
     """Its tag is not there. Where the listing proves that, an older one is offered to a person."""
     return without(look, offering(before, tagged) if look.evidence.counts else before)
+
+
+def not_yet(text: str, named: Iterable[tuple[RepositoryId, Named]]) -> str:
+    """What a named environment waits for of which there is no record yet, by what a person calls it.
+
+    Empty where none of the configuration's is called so.
+    """
+    return " ".join(
+        _not_yet(repository, each)
+        for repository, each in named
+        if text in forms(EnvironmentId(repository.organization, repository.name, each.name), each.name)
+    )
+
+
+def _not_yet(repository: RepositoryId, named: Named) -> str:
+    what = f"tag ({named.tags})" if named.tags is not None else f"commit of branch {named.branch}"
+    return f"{repository}/{named.name} waits for its first {ref_component(what)}."

@@ -33,6 +33,7 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     SUPERSEDED = "superseded"
+    PROPOSED = "proposed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,14 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing that happened and who caused it (`actor`: `daemon`, `reconcile`, `user NAME`, `push (author NAME)`)."""
+    """One thing that happened and who caused it (`actor`: `daemon`, `reconcile`, `user NAME`, `push (author NAME)`).
+
+    Of no environment it may be of a `place`: an organization, or one of its repositories.
+    """
 
     at: datetime
     environment: EnvironmentId | None
+    place: tuple[str, str | None] | None = None
     action: str
     message: str
     actor: str
