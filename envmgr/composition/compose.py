@@ -76,6 +76,7 @@ from envmgr.ports import Clock, GitLimits, Progress, Remote, StepLimits, Store, 
 
 from . import frozen
 from .clouds import clouds_of
+from .forges import with_forges
 from .hidden import hidden_paths
 from .images import following
 from .records import open_records_of
@@ -143,6 +144,7 @@ def _services(
         for identity, repository in _repositories(start, configuration, organizations, modules).items()
     }
     repositories = following(repositories, configuration, store, start.environ)
+    repositories = with_forges(repositories, configuration, start.environ)
     return Services(
         layout=layout,
         store=store,

@@ -10,6 +10,7 @@ from envmgr.config.sections.access import Access
 from envmgr.config.sections.application import Application
 from envmgr.config.sections.cage import Cage
 from envmgr.config.sections.deploy import CommandStep, DeployStep, Health
+from envmgr.config.sections.forge.forge import secrets_of_forge
 from envmgr.config.sections.models import OrganizationFile, RepositorySection
 from envmgr.config.sections.pipeline.environments import NamedEnvironment
 from envmgr.config.sections.pipeline.images import Image
@@ -286,6 +287,7 @@ def secrets_of(organization: OrganizationFile) -> Iterator[Secret]:
         credentials = repository.credentials
         if credentials is not None:
             yield from (s for s in (credentials.password, credentials.ssh_key) if s is not None)
+        yield from (secret for _, secret in secrets_of_forge(repository.forge))
 
 
 def redactor_for(

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from envmgr.config.sections.daemon import DaemonFile
+from envmgr.config.sections.forge.forge import secrets_of_forge
 from envmgr.config.sections.models import OrganizationFile, RepositorySection
 from envmgr.config.sections.secrets import (
     Secret,
@@ -281,6 +282,8 @@ def secrets_in(model: BaseModel) -> Iterator[tuple[KeyPath, Secret]]:
         for index, repository in enumerate(model.repositories):
             for name, secret in _credentials(repository):
                 yield ("repositories", index, "credentials", name), secret
+            for way, secret in secrets_of_forge(repository.forge):
+                yield ("repositories", index, "forge", *way), secret
 
 
 def _credentials(repository: RepositorySection) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ import pytest
 
 from envmgr.adapters.forge.budget import Budget
 from envmgr.adapters.forge.client import Dialect, ForgeClient, segment
-from envmgr.adapters.forge.failure import Declined
+from envmgr.adapters.forge.failure import Declined, NotAllowed
 from envmgr.adapters.forge.signing import TokenSignIn
 from envmgr.adapters.forge.wire import Wire
 from envmgr.domain.errors import EnvmgrError, NeedsOperator, NotThere, RetryLater, Transient
@@ -149,7 +149,7 @@ def test_a_redirect_is_followed_only_for_a_read_and_at_home(server: Server) -> N
     ("status", "headers", "kind", "sentence"),
     [
         (401, {}, NeedsOperator, "does not accept the credentials that envmgr has for it"),
-        (403, {}, NeedsOperator, "does not let envmgr do this (403, GET /x: no [redacted])"),
+        (403, {}, NotAllowed, "does not let envmgr do this (403, GET /x: no [redacted])"),
         (403, {"Retry-After": "7"}, RetryLater, "is asked again in 7 s"),
         (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9"}, RetryLater, "is asked again in 9 s"),
         (429, {}, RetryLater, "is asked again in 60 s"),

@@ -29,6 +29,10 @@ class Object:
         """Whether there is something, and it is not null."""
         return self._found(way) is not None
 
+    def names(self) -> tuple[str, ...]:
+        """The names of its fields."""
+        return tuple(self._value)
+
     def text(self, *way: str) -> str:
         """A text, cut where it is longer than any should be."""
         found = self._found(way)

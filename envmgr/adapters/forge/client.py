@@ -77,9 +77,10 @@ class ForgeClient:
         wire: Wire,
         budget: Budget,
         cache: Cache | None = None,
+        account: str = "",
     ) -> None:
-        """Speaks with the forge whose calls are below `base`."""
-        self.base = base.rstrip("/")
+        """Speaks with the forge whose calls are below `base`; `account` says as whom, without a secret."""
+        self.base, self.account = base.rstrip("/"), account or base
         self.dialect, self.budget = dialect, budget
         self._sign_in, self._wire = sign_in, wire
         self._cache = cache if cache is not None else Cache()

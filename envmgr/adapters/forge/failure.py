@@ -23,6 +23,10 @@ class Declined(NeedsPerson):
         self.status, self.said = status, said
 
 
+class NotAllowed(NeedsOperator):
+    """A forge knows who asks, and does not let her do it."""
+
+
 def refusal(answer: Answer, method: str, sent: Mapping[str, str], unknown: Collection[int]) -> EnvmgrError:
     """What to raise for an answer that is no success. `sent` are the headers whose secrets may be told by nobody."""
     status, where = answer.status, answer.where
@@ -34,7 +38,7 @@ def refusal(answer: Answer, method: str, sent: Mapping[str, str], unknown: Colle
             f"{where} does not accept the credentials that envmgr has for it ({told}): give new ones."
         )
     if status == HTTPStatus.FORBIDDEN:
-        return NeedsOperator(f"{where} does not let envmgr do this ({told}): give its credentials the right.")
+        return NotAllowed(f"{where} does not let envmgr do this ({told}): give its credentials the right.")
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
         return NotThere(f"{where} has nothing there, or does not show it to envmgr ({told}).")
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:

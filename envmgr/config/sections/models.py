@@ -15,6 +15,7 @@ from .application import Application, CodeSource, in_order
 from .backend import Backend, LocalBackend
 from .cage import Cage
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
+from .forge.forge import Forge, check_place
 from .pipeline.approval import Approval, Freeze
 from .pipeline.environments import NamedEnvironment
 from .pipeline.images import Image
@@ -117,6 +118,11 @@ class RepositorySection(Section):
         default=None,
         description="The credentials for the remote.",
         examples=[{"username": "bot", "password": {"file": "/etc/envmgr/git-token"}}],
+    )
+    forge: Forge | None = Field(
+        default=None,
+        description="The forge that it is on, where envmgr tells how its environments are.",
+        examples=[{"kind": "github", "token": {"file": "/etc/envmgr/github-token"}}],
     )
     branches: Annotated[tuple[BranchPattern, ...], AfterValidator(_not_empty)] = Field(
         default=("env-*",),
@@ -247,6 +253,7 @@ class RepositorySection(Section):
     @model_validator(mode="after")
     def _check_checks(self) -> Self:
         check_named_once(self.checks)
+        check_place(self.forge, self.url)
         return self
 
     @model_validator(mode="after")

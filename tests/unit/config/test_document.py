@@ -91,6 +91,7 @@ def test_uncommented_the_sample_has_every_option(tmp_path: Path) -> None:
         "give either token_file, or issuer and signing_key",
         "give either token_file, or issuer and signing_key",
         "give either username and password, or ssh_key",
+        "give exactly one of token, app (GitHub) and identity (Azure DevOps)",
         "give one of directory and module, not both",
         "give one of bucket and storage_account",
         "give one of function and app_service",

@@ -1,14 +1,18 @@
 """The forge that a repository is on, and who may do what from there."""
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from envmgr.config.sections.secrets import Secret
 from envmgr.config.sections.section import Section
 from envmgr.config.sections.values import AbsolutePath, Flag, Named, Period, SecretValue, Text
 from envmgr.config.settings import LOOPBACK
+from envmgr.domain.rules.forge.place import place_on_forge
+from envmgr.domain.values.forge import ForgeKind
 
 _ADDRESS = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 _PERMISSIONS = ("permission:read", "permission:write", "permission:admin")
@@ -166,3 +170,35 @@ class Forge(Section):
         if self.identity is not None and self.kind != "azure-devops":
             raise ValueError("an identity is Azure DevOps'; give a token")
         return self
+
+    def place(self, remote: str) -> tuple[str, str]:
+        """The forge's address and the repository there; what is not given follows from the address of the git remote.
+
+        ValueError where it does not.
+        """
+        url, repository = place_on_forge(ForgeKind(self.kind), remote) or (None, None)
+        url, repository = self.url or url, self.repository or repository
+        if url is None or repository is None:
+            missing = " and ".join(n for n, v in (("url", url), ("repository", repository)) if v is None)
+            raise ValueError(f"forge: {missing} cannot be told from the repository's url; give {missing}")
+        return url, repository
+
+
+def check_place(forge: Forge | None, remote: str) -> None:
+    """Raises ValueError where it is not known where a repository is on its forge."""
+    if forge is not None:
+        url, _ = forge.place(remote)
+        _address(url)
+
+
+def secrets_of_forge(forge: Forge | None) -> Iterator[tuple[tuple[str, ...], Secret]]:
+    """Each secret of a forge, with the way to its option."""
+    if forge is None:
+        return
+    found = (
+        (("token",), forge.token),
+        (("app", "key"), forge.app.key if forge.app is not None else None),
+        (("identity", "client_secret"), forge.identity.client_secret if forge.identity is not None else None),
+        (("webhook_secret",), forge.webhook_secret),
+    )
+    yield from ((way, secret) for way, secret in found if secret is not None)

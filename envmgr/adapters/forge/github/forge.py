@@ -1,0 +1,152 @@
+"""A repository on GitHub as the port has it."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from envmgr.adapters.forge.client import ForgeClient, Query, segment
+from envmgr.adapters.forge.failure import NotAllowed
+from envmgr.adapters.forge.shortened import shortened
+from envmgr.domain.errors import NotThere
+from envmgr.domain.values.forge import (
+    Comment,
+    CommitStatus,
+    DeploymentReport,
+    ForgeApproval,
+    ForgeKind,
+    ForgePerson,
+    Permission,
+    PullRequest,
+    Reaction,
+    ReportState,
+)
+from envmgr.ports.forge import ForgeIdentity, ForgeTraits
+
+from . import identity, payloads
+from .app import AppSignIn
+from .deployments import SENTENCE, Deployments
+from .speaking import PAGE
+
+TRAITS = ForgeTraits(
+    kind=ForgeKind.GITHUB,
+    comment_characters=65_536,
+    has_deployments=True,
+    has_reactions=True,
+    heads="refs/pull/{number}/head",
+)
+
+_CONTEXT = 255
+_STATES = {
+    ReportState.PENDING: "pending",
+    ReportState.RUNNING: "pending",
+    ReportState.SUCCESS: "success",
+    ReportState.FAILURE: "failure",
+    ReportState.INACTIVE: "success",
+}
+_REACTIONS = {Reaction.SEEN: "eyes", Reaction.DONE: "+1", Reaction.REFUSED: "-1"}
+
+
+class GitHub:
+    """See the port. By a token, or as an App by its installation on just this repository."""
+
+    def __init__(self, client: ForgeClient, repository: str, app: AppSignIn | None = None) -> None:
+        """The repository by its owner and name; `app` where the client signs in as one."""
+        owner, _, name = repository.partition("/")
+        self._client, self._app = client, app
+        self._path = f"/repos/{segment(owner)}/{segment(name)}"
+        self._deployments = Deployments(client, self._path)
+
+    @property
+    def traits(self) -> ForgeTraits:
+        """See the port."""
+        return TRAITS
+
+    @property
+    def account(self) -> str:
+        """See the port."""
+        return self._client.account
+
+    def open_pull_requests(self) -> Sequence[PullRequest]:
+        """See the port."""
+        query: Query = {"state": "open", "sort": "created", "direction": "asc", "per_page": PAGE}
+        found: dict[int, PullRequest] = {}
+        for page in self._client.pages(f"{self._path}/pulls", query):
+            for each in map(payloads.pull_request, page.as_objects()):
+                found.setdefault(each.number, each)
+        return list(found.values())
+
+    def pull_request(self, number: int) -> PullRequest:
+        """See the port."""
+        return payloads.pull_request(self._client.get(f"{self._path}/pulls/{number}").as_object())
+
+    def comments(self, number: int, since: datetime | None = None) -> Sequence[Comment]:
+        """See the port."""
+        query: dict[str, str | int] = {"per_page": PAGE}
+        if since is not None:
+            query["since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        found: dict[str, Comment] = {}
+        for page in self._client.pages(f"{self._path}/issues/{number}/comments", query):
+            for each in map(payloads.comment, page.as_objects()):
+                found.setdefault(each.id, each)
+        return sorted(found.values(), key=lambda each: (each.at, int(each.id)))
+
+    def approvals(self, number: int, commit: str) -> Sequence[ForgeApproval]:
+        """See the port."""
+        author = self.pull_request(number).author
+        pages = self._client.pages(f"{self._path}/pulls/{number}/reviews", {"per_page": PAGE})
+        reviews = [each for page in pages for each in page.as_objects()]
+        return payloads.approvals(reviews, author, commit)
+
+    def permission(self, person: ForgePerson) -> Permission:
+        """See the port."""
+        if not person.id or not person.login:
+            return Permission.NONE
+        path = f"{self._path}/collaborators/{segment(person.login)}/permission"
+        try:
+            return payloads.permission(self._client.get(path).as_object(), person)
+        except NotThere:
+            return Permission.NONE
+        except NotAllowed:
+            return Permission.UNKNOWN
+
+    def set_status(self, status: CommitStatus) -> None:
+        """See the port."""
+        asked = {
+            "state": _STATES[status.state],
+            "context": status.context[:_CONTEXT],
+            "description": shortened(status.sentence, SENTENCE),
+        }
+        if status.url:
+            asked["target_url"] = status.url
+        self._client.send("POST", f"{self._path}/statuses/{segment(status.commit)}", asked)
+
+    def report_deployment(self, report: DeploymentReport, known: str) -> str:
+        """See the port."""
+        return self._deployments.report(report, known)
+
+    def create_comment(self, number: int, text: str) -> str:
+        """See the port."""
+        path = f"{self._path}/issues/{number}/comments"
+        return self._client.send("POST", path, {"body": text}).as_object().id("id")
+
+    def edit_comment(self, number: int, comment: str, text: str) -> None:
+        """See the port."""
+        self._client.send("PATCH", self._comment(comment), {"body": text})
+
+    def delete_comment(self, number: int, comment: str) -> None:
+        """See the port."""
+        with suppress(NotThere):
+            self._client.send("DELETE", self._comment(comment))
+
+    def react(self, number: int, comment: str, reaction: Reaction) -> None:
+        """See the port."""
+        self._client.send("POST", f"{self._comment(comment)}/reactions", {"content": _REACTIONS[reaction]})
+
+    def identity(self) -> ForgeIdentity:
+        """See the port."""
+        if self._app is not None:
+            return identity.by_app(self._client, self._app)
+        return identity.by_token(self._client, self._path)
+
+    def _comment(self, comment: str) -> str:
+        return f"{self._path}/issues/comments/{segment(comment)}"

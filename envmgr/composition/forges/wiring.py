@@ -1,0 +1,58 @@
+"""Repositories with the forges that their sections name."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from envmgr.adapters.forge.budget import Budget
+from envmgr.adapters.forge.cache import Cache
+from envmgr.adapters.forge.wire import Wire
+from envmgr.config.load import Configuration
+from envmgr.config.sections.forge.forge import Forge as ForgeSection
+from envmgr.domain.values.forge import ForgeKind
+from envmgr.domain.values.names import RepositoryId
+from envmgr.engine.context.organization import Repository
+from envmgr.ports.forge import Forge
+
+from .makers import MAKERS, where
+from .parts import Parts, Shared
+
+
+def with_forges(
+    repositories: Mapping[RepositoryId, Repository], configuration: Configuration, environ: Mapping[str, str]
+) -> dict[RepositoryId, Repository]:
+    """The same repositories, each with the forge of its section. Those with the same forge and token share what is left to be asked."""
+    sections = {identity: section for identity, _, section in configuration.repositories()}
+    shared: dict[object, Shared] = {}
+    made = {
+        identity: forge_of(section.forge, section.url, environ, shared)
+        for identity, section in sections.items()
+        if section.forge is not None
+    }
+    return {
+        identity: found.everywhere(lambda each, forge=made[identity]: replace(each, forge=forge))  # type: ignore[misc]
+        if identity in made
+        else found
+        for identity, found in repositories.items()
+    }
+
+
+def forge_of(
+    forge: ForgeSection, remote: str, environ: Mapping[str, str], shared: dict[object, Shared]
+) -> Forge:
+    """The forge of a repository with this git remote; nothing is loaded or asked yet.
+
+    `shared` is what others have in common with it, and is added to.
+    """
+    kind = ForgeKind(forge.kind)
+    url, repository = forge.place(remote)
+    shown = where(kind, url)
+
+    def share(whose: object, write_pause: float) -> Shared:
+        key = (kind, url, forge.authorities, whose)
+        if key not in shared:
+            wire = Wire(shown, environ, forge.authorities)
+            shared[key] = Shared(wire, Budget(shown, write_pause), Cache())
+        return shared[key]
+
+    parts = Parts(section=forge, url=url, repository=repository, where=shown, environ=environ, shared=share)
+    return MAKERS[kind][1](parts)

@@ -1,0 +1,1 @@
+"""Rules about forges: where a repository is on one, and what is said and heard there."""

@@ -1,0 +1,1 @@
+"""Forges on loopback, served from the extracts of the vendors' own descriptions."""
