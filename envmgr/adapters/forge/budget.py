@@ -79,6 +79,10 @@ class Budget:
         remaining = _number(headers, "x-ratelimit-remaining", "ratelimit-remaining")
         with self._lock:
             self._refusals = 0
+            if "retry-after" in headers:  # Azure DevOps asks for a pause before it refuses anything
+                self._closed_until = max(
+                    self._closed_until, self.clock() + (_pause(headers, self.clock()) or 0)
+                )
             if remaining is None:
                 return
             resets = _number(headers, "x-ratelimit-reset", "ratelimit-reset")

@@ -130,7 +130,8 @@ class ForgeClient:
             self.budget.reading()
             answer, error = self._asked("GET", url)
             target = answer.headers.get("location")
-            if answer.status not in _MOVED or not target:
+            # Who is not known may be led to a page to sign in.
+            if answer.status not in _MOVED or answer.status in self.dialect.unknown or not target:
                 break
             url = self._same_place(url, target)
         if error is not None:

@@ -92,8 +92,10 @@ class Wire:
         key = (parts.scheme, parts.netloc)
         with self._lock:
             if key not in self._transports:
-                context = self._trusted()
-                proxy = proxies(self._environ, parts.hostname or "").get(parts.scheme)
+                proxy = proxies(self._environ, parts.hostname or "").get(parts.scheme) or ""
+                is_secure = "https" in (parts.scheme, urlsplit(proxy).scheme)
+                # One that trusts nobody is made at once.
+                context = self._trusted() if is_secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
                 self._transports[key] = httpx2.HTTPTransport(
                     verify=context,
                     trust_env=False,

@@ -1,14 +1,25 @@
 """How the forge of a repository is made, for each kind."""
 
 from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from envmgr.adapters.forge import github
+from envmgr.adapters.forge.azure_devops import place as azure_place
+from envmgr.adapters.forge.azure_devops.forge import AzureDevOps
+from envmgr.adapters.forge.azure_devops.sign_in import AccessTokenSignIn, EntraSignIn, account_of
+from envmgr.adapters.forge.bitbucket import cloud, data_center
 from envmgr.adapters.forge.github.app import JwtSignIn
+from envmgr.config.sections.forge.forge import Identity
 from envmgr.domain.values.forge import ForgeKind
 from envmgr.ports.forge import Forge
 
 from .parts import Maker, Parts
+
+if TYPE_CHECKING:
+    from envmgr.adapters.forge.signing import SignIn
+    from envmgr.host.credentials.azure import AzureAccount
 
 
 def _github(parts: Parts) -> Forge:
@@ -24,8 +35,40 @@ def _github(parts: Parts) -> Forge:
     return github.GitHub(client, parts.repository, sign_in)
 
 
+def _bitbucket(parts: Parts) -> Forge:
+    if cloud.is_cloud(parts.url):
+        base, page = cloud.places(parts.url)
+        asks = parts.client(base, cloud.dialect(parts.where), parts.token())
+        return cloud.BitbucketCloud(asks, parts.repository, page)
+    client = parts.client(f"{parts.url}{data_center.API}", data_center.dialect(parts.where), parts.token())
+    return data_center.BitbucketDataCenter(client, parts.repository, parts.url)
+
+
+def _azure_devops(parts: Parts) -> Forge:
+    place = azure_place.place_of(parts.url, parts.repository)
+    dialect, identity = azure_place.dialect(parts.where), parts.section.identity
+    sign_in: SignIn
+    if identity is None:
+        whose, sign_in = None, AccessTokenSignIn(parts.token().read, parts.where)
+    else:
+        whose = f"identity {identity.client_id}"
+        sign_in = EntraSignIn(partial(_account, parts, identity), parts.where)
+    client = parts.client(place.base, dialect, sign_in, whose=whose)
+    people = client
+    if place.identities != place.base:
+        people = parts.client(place.identities, dialect, sign_in, whose=whose)
+    return AzureDevOps(client, people, place)
+
+
+def _account(parts: Parts, identity: Identity) -> "AzureAccount":
+    secret = parts.read(identity.client_secret)() if identity.client_secret is not None else None
+    return account_of(parts.environ, identity.tenant_id, identity.client_id, secret)
+
+
 MAKERS: Mapping[ForgeKind, tuple[str, Maker]] = {
     ForgeKind.GITHUB: ("GitHub", _github),
+    ForgeKind.BITBUCKET: ("Bitbucket", _bitbucket),
+    ForgeKind.AZURE_DEVOPS: ("Azure DevOps", _azure_devops),
 }
 """For each kind its name, as people know it, and what makes one."""
 

@@ -261,6 +261,8 @@ class _Request(BaseHTTPRequestHandler):
         time.sleep(fault.delay)
         body = b"" if reply.body is None else json.dumps(reply.body).encode()
         self.close_connection = True
+        if fault.is_cut and not body:
+            return  # there is but the head to cut off
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)

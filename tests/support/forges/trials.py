@@ -9,6 +9,10 @@ from envmgr.config.sections.forge.forge import Forge as ForgeSection
 from envmgr.domain.values.forge import ReportState
 from envmgr.ports.forge import Forge
 
+from .kinds import azure_devops
+from .kinds.azure_devops import AzureDevOps
+from .kinds.bitbucket_cloud import BitbucketCloud
+from .kinds.bitbucket_data_center import BitbucketDataCenter
 from .kinds.github import GitHub
 from .loopback import TOKEN, Kind, LoopbackForge
 
@@ -18,7 +22,8 @@ class Trial:
     """A kind of forge. `sentence` is the longest sentence of a status that it takes, `states` its words for them.
 
     `shown` is what a status's context is there; `lacks` are things that it does not have or tell:
-    `drafts labels edits reviews bots permissions`.
+    `drafts labels edits reviews bots permissions deployments reactions tags`, `refusals` by a reaction. `address` is what its `url` has after the host, `below` what its
+    repositories are in, and `comment` a comment's ID there.
     """
 
     section: Mapping[str, Any]
@@ -27,12 +32,15 @@ class Trial:
     sentence: int
     shown: Callable[[str], str] = lambda context: context
     lacks: frozenset[str] = field(default_factory=frozenset)
+    address: str = ""
+    below: str = ""
+    comment: Callable[[int], str] = str
 
     def open(self, loopback: LoopbackForge, **changes: Any) -> Forge:
         """The adapter of a loopback forge, wired as configurations are."""
         given = {
-            "url": loopback.url,
-            "repository": loopback.model.name,
+            "url": f"{loopback.url}{self.address}",
+            "repository": f"{self.below}{loopback.model.name}",
             "token": TOKEN,
             **self.section,
             **changes,
@@ -52,5 +60,44 @@ TRIALS: Mapping[str, Trial] = {
             ReportState.FAILURE: "failure",
         },
         sentence=140,
+    ),
+    "bitbucket-cloud": Trial(
+        section={"kind": "bitbucket"},
+        kind=BitbucketCloud,
+        states={
+            ReportState.PENDING: "INPROGRESS",
+            ReportState.RUNNING: "INPROGRESS",
+            ReportState.SUCCESS: "SUCCESSFUL",
+            ReportState.FAILURE: "FAILED",
+        },
+        sentence=255,
+        lacks=frozenset({"labels", "permissions", "deployments", "reactions"}),
+        address="/2.0",
+    ),
+    "bitbucket-data-center": Trial(
+        section={"kind": "bitbucket"},
+        kind=BitbucketDataCenter,
+        states={
+            ReportState.PENDING: "INPROGRESS",
+            ReportState.RUNNING: "INPROGRESS",
+            ReportState.SUCCESS: "SUCCESSFUL",
+            ReportState.FAILURE: "FAILED",
+        },
+        sentence=255,
+        lacks=frozenset({"labels", "reactions"}),
+    ),
+    "azure-devops": Trial(
+        section={"kind": "azure-devops"},
+        kind=AzureDevOps,
+        states={
+            ReportState.PENDING: "pending",
+            ReportState.RUNNING: "pending",
+            ReportState.SUCCESS: "succeeded",
+            ReportState.FAILURE: "failed",
+        },
+        sentence=255,
+        lacks=frozenset({"deployments", "refusals", "tags"}),
+        below=f"{azure_devops.COLLECTION}/",
+        comment=lambda number: f"{number}/1",
     ),
 }

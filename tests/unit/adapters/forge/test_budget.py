@@ -126,3 +126,17 @@ def test_a_forge_that_says_nonsense_of_its_budget_is_not_believed() -> None:
     with pytest.raises(RetryLater) as later:
         found.reading()
     assert later.value.after == timedelta(hours=1)
+
+
+def test_a_pause_that_is_asked_for_with_an_answer_is_kept() -> None:
+    """Azure DevOps asks for one before it refuses anything: for reads and writes alike."""
+    time = Time()
+    found = budget(time)
+    found.learn({"retry-after": "7"})
+    with pytest.raises(RetryLater) as later:
+        found.reading()
+    assert later.value.after == timedelta(seconds=7)
+    with pytest.raises(RetryLater), found.writing():
+        pass
+    time.now += 7
+    found.reading()
