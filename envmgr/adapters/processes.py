@@ -13,31 +13,32 @@ from envmgr.host.children.stat import PARENT, PROC, SESSION, STARTED, THREADS, f
 from envmgr.ports import RUN_MARK
 
 
-def current_process() -> ProcessId:
-    """This process."""
-    return identify(os.getpid())
+def current_process(machine: str = "") -> ProcessId:
+    """This process, on a host with an ID (see `envmgr.host.identity`)."""
+    return identify(os.getpid(), machine)
 
 
-def identify(pid: int) -> ProcessId:
+def identify(pid: int, machine: str = "") -> ProcessId:
     """A process of this host by its PID; raises ProcessLookupError where there is none."""
     found = _stat(pid)
     if found is None:
         raise ProcessLookupError(f"There is no process {pid}.")
-    return ProcessId(socket.gethostname(), _boot(), pid, int(found[STARTED]))
+    return ProcessId(socket.gethostname(), _boot(), pid, int(found[STARTED]), machine)
 
 
-def is_alive(process: ProcessId) -> bool | None:
+def is_alive(process: ProcessId, machine: str = "") -> bool | None:
     """Whether a process lives; False only where its death is beyond doubt, None where it cannot be known.
 
-    On another host, or in another PID namespace, nothing can be known. Another boot of this host, a free
-    PID, a PID with another start time, and a zombie are proofs.
+    On another host, or in another PID namespace, nothing can be known. Another boot of this very host (by its
+    ID: another may have its name), a free PID, a PID with another start time, and a zombie are proofs.
     """
-    if process.host != socket.gethostname():
+    is_ours = bool(machine) and process.machine == machine
+    if process.host != socket.gethostname() and not is_ours:
         return None
     boot, _, namespace = process.boot.partition("/")
     our_boot, _, our_namespace = _boot().partition("/")
     if boot != our_boot:
-        return False
+        return False if is_ours else None
     if namespace != our_namespace:
         return None
     found = _stat(process.pid)
@@ -49,13 +50,22 @@ def is_alive(process: ProcessId) -> bool | None:
 class Processes:
     """The port `Processes` by /proc."""
 
+    def __init__(self, machine: str = "") -> None:
+        """On a host with an ID; without one another boot proves nothing."""
+        self._machine = machine
+
+    def identify(self, pid: int) -> ProcessId:
+        """A process of this host by its PID; raises ProcessLookupError where there is none."""
+        return identify(pid, self._machine)
+
     def is_dead(self, process: ProcessId) -> bool:
         """Whether a process is provably dead."""
-        return is_alive(process) is False
+        return is_alive(process, self._machine) is False
 
     def is_here(self, process: ProcessId) -> bool:
         """Whether it is of this host, this boot and this PID namespace."""
-        return (process.host, process.boot) == (socket.gethostname(), _boot())
+        is_ours = bool(self._machine) and process.machine == self._machine
+        return process.boot == _boot() and (is_ours or process.host == socket.gethostname())
 
     def child_of(self, log: Path) -> ProcessId | None:
         """The oldest leader of a session whose environment has the run's mark: what it started came later.

@@ -25,6 +25,7 @@ _SECTIONS: Sections = {
         "move-state": ("run.move_state", "Move states to where the organization file wants them now."),
         "serve": ("run.serve", "Serve page and API without the daemon's work."),
         "token": ("run.token", "Make, list and revoke tokens for the API."),
+        "hosts": ("run.hosts", "Who works by these records, on what, and who died."),
         "reconcile": ("run.reconcile", "One pass: poll, do all work that is due, wait for it."),
     },
     "See": {

@@ -69,6 +69,7 @@ def of_organizations(runtime: Runtime) -> Iterator[CheckResult]:
     """What each organization needs, and whether each remote answers."""
     if any(p.cage.kind != "none" or p.cage.limits != CageLimits() for p in _repositories(runtime)):
         yield look("limits", limited)
+    yield look("hosts", lambda: _hosts(runtime))
     for organization in runtime.services.organizations.values():
         name = organization.name
         yield look(f"terraform {name}", lambda organization=organization: _terraform(organization))  # type: ignore[misc]
@@ -88,6 +89,21 @@ def of_organizations(runtime: Runtime) -> Iterator[CheckResult]:
             lambda p: look(f"repository {p.id}", lambda: _remote(runtime, p)),
             _repositories(runtime),
         )
+
+
+def _hosts(runtime: Runtime) -> str:
+    """Whether this host may take work, and all that should be heard of are."""
+    fleet = runtime.services.fleet
+    hosts = fleet.beat().hosts
+    if why := next(filter(None, map(fleet.why_passive, runtime.services.organizations)), ""):
+        raise NeedsPerson(why)
+    if silent := [host.name for host in hosts if host.is_silent]:
+        raise NeedsPerson(
+            f"Nothing was heard of {' and '.join(silent)} for half a minute: start envmgr there, or, if a host is gone for "
+            f"good, `envmgr hosts forget {silent[0]}`."
+        )
+    working = sum(host.lives for host in hosts)
+    return f"{working or 'no'} {'daemon works' if working == 1 else 'daemons work'} by these records"
 
 
 def _cages(runtime: Runtime, organization: Organization) -> list[CageRules]:

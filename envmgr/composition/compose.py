@@ -15,7 +15,7 @@ from envmgr.adapters.health.probe import HealthProbe
 from envmgr.adapters.modules import Modules, packaged_folder
 from envmgr.adapters.package.upload import ZipUpload
 from envmgr.adapters.policy.rego import RegoPolicies
-from envmgr.adapters.processes import Processes, current_process, identify
+from envmgr.adapters.processes import Processes, current_process
 from envmgr.adapters.registry.client import Registries
 from envmgr.adapters.site.upload import SiteUpload
 from envmgr.adapters.state.connect import open_state_store
@@ -49,7 +49,6 @@ from envmgr.config.sections.application import Application as ApplicationSection
 from envmgr.config.sections.application import CodeSource, in_order
 from envmgr.config.sections.models import OrganizationFile, RepositorySection
 from envmgr.config.sections.secrets import resolve
-from envmgr.domain.documents.owner import Installation
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.access.freezing import in_force
 from envmgr.domain.values.asking.freeze import Freeze
@@ -57,12 +56,13 @@ from envmgr.domain.values.asking.person import on_host
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.drift import DriftRules
-from envmgr.domain.values.environment import SourceKind
+from envmgr.domain.values.environment import ProcessId, SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.origins.named import Named
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Windows
 from envmgr.domain.values.step import Step
+from envmgr.engine.context.hosts import Fleet, try_to_beat
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.leases import Leases
 from envmgr.engine.context.organization import Access, Organization, Repository, TimeToLive
@@ -72,14 +72,16 @@ from envmgr.engine.reconcile import unmanaged
 from envmgr.engine.reconcile.poller import Poller
 from envmgr.engine.reconcile.reconciler import Reconciler
 from envmgr.engine.reconcile.workers import Workers
+from envmgr.host.identity import host_id
 from envmgr.ports import Clock, GitLimits, Progress, Remote, StepLimits, Store, TerraformLimits
 
 from . import frozen
 from .clouds import clouds_of
+from .digests import configured
 from .forges import with_forges
 from .hidden import hidden_paths
 from .images import following
-from .records import open_records_of
+from .records import open_installation
 from .sign_in import sign_in_of
 
 
@@ -108,6 +110,7 @@ def compose(start: Start, before: Runtime | None = None) -> Runtime:
     configuration = load(start.config, start.environ)
     stopping = before.stopping if before else threading.Event()
     services = _services(start, configuration, stopping, before.services if before else None)
+    try_to_beat(services.fleet)
     frozen.keep(services.store, configuration, start.clock())
     reconciler = Reconciler(services)
     workers = before.workers if before else Workers(services, reconciler)
@@ -128,15 +131,20 @@ def _services(
     start: Start, configuration: Configuration, stopping: threading.Event, before: Services | None
 ) -> Services:
     layout = before.layout if before else Layout(start.data_dir).create()
-    owner, processes = current_process(), Processes()
+    machine = before.owner.machine if before else host_id(layout.host)
+    owner, processes = current_process(machine), Processes(machine)
     store, installation = (
-        (before.store, before.installation) if before else _records(start, configuration, layout)
+        (before.store, before.installation)
+        if before
+        else open_installation(configuration.settings, layout, start.environ)
     )
     hidden = hidden_paths(configuration, start.config, layout.root, start.environ)
-    runner = StepRunner(identify, hidden, own=start.environ)
+    fleet = before.fleet if before else Fleet(store, start.clock, owner, processes)
+    fleet.configure(configured(configuration))
+    runner = StepRunner(processes.identify, hidden, own=start.environ)
     modules = Modules(start.modules or packaged_folder(), layout.modules)
     organizations = {
-        file.organization: _organization(start, layout, store, file, configuration)
+        file.organization: _organization(start, layout, store, file, configuration, processes.identify)
         for file in configuration.organizations
     }
     repositories = {
@@ -152,7 +160,8 @@ def _services(
         modules=modules,
         binaries=Binaries(layout.binaries),
         providers=lambda organization: ProviderCache(layout.providers(organization)),
-        leases=before.leases if before else Leases(store, start.clock, owner, processes),
+        leases=before.leases if before else Leases(store, start.clock, owner, processes, fleet),
+        fleet=fleet,
         steps=runner,
         sites=SiteUpload(),
         zips=ZipUpload(),
@@ -180,16 +189,13 @@ def _services(
     )
 
 
-def _records(start: Start, configuration: Configuration, layout: Layout) -> tuple[Store, Installation]:
-    """The store, and which records these are."""
-    store = open_records_of(configuration.settings, layout, start.environ)
-    found = store.identity()
-    host, folder = current_process().host, str(layout.root.absolute())
-    return store, Installation(database=found.id, copied_from=found.copied_from, host=host, folder=folder)
-
-
 def _organization(
-    start: Start, layout: Layout, store: Store, file: OrganizationFile, configuration: Configuration
+    start: Start,
+    layout: Layout,
+    store: Store,
+    file: OrganizationFile,
+    configuration: Configuration,
+    identify: Callable[[int], ProcessId],
 ) -> Organization:
     backend = backend_settings(file, layout.root)
     terraform = file.terraform

@@ -1,5 +1,6 @@
 """Opening the store, and nothing else: what the reading verbs need, imported in a moment."""
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from envmgr.adapters.store.overview import Overview
 from envmgr.config.sections.secrets import resolve
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
+from envmgr.domain.documents.owner import Installation
 from envmgr.engine.context.layout import Layout
 
 from . import remembered
@@ -59,3 +61,14 @@ def open_records_of(settings: Settings, layout: Layout, environ: Mapping[str, st
         store.close()
         raise
     return store
+
+
+def open_installation(
+    settings: Settings, layout: Layout, environ: Mapping[str, str]
+) -> "tuple[Records, Installation]":
+    """The store as `open_records_of` gives it, and which records of whom these are."""
+    store = open_records_of(settings, layout, environ)
+    found, folder = store.identity(), str(layout.root.absolute())
+    return store, Installation(
+        database=found.id, copied_from=found.copied_from, host=socket.gethostname(), folder=folder
+    )

@@ -19,6 +19,7 @@ from envmgr.commands.audit import Audits
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
+from envmgr.engine.context.hosts import try_to_beat
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.written import OVERLAP, Written
 from envmgr.engine.reconcile import unmanaged
@@ -101,6 +102,7 @@ class Daemon:
     def run(self) -> None:
         """Starts, runs until told to end, drains."""
         self._signals.keep(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        self._serve()
         # What has ended may have made something else due at once: it need not wait for a tick.
         self._runtime.workers.finished = self._finished
         self._start_ticks()
@@ -110,6 +112,11 @@ class Daemon:
         while self._next_signal() == signal.SIGHUP:
             self._reload()
         self._end()
+
+    def _serve(self) -> None:
+        """Says of this host that its daemon works, by which configuration; others may have a newer one."""
+        self._runtime.services.fleet.serve()
+        self._tick_fleet()
 
     def _next_signal(self) -> int:
         while (found := self._signals.next(1)) is None:
@@ -132,6 +139,7 @@ class Daemon:
         every(HOUSEKEEPING, self._tick_housekeeping)
         every(HOUSEKEEPING, self._audits.tick)
         every(self._heartbeat(), self._tick_status)
+        every(HEARTBEAT, self._tick_fleet)
         if self._door is not None:
             every(DOOR, self._tick_door)
         self._scheduler.start()
@@ -189,6 +197,10 @@ class Daemon:
         watchdog = self._notifier.watchdog
         if watchdog is None or time.monotonic() - self._alive < watchdog:
             self._notifier.send("WATCHDOG=1", self._status())
+
+    def _tick_fleet(self) -> None:
+        with sentences():
+            try_to_beat(self._runtime.services.fleet)
 
     def _tick_requests(self) -> None:
         try:
@@ -251,6 +263,7 @@ class Daemon:
                 self._forges,
             ):
                 part.reconfigure(self._runtime)
+            self._serve()
             self._tick_door()
             self._look_everywhere()  # other variables or rules may make environments due without a push
             log.info("Configuration reloaded.", action="reloaded")
@@ -282,8 +295,15 @@ class Daemon:
             self._wait_for_work(lambda: False)
         if self._door is not None:  # to the end people may look what becomes of it
             self._door.close()
+        self._leave()
         self._runtime.close()
         log.info("Stopped.", action="stopped")
+
+    def _leave(self) -> None:
+        try:
+            self._runtime.services.fleet.leave()
+        except EnvmgrError as error:  # the others find this host silent, and then gone
+            log.warning(str(error), action="not-told")
 
     def _wait_for_work(self, give_up: Callable[[], bool]) -> bool:
         """Waits until nothing is worked on, with signs of life; False where it gave up before."""
@@ -304,4 +324,6 @@ class Daemon:
     def _status(self) -> str:
         services, busy = self._runtime.services, self._runtime.workers.busy
         at_work = f"; working on {', '.join(map(str, busy[:3]))}" if busy else ""
-        return f"STATUS={counted(len(services.repositories), 'repository', 'repositories')} watched{at_work}{self._remark}"
+        watched = counted(len(services.repositories), "repository", "repositories")
+        passive = "; takes no work, see the log" if services.fleet.told else ""
+        return f"STATUS={watched} watched{at_work}{passive}{self._remark}"

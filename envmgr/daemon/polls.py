@@ -130,6 +130,8 @@ class Polls:
     def _poll(self, repository: Repository) -> timedelta:
         """Looks at a remote; gives the pause until the next time, which grows with failures."""
         runtime = self._runtime
+        if not runtime.services.fleet.takes_poll(repository.id):
+            return repository.interval
         if runtime.poller.poll(repository).changed:
             self._changed(repository)
         failures = runtime.poller.failures(repository.id)

@@ -24,6 +24,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from .asking import Requests, Sessions, Tokens
 from .figures import Figures
 from .freezes import Freezes
+from .hosts import Hosts
 from .pages import Pages
 from .pipeline import Pipeline
 from .pull_requests import PullRequests
@@ -77,6 +78,11 @@ class Store(Protocol):
     @property
     def pipeline(self) -> Pipeline:
         """What lies between a commit and production."""
+        ...
+
+    @property
+    def hosts(self) -> Hosts:
+        """Who works by these records."""
         ...
 
     def environments(
@@ -158,7 +164,8 @@ class Store(Protocol):
     ) -> Lease | LeaseTaken:
         """Takes the lease of an environment if nobody has it: free, or its owner provably dead.
 
-        An expired one is taken as well, unless its owner provably lives: clocks may be set, processes not.
+        An expired one is taken as well, unless its owner provably lives: clocks may be set, processes not. Where several
+        hosts share the database, it is by its clock that leases begin and end, here and below, and `now` is not looked at.
         One atomic step; the generation grows with every acquisition. The same owner asking again is
         refused too (`LeaseTaken`): a lease belongs to one piece of work.
         """

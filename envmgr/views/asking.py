@@ -8,6 +8,7 @@ from envmgr.domain.values.asking.person import Person
 from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.asking.token import Token
 from envmgr.domain.values.environment import RepositoryState
+from envmgr.domain.values.hosts.host import Standing
 from envmgr.domain.values.names import RepositoryId
 
 from .documents import freeze, time
@@ -48,6 +49,30 @@ class TokenObject(TypedDict):
     created_by: Annotated[str, "By whom."]
     expires_at: Annotated[str | None, "Until when it is valid; null: until it is revoked."]
     used_at: Annotated[str | None, "When it was last used, to the minute; null: never."]
+
+
+class HostWorkObject(TypedDict):
+    """What a host works on."""
+
+    environment: Annotated[str, "The environment, as `organization/repository/name`."]
+    purpose: Annotated[str, "What is done with it, and by whom."]
+    since: Annotated[str | None, "Since when."]
+
+
+class HostObject(TypedDict):
+    """A host that works by these records, as it told of itself last."""
+
+    name: Annotated[str, "What it is called."]
+    id: Annotated[str, "By what it is known, whatever it is called."]
+    status: Annotated[
+        str,
+        "`working`, `passive` (it takes no work, see `why`), `draining`, `silent` (nothing was heard of its daemon for 30 seconds) or `stopped` (no daemon works there).",
+    ]
+    why: Annotated[str | None, "Why it takes no work, in a sentence."]
+    version: Annotated[str, "The envmgr that works there."]
+    started_at: Annotated[str | None, "When its daemon began, or it was first heard of."]
+    heard_at: Annotated[str | None, "When it was last heard of."]
+    works_on: Annotated[list[HostWorkObject], "What it works on now."]
 
 
 class NewTokenObject(TokenObject):
@@ -126,6 +151,27 @@ def token(found: Token) -> TokenObject:
         "created_by": found.created_by,
         "expires_at": time(found.expires_at),
         "used_at": time(found.used_at),
+    }
+
+
+def host(found: Standing) -> HostObject:
+    """A host, and what it works on."""
+    return {
+        "name": found.host.name,
+        "id": found.host.id,
+        "status": found.status.value,
+        "why": found.why or None,
+        "version": found.host.version,
+        "started_at": time(found.host.started_at),
+        "heard_at": time(found.host.beat_at),
+        "works_on": [
+            {
+                "environment": str(lease.environment),
+                "purpose": lease.purpose,
+                "since": time(lease.acquired_at),
+            }
+            for lease in found.works_on
+        ],
     }
 
 

@@ -1,10 +1,13 @@
 """The stores over which one suite runs: in memory, SQLite, PostgreSQL."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import literal
 
+from envmgr.adapters.store.columns import moment
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.schema import RECORDS
 from envmgr.domain.values.environment import Environment
@@ -14,7 +17,8 @@ from tests.support.memory_store import MemoryStore
 from tests.support.store import seen
 
 MEMORY = "memory"
-_EMPTY = f"TRUNCATE {', '.join(table.name for table in RECORDS)} RESTART IDENTITY"
+_HOSTS = ("hosts", "configurations", "polls")
+_EMPTY = f"TRUNCATE {', '.join([*(table.name for table in RECORDS), *_HOSTS])} RESTART IDENTITY"
 
 
 @pytest.fixture(scope="session")
@@ -38,10 +42,18 @@ def store_location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
+def with_our_clock(location: str, folder: Path) -> Store:
+    """A store whose leases go by the times that tests give; on PostgreSQL they go by its own else."""
+    opened = open_store(location, folder)
+    database = opened._database
+    database.moment = lambda now, later=timedelta(): literal(now + later, moment())  # type: ignore[method-assign]
+    return opened
+
+
 @pytest.fixture
 def store(store_location: str, tmp_path: Path) -> Iterator[Store]:
     """An empty store."""
-    opened: Store = MemoryStore() if store_location == MEMORY else open_store(store_location, tmp_path)
+    opened: Store = MemoryStore() if store_location == MEMORY else with_our_clock(store_location, tmp_path)
     yield opened
     opened.close()
 

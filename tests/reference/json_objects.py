@@ -25,6 +25,7 @@ GIVES: Mapping[str, tuple[str, str, str]] = {
     "reconcile": ("PassObject", "one", "with `--dry-run` a [Foresight](#foresight)"),
     "token create": ("NewTokenObject", "one", ""),
     "token list": ("TokenObject", "array", ""),
+    "hosts list": ("HostObject", "array", ""),
     "list": ("ListedObject", "array", ""),
     "show": (
         "EnvironmentInFull",

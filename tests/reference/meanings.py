@@ -98,6 +98,8 @@ EVENTS: Mapping[str, str] = {
     "freeze-overridden": "Somebody destroyed it while it was frozen, with `--override-freeze`.",
     "frozen": "Somebody stopped all applying and destroying in an organization or a repository.",
     "healthy": "It answers as wanted after a deploy.",
+    "host-drained": "Somebody told a host to take no new work, or that it may again.",
+    "host-forgotten": "Somebody said that a host is gone for good: what it had begun counts as over.",
     "image-changed": "A registry has a newer image, or another one with the same tag.",
     "import-allowed": "Somebody allowed an import with `--allow-import`.",
     "interrupted": "A run was ended before it was done.",

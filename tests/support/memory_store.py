@@ -31,6 +31,7 @@ from envmgr.ports import LeaseTaken
 
 from .memory_asking import MemoryFreezes, MemoryPages, MemoryRequests, MemorySessions, MemoryTokens
 from .memory_figures import MemoryFigures
+from .memory_hosts import MemoryHosts
 from .memory_pipeline import MemoryPipeline
 from .memory_pull_requests import MemoryPullRequests
 
@@ -58,7 +59,7 @@ class MemoryStore:
         self._findings: dict[tuple[Look, str], tuple[Standing, ...]] = {}
         self._tokens, self._sessions, self._requests = MemoryTokens(), MemorySessions(), MemoryRequests()
         self._pipeline = MemoryPipeline()
-        self._freezes = MemoryFreezes()
+        self._freezes, self._hosts = MemoryFreezes(), MemoryHosts()
         self._pull_requests = MemoryPullRequests()
 
     @property
@@ -85,6 +86,10 @@ class MemoryStore:
     def pull_requests(self) -> MemoryPullRequests:
         """What is known of pull requests."""
         return self._pull_requests
+
+    def hosts(self) -> MemoryHosts:
+        """Who works by these records."""
+        return self._hosts
 
     @property
     def requests(self) -> MemoryRequests:

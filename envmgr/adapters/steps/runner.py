@@ -64,7 +64,7 @@ class StepRunner:
     def end(self, child: ProcessId) -> bool:
         """See the port."""
         try:
-            is_it = self._identify(child.pid) == child and os.getpgid(child.pid) == child.pid
+            is_it = self._identify(child.pid).is_same(child) and os.getpgid(child.pid) == child.pid
         except ProcessLookupError:
             return False
         if is_it:

@@ -123,7 +123,9 @@ def load_resources(text: str) -> tuple[str, ...]:
 
 def dump_process(process: ProcessId) -> str:
     """A process as a JSON array; equal processes give equal text."""
-    return _encode([process.host, process.boot, process.pid, process.started])
+    parts = [process.host, process.boot, process.pid, process.started]
+    # As older releases wrote it, where no more is known: the database compares the text.
+    return _encode([*parts, process.machine] if process.machine else parts)
 
 
 def load_process(text: str) -> ProcessId:

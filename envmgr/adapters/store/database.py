@@ -4,11 +4,26 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, Table, exc, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Engine,
+    Interval,
+    Table,
+    exc,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
 
 from envmgr.domain.errors import EnvmgrError, Transient
+
+from .columns import moment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +35,9 @@ if TYPE_CHECKING:
 else:
     Upsert = Any
 
+_AS_MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
+"""PostgreSQL's form for what `columns.moment` keeps."""
+
 WRITES = "envmgr_writes"
 """The execution option of a connection whose transaction will write."""
 
@@ -29,7 +47,8 @@ class Database:
     """An engine with what its kind of database needs.
 
     `place` names it for people, without a password. `explain` turns the driver's error into a domain
-    error. `turn` lets one writer of this process in after the other. `file` is SQLite's file.
+    error. `turn` lets one writer of this process in after the other. `file` is SQLite's file. `is_shared` says whether
+    several hosts may use it, so that it is by its clock that they agree on what is over.
     """
 
     engine: Engine
@@ -38,6 +57,7 @@ class Database:
     explain: Callable[[exc.DBAPIError], EnvmgrError]
     turn: Callable[[], AbstractContextManager[None]] = nullcontext
     file: "Path | None" = None
+    is_shared: bool = False
 
     def __post_init__(self) -> None:
         self._writer = self.engine.execution_options(**{WRITES: True})
@@ -63,6 +83,13 @@ class Database:
         """A transaction that is durable at the end of the block, or has not happened."""
         with self._explained(), self.turn(), self._writer.begin() as connection:
             yield connection
+
+    def moment(self, now: datetime, later: timedelta = timedelta()) -> ColumnElement[datetime]:
+        """The present, or what is so much later, by the database's clock where hosts share it; else by `now`."""
+        if not self.is_shared:
+            return literal(now + later, moment())
+        there = func.clock_timestamp(type_=DateTime(timezone=True)) + literal(later, Interval())
+        return type_coerce(func.to_char(func.timezone("UTC", there), _AS_MOMENT), moment())
 
     def serialize(self, connection: Connection, name: str) -> None:
         """Lets only one transaction at a time pass with the same name, until it ends."""

@@ -1,6 +1,7 @@
 """Leases: the right to work on one environment, within a transaction of the caller."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Update, and_, or_, select, update
@@ -13,17 +14,30 @@ from . import rows
 from .database import Upsert
 from .schema import leases
 
+Moment = ColumnElement[datetime]
+"""A time that the database may know better than we do."""
 
-def take(connection: Connection, upsert: Upsert, wanted: Lease, over: Lease | None) -> Lease | None:
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """From when to when a lease is to hold."""
+
+    begins: Moment
+    ends: Moment
+
+
+def take(
+    connection: Connection, upsert: Upsert, wanted: Lease, term: Term, over: Lease | None
+) -> Lease | None:
     """Takes a lease in one statement if it is free, or still as it was when it was judged to be over.
 
-    `wanted` is the lease to have but for its generation; None where somebody holds it.
+    `wanted` is the lease to have but for its generation and its term; None where somebody holds it.
     """
     terms = {
         "owner": wanted.owner,
         "purpose": wanted.purpose,
-        "acquired_at": wanted.acquired_at,
-        "expires_at": wanted.expires_at,
+        "acquired_at": term.begins,
+        "expires_at": term.ends,
     }
     is_free: ColumnElement[bool] = leases.c.owner.is_(None)
     if over is not None:
@@ -46,6 +60,16 @@ def get(connection: Connection, environment: EnvironmentId, *, lock: bool = Fals
     return None if row is None else rows.lease(row)
 
 
+def holder(connection: Connection, environment: EnvironmentId, now: Moment) -> tuple[Lease, bool] | None:
+    """The lease that was taken last and not given back, and whether its term is over."""
+    is_over = (leases.c.expires_at <= now).label("is_over")
+    query = select(leases, is_over).where(
+        rows.of_environment(leases, environment), leases.c.owner.is_not(None)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (rows.lease(row), bool(row.is_over))
+
+
 def require(connection: Connection, lease: Lease) -> None:
     """LeaseLost unless the lease is the newest; it stays so until the transaction ends."""
     newest = get(connection, lease.environment, lock=True)
@@ -53,9 +77,10 @@ def require(connection: Connection, lease: Lease) -> None:
         raise lost(lease, newest)
 
 
-def renew(connection: Connection, lease: Lease, expires_at: datetime) -> bool:
-    """Moves the end of a lease; False where it is not the newest."""
-    return connection.execute(_of(lease).values(expires_at=expires_at)).rowcount == 1
+def renew(connection: Connection, lease: Lease, ends: Moment) -> datetime | None:
+    """Moves the end of a lease and gives it; None where it is not the newest."""
+    moved = _of(lease).values(expires_at=ends).returning(leases.c.expires_at)
+    return connection.execute(moved).scalar_one_or_none()
 
 
 def release(connection: Connection, lease: Lease) -> None:
@@ -63,7 +88,7 @@ def release(connection: Connection, lease: Lease) -> None:
     connection.execute(_of(lease).values(owner=None))
 
 
-def held(connection: Connection, now: datetime) -> Mapping[EnvironmentId, Lease]:
+def held(connection: Connection, now: Moment) -> Mapping[EnvironmentId, Lease]:
     """All leases that are held now."""
     query = select(leases).where(leases.c.owner.is_not(None), leases.c.expires_at > now)
     found = [rows.lease(row) for row in connection.execute(query)]

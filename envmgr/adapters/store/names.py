@@ -26,6 +26,7 @@ REVISIONS = (
     "0018",
     "0019",
     "0020",
+    "0021",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

@@ -42,7 +42,13 @@ def open_postgres(url: URL) -> Database:
     if "lock_timeout" not in str(url.query.get("options")):  # a person's own
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(_LOCK_TIMEOUT))
     place = place_of(url)
-    return Database(engine=engine, place=place, upsert=insert, explain=lambda error: explain(error, url))
+    return Database(
+        engine=engine,
+        place=place,
+        upsert=insert,
+        explain=lambda error: explain(error, url),
+        is_shared=True,
+    )
 
 
 def place_of(url: URL) -> str:

@@ -27,6 +27,7 @@ from envmgr.domain.values.names import EnvironmentId
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
 from .forge.tables import pull_requests_table
+from .hosts.tables import tables_of_hosts
 from .pipeline.proposal_codec import dump_proposal, load_proposal
 
 FIELD = "field"
@@ -333,6 +334,7 @@ freezes = Table(
 )
 
 pull_requests = pull_requests_table(metadata)
+hosts, configurations, polls = tables_of_hosts(metadata)
 
 RECORDS = (
     environments,

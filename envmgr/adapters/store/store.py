@@ -36,6 +36,7 @@ from .asking.tokens import SqlSessions, SqlTokens
 from .copying import Identity, copy
 from .database import Database
 from .forge.pull_requests import SqlPullRequests, old_pull_requests
+from .hosts.hosts import SqlHosts
 from .names import REVISIONS
 from .overview import Overview, overview
 from .pipeline.pipeline import SqlPipeline, outdated
@@ -58,6 +59,7 @@ class SqlStore:
         self.figures = SqlFigures(database)
         self.pipeline = SqlPipeline(database)
         self.pull_requests = SqlPullRequests(database)
+        self.hosts = SqlHosts(database)
 
     def environments(
         self,
@@ -153,15 +155,17 @@ class SqlStore:
             acquired_at=now,
             expires_at=now + duration,
         )
-        over: Lease | None = None
+        database, over = self._database, None
         while True:  # each further turn means that the lease changed hands, or was found to be over
-            with self._database.write() as connection:
-                taken = leases.take(connection, self._database.upsert, wanted, over)
-                holder = None if taken else leases.get(connection, identity)
+            term = leases.Term(database.moment(now), database.moment(now, duration))
+            with database.write() as connection:
+                taken = leases.take(connection, database.upsert, wanted, term, over)
+                found = None if taken else leases.holder(connection, identity, term.begins)
             if taken is not None:
                 return taken
-            if holder is not None:
-                expired = holder.expires_at <= now and not is_living(holder.owner)
+            if found is not None:
+                holder, is_over = found
+                expired = is_over and not is_living(holder.owner)
                 if not expired and not is_dead(holder.owner):
                     return LeaseTaken(holder)
                 over = holder
@@ -169,9 +173,10 @@ class SqlStore:
     def renew(self, lease: Lease, now: datetime, duration: timedelta) -> Lease:
         """Moves the end of a lease; LeaseLost where it was taken over."""
         with self._database.write() as connection:
-            if not leases.renew(connection, lease, now + duration):
+            ends = leases.renew(connection, lease, self._database.moment(now, duration))
+            if ends is None:
                 raise leases.lost(lease, leases.get(connection, lease.environment))
-        return replace(lease, expires_at=now + duration)
+        return replace(lease, expires_at=ends)
 
     def release(self, lease: Lease) -> None:
         """Gives a lease back; quiet where it was taken over."""
@@ -181,7 +186,7 @@ class SqlStore:
     def leases(self, now: datetime) -> Mapping[EnvironmentId, Lease]:
         """All leases that are held now."""
         with self._database.read() as connection:
-            return leases.held(connection, now)
+            return leases.held(connection, self._database.moment(now))
 
     def start_run(
         self,

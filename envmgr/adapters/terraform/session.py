@@ -145,7 +145,7 @@ class Session:
                 if child is not None:
                     supervision = self._supervision(partial(self._follow, tail, transcript, log))
                     bounds = Left(self.watch.log)
-                    attend(child.pid, lambda pid: self._identify(pid) == child, supervision, bounds)
+                    attend(child.pid, lambda pid: self._identify(pid).is_same(child), supervision, bounds)
                     if limit := bounds.end():
                         log.write(f"limit: what the run started reached {limit}")
                 if self._mark:

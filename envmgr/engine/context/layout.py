@@ -122,6 +122,11 @@ class Layout:
         return self.root / "database.json"
 
     @property
+    def host(self) -> Path:
+        """By what this host is known to others that work by the same records; a copy of it is to have another."""
+        return self.root / "host-id"
+
+    @property
     def logs(self) -> Path:
         """The runs' logs."""
         return self.root / "logs"

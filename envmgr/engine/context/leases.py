@@ -12,6 +12,8 @@ from envmgr.domain.values.environment import Lease, ProcessId
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports import Clock, LeaseTaken, Processes, Store
 
+from .hosts import Fleet, try_to_beat
+
 log = structlog.get_logger()
 
 # Four renewals fit into a lease: a slow store or a busy host must miss several before another process may
@@ -27,8 +29,17 @@ class Leases:
     clock that is set forward takes nothing away. One that could not be given back is given back later.
     """
 
-    def __init__(self, store: Store, clock: Clock, owner: ProcessId, processes: Processes) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        owner: ProcessId,
+        processes: Processes,
+        fleet: Fleet | None = None,
+    ) -> None:
+        """`fleet` is this host among others; nothing is held where it is to begin nothing."""
         self._store = store
+        self._fleet = fleet if fleet is not None else Fleet(store, clock, owner, processes)
         self._clock = clock
         self._owner = owner
         self._processes = processes
@@ -41,7 +52,12 @@ class Leases:
 
     @contextmanager
     def hold(self, environment: EnvironmentId, purpose: str) -> Iterator[Lease]:
-        """Holds an environment for a block; raises EnvironmentBusy, naming the holder, where another does."""
+        """Holds an environment for a block; raises EnvironmentBusy, naming the holder, where another does.
+
+        So it does, saying why, where this host is to begin nothing.
+        """
+        if why := self._fleet.why_passive(environment.organization):
+            raise EnvironmentBusy(f"{environment} is not worked on here. {why}")
         self._reserve(environment)
         try:
             lease = self._take(environment, purpose)
@@ -66,6 +82,8 @@ class Leases:
         with self._lock:
             held = [lease for lease in self._ours.values() if lease is not None]
             left, self._left = self._left, []
+        if held and not self._fleet.serves:  # a daemon does so by itself
+            try_to_beat(self._fleet)
         for lease in left:
             self._give_back(lease)
         for lease in held:

@@ -29,6 +29,7 @@ from envmgr.ports import (
 )
 from envmgr.ports.registry import Registry
 
+from .hosts import Fleet
 from .layout import Layout
 from .leases import Leases
 from .organization import Organization, Repository
@@ -44,7 +45,7 @@ class Services:
     `left_over` stands in for one that is in it no more, so that its environments can be ended. `stopping` says whether
     Terraform is to be ended now. `providers` gives those of an organization. `progress` is told each step of a running
     Terraform. `seal` proves what is kept beside the states; where it `accepts_unsealed`, a person has said to do without.
-    `installation` says by which records all is done; `takes_over` whether organizations that others worked on are taken.
+    `fleet` is this host among others. `installation` says by which records all is done; `takes_over` whether organizations that others worked on are taken.
     """
 
     layout: Layout
@@ -54,6 +55,7 @@ class Services:
     binaries: Binaries
     providers: Callable[[str], Providers]
     leases: Leases
+    fleet: Fleet
     steps: Steps
     sites: Deployer
     zips: Deployer

@@ -207,6 +207,8 @@ class Workers:
         return active_ones(self._services.store.environments(organization=repository.id.organization))
 
     def _submit(self, repository: Repository, due: Due, asked: bool) -> bool:
+        if self._services.fleet.why_passive(repository.id.organization) and not asked:
+            return False  # whoever asked for it is told why
         with self._lock:
             if self._closed or due.id in self._in_flight:
                 return False

@@ -20,6 +20,7 @@ from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
 from envmgr.domain.rules.access.freezing import in_force
 from envmgr.domain.values.environment import SourceKind
 from envmgr.domain.values.origins.named import Named
+from envmgr.engine.context.hosts import Fleet
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.organization import Access, Organization, Repository
 from envmgr.engine.context.services import Services
@@ -132,6 +133,7 @@ class Daemon:
         world, life = self._world, self.life
         layout = Layout(world.folder / self._host.name).create()
         store, steps = life.through(world.store), life.through(world.steps)
+        fleet = Fleet(store, world.clock, life.process, self._host)
         organization = self._organization(life.through(self._terraform))
         return Services(
             layout=layout,
@@ -140,7 +142,8 @@ class Daemon:
             modules=Modules(packaged_folder(), layout.modules),
             binaries=life.through(world.binaries),
             providers=lambda _: NoProviders(),
-            leases=StraightLeases(store, world.clock, life.process, self._host),
+            leases=StraightLeases(store, world.clock, life.process, self._host, fleet),
+            fleet=fleet,
             steps=steps,
             sites=steps,
             zips=steps,

@@ -17,6 +17,7 @@ from envmgr.composition.compose import Start, compose
 from envmgr.config.load import load
 from envmgr.domain.documents.owner import Installation
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.engine.context.hosts import Fleet
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.seals import seal_of
@@ -169,6 +170,7 @@ class MemoryEngine(Driver[MemoryRepository]):
         """All that no configuration says."""
         layout = Layout(self.data).create()
         process = self.host.start()
+        fleet = Fleet(self.store, self.clock, process, self.host)
         return Services(
             layout=layout,
             store=self.store,
@@ -176,7 +178,8 @@ class MemoryEngine(Driver[MemoryRepository]):
             modules=Modules(packaged_folder(), layout.modules),
             binaries=self.binaries,
             providers=lambda _: NoProviders(),
-            leases=StraightLeases(self.store, self.clock, process, self.host),
+            leases=StraightLeases(self.store, self.clock, process, self.host, fleet),
+            fleet=fleet,
             steps=self.steps,
             sites=self.steps,
             zips=self.steps,

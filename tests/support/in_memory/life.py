@@ -18,6 +18,7 @@ _WITHIN = (
     "builds",
     "images",
     "pull_requests",
+    "hosts",
 )
 """What of a store is a port of its own."""
 

@@ -16,6 +16,8 @@ class Host:
 
     clock: Callable[[], datetime]
     name: str = HOST
+    boot: str = BOOT
+    machine: str = ""
     living: set[ProcessId] = field(default_factory=set)
     children: dict[ProcessId, Path] = field(default_factory=dict)
     _started: dict[ProcessId, datetime] = field(default_factory=dict)
@@ -23,7 +25,7 @@ class Host:
     def start(self, log: Path | None = None) -> ProcessId:
         """A new process, a child of ours where it is given a run's log."""
         number = len(self._started) + 1
-        process = ProcessId(self.name, BOOT, number, number)
+        process = ProcessId(self.name, self.boot, number, number, self.machine or f"id of {self.name}")
         self.living.add(process)
         self._started[process] = self.clock()
         if log is not None:
@@ -40,7 +42,7 @@ class Host:
 
     def is_here(self, process: ProcessId) -> bool:
         """Whether it is of this host."""
-        return (process.host, process.boot) == (self.name, BOOT)
+        return (process.host, process.boot) == (self.name, self.boot)
 
     def child_of(self, log: Path) -> ProcessId | None:
         """The living child of a run."""

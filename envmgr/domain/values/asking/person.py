@@ -53,13 +53,23 @@ class Action(StrEnum):
     MOVE = "move-state"
     FREEZE = "freeze"
     THAW = "thaw"
+    HOSTS = "hosts"
 
 
 _LEAST = {
     Action.SEE: Role.VIEWER,
     **dict.fromkeys((Action.APPROVE, Action.REJECT, Action.FREEZE, Action.THAW), Role.APPROVER),
     **dict.fromkeys(
-        (Action.ADOPT, Action.UNLOCK, Action.OUTPUTS, Action.AUDIT, Action.TOKENS, Action.MOVE), Role.ADMIN
+        (
+            Action.ADOPT,
+            Action.UNLOCK,
+            Action.OUTPUTS,
+            Action.AUDIT,
+            Action.TOKENS,
+            Action.MOVE,
+            Action.HOSTS,
+        ),
+        Role.ADMIN,
     ),
 }
 

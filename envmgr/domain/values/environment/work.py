@@ -1,6 +1,6 @@
 """The runs, leases and events that belong to an environment, and what polling knows of a repository."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -50,12 +50,23 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """A process beyond doubt: host and boot it runs in, PID, and its start time in clock ticks since boot."""
+    """A process beyond doubt: host and boot it runs in, PID, and its start time in clock ticks since boot.
+
+    `machine` is the host's ID, which no other has; empty in records of releases that knew only names.
+    """
 
     host: str
     boot: str
     pid: int
     started: int
+    machine: str = ""
+
+    def is_same(self, other: "ProcessId") -> bool:
+        """Whether it is the same process, also where one of the records does not say on which machine."""
+        unnamed = not (self.machine and other.machine)
+        return replace(self, machine="") == replace(other, machine="") and (
+            unnamed or self.machine == other.machine
+        )
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"

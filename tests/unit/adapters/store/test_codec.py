@@ -272,7 +272,7 @@ def test_a_sensitive_output_is_never_written(value: object) -> None:
     assert codec.load_outputs(text) == {"key": Output(None, sensitive=True)}
 
 
-@given(st.builds(ProcessId, texts, texts, st.integers(), st.integers()))
+@given(st.builds(ProcessId, texts, texts, st.integers(), st.integers(), texts))
 def test_processes(value: ProcessId) -> None:
     """Equal text for equal processes: the database compares them."""
     assert codec.load_process(codec.dump_process(value)) == value

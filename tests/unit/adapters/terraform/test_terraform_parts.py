@@ -704,10 +704,27 @@ class TestProcesses:
             processes.identify(child.pid)
 
     def test_what_is_not_here_is_not_known(self) -> None:
-        """Another host or PID namespace says nothing; another boot or start time is a proof."""
+        """Another host or PID namespace says nothing; another start time is a proof."""
         here = processes.current_process()
         boot = here.boot.split("/")[0]
         assert processes.is_alive(replace(here, host="elsewhere")) is None
         assert processes.is_alive(replace(here, boot=f"{boot}/pid:[1]")) is None
-        assert processes.is_alive(replace(here, boot="another/pid:[1]")) is False
         assert processes.is_alive(replace(here, started=here.started + 1)) is False
+
+    def test_another_boot_is_a_proof_for_the_very_same_machine_only(self) -> None:
+        """Two machines may have one name: what the other runs lives, whatever boot this one is in."""
+        before = replace(processes.current_process("ours"), boot="another/pid:[1]")
+        host = processes.Processes("ours")
+        assert host.is_dead(before)
+        assert host.is_dead(replace(before, host="its name of before"))
+        assert not host.is_dead(replace(before, machine="theirs"))
+        assert not host.is_dead(replace(before, machine=""))  # as older releases wrote it
+        assert not processes.Processes().is_dead(before)
+
+    def test_a_process_is_the_same_whether_or_not_its_machine_is_said(self) -> None:
+        """A Terraform that was begun by an older release is attended by a newer one."""
+        here = processes.current_process("ours")
+        assert here.is_same(replace(here, machine=""))
+        assert replace(here, machine="").is_same(here)
+        assert not here.is_same(replace(here, machine="theirs"))
+        assert not here.is_same(replace(here, pid=here.pid + 1))

@@ -1,0 +1,155 @@
+"""The port `Hosts` on a SQL database."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, select, text, update
+
+from envmgr.adapters.store.database import Database
+from envmgr.adapters.store.names import REVISIONS
+from envmgr.adapters.store.schema import configurations, hosts, polls
+from envmgr.domain.rules.hosts.standing import conflict
+from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.hosts.host import SILENT, Configured, Host, Report
+from envmgr.domain.values.names import RepositoryId
+from envmgr.ports.hosts import Met
+
+_REVISION = text("SELECT version_num FROM alembic_version")
+
+
+class SqlHosts:
+    """Hosts; see `envmgr.ports.Hosts`."""
+
+    def __init__(self, database: Database) -> None:
+        """Over a database whose schema is the newest."""
+        self._database = database
+
+    def beat(self, report: Report, now: datetime, is_dead: Callable[[ProcessId], bool]) -> Met:
+        """Records that a host is there, unless another one lives by its name or its ID."""
+        with self._database.write() as connection:
+            self._database.serialize(connection, "hosts")
+            schema = connection.execute(_REVISION).scalar_one()
+            known = self._all(connection, now)
+            mine = next((host for host in known if host.id == report.process.machine), None)
+            refused = conflict(report.process, known, is_dead=mine is not None and is_dead(mine.process))
+            if not refused:
+                self._write(connection, report, now, mine)
+                known = self._all(connection, now)
+        return Met(schema, known, refused)
+
+    def _write(self, connection: Connection, report: Report, now: datetime, mine: Host | None) -> None:
+        process, here = report.process, self._database.moment(now)
+        own: dict[str, Any] = {
+            "process": process,
+            "serves": report.serves,
+            "configurations": dict(report.configurations),
+        }
+        told = {"version": report.version, "schema": REVISIONS[-1], "beat_at": here, "forgotten": False}
+        first = {"id": process.machine, "draining": False, "started_at": here}
+        # A verb at the command line says that the host lives; what its daemon is and does only that one says.
+        is_told = report.serves or mine is None or not mine.lives or mine.process.boot != process.boot
+        changed = told | own if is_told else told
+        if mine is None or (report.serves and mine.process != process):
+            changed = changed | {"started_at": here}
+        insert = self._database.upsert(hosts).values(**first, **own, **told)
+        connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=changed))
+        if report.serves:
+            self._note(connection, report.configurations, now)
+
+    def _note(self, connection: Connection, found: Mapping[str, str], now: datetime) -> None:
+        for organization, digest in found.items():
+            seen = self._database.upsert(configurations).values(
+                organization=organization, digest=digest, since=self._database.moment(now)
+            )
+            connection.execute(seen.on_conflict_do_nothing(index_elements=["organization", "digest"]))
+
+    def all(self, now: datetime) -> Sequence[Host]:
+        """All that were heard of and not forgotten, by name."""
+        with self._database.read() as connection:
+            return self._all(connection, now)
+
+    def _all(self, connection: Connection, now: datetime) -> Sequence[Host]:
+        seen = connection.execute(select(configurations)).all()
+        since = {(row.organization, row.digest): row.since for row in seen}
+        query = select(hosts, self._database.moment(now).label("now")).where(hosts.c.forgotten.is_(False))
+        found = [_host(row, since) for row in connection.execute(query)]
+        return sorted(found, key=lambda host: (host.name, host.id))
+
+    def leave(self, process: ProcessId, now: datetime) -> None:
+        """Records that the daemon of a host came to an orderly end."""
+        is_it = and_(hosts.c.id == process.machine, hosts.c.process == process)
+        with self._database.write() as connection:
+            connection.execute(
+                update(hosts).where(is_it).values(serves=False, beat_at=self._database.moment(now))
+            )
+
+    def drain(self, identity: str, *, draining: bool) -> bool:
+        """Says that a host is to take no new work, or that it may again."""
+        return self._set(identity, draining=draining)
+
+    def forget(self, identity: str) -> bool:
+        """Forgets a host; its row stays, so that what it had begun is known to be over."""
+        return self._set(identity, forgotten=True, serves=False)
+
+    def _set(self, identity: str, **values: bool) -> bool:
+        is_it = and_(hosts.c.id == identity, hosts.c.forgotten.is_(False))
+        with self._database.write() as connection:
+            return connection.execute(update(hosts).where(is_it).values(**values)).rowcount == 1
+
+    def forgotten(self, identity: str) -> bool:
+        """Whether a person said that a host is gone for good, and it was not heard of since."""
+        query = select(hosts.c.id).where(hosts.c.id == identity, hosts.c.forgotten.is_(True))
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
+    def takes_poll(self, repository: RepositoryId, process: ProcessId, now: datetime) -> bool:
+        """Whether this host is to look at a repository's remote: nobody else who lives does."""
+        if not self._database.is_shared:
+            return True
+        key = {"organization": repository.organization, "name": repository.name}
+        mine = process.machine
+        query = select(polls.c.host).where(*(polls.c[name] == value for name, value in key.items()))
+        with self._database.read() as connection:  # the usual look waits for no lock
+            holder = connection.execute(query).scalar_one_or_none()
+        if holder == mine:
+            return True
+        lives = select(hosts.c.id).where(
+            hosts.c.id == polls.c.host,
+            hosts.c.serves.is_(True),
+            hosts.c.draining.is_(False),
+            hosts.c.forgotten.is_(False),
+            hosts.c.beat_at > self._database.moment(now, -SILENT),
+        )
+        insert = self._database.upsert(polls).values(**key, host=mine)
+        take = insert.on_conflict_do_update(
+            index_elements=list(key), set_={"host": mine}, where=~lives.exists()
+        ).returning(polls.c.host)
+        with self._database.write() as connection:
+            return connection.execute(take).first() is not None
+
+    def leaves_polls(self, organization: str, process: ProcessId) -> None:
+        """Leaves the remotes of an organization to other hosts."""
+        is_mine = and_(polls.c.organization == organization, polls.c.host == process.machine)
+        if self._database.is_shared:
+            with self._database.write() as connection:
+                connection.execute(delete(polls).where(is_mine))
+
+
+def _host(row: Any, since: Mapping[tuple[str, str], datetime]) -> Host:
+    named = {
+        name: Configured(digest=d, since=since[name, d])
+        for name, d in row.configurations.items()
+        if (name, d) in since
+    }
+    return Host(
+        process=row.process,
+        version=row.version,
+        schema=row.schema,
+        serves=row.serves,
+        draining=row.draining,
+        started_at=row.started_at,
+        beat_at=row.beat_at,
+        silence=row.now - row.beat_at,
+        configurations=named,
+    )

@@ -1,0 +1,34 @@
+"""The tables of who works by these records. They are no records themselves, and so are not copied."""
+
+from sqlalchemy import Boolean, Column, MetaData, PrimaryKeyConstraint, Table
+
+from envmgr.adapters.store import codec
+from envmgr.adapters.store.columns import KEY, encoded, moment
+
+
+def tables_of_hosts(metadata: MetaData) -> tuple[Table, Table, Table]:
+    """The hosts as each said of itself last; when each configuration was first seen; and which host looks at a remote."""
+    hosts = Table(
+        "hosts",
+        metadata,
+        Column("id", KEY, primary_key=True),
+        Column("process", encoded(codec.dump_process, codec.load_process), nullable=False),
+        *(Column(name, KEY, nullable=False) for name in ("version", "schema")),
+        *(Column(name, Boolean, nullable=False) for name in ("serves", "draining", "forgotten")),
+        *(Column(name, moment(), nullable=False) for name in ("started_at", "beat_at")),
+        Column("configurations", encoded(codec.dump_json, codec.load_json), nullable=False),
+    )
+    configurations = Table(
+        "configurations",
+        metadata,
+        *(Column(name, KEY, nullable=False) for name in ("organization", "digest")),
+        Column("since", moment(), nullable=False),
+        PrimaryKeyConstraint("organization", "digest", name="configurations_pkey"),
+    )
+    polls = Table(
+        "polls",
+        metadata,
+        *(Column(name, KEY, nullable=False) for name in ("organization", "name", "host")),
+        PrimaryKeyConstraint("organization", "name", name="polls_pkey"),
+    )
+    return hosts, configurations, polls

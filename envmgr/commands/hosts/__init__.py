@@ -1,0 +1,1 @@
+"""Hosts beside each other, for people."""

@@ -1,0 +1,88 @@
+"""Which hosts work by these records, on what; and what people say of them: to drain one, or that it is gone for good."""
+
+from collections.abc import Sequence
+
+from envmgr.commands.access import check, may
+from envmgr.commands.runtime import Runtime
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.hosts.standing import why_passive
+from envmgr.domain.values.asking.person import Action
+from envmgr.domain.values.hosts.host import Host, HostStatus, Standing
+from envmgr.ports.hosts import Met
+from envmgr.views.visible import escaped
+
+
+def standings(runtime: Runtime) -> Sequence[Standing]:
+    """All hosts by name, with what each works on, as far as the runtime's person may see that."""
+    services = runtime.services
+    met, held = services.fleet.beat(), services.store.leases(services.clock())
+    seen = [
+        lease
+        for identity, lease in sorted(held.items())
+        if may(runtime, Action.SEE, identity.organization, identity.repository)
+    ]
+    found = []
+    for host in met.hosts:
+        status, why = _status(runtime, met, host)
+        works_on = tuple(lease for lease in seen if lease.owner.machine == host.id)
+        found.append(Standing(host=host, status=status, why=why, works_on=works_on))
+    return found
+
+
+def _status(runtime: Runtime, met: Met, host: Host) -> tuple[HostStatus, str]:
+    if host.is_silent:
+        return HostStatus.SILENT, ""
+    if not host.serves:
+        return HostStatus.STOPPED, ""
+    reasons = (why_passive(host, met.schema, met.hosts, name) for name in runtime.services.organizations)
+    why = next(filter(None, reasons), "")
+    if host.draining:
+        return HostStatus.DRAINING, why
+    return (HostStatus.PASSIVE, why) if why else (HostStatus.WORKING, "")
+
+
+def drain(runtime: Runtime, name: str, *, draining: bool) -> Host:
+    """Says that a host is to take no new work, or that it may again; what runs there goes on.
+
+    Raises Forbidden where somebody may not, and NeedsPerson where there is no such host, or nothing to change.
+    """
+    host = _one(runtime, name)
+    if host.draining is draining:
+        raise NeedsPerson(f"{host.name} is {'drained already' if draining else 'not drained'}.")
+    services = runtime.services
+    services.store.hosts.drain(host.id, draining=draining)
+    said = f"{host.name} takes {'no new' if draining else 'new'} work from now on."
+    services.record(None, "host-drained", said)
+    return host
+
+
+def forget(runtime: Runtime, name: str) -> Host:
+    """Says that a host is gone for good, with all that it had begun: others go on with it at once.
+
+    Raises Forbidden where somebody may not, and NeedsPerson where there is no such host, or something is heard of it.
+    """
+    host = _one(runtime, name)
+    if host.lives:
+        raise NeedsPerson(
+            f"{host.name} lives: it was heard of {round(host.silence.total_seconds())} s ago. Stop envmgr there first."
+        )
+    services = runtime.services
+    services.store.hosts.forget(host.id)
+    said = f"{host.name} is gone for good: what it had begun counts as over, and its locks may be broken."
+    services.record(None, "host-forgotten", said)
+    return host
+
+
+def _one(runtime: Runtime, name: str) -> Host:
+    """The host that a person means by its name, or by the beginning of its ID."""
+    services = runtime.services
+    for organization in services.organizations:
+        check(runtime, Action.HOSTS, organization)
+    known = services.store.hosts.all(services.clock())
+    found = [h for h in known if h.name == name] or [h for h in known if name and h.id.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(host.id[:8] for host in found)
+        raise NeedsPerson(f"Several hosts are called {escaped(name)}: name one by its ID ({ids}).")
+    raise NeedsPerson(f"There is no host {escaped(name)}: `envmgr hosts` shows all.")

@@ -1,0 +1,1 @@
+"""What one host may do beside others."""

@@ -1,0 +1,78 @@
+"""Whether a host may take work beside the others: only one host of a name, and all by the newest configuration."""
+
+from collections.abc import Iterable
+
+from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.hosts.host import SILENT, Host
+
+
+def conflict(me: ProcessId, hosts: Iterable[Host], *, is_dead: bool = False) -> str:
+    """Why this host may not work under its name or its ID, as a sentence; empty where it may.
+
+    `is_dead` says that who has its ID now is provably dead. What runs in the same boot sees all the others' processes,
+    so that nothing has to be concluded from a name.
+    """
+    for host in hosts:
+        same_id, same_name = host.id == me.machine, host.name == me.host
+        if host.process.boot == me.boot or host.silence > SILENT or not (same_id or same_name):
+            continue
+        if not same_id:
+            return (
+                f"Another host called {me.host} (ID {host.id[:8]}, this one is {me.machine[:8]}) works with these records, and "
+                f"was heard of {_ago(host)}: each host needs a name of its own. Change this one's, or stop the other."
+            )
+        if not is_dead:
+            return (
+                f"The host ID {host.id[:8]} of {me.host} is in use since another boot, heard of {_ago(host)}: if this host "
+                "was just restarted, this is over within half a minute. If it is a copy of the other, delete host-id in its data folder."
+            )
+    return ""
+
+
+def why_passive(mine: Host, schema: str, hosts: Iterable[Host], organization: str) -> str:
+    """Why a host takes no work in an organization, as a sentence; empty where it does.
+
+    `schema` is the revision that the database has. Whoever has an older release or an older configuration than a host
+    that lives leaves the work to it.
+    """
+    if mine.draining and mine.serves:
+        return f"{mine.name} is drained: `envmgr hosts drain {mine.name} --off` lets it work again."
+    if mine.schema != schema:
+        return f"The database was upgraded to revision {schema}, and envmgr on {mine.name} knows {mine.schema}: upgrade it."
+    others = [host for host in hosts if host.lives and host.id != mine.id]
+    newer = next((host for host in others if numbers(host.version) > numbers(mine.version)), None)
+    if newer is not None:
+        return f"{newer.name} works with envmgr {newer.version}, {mine.name} with {mine.version}: upgrade it."
+    return _older_configuration(mine, others, organization)
+
+
+def _older_configuration(mine: Host, others: Iterable[Host], organization: str) -> str:
+    ours = mine.configurations.get(organization)
+    for host in others:
+        theirs = host.configurations.get(organization)
+        if (
+            ours is not None
+            and theirs is not None
+            and theirs.digest != ours.digest
+            and theirs.since > ours.since
+        ):
+            return (
+                f"The configuration of {organization} on {mine.name} differs from the newer one on {host.name} (since "
+                f"{theirs.since:%Y-%m-%d %H:%M:%S} UTC): give both the same files, then reload envmgr there."
+            )
+    return ""
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """A version by its numbers, so that 1.10 is newer than 1.9; what follows them (`rc1`, `+local`) says nothing."""
+    found = []
+    for part in version.split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
+        if not digits:
+            break
+        found.append(int(digits))
+    return tuple(found)
+
+
+def _ago(host: Host) -> str:
+    return f"{max(0, round(host.silence.total_seconds()))} s ago"

@@ -1,0 +1,1 @@
+"""The hosts that work by the same records."""

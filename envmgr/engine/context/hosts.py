@@ -1,0 +1,133 @@
+"""This host among the others: it says that it is there, and takes work only where it may."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+
+import structlog
+
+from envmgr import __version__
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.rules.hosts.standing import why_passive
+from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.hosts.host import Host, Report
+from envmgr.domain.values.names import RepositoryId
+from envmgr.ports import Clock, Processes, Store
+from envmgr.ports.hosts import Met
+
+log = structlog.get_logger()
+
+
+class Fleet:
+    """What this process says of its host, and what it was told of the others at its last beat.
+
+    In doubt this host is passive: before it was recorded once, it takes no work. A database that is away for a
+    while changes nothing: then nobody can take work.
+    """
+
+    def __init__(self, store: Store, clock: Clock, process: ProcessId, processes: Processes) -> None:
+        self._store, self._clock = store, clock
+        self._process, self._processes = process, processes
+        self._report = Report(process=process, version=__version__)
+        self._met: Met | None = None
+        self._told: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def process(self) -> ProcessId:
+        """This process."""
+        return self._process
+
+    @property
+    def serves(self) -> bool:
+        """Whether this process is the host's daemon."""
+        return self._report.serves
+
+    @property
+    def told(self) -> str:
+        """Why it takes no work somewhere, as it was told last; empty where it does everywhere."""
+        return next(filter(None, self._told.values()), "")
+
+    def configure(self, configurations: Mapping[str, str]) -> None:
+        """Says by which files this process works from now on: their digests, by organization."""
+        self._report = replace(self._report, configurations=configurations)
+
+    def serve(self) -> None:
+        """From now on this process is the host's daemon."""
+        self._report = replace(self._report, serves=True)
+
+    def beat(self) -> Met:
+        """Says that this host is there, and hears of the others. Raises what the store raises."""
+        with self._lock:
+            found = self._store.hosts.beat(self._report, self._clock(), self._processes.is_dead)
+            self._met = found
+        if self._report.serves:
+            self._tell()
+        return found
+
+    def leave(self) -> None:
+        """Says that the daemon of this host has come to its end."""
+        if self._report.serves:
+            self._store.hosts.leave(self._process, self._clock())
+
+    def why_passive(self, organization: str) -> str:
+        """Why nothing is begun in an organization from here, as a sentence; empty where it is."""
+        met = self.met
+        if met.refused:
+            return met.refused
+        mine = next(host for host in met.hosts if host.id == self._process.machine)
+        return why_passive(mine, met.schema, met.hosts, organization)
+
+    @property
+    def met(self) -> Met:
+        """Whom it met at its last beat."""
+        return self._met if self._met is not None else self.beat()
+
+    def gone(self, process: ProcessId) -> str:
+        """Why nothing of a process on another host can be at work any more, as a sentence; empty where that is not known.
+
+        Asked of the database each time: a host that was silent may just have come back.
+        """
+        if not process.machine or process.machine == self._process.machine:
+            return ""
+        host = self.host(process)
+        if host is None:
+            is_forgotten = self._store.hosts.forgotten(process.machine)
+            return f"a person said that its host {process.host} is gone for good" if is_forgotten else ""
+        return (
+            f"its host {process.host} is silent since {host.beat_at:%Y-%m-%d %H:%M:%S} UTC"
+            if host.is_gone
+            else ""
+        )
+
+    def host(self, process: ProcessId) -> Host | None:
+        """The host of a process, as it is known now; None where it is not."""
+        found = self._store.hosts.all(self._clock())
+        return next((host for host in found if host.id == process.machine), None)
+
+    def takes_poll(self, repository: RepositoryId) -> bool:
+        """Whether this host is to look at a repository's remote, and no other."""
+        if self.why_passive(repository.organization):
+            return False
+        return self._store.hosts.takes_poll(repository, self._process, self._clock())
+
+    def _tell(self) -> None:
+        """Says why this host begins nothing somewhere, once; what it looked at there is left to others."""
+        for organization in self._report.configurations:
+            why = self.why_passive(organization)
+            if why:
+                self._store.hosts.leaves_polls(organization, self._process)
+            if why != self._told.get(organization, ""):
+                self._told[organization] = why
+                said = why or "This host takes work again."
+                (log.warning if why else log.info)(
+                    said, action="passive" if why else "active", organization=organization
+                )
+
+
+def try_to_beat(fleet: Fleet) -> None:
+    """Says that this host is there, if the database takes it: what is in the way passes, or is told by what needs it."""
+    try:
+        fleet.beat()
+    except EnvmgrError as error:
+        log.warning(str(error), action="not-told")

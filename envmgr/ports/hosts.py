@@ -1,0 +1,55 @@
+"""The hosts that work by the same records."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.hosts.host import Host, Report
+from envmgr.domain.values.names import RepositoryId
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What a host finds when it says that it is there: the revision of the database, all hosts, and why it is refused."""
+
+    schema: str
+    hosts: Sequence[Host]
+    refused: str = ""
+
+
+class Hosts(Protocol):
+    """Which hosts there are. Where several may share the database, all times are its own; `now` counts where one host has it."""
+
+    def beat(self, report: Report, now: datetime, is_dead: Callable[[ProcessId], bool]) -> Met:
+        """Records that a host is there, unless another one lives by its name or its ID."""
+        ...
+
+    def all(self, now: datetime) -> Sequence[Host]:
+        """All that were heard of and not forgotten, by name."""
+        ...
+
+    def leave(self, process: ProcessId, now: datetime) -> None:
+        """Records that the daemon of a host came to an orderly end."""
+        ...
+
+    def drain(self, identity: str, *, draining: bool) -> bool:
+        """Says that a host is to take no new work, or that it may again; False where there is no such host."""
+        ...
+
+    def forget(self, identity: str) -> bool:
+        """Forgets a host: what it had begun counts as over. False where there is no such host."""
+        ...
+
+    def forgotten(self, identity: str) -> bool:
+        """Whether a person said that a host is gone for good, and it was not heard of since."""
+        ...
+
+    def takes_poll(self, repository: RepositoryId, process: ProcessId, now: datetime) -> bool:
+        """Whether this host is to look at a repository's remote: nobody else who lives does."""
+        ...
+
+    def leaves_polls(self, organization: str, process: ProcessId) -> None:
+        """Leaves the remotes of an organization to other hosts."""
+        ...

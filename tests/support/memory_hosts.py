@@ -1,0 +1,109 @@
+"""The hosts of a store in memory."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from envmgr.domain.rules.hosts.standing import conflict
+from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.hosts.host import SILENT, Configured, Host, Report
+from envmgr.domain.values.names import RepositoryId
+from envmgr.ports.hosts import Met
+
+SCHEMA = "memory"
+
+
+class MemoryHosts:
+    """See `envmgr.ports.Hosts`."""
+
+    def __init__(self) -> None:
+        """Nobody is known."""
+        self.schema = SCHEMA
+        self._hosts: dict[str, Host] = {}
+        self._forgotten: set[str] = set()
+        self._seen: dict[tuple[str, str], datetime] = {}
+        self._polls: dict[RepositoryId, str] = {}
+
+    def beat(self, report: Report, now: datetime, is_dead: Callable[[ProcessId], bool]) -> Met:
+        """Records that a host is there, unless another one lives by its name or its ID."""
+        process, known = report.process, self.all(now)
+        mine = next((host for host in known if host.id == process.machine), None)
+        refused = conflict(process, known, is_dead=mine is not None and is_dead(mine.process))
+        if not refused:
+            self._write(report, now, mine)
+        return Met(self.schema, self.all(now), refused)
+
+    def _write(self, report: Report, now: datetime, mine: Host | None) -> None:
+        process = report.process
+        self._forgotten.discard(process.machine)
+        is_told = report.serves or mine is None or not mine.lives or mine.process.boot != process.boot
+        for each in report.configurations.items() if report.serves else ():
+            self._seen.setdefault(each, now)
+        found = Host(
+            process=process,
+            version=report.version,
+            schema=SCHEMA,
+            serves=report.serves,
+            draining=mine is not None and mine.draining,
+            started_at=now,
+            beat_at=now,
+            silence=now - now,
+            configurations={
+                name: Configured(digest=digest, since=self._seen[name, digest])
+                for name, digest in report.configurations.items()
+                if (name, digest) in self._seen
+            },
+        )
+        if mine is not None and not (report.serves and mine.process != process):
+            found = replace(found, started_at=mine.started_at)
+        if mine is not None and not is_told:
+            found = replace(mine, beat_at=now)
+        self._hosts[process.machine] = found
+
+    def all(self, now: datetime) -> Sequence[Host]:
+        """All that were heard of and not forgotten, by name."""
+        found = [replace(host, silence=now - host.beat_at) for host in self._hosts.values()]
+        return sorted(
+            (h for h in found if h.id not in self._forgotten), key=lambda host: (host.name, host.id)
+        )
+
+    def leave(self, process: ProcessId, now: datetime) -> None:
+        """Records that the daemon of a host came to an orderly end."""
+        host = self._hosts.get(process.machine)
+        if host is not None and host.process == process:
+            self._hosts[process.machine] = replace(host, serves=False, beat_at=now)
+
+    def drain(self, identity: str, *, draining: bool) -> bool:
+        """Says that a host is to take no new work, or that it may again."""
+        if identity not in self._hosts or identity in self._forgotten:
+            return False
+        self._hosts[identity] = replace(self._hosts[identity], draining=draining)
+        return True
+
+    def forget(self, identity: str) -> bool:
+        """Forgets a host."""
+        if identity not in self._hosts or identity in self._forgotten:
+            return False
+        self._forgotten.add(identity)
+        return True
+
+    def forgotten(self, identity: str) -> bool:
+        """Whether a person said that a host is gone for good, and it was not heard of since."""
+        return identity in self._forgotten
+
+    def takes_poll(self, repository: RepositoryId, process: ProcessId, now: datetime) -> bool:
+        """Whether this host is to look at a repository's remote."""
+        holder = self._polls.get(repository)
+        lives = any(
+            h.id == holder and h.serves and not h.draining and h.silence <= SILENT for h in self.all(now)
+        )
+        if holder != process.machine and lives:
+            return False
+        self._polls[repository] = process.machine
+        return True
+
+    def leaves_polls(self, organization: str, process: ProcessId) -> None:
+        """Leaves the remotes of an organization to other hosts."""
+        for repository, holder in list(self._polls.items()):
+            if repository.organization == organization and holder == process.machine:
+                del self._polls[repository]

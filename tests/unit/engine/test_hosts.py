@@ -1,0 +1,136 @@
+"""Several hosts on one database: who is behind takes no work, and each remote is one host's affair."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from envmgr.domain.errors import EnvironmentBusy
+from envmgr.domain.values.environment import Status
+from envmgr.domain.values.hosts.host import GONE
+from envmgr.engine.context.hosts import Fleet
+from tests.support.in_memory.daemon import Daemon
+from tests.support.in_memory.processes import Host
+from tests.support.in_memory.rules import SHOP
+from tests.support.in_memory.world import World
+
+
+class Two:
+    """Two hosts of a world, each with its daemon."""
+
+    def __init__(self, folder: Path, *, name: str = "second", boot: str = "boot-2") -> None:
+        """The second host is called so, in such a boot."""
+        self.world = World(folder)
+        self.host = Host(self.world.clock, name, boot)
+        self.second = Daemon(self.world, self.host, self.world.terraform_of(self.host))
+        self.first = self.world.daemon
+
+    def serve(self, first: str = "d1", second: str = "d1") -> None:
+        """Both daemons say that they are there, and by which configuration; one second apart."""
+        for daemon, digest in ((self.first, first), (self.second, second)):
+            self.world.forward(seconds=1)
+            daemon.application.services.fleet.configure({"acme": digest})
+            daemon.application.services.fleet.serve()
+            daemon.application.services.fleet.beat()
+        for daemon in (self.first, self.second):
+            daemon.application.services.fleet.beat()
+
+    @property
+    def fleets(self) -> tuple[Fleet, Fleet]:
+        """What each knows of the other."""
+        return self.first.application.services.fleet, self.second.application.services.fleet
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Two:
+    """Two hosts."""
+    return Two(tmp_path)
+
+
+def test_who_has_an_older_configuration_takes_no_work(two: Two) -> None:
+    """Nor looks at remotes; a person who wants something from there is told why."""
+    two.serve(first="old", second="new")
+    two.world.push("alice")
+    two.first.application.poller.poll(two.first.application.services.repositories[SHOP])
+    two.first.work()
+    assert two.world.status("alice") is Status.PENDING
+    with pytest.raises(EnvironmentBusy, match="The configuration of acme on memory differs"):
+        two.first.application.services.leases.hold(two.world.environment("alice").id, "apply").__enter__()
+    assert [fleet.takes_poll(SHOP) for fleet in two.fleets] == [False, True]
+    two.second.work()
+    assert two.world.status("alice") is Status.READY
+
+
+def test_it_works_again_once_both_have_the_same(two: Two) -> None:
+    """As after a reload."""
+    two.serve(first="old", second="new")
+    two.fleets[0].configure({"acme": "new"})
+    two.fleets[0].beat()
+    assert [fleet.why_passive("acme") for fleet in two.fleets] == ["", ""]
+
+
+def test_one_host_looks_at_a_remote_and_the_other_when_that_is_silent(two: Two) -> None:
+    """Within half a minute."""
+    two.serve()
+    assert [fleet.takes_poll(SHOP) for fleet in two.fleets] == [True, False]
+    for _ in range(4):
+        two.world.forward(seconds=10)
+        two.fleets[1].beat()
+    assert two.fleets[1].takes_poll(SHOP)
+
+
+def test_two_machines_of_one_name_do_not_both_work(tmp_path: Path) -> None:
+    """The second is refused, and does nothing at all; the first goes on."""
+    two = Two(tmp_path, name="memory")
+    two.host.machine = "another machine"
+    two.second.restart()
+    two.serve()
+    assert "Another host called memory" in two.fleets[1].why_passive("acme")
+    two.world.push("alice")
+    two.second.turn()
+    assert two.world.status("alice") is Status.PENDING
+    two.first.turn()
+    assert two.world.status("alice") is Status.READY
+
+
+def test_what_is_gone_is_known_by_its_silence_or_a_person(two: Two) -> None:
+    """Not before; and not of this very host, whose processes can be seen."""
+    two.serve()
+    ours, theirs = (fleet.process for fleet in two.fleets)
+    first = two.fleets[0]
+    assert first.gone(theirs) == ""
+    since = two.world.now
+    two.world.forward(seconds=GONE.total_seconds() + 1)
+    first.beat()
+    assert first.gone(theirs) == f"its host second is silent since {_time(since)} UTC"
+    assert first.gone(ours) == ""
+    two.world.store.hosts.forget(theirs.machine)
+    assert "a person said that its host second is gone for good" in first.gone(theirs)
+    two.fleets[1].beat()
+    assert first.gone(theirs) == ""
+
+
+def test_a_drained_host_takes_nothing_new(two: Two) -> None:
+    """Until it may again; what a person does there at the command line is her affair."""
+    two.serve()
+    two.world.store.hosts.drain(two.fleets[0].process.machine, draining=True)
+    two.fleets[0].beat()
+    assert "is drained" in two.fleets[0].why_passive("acme")
+    two.world.store.hosts.drain(two.fleets[0].process.machine, draining=False)
+    two.fleets[0].beat()
+    assert two.fleets[0].why_passive("acme") == ""
+
+
+def test_a_host_that_never_could_say_so_takes_no_work(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In doubt it is passive: what the database raises is raised."""
+    monkeypatch.setattr(two.world.store.hosts, "beat", _away)
+    with pytest.raises(ConnectionError):
+        two.fleets[1].why_passive("acme")
+
+
+def _away(*_: object) -> None:
+    raise ConnectionError
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}"
