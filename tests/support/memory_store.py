@@ -87,6 +87,7 @@ class MemoryStore:
         """What is known of pull requests."""
         return self._pull_requests
 
+    @property
     def hosts(self) -> MemoryHosts:
         """Who works by these records."""
         return self._hosts
