@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from envmgr.adapters.forge import github
+from envmgr.adapters.forge import gitea, github, gitlab
 from envmgr.adapters.forge.azure_devops import place as azure_place
 from envmgr.adapters.forge.azure_devops.forge import AzureDevOps
 from envmgr.adapters.forge.azure_devops.sign_in import AccessTokenSignIn, EntraSignIn, account_of
@@ -65,10 +65,23 @@ def _account(parts: Parts, identity: Identity) -> "AzureAccount":
     return account_of(parts.environ, identity.tenant_id, identity.client_id, secret)
 
 
+def _gitlab(parts: Parts) -> Forge:
+    client = parts.client(f"{parts.url}/api/v4", gitlab.dialect(parts.where), parts.token())
+    return gitlab.GitLab(client, parts.repository)
+
+
+def _gitea(parts: Parts) -> Forge:
+    sign_in = parts.token(form="token {}")
+    client = parts.client(f"{parts.url}/api/v1", gitea.dialect(parts.where), sign_in)
+    return gitea.Gitea(client, parts.repository)
+
+
 MAKERS: Mapping[ForgeKind, tuple[str, Maker]] = {
     ForgeKind.GITHUB: ("GitHub", _github),
     ForgeKind.BITBUCKET: ("Bitbucket", _bitbucket),
     ForgeKind.AZURE_DEVOPS: ("Azure DevOps", _azure_devops),
+    ForgeKind.GITLAB: ("GitLab", _gitlab),
+    ForgeKind.GITEA: ("Gitea", _gitea),
 }
 """For each kind its name, as people know it, and what makes one."""
 

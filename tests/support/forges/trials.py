@@ -13,7 +13,9 @@ from .kinds import azure_devops
 from .kinds.azure_devops import AzureDevOps
 from .kinds.bitbucket_cloud import BitbucketCloud
 from .kinds.bitbucket_data_center import BitbucketDataCenter
+from .kinds.gitea import Gitea
 from .kinds.github import GitHub
+from .kinds.gitlab import GitLab
 from .loopback import TOKEN, Kind, LoopbackForge
 
 
@@ -48,6 +50,13 @@ class Trial:
         section = ForgeSection.model_validate({n: v for n, v in given.items() if v is not None})
         return forge_of(section, "/srv/git/shop.git", {}, {})
 
+
+_GITEA_STATES = {
+    ReportState.PENDING: "pending",
+    ReportState.RUNNING: "pending",
+    ReportState.SUCCESS: "success",
+    ReportState.FAILURE: "failure",
+}
 
 TRIALS: Mapping[str, Trial] = {
     "github": Trial(
@@ -99,5 +108,30 @@ TRIALS: Mapping[str, Trial] = {
         lacks=frozenset({"deployments", "refusals", "tags"}),
         below=f"{azure_devops.COLLECTION}/",
         comment=lambda number: f"{number}/1",
+    ),
+    "gitlab": Trial(
+        section={"kind": "gitlab"},
+        kind=GitLab,
+        states={
+            ReportState.PENDING: "pending",
+            ReportState.RUNNING: "running",
+            ReportState.SUCCESS: "success",
+            ReportState.FAILURE: "failed",
+        },
+        sentence=255,
+    ),
+    "gitea": Trial(
+        section={"kind": "gitea"},
+        kind=Gitea,
+        states=_GITEA_STATES,
+        sentence=255,
+        lacks=frozenset({"deployments", "tags"}),
+    ),
+    "forgejo": Trial(
+        section={"kind": "gitea"},
+        kind=lambda: Gitea(is_forgejo=True, administers=False),
+        states=_GITEA_STATES,
+        sentence=255,
+        lacks=frozenset({"permissions", "deployments", "tags"}),
     ),
 }

@@ -176,7 +176,7 @@ class Forge(Section):
 
         ValueError where it does not.
         """
-        url, repository = place_on_forge(ForgeKind(self.kind), remote) or (None, None)
+        url, repository = place_on_forge(ForgeKind(self.kind), remote, self.url or "") or (None, None)
         url, repository = self.url or url, self.repository or repository
         if url is None or repository is None:
             missing = " and ".join(n for n, v in (("url", url), ("repository", repository)) if v is None)

@@ -17,15 +17,20 @@ _PARTS = 2
 _AZURE_SSH_PARTS = 4
 
 
-def place_on_forge(kind: ForgeKind, remote: str) -> tuple[str, str] | None:
+def place_on_forge(kind: ForgeKind, remote: str, url: str = "") -> tuple[str, str] | None:
     """The forge's address and how it calls the repository; None where the remote does not tell.
 
     An address by ssh tells the host, and that the forge is there by https at its usual port is assumed.
+
+    :param url: the forge's address where that is given: below its path the repository is, where the remote is as well
     """
     found = _split(remote)
     if found is None:
         return None
     address, path = found
+    below = url.removeprefix(address)
+    if below != url and remote.startswith("http") and path.startswith(f"{below}/"):
+        path = path.removeprefix(below)
     parts = [unquote(part) for part in path.strip("/").split("/")]
     if not all(part.strip(".") and part.isprintable() for part in parts):
         return None

@@ -74,3 +74,22 @@ def test_the_remote_tells(kind: ForgeKind, remote: str, place: tuple[str, str]) 
 def test_a_remote_that_does_not_tell(kind: ForgeKind, remote: str) -> None:
     """Nothing is guessed."""
     assert place_on_forge(kind, remote) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "remote", "repository"),
+    [
+        (GITEA, "https://example.com/git/acme/shop.git", "acme/shop"),
+        (GITLAB, "https://example.com/git/a/b/shop.git", "a/b/shop"),
+        (GITLAB, "https://example.com/github/b/shop.git", "github/b/shop"),
+        (GITLAB, "https://other.example.com/git/b/shop.git", "git/b/shop"),
+        # By ssh a forge has no path, so that this is a group.
+        (GITLAB, "ssh://git@example.com/git/b/shop.git", "git/b/shop"),
+        (GITLAB, "git@example.com:git/b/shop.git", "git/b/shop"),
+    ],
+)
+def test_a_forge_below_a_path(kind: ForgeKind, remote: str, repository: str) -> None:
+    """Its path is no part of the repository's name."""
+    found = place_on_forge(kind, remote, "https://example.com/git")
+    assert found is not None
+    assert found[1] == repository
