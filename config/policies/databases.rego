@@ -1,5 +1,6 @@
 # No database is deleted or replaced. An environment that is destroyed takes its databases with it all the same:
 # policies look at what is applied.
+# reads: by name
 package envmgr
 
 databases := {
@@ -11,8 +12,8 @@ databases := {
 
 deny contains sentence if {
 	some change in input.resource_changes
-	change.type in databases
 	"delete" in change.change.actions
+	change.type in databases
 	sentence := sprintf("%s would be %s: keep it, or move its data first.", [change.address, how(change)])
 }
 

@@ -1,4 +1,5 @@
 # At most so many deletions at once. Change the number to yours.
+# reads: by name
 package envmgr
 
 most := 5

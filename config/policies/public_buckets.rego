@@ -1,4 +1,5 @@
 # Nothing that anybody on the internet may read: no public buckets, containers or storage accounts.
+# reads: by name
 package envmgr
 
 # Found once, for all rules below.

@@ -1,4 +1,5 @@
 # Only these regions. Change the set to yours.
+# reads: by name
 package envmgr
 
 regions := {"eu-central-1", "eu-west-1", "northeurope", "westeurope"}

@@ -25,6 +25,7 @@ from tests.benchmarks.idle_daemon import idle_daemon
 from tests.benchmarks.idle_pass import idle_pass
 from tests.benchmarks.laboratory import Absent, Laboratory
 from tests.benchmarks.machine import describe
+from tests.benchmarks.policies import policies
 from tests.benchmarks.quiet_push import quiet_push
 from tests.benchmarks.server import server
 from tests.benchmarks.site_bytes import site_bytes
@@ -52,6 +53,7 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "caged-terraform": caged_terraform,
     "server": server,
     "deciding": deciding,
+    "policies": policies,
 }
 
 

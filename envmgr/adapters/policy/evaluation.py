@@ -95,6 +95,8 @@ def _escaped(value: Any) -> Any:
     """An input as the engine keeps texts: with their escapes, as they stand in JSON and in policies."""
     match value:
         case str():
+            if value.isprintable() and '"' not in value and "\\" not in value:
+                return value  # nearly all of them
             return json.dumps(value, ensure_ascii=False)[1:-1]
         case dict():
             return {_escaped(key): _escaped(each) for key, each in value.items()}

@@ -11,6 +11,7 @@ from envmgr.domain.errors import NeedsOperator
 from envmgr.ports.policy import Findings
 
 from . import evaluation
+from .narrowing import narrowed
 from .source import BadPolicy, Module, check, keys_read, parsed
 
 _LARGEST = 1024 * 1024
@@ -23,16 +24,17 @@ _MANY, _LONG = 100, 500
 class RegoPolicies:
     """Evaluates Rego in a child process without environment, that may use little; whatever goes wrong is an error."""
 
-    def __init__(self, seconds: float = 30) -> None:
-        """An evaluation may take so long."""
-        self._seconds = seconds
+    def __init__(self, seconds: float = 30, *, narrows: bool = True) -> None:
+        """An evaluation may take so long; it `narrows` the plan for policies that read by name."""
+        self._seconds, self._narrows = seconds, narrows
 
     def evaluate(self, policy: Path, document: Mapping[str, Any]) -> Findings:
         """See the port."""
         try:
             modules = [parsed(name, text) for name, text in _files(policy)]
             check(modules)
-            answer = self._answer(modules, document)
+            found = narrowed(document, modules) if self._narrows else document
+            answer = self._answer(modules, found)
             return Findings(deny=_findings(answer["deny"]), warn=_findings(answer["warn"]))
         except BadPolicy as error:
             raise NeedsOperator(
