@@ -13,6 +13,7 @@ from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.combined import by_environment
 from envmgr.domain.values.environment import Environment, Event, RepositoryState, Run
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.pipeline.image import SeenImage, images_for
 from envmgr.ports.pages import Key, Wanted
 from envmgr.views.documents import Beside, Facts
 
@@ -62,7 +63,12 @@ def facts_of(runtime: Runtime, records: Sequence[Environment]) -> tuple[Sequence
     leases = store.leases(now)
     facts = [(e, leases.get(e.id), next(iter(store.runs(e.id, limit=1)), None)) for e in records]
     frozen = in_force(store.freezes.all(), repository, now)
-    return facts, Beside(store.repository(repository).error, frozen)
+    return facts, Beside(store.repository(repository).error, frozen, images_of(runtime, records[0].id))
+
+
+def images_of(runtime: Runtime, identity: EnvironmentId) -> Sequence[SeenImage]:
+    """The images that an environment follows, as their registries were last seen to have them."""
+    return images_for(identity.name, runtime.services.store.pipeline.images.seen(identity.repository_id))
 
 
 def beside(runtime: Runtime) -> Callable[[RepositoryId], Beside]:

@@ -206,7 +206,7 @@ def _organization(
         redact = redactor_for(configuration.organizations, start.environ, configuration.settings.secrets)
         return Access(environment=environment, redact=redact)
 
-    sign_in = sign_in_of(file.credentials, start.config, layout.credentials, start.environ)
+    sign_in = sign_in_of(file, start.config, layout.credentials, start.environ)
     commands = TerraformCommands(
         layout.private(layout.providers(file.organization)),
         identify,

@@ -1,13 +1,15 @@
 """The images that repositories follow: which, what is known of them, and how their registries let envmgr in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from envmgr.config.expand import images_of
 from envmgr.config.load import Configuration
 from envmgr.config.sections.models import RepositorySection
+from envmgr.config.sections.pipeline.images import Image
 from envmgr.config.sections.secrets import resolve
 from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.pipeline.image import SeenImage
 from envmgr.engine.context.organization import Repository
 from envmgr.ports import Store
 from envmgr.ports.registry import Login
@@ -23,8 +25,6 @@ def following(
     sections = {identity: section for identity, _, section in configuration.repositories()}
     return {
         identity: _following(found, sections[identity], store, environ)
-        if sections[identity].images
-        else found
         for identity, found in repositories.items()
     }
 
@@ -32,18 +32,33 @@ def following(
 def _following(
     repository: Repository, section: RepositorySection, store: Store, environ: Mapping[str, str]
 ) -> Repository:
-    def made(part: Repository) -> Repository:
-        return replace(
-            part,
-            images=images_of(section.images),
-            seen_images=lambda: store.pipeline.images.seen(part.id),
-            registry_login=lambda variable: _login(section, variable, environ),
-        )
+    """A repository with its images, and those of its named environments that have their own with these."""
 
-    return repository.everywhere(made)
+    def following_these(images: Sequence[Image], name: str, found: Repository) -> Repository:
+        def seen() -> Mapping[str, SeenImage]:
+            kept = store.pipeline.images.seen(repository.id)
+            return {each.variable: each for each in kept if each.name == name}
+
+        def made(part: Repository) -> Repository:
+            return replace(
+                part,
+                images=images_of(images, name),
+                seen_images=seen,
+                registry_login=lambda variable: _login(images, variable, environ),
+            )
+
+        return found.everywhere(made)
+
+    own = {each.name: each.images for each in section.environments if "images" in each.model_fields_set}
+    found = following_these(section.images, "", repository) if section.images else repository
+    named = found.environments
+    return replace(
+        found,
+        environments={n: following_these(own[n], n, each) if n in own else each for n, each in named.items()},
+    )
 
 
-def _login(section: RepositorySection, variable: str, environ: Mapping[str, str]) -> Login | None:
+def _login(images: Sequence[Image], variable: str, environ: Mapping[str, str]) -> Login | None:
     """With the password of now."""
-    found = next((i.credentials for i in section.images if i.variable == variable), None)
+    found = next((i.credentials for i in images if i.variable == variable), None)
     return Login(found.username, resolve(found.password, environ)) if found is not None else None

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from envmgr.config.expand import run_credentials
+from envmgr.config.sections.models import OrganizationFile
 from envmgr.config.sections.run_credentials import AwsCredentials, AzureCredentials, RunCredentials
 from envmgr.config.sections.secrets import resolve
 from envmgr.domain.errors import NeedsPerson
@@ -15,15 +17,22 @@ from envmgr.host.credentials.issued import IssuedForRuns, Issuer
 from envmgr.ports import Holder, SignIn, as_given
 
 
-def sign_in_of(section: RunCredentials, config: Path, folder: Path, environ: Mapping[str, str]) -> SignIn:
-    """How the runs of an organization sign in, whose file is `config` or in it; what they are given lies in `folder`."""
+def sign_in_of(file: OrganizationFile, config: Path, folder: Path, environ: Mapping[str, str]) -> SignIn:
+    """How the runs of an organization sign in, whose file is `config` or in it; what they are given lies in `folder`.
+
+    Those of a named environment may do it otherwise.
+    """
     beside = config if config.is_dir() else config.parent
-    aws, azure = section.aws, section.azure
-    signature = section.container_signature
-    if aws is None and azure is None and signature is None:
+    general = file.credentials
+    own = [
+        e.credentials for each in file.repositories for e in each.environments if e.credentials is not None
+    ]
+    if all(each == RunCredentials() for each in (general, *own)):
         return as_given
 
     def issuers(holder: Holder, use: Credentials, environment: Mapping[str, str]) -> Sequence[Issuer]:
+        section = run_credentials(file, holder.environment)
+        aws, azure, signature = section.aws, section.azure, section.container_signature
         found: list[Issuer] = []
         kind, settings = holder.backend
         is_for = {"s3": aws, "azurerm": azure}.get(kind) if use is Credentials.BACKEND else None

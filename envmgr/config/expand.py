@@ -16,6 +16,7 @@ from envmgr.config.sections.pipeline.environments import NamedEnvironment
 from envmgr.config.sections.pipeline.images import Image
 from envmgr.config.sections.pipeline.steps import BuildStep, Check
 from envmgr.config.sections.rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
+from envmgr.config.sections.run_credentials import RunCredentials
 from envmgr.config.sections.secrets import (
     Redactor,
     Secret,
@@ -33,6 +34,7 @@ from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.health import HealthCheck
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.origins.named import Named
 from envmgr.domain.values.pipeline import proposal as domain_check
 from envmgr.domain.values.pipeline.image import WantedImage
@@ -86,7 +88,12 @@ def as_named(repository: RepositorySection, environment: NamedEnvironment) -> Re
     Its `branches` are what it follows, tags as well, and it is `protected` as a whole or not at all.
     """
     own = {name: getattr(environment, name) for name in environment.model_fields_set}
-    said = {name: value for name, value in own.items() if name in RepositorySection.model_fields}
+    # The repository's own `credentials` are those of its remote, which is the same for all.
+    said = {
+        name: value
+        for name, value in own.items()
+        if name in RepositorySection.model_fields and name != "credentials"
+    }
     for name in (each for each in _LAID_OVER if said.get(each) is not None):
         general = getattr(repository, name)
         said[name] = _overlay(general, said[name]) if general is not None else said[name]
@@ -152,9 +159,9 @@ def commands_of(steps: Iterable[CommandStep]) -> tuple[Step, ...]:
     return tuple(Step(name=step.name, run=step.run, timeout=step.timeout) for step in steps)
 
 
-def images_of(images: Iterable[Image]) -> tuple[WantedImage, ...]:
-    """The images that are followed, as the core knows them."""
-    return tuple(WantedImage(image.variable, image.image, image.tags) for image in images)
+def images_of(images: Iterable[Image], name: str = "") -> tuple[WantedImage, ...]:
+    """The images that are followed, as the core knows them; a named environment's own by its name."""
+    return tuple(WantedImage(image.variable, image.image, image.tags, name) for image in images)
 
 
 def build_of(steps: Iterable[BuildStep]) -> tuple[Step, ...]:
@@ -279,15 +286,33 @@ def secrets_of(organization: OrganizationFile) -> Iterator[Secret]:
     for name, secret in organization.environment_variables.items():
         if isinstance(secret, SecretReference) or looks_secret(name) or password_in(secret):
             yield secret
-    azure = organization.credentials.azure
-    if azure is not None and azure.signing_key is not None:
-        yield azure.signing_key
+    for found in _all_credentials(organization):
+        keys = (each.signing_key for each in (found.aws, found.azure) if each is not None)
+        yield from (key for key in keys if key is not None)
     for repository in organization.repositories:
-        yield from (image.credentials.password for image in repository.images if image.credentials)
+        images = [*repository.images, *(i for e in repository.environments for i in e.images)]
+        yield from (image.credentials.password for image in images if image.credentials)
         credentials = repository.credentials
         if credentials is not None:
             yield from (s for s in (credentials.password, credentials.ssh_key) if s is not None)
         yield from (secret for _, secret in secrets_of_forge(repository.forge))
+
+
+def run_credentials(organization: OrganizationFile, environment: EnvironmentId) -> RunCredentials:
+    """What the runs of an environment sign in by: what it has of its own, else the organization's."""
+    own = (
+        each.credentials
+        for section in organization.repositories
+        for each in section.environments
+        if (section.name, each.name) == (environment.repository, environment.name)
+    )
+    return _overlay(organization.credentials, next(own, None))
+
+
+def _all_credentials(organization: OrganizationFile) -> Iterator[RunCredentials]:
+    yield organization.credentials
+    for repository in organization.repositories:
+        yield from (e.credentials for e in repository.environments if e.credentials is not None)
 
 
 def redactor_for(

@@ -1,7 +1,7 @@
 """From files to a checked configuration, or to all that is wrong with them at once."""
 
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from envmgr.config.sections.daemon import DaemonFile
 from envmgr.config.sections.forge.forge import secrets_of_forge
 from envmgr.config.sections.models import OrganizationFile, RepositorySection
+from envmgr.config.sections.pipeline.images import Image
+from envmgr.config.sections.run_credentials import RunCredentials
 from envmgr.config.sections.secrets import (
     Secret,
     SecretReference,
@@ -276,14 +278,31 @@ def secrets_in(model: BaseModel) -> Iterator[tuple[KeyPath, Secret]]:
     elif isinstance(model, OrganizationFile):
         for name, secret in model.environment_variables.items():
             yield ("environment_variables", name), secret
-        azure = model.credentials.azure
-        if azure is not None and azure.signing_key is not None:
-            yield ("credentials", "azure", "signing_key"), azure.signing_key
+        yield from _signing(("credentials",), model.credentials)
         for index, repository in enumerate(model.repositories):
+            at: KeyPath = ("repositories", index)
             for name, secret in _credentials(repository):
-                yield ("repositories", index, "credentials", name), secret
+                yield (*at, "credentials", name), secret
             for way, secret in secrets_of_forge(repository.forge):
                 yield ("repositories", index, "forge", *way), secret
+            yield from _logins(at, repository.images)
+            for number, environment in enumerate(repository.environments):
+                of = (*at, "environments", number)
+                yield from _logins(of, environment.images)
+                if environment.credentials is not None:
+                    yield from _signing((*of, "credentials"), environment.credentials)
+
+
+def _signing(at: KeyPath, found: RunCredentials) -> Iterator[tuple[KeyPath, Secret]]:
+    for name, section in (("aws", found.aws), ("azure", found.azure)):
+        if section is not None and section.signing_key is not None:
+            yield (*at, name, "signing_key"), section.signing_key
+
+
+def _logins(at: KeyPath, images: Iterable[Image]) -> Iterator[tuple[KeyPath, Secret]]:
+    for number, image in enumerate(images):
+        if image.credentials is not None:
+            yield (*at, "images", number, "credentials", "password"), image.credentials.password
 
 
 def _credentials(repository: RepositorySection) -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,6 @@
 """What envmgr keeps of the way from a commit to production."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Protocol
 
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
@@ -44,12 +44,16 @@ class Builds(Protocol):
 class Images(Protocol):
     """What the registries were last seen to have."""
 
-    def seen(self, repository: RepositoryId) -> Mapping[str, SeenImage]:
-        """By the variable that gets it."""
+    def seen(self, repository: RepositoryId) -> Sequence[SeenImage]:
+        """Of a repository and its named environments."""
         ...
 
     def note(self, image: SeenImage) -> None:
         """Records what was seen, in place of what was seen before."""
+        ...
+
+    def forget(self, image: SeenImage) -> None:
+        """Takes away what nobody follows any more."""
         ...
 
 

@@ -13,6 +13,7 @@ from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Changes, Environment, Event, Lease, Output, Pin, Run
 from envmgr.domain.values.health import Health
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.pipeline.image import SeenImage
 from envmgr.domain.values.pipeline.verdict import Verdict
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.template import fill, named
@@ -22,7 +23,12 @@ from .proposals import proposal
 if TYPE_CHECKING:
     from envmgr.domain.audit.compare import Finding
 
-    from . import objects, proposal_objects, tested  # what every function gives; nothing that runs needs it
+    from . import (  # what every function gives; nothing that runs needs it
+        image_objects,
+        objects,
+        proposal_objects,
+        tested,
+    )
 
 
 def time(at: datetime | None) -> str | None:
@@ -99,10 +105,14 @@ def origin(found: Environment) -> "objects.OriginObject":
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What is known of an environment's repository: why it could not be read (empty: it was), and what freezes it."""
+    """What is known of an environment's repository: why it could not be read (empty: it was), and what freezes it.
+
+    `images` are those that the environment follows.
+    """
 
     remote_error: str = ""
     frozen: Freeze | None = None
+    images: Sequence[SeenImage] = ()
 
 
 def freeze(found: Freeze) -> "objects.FreezeObject":
@@ -153,6 +163,7 @@ def environment_in_full(
         "outputs": outputs(found.applied.outputs),
         "variables": dict(claim.variables) if claim else {},
         "tags": dict(claim.tags) if claim else {},
+        "images": [image(each) for each in beside.images],
         "state_key": found.id.state_key,
         "resources": list(found.applied.resources),
         "lease": lease(held) if held else None,
@@ -215,6 +226,18 @@ def health(found: Health, outputs: Mapping[str, Output]) -> "objects.HealthObjec
     else:
         answer["url"] = shown(url)
     return answer
+
+
+def image(found: SeenImage) -> "image_objects.ImageObject":
+    """An image that an environment follows."""
+    return {
+        "variable": found.variable,
+        "asked": found.asked,
+        "reference": found.reference,
+        "tag": found.tag or None,
+        "changed_at": time(found.changed_at),
+        "error": found.error or None,
+    }
 
 
 def tests(found: Verdict) -> "tested.TestsObject":

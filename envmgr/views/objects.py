@@ -6,6 +6,7 @@ Times are ISO 8601 in UTC, to the second.
 
 from typing import Annotated, Any, NotRequired, TypedDict
 
+from .image_objects import ImageObject
 from .proposal_objects import ChangesObject, PlannedResource, ProposalObject
 from .tested import TestsObject
 
@@ -214,6 +215,7 @@ class EnvironmentInFull(_Environment, _Together):
     drift: Annotated[DriftObject | None, "The last check for drift."]
     health: Annotated[HealthObject | None, "How it answers."]
     tests: Annotated[TestsObject | None, "What its tests said last; null: nothing yet, or it has none."]
+    images: Annotated[list[ImageObject], "The images that it follows."]
     pin: Annotated[PinObject | None, "What a rollback holds it at."]
     deployment: Annotated[DeploymentObject | None, "What of its code runs; null where no code is deployed."]
     schedule: Annotated[ScheduleObject | None, "The schedule that its branch asks for."]

@@ -8,7 +8,7 @@ from envmgr.domain.errors import LeaseLost
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.pipeline.build import Build
-from envmgr.domain.values.pipeline.image import SeenImage
+from envmgr.domain.values.pipeline.image import SeenImage, images_for
 from envmgr.domain.values.pipeline.release import Release
 from envmgr.domain.values.pipeline.verdict import Outcome, Result, Verdict
 from envmgr.ports import Store
@@ -133,11 +133,17 @@ def test_what_a_registry_had_is_kept_by_variable(store: Store) -> None:
     store.pipeline.images.note(IMAGE)
     store.pipeline.images.note(replace(IMAGE, variable="worker", error=ODD))
     store.pipeline.images.note(found)
-    assert store.pipeline.images.seen(SHOP) == {
-        "image": found,
-        "worker": replace(IMAGE, variable="worker", error=ODD),
-    }
-    assert store.pipeline.images.seen(replace(SHOP, name="other")) == {}
+    own = replace(IMAGE, name="production", reference="of its own")
+    store.pipeline.images.note(own)
+    worker = replace(IMAGE, variable="worker", error=ODD)
+    seen = store.pipeline.images.seen(SHOP)
+    assert sorted(seen, key=lambda each: (each.name, each.variable)) == [found, worker, own]
+    assert images_for("production", seen) == [own]
+    assert images_for("alice", seen) == [found, worker]
+    assert store.pipeline.images.seen(replace(SHOP, name="other")) == []
+    store.pipeline.images.forget(found)
+    store.pipeline.images.forget(found)
+    assert {each.reference for each in store.pipeline.images.seen(SHOP)} == {None, "of its own"}
 
 
 def test_what_tests_said_is_kept_with_the_environment(store: Store, alice: Environment) -> None:

@@ -237,7 +237,7 @@ def test_a_role_is_assumed_by_a_token_and_no_key_is_anywhere(
     with file.open("w") as stream:
         YAML().dump({"organization": "acme", "credentials": section, "repositories": []}, stream)
     [organization] = load(file).organizations
-    sign_in = sign_in_of(organization.credentials, file, tmp_path / "credentials", {})
+    sign_in = sign_in_of(organization, file, tmp_path / "credentials", {})
     alice = EnvironmentId("acme", "shop", "alice")
     with sign_in(
         Holder(environment=alice, backend=("s3", {"bucket": "b"})), Credentials.WRITING, environment

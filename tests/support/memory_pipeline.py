@@ -1,6 +1,6 @@
 """The ports for the way from a commit to production, in this process's memory; see `envmgr.ports.pipeline`."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from threading import RLock
 
@@ -63,15 +63,19 @@ class MemoryBuilds:
 class MemoryImages:
     """What the registries had."""
 
-    kept: dict[tuple[RepositoryId, str], SeenImage] = field(default_factory=dict)
+    kept: dict[tuple[RepositoryId, str, str], SeenImage] = field(default_factory=dict)
 
-    def seen(self, repository: RepositoryId) -> Mapping[str, SeenImage]:
-        """By variable."""
-        return {variable: each for (of, variable), each in self.kept.items() if of == repository}
+    def seen(self, repository: RepositoryId) -> Sequence[SeenImage]:
+        """Of a repository and its named environments."""
+        return [each for each in self.kept.values() if each.repository == repository]
 
     def note(self, image: SeenImage) -> None:
         """Records what was seen."""
-        self.kept[image.repository, image.variable] = image
+        self.kept[image.repository, image.name, image.variable] = image
+
+    def forget(self, image: SeenImage) -> None:
+        """Takes away what nobody follows any more."""
+        self.kept.pop((image.repository, image.name, image.variable), None)
 
 
 @dataclass

@@ -183,6 +183,7 @@ events = Table(
 )
 Index("events_environment", *(events.c[n] for n in (*_ENVIRONMENT, "id")))
 Index("events_at", events.c.at)
+Index("events_action", events.c.action, events.c.id)
 
 repositories = Table(
     "repositories",
@@ -310,13 +311,13 @@ builds = Table(
 images = Table(
     "images",
     metadata,
-    *(Column(name, KEY, nullable=False) for name in ("organization", "repository", "variable")),
+    *(Column(name, KEY, nullable=False) for name in ("organization", "repository", "name", "variable")),
     Column("asked", free_text(), nullable=False),
     Column("reference", free_text()),
     Column("tag", free_text(), nullable=False),
     Column("changed_at", moment()),
     Column("error", free_text(), nullable=False),
-    PrimaryKeyConstraint("organization", "repository", "variable", name="images_pkey"),
+    PrimaryKeyConstraint("organization", "repository", "name", "variable", name="images_pkey"),
 )
 
 # One that people made and one that stands in the organization file may be of the same place.

@@ -42,7 +42,8 @@ from envmgr.domain.values.environment import (
     Suspension,
 )
 from envmgr.domain.values.health import Condition, Health, HealthCheck
-from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.pipeline.image import SeenImage
 from envmgr.domain.values.pipeline.verdict import Outcome, Result, Verdict
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
@@ -171,6 +172,19 @@ def event(found: Object) -> Event:
         actor=_text(found["actor"]),
         commit=None if found["commit"] is None else _commit(found["commit"]),
         run=None if found["run"] is None else _number(found["run"]),
+    )
+
+
+def image(repository: RepositoryId, found: Object) -> SeenImage:
+    """An image that an environment follows."""
+    return SeenImage(
+        repository=repository,
+        variable=_text(found["variable"]),
+        asked=_text(found["asked"]),
+        reference=None if found["reference"] is None else _text(found["reference"]),
+        tag=_text(found["tag"] or ""),
+        changed_at=moment(found["changed_at"]),
+        error=_text(found["error"] or ""),
     )
 
 

@@ -21,6 +21,7 @@ from envmgr.domain.values.environment import (
     Status,
 )
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.pipeline.image import SeenImage
 
 from . import parsing
 from .connection import Connection
@@ -49,6 +50,27 @@ class RemoteFreezes:
         return sorted(self._told, key=lambda each: (each.place, each.in_file))
 
 
+class RemoteImages:
+    """The images that a server told of."""
+
+    def __init__(self) -> None:
+        """None so far."""
+        self._told = list[SeenImage]()
+
+    @property
+    def images(self) -> "RemoteImages":
+        """As records of what lies between a commit and production have them."""
+        return self
+
+    def take(self, repository: RepositoryId, found: Iterable[Mapping[str, Any]]) -> None:
+        """Takes those of an environment from an answer; all its applications have the same."""
+        self._told = [parsing.image(repository, each) for each in found]
+
+    def seen(self, _: RepositoryId) -> Sequence[SeenImage]:
+        """Those told of."""
+        return self._told
+
+
 class RemoteRecords:
     """The records that an API shows to whoever asks."""
 
@@ -58,7 +80,7 @@ class RemoteRecords:
         self._leases: dict[EnvironmentId, Lease] = {}
         self._last: dict[EnvironmentId, Run | None] = {}
         self._errors: dict[RepositoryId, str] = {}
-        self.freezes = RemoteFreezes()
+        self.freezes, self.pipeline = RemoteFreezes(), RemoteImages()
 
     def seek(self, text: str) -> list[Environment]:
         """The records in full of the one environment that a text means; none where none fits."""
@@ -215,6 +237,7 @@ class RemoteRecords:
             records = [self._taken_in(one) for one in each]
             self._errors[identity.repository_id] = str(found["remote_error"] or "")
             self.freezes.take(found.get("frozen"))
+            self.pipeline.take(identity.repository_id, each[0].get("images", ()) if each else ())
             if not records or any(self._place(e.id) != self._place(identity) for e in records):
                 raise ValueError("another environment")
         return sorted(records, key=lambda e: e.id)

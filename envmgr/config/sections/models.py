@@ -18,7 +18,7 @@ from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
 from .forge.forge import Forge, check_place
 from .pipeline.approval import Approval, Freeze
 from .pipeline.environments import NamedEnvironment
-from .pipeline.images import Image
+from .pipeline.images import Image, check_one_each
 from .pipeline.promotion import checked
 from .pipeline.steps import BuildStep, Check, EnvironmentTest, check_named_once
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
@@ -267,9 +267,7 @@ class RepositorySection(Section):
             raise ValueError(
                 "with applications a branch's file cannot say whose deploy it means; remove allow_branch_deploy"
             )
-        twice = [image.variable for image in self.images]
-        if len({*twice}) < len(twice):
-            raise ValueError("images: two are for the same variable; remove one")
+        check_one_each(self.images)
         in_order(self.applications)
         return self
 

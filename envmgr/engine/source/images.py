@@ -25,18 +25,23 @@ def image_variables(repository: Repository) -> Mapping[str, str]:
 
 
 def look_at_images(services: Services, repository: Repository) -> bool:
-    """Asks the registries of a repository's images what they have now; whether that is anything new.
+    """Asks the registries of a repository's images, and its named environments', what they have now; whether that is anything new.
 
     One that does not answer changes nothing: what was seen last goes on counting, and the sentence is an event.
     """
-    seen = repository.seen_images() if repository.images else {}
-    news = [_look(services, repository, wanted, seen.get(wanted.variable)) for wanted in repository.images]
+    wanted = {w: part for part in (repository, *repository.environments.values()) for w in part.images}
+    known = {(each.name, each.variable): each for each in services.store.pipeline.images.seen(repository.id)}
+    news = [_look(services, part, w, known.get((w.name, w.variable))) for w, part in wanted.items()]
+    for left in known.keys() - {(w.name, w.variable) for w in wanted}:
+        services.store.pipeline.images.forget(known[left])
     return any(news)
 
 
 def _look(services: Services, repository: Repository, wanted: WantedImage, seen: SeenImage | None) -> bool:
     before = seen if seen is not None and seen.asked == wanted.asked else None
-    known = before or SeenImage(repository=repository.id, variable=wanted.variable, asked=wanted.asked)
+    known = before or SeenImage(
+        repository=repository.id, variable=wanted.variable, asked=wanted.asked, name=wanted.name
+    )
     try:
         with sentences():
             login = repository.registry_login(wanted.variable)
@@ -62,11 +67,15 @@ def _look(services: Services, repository: Repository, wanted: WantedImage, seen:
 def _tell(services: Services, repository: Repository, before: SeenImage, now: SeenImage) -> None:
     place = repository.id.place
     if now.reference != before.reference:
-        said = f"{repository.id}: {now.variable} is {now.reference} now, by its tag {now.tag}."
+        said = f"{_whose(now)}: {now.variable} is {now.reference} now, by its tag {now.tag}."
         services.record(place, "image-changed", said, actor="registry")
     if now.error and now.error != before.error:
-        services.record(place, "registry-failed", f"{repository.id}: {now.error}")
+        services.record(place, "registry-failed", f"{_whose(now)}: {now.error}")
     if before.error and not now.error:
         services.record(
-            place, "registry-back", f"{repository.id}: the registry of {now.variable} answers again."
+            place, "registry-back", f"{_whose(now)}: the registry of {now.variable} answers again."
         )
+
+
+def _whose(image: SeenImage) -> str:
+    return f"{image.repository}/{image.name}" if image.name else str(image.repository)

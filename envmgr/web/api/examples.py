@@ -61,6 +61,16 @@ _IN_FULL = {
     "drift": None,
     "health": None,
     "tests": None,
+    "images": [
+        {
+            "variable": "image",
+            "asked": "registry.example.com/acme/shop:1.*",
+            "reference": f"registry.example.com/acme/shop@sha256:{'1' * 64}",
+            "tag": "1.10",
+            "changed_at": _AT,
+            "error": None,
+        }
+    ],
     "pin": None,
     "deployment": None,
     "schedule": None,

@@ -8,6 +8,7 @@ from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.combined import urls
 from envmgr.domain.values.environment import Environment, Event, Lease, Run, RunStatus
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.pipeline.image import SeenImage
 
 from .actions import Attention, Button, MayDo, attention, buttons
 from .graph import Graph, graph
@@ -32,6 +33,7 @@ class Whole:
     requests: Sequence[Request]
     remote_error: str
     freezes: Sequence[Freeze]
+    images: Sequence[SeenImage]
 
     @property
     def has_details(self) -> bool:
@@ -54,6 +56,7 @@ class Around:
     requests: Sequence[Request] = ()
     remote_error: str = ""
     freezes: Sequence[Freeze] = ()
+    images: Sequence[SeenImage] = ()
 
 
 def whole(records: Sequence[Environment], around: Around, may: MayDo) -> Whole:
@@ -74,4 +77,5 @@ def whole(records: Sequence[Environment], around: Around, may: MayDo) -> Whole:
         requests=around.requests,
         remote_error=around.remote_error,
         freezes=around.freezes,
+        images=around.images,
     )

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from envmgr.domain.values.environment import Status
+from envmgr.commands import freezing, steering
+from envmgr.commands.freezing import Spot
+from envmgr.domain.values.environment import Guard, Status
+from envmgr.domain.values.pipeline.image import images_for
 from envmgr.ports.registry import Login
 from tests.support.engine import MODULE, code
 from tests.support.in_memory.engine import MemoryEngine
@@ -141,3 +144,68 @@ def test_credentials_are_those_of_now_and_stay_secret(engine: MemoryEngine, tmp_
     assert (
         engine.application.services.organizations["acme"].access().redact("another-token") != "another-token"
     )
+
+
+def test_a_named_environment_may_follow_its_own(engine: MemoryEngine) -> None:
+    """In place of the repository's, for the same variable; what nobody follows any more is forgotten."""
+    engine.registry.images[SHOP] = {"1.9": ONE, "2.0": TWO}
+    general = {"variable": "image", "image": SHOP, "tags": "1.*"}
+    named = {"name": "production", "branch": "main", "images": [{**general, "tags": "2.*"}]}
+    other = {"name": "staging", "branch": "rc"}
+    repository = engine.repository(images=[general], environments=[named, other])
+    for branch in ("main", "rc", "env-alice"):
+        repository.commit(branch, code(module=WITH_IMAGE))
+    engine.turn(2)
+    given = {}
+    for name in ("alice", "staging", "production"):
+        claim = engine.environment(name).claim
+        assert claim is not None
+        given[name] = claim.variables["image"]
+    newest, older = f"{SHOP}@{TWO}", f"{SHOP}@{ONE}"
+    assert given == {"alice": older, "staging": older, "production": newest}
+    seen = engine.store.pipeline.images.seen(engine.environment("alice").id.repository_id)
+    assert [i.tag for i in images_for("production", seen)] == ["2.0"]
+    assert [i.tag for i in images_for("alice", seen)] == ["1.9"]
+    runs = len(engine.runs())
+    engine.turn(3, hours=1)
+    assert len(engine.runs()) == runs, "neither takes the other's for news"
+    del named["images"]
+    engine.restart()
+    engine.turn(2)
+    seen = engine.store.pipeline.images.seen(engine.environment("alice").id.repository_id)
+    assert [i.name for i in seen] == [""]
+    claim = engine.environment("production").claim
+    assert claim is not None
+    assert claim.variables["image"] == older
+
+
+def test_a_newer_image_waits_for_approval_and_for_the_thaw(engine: MemoryEngine) -> None:
+    """As a push does: it is proposed once, an even newer one asks anew, and a freeze holds back what was approved."""
+    shop = Shop(engine, approval={"needed": 1, "self": True})
+    everywhere = engine.application
+
+    def approved() -> None:
+        steering.approve(engine.application, engine.environment("alice"))
+        engine.turn()
+
+    engine.turn()
+    approved()
+    assert shop.given() == f"{SHOP}@{ONE}"
+    engine.registry.images[SHOP]["1.10"] = TWO
+    engine.turn(3)
+    found = engine.environment("alice")
+    assert (found.hold.guard, shop.given()) == (Guard.APPROVAL, f"{SHOP}@{ONE}")
+    digest = found.proposal and found.proposal.digest
+    steering.approve(engine.application, found)
+    engine.registry.images[SHOP]["1.11"] = THREE
+    engine.turn(2)
+    found = engine.environment("alice")
+    assert found.proposal is not None
+    assert (found.proposal.approvals, found.proposal.digest == digest) == ((), False)
+    assert shop.given() == f"{SHOP}@{ONE}", "another image is another plan than the approved one"
+    freezing.freeze(everywhere, Spot("acme"), "migration", None)
+    approved()
+    assert (engine.environment("alice").status, shop.given()) == (Status.WAITING, f"{SHOP}@{ONE}")
+    freezing.thaw(engine.application, Spot("acme"))
+    engine.turn()
+    assert (engine.environment("alice").status, shop.given()) == (Status.READY, f"{SHOP}@{THREE}")

@@ -13,7 +13,9 @@ from ruamel.yaml import YAML
 
 from envmgr.cli.program import main
 from envmgr.composition.sign_in import sign_in_of
+from envmgr.config.expand import as_named, secrets_of
 from envmgr.config.load import ConfigurationError, load
+from envmgr.config.sections.secrets import SecretReference
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.cage import Credentials
 from envmgr.domain.values.names import EnvironmentId
@@ -55,13 +57,45 @@ def signed_in(
     """The variables of a run, its token, and what is hidden."""
     file, hidden = written(folder, azure), list[str]()
     [organization] = load(file).organizations
-    sign_in = sign_in_of(organization.credentials, file, folder / "credentials", {})
+    sign_in = sign_in_of(organization, file, folder / "credentials", {})
     holder = Holder(environment=ALICE, backend=("azurerm", {}), learn=hidden.extend)
     with sign_in(holder, use, STATIC) as environment:
         token = Path(environment["ARM_OIDC_TOKEN_FILE_PATH"]).read_text()
         assert AzureAccount(environment)._assertion() == token
         assert AzureAccount(environment).has_identity
         return dict(environment), token, hidden
+
+
+def test_a_named_environment_may_sign_in_otherwise(tmp_path: Path, key: str) -> None:
+    """Over the organization's; the secret of its own is known as one, and its repository's remote has other credentials."""
+    (tmp_path / "own.pem").write_text(key)
+    (tmp_path / "token").write_text("another's token")
+    azure = {"tenant_id": "t", "client_id": "all", "token_file": str(tmp_path / "token")}
+    signing = {"issuer": ISSUER, "signing_key": {"file": str(tmp_path / "own.pem")}}
+    own = {"azure": {"tenant_id": "t", "client_id": "production", **signing}}
+    shop = {
+        "name": "shop",
+        "url": "https://git.example.com/acme/shop.git",
+        "credentials": {"password": {"file": str(tmp_path / "token")}},
+        "environments": [
+            {"name": "production", "tags": "v*", "credentials": own},
+            {"name": "staging", "branch": "main"},
+        ],
+    }
+    file = tmp_path / "acme.yaml"
+    with file.open("w") as stream:
+        YAML().dump({"organization": "acme", "credentials": {"azure": azure}, "repositories": [shop]}, stream)
+    [organization] = load(file).organizations
+    sign_in = sign_in_of(organization, file, tmp_path / "credentials", {})
+    given = {}
+    for name in ("alice", "staging", "production"):
+        holder = Holder(environment=EnvironmentId("acme", "shop", name), backend=("azurerm", {}))
+        with sign_in(holder, Credentials.WRITING, STATIC) as environment:
+            given[name] = environment["ARM_CLIENT_ID"]
+    assert given == {"alice": "all", "staging": "all", "production": "production"}
+    assert SecretReference("file", str(tmp_path / "own.pem")) in [*secrets_of(organization)]
+    section = as_named(organization.repositories[0], organization.repositories[0].environments[0])
+    assert section.credentials == organization.repositories[0].credentials
 
 
 def test_who_has_the_published_files_can_check_a_token(tmp_path: Path, key: str) -> None:

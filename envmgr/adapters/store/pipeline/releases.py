@@ -1,6 +1,6 @@
 """The ports `Releases` and `Images` on a SQL database."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,21 +53,26 @@ class SqlImages:
         """Over a database whose schema is the newest."""
         self._database = database
 
-    def seen(self, repository: RepositoryId) -> Mapping[str, SeenImage]:
-        """By variable."""
+    def seen(self, repository: RepositoryId) -> Sequence[SeenImage]:
+        """Of a repository and its named environments."""
         query = select(images).where(rows.of_repository(images, repository))
         with self._database.read() as connection:
             found = connection.execute(query).all()
-        return {row.variable: _image(row) for row in found}
+        return [_image(row) for row in found]
 
     def note(self, image: SeenImage) -> None:
         """Records what was seen."""
-        values = {name: getattr(image, name) for name in _SEEN}
-        key = {"organization": image.repository.organization, "repository": image.repository.name}
-        statement = self._database.upsert(images).values(**key, variable=image.variable, **values)
-        statement = statement.on_conflict_do_update(index_elements=[*key, "variable"], set_=values)
+        values, key = {name: getattr(image, name) for name in _SEEN}, _key(image)
+        statement = self._database.upsert(images).values(**key, **values)
+        statement = statement.on_conflict_do_update(index_elements=[*key], set_=values)
         with self._database.write() as connection:
             connection.execute(statement)
+
+    def forget(self, image: SeenImage) -> None:
+        """Takes away what nobody follows any more."""
+        gone = delete(images).where(*(images.c[name] == value for name, value in _key(image).items()))
+        with self._database.write() as connection:
+            connection.execute(gone)
 
 
 def old_releases(before: datetime) -> Delete:
@@ -77,7 +82,17 @@ def old_releases(before: datetime) -> Delete:
     return delete(releases).where(releases.c.ready_at < before, ~is_open)
 
 
-_SEEN = tuple(images.c.keys())[3:]
+_SEEN = tuple(images.c.keys())[4:]
+
+
+def _key(image: SeenImage) -> dict[str, str]:
+    of = image.repository
+    return {
+        "organization": of.organization,
+        "repository": of.name,
+        "name": image.name,
+        "variable": image.variable,
+    }
 
 
 def _release(row: Row[*tuple[Any, ...]]) -> Release:
@@ -90,5 +105,5 @@ def _release(row: Row[*tuple[Any, ...]]) -> Release:
 
 
 def _image(row: Row[*tuple[Any, ...]]) -> SeenImage:
-    values = dict(zip(_SEEN, row[3:], strict=True))
-    return SeenImage(repository=RepositoryId(*row[:2]), variable=row[2], **values)
+    values = dict(zip(_SEEN, row[4:], strict=True))
+    return SeenImage(repository=RepositoryId(*row[:2]), name=row[2], variable=row[3], **values)

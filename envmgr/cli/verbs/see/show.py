@@ -15,6 +15,7 @@ from envmgr.domain.rules.access.freezing import in_force
 from envmgr.domain.values.combined import combined
 from envmgr.domain.values.environment import Environment, Lease, Run
 from envmgr.domain.values.health import Condition
+from envmgr.domain.values.pipeline.image import SeenImage, images_for
 from envmgr.views import documents
 
 _INDENT = 13
@@ -41,9 +42,10 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
         repository = records[0].id.repository_id
         polled = store.repository(repository)
         frozen = in_force(store.freezes.all(), repository, now)
+        images = images_for(records[0].id.name, store.pipeline.images.seen(repository))
     in_full = [(e, leases.get(e.id), last[e.id]) for e in records]
     if as_json:
-        emit_json(documents.whole(in_full, documents.Beside(polled.error, frozen)))
+        emit_json(documents.whole(in_full, documents.Beside(polled.error, frozen, images)))
         return
     if polled.error:
         say(unseen(repository, polled))
@@ -52,6 +54,8 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
     for name, value in _facts(*in_full[0], now) if len(records) == 1 else _common_facts(records, now):
         if value:
             emit(f"{name:<{_INDENT}}{value}")
+    if images:
+        emit(f"{'images':<{_INDENT}}{_block(tuple(map(_image, images)))}")
     if len(records) > 1:
         emit()
         emit("\n".join(table.render(_APPLICATIONS, [_application(e) for e in records], width())))
@@ -183,6 +187,13 @@ def _tests(found: Environment) -> str:
         return ""
     said = f"{verdict.outcome} at {moment(verdict.at)}, of {verdict.commit[:10]}, in run {verdict.run}"
     return _block((said, *(f"{each.name} {each.outcome} ({each.seconds:.0f} s)" for each in verdict.results)))
+
+
+def _image(found: SeenImage) -> str:
+    """Which one its variable gets, and by which tag; where its registry is away, why."""
+    since = f" since {moment(found.changed_at)}" if found.changed_at else ""
+    newest = f"{found.reference} ({found.tag}{since})" if found.reference else f"{found.asked}: not seen yet"
+    return f"{found.variable} = {newest}{f'; {found.error}' if found.error else ''}"
 
 
 def _lease(held: Lease | None) -> str:

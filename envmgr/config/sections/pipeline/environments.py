@@ -6,8 +6,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from envmgr.config.sections.deploy import CommandStep, DeployStep, Health, OnUnhealthy
 from envmgr.config.sections.pipeline.approval import Approval
+from envmgr.config.sections.pipeline.images import Image, check_one_each
 from envmgr.config.sections.pipeline.steps import BuildStep, Check, EnvironmentTest, check_named_once
 from envmgr.config.sections.rules import Drift, Schedule, Windows
+from envmgr.config.sections.run_credentials import RunCredentials
 from envmgr.config.sections.section import Section
 from envmgr.config.sections.values import Flag, Named, RefPattern, Variables
 from envmgr.domain.values.names import is_name
@@ -75,6 +77,16 @@ class NamedEnvironment(Section):
         description="In place of the repository's build; what is built otherwise here is not what came before.",
         examples=[[{"name": "image", "run": "make push"}]],
     )
+    images: tuple[Image, ...] = Field(
+        default=(),
+        description="In place of the repository's images.",
+        examples=[[{"variable": "image", "image": "registry.example.com/acme/shop", "tags": "1.*"}]],
+    )
+    credentials: RunCredentials | None = Field(
+        default=None,
+        description="Short-lived credentials for its runs, over the organization's: of each cloud those given here.",
+        examples=[{"aws": {"role_arn": "arn:aws:iam::123456789012:role/envmgr-production"}}],
+    )
     tests: tuple[EnvironmentTest, ...] = Field(
         default=(),
         description="In place of the repository's tests.",
@@ -124,8 +136,9 @@ class NamedEnvironment(Section):
     )
 
     @model_validator(mode="after")
-    def _check_checks(self) -> Self:
+    def _check_once(self) -> Self:
         check_named_once(self.checks or ())
+        check_one_each(self.images)
         return self
 
     @model_validator(mode="after")

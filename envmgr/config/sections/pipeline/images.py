@@ -1,6 +1,7 @@
 """Images of a registry that environments follow as they follow a branch."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -51,3 +52,10 @@ class Image(Section):
         description="The credentials for the registry.",
         examples=[{"username": "bot", "password": {"file": "/etc/envmgr/registry-token"}}],
     )
+
+
+def check_one_each(images: Sequence[Image]) -> None:
+    """Raises ValueError where two images are for the same variable."""
+    variables = [image.variable for image in images]
+    if len({*variables}) < len(variables):
+        raise ValueError("images: two are for the same variable; remove one")

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from envmgr.commands import freezing
 from envmgr.commands.access import may
-from envmgr.commands.reading import records_of, repository_names, unreachable
+from envmgr.commands.reading import images_of, records_of, repository_names, unreachable
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Status
 from envmgr.domain.values.names import EnvironmentId
@@ -109,4 +109,5 @@ def _around(runtime: Runtime, identity: EnvironmentId, ask: Wanted) -> Around:
         requests=[r for r in store.requests.pending() if r.environment.environment == identity.environment],
         remote_error=store.repository(identity.repository_id).error,
         freezes=[each for each in freezing.frozen(runtime) if each.covers(identity.repository_id)],
+        images=images_of(runtime, identity),
     )
