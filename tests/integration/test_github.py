@@ -2,10 +2,9 @@
 
 import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from envmgr.adapters.forge import github
 from envmgr.adapters.forge.failure import Declined
@@ -14,41 +13,29 @@ from envmgr.config.sections.forge.forge import Forge as ForgeSection
 from envmgr.domain.errors import NeedsOperator, NotThere, RetryLater
 from envmgr.domain.values.forge import CommitStatus, DeploymentReport, ForgePerson, Permission, ReportState
 from tests.support.forges.kinds.github import APP, GitHub
-from tests.support.forges.loopback import LoopbackForge
+from tests.support.forges.loopback import TOKEN, LoopbackForge
 from tests.support.forges.model import HEAD, Model, Status
 from tests.support.forges.trials import TRIALS
+
+if TYPE_CHECKING:
+    from envmgr.composition.forges.parts import Shared
 
 TRIAL = TRIALS["github"]
 PENDING = CommitStatus(commit=HEAD, context="envmgr/x", state=ReportState.PENDING, sentence="", url="")
 
 
-@pytest.fixture(scope="module")
-def key() -> tuple[str, str]:
-    """An App's key: private and public."""
-    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = made.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    )
-    public = made.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return private.decode(), public.decode()
-
-
 @pytest.fixture
-def loopback(key: tuple[str, str]) -> Iterator[LoopbackForge]:
+def loopback(rsa_key: tuple[str, str]) -> Iterator[LoopbackForge]:
     """A GitHub that knows the App."""
-    with LoopbackForge(GitHub(key[1]), tokens={}) as served:
+    with LoopbackForge(GitHub(rsa_key[1]), tokens={}) as served:
         yield served
 
 
 def test_an_app_signs_in_by_a_token_of_its_installation(
-    loopback: LoopbackForge, key: tuple[str, str]
+    loopback: LoopbackForge, rsa_key: tuple[str, str]
 ) -> None:
     """Narrowed to the repository and what is needed, made once, and again after a refusal."""
-    forge = TRIAL.open(loopback, token=None, app={"id": APP, "key": key[0]})
+    forge = TRIAL.open(loopback, token=None, app={"id": APP, "key": rsa_key[0]})
     loopback.model.opens()
     threads = [threading.Thread(target=forge.open_pull_requests) for _ in range(4)]
     for thread in threads:
@@ -76,7 +63,7 @@ def test_an_app_signs_in_by_a_token_of_its_installation(
 
 
 def test_a_token_of_an_app_is_made_again_in_time_and_once_after_a_refusal(
-    loopback: LoopbackForge, key: tuple[str, str]
+    loopback: LoopbackForge, rsa_key: tuple[str, str]
 ) -> None:
     """After 50 minutes of the 60; a new one that is refused is not asked for again and again."""
     from envmgr.adapters.forge.budget import Budget
@@ -86,7 +73,7 @@ def test_a_token_of_an_app_is_made_again_in_time_and_once_after_a_refusal(
 
     now = [0.0]
     base, dialect, wire = f"{loopback.url}/api/v3", github.dialect("GitHub"), Wire("GitHub", {})
-    jwt = JwtSignIn(APP, lambda: key[0], "GitHub")
+    jwt = JwtSignIn(APP, lambda: rsa_key[0], "GitHub")
     sign_in = github.AppSignIn(
         ForgeClient(base, dialect, jwt, wire, Budget("GitHub")), "acme/shop", clock=lambda: now[0]
     )
@@ -109,16 +96,16 @@ def test_a_token_of_an_app_is_made_again_in_time_and_once_after_a_refusal(
 
 
 def test_an_app_that_is_not_installed_or_has_another_key(
-    loopback: LoopbackForge, key: tuple[str, str]
+    loopback: LoopbackForge, rsa_key: tuple[str, str]
 ) -> None:
     """Each in a sentence that has nothing of the key."""
-    absent = TRIAL.open(loopback, token=None, app={"id": APP, "key": key[0]}, repository="acme/other")
+    absent = TRIAL.open(loopback, token=None, app={"id": APP, "key": rsa_key[0]}, repository="acme/other")
     with pytest.raises(NeedsOperator, match="is not installed on other: install it there"):
         absent.open_pull_requests()
-    other = TRIAL.open(loopback, token=None, app={"id": "Iv9other", "key": key[0]})
+    other = TRIAL.open(loopback, token=None, app={"id": "Iv9other", "key": rsa_key[0]})
     with pytest.raises(NeedsOperator, match="does not accept the credentials"):
         other.open_pull_requests()
-    broken = TRIAL.open(loopback, token=None, app={"id": APP, "key": key[0].replace("RSA", "FOO")})
+    broken = TRIAL.open(loopback, token=None, app={"id": APP, "key": rsa_key[0].replace("RSA", "FOO")})
     with pytest.raises(NeedsOperator, match="is no RSA key in PEM") as error:
         broken.open_pull_requests()
     assert error.value.__cause__ is None
@@ -191,10 +178,10 @@ def test_repositories_of_one_token_share_what_is_left(loopback: LoopbackForge) -
     """Where one was told to wait, the other asks nothing; a rotated token is used at once."""
     loopback.models.append(Model(name="acme/api"))
     tokens = {"TOKEN": "token-of-yesterday"}
-    shared: dict[object, object] = {}
+    shared: dict[object, Shared] = {}
     section = {"kind": "github", "url": loopback.url, "token": {"env": "TOKEN"}}
     one, other = (
-        forge_of(ForgeSection.model_validate({**section, "repository": name}), "/x", tokens, shared)  # type: ignore[arg-type]
+        forge_of(ForgeSection.model_validate({**section, "repository": name}), "/x", tokens, shared)
         for name in ("acme/shop", "acme/api")
     )
     with pytest.raises(NeedsOperator, match="does not accept"):
@@ -210,6 +197,28 @@ def test_repositories_of_one_token_share_what_is_left(loopback: LoopbackForge) -
     with pytest.raises(RetryLater):
         other.open_pull_requests()
     assert len(loopback.calls) == before
+
+
+def test_an_idle_minute_of_forty_repositories_costs_nothing_of_the_budget(loopback: LoopbackForge) -> None:
+    """One call each, which GitHub answers with 304."""
+    names = [f"acme/shop-{number}" for number in range(40)]
+    loopback.models += [Model(name=name) for name in names]
+    for model in loopback.models:
+        model.opens()
+    loopback.remaining = loopback.limit
+    shared: dict[object, Shared] = {}
+    section = {"kind": "github", "url": loopback.url, "token": TOKEN}
+    forges = [
+        forge_of(ForgeSection.model_validate({**section, "repository": name}), "/x", {}, shared)
+        for name in names
+    ]
+    for forge in forges:
+        assert len(forge.open_pull_requests()) == 1
+    left, before = loopback.remaining, len(loopback.calls)
+    for forge in forges:
+        assert len(forge.open_pull_requests()) == 1
+    assert [status for _, status in loopback.calls[before:]] == [304] * 40
+    assert loopback.remaining == left == loopback.limit - 40
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,13 @@ def with_forges(
         if section.forge is not None
     }
     return {
-        identity: found.everywhere(lambda each, forge=made[identity]: replace(each, forge=forge))  # type: ignore[misc]
-        if identity in made
-        else found
+        identity: _with(found, made[identity]) if identity in made else found
         for identity, found in repositories.items()
     }
+
+
+def _with(repository: Repository, forge: Forge) -> Repository:
+    return repository.everywhere(lambda each: replace(each, forge=forge))
 
 
 def forge_of(

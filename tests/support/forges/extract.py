@@ -56,7 +56,8 @@ class Operation:
 
     def wrongs(self, values: Mapping[str, str], query: str, body: object) -> Iterator[str]:
         """What the vendor's description says against a request."""
-        known = {(p["in"], p["name"]): p for p in self.described.get("parameters", ())}
+        parameters = map(self.document.resolved, self.described.get("parameters", ()))
+        known = {(each["in"], each["name"]): each for each in parameters}
         pairs = parse_qsl(query, keep_blank_values=True)
         given = [*((("path", name), value) for name, value in values.items())]
         given += [(("query", name), value) for name, value in pairs]
@@ -124,7 +125,11 @@ class Extract:
 
     def plain(self, schema: Any, *, closed: bool = False) -> Any:
         """A schema of OpenAPI 3.0 as plain JSON Schema; `closed`: objects have nothing that is not described."""
-        schema = self._resolved(schema)
+        schema = self.resolved(schema)
+        for name in ("oneOf", "anyOf", "allOf"):
+            if name in schema:
+                several = [self.plain(each, closed=closed) for each in schema[name]]
+                return {"allOf" if name == "allOf" else "anyOf": several}
         found = {
             name: schema[name]
             for name in (
@@ -151,7 +156,7 @@ class Extract:
 
     def filled(self, schema: Any, value: Any) -> Any:
         """A value with all that must be in it beside what is given."""
-        schema = self._resolved(schema)
+        schema = self.resolved(schema)
         if isinstance(value, list):
             return [self.filled(schema.get("items", {}), each) for each in value]
         if not isinstance(value, dict):
@@ -164,7 +169,7 @@ class Extract:
         return found
 
     def _made(self, schema: Any) -> Any:
-        schema = self._resolved(schema)
+        schema = self.resolved(schema)
         if schema.get("nullable"):
             return None
         if "enum" in schema:
@@ -175,7 +180,8 @@ class Extract:
         made = _TEXTS.get(schema.get("format", ""), "") if kind == "string" else _DEFAULTS[kind]
         return made or "x" * schema.get("minLength", 0) if kind == "string" else made
 
-    def _resolved(self, schema: Any) -> Any:
+    def resolved(self, schema: Any) -> Any:
+        """What a reference leads to; what is none, as it is."""
         while "$ref" in schema:
             target: Any = self.document
             for name in schema["$ref"].removeprefix("#/").split("/"):

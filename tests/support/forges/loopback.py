@@ -96,7 +96,7 @@ class Fault:
 class LoopbackForge:
     """Serves some repositories. Requests that the vendor's description does not allow are `wrongs`, which fail the test at the end.
 
-    `calls` are all that were answered, with their status. A fault that `is_done` answers only after the call did its
+    `calls` are all that were answered, with their status; `requests` are these as they came (method, target, body). A fault that `is_done` answers only after the call did its
     work. `is_doubled` and `is_reversed` have lists come with each thing twice, or the other way round. `remaining` is
     what is left of the budget, None: no answer tells of one.
     """
@@ -106,6 +106,7 @@ class LoopbackForge:
     tokens: dict[str, User] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     calls: list[tuple[str, int]] = field(default_factory=list)
+    requests: list[tuple[str, str, bytes]] = field(default_factory=list)
     wrongs: list[str] = field(default_factory=list)
     is_doubled: bool = False
     is_reversed: bool = False
@@ -172,6 +173,7 @@ class LoopbackForge:
                 if fault.is_done and fault.status is not None:
                     reply = self._refused(fault)
             self.calls.append((operation.id, reply.status))
+            self.requests.append((method, target, content))
         return reply, fault
 
     def _refused(self, fault: Fault) -> Reply:

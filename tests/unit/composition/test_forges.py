@@ -1,0 +1,45 @@
+"""Repositories and their forges: who shares what."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from envmgr.composition.forges.parts import Shared
+from envmgr.composition.forges.wiring import forge_of
+from envmgr.config.sections.forge.forge import Forge
+
+TOKEN = {"file": "/etc/envmgr/token"}
+
+
+def account(shared: dict[object, Shared], remote: str, forge: Mapping[str, object]) -> str:
+    """As whom a repository's forge is asked."""
+    return forge_of(Forge.model_validate(forge), remote, {}, shared).account
+
+
+def test_the_same_forge_and_token_are_shared() -> None:
+    """Another token, address or owner of an App's installation is another budget."""
+    shared: dict[object, Shared] = {}
+    app = {"id": "Iv1", "key": {"file": "/etc/envmgr/app.pem"}}
+    asked: dict[str, tuple[str, dict[str, object]]] = {
+        "one": ("https://github.com/acme/shop.git", {"kind": "github", "token": TOKEN}),
+        "same": ("git@github.com:acme/api.git", {"kind": "github", "token": TOKEN}),
+        "token": ("https://github.com/acme/web.git", {"kind": "github", "token": {"env": "TOKEN"}}),
+        "server": ("https://git.example.com/acme/shop.git", {"kind": "github", "token": TOKEN}),
+        "literal": ("https://github.com/acme/shop.git", {"kind": "github", "token": "literal-secret"}),
+        "app": ("https://github.com/acme/shop.git", {"kind": "github", "app": app}),
+        "owner": ("https://github.com/other/shop.git", {"kind": "github", "app": app}),
+    }
+    accounts = {name: account(shared, remote, forge) for name, (remote, forge) in asked.items()}
+    assert accounts["one"] == accounts["same"]
+    assert len({*accounts.values()}) == len(accounts) - 1
+    assert len(shared) == len(accounts) - 1 + 1  # and the App itself, which only asks for tokens
+    assert not any("literal-secret" in each for each in accounts.values())
+
+
+def test_nothing_is_read_or_loaded_before_it_is_asked() -> None:
+    """A secret that is missing is told by the call that needs it."""
+    forge = forge_of(
+        Forge.model_validate({"kind": "github", "token": {"env": "NONE"}}), "git@github.com:a/b", {}, {}
+    )
+    with pytest.raises(Exception, match=r"The secret \{env: NONE\} is missing"):
+        forge.open_pull_requests()
