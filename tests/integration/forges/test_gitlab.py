@@ -299,6 +299,17 @@ def test_an_environment_that_somebody_took_away_is_made_again(
     assert len(kind.places) == 1
 
 
+@pytest.mark.parametrize("url", ["javascript:alert(1)", f"https://x/{'y' * 250}", "https://not taken"])
+def test_an_address_that_is_not_taken_keeps_nothing_back(
+    served: LoopbackForge, kind: gitlab.GitLab, forge: GitLab, url: str
+) -> None:
+    """It is what an application says of itself."""
+    served.fails(operation="updateEnvironment", status=400)
+    forge.report_deployment(report(SUCCESS, url=url), "")
+    assert told(served.model) == [["success"]]
+    assert [each.external_url for each in kind.places] == [None]
+
+
 def test_names_that_gitlab_does_not_take_are_changed(kind: gitlab.GitLab, forge: GitLab) -> None:
     """The extract would refuse others."""
     forge.report_deployment(report(SUCCESS, environment="shop:alice/ä(1)"), "")
@@ -332,9 +343,20 @@ def test_pages_go_on_by_their_number(served: LoopbackForge, forge: GitLab) -> No
     assert served.count("listMergeRequests", 304) == 3
 
 
-def test_a_state_that_nobody_knows_proves_nothing(served: LoopbackForge, forge: GitLab) -> None:
+def test_a_list_that_changes_while_it_is_read_is_no_answer(
+    served: LoopbackForge, kind: gitlab.GitLab, forge: GitLab
+) -> None:
+    """One that is closed between two pages moves the others up: somebody would be left out."""
+    for number in range(101):
+        served.model.opens(f"branch-{number}")
+    kind.after_page = lambda: served.model.ends(served.model.pulls[1])
+    with pytest.raises(Transient, match="changed while it was read"):
+        forge.open_pull_requests()
+    assert [each.number for each in forge.open_pull_requests()] == list(range(2, 102))
+
+
+def test_a_merge_request_that_there_is_not_proves_nothing(served: LoopbackForge, forge: GitLab) -> None:
     """It is not taken for closed."""
-    served.model.opens().extra["state"] = "opened"
     with pytest.raises(NotThere):
         forge.pull_request(99)
 
@@ -479,6 +501,13 @@ def test_who_envmgr_is_and_what_it_lacks(served: LoopbackForge, kind: gitlab.Git
     assert found.expires_at is None
     served.tokens[TOKEN] = CAROL
     assert forge.identity().too_wide[-1] == "a role above Developer"
+
+
+def test_of_another_kind_of_token_nothing_is_told(served: LoopbackForge, forge: GitLab) -> None:
+    """As of one of OAuth: who envmgr is, and what it may do in the project, is known all the same."""
+    served.fails(operation="getTokenSelf", status=404)
+    found = forge.identity()
+    assert (found.person.id, found.missing, found.expires_at) == (str(ENVMGR.id), (), None)
 
 
 def test_a_token_that_is_no_good(served: LoopbackForge, forge: GitLab) -> None:

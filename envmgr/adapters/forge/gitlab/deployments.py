@@ -89,9 +89,12 @@ class Deployments:
                 raise
 
     def _show(self, report: DeploymentReport, environment: int) -> None:
-        if report.url is not None and len(report.url) <= LONGEST:
-            said = {"external_url": report.url}
-            self.client.send("PUT", f"{self.project}/environments/{environment}", said)
+        """Shows the address, where it is one that GitLab takes: whatever an application says of itself keeps nothing back."""
+        url = report.url or ""
+        if url.startswith(("https://", "http://")) and len(url) <= LONGEST:
+            said = {"external_url": url}
+            with suppress(Declined):
+                self.client.send("PUT", f"{self.project}/environments/{environment}", said)
 
     def _leave(self, report: DeploymentReport) -> None:
         """A commit is no longer deployed. Where no other one has taken its place, the environment is gone: stopped, and one that was only passing taken off the list."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from envmgr.adapters.forge.client import ForgeClient, Query
-from envmgr.adapters.forge.failure import said_in
+from envmgr.adapters.forge.failure import NotAllowed, said_in
 from envmgr.domain.errors import NotThere, Transient
 from envmgr.domain.values.forge import (
     Comment,
@@ -25,6 +25,7 @@ from envmgr.ports.forge import ForgeIdentity, ForgeTraits
 from . import payloads
 from .approvals import Approvals
 from .deployments import Deployments
+from .identity import identity
 from .paging import EACH
 from .quick_actions import inert
 from .statuses import Statuses
@@ -40,7 +41,6 @@ TRAITS = ForgeTraits(
 
 _EMOJI = {Reaction.SEEN: "eyes", Reaction.DONE: "white_check_mark", Reaction.REFUSED: "no_entry_sign"}
 _SLACK = timedelta(minutes=1)
-_TOO_WIDE = ("sudo", "admin_mode")
 
 
 class GitLab:
@@ -71,9 +71,14 @@ class GitLab:
         """See the port."""
         query: Query = {"state": "opened", "order_by": "created_at", "sort": "asc", "per_page": EACH}
         found: dict[int, PullRequest] = {}
+        totals = set[str]()
         for page in self._client.pages(f"{self._project}/merge_requests", query):
+            totals.add(page.headers.get("x-total", ""))
             for each in map(payloads.pull_request, page.as_objects()):
                 found.setdefault(each.number, each)
+        if len(totals) > 1:
+            # One that is closed between two pages moves the others up, and the first of the next is on neither.
+            raise Transient("GitLab's list of merge requests changed while it was read; it is asked again.")
         return list(found.values())
 
     def pull_request(self, number: int) -> PullRequest:
@@ -146,20 +151,11 @@ class GitLab:
             raise NotThere("The comment is not there any more.")
 
     def identity(self) -> ForgeIdentity:
-        """See the port."""
-        own = self._who()
-        token = self._client.get("/personal_access_tokens/self").as_object()
-        scopes = token.texts("scopes")
-        missing = [] if "api" in scopes else ["the scope `api`, without which it may write nothing"]
-        permission = self.permission(own)
-        if permission not in (Permission.WRITE, Permission.ADMIN):
-            missing.append("the role Developer in the project")
-        too_wide = [f"the scope `{scope}`" for scope in scopes if scope in _TOO_WIDE]
-        if permission is Permission.ADMIN:
-            too_wide.append("a role above Developer")
-        return ForgeIdentity(
-            person=own, missing=tuple(missing), too_wide=tuple(too_wide), expires_at=payloads.end_of(token)
-        )
+        """See the port. Of a token that is no access token, as one of OAuth, GitLab tells nothing."""
+        own, token = self._who(), None
+        with suppress(NotThere, NotAllowed):
+            token = self._client.get("/personal_access_tokens/self").as_object()
+        return identity(own, self.permission(own), token)
 
     @property
     def _own(self) -> ForgePerson:

@@ -1,7 +1,7 @@
 """GitLab on loopback: statuses are jobs of pipelines, notes may be obeyed, and `Link` names another host."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -74,6 +74,7 @@ class GitLab:
     """See Kind. `busy`: so many statuses are refused, since something else holds the pipeline.
 
     `resets`: a push takes approvals away. `tells_when`: whether approvals have a time. `obeyed` are the commands in notes.
+    `after_page` happens once, after a page of merge requests was read.
     """
 
     extract = "gitlab"
@@ -88,6 +89,7 @@ class GitLab:
     jobs: list[Job] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     obeyed: list[str] = field(default_factory=list)
+    after_page: Callable[[], None] | None = None
 
     def calls(self) -> Mapping[str, Work]:
         """See Kind."""
@@ -319,7 +321,11 @@ class GitLab:
     def _requests(self, call: Call) -> Reply:
         rows = [self._request(call, pull) for pull in call.model.pulls.values()]
         wanted = call.query.get("state", "all")
-        return paged(call, [each for each in rows if wanted in ("all", each["state"])])
+        reply = paged(call, [each for each in rows if wanted in ("all", each["state"])])
+        happens, self.after_page = self.after_page, None
+        if happens is not None:
+            happens()
+        return reply
 
     def _approvals(self, call: Call) -> Reply:
         pull = _pull_of(call)
