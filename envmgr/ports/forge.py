@@ -41,10 +41,6 @@ class ForgeTraits:
     heads: str | None = None
     heads_are_merges: bool = False
 
-    def head_ref(self, number: int) -> str | None:
-        """The git ref of one pull request, where there are any; what it leads to, `heads_are_merges` says."""
-        return None if self.heads is None else self.heads.format(number=number)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgeIdentity:

@@ -18,6 +18,8 @@ _FIRST_PAUSE = 60.0
 _ROUNDED = 1.0  # a shorter wait is waited for, a longer one is the caller's
 _RESERVE = 0.05  # of the budget: what only writes may use
 _AMPLE = 0.25  # of the budget: as long as more is left, reads are not slowed
+_OF_A_LOOK = 30
+_OF_AN_HOUR = 1_000
 _EPOCH = 1_000_000_000  # a larger number is a moment, a smaller one a time from now
 
 
@@ -41,6 +43,8 @@ class Budget:
     _refusals: int = 0
     _last_read: float = 0.0
     _last_write: float = 0.0
+    _ahead: float = 0.0
+    _rests_until: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _writing: threading.Lock = field(default_factory=threading.Lock)
 
@@ -54,9 +58,7 @@ class Budget:
         with self._lock:
             self._check_open()
             wait = self._spacing()
-            if wait > _ROUNDED:
-                raise self._later(wait)
-            self._last_read = self.clock() + max(wait, 0)
+            self._last_read = self.clock() + wait
         if wait > 0:
             self.sleep(wait)
 
@@ -84,12 +86,22 @@ class Budget:
                     self._closed_until, self.clock() + (_pause(headers, self.clock()) or 0)
                 )
             if remaining is None:
+                self._learn_whether_near(headers)
                 return
             resets = _number(headers, "x-ratelimit-reset", "ratelimit-reset")
             self.remaining = max(int(remaining), 0)
             limit = _number(headers, "x-ratelimit-limit", "ratelimit-limit")
             self.limit = int(limit) if limit else max(self.limit or 0, self.remaining)
             self._resets_at = self.clock() + _from_now(resets, headers, self.clock())
+
+    def _learn_whether_near(self, headers: Mapping[str, str]) -> None:
+        """Bitbucket Cloud tells no more than whether a fifth of what an hour has is left, or less."""
+        said = headers.get("x-ratelimit-nearlimit", "").lower()
+        if said == "true" and (self.remaining is None or self.clock() >= self._resets_at):
+            self.limit = int(_number(headers, "x-ratelimit-limit") or _OF_AN_HOUR)
+            self.remaining, self._resets_at = self.limit // 5, self.clock() + LONGEST
+        elif said == "false":
+            self.remaining = None
 
     def limited(self, headers: Mapping[str, str]) -> RetryLater:
         """Nothing more is asked for until the forge wants it; what to raise."""
@@ -108,16 +120,35 @@ class Budget:
             raise self._later(wait)
 
     def _spacing(self) -> float:
-        """How long to wait before the next read."""
+        """How long to wait before the next read. RetryLater where that is too long, and until as many may be made as one look takes.
+
+        Were each let through for itself, a look of several reads would be stopped at its second one for ever.
+        """
         left = self._resets_at - self.clock()
-        if self.remaining is None or self.limit is None or left <= 0:
+        free = self._free()
+        if free is None or left <= 0:
+            self._ahead = self._rests_until = 0.0
             return 0.0
-        free = self.remaining - int(self.limit * _RESERVE)
         if free <= 0:
-            return left
-        if self.remaining > self.limit * _AMPLE:
-            return 0.0
-        return self._last_read + left / free - self.clock()
+            raise self._later(left)
+        if self.clock() < self._rests_until:
+            raise self._later(self._rests_until - self.clock())
+        each = left / free
+        if each <= _ROUNDED:
+            return max(self._last_read + each - self.clock(), 0.0)
+        self._ahead = max(self._ahead - max(self.clock() - self._last_read, 0.0) / each, 0.0)
+        if self._ahead + 1 > _OF_A_LOOK:
+            self._ahead, rest = 0.0, min(_OF_A_LOOK * each, left)
+            self._rests_until = self.clock() + rest
+            raise self._later(rest)
+        self._ahead += 1
+        return 0.0
+
+    def _free(self) -> int | None:
+        """How many reads may still be made until there is more; None where nothing is known, or much is left."""
+        if self.remaining is None or self.limit is None or self.remaining > self.limit * _AMPLE:
+            return None
+        return self.remaining - int(self.limit * _RESERVE)
 
     def _later(self, wait: float) -> RetryLater:
         return RetryLater(

@@ -124,7 +124,7 @@ def test_the_head_is_the_newest_push(loopback: LoopbackForge, forge: AzureDevOps
     loopback.model.pushes(pull, NEXT)
     assert forge.pull_request(1).commit == NEXT
     assert [each.commit for each in forge.open_pull_requests()] == [None]
-    assert (forge.traits.head_ref(1), forge.traits.heads_are_merges) == ("refs/pull/1/merge", True)
+    assert (forge.traits.heads, forge.traits.heads_are_merges) == ("refs/pull/{number}/merge", True)
 
 
 def test_lists_are_read_page_by_page(loopback: LoopbackForge, forge: AzureDevOps) -> None:

@@ -196,4 +196,4 @@ def test_a_page_says_where_the_next_one_begins(
     monkeypatch.setattr(kind, "paged", seven)
     assert [each.number for each in forge.open_pull_requests()] == list(range(1, 31))
     assert loopback.count("dc_getPage") == 5
-    assert forge.traits.head_ref(7) == "refs/pull-requests/7/from"
+    assert forge.traits.heads == "refs/pull-requests/{number}/from"

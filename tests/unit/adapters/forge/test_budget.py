@@ -55,22 +55,39 @@ def test_what_is_left_lasts_until_there_is_more() -> None:
     """Reads are spaced out, and the last twentieth is for writes; then there is a new budget."""
     time = Time()
     found = budget(time)
-    found.learn(left(150))  # 100 beside the reserve, for 1,000 s
-    found.reading()
-    with pytest.raises(RetryLater) as later:
+    found.learn(left(200, seconds=120))  # 150 beside the reserve
+    for _ in range(3):
         found.reading()
-    assert later.value.after == timedelta(seconds=10)
-    time.now += 9.5
-    found.reading()
-    assert time.slept == [pytest.approx(0.405, abs=0.001)]
+    assert time.slept == [pytest.approx(0.8), pytest.approx(0.79, abs=0.01)]
     found.learn(left(50, seconds=900))
-    with pytest.raises(RetryLater, match="GitHub is asked again in 890 s") as later:
+    with pytest.raises(RetryLater, match="GitHub is asked again in 898 s") as later:
         found.reading()
-    assert later.value.after.total_seconds() == pytest.approx(890, abs=0.1)
+    assert later.value.after.total_seconds() == pytest.approx(898.4, abs=0.1)
     with found.writing():
         pass
-    time.now += 891
+    time.now += 900
     found.reading()
+
+
+def test_where_little_is_left_a_whole_look_is_let_through_and_then_none() -> None:
+    """Not a read now and then: a look of several would end at its second one each time."""
+    time = Time()
+    found = budget(time)
+    found.learn(left(150, seconds=1000))  # 100 beside the reserve
+    for _ in range(2):
+        for _ in range(30):
+            found.reading()
+        with pytest.raises(RetryLater) as later:
+            found.reading()
+        wait = later.value.after.total_seconds()
+        assert 200 < wait <= 300
+        time.now += wait / 2
+        with pytest.raises(RetryLater):
+            found.reading()
+        with found.writing():
+            pass
+        time.now += wait / 2 + 0.1
+    assert time.slept == []
 
 
 def test_a_refusal_closes_it_for_all_for_as_long_as_the_forge_asks() -> None:
@@ -140,3 +157,24 @@ def test_a_pause_that_is_asked_for_with_an_answer_is_kept() -> None:
         pass
     time.now += 7
     found.reading()
+
+
+def test_little_is_left_where_only_that_is_told() -> None:
+    """Bitbucket's cloud names no number: reads are spaced out until it says otherwise, or an hour has gone."""
+    time = Time()
+    found = budget(time)
+    near = {"x-ratelimit-nearlimit": "true", "x-ratelimit-limit": "1000"}
+    for has_passed in (False, True):
+        for _ in range(30):
+            found.learn(near)
+            found.reading()
+        with pytest.raises(RetryLater) as later:
+            found.reading()
+        assert later.value.after > timedelta(minutes=10)
+        if has_passed:
+            time.now += 3600
+        else:
+            found.learn({"x-ratelimit-nearlimit": "false"})
+            assert found.remaining is None
+        for _ in range(100):
+            found.reading()
