@@ -26,7 +26,6 @@ class ForgeTraits:
     `has_quick_actions`: a line of a comment that begins with `/` may be obeyed, whoever wrote it.
     `heads` is the git ref at which a pull request's head is, with `{number}` in it; None: there is none, so that only
     heads that are branches of the repository itself can be had. `heads_are_merges`: at that ref is a merge on trial, whose second parent is the head.
-    `has_logins`: a login is one person's at a time; where it is not, anybody may take the name of another, and only IDs say who somebody is.
     """
 
     kind: ForgeKind
@@ -37,7 +36,6 @@ class ForgeTraits:
     hides_comments: bool = True
     has_quick_actions: bool = False
     has_labels: bool = True
-    has_logins: bool = True
     heads: str | None = None
     heads_are_merges: bool = False
 

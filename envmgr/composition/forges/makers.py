@@ -12,6 +12,7 @@ from envmgr.adapters.forge.azure_devops.sign_in import AccessTokenSignIn, EntraS
 from envmgr.adapters.forge.bitbucket import cloud, data_center
 from envmgr.adapters.forge.github.app import JwtSignIn
 from envmgr.config.sections.forge.forge import Identity
+from envmgr.domain.rules.forge.place import is_bitbucket_cloud
 from envmgr.domain.values.forge import ForgeKind
 from envmgr.ports.forge import Forge
 
@@ -36,7 +37,7 @@ def _github(parts: Parts) -> Forge:
 
 
 def _bitbucket(parts: Parts) -> Forge:
-    if cloud.is_cloud(parts.url):
+    if is_bitbucket_cloud(parts.url):
         base, page = cloud.places(parts.url)
         asks = parts.client(base, cloud.dialect(parts.where), parts.token())
         return cloud.BitbucketCloud(asks, parts.repository, page)

@@ -151,7 +151,6 @@ def test_only_an_administrator_is_told_who_may_do_what(
 
 def test_names_are_not_what_people_are_known_by(loopback: LoopbackForge, forge: BitbucketCloud) -> None:
     """Anybody may call herself anything there."""
-    assert not forge.traits.has_logins
     loopback.model.opens(user=replace(BOB, login="alice"))
     assert forge.open_pull_requests()[0].author.id == kind.uuid(BOB)
 

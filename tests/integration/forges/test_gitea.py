@@ -115,7 +115,7 @@ def test_states_forks_drafts_and_authors(served: LoopbackForge, forge: Gitea) ->
     assert (second.is_from_fork, second.head, second.author.is_bot) == (True, "refs/pull/2/head", True)
     assert forge.permission(second.author) is Permission.NONE
     assert (third.state, fourth.state) == (PullRequestState.CLOSED, PullRequestState.MERGED)
-    assert forge.traits.head_ref(7) == "refs/pull/7/head"
+    assert forge.traits.heads == "refs/pull/{number}/head"
     with pytest.raises(NotThere):
         forge.pull_request(99)
 

@@ -330,7 +330,7 @@ def test_states_forks_and_heads(served: LoopbackForge, forge: GitLab) -> None:
     assert [each.state for each in found] == [PullRequestState.OPEN] * 3 + [PullRequestState.MERGED]
     assert [each.is_from_fork for each in found] == [False, True, False, False]
     assert [each.commit for each in found] == [HEAD, HEAD, None, HEAD]
-    assert forge.traits.head_ref(3) == "refs/merge-requests/3/head"
+    assert forge.traits.heads == "refs/merge-requests/{number}/head"
 
 
 def test_pages_go_on_by_their_number(served: LoopbackForge, forge: GitLab) -> None:

@@ -69,6 +69,11 @@ def test_where_it_is_follows_from_the_remote_unless_it_is_given(
             "an app is GitHub's; give a token",
         ),
         ("{kind: github, token: x1234567, url: 'http://g.example.com'}", "/srv/a", "write https://"),
+        (
+            "{kind: bitbucket, token: x1234567, roles: {approver: [carol]}}",
+            "git@bitbucket.org:acme/shop.git",
+            "forge.roles.approver: anybody may be called carol on Bitbucket Cloud; write id:{UUID}",
+        ),
         ("{kind: sourcehut, token: x1234567}", "https://github.com/a/b", "kind"),
     ],
 )
@@ -78,6 +83,18 @@ def test_what_cannot_be_meant_is_told(tmp_path: Path, forge: str, url: str, sent
         loaded(tmp_path, forge, url)
     assert sentence in str(error.value)
     assert "acme.yaml:" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("roles", "url"),
+    [
+        ("{approver: ['id:{7b1d3e52}', 'permission:admin']}", "https://bitbucket.org/acme/shop.git"),
+        ("{approver: [carol]}", "https://bitbucket.example.com/scm/ACME/shop.git"),
+    ],
+)
+def test_names_count_where_they_are_one_persons(tmp_path: Path, roles: str, url: str) -> None:
+    """As in a Data Center; in Bitbucket's cloud IDs do."""
+    loaded(tmp_path, f"{{kind: bitbucket, token: x1234567, roles: {roles}}}", url)
 
 
 def test_its_secrets_are_hidden_everywhere(tmp_path: Path) -> None:

@@ -37,7 +37,6 @@ TRAITS = ForgeTraits(
     folds=False,
     hides_comments=False,
     has_labels=False,
-    has_logins=False,
 )
 
 _PAGE = 50  # more is refused for pull requests
@@ -69,13 +68,8 @@ def dialect(where: str) -> Dialect:
     return Dialect(where=where, next_page=_next_page)
 
 
-def is_cloud(url: str) -> bool:
-    """Whether an address is the Cloud's, or leads to it: below another host its calls are at `/2.0`."""
-    return url in ("https://bitbucket.org", "https://api.bitbucket.org") or url.endswith("/2.0")
-
-
 def places(url: str) -> tuple[str, str]:
-    """Where its calls are and where its pages, by an address for which `is_cloud` holds."""
+    """Where its calls are and where its pages, by an address that is the Cloud's."""
     is_there = (urlsplit(url).hostname or "") in ("bitbucket.org", "api.bitbucket.org")
     return (CLOUD, "https://bitbucket.org") if is_there else (url, url.removesuffix("/2.0"))
 

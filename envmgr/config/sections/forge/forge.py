@@ -11,7 +11,7 @@ from envmgr.config.sections.secrets import Secret
 from envmgr.config.sections.section import Section
 from envmgr.config.sections.values import AbsolutePath, Flag, Named, Period, SecretValue, Text
 from envmgr.config.settings import LOOPBACK
-from envmgr.domain.rules.forge.place import place_on_forge
+from envmgr.domain.rules.forge.place import is_bitbucket_cloud, place_on_forge
 from envmgr.domain.values.forge import ForgeKind
 
 _ADDRESS = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
@@ -189,6 +189,18 @@ def check_place(forge: Forge | None, remote: str) -> None:
     if forge is not None:
         url, _ = forge.place(remote)
         _address(url)
+        if forge.kind == "bitbucket" and is_bitbucket_cloud(url):
+            _check_ids(forge.roles)
+
+
+def _check_ids(roles: ForgeRoles) -> None:
+    """Raises ValueError for a name: on Bitbucket Cloud anybody may take that of another."""
+    named = [(role, member) for role, members in roles for member in members]
+    for role, member in named:
+        if not member.startswith(("id:", "permission:")):
+            raise ValueError(
+                f"forge.roles.{role}: anybody may be called {member} on Bitbucket Cloud; write id:{{UUID}}"
+            )
 
 
 def secrets_of_forge(forge: Forge | None) -> Iterator[tuple[tuple[str, ...], Secret]]:

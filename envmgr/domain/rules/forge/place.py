@@ -45,6 +45,11 @@ def place_on_forge(kind: ForgeKind, remote: str, url: str = "") -> tuple[str, st
     return address, "/".join(parts)
 
 
+def is_bitbucket_cloud(url: str) -> bool:
+    """Whether the address of a Bitbucket is the Cloud's, or leads to it: below another host its calls are at `/2.0`."""
+    return url in ("https://bitbucket.org", "https://api.bitbucket.org") or url.endswith("/2.0")
+
+
 def _split(remote: str) -> tuple[str, str] | None:
     scp = _SCP.fullmatch(remote)
     if scp is not None and "://" not in remote:

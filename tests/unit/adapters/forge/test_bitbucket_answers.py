@@ -8,9 +8,9 @@ import pytest
 from envmgr.adapters.forge.answer import Answer, Object
 from envmgr.adapters.forge.bitbucket import cloud_answers as cloud
 from envmgr.adapters.forge.bitbucket import data_center_answers as center
-from envmgr.adapters.forge.bitbucket.cloud import is_cloud
 from envmgr.adapters.forge.bitbucket.texts import address, names
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.rules.forge.place import is_bitbucket_cloud
 from envmgr.domain.values.forge import PullRequestState
 
 HEAD = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
@@ -306,4 +306,4 @@ def test_a_repository_has_two_names() -> None:
 )
 def test_the_address_says_which_bitbucket_it_is(url: str, cloud_is_meant: bool) -> None:
     """Nothing is asked for that."""
-    assert is_cloud(url) is cloud_is_meant
+    assert is_bitbucket_cloud(url) is cloud_is_meant
