@@ -127,8 +127,11 @@ def test_the_head_is_the_newest_push(loopback: LoopbackForge, forge: AzureDevOps
     assert (forge.traits.heads, forge.traits.heads_are_merges) == ("refs/pull/{number}/merge", True)
 
 
-def test_lists_are_read_page_by_page(loopback: LoopbackForge, forge: AzureDevOps) -> None:
-    """A hundred at a time, until one is not full; labels that the list has are not asked for."""
+def test_lists_are_read_page_by_page(
+    loopback: LoopbackForge, forge: AzureDevOps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until one is not full; labels that the list has are not asked for."""
+    monkeypatch.setattr("envmgr.adapters.forge.azure_devops.forge._PAGE", 100)
     for number in range(200):
         loopback.model.opens(labels=("preview",), is_from_fork=number == 7)
     found = forge.open_pull_requests()

@@ -12,7 +12,7 @@ from envmgr.adapters.forge.budget import Budget
 from envmgr.adapters.forge.client import ForgeClient
 from envmgr.adapters.forge.signing import TokenSignIn
 from envmgr.adapters.forge.wire import Wire
-from envmgr.domain.errors import NeedsOperator, NotThere
+from envmgr.domain.errors import NeedsOperator, NotThere, Transient
 from envmgr.domain.values.forge import CommitStatus, DeploymentReport, ForgePerson, Permission, ReportState
 from tests.support.forges.kinds import bitbucket_cloud as kind
 from tests.support.forges.loopback import TOKEN, LoopbackForge
@@ -79,6 +79,24 @@ def test_lists_are_read_page_by_page(loopback: LoopbackForge, forge: BitbucketCl
     assert [each.number for each in found] == list(range(1, 121))
     assert {each.commit for each in found} == {None}
     assert loopback.count("cloud_PullRequest_get") == 3
+
+
+def test_a_list_that_changed_while_it_was_read_is_no_answer(
+    loopback: LoopbackForge, forge: BitbucketCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was closed between two pages moved the others up: one of them is on neither."""
+    pulls = [loopback.model.opens() for _ in range(60)]
+    real = kind.paged
+
+    def closing(*given: object) -> object:
+        reply = real(*given)  # type: ignore[arg-type]
+        loopback.model.ends(pulls[0])
+        return reply
+
+    monkeypatch.setattr(kind, "paged", closing)
+    with pytest.raises(Transient, match="changed while it was read"):
+        forge.open_pull_requests()
+    assert len(forge.open_pull_requests()) == 59
 
 
 def test_a_next_page_on_another_host_is_not_followed(

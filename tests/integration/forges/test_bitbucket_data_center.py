@@ -77,6 +77,9 @@ def test_a_deployment_keeps_its_number(loopback: LoopbackForge, forge: Bitbucket
     assert [each["environment"].get("url") for each in found.states] == [None, url, url]
     assert found.states[0]["url"] == f"{loopback.url}/projects/ACME/repos/shop/commits/{HEAD}"
     assert found.states[0]["environment"]["type"] == "DEVELOPMENT"
+    hostile = "javascript:alert(1)"
+    forge.report_deployment(replace(REPORT, url=hostile, log_url=hostile), known)
+    assert "javascript" not in str(found.states[-1])
     again = replace(REPORT, commit=NEXT, is_production=True, sentence="")
     assert int(forge.report_deployment(again, "")) >= NOW
 

@@ -25,7 +25,7 @@ from envmgr.ports.forge import ForgeIdentity, ForgeTraits
 
 from .answers import comments_of, labels_of, newest, pull_request_of
 from .labels import Labels
-from .place import PAGE, VERSION, Place
+from .place import VERSION, Place
 from .rights import Rights
 from .votes import approvals_of
 
@@ -39,6 +39,7 @@ TRAITS = ForgeTraits(
 )
 
 _LONGEST_SENTENCE = 255
+_PAGE = 1_000  # one that is closed between two pages moves the others up, so there is to be but one
 _STATES = {
     ReportState.PENDING: "pending",
     ReportState.RUNNING: "pending",
@@ -77,7 +78,7 @@ class AzureDevOps:
 
     def open_pull_requests(self) -> Sequence[PullRequest]:
         """See the port. Where a head is, only each pull request's iterations say surely; a list is asked without them."""
-        query: dict[str, str | int] = {"searchCriteria.status": "active", "$top": PAGE, **VERSION}
+        query: dict[str, str | int] = {"searchCriteria.status": "active", "$top": _PAGE, **VERSION}
         pages = self._client.pages(f"{self._path}/pullrequests", query)
         found = {
             each.number("pullRequestId"): each for page in pages for each in page.as_object().listed("value")

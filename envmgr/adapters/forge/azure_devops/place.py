@@ -11,7 +11,6 @@ from envmgr.domain.errors import NeedsPerson
 
 SERVICES = "https://dev.azure.com"
 VERSION: Mapping[str, str | int] = {"api-version": "7.1"}
-PAGE = 100
 
 _OLD_SERVICES = ".visualstudio.com"
 

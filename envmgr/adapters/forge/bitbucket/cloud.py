@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from envmgr.adapters.forge.answer import Answer
 from envmgr.adapters.forge.client import Dialect, ForgeClient
 from envmgr.adapters.forge.shortened import shortened
-from envmgr.domain.errors import NeedsPerson, NotThere
+from envmgr.domain.errors import NeedsPerson, NotThere, Transient
 from envmgr.domain.values.forge import (
     Comment,
     CommitStatus,
@@ -99,11 +99,19 @@ class BitbucketCloud:
 
     def open_pull_requests(self) -> Sequence[PullRequest]:
         """See the port."""
-        pages = self._client.pages(f"{self._path}/pullrequests", {"state": "OPEN", "pagelen": _PAGE})
-        found = [
-            pull_request_of(each, self._page) for page in pages for each in page.as_object().listed("values")
-        ]
-        return list({each.number: each for each in found}.values())
+        query: dict[str, str | int] = {"state": "OPEN", "pagelen": _PAGE, "sort": "created_on"}
+        found: dict[int, PullRequest] = {}
+        totals = set[int]()
+        for answer in self._client.pages(f"{self._path}/pullrequests", query):
+            page = answer.as_object()
+            totals |= {page.number("size")} if page.has("size") else set()
+            for each in page.listed("values"):
+                pull = pull_request_of(each, self._page)
+                found.setdefault(pull.number, pull)
+        if len(totals) > 1:
+            # One that is closed between two pages moves the others up, and the first of the next is on neither.
+            raise Transient("Bitbucket's list of pull requests changed while it was read; it is asked again.")
+        return list(found.values())
 
     def pull_request(self, number: int) -> PullRequest:
         """See the port."""

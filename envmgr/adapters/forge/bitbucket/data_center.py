@@ -27,7 +27,7 @@ from envmgr.domain.values.forge import (
 from envmgr.ports.forge import ForgeIdentity, ForgeTraits
 
 from .data_center_answers import approvals_of, comments_of, moment, person_of, pull_request_of
-from .texts import LONGEST_COMMENT, LONGEST_SENTENCE, address, names
+from .texts import LONGEST_COMMENT, LONGEST_SENTENCE, address, is_address, names
 
 API = "/rest/api/latest"
 """Where the calls are below a Data Center's address."""
@@ -43,7 +43,7 @@ TRAITS = ForgeTraits(
     heads="refs/pull-requests/{number}/from",
 )
 
-_PAGE = 100
+_PAGE, _LARGEST_PAGE = 100, 1_000
 _LONGEST_KEY, _LONGEST_ADDRESS = 255, 450
 _TRIES = 3
 _MOST_NUMBERS = 1_000
@@ -106,7 +106,8 @@ class BitbucketDataCenter:
             "state": "OPEN",
             "direction": "INCOMING",
             "order": "OLDEST",
-            "limit": _PAGE,
+            # One that is closed between two pages moves the others up, so there is to be but one.
+            "limit": _LARGEST_PAGE,
         }
         found = [
             pull_request_of(each, self._page) for each in self._listed(f"{self._path}/pull-requests", query)
@@ -182,7 +183,7 @@ class BitbucketDataCenter:
             "displayName": report.environment[:255],
             "type": "PRODUCTION" if report.is_production else "DEVELOPMENT",
         }
-        if report.url is not None and len(report.url) <= _LONGEST_ADDRESS:
+        if report.url is not None and is_address(report.url, _LONGEST_ADDRESS):
             place["url"] = report.url
         body = {
             "key": _key(f"envmgr/{report.environment}"),

@@ -19,7 +19,17 @@ def names(repository: str) -> tuple[str, str]:
     return segment(parts[0]), segment(parts[1])
 
 
+def is_address(text: str | None, longest: int) -> bool:
+    """Whether a text is an address that Bitbucket takes: not too long, of the web, and of a host that has a dot."""
+    try:
+        parts = urlsplit(text or "")
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    is_far = "." in host or ":" in host
+    return parts.scheme in ("https", "http") and is_far and len(text or "") <= longest
+
+
 def address(url: str | None, instead: str, longest: int) -> str:
-    """The address of a status: Bitbucket demands one, takes none that is too long, and none of a host without a dot."""
-    host = (urlsplit(url).hostname or "") if url else ""
-    return url if url and len(url) <= longest and ("." in host or ":" in host) else instead
+    """The address of a status: Bitbucket demands one."""
+    return url if url and is_address(url, longest) else instead

@@ -131,7 +131,12 @@ def _full(pull: Pull) -> dict[str, Any]:
 def paged(call: Call, rows: list[Any]) -> Reply:
     """One page of a list, and where the next one is."""
     size, page = int(call.query.get("pagelen", 10)), int(call.query.get("page", 1))
-    body: dict[str, Any] = {"pagelen": size, "page": page, "values": rows[(page - 1) * size : page * size]}
+    body: dict[str, Any] = {
+        "pagelen": size,
+        "page": page,
+        "size": len(rows),
+        "values": rows[(page - 1) * size : page * size],
+    }
     if page * size < len(rows):
         path = call.target.partition("?")[0]
         body["next"] = f"{call.forge.url}{path}?{urlencode({**call.query, 'page': page + 1})}"

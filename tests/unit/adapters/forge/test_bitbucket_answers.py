@@ -275,7 +275,16 @@ def test_a_time_that_is_none_is_no_answer() -> None:
 # --- addresses -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", ["", "http://localhost:8420/x", "https://x.example.com/" + "y" * 450])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://localhost:8420/x",
+        "https://x.example.com/" + "y" * 450,
+        "javascript://x.example.com/%0aalert(1)",
+        "https://[x",
+    ],
+)
 def test_an_address_that_bitbucket_would_refuse_gives_way(url: str) -> None:
     """To the commit's own page."""
     assert address(url, PAGE, 450) == PAGE
