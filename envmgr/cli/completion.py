@@ -28,11 +28,20 @@ def environments(context: click.Context, _: click.Parameter, incomplete: str) ->
     """
     invocation = context.ensure_object(Invocation)
     with suppress(EnvmgrError, OSError):
-        if not invocation.server and invocation.data_dir.is_dir():
-            with invocation.records() as store:
-                known = {environment.id.environment for environment in store.environments()}
-            return sorted(name for name in _names(known, incomplete) if name.startswith(incomplete))
+        known = _known(invocation, incomplete)
+        return sorted(name for name in _names(known, incomplete) if name.startswith(incomplete))
     return []
+
+
+def _known(invocation: Invocation, incomplete: str) -> "set[EnvironmentId]":
+    """Those that there are, here or at a server."""
+    if invocation.server:
+        with invocation.remote_records() as elsewhere:
+            return elsewhere.called(incomplete)
+    if not invocation.data_dir.is_dir():
+        return set()
+    with invocation.records() as store:
+        return {environment.id.environment for environment in store.environments()}
 
 
 def _names(known: "Iterable[EnvironmentId]", incomplete: str) -> "set[str]":

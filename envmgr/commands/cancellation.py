@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson
+from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.rules.transitions import wishes
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.environment import Environment, Run, RunStatus
 from envmgr.engine.context import by_hand
+from envmgr.engine.work.job import NothingDone
 from envmgr.engine.work.mode import ByHand, Verb
 
 from . import operations
@@ -38,13 +39,13 @@ def cancel(
     """Asks what runs there to end, and waits for that as long as `patience`, and while `waits` says so.
 
     Whoever holds the lease sees the mark in the record and sends SIGINT. Work of a dead process is attended to its
-    end here. What had succeeded by then stays, and the mark goes. Raises NeedsPerson where nothing runs.
+    end here. What had succeeded by then stays, and the mark goes. Raises NothingDone where nothing runs.
     """
     services, identity = runtime.services, environment.id
     before = services.store.environment(identity) or environment
     running = services.store.runs(identity, status=RunStatus.RUNNING)
     if identity not in services.store.leases(services.clock()) and not running:
-        raise NeedsPerson(f"Nothing runs for {environment.label}, it is {before.status}: nothing to cancel.")
+        raise NothingDone(f"Nothing runs for {environment.label}, it is {before.status}: nothing to cancel.")
     because = f"Cancelled by {services.actor}; a push or `envmgr resume {environment.label}` starts it again."
     event = services.event(identity, "cancelled", because, run=running[0].id if running else None)
     # Without the lease: whoever works there holds it, and is meant to see this.

@@ -255,7 +255,9 @@ def _cancel(work: _Work) -> Result:
     done = [cancellation.cancel(work.runtime, each, _PATIENCE, work.goes_on) for each in at_work]
     over = all(each.is_over for each in done)
     said = "" if over else "It was asked to stop, and is still working."
-    return {**_environments([each.environment for each in done]), "over": over, "message": said}
+    runs = [documents.run(each.run) if each.run is not None else None for each in done]
+    found = _environments([each.environment for each in done])
+    return {**found, "runs": runs, "over": over, "message": said}
 
 
 def _reject(work: _Work) -> Result:

@@ -7,7 +7,7 @@ import json
 import textwrap
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
@@ -124,8 +124,9 @@ def default_of(field: FieldInfo) -> object:
 
 
 def is_list(field: FieldInfo) -> bool:
-    """Whether an option takes several of its section."""
-    return get_origin(field.annotation) is tuple
+    """Whether an option takes several of its section, whether or not it may be null."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    return any(get_origin(kind) is tuple for kind in kinds)
 
 
 # --- JSON Schema -----------------------------------------------------------------------------

@@ -82,6 +82,10 @@ _LAID_OVER = ("drift", "windows")
 """What a named environment may override in part; all else that it says stands in place of the repository's."""
 
 
+_NONE_HERE: Mapping[str, object] = {"deploy": (), "on_destroy": (), "on_unhealthy": "keep"}
+"""What null says of a named environment: that it has none of its own, nor the repository's."""
+
+
 def as_named(repository: RepositorySection, environment: NamedEnvironment) -> RepositorySection:
     """What is asked for a named environment: its repository's section, with all that it says itself laid over it.
 
@@ -94,6 +98,7 @@ def as_named(repository: RepositorySection, environment: NamedEnvironment) -> Re
         for name, value in own.items()
         if name in RepositorySection.model_fields and name != "credentials"
     }
+    said |= {name: _NONE_HERE[name] for name, value in said.items() if value is None and name in _NONE_HERE}
     for name in (each for each in _LAID_OVER if said.get(each) is not None):
         general = getattr(repository, name)
         said[name] = _overlay(general, said[name]) if general is not None else said[name]

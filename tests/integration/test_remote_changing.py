@@ -11,12 +11,11 @@ import pytest
 
 from envmgr.daemon.request_watch import RequestWatch
 from envmgr.domain.values.asking.person import Role
-from envmgr.domain.values.environment import Guard, Hold, Status
-from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.environment import Guard, Hold, RunKind, Status
+from envmgr.domain.values.pipeline.proposal import Gates, Terms
 from tests.support.command_line import Done, envmgr, on_host
 from tests.support.elsewhere import Elsewhere, serving
-
-SHOP = RepositoryId("acme", "shop")
+from tests.support.in_memory.rules import Rules
 
 
 @contextmanager
@@ -67,13 +66,20 @@ def suspended(elsewhere: Elsewhere) -> None:
 def pushed(elsewhere: Elsewhere) -> None:
     """Alice's branch has something newer."""
     elsewhere.world.push("alice", **{"terraform/more.tf": 'resource "aws_sqs_queue" "more" {}\n'})
-    application = elsewhere.world.daemon.application
-    application.poller.poll(application.services.repositories[SHOP])
+    elsewhere.poll()
 
 
 def frozen(elsewhere: Elsewhere) -> None:
     """Nothing is applied in shop."""
     assert here(elsewhere, "freeze", "acme/shop", "--reason", "migration").code == 0
+
+
+def left_running(elsewhere: Elsewhere) -> None:
+    """A process that died was planning for alice."""
+    world = elsewhere.world
+    alice, dead = world.environment("alice"), world.host.start()
+    world.host.end(dead)
+    world.store.start_run(alice.id, RunKind.PLAN, alice.commit, dead, "daemon", world.now)
 
 
 VERBS = {
@@ -100,6 +106,10 @@ VERBS = {
     "plan alice --destroy": None,
     "plan alice --json --destroy": None,
     "drift alice": None,
+    "drift": pushed,
+    "drift --json": None,
+    "cancel alice": None,
+    "cancel alice --json": left_running,
     "drift alice --json": None,
     "apply alice --yes": pushed,
     "apply alice --yes --json": None,
@@ -145,6 +155,56 @@ def test_a_plan_is_shown_and_asked_for_and_just_that_is_done(
         assert elsewhere.world.status("alice") is Status.SUSPENDED
 
 
+def test_a_first_apply_of_several_applications_goes_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In their order: what the second is planned with, the first has to make."""
+    monkeypatch.setattr("envmgr.cli.verbs.change.apply.require_consent", lambda *_: None)
+    asked: list[str] = []
+
+    def ask(question: str) -> bool:
+        asked.append(question)
+        return True
+
+    monkeypatch.setattr("envmgr.cli.consent.ask", ask)
+    rules = Rules(applications={"page": (), "first": ("page",)})
+    with serving(tmp_path, rules) as elsewhere:
+        elsewhere.world.push("bob")
+        elsewhere.poll()
+        done = there(elsewhere, "apply", "bob")
+        assert (done.code, len(asked)) == (0, 2), done.err
+        told = [e.environment for e in elsewhere.world.store.events() if e.action == "applied"]
+        assert [e.application for e in told if e is not None and e.name == "bob"] == ["page", "first"]
+        assert elsewhere.world.status("bob", "first") is Status.READY
+
+
+def test_a_proposal_is_approved_and_another_rejected(tmp_path: Path) -> None:
+    """By somebody on another machine, who sees it first; what is rejected is not applied."""
+    rules = Rules(gates=Gates(approval=Terms(needed=1, allows_author=True)))
+    with serving(tmp_path, rules) as elsewhere:
+        world = elsewhere.world
+        assert world.environment("alice").proposal is not None
+        shown = elsewhere.asks("show", "alice")
+        assert "1 to add, 0 to change, 0 to destroy" in shown.out
+        refused = there(elsewhere.whose(Role.DEVELOPER), "approve", "alice", "--yes")
+        assert refused.code == 1
+        assert "approver" in refused.err
+        done = there(elsewhere.whose(Role.APPROVER), "approve", "alice", "--yes")
+        assert (done.code, world.status("alice")) == (0, Status.WAITING), done.err
+        assert "create: aws_sqs_queue.app" in done.err
+        world.daemon.work()
+        assert (world.status("alice"), len(world.in_cloud("alice"))) == (Status.READY, 1)
+        pushed(elsewhere)
+        world.daemon.work()
+        first = world.environment("alice").applied.commit
+        done = there(elsewhere.whose(Role.APPROVER), "reject", "alice", "--reason", "Friday")
+        assert (done.code, "(Friday)" in done.out) == (0, True), done.err
+        world.turn(2)
+        assert (world.status("alice"), world.environment("alice").applied.commit) == (Status.WAITING, first)
+        again = there(elsewhere.whose(Role.APPROVER), "reject", "alice")
+        assert again.code == 1
+
+
 def test_who_may_not_is_told_which_role_may(tmp_path: Path) -> None:
     """And nothing is written down."""
     with serving(tmp_path) as elsewhere:
@@ -172,7 +232,13 @@ def test_ctrl_c_leaves_the_request_and_says_how_to_follow_it(
 
 
 @pytest.mark.parametrize(
-    "words", ["plan alice --save x.plan", "apply alice --yes --plan pyproject.toml", "drift", "apply alice"]
+    "words",
+    [
+        "plan alice --save x.plan",
+        "apply alice --yes --plan pyproject.toml",
+        "cancel alice --wait 1m",
+        "apply alice",
+    ],
 )
 def test_what_only_the_host_can_do_is_a_usage_error(tmp_path: Path, words: str) -> None:
     """Files stay where they are, and nobody is asked where there is no terminal."""

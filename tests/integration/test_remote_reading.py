@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
 from tests.support.elsewhere import Elsewhere, serving
+from tests.unit.cli.test_completion import offered
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202etxt.exe\r\nReady."
 SHOP = RepositoryId("acme", "shop")
@@ -231,3 +233,15 @@ def test_events_are_followed_as_they_happen(world: Elsewhere) -> None:
     coming.close()
     assert found.id > last + 1
     assert (found.environment, found.action) == (bob, "suspended")
+
+
+def test_tab_offers_what_a_server_has(tmp_path: Path) -> None:
+    """By its API; nothing is said where it is away."""
+    with serving(tmp_path) as elsewhere:
+        elsewhere.world.push("al-other")
+        elsewhere.poll()
+        found = offered(tmp_path, "show", "al", environ=elsewhere.environ)
+        assert found == ["al-other", "alice"]
+        assert offered(tmp_path, "show", "shop/ali", environ=elsewhere.environ) == ["shop/alice"]
+        environ = {**elsewhere.environ, "ENVMGR_SERVER": "http://127.0.0.1:1"}
+        assert offered(tmp_path, "show", "al", environ=environ) == []

@@ -9,6 +9,7 @@ from envmgr.config.settings import ServerSettings
 from envmgr.domain.values.asking.person import Role
 from envmgr.web.server import Server
 from tests.support.command_line import Done, both, envmgr
+from tests.support.in_memory.rules import SHOP, Rules
 from tests.support.in_memory.world import World
 from tests.unit.web.conftest import Site, made
 
@@ -29,6 +30,11 @@ class Elsewhere:
         """The same verb on the host, and from another machine."""
         return both(self.world.person.application, self.environ, words)
 
+    def poll(self) -> None:
+        """The daemon looks at the remote."""
+        application = self.world.daemon.application
+        application.poller.poll(application.services.repositories[SHOP])
+
     def asks(self, *words: str) -> Done:
         """A verb from another machine."""
         return envmgr(*words, environ=self.environ)
@@ -39,10 +45,10 @@ class Elsewhere:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Elsewhere]:
-    """With one environment, alice, that is ready; on a free port of loopback."""
+def serving(folder: Path, rules: Rules | None = None) -> Iterator[Elsewhere]:
+    """With one environment, alice, that is ready, unless the rules keep it; on a free port of loopback."""
     with ExitStack() as closing:
-        site, server = made(folder), Server()
+        site, server = made(folder, rules), Server()
         runtime = site.runtime(site.world.person.application)
         server.reconfigure(replace(runtime, server=ServerSettings(listen="127.0.0.1:0")))
         closing.callback(server.close)

@@ -1,7 +1,7 @@
 """Verbs that change an environment, done by a server: planned, shown, asked, and followed to their end."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,9 +12,10 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.progress import Display
 from envmgr.cli.screen import emit_json_of, say
 from envmgr.cli.verbs.see.plan import emit_plan
-from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.errors import NeedsPerson, UsageError
 from envmgr.domain.values.drift import Drift, failed
-from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.environment import Environment, Run
+from envmgr.domain.values.names import ref_component
 
 from . import parsing
 from .wishes import Planned, Subject, Wishes, wishes
@@ -42,14 +43,23 @@ def change(invocation: Invocation, wish: Wish, *, afresh: bool = False) -> Seque
     `afresh` reads them once more, as they are by then, with what they warn of.
     """
     with wishes(invocation) as asking:
-        subject, options = asking.find(wish.environment), dict(wish.options)
-        if not wish.yes:
-            options |= _agreed(asking, subject, wish)
-        done = asking.environments(subject, wish.verb, **options)
+        subject, done = asking.find(wish.environment), list[Environment]()
+        for part in _parts(asking, subject, wish):
+            # One build is for all applications.
+            options = {**wish.options, "rebuild": False} if done else dict(wish.options)
+            if not wish.yes:
+                options |= _agreed(asking, part, replace(wish, options=options))
+            done += asking.environments(part, wish.verb, **options)
         if not afresh:
             return done
         now = {each.id: each for each in asking.find(subject.where).records}
         return [now.get(each.id, each) for each in done]
+
+
+def _parts(asking: Wishes, subject: Subject, wish: Wish) -> Sequence[Subject]:
+    """What is planned, shown and done together: all of it, but for what has outputs yet to come that others need."""
+    is_first = any(each.applied.commit is None for each in subject.records)
+    return asking.parts(subject) if wish.verb == "apply" and is_first and not wish.yes else [subject]
 
 
 def _agreed(asking: Wishes, subject: Subject, wish: Wish) -> Mapping[str, Any]:
@@ -133,12 +143,25 @@ def protection(invocation: Invocation, environment: str) -> tuple[str, ...] | No
         return asking.protected(asking.find(environment).records[0].id.repository_id)
 
 
+def cancelled(invocation: Invocation, environment: str) -> tuple[Environment, Run | None, bool]:
+    """Has what runs there ended: the environment then, the run that was to end, and whether it has."""
+    with wishes(invocation) as asking:
+        subject = asking.find(environment)
+        if len(subject.records) > 1:
+            names = ", ".join(each.label for each in subject.records)
+            raise UsageError(
+                f"{ref_component(environment)!r} has several applications: say which of {names}."
+            )
+        return asking.cancelled(subject)
+
+
 def drifted(
     invocation: Invocation, environments: Sequence[str], show: Show | None
 ) -> Iterator[tuple[Environment, Drift]]:
-    """Has each environment checked, and shows what was found as it comes."""
+    """Has each environment checked, all that can be where none is named, and shows what was found as it comes."""
     with wishes(invocation) as asking:
-        subjects = {subject.where: subject for subject in map(asking.find, environments)}
+        named = map(asking.find, environments or asking.comparable())
+        subjects = {subject.where: subject for subject in named}
         for subject in subjects.values():
             for found in _checked(asking, subject):
                 if show is not None:

@@ -28,6 +28,7 @@ from .connection import Connection
 from .streams import follow
 
 _CHUNK = 64 << 10
+_OFFERED = 500
 _LONGEST = 1 << 20
 """A line of a log that is longer comes in pieces."""
 _WHOLE = re.compile("[a-z0-9-]{1,64}(/[a-z0-9-]{1,64}){2}")
@@ -81,6 +82,8 @@ class RemoteRecords:
         self._last: dict[EnvironmentId, Run | None] = {}
         self._errors: dict[RepositoryId, str] = {}
         self.freezes, self.pipeline = RemoteFreezes(), RemoteImages()
+        self.order: Sequence[EnvironmentId] = ()
+        """The applications of what was sought last, in the order in which they are applied."""
 
     def seek(self, text: str) -> list[Environment]:
         """The records in full of the one environment that a text means; none where none fits."""
@@ -210,6 +213,13 @@ class RemoteRecords:
                     found[self._place(identity)] = each
         return [found[place] for place in sorted(found)]
 
+    def called(self, text: str) -> "set[EnvironmentId]":
+        """What a text may become of the environments that are there; of very many the first."""
+        last = text.rpartition("/")[2][:200]
+        found = self.connection.get("/environments", limit=_OFFERED, q=last or None)
+        with self.connection.understood():
+            return {parsing.environment(each).id.environment for each in found["items"]}
+
     def waiting(self) -> list[Environment]:
         """The environments that a guard holds back, in brief."""
         found = list(self.connection.pages("/environments", {"status": Status.WAITING.value}))
@@ -238,6 +248,7 @@ class RemoteRecords:
             self._errors[identity.repository_id] = str(found["remote_error"] or "")
             self.freezes.take(found.get("frozen"))
             self.pipeline.take(identity.repository_id, each[0].get("images", ()) if each else ())
+            self.order = [record.id for record in records]
             if not records or any(self._place(e.id) != self._place(identity) for e in records):
                 raise ValueError("another environment")
         return sorted(records, key=lambda e: e.id)

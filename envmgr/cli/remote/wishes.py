@@ -12,7 +12,7 @@ from envmgr.cli.lookup import known_records
 from envmgr.cli.screen import printable, say
 from envmgr.domain.documents.plan import Plan, ResourceChange
 from envmgr.domain.errors import NeedsPerson, Transient
-from envmgr.domain.values.environment import Environment, RunStatus
+from envmgr.domain.values.environment import Environment, Guard, Run, RunStatus, Status
 from envmgr.domain.values.names import RepositoryId
 
 from . import parsing
@@ -80,6 +80,41 @@ class Wishes:
         first = records[0].id
         named = first if ":" in text else first.environment
         return Subject(str(named), records)
+
+    def parts(self, of: Subject) -> list[Subject]:
+        """Its applications one by one, in the order in which they are applied."""
+        if len(of.records) == 1:
+            return [of]
+        order = self.records.order
+        return [Subject(str(e.id), [e]) for e in sorted(of.records, key=lambda e: order.index(e.id))]
+
+    def comparable(self) -> list[str]:
+        """What is as its branch wants it, so that a difference is drift; the rest that was applied is said."""
+        able, unable = list[str](), list[str]()
+        for found in self.records.listed((), None, destroyed=False):
+            with self._connection.understood():
+                whole = parsing.environment(found)
+                parts = [(f"{whole.id}:{each['name']}", each) for each in found["applications"]]
+                for label, each in parts or [(str(whole.id), found)]:
+                    if each["applied_commit"] is None:
+                        continue
+                    is_there = each["applied_commit"] == whole.target and not whole.is_missing
+                    waits = each["status"] == Status.WAITING and whole.hold.guard is Guard.DRIFT
+                    if is_there and (waits or each["status"] in (Status.READY, Status.DEGRADED)):
+                        able.append(label)
+                    else:
+                        unable.append(f"{label} ({Status(each['status'])})")
+        if unable:
+            say(f"Not checked, as they are not up to date with their branch: {', '.join(unable)}.")
+        return able
+
+    def cancelled(self, of: Subject) -> tuple[Environment, Run | None, bool]:
+        """Asks what runs there to end: the environment then, the run that was to end, and whether it has."""
+        _, result = self._ask(of, "cancel", {})
+        with self._connection.understood():
+            run = next((each for each in result.get("runs", ()) if each is not None), None)
+            found = parsing.environment(result["environments"][0])
+            return found, parsing.run(run) if run is not None else None, bool(result["over"])
 
     def environments(self, of: Subject, verb: str, **options: Any) -> list[Environment]:
         """Asks for something; the environments as it left them. Ends the program where it was refused or failed."""

@@ -26,6 +26,7 @@ from envmgr.engine.work.result import found, note_resources, summary
 from .deploy import deploy
 from .gating import Gate, pass_without_plan
 from .planning import carry_out, listed, plan_apply
+from .remarks import ttl_remark
 
 
 def apply(job: Job, reason: str) -> None:
@@ -216,5 +217,4 @@ def _what_is_left(job: Job, desired: Desired, run: int | None) -> Change:
 
 def remark(job: Job, desired: Desired) -> str:
     """What a ready environment says of itself."""
-    _, cut = job.repository.ttl.end(job.services.clock(), desired.ttl, None)
-    return " ".join([*job.remarks, *(["Its ttl is cut to ttl.max."] if cut else [])])
+    return " ".join(filter(None, [*job.remarks, ttl_remark(job, desired.ttl)]))

@@ -26,6 +26,7 @@ from envmgr.host.leftovers import clear
 from envmgr.ports import Watch
 
 from .deploy import go_back
+from .remarks import remark_now
 
 _COMMAND_TIMEOUT = timedelta(minutes=1)
 _LOOK = timedelta(seconds=1)
@@ -249,7 +250,8 @@ def _record_healthy(job: Job, check: HealthCheck, action: str = "healthy") -> No
     # Code that went back runs in the infrastructure of another commit: that is no release of either.
     if commit is not None and commit == environment.applied.commit:
         note_ready(job, commit, passed=is_tested(job, commit))
-    job.update(lambda e: deploys.healthy(e, check, now, job.policy.tests), event)
+    said = remark_now(job)
+    job.update(lambda e: deploys.healthy(e, check, now, job.policy.tests, said), event)
 
 
 def _deployed(environment: Environment) -> str | None:

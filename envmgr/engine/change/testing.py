@@ -21,6 +21,7 @@ from envmgr.engine.work.released import note_ready
 from envmgr.ports import Place
 
 from . import health
+from .remarks import remark_now
 
 
 class _NotPassed(StepFailed):
@@ -53,7 +54,8 @@ def run_tests(job: Job) -> None:
     event = job.services.event(
         job.environment.id, "tests-passed", active.message, commit=commit, run=verdict.run
     )
-    job.update(lambda e: tests.passed(e, verdict), event)
+    said = remark_now(job)
+    job.update(lambda e: tests.passed(e, verdict, said), event)
 
 
 def bring_back(job: Job) -> None:

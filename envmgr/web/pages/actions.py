@@ -84,6 +84,7 @@ class Field:
     label: str
     value: str = ""
     is_needed: bool = True
+    is_check: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,9 @@ class _Words:
 
 
 _DURATION = Field("duration", "For how long from now, such as 8h or 3d", "1d")
+_REBUILD = Field(
+    "rebuild", "Build the commit anew, though it was built before", "yes", is_needed=False, is_check=True
+)
 NAME = Field("name", "Type the environment's name to confirm")
 """What keeps somebody from destroying another one than she means."""
 _WORDS = {
@@ -252,8 +256,10 @@ _SENSE: Mapping[Action, Callable[[Environment], bool]] = {
 }
 
 
-def question(action: Action, records: Sequence[Environment], key: str, problem: str = "") -> Question:
-    """What is asked before an action of `ASKED_FIRST`."""
+def question(
+    action: Action, records: Sequence[Environment], key: str, problem: str = "", *, builds: bool = False
+) -> Question:
+    """What is asked before an action of `ASKED_FIRST`; where its repository `builds`, whether to do that anew."""
     words, name = _words(action, records), str(records[0].id.environment)
     destroys = action is Action.DESTROY
     return Question(
@@ -263,7 +269,7 @@ def question(action: Action, records: Sequence[Environment], key: str, problem: 
         button=words.button,
         sentences=words.sentences,
         resources=[(e.id.application, e.applied.resources) for e in records] if destroys else (),
-        fields=words.fields,
+        fields=(*words.fields, *((_REBUILD,) if builds and action is Action.APPLY else ())),
         is_dangerous=destroys,
         seen=records[0].commit,
         key=key,

@@ -1,5 +1,6 @@
 """TAB offers the environments that there are, in the shortest form that means only one."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,16 @@ from envmgr.domain.values.names import RepositoryId
 from tests.support.store import COMMIT, look
 
 
-def offered(data: Path, *words: str) -> list[str]:
+def offered(data: Path, *words: str, environ: Mapping[str, str] | None = None) -> list[str]:
     """What bash is told after `envmgr WORDS` and TAB, the last word being what was typed of it."""
-    environ = {
+    asked = {
         "_ENVMGR_COMPLETE": "bash_complete",
         "COMP_WORDS": " ".join(["envmgr", *words]),
         "COMP_CWORD": str(len(words)),
     }
-    invocation = Invocation({"ENVMGR_DATA_DIR": str(data), "ENVMGR_CONFIG": str(data / "none")})
-    done = CliRunner(env=environ).invoke(program, [], prog_name="envmgr", obj=invocation)
+    given = {"ENVMGR_DATA_DIR": str(data), "ENVMGR_CONFIG": str(data / "none")}
+    invocation = Invocation(environ or given)
+    done = CliRunner(env=asked).invoke(program, [], prog_name="envmgr", obj=invocation)
     return [line.removeprefix("plain,") for line in done.output.split()]
 
 

@@ -14,11 +14,12 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from envmgr.config.branch_file import BranchFile
-from envmgr.config.document import daemon_sample, documents, json_schema, sample, write
+from envmgr.config.document import daemon_sample, documents, is_list, json_schema, sample, write
 from envmgr.config.load import ConfigurationError, load
 from envmgr.config.problems import flow, section_of
 from envmgr.config.sections.daemon import DaemonFile
 from envmgr.config.sections.models import OrganizationFile
+from envmgr.config.sections.pipeline.environments import NamedEnvironment
 from envmgr.config.settings import Settings
 from tests.unit.config_example import EXAMPLE
 
@@ -194,3 +195,12 @@ def test_the_schema_refuses_mistakes(where: str, value: object) -> None:
     assert errors(document) == []
     document[where] = value
     assert errors(document)
+
+
+def test_a_list_that_may_be_null_is_drawn_as_a_list() -> None:
+    """Not as one section."""
+    fields = NamedEnvironment.model_fields
+    assert [is_list(fields[name]) for name in ("deploy", "checks", "images", "health", "drift")] == [
+        *[True] * 3,
+        *[False] * 2,
+    ]

@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from envmgr.composition.compose import Start, compose
-from envmgr.config.expand import as_named
+from envmgr.config.expand import as_named, deploy_rules_of
 from envmgr.config.sections.models import RepositorySection
+from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.environment import OriginKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, matches_any
 
@@ -102,6 +103,22 @@ def test_what_an_environment_says_is_laid_over_its_repositorys() -> None:
     assert found.deploy == section.deploy
     assert section.drift is not None
     assert section.drift.action == "report"
+
+
+def test_null_means_that_it_has_none_of_it() -> None:
+    """Of what its repository has: neither deploy nor health, and what is not healthy stays."""
+    nothing = {"deploy": None, "on_destroy": None, "health": None, "on_unhealthy": None, "checks": None}
+    section = repository(
+        {**PRODUCTION, "after": [], **nothing},
+        deploy=[{"name": "start", "run": "make start"}],
+        on_destroy=[{"name": "stop", "run": "make stop"}],
+        health={"url": "{outputs.url}"},
+        on_unhealthy="previous",
+        checks=[{"name": "layout", "terraform": "fmt"}],
+    )
+    found = as_named(section, section.environments[0])
+    assert deploy_rules_of(found) == DeployRules()
+    assert not found.checks
 
 
 def test_a_whole_organization_asks_for_each_environment_what_is_its_own(tmp_path: Path) -> None:

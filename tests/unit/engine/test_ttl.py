@@ -60,3 +60,14 @@ def test_a_branch_asks_for_a_time_and_gets_at_most_the_longest(engine: MemoryEng
 
     assert engine.environment("alice").status is Status.SUSPENDED
     assert engine.environment("prod").status is Status.READY
+
+
+def test_that_it_was_cut_is_said_after_health_and_tests_as_well(engine: MemoryEngine) -> None:
+    """They come in passes of their own."""
+    engine.settings["ttl"] = {"max": "3h", "warn_before": []}
+    tests, health = [{"name": "smoke", "run": "true"}], {"run": "true"}
+    shop = engine.repository(deploy=[{"name": "app", "run": "true"}], health=health, tests=tests)
+    shop.commit("env-alice", code({".envmgr.yaml": "ttl: 7d"}))
+    engine.turn(3)
+    alice = engine.environment("alice")
+    assert (alice.status, alice.message) == (Status.READY, "Its ttl is cut to ttl.max.")

@@ -16,6 +16,7 @@ from envmgr.daemon.request_watch import RequestWatch
 from envmgr.domain.rules.access.roles import Rules
 from envmgr.domain.values.asking.person import Role
 from envmgr.web.app import create_app
+from tests.support.in_memory.rules import Rules as Wanted
 from tests.support.in_memory.world import World
 
 ALICE = "/api/v1/environments/acme/shop/alice"
@@ -64,9 +65,9 @@ class Site:
         watch.close()
 
 
-def made(folder: Path) -> Site:
-    """With one environment, alice, that is ready."""
-    world = World(folder)
+def made(folder: Path, rules: Wanted | None = None) -> Site:
+    """With one environment, alice, that is ready, or as far as it comes by itself."""
+    world = World(folder, rules)
     world.push("alice")
     world.turn(2)
     return Site(world)

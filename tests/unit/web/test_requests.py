@@ -168,7 +168,7 @@ def test_what_runs_is_cancelled_by_who_may_while_the_environment_is_busy(site: S
 def test_where_nothing_runs_there_is_nothing_to_cancel(site: Site, asked: Ask) -> None:
     """And no mark stays that would hold back what comes next."""
     found = asked("cancel", role=Role.DEVELOPER)
-    assert (found["status"], "nothing to cancel" in found["message"]) == ("failed", True)
+    assert (found["status"], "nothing to cancel" in found["message"]) == ("refused", True)
     assert site.world.environment("alice").suspended is None
 
 

@@ -12,6 +12,7 @@ from envmgr.cli.screen import emit, emit_json, printable
 from envmgr.cli.work import work
 from envmgr.commands import cancellation, operations
 from envmgr.commands.cancellation import Cancelled
+from envmgr.config.sections.duration import parse_duration
 from envmgr.views import documents
 
 if TYPE_CHECKING:
@@ -20,26 +21,35 @@ if TYPE_CHECKING:
 _WAIT = "5m"
 
 
-@verb("cancel", example="envmgr cancel alice\nenvmgr cancel shop/alice:api --wait 30m")
+@verb("cancel", example="envmgr cancel alice\nenvmgr cancel shop/alice:api --wait 30m", remote=True)
 @environment_argument
 @click.option(
     "--wait",
     type=Duration(),
-    default=_WAIT,
     metavar="DURATION",
     help=f"How long to wait for it to end. [{_WAIT}]",
 )
 @json_option
 @pass_invocation
-def cancel_command(invocation: Invocation, environment: str, wait: timedelta, as_json: bool) -> int:
+def cancel_command(invocation: Invocation, environment: str, wait: timedelta | None, as_json: bool) -> int:
     """Ask the Terraform or step that runs there to stop, in whatever process, and say how it ended.
 
     Terraform gets SIGINT: it finishes what it is doing, writes its state and releases its lock. What was cancelled is not
     started again until a push or `envmgr resume`. Exit code 1: it still runs, or nothing did.
     """
-    with work(invocation) as application:
-        found = operations.find(application, environment)
-        done = cancellation.cancel(application, found, wait, lambda: not application.stopping.is_set())
+    if invocation.server:
+        from envmgr.cli.remote.changing import cancelled
+
+        if wait is not None:
+            raise click.UsageError(f"--wait works on envmgr's own host alone: a server waits for {_WAIT}.")
+        done = Cancelled(*cancelled(invocation, environment))
+    else:
+        patience = wait if wait is not None else parse_duration(_WAIT)
+        with work(invocation) as application:
+            found = operations.find(application, environment)
+            done = cancellation.cancel(
+                application, found, patience, lambda: not application.stopping.is_set()
+            )
     if as_json:
         run = documents.run(done.run) if done.run is not None else None
         document: objects.CancelledObject = {

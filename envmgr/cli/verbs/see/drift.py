@@ -39,8 +39,6 @@ def drift_command(invocation: Invocation, environments: tuple[str, ...], as_json
     if invocation.server:
         from envmgr.cli.remote.changing import drifted
 
-        if not environments:
-            raise click.UsageError("With a server, name the environments: `envmgr drift ENV…`.")
         return _tell(list(drifted(invocation, environments, None if as_json else _print)), as_json)
     display, done = Display(several=True), list[Checked]()
     with work(invocation, display) as runtime, display:

@@ -94,21 +94,23 @@ class NamedEnvironment(Section):
     )
     deploy: tuple[DeployStep, ...] | None = Field(
         default=None,
-        description="In place of the repository's deploy.",
+        description="In place of the repository's deploy; null: none here.",
         examples=[[{"name": "build", "run": "make image"}]],
     )
     on_destroy: tuple[CommandStep, ...] | None = Field(
         default=None,
-        description="In place of the repository's on_destroy.",
+        description="In place of the repository's on_destroy; null: none here.",
         examples=[[{"name": "drain", "run": "make drain"}]],
     )
     health: Health | None = Field(
         default=None,
-        description="In place of the repository's health.",
+        description="In place of the repository's health; null: none is asked here.",
         examples=[{"url": "{outputs.url}"}],
     )
     on_unhealthy: OnUnhealthy | None = Field(
-        default=None, description="In place of the repository's on_unhealthy.", examples=["previous"]
+        default=None,
+        description="In place of the repository's on_unhealthy; null: keep.",
+        examples=["previous"],
     )
     drift: Drift | None = Field(
         default=None, description="Overrides the repository's drift.", examples=[{"action": "correct"}]

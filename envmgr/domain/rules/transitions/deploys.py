@@ -77,12 +77,14 @@ def went_back(before: Environment, commit: str) -> Environment:
 # --- health ----------------------------------------------------------------------------------------
 
 
-def healthy(before: Environment, check: HealthCheck, now: datetime, tests: str = "") -> Environment:
+def healthy(
+    before: Environment, check: HealthCheck, now: datetime, tests: str = "", remark: str = ""
+) -> Environment:
     """What runs answers as it should; `tests` is what it is tested by, if anything."""
     found = before.deployment
     # Where a way back began and did not end, what answers may be the code that was to come back.
     commit = (found.known_commit or found.healthy_commit) if found else None
-    after = up(before, tests)
+    after = up(before, tests, remark)
     if found and after.status is not Status.READY:
         commit = found.healthy_commit
     return replace(

@@ -31,11 +31,11 @@ def untested(before: Environment) -> Environment:
     return replace(before, tests=None)
 
 
-def passed(before: Environment, verdict: Verdict) -> Environment:
+def passed(before: Environment, verdict: Verdict, remark: str = "") -> Environment:
     """Its tests say that it works: that is what a later commit's code may go back to."""
     found = before.deployment
     return replace(
-        succeeded(before),
+        succeeded(before, remark),
         tests=verdict,
         deployment=found and replace(found, healthy_commit=found.known_commit or found.healthy_commit),
     )

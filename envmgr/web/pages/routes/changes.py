@@ -55,7 +55,7 @@ def asked_first(
     runtime, action = door_of(request).of(visitor.person), _action(verb, ASKED_FIRST)
     records = records_of(runtime, EnvironmentId(organization, repository, name))
     check(runtime, action, organization, repository)
-    found = question(action, records, secrets.token_urlsafe(16))
+    found = question(action, records, secrets.token_urlsafe(16), builds=_builds(runtime, records[0].id))
     return drawn(request, visitor, "question.html", question=found)
 
 
@@ -108,11 +108,18 @@ def _ask(asking: _Asking, filled: Filled) -> Response:
     except (UsageError, NeedsPerson) as error:
         if action not in ASKED_FIRST or isinstance(error, NotThere):
             raise
-        found = question(action, records, secrets.token_urlsafe(16), str(error))
+        builds = _builds(runtime, records[0].id)
+        found = question(action, records, secrets.token_urlsafe(16), str(error), builds=builds)
         return drawn(
             asking.request, asking.visitor, "question.html", status=of_error(error).status, question=found
         )
     return seen_again(f"/requests/{written.id}")
+
+
+def _builds(runtime: Runtime, identity: EnvironmentId) -> bool:
+    """Whether anything is built of its commits."""
+    found = runtime.services.configured(identity)
+    return found is not None and bool(found.build)
 
 
 def _action(verb: str, among: Sequence[Action]) -> Action:
@@ -125,8 +132,10 @@ def _action(verb: str, among: Sequence[Action]) -> Action:
 def _options(action: Action, identity: EnvironmentId, fields: Mapping[str, str]) -> Mapping[str, Any]:
     """What a form says of how it is wanted. Raises UsageError."""
     match action:
-        case Action.PLAN:
-            return {"destroy": True} if fields.get("for") == Action.DESTROY else {}
+        case Action.PLAN | Action.APPLY:
+            is_end = action is Action.PLAN and fields.get("for") == Action.DESTROY
+            asked = {"destroy": is_end, "rebuild": action is Action.APPLY and bool(fields.get("rebuild"))}
+            return {name: True for name, is_so in asked.items() if is_so}
         case Action.EXTEND:
             return {"seconds": _seconds(fields.get("duration", ""))}
         case Action.ROLLBACK:
