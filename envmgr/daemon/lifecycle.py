@@ -34,6 +34,7 @@ from .notify import Notifier
 from .polls import Polls
 from .request_watch import RequestWatch
 from .signals import Signals
+from .telling_watch import TellingWatch
 
 log = structlog.get_logger()
 
@@ -86,7 +87,8 @@ class Daemon:
         self._audits = Audits(runtime)
         self._polls = Polls(runtime, self._look)
         self._requests = RequestWatch(runtime)
-        self._forges = ForgeWatch(runtime, lambda repository: self._polls.soon(repository.id))
+        self._forges = ForgeWatch(runtime, self._known_anew)
+        self._telling = TellingWatch(runtime)
         self._unlooked: set[RepositoryId] = set()
         self._written = Written(runtime.services.clock(), OVERLAP)
         self._freezes = FreezeWatch()
@@ -134,6 +136,7 @@ class Daemon:
         every(TICK, self._tick_work)
         every(TICK, self._tick_requests)
         every(TICK, self._forges.tick)
+        every(TICK, self._tick_telling)
         every(HEALTH, self._tick_health)
         every(DRIFT_WATCH, self._tick_patrol)
         every(HOUSEKEEPING, self._tick_housekeeping)
@@ -209,6 +212,18 @@ class Daemon:
         except EnvmgrError as error:
             log.error(str(error), action="store-failed")
 
+    def _tick_telling(self) -> None:
+        try:
+            with sentences():
+                self._telling.tick()
+        except EnvmgrError as error:
+            log.error(str(error), action="store-failed")
+
+    def _known_anew(self, repository: Repository) -> None:
+        """A forge has told of something that was not known."""
+        self._polls.soon(repository.id)
+        self._telling.soon(repository)
+
     def _tick_door(self) -> None:
         if self._door is not None and not self._ending:
             self._door.reconfigure(self._runtime)
@@ -261,6 +276,7 @@ class Daemon:
                 self._polls,
                 self._requests,
                 self._forges,
+                self._telling,
             ):
                 part.reconfigure(self._runtime)
             self._serve()
@@ -293,6 +309,7 @@ class Daemon:
             # However long it takes: Terraform writes its state after it was asked to stop, and must not be
             # lost over that.
             self._wait_for_work(lambda: False)
+        self._telling.drain()
         if self._door is not None:  # to the end people may look what becomes of it
             self._door.close()
         self._leave()

@@ -25,6 +25,7 @@ from .asking import Requests, Sessions, Tokens
 from .figures import Figures
 from .freezes import Freezes
 from .hosts import Hosts
+from .outbox import Outbox
 from .pages import Pages
 from .pipeline import Pipeline
 from .pull_requests import PullRequests
@@ -83,6 +84,11 @@ class Store(Protocol):
     @property
     def hosts(self) -> Hosts:
         """Who works by these records."""
+        ...
+
+    @property
+    def outbox(self) -> Outbox:
+        """What forges are to be told."""
         ...
 
     def environments(

@@ -18,6 +18,7 @@ from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.asking.token import Session, Token
 from envmgr.domain.values.environment import Event, ProcessId, RepositoryState, RunKind, RunStatus
 from envmgr.domain.values.forge import ApprovedHead, KnownPullRequest
+from envmgr.domain.values.forge.telling import CommentText, Target, Telling, TellingKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.pipeline.build import Build
 from envmgr.domain.values.pipeline.image import SeenImage
@@ -63,6 +64,13 @@ BUILD = Build(
 )
 IMAGE = SeenImage(repository=BUILD.repository, variable="image", asked=ODD, tag=ODD)
 
+TELLING = Telling(
+    target=Target(BUILD.repository, TellingKind.COMMENT, "7"),
+    document=CommentText(number=7, text=ODD, mark=ODD),
+    digest="d",
+    since=NOW,
+)
+
 
 @pytest.fixture(params=["sqlite to postgresql", "postgresql to sqlite"])
 def places(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
@@ -88,6 +96,7 @@ def opened(places: tuple[str, str], tmp_path: Path) -> Iterator[tuple[SqlStore, 
     source.tokens.add(TOKEN)
     source.freezes.put(FREEZE)
     source.pull_requests.change(KNOWN.repository, KNOWN.number, lambda _: KNOWN)
+    source.outbox.revise(TELLING.target.repository, lambda _: ([TELLING], []))
     source.sessions.begin(SESSION)
     source.requests.add(WISH)
     source.pipeline.releases.note(RELEASE)
@@ -120,6 +129,7 @@ def told(store: SqlStore) -> object:
     asking = (
         store.freezes.all(),
         store.pull_requests.all(shop),
+        store.outbox.of(shop),
         store.tokens.all(),
         store.sessions.find(SESSION.digest),
         store.requests.pending(),
@@ -155,6 +165,7 @@ def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) ->
         "images": 1,
         "freezes": 1,
         "pull_requests": 1,
+        "tellings": 1,
     }
     assert told(target) == before == told(source)
     assert (source.identity(), target.identity().copied_from) == (own, own.id)

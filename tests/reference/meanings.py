@@ -106,6 +106,7 @@ EVENTS: Mapping[str, str] = {
     "left-alone": "Resources with its tags that were never in its state were left alone.",
     "modules-moving": "A module comes from a branch or without a version, so it is read again for every commit.",
     "not-rebuilt": "A lost record could not be rebuilt; the message says why.",
+    "not-told": "A forge refuses what it was to be told of an environment; the message says why. It is told again once there is something else to say, or envmgr starts anew.",
     "on-destroy-skipped": "The `on_destroy` steps were left out: somebody asked for that, or they could not be run.",
     "other-history": "The default branch has a different history from before; what is missing waits for a person.",
     "planned-without-refresh": "A destroy was planned from the state alone, because reading the cloud failed.",

@@ -32,6 +32,7 @@ from envmgr.ports import LeaseTaken
 from .memory_asking import MemoryFreezes, MemoryPages, MemoryRequests, MemorySessions, MemoryTokens
 from .memory_figures import MemoryFigures
 from .memory_hosts import MemoryHosts
+from .memory_outbox import MemoryOutbox
 from .memory_pipeline import MemoryPipeline
 from .memory_pull_requests import MemoryPullRequests
 
@@ -61,6 +62,7 @@ class MemoryStore:
         self._pipeline = MemoryPipeline()
         self._freezes, self._hosts = MemoryFreezes(), MemoryHosts()
         self._pull_requests = MemoryPullRequests()
+        self._outbox = MemoryOutbox()
 
     @property
     def standing(self) -> Mapping[tuple[Look, str], tuple[Standing, ...]]:
@@ -96,6 +98,11 @@ class MemoryStore:
     def requests(self) -> MemoryRequests:
         """What was asked for over the network."""
         return self._requests
+
+    @property
+    def outbox(self) -> MemoryOutbox:
+        """What forges are to be told."""
+        return self._outbox
 
     @property
     def pages(self) -> MemoryPages:

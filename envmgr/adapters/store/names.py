@@ -27,6 +27,8 @@ REVISIONS = (
     "0019",
     "0020",
     "0021",
+    "0022",
+    "0023",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

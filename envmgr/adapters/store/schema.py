@@ -26,7 +26,7 @@ from envmgr.domain.values.names import EnvironmentId
 
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
-from .forge.tables import pull_requests_table
+from .forge.tables import pull_requests_table, tellings_table
 from .hosts.tables import tables_of_hosts
 from .pipeline.proposal_codec import dump_proposal, load_proposal
 
@@ -336,6 +336,7 @@ freezes = Table(
 
 pull_requests = pull_requests_table(metadata)
 hosts, configurations, polls = tables_of_hosts(metadata)
+tellings = tellings_table(metadata)
 
 RECORDS = (
     environments,
@@ -353,5 +354,6 @@ RECORDS = (
     images,
     freezes,
     pull_requests,
+    tellings,
 )
 """The tables that hold records: all but what says which database it is."""

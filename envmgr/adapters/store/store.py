@@ -35,6 +35,7 @@ from .asking.requests import SqlRequests
 from .asking.tokens import SqlSessions, SqlTokens
 from .copying import Identity, copy
 from .database import Database
+from .forge.outbox import SqlOutbox
 from .forge.pull_requests import SqlPullRequests, old_pull_requests
 from .hosts.hosts import SqlHosts
 from .names import REVISIONS
@@ -60,6 +61,7 @@ class SqlStore:
         self.pipeline = SqlPipeline(database)
         self.pull_requests = SqlPullRequests(database)
         self.hosts = SqlHosts(database)
+        self.outbox = SqlOutbox(database)
 
     def environments(
         self,

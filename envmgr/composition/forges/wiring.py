@@ -29,13 +29,21 @@ def with_forges(
         if section.forge is not None
     }
     return {
-        identity: _with(found, made[identity]) if identity in made else found
+        identity: _with_forge(found, made[identity], sections[identity].forge) if identity in made else found
         for identity, found in repositories.items()
     }
 
 
-def _with(repository: Repository, forge: Forge) -> Repository:
-    return repository.everywhere(lambda each: replace(each, forge=forge))
+def _with_forge(repository: Repository, forge: Forge, section: ForgeSection | None) -> Repository:
+    """A repository with its forge, and with what its section says of telling it."""
+
+    def with_it(each: Repository) -> Repository:
+        if section is None:
+            return replace(each, forge=forge)
+        rules = replace(each.forge_rules, context=section.context, comments=section.comments)
+        return replace(each, forge=forge, forge_rules=rules)
+
+    return repository.everywhere(with_it)
 
 
 def forge_of(

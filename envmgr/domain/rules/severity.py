@@ -25,6 +25,7 @@ _WARNINGS = frozenset(
         "frozen",
         "interrupted",
         "not-sealed",
+        "not-told",
         "on-destroy-skipped",
         "other-history",
         "refused",

@@ -32,6 +32,7 @@ class Whole:
     events: Sequence[Event]
     requests: Sequence[Request]
     remote_error: str
+    untold: Sequence[str]
     freezes: Sequence[Freeze]
     images: Sequence[SeenImage]
 
@@ -55,6 +56,7 @@ class Around:
     events: Sequence[Event]
     requests: Sequence[Request] = ()
     remote_error: str = ""
+    untold: Sequence[str] = ()
     freezes: Sequence[Freeze] = ()
     images: Sequence[SeenImage] = ()
 
@@ -76,6 +78,7 @@ def whole(records: Sequence[Environment], around: Around, may: MayDo) -> Whole:
         events=around.events,
         requests=around.requests,
         remote_error=around.remote_error,
+        untold=around.untold,
         freezes=around.freezes,
         images=around.images,
     )

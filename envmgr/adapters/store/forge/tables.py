@@ -5,8 +5,10 @@ from sqlalchemy import Boolean, Column, Integer, MetaData, PrimaryKeyConstraint,
 from envmgr.adapters.store import codec
 from envmgr.adapters.store.columns import KEY, encoded, free_text, moment, word
 from envmgr.domain.values.forge import Permission, PullRequestState
+from envmgr.domain.values.forge.telling import TellingKind
 
 from .codec import dump_approved, dump_author, dump_commands, load_approved, load_author, load_commands
+from .telling_codec import dump_document, load_document
 
 
 def pull_requests_table(metadata: MetaData) -> Table:
@@ -39,4 +41,31 @@ def pull_requests_table(metadata: MetaData) -> Table:
         Column("read", encoded(codec.dump_resources, codec.load_resources), nullable=False),
         Column("commands", encoded(dump_commands, load_commands), nullable=False),
         PrimaryKeyConstraint("organization", "repository", "number", name="pull_requests_pkey"),
+    )
+
+
+def tellings_table(metadata: MetaData) -> Table:
+    """What forges are to be told: what is still to be said is found by the digests of what is wanted, was said, and was refused."""
+    return Table(
+        "tellings",
+        metadata,
+        Column("organization", KEY, nullable=False),
+        Column("repository", KEY, nullable=False),
+        Column("kind", word(TellingKind), nullable=False),
+        Column("name", KEY, nullable=False),
+        Column("commit", KEY, nullable=False),
+        Column("document", encoded(dump_document, load_document), nullable=False),
+        Column("digest", KEY, nullable=False),
+        Column("since", moment(), nullable=False),
+        Column("is_last", Boolean, nullable=False),
+        Column("said", KEY, nullable=False),
+        Column("began", Boolean, nullable=False),
+        Column("remote", free_text(), nullable=False),
+        Column("tries", Integer, nullable=False),
+        Column("next_try", moment()),
+        Column("refused", KEY, nullable=False),
+        Column("error", free_text(), nullable=False),
+        Column("owner", encoded(codec.dump_process, codec.load_process)),
+        Column("taken_until", moment()),
+        PrimaryKeyConstraint("organization", "repository", "kind", "name", "commit", name="tellings_pkey"),
     )

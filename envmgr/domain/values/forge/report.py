@@ -13,6 +13,11 @@ class ReportState(StrEnum):
     FAILURE = "failure"
     INACTIVE = "inactive"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to come."""
+        return self in (ReportState.PENDING, ReportState.RUNNING)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitStatus:

@@ -11,9 +11,12 @@ from envmgr.domain.values.asking.person import Role
 class ForgeRules:
     """How often pull requests are looked at, whether comments are obeyed, and whose (`members`).
 
-    A member is a login, `id:ID`, or `permission:…` for all who have that in the repository there.
+    A member is a login, `id:ID`, or `permission:…` for all who have that in the repository there. `context` is what the
+    names of statuses begin with, and `comments` says whether pull requests have a comment that tells how it goes.
     """
 
     interval: timedelta = timedelta(minutes=1)
     obeys: bool = True
+    context: str = "envmgr"
+    comments: bool = True
     members: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)

@@ -1,0 +1,130 @@
+"""The port `Outbox` on a SQL database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, select, update
+
+from envmgr.adapters.store import rows
+from envmgr.adapters.store.database import Database
+from envmgr.adapters.store.schema import tellings
+from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.forge.telling import Target, Telling
+from envmgr.domain.values.names import RepositoryId
+from envmgr.ports.outbox import Revision
+
+_KEY = tuple(tellings.c.keys())[:5]
+_FIELDS = tuple(tellings.c.keys())[5:]
+_TEXT = ("document", "digest", "since", "is_last")
+"""What is written when there is something else to say."""
+_ANEW = {"tries": 0, "next_try": None, "error": "", "refused": ""}
+_WAITING = and_(tellings.c.said != tellings.c.digest, tellings.c.refused != tellings.c.digest)
+_FREE = {"owner": None, "taken_until": None}
+
+
+class SqlOutbox:
+    """What forges are told; see `envmgr.ports.outbox.Outbox`."""
+
+    def __init__(self, database: Database) -> None:
+        """Over a database whose schema is the newest."""
+        self._database = database
+
+    def of(self, repository: RepositoryId) -> Sequence[Telling]:
+        """The rows of a repository."""
+        with self._database.read() as connection:
+            return _of(connection, repository)
+
+    def revise(self, repository: RepositoryId, revision: Revision) -> bool:
+        """Writes what is to be said."""
+        with self._database.read() as connection:
+            put, forget = revision(_of(connection, repository))
+            if not list(put) and not list(forget):
+                return False  # the usual look waits for no lock
+        with self._database.write() as connection:
+            self._database.serialize(connection, f"outbox of {repository}")
+            put, forget = revision(_of(connection, repository))
+            for each in put:
+                values = {name: getattr(each, name) for name in _FIELDS}
+                statement = self._database.upsert(tellings).values(**_key(each.target), **values)
+                changed = {name: values[name] for name in _TEXT} | _ANEW
+                connection.execute(statement.on_conflict_do_update(index_elements=list(_KEY), set_=changed))
+            for target in forget:
+                connection.execute(delete(tellings).where(_is(target), tellings.c.taken_until.is_(None)))
+        return True
+
+    def waiting(self) -> Sequence[Telling]:
+        """All that is still to be said."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                select(tellings).where(_WAITING).order_by(tellings.c.since, *(tellings.c[k] for k in _KEY))
+            ).all()
+        return [_telling(row) for row in found]
+
+    def unsaid(self, repository: RepositoryId) -> Sequence[str]:
+        """Why it could not be said."""
+        query = select(tellings.c.error).where(
+            rows.of_repository(tellings, repository),
+            tellings.c.said != tellings.c.digest,
+            tellings.c.error != "",
+        )
+        with self._database.read() as connection:
+            return list(dict.fromkeys(connection.execute(query).scalars()))
+
+    def take(self, seen: Telling, owner: ProcessId, until: datetime) -> Telling | None:
+        """Has this process say it."""
+        same = (
+            tellings.c.taken_until == seen.taken_until
+            if seen.taken_until
+            else tellings.c.taken_until.is_(None)
+        )
+        statement = update(tellings).where(_is(seen.target), same, _WAITING)
+        statement = statement.values(owner=owner, taken_until=until, began=True)
+        with self._database.write() as connection:
+            row = connection.execute(statement.returning(*tellings.c)).one_or_none()
+        return None if row is None else _telling(row)
+
+    def told(self, taken: Telling, remote: str) -> None:
+        """Notes that it was said."""
+        noted = {"said": taken.digest, "remote": remote, **_ANEW}
+        mine = _mine(taken)
+        with self._database.write() as connection:
+            over = and_(mine, tellings.c.is_last, tellings.c.digest == taken.digest)
+            if not connection.execute(delete(tellings).where(over)).rowcount:
+                connection.execute(update(tellings).where(mine).values(**noted, **_FREE))
+
+    def not_told(self, taken: Telling) -> None:
+        """Notes that it was not."""
+        noted = {name: getattr(taken, name) for name in ("tries", "next_try", "error", "refused", "remote")}
+        with self._database.write() as connection:
+            connection.execute(update(tellings).where(_mine(taken)).values(**noted, **_FREE))
+
+
+def _of(connection: Connection, repository: RepositoryId) -> Sequence[Telling]:
+    query = select(tellings).where(rows.of_repository(tellings, repository))
+    found = connection.execute(query.order_by(*(tellings.c[name] for name in _KEY))).all()
+    return [_telling(row) for row in found]
+
+
+def _key(target: Target) -> dict[str, Any]:
+    repository = target.repository
+    own = {"organization": repository.organization, "repository": repository.name}
+    return {**own, "kind": target.kind, "name": target.name, "commit": target.commit}
+
+
+def _is(target: Target) -> ColumnElement[bool]:
+    return and_(*(tellings.c[name] == value for name, value in _key(target).items()))
+
+
+def _mine(taken: Telling) -> ColumnElement[bool]:
+    return and_(
+        _is(taken.target),
+        tellings.c.owner == taken.owner,
+        tellings.c.taken_until == taken.taken_until,
+    )
+
+
+def _telling(row: Row[*tuple[Any, ...]]) -> Telling:
+    organization, repository, kind, name, commit = row[:5]
+    target = Target(RepositoryId(organization, repository), kind, name, commit)
+    return Telling(target=target, **dict(zip(_FIELDS, row[5:], strict=True)))

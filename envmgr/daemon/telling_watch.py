@@ -1,0 +1,120 @@
+"""What forges are told: worked out where something was written, and said by a thread for each account on a forge."""
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+
+import structlog
+
+from envmgr.commands.runtime import Runtime
+from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.forge.telling import Telling
+from envmgr.domain.values.names import RepositoryId
+from envmgr.engine.context.organization import Repository
+from envmgr.engine.context.services import Services
+from envmgr.engine.context.written import OVERLAP, Written
+from envmgr.engine.forge.delivery import Delivery
+from envmgr.engine.forge.saying import work_out
+from envmgr.host.system import sentences
+
+log = structlog.get_logger()
+
+_AT_ONCE = 16
+ALL = timedelta(minutes=1)
+"""How often all is worked out anew: times in texts, pull requests, and what another process overtook."""
+DRAIN = 5.0
+"""Seconds for which an end waits for what is still to be said."""
+
+
+class TellingWatch:
+    """Has forges told of what is new; one that hangs holds up no other, and nothing else."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._delivery = Delivery()
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="telling")
+        self._at_work: dict[str, Future[None]] = {}
+        self._services: Services | None = None
+        self._written: Written | None = None
+        self._all_at: datetime | None = None
+        self._soon: set[RepositoryId] = set()
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+
+    def reconfigure(self, runtime: Runtime) -> None:
+        """Works by another configuration from now on; what is under way ends by the old one."""
+        self._runtime = runtime
+
+    def soon(self, repository: Repository) -> None:
+        """Has what is to be said of a repository worked out with the next tick: something is known that was not."""
+        self._soon.add(repository.id)
+
+    def tick(self) -> None:
+        """Works out what is new, and has said what is due; raises what the store raises."""
+        services = self._runtime.services
+        if self._closing.is_set() or not any(r.forge for r in services.repositories.values()):
+            return
+        with self._lock:
+            self._work_out(services)
+            self._hand_out(services)
+
+    def close(self) -> None:
+        """Begins nothing more."""
+        self._closing.set()
+
+    def drain(self, seconds: float = DRAIN) -> None:
+        """What is still to be said at the end is said, as far as that takes no longer than some seconds."""
+        self._closing.set()
+        services, over = self._runtime.services, time.monotonic() + seconds
+        try:
+            with sentences(), self._lock:
+                if any(r.forge for r in services.repositories.values()):
+                    self._work_out(services)
+                    wait(list(self._at_work.values()), seconds)
+                    for account, rows in self._delivery.due(services).items():
+                        self._delivery.deliver(services, account, rows, lambda: time.monotonic() >= over)
+        except EnvmgrError as error:
+            log.error(str(error), action="store-failed")
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _work_out(self, services: Services) -> None:
+        now, is_first = services.clock(), services is not self._services
+        asked = Written(now, OVERLAP) if self._written is None or is_first else self._written
+        with asked.news(services.store, now) as news:
+            soon, self._soon = self._soon, set()
+            changed = {*news, *soon}
+            if is_first or self._all_at is None or not now < self._all_at + ALL <= now + ALL:
+                changed, self._all_at = set(services.repositories), now
+            for identity in sorted(changed):
+                self._work_out_one(services, identity, anew=is_first)
+        self._services, self._written = services, asked
+
+    def _work_out_one(self, services: Services, identity: RepositoryId, *, anew: bool) -> None:
+        repository, server = services.repositories.get(identity), self._runtime.server
+        page = server.public_url if server is not None else None
+        if repository is None or repository.forge is None:
+            return
+        try:
+            work_out(services, repository, page or "", anew=anew)
+        except EnvmgrError:
+            self._soon.add(identity)
+            raise
+        except Exception:
+            log.exception("Unexpected error", action="unexpected", repository=str(identity))
+
+    def _hand_out(self, services: Services) -> None:
+        for account, rows in self._delivery.due(services).items():
+            under_way = self._at_work.get(account)
+            if under_way is None or under_way.done():
+                self._at_work[account] = self._pool.submit(self._deliver, services, account, rows)
+
+    def _deliver(self, services: Services, account: str, rows: Sequence[Telling]) -> None:
+        try:
+            with sentences():
+                self._delivery.deliver(services, account, rows, self._closing.is_set)
+        except EnvmgrError as error:
+            log.error(str(error), action="store-failed")
+        except Exception:
+            log.exception("Unexpected error", action="unexpected", account=account)

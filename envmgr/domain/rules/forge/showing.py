@@ -1,0 +1,64 @@
+"""An environment's record as the comment of its pull request shows it."""
+
+from envmgr.domain.values.environment import Changes, Environment, Run, Status
+from envmgr.domain.values.forge.shown import (
+    ApprovalShown,
+    EnvironmentShown,
+    PlanShown,
+    ResourceShown,
+)
+from envmgr.domain.values.pipeline.proposal import Proposal
+
+from .statuses import Place
+
+
+def environment_shown(found: Environment, applied: Run | None, place: Place) -> EnvironmentShown:
+    """A row of the table, and what is told below it; `applied` is the last run that applied it."""
+    proposal = found.proposal
+    application = f":{found.id.application}" if found.id.application else ""
+    return EnvironmentShown(
+        label=f"{found.id.name}{application}",
+        status=found.status.value,
+        sentence=found.said,
+        url=found.applied.url or "",
+        page=place.address(found) if place.page else "",
+        commit=found.target,
+        ends=found.life.expires_at if found.status is not Status.DESTROYING else None,
+        plan=_proposed(proposal, place) if proposal is not None else _applied(applied, place),
+        checks=proposal.checks if proposal is not None else (),
+        approval=_approval(proposal) if proposal is not None and proposal.rejection is None else None,
+    )
+
+
+def _proposed(proposal: Proposal, place: Place) -> PlanShown:
+    return PlanShown(
+        commit=proposal.commit,
+        is_applied=False,
+        changes=Changes(**{name: proposal.changes.get(name, 0) for name in ("add", "change", "destroy")}),
+        resources=tuple(ResourceShown(address, _word(actions)) for actions, address in proposal.actions),
+        log=_log(proposal.run, place),
+    )
+
+
+def _word(actions: str) -> str:
+    """One word for what Terraform calls `create`, `delete/create` and so on."""
+    return "replace" if "/" in actions else actions
+
+
+def _applied(run: Run | None, place: Place) -> PlanShown | None:
+    if run is None or run.changes is None:
+        return None
+    return PlanShown(commit=run.commit, is_applied=True, changes=run.changes, log=_log(run.id, place))
+
+
+def _log(run: int | None, place: Place) -> str:
+    return f"{place.page}/runs/{run}" if place.page and run is not None else ""
+
+
+def _approval(proposal: Proposal) -> ApprovalShown:
+    return ApprovalShown(
+        by=tuple(each.by for each in proposal.approvals),
+        needed=proposal.terms.needed,
+        role=proposal.terms.role.value,
+        until=proposal.expires_at,
+    )

@@ -1,0 +1,115 @@
+"""What a repository's forge is to be told, worked out from the records and written into the outbox."""
+
+from collections.abc import Mapping, Sequence
+
+from envmgr.domain.rules.forge.comment import comment
+from envmgr.domain.rules.forge.mark import mark_of
+from envmgr.domain.rules.forge.showing import environment_shown
+from envmgr.domain.rules.forge.statuses import Place
+from envmgr.domain.rules.forge.wanted import Asked, revised
+from envmgr.domain.values.environment import Environment, OriginKind, Run, RunKind
+from envmgr.domain.values.forge import KnownPullRequest
+from envmgr.domain.values.forge.shown import CommentStyle, PullRequestShown
+from envmgr.domain.values.forge.telling import CommentText
+from envmgr.engine.context.organization import Repository
+from envmgr.engine.context.services import Services
+from envmgr.ports.forge import Forge, ForgeTraits
+
+_RUNS = 5
+"""Among how many of its last runs an environment's last apply is looked for."""
+
+
+def work_out(services: Services, repository: Repository, page: str, *, anew: bool = False) -> bool:
+    """Writes what the forge of a repository is to be told by now; whether that is anything new.
+
+    `page` is where people reach envmgr's own page, empty where it has none. `anew`: what was refused is tried once more.
+    """
+    forge = repository.forge
+    if forge is None:
+        return False
+    store, now = services.store, services.clock()
+    records = store.environments(repository=repository.id, destroyed=True)
+    asked = Asked(
+        repository=repository.id,
+        place=Place(repository.forge_rules.context, page.rstrip("/")),
+        has_deployments=forge.traits.has_deployments,
+        comments=_comments(services, repository, forge, records, page.rstrip("/")),
+    )
+    if anew:
+        refused = [t for t in store.outbox.of(repository.id) if not t.is_said and not t.is_waiting]
+        store.outbox.revise(repository.id, lambda _: (refused, ()))
+    return store.outbox.revise(repository.id, lambda known: revised(asked, records, known, now))
+
+
+def _comments(
+    services: Services, repository: Repository, forge: Forge, records: Sequence[Environment], page: str
+) -> list[CommentText]:
+    if not repository.forge_rules.comments:
+        return []
+    pulls = {each.number: each for each in services.store.pull_requests.all(repository.id)}
+    numbers = {e.origin.number for e in records if e.origin.kind is OriginKind.PULL_REQUEST}
+    return [
+        _comment(services, repository, forge, number, _of(pulls.get(number), number, records), pulls, page)
+        for number in sorted({*pulls, *filter(None, numbers)})
+    ]
+
+
+def _of(pull: KnownPullRequest | None, number: int, records: Sequence[Environment]) -> list[Environment]:
+    """The open environments of a pull request: its own, and that of its branch."""
+    head = pull.told.head if pull is not None and pull.is_open and not pull.told.is_from_fork else None
+    return [
+        each
+        for each in records
+        if each.is_open
+        and (
+            each.origin.number == number
+            if each.origin.kind is OriginKind.PULL_REQUEST
+            else each.origin.kind is OriginKind.BRANCH and not each.origin.is_named and each.branch == head
+        )
+    ]
+
+
+def _comment(
+    services: Services,
+    repository: Repository,
+    forge: Forge,
+    number: int,
+    records: Sequence[Environment],
+    pulls: Mapping[int, KnownPullRequest],
+    page: str,
+) -> CommentText:
+    rules, pull = repository.forge_rules, pulls.get(number)
+    mark = mark_of(rules.context, str(repository.id))
+    shown = PullRequestShown(
+        environments=tuple(
+            environment_shown(each, _last_apply(services, each), Place(rules.context, page))
+            for each in records
+        ),
+        why=_why(pull, records),
+        mark=mark,
+        commands=rules.obeys and bool(records),
+        now=services.clock(),
+    )
+    text = comment(shown, style_of(forge.traits), repository.organization.access().redact)
+    return CommentText(number=number, text=text, mark=mark, creates=bool(records))
+
+
+def _why(pull: KnownPullRequest | None, records: Sequence[Environment]) -> str:
+    if records:
+        return ""
+    if pull is not None and pull.is_open:
+        return "It has no environment."
+    return "It is closed, and its environment is gone."
+
+
+def _last_apply(services: Services, found: Environment) -> Run | None:
+    """The newest run that applied something; none where nothing is there of it any more."""
+    if found.applied.commit is None or found.proposal is not None:
+        return None
+    runs = services.store.runs(found.id, limit=_RUNS)
+    return next((run for run in runs if run.kind is RunKind.APPLY and run.changes is not None), None)
+
+
+def style_of(traits: ForgeTraits) -> CommentStyle:
+    """How a kind of forge takes comments."""
+    return CommentStyle(longest=traits.comment_characters, folds=traits.folds, hides=traits.hides_comments)
