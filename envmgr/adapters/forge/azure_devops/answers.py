@@ -17,8 +17,8 @@ _SERVICES = ("aadsp.", "svc.", "s2s.")  # descriptors of what is no person
 
 
 def person_of(found: Object) -> ForgePerson:
-    """Somebody. The unique name is an address that the organization gave."""
-    name = found.text_or("", "uniqueName") or found.text_or("", "displayName")
+    """Somebody. The unique name is an address that the organization gave; the one that is displayed is anybody's choice."""
+    name = found.text_or("", "uniqueName") or found.text("id")
     return ForgePerson(
         id=found.text("id"),
         login=name[:255],

@@ -19,8 +19,8 @@ _NOBODY = ForgePerson(id="", login="", is_bot=True)
 
 
 def person_of(user: Object) -> ForgePerson:
-    """Somebody, known by the UUID: names are whatever somebody calls herself."""
-    name = user.text_or("", "nickname") or user.text_or("", "display_name")
+    """Somebody, known by the UUID: names are whatever somebody calls herself, if need be as a file names an ID."""
+    name = (user.text_or("", "nickname") or user.text_or("", "display_name")).replace(":", " ")
     return ForgePerson(id=user.text("uuid"), login=name[:255], is_bot=user.text_or("user", "type") != "user")
 
 

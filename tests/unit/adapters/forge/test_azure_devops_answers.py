@@ -6,7 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from envmgr.adapters.forge.answer import Answer, Object
-from envmgr.adapters.forge.azure_devops.answers import comments_of, labels_of, newest, pull_request_of
+from envmgr.adapters.forge.azure_devops.answers import (
+    comments_of,
+    labels_of,
+    newest,
+    person_of,
+    pull_request_of,
+)
 from envmgr.adapters.forge.azure_devops.labels import Labels
 from envmgr.adapters.forge.azure_devops.place import dialect, place_of
 from envmgr.adapters.forge.azure_devops.rights import permission_of
@@ -91,6 +97,12 @@ def test_labels_are_asked_for_once_in_five_minutes() -> None:
     for now[0] in (0.0, 1.0, 299.0, 301.0):
         assert labels.of(7, ask) == ("a",)
     assert len(asked) == 2
+
+
+def test_a_displayed_name_is_nobodys() -> None:
+    """Everybody chooses her own."""
+    found = person_of(said({"id": "1-2", "displayName": "carol@example.com"}))
+    assert (found.id, found.login) == ("1-2", "1-2")
 
 
 # --- comments ------------------------------------------------------------------------------------

@@ -116,6 +116,12 @@ def test_comments_of_the_cloud() -> None:
     assert token.author.is_bot
 
 
+def test_nobody_is_called_as_a_file_names_an_id() -> None:
+    """Or a permission: those have a colon."""
+    for name in ("id:{7b1d3e52}", "permission:admin"):
+        assert ":" not in cloud.person_of(said({"uuid": "{x}", "nickname": name, "type": "user"})).login
+
+
 def update(commit: str) -> dict[str, object]:
     """The pull request was changed."""
     return {"update": {"date": NOON.isoformat(), "state": "OPEN", "source": {"commit": {"hash": commit}}}}
