@@ -162,6 +162,17 @@ def test_without_a_pipeline_one_is_made_for_the_branch(
     ]
 
 
+def test_a_status_of_a_branch_is_in_no_pipeline_of_another_one(
+    served: LoopbackForge, kind: gitlab.GitLab, forge: GitLab
+) -> None:
+    """That began at the same commit: it would fail main."""
+    main = kind.pipeline(served.model, HEAD, "main")
+    for state in (RUNNING, FAILURE):
+        forge.set_status(status(state, number=None, branch="env-alice"))
+    assert [(job.status, job.pipeline.ref) for job in kind.jobs] == [("failed", "env-alice")]
+    assert main not in [job.pipeline for job in kind.jobs]
+
+
 def test_the_pipeline_of_a_merged_result_is_of_another_commit(
     served: LoopbackForge, kind: gitlab.GitLab, forge: GitLab
 ) -> None:

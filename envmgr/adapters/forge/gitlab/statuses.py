@@ -56,7 +56,8 @@ class Statuses:
     def _place(self, status: CommitStatus) -> Mapping[str, str | int]:
         """In which pipeline it belongs: in that which the merge request shows, else it would land in another one of the commit."""
         if status.number is None:
-            return {}
+            # Of the commit of a new branch the newest pipeline may be that of the branch it began at.
+            return {"ref": status.branch} if status.branch else {}
         found = self.client.get(f"{self.project}/merge_requests/{status.number}").as_object()
         if found.has("head_pipeline") and commit(found, "head_pipeline", "sha") == status.commit:
             return {"pipeline_id": found.number("head_pipeline", "id")}

@@ -1,10 +1,10 @@
 """What is said of an environment by the status of its commit, as a function of its records."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from envmgr.domain.values.combined import combined, urls
-from envmgr.domain.values.environment import Environment, Status, WaitsFor
+from envmgr.domain.values.environment import Environment, OriginKind, Status, WaitsFor
 from envmgr.domain.values.forge.report import CommitStatus, ReportState
 from envmgr.domain.values.names import counted
 from envmgr.domain.values.pipeline.proposal import Proposal
@@ -113,7 +113,7 @@ def statuses_of(records: Sequence[Environment], place: Place) -> Iterator[Commit
     """What is to be said of the commits of an environment: of the one that it is to have, and of one that it is held away from."""
     found, state = combined(records), state_together(records)
     context, url = place.status(found.id.name), place.address(found)
-    number = found.origin.number
+    number, branch = found.origin.number, _branch(found)
     if state is not None:
         yield CommitStatus(
             commit=found.target,
@@ -122,6 +122,7 @@ def statuses_of(records: Sequence[Environment], place: Place) -> Iterator[Commit
             sentence=sentence_of(records, state),
             url=url,
             number=number,
+            branch=branch,
         )
     if found.is_open and found.target != found.commit:
         yield CommitStatus(
@@ -131,8 +132,13 @@ def statuses_of(records: Sequence[Environment], place: Place) -> Iterator[Commit
             sentence=f"Held at {found.target[:10]} by a rollback or a promotion: `envmgr resume` ends that.",
             url=url,
             number=number,
+            branch=branch,
         )
-    yield from _plans(records, place, url, number)
+    yield from (replace(each, branch=branch) for each in _plans(records, place, url, number))
+
+
+def _branch(found: Environment) -> str:
+    return found.branch if found.origin.kind is OriginKind.BRANCH else ""
 
 
 def _plans(

@@ -23,7 +23,8 @@ class ReportState(StrEnum):
 class CommitStatus:
     """The status of a commit. `context` tells it from others, such as `envmgr/pr-7`; `sentence` may be longer than a forge takes.
 
-    `number` is the pull request whose head it is, where it is one's: some forges show it only there. `url` is where to
+    `number` is the pull request whose head it is, where it is one's: some forges show it only there; `branch` is the one
+    that it is told for, else nothing: other branches may have the same commit. `url` is where to
     read on; empty where that is nowhere: a forge that demands one gets the repository's own page.
     """
 
@@ -33,6 +34,7 @@ class CommitStatus:
     sentence: str
     url: str
     number: int | None = None
+    branch: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
