@@ -39,7 +39,8 @@ def main(folder: str) -> None:
     service.run("systemctl", "start", UNIT)
     found: dict[str, Any] = {}
     try:
-        eventually(lambda: PID.exists() and PID.read_text(), "the last child runs")
+        # Not only begun: what the daemon had not brought into its cage yet would end with it.
+        eventually((FOLDER / "code/there").exists, "the last child runs")
         first = service.main_pid(UNIT)
         in_leaf = (GROUP / "daemon/cgroup.procs").read_text().split()
         found["is_in_leaf"] = str(first) in in_leaf
@@ -47,9 +48,9 @@ def main(folder: str) -> None:
         eventually((FOLDER / "adopted.json").exists, "adopted")
         found["restarts"] = shown(UNIT, "NRestarts")
         service.run("systemctl", "stop", UNIT)
-        # systemd takes the folders of a unit away once they are empty, and does not wait for that.
+        # systemd takes the folders of a unit away once they are empty, as soon as what a step left has ended.
         with suppress(AssertionError):
-            eventually(lambda: not GROUP.exists(), "its groups are gone", 15)
+            eventually(lambda: not GROUP.exists(), "its groups are gone", 90)
         found["left"] = [path.name for path in GROUP.glob("*")] if GROUP.exists() else []
     finally:
         found |= {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")}
