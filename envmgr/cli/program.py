@@ -26,6 +26,7 @@ _SECTIONS: Sections = {
         "serve": ("run.serve", "Serve page and API without the daemon's work."),
         "token": ("run.token", "Make, list and revoke tokens for the API."),
         "hosts": ("run.hosts", "Who works by these records, on what, and who died."),
+        "versions": ("run.versions", "Terraform versions kept here, and who needs them."),
         "reconcile": ("run.reconcile", "One pass: poll, do all work that is due, wait for it."),
     },
     "See": {

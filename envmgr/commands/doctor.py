@@ -173,6 +173,10 @@ def _bundle_key(host: Host) -> str:
 
 
 def _terraform(organization: Organization) -> str:
+    releases = organization.releases
+    if releases is not None:
+        kept = [each.version for each in releases.kept()]
+        return f"{organization.known_version()}, kept here: {', '.join(kept) or 'none yet, it is fetched when needed'}"
     version = organization.terraform.version(organization.binary)
     return f"{version} ({located(organization.binary, 'Terraform')})"
 

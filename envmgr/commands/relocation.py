@@ -20,6 +20,7 @@ from envmgr.engine.context import by_hand, ownership
 from envmgr.engine.context.organization import Organization
 from envmgr.engine.recovery import state_locks
 from envmgr.engine.source.desired import with_fingerprint
+from envmgr.engine.source.tool import program_now
 from envmgr.engine.source.workspaces import holds_state, workspace
 from envmgr.engine.work.job import Job
 from envmgr.engine.work.mode import ByHand, Verb
@@ -136,9 +137,9 @@ def _bring_what_was_cut_off(job: Job) -> None:
     services, claim, organization = job.services, _claim(job.environment), job.repository.organization
     if not holds_state(services.layout.workspace(job.environment.id)):
         return
-    access = job.access()
+    access, binary = job.access(), program_now(services, organization, claim)
     with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
-        state_locks.push_errored_state(job, active, workspace(job, access, claim, organization.binary))
+        state_locks.push_errored_state(job, active, workspace(job, access, claim, binary))
 
 
 def _speak_otherwise(job: Job, target: Backend) -> None:

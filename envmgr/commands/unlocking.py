@@ -13,6 +13,7 @@ from envmgr.engine.recovery.state_locks import (
     push_errored_state,
 )
 from envmgr.engine.source.kept import checkout_applied
+from envmgr.engine.source.tool import program_now
 from envmgr.engine.source.workspaces import workspace
 from envmgr.engine.work.job import ActiveRun, Job
 from envmgr.engine.work.mode import ByHand, Verb
@@ -73,7 +74,8 @@ def _by_hand(job: Job) -> str:
 
 
 def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force: bool) -> None:
-    space = workspace(job, job.access(), claim, job.repository.organization.binary)
+    binary = program_now(job.services, job.repository.organization, claim)
+    space = workspace(job, job.access(), claim, binary)
     # A state left in the folder is brought to safety, though the lock may keep it here.
     with suppress(EnvmgrError):
         push_errored_state(job, active, space)

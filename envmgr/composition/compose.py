@@ -82,6 +82,7 @@ from .forges import with_forges
 from .hidden import hidden_paths
 from .images import following
 from .records import open_installation
+from .releases import with_releases
 from .sign_in import sign_in_of
 
 
@@ -213,7 +214,7 @@ def _organization(
         cli_config=Path(terraform.cli_config) if terraform.cli_config else None,
         timeout=terraform.timeout,
     )
-    return Organization(
+    organization = Organization(
         name=file.organization,
         backend=backend,
         binary=terraform.binary,
@@ -233,6 +234,7 @@ def _organization(
         open_places=lambda environment, roots: open_places(environment, roots, start.environ.get("HOME")),
         is_new=lambda: all(e.claim is None for e in store.environments(organization=file.organization)),
     )
+    return with_releases(organization, terraform, layout, start.environ)
 
 
 def _repositories(

@@ -16,6 +16,7 @@ from envmgr.engine.context import by_hand
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.services import Services
 from envmgr.engine.source import kept, step_caches
+from envmgr.engine.source.tool import noted
 from envmgr.engine.source.workspaces import holds_state
 from envmgr.host.leftovers import ASIDE, clear
 from envmgr.host.system import sentences
@@ -35,6 +36,7 @@ def tidy(services: Services) -> None:
         lambda: _prune_logs(services),
         lambda: services.modules.prune(_modules(claims)),
         lambda: services.binaries.prune(claim.terraform_version for claim in claims),
+        lambda: _prune_releases(services, claims),
         lambda: _prune_workspaces(services, environments),
         lambda: _prune_providers(services, claims),
         lambda: step_caches.prune(services, environments),
@@ -54,6 +56,17 @@ def tidy(services: Services) -> None:
 def _keep_what_was_set(services: Services) -> None:
     for repository in services.repositories:
         by_hand.catch_up(services, repository, all_of_them=True)
+
+
+def _prune_releases(services: Services, claims: Iterable[Claim]) -> None:
+    """What was applied with a version is destroyed with it, so that one stays."""
+    used = {claim.terraform_version for claim in claims}
+    for organization in services.organizations.values():
+        releases = organization.releases
+        if releases is not None:
+            releases.prune(
+                [each.version for each in releases.kept() if noted(releases, each.version) in used]
+            )
 
 
 def _modules(claims: Iterable[Claim]) -> list[tuple[str, str]]:

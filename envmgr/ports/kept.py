@@ -1,8 +1,9 @@
-"""What is kept of modules, binaries and providers while an environment uses them."""
+"""What is kept of modules, binaries, releases and providers while an environment uses them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 class Modules(Protocol):
@@ -57,4 +58,58 @@ class Providers(Protocol):
 
         In use is what the texts of Terraform's lock files select, and what its data folders link to.
         """
+        ...
+
+
+ToolName = Literal["terraform", "opentofu"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptVersion:
+    """A version that is kept here: where it is, and how large (bytes)."""
+
+    version: str
+    path: str
+    size: int
+
+
+class Releases(Protocol):
+    """The versions of one tool: those that a source offers, and those that are kept."""
+
+    @property
+    def tool(self) -> ToolName:
+        """Which tool it is."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """Where they are kept: the same for all that trust the same keys."""
+        ...
+
+    def offered(self) -> Sequence[str]:
+        """What the source offers, as of an hour ago at most; raises Transient where it does not answer."""
+        ...
+
+    def kept(self) -> Sequence[KeptVersion]:
+        """What is kept here, the oldest first."""
+        ...
+
+    def find(self, version: str) -> str | None:
+        """The path of a version that is kept; None where it is not."""
+        ...
+
+    def install(self, version: str) -> str:
+        """Fetches and verifies a version, unless it is kept; gives its path.
+
+        :raises Transient: the source does not answer
+        :raises NeedsPerson: it has no such version, or what it gave is not what its makers signed
+        """
+        ...
+
+    def prune(self, used: Collection[str]) -> int:
+        """Removes versions that are not among the used and that nothing has asked for in a while; gives their number."""
+        ...
+
+    def remove(self, version: str) -> bool:
+        """Removes a version; False where it was not kept."""
         ...

@@ -81,6 +81,18 @@ class NewTokenObject(TokenObject):
     secret: Annotated[str, "The secret. It is shown this once, and kept nowhere."]
 
 
+class VersionObject(TypedDict):
+    """A version of Terraform or OpenTofu that is kept here."""
+
+    tool: Annotated[str, "`terraform` or `opentofu`."]
+    version: Annotated[str, "The version."]
+    path: Annotated[str, "Where its program is."]
+    size: Annotated[int, "Bytes of the program."]
+    environments: Annotated[
+        list[str], "The environments that were applied with it, and are destroyed with it."
+    ]
+
+
 class RepositoryObject(TypedDict):
     """A repository whose branches get environments."""
 

@@ -26,6 +26,7 @@ GIVES: Mapping[str, tuple[str, str, str]] = {
     "token create": ("NewTokenObject", "one", ""),
     "token list": ("TokenObject", "array", ""),
     "hosts list": ("HostObject", "array", ""),
+    "versions list": ("VersionObject", "array", ""),
     "list": ("ListedObject", "array", ""),
     "show": (
         "EnvironmentInFull",

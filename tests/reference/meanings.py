@@ -141,6 +141,8 @@ EVENTS: Mapping[str, str] = {
     "unhealthy": "It did not become healthy in time after a deploy.",
     "unlocked": "A state lock was broken: its holder was proven dead, or a person forced it.",
     "unmanaged": "Its repository or organization is no longer in the configuration; it is left alone.",
+    "version-installed": "A person had a version of Terraform or OpenTofu fetched.",
+    "version-removed": "A person had such a version removed.",
     "waiting": "Something holds it back.",
     "went-back": "A deploy that did not become healthy gave way to the previous healthy commit.",
     "window-overridden": "Somebody changed it outside the windows with `--override-window`.",

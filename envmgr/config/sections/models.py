@@ -3,7 +3,6 @@
 The commented sample, the JSON Schema and the tables of the reference are made from these models.
 """
 
-from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -24,40 +23,18 @@ from .pipeline.steps import BuildStep, Check, EnvironmentTest, check_named_once
 from .rules import Destroy, Drift, Limits, Polling, Schedule, Ttl, Windows
 from .run_credentials import RunCredentials
 from .section import Section
+from .terraform import Terraform
 from .values import (
-    AbsolutePath,
-    Binary,
     BranchPattern,
     EnvironmentName,
     Flag,
     GitUrl,
     Name,
-    Period,
     SecretValue,
     Text,
     Variables,
 )
 from .watching import including
-
-
-class Terraform(Section):
-    """The Terraform program."""
-
-    binary: Binary = Field(
-        default="terraform",
-        description="The program's name or absolute path; OpenTofu's tofu too.",
-        examples=["terraform"],
-    )
-    cli_config: AbsolutePath | None = Field(
-        default=None,
-        description="A Terraform CLI configuration file, for provider mirrors.",
-        examples=["/etc/envmgr/terraform.rc"],
-    )
-    timeout: Period = Field(
-        default=timedelta(hours=1),
-        description="When a single Terraform command is ended: asked first, then forced.",
-        examples=["1h"],
-    )
 
 
 class Credentials(Section):

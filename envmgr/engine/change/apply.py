@@ -161,7 +161,8 @@ def keep(job: Job, claim: Claim) -> None:
     # Commit and Terraform before the record that names them: housekeeping then never finds them unused, nor
     # the record without them.
     _keep_commit(job, claim)
-    job.services.binaries.keep(job.repository.organization.binary, claim.terraform_version)
+    if job.repository.organization.releases is None:  # what was fetched is kept already
+        job.services.binaries.keep(job.repository.organization.binary, claim.terraform_version)
     job.update(lambda e: applies.claimed(e, claim))
     kept.keep(job, claim)
 

@@ -18,9 +18,9 @@ from envmgr.domain.values.names import counted, first
 from envmgr.engine.context import ownership
 from envmgr.engine.context.organization import Access
 from envmgr.engine.recovery import lost_records, state_locks
-from envmgr.engine.source import kept, needs, workspaces
+from envmgr.engine.source import kept, needs, tool, workspaces
 from envmgr.engine.source.code_check import check_code
-from envmgr.engine.source.desired import settle_scope
+from envmgr.engine.source.desired import settle_scope, settle_version
 from envmgr.engine.source.untaken import with_untaken
 from envmgr.engine.work.job import ActiveRun, Job, NothingDone, WouldDelete
 from envmgr.engine.work.planned import Planned, StateCopy
@@ -39,14 +39,17 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim, copy: StateCopy | None
 
     With a `copy` by that state in the place of the environment's own.
     """
-    access = _begin(job, active, claim, job.repository.organization.binary)
+    access = _begin(job, active, claim)
     root = workspaces.checkout(job.services, job.environment, _kept_module(job, claim))
     # Not for a destroy: what was applied is destroyed whatever the limits are by then.
     if claim.source.kind is SourceKind.DIRECTORY:
         check_code(workspaces.source(job.services, job.environment), job.repository.terraform_limits.code)
     claim = settle_scope(job.services, job.repository, claim, root)
+    checkout = workspaces.source(job.services, job.environment)
+    claim = settle_version(job.repository.organization, claim, root, checkout)
     claim = with_untaken(job.services, job.repository, claim, root)
-    space = workspaces.workspace(job, access, claim, job.repository.organization.binary)
+    binary = tool.program(job.services, job.repository.organization, claim.terraform_version)
+    space = workspaces.workspace(job, access, claim, binary)
     if copy is not None:
         job.redact.learn(access.hiding(copy.state))
         space = replace(space, backend=("local", {"path": str(copy.path)}), stands_for=claim.backend[0])
@@ -55,7 +58,7 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim, copy: StateCopy | None
 
 def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
     """Plans to destroy all, with exactly what was applied; raises NeedsPerson where the gates refuse."""
-    binary = workspaces.binary_for(job.services, job.repository, claim)
+    binary = tool.program(job.services, job.repository.organization, claim.terraform_version)
     access = _begin(job, active, claim, binary)
     kept.checkout_applied(job, claim)
     space = workspaces.workspace(job, access, claim, binary)
@@ -64,7 +67,7 @@ def plan_destroy(job: Job, active: ActiveRun, claim: Claim) -> Planned:
 
 def plan_again(job: Job, active: ActiveRun, claim: Claim) -> Plan | None:
     """Plans exactly what was applied, by no gate, to see how the cloud differs; None where it does not."""
-    binary = workspaces.binary_for(job.services, job.repository, claim)
+    binary = tool.program(job.services, job.repository.organization, claim.terraform_version)
     access = _begin(job, active, claim, binary)
     kept.checkout_applied(job, claim)
     space = replace(workspaces.workspace(job, access, claim, binary), modules=kept.modules(job, claim))
@@ -144,7 +147,7 @@ def listed(findings: Sequence[str]) -> str:
     return first(findings, 3, " ", " (and {} more)")
 
 
-def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
+def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str | None = None) -> Access:
     """Resolves the secrets, saves a state that an earlier run left in the working folder, and looks into the state.
 
     From there on its sensitive outputs are hidden.
@@ -162,7 +165,8 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str) -> Access:
         ownership.require(job.services, organization)
         lost_records.ensure(job.services, organization)
         return access
-    space = workspaces.workspace(job, access, before, binary)
+    known = binary or tool.program_now(job.services, organization, before)
+    space = workspaces.workspace(job, access, before, known)
     # Before the state is read: what an interrupted apply made may be in that file alone.
     _unlocked(job, active, space, lambda: state_locks.push_errored_state(job, active, space))
     if job.state().mend(job.environment.id.state_key):

@@ -47,6 +47,11 @@ class Layout:
         return self.root / "terraform"
 
     @property
+    def versions(self) -> Path:
+        """Versions of Terraform and OpenTofu that were fetched."""
+        return self.root / "versions"
+
+    @property
     def states(self) -> Path:
         """State of organizations whose backend is `local` without a path."""
         return self.root / "state"

@@ -9,6 +9,7 @@ from envmgr.config.branch_file import BranchFile
 from envmgr.config.sections.secrets import Redactor, texts_in
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.rules.tool.constraints import Constraint
 from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.backend import Backend
 from envmgr.domain.values.cage import CageRules
@@ -37,6 +38,7 @@ from envmgr.ports import (
     as_given,
 )
 from envmgr.ports.forge import Forge
+from envmgr.ports.kept import Releases
 from envmgr.ports.registry import Login
 
 
@@ -84,6 +86,9 @@ class Ownership:
 class Organization:
     """An organization: what is the same for all its repositories.
 
+    `binary` is its Terraform; with `releases` only what such a program is called, and each commit is run with the version
+    that it and `wanted_version` allow.
+
     `access` resolves the secrets at each call, so that a rotated credential is used from then on. `sign_in` gives a run
     credentials of its own, on AWS where it `has_roles`, on Azure where it `has_tokens`; and a signature for the
     container of its state where it `has_signature`. `is_new` says whether no environment of the organization has, or may have, a state yet. Work that is quiet for as long as
@@ -96,6 +101,8 @@ class Organization:
     name: str
     backend: Backend
     binary: str
+    releases: Releases | None = None
+    wanted_version: Constraint | None = None
     terraform: Terraform
     concurrency: int
     patience: timedelta
@@ -118,6 +125,12 @@ class Organization:
     _states: dict[str, tuple[Mapping[str, str], StateStore]] = field(default_factory=dict)
     _prepared: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def known_version(self) -> str:
+        """What there is to know of the version of its Terraform before any code is read; raises NeedsPerson as the port does."""
+        if self.releases is None or self.wanted_version is None:
+            return self.terraform.version(self.binary)
+        return f"{self.releases.tool} {self.wanted_version.text}"
 
     def state(self, backend: Backend | None = None) -> StateStore:
         """The state store behind a backend (the organization's, unless another), with today's credentials."""
@@ -314,7 +327,7 @@ class Repository:
     def inputs(self) -> str | None:
         """A digest over all that reaches Terraform besides the commit; None where it cannot be known now."""
         try:
-            version = self.organization.terraform.version(self.organization.binary)
+            version = self.organization.known_version()
             tree = self.module_tree()
         except EnvmgrError:
             return None  # the next apply says what is wrong; what is ready stays as it is

@@ -11,6 +11,7 @@ from envmgr.domain.errors import EnvmgrError, RetryLater
 from envmgr.domain.rules.gates import check_made
 from envmgr.domain.rules.transitions import applies
 from envmgr.domain.values.environment import Claim, ProcessId, Run, RunKind, RunStatus
+from envmgr.engine.source.tool import program_now
 from envmgr.engine.source.workspaces import workspace
 from envmgr.engine.work.job import ActiveRun, Job
 from envmgr.engine.work.result import found, summary
@@ -49,7 +50,7 @@ def _adopt(job: Job, run: Run) -> Attended:
     organization, access = job.repository.organization, job.access()
     with suppress(EnvmgrError):  # a state that was cut off is mended by the next plan
         job.redact.learn(access.hiding(job.read_state()))
-    space = workspace(job, access, claim, organization.binary)
+    space = workspace(job, access, claim, program_now(job.services, organization, claim))
     return organization.terraform.adopt(space, child, ActiveRun(job=job, run=run).watch())
 
 

@@ -16,10 +16,10 @@ from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.tags import tags_for
-from envmgr.engine.context.organization import Repository
+from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.services import Services
 
-from . import needs
+from . import needs, tool
 from .reach import reaches_outside
 
 
@@ -73,7 +73,7 @@ def wanted(services: Services, repository: Repository, environment: Environment,
         source=source,
         variables=variables,
         tags=tags,
-        terraform_version=repository.organization.terraform.version(repository.organization.binary),
+        terraform_version=tool.expected(repository.organization, environment, source),
         backend=repository.organization.backend,
         fingerprint="",
         lock_file=environment.claim.lock_file if environment.claim else None,
@@ -164,6 +164,14 @@ def settle_scope(services: Services, repository: Repository, claim: Claim, root:
     if found.tree is None:
         raise NeedsPerson(f"There is no folder {scope!r} in commit {claim.commit[:10]}.")
     return with_fingerprint(replace(claim, source=replace(source, tree=found.tree, scope=scope)))
+
+
+def settle_version(organization: Organization, claim: Claim, root: Path, checkout: Path) -> Claim:
+    """The claim with the version that its checked-out code allows, and the fingerprint by it."""
+    version = tool.settled(organization, claim, root, checkout)
+    if version == claim.terraform_version:
+        return claim
+    return with_fingerprint(replace(claim, terraform_version=version))
 
 
 def _known_scope(environment: Environment, kind: SourceKind, path: str) -> str:

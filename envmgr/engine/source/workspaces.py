@@ -7,7 +7,7 @@ from envmgr.domain.values.backend import with_key
 from envmgr.domain.values.code import is_code
 from envmgr.domain.values.environment import Claim, Environment, SourceKind
 from envmgr.domain.values.tags import default_tags_environment
-from envmgr.engine.context.organization import Access, Repository
+from envmgr.engine.context.organization import Access
 from envmgr.engine.context.services import Services
 from envmgr.engine.work.job import Job
 from envmgr.host.leftovers import accessible, files
@@ -75,25 +75,6 @@ def workspace(job: Job, access: Access, claim: Claim, binary: str) -> Workspace:
         outside=made(job.repository.cage, environment.id),
         holder=job.holder(),
     )
-
-
-def binary_for(services: Services, repository: Repository, claim: Claim) -> str:
-    """The Terraform that applied a claim: the configured one, or the kept copy of its version."""
-    organization = repository.organization
-    kept = services.binaries.find(claim.terraform_version)
-    try:
-        # The configured one where it is the same: it is the one that the operator maintains.
-        if organization.terraform.version(organization.binary) == claim.terraform_version:
-            return organization.binary
-    except NeedsPerson:
-        if kept is None:
-            raise
-    if kept is None:
-        raise NeedsPerson(
-            f"It was applied with Terraform {claim.terraform_version}, which is neither configured nor kept: "
-            "set terraform.binary to that version."
-        )
-    return kept
 
 
 def holds_state(path: Path) -> bool:

@@ -89,6 +89,7 @@ def test_uncommented_the_sample_has_every_option(tmp_path: Path) -> None:
     sentences = [line.split(": ", 2)[2] for line in raised.value.problems]
     assert sentences == [
         "give exactly one of local, azurerm and s3",
+        "give either binary or version",
         "give either token_file, or issuer and signing_key",
         "give either token_file, or issuer and signing_key",
         "give either username and password, or ssh_key",

@@ -1,0 +1,1 @@
+"""Which version of Terraform, or OpenTofu, code is to be run with."""
