@@ -10,7 +10,7 @@ import structlog
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, NotThere, RetryLater
 from envmgr.domain.values.backoff import delay
 from envmgr.domain.values.forge import CommitStatus, DeploymentReport, ForgePerson
-from envmgr.domain.values.forge.telling import Document, Telling
+from envmgr.domain.values.forge.telling import Document, Telling, TellingKind
 from envmgr.domain.values.names import RepositoryId
 from envmgr.engine.context.services import Services
 from envmgr.ports.forge import Forge
@@ -29,12 +29,15 @@ _TAKEN = timedelta(minutes=3)
 
 @dataclass(slots=True)
 class _Account:
-    """How a forge answers those who ask it as one: `failures` in a row, when it is asked again, and who we are there."""
+    """How a forge answers those who ask it as one: `failures` in a row, when it is asked again, and who we are there.
+
+    `refusals` are what it was last said of that the forge refuses it: each is told of once, until it is taken again.
+    """
 
     failures: int = 0
     again: datetime | None = None
-    error: str = ""
     us: ForgePerson | None = None
+    refusals: set[tuple[RepositoryId, TellingKind]] = field(default_factory=set)
     at_work: threading.Lock = field(default_factory=threading.Lock)
 
     def is_due(self, now: datetime) -> bool:
@@ -97,7 +100,7 @@ class Delivery:
         try:
             remote = self._said(known, forge, taken.document, taken.remote)
         except RetryLater as error:
-            _pause(known, error, now + error.after)
+            known.again = now + error.after
             outbox.not_told(replace(taken, error=str(error)))
         except (NeedsPerson, NotThere) as error:
             self._refused(services, known, forge, taken, error)
@@ -108,6 +111,7 @@ class Delivery:
             _put_off(services, taken, f"Unexpected error: {type(error).__name__}.")
         else:
             outbox.told(taken, remote)
+            known.refusals.discard((taken.target.repository, taken.target.kind))
 
     def _said(self, known: _Account, forge: Forge, document: Document, remote: str) -> str:
         if isinstance(document, CommitStatus):
@@ -136,8 +140,9 @@ class Delivery:
             return
         said = f"The forge refuses what it was to be told ({taken.target.kind} {taken.target.name}): {error}"
         services.store.outbox.not_told(replace(taken, refused=taken.digest, error=str(error)))
-        if taken.error != str(error):
-            repository = taken.target.repository
+        repository, kind = taken.target.repository, taken.target.kind
+        if (repository, kind) not in known.refusals:
+            known.refusals.add((repository, kind))
             services.record((repository.organization, repository.name), "not-told", said)
 
     # --- the forge as such -------------------------------------------------------------------------
@@ -147,23 +152,18 @@ class Delivery:
         try:
             known.us = forge.identity().person
         except RetryLater as error:
-            _pause(known, error, services.clock() + error.after)
+            known.again = services.clock() + error.after
             return False
         except EnvmgrError as error:
+            if not known.failures:
+                log.warning(str(error), action="forge-failed", account=forge.account)
             known.failures += 1
-            _pause(known, error, services.clock() + delay(known.failures, first=_FIRST, longest=_LONGEST))
+            known.again = services.clock() + delay(known.failures, first=_FIRST, longest=_LONGEST)
             return False
-        if known.error:
-            log.info(f"{forge.account} answers again.", action="forge-back")
-        known.failures, known.again, known.error = 0, None, ""
+        if known.failures:
+            log.info("The forge answers again.", action="forge-back", account=forge.account)
+        known.failures, known.again = 0, None
         return True
-
-
-def _pause(known: _Account, error: EnvmgrError, until: datetime) -> None:
-    known.again = until
-    if known.error != str(error) and not isinstance(error, RetryLater):
-        log.warning(str(error), action="forge-failed")
-        known.error = str(error)
 
 
 def _put_off(services: Services, taken: Telling, error: str) -> None:

@@ -9,12 +9,14 @@ from envmgr.domain.rules.forge.statuses import Place
 from envmgr.domain.rules.forge.wanted import Asked, revised
 from envmgr.domain.values.environment import Environment, OriginKind, Run, RunKind
 from envmgr.domain.values.forge import KnownPullRequest
-from envmgr.domain.values.forge.shown import CommentStyle, PullRequestShown
+from envmgr.domain.values.forge.shown import AnswerShown, CommentStyle, PullRequestShown
 from envmgr.domain.values.forge.telling import CommentText
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 from envmgr.ports.forge import Forge, ForgeTraits
 
+_ANSWERED = 3
+"""Of how many of the last commands the comment tells what became of them."""
 _RUNS = 5
 """Among how many of its last runs an environment's last apply is looked for."""
 
@@ -89,9 +91,19 @@ def _comment(
         mark=mark,
         commands=rules.obeys and bool(records),
         now=services.clock(),
+        answers=_answers(pull),
     )
     text = comment(shown, style_of(forge.traits), repository.organization.access().redact)
-    return CommentText(number=number, text=text, mark=mark, creates=bool(records))
+    return CommentText(number=number, text=text, mark=mark, creates=bool(records or shown.answers))
+
+
+def _answers(pull: KnownPullRequest | None) -> tuple[AnswerShown, ...]:
+    """What became of the last commands; who gave them sees a reaction at once, and here why."""
+    commands = pull.commands[-_ANSWERED:] if pull is not None else ()
+    return tuple(
+        AnswerShown(verb=each.verb, by=each.by, status=each.status.value, message=each.message)
+        for each in commands
+    )
 
 
 def _why(pull: KnownPullRequest | None, records: Sequence[Environment]) -> str:

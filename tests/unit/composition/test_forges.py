@@ -1,12 +1,15 @@
 """Repositories and their forges: who shares what."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from envmgr.composition.forges.parts import Shared
 from envmgr.composition.forges.wiring import forge_of
 from envmgr.config.sections.forge.forge import Forge
+from envmgr.domain.values.names import RepositoryId
+from tests.support.in_memory.engine import MemoryEngine
 
 TOKEN = {"file": "/etc/envmgr/token"}
 
@@ -43,3 +46,12 @@ def test_nothing_is_read_or_loaded_before_it_is_asked() -> None:
     )
     with pytest.raises(Exception, match=r"The secret \{env: NONE\} is missing"):
         forge.open_pull_requests()
+
+
+def test_what_a_section_says_of_telling_it_arrives(tmp_path: Path) -> None:
+    """Also with previews beside it."""
+    engine = MemoryEngine(tmp_path)
+    forge = {"kind": "github", "url": "https://github.example.com", "repository": "acme/shop", "token": TOKEN}
+    engine.repository(forge={**forge, "context": "team-a", "comments": False})
+    rules = engine.application.services.repositories[RepositoryId("acme", "shop")].forge_rules
+    assert (rules.context, rules.comments) == ("team-a", False)

@@ -1,5 +1,6 @@
 """What a forge is told of environments, from the first push to the end, and through crashes and outages."""
 
+import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -7,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from envmgr.daemon.telling_watch import TellingWatch
 from envmgr.domain.errors import NeedsPerson, RetryLater, Transient
-from envmgr.domain.values.environment import Status
-from envmgr.domain.values.forge import ForgeRules
+from envmgr.domain.values.environment import OriginKind, Status
+from envmgr.domain.values.forge import Command, CommandStatus, CommitStatus, ForgeRules, KnownPullRequest
 from envmgr.domain.values.forge.report import ReportState
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.forge.saying import work_out
 from tests.support.in_memory.rules import Rules
 from tests.support.in_memory.world import World
-from tests.support.memory_forge import MemoryForge
+from tests.support.memory_forge import OURS as OURSELVES
+from tests.support.memory_forge import MemoryForge, pull_request
 from tests.support.store import OURS, having
 from tests.support.told import PAGE, ToldForge
 
@@ -314,3 +318,124 @@ def test_several_applications_are_one_status(tmp_path: Path) -> None:
     told.tell()
     assert told.last("alice").state is FAILURE
     assert told.last("alice").sentence == "api: It broke."
+
+
+def preview(world: World, number: int = 7) -> None:
+    """Has Alice's environment come from a pull request."""
+    origin = {
+        "origin": OriginKind.PULL_REQUEST,
+        "number": number,
+        "origin_url": "https://forge.example.com/7",
+    }
+    world.store.update(ALICE, None, world.now, having(**origin))
+
+
+def turned(world: World, times: int = 1, **pause: float) -> None:
+    """The daemon works on it as on any other branch's; how pull requests are followed is none of this."""
+    world.store.update(ALICE, None, world.now, having(origin=OriginKind.BRANCH, number=None, origin_url=None))
+    world.turn(times, **pause)
+    preview(world)
+
+
+def own(told: ToldForge, number: int = 7) -> list[str]:
+    """What our comments of a pull request say."""
+    return [c.text for c in told.forge.texts.get(number, []) if c.author == OURSELVES]
+
+
+def test_a_pull_request_has_one_comment_that_is_kept_current(world: World, told: ToldForge) -> None:
+    """From the first look to the end, also after a restart and after the records were lost; the end makes none."""
+    world.push("alice")
+    seen(world)
+    preview(world)
+    told.tell()
+    assert "⏳ pending" in own(told)[0]
+    turned(world)
+    told.tell()
+    (text,) = own(told)
+    assert "✅ ready" in text
+    assert "[http://alice](http://alice)" in text
+    assert "Applied to alice at" in text
+    assert f"[`alice`]({PAGE}/environments/acme/shop/alice)" in text
+    assert told.last("alice").number == 7
+    world.store.outbox.kept.clear()
+    told.restart()
+    told.tell()
+    told.tell()
+    assert len(own(told)) == 1
+    world.delete("alice")
+    turned(world, 6, minutes=2)
+    told.tell()
+    assert "its environment is gone" in own(told)[0]
+    assert world.store.outbox.of(ALICE.repository_id) == []
+    told.forge.texts.clear()
+    told.tell()
+    assert own(told) == []
+
+
+def test_comments_may_be_left_out(world: World, told: ToldForge) -> None:
+    """By `comments: false`; statuses are told all the same."""
+    told.rules = ForgeRules(comments=False)
+    world.push("alice")
+    seen(world)
+    preview(world)
+    told.tell()
+    assert own(told) == []
+    assert told.statuses("alice")
+
+
+def test_commands_are_answered_in_the_comment(world: World, told: ToldForge) -> None:
+    """Also where there is no environment."""
+    command = Command(
+        comment="1",
+        at=world.now,
+        by="alice",
+        verb="plan",
+        status=CommandStatus.REFUSED,
+        message="Not by /you.",
+    )
+    told_of = KnownPullRequest(
+        repository=ALICE.repository_id,
+        told=pull_request(9),
+        first_seen_at=world.now,
+        seen_at=world.now,
+        commands=(command,),
+    )
+    world.store.pull_requests.change(ALICE.repository_id, 9, lambda _: told_of)
+    told.tell()
+    assert "- `plan` by `alice`: refused. `Not by /you.`" in own(told, 9)[0]
+
+
+def test_a_page_is_told_of_where_there_is_one(world: World, told: ToldForge) -> None:
+    """Else the pull request's own address."""
+    world.push("alice")
+    world.turn()
+    preview(world)
+    services = told.services
+    work_out(services, services.repositories[ALICE.repository_id], "")
+    told.delivery.deliver(services, told.forge.account, world.store.outbox.waiting(), lambda: False)
+    assert told.last("alice").url == "https://forge.example.com/7"
+
+
+def test_the_daemon_tells_beside_its_work_and_once_more_at_its_end(world: World, told: ToldForge) -> None:
+    """A forge that hangs holds up no tick; what is new at the end is said, too."""
+    entered, go = threading.Event(), threading.Event()
+
+    class Slow(MemoryForge):
+        def set_status(self, status: CommitStatus) -> None:
+            entered.set()
+            go.wait(20)
+            super().set_status(status)
+
+    told.forge = Slow()
+    world.push("alice")
+    seen(world)
+    watch = TellingWatch(replace(world.daemon.application, services=told.services))
+    watch.tick()
+    assert entered.wait(20)
+    for _ in range(3):
+        watch.tick()
+    world.turn()
+    go.set()
+    watch.drain(20)
+    assert told.last("alice").state is SUCCESS
+    assert world.store.outbox.waiting() == []

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from envmgr.domain.values.forge.shown import (
+    AnswerShown,
     ApprovalShown,
     CommentStyle,
     EnvironmentShown,
@@ -45,6 +46,7 @@ _OUTCOMES = {
     CheckOutcome.REFUSED: "❌ refused",
 }
 _UNNAMED = re.compile(r"[^A-Za-z0-9:-]")
+_ANSWERS = {"seen": "seen", "done": "done", "failed": "failed", "refused": "refused"}
 _MARKS = {"create": "+", "delete": "-", "update": "~", "replace": "±", "read": "<"}
 _VERBS = "`/envmgr plan` · `apply` · `destroy` · `approve` · `reject` · `extend 3d` · `suspend` · `resume` · `help`"
 
@@ -91,7 +93,13 @@ def _parts(shown: PullRequestShown) -> Sequence[str]:
     why = [code(shown.why)] if shown.why else []
     table = [_table(shown.environments)] if shown.environments else []
     told = [_told(each, shown.now) for each in shown.environments[:_ROWS]]
-    return [*why, *table, *filter(None, told)]
+    answers = ["\n".join(map(_answer, shown.answers))] if shown.answers else []
+    return [*why, *table, *answers, *filter(None, told)]
+
+
+def _answer(found: AnswerShown) -> str:
+    said = code(found.message)
+    return f"- {code(found.verb, 40)} by {code(found.by, 60)}: {_ANSWERS.get(found.status, 'seen')}.{f' {said}' if said else ''}"
 
 
 def _table(environments: Sequence[EnvironmentShown]) -> str:
@@ -233,4 +241,5 @@ def _redacted(shown: PullRequestShown, redact: Redact) -> PullRequestShown:
         )
 
     first, others = shown.environments[:_ROWS], shown.environments[_ROWS:]
-    return replace(shown, why=redact(shown.why), environments=(*map(of, first), *others))
+    answers = tuple(replace(each, message=redact(each.message)) for each in shown.answers)
+    return replace(shown, why=redact(shown.why), answers=answers, environments=(*map(of, first), *others))

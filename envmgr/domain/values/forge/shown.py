@@ -68,11 +68,21 @@ class EnvironmentShown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerShown:
+    """What became of a command in a comment: `by` whom it was given, how it stands (`status`), and the sentence to answer with."""
+
+    verb: str
+    by: str
+    status: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequestShown:
     """All that the comment of a pull request tells.
 
     `why` is what is to be said of it as such, such as why it has no environment. `mark` is how the comment is found
-    again. `commands`: it may be answered by commands.
+    again. `commands`: it may be answered by commands; `answers` is what became of the last ones, newest last.
     """
 
     environments: tuple[EnvironmentShown, ...]
@@ -80,3 +90,4 @@ class PullRequestShown:
     mark: str
     commands: bool
     now: datetime
+    answers: tuple[AnswerShown, ...] = ()

@@ -15,6 +15,7 @@ from envmgr.domain.rules.forge.mark import carries, first_line, last_line, mark_
 from envmgr.domain.rules.forge.text import address, code, harmless, plain, size
 from envmgr.domain.values.environment import Changes
 from envmgr.domain.values.forge.shown import (
+    AnswerShown,
     ApprovalShown,
     CommentStyle,
     EnvironmentShown,
@@ -103,7 +104,12 @@ def shown_of(texts: Sequence[str], number: int) -> PullRequestShown:
         approval=ApprovalShown(by=(text(), text()), needed=2, role=text(), until=NOW),
     )
     return PullRequestShown(
-        environments=(each,) * (number % 3), why=text(), mark=MARK, commands=number % 2 == 1, now=NOW
+        environments=(each,) * (number % 3),
+        why=text(),
+        mark=MARK,
+        commands=number % 2 == 1,
+        now=NOW,
+        answers=(AnswerShown(verb=text(), by=text(), status="done", message=text()),) * (number % 4),
     )
 
 
