@@ -112,6 +112,20 @@ def test_of_many_each_comes_once(forge: Forge, loopback: LoopbackForge, model: M
     assert sorted(each.number for each in forge.open_pull_requests()) == list(range(1, 131))
 
 
+@pytest.mark.parametrize("fault", [{"status": 502}, {"is_cut": True}])
+def test_a_list_of_which_a_page_is_missing_is_none(
+    forge: Forge, loopback: LoopbackForge, model: Model, fault: dict[str, object]
+) -> None:
+    """Rather nothing than one too few; afterwards it is whole."""
+    for number in range(1, 131):
+        model.opens(f"topic-{number}")
+    broken = loopback.fails(spared=1, times=1_000, **fault)
+    with pytest.raises(Transient):
+        forge.open_pull_requests()
+    broken.times = 0
+    assert len(forge.open_pull_requests()) == 130
+
+
 def test_one_pull_request_however_it_stands(forge: Forge, model: Model) -> None:
     """Open, closed, merged, and none of that number."""
     pull, merged = model.opens(), model.opens("other")

@@ -153,6 +153,7 @@ def test_a_redirect_is_followed_only_for_a_read_and_at_home(server: Server) -> N
         (403, {"Retry-After": "7"}, RetryLater, "is asked again in 7 s"),
         (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9"}, RetryLater, "is asked again in 9 s"),
         (429, {}, RetryLater, "is asked again in 60 s"),
+        (503, {"Retry-After": "8"}, RetryLater, "is asked again in 8 s"),
         (404, {}, NotThere, "has nothing there"),
         (410, {}, NotThere, "has nothing there"),
         (409, {}, Declined, "does not take what envmgr sent (409, GET /x: no [redacted])"),

@@ -152,7 +152,7 @@ class Budget:
 
     def _later(self, wait: float) -> RetryLater:
         return RetryLater(
-            f"{self.where} is asked again in {max(round(wait), 1)} s: it bounds how often it may be asked.",
+            f"{self.where} is asked again in {max(round(wait), 1)} s: it asks to wait, or bounds how often it may be asked.",
             timedelta(seconds=wait),
         )
 

@@ -34,8 +34,10 @@ def linked(answer: Answer) -> str | None:
 
 
 def limited_by_status(answer: Answer) -> bool:
-    """Whether an answer says that too much was asked for: 429, or 403 together with when to ask again."""
+    """Whether an answer says to ask later: 429, or 403 or 503 together with when."""
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return True
+    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and "retry-after" in answer.headers:
         return True
     is_spent = "0" in (answer.headers.get(n) for n in ("x-ratelimit-remaining", "ratelimit-remaining"))
     return answer.status == HTTPStatus.FORBIDDEN and (is_spent or "retry-after" in answer.headers)

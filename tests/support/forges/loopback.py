@@ -81,7 +81,7 @@ class Kind(Protocol):
 
 @dataclass
 class Fault:
-    """What goes wrong the next `times` that some call is made: another status, late, or cut off after half of it."""
+    """What goes wrong the next `times` that some call is made, after the first `spared`: another status, late, or cut off after half of it."""
 
     operation: str | None = None
     status: int | None = None
@@ -90,6 +90,7 @@ class Fault:
     is_cut: bool = False
     is_done: bool = False
     times: int = 1
+    spared: int = 0
 
 
 @dataclass
@@ -183,6 +184,9 @@ class LoopbackForge:
     def _fault(self, operation: Operation) -> Fault:
         for fault in self.faults:
             if fault.times > 0 and fault.operation in (None, operation.id):
+                if fault.spared > 0:
+                    fault.spared -= 1
+                    break
                 fault.times -= 1
                 return fault
         return Fault()
