@@ -10,10 +10,17 @@ from envmgr.adapters.forge import github
 from envmgr.adapters.forge.failure import Declined
 from envmgr.composition.forges.wiring import forge_of
 from envmgr.config.sections.forge.forge import Forge as ForgeSection
-from envmgr.domain.errors import NeedsOperator, NotThere, RetryLater
-from envmgr.domain.values.forge import CommitStatus, DeploymentReport, ForgePerson, Permission, ReportState
+from envmgr.domain.errors import NeedsOperator, NotThere, RetryLater, Transient
+from envmgr.domain.values.forge import (
+    CommitStatus,
+    DeploymentReport,
+    ForgePerson,
+    Permission,
+    PullRequestState,
+    ReportState,
+)
 from tests.support.forges.kinds.github import APP, GitHub
-from tests.support.forges.loopback import TOKEN, LoopbackForge
+from tests.support.forges.loopback import TOKEN, Call, LoopbackForge, Reply
 from tests.support.forges.model import HEAD, Model, Status
 from tests.support.forges.trials import TRIALS
 
@@ -145,6 +152,26 @@ def test_whose_fork_or_account_is_gone(loopback: LoopbackForge) -> None:
     assert forge.permission(found.author) is Permission.NONE
     loopback.fails(status=403)
     assert forge.permission(ForgePerson("2", "alice")) is Permission.UNKNOWN
+
+
+def test_a_list_that_changed_while_it_was_read_is_none(loopback: LoopbackForge) -> None:
+    """What is closed between two pages would leave out another; afterwards the list is whole."""
+    model, kind = loopback.model, loopback.kind
+    for number in range(1, 252):
+        model.opens(f"topic-{number}")
+    calls = dict(kind.calls())
+    listed = calls["pulls/list"]
+
+    def closing(call: Call) -> Reply:
+        if call.query.get("page") == "2" and model.pulls[1].state is PullRequestState.OPEN:
+            model.ends(model.pulls[1])
+        return listed(call)
+
+    kind.calls = lambda: {**calls, "pulls/list": closing}  # type: ignore[method-assign]
+    forge = TRIAL.open(loopback)
+    with pytest.raises(Transient, match="changed while it was read"):
+        forge.open_pull_requests()
+    assert len(forge.open_pull_requests()) == 250
 
 
 def test_what_is_told_of_a_deployment(loopback: LoopbackForge) -> None:

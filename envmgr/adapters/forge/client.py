@@ -91,6 +91,10 @@ class ForgeClient:
         """What is at a path; NotThere, and what the port says, where it cannot be had."""
         return self._read(self._url(path, query))
 
+    def again(self, answer: Answer) -> Answer:
+        """What is now at the address of an answer."""
+        return self._read(answer.url)
+
     def pages(self, path: str, query: Query | None = None) -> Iterator[Answer]:
         """All pages of a list, one after another; raises rather than leave one out."""
         url, seen = self._url(path, query), set[str]()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from envmgr.adapters.forge.client import ForgeClient, Query, segment
 from envmgr.adapters.forge.failure import NotAllowed
 from envmgr.adapters.forge.shortened import shortened
-from envmgr.domain.errors import NotThere
+from envmgr.domain.errors import NotThere, Transient
 from envmgr.domain.values.forge import (
     Comment,
     CommitStatus,
@@ -69,10 +69,15 @@ class GitHub:
     def open_pull_requests(self) -> Sequence[PullRequest]:
         """See the port."""
         query: Query = {"state": "open", "sort": "created", "direction": "asc", "per_page": PAGE}
+        pages = list(self._client.pages(f"{self._path}/pulls", query))
+        # One that is closed between two pages moves the others up, and the first of the next is on neither.
+        if any(payloads.numbers(page) != payloads.numbers(self._client.again(page)) for page in pages[:-1]):
+            raise Transient(
+                f"{self._client.dialect.where}'s list of pull requests changed while it was read; it is asked again."
+            )
         found: dict[int, PullRequest] = {}
-        for page in self._client.pages(f"{self._path}/pulls", query):
-            for each in map(payloads.pull_request, page.as_objects()):
-                found.setdefault(each.number, each)
+        for each in (payloads.pull_request(each) for page in pages for each in page.as_objects()):
+            found.setdefault(each.number, each)
         return list(found.values())
 
     def pull_request(self, number: int) -> PullRequest:

@@ -2,7 +2,7 @@
 
 import re
 
-from envmgr.adapters.forge.answer import Object
+from envmgr.adapters.forge.answer import Answer, Object
 from envmgr.domain.values.forge import (
     Comment,
     ForgeApproval,
@@ -50,6 +50,11 @@ def pull_request(found: Object) -> PullRequest:
         labels=tuple(each.text("name") for each in found.listed("labels")[:_LABELS]),
         updated_at=found.moment("updated_at"),
     )
+
+
+def numbers(page: Answer) -> set[int]:
+    """The pull requests of a page."""
+    return {each.number("number") for each in page.as_objects()}
 
 
 def comment(found: Object) -> Comment:
