@@ -28,7 +28,7 @@ from envmgr.domain.values.tags import MANAGED_BY, own, tags_for
 from envmgr.engine.context.organization import Access, Organization, Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.reconcile.evidence import weigh
-from envmgr.engine.reconcile.listing import listed
+from envmgr.engine.reconcile.listing import asked_of, listed
 from envmgr.engine.recovery import lost_records
 from envmgr.host.system import sentences
 from envmgr.ports import Cloud, StateStore
@@ -156,8 +156,9 @@ class Audit:
         state = self.services.store.repository(repository.id)
         known = state.default_branch
         try:
-            listing = listed(self.services, repository, known)
-            weighed = weigh(self.services, repository, state, listing)
+            asked = asked_of(self.services, repository)
+            listing = listed(self.services, repository, known, asked)
+            weighed = weigh(self.services, repository, state, listing, asked)
         except EnvmgrError as error:
             return _watched(repository, self._unseen(error))
         # The poller decides what another default branch means; until then the listing proves nothing.

@@ -19,7 +19,7 @@ from envmgr.engine.context import ownership
 from envmgr.engine.context.layout import Layout, free_bytes, rights
 from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.seals import seal_of
-from envmgr.engine.reconcile.listing import listed
+from envmgr.engine.reconcile.listing import asked_of, listed
 from envmgr.host.cage.trial import limited, tried
 from envmgr.host.programs import located, reported_version
 from envmgr.ports import Store
@@ -229,7 +229,7 @@ def _without_subscription(environment: Mapping[str, str]) -> str:
 def _remote(runtime: Runtime, repository: Repository) -> str:
     services = runtime.services
     services.git.check(repository.id)
-    listing = listed(services, repository, None)
+    listing = listed(services, repository, None, asked_of(services, repository))
     recorded = services.store.repository(repository.id)
     if recorded.error and not recorded.failures:  # it answers, and yet something about it waits for a person
         raise NeedsPerson(recorded.error)

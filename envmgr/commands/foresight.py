@@ -30,7 +30,7 @@ from envmgr.engine.context.promotion import before
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import Snapshot
 from envmgr.engine.reconcile.evidence import weigh
-from envmgr.engine.reconcile.listing import dated, listed
+from envmgr.engine.reconcile.listing import asked_of, dated, listed
 
 from .runtime import Runtime
 
@@ -108,8 +108,9 @@ def _observed(
     services: Services, repository: Repository, known: Sequence[Environment]
 ) -> tuple[Observed, str]:
     state = services.store.repository(repository.id)
-    listing = dated(services, repository, listed(services, repository, state.default_branch))
-    weighed = weigh(services, repository, state, listing)
+    asked = asked_of(services, repository)
+    listing = dated(services, repository, listed(services, repository, state.default_branch, asked))
+    weighed = weigh(services, repository, state, listing, asked)
     evidence = weighed.judgement.evidence
     if state.default_branch not in (None, listing.default_branch) and evidence.counts:
         evidence = Evidence.UNSURE
@@ -120,7 +121,7 @@ def _observed(
         repository.branches,
         services.clock(),
         evidence=evidence,
-        asked=repository.asked,
+        asked=asked,
     )
     return observed, weighed.error
 

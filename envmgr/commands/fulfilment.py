@@ -8,6 +8,7 @@ from typing import Any
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Forbidden, Interrupted, LeaseLost, NotThere
 from envmgr.domain.rules.access.moved_on import moved_on
+from envmgr.domain.rules.access.on_forge import on_forge
 from envmgr.domain.rules.access.roles import by_token, signed_in
 from envmgr.domain.values.asking.person import Action, Kind, Person, on_host
 from envmgr.domain.values.asking.request import Request, RequestStatus
@@ -40,6 +41,11 @@ def asker_of(runtime: Runtime, request: Request) -> Person:
         return signed_in(asker.name, asker.groups, runtime.access)
     if asker.kind is Kind.HOST:
         return on_host(asker.name)
+    if asker.kind is Kind.FORGE:
+        repository = runtime.services.repositories.get(request.environment.repository_id)
+        return on_forge(
+            asker, request.environment.repository_id, repository.forge_rules.members if repository else {}
+        )
     token = next((t for t in runtime.services.store.tokens.all() if t.name == asker.name), None)
     # One made since with the same name is another's.
     if token is None or not token.is_valid(runtime.services.clock()) or token.created_at > request.asked_at:

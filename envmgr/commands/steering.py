@@ -11,7 +11,7 @@ from envmgr.domain.rules.transitions.applies import brought_up
 from envmgr.domain.rules.warning import newest_warning
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.environment import Environment, Event, Guard, Status
-from envmgr.domain.values.names import EnvironmentId, matches_any, ref_component
+from envmgr.domain.values.names import EnvironmentId, ref_component
 from envmgr.engine.context import by_hand
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
@@ -70,7 +70,7 @@ def _new_life(
 ) -> Change:
     if repository is None:
         return lambda e: brought_up(e, now)
-    ttl, wanted = repository.ttl, branch_ttl(services, repository, environment)
+    ttl, wanted = repository.ttl_of(environment), branch_ttl(services, repository, environment)
     return lambda e: wishes.lives_until(brought_up(e, now), ttl.end(now, wanted, e.life.expires_at)[0], None)
 
 
@@ -157,7 +157,7 @@ def _check_may_live(services: Services, environment: Environment, duration: time
         raise NeedsPerson(
             f"{environment.label} may live at most {format_duration(repository.ttl.max)} from now (ttl.max): give a shorter time."
         )
-    if repository is not None and matches_any(environment.branch, repository.policy.protected):
+    if repository is not None and repository.is_protected(environment):
         raise NeedsPerson(f"{environment.label} is protected: it never expires.")
 
 

@@ -153,7 +153,7 @@ def _services(
         for identity, repository in _repositories(start, configuration, organizations, modules).items()
     }
     repositories = following(repositories, configuration, store, start.environ)
-    repositories = with_forges(repositories, configuration, start.environ)
+    repositories = with_forges(repositories, configuration, store, start.environ)
     return Services(
         layout=layout,
         store=store,

@@ -1,15 +1,17 @@
 """When each repository's forge is looked at, and by which thread: one that hangs holds up no other."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 import structlog
 
+from envmgr.commands.forge.attending import People, attend, settle
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError, RetryLater
 from envmgr.domain.values.backoff import delay
+from envmgr.domain.values.forge import KnownPullRequest
 from envmgr.domain.values.names import RepositoryId
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.forge.looking import look_at_forge
@@ -37,7 +39,9 @@ class ForgeWatch:
         self._next: dict[RepositoryId, datetime] = {}
         self._last: dict[RepositoryId, datetime] = {}
         self._failures: dict[RepositoryId, int] = {}
-        self._errors: dict[RepositoryId, str] = {}
+        self._told: dict[RepositoryId, type[EnvmgrError]] = {}
+        self._people: dict[RepositoryId, People] = {}
+        self._unsettled: dict[RepositoryId, Future[None]] = {}
         self._closing = threading.Event()
 
     def reconfigure(self, runtime: Runtime) -> None:
@@ -62,6 +66,9 @@ class ForgeWatch:
                 self._next[repository.id] = now + repository.forge_rules.interval
                 self._last[repository.id] = now
                 self._at_work[repository.id] = self._pool.submit(self._look, repository)
+            settling = self._unsettled.get(repository.id)
+            if settling is not None and settling.done():
+                self._unsettled[repository.id] = self._pool.submit(self._settle, repository)
 
     def close(self) -> None:
         """Begins nothing more; what runs goes on."""
@@ -79,6 +86,27 @@ class ForgeWatch:
         found = look_at_forge(self._runtime.services, repository, repository.forge)
         if found.is_news:
             self._changed(repository)
+        self._attend(repository, found.open)
+
+    def _attend(self, repository: Repository, pulls: Sequence[KnownPullRequest]) -> None:
+        """Reads comments, and has how commands end looked at from then on as long as any is under way."""
+        runtime = self._runtime
+        people = self._people.setdefault(repository.id, People())
+        records = runtime.services.store.environments(repository=repository.id)
+        # All of them before the first ends: what is answered while others are read is answered by these.
+        under_way = [attend(runtime, repository, pull, records, people) for pull in pulls]
+        if any(under_way) and repository.id not in self._unsettled and not self._closing.is_set():
+            self._unsettled[repository.id] = self._pool.submit(self._settle, repository)
+
+    def _settle(self, repository: Repository) -> None:
+        try:
+            with sentences():
+                if not settle(self._runtime, repository):
+                    self._unsettled.pop(repository.id, None)
+        except EnvmgrError as error:
+            log.warning(str(error), action="not-answered", repository=str(repository.id))
+        except Exception:
+            log.exception("Unexpected error", action="unexpected", repository=str(repository.id))
 
     def _is_due(self, repository: Repository, now: datetime) -> bool:
         due = self._next.get(repository.id, now)
@@ -98,7 +126,7 @@ class ForgeWatch:
             log.exception("Unexpected error", action="unexpected", repository=str(identity))
         else:
             self._failures.pop(identity, None)
-            if self._errors.pop(identity, None) is not None:
+            if self._told.pop(identity, None) is not None:
                 log.info("Its forge answers again.", action="forge-back", repository=str(identity))
 
     def _failed(self, repository: Repository, error: EnvmgrError, after: timedelta) -> None:
@@ -107,6 +135,6 @@ class ForgeWatch:
         failures = self._failures[identity] = self._failures.get(identity, 0) + 1
         pause = max(after, delay(failures, first=interval, longest=max(_LONGEST, interval)))
         self._next[identity] = self._runtime.services.clock() + min(pause, _LONGEST + interval)
-        if self._errors.get(identity) != str(error):
+        if self._told.get(identity) is not type(error):  # another of the same sort is no news
             log.warning(str(error), action="forge-failed", repository=str(identity))
-        self._errors[identity] = str(error)
+        self._told[identity] = type(error)

@@ -141,7 +141,7 @@ def _prune_archives(services: Services) -> None:
 def _tidy_mirrors(services: Services, environments: Iterable[Environment]) -> None:
     branches: dict[RepositoryId, list[str]] = {identity: [] for identity in services.repositories}
     for environment in environments:
-        branches.setdefault(environment.id.repository_id, []).append(environment.branch)
+        branches.setdefault(environment.id.repository_id, []).extend((environment.branch, environment.ref))
     open_ones = {environment.id for environment in environments}
     for repository, wanted in branches.items():
         try:

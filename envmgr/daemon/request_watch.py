@@ -36,7 +36,7 @@ class RequestWatch:
 
     def tick(self) -> None:
         """Takes up what waits, where requests can come at all."""
-        if self._runtime.server is None or self._closing.is_set():
+        if not self._may_come() or self._closing.is_set():
             return
         self._at_work = {n: work for n, work in self._at_work.items() if not work[1].done()}
         busy = {environment.environment for environment in self._runtime.workers.busy}
@@ -54,6 +54,11 @@ class RequestWatch:
             if identity not in busy and self._has_room(identity) and self._is_time(request):
                 self._at_work[request.id] = request, self._pool.submit(self._do, request)
             busy.add(identity)  # what came later waits its turn
+
+    def _may_come(self) -> bool:
+        """Whether anybody can ask at all: over the network, or by comments."""
+        runtime = self._runtime
+        return runtime.server is not None or any(r.forge for r in runtime.services.repositories.values())
 
     def close(self) -> None:
         """Begins nothing more; what runs goes on."""

@@ -70,10 +70,12 @@ class Git(Protocol):
         patterns: Sequence[str],
         default_branch: str | None,
         tags: Sequence[str] = (),
+        refs: Sequence[str] = (),
     ) -> Listing:
         """A complete listing of at least the branches that match; `default_branch` is the one known so far.
 
         `tags` are patterns, too: of tags nothing is asked without one. Each leads to a commit (see `GitTag`), without its time.
+        `refs` are asked for in full (`refs/heads/topic`, `refs/pull/7/head`); those that are not there are left out.
 
         Raises Transient (unreachable, timed out, cut off) or NeedsPerson (refused, not found, empty,
         no default branch): in doubt it raises, so that no listing says less than the remote has.
@@ -83,7 +85,7 @@ class Git(Protocol):
     def fetch(self, remote: Remote, branches: Mapping[str, str]) -> None:
         """Brings the branches' commits (branch → commit) into the mirror; those already there cost no network.
 
-        A tag is given in full (`refs/tags/NAME`). Raises NotHere, which is Transient, where the remote answers and has a commit no more in its branch (that moved
+        A tag is given in full (`refs/tags/NAME`), and so is a pull request's own ref. Raises NotHere, which is Transient, where the remote answers and has a commit no more in its branch (that moved
         on: a new listing will tell).
         """
         ...

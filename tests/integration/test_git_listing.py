@@ -406,3 +406,44 @@ def test_of_many_refs_one_that_cannot_be_fetched_fails_alone(
     git_server.fail("shop", status=500)
     with pytest.raises(Transient, match="could not be listed"):
         mirrors.listing(there, ["env-*"], "main")
+
+
+PULLS = [
+    "refs/pull/7/head",
+    "refs/merge-requests/8/head",
+    "refs/pull-requests/9/from",
+    "refs/pull/10/head",
+]
+
+
+@pytest.mark.parametrize("how", ["path", "http", "filtered"])
+def test_heads_of_pull_requests_are_seen_and_fetched_by_their_own_refs(
+    tmp_path: Path, shop: GitRepository, git_server: GitServer, how: str
+) -> None:
+    """Of each kind of forge, those that are not there left out; what nobody needs any more goes."""
+    mirrors = Mirrors(tmp_path / "mirrors", many_refs=0 if how == "filtered" else 500)
+    there = remote(shop.url if how == "path" else git_server.http_url("shop"))
+    commits = {ref: shop.commit(f"fork-{n}", {"x": str(n)}) for n, ref in enumerate(PULLS[:3])}
+    for number, (ref, commit) in enumerate(commits.items()):
+        shop.git("update-ref", ref, commit)
+        shop.delete(f"fork-{number}")
+    shop.git("update-ref", "refs/pull/7/merge", shop.head("main") or "")
+    topic = shop.commit("topic", {"x": "topic"})
+    shop.point(["topic-2"], topic)
+    wanted = [*PULLS, "refs/heads/topic", "refs/heads/gone", "refs/heads/!odd"]
+
+    def refs() -> object:
+        return mirrors.listing(there, ["env-*"], "main", (), wanted).refs
+
+    assert [refs(), refs()] == [{**commits, "refs/heads/topic": topic}] * 2
+    for ref, commit in commits.items():
+        mirrors.fetch(there, {ref: commit})
+        assert mirrors.resolve(SHOP, commit) == commit
+    pushed = shop.commit("again", {"x": "pushed"})
+    shop.git("update-ref", PULLS[0], pushed)
+    shop.git("update-ref", "-d", PULLS[1])
+    assert refs() == {PULLS[0]: pushed, PULLS[2]: commits[PULLS[2]], "refs/heads/topic": topic}
+    mirrors.tidy(SHOP, [PULLS[2]])
+    kept = mirrors._mirror(SHOP).output(["for-each-ref", "--format=%(refname)"]).decode().split()
+    there_still = {ref.removeprefix("refs/poll/pulls/") for ref in kept}
+    assert there_still & {*PULLS} == {PULLS[2]}

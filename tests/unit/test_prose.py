@@ -22,7 +22,6 @@ AT_THE_EDGE = {
 """Where another program's words come in, and become a typed error."""
 
 SHOWN = {
-    "daemon/forge_watch.py": "whether a failure was logged already",
     "domain/values/health.py": "whether an answer is worded as the one before, which only the shown text follows",
     "web/api/events.py": "whether what somebody searches for occurs in it",
     "web/server.py": "whether a failure was logged already",

@@ -41,18 +41,22 @@ from .ref_reading import LocalRemote, polled_tags, time_of
 from .refs import (
     FORMAT,
     HEADS,
+    KEPT,
     POLL_HEADS,
+    POLL_PULLS,
     POLL_TAGS,
+    PULLS,
     Refs,
     full_ref,
+    is_pull,
+    kept_prefix,
     parse_for_each_ref,
     parse_ls_remote,
     poll_refspecs,
+    ref_part,
 )
 
-KEPT = "refs/envmgr/"
 _UNFILTERED_SECONDS = 600.0  # after a fetch of all that one branch spoiled
-_PART = re.compile(r"[a-z0-9][a-z0-9+-]*")  # a commit, or an environment's own component
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--stdin")
 _LOCK_FILE = re.compile(r"unable to create '.*\.lock'", re.IGNORECASE)
 _BRANCH_NAME_TAKEN = re.compile(r"cannot lock ref|unable to update local ref|refname conflict", re.IGNORECASE)
@@ -93,20 +97,22 @@ class Mirrors:
         patterns: Sequence[str],
         default_branch: str | None,
         tags: Sequence[str] = (),
+        refs: Sequence[str] = (),
     ) -> Listing:
         """A complete listing of the branches and tags that match, and the default branch (see `ports.Git`)."""
         location = locate(remote)
         if location.path is not None:
             here = LocalRemote(remote, location.path, self._limits(remote.repository), self._seconds)
-            refs = here.refs(with_tags=bool(tags))
-            return refs.listing(remote.repository, patterns, default_branch, tags)
+            found = here.refs(with_tags=bool(tags), others=refs)
+            return found.listing(remote.repository, patterns, default_branch, tags, refs)
         if default_branch is not None and self._is_filtered(remote.repository):
-            filtered = self._filtered_listing(remote, location, patterns, default_branch, tags)
+            asked = poll_refspecs(patterns, default_branch, tags, refs)
+            filtered = self._filtered_refs(remote, location, default_branch, asked, with_tags=bool(tags))
             if filtered is not None:
-                return filtered
-        refs = self._remote_refs(remote, location)
-        self._remember_size(remote.repository, refs)
-        return refs.listing(remote.repository, patterns, default_branch, tags)
+                return filtered.listing(remote.repository, patterns, default_branch, tags, refs)
+        found = self._remote_refs(remote, location)
+        self._remember_size(remote.repository, found)
+        return found.listing(remote.repository, patterns, default_branch, tags, refs)
 
     def fetch(self, remote: Remote, branches: Mapping[str, str]) -> None:
         """Brings the branches' commits into the mirror; nothing is asked of the remote where all are there."""
@@ -142,9 +148,11 @@ class Mirrors:
             return
         with mirror.locked(self._seconds) as lock:
             mirror.clear_stale_locks(self._fetch_seconds)
-            prefixes = (HEADS, TAGS, POLL_HEADS, POLL_TAGS)
+            prefixes = (HEADS, TAGS, POLL_HEADS, POLL_TAGS, POLL_PULLS)
             below = {prefix: self._names(mirror, prefix) for prefix in prefixes}
-            self._delete(mirror, [p + b for p, names in below.items() for b in names if b not in branches])
+            unused = [p + b for p, names in below.items() for b in names if b not in branches]
+            pulls = filter(is_pull, (f"refs/{name}" for name in self._names(mirror, "refs/")))
+            self._delete(mirror, [*unused, *(ref for ref in pulls if ref not in branches)])
             # Two weeks, as git's own default: what was fetched a moment ago may not have its ref yet.
             gc = ["gc", "--quiet", "--prune=2.weeks.ago"]
             bounds = replace(mirror.bounds, seconds=self._fetch_seconds)
@@ -152,7 +160,9 @@ class Mirrors:
             if answer.failed:
                 raise mirror.broken("gc", answer)
             commits = set(
-                mirror.output(["for-each-ref", "--format=%(objectname)", HEADS, TAGS, KEPT]).decode().split()
+                mirror.output(["for-each-ref", "--format=%(objectname)", HEADS, TAGS, *PULLS, KEPT])
+                .decode()
+                .split()
             )
         self._completion.tidy(mirror, commits)
 
@@ -232,7 +242,7 @@ class Mirrors:
     def keep(self, environment: EnvironmentId, slot: str, commit: str) -> None:
         """Keeps a commit for an environment, durably when this returns."""
         mirror = self._mirror(environment.repository_id)
-        ref = f"{_kept(environment)}{_name(slot)}"
+        ref = f"{kept_prefix(environment)}{ref_part(slot)}"
         # A claim will rely on this ref: it has to survive a power cut.
         durable = configuration({"core.fsync": "all"}, SETTINGS_COUNT)
         answer = self._update_refs(mirror, f"update {ref}\0{checked_commit(commit)}\0\0", durable)
@@ -244,7 +254,7 @@ class Mirrors:
     def let_go(self, environment: EnvironmentId) -> None:
         """Ends all keeping for an environment; quiet where nothing is kept."""
         mirror = self._mirror(environment.repository_id)
-        prefix = _kept(environment)
+        prefix = kept_prefix(environment)
         if mirror.exists:
             self._delete(mirror, [prefix + slot for slot in self._names(mirror, prefix)])
 
@@ -270,15 +280,16 @@ class Mirrors:
         check_count(remote.repository, limits, refs.count)
         return refs
 
-    def _filtered_listing(
+    def _filtered_refs(
         self,
         remote: Remote,
         location: Location,
-        patterns: Sequence[str],
         default_branch: str,
-        tags: Sequence[str],
-    ) -> Listing | None:
-        """A listing that the server filtered; None where a full one must tell.
+        refspecs: Sequence[str],
+        *,
+        with_tags: bool,
+    ) -> Refs | None:
+        """The refs of a poll that the server filtered; None where a full one must tell.
 
         So where HEAD no longer is the default branch known so far, and where one branch that cannot be fetched
         spoils the fetch of all.
@@ -286,7 +297,6 @@ class Mirrors:
         mirror = self._mirror(remote.repository)
         with mirror.locked(self._seconds) as lock:
             mirror.create(self._marker(remote.repository).read_text("ascii"))
-            refspecs = poll_refspecs(patterns, default_branch, tags)
             answer = self._fetch(mirror, remote, location, refspecs, lock)
             if "couldn't find remote ref" in answer.messages:
                 return None
@@ -294,15 +304,14 @@ class Mirrors:
                 self._list_in_full(remote, answer, mirror)
                 return None
             polled = mirror.output(["for-each-ref", f"--format={FORMAT}", "refs/poll"])
-            found = polled_tags(mirror) if tags else {}
+            found = polled_tags(mirror) if with_tags else {}
         refs = replace(parse_for_each_ref(remote.repository, polled, POLL_HEADS), tags=found)
         check_count(remote.repository, mirror.limits, refs.count)
         default = refs.default_commit
         if default is None or default != refs.head_commit:
             return None
         branches = {**refs.branches, default_branch: default}
-        shown = replace(refs, branches=branches, head=default_branch, head_commit=default)
-        return shown.listing(remote.repository, patterns, default_branch, tags)
+        return replace(refs, branches=branches, head=default_branch, head_commit=default)
 
     def _list_in_full(self, remote: Remote, answer: Answer, mirror: Mirror) -> None:
         """Has full listings asked for from now on, for a while, unless it is clear that these would fail as well."""
@@ -381,16 +390,6 @@ class Mirrors:
     def _update_refs(self, mirror: Mirror, commands: str, extra: Mapping[str, str] | None = None) -> Answer:
         stdin = commands.encode("utf-8", "surrogateescape")
         return mirror.run(["update-ref", "-z", "--stdin"], stdin=stdin, extra=extra)
-
-
-def _kept(environment: EnvironmentId) -> str:
-    return f"{KEPT}{_name(environment.component)}/"
-
-
-def _name(part: str) -> str:
-    if _PART.fullmatch(part) is None:
-        raise UsageError(f"{ref_component(part)[:80]} cannot be part of a ref's name.")
-    return part
 
 
 def _moved_on(repository: RepositoryId, branches: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from .mirror import Mirror
 from .objects import checks
 from .process import Answer, run
 from .ref_limits import check_count, check_listing, listing_bounds
-from .refs import FORMAT, HEADS, POLL_TAGS, Refs, parse_for_each_ref, parse_show_ref
+from .refs import FORMAT, HEADS, POLL_TAGS, Refs, is_pull, parse_for_each_ref, parse_show_ref
 
 _MADE = re.compile(rb"^(?:tagger|committer) .*> (\d{1,12}) [+-]\d{4}$", re.MULTILINE)
 
@@ -28,9 +28,10 @@ class LocalRemote:
     limits: GitLimits
     seconds: float
 
-    def refs(self, *, with_tags: bool) -> Refs:
-        """All its branches, and its tags if these are asked for; raises as `Git.listing`."""
-        answer = self._run(["for-each-ref", f"--format={FORMAT}", HEADS])
+    def refs(self, *, with_tags: bool, others: Sequence[str] = ()) -> Refs:
+        """All its branches, its tags if these are asked for, and those of other refs that are; raises as `Git.listing`."""
+        pulls = [ref for ref in others if is_pull(ref)]
+        answer = self._run(["for-each-ref", f"--format={FORMAT}", HEADS, *pulls])
         # Git only warns of a ref that it cannot read; such a listing would say less than there is.
         if answer.failed or re.search(r"^(warning|error):", answer.messages, re.MULTILINE):
             raise failure(self.remote, answer, self.seconds)

@@ -6,21 +6,26 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
 
-from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.domain.errors import NeedsPerson, Transient, UsageError
 from envmgr.domain.rules.observation import Listing
-from envmgr.domain.values.names import EXCLUDES, RepositoryId, ref_component
+from envmgr.domain.values.names import EXCLUDES, EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.values.origins.git_tag import TAGS, GitTag
 
 T = TypeVar("T")
 HEADS = "refs/heads/"
+KEPT = "refs/envmgr/"
 POLL_HEADS = "refs/poll/heads/"
 POLL_TAGS = "refs/poll/tags/"
+PULLS = ("refs/pull/", "refs/merge-requests/", "refs/pull-requests/")
+POLL_PULLS = "refs/poll/pulls/"
 POLL_HEAD = "refs/poll/HEAD"
 POLL_DEFAULT = "refs/poll/default"
 FORMAT = "%(objectname)%(HEAD)%(refname)"  # `*` stands where HEAD names the branch, else a space
 
 _LS_REMOTE = re.compile(r"[0-9a-f]{40,64}\t.+|ref: .+\t.+", re.DOTALL)
 _FOR_EACH_REF = re.compile(r"([0-9a-f]{40,64})([* ])(.+)", re.DOTALL)
+_PART = re.compile(r"[a-z0-9][a-z0-9+-]*")  # a commit, or an environment's own component
+_PULL = re.compile(r"refs/(?:pull|merge-requests|pull-requests)/[0-9]+/(?:head|from)")
 _PEELED = "^{}"  # git's own mark of a line that says where an annotated tag leads to
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of such bytes
 _NOT_IN_A_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/")
@@ -36,9 +41,15 @@ class Refs:
     count: int
     default_commit: str | None = None  # of the default branch that a filtered poll asked for
     tags: Mapping[str, GitTag] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)  # by their full names
 
     def listing(
-        self, repository: RepositoryId, patterns: Sequence[str], known: str | None, tags: Sequence[str] = ()
+        self,
+        repository: RepositoryId,
+        patterns: Sequence[str],
+        known: str | None,
+        tags: Sequence[str] = (),
+        refs: Sequence[str] = (),
     ) -> Listing:
         """The branches and tags that match, with the default branch; NeedsPerson where that does not show.
 
@@ -52,7 +63,13 @@ class Refs:
         if named is None or named not in self.branches:
             raise NeedsPerson(self._no_default(repository, named))
         found = _matching(self.branches, patterns)
-        return Listing(named, {named: self.branches[named], **found}, _matching(self.tags, tags))
+        exact = {ref: commit for ref in refs if (commit := self._at(ref)) is not None}
+        return Listing(named, {named: self.branches[named], **found}, _matching(self.tags, tags), exact)
+
+    def _at(self, ref: str) -> str | None:
+        if ref.startswith(HEADS):
+            return self.branches.get(ref.removeprefix(HEADS))
+        return self.others.get(ref)
 
     def _no_default(self, repository: RepositoryId, named: str | None) -> str:
         if not self.branches:
@@ -68,6 +85,7 @@ def parse_ls_remote(repository: RepositoryId, output: bytes) -> Refs:
     """Reads `git ls-remote --symref`; Transient where a line is none of its lines."""
     branches: dict[str, str] = {}
     tags: dict[str, str] = {}
+    others: dict[str, str] = {}
     head = head_commit = None
     lines = _lines(output)
     for line in lines:
@@ -83,7 +101,9 @@ def parse_ls_remote(repository: RepositoryId, output: bytes) -> Refs:
             tags[ref[len(TAGS) :]] = commit
         elif ref == "HEAD":
             head_commit = commit
-    return Refs(branches, head, head_commit, len(lines), tags=peeled(tags))
+        elif is_pull(ref):
+            others[ref] = commit
+    return Refs(branches, head, head_commit, len(lines), tags=peeled(tags), others=others)
 
 
 def parse_show_ref(repository: RepositoryId, output: bytes) -> Mapping[str, GitTag]:
@@ -122,25 +142,51 @@ def parse_for_each_ref(repository: RepositoryId, output: bytes, prefix: str = HE
             head = ref[len(prefix) :] if star == "*" else head
         else:
             others[ref] = commit
-    return Refs(branches, head, others.get(POLL_HEAD), len(lines), others.get(POLL_DEFAULT))
+    pulls = {ref.removeprefix(POLL_PULLS): commit for ref, commit in others.items()}
+    return Refs(branches, head, others.get(POLL_HEAD), len(lines), others.get(POLL_DEFAULT), others=pulls)
+
+
+def is_pull(ref: str) -> bool:
+    """Whether a ref is one that a forge keeps for a pull request."""
+    return _PULL.fullmatch(ref) is not None
 
 
 def full_ref(name: str) -> str:
-    """The ref that `Git.fetch` means by a name: a branch's, or a tag's that is given in full."""
-    return name if name.startswith(TAGS) else f"{HEADS}{name}"
+    """The ref that `Git.fetch` means by a name: a branch's, or that of a tag or a pull request that is given in full."""
+    return name if name.startswith(TAGS) or is_pull(name) else f"{HEADS}{name}"
 
 
-def poll_refspecs(patterns: Iterable[str], default_branch: str, tags: Iterable[str] = ()) -> list[str]:
-    """Refspecs for a poll that the server filters: what may match, HEAD, and the default branch.
+def kept_prefix(environment: EnvironmentId) -> str:
+    """What the refs of our own begin with that keep an environment's commits."""
+    return f"{KEPT}{ref_part(environment.component)}/"
+
+
+def ref_part(part: str) -> str:
+    """A part of such a ref's name; UsageError where it cannot be one."""
+    if _PART.fullmatch(part) is None:
+        raise UsageError(f"{ref_component(part)[:80]} cannot be part of a ref's name.")
+    return part
+
+
+def poll_refspecs(
+    patterns: Iterable[str], default_branch: str, tags: Iterable[str] = (), refs: Iterable[str] = ()
+) -> list[str]:
+    """Refspecs for a poll that the server filters: what may match, HEAD, the default branch, and some refs in full.
 
     A server filters by prefix only, so a pattern counts as far as its first `*`.
     """
     return [
         *(f"+{HEADS}{prefix}*:{POLL_HEADS}{prefix}*" for prefix in _prefixes(patterns)),
         *(f"+{TAGS}{prefix}*:{POLL_TAGS}{prefix}*" for prefix in _prefixes(tags)),
+        # With a `*`, as a ref that is not there would else spoil the fetch of all.
+        *(f"+{ref}*:{_polled(ref)}*" for ref in refs),
         f"+HEAD:{POLL_HEAD}",
         f"+{HEADS}{default_branch}:{POLL_DEFAULT}",
     ]
+
+
+def _polled(ref: str) -> str:
+    return POLL_HEADS + ref.removeprefix(HEADS) if ref.startswith(HEADS) else POLL_PULLS + ref
 
 
 def _prefixes(patterns: Iterable[str]) -> list[str]:

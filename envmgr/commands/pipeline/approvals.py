@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from envmgr.commands.access import needs
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.access.on_forge import login_of
 from envmgr.domain.rules.approval import words
 from envmgr.domain.rules.transitions import proposals
-from envmgr.domain.values.asking.person import Action
+from envmgr.domain.values.asking.person import Action, Kind
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.pipeline.proposal import Approval, Proposal, Rejection
 from envmgr.engine.context import by_hand
@@ -58,7 +59,12 @@ def reject(
 
 
 def who_is(runtime: Runtime) -> str:
-    """Whose word it is, by whatever door: of a token that of whoever made it, so that nobody counts twice."""
+    """Whose word it is, by whatever door: of a token that of whoever made it, so that nobody counts twice.
+
+    On a forge it is the login: who has the same name elsewhere counts as the same, as it may well be she.
+    """
+    if runtime.person.asker.kind is Kind.FORGE:
+        return login_of(runtime.person.asker)
     made_by = {f"token {token.name}": token.created_by for token in runtime.services.store.tokens.all()}
     name, passed = str(runtime.person.asker), set[str]()
     while name in made_by and name not in passed:

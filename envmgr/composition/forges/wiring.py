@@ -11,16 +11,24 @@ from envmgr.config.sections.forge.forge import Forge as ForgeSection
 from envmgr.domain.values.forge import ForgeKind
 from envmgr.domain.values.names import RepositoryId
 from envmgr.engine.context.organization import Repository
+from envmgr.ports import Store
 from envmgr.ports.forge import Forge
 
 from .makers import MAKERS, where
 from .parts import Parts, Shared
+from .previews import with_previews
 
 
 def with_forges(
-    repositories: Mapping[RepositoryId, Repository], configuration: Configuration, environ: Mapping[str, str]
+    repositories: Mapping[RepositoryId, Repository],
+    configuration: Configuration,
+    store: Store,
+    environ: Mapping[str, str],
 ) -> dict[RepositoryId, Repository]:
-    """The same repositories, each with the forge of its section. Those with the same forge and token share what is left to be asked."""
+    """The same repositories, each with the forge of its section, and with what that says of pull requests.
+
+    Those with the same forge and token share what is left to be asked.
+    """
     sections = {identity: section for identity, _, section in configuration.repositories()}
     shared: dict[object, Shared] = {}
     made = {
@@ -28,10 +36,11 @@ def with_forges(
         for identity, section in sections.items()
         if section.forge is not None
     }
-    return {
+    forged = {
         identity: _with_forge(found, made[identity], sections[identity].forge) if identity in made else found
         for identity, found in repositories.items()
     }
+    return with_previews(forged, configuration, store)
 
 
 def _with_forge(repository: Repository, forge: Forge, section: ForgeSection | None) -> Repository:

@@ -15,6 +15,7 @@ from .backend import Backend, LocalBackend
 from .cage import Cage
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
 from .forge.forge import Forge, check_place
+from .forge.previews import Previews, check_caged, check_previews
 from .pipeline.approval import Approval, Freeze
 from .pipeline.environments import NamedEnvironment
 from .pipeline.images import Image, check_one_each
@@ -100,6 +101,11 @@ class RepositorySection(Section):
         default=None,
         description="The forge that it is on, where envmgr tells how its environments are.",
         examples=[{"kind": "github", "token": {"file": "/etc/envmgr/github-token"}}],
+    )
+    previews: Previews | None = Field(
+        default=None,
+        description="An environment for each open pull request that meets some conditions; without it none.",
+        examples=[{"when": {"base": ["main"]}, "ttl": "3d", "limit": 20}],
     )
     branches: Annotated[tuple[BranchPattern, ...], AfterValidator(_not_empty)] = Field(
         default=("env-*",),
@@ -231,6 +237,7 @@ class RepositorySection(Section):
     def _check_checks(self) -> Self:
         check_named_once(self.checks)
         check_place(self.forge, self.url)
+        check_previews(self.previews, self.forge, (each.name for each in self.environments))
         return self
 
     @model_validator(mode="after")
@@ -353,6 +360,12 @@ class OrganizationFile(Section):
         description="The repositories whose branches get environments.",
         examples=[[{"name": "shop", "url": "https://git.example.com/acme/shop.git"}]],
     )
+
+    @model_validator(mode="after")
+    def _check_forks(self) -> Self:
+        for repository in self.repositories:
+            check_caged(repository.previews, repository.name, self.cage, repository.cage)
+        return self
 
     def repository(self, name: str) -> RepositorySection | None:
         """The repository of a name; None where the organization has none."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from envmgr.domain.documents.state import resource_type
 from envmgr.domain.rules.neighbours import leaving
+from envmgr.domain.rules.origins.previews import is_preview
 from envmgr.domain.values.environment import Environment, Guard
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted, matches_any, ref_component
 from envmgr.domain.values.policy import Policy
@@ -182,7 +183,7 @@ def _left_alone(inventory: Inventory, identity: EnvironmentId, watched: Watched)
     if record is None or record.suspended or not inventory.has_state(identity):
         return None
     branch = ref_component(record.branch)
-    if watched.by_name(identity.name) is not None:
+    if watched.by_name(identity.name) is not None or is_preview(record):
         return None
     if record.origin.is_named:
         what = "By `environments` of its repository it is a named one no more, so nobody manages it."
@@ -250,7 +251,7 @@ def _obstacle(inventory: Inventory, record: Environment, policy: Policy) -> str:
         return "Not all places where it may have resources could be searched: put that right first."
     if unsure:
         return f"{some(unsure)} cannot be searched for: bring its state back (an earlier version, a copy below archive/)."
-    if matches_any(record.branch, policy.protected):
+    if matches_any(record.branch, policy.protected) and not is_preview(record):
         return f"Branch {ref_component(record.branch)} is protected: bring its state back, or take the protection away."
     if _is_held(inventory, record, policy):
         return (

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from envmgr.domain.documents.state import resource_type
 from envmgr.domain.rules.observation import Listing
+from envmgr.domain.rules.origins.previews import is_preview
 from envmgr.domain.values.environment import AT_WORK, Environment, SourceKind, Status
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names, matches_any
 from envmgr.domain.values.origins.named import Asked, Named
@@ -113,6 +114,8 @@ class Inventory:
         record = self.records.get(identity)
         if watched.by_name(identity.name) is not None:
             return True  # it goes with no branch: the configuration wants it
+        if record is not None and is_preview(record):
+            return None  # it goes with no branch: its forge knows of its pull request
         if record is not None and record.branch in watched.listing.branches:
             return True
         if record is not None and not matches_any(record.branch, watched.policy.branches):

@@ -8,8 +8,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.values.environment import Environment, Guard, Pin, Suspended, Suspension
+from envmgr.domain.values.environment import (
+    FROM_BRANCH,
+    Environment,
+    Guard,
+    Origin,
+    Pin,
+    Suspended,
+    Suspension,
+)
 from envmgr.domain.values.names import EnvironmentId
+
+from .origin_document import kept_origin, origin_document, parse_origin
 
 _VERSION = 1
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -33,6 +43,7 @@ class SetByHand:
     expires_at: datetime | None = None
     resumed_at: datetime | None = None
     approved: Guard | None = None
+    origin: Origin = FROM_BRANCH
 
     @classmethod
     def of(cls, environment: Environment) -> "SetByHand | None":
@@ -48,6 +59,7 @@ class SetByHand:
             expires_at=environment.life.expires_at,
             resumed_at=environment.life.resumed_at,
             approved=environment.hold.approved,
+            origin=kept_origin(environment.origin),
         )
         said = (found.suspended, found.pin, found.expires_at, found.resumed_at, found.approved)
         return found if environment.is_open and not environment.refused and any(said) else None
@@ -75,6 +87,7 @@ class SetByHand:
                 "expires_at": self.expires_at and self.expires_at.isoformat(),
                 "resumed_at": self.resumed_at and self.resumed_at.isoformat(),
                 "approved": self.approved,
+                **origin_document(self.origin),
             },
             indent=2,
         )
@@ -103,6 +116,7 @@ def _parse(document: Mapping[str, Any], environment: EnvironmentId) -> SetByHand
         expires_at=_time_or_none(document["expires_at"]),
         resumed_at=_time_or_none(document["resumed_at"]),
         approved=None if approved is None else Guard(approved),
+        origin=parse_origin(document),
     )
 
 

@@ -9,11 +9,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind
+from envmgr.domain.values.environment import FROM_BRANCH, Claim, Environment, Origin, Source, SourceKind
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.tags import own, tags_for
 
 from .claim_document import claim_document, parse_claim
+from .origin_document import kept_origin, origin_document, parse_origin
 
 _VERSION = 1
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -29,6 +30,7 @@ class Manifest:
     """An environment's claim with what its record needs besides. It holds no secret, as a claim holds none.
 
     `known_commit` is one that the repository's default branch had: what a branch that is gone is proved by.
+    `origin` says which pull request it comes from; of all else it is a branch's.
     """
 
     environment: EnvironmentId
@@ -37,6 +39,7 @@ class Manifest:
     created_at: datetime
     expires_at: datetime | None = None
     known_commit: str | None = None
+    origin: Origin = FROM_BRANCH
 
     @classmethod
     def of(cls, environment: Environment, claim: Claim, known_commit: str | None = None) -> "Manifest":
@@ -48,6 +51,7 @@ class Manifest:
             created_at=environment.life.created_at,
             expires_at=environment.life.expires_at,
             known_commit=known_commit,
+            origin=kept_origin(environment.origin),
         )
 
     def to_json(self) -> str:
@@ -61,6 +65,7 @@ class Manifest:
                 "expires_at": self.expires_at and self.expires_at.isoformat(),
                 "known_commit": self.known_commit,
                 "claim": claim_document(self.claim),
+                **origin_document(self.origin),
             },
             indent=2,
         )
@@ -98,6 +103,7 @@ def _parse(document: Mapping[str, Any], environment: EnvironmentId) -> Manifest:
         created_at=_time(document["created_at"]),
         expires_at=None if expires_at is None else _time(expires_at),
         known_commit=document.get("known_commit"),
+        origin=parse_origin(document),
     )
 
 

@@ -11,7 +11,16 @@ from datetime import datetime
 
 from envmgr.domain.values.backoff import LONGEST
 from envmgr.domain.values.decision import Apply, Await, Close, Decision, Destroy, Rest, Stop, Wait
-from envmgr.domain.values.environment import Absence, Environment, Guard, Status, Suspension, Waits, WaitsFor
+from envmgr.domain.values.environment import (
+    Absence,
+    Environment,
+    Guard,
+    OriginKind,
+    Status,
+    Suspension,
+    Waits,
+    WaitsFor,
+)
 from envmgr.domain.values.health import Condition
 from envmgr.domain.values.names import counted, excluding, matches_any, ref_component
 from envmgr.domain.values.policy import Neighbours, Policy
@@ -19,7 +28,18 @@ from envmgr.domain.values.policy import Neighbours, Policy
 from .access.freezing import unless_frozen
 from .approval.waiting import awaits_approval
 from .attempt import attempt_key, was_tried
-from .origins.guards import moved_tag, named_stays, not_as_named, not_promoted, other_history
+from .origins.guards import (
+    gone,
+    moved_tag,
+    named_stays,
+    no_previews,
+    not_as_named,
+    not_promoted,
+    other_history,
+    preview_is_lost,
+    preview_stays,
+)
+from .origins.numbers import over_the_limit, too_many_leave
 from .settled import is_done, is_settled, to_be_tested, why_apply
 from .unfinished import unfinished
 from .warning import warning
@@ -107,6 +127,9 @@ def _first(checks: Iterable[Check], situation: Situation) -> Decision | None:
 
 def _unmatched(situation: Situation) -> Decision | None:
     environment = situation.environment
+    if environment.origin.kind is OriginKind.PULL_REQUEST:
+        is_asked = situation.policy.previews
+        return None if is_asked else _no_longer(situation, no_previews(environment), "previews")
     if environment.origin.is_named is not situation.policy.is_named:
         return _no_longer(situation, not_as_named(environment, situation.policy), "named")
     if matches_any(environment.branch, situation.policy.branches):
@@ -186,10 +209,10 @@ def _not_surely_gone(situation: Situation) -> Decision | None:
     if absence.count < policy.confirmations:
         seen = f"{absence.count} of {counted(policy.confirmations, 'confirmation')}"
         waits = Waits(WaitsFor.CONFIRMATIONS, (str(absence.count), str(policy.confirmations)))
-        return Wait(f"Branch {situation.branch} seems gone ({seen}).", waits, until=due)
+        return Wait(f"{gone(environment, 'seems')} ({seen}).", waits, until=due)
     if situation.now < due:
         until = f"{due:%Y-%m-%d %H:%M:%S}"
-        said = f"Branch {situation.branch} is gone; grace period until {until} UTC."
+        said = f"{gone(environment)}; grace period until {until} UTC."
         return Wait(said, Waits(WaitsFor.GRACE_PERIOD, (until,)), until=due)
     return None
 
@@ -197,32 +220,18 @@ def _not_surely_gone(situation: Situation) -> Decision | None:
 def _never_applied(situation: Situation) -> Decision | None:
     if situation.environment.claim is not None:
         return None
-    return _unless_paused(situation, Close(f"Branch {situation.branch} is gone and nothing was applied."))
-
-
-def _too_many_leave(situation: Situation) -> Decision | None:
-    environment, limit = situation.environment, situation.policy.max_at_once
-    if environment.hold.approved is Guard.MASS_DESTROY:
-        return None
-    # Once held it stays held: as others are approved, the rest would else slip under the limit one by one.
-    if environment.hold.guard is not Guard.MASS_DESTROY and situation.neighbours.leaving <= limit:
-        return None
-    return Wait(
-        f"Branches of {environment.id.repository_id} went away together, more than destroy.max_at_once "
-        f"({limit}): `envmgr approve {environment.label}` destroys it, or restore the branch.",
-        Waits(WaitsFor.MASS_DESTROY, (str(limit),)),
-        hold=Guard.MASS_DESTROY,
-    )
+    return _unless_paused(situation, Close(f"{gone(situation.environment)} and nothing was applied."))
 
 
 def _outside_windows(situation: Situation) -> Decision | None:
     closed = situation.policy.closed
     if closed is None:
         return None
-    gone = f"Branch {situation.branch} is gone. " if situation.environment.is_missing else ""
+    is_gone = situation.environment.is_missing
+    went = f"{gone(situation.environment)}. " if is_gone else ""
     until = f"{closed.until:%Y-%m-%d %H:%M}" if closed.until else ""
-    waits = Waits(WaitsFor.WINDOW, ("gone" if gone else "", until))
-    return Wait(f"{gone}{closed}; `--override-window` does it by hand.", waits, until=closed.until)
+    waits = Waits(WaitsFor.WINDOW, ("gone" if is_gone else "", until))
+    return Wait(f"{went}{closed}; `--override-window` does it by hand.", waits, until=closed.until)
 
 
 def _unless_paused(situation: Situation, end: Decision) -> Decision:
@@ -243,8 +252,8 @@ def _in_a_window(situation: Situation, end: Decision) -> Decision:
 def _destroy_gone(situation: Situation) -> Decision:
     absence = situation.environment.absence
     since = absence.since if absence is not None else situation.now
-    gone = f"Branch {situation.branch} has been gone since {since:%Y-%m-%d %H:%M:%S} UTC."
-    return _in_a_window(situation, Destroy(gone, Status.DESTROYED))
+    went = f"{gone(situation.environment, 'has been')} since {since:%Y-%m-%d %H:%M:%S} UTC."
+    return _in_a_window(situation, Destroy(went, Status.DESTROYED))
 
 
 # What a person or the configuration decided, then what the listing proves, then how often and how long it was
@@ -255,8 +264,11 @@ _GONE: tuple[Check, ...] = (
     _left_alone,
     lambda situation: other_history(situation.environment),
     lambda situation: named_stays(situation.environment),
+    lambda situation: preview_is_lost(situation.environment, situation.policy),
     _not_surely_gone,
-    _too_many_leave,
+    lambda situation: too_many_leave(
+        situation.environment, situation.policy.max_at_once, situation.neighbours.leaving
+    ),
     _never_applied,
 )
 
@@ -357,20 +369,6 @@ def _untested(situation: Situation) -> Decision | None:
     return to_be_tested(situation.environment, situation.policy)
 
 
-def _over_the_limit(situation: Situation) -> Decision | None:
-    environment, limit = situation.environment, situation.policy.max_environments
-    if environment.claim is not None or environment.hold.approved is Guard.LIMIT:
-        return None
-    if situation.neighbours.active < limit:
-        return None
-    return Wait(
-        f"{environment.id.organization} has {counted(situation.neighbours.active, 'environment')}, its limits.environments is "
-        f"{limit}: delete a branch, raise the limit, or `envmgr approve {environment.label}`.",
-        Waits(WaitsFor.LIMIT, (str(situation.neighbours.active), str(limit))),
-        hold=Guard.LIMIT,
-    )
-
-
 # What a person or the configuration decided, then time: what is about to end is not applied once more before.
 # Limits and windows come last, as they hold back nothing but an apply that is due.
 _PRESENT: tuple[Check, ...] = (
@@ -384,6 +382,7 @@ _PRESENT: tuple[Check, ...] = (
     _unconfigured,
     _ends_soon,
     lambda situation: moved_tag(situation.environment),
+    lambda situation: preview_stays(situation.environment, situation.policy),
     lambda situation: awaits_approval(situation.environment, situation.policy, situation.now),
     _settled,
     lambda situation: not_promoted(situation.environment, situation.neighbours.before),
@@ -391,6 +390,8 @@ _PRESENT: tuple[Check, ...] = (
     _to_go_back,
     _failed_on_this,
     _untested,
-    _over_the_limit,
+    lambda situation: over_the_limit(
+        situation.environment, situation.policy.max_environments, situation.neighbours.active
+    ),
     _outside_windows,
 )

@@ -15,6 +15,7 @@ from envmgr.domain.values.names import (
 from envmgr.domain.values.origins.named import Asked
 
 from .evidence import Evidence
+from .origins import previews
 from .origins.following import follow, is_missed
 from .origins.releases import Releases
 from .origins.sighting import Listing, Look, Seen, unsure, without
@@ -45,7 +46,8 @@ def observe(
 ) -> Observed:
     """What the records become by a complete listing: one for each branch that matches, and each of its applications.
 
-    And one for each named environment that is `asked` for, as soon as there is something that it follows.
+    And one for each named environment that is `asked` for, as soon as there is something that it follows, and for each
+    pull request that is to have one, by what is known of these.
 
     Where the `evidence` is not sound, branches that are there are taken in, but no absence counts (a listing
     that is complete yet surprising, such as one with another default branch). Branches that no pattern
@@ -65,8 +67,10 @@ def observe(
     releases = Releases(listing.tags)
     for named in asked.named:
         after += follow(look, named, records.get(named.name, ()), releases, asked.applications)
+    taken = {*owners, *(named.name for named in asked.named)}
+    after += previews.follow(look, asked, known, taken)
     for environment in known:
-        if environment.id.name in owners or not environment.is_open:
+        if environment.id.name in owners or not environment.is_open or previews.is_preview(environment):
             continue
         if not environment.origin.is_named:
             after.append(_not_owned(look, environment, patterns))
@@ -90,13 +94,18 @@ def _not_owned(look: Look, before: Environment, patterns: tuple[str, ...]) -> En
 
 
 def misses(
-    known: Iterable[Environment], listing: Listing, patterns: tuple[str, ...], asked: Asked = _NOTHING_MORE
+    known: Iterable[Environment],
+    listing: Listing,
+    patterns: tuple[str, ...],
+    asked: Asked = _NOTHING_MORE,
 ) -> bool:
-    """Whether a listing lacks what any environment comes from that would be counted as absent."""
+    """Whether a listing lacks what any environment comes from that would be counted as absent, or its pull request is closed."""
 
     def is_missed_one(environment: Environment) -> bool:
         if environment.origin.is_named:
             return is_missed(environment, listing, asked)
+        if previews.is_preview(environment):
+            return previews.is_closed(environment, asked.pulls)
         branch = environment.branch
         return branch not in listing.branches and matches_any(branch, patterns)
 
@@ -114,13 +123,13 @@ def _owners(
     """Environment name → (branch, refusal).
 
     The branch that has a name already keeps it, also where the patterns would now give it another:
-    else its environment would be made a second time and the first be forgotten. The name of a named environment is
-    nobody else's.
+    else its environment would be made a second time and the first be forgotten. The name of a named environment, or of
+    one that a pull request has, is nobody else's.
     """
     live = [e for e in known if e.is_open and not e.refused]
-    holders = {e.id.name: e.branch for e in live if not e.origin.is_named}
+    holders = {e.id.name: e.branch for e in live if e.origin.follows_pattern}
     kept = {branch: name for name, branch in holders.items()}
-    named = {each.name for each in asked.named} | {e.id.name for e in live if e.origin.is_named}
+    named = {each.name for each in asked.named} | {e.id.name for e in live if not e.origin.follows_pattern}
     wanted: dict[str, list[str]] = {}
     for branch in sorted(listing.branches):
         name = environment_name(branch, patterns)
@@ -150,7 +159,7 @@ def _refused_name(name: str, branch: str, taken: set[str]) -> str:
 def _refusal(name: str, branch: str, first: str) -> str:
     if not first:
         return (
-            f"Branch {ref_component(branch)} gives the environment {name}, which is a named one (`environments`): rename or "
+            f"Branch {ref_component(branch)} gives the environment {name}, which is a named one (`environments`) or a pull request's: rename or "
             "delete the branch, or exclude it in `branches`."
         )
     return (

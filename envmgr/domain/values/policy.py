@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from .asking.freeze import Freeze
 from .environment import Waits
+from .origins.previews import Objection
 from .schedule import Closed, Phase
 
 
@@ -19,7 +20,8 @@ class Policy:
     `tests` how it is tested; empty where it is not.
     `configured` is False for an application that the configuration lists no more, and for an environment
     without applications of a repository that has some now. `is_named`: the configuration names the environment, and
-    `branches` is what it follows.
+    `branches` is what it follows. `previews`: pull requests have environments here; and of one of these, `objection` is what speaks
+    against taking it further.
     """
 
     branches: tuple[str, ...] = ("*",)
@@ -37,6 +39,8 @@ class Policy:
     tests: str = ""
     configured: bool = True
     is_named: bool = False
+    previews: bool = False
+    objection: Objection | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ def settle(
 
     def settled(record: Environment) -> Environment:
         life = now if job.mode.is_by_hand else record.life.since
-        ends, _ = job.repository.ttl.end(life, desired.ttl, record.life.expires_at)
+        ends, _ = job.repository.ttl_of(record).end(life, desired.ttl, record.life.expires_at)
         ends = record.life.expires_at if ends is None and is_rebuilt else ends
         source = origin_of(job.repository, record, claim.commit)
         record = applies.applied(record, claim, job.policy.inputs, source)

@@ -9,7 +9,7 @@ from envmgr.engine.work.job import Job
 
 def ttl_remark(job: Job, asked: timedelta | None) -> str:
     """That the time to live which its branch asks for is cut; empty where it is not."""
-    _, cut = job.repository.ttl.end(job.services.clock(), asked, None)
+    _, cut = job.repository.ttl_of(job.environment).end(job.services.clock(), asked, None)
     return "Its ttl is cut to ttl.max." if cut else ""
 
 

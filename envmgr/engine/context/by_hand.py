@@ -197,12 +197,12 @@ def _begun(services: Services, said: SetByHand) -> Environment:
     repository, branch = services.repositories.get(identity.repository_id), ref_component(said.branch)
     if repository is None:
         raise not_configured()
-    if not repository.may_have(identity, said.branch):
+    if not repository.may_have(identity, said.branch, said.origin):
         raise other_branch(branch)
     return Environment(
         id=identity,
         branch=said.branch,
-        origin=repository.of(identity).origin,
+        origin=repository.of(identity).origin if said.origin.follows_pattern else said.origin,
         commit=said.commit,
         message=_REBUILT,
         absence=Absence(since=now),

@@ -9,6 +9,7 @@ from envmgr.config.branch_file import BranchFile
 from envmgr.config.sections.secrets import Redactor, texts_in
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.rules.origins.previews import standing
 from envmgr.domain.rules.tool.constraints import Constraint
 from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.backend import Backend
@@ -16,10 +17,11 @@ from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.drift import DriftRules
-from envmgr.domain.values.environment import FROM_BRANCH, Environment, Origin, SourceKind
-from envmgr.domain.values.forge import ForgeRules, PreviewRules
+from envmgr.domain.values.environment import FROM_BRANCH, Environment, Origin, OriginKind, SourceKind
+from envmgr.domain.values.forge import ForgeRules, KnownPullRequest, PreviewRules
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, known_names, matches_any
 from envmgr.domain.values.origins.named import Asked, Named
+from envmgr.domain.values.origins.previews import AskedPreviews
 from envmgr.domain.values.pipeline.image import SeenImage, WantedImage
 from envmgr.domain.values.pipeline.proposal import Gates
 from envmgr.domain.values.policy import Policy
@@ -191,7 +193,7 @@ class Repository:
     `frozen` reads which freeze holds at a moment.
     `environments` are what it is for each named environment, by name; `follows` says of such a one what that is.
     `gates` are what its plans have to pass. `forge` is where its pull requests are, None where none is configured, and `forge_rules` how it is dealt with;
-    `previews` says which of these have an environment, None: none.
+    `previews` says which of these have an environment, None: none. `pull` gives what is known of one by its number.
     """
 
     id: RepositoryId
@@ -230,6 +232,7 @@ class Repository:
     forge: Forge | None = None
     forge_rules: ForgeRules = field(default_factory=ForgeRules)
     previews: PreviewRules | None = None
+    pull: Callable[[int], KnownPullRequest | None] = lambda _: None
     environments: Mapping[str, "Repository"] = field(default_factory=dict)
 
     @property
@@ -242,7 +245,16 @@ class Repository:
         """What is asked of it beside branches that match."""
         named = (each.follows for each in self.environments.values())
         applications = tuple(part.application for part in self.parts)
-        return Asked(named=tuple(each for each in named if each is not None), applications=applications)
+        named_ones = tuple(each for each in named if each is not None)
+        return Asked(named=named_ones, applications=applications, previews=self._asked_previews)
+
+    @property
+    def _asked_previews(self) -> AskedPreviews | None:
+        if self.previews is None or self.forge is None:
+            return None
+        traits = self.forge.traits
+        heads = None if traits.heads_are_merges else traits.heads
+        return AskedPreviews(rules=self.previews, heads=heads, is_caged=self.cage.kind != "none")
 
     @property
     def origin(self) -> Origin:
@@ -265,8 +277,11 @@ class Repository:
         named = (each for each in self.environments.values() if each.policy.protected)
         return (*self.policy.protected, *(pattern for each in named for pattern in each.branches))
 
-    def may_have(self, identity: EnvironmentId, branch: str) -> bool:
-        """Whether an environment of this name is, or was by an earlier release, the one of a branch, or of a tag."""
+    def may_have(self, identity: EnvironmentId, branch: str, origin: Origin | None = None) -> bool:
+        """Whether an environment of this name is, or was by an earlier release, the one of a branch, a tag or a pull request."""
+        if origin is not None and origin.kind is OriginKind.PULL_REQUEST:
+            asked = self._asked_previews
+            return asked is not None and identity.name == asked.name(origin.number or 0)
         named = self.environments.get(identity.name)
         if self.follows is not None or named is not None:
             return matches_any(branch, (named or self).branches)
@@ -306,12 +321,30 @@ class Repository:
         known = inputs if inputs is not None else (environment.applied.inputs or "unknown")
         wanted = environment.schedule or self.schedule
         return replace(
-            self.policy,
+            self._policy_of(environment),
             inputs=known,
             phase=phase(wanted, self.ticks, now) if wanted is not None else None,
             closed=closed(self.windows, self.ticks, now),
             frozen=frozen,
         )
+
+    def _policy_of(self, environment: Environment) -> Policy:
+        """The rules of its origin: what a pull request's head is called protects nothing."""
+        if environment.origin.kind is not OriginKind.PULL_REQUEST:
+            return self.policy
+        asked, number = self._asked_previews, environment.origin.number
+        against = None if asked is None else standing(environment, self.pull(number or 0), asked)
+        return replace(self.policy, protected=(), previews=asked is not None, objection=against)
+
+    def is_protected(self, environment: Environment) -> bool:
+        """Whether an environment is only ever destroyed by hand."""
+        return matches_any(environment.branch, self._policy_of(environment).protected)
+
+    def ttl_of(self, environment: Environment) -> TimeToLive:
+        """How long an environment lives after its last push."""
+        if environment.origin.kind is not OriginKind.PULL_REQUEST or self.previews is None:
+            return self.ttl
+        return replace(self.ttl, default=self.previews.ttl)
 
     def known_images(self) -> dict[str, str]:
         """The images that its registries told of, as long as they are what is looked for."""

@@ -65,7 +65,7 @@ def _take(
         return before  # the usual look asks the database nothing more
 
     def taken(found: KnownPullRequest | None) -> KnownPullRequest:
-        return telling.seen_open(repository.id, found, told, now)
+        return telling.seen_open(repository.id, found, told, now, is_first=not known)
 
     return services.store.pull_requests.change(repository.id, told.number, taken) or taken(before)
 

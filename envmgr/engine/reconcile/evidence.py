@@ -10,6 +10,7 @@ from envmgr.domain.rules.evidence import History, Holds, Judgement, Sight, addre
 from envmgr.domain.rules.observation import Listing, misses
 from envmgr.domain.values.environment import Environment, Guard, RepositoryState
 from envmgr.domain.values.names import ref_component
+from envmgr.domain.values.origins.named import Asked
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 
@@ -24,7 +25,13 @@ class Weighed:
     error: str = ""
 
 
-def weigh(services: Services, repository: Repository, state: RepositoryState, listing: Listing) -> Weighed:
+def weigh(
+    services: Services,
+    repository: Repository,
+    state: RepositoryState,
+    listing: Listing,
+    asked: Asked,
+) -> Weighed:
     """Judges a listing; the remote is asked again only where a branch is missing and the default branch has moved.
 
     Nothing is recorded.
@@ -42,7 +49,8 @@ def weigh(services: Services, repository: Repository, state: RepositoryState, li
     if history.offered and any(e.hold.approved is Guard.HISTORY for e in known):
         history = history.accepted()
     applied = any(e.is_open and e.claim is not None for e in known)
-    sight = Sight(commit, address, misses(known, listing, repository.branches, repository.asked), applied)
+    is_missing = misses(known, listing, repository.branches, asked)
+    sight = Sight(commit, address, is_missing, applied)
     if not sight.is_doubtful(history):
         return Weighed(judge(history, sight, None))
     try:

@@ -3,15 +3,31 @@
 from dataclasses import replace
 
 from envmgr.domain.rules.observation import Listing
+from envmgr.domain.rules.origins.previews import wanted_refs
 from envmgr.domain.rules.origins.releases import Releases
+from envmgr.domain.values.origins.named import Asked
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 
 
-def listed(services: Services, repository: Repository, default_branch: str | None) -> Listing:
-    """What the remote shows, as `Git.listing` gives it; raises as that."""
+def listed(
+    services: Services,
+    repository: Repository,
+    default_branch: str | None,
+    asked: Asked,
+) -> Listing:
+    """What the remote shows, as `Git.listing` gives it, the heads of known pull requests too; raises as that."""
+    refs = wanted_refs(asked)
     remote = repository.remote()
-    return services.git.listing(remote, repository.watched, default_branch, repository.watched_tags)
+    return services.git.listing(remote, repository.watched, default_branch, repository.watched_tags, refs)
+
+
+def asked_of(services: Services, repository: Repository) -> Asked:
+    """What is asked of a repository, with what is known of its pull requests now, where these have environments."""
+    asked = repository.asked
+    if asked.previews is None:
+        return asked
+    return replace(asked, pulls=tuple(services.store.pull_requests.all(repository.id)))
 
 
 def dated(services: Services, repository: Repository, listing: Listing) -> Listing:

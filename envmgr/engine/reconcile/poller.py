@@ -13,8 +13,10 @@ from envmgr.domain.documents.owner import NotOurs
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.rules.evidence import Evidence, Judgement
 from envmgr.domain.rules.observation import Listing, Observed, observe, observe_failure
+from envmgr.domain.values.digest import digest
 from envmgr.domain.values.environment import Environment, Event, RepositoryState
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_component
+from envmgr.domain.values.origins.named import Asked
 from envmgr.engine.context import by_hand, freezes, ownership
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
@@ -24,7 +26,7 @@ from envmgr.engine.source.images import look_at_images
 from envmgr.host.system import sentences
 
 from .evidence import Weighed, history_of, weigh
-from .listing import dated, listed
+from .listing import asked_of, dated, listed
 from .telling import what_happened
 
 log = structlog.get_logger()
@@ -42,6 +44,15 @@ class Polled:
     repository: RepositoryId
     changed: bool
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is there at the remote, and what is asked of that, with the pull requests that are known; `digest` is the same for the same."""
+
+    listing: Listing
+    asked: Asked
+    digest: str
 
 
 class Poller:
@@ -96,13 +107,16 @@ class Poller:
         freezes.catch_up(self._services, repository.organization)
         try:
             with sentences():
-                listing = listed(self._services, repository, state.default_branch)
+                asked = asked_of(self._services, repository)
+                listing = listed(self._services, repository, state.default_branch, asked)
         except EnvmgrError as error:
             return self._failed(repository, state, str(error))
-        digest = listing.digest()
+        said = listing.digest()
+        if asked.pulls:
+            said = digest([said, *(str(pull.mark) for pull in asked.pulls)])
         # After the remote has answered: whoever wrote to the records while it was being asked is heard, too.
         self._wake_what_was_written()
-        if self._quiet.get(repository.id) == digest:
+        if self._quiet.get(repository.id) == said:
             self._note_success(repository.id, state)
             return Polled(repository.id, changed=False)
         try:
@@ -110,7 +124,7 @@ class Poller:
                 listing = dated(self._services, repository, listing)
         except EnvmgrError as error:
             return self._failed(repository, state, str(error))
-        return self._seen(repository, state, listing, digest)
+        return self._seen(repository, state, Shown(listing, asked, said))
 
     @property
     def counts(self) -> Mapping[tuple[RepositoryId, bool], int]:
@@ -156,9 +170,9 @@ class Poller:
             if self._woken[repository] == wakings:
                 self._quiet[repository] = digest
 
-    def _seen(self, repository: Repository, state: RepositoryState, listing: Listing, digest: str) -> Polled:
-        services, now = self._services, self._services.clock()
-        weighed = self._weigh(repository, state, listing)
+    def _seen(self, repository: Repository, state: RepositoryState, found: Shown) -> Polled:
+        services, now, listing = self._services, self._services.clock(), found.listing
+        weighed = self._weigh(repository, state, found)
         judgement = weighed.judgement
         shown = listing.bare() if judgement.is_foreign else listing
         before: dict[EnvironmentId, Environment] = {}
@@ -174,7 +188,7 @@ class Poller:
                 repository.branches,
                 now,
                 evidence=judgement.evidence,
-                asked=repository.asked,
+                asked=found.asked,
             )
 
         wakings = self._wakings(repository.id)  # before the records are read
@@ -190,7 +204,7 @@ class Poller:
         # that is still counted, no other history waits for a person, the default branch keeps its name.
         is_told = is_same and judgement.history.offered is None and not weighed.error
         if is_told and not any(e.is_open and e.is_missing for e in after.values()):
-            self._hush(repository.id, digest, wakings)
+            self._hush(repository.id, found.digest, wakings)
         if state.failures:
             log.info("Answers again.", action="remote-back", repository=str(repository.id))
         self._save(
@@ -198,7 +212,7 @@ class Poller:
             replace(
                 state,
                 default_branch=listing.default_branch,
-                listing_digest=digest,
+                listing_digest=found.digest,
                 polled_at=now,
                 succeeded_at=now,
                 failures=0,
@@ -210,12 +224,13 @@ class Poller:
         )
         return Polled(repository.id, bool(observed.new or observed.changed), weighed.error)
 
-    def _weigh(self, repository: Repository, state: RepositoryState, listing: Listing) -> Weighed:
+    def _weigh(self, repository: Repository, state: RepositoryState, found: Shown) -> Weighed:
         """What a listing is worth, said where it is less than usual.
 
         One in which the default branch has another name counts nothing as gone, this once.
         """
-        services, weighed = self._services, weigh(self._services, repository, state, listing)
+        services, listing = self._services, found.listing
+        weighed = weigh(services, repository, state, listing, found.asked)
         if weighed.error and weighed.error != state.error:
             services.record(repository.id.place, "remote-failed", f"{repository.id}: {weighed.error}")
         if weighed.judgement.evidence is Evidence.NEW_OTHER:

@@ -1,5 +1,6 @@
 """What a look at the remote changed of an environment, as people are told of it."""
 
+from envmgr.domain.rules.origins.previews import is_preview
 from envmgr.domain.values.environment import Environment, Tagged
 from envmgr.domain.values.names import ref_component
 
@@ -15,15 +16,19 @@ def what_happened(before: Environment | None, now: Environment) -> tuple[str, st
 
 
 def _presence(before: Environment, now: Environment, followed: str) -> tuple[str, str] | None:
+    gone, back = ("closed", "open") if is_preview(now) else ("gone", "there")
     if now.is_missing and not before.is_missing:
-        return "branch-gone", f"{followed} is gone."
+        return "branch-gone", f"{followed} is {gone}."
     if before.is_missing and not now.is_missing and now.branch == before.branch:
-        return "branch-back", f"{followed} is there again."
+        return "branch-back", f"{followed} is {back} again."
     return None
 
 
 def _of_the_commit(before: Environment, now: Environment, followed: str) -> tuple[str, str] | None:
     commit = now.commit[:10]
+    if is_preview(now) and now.branch != before.branch:
+        where = f"{ref_component(now.branch)}, at {commit}"
+        return "pushed", f"{followed} has its head at {where}."
     if now.branch != before.branch:
         return "pushed", f"{followed} follows {before.followed}, at {commit}."
     if now.commit != before.commit:

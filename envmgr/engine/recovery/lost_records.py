@@ -25,6 +25,7 @@ from envmgr.domain.values.environment import (
     Environment,
     Event,
     Life,
+    Origin,
     SourceKind,
 )
 from envmgr.domain.values.environment.origin import ref_of
@@ -176,7 +177,7 @@ def lost_record(
 
 def _check_branch(repository: Repository, manifest: Manifest, known: Environment | None) -> None:
     identity, branch = manifest.environment, ref_component(manifest.branch)
-    if not repository.may_have(identity, manifest.branch):
+    if not repository.may_have(identity, manifest.branch, manifest.origin):
         raise other_branch(branch)
     if known is not None and (not known.is_open or known.branch != manifest.branch):
         said = f"its record says that it is {known.status}, of branch {ref_component(known.branch)}"
@@ -194,7 +195,9 @@ def _check_code(services: Services, repository: Repository, found: kept.Kept) ->
     # Too large to be kept beside the state: the branch may still have it.
     with suppress(EnvmgrError):
         if source.kind is SourceKind.DIRECTORY:
-            services.git.fetch(repository.remote(), {ref_of(repository.origin, manifest.branch): commit})
+            services.git.fetch(
+                repository.remote(), {ref_of(_origin(repository, manifest), manifest.branch): commit}
+            )
             services.git.keep(manifest.environment, commit, commit)
             return
     lost = f"the code of {commit[:10]} was too large to be kept and cannot be fetched from its branch"
@@ -209,11 +212,10 @@ def _restored(
     Its branch counts as not seen, by no confirmation yet: nothing is done before a listing shows whether it is there.
     """
     now = services.clock()
-    ends = (manifest.expires_at, repository.ttl.end(now, None, None)[0])
-    return Environment(
+    made = Environment(
         id=manifest.environment,
         branch=manifest.branch,
-        origin=repository.origin,
+        origin=_origin(repository, manifest),
         commit=manifest.claim.commit,
         message=_REBUILT,
         absence=Absence(since=now),
@@ -221,13 +223,17 @@ def _restored(
         applied=Applied(resources=state.resources, identifiers=state.identifiers)
         if state
         else NOTHING_APPLIED,
-        life=Life(
-            created_at=manifest.created_at,
-            pushed_at=now,
-            expires_at=max((end for end in ends if end and end > now), default=None),
-        ),
+        life=Life(created_at=manifest.created_at, pushed_at=now),
         updated_at=now,
     )
+    ends = (manifest.expires_at, repository.ttl_of(made).end(now, None, None)[0])
+    expires_at = max((end for end in ends if end and end > now), default=None)
+    return replace(made, life=replace(made.life, expires_at=expires_at))
+
+
+def _origin(repository: Repository, manifest: Manifest) -> Origin:
+    """A pull request where that was kept; else what the configuration says of its name."""
+    return repository.origin if manifest.origin.follows_pattern else manifest.origin
 
 
 def _stateless(organization: Organization, stated: Sequence[EnvironmentId]) -> Sequence[str]:

@@ -110,7 +110,7 @@ def _made(
 def _place(job: Job, steps: Sequence[Step], commit: str) -> Iterator[Place]:
     """A checkout without outputs; what is built for all environments is told of none."""
     with place_of(job, commit, None, Purpose.BUILD) as place:
-        hidden = {"ENVMGR_ENVIRONMENT", "ENVMGR_BRANCH", "ENVMGR_APPLICATION"}
+        hidden = {"ENVMGR_ENVIRONMENT", "ENVMGR_BRANCH", "ENVMGR_APPLICATION", "ENVMGR_PULL_REQUEST"}
         if any(step.when != "code" for step in steps):
             hidden = set()
         given = {name: value for name, value in place.environment.items() if name not in hidden}

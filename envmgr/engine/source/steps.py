@@ -141,6 +141,7 @@ def _identity(environment: Environment, commit: str) -> dict[str, str]:
         "ENVMGR_BRANCH": environment.branch,
         "ENVMGR_ENVIRONMENT": environment.id.name,
         "ENVMGR_COMMIT": commit,
+        **({"ENVMGR_PULL_REQUEST": str(number)} if (number := environment.origin.number) else {}),
         **({"ENVMGR_APPLICATION": environment.id.application} if environment.id.application else {}),
     }
 

@@ -40,6 +40,8 @@ class MemoryRepository:
     commits: dict[str, Commit] = field(default_factory=dict)
     is_away: bool = False
     tags: dict[str, GitTag] = field(default_factory=dict)
+    pulls: dict[str, str] = field(default_factory=dict)
+    """Where a forge keeps the heads of pull requests: `refs/pull/7/head`."""
 
     def commit(self, branch: str, files: Mapping[str, str | None], message: str = "Change") -> str:
         """Push one commit; None takes a file away. A new branch starts at the default branch."""
@@ -127,6 +129,7 @@ class MemoryGit:
         patterns: Sequence[str],
         default_branch: str | None,
         tags: Sequence[str] = (),
+        refs: Sequence[str] = (),
     ) -> Listing:
         """All branches and tags of a remote that answers."""
         try:
@@ -145,7 +148,10 @@ class MemoryGit:
         tagged = {
             name: replace(tag, at=None) for name, tag in found.tags.items() if matches_any(name, tuple(tags))
         }
-        return Listing(found.default_branch, wanted, tagged)
+        heads = {f"refs/heads/{branch}": commit for branch, commit in found.refs.items()} | found.pulls
+        return Listing(
+            found.default_branch, wanted, tagged, {ref: heads[ref] for ref in refs if ref in heads}
+        )
 
     def fetch(self, remote: Remote, branches: Mapping[str, str]) -> None:
         """Copies histories into the mirror."""
@@ -157,6 +163,7 @@ class MemoryGit:
         for branch, commit in missing.items():
             tag = there.tags.get(branch.removeprefix(TAGS))
             at = tag.commit if branch.startswith(TAGS) and tag else there.refs.get(branch)
+            at = there.pulls.get(branch, at)
             history = list(there.history(at))
             mirror.commits.update({each.name: each for each in history})
             if commit not in mirror.commits:

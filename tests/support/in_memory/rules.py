@@ -7,7 +7,7 @@ from datetime import timedelta
 from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.drift import DriftRules
-from envmgr.domain.values.forge import PreviewRules
+from envmgr.domain.values.forge import ForgeRules, PreviewRules
 from envmgr.domain.values.names import RepositoryId
 from envmgr.domain.values.origins.named import Named
 from envmgr.domain.values.pipeline.proposal import Gates
@@ -48,6 +48,7 @@ class Rules:
     applications: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     named: tuple[Named, ...] = ()
     forge: MemoryForge | None = None
+    forge_rules: ForgeRules = field(default_factory=ForgeRules)
     previews: PreviewRules | None = None
     cage: CageRules = field(default_factory=CageRules)
 

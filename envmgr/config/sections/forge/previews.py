@@ -1,13 +1,18 @@
 """An environment for each open pull request."""
 
+import re
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from envmgr.config.sections.cage import Cage
 from envmgr.config.sections.section import Section
 from envmgr.config.sections.values import BranchPattern, Count, Flag, Named, Period, Text
 from envmgr.domain.values.names import environment_name
+
+from .forge import Forge
 
 
 def _preview_name(value: str) -> str:
@@ -60,3 +65,30 @@ class Previews(Section):
         examples=["3d"],
     )
     limit: Count = Field(default=20, description="How many there may be at once; others wait.", examples=[20])
+
+
+def check_previews(previews: Previews | None, forge: Forge | None, named: Iterable[str]) -> None:
+    """Raises ValueError where pull requests cannot be had, or one's environment could have the name of another."""
+    if previews is None:
+        return
+    if forge is None:
+        raise ValueError("previews: nobody tells of pull requests without `forge`; add that")
+    before, _, after = previews.name.partition("{number}")
+    pattern = re.compile(rf"{re.escape(before)}[0-9]+{re.escape(after)}")
+    for name in named:
+        if pattern.fullmatch(name):
+            raise ValueError(
+                f"environment {name} has a name that a pull request's may get (previews.name); rename one"
+            )
+
+
+def check_caged(previews: Previews | None, repository: str, general: Cage, own: Cage | None) -> None:
+    """Raises ValueError where code of forks would run without a cage."""
+    if previews is None or not previews.when.forks:
+        return
+    kind = own.kind if own is not None and "kind" in own.model_fields_set else general.kind
+    if kind == "none":
+        raise ValueError(
+            f"previews of repository {repository} take forks, whose code nothing confines: add `cage: {{kind: bwrap}}`, or take "
+            "`forks` away"
+        )

@@ -6,7 +6,7 @@ from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.environment import Environment
 
-_OF_A_COMMIT = (
+OF_A_COMMIT = (
     Action.APPLY,
     Action.DESTROY,
     Action.ROLLBACK,
@@ -22,7 +22,7 @@ def moved_on(request: Request, records: Sequence[Environment]) -> str:
     if not records:
         return f"There is no {request.environment} any more: nothing was done."
     now = records[0]
-    if request.action in _OF_A_COMMIT and now.commit != request.commit:
+    if request.action in OF_A_COMMIT and now.commit != request.commit:
         return (
             f"{now.label} is at {now.commit[:10]} now, no longer at {request.commit[:10]} as when this was asked for: "
             "nothing was done. Look again, and ask again."

@@ -1,9 +1,41 @@
 """What holds a named environment back: what it follows is gone or was moved, or its commit was not ready where it comes from."""
 
-from envmgr.domain.values.decision import Rest, Wait
-from envmgr.domain.values.environment import Environment, Guard, Offered, Waits, WaitsFor
+from envmgr.domain.values.decision import Close, Decision, Rest, Wait
+from envmgr.domain.values.environment import Environment, Guard, Offered, OriginKind, Waits, WaitsFor
 from envmgr.domain.values.names import ref_component
+from envmgr.domain.values.origins.previews import Why
 from envmgr.domain.values.policy import Awaited, Policy
+
+
+def gone(environment: Environment, verb: str = "is") -> str:
+    """That what it comes from went, to begin a sentence with: `Branch env-alice is gone`, `Pull request 7 seems closed`."""
+    if environment.origin.kind is OriginKind.PULL_REQUEST:
+        return f"Pull request {environment.origin.number} {verb} closed"
+    return f"Branch {ref_component(environment.branch)} {verb} gone"
+
+
+def no_previews(environment: Environment) -> str:
+    """That the configuration asks for no environments of pull requests any more."""
+    return f"`previews` of {environment.id.repository_id} is not there any more"
+
+
+def preview_stays(environment: Environment, policy: Policy) -> Decision | None:
+    """A pull request's environment that is not taken further: it stays as it is, until that is closed or its time ends."""
+    found = policy.objection
+    if found is None or environment.origin.kind is not OriginKind.PULL_REQUEST:
+        return None
+    if found.why is Why.NOT_OPEN:
+        return Rest(f"{found}.")  # the next look at the remote takes that up
+    if environment.claim is None and found.why is not Why.LOST:
+        return Close(f"{found}, and nothing was applied.")
+    said = f"{found}: it stays as it is; `envmgr destroy {environment.label}` ends it."
+    return Wait(said, Waits(WaitsFor.PULL_REQUEST, (found.why, *found.about)))
+
+
+def preview_is_lost(environment: Environment, policy: Policy) -> Decision | None:
+    """Its pull request is not to be found, or was not told of yet: a person says what is to become of it."""
+    is_lost = policy.objection is not None and policy.objection.why is Why.LOST
+    return preview_stays(environment, policy) if is_lost else None
 
 
 def not_as_named(environment: Environment, policy: Policy) -> str:

@@ -33,11 +33,13 @@ class Listing:
 
     A failed or half-answered look never becomes a Listing. `branches` maps branch to commit, and
     holds at least every branch that matches the patterns it was asked for; `tags` likewise, where it was asked for any.
+    `refs` are those that were asked for by their full names, as far as they are there.
     """
 
     default_branch: str
     branches: Mapping[str, str]
     tags: Mapping[str, GitTag] = field(default_factory=dict)
+    refs: Mapping[str, str] = field(default_factory=dict)
 
     def bare(self) -> "Listing":
         """The same without anything in it: nothing that it shows is to be taken."""
@@ -47,7 +49,8 @@ class Listing:
         """The same for two listings that say the same."""
         tags = (f"{name} {tag.object} {tag.commit}" for name, tag in sorted(self.tags.items()))
         branches = (f"{b} {c}" for b, c in sorted(self.branches.items()))
-        lines = [self.default_branch, *branches, *tags]
+        refs = (f"{ref} {commit}" for ref, commit in sorted(self.refs.items()))
+        lines = [self.default_branch, *branches, *tags, *refs]
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -147,7 +150,9 @@ def without(look: Look, before: Environment) -> Environment:
     """What it comes from is not in the listing: counted, or held back, as far as that proves anything."""
     if look.evidence.waits:
         return _held(before, look.now, look.evidence)
-    return _absent(before, look.now, look.evidence) if look.evidence.counts else unsure(before)
+    if not look.evidence.counts:
+        return unsure(before)
+    return absent(before, look.now, look.evidence, _longer(before.absence, look.now))
 
 
 def offering(before: Environment, tagged: Tagged) -> Environment:
@@ -158,14 +163,12 @@ def offering(before: Environment, tagged: Tagged) -> Environment:
     return replace(before, tagged=tagged, hold=hold)
 
 
-def _absent(before: Environment, now: datetime, evidence: Evidence) -> Environment:
+def absent(before: Environment, now: datetime, evidence: Evidence, absence: Absence) -> Environment:
+    """What it comes from is gone, as an absence says it; the same where the record says that already."""
     is_free = evidence is Evidence.RETURNED and before.hold.guard is Guard.HISTORY
-    return replace(
-        before,
-        hold=replace(before.hold, guard=None) if is_free else before.hold,
-        absence=_longer(before.absence, now),
-        updated_at=now,
-    )
+    hold = replace(before.hold, guard=None) if is_free else before.hold
+    after = replace(before, hold=hold, absence=absence)
+    return after if after == before else replace(after, updated_at=now)
 
 
 def _longer(absence: Absence | None, now: datetime) -> Absence:

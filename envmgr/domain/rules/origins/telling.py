@@ -27,12 +27,20 @@ def bounded(told: PullRequest) -> PullRequest:
 
 
 def seen_open(
-    repository: RepositoryId, before: KnownPullRequest | None, told: PullRequest, now: datetime
+    repository: RepositoryId,
+    before: KnownPullRequest | None,
+    told: PullRequest,
+    now: datetime,
+    *,
+    is_first: bool = False,
 ) -> KnownPullRequest:
-    """It is among those that are open."""
+    """It is among those that are open; `is_first`: of its repository nothing was known, so no comment counts that is there."""
     told = bounded(told)
     if before is None:
-        return KnownPullRequest(repository=repository, told=told, first_seen_at=now, seen_at=now)
+        read = now if is_first else None
+        return KnownPullRequest(
+            repository=repository, told=told, first_seen_at=now, seen_at=now, read_until=read
+        )
     return _said(before, told, now, closed=0)
 
 

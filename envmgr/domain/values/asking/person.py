@@ -84,19 +84,23 @@ class Kind(StrEnum):
 
     HOST = "host"
     PERSON = "person"
+    FORGE = "forge"
     TOKEN = "token"  # noqa: S105  a word
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: by its `name` and, of those who signed in, their `groups`. Its text is the actor of events."""
+    """Who asks: by its `name` and, of those who signed in, their `groups`. Its text is the actor of events.
+
+    Somebody on a forge is named with its kind, `github:carol`; her groups are her ID there and what she may do.
+    """
 
     kind: Kind
     name: str
     groups: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        if self.kind is Kind.HOST:
+        if self.kind in (Kind.HOST, Kind.FORGE):
             return self.name
         return f"{self.kind} {self.name}"
 

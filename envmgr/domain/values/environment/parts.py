@@ -55,6 +55,7 @@ class WaitsFor(StrEnum):
     AFTER = "after"
     APPROVAL = "approval"
     REJECTED = "rejected"
+    PULL_REQUEST = "pull_request"
 
 
 @dataclass(frozen=True, slots=True)

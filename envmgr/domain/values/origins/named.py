@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from envmgr.domain.values.environment import Origin, OriginKind
+from envmgr.domain.values.forge import KnownPullRequest
 from envmgr.domain.values.names import matches_any
+
+from .previews import AskedPreviews
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +35,15 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the configuration asks of a repository beside branches that match: named environments, and applications of each."""
+    """What is asked of a repository beside branches that match: named environments, applications of each, those of pull requests.
+
+    `pulls` are the pull requests that are known.
+    """
 
     named: tuple[Named, ...] = ()
     applications: tuple[str, ...] = ("",)
+    previews: AskedPreviews | None = None
+    pulls: tuple[KnownPullRequest, ...] = ()
 
     def by_name(self, name: str) -> Named | None:
         """The named environment of a name; None where there is none."""

@@ -1,0 +1,1 @@
+"""What people on forges ask for, in comments of pull requests."""

@@ -1,0 +1,219 @@
+"""Commands in comments of pull requests, by the same commands and guards as by any other door, once each.
+
+What is to be done is written down as a request before it is done, so that whoever sees the comment again finds it
+there; the record of the pull request says how each ended, for the forge to show.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from envmgr.commands.access import check
+from envmgr.commands.requests import Asked, ask
+from envmgr.commands.runtime import Runtime
+from envmgr.config.sections.duration import read_duration
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, NotThere, RetryLater, Transient
+from envmgr.domain.rules.access.comments import VERBS, Said, Unclear, Verb, command_in
+from envmgr.domain.rules.access.moved_on import OF_A_COMMIT
+from envmgr.domain.rules.access.on_forge import on_forge
+from envmgr.domain.rules.origins.previews import is_preview
+from envmgr.domain.rules.origins.previews import objection as against
+from envmgr.domain.values.asking.person import Action, Asker
+from envmgr.domain.values.asking.request import RequestStatus
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.forge import (
+    ApprovedHead,
+    Command,
+    CommandStatus,
+    Comment,
+    ForgeKind,
+    ForgePerson,
+    KnownPullRequest,
+)
+from envmgr.domain.values.origins.previews import Why
+from envmgr.engine.context.organization import Repository
+
+_FRESH = timedelta(minutes=15)
+"""How old a comment may be where its pull request is seen for the first time."""
+_LATE = timedelta(minutes=2)
+"""How much later than its time a comment may show."""
+_READ, _COMMANDS = 200, 20
+_SILENT = (ForgeKind.BITBUCKET, ForgeKind.AZURE_DEVOPS)
+"""Forges whose pull requests may say nothing of a new comment by their time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """What a comment came to; `command` is None where a stranger, or nobody, asked for anything."""
+
+    comment: Comment
+    command: Command | None = None
+    is_stranger: bool = False
+
+
+def is_to_be_read(repository: Repository, pull: KnownPullRequest, records: Sequence[Environment]) -> bool:
+    """Whether a pull request may have comments that were not read, and anything that they could be about."""
+    forge = repository.forge
+    if forge is None or not repository.forge_rules.obeys:
+        return False
+    if not target(pull, records) and not (pull.told.is_from_fork and repository.previews is not None):
+        return False
+    updated, read = pull.told.updated_at, pull.read_until
+    return updated is None or read is None or updated > read or forge.traits.kind in _SILENT
+
+
+def unread(pull: KnownPullRequest, comments: Sequence[Comment]) -> list[Comment]:
+    """Those that were not read yet, oldest first; at first sight of a pull request old ones are passed over."""
+    floor = pull.read_until - _LATE if pull.read_until is not None else pull.first_seen_at - _FRESH
+    found = [each for each in comments if each.at >= floor and each.id not in pull.read]
+    return sorted(found, key=lambda each: (each.at, each.id))
+
+
+def read_to(pull: KnownPullRequest, obeyed: Sequence[Obeyed], *, whole: bool = True) -> KnownPullRequest:
+    """The same, with these read; `whole`: they are all that there were."""
+    times = [each.comment.at for each in obeyed]
+    told = pull.told.updated_at if whole else None
+    until = max([*times, *filter(None, (pull.read_until, told))], default=None)
+    commands = [each.command for each in obeyed if each.command is not None]
+    known = {each.comment for each in pull.commands}
+    new = [each for each in commands if each.comment not in known]
+    return replace(
+        pull,
+        read_until=until,
+        read=(*pull.read, *(each.comment.id for each in obeyed))[-_READ:],
+        commands=(*pull.commands, *new)[-_COMMANDS:],
+    )
+
+
+def target(pull: KnownPullRequest, records: Sequence[Environment]) -> list[Environment]:
+    """The records that commands of a pull request are about: its own environment's, else those of its head's branch."""
+    live = [each for each in records if each.is_open and not each.refused]
+    own = [each for each in live if is_preview(each) and each.origin.number == pull.number]
+    if own or pull.told.is_from_fork:
+        return own
+    return [each for each in live if each.origin.follows_pattern and each.branch == pull.told.head]
+
+
+def obey(
+    runtime: Runtime,
+    repository: Repository,
+    pull: KnownPullRequest,
+    comment: Comment,
+    asker_of: Callable[[ForgePerson], Asker],
+) -> Obeyed:
+    """Does, or has done, what a comment asks for, as far as who wrote it may; raises where that cannot be known now."""
+    said = command_in(comment)
+    if said is None:
+        return Obeyed(comment)
+    person = on_forge(asker_of(comment.author), repository.id, repository.forge_rules.members)
+    if person.role(repository.id.organization, repository.id.name) is None:
+        return Obeyed(comment, is_stranger=True)
+    asking = runtime.asked_by(person)
+    verb = said.verb if isinstance(said, Said) else ""
+    made = Command(comment=comment.id, at=comment.at, by=person.asker.name, verb=str(verb))
+    if isinstance(said, Unclear):
+        return Obeyed(comment, _refused(made, said.why))
+    try:
+        return Obeyed(comment, _done(asking, repository, pull, said, made))
+    except (Transient, RetryLater):
+        raise
+    except EnvmgrError as error:
+        return Obeyed(comment, _refused(made, str(error)))
+
+
+def settled(runtime: Runtime, pull: KnownPullRequest) -> KnownPullRequest:
+    """The same with how its commands ended that were under way."""
+    return replace(pull, commands=tuple(_settled(runtime, each) for each in pull.commands))
+
+
+def approve_head(runtime: Runtime, repository: Repository, number: int, commit: str) -> None:
+    """Lets one commit of a fork be run, as the head of a pull request. Raises Forbidden, NotThere or NeedsPerson."""
+    identity, services = repository.id, runtime.services
+    check(runtime, Action.APPROVE, identity.organization, identity.name)
+    asked = repository.asked.previews
+    by = str(runtime.person.asker)
+
+    def approved(known: KnownPullRequest | None) -> KnownPullRequest:
+        if known is None or asked is None:
+            raise NotThere(f"{identity} has no environments for pull requests, or no pull request {number}.")
+        found = against(known, asked)
+        if found is not None and found.why is not Why.UNAPPROVED:
+            raise NeedsPerson(f"{found}: nothing was approved.")
+        head = known.told.commit
+        if head is not None and head != commit:
+            raise NeedsPerson(f"Its head is {head} now: nothing was approved. Look at that, and approve it.")
+        if known.approved is not None and known.approved.commit == commit:
+            return known
+        return replace(known, approved=ApprovedHead(commit, by, services.clock()))
+
+    services.store.pull_requests.change(identity, number, approved)
+    said = f"Approved {commit[:10]} as the head of pull request {number}, which comes from a fork."
+    services.record(identity.place, "approved", said, commit=commit, actor=by)
+
+
+def _done(
+    asking: Runtime, repository: Repository, pull: KnownPullRequest, said: Said, made: Command
+) -> Command:
+    if said.verb is Verb.HELP:
+        told = f"Begin a comment with `/envmgr` and one of: {VERBS}."
+        return replace(made, status=CommandStatus.DONE, message=told)
+    records = target(pull, asking.services.store.environments(repository=repository.id))
+    is_head = said.verb is Verb.APPROVE and pull.told.is_from_fork
+    if is_head and not said.argument:
+        raise NeedsPerson("It comes from a fork: name the commit in full, as `/envmgr approve COMMIT`.")
+    if is_head and (pull.approved is None or pull.approved.commit != said.argument):
+        approve_head(asking, repository, pull.number, said.argument)
+        told = f"{said.argument[:10]} may be run."
+        return replace(made, status=CommandStatus.DONE, message=told)
+    if not records:
+        raise NeedsPerson(f"Pull request {pull.number} has no environment.")
+    _check_seen(records[0], said, made.at)
+    wanted = Asked(
+        environment=records[0].id.environment,
+        action=said.verb.action,
+        options=_options(said),
+        commit=said.argument if said.verb is Verb.APPROVE and said.argument else None,
+        key=f"comment {repository.id} {pull.number} {made.comment}",
+    )
+    return replace(made, request=ask(asking, wanted).id)
+
+
+def _check_seen(record: Environment, said: Said, at: datetime) -> None:
+    """Whoever wrote before a push was seen cannot have meant it."""
+    pushed = record.life.pushed_at
+    if said.verb.action in OF_A_COMMIT and not said.argument and pushed is not None and pushed > at:
+        raise NeedsPerson(
+            f"{record.commit[:10]} was seen only after this was written: look at it, and comment again."
+        )
+
+
+def _options(said: Said) -> dict[str, object]:
+    if said.verb is not Verb.EXTEND:
+        return {}
+    return {"seconds": read_duration(said.argument, "extend").total_seconds()}
+
+
+def _refused(made: Command, why: str) -> Command:
+    return replace(made, status=CommandStatus.REFUSED, message=why)
+
+
+_ENDED = {
+    RequestStatus.SUCCEEDED: CommandStatus.DONE,
+    RequestStatus.FAILED: CommandStatus.FAILED,
+    RequestStatus.REFUSED: CommandStatus.REFUSED,
+}
+
+
+def _settled(runtime: Runtime, command: Command) -> Command:
+    if command.status.is_over or command.request is None:
+        return command
+    request = runtime.services.store.requests.get(command.request)
+    if request is None:  # it is over for so long that it was forgotten
+        return replace(
+            command, status=CommandStatus.FAILED, message="Nobody knows any more what became of it."
+        )
+    if not request.status.is_over:
+        return command
+    return replace(
+        command, status=_ENDED[request.status], message=request.message or f"{command.verb}: done."
+    )

@@ -1,0 +1,38 @@
+"""Who somebody on a forge is here: by login, ID, or what she may do in the repository there."""
+
+from collections.abc import Mapping
+
+from envmgr.domain.values.asking.person import Asker, Kind, Person, Role
+from envmgr.domain.values.forge import ForgeKind, ForgePerson, Permission
+from envmgr.domain.values.names import RepositoryId
+
+_ID, _PERMISSION = "id:", "permission:"
+_INCLUDES = {
+    Permission.READ: (Permission.READ,),
+    Permission.WRITE: (Permission.READ, Permission.WRITE),
+    Permission.ADMIN: (Permission.READ, Permission.WRITE, Permission.ADMIN),
+}
+
+
+def asker_on(kind: ForgeKind, person: ForgePerson, permission: Permission) -> Asker:
+    """Somebody on a forge, with what is known of her when she asks: `github:carol`."""
+    may = tuple(f"{_PERMISSION}{each}" for each in _INCLUDES.get(permission, ()))
+    return Asker(Kind.FORGE, f"{kind}:{person.login}", (f"{_ID}{person.id}", *may))
+
+
+def on_forge(asker: Asker, repository: RepositoryId, members: Mapping[Role, tuple[str, ...]]) -> Person:
+    """The same with the role that a repository's configuration gives her, of several the highest."""
+    role = next((each for each in reversed(Role) if any(_is(asker, m) for m in members.get(each, ()))), None)
+    return Person(asker, {(repository.organization, repository.name): role})
+
+
+def login_of(asker: Asker) -> str:
+    """Her login alone."""
+    return asker.name.partition(":")[2]
+
+
+def _is(asker: Asker, member: str) -> bool:
+    """Whether an entry means her; no login passes for an ID or a permission."""
+    if member.startswith((_ID, _PERMISSION)):
+        return member in asker.groups
+    return member.casefold() == login_of(asker).casefold()

@@ -1,0 +1,289 @@
+"""Commands in comments: whole lives by them, once each, by people who may, and answered."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from envmgr.commands.forge.attending import People, attend, settle
+from envmgr.commands.fulfilment import fulfil
+from envmgr.domain.errors import Transient
+from envmgr.domain.values.asking.person import Role
+from envmgr.domain.values.asking.request import RequestStatus
+from envmgr.domain.values.environment import Guard, Status
+from envmgr.domain.values.forge import (
+    Command,
+    CommandStatus,
+    Comment,
+    ForgePerson,
+    ForgeRules,
+    Permission,
+    PreviewRules,
+    Reaction,
+)
+from envmgr.domain.values.pipeline.proposal import Gates, Terms
+from tests.support.in_memory.previews import CAGED, PreviewWorld
+from tests.support.in_memory.rules import MODULE, SHOP
+from tests.support.memory_forge import ALICE, OURS
+
+CAROL, MALLORY = ForgePerson("3", "carol"), ForgePerson("9", "mallory")
+RULES = ForgeRules(members={Role.DEVELOPER: ("permission:write",), Role.APPROVER: ("carol",)})
+APPROVED = Gates(approval=Terms(needed=1, role=Role.APPROVER, expires=timedelta(days=7)))
+
+
+class Talk:
+    """A world with a pull request whose comments are read, and done what they ask for."""
+
+    def __init__(self, folder: Path, previews: PreviewRules | None = None, **rules: object) -> None:
+        self.world = PreviewWorld(folder, previews, forge_rules=RULES, **rules)
+        self.forge = self.world.forge
+        self.people = People()
+        self.look()  # of a repository of which nothing is known all is passed over
+
+    def look(self) -> None:
+        """A look at the forge, and at the comments of all that are open."""
+        self.world.look()
+        runtime = self.world.daemon.application
+        records = runtime.services.store.environments(repository=SHOP)
+        for pull in runtime.services.store.pull_requests.all(SHOP):
+            attend(runtime, runtime.services.repositories[SHOP], pull, records, self.people)
+
+    def says(self, text: str, author: ForgePerson = ALICE, number: int = 7, **changes: object) -> Comment:
+        """Somebody comments, a minute later, which the forge tells of."""
+        self.world.forward(minutes=1)
+        made = self.forge.says(number, text, author)
+        told = replace(made, at=self.world.now, **changes)  # type: ignore[arg-type]
+        self.forge.texts[number][-1] = told
+        self.world.tells(number, updated_at=self.world.now)
+        return told
+
+    def does(self, text: str, author: ForgePerson = ALICE) -> Command:
+        """The same, and all that comes of it."""
+        self.says(text, author)
+        self.look()
+        self.works()
+        return self.commands()[-1]
+
+    def works(self) -> None:
+        """What was asked for is done, the world looked at, and the comments answered."""
+        runtime = self.world.daemon.application
+        for request in runtime.services.store.requests.pending():
+            fulfil(runtime, request)
+        settle(runtime, runtime.services.repositories[SHOP])
+        self.world.turn(minutes=1)
+
+    def commands(self, number: int = 7) -> tuple[Command, ...]:
+        """Those of a pull request."""
+        return self.world.known(number).commands
+
+    def reactions(self) -> list[Reaction]:
+        """To all comments."""
+        return [reaction for _, reaction in self.forge.reactions]
+
+    def requests(self) -> int:
+        """How many were ever written down."""
+        return self.world.store.requests.last
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Talk:
+    """With an environment that is ready."""
+    made = Talk(tmp_path)
+    made.world.opens()
+    made.world.both()
+    return made
+
+
+def test_done_once_and_answered(talk: Talk) -> None:
+    """However often it is seen; the actor is who wrote it."""
+    done = talk.does("/envmgr suspend")
+    assert (done.by, done.verb, done.status) == ("github:alice", "suspend", CommandStatus.DONE)
+    assert talk.world.status("pr-7") is Status.SUSPENDED
+    assert "Suspended by github:alice" in talk.world.environment("pr-7").why_suspended
+    assert talk.reactions() == [Reaction.SEEN, Reaction.DONE]
+    for _ in range(3):
+        talk.world.tells(updated_at=talk.world.now)
+        talk.look()
+        talk.works()
+    assert talk.requests() == 1
+    assert talk.does("/envmgr resume").status is CommandStatus.DONE
+    assert talk.world.status("pr-7") is Status.READY
+
+
+def test_each_verb_does_what_it_does_elsewhere(talk: Talk) -> None:
+    """With the guards that hold there."""
+    assert talk.does("/envmgr plan").status is CommandStatus.DONE
+    assert talk.does("/envmgr apply").status is CommandStatus.DONE
+    refused = talk.does("/envmgr extend 3d")
+    assert (refused.status, "has no end" in refused.message) == (CommandStatus.FAILED, True)
+    assert talk.does("/envmgr destroy").status is CommandStatus.DONE
+    assert not talk.world.in_cloud("pr-7")
+    told = talk.does("/envmgr help")
+    assert (told.status, told.request) == (CommandStatus.DONE, None)
+    assert "plan, apply, destroy" in told.message
+    talk.world.check()
+
+
+@pytest.mark.parametrize(
+    ("text", "author", "changes"),
+    [
+        ("looks good", ALICE, {}),
+        ("> /envmgr destroy", ALICE, {}),
+        ("/envmgr destroy", ALICE, {"is_edited": True}),
+        ("/envmgr destroy", ALICE, {"is_reply": True}),
+        ("/envmgr destroy", replace(ALICE, is_bot=True), {}),
+        ("/envmgr destroy", replace(OURS, is_bot=False), {}),
+    ],
+    ids=["talk", "quote", "edited", "reply", "bot", "us"],
+)
+def test_what_has_no_effect(talk: Talk, text: str, author: ForgePerson, changes: dict[str, bool]) -> None:
+    """Not even an answer."""
+    talk.forge.permissions[OURS.id] = Permission.ADMIN
+    talk.says(text, author, **changes)
+    talk.look()
+    talk.works()
+    assert (talk.commands(), talk.requests(), talk.reactions()) == ((), 0, [])
+    assert talk.world.status("pr-7") is Status.READY
+
+
+def test_a_stranger_is_refused_once_and_no_more_is_said(talk: Talk) -> None:
+    """Also where the forge does not tell what she may."""
+    talk.forge.permissions[MALLORY.id] = Permission.UNKNOWN
+    talk.says("/envmgr destroy", MALLORY)
+    for _ in range(3):
+        talk.look()
+    talk.says("/envmgr approve " + "a" * 40, ForgePerson("10", "id:3"))
+    talk.look()
+    assert (talk.commands(), talk.requests()) == ((), 0)
+    assert talk.reactions() == [Reaction.REFUSED] * 2
+
+
+def test_who_may_not_do_just_that_is_told_so(talk: Talk) -> None:
+    """A developer approves nothing."""
+    refused = talk.does("/envmgr approve")
+    assert refused.status is CommandStatus.REFUSED
+    assert "it takes the role approver there" in refused.message
+    assert talk.reactions() == [Reaction.REFUSED]
+    assert talk.requests() == 0
+
+
+def test_old_comments_are_passed_over_at_first_sight(tmp_path: Path) -> None:
+    """As after a loss of the records; new ones of a new pull request are not."""
+    talk = Talk(tmp_path)
+    talk.world.opens()
+    talk.says("/envmgr suspend")
+    talk.world.forward(minutes=20)
+    talk.world.both()
+    talk.look()
+    assert talk.requests() == 0
+    assert talk.does("/envmgr suspend").status is CommandStatus.DONE
+    talk.world.lose_records()
+    talk.people = People()
+    talk.world.both(2)
+    talk.look()
+    talk.works()
+    assert talk.requests() == 0
+
+
+def test_written_before_a_push_was_seen_it_is_not_done(talk: Talk) -> None:
+    """Nobody can have meant what she could not know."""
+    talk.says("/envmgr destroy")
+    talk.world.forward(seconds=30)
+    talk.world.pushes(module=MODULE.replace("small", "large"))
+    talk.world.turn()
+    talk.look()
+    refused = talk.commands()[-1]
+    assert (refused.status, talk.requests()) == (CommandStatus.REFUSED, 0)
+    assert "was seen only after this was written" in refused.message
+
+
+def test_a_push_after_it_was_taken_up_calls_it_off(talk: Talk) -> None:
+    """As by any door."""
+    talk.says("/envmgr destroy")
+    talk.look()
+    talk.world.pushes(module=MODULE.replace("small", "large"))
+    talk.world.turn()
+    talk.works()
+    refused = talk.commands()[-1]
+    assert refused.status is CommandStatus.REFUSED
+    assert talk.world.in_cloud("pr-7")
+
+
+def test_a_dead_forge_keeps_nothing_undone(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be answered is answered later, and what could not be read is read later."""
+    talk.says("/envmgr suspend")
+    monkeypatch.setattr(talk.forge, "react", _away)
+    talk.look()
+    talk.works()
+    assert talk.world.status("pr-7") is Status.SUSPENDED
+    assert not talk.commands()[-1].answered
+    monkeypatch.undo()
+    talk.works()
+    assert talk.commands()[-1].answered
+    talk.says("/envmgr resume", CAROL)
+    monkeypatch.setattr(talk.forge, "permission", _away)
+    with pytest.raises(Transient):
+        talk.look()
+    monkeypatch.undo()
+    talk.look()
+    talk.works()
+    assert talk.world.status("pr-7") is Status.READY
+
+
+def _away(*_: object) -> None:
+    raise Transient("away")
+
+
+def test_a_branch_of_a_pattern_is_meant_where_there_is_no_preview(tmp_path: Path) -> None:
+    """And where there is neither, that is said only to who may."""
+    talk = Talk(tmp_path, PreviewRules(labels=("preview",)))
+    talk.world.opens(7, "env-alice")
+    talk.world.both()
+    assert talk.does("/envmgr suspend").status is CommandStatus.DONE
+    assert talk.world.status("alice") is Status.SUSPENDED
+
+
+def test_a_plan_is_approved_by_comment(tmp_path: Path) -> None:
+    """Only by who may, for the commit that waits."""
+    talk = Talk(tmp_path, gates=APPROVED)
+    talk.world.opens()
+    talk.world.both()
+    assert talk.world.environment("pr-7").hold.guard is Guard.APPROVAL
+    assert talk.does("/envmgr approve").status is CommandStatus.REFUSED
+    assert talk.does("/envmgr approve " + "f" * 40, CAROL).status is CommandStatus.REFUSED
+    assert talk.does("/envmgr approve", CAROL).status is CommandStatus.DONE
+    talk.world.turn()
+    assert talk.world.status("pr-7") is Status.READY
+    events = talk.world.store.events(talk.world.environment("pr-7").id)
+    assert "github:carol" in [e.actor for e in events if e.action == "approved"]
+
+
+def test_a_forks_head_is_approved_by_its_full_name(tmp_path: Path) -> None:
+    """By who may, and just the one that is its head now."""
+    talk = Talk(tmp_path, PreviewRules(forks=True), cage=CAGED)
+    head = talk.world.opens(head="main", is_from_fork=True)
+    talk.world.both()
+    assert "name the commit in full" in talk.does("/envmgr approve", CAROL).message
+    assert talk.does(f"/envmgr approve {head}").status is CommandStatus.REFUSED
+    wrong = talk.does("/envmgr approve " + "f" * 40, CAROL)
+    assert (wrong.status, f"Its head is {head} now" in wrong.message) == (CommandStatus.REFUSED, True)
+    talk.world.both()
+    assert not talk.world.previews()
+    assert talk.does(f"/envmgr approve {head}", CAROL).status is CommandStatus.DONE
+    talk.world.both()
+    assert talk.world.environment("pr-7").applied.commit == head
+    approved = talk.world.known().approved
+    assert approved is not None
+    assert (approved.commit, approved.by) == (head, "github:carol")
+
+
+def test_a_request_of_somebody_who_lost_her_role_is_refused(talk: Talk) -> None:
+    """The roles of the configuration of now count."""
+    talk.says("/envmgr suspend")
+    talk.look()
+    talk.world.asks(forge_rules=ForgeRules(members={}))
+    talk.works()
+    [request] = talk.world.store.requests.kept.values()
+    assert request.status is RequestStatus.REFUSED
+    assert talk.world.status("pr-7") is Status.READY
