@@ -62,9 +62,8 @@ from envmgr.domain.values.origins.named import Named
 from envmgr.domain.values.policy import Policy
 from envmgr.domain.values.schedule import Windows
 from envmgr.domain.values.step import Step
-from envmgr.engine.context.hosts import Fleet, try_to_beat
+from envmgr.engine.context.hosts import try_to_beat
 from envmgr.engine.context.layout import Layout
-from envmgr.engine.context.leases import Leases
 from envmgr.engine.context.organization import Access, Organization, Repository, TimeToLive
 from envmgr.engine.context.seals import seal_of
 from envmgr.engine.context.services import Services
@@ -79,6 +78,7 @@ from . import frozen
 from .clouds import clouds_of
 from .digests import configured
 from .forges import with_forges
+from .held import held
 from .hidden import hidden_paths
 from .images import following
 from .records import open_installation
@@ -140,7 +140,7 @@ def _services(
         else open_installation(configuration.settings, layout, start.environ)
     )
     hidden = hidden_paths(configuration, start.config, layout.root, start.environ)
-    fleet = before.fleet if before else Fleet(store, start.clock, owner, processes)
+    fleet, leases = held(before, store, start.clock, owner, processes, layout)
     fleet.configure(configured(configuration))
     runner = StepRunner(processes.identify, hidden, own=start.environ)
     modules = Modules(start.modules or packaged_folder(), layout.modules)
@@ -161,7 +161,7 @@ def _services(
         modules=modules,
         binaries=Binaries(layout.binaries),
         providers=lambda organization: ProviderCache(layout.providers(organization)),
-        leases=before.leases if before else Leases(store, start.clock, owner, processes, fleet),
+        leases=leases,
         fleet=fleet,
         steps=runner,
         sites=SiteUpload(),

@@ -34,6 +34,7 @@ def tidy(services: Services) -> None:
     parts: tuple[Callable[[], object], ...] = (
         lambda: services.store.prune(services.clock() - services.retention),
         lambda: _prune_logs(services),
+        services.leases.prune,
         lambda: services.modules.prune(_modules(claims)),
         lambda: services.binaries.prune(claim.terraform_version for claim in claims),
         lambda: _prune_releases(services, claims),

@@ -16,6 +16,7 @@ from envmgr.domain.values.environment import (
     ProcessId,
     RepositoryState,
     Run,
+    RunEnd,
     RunKind,
     RunStatus,
 )
@@ -149,10 +150,11 @@ class Store(Protocol):
         now: datetime,
         change: Change,
         event: Event | None = None,
+        ends: RunEnd | None = None,
     ) -> Environment:
         """Applies a change to an environment as it is recorded now, with an event that says why; gives it as it is then.
 
-        One transaction: nobody writes to the record between what `change` is given and what it gives; what it raises is
+        `ends` is the run that came to its end by that. One transaction: nobody writes to the record between what `change` is given and what it gives; what it raises is
         raised, and nothing is written. With a lease its generation is checked there, too: LeaseLost where it is not
         the newest.
         """
@@ -194,24 +196,34 @@ class Store(Protocol):
         environment: EnvironmentId,
         kind: RunKind,
         commit: str,
-        owner: ProcessId,
+        owner: ProcessId | Lease,
         actor: str,
         now: datetime,
         log: Callable[[int], str] = lambda _: "",
     ) -> Run:
-        """Records a run as running, with an id of its own; `log` gives its log's name by that."""
+        """Records a run as running, with an id of its own; `log` gives its log's name by that.
+
+        With a lease, here and in what else is recorded of runs, LeaseLost where it is not the newest: who was stopped
+        for longer than it held begins nothing, and says nothing of what another has taken over.
+        """
         ...
 
-    def set_child(self, run: int, child: ProcessId | None) -> None:
+    def set_child(self, run: int, child: ProcessId | None, lease: Lease | None = None) -> None:
         """Records the Terraform process that a run has now."""
         ...
 
-    def set_lock(self, run: int, lock_id: str | None) -> None:
+    def set_lock(self, run: int, lock_id: str | None, lease: Lease | None = None) -> None:
         """Records the state lock that a run was seen to hold."""
         ...
 
     def finish_run(
-        self, run: int, status: RunStatus, now: datetime, message: str = "", changes: Changes | None = None
+        self,
+        run: int,
+        status: RunStatus,
+        now: datetime,
+        message: str = "",
+        changes: Changes | None = None,
+        lease: Lease | None = None,
     ) -> None:
         """Ends a run."""
         ...

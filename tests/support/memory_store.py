@@ -20,6 +20,7 @@ from envmgr.domain.values.environment import (
     ProcessId,
     RepositoryState,
     Run,
+    RunEnd,
     RunKind,
     RunStatus,
 )
@@ -202,8 +203,9 @@ class MemoryStore:
         now: datetime,
         change: Change,
         event: Event | None = None,
+        ends: RunEnd | None = None,
     ) -> Environment:
-        """Writes what a change makes of the record and the event, if the lease (where given) is the newest."""
+        """Writes what a change makes of the record, the event and a run's end, if the lease is the newest."""
         if lease is not None and lease.environment != identity:
             raise ValueError(f"the lease of {lease.environment} is none of {identity}")
         with self._lock:
@@ -215,6 +217,8 @@ class MemoryStore:
             if after.id != identity:
                 raise ValueError(f"a change of {identity} gave {after.id}")
             self._put(after)
+            if ends is not None:
+                self._finish(ends)
         if event is not None:
             self.record(event)
         return after
@@ -271,13 +275,15 @@ class MemoryStore:
         environment: EnvironmentId,
         kind: RunKind,
         commit: str,
-        owner: ProcessId,
+        owner: ProcessId | Lease,
         actor: str,
         now: datetime,
         log: Callable[[int], str] = lambda _: "",
     ) -> Run:
         """Records a run as running."""
         with self._lock:
+            if isinstance(owner, Lease):
+                self._require(owner)
             self._last_run += 1
             run = Run(
                 id=self._last_run,
@@ -286,33 +292,50 @@ class MemoryStore:
                 commit=commit,
                 status=RunStatus.RUNNING,
                 started_at=now,
-                owner=owner,
+                owner=owner.owner if isinstance(owner, Lease) else owner,
                 actor=actor,
                 log=log(self._last_run),
             )
             self._runs[run.id] = run
             return run
 
-    def set_child(self, run: int, child: ProcessId | None) -> None:
+    def set_child(self, run: int, child: ProcessId | None, lease: Lease | None = None) -> None:
         """Records the process of a run."""
+        self._require_if(lease)
         self._change_run(run, lambda found: replace(found, child=child))
 
-    def set_lock(self, run: int, lock_id: str | None) -> None:
+    def set_lock(self, run: int, lock_id: str | None, lease: Lease | None = None) -> None:
         """Records the lock of a run."""
+        self._require_if(lease)
         self._change_run(run, lambda found: replace(found, lock_id=lock_id))
 
+    def _require_if(self, lease: Lease | None) -> None:
+        if lease is not None:
+            with self._lock:
+                self._require(lease)
+
     def finish_run(
-        self, run: int, status: RunStatus, now: datetime, message: str = "", changes: Changes | None = None
+        self,
+        run: int,
+        status: RunStatus,
+        now: datetime,
+        message: str = "",
+        changes: Changes | None = None,
+        lease: Lease | None = None,
     ) -> None:
         """Ends a run; without message or changes those it has stay."""
+        self._require_if(lease)
+        self._finish(RunEnd(run=run, status=status, at=now, message=message, changes=changes))
+
+    def _finish(self, end: RunEnd) -> None:
         self._change_run(
-            run,
+            end.run,
             lambda found: replace(
                 found,
-                status=status,
-                finished_at=now,
-                message=message or found.message,
-                changes=found.changes if changes is None else changes,
+                status=end.status,
+                finished_at=end.at,
+                message=end.message or found.message,
+                changes=found.changes if end.changes is None else end.changes,
             ),
         )
 

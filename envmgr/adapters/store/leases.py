@@ -70,8 +70,10 @@ def holder(connection: Connection, environment: EnvironmentId, now: Moment) -> t
     return None if row is None else (rows.lease(row), bool(row.is_over))
 
 
-def require(connection: Connection, lease: Lease) -> None:
-    """LeaseLost unless the lease is the newest; it stays so until the transaction ends."""
+def require(connection: Connection, lease: Lease | ProcessId | None) -> None:
+    """LeaseLost unless the lease, where one is given, is the newest; it stays so until the transaction ends."""
+    if not isinstance(lease, Lease):
+        return
     newest = get(connection, lease.environment, lock=True)
     if newest is None or (newest.generation, newest.owner) != (lease.generation, lease.owner):
         raise lost(lease, newest)

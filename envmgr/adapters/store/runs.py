@@ -1,28 +1,46 @@
 """Queries on runs, within a transaction of the caller."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, insert, select, update
 
 from envmgr.domain.errors import UsageError
-from envmgr.domain.values.environment import Run, RunStatus
+from envmgr.domain.values.environment import Run, RunEnd, RunStatus
 from envmgr.domain.values.names import EnvironmentId
 
 from . import rows
 from .schema import runs
 
 
-def start(connection: Connection, environment: EnvironmentId, values: Mapping[str, object]) -> Run:
-    """Adds a run."""
+def start(
+    connection: Connection,
+    environment: EnvironmentId,
+    values: Mapping[str, object],
+    log: Callable[[int], str],
+) -> Run:
+    """Adds a run, whose log is named by its id."""
     fixed = {"status": RunStatus.RUNNING, "message": "", "log": ""}
     row = {**rows.identity_values(environment), **fixed, **values}
-    return rows.run(connection.execute(insert(runs).values(**row).returning(*runs.c)).one())
+    run = rows.run(connection.execute(insert(runs).values(**row).returning(*runs.c)).one())
+    if name := log(run.id):
+        change(connection, run.id, {"log": name})
+    return replace(run, log=name)
 
 
 def change(connection: Connection, run: int, values: Mapping[str, object]) -> None:
     """Writes columns of a run; UsageError where there is none."""
     if connection.execute(update(runs).where(runs.c.id == run).values(**values)).rowcount != 1:
         raise UsageError(f"There is no run {run}: `envmgr history` shows those that are kept.")
+
+
+def finish(connection: Connection, end: RunEnd | None) -> None:
+    """Writes how a run ended, where one did."""
+    if end is None:
+        return
+    given = {"message": end.message} if end.message else {}
+    kept = {} if end.changes is None else {"changes": end.changes}
+    change(connection, end.run, {"status": end.status, "finished_at": end.at, **given, **kept})
 
 
 def get(connection: Connection, run: int) -> Run | None:

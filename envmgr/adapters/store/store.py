@@ -5,11 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from sqlalchemy import Connection, Select, delete, select, text
+from sqlalchemy import Connection, Select, select, text
 
 from envmgr.domain.audit.standing import Look, Outcome, Standing, outcome
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.approval.words import KEPT_FOR_GOOD
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.rules.transitions import Change
 from envmgr.domain.values.environment import (
@@ -20,9 +19,9 @@ from envmgr.domain.values.environment import (
     ProcessId,
     RepositoryState,
     Run,
+    RunEnd,
     RunKind,
     RunStatus,
-    Status,
 )
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.ports import LeaseTaken
@@ -36,11 +35,12 @@ from .asking.tokens import SqlSessions, SqlTokens
 from .copying import Identity, copy
 from .database import Database
 from .forge.outbox import SqlOutbox
-from .forge.pull_requests import SqlPullRequests, old_pull_requests
+from .forge.pull_requests import SqlPullRequests
 from .hosts.hosts import SqlHosts
 from .names import REVISIONS
 from .overview import Overview, overview
-from .pipeline.pipeline import SqlPipeline, outdated
+from .pipeline.pipeline import SqlPipeline
+from .upkeep.pruning import old_records
 
 
 class SqlStore:
@@ -126,14 +126,15 @@ class SqlStore:
         now: datetime,
         change: Change,
         event: Event | None = None,
+        ends: RunEnd | None = None,
     ) -> Environment:
-        """Writes what a change makes of the record and the event, if the lease (where given) is the newest."""
+        """Writes what a change makes of the record, the event and a run's end, if the lease is the newest."""
         if lease is not None and lease.environment != identity:
             raise ValueError(f"the lease of {lease.environment} is none of {identity}")
         with self._database.write() as connection:
-            if lease is not None:
-                leases.require(connection, lease)
+            leases.require(connection, lease)
             changed = environments.change(connection, identity, now, change)
+            runs.finish(connection, ends)
             if event is not None:
                 self._append(connection, event)
             return changed
@@ -195,37 +196,44 @@ class SqlStore:
         environment: EnvironmentId,
         kind: RunKind,
         commit: str,
-        owner: ProcessId,
+        owner: ProcessId | Lease,
         actor: str,
         now: datetime,
         log: Callable[[int], str] = lambda _: "",
     ) -> Run:
         """Records a run as running."""
-        values = {"kind": kind, "commit": commit, "owner": owner, "actor": actor, "started_at": now}
+        process = owner.owner if isinstance(owner, Lease) else owner
+        values = {"kind": kind, "commit": commit, "owner": process, "actor": actor, "started_at": now}
         with self._database.write() as connection:
-            run = runs.start(connection, environment, values)
-            if name := log(run.id):
-                runs.change(connection, run.id, {"log": name})
-        return replace(run, log=name)
+            leases.require(connection, owner)
+            return runs.start(connection, environment, values, log)
 
-    def set_child(self, run: int, child: ProcessId | None) -> None:
+    def set_child(self, run: int, child: ProcessId | None, lease: Lease | None = None) -> None:
         """Records the Terraform process that a run has now."""
-        with self._database.write() as connection:
-            runs.change(connection, run, {"child": child})
+        self._change_run(run, {"child": child}, lease)
 
-    def set_lock(self, run: int, lock_id: str | None) -> None:
+    def set_lock(self, run: int, lock_id: str | None, lease: Lease | None = None) -> None:
         """Records the state lock that a run was seen to hold."""
+        self._change_run(run, {"lock_id": lock_id}, lease)
+
+    def _change_run(self, run: int, values: Mapping[str, object], lease: Lease | None) -> None:
         with self._database.write() as connection:
-            runs.change(connection, run, {"lock_id": lock_id})
+            leases.require(connection, lease)
+            runs.change(connection, run, values)
 
     def finish_run(
-        self, run: int, status: RunStatus, now: datetime, message: str = "", changes: Changes | None = None
+        self,
+        run: int,
+        status: RunStatus,
+        now: datetime,
+        message: str = "",
+        changes: Changes | None = None,
+        lease: Lease | None = None,
     ) -> None:
         """Ends a run; without message or changes those it has stay."""
-        given = {"message": message} if message else {}
-        kept = {} if changes is None else {"changes": changes}
         with self._database.write() as connection:
-            runs.change(connection, run, {"status": status, "finished_at": now, **given, **kept})
+            leases.require(connection, lease)
+            runs.finish(connection, RunEnd(run=run, status=status, at=now, message=message, changes=changes))
 
     def run(self, run: int) -> Run | None:
         """One run."""
@@ -328,23 +336,8 @@ class SqlStore:
 
     def prune(self, before: datetime) -> int:
         """Deletes what is older than a time; leases stay, so that no generation goes back."""
-        old = (
-            delete(schema.environments).where(
-                schema.environments.c.status == Status.DESTROYED, schema.environments.c.updated_at < before
-            ),
-            delete(schema.runs).where(
-                schema.runs.c.status != RunStatus.RUNNING, schema.runs.c.finished_at < before
-            ),
-            delete(schema.events).where(
-                schema.events.c.at < before, schema.events.c.action.not_in(KEPT_FOR_GOOD)
-            ),
-            delete(schema.requests).where(schema.requests.c.finished_at < before),
-            delete(schema.sessions).where(schema.sessions.c.expires_at < before),
-            *outdated(before),
-            old_pull_requests(before),
-        )
         with self._database.write() as connection:
-            return sum(connection.execute(statement).rowcount for statement in old)
+            return sum(connection.execute(statement).rowcount for statement in old_records(before))
 
     def check(self) -> str:
         """Says that the database is sound and which one it is; NeedsPerson where it is not."""
@@ -358,6 +351,11 @@ class SqlStore:
                     raise NeedsPerson(f"The database {self._database.place} is damaged ({found}).")
             number = len(environments.find(connection, None, None, destroyed=False))
         return f"{self._database.place} is sound: {version}, schema {REVISIONS[-1]}, {counted(number, 'environment')}."
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several hosts may work by it."""
+        return self._database.is_shared
 
     @property
     def place(self) -> str:

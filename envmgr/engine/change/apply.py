@@ -205,7 +205,10 @@ def settle(
 
     if not desired.deploy.digest:
         note_ready(job, claim.commit, passed=is_tested(job, claim.commit))
-    job.update(settled, event)
+    if active is not None:
+        active.settle(settled, event)
+    else:
+        job.update(settled, event)
 
 
 def _what_is_left(job: Job, desired: Desired, run: int | None) -> Change:

@@ -25,7 +25,17 @@ class Fleet:
     while changes nothing: then nobody can take work.
     """
 
-    def __init__(self, store: Store, clock: Clock, process: ProcessId, processes: Processes) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        process: ProcessId,
+        processes: Processes,
+        *,
+        fences: bool = True,
+    ) -> None:
+        """`fences` says that each host ends what it began before its leases end (see `envmgr.host.fence`)."""
+        self._fences = fences
         self._store, self._clock = store, clock
         self._process, self._processes = process, processes
         self._report = Report(process=process, version=__version__)
@@ -86,6 +96,7 @@ class Fleet:
     def gone(self, process: ProcessId) -> str:
         """Why nothing of a process on another host can be at work any more, as a sentence; empty where that is not known.
 
+        Only asked of whoever holds the lease under which that process worked: then it has ended for the other.
         Asked of the database each time: a host that was silent may just have come back.
         """
         if not process.machine or process.machine == self._process.machine:
@@ -94,11 +105,9 @@ class Fleet:
         if host is None:
             is_forgotten = self._store.hosts.forgotten(process.machine)
             return f"a person said that its host {process.host} is gone for good" if is_forgotten else ""
-        return (
-            f"its host {process.host} is silent since {host.beat_at:%Y-%m-%d %H:%M:%S} UTC"
-            if host.is_gone
-            else ""
-        )
+        if not (self._fences and host.is_gone):
+            return ""
+        return f"its host {process.host} is silent since {host.beat_at:%Y-%m-%d %H:%M:%S} UTC"
 
     def host(self, process: ProcessId) -> Host | None:
         """The host of a process, as it is known now; None where it is not."""

@@ -132,6 +132,11 @@ class Layout:
         return self.root / "host-id"
 
     @property
+    def fences(self) -> Path:
+        """When each lease was last renewed, for what ends a run in time; only where several hosts share a database."""
+        return self.root / "leases"
+
+    @property
     def logs(self) -> Path:
         """The runs' logs."""
         return self.root / "logs"

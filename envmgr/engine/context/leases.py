@@ -8,8 +8,9 @@ from datetime import timedelta
 import structlog
 
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, LeaseLost
-from envmgr.domain.values.environment import Lease, ProcessId
+from envmgr.domain.values.environment import Lease, ProcessId, RunEnd, RunStatus
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.host.fence import Fence
 from envmgr.ports import Clock, LeaseTaken, Processes, Store
 
 from .hosts import Fleet, try_to_beat
@@ -36,8 +37,13 @@ class Leases:
         owner: ProcessId,
         processes: Processes,
         fleet: Fleet | None = None,
+        fence: Fence | None = None,
     ) -> None:
-        """`fleet` is this host among others; nothing is held where it is to begin nothing."""
+        """`fleet` is this host among others; nothing is held where it is to begin nothing.
+
+        `fence` ends what runs before a lease does, where others may take it over then.
+        """
+        self._fence = fence
         self._store = store
         self._fleet = fleet if fleet is not None else Fleet(store, clock, owner, processes)
         self._clock = clock
@@ -45,6 +51,7 @@ class Leases:
         self._processes = processes
         self._ours: dict[EnvironmentId, Lease | None] = {}  # None: about to be taken
         self._left: list[Lease] = []
+        self._ends: list[RunEnd] = []
         self._lost: set[EnvironmentId] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -70,12 +77,42 @@ class Leases:
                 self._ours.pop(environment, None)
 
     def is_lost(self, environment: EnvironmentId) -> bool:
-        """Whether another process took the lease over while we held it."""
-        return environment in self._lost
+        """Whether another process took the lease over while we held it, or is about to: it could not be renewed."""
+        if environment in self._lost:
+            return True
+        return self._fence is not None and self._fence.must_end(environment.state_key)
+
+    def guard(self, environment: EnvironmentId, child: ProcessId) -> None:
+        """Sees to it that a child that was begun under a lease ends before that does, whatever becomes of us."""
+        if self._fence is not None:
+            self._fence.guard(environment.state_key, child)
+
+    def prune(self) -> None:
+        """Forgets what was noted of leases long ago."""
+        if self._fence is not None:
+            self._fence.prune()
+
+    def end_later(self, end: RunEnd) -> None:
+        """Keeps the end of a run that could not be written: it is tried again until it is."""
+        with self._lock:
+            self._ends.append(end)
+
+    def catch_up(self) -> None:
+        """Writes the ends of runs that could not be written before, where nobody else has ended them since."""
+        with self._lock:
+            ends, self._ends = self._ends, []
+        for end in ends:
+            try:
+                found = self._store.run(end.run)
+                if found is not None and found.status is RunStatus.RUNNING:
+                    self._store.finish_run(end.run, end.status, end.at, end.message, end.changes)
+            except EnvmgrError:
+                self.end_later(end)
 
     def close(self) -> None:
         """Ends the renewing thread."""
         self._wake.set()
+        self.catch_up()
 
     def renew(self) -> None:
         """Renews all that is held; what was taken over is marked lost. Gives back what could not be before."""
@@ -84,11 +121,13 @@ class Leases:
             left, self._left = self._left, []
         if held and not self._fleet.serves:  # a daemon does so by itself
             try_to_beat(self._fleet)
+        self.catch_up()
         for lease in left:
             self._give_back(lease)
         for lease in held:
             try:
-                self._store.renew(lease, self._clock(), DURATION)
+                with self._renewing(lease.environment):
+                    self._store.renew(lease, self._clock(), DURATION)
             except LeaseLost:
                 self._lost.add(lease.environment)
             except EnvmgrError:
@@ -105,18 +144,29 @@ class Leases:
             self._ours[environment] = None
 
     def _take(self, environment: EnvironmentId, purpose: str) -> Lease:
-        taken = self._store.acquire(
-            environment, self._owner, purpose, self._clock(), DURATION, self._is_over, self._is_living
-        )
-        if isinstance(taken, LeaseTaken):
-            raise EnvironmentBusy(busy_message(taken.lease))
+        with self._renewing(environment):
+            taken = self._store.acquire(
+                environment, self._owner, purpose, self._clock(), DURATION, self._is_over, self._is_living
+            )
+            if isinstance(taken, LeaseTaken):
+                raise EnvironmentBusy(busy_message(taken.lease))
         with self._lock:
             self._ours[environment] = taken
             self._lost.discard(environment)
             self._start_renewer()
         return taken
 
+    @contextmanager
+    def _renewing(self, environment: EnvironmentId) -> Iterator[None]:
+        """Notes that a lease holds anew from the beginning of the block on, if that succeeds."""
+        began = self._fence.now() if self._fence is not None else 0.0
+        yield
+        if self._fence is not None:
+            self._fence.renewed(environment.state_key, began)
+
     def _give_back(self, lease: Lease) -> None:
+        if self._fence is not None:
+            self._fence.given_back(lease.environment.state_key)
         with self._lock:
             if self._ours.get(lease.environment) == lease:
                 self._ours[lease.environment] = None

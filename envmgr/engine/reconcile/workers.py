@@ -195,9 +195,18 @@ class Workers:
         return oldest_first, min(times, default=None)
 
     def _abandoned(self) -> frozenset[EnvironmentId]:
-        """The environments with a run whose process died: it is ended, whatever else there is to do."""
-        running = self._services.store.runs(status=RunStatus.RUNNING)
-        return frozenset(r.environment for r in running if self._services.processes.is_dead(r.owner))
+        """The environments with a run that nobody attends: it is ended, whatever else there is to do.
+
+        Its process died, or the environment is not held any more: on another host, or by one that could not say so.
+        """
+        services = self._services
+        running = services.store.runs(status=RunStatus.RUNNING)
+        if not running:
+            return frozenset()
+        held = services.store.leases(services.clock())  # after the runs: none begins without a lease
+        return frozenset(
+            r.environment for r in running if r.environment not in held or services.processes.is_dead(r.owner)
+        )
 
     def _active(
         self, repository: Repository, environments: Iterable[Environment]

@@ -19,7 +19,7 @@ from envmgr.host.leftovers import sweep
 from envmgr.ports import Attended
 
 _ELSEWHERE = timedelta(days=1)
-"""For so long what another host started counts as running: whether that host is gone for good is never known here.
+"""For so long what another host started counts as running where it is not known whether that host is gone for good.
 
 A Terraform that should work longer still has the lock of its state, which is not broken for it.
 """
@@ -32,6 +32,7 @@ def end_abandoned_runs(job: Job) -> None:
     RetryLater while a Terraform works that cannot be attended from here (on another host), or need not be (a
     first plan).
     """
+    job.services.leases.catch_up()  # of our own it is known how they ended
     # The oldest first, so that the record ends with what the newest run came to.
     for run in reversed(job.services.store.runs(job.environment.id, status=RunStatus.RUNNING)):
         _end(job, run, _adopt(job, run))
@@ -66,13 +67,20 @@ def _survivor(job: Job, run: Run) -> ProcessId | None:
     attended = not is_step and job.environment.claim is not None
     if child is None or (attended and processes.is_here(child)):
         return child
-    if not processes.is_here(child) and job.services.clock() >= run.started_at + _ELSEWHERE:
+    if not processes.is_here(child) and _is_over(job, run, child):
         return None
     until = "" if processes.is_here(child) else _until(run)
     raise RetryLater(
         f"What run {run.id} started ({child}) is still working on {job.environment.label}{until}.",
         after=timedelta(seconds=5),
     )
+
+
+def _is_over(job: Job, run: Run, child: ProcessId) -> bool:
+    """Whether what runs on another host can be at work no more: that is gone, or so much time has passed."""
+    if job.services.fleet.gone(child):
+        return True
+    return job.services.clock() >= run.started_at + _ELSEWHERE
 
 
 def _until(run: Run) -> str:
@@ -93,7 +101,8 @@ def _end_step(job: Job, run: Run, child: ProcessId) -> bool:
 
 def _end(job: Job, run: Run, adopted: Attended) -> None:
     services, claim = job.services, job.environment.claim
-    status, message = RunStatus.INTERRUPTED, f"Interrupted: {run.owner} ended before the run did."
+    why = services.fleet.gone(run.owner) or f"{run.owner} ended before the run did"
+    status, message = RunStatus.INTERRUPTED, f"Interrupted: {why}."
     if adopted.error:
         status, message = RunStatus.FAILED, adopted.error
     # Only of the claim that stands on record: of an older one the state would say too little or too much.
@@ -102,7 +111,7 @@ def _end(job: Job, run: Run, adopted: Attended) -> None:
         message = f"{_settle(job, run, claim)}: {summary(adopted.applied)}; envmgr was restarted meanwhile."
     # The process that would have removed its saved plan is dead, and the plan may hold sensitive values.
     sweep(services.layout.plans(job.environment.id))
-    services.store.finish_run(run.id, status, services.clock(), message, adopted.applied)
+    services.store.finish_run(run.id, status, services.clock(), message, adopted.applied, job.lease)
     action = "taken-over" if status is RunStatus.SUCCEEDED else "interrupted"
     services.record(job.environment.id, action, message, commit=run.commit, run=run.id)
 

@@ -82,7 +82,9 @@ def find_lock(
     runs = services.store.runs(environment.id, limit=100)
     holder = next((run for run in runs if lock.id and run.lock_id == lock.id), None)
     if holder is not None:
-        dead = holder.child is not None and services.processes.is_dead(holder.child)
+        dead = holder.child is not None and (
+            services.processes.is_dead(holder.child) or bool(services.fleet.gone(holder.child))
+        )
         return HeldLock(lock, holder, dead)
     taker = _taker(services, lock, runs) if lock.id else _nameless_taker(services, runs)
     if taker is None or _may_be_a_strangers(services, lock, binary):

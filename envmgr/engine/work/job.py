@@ -18,6 +18,7 @@ from envmgr.domain.values.environment import (
     Lease,
     ProcessId,
     Run,
+    RunEnd,
     RunKind,
     RunStatus,
     Status,
@@ -140,10 +141,13 @@ class Job:
         """From here on the work is on what the record says now: what fails, or ends, is said of that."""
         self.began = self.environment
 
-    def update(self, change: Change, event: Event | None = None) -> Environment:
-        """Applies a change to the environment's record as it is stored now, if the lease is still ours."""
+    def update(self, change: Change, event: Event | None = None, ends: RunEnd | None = None) -> Environment:
+        """Applies a change to the environment's record as it is stored now, if the lease is still ours.
+
+        What is said to have happened, and the run that `ends` by it, are written along with it.
+        """
         store, now = self.services.store, self.services.clock()
-        self.environment = store.update(self.environment.id, self.lease, now, change, event)
+        self.environment = store.update(self.environment.id, self.lease, now, change, event, ends)
         return self.environment
 
     def reload(self) -> Environment:
@@ -193,7 +197,7 @@ class Job:
         self._check_disk()
         services, now = self.services, self.services.clock()
         run = services.store.start_run(
-            self.environment.id, kind, commit, services.owner, services.actor, now, services.layout.log_name
+            self.environment.id, kind, commit, self.lease, services.actor, now, services.layout.log_name
         )
         active = ActiveRun(job=self, run=run)
         services.layout.private(services.layout.log(run.id).parent)
@@ -222,7 +226,7 @@ class Job:
             self.environment.id,
             kind,
             commit,
-            services.owner,
+            self.lease,
             services.actor,
             services.clock(),
             services.layout.log_name,
@@ -258,6 +262,7 @@ class ActiveRun:
     fails: bool = False
     _child_began: datetime = field(init=False)
     _is_silent: bool = field(init=False, default=False)
+    _is_over: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Until the first child has started, no lock is ours."""
@@ -310,11 +315,32 @@ class ActiveRun:
         with self.recording_lock():
             self.job.repository.organization.terraform.apply(planned.workspace, planned.file, self.watch())
 
+    def end(self, status: RunStatus, message: str) -> RunEnd:
+        """That the run ends so now."""
+        now = self.job.services.clock()
+        return RunEnd(run=self.run.id, status=status, at=now, message=message, changes=self.changes)
+
+    def settle(self, change: Change, event: Event) -> None:
+        """Writes what the run has come to, and that it ended well: both, or neither."""
+        self.job.update(change, event, self.end(RunStatus.SUCCEEDED, event.message))
+        self._is_over = True
+
     def finish(self, status: RunStatus, message: str) -> None:
-        """Ends the run with its last word in log and record."""
-        services = self.job.services
+        """Ends the run with its last word in log and record, unless it has ended already.
+
+        Where the record cannot be written just now, that is done later: what the run came to is not lost by it.
+        """
+        services, end = self.job.services, self.end(status, message)
         self._quiet(timedelta())
-        services.store.finish_run(self.run.id, status, services.clock(), message, self.changes)
+        if self._is_over:
+            return
+        try:
+            services.store.finish_run(end.run, status, end.at, message, self.changes, self.job.lease)
+        except LeaseLost:
+            raise
+        except EnvmgrError as error:
+            log.warning(str(error), action="run-not-ended", run=end.run)
+            services.leases.end_later(end)
 
     def _progress(self, progress: Progress) -> None:
         if progress.failing_check and progress.failing_check not in self.failing_checks:
@@ -340,10 +366,11 @@ class ActiveRun:
     def _started(self, child: ProcessId) -> None:
         lower(child.pid, self.job.mode.niceness)
         self._child_began = self.job.services.clock() - _CALLBACK
-        self.job.services.store.set_child(self.run.id, child)
+        self.job.services.leases.guard(self.job.environment.id, child)
+        self.job.services.store.set_child(self.run.id, child, self.job.lease)
 
     def _locked(self, lock_id: str | None) -> None:
-        self.job.services.store.set_lock(self.run.id, lock_id)
+        self.job.services.store.set_lock(self.run.id, lock_id, self.job.lease)
 
 
 def _ending(error: BaseException) -> RunStatus:

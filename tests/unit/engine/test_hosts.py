@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from envmgr.domain.errors import EnvironmentBusy
-from envmgr.domain.values.environment import Status
+from envmgr.domain.values.environment import RunStatus, Status
 from envmgr.domain.values.hosts.host import GONE
 from envmgr.engine.context.hosts import Fleet
 from tests.support.in_memory.daemon import Daemon
@@ -34,6 +34,12 @@ class Two:
             daemon.application.services.fleet.beat()
         for daemon in (self.first, self.second):
             daemon.application.services.fleet.beat()
+
+    def note_locks(self) -> None:
+        """The run that was under way has noted its lock by now, as it does within a moment."""
+        for lock in self.world.place.locks.values():
+            for run in self.world.store.runs(status=RunStatus.RUNNING):
+                self.world.store.set_lock(run.id, lock.id)
 
     @property
     def fleets(self) -> tuple[Fleet, Fleet]:
@@ -134,3 +140,28 @@ def _away(*_: object) -> None:
 
 def _time(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_a_host_that_dies_for_good_at_any_moment_is_taken_over(tmp_path: Path, first: int) -> None:
+    """With all that ran there and its disk: the other host makes of it what is wanted, once, and by itself."""
+    for number in range(20 + first, 140, 16):
+        two = Two(tmp_path / str(number))
+        two.serve()
+        two.world.push("alice")
+        two.second.restart(dies_at=number)
+        two.second.application.services.fleet.serve()
+        life = two.second.life
+        two.second.turn()
+        for child in [*two.host.children]:
+            two.host.end(child)
+        if not life.is_dead:
+            return
+        two.note_locks()
+        for _ in range(5):
+            two.world.forward(seconds=25)
+            two.fleets[0].beat()
+        for _ in range(6):
+            two.first.turn(seconds=30)
+        assert two.world.status("alice") is Status.READY, (number, two.world.environment("alice").message)
+        two.world.check()

@@ -1,6 +1,14 @@
 """Invariant 24: what a host did that is gone for good is taken over, and the wait for it has an end."""
 
-from envmgr.domain.values.environment import ProcessId, RunKind, RunStatus
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from envmgr import __version__
+from envmgr.domain.errors import LeaseLost, Transient
+from envmgr.domain.values.environment import Lease, ProcessId, RunKind, RunStatus
+from envmgr.domain.values.hosts.host import Report
 from tests.support.engine import MODULE, push
 from tests.support.in_memory.engine import MemoryEngine
 
@@ -29,3 +37,85 @@ def test_a_run_on_another_host_is_waited_for_a_day_and_no_longer(engine: MemoryE
     assert (after.status, after.applied.commit) == ("ready", after.commit)
     [ended] = [each for each in store.runs(before.id) if each.id == run.id]
     assert ended.status is RunStatus.INTERRUPTED
+
+
+@pytest.mark.parametrize("way", ["silence", "a person"])
+def test_a_run_on_a_host_that_is_gone_is_taken_over(engine: MemoryEngine, way: str) -> None:
+    """By its silence within minutes, or by a person's word at once; why is said. Before, it is waited for."""
+    shop = engine.repository()
+    push(shop, ["alice"])
+    engine.turn()
+    before, store = engine.environment("alice"), engine.store
+    owner, child = (replace(p, machine="id of gone") for p in (OWNER, CHILD))
+    store.hosts.beat(Report(process=owner, version=__version__, serves=True), engine.clock(), lambda _: False)
+    run = store.start_run(before.id, RunKind.APPLY, before.commit, owner, "daemon", engine.clock())
+    store.set_child(run.id, child)
+    push(shop, ["alice"], MODULE.replace("small", "large"))
+    engine.turn()
+    assert "is still working on acme/shop/alice" in engine.environment("alice").message
+
+    if way == "silence":
+        engine.turn(4, seconds=25)
+        assert engine.environment("alice").applied.commit == before.applied.commit
+    else:
+        store.hosts.forget("id of gone")
+    engine.turn(3, seconds=25)
+
+    after = engine.environment("alice")
+    assert (after.status, after.applied.commit) == ("ready", after.commit)
+    [ended] = [each for each in store.runs(before.id) if each.id == run.id]
+    said = "is silent since 20" if way == "silence" else "is gone for good"
+    assert ended.status is RunStatus.INTERRUPTED
+    assert said in ended.message
+
+
+def test_a_run_that_could_not_be_ended_is_ended_later(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it ended, though the database was away just then; the work goes on meanwhile."""
+    push(engine.repository(), ["alice"])
+    with monkeypatch.context() as broken:
+        broken.setattr(engine.store, "finish_run", _away)
+        engine.turn()
+    assert [run.status for run in engine.runs() if run.kind is RunKind.APPLY] == [RunStatus.SUCCEEDED]
+    engine.application.services.leases.renew()
+    assert {run.status for run in engine.runs()} == {RunStatus.SUCCEEDED}
+
+
+def test_a_run_that_nobody_attends_is_ended_without_a_push(engine: MemoryEngine) -> None:
+    """Though its process lives: it does not hold the environment any more."""
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    services, alice = engine.application.services, engine.environment("alice")
+    left = services.store.start_run(
+        alice.id, RunKind.APPLY, alice.commit, services.owner, "daemon", engine.clock()
+    )
+    engine.turn()
+    found = services.store.run(left.id)
+    assert found is not None
+    assert found.status is not RunStatus.RUNNING
+
+
+def test_who_lost_the_lease_records_nothing_of_runs(engine: MemoryEngine) -> None:
+    """Neither begins nor ends one: what was stopped for longer than it held is late."""
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    store, alice, now = engine.store, engine.environment("alice"), engine.clock()
+    lease = store.acquire(alice.id, OWNER, "apply", now, timedelta(minutes=1), lambda _: False)
+    assert isinstance(lease, Lease)
+    run = store.start_run(alice.id, RunKind.APPLY, alice.commit, lease, "daemon", now)
+    assert run.owner == OWNER
+    store.acquire(alice.id, CHILD, "apply", now, timedelta(minutes=1), lambda _: True)
+    for late in (
+        lambda: store.start_run(alice.id, RunKind.APPLY, alice.commit, lease, "daemon", now),
+        lambda: store.set_child(run.id, CHILD, lease),
+        lambda: store.set_lock(run.id, "x", lease),
+        lambda: store.finish_run(run.id, RunStatus.SUCCEEDED, now, lease=lease),
+    ):
+        with pytest.raises(LeaseLost):
+            late()
+    assert store.run(run.id) == run
+
+
+def _away(*_: object) -> None:
+    raise Transient("The database is away.")

@@ -20,7 +20,7 @@ from .parts import (
 )
 from .record import AT_WORK, Environment, Status
 from .tagged import Offered, Tagged
-from .work import Changes, Event, Lease, ProcessId, RepositoryState, Run, RunKind, RunStatus
+from .work import Changes, Event, Lease, ProcessId, RepositoryState, Run, RunEnd, RunKind, RunStatus
 
 __all__ = [
     "AT_WORK",
@@ -47,6 +47,7 @@ __all__ = [
     "ProcessId",
     "RepositoryState",
     "Run",
+    "RunEnd",
     "RunKind",
     "RunStatus",
     "Source",

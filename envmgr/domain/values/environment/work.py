@@ -97,6 +97,17 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """How a run ended; without message or changes those it has stay."""
+
+    run: int
+    status: RunStatus
+    at: datetime
+    message: str = ""
+    changes: Changes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """The right to work on one environment; a writer whose generation is old is refused."""
 

@@ -1,0 +1,30 @@
+"""This host among others, and the leases by which it works."""
+
+from envmgr.adapters.store.store import SqlStore
+from envmgr.domain.values.environment import ProcessId
+from envmgr.engine.context.hosts import Fleet
+from envmgr.engine.context.layout import Layout
+from envmgr.engine.context.leases import Leases
+from envmgr.engine.context.services import Services
+from envmgr.host.fence import Fence
+from envmgr.ports import Clock, Processes, Store
+
+
+def held(
+    before: Services | None,
+    store: Store,
+    clock: Clock,
+    owner: ProcessId,
+    processes: Processes,
+    layout: Layout,
+) -> tuple[Fleet, Leases]:
+    """Both, for a store that other hosts may share or not: where they do, what runs here ends before its lease.
+
+    After a reload those of `before`.
+    """
+    if before is not None:
+        return before.fleet, before.leases
+    is_shared = isinstance(store, SqlStore) and store.is_shared
+    fleet = Fleet(store, clock, owner, processes, fences=is_shared)
+    fence = Fence(layout.private(layout.fences)) if is_shared else None
+    return fleet, Leases(store, clock, owner, processes, fleet, fence)
