@@ -155,7 +155,7 @@ def _services(
     repositories = following(repositories, configuration, store, start.environ)
     repositories = with_forges(repositories, configuration, store, start.environ)
     return Services(
-        layout=layout,
+        layout=layout.of(installation.database),
         store=store,
         git=Mirrors(layout.mirrors, limits=lambda identity: _git_limits(repositories.get(identity))),
         modules=modules,

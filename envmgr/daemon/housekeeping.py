@@ -75,13 +75,32 @@ def _modules(claims: Iterable[Claim]) -> list[tuple[str, str]]:
 
 
 def _prune_logs(services: Services) -> None:
-    """Deletes logs whose run is gone from the database, and a step's own output that outlived its run."""
-    for path in services.layout.logs.glob("*/*.log*"):
-        number, _, kind = path.name.partition(".")
-        run = services.store.run(int(number)) if number.isdigit() else None
-        is_left = kind == "log.output" and run is not None and run.status is not RunStatus.RUNNING
-        if number.isdigit() and (run is None or is_left):
-            path.unlink(missing_ok=True)
+    """Deletes logs whose run is gone from the database, and a step's own output that outlived its run.
+
+    Only of this database: what another one knows, as one in whose place this is, is not ours to judge. Older releases
+    named logs by the number alone; of these go those that no database would keep any more.
+    """
+    layout, begun = services.layout, services.clock() - services.retention
+    for path in layout.own_logs.glob("*/*.log*"):
+        if _number(path) is not None and path.parent.name.isdigit():
+            _prune_log(services, path)
+    for path in layout.logs.glob("[0-9][0-9][0-9][0-9]*/*.log*") if layout.records else ():
+        run = services.store.run(_number(path) or 0)
+        is_known = run is not None and run.log == str(path.with_suffix(".log").relative_to(layout.root))
+        if is_known or (path.parent.name.isdigit() and path.stat().st_mtime < begun.timestamp()):
+            _prune_log(services, path, is_known=is_known)
+
+
+def _number(path: Path) -> int | None:
+    number = path.name.partition(".")[0]
+    return int(number) if number.isdigit() else None
+
+
+def _prune_log(services: Services, path: Path, *, is_known: bool = True) -> None:
+    run = services.store.run(_number(path) or 0) if is_known else None
+    is_left = path.name.endswith(".log.output") and run is not None and run.status is not RunStatus.RUNNING
+    if run is None or is_left:
+        path.unlink(missing_ok=True)
 
 
 def _prune_workspaces(services: Services, environments: Iterable[Environment]) -> None:

@@ -41,8 +41,8 @@ def a_folder(place: Path) -> None:
         ("mirrors/acme", a_loop),
         ("mirrors/acme/shop.lock", a_folder),
         ("mirrors/acme/shop.lock", a_loop),
-        ("logs/0000", a_file),
-        ("logs/0000/1.log", a_folder),
+        ("logs/{records}/0000", a_file),
+        ("logs/{records}/0000/1.log", a_folder),
         ("plans", a_loop),
         ("terraform/1.11.4", a_file),
         ("cache/organizations/acme/providers", a_file),
@@ -56,7 +56,7 @@ def test_a_place_that_cannot_be_used_is_named_and_goes_on_once_it_is_mended(
     """In no look, no work and no housekeeping is it an error that nobody foresaw."""
     push(engine.repository(ttl={"default": "1d"}), ["alice"])
     engine.restart()
-    at = engine.data / place
+    at = engine.data / place.format(records=engine.application.services.layout.records)
     if at.is_dir() and not at.is_symlink():
         at.rename(at.with_name("elsewhere"))
     fault(at)

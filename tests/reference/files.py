@@ -80,12 +80,18 @@ def pages() -> dict[str, str]:
     }
 
 
+_NO_PLACES = {"root", "records", "new_plan", "log_name", "own_logs", "log_of"}
+
+
 def _data_folder() -> list[tuple[str, str, str]]:
-    layout, rows = Layout(_ROOT), [(f"`{FILE_NAME}`", "The database, where it is SQLite.", "yes")]
+    layout, rows = (
+        Layout(_ROOT).of("5f0c9a1e77b2"),
+        [(f"`{FILE_NAME}`", "The database, where it is SQLite.", "yes")],
+    )
     given = {EnvironmentId: _ALICE, str: "acme", int: 1042}
     for name, member in vars(Layout).items():
         about = inspect.getdoc(member)
-        if name.startswith("_") or about is None or name in {"root", "new_plan", "log_name"}:
+        if name.startswith("_") or about is None or name in _NO_PLACES:
             continue
         if isinstance(member, property):
             path = getattr(layout, name)

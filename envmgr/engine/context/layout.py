@@ -4,23 +4,29 @@ import os
 import pwd
 import secrets
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.environment import Run
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.host import leftovers
 from envmgr.host.system import told
 
+_SHORT = 12  # enough of a random identity to tell databases apart by
 _OURS = 3  # `workspaces`, organization, repository
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The data folder's parts. Everything in it is private to envmgr's user (0700)."""
+    """The data folder's parts. Everything in it is private to envmgr's user (0700).
+
+    `records` is by which database it is worked with: another one numbers its runs anew, and knows nothing of these logs.
+    """
 
     root: Path
+    records: str = ""
 
     @property
     def mirrors(self) -> Path:
@@ -141,9 +147,22 @@ class Layout:
         """The runs' logs."""
         return self.root / "logs"
 
+    def of(self, database: str) -> "Layout":
+        """The same with the records of a database, by its identity."""
+        return replace(self, records=database[:_SHORT])
+
+    @property
+    def own_logs(self) -> Path:
+        """The logs of the runs that one database knows: a folder named by its identity."""
+        return self.logs / self.records
+
     def log(self, run: int) -> Path:
-        """The log file of a run; a thousand runs share a folder."""
-        return self.logs / f"{run // 1000:04d}" / f"{run}.log"
+        """The log file of a run, in a folder of its database; a thousand runs share one of these."""
+        return self.own_logs / f"{run // 1000:04d}" / f"{run}.log"
+
+    def log_of(self, run: Run) -> Path:
+        """The log file of a run that is recorded, also by a release that named it otherwise."""
+        return self.root / run.log if run.log else self.log(run.id)
 
     def log_name(self, run: int) -> str:
         """The log file of a run, as it is recorded."""

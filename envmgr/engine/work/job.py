@@ -200,7 +200,7 @@ class Job:
             self.environment.id, kind, commit, self.lease, services.actor, now, services.layout.log_name
         )
         active = ActiveRun(job=self, run=run)
-        services.layout.private(services.layout.log(run.id).parent)
+        services.layout.private(services.layout.log_of(run).parent)
         log.info(message, action=f"{kind}-started", environment=self.environment.label, run=run.id)
         if status is not self.environment.status:
             self.update(lambda e: stands(e, status, message))
@@ -232,7 +232,7 @@ class Job:
             services.layout.log_name,
         )
         active = ActiveRun(job=self, run=run)
-        services.layout.private(services.layout.log(run.id).parent)
+        services.layout.private(services.layout.log_of(run).parent)
         try:
             yield active
         except BaseException as error:
@@ -272,7 +272,7 @@ class ActiveRun:
         """What a Terraform command of this run reports to."""
         job = self.job
         return Watch(
-            log=job.services.layout.log(self.run.id),
+            log=job.services.layout.log_of(self.run),
             redact=job.redact,
             progress=self._progress,
             started=self._started,
@@ -282,7 +282,7 @@ class ActiveRun:
 
     def note(self, lines: Sequence[str]) -> None:
         """Writes lines of its own into the log, besides what its commands say."""
-        with RunLog(self.job.services.layout.log(self.run.id), self.job.redact) as log:
+        with RunLog(self.job.services.layout.log_of(self.run), self.job.redact) as log:
             for line in lines:
                 log.write(line)
 

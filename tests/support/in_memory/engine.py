@@ -196,7 +196,7 @@ class MemoryEngine(Driver[MemoryRepository]):
             retention=timedelta(days=30),
             seal=seal_of(load(start.config, start.environ).settings.bundle_key, layout, start.environ),
             installation=Installation(
-                database=f"memory-{id(self.store)}", host=process.host, folder=str(self.data)
+                database=f"{id(self.store):012x}", host=process.host, folder=str(self.data)
             ),
         )
 
