@@ -25,6 +25,8 @@ def keep(forge: Forge, wanted: CommentText, known: str, us: ForgePerson) -> str:
 
 def _made(forge: Forge, wanted: CommentText, us: ForgePerson) -> str:
     made = forge.create_comment(wanted.number, wanted.text)
+    # Who envmgr is, some forges tell only on what it has written.
+    us = us if us.id else forge.identity().person
     # Another process may have made one at the same moment, or the answer to an earlier try was lost: the oldest stays.
     oldest, *others = [each.id for each in _ours(forge, wanted, us)] or [made]
     for other in others:
@@ -35,7 +37,9 @@ def _made(forge: Forge, wanted: CommentText, us: ForgePerson) -> str:
 
 
 def _ours(forge: Forge, wanted: CommentText, us: ForgePerson) -> Sequence[Comment]:
-    """Those with our mark that are our own, oldest first."""
+    """Those with our mark that are our own, oldest first; none as long as it is not known who we are."""
+    if not us.id:
+        return []
     found = [
         c for c in forge.comments(wanted.number) if c.author.id == us.id and carries(c.text, wanted.mark)
     ]

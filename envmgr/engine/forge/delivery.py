@@ -119,7 +119,8 @@ class Delivery:
             return ""
         if isinstance(document, DeploymentReport):
             return forge.report_deployment(document, remote)
-        known.us = known.us or forge.identity().person
+        if known.us is None or not known.us.id:
+            known.us = forge.identity().person
         return comments.keep(forge, document, remote, known.us)
 
     def _failed(

@@ -13,7 +13,10 @@ from envmgr.adapters.forge.client import ForgeClient
 from envmgr.adapters.forge.signing import TokenSignIn
 from envmgr.adapters.forge.wire import Wire
 from envmgr.domain.errors import NeedsOperator, NotThere, Transient
+from envmgr.domain.rules.forge.mark import last_line, mark_of
 from envmgr.domain.values.forge import CommitStatus, DeploymentReport, ForgePerson, Permission, ReportState
+from envmgr.domain.values.forge.telling import CommentText
+from envmgr.engine.forge.comments import keep
 from tests.support.forges.kinds import bitbucket_cloud as kind
 from tests.support.forges.loopback import TOKEN, LoopbackForge
 from tests.support.forges.model import ALICE, BOB, CAROL, ENVMGR, HEAD, NEXT
@@ -237,3 +240,17 @@ def test_deployments_and_reactions_are_not_told(loopback: LoopbackForge, forge: 
     )
     assert forge.report_deployment(report, "before") == "before"
     assert loopback.calls == []
+
+
+def test_the_one_comment_is_found_again_by_a_token_that_does_not_know_its_name(
+    loopback: LoopbackForge, forge: BitbucketCloud
+) -> None:
+    """After the records were lost: it learns who it is by writing another, and takes that away. Nobody else's is touched."""
+    mark = mark_of("envmgr", "acme/shop")
+    pull = loopback.model.opens()
+    foreign = loopback.model.says(pull, f"mine\n\n{last_line(mark)}", BOB)
+    before = loopback.model.says(pull, f"old\n\n{last_line(mark)}", ENVMGR)
+    text = CommentText(number=1, text=f"new\n\n{last_line(mark)}", mark=mark)
+    kept = keep(forge, text, "", forge.identity().person)
+    assert kept == str(before.id)
+    assert [each.text for each in pull.remarks] == [foreign.text, text.text]
