@@ -1,9 +1,11 @@
 """The parts, put together: what a verb or the daemon works with."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from envmgr.commands.forge.webhooks import Bell, Hook
+from envmgr.commands.notices.target import Target
 from envmgr.config.settings import ServerSettings
 from envmgr.domain.rules.access.roles import Rules
 from envmgr.domain.values.asking.person import Person, on_host
@@ -18,6 +20,7 @@ class Runtime:
 
     `person` is who asks: unless it says otherwise, somebody at the command line of this host. `access` are the rules of
     each organization, and `server` how page and API are served, None where they are not.
+    `hooks` are the repositories of which webhooks are taken, and `bell` rings where one left a hint; `targets` are told of what happens.
     """
 
     services: Services
@@ -28,6 +31,9 @@ class Runtime:
     person: Person = field(default_factory=lambda: on_host("host"))
     access: Mapping[str, Rules] = field(default_factory=dict)
     server: ServerSettings | None = None
+    hooks: Sequence[Hook] = ()
+    targets: Sequence[Target] = ()
+    bell: Bell = field(default_factory=Bell)
 
     def asked_by(self, person: Person) -> "Runtime":
         """The same for somebody else: what she may not do is refused, what she does is told as hers."""

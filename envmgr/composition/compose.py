@@ -84,6 +84,7 @@ from .images import following
 from .records import open_installation
 from .releases import with_releases
 from .sign_in import sign_in_of
+from .webhooks import with_others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ def compose(start: Start, before: Runtime | None = None) -> Runtime:
     reconciler = Reconciler(services)
     workers = before.workers if before else Workers(services, reconciler)
     workers.reconfigure(services, reconciler)
-    return Runtime(
+    made = Runtime(
         services=services,
         poller=Poller(services),
         workers=workers,
@@ -124,8 +125,8 @@ def compose(start: Start, before: Runtime | None = None) -> Runtime:
         stopping=stopping,
         person=on_host(start.actor),
         access={file.organization: access_of(file) for file in configuration.organizations},
-        server=configuration.settings.server,
     )
+    return with_others(made, before, configuration, start.environ)
 
 
 def _services(

@@ -294,6 +294,8 @@ def secrets_of(organization: OrganizationFile) -> Iterator[Secret]:
     for found in _all_credentials(organization):
         keys = (each.signing_key for each in (found.aws, found.azure) if each is not None)
         yield from (key for key in keys if key is not None)
+    for notification in organization.notifications:
+        yield from (s for s in (notification.url, notification.secret) if s is not None)
     for repository in organization.repositories:
         images = [*repository.images, *(i for e in repository.environments for i in e.images)]
         yield from (image.credentials.password for image in images if image.credentials)

@@ -279,6 +279,7 @@ def secrets_in(model: BaseModel) -> Iterator[tuple[KeyPath, Secret]]:
         for name, secret in model.environment_variables.items():
             yield ("environment_variables", name), secret
         yield from _signing(("credentials",), model.credentials)
+        yield from _of_notifications(model)
         for index, repository in enumerate(model.repositories):
             at: KeyPath = ("repositories", index)
             for name, secret in _credentials(repository):
@@ -303,6 +304,13 @@ def _logins(at: KeyPath, images: Iterable[Image]) -> Iterator[tuple[KeyPath, Sec
     for number, image in enumerate(images):
         if image.credentials is not None:
             yield (*at, "images", number, "credentials", "password"), image.credentials.password
+
+
+def _of_notifications(model: OrganizationFile) -> Iterator[tuple[KeyPath, Secret]]:
+    for index, notification in enumerate(model.notifications):
+        for name in ("url", "secret"):
+            if (secret := getattr(notification, name)) is not None:
+                yield ("notifications", index, name), secret
 
 
 def _credentials(repository: RepositorySection) -> Iterator[tuple[str, Any]]:

@@ -7,7 +7,7 @@ ends Terraform too; SIGHUP reads the configuration again.
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -30,6 +30,8 @@ from .drift_watch import DriftWatch
 from .forge_watch import ForgeWatch
 from .freeze_watch import FreezeWatch
 from .health_watch import HealthWatch
+from .hint_watch import HintWatch
+from .notice_watch import NoticeWatch
 from .notify import Notifier
 from .polls import Polls
 from .request_watch import RequestWatch
@@ -40,6 +42,7 @@ log = structlog.get_logger()
 
 TICK = timedelta(seconds=1)
 HEALTH = timedelta(seconds=2)
+NOTICES = timedelta(seconds=2)
 DRIFT_WATCH = timedelta(seconds=30)
 HOUSEKEEPING = timedelta(hours=1)
 HEARTBEAT = timedelta(seconds=10)
@@ -89,6 +92,8 @@ class Daemon:
         self._requests = RequestWatch(runtime)
         self._forges = ForgeWatch(runtime, self._known_anew)
         self._telling = TellingWatch(runtime)
+        self._hints = HintWatch(runtime, self._hinted)
+        self._notices = NoticeWatch(runtime)
         self._unlooked: set[RepositoryId] = set()
         self._written = Written(runtime.services.clock(), OVERLAP)
         self._freezes = FreezeWatch()
@@ -107,6 +112,7 @@ class Daemon:
         self._serve()
         # What has ended may have made something else due at once: it need not wait for a tick.
         self._runtime.workers.finished = self._finished
+        self._runtime.bell.ring = self._tick_hints
         self._start_ticks()
         self._look_everywhere()
         self._notifier.send("READY=1", self._status())
@@ -137,6 +143,8 @@ class Daemon:
         every(TICK, self._tick_requests)
         every(TICK, self._forges.tick)
         every(TICK, self._tick_telling)
+        every(TICK, self._tick_hints)
+        every(NOTICES, self._tick_notices)
         every(HEALTH, self._tick_health)
         every(DRIFT_WATCH, self._tick_patrol)
         every(HOUSEKEEPING, self._tick_housekeeping)
@@ -224,6 +232,29 @@ class Daemon:
         self._polls.soon(repository.id)
         self._telling.soon(repository)
 
+    def _tick_hints(self) -> None:
+        try:
+            with sentences():
+                self._hints.tick()
+        except EnvmgrError as error:
+            log.error(str(error), action="store-failed")
+
+    def _tick_notices(self) -> None:
+        try:
+            with sentences():
+                self._notices.tick()
+        except EnvmgrError as error:
+            log.error(str(error), action="store-failed")
+
+    def _hinted(self, repositories: Collection[RepositoryId]) -> None:
+        """Somebody says that something changed in them: they are looked at at once, as polling would later."""
+        if self._ending:
+            return
+        for each in repositories:
+            self._polls.soon(each)
+            self._forges.soon(each)
+        self._polls.tick()
+
     def _tick_door(self) -> None:
         if self._door is not None and not self._ending:
             self._door.reconfigure(self._runtime)
@@ -277,6 +308,8 @@ class Daemon:
                 self._requests,
                 self._forges,
                 self._telling,
+                self._hints,
+                self._notices,
             ):
                 part.reconfigure(self._runtime)
             self._serve()
@@ -302,6 +335,7 @@ class Daemon:
         self._health.close()
         self._requests.close()
         self._forges.close()
+        self._notices.close()
         over = time.monotonic() + self._drain.total_seconds()
         if not self._wait_for_work(lambda: time.monotonic() >= over or self._told_again()):
             log.warning("The drain is over: Terraform is asked to stop.", action="drain-over")

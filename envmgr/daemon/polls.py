@@ -49,16 +49,22 @@ class Polls:
         self._ticked = datetime.min.replace(tzinfo=UTC)
         self._at_work: dict[int, float | None] = {}
         self._lock = threading.Lock()
+        self._ticking = threading.Lock()
 
     def tick(self) -> None:
-        """Asks for a look at each remote that is due, and sees to it that enough threads are free for it."""
+        """Asks for a look at each remote that is due, and sees to it that enough threads are free for it. Any thread may tick."""
+        with self._ticking:
+            self._ask()
+
+    def _ask(self) -> None:
         runtime = self._runtime
         now = runtime.services.clock()
         if now < self._ticked:  # the clock was set back: what was due by it would wait for as long
             self._forget()
         self._ticked = now
         for repository in list(runtime.services.repositories.values()):
-            if self._next.get(repository.id, now) <= now and repository.id not in self._asked:
+            is_due = repository.id in self._again or self._next.get(repository.id, now) <= now
+            if is_due and repository.id not in self._asked:
                 # One look at a time: the queue never grows while a remote hangs.
                 self._asked.add(repository.id)
                 self._again.discard(repository.id)

@@ -25,6 +25,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from .asking import Requests, Sessions, Tokens
 from .figures import Figures
 from .freezes import Freezes
+from .hooks import Hooks
 from .hosts import Hosts
 from .outbox import Outbox
 from .pages import Pages
@@ -90,6 +91,11 @@ class Store(Protocol):
     @property
     def outbox(self) -> Outbox:
         """What forges are to be told."""
+        ...
+
+    @property
+    def hooks(self) -> Hooks:
+        """What comes from others unasked, and how far others are told."""
         ...
 
     def environments(

@@ -19,6 +19,10 @@ from .problems import tell_problems
 from .rate import Known
 from .sign_in import routes as sign_in
 from .sign_in.proxy import by_proxy
+from .webhooks.body import Held
+from .webhooks.hints import Hints
+from .webhooks.route import router as webhooks
+from .webhooks.secrets import Secrets
 
 PAGES = (files, sign_in, environments, changes, runs, streams, others, tokens, docs)
 """What the page is made of."""
@@ -45,8 +49,9 @@ def create_app(runtime: Runtime) -> FastAPI:
     )
     app.state.door = Door(runtime)
     app.state.known = Known()
-    app.state.scrapes = Scrapes()
     app.state.standing = Standing()
+    app.state.hints, app.state.hook_secrets, app.state.held = Hints(app.state.door.hint), Secrets(), Held()
+    app.state.scrapes = Scrapes(app.state.hints.counts)
     app.state.sign_ins = [by_proxy]  # of `identity.SignIn`
     tell_problems(app)
     app.add_middleware(Limits)
@@ -54,6 +59,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(api)
     app.add_api_route(DOCUMENT, document, include_in_schema=False)
     app.include_router(metrics)
+    app.include_router(webhooks)
     for each in PAGES:
         app.include_router(each.router)
     return app

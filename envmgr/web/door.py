@@ -1,6 +1,6 @@
 """What page and API work with: the runtime of now, for whoever asks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from envmgr.commands.runtime import Runtime
 from envmgr.config.settings import ServerSettings
 from envmgr.domain.values.asking.person import Person
 from envmgr.domain.values.environment import Event, Run
+from envmgr.domain.values.names import RepositoryId
 
 from .live.events import Events
 from .live.logs import Form, Log, Logs, stream
@@ -58,6 +59,11 @@ class Door:
     def now(self) -> datetime:
         """The present."""
         return self.runtime.services.clock()
+
+    def hint(self, repositories: Collection[RepositoryId]) -> None:
+        """Has repositories looked at soon, by the daemon here or elsewhere."""
+        self.runtime.services.store.hooks.hints.leave(repositories, self.now)
+        self.runtime.bell.ring()
 
     def of(self, person: Person) -> Runtime:
         """The runtime for somebody: commands refuse what she may not do."""

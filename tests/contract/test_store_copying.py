@@ -20,6 +20,7 @@ from envmgr.domain.values.environment import Event, ProcessId, RepositoryState, 
 from envmgr.domain.values.forge import ApprovedHead, KnownPullRequest
 from envmgr.domain.values.forge.telling import CommentText, Target, Telling, TellingKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.notices import Position
 from envmgr.domain.values.pipeline.build import Build
 from envmgr.domain.values.pipeline.image import SeenImage
 from envmgr.domain.values.pipeline.release import Release
@@ -40,6 +41,13 @@ KNOWN = KnownPullRequest(
     first_seen_at=NOW,
     seen_at=NOW,
     approved=ApprovedHead("b" * 40, ODD, NOW),
+)
+POSITION = Position(
+    target="t",
+    organization="acme",
+    after=3,
+    bad=frozenset({EnvironmentId("acme", "shop", "alice")}),
+    error=ODD,
 )
 SESSION = Session(
     digest="s1", name=ODD, groups=("dev", ODD), csrf="c", created_at=NOW, expires_at=NOW + timedelta(hours=1)
@@ -95,6 +103,8 @@ def opened(places: tuple[str, str], tmp_path: Path) -> Iterator[tuple[SqlStore, 
     source.take_findings(Look.AUDIT, "acme", NOW, [FINDING], lambda _: True, lambda _: ())
     source.tokens.add(TOKEN)
     source.freezes.put(FREEZE)
+    source.hooks.hints.leave([BUILD.repository], NOW)
+    source.hooks.positions.begin(POSITION)
     source.pull_requests.change(KNOWN.repository, KNOWN.number, lambda _: KNOWN)
     source.outbox.revise(TELLING.target.repository, lambda _: ([TELLING], []))
     source.sessions.begin(SESSION)
@@ -166,6 +176,8 @@ def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) ->
         "freezes": 1,
         "pull_requests": 1,
         "tellings": 1,
+        "hints": 1,
+        "positions": 1,
     }
     assert told(target) == before == told(source)
     assert (source.identity(), target.identity().copied_from) == (own, own.id)

@@ -61,7 +61,12 @@ def main(config: str, data: str, drain: str, *faults: str) -> None:
     def again(before: Runtime) -> Runtime:
         return compose(start, before)
 
-    Daemon(application, again, Notifier(os.environ), timedelta(seconds=float(drain))).run()
+    door = None
+    if application.server is not None:
+        from envmgr.web.server import Server  # which few tests want, and which takes a while
+
+        door = Server()
+    Daemon(application, again, Notifier(os.environ), timedelta(seconds=float(drain)), door).run()
 
 
 if __name__ == "__main__":

@@ -107,6 +107,7 @@ EVENTS: Mapping[str, str] = {
     "modules-moving": "A module comes from a branch or without a version, so it is read again for every commit.",
     "not-rebuilt": "A lost record could not be rebuilt; the message says why.",
     "not-told": "A forge refuses what it was to be told of an environment; the message says why. It is told again once there is something else to say, or envmgr starts anew.",
+    "notifications-dropped": "Somebody could not be reached for a day, and is not told of what is older.",
     "on-destroy-skipped": "The `on_destroy` steps were left out: somebody asked for that, or they could not be run.",
     "other-history": "The default branch has a different history from before; what is missing waits for a person.",
     "planned-without-refresh": "A destroy was planned from the state alone, because reading the cloud failed.",

@@ -32,6 +32,7 @@ from envmgr.ports import LeaseTaken
 
 from .memory_asking import MemoryFreezes, MemoryPages, MemoryRequests, MemorySessions, MemoryTokens
 from .memory_figures import MemoryFigures
+from .memory_hooks import MemoryHooks
 from .memory_hosts import MemoryHosts
 from .memory_outbox import MemoryOutbox
 from .memory_pipeline import MemoryPipeline
@@ -64,6 +65,7 @@ class MemoryStore:
         self._freezes, self._hosts = MemoryFreezes(), MemoryHosts()
         self._pull_requests = MemoryPullRequests()
         self._outbox = MemoryOutbox()
+        self._hooks = MemoryHooks()
 
     @property
     def standing(self) -> Mapping[tuple[Look, str], tuple[Standing, ...]]:
@@ -94,6 +96,11 @@ class MemoryStore:
     def hosts(self) -> MemoryHosts:
         """Who works by these records."""
         return self._hosts
+
+    @property
+    def hooks(self) -> MemoryHooks:
+        """What comes from others unasked."""
+        return self._hooks
 
     @property
     def requests(self) -> MemoryRequests:

@@ -51,9 +51,11 @@ def _all() -> Iterator[Metric]:
         unreachable={_SHOP: _POLLED},
         findings={("acme", Look.AUDIT): 1},
         leases={"acme": 1},
+        untold={"acme": 1},
     )
     yield from families.of_records(found, _NOW, lambda *_: True)
     yield from families.of_runs(_Ended(), lambda *_: True)
+    yield from families.of_webhooks({("acme", "github", "taken"): 1}, lambda *_: True)
     host = Host(queue=0, polls={(_SHOP, True): 1}, looks={_SHOP: _POLLED}, size=3, free=2, reserve=1)
     yield from families.of_host(host, lambda *_: True)
 

@@ -29,6 +29,7 @@ REVISIONS = (
     "0021",
     "0022",
     "0023",
+    "0024",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

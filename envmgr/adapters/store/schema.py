@@ -26,6 +26,7 @@ from envmgr.domain.values.names import EnvironmentId
 
 from . import codec
 from .columns import KEY, encoded, free_text, moment, word
+from .forge.hook_tables import hints_table, positions_table
 from .forge.tables import pull_requests_table, tellings_table
 from .hosts.tables import tables_of_hosts
 from .pipeline.proposal_codec import dump_proposal, load_proposal
@@ -337,6 +338,8 @@ freezes = Table(
 pull_requests = pull_requests_table(metadata)
 hosts, configurations, polls = tables_of_hosts(metadata)
 tellings = tellings_table(metadata)
+hints = hints_table(metadata)
+positions = positions_table(metadata)
 
 RECORDS = (
     environments,
@@ -355,5 +358,7 @@ RECORDS = (
     freezes,
     pull_requests,
     tellings,
+    hints,
+    positions,
 )
 """The tables that hold records: all but what says which database it is."""

@@ -34,6 +34,7 @@ from .asking.requests import SqlRequests
 from .asking.tokens import SqlSessions, SqlTokens
 from .copying import Identity, copy
 from .database import Database
+from .forge.hooks import SqlHooks
 from .forge.outbox import SqlOutbox
 from .forge.pull_requests import SqlPullRequests
 from .hosts.hosts import SqlHosts
@@ -62,6 +63,7 @@ class SqlStore:
         self.pull_requests = SqlPullRequests(database)
         self.hosts = SqlHosts(database)
         self.outbox = SqlOutbox(database)
+        self.hooks = SqlHooks(database)
 
     def environments(
         self,

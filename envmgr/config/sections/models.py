@@ -15,6 +15,7 @@ from .backend import Backend, LocalBackend
 from .cage import Cage
 from .deploy import CommandStep, DeployStep, Health, OnUnhealthy
 from .forge.forge import Forge, check_place
+from .forge.notifications import Notification
 from .forge.previews import Previews, check_caged, check_previews
 from .pipeline.approval import Approval, Freeze
 from .pipeline.environments import NamedEnvironment
@@ -334,6 +335,11 @@ class OrganizationFile(Section):
         default=None,
         description="Nothing is applied or destroyed in the organization, as by `envmgr freeze`; null: it is not frozen.",
         examples=[{"reason": "migration", "until": "2026-12-01T06:00Z"}],
+    )
+    notifications: tuple[Notification, ...] = Field(
+        default=(),
+        description="Who is told of what happens in the organization, beside forge and page.",
+        examples=[[{"url": {"file": "/etc/envmgr/slack-url"}, "on": ["failed", "recovered"]}]],
     )
     variables: Variables = Field(
         default={},

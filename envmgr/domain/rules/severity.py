@@ -26,6 +26,7 @@ _WARNINGS = frozenset(
         "interrupted",
         "not-sealed",
         "not-told",
+        "notifications-dropped",
         "on-destroy-skipped",
         "other-history",
         "refused",

@@ -10,8 +10,8 @@ from envmgr.domain.values.asking.person import Action, least
 from .schema import schemas
 
 _ROLE = "x-role"
-_OF_ALL = ("/api/v1/me", "/api/v1/organizations")
-"""What somebody with any role is told of herself."""
+_OF_ALL = ("/api/v1/me", "/api/v1/organizations", "/webhooks/{forge}/{organization}")
+"""What somebody with any role is told of herself, and what forges call, which have none."""
 
 
 def described(app: FastAPI) -> dict[str, Any]:

@@ -66,6 +66,10 @@ def of_records(found: Records, now: datetime, sees: Sees) -> Iterator[Metric]:
     yield _by_repository("envmgr_repository_failed_polls", said, failed, sees)
     findings = _gauge("envmgr_findings", "Findings that stand.", "organization", "look")
     leases = _gauge("envmgr_leases", "Environments that some process works on.", "organization")
+    untold = _gauge(
+        "envmgr_notifications_failing", "Those who could not be told of what happened.", "organization"
+    )
+    yield _by_organization(untold, (((name,), number) for name, number in found.untold.items()), sees)
     yield _by_organization(findings, found.findings.items(), sees)
     yield _by_organization(leases, (((name,), number) for name, number in found.leases.items()), sees)
 
@@ -84,6 +88,15 @@ def of_runs(tally: Tally, sees: Sees) -> Iterator[Metric]:
     yield _by_organization(running, tally.running.items(), sees)
     yield _by_organization(ended, tally.ended.items(), sees)
     yield took
+
+
+def of_webhooks(counts: Mapping[tuple[str, str, str], int], sees: Sees) -> Iterator[Metric]:
+    """What forges sent here."""
+    labels = ["organization", "forge", "result"]
+    taken = CounterMetricFamily(
+        "envmgr_webhooks", "Webhooks of forges since the server began.", labels=labels
+    )
+    yield _by_organization(taken, counts.items(), sees)
 
 
 def of_host(found: Host, sees: Sees) -> Iterator[Metric]:

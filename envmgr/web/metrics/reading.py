@@ -30,6 +30,7 @@ class Records:
     unreachable: Mapping[RepositoryId, RepositoryState]
     findings: Mapping[tuple[str, Look], int]
     leases: Mapping[str, int]
+    untold: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ def records(runtime: Runtime, now: datetime) -> Records:
     """What the records say now; raises what the store raises."""
     store = runtime.services.store
     figures = store.figures
+    told = {target.key for target in runtime.targets}  # who is named no more is told no more
+    positions = store.hooks.positions.all() if told else ()
     return Records(
         groups=figures.environments(),
         drifted=figures.drifted(),
@@ -55,6 +58,7 @@ def records(runtime: Runtime, now: datetime) -> Records:
         unreachable=store.unreachable(),
         findings=figures.findings(),
         leases=Counter(identity.organization for identity in store.leases(now)),
+        untold=Counter(p.organization for p in positions if p.failures and p.target in told),
     )
 
 

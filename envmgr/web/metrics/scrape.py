@@ -1,7 +1,7 @@
 """One scrape at a time."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -24,8 +24,9 @@ log = structlog.get_logger()
 class Scrapes:
     """Answers scrapes; runs are counted from the first one on."""
 
-    def __init__(self) -> None:
-        """Nothing was counted yet."""
+    def __init__(self, webhooks: Mapping[tuple[str, str, str], int]) -> None:
+        """Nothing was counted yet, but for `webhooks` as they come."""
+        self._webhooks = webhooks
         self._tally = Tally()
         self._lock = threading.Lock()
         self._own = CollectorRegistry()  # not the library's own, which is one for the whole process
@@ -42,6 +43,7 @@ class Scrapes:
             found = [
                 *families.build(),
                 *self._of_records(runtime, sees),
+                *families.of_webhooks(dict(self._webhooks), sees),
                 *families.of_host(reading.host(runtime), sees),
                 *self._own.collect(),
             ]

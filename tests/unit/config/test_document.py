@@ -92,6 +92,7 @@ def test_uncommented_the_sample_has_every_option(tmp_path: Path) -> None:
         "give either binary or version",
         "give either token_file, or issuer and signing_key",
         "give either token_file, or issuer and signing_key",
+        "give either url or webhook",
         "give either username and password, or ssh_key",
         "give exactly one of token, app (GitHub) and identity (Azure DevOps)",
         "give one of directory and module, not both",

@@ -56,7 +56,8 @@ def runtime_of(remotes: Remotes, interval: float, workers: int = 2) -> Any:
         )
         for name in remotes.looks
     }
-    services = SimpleNamespace(clock=lambda: datetime.now(UTC), repositories=repositories)
+    fleet = SimpleNamespace(takes_poll=lambda _: True)
+    services = SimpleNamespace(clock=lambda: datetime.now(UTC), repositories=repositories, fleet=fleet)
     return SimpleNamespace(services=services, poller=remotes, poll_workers=workers)
 
 
@@ -158,3 +159,33 @@ def test_a_look_that_began_before_the_configuration_was_read_again_puts_off_no_o
     polls.reconfigure(runtime_of(remotes, 60))
     go_on.set()
     tick_until(polls, lambda: remotes.seen["mended"] == 2)
+
+
+def test_what_is_wanted_soon_is_looked_at_by_the_next_tick() -> None:
+    """Long before its interval is over; others are not."""
+    remotes = Remotes({"pushed": lambda: None, "quiet": lambda: None})
+    polls, _ = polls_of(remotes, interval=3600)
+    tick_until(polls, lambda: all(remotes.seen.values()) and not polls._asked)
+    polls.soon(RepositoryId("acme", "pushed"))
+    polls.soon(RepositoryId("acme", "unknown"))
+    tick_until(polls, lambda: remotes.seen == {"pushed": 2, "quiet": 1})
+
+
+def test_what_is_wanted_while_it_is_looked_at_is_looked_at_once_more() -> None:
+    """The look under way may have begun before what it is wanted for."""
+    go_on, began = threading.Event(), threading.Event()
+
+    def look() -> None:
+        began.set()
+        go_on.wait(30)
+
+    remotes = Remotes({"pushed": look})
+    polls, _ = polls_of(remotes, interval=3600)
+    polls.tick()
+    assert began.wait(30)
+    polls.soon(RepositoryId("acme", "pushed"))
+    go_on.set()
+    tick_until(polls, lambda: remotes.seen["pushed"] == 2 and not polls._asked)
+    polls.tick()
+    time.sleep(0.1)
+    assert remotes.seen["pushed"] == 2

@@ -7,15 +7,26 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from envmgr.commands.forge.webhooks import Hook
 from envmgr.config.settings import ServerSettings
 from envmgr.domain.values.asking.person import Role
+from envmgr.domain.values.forge import ForgeKind
+from envmgr.domain.values.names import RepositoryId
 from envmgr.web.app import DOCUMENT
 from tests.reference.openapi import document
 
 from .conftest import Site
 
 EXAMPLES = 4
-THERE = {"organization": "acme", "repository": "shop", "environment": "alice"}
+THERE = {"organization": "acme", "repository": "shop", "environment": "alice", "forge": "github"}
+HOOKS = [
+    Hook(
+        repository=RepositoryId("acme", "shop"),
+        kind=ForgeKind.GITHUB,
+        name="acme/shop",
+        secret=lambda: "s" * 8,
+    )
+]
 CALLS = [
     (method.upper(), path) for path, calls in json.loads(document())["paths"].items() for method in calls
 ]
@@ -39,7 +50,7 @@ def test_what_is_made_up_is_answered_as_described(shared: Site, method: str, pat
         content_type_conformance,
         response_schema_conformance,
     ]
-    runtime = shared.runtime(shared.world.person.application)
+    runtime = replace(shared.runtime(shared.world.person.application), hooks=HOOKS)
     # Nobody is refused for asking often.
     shared.app.state.door.runtime = replace(runtime, server=ServerSettings(requests=1_000_000))
     described = schemathesis.openapi.from_asgi(DOCUMENT, shared.app)[path][method]

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import click
+
 from envmgr.cli.command import json_option, pass_invocation, verb
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.logging import redactor
 from envmgr.cli.screen import colored, emit, emit_json_rows, printable
 from envmgr.cli.work import work
 from envmgr.commands.doctor import CheckResult, Host, of_organizations, of_this_host
+from envmgr.commands.notices.checks import of_notifications
 from envmgr.composition.records import open_records
 from envmgr.domain.values.names import counted
 
@@ -18,16 +21,17 @@ if TYPE_CHECKING:
 
 
 @verb("doctor", example="envmgr doctor\nenvmgr --config ./config doctor --json")
+@click.option("--notify", is_flag=True, help="Send a trial message to all that `notifications` name.")
 @json_option
 @pass_invocation
-def doctor_command(invocation: Invocation, as_json: bool) -> int:
+def doctor_command(invocation: Invocation, notify: bool, as_json: bool) -> int:
     """Check git, Terraform, backends, credentials, remotes, disk and database: each ok, or what to do.
 
     A backend's container, bucket or folder is created where it does not exist yet.
     """
     results = []
     redact = redactor(invocation)
-    for found in _results(invocation):
+    for found in _results(invocation, notify):
         result = replace(found, message=redact(found.message))
         results.append(result)
         if not as_json:
@@ -47,7 +51,7 @@ def doctor_command(invocation: Invocation, as_json: bool) -> int:
     return 1 if failed else 0
 
 
-def _results(invocation: Invocation) -> Iterator[CheckResult]:
+def _results(invocation: Invocation, sends: bool) -> Iterator[CheckResult]:
     sound, place = True, (invocation.config, invocation.data_dir, invocation.environ)
     for result in of_this_host(Host(*place, lambda: open_records(*place))):
         sound = sound and (result.ok or result.check not in {"configuration", "database"})
@@ -55,6 +59,7 @@ def _results(invocation: Invocation) -> Iterator[CheckResult]:
     if sound:
         with work(invocation) as application:
             yield from of_organizations(application)
+            yield from of_notifications(application, sends=sends)
 
 
 def _line(result: CheckResult) -> str:

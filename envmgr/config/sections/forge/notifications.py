@@ -1,6 +1,6 @@
 """Who is told of what happens, beside the forge."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
@@ -8,6 +8,9 @@ from pydantic import AfterValidator, Field, model_validator
 from envmgr.config.sections.section import Section
 from envmgr.config.sections.values import Named, SecretValue, Text
 from envmgr.config.settings import LOOPBACK
+from envmgr.domain.rules.notices.wording import PLACES, unknown_places
+
+NoticeWord = Literal["failed", "recovered", "expires-soon", "waiting", "drift", "*"]
 
 
 def _hook(value: str) -> str:
@@ -16,6 +19,12 @@ def _hook(value: str) -> str:
         raise ValueError("it must be an address, such as https://ops.example.com/hook")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("what is told would cross the network unprotected; write https://")
+    return value
+
+
+def _template(value: str) -> str:
+    if unknown := unknown_places(value):
+        raise ValueError(f"it has {{{unknown[0]}}} in it, which means nothing; there is {', '.join(PLACES)}")
     return value
 
 
@@ -39,13 +48,21 @@ class Notification(Section):
         description="What the webhook's documents are signed with.",
         examples=[{"file": "/etc/envmgr/hook-secret"}],
     )
-    on: tuple[Text, ...] = Field(
+    on: tuple[NoticeWord, ...] = Field(
         default=("failed", "recovered", "expires-soon", "waiting", "drift"),
-        description="Of what it is told; `*`: of everything.",
+        min_length=1,
+        description="Of what it is told; `*`: of every event, each as it is.",
         examples=[["failed", "recovered"]],
     )
     repositories: tuple[Text, ...] = Field(
         default=(), description="Of which repositories; none: of all.", examples=[["shop"]]
+    )
+
+    template: Annotated[Text, AfterValidator(_template)] | None = Field(
+        default=None,
+        description="What a message of one event says, with {environment}, {organization}, {repository}, {name}, {kind}, "
+        "{message}, {actor}, {commit} and {url} in it; without it its message and its link.",
+        examples=["{environment} {kind}: {message}"],
     )
 
     @model_validator(mode="after")
@@ -54,4 +71,6 @@ class Notification(Section):
             raise ValueError("give either url or webhook")
         if (self.webhook is None) != (self.secret is None):
             raise ValueError("a webhook needs a secret, and a url none")
+        if self.webhook is not None and self.template is not None:
+            raise ValueError("a webhook gets documents; a template is for a url")
         return self

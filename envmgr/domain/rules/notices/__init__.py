@@ -1,0 +1,1 @@
+"""What of all that happens somebody is told, and in which words."""
