@@ -1,9 +1,19 @@
 """What people may do at the page: a question first, then a request whose end is told."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from playwright.sync_api import Browser, expect
 
+from envmgr.adapters.processes import current_process
+from envmgr.domain.rules.transitions.proposals import to_be_approved
+from envmgr.domain.rules.transitions.standing import stands
 from envmgr.domain.values.asking.person import Role
+from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status, Suspension
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.pipeline.proposal import Checked, CheckOutcome, Proposal, Terms
 
+from .company import commit_of
 from .http_client import Client
 from .served import Served
 from .visiting import visiting
@@ -123,3 +133,84 @@ def test_an_approver_freezes_and_thaws_a_repository(page_server: Served, chromiu
         page.goto("/repositories")
         page.get_by_role("button", name="Thaw acme/shop").click()
         expect(page.get_by_text("acme/shop is frozen")).to_have_count(0)
+
+
+def _proposed(page_server: Served, name: str) -> EnvironmentId:
+    """A plan of an environment's waits for an approval; its text and address are somebody's who means harm."""
+    services, identity = page_server.runtime.services, EnvironmentId("acme", "billing", name)
+    now = services.clock()
+    proposal = Proposal(
+        on="try",
+        commit=commit_of(name),
+        digest="d" * 64,
+        author="Ann",
+        terms=Terms(needed=1),
+        requested_at=now,
+        expires_at=now + timedelta(days=7),
+        reasons=("Here each plan takes 1 approval.",),
+        changes={"add": 1, "change": 0, "destroy": 0},
+        actions=(("create", "aws_s3_bucket.<img src=x>"),),
+        text="  + bucket = <script>alert(1)</script>",
+        checks=(Checked("policy", CheckOutcome.PASSED, (), None),),
+    )
+    services.store.update(identity, None, now, lambda e: to_be_approved(e, proposal))
+    return identity
+
+
+def test_an_approver_looks_at_a_proposal_and_approves_it(page_server: Served, chromium: Browser) -> None:
+    """With what it would do, its checks and its text; a developer sees it as well, and is given no button."""
+    identity = _proposed(page_server, "oscar")
+    for role in (Role.DEVELOPER, Role.APPROVER):
+        with visiting(chromium, page_server, role) as page:
+            page.goto("/environments/acme/billing/oscar")
+            expect(page.get_by_text("aws_s3_bucket.<img src=x>")).to_be_visible()
+            expect(page.get_by_text("policy").first).to_be_visible()
+            expect(page.get_by_text("<script>alert(1)</script>")).to_be_attached()
+            expect(page.get_by_role("link", name="Reject")).to_have_count(int(role is Role.APPROVER))
+            if role is Role.DEVELOPER:
+                continue
+            page.get_by_role("link", name="Approve").click()
+            page.get_by_role("button", name="Approve").click()
+            expect(page.locator(".status.pill")).to_have_text("succeeded")
+    found = page_server.runtime.services.store.environment(identity)
+    assert found is not None
+    assert found.proposal is not None
+    assert [each.by for each in found.proposal.approvals] == ["token approver-of-acme"]
+    assert found.hold.approved is Guard.APPROVAL
+
+
+def test_an_approver_rejects_a_proposal(page_server: Served, chromium: Browser) -> None:
+    """With a reason, which is shown as it was typed."""
+    _proposed(page_server, "peggy")
+    with visiting(chromium, page_server, Role.APPROVER) as page:
+        page.goto("/environments/acme/billing/peggy")
+        page.get_by_role("link", name="Reject").click()
+        page.get_by_label("Why").fill("<b>not</b> on a Friday")
+        page.get_by_role("button", name="Reject").click()
+        expect(page.locator(".status.pill")).to_have_text("succeeded")
+        page.goto("/environments/acme/billing/peggy")
+        expect(page.get_by_text("<b>not</b> on a Friday").first).to_be_visible()
+        expect(page.get_by_role("link", name="Approve")).to_have_count(0)
+
+
+def test_what_runs_is_cancelled(page_server: Served, chromium: Browser) -> None:
+    """The button is there while something runs; what a dead process left is ended by it."""
+    services, identity = page_server.runtime.services, EnvironmentId("acme", "billing", "quentin")
+    dead = replace(current_process(), started=1)
+    commit, now = commit_of("quentin"), services.clock()
+    run = services.store.start_run(
+        identity, RunKind.DEPLOY, commit, dead, "daemon", now, services.layout.log_name
+    )
+    services.store.update(identity, None, now, lambda e: stands(e, Status.RUNNING, "Deploys."))
+    with visiting(chromium, page_server, Role.DEVELOPER) as page:
+        page.goto("/environments/acme/billing/quentin")
+        page.get_by_role("link", name="Cancel what runs").click()
+        expect(page.get_by_text("is asked to stop")).to_be_visible()
+        page.get_by_role("button", name="Cancel it").click()
+        expect(page.locator(".status.pill")).to_have_text("succeeded")
+    ended, found = services.store.run(run.id), services.store.environment(identity)
+    assert ended is not None
+    assert found is not None
+    assert (ended.status, found.suspended_by) == (RunStatus.INTERRUPTED, Suspension.CANCEL)
+    [event] = services.store.events(actions=["cancelled"])[-1:]
+    assert event.actor == "token developer-of-acme"
