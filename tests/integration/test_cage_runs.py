@@ -59,8 +59,14 @@ def engine(folder: Path, terraform_binary: str) -> Iterator[Engine]:
 
 
 def test_from_push_to_verified_end(engine: Engine) -> None:
-    """Init, plan, show, apply, deploy, health, drift, destroy."""
+    """Init, plan, show, check, apply, deploy, health, drift, destroy."""
+    reads = 'grep -q resource_changes "$ENVMGR_PLAN"; grep -q terraform_data "$ENVMGR_TERRAFORM"/*.tf'
+    for_all = (
+        "for each in /etc/envmgr-was-here $ENVMGR_PLAN; do if touch $each 2>/dev/null; then exit 1; fi; done"
+    )
+    confined = f"test ! -e /var/tmp/*/acme.yaml; {for_all}"
     shop = engine.repository(
+        checks=[{"name": "caged", "run": f"{reads}; {confined}; echo looked"}],
         deploy=[
             {"name": "app", "run": "test -s $ENVMGR_OUTPUTS; test ! -e /var/tmp/*/acme.yaml; echo deployed"}
         ],
@@ -79,6 +85,9 @@ def test_from_push_to_verified_end(engine: Engine) -> None:
     engine.turn()
     assert engine.statuses() == {"alice": "destroyed"}
     assert {run.status for run in engine.runs()} == {RunStatus.SUCCEEDED}
+    checks = [run for run in engine.runs() if run.kind is RunKind.CHECK]
+    assert [run.message for run in checks] == ["Check caged found nothing."] * len(checks)
+    assert checks
 
 
 def test_a_provisioner_sees_nothing_of_others(engine: Engine) -> None:
