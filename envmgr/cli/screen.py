@@ -28,6 +28,7 @@ _COLORS = {
     Status.DESTROYED: "bright_black",
     RunStatus.SUCCEEDED: "green",
     RunStatus.INTERRUPTED: "yellow",
+    RunStatus.PROPOSED: "yellow",
 }
 
 
