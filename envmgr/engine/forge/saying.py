@@ -1,22 +1,27 @@
 """What a repository's forge is to be told, worked out from the records and written into the outbox."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from envmgr.domain.rules.forge.comment import comment
 from envmgr.domain.rules.forge.mark import mark_of
 from envmgr.domain.rules.forge.showing import environment_shown
 from envmgr.domain.rules.forge.statuses import Place
 from envmgr.domain.rules.forge.wanted import Asked, revised
+from envmgr.domain.rules.origins.previews import objections
 from envmgr.domain.values.environment import Environment, OriginKind, Run, RunKind
 from envmgr.domain.values.forge import KnownPullRequest
 from envmgr.domain.values.forge.shown import AnswerShown, CommentStyle, PullRequestShown
 from envmgr.domain.values.forge.telling import CommentText
+from envmgr.domain.values.origins.previews import Objection, Why
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 from envmgr.ports.forge import Forge, ForgeTraits
 
 _ANSWERED = 3
 """Of how many of the last commands the comment tells what became of them."""
+_TOLD = frozenset({Why.UNAPPROVED, Why.LIMIT, Why.NAME, Why.HEAD, Why.NOT_CAGED, Why.NO_REF})
+"""For which reasons it is told unasked that a pull request has no environment: somebody can do something about them."""
 _RUNS = 5
 """Among how many of its last runs an environment's last apply is looked for."""
 
@@ -50,10 +55,13 @@ def _comments(
         return []
     pulls = {each.number: each for each in services.store.pull_requests.all(repository.id)}
     numbers = {e.origin.number for e in records if e.origin.kind is OriginKind.PULL_REQUEST}
-    return [
-        _comment(services, repository, forge, number, _of(pulls.get(number), number, records), pulls, page)
+    asked = repository.asked.previews
+    against = objections(pulls.values(), records, asked) if asked is not None else {}
+    subjects = [
+        _Subject(number, pulls.get(number), _of(pulls.get(number), number, records), against.get(number))
         for number in sorted({*pulls, *filter(None, numbers)})
     ]
+    return [_comment(services, repository, forge, each, page) for each in subjects]
 
 
 def _of(pull: KnownPullRequest | None, number: int, records: Sequence[Environment]) -> list[Environment]:
@@ -71,30 +79,52 @@ def _of(pull: KnownPullRequest | None, number: int, records: Sequence[Environmen
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A pull request, what is known of it, its environments, and why it has none."""
+
+    number: int
+    pull: KnownPullRequest | None
+    records: Sequence[Environment]
+    against: Objection | None
+
+    @property
+    def why(self) -> str:
+        """What is said of it as such."""
+        if self.records:
+            return ""
+        if self.pull is None or not self.pull.is_open:
+            return "It is closed, and its environment is gone."
+        return (
+            f"It has no environment. {self.against}."
+            if self.against is not None
+            else "It has no environment yet."
+        )
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether there is to be a comment, be it only to say for what a person is waited."""
+        return bool(self.records) or (self.against is not None and self.against.why in _TOLD)
+
+
 def _comment(
-    services: Services,
-    repository: Repository,
-    forge: Forge,
-    number: int,
-    records: Sequence[Environment],
-    pulls: Mapping[int, KnownPullRequest],
-    page: str,
+    services: Services, repository: Repository, forge: Forge, subject: _Subject, page: str
 ) -> CommentText:
-    rules, pull = repository.forge_rules, pulls.get(number)
-    mark = mark_of(rules.context, str(repository.id))
+    rules = repository.forge_rules
+    mark, place = mark_of(rules.context, str(repository.id)), Place(rules.context, page)
     shown = PullRequestShown(
         environments=tuple(
-            environment_shown(each, _last_apply(services, each), Place(rules.context, page))
-            for each in records
+            environment_shown(each, _last_apply(services, each), place) for each in subject.records
         ),
-        why=_why(pull, records),
+        why=subject.why,
         mark=mark,
-        commands=rules.obeys and bool(records),
+        commands=rules.obeys and subject.is_worth_it,
         now=services.clock(),
-        answers=_answers(pull),
+        answers=_answers(subject.pull),
     )
     text = comment(shown, style_of(forge.traits), repository.organization.access().redact)
-    return CommentText(number=number, text=text, mark=mark, creates=bool(records or shown.answers))
+    creates = subject.is_worth_it or bool(shown.answers)
+    return CommentText(number=subject.number, text=text, mark=mark, creates=creates)
 
 
 def _answers(pull: KnownPullRequest | None) -> tuple[AnswerShown, ...]:
@@ -104,14 +134,6 @@ def _answers(pull: KnownPullRequest | None) -> tuple[AnswerShown, ...]:
         AnswerShown(verb=each.verb, by=each.by, status=each.status.value, message=each.message)
         for each in commands
     )
-
-
-def _why(pull: KnownPullRequest | None, records: Sequence[Environment]) -> str:
-    if records:
-        return ""
-    if pull is not None and pull.is_open:
-        return "It has no environment."
-    return "It is closed, and its environment is gone."
 
 
 def _last_apply(services: Services, found: Environment) -> Run | None:

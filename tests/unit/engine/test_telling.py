@@ -10,8 +10,16 @@ import pytest
 
 from envmgr.daemon.telling_watch import TellingWatch
 from envmgr.domain.errors import NeedsPerson, RetryLater, Transient
+from envmgr.domain.values.cage import CageRules
 from envmgr.domain.values.environment import OriginKind, Status
-from envmgr.domain.values.forge import Command, CommandStatus, CommitStatus, ForgeRules, KnownPullRequest
+from envmgr.domain.values.forge import (
+    Command,
+    CommandStatus,
+    CommitStatus,
+    ForgeRules,
+    KnownPullRequest,
+    PreviewRules,
+)
 from envmgr.domain.values.forge.report import ReportState
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.forge.saying import work_out
@@ -439,3 +447,23 @@ def test_the_daemon_tells_beside_its_work_and_once_more_at_its_end(world: World,
     watch.drain(20)
     assert told.last("alice").state is SUCCESS
     assert world.store.outbox.waiting() == []
+
+
+def test_why_a_pull_request_has_no_environment_is_told(tmp_path: Path) -> None:
+    """Unasked only where somebody can do something about it, once; else where there is a comment already."""
+    rules = Rules(
+        previews=PreviewRules(forks=True, authors="anyone"), cage=CageRules(kind="bwrap"), forge=MemoryForge()
+    )
+    world = World(tmp_path, rules)
+    told = ToldForge(world)
+    fork = pull_request(8, is_from_fork=True)
+    for told_of in (fork, pull_request(9, is_draft=True)):
+        known = KnownPullRequest(
+            repository=ALICE.repository_id, told=told_of, first_seen_at=world.now, seen_at=world.now
+        )
+        world.store.pull_requests.change(ALICE.repository_id, told_of.number, lambda _, k=known: k)  # type: ignore[misc]
+    for _ in range(3):
+        told.tell()
+    assert "It has no environment. It comes from a fork: somebody who may approve" in own(told, 8)[0]
+    assert len(own(told, 8)) == 1
+    assert own(told, 9) == []
