@@ -26,6 +26,7 @@ class Trial:
     `shown` is what a status's context is there; `lacks` are things that it does not have or tell:
     `drafts labels edits reviews bots permissions deployments reactions tags`, `refusals` by a reaction. `address` is what its `url` has after the host, `below` what its
     repositories are in, and `comment` a comment's ID there.
+    `gone` is its word for a deployment that is over, empty where that is told of the environment.
     """
 
     section: Mapping[str, Any]
@@ -37,6 +38,7 @@ class Trial:
     address: str = ""
     below: str = ""
     comment: Callable[[int], str] = str
+    gone: str = ""
 
     def open(self, loopback: LoopbackForge, **changes: Any) -> Forge:
         """The adapter of a loopback forge, wired as configurations are."""
@@ -69,6 +71,7 @@ TRIALS: Mapping[str, Trial] = {
             ReportState.FAILURE: "failure",
         },
         sentence=140,
+        gone="inactive",
     ),
     "bitbucket-cloud": Trial(
         section={"kind": "bitbucket"},
