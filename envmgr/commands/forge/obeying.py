@@ -66,7 +66,8 @@ def unread(pull: KnownPullRequest, comments: Sequence[Comment]) -> list[Comment]
     """Those that were not read yet, oldest first; at first sight of a pull request old ones are passed over."""
     floor = pull.read_until - _LATE if pull.read_until is not None else pull.first_seen_at - _FRESH
     found = [each for each in comments if each.at >= floor and each.id not in pull.read]
-    return sorted(found, key=lambda each: (each.at, each.id))
+    # Times are whole seconds on most forges, and IDs numbers of any length.
+    return sorted(found, key=lambda each: (each.at, len(each.id), each.id))
 
 
 def read_to(pull: KnownPullRequest, obeyed: Sequence[Obeyed], *, whole: bool = True) -> KnownPullRequest:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from envmgr.commands.access import needs
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.access.on_forge import login_of
+from envmgr.domain.rules.access.on_forge import identity_of, login_of
 from envmgr.domain.rules.approval import words
 from envmgr.domain.rules.transitions import proposals
 from envmgr.domain.values.asking.person import Action, Kind
@@ -27,14 +27,19 @@ def approve_plan(runtime: Runtime, environment: Environment, seen: Seen | None =
     asker, now = runtime.person.asker, runtime.services.clock()
     shown, who = _shown(environment, seen), who_is(runtime)
     role = runtime.person.role(environment.id.organization, environment.id.repository)
+    identity, author = identity_of(asker), _author_of(runtime, environment)
 
     def change(record: Environment) -> Environment:
         proposal = _same(record, shown)
-        if why := words.why_not(proposal, who, role, now):
+        if identity and identity == author and not proposal.terms.allows_author:
+            raise NeedsPerson(
+                f"{record.label}: {who} opened the pull request: somebody else has to approve it. Nothing was approved."
+            )
+        if why := words.why_not(proposal, who, role, now, identity):
             raise NeedsPerson(f"{record.label}: {why} Nothing was approved.")
         if role is None:
             raise NeedsPerson(f"{record.label}: nobody without a role approves.")
-        said = Approval(by=str(asker), who=who, role=role, at=now)
+        said = Approval(by=str(asker), who=who, role=role, at=now, identity=identity)
         return proposals.approved(record, words.approved(proposal, said))
 
     return _say(runtime, environment, change, "approved", _told("Approved", environment, shown, ""))
@@ -71,6 +76,15 @@ def who_is(runtime: Runtime) -> str:
         passed.add(name)
         name = made_by[name]
     return name.removeprefix("person ").removeprefix("user ")
+
+
+def _author_of(runtime: Runtime, environment: Environment) -> str:
+    """By what its forge knows who opened the pull request of an environment; empty where it comes from none."""
+    number = environment.origin.number
+    if number is None:
+        return ""
+    known = runtime.services.store.pull_requests.get(environment.id.repository_id, number)
+    return f"id:{known.told.author.id}" if known is not None else ""
 
 
 def awaiting(environment: Environment) -> Proposal | None:

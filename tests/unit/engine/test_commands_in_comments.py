@@ -36,7 +36,7 @@ class Talk:
     """A world with a pull request whose comments are read, and done what they ask for."""
 
     def __init__(self, folder: Path, previews: PreviewRules | None = None, **rules: object) -> None:
-        self.world = PreviewWorld(folder, previews, forge_rules=RULES, **rules)
+        self.world = PreviewWorld(folder, previews, **{"forge_rules": RULES, **rules})
         self.forge = self.world.forge
         self.people = People()
         self.look()  # of a repository of which nothing is known all is passed over
@@ -257,6 +257,23 @@ def test_a_plan_is_approved_by_comment(tmp_path: Path) -> None:
     assert talk.world.status("pr-7") is Status.READY
     events = talk.world.store.events(talk.world.environment("pr-7").id)
     assert "github:carol" in [e.actor for e in events if e.action == "approved"]
+
+
+def test_another_name_is_not_another_person(tmp_path: Path) -> None:
+    """Whoever approved, or opened the pull request, is known by the ID that her forge gave her."""
+    rules = ForgeRules(members={Role.APPROVER: ("permission:write",)})
+    two = Gates(approval=replace(APPROVED.approval, needed=2))  # type: ignore[type-var]
+    talk = Talk(tmp_path, gates=two, forge_rules=rules)
+    talk.forge.permissions |= dict.fromkeys(("2", "3", "4"), Permission.WRITE)
+    talk.world.opens()
+    talk.world.both()
+    assert talk.does("/envmgr approve", CAROL).status is CommandStatus.DONE
+    again = talk.does("/envmgr approve", ForgePerson("3", "carola"))
+    assert "carola has approved it already" in again.message
+    opened = talk.does("/envmgr approve", ForgePerson("2", "alicia"))
+    assert "alicia opened the pull request" in opened.message
+    assert talk.world.environment("pr-7").hold.guard is Guard.APPROVAL
+    assert talk.does("/envmgr approve", ForgePerson("4", "dave")).status is CommandStatus.DONE
 
 
 def test_a_forks_head_is_approved_by_its_full_name(tmp_path: Path) -> None:

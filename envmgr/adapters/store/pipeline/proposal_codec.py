@@ -37,7 +37,9 @@ def dump_proposal(found: Proposal) -> str:
             "changes": dict(found.changes),
             "actions": found.actions,
             "checks": [[each.name, each.outcome, each.findings, each.run] for each in found.checks],
-            "approvals": [[each.by, each.who, each.role, each.at.isoformat()] for each in found.approvals],
+            "approvals": [
+                [each.by, each.who, each.role, each.at.isoformat(), each.identity] for each in found.approvals
+            ],
             "rejection": rejection and [rejection.by, rejection.reason, rejection.at.isoformat()],
         }
     )
@@ -67,8 +69,9 @@ def load_proposal(text: str) -> Proposal:
             for name, outcome, findings, run in found["checks"]
         ),
         approvals=tuple(
-            Approval(by=by, who=who, role=Role(role), at=datetime.fromisoformat(at))
-            for by, who, role, at in found["approvals"]
+            # Before there were forges nothing stood for them.
+            Approval(by, who, Role(role), datetime.fromisoformat(at), *identity)
+            for by, who, role, at, *identity in found["approvals"]
         ),
         rejection=rejection and Rejection(rejection[0], rejection[1], datetime.fromisoformat(rejection[2])),
     )

@@ -31,6 +31,13 @@ def login_of(asker: Asker) -> str:
     return asker.name.partition(":")[2]
 
 
+def identity_of(asker: Asker) -> str:
+    """By what her forge knows her, whatever she calls herself: `id:1234`; empty for who comes by another door."""
+    if asker.kind is not Kind.FORGE:
+        return ""
+    return next((group for group in asker.groups if group.startswith(_ID)), "")
+
+
 def _is(asker: Asker, member: str) -> bool:
     """Whether an entry means her; no login passes for an ID or a permission."""
     if member.startswith((_ID, _PERMISSION)):

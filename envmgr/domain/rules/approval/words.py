@@ -10,8 +10,11 @@ KEPT_FOR_GOOD = frozenset({"proposed", "approved", "rejected", "approval-used"})
 """The events that say who approved what: they outlive all others."""
 
 
-def why_not(proposal: Proposal, who: str, role: Role | None, now: datetime) -> str:
-    """Why somebody's word does not count, in a sentence; empty where it does."""
+def why_not(proposal: Proposal, who: str, role: Role | None, now: datetime, identity: str = "") -> str:
+    """Why somebody's word does not count, in a sentence; empty where it does.
+
+    `identity` is by what a forge knows her: who takes another name there is still the same.
+    """
     terms = proposal.terms
     if proposal.rejection is not None:
         return f"It was rejected by {proposal.rejection.by}: a push, or `envmgr apply`, proposes it anew."
@@ -21,7 +24,7 @@ def why_not(proposal: Proposal, who: str, role: Role | None, now: datetime) -> s
         return f"It takes the role {terms.role}."
     if not terms.allows_author and is_author(who, proposal.author):
         return f"{who} made the commit: somebody else has to approve it."
-    if any(approval.who == who for approval in proposal.approvals):
+    if any(each.who == who or (identity and each.identity == identity) for each in proposal.approvals):
         return f"{who} has approved it already."
     return ""
 

@@ -70,14 +70,18 @@ class Gates:
     data: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Approval:
-    """That somebody said yes: by what she came (`by`), who that is (`who`), and her role at the time."""
+    """That somebody said yes: by what she came (`by`), who that is (`who`), and her role at the time.
+
+    `identity` is by what a forge knows her, whatever she calls herself there; empty by another door.
+    """
 
     by: str
     who: str
     role: Role
     at: datetime
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
