@@ -86,14 +86,14 @@ def hooked(tmp_path: Path) -> Iterator[Hooked]:
 
 def test_a_run_begins_within_a_second_of_its_webhook(hooked: Hooked) -> None:
     """Of three the quickest: the machine does other things, too. The secret is read anew, and a reload ends it all."""
-    took = []
+    took, answered = [], []
     for number in range(3):
         commit, sent = hooked.push(str(number)), time.time()
         assert hooked.send(SECRETS[0]) == 202
-        assert time.time() - sent < TARGET
+        answered.append(time.time() - sent)
         took.append(hooked.began(commit) - sent)
         time.sleep(max(0.0, sent + 5.2 - time.time()))  # one look in five seconds
-    assert min(took) < TARGET, took
+    assert max(min(took), min(answered)) < TARGET, (took, answered)
 
     hooked.secret.write_text(SECRETS[1])
     wait_for(lambda: hooked.send(SECRETS[1]) == 202)

@@ -12,6 +12,7 @@ from envmgr.cli.logging import redactor
 from envmgr.cli.screen import colored, emit, emit_json_rows, printable
 from envmgr.cli.work import work
 from envmgr.commands.doctor import CheckResult, Host, of_organizations, of_this_host
+from envmgr.commands.forge.checks import of_forges
 from envmgr.commands.notices.checks import of_notifications
 from envmgr.composition.records import open_records
 from envmgr.domain.values.names import counted
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @json_option
 @pass_invocation
 def doctor_command(invocation: Invocation, notify: bool, as_json: bool) -> int:
-    """Check git, Terraform, backends, credentials, remotes, disk and database: each ok, or what to do.
+    """Check git, Terraform, backends, credentials, remotes, forges, disk and database: each ok, or what to do.
 
     A backend's container, bucket or folder is created where it does not exist yet.
     """
@@ -59,6 +60,7 @@ def _results(invocation: Invocation, sends: bool) -> Iterator[CheckResult]:
     if sound:
         with work(invocation) as application:
             yield from of_organizations(application)
+            yield from of_forges(application)
             yield from of_notifications(application, sends=sends)
 
 
