@@ -189,6 +189,7 @@ def gates_of(organization: OrganizationFile, repository: RepositorySection) -> G
             frees_rollback=approval.rollback == "free",
         ),
         data=organization.resources_with_data,
+        counts_reviews=approval is not None and approval.reviews,
     )
 
 

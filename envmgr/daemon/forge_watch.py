@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from envmgr.commands.forge.attending import People, attend, settle
+from envmgr.commands.forge.reviewing import count_reviews
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError, RetryLater
 from envmgr.domain.values.backoff import delay
@@ -89,7 +90,7 @@ class ForgeWatch:
         self._attend(repository, found.open)
 
     def _attend(self, repository: Repository, pulls: Sequence[KnownPullRequest]) -> None:
-        """Reads comments, and has how commands end looked at from then on as long as any is under way."""
+        """Reads comments and reviews, and has how commands end looked at from then on as long as any is under way."""
         runtime = self._runtime
         people = self._people.setdefault(repository.id, People())
         records = runtime.services.store.environments(repository=repository.id)
@@ -97,6 +98,8 @@ class ForgeWatch:
         under_way = [attend(runtime, repository, pull, records, people) for pull in pulls]
         if any(under_way) and repository.id not in self._unsettled and not self._closing.is_set():
             self._unsettled[repository.id] = self._pool.submit(self._settle, repository)
+        if count_reviews(runtime, repository, pulls, records, people):
+            self._changed(repository)
 
     def _settle(self, repository: Repository) -> None:
         try:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from envmgr.config.expand import gates_of
+from envmgr.config.sections.models import OrganizationFile
 from envmgr.config.sections.pipeline.approval import Approval, Freeze
 from envmgr.config.sections.pipeline.environments import NamedEnvironment
 from envmgr.config.sections.pipeline.images import Image
@@ -21,7 +23,18 @@ def test_what_is_not_said_is_the_careful_way() -> None:
     assert EnvironmentTest(name="smoke", run=("make", "smoke")).timeout == timedelta(minutes=15)
     found = Approval.model_validate({"needed": 2, "from": "admin"})
     assert (found.needed, found.role, found.expires, found.self_) == (2, Role.ADMIN, timedelta(days=7), False)
-    assert found.rollback == "approve"
+    assert (found.rollback, found.reviews) == ("approve", False)
+
+
+@pytest.mark.parametrize(
+    ("approval", "counts"),
+    [(None, False), ({}, False), ({"reviews": True}, True)],
+    ids=["none", "as it is", "wanted"],
+)
+def test_reviews_count_where_that_is_said(approval: dict[str, bool] | None, counts: bool) -> None:
+    shop = {"name": "shop", "url": "https://git.example.com/shop.git", "approval": approval}
+    file = OrganizationFile.model_validate({"organization": "acme", "repositories": [shop]})
+    assert gates_of(file, file.repositories[0]).counts_reviews is counts
 
 
 @pytest.mark.parametrize("text", ["2026-12-01T06:00Z", "2026-12-01T07:00:00+01:00", "2026-12-01 06:00:00Z"])

@@ -36,6 +36,12 @@ class Approval(Section):
         description="Whether a rollback to a commit that was healthy here needs an approval, too.",
         examples=["free"],
     )
+    reviews: Flag = Field(
+        default=False,
+        description="Whether a review that approves the head commit of a pull request counts as an approval of its plan: "
+        "for environments of pull requests and of their heads' branches, on the repository's `forge`.",
+        examples=[True],
+    )
 
 
 def _told(value: str) -> str:

@@ -62,12 +62,13 @@ class Gates:
     """What a plan has to pass: checks, an approval (None: none is asked for), and what is no less than data.
 
     `data` are types of resources, `*` matching any run of characters, that no plan deletes in a protected environment
-    without an approval.
+    without an approval. `counts_reviews`: a review of a pull request that approves the commit approves its plan, too.
     """
 
     checks: tuple[Check, ...] = ()
     approval: Terms | None = None
     data: tuple[str, ...] = ()
+    counts_reviews: bool = False
 
 
 @dataclass(frozen=True, slots=True)
