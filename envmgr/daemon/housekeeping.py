@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from envmgr.commands.forge.tokens import warn_of_ends
 from envmgr.domain.audit.compare import KEPT
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.values.environment import Claim, Environment, RunStatus, SourceKind
@@ -28,7 +29,10 @@ PROVIDERS = timedelta(days=30)
 
 
 def tidy(services: Services) -> None:
-    """One round: records and logs past their retention, modules, binaries and workspaces without an owner."""
+    """One round: records and logs past their retention, modules, binaries and workspaces without an owner.
+
+    Last, forges are asked whether their tokens end soon: one that hangs keeps nothing from making room.
+    """
     environments = services.store.environments()
     claims = [e.claim for e in environments if e.claim is not None]
     parts: tuple[Callable[[], object], ...] = (
@@ -45,6 +49,7 @@ def tidy(services: Services) -> None:
         lambda: _keep_what_was_set(services),
         lambda: _prune_archives(services),
         lambda: _tidy_mirrors(services, environments),
+        lambda: warn_of_ends(services),
     )
     for part in parts:  # what one of them meets keeps none of the others from making room
         try:

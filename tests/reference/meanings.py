@@ -138,6 +138,7 @@ EVENTS: Mapping[str, str] = {
     "tests-passed": "All tests of an environment passed.",
     "thawed": "Somebody ended a freeze.",
     "token-created": "Somebody made a token for the API.",
+    "token-ends-soon": "The token for a forge ends within 14 days: make another one, and put it in its place.",
     "token-revoked": "Somebody revoked a token.",
     "unhealthy": "It did not become healthy in time after a deploy.",
     "unlocked": "A state lock was broken: its holder was proven dead, or a person forced it.",

@@ -34,6 +34,7 @@ _WARNINGS = frozenset(
         "silent",
         "stalled",
         "tag-waits",
+        "token-ends-soon",
         "waiting",
         "went-back",
         "window-overridden",

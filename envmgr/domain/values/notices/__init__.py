@@ -46,6 +46,7 @@ class Position:
     """How far somebody has been told: of all events up to `after`; `bad` are told as failed, and not yet as recovered.
 
     `failures` tries in a row came to nothing, since `failing_since`, the last one for `error`; the next one is at `retry_at`.
+    Who warns of tokens that end soon keeps so which end was told, and when the forge is asked again.
     """
 
     target: str
