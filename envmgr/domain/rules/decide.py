@@ -30,6 +30,7 @@ from .approval.waiting import awaits_approval
 from .attempt import attempt_key, was_tried
 from .origins.guards import (
     gone,
+    has_gone,
     moved_tag,
     named_stays,
     no_previews,
@@ -38,6 +39,7 @@ from .origins.guards import (
     other_history,
     preview_is_lost,
     preview_stays,
+    seems_gone,
 )
 from .origins.numbers import over_the_limit, too_many_leave
 from .settled import is_done, is_settled, to_be_tested, why_apply
@@ -209,7 +211,7 @@ def _not_surely_gone(situation: Situation) -> Decision | None:
     if absence.count < policy.confirmations:
         seen = f"{absence.count} of {counted(policy.confirmations, 'confirmation')}"
         waits = Waits(WaitsFor.CONFIRMATIONS, (str(absence.count), str(policy.confirmations)))
-        return Wait(f"{gone(environment, 'seems')} ({seen}).", waits, until=due)
+        return Wait(f"{seems_gone(environment)} ({seen}).", waits, until=due)
     if situation.now < due:
         until = f"{due:%Y-%m-%d %H:%M:%S}"
         said = f"{gone(environment)}; grace period until {until} UTC."
@@ -252,7 +254,7 @@ def _in_a_window(situation: Situation, end: Decision) -> Decision:
 def _destroy_gone(situation: Situation) -> Decision:
     absence = situation.environment.absence
     since = absence.since if absence is not None else situation.now
-    went = f"{gone(situation.environment, 'has been')} since {since:%Y-%m-%d %H:%M:%S} UTC."
+    went = f"{has_gone(situation.environment)} since {since:%Y-%m-%d %H:%M:%S} UTC."
     return _in_a_window(situation, Destroy(went, Status.DESTROYED))
 
 

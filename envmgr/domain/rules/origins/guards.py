@@ -7,11 +7,25 @@ from envmgr.domain.values.origins.previews import Why
 from envmgr.domain.values.policy import Awaited, Policy
 
 
-def gone(environment: Environment, verb: str = "is") -> str:
-    """That what it comes from went, to begin a sentence with: `Branch env-alice is gone`, `Pull request 7 seems closed`."""
+def gone(environment: Environment) -> str:
+    """That what it comes from went, to begin a sentence with."""
     if environment.origin.kind is OriginKind.PULL_REQUEST:
-        return f"Pull request {environment.origin.number} {verb} closed"
-    return f"Branch {ref_component(environment.branch)} {verb} gone"
+        return f"Pull request {environment.origin.number} is closed"
+    return f"Branch {ref_component(environment.branch)} is gone"
+
+
+def has_gone(environment: Environment) -> str:
+    """The same once it is, to go on with since when."""
+    if environment.origin.kind is OriginKind.PULL_REQUEST:
+        return f"Pull request {environment.origin.number} has been closed"
+    return f"Branch {ref_component(environment.branch)} has been gone"
+
+
+def seems_gone(environment: Environment) -> str:
+    """The same as long as it is not certain."""
+    if environment.origin.kind is OriginKind.PULL_REQUEST:
+        return f"Pull request {environment.origin.number} seems closed"
+    return f"Branch {ref_component(environment.branch)} seems gone"
 
 
 def no_previews(environment: Environment) -> str:
