@@ -1,10 +1,12 @@
 """By what this host is known for good: a name may be another's, too, and a boot ends."""
 
 import hashlib
+import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
-from .system import write_private
+from .system import told, write_private
 
 MACHINE_ID = Path("/etc/machine-id")
 MOUNTS = Path("/proc/self/mountinfo")
@@ -17,10 +19,22 @@ def host_id(file: Path, machine_id: Path = MACHINE_ID, mounts: Path = MOUNTS) ->
     container's alone: of two copies of an image each has its own. Raises Transient where the file cannot be written.
     """
     if not file.exists():
-        said = "By what this host is known cannot be kept"
-        write_private(file, secrets.token_hex(16), said, durable=True, owned_as=file.parent)
+        _make(file)
     parts = (_text(machine_id), _text(file), _layer(file, mounts))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _make(file: Path) -> None:
+    """Of several processes that begin together the first makes it, and what it made stays."""
+    said, new = "By what this host is known cannot be kept", file.with_name(f".{secrets.token_hex(8)}.id")
+    try:
+        write_private(new, secrets.token_hex(16), said, durable=True, owned_as=file.parent)
+        with suppress(FileExistsError):
+            os.link(new, file)
+    except OSError as error:
+        raise told(error, said) from error
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _text(file: Path) -> str:

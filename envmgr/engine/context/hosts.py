@@ -34,7 +34,7 @@ class Fleet:
         *,
         fences: bool = True,
     ) -> None:
-        """`fences` says that each host ends what it began before its leases end (see `envmgr.host.fence`)."""
+        """`fences`: each host ends what it began before its leases end, as where several may share the database."""
         self._fences = fences
         self._store, self._clock = store, clock
         self._process, self._processes = process, processes
@@ -86,7 +86,9 @@ class Fleet:
         if met.refused:
             return met.refused
         mine = next(host for host in met.hosts if host.id == self._process.machine)
-        return why_passive(mine, met.schema, met.hosts, organization)
+        # Where a database is of one host alone, whoever else is in it is of before a move, or a copy.
+        others = met.hosts if self._fences else ()
+        return why_passive(mine, met.schema, others, organization)
 
     @property
     def met(self) -> Met:

@@ -1,5 +1,6 @@
 """By what a host is known: it stays itself, and a copy is another."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from envmgr.host.identity import host_id
@@ -47,3 +48,13 @@ def test_containers_of_one_image_are_two_hosts(tmp_path: Path) -> None:
     assert of(tmp_path, mounts=layer("/o/1")) == first
     volume = f"\n{layer('', str(tmp_path), 'ext4')}"
     assert of(tmp_path, mounts=layer("/o/1") + volume) == of(tmp_path, mounts=layer("/o/2") + volume)
+
+
+def test_processes_that_begin_together_are_of_one_host(tmp_path: Path) -> None:
+    """The first to write it wins, and nobody goes by what was replaced."""
+    missing = tmp_path / "nothing"
+    for number in range(20):
+        file = tmp_path / str(number)
+        with ThreadPoolExecutor(8) as pool:
+            found = set(pool.map(lambda _, file=file: host_id(file, missing, missing), range(8)))
+        assert len(found) == 1
