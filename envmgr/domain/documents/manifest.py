@@ -21,7 +21,7 @@ _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MODULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _APPLICATION = re.compile(r"[a-z][a-z0-9-]*")
-_TERRAFORM = re.compile(r"\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
+_TERRAFORM = re.compile(r"(?:opentofu-)?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -120,13 +120,15 @@ def _time(value: object) -> datetime:
 def _objections(found: Manifest) -> Iterator[str]:
     """What speaks against taking a manifest for an environment's; every name in it is compared or checked."""
     claim, identity = found.claim, found.environment
+    # What follows tags carries its own name as `branch`: one that stays from tag to tag.
+    line = identity.name if claim.variables.get("branch") == identity.name else found.branch
     expected = {
         "environment": identity.name,
         "project": identity.repository,
         "organization": identity.organization,
-        "branch": found.branch,
+        "branch": line,
     }
-    wanted = own(tags_for(identity, found.branch))
+    wanted = own(tags_for(identity, line))
     if not _holds(claim.tags, wanted) or not all(isinstance(value, str) for value in claim.tags.values()):
         yield "its tags are another environment's"
     if not _holds(claim.variables, expected):

@@ -135,6 +135,7 @@ def test_lost_records_come_back_as_named_ones(world: World) -> None:
         assert (record.origin.kind, record.origin.is_named) == (kind, True)
         assert record.status is Status.READY, record.message
         assert len(world.in_cloud(name)) == 1
+        assert "rebuilt" in [event.action for event in world.store.events(record.id)]
     world.check()
 
 
