@@ -48,7 +48,6 @@ from envmgr.config.load import Configuration, load
 from envmgr.config.sections.application import Application as ApplicationSection
 from envmgr.config.sections.application import CodeSource, in_order
 from envmgr.config.sections.models import OrganizationFile, RepositorySection
-from envmgr.config.sections.secrets import resolve
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.access.freezing import in_force
 from envmgr.domain.values.asking.freeze import Freeze
@@ -83,6 +82,7 @@ from .hidden import hidden_paths
 from .images import following
 from .records import open_installation
 from .releases import with_releases
+from .remotes import remote_of
 from .sign_in import sign_in_of
 from .webhooks import with_others
 
@@ -105,14 +105,15 @@ class Start:
 
 
 def compose(start: Start, before: Runtime | None = None) -> Runtime:
-    """Everything wired. With the application `before` a reload keeps its store, leases and work.
+    """Everything wired; ConfigurationError where the files have mistakes, with nothing started.
 
-    Raises ConfigurationError (a UsageError) where the files have mistakes; nothing is started then.
+    With the application `before` a reload keeps its store, leases and work.
     """
     configuration = load(start.config, start.environ)
     stopping = before.stopping if before else threading.Event()
     services = _services(start, configuration, stopping, before.services if before else None)
-    try_to_beat(services.fleet)
+    if before is not None:
+        try_to_beat(services.fleet)  # by which files this host works now
     frozen.keep(services.store, configuration, start.clock())
     reconciler = Reconciler(services)
     workers = before.workers if before else Workers(services, reconciler)
@@ -290,7 +291,7 @@ def _one_repository(
         source=_source(section.terraform),
         variables=rules.variables,
         policy=policy_for(file, section, ""),
-        remote=lambda: _remote(start, identity, section),
+        remote=lambda: remote_of(start.environ, identity, section),
         module_tree=_module_tree(section.terraform, modules),
         ttl=TimeToLive(default=rules.ttl.default, max=rules.ttl.max),
         schedule=schedule_of(rules.schedule),
@@ -370,8 +371,9 @@ def _part(repository: Repository, application: ApplicationSection, modules: Modu
 
 
 def _deploying(repository: Repository, rules: Callable[[BranchFile | None], DeployRules]) -> Repository:
-    policy = replace(repository.policy, deploy=rules(None).digest)
-    return replace(repository, deploy_rules=rules, policy=policy)
+    return replace(
+        repository, deploy_rules=rules, policy=replace(repository.policy, deploy=rules(None).digest)
+    )
 
 
 def _testing(repository: Repository, tests: tuple[Step, ...]) -> Repository:
@@ -386,15 +388,3 @@ def _source(found: CodeSource, folder: str = ".") -> tuple[SourceKind, str]:
 def _module_tree(found: CodeSource, modules: Modules) -> Callable[[], str]:
     module = found.module
     return lambda: modules.tree(module) if module else ""
-
-
-def _remote(start: Start, identity: RepositoryId, section: RepositorySection) -> Remote:
-    credentials = section.credentials
-    if credentials is None:
-        return Remote(repository=identity, url=section.url)
-    secrets = {
-        name: resolve(value, start.environ)
-        for name in ("password", "ssh_key", "known_hosts")
-        if (value := getattr(credentials, name)) is not None
-    }
-    return Remote(repository=identity, url=section.url, username=credentials.username, **secrets)

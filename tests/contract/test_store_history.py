@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -54,7 +54,12 @@ class _NoPlace:
 
 
 _ORGANIZATION = SimpleNamespace(
-    name="acme", rebuilding=Rebuilding(is_done=True), ownership=Ownership(), state=_NoPlace
+    name="acme",
+    rebuilding=Rebuilding(is_done=True),
+    ownership=Ownership(),
+    state=_NoPlace,
+    # Nobody freezes anything here, so nothing is to be kept.
+    unkept_until=datetime.max.replace(tzinfo=UTC),
 )
 
 

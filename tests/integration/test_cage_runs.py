@@ -172,7 +172,7 @@ def test_an_adopted_apply_that_is_to_stop_stops(engine: Engine) -> None:
         tick=lambda: False,
     )
     began = time.monotonic()
-    assert attend(child.pid, lambda pid: identify(pid) == child, supervision) is Cause.STOPPED
+    assert attend(child.pid, lambda pid: identify(pid, child.machine) == child, supervision) is Cause.STOPPED
     assert time.monotonic() - began < 30
     assert "terraform_data" in engine.state("alice").read_text()
     slow.unlink()

@@ -261,7 +261,7 @@ def test_certificates_are_verified(certificates: Certificates, tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "words",
-    ["reconcile", "daemon", "config check", "token list", "audit", "cancel alice", "doctor", "unlock alice"],
+    ["reconcile", "daemon", "config check", "token list", "audit", "doctor", "unlock alice"],
 )
 def test_verbs_of_the_host_alone_say_so(words: str) -> None:
     """Whether the server is an option or in the environment; nothing is done here in its place."""

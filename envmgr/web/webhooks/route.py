@@ -25,7 +25,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 _Word = Annotated[str, Path(description="As in the configuration.")]
 
 
-@router.post("/webhooks/{forge}/{organization}", status_code=202, responses=_ANSWERS)
+@router.post("/webhooks/{forge}/{organization}", status_code=202, responses=_ANSWERS, response_class=Response)
 async def take(request: Request, forge: _Word, organization: _Word) -> Response:
     """Takes a webhook of a forge (github, gitlab, gitea, bitbucket, azure-devops) as a hint to look sooner.
 
