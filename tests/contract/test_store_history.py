@@ -77,6 +77,7 @@ class History(RuleBasedStateMachine):
             watched_tags=(),
             asked=Asked(),
             images=(),
+            environments={},
             remote=lambda: SimpleNamespace(url="https://git.example.com/shop.git"),
             organization=_ORGANIZATION,
         )
