@@ -38,6 +38,8 @@ _PATIENCE_SECONDS = 2.0
 _TICK_SECONDS = 0.01
 
 _in_use: set[Path] = set()
+_spent: dict[Path, Spent] = {}
+"""What the runs have used whose groups this process made and that are still there: whoever removes one adds to it."""
 _lock = Lock()
 
 
@@ -119,6 +121,7 @@ class RunGroup:
         with suppress(OSError):
             self.path.rmdir()
             self.spent.processor += used
+            _spent.pop(self.path, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +207,7 @@ def group(limits: CageLimits, log: Path, *, outlives: bool) -> Iterator[ChildGro
 def _made(run: RunGroup) -> ChildGroup:
     with _lock:
         run.make()
+        _spent[run.path] = run.spent
         leaf = ChildGroup(run.path / str(time.monotonic_ns()), run, run.counts())
         leaf.path.mkdir()
         _in_use.add(leaf.path)
@@ -215,8 +219,7 @@ def left_by(log: Path) -> list[ChildGroup]:
     place = _place()
     if place is None:
         return []
-    path = place / _name(log)
-    return [leaf for leaf in RunGroup(path, _noted(path)).leaves() if leaf.path not in _in_use]
+    return [leaf for leaf in _found(place / _name(log)).leaves() if leaf.path not in _in_use]
 
 
 def _sweep(place: Path) -> None:
@@ -232,7 +235,11 @@ def _sweep(place: Path) -> None:
 
 
 def _groups(place: Path) -> list[RunGroup]:
-    return [RunGroup(path, _noted(path)) for path in place.glob(f"{_RUN}*") if path.is_dir()]
+    return [_found(path) for path in place.glob(f"{_RUN}*") if path.is_dir()]
+
+
+def _found(path: Path) -> RunGroup:
+    return RunGroup(path, _noted(path), _spent.get(path, Spent()))
 
 
 def _noted(path: Path) -> CageLimits:

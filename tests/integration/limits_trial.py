@@ -18,7 +18,6 @@ from tests.support.service import eventually, shown
 
 UNIT = "envmgr.service"
 GROUP = Path("/sys/fs/cgroup/system.slice") / UNIT
-PID = FOLDER / "7.pid"
 _INSTEAD = """[Service]
 Type=simple
 WatchdogSec=0

@@ -35,6 +35,7 @@ def test_limits_hold_for_all_together(tmp_path: Path) -> None:
     assert [name for name, *_ in GREEDY if f"cage.{name.split()[0]} " not in told[name]] == [], seen
     assert {name: (first, f"cage.{name} " in second) for name, (first, second) in seen["runs"].items()} == {
         "memory": ("", True),
+        "cpu": ("", True),
     }, "the commands of a run, and what one left running, share its limits"
     assert seen["restarts"] == "1", "systemd could start the next daemon beside what the killed one left"
     assert seen["adopted"] == {
