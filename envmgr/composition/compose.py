@@ -146,10 +146,7 @@ def _services(
     fleet.configure(configured(configuration))
     runner = StepRunner(processes.identify, hidden, own=start.environ)
     modules = Modules(start.modules or packaged_folder(), layout.modules)
-    organizations = {
-        file.organization: _organization(start, layout, store, file, configuration, processes.identify)
-        for file in configuration.organizations
-    }
+    organizations = _organizations(start, layout, store, configuration, processes.identify)
     repositories = {
         identity: _freezing(repository, store)
         for identity, repository in _repositories(start, configuration, organizations, modules).items()
@@ -192,6 +189,20 @@ def _services(
     )
 
 
+def _organizations(
+    start: Start,
+    layout: Layout,
+    store: Store,
+    configuration: Configuration,
+    identify: Callable[[int], ProcessId],
+) -> dict[str, Organization]:
+    made = {
+        file.organization: _organization(start, layout, store, file, configuration, identify)
+        for file in configuration.organizations
+    }
+    return with_releases(made, configuration, layout, start.environ)
+
+
 def _organization(
     start: Start,
     layout: Layout,
@@ -216,7 +227,7 @@ def _organization(
         cli_config=Path(terraform.cli_config) if terraform.cli_config else None,
         timeout=terraform.timeout,
     )
-    organization = Organization(
+    return Organization(
         name=file.organization,
         backend=backend,
         binary=terraform.binary,
@@ -236,7 +247,6 @@ def _organization(
         open_places=lambda environment, roots: open_places(environment, roots, start.environ.get("HOME")),
         is_new=lambda: all(e.claim is None for e in store.environments(organization=file.organization)),
     )
-    return with_releases(organization, terraform, layout, start.environ)
 
 
 def _repositories(

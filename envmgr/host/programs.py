@@ -1,5 +1,6 @@
 """Programs of this host that envmgr needs, as `doctor` reports them."""
 
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,6 +8,13 @@ from pathlib import Path
 from envmgr.domain.errors import NeedsPerson
 
 _SECONDS = 10
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
+
+
+def platform_name() -> str:
+    """This host as Terraform, OpenTofu and their providers name it: `linux_amd64`."""
+    machine = platform.machine().lower()
+    return f"{platform.system().lower()}_{_MACHINES.get(machine, machine)}"
 
 
 def located(name: str, install: str) -> Path:

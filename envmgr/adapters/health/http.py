@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urljoin
 
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
-from urllib3.util import Timeout, Url, make_headers, parse_url
+from urllib3.util import Url, make_headers, parse_url
 
 from envmgr.domain.values.address import shown
 from envmgr.domain.values.health import HealthCheck
@@ -23,7 +23,6 @@ SECONDS = 10.0
 """How long one try may take in all."""
 _REDIRECTS = 5
 _LARGEST = 64 * 1024
-_HEADERS = {"User-Agent": "envmgr", "Accept": "*/*", "Connection": "close"}
 _REFUSED = "leads to a private, loopback or link-local address, which health checks may ask only where limits.health_networks of the organization file lists it"
 _MOVED = frozenset(
     {
@@ -95,17 +94,9 @@ class HttpProbe:
         is_same = (address.scheme, address.host, address.port) == (first.scheme, first.host, first.port)
         login = make_headers(basic_auth=unquote(first.auth)) if first.auth and is_same else {}
         with asking(None if proxy else networks):
-            return self._pools.of(address).urlopen(
-                "GET",
-                address._replace(auth=None, fragment=None).url,
-                headers={**_HEADERS, **login},
-                # Redirects are followed here, one by one, since each address has to be checked before it is
-                # asked.
-                redirect=False,
-                retries=False,
-                timeout=Timeout(connect=self._seconds, read=self._seconds),
-                preload_content=False,
-            )
+            # Redirects are followed here, one by one, since each address has to be checked before it is asked.
+            bare = address._replace(auth=None, fragment=None)
+            return self._pools.open("GET", bare, self._seconds, {"Accept": "*/*", **login})
 
 
 def _as_sent(location: str) -> str:

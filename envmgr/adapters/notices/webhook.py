@@ -10,7 +10,7 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from urllib3.exceptions import HTTPError
-from urllib3.util import Timeout, parse_url
+from urllib3.util import parse_url
 
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.values.notices import Message
@@ -62,21 +62,10 @@ class SignedWebhook:
         }
         body = json.dumps(document).encode()
         address = parse_url(self._url)
-        response = self._pools.of(address).urlopen(
-            "POST",
-            address._replace(auth=None, fragment=None).url,
-            body=body,
-            headers={
-                "Content-Type": "application/json",
-                "User-Agent": "envmgr",
-                "Connection": "close",
-                **signature(self._key, message.id, int(message.at.timestamp()), body),
-            },
-            redirect=False,
-            retries=False,
-            timeout=Timeout(connect=self._seconds, read=self._seconds),
-            preload_content=False,
-        )
+        proof = signature(self._key, message.id, int(message.at.timestamp()), body)
+        bare = address._replace(auth=None, fragment=None)
+        headers = {"Content-Type": "application/json", **proof}
+        response = self._pools.open("POST", bare, self._seconds, headers, body)
         try:
             response.read(_LARGEST_ANSWER, decode_content=False)
             return response.status

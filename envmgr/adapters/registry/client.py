@@ -7,21 +7,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import urljoin
 
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import HTTPError
-from urllib3.util import Timeout, Url, parse_url
+from urllib3.util import Url, parse_url
 
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.rules.pipeline.images import chosen, is_one_tag
 from envmgr.domain.values.names import ref_component
-from envmgr.host.asking.addresses import asking
-from envmgr.host.asking.failure import reason
-from envmgr.host.asking.pools import AuthoritiesUnreadable, Pools
-from envmgr.host.asking.request_timeout import RequestTimeout
+from envmgr.host.asking.exchange import exchange
+from envmgr.host.asking.pools import Pools
 from envmgr.ports.registry import FoundImage, Login
 
 from .challenge import Challenge, basic, challenge_of
@@ -62,20 +58,9 @@ class Registries:
     def newest(self, image: str, tags: str, login: Login | None) -> FoundImage:
         """See the port."""
         look = _Look(self._pools, image, login, self._seconds)
-        try:
-            # Where a registry is is the operator's word: it may be private.
-            with RequestTimeout(self._seconds) as timeout, asking(None):
-                tag = tags if is_one_tag(tags) else look.chosen(tags)
-                digest = look.digest(tag)
-                if timeout.is_over:  # what was cut off may look whole
-                    raise TimeoutError
-        except AuthoritiesUnreadable as error:
-            raise NeedsPerson(f"The registry of {image} could not be asked: {error}.") from error
-        except (HTTPError, HTTPException, OSError, ValueError) as error:
-            cause = TimeoutError() if timeout.is_over else error
-            raise Transient(
-                f"The registry of {image} did not answer ({reason(cause, self._seconds)})."
-            ) from error
+        with exchange(f"The registry of {image}", self._seconds):
+            tag = tags if is_one_tag(tags) else look.chosen(tags)
+            digest = look.digest(tag)
         return FoundImage(f"{image}@{digest}", tag)
 
 
@@ -161,21 +146,10 @@ class _Look:
 
     def _request(self, method: str, url: str, authorization: str) -> BaseHTTPResponse:
         address = parse_url(url)
-        headers = {
-            "User-Agent": "envmgr",
-            "Accept": _MANIFESTS if "/manifests/" in url else "application/json",
-        }
+        headers = {"Accept": _MANIFESTS if "/manifests/" in url else "application/json"}
         if authorization:
             headers["Authorization"] = authorization
-        return self.pools.of(address).urlopen(
-            method,
-            address.url,
-            headers={**headers, "Connection": "close"},
-            redirect=False,
-            retries=False,
-            timeout=Timeout(connect=self.seconds, read=self.seconds),
-            preload_content=False,
-        )
+        return self.pools.open(method, address, self.seconds, headers)
 
     def _way_in(self, challenge: Challenge | None) -> str:
         """What to send from now on. Raises NeedsPerson where there is no way in."""

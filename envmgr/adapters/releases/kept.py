@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import io
 import os
-import platform
 import shutil
 import tempfile
 import threading
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.rules.versions import version as version_of
+from envmgr.host.programs import platform_name
 from envmgr.ports.kept import KeptVersion, ToolName
 
 from .signature import is_signed, read_keys, sum_of
@@ -24,7 +24,6 @@ from .source import VERSION, Source, file_names, program_of
 _LIST_SECONDS = 3600.0
 _UNUSED_SECONDS = 30 * 24 * 3600
 _LARGEST_PROGRAM = 1024 * 1024 * 1024
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
 class KeptReleases:
@@ -115,7 +114,7 @@ class KeptReleases:
             yield
 
     def _fetch(self, version: str) -> str:
-        archive, sums_file, signatures = file_names(self._tool, version, _platform())
+        archive, sums_file, signatures = file_names(self._tool, version, platform_name())
         sums = self._signed(version, sums_file, signatures)
         wanted = sum_of(sums, archive)
         if wanted is None:
@@ -161,11 +160,6 @@ class KeptReleases:
         found = io.BytesIO()
         self._source.copy(version, name, found)
         return found.getvalue()
-
-
-def _platform() -> str:
-    machine = platform.machine()
-    return f"{platform.system().lower()}_{_MACHINES.get(machine, machine)}"
 
 
 def _unpack(archive: io.BufferedRandom, program: str, folder: Path) -> None:

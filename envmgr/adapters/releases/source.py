@@ -6,20 +6,16 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from http import HTTPStatus
-from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import urljoin
 
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import HTTPError
-from urllib3.util import Timeout, parse_url
+from urllib3.util import parse_url
 
 from envmgr.domain.errors import NeedsPerson, Transient
-from envmgr.host.asking.addresses import asking
-from envmgr.host.asking.failure import reason
-from envmgr.host.asking.pools import AuthoritiesUnreadable, Pools
-from envmgr.host.asking.request_timeout import RequestTimeout
+from envmgr.host.asking.exchange import exchange
+from envmgr.host.asking.pools import Pools
 from envmgr.ports.kept import ToolName
 
 VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]{1,40})?")
@@ -118,31 +114,15 @@ class WebSource:
 
     @contextmanager
     def _asked(self, url: str) -> Iterator[BaseHTTPResponse]:
-        try:
-            with RequestTimeout(self._seconds) as timeout, asking(None), closing(self._get(url)) as response:
-                yield response
-                if timeout.is_over:  # what was cut off may look whole
-                    raise TimeoutError
-        except AuthoritiesUnreadable as error:
-            raise NeedsPerson(f"{url} could not be asked: {error}.") from error
-        except (HTTPError, HTTPException, OSError) as error:
-            cause = TimeoutError() if timeout.is_over else error
-            raise Transient(f"{url} did not answer ({reason(cause, self._seconds)}).") from error
+        with exchange(url, self._seconds), closing(self._get(url)) as response:
+            yield response
 
     def _get(self, url: str) -> BaseHTTPResponse:
         """Follows to other hosts, as GitHub has the files elsewhere: no credentials go there, and the signature counts."""
         asked = url
         for _ in range(_REDIRECTS + 1):
             address = parse_url(url)
-            response = self._pools.of(address).urlopen(
-                "GET",
-                address.url,
-                headers={"User-Agent": "envmgr", "Connection": "close", "Accept-Encoding": "identity"},
-                redirect=False,
-                retries=False,
-                timeout=Timeout(connect=self._seconds, read=self._seconds),
-                preload_content=False,
-            )
+            response = self._pools.open("GET", address, self._seconds, {"Accept-Encoding": "identity"})
             target = response.headers.get("Location")
             if response.status not in (301, 302, 303, 307, 308) or not target:
                 return self._checked(response, asked)

@@ -1,6 +1,5 @@
 """A failed command as the error that says how to go on, in one sentence."""
 
-import platform
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from envmgr.domain.values.cage import Limit
 from envmgr.domain.values.names import first
 from envmgr.host.cage.bounds import told
 from envmgr.host.children.child import Cause
+from envmgr.host.programs import platform_name
 from envmgr.ports import Redact
 
 from .diagnostics import Diagnostic, Location
@@ -92,7 +92,6 @@ _NO_MEMORY = re.compile(
     r"out of memory|cannot allocate memory|failed to (allocate|reserve|create new OS thread)|pthread_create failed|newosproc"
 )
 _PROVIDER = re.compile(r"registry\.\S+?/\S+?/[\w-]+|[\w.-]+/[\w-]+/[\w-]+(?= [v\d])")
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
 # Azure's IDs (200 characters of subscription, group and provider), and azurerm's way to take them apart.
 _LONG_ID = re.compile(
     r"/subscriptions/[\w-]+(?:/resourceGroups/[^/\s\"':,]+)?(?:/providers(?:/[^/\s\"':,]+)+?)?"
@@ -308,16 +307,10 @@ def _other_checksums(details: str) -> str:
     named = list(dict.fromkeys(_PROVIDER.findall(details)))
     which = ", ".join(named[:3]) or "a provider"
     return (
-        f".terraform.lock.hcl of the branch has no checksum of {which} for this platform ({_platform()}), or the package "
-        f"was changed since: run `terraform providers lock -platform={_platform()}` in the branch's Terraform folder, "
+        f".terraform.lock.hcl of the branch has no checksum of {which} for this platform ({platform_name()}), or the package "
+        f"was changed since: run `terraform providers lock -platform={platform_name()}` in the branch's Terraform folder, "
         "and commit the lock file."
     )
-
-
-def _platform() -> str:
-    """This host as Terraform names it: `linux_amd64`."""
-    machine = platform.machine().lower()
-    return f"{platform.system().lower()}_{_MACHINES.get(machine, machine)}"
 
 
 def _sentence(start: str, error: Diagnostic) -> str:

@@ -21,13 +21,12 @@ class Needed:
 
 def listed(runtime: Runtime) -> list[Needed]:
     """All that is kept, the oldest version first."""
-    found = []
-    for releases in _all(runtime):
-        needed = _needed(runtime, releases)
-        found += [
-            Needed(tool=releases.tool, kept=each, by=needed.get(each.version, ())) for each in releases.kept()
-        ]
-    return found
+    users = _users(runtime)
+    return [
+        Needed(tool=releases.tool, kept=each, by=users.get(noted(releases, each.version), ()))
+        for releases in _all(runtime)
+        for each in releases.kept()
+    ]
 
 
 def install(runtime: Runtime, version: str, organization: str | None = None) -> tuple[str, str]:
@@ -41,8 +40,8 @@ def install(runtime: Runtime, version: str, organization: str | None = None) -> 
 def remove(runtime: Runtime, version: str, organization: str | None = None) -> str:
     """Removes a version that no environment was applied with; gives its tool."""
     releases = _one(runtime, organization)
-    users = _needed(runtime, releases).get(version, ())
-    if users:
+    users = _users(runtime).get(noted(releases, version), ())
+    if users and any(each.version == version for each in releases.kept()):
         said = first(users, 3, ", ", " and {} more")
         raise NeedsPerson(
             f"{releases.tool} {version} is needed by {said}: what was applied with it is destroyed with it."
@@ -79,12 +78,10 @@ def _one(runtime: Runtime, organization: str | None) -> Releases:
     return next(iter(found.values()))
 
 
-def _needed(runtime: Runtime, releases: Releases) -> dict[str, list[str]]:
-    """Version → labels of the environments that were applied with it, for one kind of releases."""
+def _users(runtime: Runtime) -> dict[str, list[str]]:
+    """By a version as claims note it, the labels of the environments that were applied with it."""
     users: dict[str, list[str]] = {}
-    kept = {noted(releases, each.version): each.version for each in releases.kept()}
     for environment in runtime.services.store.environments():
-        claim = environment.claim
-        if claim is not None and claim.terraform_version in kept:
-            users.setdefault(kept[claim.terraform_version], []).append(environment.label)
+        if environment.claim is not None:
+            users.setdefault(environment.claim.terraform_version, []).append(environment.label)
     return users

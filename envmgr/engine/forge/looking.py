@@ -12,14 +12,12 @@ import structlog
 from envmgr.domain.errors import EnvmgrError, NotThere, RetryLater
 from envmgr.domain.rules.origins import telling
 from envmgr.domain.values.environment import Environment, OriginKind
-from envmgr.domain.values.forge import KnownPullRequest, Permission, PullRequest
+from envmgr.domain.values.forge import KnownPullRequest, PullRequest
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 from envmgr.ports.forge import Forge
 
 log = structlog.get_logger()
-
-_SUFFICIENT = (Permission.WRITE, Permission.ADMIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,11 @@ def _with_author(
 ) -> KnownPullRequest:
     """With what its author may do, where that counts; asked again only where it was not enough, and it changed since."""
     rules, before = repository.previews, known.get(found.number)
-    if rules is None or rules.authors != "members" or found.permission in _SUFFICIENT:
+    if (
+        rules is None
+        or rules.authors != "members"
+        or (found.permission is not None and found.permission.may_write)
+    ):
         return found
     if (
         found.permission is not None

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 import certifi
-from urllib3 import PoolManager, ProxyManager
-from urllib3.util import Url, make_headers, parse_url
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
+from urllib3.util import Timeout, Url, make_headers, parse_url
 
 from envmgr.host.credentials.network import proxies, trust
 
@@ -40,6 +40,24 @@ class Pools:
         pools = _through(proxy, context) if proxy else PoolManager(ssl_context=context)
         pools.pool_classes_by_scheme = POOLS
         return pools
+
+    def open(
+        self, method: str, address: Url, seconds: float, headers: Mapping[str, str], body: bytes | None = None
+    ) -> BaseHTTPResponse:
+        """The answer of an address, its body still to be read, over a connection of its own; nothing is followed or tried again.
+
+        :param seconds: how long connecting may take, and each wait for more
+        """
+        return self.of(address).urlopen(
+            method,
+            address.url,
+            body=body,
+            headers={"User-Agent": "envmgr", "Connection": "close", **headers},
+            redirect=False,
+            retries=False,
+            timeout=Timeout(connect=seconds, read=seconds),
+            preload_content=False,
+        )
 
     def _authorities(self) -> ssl.SSLContext:
         """Made once: it takes a while."""

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from envmgr.adapters.forge.answer import Object
 from envmgr.adapters.forge.client import ForgeClient
+from envmgr.adapters.forge.lists import in_order
 from envmgr.adapters.forge.shortened import shortened
 from envmgr.domain.errors import NotThere
 from envmgr.domain.values.forge import (
@@ -106,10 +107,7 @@ class AzureDevOps:
         first = since - timedelta(minutes=1) if since is not None else None
         threads = self._list(number, "threads")
         found = {each.id: each for thread in threads for each in comments_of(thread)}
-        return sorted(
-            (each for each in found.values() if first is None or each.at >= first),
-            key=lambda c: (c.at, *map(int, c.id.split("/"))),
-        )
+        return in_order(each for each in found.values() if first is None or each.at >= first)
 
     def approvals(self, number: int, commit: str) -> Sequence[ForgeApproval]:
         """See the port."""

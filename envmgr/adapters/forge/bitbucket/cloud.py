@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from envmgr.adapters.forge.answer import Answer
 from envmgr.adapters.forge.client import Dialect, ForgeClient
+from envmgr.adapters.forge.lists import changed_meanwhile, in_order
 from envmgr.adapters.forge.shortened import shortened
-from envmgr.domain.errors import NeedsPerson, NotThere, Transient
+from envmgr.domain.errors import NeedsPerson, NotThere
 from envmgr.domain.values.forge import (
     Comment,
     CommitStatus,
@@ -109,8 +110,7 @@ class BitbucketCloud:
                 pull = pull_request_of(each, self._page)
                 found.setdefault(pull.number, pull)
         if len(totals) > 1:
-            # One that is closed between two pages moves the others up, and the first of the next is on neither.
-            raise Transient("Bitbucket's list of pull requests changed while it was read; it is asked again.")
+            raise changed_meanwhile("Bitbucket")
         return list(found.values())
 
     def pull_request(self, number: int) -> PullRequest:
@@ -126,9 +126,7 @@ class BitbucketCloud:
             query["q"] = f"updated_on >= {asked}"
         pages = self._client.pages(f"{self._at(number)}/comments", query)
         found = (comment_of(each) for page in pages for each in page.as_object().listed("values"))
-        return sorted(
-            {each.id: each for each in found if each is not None}.values(), key=lambda c: (c.at, int(c.id))
-        )
+        return in_order({each.id: each for each in found if each is not None}.values())
 
     def approvals(self, number: int, commit: str) -> Sequence[ForgeApproval]:
         """See the port. Asked for anew what has happened, newest first: an approval itself names no commit here."""

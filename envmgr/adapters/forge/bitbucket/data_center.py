@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from envmgr.adapters.forge.answer import Answer, Object
 from envmgr.adapters.forge.client import Dialect, ForgeClient
+from envmgr.adapters.forge.lists import in_order
 from envmgr.adapters.forge.shortened import shortened
 from envmgr.domain.errors import NeedsPerson, NotThere, Transient
 from envmgr.domain.values.forge import (
@@ -127,10 +128,7 @@ class BitbucketDataCenter:
             found |= {each.id: each for entry in entries for each in comments_of(entry)}
             if first is not None and any(moment(entry, "createdDate") < first for entry in entries):
                 break
-        return sorted(
-            (each for each in found.values() if first is None or each.at >= first),
-            key=lambda c: (c.at, int(c.id)),
-        )
+        return in_order(each for each in found.values() if first is None or each.at >= first)
 
     def approvals(self, number: int, commit: str) -> Sequence[ForgeApproval]:
         """See the port."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 
 from envmgr.adapters.forge.answer import Answer, Object
 from envmgr.adapters.forge.client import ForgeClient, Query, segment
+from envmgr.adapters.forge.commit_status import status_body
 from envmgr.adapters.forge.failure import NotAllowed
-from envmgr.adapters.forge.shortened import shortened
+from envmgr.adapters.forge.lists import in_order, in_utc
 from envmgr.domain.errors import NotThere, Transient
 from envmgr.domain.values.forge import (
     Comment,
@@ -20,7 +21,6 @@ from envmgr.domain.values.forge import (
     Permission,
     PullRequest,
     Reaction,
-    ReportState,
 )
 from envmgr.ports.forge import ForgeIdentity, ForgeTraits
 
@@ -38,14 +38,6 @@ TRAITS = ForgeTraits(
     heads="refs/pull/{number}/head",
 )
 
-# Only those that Forgejo knows as well.
-_STATES = {
-    ReportState.PENDING: "pending",
-    ReportState.RUNNING: "pending",
-    ReportState.SUCCESS: "success",
-    ReportState.FAILURE: "failure",
-    ReportState.INACTIVE: "success",
-}
 _EMOJI = {Reaction.SEEN: "eyes", Reaction.DONE: "+1", Reaction.REFUSED: "-1"}
 _PAGE = (
     50  # the most that a server gives unless it was told otherwise; one that gives less is asked more often
@@ -91,10 +83,10 @@ class Gitea:
 
     def comments(self, number: int, since: datetime | None = None) -> Sequence[Comment]:
         """See the port. Gitea gives them all at once."""
-        query = {"since": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")} if since is not None else None
+        query = {"since": in_utc(since)} if since is not None else None
         answer = self._client.get(f"{self._repository}/issues/{number}/comments", query)
         found = {each.id: each for each in map(payloads.comment, answer.as_objects())}
-        return sorted(found.values(), key=lambda each: (each.at, int(each.id)))
+        return in_order(found.values())
 
     def approvals(self, number: int, commit: str) -> Sequence[ForgeApproval]:
         """See the port: by the newest verdict of each reviewer."""
@@ -130,14 +122,8 @@ class Gitea:
 
     def set_status(self, status: CommitStatus) -> None:
         """See the port. The newest of a name is the one that counts."""
-        said = {
-            "state": _STATES[status.state],
-            "context": status.context[:LONGEST],
-            "description": shortened(status.sentence, LONGEST),
-        }
-        if status.url:
-            said["target_url"] = status.url
-        self._client.send("POST", f"{self._repository}/statuses/{segment(status.commit)}", said)
+        path = f"{self._repository}/statuses/{segment(status.commit)}"
+        self._client.send("POST", path, status_body(status, LONGEST))
 
     def report_deployment(self, report: DeploymentReport, known: str) -> str:
         """See the port: Gitea has none."""

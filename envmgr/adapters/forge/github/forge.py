@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from envmgr.adapters.forge.client import ForgeClient, Query, segment
+from envmgr.adapters.forge.commit_status import status_body
 from envmgr.adapters.forge.failure import NotAllowed
-from envmgr.adapters.forge.shortened import shortened
-from envmgr.domain.errors import NotThere, Transient
+from envmgr.adapters.forge.lists import changed_meanwhile, in_order, in_utc
+from envmgr.domain.errors import NotThere
 from envmgr.domain.values.forge import (
     Comment,
     CommitStatus,
@@ -18,7 +19,6 @@ from envmgr.domain.values.forge import (
     Permission,
     PullRequest,
     Reaction,
-    ReportState,
 )
 from envmgr.ports.forge import ForgeIdentity, ForgeTraits
 
@@ -35,14 +35,6 @@ TRAITS = ForgeTraits(
     heads="refs/pull/{number}/head",
 )
 
-_CONTEXT = 255
-_STATES = {
-    ReportState.PENDING: "pending",
-    ReportState.RUNNING: "pending",
-    ReportState.SUCCESS: "success",
-    ReportState.FAILURE: "failure",
-    ReportState.INACTIVE: "success",
-}
 _REACTIONS = {Reaction.SEEN: "eyes", Reaction.DONE: "+1", Reaction.REFUSED: "-1"}
 
 
@@ -70,11 +62,8 @@ class GitHub:
         """See the port."""
         query: Query = {"state": "open", "sort": "created", "direction": "asc", "per_page": PAGE}
         pages = list(self._client.pages(f"{self._path}/pulls", query))
-        # One that is closed between two pages moves the others up, and the first of the next is on neither.
         if any(payloads.numbers(page) != payloads.numbers(self._client.again(page)) for page in pages[:-1]):
-            raise Transient(
-                f"{self._client.dialect.where}'s list of pull requests changed while it was read; it is asked again."
-            )
+            raise changed_meanwhile(self._client.dialect.where)
         found: dict[int, PullRequest] = {}
         for each in (payloads.pull_request(each) for page in pages for each in page.as_objects()):
             found.setdefault(each.number, each)
@@ -88,12 +77,12 @@ class GitHub:
         """See the port."""
         query: dict[str, str | int] = {"per_page": PAGE}
         if since is not None:
-            query["since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            query["since"] = in_utc(since)
         found: dict[str, Comment] = {}
         for page in self._client.pages(f"{self._path}/issues/{number}/comments", query):
             for each in map(payloads.comment, page.as_objects()):
                 found.setdefault(each.id, each)
-        return sorted(found.values(), key=lambda each: (each.at, int(each.id)))
+        return in_order(found.values())
 
     def approvals(self, number: int, commit: str) -> Sequence[ForgeApproval]:
         """See the port."""
@@ -116,14 +105,8 @@ class GitHub:
 
     def set_status(self, status: CommitStatus) -> None:
         """See the port."""
-        asked = {
-            "state": _STATES[status.state],
-            "context": status.context[:_CONTEXT],
-            "description": shortened(status.sentence, SENTENCE),
-        }
-        if status.url:
-            asked["target_url"] = status.url
-        self._client.send("POST", f"{self._path}/statuses/{segment(status.commit)}", asked)
+        path = f"{self._path}/statuses/{segment(status.commit)}"
+        self._client.send("POST", path, status_body(status, SENTENCE))
 
     def report_deployment(self, report: DeploymentReport, known: str) -> str:
         """See the port."""

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from envmgr.adapters.forge.client import ForgeClient, Query
 from envmgr.adapters.forge.failure import NotAllowed, said_in
+from envmgr.adapters.forge.lists import changed_meanwhile, in_order
 from envmgr.domain.errors import NotThere, Transient
 from envmgr.domain.values.forge import (
     Comment,
@@ -77,8 +78,7 @@ class GitLab:
             for each in map(payloads.pull_request, page.as_objects()):
                 found.setdefault(each.number, each)
         if len(totals) > 1:
-            # One that is closed between two pages moves the others up, and the first of the next is on neither.
-            raise Transient("GitLab's list of merge requests changed while it was read; it is asked again.")
+            raise changed_meanwhile("GitLab", "merge requests")
         return list(found.values())
 
     def pull_request(self, number: int) -> PullRequest:
@@ -102,7 +102,7 @@ class GitLab:
             if since is not None and notes and notes[-1].moment("updated_at") < since - _SLACK:
                 break
         wanted = found.values() if since is None else _changed(found, since)
-        return sorted(wanted, key=lambda each: (each.at, int(each.id)))
+        return in_order(wanted)
 
     def approvals(self, number: int, commit: str) -> Sequence[ForgeApproval]:
         """See the port."""

@@ -15,7 +15,7 @@ def identity(own: ForgePerson, permission: Permission, token: Object | None) -> 
     missing, too_wide = list[str](), [f"the scope `{scope}`" for scope in scopes if scope in _TOO_WIDE]
     if token is not None and "api" not in scopes:
         missing.append("the scope `api`, without which it may write nothing")
-    if permission not in (Permission.WRITE, Permission.ADMIN):
+    if not permission.may_write:
         missing.append("the role Developer in the project")
     if permission is Permission.ADMIN:
         too_wide.append("a role above Developer")

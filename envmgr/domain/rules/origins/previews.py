@@ -17,7 +17,6 @@ from .sighting import Look, Seen, absent, unsure, without
 
 HEADS = "refs/heads/"
 _NO_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|^[/.]|[/.]$|^$")
-_ENOUGH = (Permission.WRITE, Permission.ADMIN)
 
 
 def is_preview(environment: Environment) -> bool:
@@ -212,7 +211,7 @@ def _of_the_author(pull: KnownPullRequest, rules: PreviewRules) -> Objection | N
     if who == "anyone":
         return None
     if who == "members":
-        if pull.permission in _ENOUGH:
+        if pull.permission is not None and pull.permission.may_write:
             return None
         knows = pull.permission not in (None, Permission.UNKNOWN)
         may = (

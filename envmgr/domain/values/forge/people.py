@@ -23,6 +23,11 @@ class Permission(StrEnum):
     ADMIN = "admin"
     UNKNOWN = "unknown"
 
+    @property
+    def may_write(self) -> bool:
+        """Whether it is known to let somebody write."""
+        return self in (Permission.WRITE, Permission.ADMIN)
+
 
 @dataclass(frozen=True, slots=True)
 class ForgeApproval:
