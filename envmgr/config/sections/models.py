@@ -238,7 +238,7 @@ class RepositorySection(Section):
     def _check_checks(self) -> Self:
         check_named_once(self.checks)
         check_place(self.forge, self.url)
-        check_previews(self.previews, self.forge, (each.name for each in self.environments))
+        check_previews(self.previews, self.forge, self.url, (each.name for each in self.environments))
         return self
 
     @model_validator(mode="after")

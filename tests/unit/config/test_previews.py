@@ -23,6 +23,10 @@ SHOP: dict[str, Any] = {
         "roles": {"approver": ["carol", "id:7"]},
     },
 }
+CLOUD = {
+    "url": "https://bitbucket.org/acme/shop.git",
+    "forge": {"kind": "bitbucket", "token": "t0ken-of-shop"},
+}
 
 
 def organization(previews: dict[str, Any], **more: Any) -> OrganizationFile:
@@ -47,6 +51,12 @@ def organization(previews: dict[str, Any], **more: Any) -> OrganizationFile:
             "environment pr-7 has a name that a pull request's may get",
         ),
         ({"name": "pr"}, {}, "{number} in it once"),
+        (
+            {"when": {"authors": ["id:{7b1d3e52}", "carol"]}},
+            {"shop": CLOUD},
+            "previews.when.authors: anybody may be called carol on Bitbucket Cloud; write id:{UUID}",
+        ),
+        ({"when": {"authors": ["permission:admin"]}}, {}, "`members` alone are those who may write"),
     ],
 )
 def test_mistakes_are_told(previews: dict[str, Any], more: dict[str, Any], said: str) -> None:
@@ -64,6 +74,16 @@ def test_mistakes_are_told(previews: dict[str, Any], more: dict[str, Any], said:
 def test_forks_may_be_taken_where_they_are_confined(more: dict[str, Any]) -> None:
     """Whoever says so."""
     assert organization({"when": {"forks": True}}, **more).repositories[0].previews is not None
+
+
+@pytest.mark.parametrize(
+    ("authors", "shop"), [(["id:{7b1d3e52}"], CLOUD), ("anyone", CLOUD), (["carol", "id:7"], {})]
+)
+def test_authors_are_known_by_what_is_theirs_alone(authors: Any, shop: dict[str, Any]) -> None:
+    """By ID in Bitbucket's cloud, elsewhere also by login."""
+    found = organization({"when": {"authors": authors}}, shop=shop).repositories[0].previews
+    assert found is not None
+    assert found.when.authors == (authors if authors == "anyone" else tuple(authors))
 
 
 def test_what_is_said_reaches_the_repository_and_its_applications(tmp_path: Path) -> None:

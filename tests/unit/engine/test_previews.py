@@ -203,6 +203,11 @@ def test_a_moved_head_retarget_and_force_push(world: PreviewWorld) -> None:
         (PreviewRules(), {"is_draft": True}, "a draft"),
         (PreviewRules(), {"author": STRANGER}, "mallory may not write"),
         (PreviewRules(authors=("bob",)), {}, "alice is not among"),
+        (
+            PreviewRules(authors=("alice", "id:1")),
+            {"author": ForgePerson("66", "id:1")},
+            "id:1 is not among",
+        ),
         (PreviewRules(), {"is_from_fork": True}, "these get no environment"),
         (FORKS, {"is_from_fork": True}, "nothing confines"),
         (PreviewRules(), {"head": "a..b"}, "not the name of a branch"),
@@ -229,6 +234,7 @@ def test_conditions_that_are_not_met(
         (PreviewRules(drafts=True), {"is_draft": True}),
         (PreviewRules(authors="anyone"), {"author": STRANGER}),
         (PreviewRules(authors=("Alice",)), {}),
+        (PreviewRules(authors=("bob", "id:9")), {"author": STRANGER}),
         (PreviewRules(name="preview-{number}"), {}),
     ],
 )

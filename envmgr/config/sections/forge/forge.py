@@ -1,7 +1,7 @@
 """The forge that a repository is on, and who may do what from there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
@@ -42,7 +42,14 @@ def _member(value: str) -> str:
     return value
 
 
+def _author(value: str) -> str:
+    if value.startswith("permission:"):
+        raise ValueError("it must be a login or id:ID; `members` alone are those who may write")
+    return _member(value)
+
+
 ForgeMember = Annotated[str, AfterValidator(_member), Named("login, id:ID or permission:…")]
+ForgeAuthor = Annotated[str, AfterValidator(_author), Named("login or id:ID")]
 
 
 class ForgeRoles(Section):
@@ -189,18 +196,17 @@ def check_place(forge: Forge | None, remote: str) -> None:
     if forge is not None:
         url, _ = forge.place(remote)
         _address(url)
-        if forge.kind == "bitbucket" and is_bitbucket_cloud(url):
-            _check_ids(forge.roles)
+        for role, members in forge.roles:
+            check_names(forge, url, f"forge.roles.{role}", members)
 
 
-def _check_ids(roles: ForgeRoles) -> None:
-    """Raises ValueError for a name: on Bitbucket Cloud anybody may take that of another."""
-    named = [(role, member) for role, members in roles for member in members]
-    for role, member in named:
-        if not member.startswith(("id:", "permission:")):
-            raise ValueError(
-                f"forge.roles.{role}: anybody may be called {member} on Bitbucket Cloud; write id:{{UUID}}"
-            )
+def check_names(forge: Forge, url: str, option: str, people: Iterable[str]) -> None:
+    """Raises ValueError for a name in an option, where anybody may take that of another: on Bitbucket Cloud."""
+    if forge.kind != "bitbucket" or not is_bitbucket_cloud(url):
+        return
+    for each in people:
+        if not each.startswith(("id:", "permission:")):
+            raise ValueError(f"{option}: anybody may be called {each} on Bitbucket Cloud; write id:{{UUID}}")
 
 
 def secrets_of_forge(forge: Forge | None) -> Iterator[tuple[tuple[str, ...], Secret]]:

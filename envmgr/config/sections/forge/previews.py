@@ -12,7 +12,7 @@ from envmgr.config.sections.section import Section
 from envmgr.config.sections.values import BranchPattern, Count, Flag, Named, Period, Text
 from envmgr.domain.values.names import environment_name
 
-from .forge import Forge
+from .forge import Forge, ForgeAuthor, check_names
 
 
 def _preview_name(value: str) -> str:
@@ -41,9 +41,9 @@ class PreviewConditions(Section):
         description="Whether those from forks count: only with the cage, and each commit only once a person approved it.",
         examples=[False],
     )
-    authors: Literal["members", "anyone"] | tuple[Text, ...] = Field(
+    authors: Literal["members", "anyone"] | tuple[ForgeAuthor, ...] = Field(
         default="members",
-        description="Whose: `members` are those who may write to the repository; `anyone`; or a list of logins.",
+        description="Whose: `members` are those who may write to the repository; `anyone`; or a list of people, each a login or `id:ID`.",
         examples=["members"],
     )
 
@@ -67,12 +67,14 @@ class Previews(Section):
     limit: Count = Field(default=20, description="How many there may be at once; others wait.", examples=[20])
 
 
-def check_previews(previews: Previews | None, forge: Forge | None, named: Iterable[str]) -> None:
-    """Raises ValueError where pull requests cannot be had, or one's environment could have the name of another."""
+def check_previews(previews: Previews | None, forge: Forge | None, remote: str, named: Iterable[str]) -> None:
+    """Raises ValueError where pull requests cannot be had, an author could be another, or one's environment have the name of another."""
     if previews is None:
         return
     if forge is None:
         raise ValueError("previews: nobody tells of pull requests without `forge`; add that")
+    if not isinstance(previews.when.authors, str):
+        check_names(forge, forge.place(remote)[0], "previews.when.authors", previews.when.authors)
     before, _, after = previews.name.partition("{number}")
     pattern = re.compile(rf"{re.escape(before)}[0-9]+{re.escape(after)}")
     for name in named:

@@ -38,6 +38,13 @@ def identity_of(asker: Asker) -> str:
     return next((group for group in asker.groups if group.startswith(_ID)), "")
 
 
+def is_person(entry: str, person: ForgePerson) -> bool:
+    """Whether an entry, a login or `id:ID`, means somebody; no login passes for an ID."""
+    if entry.startswith(_ID):
+        return entry == f"{_ID}{person.id}"
+    return entry.casefold() == person.login.casefold()
+
+
 def _is(asker: Asker, member: str) -> bool:
     """Whether an entry means her; no login passes for an ID or a permission."""
     if member.startswith((_ID, _PERMISSION)):

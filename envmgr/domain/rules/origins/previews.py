@@ -7,6 +7,7 @@ commit, which a person let through, and no other.
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from envmgr.domain.rules.access.on_forge import is_person
 from envmgr.domain.values.environment import Absence, Environment, Origin, OriginKind
 from envmgr.domain.values.forge import KnownPullRequest, Permission, PreviewRules
 from envmgr.domain.values.names import counted, first, matches_any, ref_component
@@ -220,7 +221,7 @@ def _of_the_author(pull: KnownPullRequest, rules: PreviewRules) -> Objection | N
             else "is not known to be one who may write to the repository"
         )
         return Objection(Why.AUTHOR, f"Its author {ref_component(login)} {may}", (login,))
-    if login.casefold() in {each.casefold() for each in who}:
+    if any(is_person(each, pull.told.author) for each in who):
         return None
     return Objection(
         Why.AUTHOR, f"Its author {ref_component(login)} is not among previews.when.authors", (login,)

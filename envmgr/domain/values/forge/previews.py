@@ -10,7 +10,7 @@ class PreviewRules:
     """Which pull requests get an environment of their own: those of which all of this is true.
 
     `name` is the environment's, with `{number}` in it. `base` are patterns of the branch that it is to be merged into, none:
-    any. `labels`: it has each of these. `authors`: `members` are those who may write to the repository, else names of people. `ttl` counts from the last
+    any. `labels`: it has each of these. `authors`: `members` are those who may write to the repository, else people, each by login or `id:ID`. `ttl` counts from the last
     push, and so many as `limit` have one at a time.
     """
 
