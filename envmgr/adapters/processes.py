@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from envmgr.domain.values.environment import ProcessId
-from envmgr.host.children.stat import PARENT, PROC, SESSION, STARTED, THREADS, fields, is_over
+from envmgr.host.children.stat import PARENT, PROC, SESSION, STARTED, THREADS, environment, fields, is_over
 from envmgr.ports import RUN_MARK
 
 
@@ -129,7 +129,7 @@ def _namespace(pid: int) -> Path | None:
 
 def _environment(pid: int) -> list[bytes]:
     try:
-        return (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        return environment(pid, fields(PROC / str(pid)))
     except OSError:
         return []
 

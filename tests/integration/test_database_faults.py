@@ -255,6 +255,8 @@ def at_work(engine: Engine, folder: Path) -> Iterator[None]:
     worker.start()
     try:
         wait_for((folder / "at-work").exists)
+        # A Terraform that cannot be noted is ended at once: that is another case than one which loses its database later.
+        wait_for(lambda: any(run.child for run in engine.runs()))
         yield
     finally:
         (folder / "go-on").touch()

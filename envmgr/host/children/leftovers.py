@@ -1,7 +1,7 @@
 """What a child leaves running: found by its session, and by the mark in its environment, whatever became its parent.
 
-A process that starts without the mark, in a session of its own, within the moment between two looks is not found: that
-takes a PID namespace.
+What was started while others were looked at is looked at too. A process that has put off the mark and left the session,
+and whose parent is gone, is not found: that takes a PID namespace.
 """
 
 import os
@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
-from .stat import PROC, SESSION, fields, is_over, said
+from .stat import PROC, SESSION, environment, fields, is_over
 
 _TICK_SECONDS = 0.02
 # Whoever starts others faster than they are ended would hold us for ever.
@@ -71,11 +71,25 @@ def _is_caged(folder: Path, session: int, own: Path) -> bool:
 
 def _found(session: int | None, mark: bytes) -> Iterator[tuple[int, int]]:
     """Each with a handle: by its number it may be another by the time it is ended."""
+    seen = {os.getpid(), session}
+    for _ in range(_ROUNDS):
+        # A parent that ended while others were looked at may have left a child that was not there before.
+        new = _numbers() - seen
+        if not new:
+            return
+        seen |= new
+        yield from _found_among(new, session, mark)
+
+
+def _numbers() -> set[int]:
     with os.scandir(PROC) as entries:
-        numbers = [int(entry.name) for entry in entries if entry.name.isdigit()]
+        return {int(entry.name) for entry in entries if entry.name.isdigit()}
+
+
+def _found_among(numbers: set[int], session: int | None, mark: bytes) -> Iterator[tuple[int, int]]:
     for number in numbers:
         # Of hundreds of processes hardly one is meant: only that one is looked at twice.
-        if number in (session, os.getpid()) or not _is_meant(number, session, mark):
+        if not _is_meant(number, session, mark):
             continue
         with suppress(OSError):  # ended meanwhile
             # The handle before the look: what is looked at is then surely what is ended.
@@ -93,10 +107,10 @@ def _is_meant(number: int, session: int | None, mark: bytes) -> bool:
             return False
         if session is not None and int(found[SESSION]) == session:
             return True
-        environ = said(f"{PROC}/{number}/environ")
+        variables = environment(number, found)
     except OSError:  # ended meanwhile, or another user's
         return False
-    return mark in environ and mark in environ.split(b"\0")
+    return mark in variables
 
 
 def _end(handles: list[int], patience: timedelta) -> None:
