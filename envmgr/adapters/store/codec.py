@@ -121,6 +121,16 @@ def load_resources(text: str) -> tuple[str, ...]:
     return () if text == "[]" else tuple(_decode(text)[0])
 
 
+def dump_actions(actions: tuple[tuple[str, str], ...]) -> str:
+    """What happened to which resource, as a JSON array of pairs."""
+    return _encode(actions)
+
+
+def load_actions(text: str) -> tuple[tuple[str, str], ...]:
+    """What `dump_actions` wrote."""
+    return () if text == "[]" else tuple((action, address) for action, address in _decode(text)[0])
+
+
 def dump_process(process: ProcessId) -> str:
     """A process as a JSON array; equal processes give equal text."""
     parts = [process.host, process.boot, process.pid, process.started]

@@ -30,6 +30,7 @@ REVISIONS = (
     "0022",
     "0023",
     "0024",
+    "0027",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

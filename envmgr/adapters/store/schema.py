@@ -124,6 +124,13 @@ environments = Table(
     Column("promoted_from", free_text(), info=_of("applied.promoted_from")),
     Column("proposal", encoded(dump_proposal, load_proposal)),
     Column("origin_ref", free_text(), info=_of("origin.ref")),
+    Column(
+        "changed",
+        encoded(codec.dump_actions, codec.load_actions),
+        nullable=False,
+        server_default=text("'[]'"),
+        info=_of("applied.changed"),
+    ),
     _primary_key("environments"),
 )
 Index("environments_updated", environments.c.updated_at)

@@ -59,6 +59,13 @@ class Plan:
             destroy=sum("delete" in a for a in actions),
         )
 
+    @property
+    def actions(self) -> Iterable[tuple[str, str]]:
+        """What is done with which resource, of those that do not stay as they are: `("delete/create", "aws_instance.web")`."""
+        for resource in self.resources:
+            if set(resource.actions) - {"no-op", "read"}:
+                yield "/".join(resource.actions), resource.address
+
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Plan":
         """Reads the document that `terraform show -json PLAN` prints (format version 1.x)."""

@@ -24,7 +24,7 @@ from envmgr.engine.work.released import is_tested, note_ready
 from envmgr.engine.work.result import found, note_resources, summary
 
 from .deploy import deploy
-from .gating import Gate, pass_without_plan
+from .gating import Gate, kept_actions, pass_without_plan
 from .planning import carry_out, listed, plan_apply
 from .remarks import ttl_remark
 
@@ -120,11 +120,20 @@ def apply_planned(job: Job, gate: Gate, planned: Planned) -> None:
     # sees the other.
     check_needs(job)
     if planned.has_changes:
+        active.changed = _changed(job, planned)
         _apply(job, active, planned)
     active.message = f"Applied {planned.claim.commit[:10]}: {summary(active.changes)}."
     _check_made(job, planned, active.message)
     active.message = " ".join(filter(None, [active.message, checks_warning(active.failing_checks)]))
     settle(job, replace(desired, claim=planned.claim), found(job), active.message, active)
+
+
+def _changed(job: Job, planned: Planned) -> tuple[tuple[str, str], ...]:
+    """What the plan does with which resource; of one that no gate had read only where somebody is told of it."""
+    plan = planned.plan
+    if plan is None and job.repository.forge is not None:
+        plan = job.repository.organization.terraform.show(planned.workspace, planned.file)
+    return kept_actions(job, plan.actions) if plan is not None else ()
 
 
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
@@ -195,7 +204,8 @@ def settle(
         ends, _ = job.repository.ttl_of(record).end(life, desired.ttl, record.life.expires_at)
         ends = record.life.expires_at if ends is None and is_rebuilt else ends
         source = origin_of(job.repository, record, claim.commit)
-        record = applies.applied(record, claim, job.policy.inputs, source)
+        changed = active.changed if active is not None else None
+        record = applies.applied(record, claim, job.policy.inputs, source, changed)
         record = applies.living(applies.stated(record, state), ends, desired.schedule)
         if active is not None:
             record = applies.seen_applied(record, now, tuple(active.failing_checks))

@@ -1,7 +1,8 @@
 """Between the plan and the apply: checks, and people's approval of just what would be done."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from envmgr.domain.documents.changes import changes_digest, sensitive_texts
@@ -81,6 +82,11 @@ def pass_without_plan(job: Job, desired: Desired) -> None:
         _require_approval(job, None, desired, None, {}, (), reasons)
 
 
+def kept_actions(job: Job, actions: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """What happens to which resource, as far as it is kept for people; what is known as secret is not."""
+    return tuple((action, job.redact(address)) for action, address in islice(actions, _ACTIONS))
+
+
 def _types(job: Job) -> tuple[str, ...]:
     """The types of resources that are not taken away unasked."""
     is_protected = matches_any(job.environment.branch, job.policy.protected)
@@ -138,7 +144,7 @@ def _require_approval(
         expires_at=now + terms.expires,
         reasons=tuple(job.redact(each) for each in reasons),
         changes=_counts(active),
-        actions=tuple(_actions(document))[:_ACTIONS],
+        actions=kept_actions(job, _actions(document)),
         text=_text(job, planned),
         run=active.run.id if active else None,
         checks=tuple(results),

@@ -9,7 +9,7 @@ from envmgr.domain.rules.forge.showing import environment_shown
 from envmgr.domain.rules.forge.statuses import Place
 from envmgr.domain.rules.forge.wanted import Asked, revised
 from envmgr.domain.rules.origins.previews import objections
-from envmgr.domain.values.environment import Environment, OriginKind, Run, RunKind
+from envmgr.domain.values.environment import Changes, Environment, OriginKind, Run, RunKind, RunStatus
 from envmgr.domain.values.forge import KnownPullRequest
 from envmgr.domain.values.forge.shown import AnswerShown, CommentStyle, PullRequestShown
 from envmgr.domain.values.forge.telling import CommentText
@@ -137,11 +137,16 @@ def _answers(pull: KnownPullRequest | None) -> tuple[AnswerShown, ...]:
 
 
 def _last_apply(services: Services, found: Environment) -> Run | None:
-    """The newest run that applied something; none where nothing is there of it any more."""
+    """The newest run that changed something, and came to its end; none where nothing is there of it any more."""
     if found.applied.commit is None or found.proposal is not None:
         return None
     runs = services.store.runs(found.id, limit=_RUNS)
-    return next((run for run in runs if run.kind is RunKind.APPLY and run.changes is not None), None)
+    return next((run for run in runs if _has_changed(run)), None)
+
+
+def _has_changed(run: Run) -> bool:
+    is_apply = run.kind is RunKind.APPLY and run.status is RunStatus.SUCCEEDED
+    return is_apply and run.changes not in (None, Changes())
 
 
 def style_of(traits: ForgeTraits) -> CommentStyle:

@@ -251,7 +251,7 @@ class ActiveRun:
     """A run under way: what watches its Terraform, and what will be said of it.
 
     `failing_checks` are the code's own that did not hold by the last command. `fails` says that it ends as failed, though
-    nothing was raised.
+    nothing was raised. `changed` is what it did with which resource; None where it changed nothing.
     """
 
     job: Job
@@ -260,6 +260,7 @@ class ActiveRun:
     changes: Changes | None = None
     failing_checks: list[str] = field(default_factory=list)
     fails: bool = False
+    changed: tuple[tuple[str, str], ...] | None = None
     _child_began: datetime = field(init=False)
     _is_silent: bool = field(init=False, default=False)
     _is_over: bool = field(init=False, default=False)

@@ -23,7 +23,7 @@ from envmgr.domain.values.forge import (
 from envmgr.domain.values.forge.report import ReportState
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.forge.saying import work_out
-from tests.support.in_memory.rules import Rules
+from tests.support.in_memory.rules import BROKEN, Rules
 from tests.support.in_memory.world import World
 from tests.support.memory_forge import OURS as OURSELVES
 from tests.support.memory_forge import MemoryForge, pull_request
@@ -363,6 +363,7 @@ def test_a_pull_request_has_one_comment_that_is_kept_current(world: World, told:
     assert "✅ ready" in text
     assert "[http://alice](http://alice)" in text
     assert "Applied to alice at" in text
+    assert "1 added, 0 changed, 0 destroyed</summary>\n\n```diff\n+ " in text
     assert f"[`alice`]({PAGE}/environments/acme/shop/alice)" in text
     assert told.last("alice").number == 7
     world.store.outbox.kept.clear()
@@ -378,6 +379,21 @@ def test_a_pull_request_has_one_comment_that_is_kept_current(world: World, told:
     told.forge.texts.clear()
     told.tell()
     assert own(told) == []
+
+
+def test_an_apply_that_failed_is_not_told_of_as_applied(world: World, told: ToldForge) -> None:
+    """What was changed before stays told of by its commit, but no more by resource: some of it may be another by now."""
+    first = world.push("alice")
+    seen(world)
+    preview(world)
+    turned(world)
+    second = world.push("alice", BROKEN)
+    turned(world)
+    told.tell()
+    (text,) = own(told)
+    assert f"Applied to alice at {first[:10]}: 1 added" in text
+    assert f"at {second[:10]}" not in text
+    assert "```diff" not in text
 
 
 def test_comments_may_be_left_out(world: World, told: ToldForge) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from envmgr.domain.values.environment import Changes
 from envmgr.domain.values.forge.shown import (
     AnswerShown,
     ApprovalShown,
@@ -172,7 +173,8 @@ def _plan(environment: EnvironmentShown, style: CommentStyle, room: int) -> str:
     if plan is None or not _is_worth_it(plan):
         return ""
     did = "Applied to" if plan.is_applied else "Plan for"
-    title = f"{did} {_bare(environment.label)} at {_bare(plan.commit[:10])}: {plan.changes}"
+    counts = _done(plan.changes) if plan.is_applied else plan.changes
+    title = f"{did} {_bare(environment.label)} at {_bare(plan.commit[:10])}: {counts}"
     log = f"[The log]({plan.log}) has all of it." if plan.log else ""
     bare = _folded(title, log, style) if log or plan.resources else title
     lines = _fitting([_line(each) for each in plan.resources], room - size(bare) - _ROOM)
@@ -183,6 +185,10 @@ def _plan(environment: EnvironmentShown, style: CommentStyle, room: int) -> str:
     body = [fenced(lines, "diff") if lines else "", " ".join(filter(None, [cut, log]))]
     found = _folded(title, "\n\n".join(filter(None, body)), style)
     return found if size(found) <= room else ""
+
+
+def _done(changes: Changes) -> str:
+    return f"{changes.add} added, {changes.change} changed, {changes.destroy} destroyed"
 
 
 def _is_worth_it(plan: PlanShown) -> bool:

@@ -1,5 +1,7 @@
 """An environment's record as the comment of its pull request shows it."""
 
+from collections.abc import Iterable
+
 from envmgr.domain.values.environment import Changes, Environment, Run, Status
 from envmgr.domain.values.forge.shown import (
     ApprovalShown,
@@ -13,7 +15,7 @@ from .statuses import Place
 
 
 def environment_shown(found: Environment, applied: Run | None, place: Place) -> EnvironmentShown:
-    """A row of the table, and what is told below it; `applied` is the last run that applied it."""
+    """A row of the table, and what is told below it; `applied` is the last run that changed anything by an apply."""
     proposal = found.proposal
     application = f":{found.id.application}" if found.id.application else ""
     return EnvironmentShown(
@@ -24,7 +26,7 @@ def environment_shown(found: Environment, applied: Run | None, place: Place) -> 
         page=place.address(found) if place.page else "",
         commit=found.target,
         ends=found.life.expires_at if found.status is not Status.DESTROYING else None,
-        plan=_proposed(proposal, place) if proposal is not None else _applied(applied, place),
+        plan=_proposed(proposal, place) if proposal is not None else _applied(found, applied, place),
         checks=proposal.checks if proposal is not None else (),
         approval=_approval(proposal) if proposal is not None and proposal.rejection is None else None,
     )
@@ -35,7 +37,7 @@ def _proposed(proposal: Proposal, place: Place) -> PlanShown:
         commit=proposal.commit,
         is_applied=False,
         changes=Changes(**{name: proposal.changes.get(name, 0) for name in ("add", "change", "destroy")}),
-        resources=tuple(ResourceShown(address, _word(actions)) for actions, address in proposal.actions),
+        resources=_resources(proposal.actions),
         log=_log(proposal.run, place),
     )
 
@@ -45,10 +47,20 @@ def _word(actions: str) -> str:
     return "replace" if "/" in actions else actions
 
 
-def _applied(run: Run | None, place: Place) -> PlanShown | None:
+def _applied(found: Environment, run: Run | None, place: Place) -> PlanShown | None:
     if run is None or run.changes is None:
         return None
-    return PlanShown(commit=run.commit, is_applied=True, changes=run.changes, log=_log(run.id, place))
+    return PlanShown(
+        commit=run.commit,
+        is_applied=True,
+        changes=run.changes,
+        resources=_resources(found.applied.changed),
+        log=_log(run.id, place),
+    )
+
+
+def _resources(actions: Iterable[tuple[str, str]]) -> tuple[ResourceShown, ...]:
+    return tuple(ResourceShown(address, _word(done)) for done, address in actions)
 
 
 def _log(run: int | None, place: Place) -> str:

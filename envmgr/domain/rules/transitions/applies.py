@@ -71,15 +71,24 @@ def moved(before: Environment, claim: Claim) -> Environment:
 
 
 def unknown(before: Environment) -> Environment:
-    """The infrastructure is about to be changed: from here on nobody may take it for applied."""
-    return replace(before, applied=replace(before.applied, fingerprint=None))
+    """The infrastructure is about to be changed: from here on nobody may take it for applied, nor what was changed before for the last."""
+    return replace(before, applied=replace(before.applied, fingerprint=None, changed=()))
 
 
 def applied(
-    before: Environment, claim: Claim, inputs: str | None, promoted_from: str | None = None
+    before: Environment,
+    claim: Claim,
+    inputs: str | None,
+    promoted_from: str | None = None,
+    changed: tuple[tuple[str, str], ...] | None = None,
 ) -> Environment:
-    """The cloud has what a claim describes, its commit from another environment where one is named; what held it back is over."""
+    """The cloud has what a claim describes, its commit from another environment where one is named; what held it back is over.
+
+    `changed` is what was done with which resource; None where nothing was.
+    """
     now = replace(before.applied, commit=claim.commit, fingerprint=claim.fingerprint, inputs=inputs)
+    if changed is not None:
+        now = replace(now, changed=changed)
     return replace(
         before, claim=claim, applied=replace(now, promoted_from=promoted_from), hold=NO_HOLD, proposal=None
     )

@@ -89,7 +89,8 @@ class Applied:
     `identifiers` are what the cloud calls the resources that its state listed (None: not known, as before the first
     apply): only these are surely its own, whatever carries its tags.
     `serial` is the state's after the last apply: another one may have other outputs. `promoted_from` is the environment that
-    had its commit before, where it came here for that.
+    had its commit before, where it came here for that. `changed` is what the last apply that changed anything did with
+    which resource, in Terraform's words (`create`, `delete/create`), as far as it is kept.
     """
 
     commit: str | None = None
@@ -101,6 +102,7 @@ class Applied:
     url: str | None = None
     serial: int | None = None
     promoted_from: str | None = None
+    changed: tuple[tuple[str, str], ...] = ()
 
 
 NOTHING_APPLIED = Applied()

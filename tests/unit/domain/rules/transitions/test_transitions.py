@@ -55,10 +55,19 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     "succeeded": (lambda e: work.succeeded(e, "x"), RESULT),
     "warned": (lambda e: work.warned(e, NOW), {"warned_at"}),
     "claimed": (lambda e: applies.claimed(e, CLAIM), WISH | {"claim", "ending"}),
-    "unknown": (applies.unknown, {"applied_fingerprint"}),
+    "unknown": (applies.unknown, {"applied_fingerprint", "changed"}),
     "applied": (
-        lambda e: applies.applied(e, CLAIM, "i"),
-        {"claim", "applied_commit", "applied_fingerprint", "applied_inputs", "hold", "approved", "proposal"},
+        lambda e: applies.applied(e, CLAIM, "i", changed=(("create", "a.b"),)),
+        {
+            "claim",
+            "applied_commit",
+            "applied_fingerprint",
+            "applied_inputs",
+            "changed",
+            "hold",
+            "approved",
+            "proposal",
+        },
     ),
     "adopted": (
         lambda e: applies.adopted(e, CLAIM, 7),
