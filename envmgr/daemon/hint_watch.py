@@ -1,4 +1,4 @@
-"""What webhooks hinted at: looked at at once, and no repository more often than every few seconds for it."""
+"""What webhooks, and people in other processes, hinted at: looked at at once, and no repository more often than every few seconds for it."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ class HintWatch:
 
     def tick(self) -> None:
         """Has looked at what may be looked at again; raises what the store raises."""
-        if not self._runtime.hooks:
+        if not self._may_come():
             return
         services = self._runtime.services
         with self._lock:
@@ -44,3 +44,10 @@ class HintWatch:
             self._looked.update(dict.fromkeys(found, time.monotonic()))
         if found:
             self._look(found)
+
+    def _may_come(self) -> bool:
+        """Whether anybody can leave one: webhooks, or who approves the head of a fork in another process."""
+        forks = (
+            r.previews is not None and r.previews.forks for r in self._runtime.services.repositories.values()
+        )
+        return bool(self._runtime.hooks) or any(forks)

@@ -8,8 +8,9 @@ from envmgr.domain.values.asking.person import Person
 from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.asking.token import Token
 from envmgr.domain.values.environment import RepositoryState
+from envmgr.domain.values.forge import KnownPullRequest
 from envmgr.domain.values.hosts.host import Standing
-from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 from .documents import freeze, time
 from .objects import FreezeObject
@@ -106,6 +107,22 @@ class RepositoryObject(TypedDict):
     failures: Annotated[int, "How many looks in a row failed."]
     error: Annotated[str | None, "Why the last look failed."]
     frozen: Annotated[FreezeObject | None, "What freezes it; null: nothing does."]
+
+
+class HeadObject(TypedDict):
+    """The head of a pull request from a fork, which is run only after somebody approved just its commit."""
+
+    organization: Annotated[str, "The organization's name."]
+    repository: Annotated[str, "The repository's name."]
+    environment: Annotated[str, "The environment that it is for, whether there is one yet or not."]
+    number: Annotated[int, "The pull request's number."]
+    url: Annotated[str, "The pull request's address."]
+    title: Annotated[str, "Its title, as somebody typed it."]
+    author: Annotated[str, "Who opened it, as the forge calls her."]
+    base: Annotated[str, "The branch that it is to be merged into."]
+    commit: Annotated[str, "The commit that waits for a yes, or got one."]
+    approved_commit: Annotated[str | None, "The one that may be run; null: none may."]
+    approved_by: Annotated[str | None, "Who approved that."]
 
 
 class OrganizationObject(TypedDict):
@@ -206,6 +223,24 @@ def repository(
         "failures": state.failures,
         "error": state.error or None,
         "frozen": freeze(frozen) if frozen is not None else None,
+    }
+
+
+def head(environment: EnvironmentId, pull: KnownPullRequest, commit: str) -> HeadObject:
+    """The head of a fork's pull request, and what was approved of it."""
+    told, approved = pull.told, pull.approved
+    return {
+        "organization": environment.organization,
+        "repository": environment.repository,
+        "environment": environment.name,
+        "number": told.number,
+        "url": told.url,
+        "title": told.title,
+        "author": told.author.login,
+        "base": told.base,
+        "commit": commit,
+        "approved_commit": approved.commit if approved is not None else None,
+        "approved_by": approved.by if approved is not None else None,
     }
 
 

@@ -12,10 +12,13 @@ import pytest
 from envmgr.daemon.request_watch import RequestWatch
 from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.environment import Guard, Hold, RunKind, Status
+from envmgr.domain.values.forge import PreviewRules
 from envmgr.domain.values.pipeline.proposal import Gates, Terms
 from tests.support.command_line import Done, envmgr, on_host
-from tests.support.elsewhere import Elsewhere, serving
+from tests.support.elsewhere import Elsewhere, served, serving
+from tests.support.in_memory.previews import CAGED, PreviewWorld
 from tests.support.in_memory.rules import Rules
+from tests.unit.web.conftest import Site
 
 
 @contextmanager
@@ -176,6 +179,28 @@ def test_a_first_apply_of_several_applications_goes_one_by_one(
         told = [e.environment for e in elsewhere.world.store.events() if e.action == "applied"]
         assert [e.application for e in told if e is not None and e.name == "bob"] == ["page", "first"]
         assert elsewhere.world.status("bob", "first") is Status.READY
+
+
+def test_the_head_of_a_fork_is_approved_as_it_was_shown(tmp_path: Path) -> None:
+    """By who may, whose it is and which commit said before; not by `--all`."""
+    fork = PreviewWorld(tmp_path, PreviewRules(forks=True), cage=CAGED)
+    commit = fork.opens(head="main", is_from_fork=True)
+    fork.both(2)
+    with served(Site(fork)) as elsewhere:
+        unasked = elsewhere.asks("approve", "pr-7")
+        everything = elsewhere.asks("approve", "--all", "--yes")
+        refused = elsewhere.whose(Role.DEVELOPER).asks("approve", "pr-7", "--yes")
+        assert (unasked.code, everything.code, refused.code) == (2, 0, 1)
+        assert "wait: acme/shop/pr-7" in everything.err
+        assert "approver" in refused.err
+        assert fork.known().approved is None
+        done = elsewhere.whose(Role.APPROVER).asks("approve", "acme/shop/pr-7", "--yes", "--json")
+    assert done.code == 0
+    assert f'"approved_commit": "{commit}"' in done.out
+    assert "pull request 7 of alice" in done.err
+    assert f"Its head is {commit}" in done.err
+    fork.both()
+    assert fork.environment("pr-7").applied.commit == commit
 
 
 def test_a_proposal_is_approved_and_another_rejected(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ GIVES: Mapping[str, tuple[str, str, str]] = {
     "freeze": ("FreezeObject", "array", ""),
     "thaw": ("FreezeObject", "array", ""),
     "resume": _ENVIRONMENT,
-    "approve": ("EnvironmentObject", "array", ""),
+    "approve": ("EnvironmentObject", "array", "of a fork's head a [Head](#head)"),
     "reject": _ENVIRONMENT,
     "extend": _ENVIRONMENT,
 }

@@ -66,7 +66,7 @@ EVENTS: Mapping[str, str] = {
     "adoption-undone": "An adoption was called off, and its state taken away again.",
     "applied": "An apply succeeded.",
     "approval-used": "A plan is applied as people approved it.",
-    "approved": "Somebody let it past a guard, or approved its plan.",
+    "approved": "Somebody let it past a guard, approved its plan, or the head of a fork.",
     "archives-pruned": "Archived states that had expired were deleted.",
     "asked": "Somebody asked for something over the network; the daemon does it.",
     "audit-finding": "The daily audit found something new.",

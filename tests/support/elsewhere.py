@@ -47,8 +47,15 @@ class Elsewhere:
 @contextmanager
 def serving(folder: Path, rules: Rules | None = None) -> Iterator[Elsewhere]:
     """With one environment, alice, that is ready, unless the rules keep it; on a free port of loopback."""
+    with served(made(folder, rules)) as elsewhere:
+        yield elsewhere
+
+
+@contextmanager
+def served(site: Site) -> Iterator[Elsewhere]:
+    """A site that is there, on a free port of loopback."""
     with ExitStack() as closing:
-        site, server = made(folder, rules), Server()
+        server = Server()
         runtime = site.runtime(site.world.person.application)
         server.reconfigure(replace(runtime, server=ServerSettings(listen="127.0.0.1:0")))
         closing.callback(server.close)

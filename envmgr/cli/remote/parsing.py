@@ -48,6 +48,7 @@ from envmgr.domain.values.pipeline.verdict import Outcome, Result, Verdict
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
 from envmgr.views import proposals
+from envmgr.views.asking import HeadObject
 
 Object = Mapping[str, Any]
 _NAME = re.compile(r"[a-z0-9-]{1,200}")
@@ -116,6 +117,24 @@ def freeze(found: Object) -> Freeze:
         until=moment(found["until"]),
         in_file=bool(found["in_file"]),
     )
+
+
+def head(found: Object) -> HeadObject:
+    """The head of a fork's pull request."""
+    approved, by = found["approved_commit"], found["approved_by"]
+    return {
+        "organization": named(found["organization"]),
+        "repository": named(found["repository"]),
+        "environment": named(found["environment"]),
+        "number": _number(found["number"]),
+        "url": _text(found["url"]),
+        "title": _text(found["title"]),
+        "author": _text(found["author"]),
+        "base": _text(found["base"]),
+        "commit": _commit(found["commit"]),
+        "approved_commit": None if approved is None else _commit(approved),
+        "approved_by": None if by is None else _text(by),
+    }
 
 
 def _origin(found: Object) -> Origin:

@@ -8,21 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from envmgr.commands.access import check
 from envmgr.commands.requests import Asked, ask
 from envmgr.commands.runtime import Runtime
 from envmgr.config.sections.duration import read_duration
-from envmgr.domain.errors import EnvmgrError, NeedsPerson, NotThere, RetryLater, Transient
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, RetryLater, Transient
 from envmgr.domain.rules.access.comments import VERBS, Said, Unclear, Verb, command_in
 from envmgr.domain.rules.access.moved_on import OF_A_COMMIT
 from envmgr.domain.rules.access.on_forge import on_forge
 from envmgr.domain.rules.origins.previews import is_preview
-from envmgr.domain.rules.origins.previews import objection as against
-from envmgr.domain.values.asking.person import Action, Asker
+from envmgr.domain.values.asking.person import Asker
 from envmgr.domain.values.asking.request import RequestStatus
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.forge import (
-    ApprovedHead,
     Command,
     CommandStatus,
     Comment,
@@ -30,8 +27,9 @@ from envmgr.domain.values.forge import (
     ForgePerson,
     KnownPullRequest,
 )
-from envmgr.domain.values.origins.previews import Why
 from envmgr.engine.context.organization import Repository
+
+from .heads import approve_head
 
 _FRESH = timedelta(minutes=15)
 """How old a comment may be where its pull request is seen for the first time."""
@@ -125,31 +123,6 @@ def obey(
 def settled(runtime: Runtime, pull: KnownPullRequest) -> KnownPullRequest:
     """The same with how its commands ended that were under way."""
     return replace(pull, commands=tuple(_settled(runtime, each) for each in pull.commands))
-
-
-def approve_head(runtime: Runtime, repository: Repository, number: int, commit: str) -> None:
-    """Lets one commit of a fork be run, as the head of a pull request. Raises Forbidden, NotThere or NeedsPerson."""
-    identity, services = repository.id, runtime.services
-    check(runtime, Action.APPROVE, identity.organization, identity.name)
-    asked = repository.asked.previews
-    by = str(runtime.person.asker)
-
-    def approved(known: KnownPullRequest | None) -> KnownPullRequest:
-        if known is None or asked is None:
-            raise NotThere(f"{identity} has no environments for pull requests, or no pull request {number}.")
-        found = against(known, asked)
-        if found is not None and found.why is not Why.UNAPPROVED:
-            raise NeedsPerson(f"{found}: nothing was approved.")
-        head = known.told.commit
-        if head is not None and head != commit:
-            raise NeedsPerson(f"Its head is {head} now: nothing was approved. Look at that, and approve it.")
-        if known.approved is not None and known.approved.commit == commit:
-            return known
-        return replace(known, approved=ApprovedHead(commit, by, services.clock()))
-
-    services.store.pull_requests.change(identity, number, approved)
-    said = f"Approved {commit[:10]} as the head of pull request {number}, which comes from a fork."
-    services.record(identity.place, "approved", said, commit=commit, actor=by)
 
 
 def _done(

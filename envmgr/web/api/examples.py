@@ -136,6 +136,18 @@ _FREEZE = {
     "until": "2026-12-01T06:00:00Z",
     "in_file": False,
 }
+_HEAD = {
+    **_PLACE,
+    "environment": "pr-7",
+    "number": 7,
+    "url": "https://github.com/acme/shop/pull/7",
+    "title": "Sort the cart",
+    "author": "mallory",
+    "base": "main",
+    "commit": _COMMIT,
+    "approved_commit": None,
+    "approved_by": None,
+}
 _ONE: dict[str, Any] = {
     "Listed": _LISTED,
     "EnvironmentInFull": _IN_FULL,
@@ -147,6 +159,7 @@ _ONE: dict[str, Any] = {
     "Repository": _REPOSITORY,
     "Organization": _ORGANIZATION,
     "Freeze": _FREEZE,
+    "Head": _HEAD,
     "Me": {
         "name": "carol",
         "kind": "person",

@@ -28,9 +28,10 @@ _GIVEN = (
     asking.RepositoryObject,
     asking.OrganizationObject,
     asking.MeObject,
+    asking.HeadObject,
     objects.FreezeObject,
 )
-_PAGED = ("Listed", "Run", "Event", "Request", "Token", "Repository", "Organization")
+_PAGED = ("Listed", "Run", "Event", "Request", "Token", "Repository", "Organization", "Head")
 _PROBLEM = {
     "type": "object",
     "description": "What went wrong (RFC 9457).",

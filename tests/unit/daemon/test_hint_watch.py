@@ -8,6 +8,7 @@ import pytest
 
 from envmgr.daemon import hint_watch
 from envmgr.daemon.hint_watch import PAUSE, HintWatch
+from envmgr.domain.values.forge import PreviewRules
 from envmgr.domain.values.names import RepositoryId
 from tests.support.memory_store import MemoryStore
 from tests.support.store import NOW
@@ -24,7 +25,10 @@ class Watched:
         patch.setattr(hint_watch, "time", SimpleNamespace(monotonic=lambda: self.now))
         self.elsewhere: set[RepositoryId] = set()
         fleet = SimpleNamespace(takes_poll=lambda each: each not in self.elsewhere)
-        services = SimpleNamespace(repositories={SHOP: None, SITE: None}, store=self.store, fleet=fleet)
+        self.repository = SimpleNamespace(previews=None)
+        repositories = {SHOP: self.repository, SITE: self.repository}
+        services = SimpleNamespace(repositories=repositories, store=self.store, fleet=fleet)
+        self.services = services
         self.watch = HintWatch(cast(Any, SimpleNamespace(services=services, hooks=[object()])), self._look)
 
     def _look(self, found: Collection[RepositoryId]) -> None:
@@ -62,7 +66,10 @@ def test_one_that_another_host_looks_at_is_left_to_it(watched: Watched) -> None:
     assert watched.come() == [[SHOP]]
 
 
-def test_where_no_webhooks_are_taken_nothing_is_asked(watched: Watched) -> None:
-    """It costs the records nothing."""
-    watched.watch.reconfigure(cast(Any, SimpleNamespace(services=None, hooks=())))
+def test_where_nobody_can_leave_one_nothing_is_asked(watched: Watched) -> None:
+    """It costs the records nothing; somebody can where forks may have environments, by approving one's head."""
+    runtime = SimpleNamespace(services=watched.services, hooks=())
+    watched.watch.reconfigure(cast(Any, runtime))
     assert watched.come(SHOP) == []
+    watched.repository.previews = PreviewRules(forks=True)
+    assert watched.come() == [[SHOP]]

@@ -25,6 +25,7 @@ READS = (
     "/events",
     "/repositories",
     "/organizations",
+    "/pull-requests",
     "/requests",
     "/me",
     "/tokens",
@@ -78,7 +79,7 @@ def test_what_one_may_not_see_is_not_there(site: Site) -> None:
         assert site.client.get(path, headers=other).status_code == 404, path
     for verb, body in VERBS.items():
         assert site.client.post(f"{ALICE}/{verb}", headers=other, json=body).status_code == 404
-    for path in READS[:6]:
+    for path in READS[:7]:
         assert site.client.get(f"/api/v1{path}", headers=other).json()["items"] == [], path
 
 

@@ -18,7 +18,7 @@ from tests.reference.openapi import document
 from .conftest import Site
 
 EXAMPLES = 4
-THERE = {"organization": "acme", "repository": "shop", "environment": "alice", "forge": "github"}
+THERE = {"organization": "acme", "repository": "shop", "environment": "alice", "forge": "github", "number": 7}
 HOOKS = [
     Hook(
         repository=RepositoryId("acme", "shop"),

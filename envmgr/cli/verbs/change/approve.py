@@ -7,15 +7,18 @@ import click
 
 from envmgr.cli import differences
 from envmgr.cli.command import complete_environment, json_option, pass_invocation, verb, yes_option
+from envmgr.cli.heads import environment_of, lines, named
 from envmgr.cli.invocation import Invocation
 from envmgr.cli.proposals import proposal_lines
 from envmgr.cli.screen import ask, emit, emit_json_rows, printable, require_consent, say
 from envmgr.cli.work import interruptible, work
 from envmgr.commands import operations, steering
+from envmgr.commands.forge.heads import Head, approve, waiting_heads
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Environment, Guard
-from envmgr.views import documents
+from envmgr.views import asking, documents
+from envmgr.views.asking import HeadObject
 
 if TYPE_CHECKING:
     from envmgr.cli.remote.wishes import Subject
@@ -24,7 +27,11 @@ ALONE = (Guard.DRIFT, Guard.APPROVAL)
 """Guards that hold each application by itself."""
 
 
-@verb("approve", example="envmgr approve alice bob\nenvmgr approve --all", remote=True)
+@verb(
+    "approve",
+    example="envmgr approve alice bob\nenvmgr approve acme/shop/pr-7   # a fork's head, where that waits\nenvmgr approve --all",
+    remote=True,
+)
 @click.argument("environments", metavar="[ENV]...", nargs=-1, shell_complete=complete_environment)
 @click.option("--all", "everything", is_flag=True, help="All that wait for a person.")
 @yes_option
@@ -33,44 +40,91 @@ ALONE = (Guard.DRIFT, Guard.APPROVAL)
 def approve_command(
     invocation: Invocation, environments: tuple[str, ...], everything: bool, yes: bool, as_json: bool
 ) -> int:
-    """Approve what a guard holds back, after showing it."""
+    """Approve what a guard holds back, after showing it.
+
+    So is the head of a pull request from a fork, by its environment's name: just the commit that is shown may be run then.
+    """
     if bool(environments) == everything:
         raise click.UsageError("Name the environments, or give --all.")
-    if invocation.server:
-        from envmgr.cli.remote.wishes import wishes
-
-        with wishes(invocation) as asking:
-            if everything:
-                records = [asking.find(e.label).records for e in asking.records.waiting()]
-            else:
-                records = [asking.find(text).records for text in environments]
-            chosen = _each_once(e for found in records for e in _held_of(found))
-            if not _agreed(chosen, yes):
-                return 1
-            done = [each for e in chosen for each in asking.environments(_subject(e), "approve")]
-    else:
-        with work(invocation) as runtime:
-            chosen = _chosen(runtime, environments)
-            if not _agreed(chosen, yes):
-                return 1
-            done = [each for found in chosen for each in steering.approve(runtime, found)]
+    found = (
+        _there(invocation, environments, yes) if invocation.server else _here(invocation, environments, yes)
+    )
+    if found is None:
+        return 1
+    done, heads = found
     if as_json:
-        emit_json_rows(map(documents.environment, done))
-    elif done:
-        emit(
-            f"Approved: {', '.join(e.label for e in done)}. The daemon continues, or run `envmgr reconcile`."
-        )
+        emit_json_rows([*map(documents.environment, done), *heads])
+    elif done or heads:
+        labels = [*(e.label for e in done), *(f"{environment_of(h)} at {h['commit'][:10]}" for h in heads)]
+        emit(f"Approved: {', '.join(labels)}. The daemon continues, or run `envmgr reconcile`.")
     else:
         emit("Nothing waits for a person.")
     return 0
 
 
-def _agreed(chosen: Sequence[Environment], yes: bool) -> bool:
+_Done = tuple[Sequence[Environment], Sequence[HeadObject]]
+
+
+def _there(invocation: Invocation, environments: Sequence[str], yes: bool) -> _Done | None:
+    """What a server approved; None where a person said no."""
+    from envmgr.cli.remote import heads as remote
+    from envmgr.cli.remote.wishes import wishes
+
+    with wishes(invocation) as asking:
+        connection = asking.records.connection
+        heads, rest = _heads_among(environments, remote.waiting(connection))
+        if environments:
+            records = [asking.find(text).records for text in rest]
+        else:
+            records = [asking.find(e.label).records for e in asking.records.waiting()]
+        chosen = _each_once(e for found in records for e in _held_of(found))
+        if not _agreed(chosen, heads, yes):
+            return None
+        done = [each for e in chosen for each in asking.environments(_subject(e), "approve")]
+        return done, [remote.approve(connection, head) for head in heads]
+
+
+def _here(invocation: Invocation, environments: Sequence[str], yes: bool) -> _Done | None:
+    """What was approved on this host; None where a person said no."""
+    with work(invocation) as runtime:
+        waiting = [_head(each) for each in waiting_heads(runtime)]
+        heads, rest = _heads_among(environments, waiting)
+        chosen = _chosen(runtime, rest) if rest or not environments else []
+        if not _agreed(chosen, heads, yes):
+            return None
+        done = [each for found in chosen for each in steering.approve(runtime, found)]
+        return done, [
+            _head(approve(runtime, environment_of(h).repository_id, h["number"], h["commit"])) for h in heads
+        ]
+
+
+def _head(found: Head) -> HeadObject:
+    return asking.head(found.environment, found.pull, found.commit)
+
+
+def _heads_among(
+    environments: Sequence[str], waiting: Sequence[HeadObject]
+) -> tuple[Sequence[HeadObject], Sequence[str]]:
+    """The heads of forks that texts name, each once, and the texts that name none. `--all` means none of them."""
+    found = {text: named(text, waiting) for text in environments}
+    heads = [head for text in found if (head := found[text]) is not None]
+    if not environments and waiting:
+        names = ", ".join(str(environment_of(each)) for each in waiting)
+        say(f"Heads of forks are approved by name alone, and wait: {names}.")
+    once = {environment_of(each): each for each in heads}
+    return list(once.values()), [text for text, head in found.items() if head is None]
+
+
+def _agreed(chosen: Sequence[Environment], heads: Sequence[HeadObject], yes: bool) -> bool:
     """Shows what is held back, and asks unless told not to."""
-    require_consent(yes or not chosen, "approve")
+    number = len(chosen) + len(heads)
+    require_consent(yes or not number, "approve")
     for found in chosen:
         _show(found)
-    if chosen and not yes and not _ask(len(chosen)):
+    for head in heads:
+        for line in lines(head):
+            say(line)
+    if number and not yes and not _ask(number):
         say("Nothing was approved.")
         return False
     return True

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from envmgr.commands import freezing
 from envmgr.commands.access import may
+from envmgr.commands.forge.heads import head_of, waiting_heads
 from envmgr.commands.reading import images_of, records_of, repository_names, unreachable
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.environment import Status
@@ -66,6 +67,7 @@ def environments(
         statuses=list(Status),
         repositories=repository_names(runtime),
         unreachable=[f"{name} could not be read: {error}" for name, error in unreachable(runtime).items()],
+        heads=[] if is_filtered or after else waiting_heads(runtime)[:_SHOWN],
         freezes=freezing.frozen(runtime),
         next=address("/", **chosen, after=shown[-1].found.id.environment) if len(found) > _PAGE else "",
         is_filtered=is_filtered or bool(after),
@@ -93,7 +95,8 @@ def environment(
     identity = records[0].id
     around = _around(runtime, identity, wanted(visitor.person, **_named(identity), limit=_RUNS))
     shown = whole(records, around, lambda action: may(runtime, action, organization, repository))
-    return drawn(request, visitor, "environment.html", whole=shown, notice="")
+    head = head_of(runtime, identity.environment)
+    return drawn(request, visitor, "environment.html", whole=shown, head=head, notice="")
 
 
 def _named(identity: EnvironmentId) -> dict[str, str]:
