@@ -63,7 +63,8 @@ def facts_of(runtime: Runtime, records: Sequence[Environment]) -> tuple[Sequence
     leases = store.leases(now)
     facts = [(e, leases.get(e.id), next(iter(store.runs(e.id, limit=1)), None)) for e in records]
     frozen = in_force(store.freezes.all(), repository, now)
-    return facts, Beside(store.repository(repository).error, frozen, images_of(runtime, records[0].id))
+    images, untold = images_of(runtime, records[0].id), store.outbox.unsaid(repository)
+    return facts, Beside(store.repository(repository).error, frozen, images, untold)
 
 
 def images_of(runtime: Runtime, identity: EnvironmentId) -> Sequence[SeenImage]:

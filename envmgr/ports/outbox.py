@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from envmgr.domain.values.environment import ProcessId
-from envmgr.domain.values.forge.telling import Target, Telling
+from envmgr.domain.values.forge.telling import Target, Telling, Untold
 from envmgr.domain.values.names import RepositoryId
 
 Revision = Callable[[Sequence[Telling]], tuple[Iterable[Telling], Iterable[Target]]]
@@ -22,8 +22,8 @@ class Outbox(Protocol):
     def revise(self, repository: RepositoryId, revision: Revision) -> bool:
         """Writes what is to be said, in one transaction over a repository's rows; whether anything was written.
 
-        Of a row that is there only text, digest, since when and whether it is the last are written, and that it is tried
-        anew: what was said, and who is saying it, belongs to whoever has it. `revision` has no effects of its own: it may be asked more than once.
+        Of a row that is there only text, digest and whether it is the last are written, and that it is tried anew; since
+        when only where all was said, and why not stays until something is: what was said, and who is saying it, belongs to whoever has it. `revision` has no effects of its own: it may be asked more than once.
         """
         ...
 
@@ -31,8 +31,8 @@ class Outbox(Protocol):
         """All that is still to be said and may be, the oldest first, whenever it is due and whoever has it."""
         ...
 
-    def unsaid(self, repository: RepositoryId) -> Sequence[str]:
-        """Why the newest text of a target could not be said yet, of all those of a repository with which that is so."""
+    def unsaid(self, repository: RepositoryId) -> Sequence[Untold]:
+        """Why newest texts of a repository could not be said yet, each reason once, since when the first of them waits."""
         ...
 
     def take(self, seen: Telling, owner: ProcessId, until: datetime) -> Telling | None:

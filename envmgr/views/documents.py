@@ -11,6 +11,7 @@ from envmgr.domain.values.combined import combined, urls
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Changes, Environment, Event, Lease, Output, Pin, Run
+from envmgr.domain.values.forge.telling import Untold
 from envmgr.domain.values.health import Health
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.pipeline.image import SeenImage
@@ -107,12 +108,13 @@ def origin(found: Environment) -> "objects.OriginObject":
 class Beside:
     """What is known of an environment's repository: why it could not be read (empty: it was), and what freezes it.
 
-    `images` are those that the environment follows.
+    `images` are those that the environment follows, `untold` what its forge could not be told.
     """
 
     remote_error: str = ""
     frozen: Freeze | None = None
     images: Sequence[SeenImage] = ()
+    untold: Sequence[Untold] = ()
 
 
 def freeze(found: Freeze) -> "objects.FreezeObject":
@@ -164,6 +166,7 @@ def environment_in_full(
         "variables": dict(claim.variables) if claim else {},
         "tags": dict(claim.tags) if claim else {},
         "images": [image(each) for each in beside.images],
+        "untold": [{"since": time(each.since), "error": each.error} for each in beside.untold],
         "state_key": found.id.state_key,
         "resources": list(found.applied.resources),
         "lease": lease(held) if held else None,

@@ -202,6 +202,13 @@ class RunObject(TypedDict):
     actor: Annotated[str, "Who caused it."]
 
 
+class UntoldObject(TypedDict):
+    """That a repository's forge could not be told how things are."""
+
+    since: Annotated[str | None, "Since when it would have had to be told."]
+    error: Annotated[str, "Why it could not be."]
+
+
 class EnvironmentInFull(_Environment, _Together):
     """An environment with all that is known of it."""
 
@@ -209,6 +216,7 @@ class EnvironmentInFull(_Environment, _Together):
     outputs: Annotated[dict[str, OutputObject], "Its Terraform outputs by name."]
     variables: Annotated[dict[str, Any], "The input variables it was last planned with."]
     tags: Annotated[dict[str, str], "The tags of its resources."]
+    untold: Annotated[list[UntoldObject], "What the repository's forge could not be told."]
     state_key: Annotated[str, "Where its Terraform state is in the backend."]
     resources: Annotated[list[str], "What its state lists, by address."]
     lease: Annotated[LeaseObject | None, "Who is working on it now."]

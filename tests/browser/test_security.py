@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,8 @@ import pytest
 from envmgr.commands import tokens
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.values.asking.person import Role
-from envmgr.domain.values.environment import Event, Output, RunKind, RunStatus, Status
+from envmgr.domain.values.environment import Event, Origin, OriginKind, Output, RunKind, RunStatus, Status
+from envmgr.domain.values.forge.telling import CommentText, Target, Telling, TellingKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.web.live import stream as streams
 from envmgr.web.pages.routes.answer import POLICY
@@ -49,7 +51,7 @@ _EVIL = EnvironmentId("acme", "shop", "evil")
 
 
 @pytest.fixture(scope="module")
-def hostile(page_server: Served) -> Served:
+def hostile(page_server: Served) -> Iterator[Served]:
     """The company's page, where one environment's branch did what it could."""
     store, now = page_server.runtime.services.store, datetime.now(UTC)
     [alice] = store.environments(repository=company.SHOP, name="alice")
@@ -66,7 +68,12 @@ def hostile(page_server: Served) -> Served:
         url=f"javascript:alert(1)//{HTML}",
         claim=replace(claim, variables={HOSTILE: HOSTILE}, tags={HOSTILE: HOSTILE}),
     )
-    store.revise(RepositoryId("acme", "shop"), lambda _: Observed(new=(evil,)))
+    pull = Origin(OriginKind.PULL_REQUEST, number=7, url="https://github.com/acme/shop/pull/7")
+    store.revise(RepositoryId("acme", "shop"), lambda _: Observed(new=(replace(evil, origin=pull),)))
+    text = CommentText(number=7, text=HOSTILE, mark="x")
+    target = Target(_EVIL.repository_id, TellingKind.COMMENT, "7")
+    untold = Telling(target=target, document=text, digest="x", since=now, error=HOSTILE)
+    store.outbox.revise(_EVIL.repository_id, lambda _: ([untold], []))
     for status in (RunStatus.FAILED, RunStatus.RUNNING):
         run = store.start_run(
             _EVIL, RunKind.PLAN, HOSTILE, company.HOST, HOSTILE, now, lambda number: f"logs/{number}.log"
@@ -77,7 +84,8 @@ def hostile(page_server: Served) -> Served:
         if status is not RunStatus.RUNNING:
             store.finish_run(run.id, status, now, HOSTILE)
     store.record(Event(at=now, environment=_EVIL, action="failed", message=HOSTILE, actor=HOSTILE))
-    return page_server
+    yield page_server
+    store.outbox.revise(_EVIL.repository_id, lambda _: ([], [target]))
 
 
 @pytest.fixture
@@ -113,6 +121,10 @@ def test_what_a_branch_writes_is_text_in_every_view(admin: Client, hostile: Serv
         assert not set(text) & set("\x1b\x07\u202e\u2066\u200b\u2028")
         seen += text
     assert "&lt;script&gt;alert(1)" in seen
+    assert 'href="https://github.com/acme/shop/pull/7" rel="noopener noreferrer">#7</a>' in seen
+    assert re.search(
+        r"The forge could not be told .*, since <time [^>]*>20[^<]*</time>: &lt;script&gt;alert", seen
+    )
     assert r"\u202e" in seen
     assert r"\x1b]0;owned" in seen
 

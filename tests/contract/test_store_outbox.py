@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.forge.report import CommitStatus, DeploymentReport, ReportState
-from envmgr.domain.values.forge.telling import CommentText, Document, Target, Telling, TellingKind
+from envmgr.domain.values.forge.telling import CommentText, Document, Target, Telling, TellingKind, Untold
 from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Store
 from tests.support.store import COMMIT, MINUTE, NOW, OURS, SHOP, THEIRS, in_threads
@@ -84,7 +84,7 @@ def test_one_process_says_it(store: Store) -> None:
     assert found == over
 
 
-def test_what_was_not_said_says_why_until_there_is_another_text(store: Store) -> None:
+def test_what_was_not_said_says_why_and_since_when_until_it_is(store: Store) -> None:
     """What is refused does not wait any more; with another text it does."""
     want(store, row())
     taken = store.outbox.take(store.outbox.of(SHOP)[0], OURS, NOW + MINUTE)
@@ -92,16 +92,24 @@ def test_what_was_not_said_says_why_until_there_is_another_text(store: Store) ->
     store.outbox.not_told(replace(taken, tries=2, next_try=NOW + MINUTE, error=ODD))
     (found,) = store.outbox.waiting()
     assert (found.tries, found.next_try, found.error, found.owner) == (2, NOW + MINUTE, ODD, None)
-    assert list(store.outbox.unsaid(SHOP)) == [ODD]
+    assert list(store.outbox.unsaid(SHOP)) == [Untold(ODD, NOW)]
     taken = store.outbox.take(found, OURS, NOW + MINUTE)
     assert taken is not None
     store.outbox.not_told(replace(taken, refused=taken.digest, error="no"))
     assert store.outbox.waiting() == []
-    assert list(store.outbox.unsaid(SHOP)) == ["no"]
-    newer = row(replace(PENDING, sentence="another"))
-    want(store, newer)
-    (found,) = store.outbox.waiting()
-    assert (found.tries, found.next_try, found.error) == (0, None, "")
+    assert list(store.outbox.unsaid(SHOP)) == [Untold("no", NOW)]
+    newer = row(replace(PENDING, sentence="another"), since=MINUTE)
+    other = row(replace(PENDING, sentence="other"), Target(SHOP, TellingKind.STATUS, "x", COMMIT), MINUTE)
+    want(store, newer, other)
+    found = store.outbox.waiting()[0]
+    assert (found.digest, found.tries, found.next_try, found.refused) == (newer.digest, 0, None, "")
+    assert list(store.outbox.unsaid(SHOP)) == [Untold("no", NOW)]
+    taken = store.outbox.take(found, OURS, NOW + MINUTE)
+    assert taken is not None
+    store.outbox.told(taken, "")
+    assert list(store.outbox.unsaid(SHOP)) == []
+    want(store, row(since=2 * MINUTE))
+    assert [t.since for t in store.outbox.waiting()] == [NOW + MINUTE, NOW + 2 * MINUTE]
 
 
 def test_a_last_word_takes_the_row_with_it(store: Store) -> None:

@@ -23,6 +23,8 @@ from envmgr.domain.values.environment import (
     Failure,
     Guard,
     Hold,
+    Origin,
+    OriginKind,
     Output,
     Pin,
     RepositoryState,
@@ -30,6 +32,9 @@ from envmgr.domain.values.environment import (
     Suspended,
     Suspension,
 )
+from envmgr.domain.values.forge import CommitStatus
+from envmgr.domain.values.forge.report import ReportState
+from envmgr.domain.values.forge.telling import Target, Telling, TellingKind
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.schedule import Schedule
@@ -58,6 +63,7 @@ READS = [
     "show many",
     "show many:api",
     "show mallory",
+    "show pr-7",
     "show nobody",
     "show many:nothing",
     "show shop/",
@@ -103,6 +109,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
                 since=found.world.now,
             )
         )
+        store.outbox.revise(SHOP, lambda _: ([_untold(found.world.now)], []))
         store.save_repository(SHOP, RepositoryState(error="it is\nunplugged", succeeded_at=found.world.now))
         store.record(
             Event(
@@ -124,6 +131,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
             # The verbs on the host go by the clock of this process, which is later than the world's.
             store._leases[alice] = replace(store._leases[alice], expires_at=datetime(2100, 1, 1, tzinfo=UTC))
             yield found
+
+
+def _untold(now: datetime) -> Telling:
+    """What a forge refused to take."""
+    status = CommitStatus(
+        commit="c" * 40, context="envmgr/pr-7", state=ReportState.SUCCESS, sentence="", url=""
+    )
+    target = Target(SHOP, TellingKind.STATUS, status.context, status.commit)
+    return Telling(target=target, document=status, digest="x", since=now, error=f"401 {HOSTILE}")
 
 
 def _environments(alice: Environment) -> Iterator[Environment]:
@@ -172,6 +188,8 @@ def _environments(alice: Environment) -> Iterator[Environment]:
         drift=Drift(tried_at=now, error="cannot", failing_since=now),
         health=Health(check=HealthCheck(run="true"), condition=Condition.UNHEALTHY, since=now, message="no"),
     )
+    origin = Origin(OriginKind.PULL_REQUEST, number=7, url="https://github.com/acme/shop/pull/7")
+    yield named("pr-7", origin=origin, branch="topic")
     yield named("dave", status=Status.DESTROYED, claim=None, applied=Applied())
     yield named(
         "erin",
@@ -199,6 +217,18 @@ def test_a_verb_gives_the_same_json_from_anywhere(world: Elsewhere, words: str) 
     assert there == here
     if here.code == 0 and "--follow" not in words:
         json.loads(there.out)
+
+
+def test_a_preview_names_its_pull_request_and_what_its_forge_could_not_be_told(world: Elsewhere) -> None:
+    """By number and link; and since when."""
+    shown, _ = world.both("show", "pr-7")
+    assert "\npull request #7 topic https://github.com/acme/shop/pull/7\n" in shown.out
+    assert f"\nforge        Not told since {world.world.now:%Y-%m-%d %H:%M} UTC: 401 " in shown.out
+    found = json.loads(world.both("show", "pr-7", "--json")[0].out)
+    assert (found["origin"]["number"], found["origin"]["url"][-7:]) == (7, "/pull/7")
+    assert [(each["since"], each["error"]) for each in found["untold"]] == [
+        (f"{world.world.now:%Y-%m-%dT%H:%M:%SZ}", f"401 {HOSTILE}")
+    ]
 
 
 def test_what_steers_a_terminal_is_shown_harmless(world: Elsewhere) -> None:

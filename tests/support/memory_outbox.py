@@ -6,7 +6,7 @@ from datetime import datetime
 from threading import RLock
 
 from envmgr.domain.values.environment import ProcessId
-from envmgr.domain.values.forge.telling import Target, Telling
+from envmgr.domain.values.forge.telling import Target, Telling, Untold
 from envmgr.domain.values.names import RepositoryId
 from envmgr.ports.outbox import Revision
 
@@ -42,9 +42,13 @@ class MemoryOutbox:
         with self.lock:
             return sorted((t for t in self.kept.values() if t.is_waiting), key=lambda t: (t.since, t.target))
 
-    def unsaid(self, repository: RepositoryId) -> Sequence[str]:
+    def unsaid(self, repository: RepositoryId) -> Sequence[Untold]:
         """Why it could not be said."""
-        return list(dict.fromkeys(t.error for t in self.of(repository) if t.error and not t.is_said))
+        since = dict[str, datetime]()
+        for each in self.of(repository):
+            if each.error and not each.is_said:
+                since[each.error] = min(each.since, since.get(each.error, each.since))
+        return [Untold(error, since[error]) for error in sorted(since, key=lambda e: (since[e], e))]
 
     def take(self, seen: Telling, owner: ProcessId, until: datetime) -> Telling | None:
         """Has this process say it."""
@@ -83,7 +87,7 @@ class MemoryOutbox:
 
 
 def _with_text_of(fresh: Telling, before: Telling) -> Telling:
-    said = replace(
-        before, document=fresh.document, digest=fresh.digest, since=fresh.since, is_last=fresh.is_last
-    )
-    return replace(said, tries=0, next_try=None, error="", refused="")
+    since = fresh.since if before.is_said else before.since
+    error = "" if before.said == fresh.digest else before.error
+    text = replace(before, document=fresh.document, digest=fresh.digest, since=since, is_last=fresh.is_last)
+    return replace(text, tries=0, next_try=None, error=error, refused="")

@@ -41,6 +41,7 @@ from envmgr.domain.values.environment import (
     Suspended,
     Suspension,
 )
+from envmgr.domain.values.forge.telling import Untold
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.pipeline.image import SeenImage
@@ -205,6 +206,11 @@ def image(repository: RepositoryId, found: Object) -> SeenImage:
         changed_at=moment(found["changed_at"]),
         error=_text(found["error"] or ""),
     )
+
+
+def untold(found: Object) -> Untold:
+    """What a forge could not be told."""
+    return Untold(_text(found["error"]), _moment(found["since"]))
 
 
 def lease(found: Object, of: EnvironmentId) -> Lease:

@@ -20,6 +20,7 @@ from envmgr.domain.values.environment import (
     RunStatus,
     Status,
 )
+from envmgr.domain.values.forge.telling import Untold
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.pipeline.image import SeenImage
 
@@ -72,6 +73,22 @@ class RemoteImages:
         return self._told
 
 
+class RemoteOutbox:
+    """What a server says that forges could not be told."""
+
+    def __init__(self) -> None:
+        """Nothing so far."""
+        self._told = list[Untold]()
+
+    def take(self, found: Iterable[Mapping[str, Any]]) -> None:
+        """Takes those of a repository from an answer."""
+        self._told = [parsing.untold(each) for each in found]
+
+    def unsaid(self, _: RepositoryId) -> Sequence[Untold]:
+        """Those told of."""
+        return self._told
+
+
 class RemoteRecords:
     """The records that an API shows to whoever asks."""
 
@@ -81,7 +98,7 @@ class RemoteRecords:
         self._leases: dict[EnvironmentId, Lease] = {}
         self._last: dict[EnvironmentId, Run | None] = {}
         self._errors: dict[RepositoryId, str] = {}
-        self.freezes, self.pipeline = RemoteFreezes(), RemoteImages()
+        self.freezes, self.pipeline, self.outbox = RemoteFreezes(), RemoteImages(), RemoteOutbox()
         self.order: Sequence[EnvironmentId] = ()
         """The applications of what was sought last, in the order in which they are applied."""
 
@@ -248,6 +265,7 @@ class RemoteRecords:
             self._errors[identity.repository_id] = str(found["remote_error"] or "")
             self.freezes.take(found.get("frozen"))
             self.pipeline.take(identity.repository_id, each[0].get("images", ()) if each else ())
+            self.outbox.take(each[0].get("untold", ()) if each else ())
             self.order = [record.id for record in records]
             if not records or any(self._place(e.id) != self._place(identity) for e in records):
                 raise ValueError("another environment")

@@ -55,6 +55,7 @@ _IN_FULL = {
     "outputs": {"url": {"value": "https://alice.example.com", "sensitive": False}},
     "variables": {"size": "small"},
     "tags": {"environment": "alice"},
+    "untold": [{"since": _AT, "error": "GitHub does not accept the credentials that envmgr has for it."}],
     "state_key": "acme/shop/alice/terraform.tfstate",
     "resources": ["aws_s3_bucket.this"],
     "lease": None,

@@ -7,6 +7,7 @@ from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.combined import urls
 from envmgr.domain.values.environment import Environment, Event, Lease, Run, RunStatus
+from envmgr.domain.values.forge.telling import Untold
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.pipeline.image import SeenImage
 
@@ -32,7 +33,7 @@ class Whole:
     events: Sequence[Event]
     requests: Sequence[Request]
     remote_error: str
-    untold: Sequence[str]
+    untold: Sequence[Untold]
     freezes: Sequence[Freeze]
     images: Sequence[SeenImage]
 
@@ -56,7 +57,7 @@ class Around:
     events: Sequence[Event]
     requests: Sequence[Request] = ()
     remote_error: str = ""
-    untold: Sequence[str] = ()
+    untold: Sequence[Untold] = ()
     freezes: Sequence[Freeze] = ()
     images: Sequence[SeenImage] = ()
 

@@ -187,7 +187,9 @@ def test_a_forge_that_refuses_is_not_asked_again_until_there_is_something_else(
     assert told.forge.calls.count("set_status") == 1
     assert [d.state for d in told.forge.deployments] == [SUCCESS]
     assert [e.action for e in world.store.events() if e.action == "not-told"] == ["not-told"]
-    assert list(world.store.outbox.unsaid(ALICE.repository_id)) == ["No rights for statuses."]
+    assert [each.error for each in world.store.outbox.unsaid(ALICE.repository_id)] == [
+        "No rights for statuses."
+    ]
     told.tell(anew=True)
     assert told.forge.calls.count("set_status") == 2
     told.forge = MemoryForge()

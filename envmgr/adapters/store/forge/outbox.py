@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, literal, select, update
 
 from envmgr.adapters.store import rows
 from envmgr.adapters.store.database import Database
 from envmgr.adapters.store.schema import tellings
 from envmgr.domain.values.environment import ProcessId
-from envmgr.domain.values.forge.telling import Target, Telling
+from envmgr.domain.values.forge.telling import Target, Telling, Untold
 from envmgr.domain.values.names import RepositoryId
 from envmgr.ports.outbox import Revision
 
 _KEY = tuple(tellings.c.keys())[:5]
 _FIELDS = tuple(tellings.c.keys())[5:]
-_TEXT = ("document", "digest", "since", "is_last")
+_TEXT = ("document", "digest", "is_last")
 """What is written when there is something else to say."""
-_ANEW = {"tries": 0, "next_try": None, "error": "", "refused": ""}
+_ANEW = {"tries": 0, "next_try": None, "refused": ""}
 _WAITING = and_(tellings.c.said != tellings.c.digest, tellings.c.refused != tellings.c.digest)
 _FREE = {"owner": None, "taken_until": None}
 
@@ -47,7 +47,7 @@ class SqlOutbox:
             for each in put:
                 values = {name: getattr(each, name) for name in _FIELDS}
                 statement = self._database.upsert(tellings).values(**_key(each.target), **values)
-                changed = {name: values[name] for name in _TEXT} | _ANEW
+                changed = {name: values[name] for name in _TEXT} | _ANEW | _waits_since(values)
                 connection.execute(statement.on_conflict_do_update(index_elements=list(_KEY), set_=changed))
             for target in forget:
                 connection.execute(delete(tellings).where(_is(target), tellings.c.taken_until.is_(None)))
@@ -61,15 +61,17 @@ class SqlOutbox:
             ).all()
         return [_telling(row) for row in found]
 
-    def unsaid(self, repository: RepositoryId) -> Sequence[str]:
+    def unsaid(self, repository: RepositoryId) -> Sequence[Untold]:
         """Why it could not be said."""
-        query = select(tellings.c.error).where(
+        first = func.min(tellings.c.since, type_=tellings.c.since.type)
+        query = select(tellings.c.error, first).where(
             rows.of_repository(tellings, repository),
             tellings.c.said != tellings.c.digest,
             tellings.c.error != "",
         )
         with self._database.read() as connection:
-            return list(dict.fromkeys(connection.execute(query).scalars()))
+            found = connection.execute(query.group_by(tellings.c.error).order_by(first, tellings.c.error))
+            return [Untold(error, since) for error, since in found]
 
     def take(self, seen: Telling, owner: ProcessId, until: datetime) -> Telling | None:
         """Has this process say it."""
@@ -86,7 +88,7 @@ class SqlOutbox:
 
     def told(self, taken: Telling, remote: str) -> None:
         """Notes that it was said."""
-        noted = {"said": taken.digest, "remote": remote, **_ANEW}
+        noted = {"said": taken.digest, "remote": remote, "error": "", **_ANEW}
         mine = _mine(taken)
         with self._database.write() as connection:
             over = and_(mine, tellings.c.is_last, tellings.c.digest == taken.digest)
@@ -104,6 +106,16 @@ def _of(connection: Connection, repository: RepositoryId) -> Sequence[Telling]:
     query = select(tellings).where(rows.of_repository(tellings, repository))
     found = connection.execute(query.order_by(*(tellings.c[name] for name in _KEY))).all()
     return [_telling(row) for row in found]
+
+
+def _waits_since(values: dict[str, Any]) -> dict[str, Any]:
+    """Since when something waits to be said, and why it does: another text changes neither, unless it was said before."""
+    is_said = tellings.c.said == tellings.c.digest
+    over = tellings.c.said == values["digest"]
+    return {
+        "since": case((is_said, literal(values["since"], tellings.c.since.type)), else_=tellings.c.since),
+        "error": case((over, literal("", tellings.c.error.type)), else_=tellings.c.error),
+    }
 
 
 def _key(target: Target) -> dict[str, Any]:

@@ -43,9 +43,10 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
         polled = store.repository(repository)
         frozen = in_force(store.freezes.all(), repository, now)
         images = images_for(records[0].id.name, store.pipeline.images.seen(repository))
+        untold = store.outbox.unsaid(repository)
     in_full = [(e, leases.get(e.id), last[e.id]) for e in records]
     if as_json:
-        emit_json(documents.whole(in_full, documents.Beside(polled.error, frozen, images)))
+        emit_json(documents.whole(in_full, documents.Beside(polled.error, frozen, images, untold)))
         return
     if polled.error:
         say(unseen(repository, polled))
@@ -54,6 +55,8 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
     for name, value in _facts(*in_full[0], now) if len(records) == 1 else _common_facts(records, now):
         if value:
             emit(f"{name:<{_INDENT}}{value}")
+    if untold:
+        emit(f"{'forge':<{_INDENT}}{_block(tuple(map(str, untold)))}")
     if images:
         emit(f"{'images':<{_INDENT}}{_block(tuple(map(_image, images)))}")
     if len(records) > 1:
@@ -66,15 +69,22 @@ def _common_facts(records: Sequence[Environment], now: datetime) -> Iterator[tup
     found = combined(records)
     yield "environment", found.label
     yield "status", colored(found.status)
-    yield (
-        found.origin.kind.replace("_", " "),
-        printable(found.branch) + (" (gone)" if found.is_missing else ""),
-    )
+    yield _origin(found)
     yield "commit", found.commit
     yield "held at", _hold(found)
     yield "created", f"{moment(found.life.created_at)} ({rounded_duration(now - found.life.created_at)} ago)"
     yield "expires", moment(found.life.expires_at)
     yield "schedule", _schedule(found)
+
+
+def _origin(found: Environment) -> tuple[str, str]:
+    """What it comes from; of a pull request its number, its head, and where it is."""
+    origin = found.origin
+    gone = " (gone)" if found.is_missing else ""
+    said = f"{found.branch}{gone}"
+    if origin.number is not None:
+        said = " ".join(filter(None, (f"#{origin.number}", said, origin.url)))
+    return origin.kind.replace("_", " "), printable(said)
 
 
 def _application(found: Environment) -> tuple[str, ...]:
@@ -89,10 +99,7 @@ def _facts(
     yield "status", colored(found.status)
     yield "message", printable(" ".join(filter(None, (found.message, found.silence, found.way_back))))
     yield "warnings", _block(found.warnings)
-    yield (
-        found.origin.kind.replace("_", " "),
-        printable(found.branch) + (" (gone)" if found.is_missing else ""),
-    )
+    yield _origin(found)
     yield "commit", found.commit
     yield "applied", (found.applied.commit or "nothing yet")
     yield "promoted from", found.applied.promoted_from or ""

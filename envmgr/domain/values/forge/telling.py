@@ -41,6 +41,17 @@ class CommentText:
     creates: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """That a forge shows something else than what is: why it could not be told, and since when it would have had to be."""
+
+    error: str
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"Not told since {self.since:%Y-%m-%d %H:%M} UTC: {self.error}"
+
+
 Document = CommitStatus | DeploymentReport | CommentText
 """What is told, by kind."""
 
@@ -59,7 +70,7 @@ class Telling:
     """A target with the newest text for it (`document`, known by its `digest`), and how far telling it has come.
 
     `said` is the digest of what was surely said last, `began` that something may have been; `remote` is what the forge
-    calls it. `tries` failed in a row, the next is at `next_try`. `refused` is the digest that the forge refused for good:
+    calls it. `since` is when it had to be told first of what it was not told yet. `tries` failed in a row, the next is at `next_try`. `refused` is the digest that the forge refused for good:
     only another text is tried again; `error` says why. While `taken_until` is ahead, `owner` is saying it.
     """
 
