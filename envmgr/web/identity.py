@@ -64,7 +64,7 @@ def shown(request: Request) -> str | None:
     return kept(secret) if secret is not None else None
 
 
-def asked(request: Request, person: Annotated[Person, Depends(asker)]) -> Runtime:
+async def asked(request: Request, person: Annotated[Person, Depends(asker)]) -> Runtime:
     """The runtime for who asks: its commands refuse what she may not do."""
     return door_of(request).of(person)
 

@@ -147,7 +147,7 @@ class Target:
     key: str | None
 
 
-def target(
+async def target(
     request: Request,
     runtime: Asked,
     organization: Name,

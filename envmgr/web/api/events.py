@@ -24,7 +24,7 @@ Last = Annotated[
 ]
 
 
-def _with_action(wanted: SoughtOf, action: Word = None) -> Wanted:
+async def _with_action(wanted: SoughtOf, action: Word = None) -> Wanted:
     return replace(wanted, status=action)
 
 

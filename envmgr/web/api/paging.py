@@ -25,12 +25,13 @@ Text = Annotated[
 ]
 
 
-def sought(organization: Word = None, repository: Word = None, q: Text = None, limit: Limit = 100) -> Wanted:
+# Asynchronous, as all here that waits for nothing: else each would be handed to a thread and back.
+async def sought(organization: Word = None, repository: Word = None, q: Text = None, limit: Limit = 100) -> Wanted:
     """What a list is of; one more than is shown, to know whether there is a following page."""
     return Wanted(organization=organization, repository=repository, text=q, limit=limit + 1)
 
 
-def sought_of(wanted: Annotated[Wanted, Depends(sought)], environment: Word = None) -> Wanted:
+async def sought_of(wanted: Annotated[Wanted, Depends(sought)], environment: Word = None) -> Wanted:
     """The same, perhaps of one environment."""
     return replace(wanted, name=environment)
 
