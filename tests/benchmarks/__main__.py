@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from tests.benchmarks import changing_push, first_apply
+from tests.benchmarks import changing_push, first_apply, server
 from tests.benchmarks.audit import audit
 from tests.benchmarks.bad_apple import bad_apple
 from tests.benchmarks.burst import burst
@@ -27,7 +27,7 @@ from tests.benchmarks.laboratory import Absent, Laboratory
 from tests.benchmarks.machine import describe
 from tests.benchmarks.policies import policies
 from tests.benchmarks.quiet_push import quiet_push
-from tests.benchmarks.server import server
+from tests.benchmarks.server_daemon import beside_a_daemon
 from tests.benchmarks.site_bytes import site_bytes
 from tests.benchmarks.table import render
 from tests.benchmarks.thousand import thousand
@@ -51,7 +51,9 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "caged-start": caged_start,
     "caged-code-push": caged_code_push,
     "caged-terraform": caged_terraform,
-    "server": server,
+    "server": server.server,
+    "server-postgres": server.on_postgres,
+    "server-daemon": beside_a_daemon,
     "deciding": deciding,
     "policies": policies,
 }

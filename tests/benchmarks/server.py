@@ -1,31 +1,29 @@
 """Page and API with the records of many years: how soon they answer, and what those who follow a log cost."""
 
 import os
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
-from itertools import chain, repeat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
-from urllib.parse import urlsplit
 
 from envmgr.commands import tokens
 from envmgr.composition.compose import Start, compose
 from envmgr.domain.values.asking.person import Role
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.cpu import Spent
-from tests.benchmarks.laboratory import Laboratory
+from tests.benchmarks.laboratory import Absent, Laboratory
 from tests.benchmarks.log_followers import cost
-from tests.benchmarks.server_process import ServerProcess, serving
-from tests.benchmarks.server_records import BRANCHES, FOLLOWED, REPOSITORIES, write_records
+from tests.benchmarks.server_load import Load, p99, said
+from tests.benchmarks.server_process import ServerProcess, resident_mib, serving
+from tests.benchmarks.server_records import BRANCHES, FOLLOWED, REPOSITORIES, Written, write_records
 from tests.browser.http_client import Client
+from tests.support import postgres
 from tests.support.processes import free_port
 
 RUNS, EVENTS = 100_000, 500_000
 ALL_RUNS, ALL_EVENTS = 1_000_000, 5_000_000
 RATE, PAGES, SECONDS, FOLLOWERS = 50, 10, 20, 500
-_API = {
+API = {
     "list": "/api/v1/environments?limit=100",
     "one environment": f"/api/v1/environments/{FOLLOWED}",
     "runs": "/api/v1/runs",
@@ -33,49 +31,113 @@ _API = {
     "events": "/api/v1/events",
     "… of one environment ": f"/api/v1/events?organization=acme&repository=r0&environment={FOLLOWED.name}",
 }
+"""What is asked of the API, by what it is."""
+_AT_ONCE = 1000  # requests a second, so as fast as they are answered
 _PAGE = {"list": "/", "one environment": f"/environments/{FOLLOWED}", "run": "/runs/1"}
 
 
 def server(laboratory: Laboratory) -> list[Comparison]:
-    """10,000 environments, 50 requests a second; then 500 who follow one run, by page and by API."""
+    """10,000 environments, 50 requests a second; then 500 who follow one run, by page and by API; then an hour's worth of requests."""
     place = laboratory.place("server")
-    runs, events = (ALL_RUNS, ALL_EVENTS) if laboratory.is_full else (RUNS, EVENTS)
     config, data = _configuration(place)
-    log = write_records(config, data, runs, events)
-    secret = _token(config, data)
-    size = f"{REPOSITORIES * BRANCHES:,} environments, {runs:,} runs, {events:,} events in SQLite"
-    with serving(config, data, place / "server.log") as served:
+    with _serving(laboratory, config, data, "SQLite") as (served, written, visitor):
+        return [
+            *_speeds(served, visitor),
+            _first_paint(served, visitor),
+            *_followers(served, written, visitor),
+            *_hour(laboratory, served, visitor),
+        ]
+
+
+def on_postgres(laboratory: Laboratory) -> list[Comparison]:
+    """How soon page and API answer with the same records in PostgreSQL."""
+    programs = postgres.find_programs()
+    if programs is None:
+        raise Absent("PostgreSQL's initdb and postgres are absent: install Debian's postgresql")
+    with postgres.running_postgres(programs) as url:
+        database = postgres.make_database(url, "server")
+        config, data = _configuration(laboratory.place("server-postgres"), database)
+        with _serving(laboratory, config, data, "PostgreSQL") as (served, _, visitor):
+            return [replace(each, name=f"PostgreSQL, {each.name}") for each in _speeds(served, visitor)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Visitor:
+    """Somebody who is signed in: the header that shows it to the page and to the API, and of how many records there are."""
+
+    cookie: str
+    bearer: str
+    size: str
+
+
+@contextmanager
+def _serving(
+    laboratory: Laboratory, config: Path, data: Path, database: str
+) -> Iterator[tuple[ServerProcess, Written, _Visitor]]:
+    runs, events = (ALL_RUNS, ALL_EVENTS) if laboratory.is_full else (RUNS, EVENTS)
+    written = write_records(config, data, runs, events)
+    secret = token(config, data)
+    size = f"{REPOSITORIES * BRANCHES:,} environments, {runs:,} runs, {events:,} events in {database}"
+    with serving(config, data, config.parent / "server.log") as served:
         client = Client(served.url)
         client.sign_in(secret)
         cookie = "Cookie: " + "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-        bearer = f"Authorization: Bearer {secret}"
-        first = len(client.get("/").text.encode())
-        found = _answers("API", served, _API, bearer, RATE)
-        found += _answers("page", served, _PAGE, cookie, PAGES)
-        found.append(_figure("page: first paint of the list", first / 1000, "kB", 200, size))
-        ways = {
-            "page": (f"/runs/{runs}/live", cookie),
-            "API": (f"/api/v1/runs/{runs}/log?follow=1", bearer),
-        }
-        for way, (path, header) in ways.items():
-            log.write_text("")
-            each = cost(served.pid, served.url, path, header, log, FOLLOWERS)
-            found.append(_figure(f"{way}: {FOLLOWERS} follow one run, CPU", each.cpu, "% of a core", 10))
-            found.append(_figure("… memory that they add", each.more, "MiB", 150))
-            found.append(_figure("… memory of the server", each.memory, "MiB", None))
-    return found
+        yield served, written, _Visitor(cookie, f"Authorization: Bearer {secret}", size)
 
 
-def _configuration(place: Path) -> tuple[Path, Path]:
+def _speeds(served: ServerProcess, visitor: _Visitor) -> list[Comparison]:
+    return [
+        *_answers("API", served, API, visitor.bearer, RATE),
+        *_answers("page", served, _PAGE, visitor.cookie, PAGES),
+    ]
+
+
+def _first_paint(served: ServerProcess, visitor: _Visitor) -> Comparison:
+    first = Load(served.url, visitor.cookie).ask("/")
+    return figure("page: first paint of the list", first / 1000, "kB", 200, visitor.size)
+
+
+def _followers(served: ServerProcess, written: Written, visitor: _Visitor) -> Iterator[Comparison]:
+    ways = {
+        "page": (f"/runs/{written.run}/live", visitor.cookie),
+        "API": (f"/api/v1/runs/{written.run}/log?follow=1", visitor.bearer),
+    }
+    for way, (path, header) in ways.items():
+        written.log.write_text("")
+        each = cost(served.pid, served.url, path, header, written.log, FOLLOWERS)
+        yield figure(f"{way}: {FOLLOWERS} follow one run, CPU", each.cpu, "% of a core", 10)
+        yield figure("… memory that they add", each.more, "MiB", 150)
+        yield figure("… memory of the server", each.memory, "MiB", None)
+
+
+def _hour(laboratory: Laboratory, served: ServerProcess, visitor: _Visitor) -> Iterator[Comparison]:
+    """As many requests as an hour brings at the same rate, as fast as they are answered; the first tenth warms up."""
+    count = 3600 * RATE // (1 if laboratory.is_full else 10)
+    load, paths = Load(served.url, visitor.bearer), tuple(API.values())
+    load.times(paths, _AT_ONCE, count // 10)
+    before = resident_mib(served.pid)
+    load.times(paths, _AT_ONCE, count - count // 10)
+    grown = resident_mib(served.pid) - before
+    yield figure(f"API: growth of memory over {count:,} requests", grown, "MiB", 5, f"after {before:.0f} MiB")
+
+
+def _configuration(place: Path, database: str = "") -> tuple[Path, Path]:
     config, data = place / "config", place / "data"
     config.mkdir()
     names = "".join(f"  - {{name: r{number}, url: /srv/r{number}.git}}\n" for number in range(REPOSITORIES))
     (config / "acme.yaml").write_text(f"organization: acme\nbackend: {{local: {{}}}}\nrepositories:\n{names}")
-    (config / "daemon.yaml").write_text(f"server: {{listen: '127.0.0.1:{free_port()}', requests: 1000000}}\n")
+    daemon = f"daemon: {{database: '{database}'}}\n" if database else ""
+    (config / "daemon.yaml").write_text(f"{daemon}{listening()}")
     return config, data
 
 
-def _token(config: Path, data: Path) -> str:
+def listening() -> str:
+    """The lines of `daemon.yaml` by which a server listens and sets nobody any limit."""
+    return f"server: {{listen: '127.0.0.1:{free_port()}', requests: 1000000}}\n"
+
+
+def token(config: Path, data: Path) -> str:
+    """A new token of an administrator."""
     runtime = compose(Start(config=config, data_dir=data, actor="bench", environ=dict(os.environ)))
     try:
         return tokens.create(runtime, tokens.Wish(name="bench", role=Role.ADMIN))[0]
@@ -86,41 +148,17 @@ def _token(config: Path, data: Path) -> str:
 def _answers(
     what: str, served: ServerProcess, paths: dict[str, str], header: str, rate: int
 ) -> list[Comparison]:
-    """The 99th percentile of each, asked for in turn at a rate that all have together; and what a request costs."""
-    name, _, value = header.partition(": ")
-    taken: dict[str, list[float]] = {path: [] for path in paths.values()}
-    begin, before = time.perf_counter() + 0.5, Spent.by(served.pid)
-
-    def ask(number: int, path: str) -> None:
-        due = begin + number / rate
-        time.sleep(max(0.0, due - time.perf_counter()))
-        connection = HTTPConnection(urlsplit(served.url).netloc, timeout=30)
-        connection.request("GET", path, headers={name: value})
-        answer = connection.getresponse()
-        answer.read()
-        connection.close()
-        if answer.status != 200:
-            raise RuntimeError(f"{path} is answered with {answer.status}")
-        taken[path].append((time.perf_counter() - due) * 1000)  # from when it was due: what waits has waited
-
-    order = chain.from_iterable(repeat(tuple(paths.values())))
-    with ThreadPoolExecutor(16) as threads:
-        list(threads.map(ask, range(rate * SECONDS), order))
+    """The 99th percentile of each, and what a request costs."""
+    before = Spent.by(served.pid)
+    taken = Load(served.url, header).times(tuple(paths.values()), rate, rate * SECONDS)
     spent = (Spent.by(served.pid) - before).seconds * 1000 / (rate * SECONDS)
     each = [
-        _figure(f"{what}: {label.strip()}", _p99(taken[path]), "ms", 100, _said(rate, taken[path]))
+        figure(f"{what}: {label.strip()}", p99(taken[path]), "ms", 100, said(rate, taken[path]))
         for label, path in paths.items()
     ]
-    return [*each, _figure(f"{what}: CPU of a request", spent, "ms", None)]
+    return [*each, figure(f"{what}: CPU of a request", spent, "ms", None)]
 
 
-def _said(rate: int, figures: Sequence[float]) -> str:
-    return f"99th percentile at {rate} requests a second; the median is {median(figures):.0f} ms"
-
-
-def _p99(figures: Sequence[float]) -> float:
-    return sorted(figures)[max(0, round(len(figures) * 0.99) - 1)]
-
-
-def _figure(name: str, value: float, unit: str, limit: float | None, note: str = "") -> Comparison:
+def figure(name: str, value: float, unit: str, limit: float | None, note: str = "") -> Comparison:
+    """One figure, without anything by hand."""
     return Comparison(name=name, unit=unit, ours=(value,), limit=limit, relative=False, note=note)

@@ -1,11 +1,12 @@
 """Records as many years would leave them: environments by the store, runs and events by the hundred thousand in plain SQL."""
 
 import os
-import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
 
 from envmgr.adapters.processes import identify
 from envmgr.composition.records import open_records
@@ -26,8 +27,16 @@ _SPREAD: Mapping[str, str] = {
 }
 
 
-def write_records(config: Path, data: Path, runs: int, events: int) -> Path:
-    """Fills an empty data folder, whose organization file is there; gives the log of the one run that goes on.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The one run that goes on, and its log."""
+
+    run: int
+    log: Path
+
+
+def write_records(config: Path, data: Path, runs: int, events: int) -> Written:
+    """Fills an empty database, whose organization file is there; gives the one run that goes on.
 
     Every hundredth run failed.
     """
@@ -46,25 +55,24 @@ def write_records(config: Path, data: Path, runs: int, events: int) -> Path:
         )
     )
     store.close()
-    with closing(sqlite3.connect(data / "envmgr.db")) as connection, connection:
-        status = f"CASE WHEN i % 100 = 0 THEN '{RunStatus.FAILED}' ELSE status END"
+    status = f"CASE WHEN i % 100 = 0 THEN '{RunStatus.FAILED}' ELSE status END"
+    with open_records(config, data, os.environ)._database.engine.begin() as connection:
         _multiply(connection, "runs", runs - 2, {**_SPREAD, "status": status})
         _multiply(connection, "events", events - 1, {**_SPREAD, "run": f"i % {runs} + 1"})
-        connection.execute("ANALYZE")
+        connection.execute(text("ANALYZE"))
     store = open_records(config, data, os.environ)
     last = store.start_run(FOLLOWED, RunKind.APPLY, "c" * 40, owner, "daemon", now, lambda n: f"logs/{n}.log")
     store.close()
     log = data / last.log
     log.parent.mkdir(exist_ok=True)
     log.write_text("")
-    return log
+    return Written(last.id, log)
 
 
-def _multiply(connection: sqlite3.Connection, table: str, count: int, varied: Mapping[str, str]) -> None:
+def _multiply(connection: Connection, table: str, count: int, varied: Mapping[str, str]) -> None:
     """Writes the first row so many times more, some columns of it by its number `i`."""
-    known = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[1] != "id"]
+    known = [column["name"] for column in inspect(connection).get_columns(table) if column["name"] != "id"]
     quoted = [f'"{name}"' for name in known]
     values = [varied.get(name, f'{table}."{name}"') for name in known]
-    connection.execute(
-        _NUMBERED.format(count=count, table=table, columns=", ".join(quoted), values=", ".join(values))
-    )
+    query = _NUMBERED.format(count=count, table=table, columns=", ".join(quoted), values=", ".join(values))
+    connection.execute(text(query))

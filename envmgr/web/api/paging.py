@@ -26,7 +26,9 @@ Text = Annotated[
 
 
 # Asynchronous, as all here that waits for nothing: else each would be handed to a thread and back.
-async def sought(organization: Word = None, repository: Word = None, q: Text = None, limit: Limit = 100) -> Wanted:
+async def sought(
+    organization: Word = None, repository: Word = None, q: Text = None, limit: Limit = 100
+) -> Wanted:
     """What a list is of; one more than is shown, to know whether there is a following page."""
     return Wanted(organization=organization, repository=repository, text=q, limit=limit + 1)
 

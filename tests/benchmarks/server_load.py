@@ -1,0 +1,81 @@
+"""Requests at a rate, however long each takes: how soon they are answered."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from itertools import chain, repeat
+from statistics import median
+from threading import Event
+from urllib.parse import urlsplit
+
+_THREADS = 16
+
+
+class Load:
+    """Who asks one server, as one who is signed in: `header` is what shows that, `Name: value`."""
+
+    def __init__(self, url: str, header: str) -> None:
+        """Nothing is asked yet."""
+        self._netloc = urlsplit(url).netloc
+        name, _, value = header.partition(": ")
+        self._headers = {name: value}
+
+    def ask(self, path: str) -> int:
+        """One request on a connection of its own; gives the bytes of its answer. Raises RuntimeError where that is not well."""
+        connection = HTTPConnection(self._netloc, timeout=30)
+        try:
+            connection.request("GET", path, headers=self._headers)
+            answer = connection.getresponse()
+            length = len(answer.read())
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise RuntimeError(f"{path} is answered with {answer.status}")
+        return length
+
+    def times(self, paths: Sequence[str], rate: float, count: int) -> Mapping[str, Sequence[float]]:
+        """The milliseconds that each answer took, by path: asked for in turn, at a rate that all have together."""
+        taken: dict[str, list[float]] = {path: [] for path in paths}
+        begin = time.perf_counter() + 0.5
+
+        def ask(number: int, path: str) -> None:
+            due = begin + number / rate
+            time.sleep(max(0.0, due - time.perf_counter()))
+            self.ask(path)
+            taken[path].append(
+                (time.perf_counter() - due) * 1000
+            )  # from when it was due: what waits has waited
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            list(threads.map(ask, range(count), chain.from_iterable(repeat(tuple(paths)))))
+        return taken
+
+
+@contextmanager
+def beside(load: Load, paths: Sequence[str], rate: int) -> Iterator[None]:
+    """So many requests a second for the length of a block. Raises RuntimeError where they were not answered well."""
+    over = Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            load.times(paths, rate, rate)
+
+    with ThreadPoolExecutor(1) as thread:
+        asking = thread.submit(ask)
+        try:
+            yield
+        finally:
+            over.set()
+        asking.result()
+
+
+def p99(figures: Sequence[float]) -> float:
+    """The 99th percentile."""
+    return sorted(figures)[max(0, round(len(figures) * 0.99) - 1)]
+
+
+def said(rate: float, figures: Sequence[float]) -> str:
+    """What the figure is, and the median beside it."""
+    return f"99th percentile at {rate:g} requests a second; the median is {median(figures):.0f} ms"
