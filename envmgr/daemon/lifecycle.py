@@ -19,7 +19,6 @@ from envmgr.commands.audit import Audits
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
-from envmgr.engine.context.hosts import try_to_beat
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.written import OVERLAP, Written
 from envmgr.engine.reconcile import unmanaged
@@ -33,6 +32,7 @@ from .health_watch import HealthWatch
 from .hint_watch import HintWatch
 from .notice_watch import NoticeWatch
 from .notify import Notifier
+from .outage import Outage
 from .polls import Polls
 from .request_watch import RequestWatch
 from .signals import Signals
@@ -88,7 +88,8 @@ class Daemon:
         self._drift_watch = DriftWatch(runtime)
         self._health = HealthWatch(runtime)
         self._audits = Audits(runtime)
-        self._polls = Polls(runtime, self._look)
+        self._outage = Outage(self._tick_fleet)
+        self._polls = Polls(runtime, self._look, self._outage)
         self._requests = RequestWatch(runtime)
         self._forges = ForgeWatch(runtime, self._known_anew)
         self._telling = TellingWatch(runtime)
@@ -112,7 +113,7 @@ class Daemon:
         self._serve()
         # What has ended may have made something else due at once: it need not wait for a tick.
         self._runtime.workers.finished = self._finished
-        self._runtime.bell.ring = self._tick_hints
+        self._runtime.bell.ring = self._outage.spared(self._hints.tick, "store-failed")
         self._start_ticks()
         self._look_everywhere()
         self._notifier.send("READY=1", self._status())
@@ -124,7 +125,8 @@ class Daemon:
     def _serve(self) -> None:
         """Says of this host that its daemon works, by which configuration; others may have a newer one."""
         self._runtime.services.fleet.serve()
-        self._tick_fleet()
+        with self._outage.noticed("not-told"):
+            self._tick_fleet()
 
     def _next_signal(self) -> int:
         while (found := self._signals.next(1)) is None:
@@ -138,19 +140,21 @@ class Daemon:
             )
 
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick that is late once is no news
-        every(TICK, self._polls.tick)
+        spared = self._outage.spared
+        every(TICK, self._outage.tick)
         every(TICK, self._tick_work)
-        every(TICK, self._tick_requests)
-        every(TICK, self._forges.tick)
-        every(TICK, self._tick_telling)
-        every(TICK, self._tick_hints)
-        every(NOTICES, self._tick_notices)
-        every(HEALTH, self._tick_health)
-        every(DRIFT_WATCH, self._tick_patrol)
+        every(TICK, spared(self._polls.tick, "store-failed"))
+        every(TICK, spared(self._requests.tick, "store-failed"))
+        every(TICK, spared(self._forges.tick, "store-failed"))
+        every(TICK, spared(self._telling.tick, "store-failed"))
+        every(TICK, spared(self._hints.tick, "store-failed"))
+        every(NOTICES, spared(self._notices.tick, "store-failed"))
+        every(HEALTH, spared(self._health.tick, "health-unknown"))
+        every(DRIFT_WATCH, spared(self._drift_watch.tick, "drift-failed"))
         every(HOUSEKEEPING, self._tick_housekeeping)
         every(HOUSEKEEPING, self._audits.tick)
         every(self._heartbeat(), self._tick_status)
-        every(HEARTBEAT, self._tick_fleet)
+        every(HEARTBEAT, spared(self._tick_fleet, "not-told"))
         if self._door is not None:
             every(DOOR, self._tick_door)
         self._scheduler.start()
@@ -162,13 +166,15 @@ class Daemon:
     # --- ticks: each catches what it foresees; one that hangs lets the watchdog end the daemon --------
 
     def _tick_work(self) -> None:
+        if not self._outage.lasts:
+            self._hand_out()
+        self._alive = time.monotonic()  # also where the database is away: a restart would not mend that
+
+    def _hand_out(self) -> None:
         runtime, now = self._runtime, self._runtime.services.clock()
-        try:
-            with sentences(), self._written.news(runtime.services.store, now) as written:
-                touched = {*written, *self._freezes.news(runtime)}
-        except EnvmgrError as error:
-            touched = set()
-            log.error(str(error), action="store-failed")
+        touched: set[RepositoryId] = set()
+        with self._outage.noticed("store-failed"), self._written.news(runtime.services.store, now) as written:
+            touched = {*written, *self._freezes.news(runtime)}
         for identity in {*touched, *runtime.workers.due_again(), *self._unlooked}:
             repository = runtime.services.repositories.get(identity)
             if repository is not None:
@@ -176,18 +182,15 @@ class Daemon:
             else:
                 self._tell_unmanaged(identity)
             self._alive = time.monotonic()
-        self._alive = time.monotonic()  # also where the database is away: a restart would not mend that
 
     def _look(self, repository: Repository) -> None:
         """Hands out what is due in a repository; what one of them raises stops no other, and is tried again."""
         # Taken off only at the end: whatever stops this look, the next tick takes it up again.
         self._unlooked.add(repository.id)
         try:
-            with sentences():
+            with self._outage.noticed("not-looked", repository=str(repository.id)):
                 self._runtime.workers.look(repository)
-            self._unlooked.discard(repository.id)
-        except EnvmgrError as error:
-            log.error(str(error), action="not-looked", repository=str(repository.id))
+                self._unlooked.discard(repository.id)
         except Exception:
             log.exception("Unexpected error", action="unexpected", repository=str(repository.id))
 
@@ -197,54 +200,27 @@ class Daemon:
         self._tell_unmanaged()
 
     def _tell_unmanaged(self, repository: RepositoryId | None = None) -> None:
-        try:
+        with self._outage.noticed("not-looked"):
             unmanaged.tell(self._runtime.services, repository)
             if repository is None:
                 unmanaged.forget_looks(self._runtime.services)
-        except EnvmgrError as error:
-            log.error(str(error), action="not-looked")
 
     def _tick_status(self) -> None:
         watchdog = self._notifier.watchdog
         if watchdog is None or time.monotonic() - self._alive < watchdog:
             self._notifier.send("WATCHDOG=1", self._status())
 
+    def _tick_housekeeping(self) -> None:
+        with self._outage.noticed("not-tidied"):
+            housekeeping.tidy(self._runtime.services)
+
     def _tick_fleet(self) -> None:
-        with sentences():
-            try_to_beat(self._runtime.services.fleet)
-
-    def _tick_requests(self) -> None:
-        try:
-            with sentences():
-                self._requests.tick()
-        except EnvmgrError as error:
-            log.error(str(error), action="store-failed")
-
-    def _tick_telling(self) -> None:
-        try:
-            with sentences():
-                self._telling.tick()
-        except EnvmgrError as error:
-            log.error(str(error), action="store-failed")
+        self._runtime.services.fleet.beat()
 
     def _known_anew(self, repository: Repository) -> None:
         """A forge has told of something that was not known."""
         self._polls.soon(repository.id)
         self._telling.soon(repository)
-
-    def _tick_hints(self) -> None:
-        try:
-            with sentences():
-                self._hints.tick()
-        except EnvmgrError as error:
-            log.error(str(error), action="store-failed")
-
-    def _tick_notices(self) -> None:
-        try:
-            with sentences():
-                self._notices.tick()
-        except EnvmgrError as error:
-            log.error(str(error), action="store-failed")
 
     def _hinted(self, repositories: Collection[RepositoryId]) -> None:
         """Somebody says that something changed in them: they are looked at at once, as polling would later."""
@@ -258,27 +234,6 @@ class Daemon:
     def _tick_door(self) -> None:
         if self._door is not None and not self._ending:
             self._door.reconfigure(self._runtime)
-
-    def _tick_patrol(self) -> None:
-        try:
-            with sentences():
-                self._drift_watch.tick()
-        except EnvmgrError as error:
-            log.warning(str(error), action="drift-failed")
-
-    def _tick_health(self) -> None:
-        try:
-            with sentences():
-                self._health.tick()
-        except EnvmgrError as error:
-            log.warning(str(error), action="health-unknown")
-
-    def _tick_housekeeping(self) -> None:
-        try:
-            with sentences():
-                housekeeping.tidy(self._runtime.services)
-        except EnvmgrError as error:
-            log.warning(str(error), action="not-tidied")
 
     def _finished(self, identity: EnvironmentId) -> None:
         repository = self._runtime.services.repositories.get(identity.repository_id)

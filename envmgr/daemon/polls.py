@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from envmgr.commands.runtime import Runtime
-from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.backoff import delay
 from envmgr.engine.context.organization import Repository
-from envmgr.host.system import sentences
+
+from .outage import Outage
 
 if TYPE_CHECKING:
     from envmgr.domain.values.names import RepositoryId
@@ -38,8 +38,9 @@ class Polls:
     the process's end does not wait for a remote that takes a minute to time out.
     """
 
-    def __init__(self, runtime: Runtime, changed: Callable[[Repository], None]) -> None:
+    def __init__(self, runtime: Runtime, changed: Callable[[Repository], None], outage: Outage) -> None:
         self._runtime = runtime
+        self._outage = outage
         self._changed = changed
         self._due: SimpleQueue[Repository] = SimpleQueue()
         self._asked: set[RepositoryId] = set()
@@ -121,10 +122,8 @@ class Polls:
     def _look(self, repository: Repository) -> None:
         pause, since = repository.interval, self._since
         try:
-            with sentences():
+            with self._outage.noticed("not-polled", repository=str(repository.id)):
                 pause = self._poll(repository)
-        except EnvmgrError as error:
-            log.error(str(error), action="not-polled", repository=str(repository.id))
         except Exception:
             log.exception("Unexpected error", action="unexpected", repository=str(repository.id))
         finally:

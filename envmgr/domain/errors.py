@@ -26,6 +26,10 @@ class Transient(EnvmgrError):
     """May pass by itself; to be tried again with growing delays."""
 
 
+class StoreAway(Transient):
+    """The database of the records cannot be used at all for now, whoever asks for what."""
+
+
 class NotHere(Transient):
     """A commit that the local mirror does not have (yet, or any more)."""
 

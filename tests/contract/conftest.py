@@ -18,7 +18,8 @@ from tests.support.store import seen
 
 MEMORY = "memory"
 _HOSTS = ("hosts", "configurations", "polls")
-_EMPTY = f"TRUNCATE {', '.join([*(table.name for table in RECORDS), *_HOSTS])} RESTART IDENTITY"
+EMPTY = f"TRUNCATE {', '.join([*(table.name for table in RECORDS), *_HOSTS])} RESTART IDENTITY"
+"""What makes the tables of a contract database empty again."""
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +39,7 @@ def store_location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
     url: str = request.getfixturevalue("migrated_postgres_database")
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(_EMPTY)
+        connection.execute(EMPTY)
     return url
 
 

@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 import pytest
 
 from envmgr.adapters.processes import identify
+from envmgr.daemon.outage import Outage
 from envmgr.daemon.polls import Polls
 from envmgr.domain.values.environment import ProcessId, Status
 from envmgr.domain.values.names import EnvironmentId
@@ -63,7 +64,9 @@ def test_remotes_are_looked_at_when_the_clock_is_set_back(engine: Engine) -> Non
     shop = engine.repository()
     engine.poll()
     changes: SimpleQueue[str] = SimpleQueue()
-    polls = Polls(engine.application, lambda repository: changes.put(repository.id.name))
+    polls = Polls(
+        engine.application, lambda repository: changes.put(repository.id.name), Outage(lambda: None)
+    )
     push(shop, ["alice"])
     polls.tick()
     assert changes.get(timeout=30) == "shop"

@@ -40,21 +40,46 @@ def server_user() -> str | None:
 @contextmanager
 def running_postgres(programs: Path) -> Iterator[str]:
     """The address of the `postgres` database of a new cluster, gone at the end."""
-    # pytest's own folder is closed to other users, so the cluster gets one beside it.
-    with tempfile.TemporaryDirectory(prefix="envmgr-postgres-", ignore_cleanup_errors=True) as name:
-        folder, user = Path(name), server_user()
-        if user:
-            shutil.chown(folder, user)
-        data = folder / "data"
-        _initdb(programs, data, user)
-        server = Server.start(lambda port: _command(programs, data, folder, port), folder / "log", user=user)
-        try:
-            _wait_until_ready(programs, server)
+    with _place() as folder:
+        _initdb(programs, folder / "data", server_user())
+        with _serving(programs, folder) as server:
             url = f"postgresql://postgres@{HOST}:{server.port}/postgres"
             _execute(url, f"CREATE ROLE {OWNER} LOGIN")
             yield url
-        finally:
-            server.stop(signal.SIGINT)  # PostgreSQL's fast shutdown
+
+
+@contextmanager
+def running_standby(programs: Path, first_url: str) -> Iterator[str]:
+    """The address of a second server that follows the first by streaming replication, until `SELECT pg_promote()`."""
+    with _place() as folder:
+        options = ["-X", "stream", "-R", "--checkpoint=fast", "--no-sync"]
+        argv = [str(programs / "pg_basebackup"), "-d", first_url, "-D", str(folder / "data"), *options]
+        subprocess.run(dies_with_us(argv, user=server_user()), check=True, cwd="/")
+        with _serving(programs, folder) as server:
+            yield f"postgresql://postgres@{HOST}:{server.port}/postgres"
+
+
+@contextmanager
+def _place() -> Iterator[Path]:
+    """A folder of the server's user; pytest's own is closed to others."""
+    with tempfile.TemporaryDirectory(prefix="envmgr-postgres-", ignore_cleanup_errors=True) as name:
+        if user := server_user():
+            shutil.chown(name, user)
+        yield Path(name)
+
+
+@contextmanager
+def _serving(programs: Path, folder: Path) -> Iterator[Server]:
+    """A server on the data of a folder, once it lets people in."""
+    data = folder / "data"
+    server = Server.start(
+        lambda port: _command(programs, data, folder, port), folder / "log", user=server_user()
+    )
+    try:
+        _wait_until_ready(programs, server)
+        yield server
+    finally:
+        server.stop(signal.SIGINT)  # PostgreSQL's fast shutdown
 
 
 def make_database(postgres_url: str, name: str) -> str:

@@ -11,6 +11,7 @@ from envmgr.domain.errors import UsageError
 from .database import Database
 from .migrate import migrate
 from .names import FILE_NAME
+from .server.address import parse
 from .store import SqlStore
 
 
@@ -52,7 +53,7 @@ def _url(text: str) -> URL | None:
     if kind not in ("postgresql", "postgres", "sqlite"):
         raise UsageError(f"database: envmgr knows postgresql:// and sqlite:///, not {kind}://.")
     try:
-        return make_url(f"{'sqlite' if kind == 'sqlite' else 'postgresql'}://{rest}")
+        return make_url(f"sqlite://{rest}") if kind == "sqlite" else parse(rest)
     except (ArgumentError, ValueError) as error:
         raise UsageError(
             "database: the URL cannot be read; it is postgresql://user:password@host/name, "

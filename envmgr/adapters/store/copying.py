@@ -36,6 +36,8 @@ def copy(source: Database, target: Database) -> Mapping[str, int]:
     """
     with source.snapshot() as old, target.write() as new:
         target.serialize(new, "migration")
+        source.take_time(old)
+        target.take_time(new)
         _require_empty(old, new, target)
         counts: dict[str, _Digest] = {}
         for each in schema.RECORDS:
@@ -55,6 +57,7 @@ def copy(source: Database, target: Database) -> Mapping[str, int]:
             "Is its encoding UTF-8?",
         )
         with source.snapshot() as now:
+            source.take_time(now)
             _require_same(
                 counts, now, f"The {source.place} was written to meanwhile", "Stop the daemon, and try again."
             )

@@ -98,6 +98,14 @@ class Database:
             number = int.from_bytes(digest[:8], "big", signed=True)
             connection.execute(select(func.pg_advisory_xact_lock(number)))
 
+    def take_time(self, connection: Connection) -> None:
+        """Lets the rest of a transaction last as long as it takes: a migration, a copy of all records."""
+        if connection.dialect.name == "postgresql":
+            from .server.connection import LONG
+
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.connection.driver_connection.patience = LONG  # type: ignore[union-attr]
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:

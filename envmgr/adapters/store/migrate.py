@@ -36,6 +36,7 @@ def migrate(database: Database) -> None:
             make(connection)
         elif not _is_newest(connection, database):
             _keep_copy(database)
+            database.take_time(connection)
             upgrade(connection)
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from envmgr.daemon.outage import Outage
 from envmgr.daemon.polls import Polls
 from envmgr.domain.errors import Transient
 from envmgr.domain.values.names import RepositoryId
@@ -43,7 +44,9 @@ def polls_of(remotes: Remotes, interval: float = 60, workers: int = 2) -> tuple[
     """Polls over stand-ins, and the names of those whose records changed."""
     changed: list[str] = []
     made = Polls(
-        runtime_of(remotes, interval, workers), lambda repository: changed.append(repository.id.name)
+        runtime_of(remotes, interval, workers),
+        lambda repository: changed.append(repository.id.name),
+        Outage(lambda: None),
     )
     return made, changed
 

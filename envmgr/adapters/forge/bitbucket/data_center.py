@@ -25,9 +25,9 @@ from envmgr.domain.values.forge import (
     Reaction,
     ReportState,
 )
-from envmgr.ports.forge import ForgeIdentity, ForgeTraits, ForgeUsage
+from envmgr.ports.forge import ForgeIdentity, ForgeTraits
 
-from .data_center_answers import approvals_of, comments_of, dated, moment, person_of, pull_request_of
+from .data_center_answers import approvals_of, comments_of, moment, person_of, pull_request_of
 from .texts import LONGEST_COMMENT, LONGEST_SENTENCE, address, is_address, names
 
 API = "/rest/api/latest"
@@ -99,11 +99,6 @@ class BitbucketDataCenter:
         """See the port."""
         return self._client.account
 
-    @property
-    def usage(self) -> ForgeUsage:
-        """See the port."""
-        return self._client.budget.usage
-
     # --- pull requests ---------------------------------------------------------------------------
 
     def open_pull_requests(self) -> Sequence[PullRequest]:
@@ -136,12 +131,8 @@ class BitbucketDataCenter:
         return in_order(each for each in found.values() if first is None or each.at >= first)
 
     def approvals(self, number: int, commit: str) -> Sequence[ForgeApproval]:
-        """See the port. When they were given is told only among all that happened, newest first."""
-        given = approvals_of(self._client.get(self._at(number)).as_object(), commit)
-        if not given:
-            return []
-        pages = self._client.pages(f"{self._at(number)}/activities", {"limit": _PAGE})
-        return dated(given, (each for page in pages for each in page.as_object().listed("values")))
+        """See the port."""
+        return approvals_of(self._client.get(self._at(number)).as_object(), commit)
 
     def permission(self, person: ForgePerson) -> Permission:
         """See the port: who has a right by a group or by the project is told as well."""

@@ -1,11 +1,10 @@
 """A project on GitLab as the port has it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from envmgr.adapters.forge.answer import Object
 from envmgr.adapters.forge.client import ForgeClient, Query
 from envmgr.adapters.forge.failure import NotAllowed, said_in
 from envmgr.adapters.forge.lists import changed_meanwhile, in_order
@@ -22,7 +21,7 @@ from envmgr.domain.values.forge import (
     Reaction,
 )
 from envmgr.ports import Clock
-from envmgr.ports.forge import ForgeIdentity, ForgeTraits, ForgeUsage
+from envmgr.ports.forge import ForgeIdentity, ForgeTraits
 
 from . import payloads
 from .approvals import Approvals
@@ -31,7 +30,6 @@ from .identity import identity
 from .paging import EACH
 from .quick_actions import inert
 from .statuses import Statuses
-from .threads import threaded
 
 TRAITS = ForgeTraits(
     kind=ForgeKind.GITLAB,
@@ -70,11 +68,6 @@ class GitLab:
         """See the port."""
         return self._client.account
 
-    @property
-    def usage(self) -> ForgeUsage:
-        """See the port."""
-        return self._client.budget.usage
-
     def open_pull_requests(self) -> Sequence[PullRequest]:
         """See the port."""
         query: Query = {"state": "opened", "order_by": "created_at", "sort": "asc", "per_page": EACH}
@@ -93,10 +86,7 @@ class GitLab:
         return payloads.pull_request(self._client.get(self._request(number)).as_object())
 
     def comments(self, number: int, since: datetime | None = None) -> Sequence[Comment]:
-        """See the port. With `since` they are read from the one that changed last on, and no further than needed.
-
-        Which of a thread began it, only the list of threads tells: that is asked for where one of them is in any.
-        """
+        """See the port. With `since` they are read from the one that changed last on, and no further than needed."""
         order, sort = ("created_at", "asc") if since is None else ("updated_at", "desc")
         query: Query = {
             "activity_filter": "only_comments",
@@ -111,14 +101,8 @@ class GitLab:
                 found.setdefault(comment.id, comment)
             if since is not None and notes and notes[-1].moment("updated_at") < since - _SLACK:
                 break
-        wanted = list(found.values()) if since is None else _changed(found, since)
-        if any(each.is_reply for each in wanted):
-            wanted = threaded(wanted, self._threads(number))
+        wanted = found.values() if since is None else _changed(found, since)
         return in_order(wanted)
-
-    def _threads(self, number: int) -> Iterator[Object]:
-        for page in self._client.pages(f"{self._request(number)}/discussions", {"per_page": EACH}):
-            yield from page.as_objects()
 
     def approvals(self, number: int, commit: str) -> Sequence[ForgeApproval]:
         """See the port."""

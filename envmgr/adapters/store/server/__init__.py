@@ -1,0 +1,1 @@
+"""What lies between envmgr and a database server: addresses, poolers, time limits."""
