@@ -1,7 +1,6 @@
 """The Terraform modules that come with envmgr, kept by their content while an environment uses them."""
 
 import hashlib
-import io
 import os
 import shutil
 import tarfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
 from envmgr.host.leftovers import clear, temporary
+from envmgr.host.system import sentences
 
 _RECENT = 24 * 3600  # seconds
 
@@ -44,25 +44,24 @@ class Modules:
         """Makes `destination` hold exactly a kept version's files; raises NeedsPerson where it was not kept."""
         _copy_whole(self._version(name, tree), destination)
 
-    def export(self, name: str, tree: str, limit: int) -> bytes | None:
-        """A kept version's files as a tar archive; None above `limit` bytes of files."""
-        files = list(_files(self._version(name, tree)))
-        if sum(path.stat().st_size for _, path in files) > limit:
-            return None
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as archive:
-            for relative, path in files:
+    def export(self, name: str, tree: str, archive: Path) -> None:
+        """Writes a kept version's files to a tar archive."""
+        with (
+            sentences("A module that is to be kept cannot be written", archive),
+            tarfile.open(archive, mode="x") as opened,
+        ):
+            for relative, path in _files(self._version(name, tree)):
                 member = tarfile.TarInfo(relative)
                 member.size = path.stat().st_size
-                archive.addfile(member, io.BytesIO(path.read_bytes()))
-        return buffer.getvalue()
+                with path.open("rb") as file:
+                    opened.addfile(member, file)
 
-    def unpack(self, archive: bytes, tree: str, destination: Path) -> None:
+    def unpack(self, archive: Path, tree: str, destination: Path) -> None:
         """Makes `destination` hold what `export` archived; NeedsPerson where it is not the module of this tree."""
         destination.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with temporary(destination.parent, ".unpacked-") as folder:
             try:
-                with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as opened:
+                with tarfile.open(archive, mode="r:") as opened:
                     opened.extractall(folder, filter="data")
             except (tarfile.TarError, ValueError, OSError) as error:
                 raise NeedsPerson(f"The kept module cannot be unpacked: {error}.") from error

@@ -7,6 +7,7 @@ that is done, and whatever dies in between is left alone until the same is asked
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from filecmp import cmp
 
 from envmgr.domain.documents.state import State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing, StateLocked, Transient, UsageError
@@ -24,6 +25,7 @@ from envmgr.engine.source.tool import program_now
 from envmgr.engine.source.workspaces import holds_state, workspace
 from envmgr.engine.work.job import Job
 from envmgr.engine.work.mode import ByHand, Verb
+from envmgr.host.leftovers import temporary
 from envmgr.ports import StateStore
 
 from .access import check, needs
@@ -135,7 +137,8 @@ def _bring_what_was_cut_off(job: Job) -> None:
         said = "The state was truncated while Terraform wrote it; the one before it was restored."
         job.services.record(job.environment.id, "state-recovered", said)
     services, claim, organization = job.services, _claim(job.environment), job.repository.organization
-    if not holds_state(services.layout.workspace(job.environment.id)):
+    is_left = services.store.left_states.get(job.environment.id) is not None
+    if not is_left and not holds_state(services.layout.workspace(job.environment.id)):
         return
     access, binary = job.access(), program_now(services, organization, claim)
     with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
@@ -166,17 +169,26 @@ def _copy(job: Job, target: Backend) -> None:
         raise NeedsPerson(
             f"{place(target)} has another state at {identity.state_key} by now: both are left as they are. Check whose it is."
         )
-    sealed = old.get(identity.kept_key)
-    if sealed is not None:
-        new.put(identity.kept_key, sealed)
+    _copy_kept(job, old, new, target)
     _check_copied(new, identity.state_key, content, target)
-    _check_copied(new, identity.kept_key, sealed, target)
     # Read once more: our lease keeps out our own, but not a Terraform that somebody runs by hand.
     if _settled(job, old, claim.backend) != content:
         raise StateLocked(f"The state of {identity} changed while it was copied: it stays where it is.")
     job.update(
         lambda e: applies.moved(e, with_fingerprint(replace(_claim(e), backend=target, moves=claim.backend)))
     )
+
+
+def _copy_kept(job: Job, old: StateStore, new: StateStore, target: Backend) -> None:
+    """Copies what a destroy needs, of any size, and reads it back."""
+    key = job.environment.id.kept_key
+    with temporary(job.services.layout.private(job.services.layout.temporaries), "kept-") as folder:
+        file, copy = folder / "kept", folder / "copy"
+        if not old.download(key, file):
+            return
+        new.upload(key, file)
+        if not new.download(key, copy) or not cmp(file, copy, shallow=False):
+            raise _not_copied(key, target)
 
 
 def _settled(job: Job, store: StateStore, backend: Backend) -> bytes | None:
@@ -202,7 +214,7 @@ def _check_free(job: Job, new: StateStore, target: Backend) -> None:
     """Raises NeedsPerson where the new place has anything of this environment; what lists nothing is archived there."""
     identity = job.environment.id
     there = new.read(identity.state_key)
-    if (there is not None and there.resources) or new.get(identity.kept_key) is not None:
+    if (there is not None and there.resources) or identity.kept_key in new.objects(identity.kept_key):
         raise NeedsPerson(
             f"{place(target)} has a state of {identity} already ({identity.state_key}): nothing was changed. Check whose it is, and move it away; or, if the old and the new setting mean the same place, write it as before."
         )
@@ -212,9 +224,11 @@ def _check_free(job: Job, new: StateStore, target: Backend) -> None:
 
 def _check_copied(new: StateStore, key: str, content: bytes | None, target: Backend) -> None:
     if content and new.get(key) != content:
-        raise Transient(
-            f"{key} in {place(target)} is not what was written there: the state stays where it is."
-        )
+        raise _not_copied(key, target)
+
+
+def _not_copied(key: str, target: Backend) -> Transient:
+    return Transient(f"{key} in {place(target)} is not what was written there: the state stays where it is.")
 
 
 def _finish(job: Job) -> None:

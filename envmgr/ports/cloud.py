@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from envmgr.domain.documents.state import LockInfo, State
@@ -74,6 +75,14 @@ class StateStore(Protocol):
 
     def get(self, key: str) -> bytes | None:
         """The content of an object; None where there is none."""
+        ...
+
+    def upload(self, key: str, file: Path) -> None:
+        """As `put`, of a file of any size, which is not read into memory as a whole."""
+        ...
+
+    def download(self, key: str, file: Path) -> bool:
+        """Writes an object of any size to a new file, for its owner only; False where there is none."""
         ...
 
     def delete(self, key: str) -> None:

@@ -148,11 +148,11 @@ class Git(Protocol):
         """
         ...
 
-    def export(self, repository: RepositoryId, commit: str, scope: str, limit: int) -> bytes | None:
-        """A folder of a commit (`.` for all) as a git pack with the commit itself; None above `limit` bytes of files."""
+    def export(self, repository: RepositoryId, commit: str, scope: str, pack: Path) -> None:
+        """Writes a folder of a commit (`.` for all) to a file, as a git pack with the commit itself."""
         ...
 
-    def unpack(self, pack: bytes, commit: str, source: Source, destination: Path) -> None:
+    def unpack(self, pack: Path, commit: str, source: Source, destination: Path) -> None:
         """Makes `destination` hold what `export` packed, no mirror needed.
 
         NeedsPerson where that is not the source's tree in this very commit.

@@ -21,11 +21,11 @@ class Modules(Protocol):
         """Makes `destination` hold exactly a kept version's files."""
         ...
 
-    def export(self, name: str, tree: str, limit: int) -> bytes | None:
-        """A kept version's files as a tar archive; None above `limit` bytes of files."""
+    def export(self, name: str, tree: str, archive: Path) -> None:
+        """Writes a kept version's files to a tar archive."""
         ...
 
-    def unpack(self, archive: bytes, tree: str, destination: Path) -> None:
+    def unpack(self, archive: Path, tree: str, destination: Path) -> None:
         """Makes `destination` hold what `export` archived; NeedsPerson where it is not the module of this tree."""
         ...
 

@@ -19,10 +19,13 @@ Redact = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class KeptModules:
-    """Modules from elsewhere that an environment was applied with: known by a digest; `archive` gives them, if kept."""
+    """Modules from elsewhere that an environment was applied with: known by a digest.
+
+    `archive` writes them to a file, if they are kept, and says whether they are.
+    """
 
     digest: str
-    archive: Callable[[], bytes | None]
+    archive: Callable[[Path], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,10 +173,10 @@ class Terraform(Protocol):
         """
         ...
 
-    def pack_modules(self, data: Path, digest: str, limit: int) -> bytes | None:
-        """The modules from elsewhere in a workspace's data folder, as an archive.
+    def pack_modules(self, data: Path, digest: str, archive: Path) -> bool:
+        """Writes the modules from elsewhere in a workspace's data folder to an archive.
 
-        None where they are others than the digest says, or have more than `limit` bytes.
+        False where they are others than the digest says.
         """
         ...
 

@@ -236,13 +236,13 @@ def test_what_was_exported_needs_no_mirror(trial: Trial, tmp_path: Path) -> None
     tree = trial.tree(commit)
     assert tree is not None
     source = Source(SourceKind.DIRECTORY, "terraform", tree, "terraform")
-    pack = trial.git.export(SHOP, commit, "terraform", 1000)
-    assert pack is not None
+    pack, no_pack = tmp_path / "pack", tmp_path / "none"
+    trial.git.export(SHOP, commit, "terraform", pack)
+    no_pack.write_bytes(b"no pack")
     trial.git.unpack(pack, commit, source, tmp_path / "unpacked")
     assert shown(tmp_path / "unpacked") == {"terraform/main.tf": "two"}
-    assert trial.git.export(SHOP, commit, "terraform", 2) is None
     other = Source(SourceKind.DIRECTORY, "terraform", "2" * 40, "terraform")
-    for content, wanted in ((pack, other), (b"no pack", source)):
+    for content, wanted in ((pack, other), (no_pack, source)):
         with pytest.raises(NeedsPerson):
             trial.git.unpack(content, commit, wanted, tmp_path / "refused")
 

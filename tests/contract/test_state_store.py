@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from filecmp import cmp
 from pathlib import Path
 from uuid import uuid4
 
@@ -285,7 +286,33 @@ def test_an_object_of_our_own_is_kept_beside_the_state(backend: Backend, workspa
 # --- what goes wrong -------------------------------------------------------------------------
 
 
-def test_a_missing_place_is_for_a_person(backend: Backend) -> None:
+def test_a_file_of_any_size_is_kept_beside_the_state(backend: Backend, tmp_path: Path) -> None:
+    """Larger than what is sent in one request; as it was, for its owner only."""
+    store = backend.store()
+    store.ensure()
+    key, file, copy = "acme/shop/alice/envmgr-kept.zip", tmp_path / "file", tmp_path / "copy"
+    with file.open("wb") as content:
+        content.write(b"first")
+        content.truncate(65 * 2**20)
+        content.seek(0, os.SEEK_END)
+        content.write(b"last")
+    assert not store.download(key, copy)
+    assert not copy.exists()
+
+    store.upload(key, file)
+    assert store.download(key, copy)
+
+    assert cmp(file, copy, shallow=False)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert store.objects("acme/") == [key]
+    file.write_bytes(b"")
+    store.upload(key, file)
+    assert store.get(key) == b""
+    store.delete(key)
+    assert not store.download(key, tmp_path / "another")
+
+
+def test_a_missing_place_is_for_a_person(backend: Backend, tmp_path: Path) -> None:
     store = backend.store()
     for ask in (store.read, store.lock):
         with pytest.raises(PlaceMissing, match=r"is missing.*envmgr doctor"):
@@ -295,6 +322,10 @@ def test_a_missing_place_is_for_a_person(backend: Backend) -> None:
             ask_of_ours("acme/")
     with pytest.raises(PlaceMissing, match="is missing"):
         store.put("acme/shop/alice/envmgr-kept.zip", b"")
+    (tmp_path / "file").write_bytes(b"")
+    for move in (store.upload, store.download):
+        with pytest.raises(PlaceMissing, match="is missing"):
+            move(KEY, tmp_path / "file")
     with pytest.raises(PlaceMissing, match="is missing"):
         store.create(KEY, b"")
     with pytest.raises(PlaceMissing, match="is missing"):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,6 @@ from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Claim, Environment, RunKind, Source, SourceKind, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.tags import tags_for
-from envmgr.engine.source.kept import LIMIT
 from envmgr.ports import Remote, StateStore
 from tests.support import warm
 from tests.support.aws import S3_BACKEND
@@ -111,10 +111,10 @@ def kept(engine: Engine) -> Path:
     return engine.folder / "state" / ALICE.kept_key
 
 
-def change(file: Path, alter: Callable[[dict[str, Any]], None]) -> None:
-    """Alter a manifest where it is kept, as somebody could who has our key."""
+def change(file: Path, alter: Callable[[dict[str, Any]], None], without: str = "") -> None:
+    """Alter a manifest where it is kept, as somebody could who has our key; what is `without` has a part less."""
     with zipfile.ZipFile(file) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
+        members = {name: archive.read(name) for name in archive.namelist() if name != without}
     document = json.loads(members["manifest.json"])
     alter(document)
     members["manifest.json"] = json.dumps(document).encode()
@@ -123,7 +123,8 @@ def change(file: Path, alter: Callable[[dict[str, Any]], None]) -> None:
         for name, content in members.items():
             archive.writestr(name, content)
     seal = Seal(sha256(KEY.encode()).digest())
-    file.write_bytes(seal.close(ALICE.kept_key, buffer.getvalue()))
+    key = ALICE.kept_key.replace("alice", file.parent.name)
+    file.write_bytes(seal.close(key, buffer.getvalue()))
 
 
 def test_everything_comes_back_and_what_is_gone_is_destroyed_by_its_own_code(
@@ -233,7 +234,7 @@ def test_what_is_applied_after_a_loss_is_kept_and_destroyed_as_ever(engine: Engi
     ],
 )  # fmt: skip
 def test_what_was_tampered_with_is_refused(
-    manifest_of_alice: tuple[bytes, bytes], tmp_path: Path, alter: Callable[[Any], None], said: str
+    manifest_of_alice: tuple[bytes, Path], tmp_path: Path, alter: Callable[[Any], None], said: str
 ) -> None:
     """No name in it leads anywhere else, and code that is another's is not taken."""
     manifest, pack = manifest_of_alice
@@ -250,7 +251,7 @@ def test_what_was_tampered_with_is_refused(
 
 
 @pytest.fixture(scope="module")
-def manifest_of_alice(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+def manifest_of_alice(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Path]:
     """What is kept of an environment: its manifest, and a pack that proves itself."""
     folder = tmp_path_factory.mktemp("kept")
     shop = GitRepository.create(folder / "shop.git")
@@ -258,9 +259,9 @@ def manifest_of_alice(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, 
     mirrors = Mirrors(folder / "mirrors")
     mirrors.fetch(Remote(repository=ALICE.repository_id, url=shop.url), {"env-alice": commit})
     tree = mirrors.inspect(ALICE.repository_id, commit, "terraform", "x", 9).tree
-    pack = mirrors.export(ALICE.repository_id, commit, "terraform", LIMIT)
+    pack = folder / "pack"
+    mirrors.export(ALICE.repository_id, commit, "terraform", pack)
     assert tree is not None
-    assert pack is not None
     now = datetime(2026, 1, 2, tzinfo=UTC)
     variables = {"environment": "alice", "project": "shop", "organization": "acme", "branch": "env-alice"}
     source = Source(SourceKind.DIRECTORY, "terraform", tree, "terraform")
@@ -446,16 +447,50 @@ def test_it_is_kept_before_the_first_apply_and_for_nobody_else(engine: Engine, m
     assert [run.kind for run in engine.runs()] == [RunKind.DESTROY]
 
 
-def test_code_that_is_too_large_is_not_kept_and_had_from_the_branch(
-    engine: Engine, marks: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is said at the time; after a loss the branch gives it, and where it is gone nothing is destroyed."""
-    monkeypatch.setattr("envmgr.engine.source.kept.LIMIT", 3000)
+def test_code_of_any_size_is_kept(engine: Engine, marks: Path) -> None:
+    """More than any bundle had before, of which no byte is like another: the branch is gone, and the data folder, too."""
+    shop = engine.repositories["shop"]
+    big = random.Random(1).randbytes(30 * 2**20).decode("latin-1")
+    shop.commit("env-alice", {**marked("the first"), "terraform/one": big, "terraform/two": big[::-1]})
+    engine.turn()
+    assert kept(engine).stat().st_size > 50 * 2**20
+    assert kept(engine).stat().st_mode & 0o777 == 0o600
+    shop.delete("env-alice")
+    lose(engine)
+
+    gone(engine)
+
+    assert engine.environment("alice").status is Status.DESTROYED, engine.environment("alice").message
+    assert (marks / "alice").read_text() == "made\nunmade by the first\n"
+    assert not kept(engine).exists()
+    assert list((engine.data / "tmp").glob("kept-*")) == []
+
+
+def test_code_that_cannot_be_kept_is_not_applied(engine: Engine, marks: Path) -> None:
+    """Nothing is made whose destroy would miss its code; why stands with the environment, and it goes on by itself."""
+    shop = engine.repositories["shop"]
+    kept(engine).mkdir(parents=True)
+    shop.commit("env-alice", marked("the first"))
+
+    engine.turn()
+
+    alice = engine.environment("alice")
+    assert alice.status is Status.FAILED
+    assert kept(engine).name in alice.message
+    assert not (marks / "alice").exists()
+    kept(engine).rmdir()
+    engine.turn(minutes=10)
+    assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
+
+
+def test_what_an_earlier_release_found_too_large_is_had_from_the_branch(engine: Engine, marks: Path) -> None:
+    """And where the branch is gone, nothing is destroyed."""
     shop = engine.repositories["shop"]
     for name in ("alice", "bob"):
-        shop.commit(f"env-{name}", {**marked("the first"), "terraform/big.txt": "x" * 4000})
+        shop.commit(f"env-{name}", marked("the first"))
     engine.turn()
-    assert "code-not-kept" in engine.actions("alice")
+    for file in (kept(engine), kept(engine).parent.with_name("bob") / kept(engine).name):
+        change(file, lambda _: None, without="code")
     shop.delete("env-bob")
     lose(engine)
 

@@ -215,9 +215,9 @@ def test_a_sha_256_repository(tmp_path: Path, many_refs: int) -> None:
         mirrors.fetch(there, {"env-a": commit})
     mirrors.checkout(SHOP, commit, tmp_path / "checkout")
     assert (tmp_path / "checkout/terraform/main.tf").read_text() == "# a"
-    pack = mirrors.export(SHOP, commit, "terraform", 1000)
+    pack = tmp_path / "pack"
+    mirrors.export(SHOP, commit, "terraform", pack)
     tree = mirrors.inspect(SHOP, commit, "terraform", "x", 9).tree
-    assert pack is not None
     assert tree is not None
     source = Source(SourceKind.DIRECTORY, "terraform", tree, "terraform")
     mirrors.unpack(pack, commit, source, tmp_path / "unpacked")

@@ -1,7 +1,6 @@
 """Modules from elsewhere, and what a destroy reads: neither another commit nor a host that is gone is in its way."""
 
 import base64
-import io
 import shutil
 import zipfile
 from pathlib import Path
@@ -214,14 +213,14 @@ def test_a_private_module_says_how_it_is_let_in_and_is_then(
 
 
 def test_an_archive_that_leads_out_is_refused(tmp_path: Path) -> None:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    leads_out, is_none = tmp_path / "packed", tmp_path / "none"
+    with zipfile.ZipFile(leads_out, "w") as archive:
         archive.writestr("modules/../../out", "x")
         archive.writestr("modules.json", '{"Modules": []}')
-    with pytest.raises(NeedsPerson, match="cannot be read"):
-        ModuleFolder(tmp_path / "data").unpack(buffer.getvalue(), 1000)
-    with pytest.raises(NeedsPerson, match="cannot be read"):
-        ModuleFolder(tmp_path / "data").unpack(b"no archive", 1000)
+    is_none.write_bytes(b"no archive")
+    for packed in (leads_out, is_none):
+        with pytest.raises(NeedsPerson, match="cannot be read"):
+            ModuleFolder(tmp_path / "data").unpack(packed)
     assert not (tmp_path / "out").exists()
 
 

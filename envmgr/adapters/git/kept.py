@@ -4,6 +4,7 @@ The pack holds the commit itself, the folders down to the scope and all below it
 name, and the source's tree in it, prove the files. What is outside the scope is left out.
 """
 
+import shutil
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson, NotHere
@@ -14,36 +15,45 @@ from envmgr.host.leftovers import temporary
 from .checkout import fill, put
 from .mirror import Mirror, checked_commit, make_private, reported
 from .objects import checks, inside
+from .process import SETTINGS_COUNT, configuration
 from .tree import paths
 
 _NOWHERE = RepositoryId("kept", "code")  # what messages call the repository of a pack
 
 
-def export(mirror: Mirror, commit: str, scope: str, limit: int) -> bytes | None:
-    """The pack of a commit's folder; None where its files have more than `limit` bytes in all."""
-    listed = mirror.run(["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", commit, *paths(scope)])
-    if listed.is_cut:
-        return None
+_LISTED = 1024**3
+"""Bytes of a list of a commit's files that are read."""
+
+
+def export(mirror: Mirror, commit: str, scope: str, pack: Path) -> None:
+    """Writes the pack of a commit's folder, whatever its size, to a file for its owner only.
+
+    Raises NeedsPerson or Transient where git cannot make it.
+    """
+    listed = mirror.run(["ls-tree", "-r", "-t", "-z", "--full-tree", commit, *paths(scope)], largest=_LISTED)
     if listed.failed:
         raise mirror.broken("ls-tree", listed)
     entries = [entry.partition(b"\t")[0].split() for entry in listed.output.split(b"\0") if entry]
-    if sum(int(size) for _, kind, _, size in entries if kind == b"blob") > limit:
-        return None
     root = checks(mirror, [f"{checked_commit(commit)}^{{tree}}"])[0]
     if root is None:
         raise NotHere(f"Commit {commit[:10]} is not in the mirror of {mirror.repository}.")
-    names = [commit, root[0], *(name.decode() for _, kind, name, _ in entries if kind != b"commit")]
-    # One thread: each would take a window of memory of its own.
-    command = ["pack-objects", "--stdout", "--quiet", "--threads=1"]
-    packed = mirror.run(command, stdin="".join(f"{name}\n" for name in names).encode(), largest=2 * limit)
-    if packed.is_cut:
-        return None
-    if packed.failed:
-        raise mirror.broken("pack-objects", packed)
-    return packed.output
+    names = [commit, root[0], *(name.decode() for _, kind, name in entries if kind != b"commit")]
+    with (
+        reported(f"Code that is to be kept cannot be written to {pack.parent}"),
+        temporary(pack.parent, ".packed-") as work,
+    ):
+        # One thread: each would take a window of memory of its own. Large files as they are, for the same reason.
+        command = ["pack-objects", "--quiet", "--threads=1", str(work / "code")]
+        large = configuration({"core.bigFileThreshold": "16m"}, SETTINGS_COUNT)
+        packed = mirror.run(command, stdin="".join(f"{name}\n" for name in names).encode(), extra=large)
+        if packed.failed:
+            raise mirror.broken("pack-objects", packed)
+        made = next(work.glob("code-*.pack"))
+        made.chmod(0o600)
+        made.replace(pack)
 
 
-def unpack(pack: bytes, commit: str, source: Source, destination: Path, seconds: float) -> None:
+def unpack(pack: Path, commit: str, source: Source, destination: Path, seconds: float) -> None:
     """The files of a pack in `destination`, as a checkout of the commit makes them."""
     with reported(f"Kept code could not be unpacked to {destination}"):
         make_private(destination.parent)
@@ -54,11 +64,14 @@ def unpack(pack: bytes, commit: str, source: Source, destination: Path, seconds:
             put(new, destination)
 
 
-def _opened(pack: bytes, commit: str, work: Path, seconds: float) -> Mirror:
+def _opened(pack: Path, commit: str, work: Path, seconds: float) -> Mirror:
     """The pack as a repository of its own, which ends with the folder `work`."""
     repository = Mirror(_NOWHERE, work / "pack.git", seconds)
     repository.create(commit)
-    if repository.run(["index-pack", "--stdin"], stdin=pack).failed:
+    (repository.path / "objects" / "pack").mkdir(exist_ok=True)
+    there = repository.path / "objects" / "pack" / "pack-kept.pack"
+    shutil.copyfile(pack, there)
+    if repository.run(["index-pack", "--threads=1", str(there)]).failed:
         raise NeedsPerson("The kept code is damaged: git cannot read its pack.")
     return repository
 

@@ -227,11 +227,11 @@ class Mirrors:
         """Puts submodules and Git LFS files into a checkout of the whole commit."""
         self._completion.complete(self._mirror(remote.repository), remote, checked_commit(commit), checkout)
 
-    def export(self, repository: RepositoryId, commit: str, scope: str, limit: int) -> bytes | None:
-        """A folder of a commit as a pack that needs no mirror; None above `limit` bytes."""
-        return kept.export(self._mirror(repository), commit, scope, limit)
+    def export(self, repository: RepositoryId, commit: str, scope: str, pack: Path) -> None:
+        """Writes a folder of a commit as a pack that needs no mirror."""
+        kept.export(self._mirror(repository), commit, scope, pack)
 
-    def unpack(self, pack: bytes, commit: str, source: Source, destination: Path) -> None:
+    def unpack(self, pack: Path, commit: str, source: Source, destination: Path) -> None:
         """Makes `destination` hold what `export` packed; NeedsPerson where it is not the source's code."""
         kept.unpack(pack, commit, source, destination, self._seconds)
 

@@ -2,9 +2,11 @@
 
 import base64
 import binascii
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from azure.core import MatchConditions
@@ -18,6 +20,7 @@ from envmgr.domain.errors import PlaceMissing, RetryLater, StateLocked, Transien
 from envmgr.host.credentials.azure import AzureAccount, error_code
 from envmgr.host.credentials.azure_container import container_client, listed_key, shared_key
 from envmgr.host.credentials.network import is_true
+from envmgr.host.system import create_private
 
 _LOCK_NOTE = "terraformlockid"
 
@@ -150,6 +153,28 @@ class AzureBlobStateStore:
         """A blob's content."""
         found = self._download(key)
         return None if found is None else found[0]
+
+    def upload(self, key: str, file: Path) -> None:
+        """Writes a file as a blob, in blocks where it is large."""
+        with self._azure.failures(self._where):
+            try:
+                with file.open("rb") as content:
+                    self._blob(key).upload_blob(content, length=file.stat().st_size, overwrite=True)
+            except ResourceNotFoundError as error:
+                self._say_missing(error)
+                raise
+
+    def download(self, key: str, file: Path) -> bool:
+        """Writes a blob to a file, a piece at a time."""
+        with self._azure.failures(self._where):
+            try:
+                stream = self._blob(key).download_blob()
+            except ResourceNotFoundError as error:
+                self._say_missing(error)
+                return False
+            with os.fdopen(create_private(file), "wb") as copy:
+                stream.readinto(copy)
+        return True
 
     def delete(self, key: str) -> None:
         """Deletes a blob."""

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import io
 import os
+import shutil
 import stat
 import struct
 import time
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
 from envmgr.domain.documents.state import LARGEST, LockInfo, State
@@ -21,6 +23,7 @@ _OPERATORS = 3  # organization, repository, environment: no branch's code makes 
 _FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, process
 _END = b"\n}\n"  # of a state that Terraform has written to its end
 _READS, _PAUSE = 25, 0.02  # half a second in all: a first apply holds the lock of an empty file for long
+_CHUNK = 1024 * 1024
 _WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
@@ -138,6 +141,23 @@ class LocalStateStore:
         """A file's content."""
         return self._content(self._path(key))
 
+    def upload(self, key: str, file: Path) -> None:
+        """Copies a file, whole and on disk, for its owner only."""
+        path = self._present() / self._path(key)
+        with _failures(path), file.open("rb") as content:
+            _write(path, content)
+
+    def download(self, key: str, file: Path) -> bool:
+        """Copies a file to another place."""
+        path = self._present() / self._path(key)
+        with _failures(path):
+            try:
+                with _plain(path, largest=None) as content, os.fdopen(create_private(file), "wb") as copy:
+                    shutil.copyfileobj(content, copy, _CHUNK)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+        return True
+
     def delete(self, key: str) -> None:
         """Deletes a file, and the folders that hold nothing any more."""
         path = self._present() / self._path(key)
@@ -216,7 +236,7 @@ def _raise_unless_missing(error: OSError) -> None:
 
 
 @contextmanager
-def _plain(path: Path, access: int = os.O_RDONLY) -> Iterator[io.FileIO]:
+def _plain(path: Path, access: int = os.O_RDONLY, largest: int | None = LARGEST) -> Iterator[io.FileIO]:
     """A file that is one: code of a branch may write beside its state, and what it links there is not its own.
 
     Nor is anything else of that name waited for, such as a pipe that nobody writes to.
@@ -232,7 +252,7 @@ def _plain(path: Path, access: int = os.O_RDONLY) -> Iterator[io.FileIO]:
             raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _no_plain_file(path)
-        if os.fstat(descriptor).st_size > LARGEST:
+        if largest is not None and os.fstat(descriptor).st_size > largest:
             raise State.too_large(str(path))
         yield file
 
@@ -275,18 +295,18 @@ def _exclusively(path: Path, key: str) -> Iterator[bytes]:
         yield file.read()
 
 
-def _write(path: Path, content: bytes, *, replaces: bool = True) -> None:
+def _write(path: Path, content: bytes | IO[bytes], *, replaces: bool = True) -> None:
     """Writes a file whole, private and on disk, or raises: FileExistsError where it may replace none and there is one."""
     for folder in reversed([parent for parent in path.parents if not parent.exists()]):
         folder.mkdir(mode=0o700, exist_ok=True)
     unfinished = _unfinished(path)
     unfinished.unlink(missing_ok=True)
     with os.fdopen(create_private(unfinished, os.O_RDWR), "w+b") as file:
-        file.write(content)
+        given = io.BytesIO(content) if isinstance(content, bytes) else content
+        shutil.copyfileobj(given, file, _CHUNK)
         file.flush()
         os.fsync(file.fileno())
-        file.seek(0)
-        if file.read() != content:
+        if not _is_same(file, given):
             raise Transient(f"The file {path} does not contain what was written: it will be tried again.")
     if replaces:
         unfinished.rename(path)
@@ -298,6 +318,15 @@ def _write(path: Path, content: bytes, *, replaces: bool = True) -> None:
             unfinished.unlink()
     # Until the folder is on disk as well, a power cut may take the file's name away.
     _sync_folder(path.parent)
+
+
+def _is_same(one: IO[bytes], other: IO[bytes]) -> bool:
+    one.seek(0)
+    other.seek(0)
+    while chunk := one.read(_CHUNK):
+        if other.read(len(chunk)) != chunk:
+            return False
+    return not other.read(1)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,7 +1,9 @@
 """State in an S3 bucket: Terraform's s3 backend."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -11,8 +13,10 @@ from envmgr.domain.documents.state import LARGEST, LockInfo, State
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, RetryLater, StateLocked, Transient
 from envmgr.host.credentials.aws import REFUSED, AwsAccount, error_code, failures
 from envmgr.host.credentials.network import is_true
+from envmgr.host.system import create_private
 
 _NO_OBJECT = {"NoSuchKey", "404"}
+_CHUNK = 1024 * 1024
 _PRIVATE = {
     "BlockPublicAcls": True,
     "IgnorePublicAcls": True,
@@ -137,6 +141,31 @@ class S3StateStore:
         """An object's content."""
         found = self._get(key)
         return None if found is None else found[0]
+
+    def upload(self, key: str, file: Path) -> None:
+        """Writes a file as an object (S3 takes 5 GB at once), encrypted as the states are."""
+        with failures(self._where, self._environment):
+            try:
+                with file.open("rb") as content:
+                    self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, **self._encryption())
+            except ClientError as error:
+                self._say_missing(error)
+                raise
+
+    def download(self, key: str, file: Path) -> bool:
+        """Writes an object to a file, a piece at a time."""
+        with failures(self._where, self._environment):
+            try:
+                body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]
+            except ClientError as error:
+                if error_code(error) in _NO_OBJECT:
+                    return False
+                self._say_missing(error)
+                raise
+            with os.fdopen(create_private(file), "wb") as copy:
+                for chunk in body.iter_chunks(_CHUNK):
+                    copy.write(chunk)
+        return True
 
     def delete(self, key: str) -> None:
         """Deletes an object."""

@@ -98,10 +98,13 @@ class TerraformCommands:
             unrefreshed=unrefreshed,
         )
 
-    def pack_modules(self, data: Path, digest: str, limit: int) -> bytes | None:
+    def pack_modules(self, data: Path, digest: str, archive: Path) -> bool:
         """See the port."""
         found = ModuleFolder(data)
-        return found.pack(limit) if found.digest() == digest else None
+        if found.digest() != digest:
+            return False
+        found.pack(archive)
+        return True
 
     def _planned(
         self, session: Session, initialisation: Initialisation, *, destroy: bool

@@ -15,7 +15,7 @@ from pathlib import Path
 from envmgr.adapters.terraform.providers.cache import ProviderCache
 from envmgr.adapters.terraform.providers.lock_file import without_hashes
 from envmgr.domain.errors import Interrupted, NeedsPerson
-from envmgr.host.leftovers import clear
+from envmgr.host.leftovers import clear, temporary
 from envmgr.host.strange import content
 
 from . import backend
@@ -31,8 +31,6 @@ _RECORD = "envmgr-initialised.json"
 _LOCK_FILE = ".terraform.lock.hcl"
 _LARGEST_LOCK_FILE = 1024 * 1024
 _LARGEST_RECORD = 8 * 1024 * 1024  # it holds two lock files
-MOST_OF_MODULES = 100 * 1024 * 1024
-"""Bytes that kept modules may unpack to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +119,15 @@ class Initialisation:
         wanted = workspace.modules.digest
         if not wanted or self._modules.digest() == wanted:
             return True
-        archive = workspace.modules.archive()
-        if archive is not None:
-            self._modules.unpack(archive, MOST_OF_MODULES)
-            if self._modules.digest() != wanted:
-                raise NeedsPerson(
-                    "The modules that are kept beside the state are not those that were applied."
-                )
+        workspace.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with temporary(workspace.data, ".kept-") as folder:
+            archive = folder / "modules.zip"
+            if workspace.modules.archive(archive):
+                self._modules.unpack(archive)
+                if self._modules.digest() != wanted:
+                    raise NeedsPerson(
+                        "The modules that are kept beside the state are not those that were applied."
+                    )
         return False
 
     def _fits(self) -> bool:

@@ -4,9 +4,9 @@ A destroy must find the very code that was applied, though the modules' host is 
 put others in their place. Terraform takes what its list names and the folder holds without asking the host again.
 """
 
-import io
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,35 +88,32 @@ class ModuleFolder:
             left = [e for e in listed["Modules"] if not f"{e['Key']}.".startswith(gone)]
             self._write({**listed, "Modules": left})
 
-    def pack(self, limit: int) -> bytes | None:
-        """All of them as an archive, without their git folders; None above `limit` bytes."""
-        buffer = io.BytesIO()
+    def pack(self, archive: Path) -> None:
+        """Writes all of them to an archive, without their git folders."""
         try:
-            files = list(self._sized())
-            if sum(size for *_, size in files) > limit:
-                return None
-            with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-                archive.writestr(_LIST, self._listed())
-                for name, path, size in files:
-                    with plain(path) as file:
-                        archive.writestr(f"{_FOLDER}/{name}", file.read(size))
+            with zipfile.ZipFile(archive, "x", zipfile.ZIP_DEFLATED) as packed:
+                packed.writestr(_LIST, self._listed())
+                for name, path, size in self._sized():
+                    entry = zipfile.ZipInfo(f"{_FOLDER}/{name}")
+                    entry.compress_type, entry.file_size = zipfile.ZIP_DEFLATED, size
+                    with plain(path) as file, packed.open(entry, "w") as copy:
+                        shutil.copyfileobj(file, copy, _CHUNK)
         except OSError as error:
             raise self._unreadable(error) from error
-        return buffer.getvalue()
 
-    def unpack(self, content: bytes, limit: int) -> None:
+    def unpack(self, archive: Path, limit: int = _LARGEST_FOLDER + _LARGEST_LIST) -> None:
         """Puts an archive in the place of all that is there; NeedsPerson where it is none of ours."""
         new = self._folder.with_name(f"{_FOLDER}.new")
         try:
             clear(new)
             new.mkdir(mode=0o700, parents=True)
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                if sum(each.file_size for each in archive.infolist()) > limit:
+            with zipfile.ZipFile(archive) as packed:
+                if sum(each.file_size for each in packed.infolist()) > limit:
                     raise ValueError
-                for each in archive.infolist():
+                for each in packed.infolist():
                     if each.filename != _LIST:
-                        _put(new, each.filename, archive.read(each))
-                listed = json.loads(archive.read(_LIST))
+                        _put(new, packed, each)
+                listed = json.loads(packed.read(_LIST))
             for entry in listed["Modules"]:
                 if "Elsewhere" in entry:
                     entry["Dir"] = str(self._folder / _inside(entry.pop("Elsewhere")))
@@ -225,7 +222,8 @@ def _inside(name: str) -> PurePosixPath:
     return path
 
 
-def _put(root: Path, name: str, content: bytes) -> None:
-    path = root / _inside(name.removeprefix(f"{_FOLDER}/"))
+def _put(root: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    path = root / _inside(entry.filename.removeprefix(f"{_FOLDER}/"))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_bytes(content)
+    with archive.open(entry) as content, path.open("wb") as file:
+        shutil.copyfileobj(content, file, _CHUNK)

@@ -41,9 +41,9 @@ class SignedIn:
         with self._as(Credentials.READING, workspace) as space:
             return self._terraform.plan(space, out, watch, destroy=destroy)
 
-    def pack_modules(self, data: Path, digest: str, limit: int) -> bytes | None:
+    def pack_modules(self, data: Path, digest: str, archive: Path) -> bool:
         """See the port."""
-        return self._terraform.pack_modules(data, digest, limit)
+        return self._terraform.pack_modules(data, digest, archive)
 
     def show(self, workspace: Workspace, plan: PlanFile) -> Plan:
         """See the port."""

@@ -7,12 +7,15 @@ of the same environment from the newest.
 
 import hmac
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 
 _DOMAIN = b"envmgr-kept/1"
 _LINE = re.compile(rb"envmgr-seal 1 ([0-9a-f]{16}) ([0-9a-f]{64})\n")
+LENGTH = len("envmgr-seal 1 ") + 16 + len(" ") + 64 + len("\n")
+"""Bytes of a seal."""
 
 
 class Proof(StrEnum):
@@ -37,20 +40,30 @@ class Seal:
 
     def close(self, name: str, content: bytes) -> bytes:
         """The content with a seal for this name before it."""
-        return f"envmgr-seal 1 {self.mark} {self._code(name, content)}\n".encode() + content
+        return self.line(name, [content]) + content
+
+    def line(self, name: str, content: Iterable[bytes]) -> bytes:
+        """The seal for this name that stands before a content, which is given in pieces: a line of `LENGTH` bytes."""
+        return f"envmgr-seal 1 {self.mark} {self._code(name, content)}\n".encode()
 
     def open(self, name: str, sealed: bytes) -> tuple[bytes, Proof]:
         """The content without its seal, and what that proves; nothing may rest on one whose proof is not `OURS`."""
-        found = _LINE.match(sealed)
-        if found is None:
-            return sealed, Proof.NONE
-        content, mark, code = sealed[found.end() :], found[1].decode(), found[2].decode()
-        if mark != self.mark:
-            return content, Proof.OTHER_KEY
-        is_ours = hmac.compare_digest(code, self._code(name, content))
-        return content, Proof.OURS if is_ours else Proof.WRONG
+        begin, content = sealed[:LENGTH], sealed[LENGTH:]
+        proof = self.proof(name, begin, [content])
+        return (sealed if proof is Proof.NONE else content), proof
 
-    def _code(self, name: str, content: bytes) -> str:
+    def proof(self, name: str, begin: bytes, content: Iterable[bytes]) -> Proof:
+        """What the first `LENGTH` bytes prove of all that comes after them, in pieces; with `NONE` they are no seal."""
+        found = _LINE.fullmatch(begin)
+        if found is None:
+            return Proof.NONE
+        if found[1].decode() != self.mark:
+            return Proof.OTHER_KEY
+        is_ours = hmac.compare_digest(found[2].decode(), self._code(name, content))
+        return Proof.OURS if is_ours else Proof.WRONG
+
+    def _code(self, name: str, content: Iterable[bytes]) -> str:
         made = hmac.new(self.key, _DOMAIN + b"\0" + name.encode() + b"\0", sha256)
-        made.update(content)
+        for piece in content:
+            made.update(piece)
         return made.hexdigest()

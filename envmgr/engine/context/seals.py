@@ -1,13 +1,14 @@
 """The key that seals what is kept beside the states: the operator's, else one of the data folder's own."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 from envmgr.config.sections.secrets import Secret, resolve
-from envmgr.domain.documents.seal import Proof, Seal
+from envmgr.domain.documents.seal import LENGTH, Proof, Seal
 from envmgr.domain.errors import NeedsPerson
 from envmgr.host.system import write_private
 
@@ -17,6 +18,7 @@ from .services import Services
 LEAST = 32
 """Characters of an operator's key: what people make up is shorter, what `openssl rand -hex 32` prints is not."""
 
+_PIECE = 1024 * 1024
 _ACCEPT = "where only people whom you trust can write to the store, `daemon: {unsealed_bundles: accept}` takes it all the same"
 _UNPROVEN = {
     Proof.NONE: f"has no seal, as what older releases of envmgr kept had none: {_ACCEPT}",
@@ -28,9 +30,35 @@ _UNPROVEN = {
 def opened(services: Services, key: str, sealed: bytes) -> bytes:
     """The content of what is kept at a key; NeedsPerson where it was not surely kept by us, and no person accepts that."""
     content, proof = services.seal.open(key, sealed)
+    _require(services, key, proof)
+    return content
+
+
+def check_sealed(services: Services, key: str, file: Path) -> None:
+    """The same of a file, of any size, that holds what is kept at a key; its content is what follows the seal, if any."""
+    with file.open("rb") as sealed:
+        proof = services.seal.proof(key, sealed.read(LENGTH), pieces(sealed))
+    _require(services, key, proof)
+
+
+def close_file(seal: Seal, key: str, file: Path) -> None:
+    """Writes the seal for a key over the first `LENGTH` bytes of a file, which were left free for it."""
+    with file.open("r+b") as content:
+        content.seek(LENGTH)
+        line = seal.line(key, pieces(content))
+        content.seek(0)
+        content.write(line)
+
+
+def pieces(file: IO[bytes]) -> Iterator[bytes]:
+    """The rest of a file, a piece at a time."""
+    while piece := file.read(_PIECE):
+        yield piece
+
+
+def _require(services: Services, key: str, proof: Proof) -> None:
     if proof is not Proof.OURS and not services.accepts_unsealed:
         raise NeedsPerson(f"{key} {_UNPROVEN[proof]}")
-    return content
 
 
 def seal_of(key: Secret | None, layout: Layout, environ: Mapping[str, str]) -> Seal:

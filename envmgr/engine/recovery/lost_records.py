@@ -136,8 +136,8 @@ def know_again(services: Services, organization: Organization, lost: Sequence[En
         repository = each.id.repository_id
         polled = services.store.repository(repository)
         if polled.known_commit is None and each.claim is not None:
-            found = kept.read(services, organization.state(), each.id)
-            known = found.manifest.known_commit if found is not None else None
+            with kept.read(services, organization.state(), each.id) as found:
+                known = found.manifest.known_commit if found is not None else None
             services.store.save_repository(repository, replace(polled, known_commit=known))
 
 
@@ -163,16 +163,17 @@ def lost_record(
 
     It is only made, not written.
     """
-    known, found = services.store.environment(identity), kept.read(services, organization.state(), identity)
-    if found is None:
-        raise NotRestorable("nothing beside its state says how it was applied", Obstacle.NOTHING_KEPT)
-    configured = services.repositories.get(identity.repository_id)
-    if configured is None:
-        raise not_configured()
-    repository = configured.of(identity)
-    _check_branch(repository, found.manifest, known)
-    _check_code(services, repository, found)
-    return by_hand.completed(services, organization, _restored(services, repository, found.manifest, state))
+    known = services.store.environment(identity)
+    with kept.read(services, organization.state(), identity) as found:
+        if found is None:
+            raise NotRestorable("nothing beside its state says how it was applied", Obstacle.NOTHING_KEPT)
+        configured = services.repositories.get(identity.repository_id)
+        if configured is None:
+            raise not_configured()
+        repository, manifest = configured.of(identity), found.manifest
+        _check_branch(repository, manifest, known)
+        _check_code(services, repository, found)
+    return by_hand.completed(services, organization, _restored(services, repository, manifest, state))
 
 
 def _check_branch(repository: Repository, manifest: Manifest, known: Environment | None) -> None:
@@ -192,7 +193,7 @@ def _check_code(services: Services, repository: Repository, found: kept.Kept) ->
         with temporary(services.layout.root, ".rebuild-") as folder:
             kept.unpack(services, found, source, folder / "source")
         return
-    # Too large to be kept beside the state: the branch may still have it.
+    # Too large for an earlier release to keep it beside the state: the branch may still have it.
     with suppress(EnvmgrError):
         if source.kind is SourceKind.DIRECTORY:
             services.git.fetch(

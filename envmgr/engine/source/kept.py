@@ -2,50 +2,57 @@
 
 One object holds manifest and code, so that neither is ever there without the other that it was written with.
 A seal stands before it: others may write to the store too, and what is kept here says what a destroy runs.
+It is made and read as a file, since code may be of any size.
 """
 
-import io
+import shutil
+import time
 import zipfile
 import zlib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from envmgr.domain.documents.manifest import Manifest
+from envmgr.domain.documents.seal import LENGTH
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.engine.context.seals import opened
+from envmgr.engine.context.layout import free_bytes
+from envmgr.engine.context.seals import check_sealed, close_file
 from envmgr.engine.context.services import Services
 from envmgr.engine.work.job import Job
-from envmgr.host.system import write_private
+from envmgr.host.leftovers import clear, temporary
+from envmgr.host.system import sentences, write_private
 from envmgr.ports import KeptModules, StateStore
 
 from . import workspaces
 
 log = structlog.get_logger()
 
-LIMIT = 50 * 1024 * 1024
-"""Bytes of code in one environment's scope above which it is not kept beside the state."""
-
+_CHUNK = 1024 * 1024
+_PREFIX, _LEFT = "kept-", 24 * 3600.0
 _MANIFEST, _CODE, _MODULES = "manifest.json", "code", "modules"
 _UNREADABLE = (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was found beside a state; `code` is None where it was too large to keep, as `modules` are."""
+    """What was found beside a state, as files for a while.
+
+    `code` is None where an earlier release found it too large to keep, as `modules` are, and where there are none.
+    """
 
     manifest: Manifest
-    code: bytes | None
-    modules: bytes | None = None
+    code: Path | None
+    modules: Path | None = None
 
 
 def keep(job: Job, claim: Claim) -> None:
-    """Keeps a claim and its code beside the state; durable when this returns."""
+    """Keeps a claim and its code beside the state; durable when this returns. Raises where that cannot be."""
     _keep(job.services, job.state(), job.environment, claim)
 
 
@@ -61,7 +68,7 @@ def seal_anew(services: Services, environments: Iterable[Environment]) -> None:
                 with services.leases.hold(identity, "housekeeping"):
                     now = services.store.environment(identity)
                     if now is not None and now.claim is not None:
-                        _keep(services, organization.state(now.claim.backend), now, now.claim)
+                        _seal(services, organization.state(now.claim.backend), now, now.claim)
             except (Transient, NeedsPerson) as error:
                 log.warning(str(error), action="not-sealed", environment=str(identity))
 
@@ -71,18 +78,45 @@ def _is_sealed(services: Services, identity: EnvironmentId) -> bool:
     return path.is_file() and path.read_text(errors="replace") == services.seal.mark
 
 
+def _seal(services: Services, state: StateStore, environment: Environment, claim: Claim) -> None:
+    """Keeps a claim anew, unless it is kept just so: another host may have done that, and have all that it takes."""
+    with suppress(NeedsPerson), read(services, state, environment.id) as found:
+        if found is not None and found.manifest.claim == claim and not services.accepts_unsealed:
+            _note_sealed(services, environment.id)
+            return
+    _keep(services, state, environment, claim)
+
+
 def _keep(services: Services, state: StateStore, environment: Environment, claim: Claim) -> None:
     identity = environment.id
-    code, modules = _export(services, identity, claim), _modules(services, identity, claim)
-    too_large = [f"code in {claim.source.scope!r}"] if code is None else []
-    too_large += ["modules from elsewhere"] if claim.modules and modules is None else []
-    for what in too_large:
-        message = f"More than {LIMIT // 1024**2} MB of {what} are not kept beside the state."
-        services.record(identity, "code-not-kept", message, commit=claim.commit)
     known = services.store.repository(identity.repository_id).known_commit
-    content = _packed(Manifest.of(environment, claim, known), code, modules)
-    state.put(identity.kept_key, services.seal.close(identity.kept_key, content))
+    with _folder(services) as folder:
+        code, modules, bundle = folder / _CODE, folder / _MODULES, folder / "bundle"
+        _export(services, identity, claim, code)
+        if claim.modules:
+            _find_modules(services, state, identity, claim, modules)
+        with sentences(f"What a destroy of {identity} needs cannot be written"):
+            _pack(bundle, Manifest.of(environment, claim, known), code, modules)
+            close_file(services.seal, identity.kept_key, bundle)
+        state.upload(identity.kept_key, bundle)
     _note_sealed(services, identity)
+
+
+@contextmanager
+def _folder(services: Services) -> Iterator[Path]:
+    with sentences("A folder for what is kept cannot be made", services.layout.root):
+        parent = services.layout.private(services.layout.temporaries)
+        made = temporary(parent, _PREFIX)
+    with made as folder:
+        yield folder
+
+
+def clear_left(services: Services) -> None:
+    """Clears what was made to be kept, or read, by a process that died."""
+    old = time.time() - _LEFT
+    for path in services.layout.temporaries.glob(f"{_PREFIX}*"):
+        if path.lstat().st_mtime < old:
+            clear(path)
 
 
 def _note_sealed(services: Services, identity: EnvironmentId) -> None:
@@ -91,25 +125,36 @@ def _note_sealed(services: Services, identity: EnvironmentId) -> None:
     write_private(path, services.seal.mark)
 
 
-def _modules(services: Services, identity: EnvironmentId, claim: Claim) -> bytes | None:
-    """The modules from elsewhere that a claim was planned with, as the working folder has them."""
-    if not claim.modules:
-        return None
+def _find_modules(
+    services: Services, state: StateStore, identity: EnvironmentId, claim: Claim, archive: Path
+) -> None:
+    """The modules from elsewhere that a claim was planned with, as the working folder has them, or what is kept of them."""
     terraform = services.organizations[identity.organization].terraform
-    return terraform.pack_modules(services.layout.terraform_data(identity), claim.modules, LIMIT)
+    if terraform.pack_modules(services.layout.terraform_data(identity), claim.modules, archive):
+        return
+    if not _kept_modules(services, state, identity, claim, archive):
+        raise Transient(
+            f"The modules from elsewhere that {identity} was planned with ({claim.modules[:10]}) are neither in its working "
+            "folder nor kept beside its state: they are read again by the next plan."
+        )
+
+
+def _kept_modules(
+    services: Services, state: StateStore, identity: EnvironmentId, claim: Claim, archive: Path
+) -> bool:
+    with suppress(EnvmgrError), read(services, state, identity) as found:
+        if found is not None and found.modules is not None and found.manifest.claim.modules == claim.modules:
+            found.modules.replace(archive)
+            return True
+    return False
 
 
 def modules(job: Job, claim: Claim) -> KeptModules:
     """The modules from elsewhere that a claim was applied with, looked for beside the state when they are asked for."""
-
-    def archive() -> bytes | None:
-        with suppress(EnvmgrError):
-            found = read(job.services, job.state(), job.environment.id)
-            if found is not None and found.manifest.claim.modules == claim.modules:
-                return found.modules
-        return None
-
-    return KeptModules(claim.modules, archive)
+    services, identity = job.services, job.environment.id
+    return KeptModules(
+        claim.modules, lambda archive: _kept_modules(services, job.state(), identity, claim, archive)
+    )
 
 
 def forget(state: StateStore, identity: EnvironmentId) -> None:
@@ -120,24 +165,44 @@ def forget(state: StateStore, identity: EnvironmentId) -> None:
         log.warning(str(error), action="not-forgotten", environment=str(identity))
 
 
-def read(services: Services, state: StateStore, identity: EnvironmentId) -> Kept | None:
-    """What is kept of an environment; NeedsPerson where it is unsound, another's, or not surely kept by us."""
-    sealed = state.get(identity.kept_key)
-    if sealed is None:
-        return None
-    content = opened(services, identity.kept_key, sealed)
+@contextmanager
+def read(services: Services, state: StateStore, identity: EnvironmentId) -> Iterator[Kept | None]:
+    """What is kept of an environment, for a block; None where nothing is.
+
+    NeedsPerson where it is unsound, another's, or not surely kept by us.
+    """
+    with _folder(services) as folder:
+        bundle = folder / "bundle"
+        if not state.download(identity.kept_key, bundle):
+            yield None
+            return
+        check_sealed(services, identity.kept_key, bundle)
+        yield _opened(services, identity, bundle, folder)
+
+
+def _opened(services: Services, identity: EnvironmentId, bundle: Path, folder: Path) -> Kept:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with zipfile.ZipFile(bundle) as archive:
             sizes = {each.filename: each.file_size for each in archive.infolist()}
-            if sum(sizes.values()) > 3 * LIMIT:
-                raise NeedsPerson(f"{identity.kept_key} is larger than anything that envmgr keeps.")
-            code = archive.read(_CODE) if _CODE in sizes else None
-            found = archive.read(_MODULES) if _MODULES in sizes else None
-            return Kept(Manifest.from_json(archive.read(_MANIFEST), identity), code, found)
+            room = free_bytes(folder) - services.disk_reserve
+            if sum(sizes.values()) > room:
+                raise NeedsPerson(
+                    f"{identity.kept_key} needs {sum(sizes.values()) // 10**6} MB in {folder.parent}, and "
+                    f"{max(room, 0) // 10**6} MB are to be had there: make room."
+                )
+            manifest = Manifest.from_json(archive.read(_MANIFEST), identity)
+            found = {name: _extracted(archive, name, folder) for name in (_CODE, _MODULES) if name in sizes}
+            return Kept(manifest, found.get(_CODE), found.get(_MODULES))
     except _UNREADABLE as error:
         raise NeedsPerson(
             f"{identity.kept_key} is not something envmgr wrote there: it cannot be read."
         ) from error
+
+
+def _extracted(archive: zipfile.ZipFile, name: str, folder: Path) -> Path:
+    with archive.open(name) as content, (folder / name).open("xb") as file:
+        shutil.copyfileobj(content, file, _CHUNK)
+    return folder / name
 
 
 def unpack(services: Services, kept: Kept, source: Source, destination: Path) -> None:
@@ -175,30 +240,32 @@ def fetched(job: Job, commit: str) -> bool:
 
 def _unpacked(job: Job, claim: Claim) -> bool:
     """Whether the very code was beside the state and is in the working folder now (of any commit that had it)."""
-    with suppress(EnvmgrError):
-        kept = read(job.services, job.state(), job.environment.id)
-        if kept is not None and kept.manifest.claim.source == claim.source:
-            folder = job.services.layout.private(job.services.layout.workspace(job.environment.id))
-            unpack(job.services, kept, claim.source, folder / "source")
+    services, identity = job.services, job.environment.id
+    with suppress(EnvmgrError), read(services, job.state(), identity) as found:
+        if found is not None and found.manifest.claim.source == claim.source:
+            folder = services.layout.private(services.layout.workspace(identity))
+            unpack(services, found, claim.source, folder / "source")
             return True
     return False
 
 
-def _export(services: Services, identity: EnvironmentId, claim: Claim) -> bytes | None:
+def _export(services: Services, identity: EnvironmentId, claim: Claim, code: Path) -> None:
     source = claim.source
     if source.kind is SourceKind.MODULE:
-        return services.modules.export(source.path, source.tree, LIMIT)
-    return services.git.export(identity.repository_id, claim.commit, source.scope, LIMIT)
+        services.modules.export(source.path, source.tree, code)
+    else:
+        services.git.export(identity.repository_id, claim.commit, source.scope, code)
 
 
-def _packed(manifest: Manifest, code: bytes | None, modules: bytes | None) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(
-            zipfile.ZipInfo(_MANIFEST), manifest.to_json(), zipfile.ZIP_DEFLATED
-        )  # without a time: the same gives the same
-        if code is not None:
-            archive.writestr(zipfile.ZipInfo(_CODE), code, zipfile.ZIP_DEFLATED)
-        if modules is not None:
-            archive.writestr(_MODULES, modules)
-    return buffer.getvalue()
+def _pack(bundle: Path, manifest: Manifest, *parts: Path) -> None:
+    """The bundle, with room for a seal before it; its parts are compressed already, as far as they can be."""
+    with bundle.open("xb") as file:
+        file.write(bytes(LENGTH))
+        with zipfile.ZipFile(file, "w") as archive:
+            # Without times: the same gives the same.
+            archive.writestr(zipfile.ZipInfo(_MANIFEST), manifest.to_json(), zipfile.ZIP_DEFLATED)
+            for part in filter(Path.exists, parts):
+                entry = zipfile.ZipInfo(part.name)
+                entry.file_size = part.stat().st_size
+                with part.open("rb") as content, archive.open(entry, "w") as copy:
+                    shutil.copyfileobj(content, copy, _CHUNK)

@@ -227,17 +227,15 @@ class MemoryGit:
     def complete(self, remote: Remote, commit: str, checkout: Path) -> None:
         """No commit here names anything that is elsewhere."""
 
-    def export(self, repository: RepositoryId, commit: str, scope: str, limit: int) -> bytes | None:
+    def export(self, repository: RepositoryId, commit: str, scope: str, pack: Path) -> None:
         """The files as a document."""
         files = _below(self._commit(repository, commit).files, scope)
-        if sum(map(len, files.values())) > limit:
-            return None
-        return json.dumps([commit, {p: c.decode("latin-1") for p, c in files.items()}]).encode()
+        pack.write_text(json.dumps([commit, {p: c.decode("latin-1") for p, c in files.items()}]))
 
-    def unpack(self, pack: bytes, commit: str, source: Source, destination: Path) -> None:
+    def unpack(self, pack: Path, commit: str, source: Source, destination: Path) -> None:
         """Writes what `export` gave."""
         try:
-            packed, found = json.loads(pack)
+            packed, found = json.loads(pack.read_bytes())
         except ValueError:
             packed, found = "", {}
         files = {path: str(text).encode("latin-1") for path, text in found.items()}

@@ -1,12 +1,15 @@
 """The port `StateStore` in memory: a place with objects and locks that outlives whoever opens it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
 from envmgr.domain.documents.state import LockInfo, State
 from envmgr.domain.errors import PlaceMissing, StateLocked
+from envmgr.host.system import create_private
 
 
 @dataclass
@@ -94,6 +97,18 @@ class MemoryStates:
     def get(self, key: str) -> bytes | None:
         """An object."""
         return self._objects().get(key)
+
+    def upload(self, key: str, file: Path) -> None:
+        """Keeps a file."""
+        self.put(key, file.read_bytes())
+
+    def download(self, key: str, file: Path) -> bool:
+        """Writes an object to a file."""
+        content = self.get(key)
+        if content is not None:
+            with os.fdopen(create_private(file), "wb") as copy:
+                copy.write(content)
+        return content is not None
 
     def delete(self, key: str) -> None:
         """Deletes an object."""

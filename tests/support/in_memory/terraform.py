@@ -111,9 +111,9 @@ class MemoryTerraform:
             lock_file='provider "registry.terraform.io/hashicorp/aws" {\n}\n' if has_providers else None,
         )
 
-    def pack_modules(self, data: Path, digest: str, limit: int) -> bytes | None:
+    def pack_modules(self, data: Path, digest: str, archive: Path) -> bool:
         """No code here has modules from elsewhere."""
-        return None
+        return False
 
     def show(self, workspace: Workspace, plan: PlanFile) -> Plan:
         """What was planned."""
