@@ -13,7 +13,7 @@ from envmgr.domain.audit.compare import KEPT
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.values.environment import Claim, Environment, RunStatus, SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
-from envmgr.engine.context import by_hand
+from envmgr.engine.context import by_hand, logs
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.services import Services
 from envmgr.engine.source import kept, step_caches
@@ -38,6 +38,8 @@ def tidy(services: Services) -> None:
     parts: tuple[Callable[[], object], ...] = (
         lambda: services.store.prune(services.clock() - services.retention),
         lambda: _prune_logs(services),
+        lambda: logs.catch_up(services),
+        lambda: logs.prune(services),
         services.leases.prune,
         lambda: services.modules.prune(_modules(claims)),
         lambda: services.binaries.prune(claim.terraform_version for claim in claims),
@@ -46,6 +48,7 @@ def tidy(services: Services) -> None:
         lambda: _prune_providers(services, claims),
         lambda: step_caches.prune(services, environments),
         lambda: kept.seal_anew(services, environments),
+        lambda: kept.clear_left(services),
         lambda: _keep_what_was_set(services),
         lambda: _prune_archives(services),
         lambda: _tidy_mirrors(services, environments),

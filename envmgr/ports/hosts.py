@@ -1,4 +1,4 @@
-"""The hosts that work by the same records."""
+"""The hosts that work by the same records, and what one of them leaves to the others."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.hosts.host import Host, Report
-from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +52,38 @@ class Hosts(Protocol):
 
     def leaves_polls(self, organization: str, process: ProcessId) -> None:
         """Leaves the remotes of an organization to other hosts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LeftState:
+    """What an apply could not write: of which run, since when, and in which host's working folder it is, too (its ID).
+
+    `content` is encrypted: a state holds secrets.
+    """
+
+    environment: EnvironmentId
+    run: int
+    at: datetime
+    content: str
+    host: str = ""
+
+
+class LeftStates(Protocol):
+    """States that Terraform could not write to their backends, until they are there: one for each environment at most: nothing else is done there before it is in its backend."""
+
+    def keep(self, left: LeftState) -> bool:
+        """Keeps what was left, durably when this returns; False where another one is kept already, which stays."""
+        ...
+
+    def get(self, environment: EnvironmentId) -> LeftState | None:
+        """What was left of an environment."""
+        ...
+
+    def brought_to(self, left: LeftState, host: str) -> None:
+        """Notes in which host's working folder it is."""
+        ...
+
+    def forget(self, left: LeftState) -> None:
+        """Forgets just what was left by this run."""
         ...

@@ -26,7 +26,7 @@ from .asking import Requests, Sessions, Tokens
 from .figures import Figures
 from .freezes import Freezes
 from .hooks import Hooks
-from .hosts import Hosts
+from .hosts import Hosts, LeftStates
 from .outbox import Outbox
 from .pages import Pages
 from .pipeline import Pipeline
@@ -91,6 +91,11 @@ class Store(Protocol):
     @property
     def outbox(self) -> Outbox:
         """What forges are to be told."""
+        ...
+
+    @property
+    def left_states(self) -> LeftStates:
+        """States that could not be written to their backends."""
         ...
 
     @property

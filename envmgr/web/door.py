@@ -6,6 +6,7 @@ from datetime import datetime
 
 from starlette.requests import Request
 
+from envmgr.commands.hosts import logs
 from envmgr.commands.runtime import Runtime
 from envmgr.config.settings import ServerSettings
 from envmgr.domain.values.asking.person import Person
@@ -46,8 +47,8 @@ class Door:
 
     def follow(self, run: Run, begin: int, form: Form) -> Stream:
         """A run's log from a place (in bytes) on, until the run has ended: its reading is shared by page and API."""
-        path = self.runtime.services.layout.root / run.log if run.log else None
-        look = lambda: self.runtime.services.store.run(run.id)  # noqa: E731
+        path = logs.followed(self.runtime, run)
+        look = lambda: logs.look(self.runtime, run.id)  # noqa: E731
         return stream(self.logs, Log(run.id, path), begin, look, form)
 
     @property

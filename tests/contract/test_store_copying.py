@@ -24,6 +24,7 @@ from envmgr.domain.values.notices import Position
 from envmgr.domain.values.pipeline.build import Build
 from envmgr.domain.values.pipeline.image import SeenImage
 from envmgr.domain.values.pipeline.release import Release
+from envmgr.ports.hosts import LeftState
 from tests.support.memory_forge import pull_request
 from tests.support.store import seen
 
@@ -105,6 +106,7 @@ def opened(places: tuple[str, str], tmp_path: Path) -> Iterator[tuple[SqlStore, 
     source.freezes.put(FREEZE)
     source.hooks.hints.leave([BUILD.repository], NOW)
     source.hooks.positions.begin(POSITION)
+    source.left_states.keep(LeftState(alice.id, run.id, NOW, "sealed"))
     source.pull_requests.change(KNOWN.repository, KNOWN.number, lambda _: KNOWN)
     source.outbox.revise(TELLING.target.repository, lambda _: ([TELLING], []))
     source.sessions.begin(SESSION)

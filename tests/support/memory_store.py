@@ -34,6 +34,7 @@ from .memory_asking import MemoryFreezes, MemoryPages, MemoryRequests, MemorySes
 from .memory_figures import MemoryFigures
 from .memory_hooks import MemoryHooks
 from .memory_hosts import MemoryHosts
+from .memory_left_states import MemoryLeftStates
 from .memory_outbox import MemoryOutbox
 from .memory_pipeline import MemoryPipeline
 from .memory_pull_requests import MemoryPullRequests
@@ -66,6 +67,7 @@ class MemoryStore:
         self._pull_requests = MemoryPullRequests()
         self._outbox = MemoryOutbox()
         self._hooks = MemoryHooks()
+        self.left_states = MemoryLeftStates()
 
     @property
     def standing(self) -> Mapping[tuple[Look, str], tuple[Standing, ...]]:

@@ -28,7 +28,7 @@ from . import codec
 from .columns import KEY, encoded, free_text, moment, word
 from .forge.hook_tables import hints_table, positions_table
 from .forge.tables import pull_requests_table, tellings_table
-from .hosts.tables import tables_of_hosts
+from .hosts.tables import left_states_table, tables_of_hosts
 from .pipeline.proposal_codec import dump_proposal, load_proposal
 
 FIELD = "field"
@@ -347,6 +347,7 @@ hosts, configurations, polls = tables_of_hosts(metadata)
 tellings = tellings_table(metadata)
 hints = hints_table(metadata)
 positions = positions_table(metadata)
+left_states = left_states_table(metadata)
 
 RECORDS = (
     environments,
@@ -367,5 +368,6 @@ RECORDS = (
     tellings,
     hints,
     positions,
+    left_states,
 )
 """The tables that hold records: all but what says which database it is."""

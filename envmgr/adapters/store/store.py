@@ -38,6 +38,7 @@ from .forge.hooks import SqlHooks
 from .forge.outbox import SqlOutbox
 from .forge.pull_requests import SqlPullRequests
 from .hosts.hosts import SqlHosts
+from .hosts.left_states import SqlLeftStates
 from .names import REVISIONS
 from .overview import Overview, overview
 from .pipeline.pipeline import SqlPipeline
@@ -64,6 +65,7 @@ class SqlStore:
         self.hosts = SqlHosts(database)
         self.outbox = SqlOutbox(database)
         self.hooks = SqlHooks(database)
+        self.left_states = SqlLeftStates(database)
 
     def environments(
         self,

@@ -44,6 +44,11 @@ class Fleet:
         self._lock = threading.Lock()
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other hosts may work by the same records."""
+        return self._fences
+
+    @property
     def process(self) -> ProcessId:
         """This process."""
         return self._process

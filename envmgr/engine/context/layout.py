@@ -147,6 +147,11 @@ class Layout:
         """The runs' logs."""
         return self.root / "logs"
 
+    @property
+    def log_copies(self) -> Path:
+        """Copies of logs that other hosts wrote, as they were read here."""
+        return self.cache / "logs" / self.records
+
     def of(self, database: str) -> "Layout":
         """The same with the records of a database, by its identity."""
         return replace(self, records=database[:_SHORT])

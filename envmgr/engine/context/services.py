@@ -32,6 +32,7 @@ from envmgr.ports.registry import Registry
 from .hosts import Fleet
 from .layout import Layout
 from .leases import Leases
+from .log_keeper import LogKeeper
 from .organization import Organization, Repository
 
 log = structlog.get_logger()
@@ -45,7 +46,7 @@ class Services:
     `left_over` stands in for one that is in it no more, so that its environments can be ended. `stopping` says whether
     Terraform is to be ended now. `providers` gives those of an organization. `progress` is told each step of a running
     Terraform. `seal` proves what is kept beside the states; where it `accepts_unsealed`, a person has said to do without.
-    `fleet` is this host among others. `installation` says by which records all is done; `takes_over` whether organizations that others worked on are taken.
+    `fleet` is this host among others; `logs` puts those of runs where they can read them. `installation` says by which records all is done; `takes_over` whether organizations that others worked on are taken.
     """
 
     layout: Layout
@@ -78,6 +79,7 @@ class Services:
     warnings: Sequence[str] = ()
     stopping: Callable[[], bool] = lambda: False
     progress: Callable[[EnvironmentId, Progress], None] = field(default=lambda *_: None)
+    logs: LogKeeper = field(default_factory=LogKeeper)
 
     def repository(self, repository: RepositoryId) -> Repository | None:
         """A repository, or what stands in for it; None where its organization is not in the configuration."""

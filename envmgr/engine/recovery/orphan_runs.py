@@ -11,8 +11,10 @@ from envmgr.domain.errors import EnvmgrError, RetryLater
 from envmgr.domain.rules.gates import check_made
 from envmgr.domain.rules.transitions import applies
 from envmgr.domain.values.environment import Claim, ProcessId, Run, RunKind, RunStatus
+from envmgr.engine.context import logs
 from envmgr.engine.source.tool import program_now
 from envmgr.engine.source.workspaces import workspace
+from envmgr.engine.work import left_states
 from envmgr.engine.work.job import ActiveRun, Job
 from envmgr.engine.work.result import found, summary
 from envmgr.host.leftovers import sweep
@@ -52,7 +54,9 @@ def _adopt(job: Job, run: Run) -> Attended:
     with suppress(EnvmgrError):  # a state that was cut off is mended by the next plan
         job.redact.learn(access.hiding(job.read_state()))
     space = workspace(job, access, claim, program_now(job.services, organization, claim))
-    return organization.terraform.adopt(space, child, ActiveRun(job=job, run=run).watch())
+    adopted = organization.terraform.adopt(space, child, ActiveRun(job=job, run=run).watch())
+    left_states.put_away(job.services, run, space)
+    return adopted
 
 
 def _survivor(job: Job, run: Run) -> ProcessId | None:
@@ -111,6 +115,8 @@ def _end(job: Job, run: Run, adopted: Attended) -> None:
         message = f"{_settle(job, run, claim)}: {summary(adopted.applied)}; envmgr was restarted meanwhile."
     # The process that would have removed its saved plan is dead, and the plan may hold sensitive values.
     sweep(services.layout.plans(job.environment.id))
+    if services.processes.is_here(run.owner):
+        logs.put_away(services, run)
     services.store.finish_run(run.id, status, services.clock(), message, adopted.applied, job.lease)
     action = "taken-over" if status is RunStatus.SUCCEEDED else "interrupted"
     services.record(job.environment.id, action, message, commit=run.commit, run=run.id)

@@ -10,6 +10,8 @@ from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import StateLocked
 from envmgr.domain.values.environment import Environment, Run
 from envmgr.engine.context.services import Services
+from envmgr.engine.source.kept import checkout_applied
+from envmgr.engine.work import left_states
 from envmgr.engine.work.job import FREE, REFUSED, ActiveRun, Job
 from envmgr.engine.work.lock_recorder import our_name
 from envmgr.ports import StateStore, Workspace
@@ -23,11 +25,16 @@ _CLOCKS_APART = timedelta(milliseconds=20)
 
 def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> None:
     """Brings a state that an earlier apply could not write to where it belongs, before anything else."""
+    left, claim = left_states.bring_back(job.services, job.environment.id, workspace), job.environment.claim
+    if left is not None and claim is not None and not workspace.root.is_dir():
+        checkout_applied(job, claim)
     if not workspace.root.is_dir():
         return
     if job.repository.organization.terraform.push_errored_state(workspace, active.watch()):
         message = "Pushed the errored.tfstate that an earlier run could not write."
         job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
+        if left is not None:
+            job.services.store.left_states.forget(left)
 
 
 def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:

@@ -27,6 +27,7 @@ from envmgr.domain.values.environment import (
 )
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Policy
+from envmgr.engine.context import logs
 from envmgr.engine.context.organization import Access, Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import snapshot_of
@@ -35,6 +36,7 @@ from envmgr.host.children.run_log import RunLog
 from envmgr.host.leftovers import sweep
 from envmgr.ports import Holder, Progress, StateStore, Watch
 
+from . import left_states
 from .lock_recorder import LockRecorder
 from .mode import Mode
 from .planned import Planned
@@ -201,6 +203,7 @@ class Job:
         )
         active = ActiveRun(job=self, run=run)
         services.layout.private(services.layout.log_of(run).parent)
+        logs.begin(services, run)
         log.info(message, action=f"{kind}-started", environment=self.environment.label, run=run.id)
         if status is not self.environment.status:
             self.update(lambda e: stands(e, status, message))
@@ -233,6 +236,7 @@ class Job:
         )
         active = ActiveRun(job=self, run=run)
         services.layout.private(services.layout.log_of(run).parent)
+        logs.begin(services, run)
         try:
             yield active
         except BaseException as error:
@@ -313,7 +317,7 @@ class ActiveRun:
     def apply(self, planned: Planned) -> None:
         """Applies exactly a saved plan."""
         self.failing_checks.clear()  # it looks at each of them again
-        with self.recording_lock():
+        with left_states.kept(self.job.services, self.run, planned.workspace), self.recording_lock():
             self.job.repository.organization.terraform.apply(planned.workspace, planned.file, self.watch())
 
     def end(self, status: RunStatus, message: str) -> RunEnd:
@@ -323,6 +327,7 @@ class ActiveRun:
 
     def settle(self, change: Change, event: Event) -> None:
         """Writes what the run has come to, and that it ended well: both, or neither."""
+        self.job.services.logs.end(self.run.id)
         self.job.update(change, event, self.end(RunStatus.SUCCEEDED, event.message))
         self._is_over = True
 
@@ -333,6 +338,7 @@ class ActiveRun:
         """
         services, end = self.job.services, self.end(status, message)
         self._quiet(timedelta())
+        services.logs.end(self.run.id)  # before the record says that it is whole
         if self._is_over:
             return
         try:

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path as File
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, Response
 
 from envmgr.commands import reading
+from envmgr.commands.hosts import logs
 from envmgr.domain.errors import NotThere
-from envmgr.domain.values.environment import Run, RunStatus
+from envmgr.domain.values.environment import RunStatus
 from envmgr.views import documents
 from envmgr.web.door import door_of
 from envmgr.web.identity import Asked, is_still
@@ -72,17 +72,17 @@ def log(
 ) -> Response:
     """Gives a run's log as plain text, in whole or by `Range`, or follows it."""
     run = reading.run(runtime, id)
-    path = _path(runtime.services.layout.root, run)
     if follow:
         door = door_of(request)
         lines = door.follow(run, int(last or 0), _FORM)
         return door.streams.answer(
             str(runtime.person.asker), lines, lambda: is_still(request, runtime.person)
         )
-    if path is None or not path.is_file():
+    path, why = logs.readable(runtime, run)
+    if path is None:
         if run.status is RunStatus.RUNNING:
             return Response(b"", media_type=_TEXT)
-        raise NotThere(f"Run {run.id} left no log on this host: nothing was started, or the log was pruned.")
+        raise NotThere(why)
     return FileResponse(path, media_type=_TEXT, headers={"Cache-Control": "private, no-cache"})
 
 
@@ -101,7 +101,3 @@ def _end(log: Log, place: int, status: RunStatus | None) -> bytes:
 
 
 _FORM = Form(_told, _end)
-
-
-def _path(root: File, run: Run) -> File | None:
-    return root / run.log if run.log else None

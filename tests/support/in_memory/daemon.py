@@ -33,7 +33,7 @@ from .life import Killed, Life
 from .processes import Host
 from .registry import MemoryRegistry
 from .rules import SHOP
-from .straight import StraightHealth, StraightLeases, StraightWorkers
+from .straight import StraightHealth, StraightLeases, StraightLogs, StraightWorkers
 from .terraform import MemoryTerraform
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ class Daemon:
             providers=lambda _: NoProviders(),
             leases=StraightLeases(store, world.clock, life.process, self._host, fleet),
             fleet=fleet,
+            logs=StraightLogs(),
             steps=steps,
             sites=steps,
             zips=steps,

@@ -36,7 +36,7 @@ from .processes import Host
 from .registry import MemoryRegistry
 from .states import StatePlace
 from .steps import MemorySteps
-from .straight import StraightLeases, StraightWorkers
+from .straight import StraightLeases, StraightLogs, StraightWorkers
 from .terraform import MemoryTerraform, Point
 
 _BACKEND = {"s3": {"bucket": "states", "region": "eu-west-1"}}
@@ -180,6 +180,7 @@ class MemoryEngine(Driver[MemoryRepository]):
             providers=lambda _: NoProviders(),
             leases=StraightLeases(self.store, self.clock, process, self.host, fleet),
             fleet=fleet,
+            logs=StraightLogs(),
             steps=self.steps,
             sites=self.steps,
             zips=self.steps,
@@ -225,6 +226,7 @@ class MemoryEngine(Driver[MemoryRepository]):
             registry=own.registry,
             owner=own.owner,
             processes=own.processes,
+            logs=own.logs,
             organizations=organizations,
             repositories={
                 identity: moved(repository) for identity, repository in composed.repositories.items()

@@ -9,6 +9,7 @@ from typing import Any, cast
 from envmgr.daemon.health_watch import HealthWatch
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.leases import Leases
+from envmgr.engine.context.log_keeper import LogKeeper
 from envmgr.engine.context.organization import Organization
 from envmgr.engine.context.services import Services
 from envmgr.engine.reconcile.places import Places
@@ -49,6 +50,13 @@ class StraightLeases(Leases):
 
     def _start_renewer(self) -> None:
         """There is none."""
+
+
+class StraightLogs(LogKeeper):
+    """See `LogKeeper`: whoever wants to see a run's log from elsewhere has it look."""
+
+    def _start(self) -> None:
+        """There is no thread."""
 
 
 class _Straight(Executor):

@@ -1,6 +1,6 @@
 """The tables of who works by these records. They are no records themselves, and so are not copied."""
 
-from sqlalchemy import Boolean, Column, MetaData, PrimaryKeyConstraint, Table
+from sqlalchemy import BigInteger, Boolean, Column, MetaData, PrimaryKeyConstraint, Table, text
 
 from envmgr.adapters.store import codec
 from envmgr.adapters.store.columns import KEY, encoded, moment
@@ -32,3 +32,20 @@ def tables_of_hosts(metadata: MetaData) -> tuple[Table, Table, Table]:
         PrimaryKeyConstraint("organization", "name", name="polls_pkey"),
     )
     return hosts, configurations, polls
+
+
+def left_states_table(metadata: MetaData) -> Table:
+    """States that could not be written to their backends, encrypted; these are records."""
+    names = ("organization", "repository", "name", "application")
+    *first, last = names
+    return Table(
+        "left_states",
+        metadata,
+        *(Column(name, KEY, nullable=False) for name in first),
+        Column(last, KEY, nullable=False, server_default=text("''")),
+        Column("run", BigInteger, nullable=False),
+        Column("at", moment(), nullable=False),
+        Column("content", KEY, nullable=False),
+        Column("host", KEY, nullable=False),
+        PrimaryKeyConstraint(*names, name="left_states_pkey"),
+    )

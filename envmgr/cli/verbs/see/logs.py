@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,11 @@ from envmgr.views import documents
 
 if TYPE_CHECKING:
     from envmgr.cli.remote.records import RemoteRecords
+    from envmgr.composition.records import Records
     from envmgr.ports import Store
     from envmgr.views import objects
+
+    Find = Callable[[Run], tuple[Path | None, str]]
 
 _PAUSE = 0.3
 _CHUNK = 1 << 20
@@ -35,12 +39,13 @@ def logs_command(invocation: Invocation, target: str, follow: bool, as_json: boo
 
     With --follow --json there is a JSON object `{run, line}` on each line.
     """
-    with invocation.shown_records() as store:
+    with ExitStack() as opened:
+        store = opened.enter_context(invocation.shown_records())
         run = _run(store, target)
         if isinstance(store, Elsewhere):
             lines = store.log(run, follows=follow)
         else:
-            lines = _lines(store, run, invocation.data_dir, follow)
+            lines = _lines(store, run, _found(invocation, opened, store, run), follow)
         if as_json and not follow:
             whole: objects.LogObject = {**documents.run(run), "lines": list(lines)}
             emit_json(whole)
@@ -65,13 +70,28 @@ def _run(store: "Store | RemoteRecords", target: str) -> Run:
     return max(newest, key=lambda run: run.id)
 
 
-def _lines(store: "Store", run: Run, data_dir: Path, follow: bool) -> Iterator[str]:
-    """The log's lines as far as they are written; with `follow` until the run has ended."""
-    path = data_dir / run.log if run.log else None
+def _found(invocation: Invocation, opened: ExitStack, store: "Records", run: Run) -> "Find":
+    """What finds a run's log: the file here, or what another host has put beside the states, which takes a configuration."""
+    path = invocation.data_dir / run.log if run.log else None
+    if path is None or path.is_file() or not store.is_shared:
+        return lambda _: (path if path is not None and path.is_file() else None, "")
+    from envmgr.cli.work import start
+    from envmgr.commands.hosts import logs
+    from envmgr.composition.compose import compose
+
+    runtime = opened.enter_context(closing(compose(start(invocation))))
+    return lambda now: logs.readable(runtime, now)
+
+
+def _lines(store: "Store", run: Run, find: "Find", follow: bool) -> Iterator[str]:
+    """The log's lines as far as they are written; with `follow` until the run has ended.
+
+    Raises NeedsPerson, saying why, where an ended run has no log to be read.
+    """
     position, rest = 0, b""
     while True:
         is_running = follow and run.status is RunStatus.RUNNING
-        path = data_dir / run.log if run.log else None
+        path, why = find(run)
         for chunk in _chunks(path, position):
             position += len(chunk)
             *whole, rest = (rest + chunk).split(b"\n")
@@ -82,8 +102,9 @@ def _lines(store: "Store", run: Run, data_dir: Path, follow: bool) -> Iterator[s
         run = store.run(run.id) or run
     if rest:
         yield rest.decode(errors="replace")
-    if position == 0:
-        _explain_empty(run, path)
+    if path is None and run.status is not RunStatus.RUNNING:
+        none = f"Run {run.id} left no log on this host: Terraform was not started, or the log was pruned."
+        raise NeedsPerson(f"{why or none} {_closing(run)}")
 
 
 def _chunks(path: Path | None, position: int) -> Iterator[bytes]:
@@ -93,11 +114,6 @@ def _chunks(path: Path | None, position: int) -> Iterator[bytes]:
         file.seek(position)
         while chunk := file.read(_CHUNK):
             yield chunk
-
-
-def _explain_empty(run: Run, path: Path | None) -> None:
-    if path is not None and not path.exists() and run.status is not RunStatus.RUNNING:
-        say(f"Run {run.id} left no log on this host: Terraform was not started, or the log was pruned.")
 
 
 def printable_line(line: str) -> str:

@@ -10,8 +10,8 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Res
 from starlette.requests import Request
 
 from envmgr.commands import reading
-from envmgr.commands.runtime import Runtime
-from envmgr.domain.values.environment import Run, RunStatus
+from envmgr.commands.hosts import logs
+from envmgr.domain.values.environment import RunStatus
 from envmgr.web.door import door_of
 from envmgr.web.live.logs import Block, Form, Log
 from envmgr.web.live.stream import event
@@ -34,7 +34,7 @@ def run(
     """A run: how it stands, and its log, or those lines of it that have a text in them."""
     runtime = door_of(request).of(visitor.person)
     found = reading.run(runtime, number)
-    path = _file(runtime, found)
+    path, why = logs.readable(runtime, found)
     shown, total, place = _window(path, around)
     return drawn(
         request,
@@ -50,12 +50,8 @@ def run(
         last=shown[-1].number if shown else 0,
         total=total,
         place=place,
+        why=why,
     )
-
-
-def _file(runtime: Runtime, found: Run) -> Path | None:
-    path = runtime.services.layout.root / found.log
-    return path if found.log and path.is_file() else None
 
 
 def _window(path: Path | None, around: int | None) -> tuple[list[log.Line], int, int]:
@@ -89,9 +85,9 @@ def _line(number: int, raw: bytes) -> log.Line:
 def text(request: Request, visitor: Visiting, number: Identity) -> Response:
     """The log as it was written."""
     runtime = door_of(request).of(visitor.person)
-    path = _file(runtime, reading.run(runtime, number))
+    path, why = logs.readable(runtime, reading.run(runtime, number))
     if path is None:
-        return PlainTextResponse("")
+        return PlainTextResponse(why, status_code=404)
     return FileResponse(path, media_type="text/plain; charset=utf-8", content_disposition_type="inline")
 
 
