@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from envmgr.commands.hosts import sharing
 from envmgr.commands.runtime import Runtime
 from envmgr.config.load import Configuration, load
 from envmgr.config.locate import service_data
@@ -92,7 +93,7 @@ def of_organizations(runtime: Runtime) -> Iterator[CheckResult]:
 
 
 def _hosts(runtime: Runtime) -> str:
-    """Whether this host may take work, and all that should be heard of are."""
+    """Whether this host may take work, all that should be heard of are, and all find what they need."""
     fleet = runtime.services.fleet
     hosts = fleet.beat().hosts
     if why := next(filter(None, map(fleet.why_passive, runtime.services.organizations)), ""):
@@ -102,6 +103,7 @@ def _hosts(runtime: Runtime) -> str:
             f"Nothing was heard of {' and '.join(silent)} for half a minute: start envmgr there, or, if a host is gone for "
             f"good, `envmgr hosts forget {silent[0]}`."
         )
+    sharing.check(runtime, len(hosts))
     working = sum(host.lives for host in hosts)
     return f"{working or 'no'} {'daemon works' if working == 1 else 'daemons work'} by these records"
 

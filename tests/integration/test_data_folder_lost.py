@@ -467,7 +467,7 @@ def test_code_of_any_size_is_kept(engine: Engine, marks: Path) -> None:
 
 
 def test_code_that_cannot_be_kept_is_not_applied(engine: Engine, marks: Path) -> None:
-    """Nothing is made whose destroy would miss its code; why stands with the environment, and it goes on by itself."""
+    """Nothing is made whose destroy would miss its code; why stands with the environment."""
     shop = engine.repositories["shop"]
     kept(engine).mkdir(parents=True)
     shop.commit("env-alice", marked("the first"))
@@ -479,7 +479,8 @@ def test_code_that_cannot_be_kept_is_not_applied(engine: Engine, marks: Path) ->
     assert kept(engine).name in alice.message
     assert not (marks / "alice").exists()
     kept(engine).rmdir()
-    engine.turn(minutes=10)
+    shop.commit("env-alice", marked("the second"))
+    engine.turn()
     assert engine.environment("alice").status is Status.READY, engine.environment("alice").message
 
 

@@ -13,6 +13,21 @@ from .markdown import page, table
 _ROOT = Path("/var/lib/envmgr")
 _ALICE = EnvironmentId("acme", "shop", "alice")
 
+SEVERAL = """\
+## What another host needs of it
+
+Nothing, where several hosts share a database, have the same `daemon.bundle_key`, and have their states where all of them
+see them: a host whose disk is gone is a host less.
+
+| of an environment | is for other hosts |
+| --- | --- |
+| what was applied: commit, code, modules, lock file, variables, Terraform's version | beside the state, before the apply; the record has all but the code |
+| a plan that waits for approval | in the database: what it would do, and its digest. Whoever is to apply it plans again, and applies only what has that digest |
+| the log of a run | beside the state: in pieces every few seconds, whole at its end |
+| a state that Terraform could not write | in the database, encrypted by the bundle key, as soon as Terraform has ended |
+| what people set by hand | in the database, and beside the state |
+| saved plans, credentials, working folders, mirrors, modules, programs, caches | nowhere: made or fetched again when needed |"""
+
 INTRODUCTION = f"""\
 ## Where the data folder is
 
@@ -51,6 +66,7 @@ def pages() -> dict[str, str]:
             "Files and folders",
             INTRODUCTION,
             table(("path", "what it is", "back up"), _data_folder()),
+            SEVERAL,
             BESIDE,
             table(
                 ("key", "what it is"),
@@ -58,7 +74,7 @@ def pages() -> dict[str, str]:
                     (f"`{_ALICE.state_key}`", "The Terraform state."),
                     (
                         f"`{_ALICE.kept_key}`",
-                        "What a destroy needs: commit, code and modules (up to 50 MB each), variables, versions. Sealed.",
+                        "What a destroy needs: commit, code and modules (of any size), lock file, variables, versions. Sealed.",
                     ),
                     (
                         f"`{_ALICE.by_hand_key}`",
@@ -72,6 +88,10 @@ def pages() -> dict[str, str]:
                         "`acme/envmgr-freezes.json`",
                         "What people froze of the organization: a lost data folder thaws nothing.",
                     ),
+                    (
+                        "`acme/envmgr-logs/5f0c9a1e77b2/1042/whole`",
+                        "The log of a run, where several hosts share a database; while it runs in pieces, named by where they begin.",
+                    ),
                     (f"`{ARCHIVE}…`", "States of destroyed environments, kept for 30 days."),
                 ],
             ),
@@ -80,7 +100,7 @@ def pages() -> dict[str, str]:
     }
 
 
-_NO_PLACES = {"root", "records", "new_plan", "log_name", "own_logs", "log_of"}
+_NO_PLACES = {"root", "records", "new_plan", "log_name", "own_logs", "log_of", "log_copies"}
 
 
 def _data_folder() -> list[tuple[str, str, str]]:

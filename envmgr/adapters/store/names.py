@@ -31,6 +31,7 @@ REVISIONS = (
     "0023",
     "0024",
     "0027",
+    "0029",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

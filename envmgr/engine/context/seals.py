@@ -71,7 +71,17 @@ def seal_of(key: Secret | None, layout: Layout, environ: Mapping[str, str]) -> S
         raise NeedsPerson(
             f"daemon.bundle_key has fewer than {LEAST} characters: make one with `openssl rand -hex 32`."
         )
-    return Seal(sha256(text.encode("utf-8", "surrogateescape")).digest())
+    return Seal(_digested(text))
+
+
+def is_own(seal: Seal, layout: Layout) -> bool:
+    """Whether a seal is by the key that only this data folder has."""
+    path = layout.bundle_key
+    return path.is_file() and Seal(_digested(_own(path))).mark == seal.mark
+
+
+def _digested(text: str) -> bytes:
+    return sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
 def _own(path: Path) -> str:

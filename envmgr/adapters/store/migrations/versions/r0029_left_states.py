@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0029"
-down_revision = "0024"
+down_revision = "0027"
 
 _WORD = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
