@@ -180,6 +180,7 @@ def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) ->
         "tellings": 1,
         "hints": 1,
         "positions": 1,
+        "left_states": 1,
     }
     assert told(target) == before == told(source)
     assert (source.identity(), target.identity().copied_from) == (own, own.id)

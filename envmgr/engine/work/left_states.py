@@ -7,7 +7,7 @@ encrypted by the key that seals what is kept beside the states; else it stays in
 import base64
 import binascii
 import hmac
-import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -90,7 +90,7 @@ def bring_back(services: Services, identity: EnvironmentId, workspace: Workspace
 
 
 def _closed(seal: Seal, identity: EnvironmentId, text: bytes) -> str:
-    nonce = os.urandom(_NONCE)
+    nonce = secrets.token_bytes(_NONCE)
     return base64.b64encode(nonce + _cipher(seal).encrypt(nonce, text, str(identity).encode())).decode()
 
 

@@ -10,10 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from envmgr.commands import reading, tokens
+from envmgr.commands.hosts import logs
 from envmgr.config.settings import ProxySettings, ServerSettings
 from envmgr.domain.rules.access.roles import Rules
 from envmgr.domain.values.asking.person import Asker, Kind, Role
-from envmgr.web.api import runs
 from envmgr.web.identity import CSRF_HEADER
 from envmgr.web.sign_in import sessions
 from envmgr.web.sign_in.oidc import Pending
@@ -124,7 +124,7 @@ def test_a_token_is_counted_however_it_is_written(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("path", "place"),
-    [("/api/v1/runs/1/log?follow=true", "envmgr.web.api.runs._path"), ("/api/v1/events?follow=true", "envmgr.commands.reading.is_seen")],
+    [("/api/v1/runs/1/log?follow=true", "envmgr.commands.hosts.logs.followed"), ("/api/v1/events?follow=true", "envmgr.commands.reading.is_seen")],
 )  # fmt: skip
 def test_who_is_no_more_is_told_nothing_more(
     site: Site, monkeypatch: pytest.MonkeyPatch, path: str, place: str
@@ -135,7 +135,7 @@ def test_who_is_no_more_is_told_nothing_more(
     monkeypatch.setattr("envmgr.web.live.events.BEAT", 0.1)
     headers = {**_bearer(site.token(Role.VIEWER)), "Last-Event-ID": "0"}
     assert "data:" in site.client.get(path, headers=headers).text
-    known: dict[str, Callable[..., Any]] = {"_path": runs._path, "is_seen": reading.is_seen}
+    known: dict[str, Callable[..., Any]] = {"followed": logs.followed, "is_seen": reading.is_seen}
     original = known[place.rpartition(".")[2]]
 
     def revoking(*arguments: Any) -> Any:

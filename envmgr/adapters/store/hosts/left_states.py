@@ -23,8 +23,8 @@ class SqlLeftStates:
         named = {name: getattr(left.environment, name) for name in _KEY}
         insert = self._database.upsert(left_states).values(**named, **values)
         with self._database.write() as connection:
-            made = connection.execute(insert.on_conflict_do_nothing(index_elements=list(_KEY)))
-            return made.rowcount == 1
+            made = insert.on_conflict_do_nothing(index_elements=list(_KEY)).returning(left_states.c.run)
+            return connection.execute(made).first() is not None
 
     def get(self, environment: EnvironmentId) -> LeftState | None:
         """What was left of an environment."""
