@@ -95,7 +95,7 @@ class Daemon:
         self._telling = TellingWatch(runtime)
         self._hints = HintWatch(runtime, self._hinted)
         self._notices = NoticeWatch(runtime)
-        self._unlooked: set[RepositoryId] = set()
+        self._unlooked: set[RepositoryId | None] = set()  # None: all that are in the configuration no more
         self._written = Written(runtime.services.clock(), OVERLAP)
         self._freezes = FreezeWatch()
         self._alive = time.monotonic()
@@ -176,7 +176,7 @@ class Daemon:
         with self._outage.noticed("store-failed"), self._written.news(runtime.services.store, now) as written:
             touched = {*written, *self._freezes.news(runtime)}
         for identity in {*touched, *runtime.workers.due_again(), *self._unlooked}:
-            repository = runtime.services.repositories.get(identity)
+            repository = runtime.services.repositories.get(identity) if identity is not None else None
             if repository is not None:
                 self._look(repository)
             else:
@@ -200,10 +200,18 @@ class Daemon:
         self._tell_unmanaged()
 
     def _tell_unmanaged(self, repository: RepositoryId | None = None) -> None:
-        with self._outage.noticed("not-looked"):
-            unmanaged.tell(self._runtime.services, repository)
+        """Has those of one repository, or of all, say that they are in the configuration no more."""
+        self._unlooked.add(repository)
+        try:
+            held = unmanaged.tell(self._runtime.services, repository)
             if repository is None:
                 unmanaged.forget_looks(self._runtime.services)
+        except EnvmgrError as error:
+            log.error(str(error), action="not-looked")
+        else:
+            # A write is told of once, and what ended by it may hold its environment for a moment longer.
+            self._unlooked.discard(repository)
+            self._unlooked.update(held)
 
     def _tick_status(self) -> None:
         watchdog = self._notifier.watchdog

@@ -107,6 +107,7 @@ def test_a_tag_of_another_version_is_refused(checkout: Path, wheel: Path) -> Non
     assert wheel.is_file(), "what was built before is left"
 
 
+@pytest.mark.timeout(300)
 def test_the_demo_runs_from_a_bare_environment(wheel: Path, tmp_path: Path, terraform_binary: str) -> None:
     """Of the newest Python that is there, with the packages that the lock file names, and nothing of the checkout."""
     environment = tmp_path / "environment"

@@ -111,3 +111,19 @@ def test_what_is_at_work_or_told_of_its_destroy_is_left_as_it_says(engine: Memor
     store = engine.application.services.store
     at_work = store.update(ready.id, None, engine.clock(), lambda e: replace(e, status=Status.RUNNING))
     assert not rules.is_silent(at_work, {"acme"})
+
+
+def test_what_is_held_is_named_so_that_it_is_asked_again(engine: MemoryEngine) -> None:
+    """A write is told of once: what ended by it may be held for a moment longer."""
+    push(engine.repository(), ["alice"])
+    engine.turn()
+    renamed(engine)
+    services = engine.application.services
+    identity = engine.environment("alice").id
+
+    with services.leases.hold(identity, "ends its apply"):
+        assert unmanaged.tell(services, identity.repository_id) == {identity.repository_id}
+        assert engine.environment("alice").status is Status.READY
+
+    assert unmanaged.tell(services, identity.repository_id) == set()
+    assert engine.environment("alice").status is Status.WAITING
