@@ -18,7 +18,7 @@ from envmgr.domain.values.environment import Environment, Output, Run, RunKind, 
 from envmgr.domain.values.health import Condition
 from envmgr.domain.values.names import ref_component
 from envmgr.engine.change.apply import apply as apply_step
-from envmgr.engine.change.apply import apply_planned, check_promoted, look, remark
+from envmgr.engine.change.apply import apply_planned, awaits, check_promoted, look, remark
 from envmgr.engine.change.deploy import deploy
 from envmgr.engine.change.destroy import destroy as destroy_step
 from envmgr.engine.change.gating import Gate
@@ -51,13 +51,17 @@ _BY_HAND = Destroy("", Status.SUSPENDED, by=Suspension.DESTROY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanShown:
-    """The outcome of `envmgr plan`: what would change (None: nothing), as Terraform words it, warnings, and the run."""
+    """The outcome of `envmgr plan`: what would change (None: nothing), as Terraform words it, warnings, and the run.
+
+    `refused` says why it would not be applied now: what its checks refuse, or where its commit has to go before; empty where it would.
+    """
 
     environment: Environment
     plan: Plan | None
     text: str
     warnings: tuple[str, ...]
     run: Run
+    refused: str = ""
 
 
 def find(runtime: Runtime, text: str, *, fresh: bool = False) -> Environment:
@@ -116,11 +120,16 @@ def plan(
     with manual(runtime, environment, mode) as job:
         if revision is not None:
             _move_to(job, revision)
-        claim = job.environment.claim if destroy else look(job).claim
+        desired = None if destroy else look(job)
+        claim = job.environment.claim if desired is None else desired.claim
         if claim is None:
             raise UsageError(f"{environment.label} has nothing to destroy: nothing was applied.")
+        refused = ""
         with job.run(RunKind.PLAN, claim.commit, job.environment.status, "") as active:
-            planned = (plan_destroy if destroy else plan_apply)(job, active, claim)
+            planned = (plan_destroy if desired is None else plan_apply)(job, active, claim)
+            if desired is not None:
+                planned, refused = Gate(job, active, desired).foresee(planned)
+                refused = refused or awaits(job, claim.commit)
             active.message = f"Planned: {active.changes}."
             text = render(job, planned)
             if save is not None:
@@ -131,6 +140,7 @@ def plan(
             text=text,
             warnings=planned.warnings,
             run=active.run,
+            refused=refused,
         )
 
 
@@ -150,7 +160,7 @@ def apply(
     """
 
     def confirmed(job: Job, planned: Planned) -> bool:
-        is_wanted = confirm("\n".join([render(job, planned).rstrip(), *planned.warnings]), planned.plan)
+        is_wanted = confirm(rendered(job, planned), planned.plan)
         taken = [r.address for r in planned.plan.resources if r.imported] if planned.plan is not None else []
         if is_wanted and imports and taken:
             said = f"Import allowed by {job.services.actor}: {', '.join(taken[:20])}."
@@ -329,6 +339,11 @@ def render(job: Job, planned: Planned) -> str:
     if planned.plan is None:
         return ""
     return job.redact(job.repository.organization.terraform.render(planned.workspace, planned.file))
+
+
+def rendered(job: Job, planned: Planned) -> str:
+    """The same with what a person should know of it besides."""
+    return "\n".join([render(job, planned).rstrip(), *planned.warnings])
 
 
 def _to_save(job: Job, planned: Planned, *, destroy: bool) -> saved_plan.SavedPlan:

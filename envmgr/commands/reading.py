@@ -113,6 +113,7 @@ class Watched:
     id: RepositoryId
     branches: Sequence[str]
     protected: Sequence[str]
+    environments: Sequence[str]
     state: RepositoryState
     frozen: Freeze | None
 
@@ -126,6 +127,7 @@ def repositories(runtime: Runtime, organization: str | None = None) -> Sequence[
             id=name,
             branches=services.repositories[name].branches,
             protected=services.repositories[name].kept,
+            environments=[each.name for each in services.repositories[name].asked.named],
             state=polled.get(name, RepositoryState()),
             frozen=in_force(freezes, name, now),
         )

@@ -23,6 +23,7 @@ def planned(found: Environment, shown: "PlanShown | None") -> "objects.PlanObjec
         "has_changes": plan is not None,
         "changes": documents.changes(plan.changes) if plan else None,
         "warnings": list(shown.warnings) if shown is not None else [],
+        "refused": (shown.refused or None) if shown is not None else None,
         "resources": [
             {"address": r.address, "actions": list(r.actions)} for r in resources if r.actions != ("no-op",)
         ],

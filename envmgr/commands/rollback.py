@@ -20,7 +20,7 @@ from envmgr.engine.work.mode import ByHand, Verb
 from envmgr.engine.work.planned import Planned
 
 from .access import needs
-from .operations import await_started, check_branch, check_open, manual, render
+from .operations import await_started, check_branch, check_open, manual, rendered
 from .runtime import Runtime
 
 Confirm = Callable[[str, Plan | None], bool]
@@ -42,7 +42,7 @@ class _Rollback:
 
     def is_wanted(self, job: Job, planned: Planned) -> bool:
         """Whether a person wants it; the hold is on record then, before anything is applied."""
-        if self.pin is None or not self.confirm(render(job, planned), planned.plan):
+        if self.pin is None or not self.confirm(rendered(job, planned), planned.plan):
             return False
         services, identity, pin = job.services, job.environment.id, self.pin
         until = f"`envmgr resume {job.environment.label}`" + (" or the next push" if self.until_push else "")

@@ -101,6 +101,9 @@ class RepositoryObject(TypedDict):
     name: Annotated[str, "Its name."]
     branches: Annotated[list[str], "Which branches get an environment, as patterns."]
     protected: Annotated[list[str], "Which branches are protected: their environments end only by a person."]
+    environments: Annotated[
+        list[str], "Which named environments it has, whether there is anything of them yet or not."
+    ]
     default_branch: Annotated[str | None, "The remote's default branch; null: it was not read yet."]
     polled_at: Annotated[str | None, "When the remote was last looked at."]
     succeeded_at: Annotated[str | None, "When that last succeeded."]
@@ -206,17 +209,20 @@ def host(found: Standing) -> HostObject:
 
 def repository(
     found: RepositoryId,
-    branches: Sequence[str],
-    protected: Sequence[str],
     state: RepositoryState,
     frozen: Freeze | None,
+    *,
+    branches: Sequence[str],
+    protected: Sequence[str],
+    environments: Sequence[str],
 ) -> RepositoryObject:
-    """A repository with what polling knows of it, and what freezes it."""
+    """A repository with its named environments, what polling knows of it, and what freezes it."""
     return {
         "organization": found.organization,
         "name": found.name,
         "branches": list(branches),
         "protected": list(protected),
+        "environments": list(environments),
         "default_branch": state.default_branch,
         "polled_at": time(state.polled_at),
         "succeeded_at": time(state.succeeded_at),

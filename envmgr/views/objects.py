@@ -276,7 +276,10 @@ class PlanObject(EnvironmentObject):
     planned_commit: Annotated[str | None, "The commit that was planned."]
     has_changes: Annotated[bool, "Whether anything would change."]
     changes: Annotated[ChangesObject | None, "How many resources; null where nothing would change."]
-    warnings: Annotated[list[str], "What the plan warns of."]
+    warnings: Annotated[list[str], "What the plan, or a check of it, warns of."]
+    refused: Annotated[
+        str | None, "Why it would not be applied now, by its checks or its way; null: it would."
+    ]
     resources: Annotated[list[PlannedResource], "The resources it touches."]
 
 

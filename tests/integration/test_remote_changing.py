@@ -1,7 +1,7 @@
 """What verbs do with `--server` is what they do on the host: the same output, JSON, exit codes and records."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,8 @@ from envmgr.daemon.request_watch import RequestWatch
 from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.environment import Guard, Hold, RunKind, Status
 from envmgr.domain.values.forge import PreviewRules
-from envmgr.domain.values.pipeline.proposal import Gates, Terms
+from envmgr.domain.values.origins.named import Named
+from envmgr.domain.values.pipeline.proposal import Check, Gates, OnFailure, Terms
 from tests.support.command_line import Done, envmgr, on_host
 from tests.support.elsewhere import Elsewhere, served, serving
 from tests.support.in_memory.previews import CAGED, PreviewWorld
@@ -156,6 +157,87 @@ def test_a_plan_is_shown_and_asked_for_and_just_that_is_done(
         asked = list(elsewhere.world.store.requests.kept.values())
         assert "plans" in asked[-1].options
         assert elsewhere.world.status("alice") is Status.SUSPENDED
+
+
+def checked(folder: Path, on_failure: OnFailure) -> Rules:
+    """A repository whose policy finds something in each plan."""
+    folder.mkdir(parents=True)
+    policy = folder / "policy.rego"
+    policy.write_text(
+        'package envmgr\n\ndeny contains "There is a queue." if { input.envmgr.changes.add > 0 }\n'
+    )
+    return Rules(gates=Gates(checks=(Check(name="queues", on_failure=on_failure, policy=policy),)))
+
+
+@pytest.mark.parametrize("do", [here, there])
+def test_what_a_check_refuses_is_not_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, do: Callable[..., Done]
+) -> None:
+    """From anywhere: the sentence comes in place of the question, and `plan` shows the plan with it."""
+    monkeypatch.setattr("envmgr.cli.verbs.change.apply.require_consent", lambda *_: None)
+    monkeypatch.setattr("envmgr.cli.consent.ask", lambda _: pytest.fail("asked"))
+    with serving(tmp_path / "world", checked(tmp_path / "policies", "refuse")) as elsewhere:
+        done = do(elsewhere, "apply", "alice")
+        assert done.code == 1
+        assert done.err.endswith("Check queues refuses the plan: There is a queue. Nothing was applied.\n")
+        assert not elsewhere.world.in_cloud("alice")
+        shown = do(elsewhere, "plan", "alice")
+        assert shown.code == 2
+        assert "aws_sqs_queue.app" in shown.out
+        assert "Check queues refuses the plan: There is a queue." in shown.out
+
+
+@pytest.mark.parametrize("do", [here, there])
+def test_what_a_check_warns_of_is_shown_before_the_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, do: Callable[..., Done]
+) -> None:
+    """And is part of the plan that is said yes to: just that is applied."""
+    monkeypatch.setattr("envmgr.cli.verbs.change.apply.require_consent", lambda *_: None)
+    monkeypatch.setattr("envmgr.cli.consent.ask", lambda _: True)
+    with serving(tmp_path / "world", checked(tmp_path / "policies", "warn")) as elsewhere:
+        elsewhere.world.push("bob")
+        elsewhere.poll()
+        done = do(elsewhere, "apply", "bob")
+        assert done.code == 0, done.err
+        assert "Check queues warns: There is a queue." in done.err
+        assert elsewhere.world.status("bob") is Status.READY
+        events = [e.action for e in elsewhere.world.store.events(elsewhere.world.environment("bob").id)]
+        assert events.count("check-warned") == 1  # of the apply alone
+
+
+@pytest.mark.parametrize("do", [here, there])
+def test_what_has_to_go_elsewhere_before_is_not_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, do: Callable[..., Done]
+) -> None:
+    """A promotion past what comes before."""
+    monkeypatch.setattr("envmgr.cli.verbs.change.promote.require_consent", lambda *_: None)
+    monkeypatch.setattr("envmgr.cli.consent.ask", lambda _: pytest.fail("asked"))
+    named = (
+        Named(name="test", branch="env-test"),
+        Named(name="staging", branch="env-staging"),
+        Named(name="production", branch="env-production", after=("staging",)),
+    )
+    with serving(tmp_path, Rules(named=named)) as elsewhere:
+        for name in ("staging", "production"):
+            elsewhere.world.push(name)
+        elsewhere.poll()
+        elsewhere.world.turn(3)
+        elsewhere.world.push("test", **{"terraform/more.tf": 'resource "aws_sqs_queue" "more" {}\n'})
+        elsewhere.poll()
+        elsewhere.world.turn(2)
+        done = do(elsewhere, "promote", "test", "--to", "production")
+        assert done.code == 1
+        assert "was never ready in staging" in done.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("text", ["production", "shop/production", "acme/shop/production"])
+def test_what_waits_for_its_first_tag_says_so_from_anywhere(tmp_path: Path, text: str) -> None:
+    """By whatever name; of what nobody names there is nothing."""
+    with serving(tmp_path, Rules(named=(Named(name="production", tags="v*"),))) as elsewhere:
+        done = elsewhere.asks("show", text)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.endswith("acme/shop/production waits for its first tag (v*).\n")
+        assert "There is no environment 'prod'" in elsewhere.asks("show", "prod").err
 
 
 def test_a_first_apply_of_several_applications_goes_one_by_one(

@@ -71,6 +71,7 @@ def _agreed(asking: Wishes, subject: Subject, wish: Wish) -> Mapping[str, Any]:
         revision=wish.options["revision"] if rolls_back else None,
         rebuild=wish.options.get("rebuild"),
     )
+    _end_if_refused(shown.plans)
     for each in shown.plans[::-1] if wish.verb == "destroy" else shown.plans:
         _say_rest(each)
         if not wish.consent(each.environment, Display())(_text(each, wish.verb), each.plan):
@@ -97,12 +98,20 @@ def promoted(
         first = source.records[0]
         if not yes:
             goal = asking.find(f"{first.id.repository_id}/{to}")
-            for each in asking.plans(goal, revision=first.applied.commit).plans:
+            plans = asking.plans(goal, revision=first.applied.commit).plans
+            _end_if_refused(plans)
+            for each in plans:
                 _say_rest(each)
                 if not consent(each.environment, Display())(_text(each, "promote"), each.plan):
                     say("Nothing was done.")
                     raise SystemExit(1)
         return asking.environments(source, "promote", to=to, override_window=override_window)
+
+
+def _end_if_refused(plans: Sequence[Planned]) -> None:
+    """Asks nobody about what would be refused after the yes."""
+    if said := " ".join(each.refused for each in plans if each.refused):
+        raise NeedsPerson(f"{said} Nothing was applied.")
 
 
 def _text(found: Planned, verb: str) -> str:
@@ -132,7 +141,7 @@ def plan(
         emit_json_of([each.object for each in shown])
     else:
         for each in shown:
-            emit_plan(each.environment.label, each.plan, each.text, each.warnings, each.run)
+            emit_plan(each.environment.label, each.plan, each.text, (*each.warnings, each.refused), each.run)
             _say_rest(each)
     return 0 if all(each.plan is None for each in shown) else _CHANGES
 

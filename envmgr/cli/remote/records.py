@@ -110,8 +110,7 @@ class RemoteRecords:
             name, self._like(name, Status.DESTROYED)
         )
         if not found:
-            # A server knows of environments that are still to come, and says what they wait for.
-            return self._in_full(EnvironmentId(*name.split("/"))) if _WHOLE.fullmatch(name) else []
+            return self._still_to_come(name)
         records = self._in_full(found[0].id)
         if not colon or all(e.id.application == application for e in records):
             return records
@@ -121,6 +120,31 @@ class RemoteRecords:
             return self._in_full(EnvironmentId(*self._place(found[0].id), application))
         except (NotThere, UsageError):
             return []
+
+    def _still_to_come(self, name: str) -> list[Environment]:
+        """Asks for what has that name and no record yet: the server knows, and says what it waits for. None where nothing is called so."""
+        if _WHOLE.fullmatch(name):
+            return self._in_full(EnvironmentId(*name.split("/")))
+        said = list[str]()
+        for each in self._named(name):
+            try:
+                return self._in_full(each)  # it came just now
+            except NotThere as error:
+                said.append(str(error))
+        if said:
+            raise NotThere(" ".join(said))
+        return []
+
+    def _named(self, name: str) -> list[EnvironmentId]:
+        """The named environments of the configuration that a name may mean."""
+        found = list(self.connection.pages("/repositories", {}, limit=None))
+        with self.connection.understood():
+            known = [
+                EnvironmentId(parsing.named(r["organization"]), parsing.named(r["name"]), parsing.named(each))
+                for r in found
+                for each in r.get("environments", ())
+            ]
+        return [each for each in known if name in reference.forms(each, each.name)]
 
     def runs(self, environment: EnvironmentId | None = None, *, limit: int | None = None) -> Sequence[Run]:
         """Runs, newest first."""

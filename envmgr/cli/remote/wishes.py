@@ -46,6 +46,7 @@ class Planned:
     plan: Plan | None
     text: str
     warnings: tuple[str, ...]
+    refused: str
     run: int | None
     commit: str | None
     object: Mapping[str, Any]
@@ -235,6 +236,7 @@ def _planned(found: Mapping[str, Any]) -> Planned:
         plan=Plan(resources) if found["has_changes"] else None,
         text=str(found["text"]),
         warnings=tuple(map(str, found["warnings"])),
+        refused=str(found.get("refused") or ""),
         run=None if found["run"] is None else int(found["run"]),
         commit=None if found["planned_commit"] is None else str(found["planned_commit"]),
         object={name: value for name, value in found.items() if name != "text"},

@@ -105,10 +105,15 @@ def check_promoted(job: Job, commit: str) -> None:
 
     What is here already may be applied again.
     """
+    if awaited := awaits(job, commit):
+        raise NothingDone(awaited)
+
+
+def awaits(job: Job, commit: str) -> str:
+    """What a commit has to wait for before it may come here; empty where it may, or is here already."""
     environment = job.environment
     awaited = before(job.services, environment, commit) if commit != environment.applied.commit else None
-    if awaited is not None:
-        raise NothingDone(awaited.reason)
+    return awaited.reason if awaited is not None else ""
 
 
 def apply_planned(job: Job, gate: Gate, planned: Planned) -> None:

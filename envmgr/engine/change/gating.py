@@ -13,7 +13,7 @@ from envmgr.domain.rules.transitions.proposals import to_be_approved
 from envmgr.domain.values.environment import Claim
 from envmgr.domain.values.names import counted, matches_any
 from envmgr.domain.values.pipeline.proposal import Checked, CheckOutcome, Proposal, Terms
-from envmgr.engine.source.checks import refuse, run_checks, sentence
+from envmgr.engine.source.checks import Unreliable, refusal, refuse, run_checks, sentence
 from envmgr.engine.source.desired import Desired
 from envmgr.engine.work.job import ActiveRun, AwaitsApproval, Job
 from envmgr.engine.work.mode import ByHand, Verb
@@ -35,15 +35,25 @@ class Gate:
     active: ActiveRun
     desired: Desired
     _checked: tuple[PlanFile, Mapping[str, Any], tuple[Checked, ...]] | None = field(init=False, default=None)
+    _told: Sequence[Checked] = field(init=False, default=())
 
     def check(self, planned: Planned) -> Planned:
-        """Makes the checks of a plan; what they warn of is among its warnings.
+        """Makes the checks of a plan; what they warn of, or ask an approval for, is among its warnings.
 
         Raises NeedsPerson where one refuses it, and RetryLater where one cannot be made.
         """
         _, results = self._look(planned)
-        warned = tuple(sentence(each) for each in results if each.outcome is CheckOutcome.WARNED)
-        return replace(planned, warnings=(*planned.warnings, *warned))
+        self._warn(results)
+        refuse(results)
+        return _with_findings(planned, results)
+
+    def foresee(self, planned: Planned) -> tuple[Planned, str]:
+        """The same for a plan that is only shown, with why its checks would keep it from being applied (empty: they would not)."""
+        try:
+            _, results = self._look(planned)
+        except Unreliable as error:
+            return planned, str(error)
+        return _with_findings(planned, results), refusal(results)
 
     def pass_through(self, planned: Planned) -> None:
         """Lets a plan through to its apply, if its checks do and people have approved it where they are to be asked.
@@ -53,6 +63,8 @@ class Gate:
         """
         job = self.job
         document, results = self._look(planned)
+        self._warn(results)
+        refuse(results)
         reasons = list(_reasons(job, planned.claim, document, results, planned.has_changes))
         if reasons:
             _require_approval(job, self.active, self.desired, planned, document, results, reasons)
@@ -69,10 +81,22 @@ class Gate:
         results: tuple[Checked, ...] = ()
         if planned.has_changes:
             results = run_checks(job, planned, document, self.desired.author, self.active.changes)
-            _warn(job, self.active, results)
-            refuse(results)
         self._checked = (planned.file, document, results)
         return document, results
+
+    def _warn(self, results: Sequence[Checked]) -> None:
+        """Leaves an event of each warning, once for a plan."""
+        if results is not self._told:
+            self._told = results
+            _warn(self.job, self.active, results)
+
+
+def _with_findings(planned: Planned, results: Sequence[Checked]) -> Planned:
+    """A plan with what a person should know of its checks before she says yes."""
+    told = (CheckOutcome.WARNED, CheckOutcome.ASKS)
+    return replace(
+        planned, warnings=(*planned.warnings, *(sentence(each) for each in results if each.outcome in told))
+    )
 
 
 def pass_without_plan(job: Job, desired: Desired) -> None:

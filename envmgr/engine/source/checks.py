@@ -140,6 +140,10 @@ def _place(job: Job, planned: Planned, document: Mapping[str, Any]) -> Iterator[
 
 def refuse(results: Sequence[Checked]) -> None:
     """Raises NeedsPerson where a check refuses the plan."""
-    refused = [sentence(each) for each in results if each.outcome is CheckOutcome.REFUSED]
-    if refused:
-        raise NeedsPerson(f"{' '.join(refused)} Nothing was applied.")
+    if said := refusal(results):
+        raise NeedsPerson(f"{said} Nothing was applied.")
+
+
+def refusal(results: Sequence[Checked]) -> str:
+    """What the checks refuse the plan for; empty where none does."""
+    return " ".join(sentence(each) for each in results if each.outcome is CheckOutcome.REFUSED)

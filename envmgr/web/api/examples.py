@@ -120,6 +120,7 @@ _REPOSITORY = {
     "name": "shop",
     "branches": ["env-*"],
     "protected": ["env-main"],
+    "environments": ["production"],
     "default_branch": "main",
     "polled_at": _AT,
     "succeeded_at": _AT,

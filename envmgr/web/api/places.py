@@ -26,7 +26,17 @@ def organizations(request: Request, runtime: Asked) -> Response:
 def repositories(request: Request, runtime: Asked, organization: Word = None) -> Response:
     """Lists the repositories that are watched, each with its last look."""
     found = reading.repositories(runtime, organization)
-    shown = [asking.repository(r.id, r.branches, r.protected, r.state, r.frozen) for r in found]
+    shown = [
+        asking.repository(
+            each.id,
+            each.state,
+            each.frozen,
+            branches=each.branches,
+            protected=each.protected,
+            environments=each.environments,
+        )
+        for each in found
+    ]
     return answer(request, page(shown, None))
 
 

@@ -106,7 +106,8 @@ def _print(found: Environment, shown: operations.PlanShown | None) -> None:
     if shown is None:
         emit_plan(found.label, None, "", (), None)
     else:
-        emit_plan(shown.environment.label, shown.plan, shown.text, shown.warnings, shown.run.id)
+        told = (*shown.warnings, shown.refused)
+        emit_plan(shown.environment.label, shown.plan, shown.text, told, shown.run.id)
 
 
 def emit_plan(label: str, plan: Plan | None, text: str, warnings: Sequence[str], run: int | None) -> None:
@@ -117,6 +118,6 @@ def emit_plan(label: str, plan: Plan | None, text: str, warnings: Sequence[str],
     if plan is not None:
         emit(text.strip("\n"))
         emit()
-    for warning in warnings:
+    for warning in filter(None, warnings):
         emit(printable(warning))
     emit(f"{label}: nothing would change." if plan is None else f"{label}: {plan.changes} (run {run}).")

@@ -166,6 +166,7 @@ class _Planned:
     run: int | None
     counts: Mapping[str, int] | None
     warnings: Sequence[str]
+    refused: str
     changes: Sequence[plan.Change]
 
 
@@ -190,7 +191,9 @@ def followed(request: Request, visitor: Visiting, number: Identity) -> HTMLRespo
         "request.html",
         asked=found,
         plans=plans,
-        done=_doing(runtime, found) if any(each.changes for each in plans) else None,
+        done=_doing(runtime, found)
+        if any(e.changes for e in plans) and not any(e.refused for e in plans)
+        else None,
         environments=found.result.get("environments", ()),
     )
 
@@ -201,6 +204,7 @@ def _planned(found: Mapping[str, Any]) -> _Planned:
         run=found.get("run"),
         counts=found.get("changes"),
         warnings=found.get("warnings") or (),
+        refused=found.get("refused") or "",
         changes=plan.changes(found.get("text") or ""),
     )
 
