@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
 
@@ -13,6 +13,7 @@ from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.change.drift import check, wants_check
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.snapshot import Snapshot
+from envmgr.engine.work.in_time import all_over
 from envmgr.engine.work.job import work_on
 from envmgr.engine.work.mode import CheckingDrift
 from envmgr.host.system import sentences
@@ -52,7 +53,7 @@ class DriftWatch:
 
     def wait(self, timeout: float) -> bool:
         """Waits for what runs; False where the time (seconds) ran out."""
-        return not wait(list(self._at_work.values()), timeout).not_done
+        return all_over(list(self._at_work.values()), timeout)
 
     def _round(self, organization: str) -> None:
         """Check after check, for as long as one is due and nothing else is to be done."""

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,6 +16,7 @@ from envmgr.domain.values.forge import KnownPullRequest
 from envmgr.domain.values.names import RepositoryId
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.forge.looking import look_at_forge
+from envmgr.engine.work.in_time import all_over
 from envmgr.host.system import sentences
 
 log = structlog.get_logger()
@@ -78,7 +79,7 @@ class ForgeWatch:
 
     def wait(self, timeout: float) -> bool:
         """Waits for what runs; False where the time (seconds) ran out."""
-        return not wait(list(self._at_work.values()), timeout).not_done
+        return all_over(list(self._at_work.values()), timeout)
 
     def look(self, repository: Repository) -> None:
         """One look at a repository's forge, here and now; raises what the forge and the store raise."""

@@ -3,7 +3,7 @@
 import random
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ from envmgr.domain.values.health import Health, judged
 from envmgr.engine.change.health import ask, ask_address, is_news, is_same, is_watched, record
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.written import OVERLAP, Written
+from envmgr.engine.work.in_time import all_over
 from envmgr.engine.work.job import Job, work_on
 from envmgr.engine.work.mode import CheckingHealth
 from envmgr.host.system import sentences
@@ -100,7 +101,7 @@ class HealthWatch:
     def wait(self, timeout: float) -> bool:
         """Waits for who is being asked; False where the time (seconds) ran out."""
         under_way = [look.under_way for look in self._looks.values() if look.under_way is not None]
-        return not wait(under_way, timeout).not_done
+        return all_over(under_way, timeout)
 
     # --- who is asked, and when ------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
 
@@ -13,6 +13,7 @@ from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.asking.request import Request, RequestStatus
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.work.in_time import all_over
 
 log = structlog.get_logger()
 
@@ -67,7 +68,7 @@ class RequestWatch:
 
     def wait(self, timeout: float) -> bool:
         """Waits for what runs; False where the time (seconds) ran out."""
-        return not wait([future for _, future in self._at_work.values()], timeout).not_done
+        return all_over([future for _, future in self._at_work.values()], timeout)
 
     def _waits(self, request: Request) -> bool:
         """Whether it is to be done; what a dead process had begun waits from now on."""

@@ -21,6 +21,8 @@ from tests.benchmarks.command_line import command_line
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.deciding import deciding
 from tests.benchmarks.drift_delay import drift_delay
+from tests.benchmarks.forge_minute import forge_minute
+from tests.benchmarks.forge_outage import forge_outage
 from tests.benchmarks.idle_daemon import idle_daemon
 from tests.benchmarks.idle_pass import idle_pass
 from tests.benchmarks.laboratory import Absent, Laboratory
@@ -31,6 +33,7 @@ from tests.benchmarks.server_daemon import beside_a_daemon
 from tests.benchmarks.site_bytes import site_bytes
 from tests.benchmarks.table import render
 from tests.benchmarks.thousand import thousand
+from tests.benchmarks.webhooks import flood, webhook
 
 BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "first-apply-aws": first_apply.on_aws,
@@ -54,6 +57,10 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "server": server.server,
     "server-postgres": server.on_postgres,
     "server-daemon": beside_a_daemon,
+    "forge-minute": forge_minute,
+    "forge-outage": forge_outage,
+    "webhook": webhook,
+    "webhook-flood": flood,
     "deciding": deciding,
     "policies": policies,
 }

@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.promotion import before
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import Snapshot
+from envmgr.engine.work.in_time import all_over
 from envmgr.engine.work.mode import Awaiting, Reconciling
 from envmgr.host.system import sentences
 
@@ -129,7 +130,7 @@ class Workers:
         """Waits for all that was handed out; False where the time (seconds) ran out."""
         with self._lock:
             futures = list(self._in_flight.values())
-        return not wait(futures, timeout).not_done
+        return all_over(futures, timeout)
 
     def let_go(self, identity: EnvironmentId) -> None:
         """Says that other work of this process on an environment is over: what waited for that waits no longer."""
