@@ -18,6 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from envmgr.commands.audit import Audits
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.hosts.terms import BEAT
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.written import OVERLAP, Written
@@ -154,7 +155,7 @@ class Daemon:
         every(HOUSEKEEPING, self._tick_housekeeping)
         every(HOUSEKEEPING, self._audits.tick)
         every(self._heartbeat(), self._tick_status)
-        every(HEARTBEAT, spared(self._tick_fleet, "not-told"))
+        every(BEAT, spared(self._tick_fleet, "not-told"))
         if self._door is not None:
             every(DOOR, self._tick_door)
         self._scheduler.start()
@@ -174,7 +175,7 @@ class Daemon:
         runtime, now = self._runtime, self._runtime.services.clock()
         touched: set[RepositoryId] = set()
         with self._outage.noticed("store-failed"), self._written.news(runtime.services.store, now) as written:
-            touched = {*written, *self._freezes.news(runtime)}
+            touched = {*written, *self._freezes.news(runtime), *runtime.workers.unattended()}
         for identity in {*touched, *runtime.workers.due_again(), *self._unlooked}:
             repository = runtime.services.repositories.get(identity) if identity is not None else None
             if repository is not None:

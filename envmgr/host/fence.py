@@ -12,15 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.hosts.terms import TERMS, Terms
 
 from .system import told, write_private
 
-SOFT = 60
-"""Seconds without a renewal after which a child is asked to end."""
-HARD = 80
-"""Seconds without a renewal after which it is killed: a lease holds for ninety."""
-_LATER = 5
-"""So many seconds later the process beside it asks where envmgr itself has not: who is asked twice drops everything."""
 _OLD = 24 * 3600.0
 _UPTIME = Path("/proc/uptime")
 
@@ -48,12 +43,15 @@ done
 class Fence:
     """Guards what this host runs: it ends with the lease under which it was begun."""
 
-    def __init__(
-        self, folder: Path, *, soft: int = SOFT, hard: int = HARD, later: int = _LATER, pause: float = 2
-    ) -> None:
-        """`folder` is where it is noted when a lease was last renewed; `pause` is that between two looks."""
+    def __init__(self, folder: Path, terms: Terms = TERMS) -> None:
+        """`folder` is where it is noted when a lease was last renewed; times are whole seconds, but for the pause.
+
+        Who is asked twice drops everything: the process beside a child asks later, where envmgr itself has not.
+        """
         self._folder = folder
-        self._soft, self._times = soft, (str(soft + later), str(hard), str(pause))
+        self._soft = terms.soft.total_seconds()
+        asks, ends = int((terms.soft + terms.later).total_seconds()), int(terms.hard.total_seconds())
+        self._times = (str(asks), str(ends), str(terms.pause.total_seconds()))
         self._renewed: dict[str, float] = {}
         self._asked: set[str] = set()
         self._beside: list[int] = []

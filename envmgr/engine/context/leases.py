@@ -3,12 +3,12 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 import structlog
 
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, LeaseLost
 from envmgr.domain.values.environment import Lease, ProcessId, RunEnd, RunStatus
+from envmgr.domain.values.hosts.terms import TERMS
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.host.fence import Fence
 from envmgr.ports import Clock, LeaseTaken, Processes, Store
@@ -16,11 +16,6 @@ from envmgr.ports import Clock, LeaseTaken, Processes, Store
 from .hosts import Fleet, try_to_beat
 
 log = structlog.get_logger()
-
-# Four renewals fit into a lease: a slow store or a busy host must miss several before another process may
-# take it.
-DURATION = timedelta(seconds=90)
-RENEWAL = timedelta(seconds=20)
 
 
 class Leases:
@@ -127,7 +122,7 @@ class Leases:
         for lease in held:
             try:
                 with self._renewing(lease.environment):
-                    self._store.renew(lease, self._clock(), DURATION)
+                    self._store.renew(lease, self._clock(), TERMS.lease)
             except LeaseLost:
                 self._lost.add(lease.environment)
             except EnvmgrError:
@@ -146,7 +141,7 @@ class Leases:
     def _take(self, environment: EnvironmentId, purpose: str) -> Lease:
         with self._renewing(environment):
             taken = self._store.acquire(
-                environment, self._owner, purpose, self._clock(), DURATION, self._is_over, self._is_living
+                environment, self._owner, purpose, self._clock(), TERMS.lease, self._is_over, self._is_living
             )
             if isinstance(taken, LeaseTaken):
                 raise EnvironmentBusy(busy_message(taken.lease))
@@ -189,7 +184,7 @@ class Leases:
             self._renewer.start()
 
     def _renew_for_ever(self) -> None:
-        while not self._wake.wait(RENEWAL.total_seconds()):
+        while not self._wake.wait(TERMS.renewal.total_seconds()):
             self.renew()
 
 

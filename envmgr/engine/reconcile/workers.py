@@ -18,6 +18,7 @@ from envmgr.domain.rules.neighbours import active_ones, leaving
 from envmgr.domain.rules.waking import wake_times
 from envmgr.domain.values.decision import Await
 from envmgr.domain.values.environment import Environment, RunStatus
+from envmgr.domain.values.hosts.terms import LOOK
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.promotion import before
@@ -32,7 +33,7 @@ from .reconciler import Reconciler, is_due
 
 log = structlog.get_logger()
 
-PAUSE = timedelta(seconds=5)
+PAUSE = LOOK
 """How long an environment is left alone that could not be worked on: looked at again at once, it would be as it is."""
 _ROUNDS = 20
 """How often a pass looks for more to do: no environment has that many steps, and a pass must not go on for ever."""
@@ -69,6 +70,7 @@ class Workers:
         self._in_flight: dict[EnvironmentId, Future[None]] = {}
         self._again: dict[RepositoryId, datetime] = {}
         self._asked_at = services.clock()
+        self._sought_at = self._asked_at - LOOK
         self._put_off: dict[EnvironmentId, float] = {}
         self._let_go: dict[EnvironmentId, float] = {}
         self._lock = threading.Lock()
@@ -106,6 +108,18 @@ class Workers:
         with self._lock:
             set_back, self._asked_at = now < self._asked_at, now
             return [repository for repository, at in self._again.items() if set_back or at <= now]
+
+    def unattended(self) -> frozenset[RepositoryId]:
+        """The repositories in which a run is under way that nobody attends; asked anew every few seconds.
+
+        A host that dies writes nothing by which the others would notice, and what it did need not be due by itself.
+        """
+        now = self._services.clock()
+        with self._lock:
+            if timedelta() <= now - self._sought_at < LOOK:
+                return frozenset()
+            self._sought_at = now
+        return frozenset(each.repository_id for each in self._abandoned() if not self._is_put_off(each))
 
     def run_until_settled(
         self, repositories: Iterable[Repository], asked: frozenset[EnvironmentId], only: bool = False

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from envmgr.domain.errors import EnvironmentBusy
-from envmgr.domain.values.environment import RunStatus, Status
+from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
 from envmgr.domain.values.hosts.host import GONE
+from envmgr.domain.values.hosts.terms import LOOK, TERMS
 from envmgr.engine.context.hosts import Fleet
 from tests.support.in_memory.daemon import Daemon
 from tests.support.in_memory.processes import Host
@@ -134,6 +135,27 @@ def test_a_host_that_never_could_say_so_takes_no_work(two: Two, monkeypatch: pyt
         two.fleets[1].why_passive("acme")
 
 
+def test_what_a_dead_host_was_at_is_found_though_nothing_is_due(two: Two) -> None:
+    """As a look for drift: nothing is written where a host dies, and nothing in the records wants work."""
+    two.serve()
+    two.world.push("alice")
+    two.first.turn()
+    alice, owner = two.world.environment("alice"), two.fleets[1].process
+    lease = two.world.store.acquire(alice.id, owner, "drift", two.world.now, TERMS.lease, lambda _: False)
+    assert isinstance(lease, Lease)
+    run = two.world.store.start_run(alice.id, RunKind.DRIFT, alice.commit, lease, "daemon", two.world.now)
+    workers = two.first.application.workers
+    two.world.forward(seconds=TERMS.lease.total_seconds() - 1)
+    assert workers.unattended() == frozenset()
+    two.world.forward(seconds=LOOK.total_seconds())
+    assert workers.unattended() == {SHOP}
+    assert workers.unattended() == frozenset()  # not asked at every tick
+    two.first.work()
+    found = two.world.store.run(run.id)
+    assert found is not None
+    assert found.status is RunStatus.INTERRUPTED
+
+
 def _away(*_: object) -> None:
     raise ConnectionError
 
@@ -158,8 +180,8 @@ def test_a_host_that_dies_for_good_at_any_moment_is_taken_over(tmp_path: Path, f
         if not life.is_dead:
             return
         two.note_locks()
-        for _ in range(5):
-            two.world.forward(seconds=25)
+        for _ in range(6):
+            two.world.forward(seconds=10)
             two.fleets[0].beat()
         for _ in range(6):
             two.first.turn(seconds=30)

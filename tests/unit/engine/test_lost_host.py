@@ -41,7 +41,7 @@ def test_a_run_on_another_host_is_waited_for_a_day_and_no_longer(engine: MemoryE
 
 @pytest.mark.parametrize("way", ["silence", "a person"])
 def test_a_run_on_a_host_that_is_gone_is_taken_over(engine: MemoryEngine, way: str) -> None:
-    """By its silence within minutes, or by a person's word at once; why is said. Before, it is waited for."""
+    """By its silence within a minute, or by a person's word at once; why is said. Before, it is waited for."""
     shop = engine.repository()
     push(shop, ["alice"])
     engine.turn()
@@ -55,11 +55,11 @@ def test_a_run_on_a_host_that_is_gone_is_taken_over(engine: MemoryEngine, way: s
     assert "is still working on acme/shop/alice" in engine.environment("alice").message
 
     if way == "silence":
-        engine.turn(4, seconds=25)
+        engine.turn(4, seconds=10)
         assert engine.environment("alice").applied.commit == before.applied.commit
     else:
         store.hosts.forget("id of gone")
-    engine.turn(3, seconds=25)
+    engine.turn(3, seconds=10)
 
     after = engine.environment("alice")
     assert (after.status, after.applied.commit) == ("ready", after.commit)

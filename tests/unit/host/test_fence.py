@@ -7,15 +7,24 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from envmgr.adapters.processes import identify
+from envmgr.domain.values.hosts.terms import TERMS
 from envmgr.host.fence import Fence, _lives
 from tests.support.waiting import wait_for
 
 NAME = "acme/shop/alice"
+SHORT = replace(
+    TERMS,
+    soft=timedelta(seconds=4),
+    later=timedelta(),
+    hard=timedelta(seconds=7),
+    pause=timedelta(seconds=0.1),
+)
 _STUBBORN = (
     "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); time.sleep(60)"
 )
@@ -24,7 +33,7 @@ _STUBBORN = (
 @pytest.fixture
 def fence(tmp_path: Path, children: list["subprocess.Popen[bytes]"]) -> Iterator[Fence]:
     """One whose times are short."""
-    made = Fence(tmp_path, soft=4, hard=7, later=0, pause=0.1)
+    made = Fence(tmp_path, SHORT)
     yield made
     for child in children:
         child.kill()

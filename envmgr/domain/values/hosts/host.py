@@ -7,9 +7,11 @@ from enum import StrEnum
 
 from envmgr.domain.values.environment import Lease, ProcessId
 
-SILENT = timedelta(seconds=30)
+from .terms import TERMS
+
+SILENT = TERMS.silent
 """So long after its last beat (three are missed by then) a host counts as silent."""
-GONE = timedelta(minutes=2)
+GONE = TERMS.gone
 """So long after its last beat a host has no lease any more, and has ended the Terraform that it had."""
 
 
