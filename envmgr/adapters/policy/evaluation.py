@@ -60,10 +60,8 @@ def _watch() -> None:
 
 
 def _evaluated(asked: Mapping[str, Any]) -> Mapping[str, Any]:
-    try:
-        from regopy import Input, Interpreter, RegoError
-    except ImportError:
-        return {"error": "regopy, which evaluates policies, is not installed"}
+    from regopy import Input, Interpreter, RegoError
+
     engine = Interpreter()
     engine.strict_built_in_errors = True
     for call, where in asked["calls"].items():

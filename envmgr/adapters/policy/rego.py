@@ -1,6 +1,8 @@
 """Policies in Rego as the port asks for them."""
 
+import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +12,7 @@ from typing import Any
 from envmgr.domain.errors import NeedsOperator
 from envmgr.ports.policy import Findings
 
-from . import evaluation
+from . import evaluation, opa
 from .narrowing import narrowed
 from .source import BadPolicy, Module, check, keys_read, parsed
 
@@ -22,7 +24,10 @@ _MANY, _LONG = 100, 500
 
 
 class RegoPolicies:
-    """Evaluates Rego in a child process without environment, that may use little; whatever goes wrong is an error."""
+    """Evaluates Rego in a child process without environment, that may use little; whatever goes wrong is an error.
+
+    By the package regopy; where that is not to be had, by the program `opa`.
+    """
 
     def __init__(self, seconds: float = 30, *, narrows: bool = True) -> None:
         """An evaluation may take so long; it `narrows` the plan for policies that read by name."""
@@ -43,12 +48,13 @@ class RegoPolicies:
 
     def _answer(self, modules: Sequence[Module], document: Mapping[str, Any]) -> Mapping[str, Any]:
         keys = keys_read(modules)
+        found = document if keys is None else {key: each for key, each in document.items() if key in keys}
+        if not _has_engine():
+            return opa.evaluated(_program(), modules, found, self._seconds)
         asked = {
             "modules": [{"name": m.name, "package": m.package, "text": m.text} for m in modules],
             "calls": _foreign_calls(modules),
-            "input": dict(document)
-            if keys is None
-            else {key: value for key, value in document.items() if key in keys},
+            "input": dict(found),
         }
         try:
             done = subprocess.run(
@@ -61,14 +67,29 @@ class RegoPolicies:
                 timeout=self._seconds,
                 check=True,
             )
-            found: Mapping[str, Any] = json.loads(done.stdout)
-            if "error" in found:
-                raise BadPolicy(found["error"])
+            answer: Mapping[str, Any] = json.loads(done.stdout)
+            if "error" in answer:
+                raise BadPolicy(answer["error"])
         except subprocess.TimeoutExpired as error:
             raise BadPolicy(f"it took longer than {self._seconds:g} s") from error
         except (subprocess.CalledProcessError, ValueError) as error:
             raise BadPolicy("its evaluation came to no end, or used too much memory") from error
-        return found
+        return answer
+
+
+def _has_engine() -> bool:
+    return importlib.util.find_spec("regopy") is not None
+
+
+def _program() -> str:
+    """Where `opa` is. Raises BadPolicy, saying what to install, where it is not."""
+    found = shutil.which("opa")
+    if found is None:
+        raise BadPolicy(
+            "nothing here evaluates it: install the program `opa` (https://www.openpolicyagent.org) in the PATH of the "
+            "daemon, since the package regopy, which else does it, is there for Linux on x86-64 only"
+        )
+    return found
 
 
 def _files(policy: Path) -> list[tuple[str, str]]:
