@@ -129,6 +129,7 @@ class ForgeWatch:
         except Exception:
             log.exception("Unexpected error", action="unexpected", repository=str(identity))
         else:
+            self._runtime.services.forge_tally.looked(identity, succeeded=True)
             self._failures.pop(identity, None)
             if self._told.pop(identity, None) is not None:
                 log.info("Its forge answers again.", action="forge-back", repository=str(identity))
@@ -136,6 +137,7 @@ class ForgeWatch:
     def _failed(self, repository: Repository, error: EnvmgrError, after: timedelta) -> None:
         """A forge that is away is asked ever less often; one that asks for a pause gets it."""
         identity, interval = repository.id, repository.forge_rules.interval
+        self._runtime.services.forge_tally.looked(identity, succeeded=False)
         failures = self._failures[identity] = self._failures.get(identity, 0) + 1
         pause = max(after, delay(failures, first=interval, longest=max(_LONGEST, interval)))
         self._next[identity] = self._runtime.services.clock() + min(pause, _LONGEST + interval)

@@ -23,6 +23,15 @@ class Group:
     oldest: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsaid:
+    """Of what a forge is to be told: how much waits and since when the `oldest` of it stands, and how much it refuses."""
+
+    waiting: int
+    oldest: datetime | None
+    refused: int
+
+
 class Figures(Protocol):
     """Counts; none of them reads whole records of more than a few environments."""
 
@@ -40,6 +49,10 @@ class Figures(Protocol):
 
     def findings(self) -> Mapping[tuple[str, Look], int]:
         """How many findings stand, by organization and by what looked for them."""
+        ...
+
+    def unsaid(self) -> Mapping[RepositoryId, Unsaid]:
+        """What forges are to be told, by each repository of which they were ever told anything that is remembered."""
         ...
 
     def last_run(self) -> int:

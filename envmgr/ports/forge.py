@@ -1,6 +1,6 @@
 """Forges: what is asked of them, and what they are told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -53,6 +53,18 @@ class ForgeIdentity:
     expires_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgeUsage:
+    """How often a forge was asked by an account: `calls` by result, `read unchanged write limited failed`.
+
+    `remaining` of `limit` calls are left, as it last said; None where it does not say.
+    """
+
+    calls: Mapping[str, int]
+    remaining: int | None = None
+    limit: int | None = None
+
+
 class Forge(Protocol):
     """One repository on a forge. Safe for several threads at once.
 
@@ -69,6 +81,11 @@ class Forge(Protocol):
     @property
     def account(self) -> str:
         """The forge and as whom it is asked, without a secret: the same for all repositories whose calls fail together."""
+        ...
+
+    @property
+    def usage(self) -> ForgeUsage:
+        """How often it was asked by this process as this account, and how often it still may be."""
         ...
 
     def open_pull_requests(self) -> Sequence[PullRequest]:

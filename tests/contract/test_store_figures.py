@@ -1,12 +1,15 @@
 """What every store promises of figures: the same as counting the records would give."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from envmgr.domain.audit.standing import Look, Standing
 from envmgr.domain.values.drift import Difference, Drift
 from envmgr.domain.values.environment import RunKind, RunStatus, Status
+from envmgr.domain.values.forge import CommitStatus, ReportState
+from envmgr.domain.values.forge.telling import Target, Telling, TellingKind
 from envmgr.ports import Store
-from envmgr.ports.figures import Group
+from envmgr.ports.figures import Group, Unsaid
 from tests.support.store import ALICE, MINUTE, NOW, OURS, SHOP, having, seen
 
 DAY = timedelta(days=1)
@@ -17,6 +20,7 @@ def test_an_empty_store_counts_nothing(store: Store) -> None:
     figures = store.figures
     assert (list(figures.environments()), figures.last_run(), list(figures.runs(0, ()))) == ([], 0, [])
     assert (dict(figures.drifted()), dict(figures.ending(NOW)), dict(figures.findings())) == ({}, {}, {})
+    assert dict(figures.unsaid()) == {}
 
 
 def test_environments_by_status_with_the_oldest_push(store: Store) -> None:
@@ -86,3 +90,27 @@ def test_runs_that_are_newer_or_asked_for(store: Store) -> None:
         (runs[3].id, RunStatus.RUNNING),
     ]
     assert store.figures.last_run() == runs[3].id
+
+
+def test_what_forges_are_still_to_be_told(store: Store) -> None:
+    """By repository: what waits, since when the oldest of it does, and what is refused; what was said counts as none."""
+    rows = [telling("a", NOW), telling("b", NOW - MINUTE), telling("c", NOW - DAY), telling("d", NOW)]
+    assert store.outbox.revise(SHOP, lambda _: (rows, ()))
+    assert dict(store.figures.unsaid()) == {SHOP: Unsaid(waiting=4, oldest=NOW - DAY, refused=0)}
+    for each in (rows[2], rows[3]):
+        taken = store.outbox.take(each, OURS, NOW + MINUTE)
+        assert taken is not None
+        if each is rows[2]:
+            store.outbox.told(taken, "")
+        else:
+            store.outbox.not_told(replace(taken, refused=taken.digest, error="no"))
+    assert dict(store.figures.unsaid()) == {SHOP: Unsaid(waiting=2, oldest=NOW - MINUTE, refused=1)}
+
+
+def telling(name: str, since: datetime) -> Telling:
+    """A status that is to be told."""
+    status = CommitStatus(
+        commit="c" * 40, context=f"envmgr/{name}", state=ReportState.SUCCESS, sentence="", url=""
+    )
+    target = Target(SHOP, TellingKind.STATUS, name, "c" * 40)
+    return Telling(target=target, document=status, digest=name, since=since)

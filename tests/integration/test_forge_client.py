@@ -102,7 +102,7 @@ def test_an_answer_that_still_holds_is_not_sent_again(server: Server) -> None:
     assert [each.as_objects()[0].text("n") for each in first] == ["/one", "/one"]
     assert first[1].headers["link"] == '</two>; rel="next"'
     assert asking.get("/two").as_objects()[0].text("n") == "/two"
-    assert dict(asking.budget.calls) == {"read": 2, "unchanged": 1}
+    assert asking.budget.usage.calls == {"read": 2, "unchanged": 1}
 
 
 def test_pages_are_followed_on_the_same_forge_alone(server: Server) -> None:

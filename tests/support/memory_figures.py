@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from envmgr.domain.audit.standing import Look
 from envmgr.domain.values.environment import Environment, Run, Status
+from envmgr.domain.values.forge.telling import Telling
 from envmgr.domain.values.names import RepositoryId
-from envmgr.ports.figures import Group
+from envmgr.ports.figures import Group, Unsaid
 
 if TYPE_CHECKING:
     from .memory_store import MemoryStore
@@ -44,6 +45,12 @@ class MemoryFigures:
         standing = self.store.standing.items()
         return {(organization, look): len(found) for (look, organization), found in standing if found}
 
+    def unsaid(self) -> Mapping[RepositoryId, Unsaid]:
+        """What forges are to be told."""
+        rows = sorted(self.store.outbox.kept.values(), key=lambda each: each.target)
+        found = groupby(rows, key=lambda each: each.target.repository)
+        return {repository: _unsaid(list(of)) for repository, of in found}
+
     def last_run(self) -> int:
         """The largest id of a run."""
         return max((run.id for run in self.store.runs()), default=0)
@@ -55,6 +62,12 @@ class MemoryFigures:
 
 def _group(environment: Environment) -> tuple[RepositoryId, Status]:
     return environment.id.repository_id, environment.status
+
+
+def _unsaid(found: Sequence[Telling]) -> Unsaid:
+    waiting = [each.since for each in found if each.is_waiting]
+    refused = sum(1 for each in found if not each.is_said and not each.is_waiting)
+    return Unsaid(waiting=len(waiting), oldest=min(waiting, default=None), refused=refused)
 
 
 def _counted(repository: RepositoryId, status: Status, found: Sequence[Environment]) -> Group:

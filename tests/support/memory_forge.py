@@ -20,7 +20,7 @@ from envmgr.domain.values.forge import (
     PullRequestState,
     Reaction,
 )
-from envmgr.ports.forge import ForgeIdentity, ForgeTraits
+from envmgr.ports.forge import ForgeIdentity, ForgeTraits, ForgeUsage
 
 OURS = ForgePerson(id="1", login="envmgr-bot", is_bot=True)
 ALICE = ForgePerson(id="2", login="alice")
@@ -65,6 +65,12 @@ class MemoryForge:
     reactions: list[tuple[str, Reaction]] = field(default_factory=list)
     broken: EnvmgrError | None = None
     calls: list[str] = field(default_factory=list)
+    remaining: int | None = None
+
+    @property
+    def usage(self) -> ForgeUsage:
+        """See the port: every call counts as one that was read."""
+        return ForgeUsage(calls={"read": len(self.calls)}, remaining=self.remaining, limit=5_000)
 
     def says(self, number: int, text: str, author: ForgePerson = ALICE) -> Comment:
         """Somebody comments."""

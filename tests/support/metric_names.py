@@ -8,9 +8,12 @@ from prometheus_client.core import Metric
 
 from envmgr.domain.audit.standing import Look
 from envmgr.domain.values.environment import RepositoryState, Run, RunKind, RunStatus, Status
+from envmgr.domain.values.forge import ForgeKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
-from envmgr.ports.figures import Group
-from envmgr.web.metrics import families
+from envmgr.engine.context.forge_tally import Delivered
+from envmgr.ports.figures import Group, Unsaid
+from envmgr.web.metrics import families, forges
+from envmgr.web.metrics.forges import Forges
 from envmgr.web.metrics.reading import Host, Records
 from envmgr.web.metrics.tally import Tally
 
@@ -19,6 +22,7 @@ from .store import OURS
 _NOW = datetime(2026, 11, 20, tzinfo=UTC)
 _SHOP = RepositoryId("acme", "shop")
 _POLLED = RepositoryState(polled_at=_NOW, succeeded_at=_NOW, failures=1, error="away")
+_UNSAID = Unsaid(waiting=1, oldest=_NOW, refused=1)
 _RUN = Run(
     id=1,
     environment=EnvironmentId("acme", "shop", "alice"),
@@ -52,10 +56,20 @@ def _all() -> Iterator[Metric]:
         findings={("acme", Look.AUDIT): 1},
         leases={"acme": 1},
         untold={"acme": 1},
+        unsaid={_SHOP: _UNSAID},
     )
     yield from families.of_records(found, _NOW, lambda *_: True)
     yield from families.of_runs(_Ended(), lambda *_: True)
     yield from families.of_webhooks({("acme", "github", "taken"): 1}, lambda *_: True)
+    told = Forges(
+        calls={(ForgeKind.GITHUB, "read"): 1},
+        left={("acme", ForgeKind.GITHUB): (1, 2)},
+        looks={(_SHOP, True): 1},
+        failing={_SHOP: 1},
+        deliveries={(_SHOP, Delivered.TOLD): 1},
+    )
+    yield from forges.of_forges(told, lambda *_: True)
+    yield from forges.of_outbox({_SHOP: _UNSAID}, _NOW, lambda *_: True)
     host = Host(queue=0, polls={(_SHOP, True): 1}, looks={_SHOP: _POLLED}, size=3, free=2, reserve=1)
     yield from families.of_host(host, lambda *_: True)
 

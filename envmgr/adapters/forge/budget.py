@@ -10,6 +10,7 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
 from envmgr.domain.errors import RetryLater
+from envmgr.ports.forge import ForgeUsage
 
 LONGEST = 3600.0
 """No pause is longer (seconds), whatever a forge asks for: it is asked again then."""
@@ -52,6 +53,12 @@ class Budget:
         """Count a call."""
         with self._lock:
             self.calls[outcome] += 1
+
+    @property
+    def usage(self) -> ForgeUsage:
+        """What was asked for so far, and what is left."""
+        with self._lock:
+            return ForgeUsage(calls=dict(self.calls), remaining=self.remaining, limit=self.limit)
 
     def reading(self) -> None:
         """Waits until a read may be made; RetryLater where that is not within a second."""

@@ -29,6 +29,7 @@ from envmgr.ports import (
 )
 from envmgr.ports.registry import Registry
 
+from .forge_tally import ForgeTally
 from .hosts import Fleet
 from .layout import Layout
 from .leases import Leases
@@ -46,7 +47,8 @@ class Services:
     `left_over` stands in for one that is in it no more, so that its environments can be ended. `stopping` says whether
     Terraform is to be ended now. `providers` gives those of an organization. `progress` is told each step of a running
     Terraform. `seal` proves what is kept beside the states; where it `accepts_unsealed`, a person has said to do without.
-    `fleet` is this host among others; `logs` puts those of runs where they can read them. `installation` says by which records all is done; `takes_over` whether organizations that others worked on are taken.
+    `fleet` is this host among others, `forge_tally` what this process counts of forges; `logs` puts those of runs where they can read them.
+    `installation` says by which records all is done; `takes_over` whether organizations that others worked on are taken.
     """
 
     layout: Layout
@@ -78,6 +80,7 @@ class Services:
     takes_over: bool = False
     warnings: Sequence[str] = ()
     stopping: Callable[[], bool] = lambda: False
+    forge_tally: ForgeTally = field(default_factory=ForgeTally)
     progress: Callable[[EnvironmentId, Progress], None] = field(default=lambda *_: None)
     logs: LogKeeper = field(default_factory=LogKeeper)
 

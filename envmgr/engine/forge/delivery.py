@@ -12,6 +12,7 @@ from envmgr.domain.values.backoff import delay
 from envmgr.domain.values.forge import CommitStatus, DeploymentReport, ForgePerson
 from envmgr.domain.values.forge.telling import Document, Telling, TellingKind
 from envmgr.domain.values.names import RepositoryId
+from envmgr.engine.context.forge_tally import Delivered
 from envmgr.engine.context.services import Services
 from envmgr.ports.forge import Forge
 
@@ -108,9 +109,11 @@ class Delivery:
             self._failed(services, known, forge, taken, error)
         except Exception as error:
             log.exception("Unexpected error", action="unexpected", target=taken.target.name)
+            services.forge_tally.told(taken.target.repository, Delivered.FAILED)
             _put_off(services, taken, f"Unexpected error: {type(error).__name__}.")
         else:
             outbox.told(taken, remote)
+            services.forge_tally.told(taken.target.repository, Delivered.TOLD)
             known.refusals.discard((taken.target.repository, taken.target.kind))
 
     def _said(self, known: _Account, forge: Forge, document: Document, remote: str) -> str:
@@ -127,6 +130,7 @@ class Delivery:
         self, services: Services, known: _Account, forge: Forge, taken: Telling, error: EnvmgrError
     ) -> None:
         """Either the forge is away, and so is all else; or it is this row alone that it does not take now."""
+        services.forge_tally.told(taken.target.repository, Delivered.FAILED)
         if self._answers(services, known, forge):
             _put_off(services, taken, str(error))
         else:
@@ -137,10 +141,12 @@ class Delivery:
     ) -> None:
         """Not tried again with the same text, unless it is envmgr as such whom the forge refuses: a new token mends that."""
         if not self._answers(services, known, forge):
+            services.forge_tally.told(taken.target.repository, Delivered.FAILED)
             services.store.outbox.not_told(replace(taken, error=str(error)))
             return
         said = f"The forge refuses what it was to be told ({taken.target.kind} {taken.target.name}): {error}"
         services.store.outbox.not_told(replace(taken, refused=taken.digest, error=str(error)))
+        services.forge_tally.told(taken.target.repository, Delivered.REFUSED)
         repository, kind = taken.target.repository, taken.target.kind
         if (repository, kind) not in known.refusals:
             known.refusals.add((repository, kind))

@@ -11,7 +11,7 @@ from envmgr.domain.audit.standing import Look
 from envmgr.domain.values.asking.person import Person
 from envmgr.domain.values.environment import RepositoryState
 from envmgr.domain.values.names import RepositoryId
-from envmgr.ports.figures import Group
+from envmgr.ports.figures import Group, Unsaid
 
 ENDING = timedelta(days=1)
 """How soon an end of life must come to be counted."""
@@ -31,6 +31,7 @@ class Records:
     findings: Mapping[tuple[str, Look], int]
     leases: Mapping[str, int]
     untold: Mapping[str, int]
+    unsaid: Mapping[RepositoryId, Unsaid]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ def records(runtime: Runtime, now: datetime) -> Records:
         findings=figures.findings(),
         leases=Counter(identity.organization for identity in store.leases(now)),
         untold=Counter(p.organization for p in positions if p.failures and p.target in told),
+        unsaid=figures.unsaid(),
     )
 
 

@@ -14,7 +14,7 @@ from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.asking.person import Person
 from envmgr.domain.values.environment import RunStatus
 
-from . import families, reading
+from . import families, forges, reading
 from .reading import Sees
 from .tally import Tally
 
@@ -44,6 +44,7 @@ class Scrapes:
                 *families.build(),
                 *self._of_records(runtime, sees),
                 *families.of_webhooks(dict(self._webhooks), sees),
+                *forges.of_forges(forges.forges(runtime), sees),
                 *families.of_host(reading.host(runtime), sees),
                 *self._own.collect(),
             ]
@@ -61,6 +62,7 @@ class Scrapes:
         return [
             *families.database(True),
             *families.of_records(found, now, sees),
+            *forges.of_outbox(found.unsaid, now, sees),
             *families.of_runs(self._tally, sees),
         ]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -11,19 +12,25 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as classic
 
+from envmgr.daemon.forge_watch import ForgeWatch
 from envmgr.domain.errors import Transient
 from envmgr.domain.rules.access.roles import Rules, signed_in
 from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.environment import RunKind, RunStatus
 from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.forge.delivery import Delivery
+from envmgr.engine.forge.saying import work_out
 from envmgr.ports.figures import Figures
 from envmgr.web.metrics.reading import sees
 from envmgr.web.metrics.tally import BOUNDS, Durations, Tally
 from tests.support.in_memory.rules import BROKEN, MODULE
+from tests.support.in_memory.rules import SHOP as SHOP_ID
+from tests.support.in_memory.rules import Rules as Wanted
+from tests.support.memory_forge import MemoryForge
 from tests.support.memory_store import MemoryStore
 from tests.support.store import NOW, OURS
 
-from .conftest import Site
+from .conftest import Site, made
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -180,6 +187,46 @@ def test_a_person_without_a_role_sees_none_of_it() -> None:
         False,
         False,
     ]
+
+
+def test_forges_are_told_of(tmp_path: Path) -> None:
+    """Calls by account once, looks, what was told, and what waits while it is away: each with labels of ours alone."""
+    forge = MemoryForge(remaining=4_000)
+    site = made(tmp_path, Wanted(forge=forge))
+    _serve(site, True)
+    daemon = site.world.daemon.application
+    told, watch = Delivery(), ForgeWatch(daemon, lambda _: None)
+
+    def turn() -> Samples:
+        site.world.turn()
+        watch.tick()
+        assert watch.wait(20)
+        work_out(daemon.services, daemon.services.repositories[SHOP_ID], "")
+        for account, rows in told.due(daemon.services).items():
+            told.deliver(daemon.services, account, rows, lambda: False)
+        return _samples(site.client.get("/metrics").text, classic)
+
+    found = turn()
+    assert _of(found, "envmgr_forge_calls_total", forge="github", result="read") == len(forge.calls) > 1
+    kind = {"organization": "acme", "forge": "github"}
+    assert _of(found, "envmgr_forge_calls_remaining", **kind) == 4_000
+    assert _of(found, "envmgr_forge_calls_limit", **kind) == 5_000
+    assert _of(found, "envmgr_forge_looks_total", **SHOP, result="succeeded") == 1
+    assert _of(found, "envmgr_forge_failed_looks", **SHOP) is None
+    done = _of(found, "envmgr_outbox_deliveries_total", **SHOP, result="told")
+    assert (done, _of(found, "envmgr_outbox_waiting", **SHOP)) == (2, 0)  # a status and a deployment
+    assert _of(found, "envmgr_outbox_oldest_seconds", **SHOP) == 0
+
+    forge.broken = Transient("away")
+    site.world.push("alice", MODULE.replace("small", "large"))
+    turn()
+    site.world.forward(hours=1)
+    found = turn()
+    watch.close()
+    assert _of(found, "envmgr_forge_failed_looks", **SHOP) == 1
+    assert _of(found, "envmgr_outbox_deliveries_total", **SHOP, result="failed") == 1
+    assert (_of(found, "envmgr_outbox_waiting", **SHOP) or 0) >= 1
+    assert (_of(found, "envmgr_outbox_oldest_seconds", **SHOP) or 0) >= 3600
 
 
 def test_labels_do_not_grow_with_branches(site: Site, scrape: Callable[..., Samples]) -> None:

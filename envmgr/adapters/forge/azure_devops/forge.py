@@ -22,7 +22,7 @@ from envmgr.domain.values.forge import (
     Reaction,
     ReportState,
 )
-from envmgr.ports.forge import ForgeIdentity, ForgeTraits
+from envmgr.ports.forge import ForgeIdentity, ForgeTraits, ForgeUsage
 
 from .answers import comments_of, labels_of, newest, pull_request_of
 from .labels import Labels
@@ -74,6 +74,11 @@ class AzureDevOps:
     def account(self) -> str:
         """See the port."""
         return self._client.account
+
+    @property
+    def usage(self) -> ForgeUsage:
+        """See the port."""
+        return self._client.budget.usage
 
     # --- pull requests ---------------------------------------------------------------------------
 

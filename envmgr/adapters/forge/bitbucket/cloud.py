@@ -22,7 +22,7 @@ from envmgr.domain.values.forge import (
     Reaction,
     ReportState,
 )
-from envmgr.ports.forge import ForgeIdentity, ForgeTraits
+from envmgr.ports.forge import ForgeIdentity, ForgeTraits, ForgeUsage
 
 from .cloud_answers import approvals_of, comment_of, person_of, pull_request_of
 from .texts import LONGEST_COMMENT, LONGEST_SENTENCE, address, names
@@ -95,6 +95,11 @@ class BitbucketCloud:
     def account(self) -> str:
         """See the port."""
         return self._client.account
+
+    @property
+    def usage(self) -> ForgeUsage:
+        """See the port."""
+        return self._client.budget.usage
 
     # --- pull requests ---------------------------------------------------------------------------
 

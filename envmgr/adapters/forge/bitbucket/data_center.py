@@ -25,7 +25,7 @@ from envmgr.domain.values.forge import (
     Reaction,
     ReportState,
 )
-from envmgr.ports.forge import ForgeIdentity, ForgeTraits
+from envmgr.ports.forge import ForgeIdentity, ForgeTraits, ForgeUsage
 
 from .data_center_answers import approvals_of, comments_of, moment, person_of, pull_request_of
 from .texts import LONGEST_COMMENT, LONGEST_SENTENCE, address, is_address, names
@@ -98,6 +98,11 @@ class BitbucketDataCenter:
     def account(self) -> str:
         """See the port."""
         return self._client.account
+
+    @property
+    def usage(self) -> ForgeUsage:
+        """See the port."""
+        return self._client.budget.usage
 
     # --- pull requests ---------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from envmgr.domain.values.forge import (
     PullRequest,
     Reaction,
 )
-from envmgr.ports.forge import ForgeIdentity, ForgeTraits
+from envmgr.ports.forge import ForgeIdentity, ForgeTraits, ForgeUsage
 
 from . import payloads
 from .paging import total_of
@@ -63,6 +63,11 @@ class Gitea:
     def account(self) -> str:
         """See the port."""
         return self._client.account
+
+    @property
+    def usage(self) -> ForgeUsage:
+        """See the port."""
+        return self._client.budget.usage
 
     def open_pull_requests(self) -> Sequence[PullRequest]:
         """See the port."""

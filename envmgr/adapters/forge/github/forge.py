@@ -20,7 +20,7 @@ from envmgr.domain.values.forge import (
     PullRequest,
     Reaction,
 )
-from envmgr.ports.forge import ForgeIdentity, ForgeTraits
+from envmgr.ports.forge import ForgeIdentity, ForgeTraits, ForgeUsage
 
 from . import identity, payloads
 from .app import AppSignIn
@@ -57,6 +57,11 @@ class GitHub:
     def account(self) -> str:
         """See the port."""
         return self._client.account
+
+    @property
+    def usage(self) -> ForgeUsage:
+        """See the port."""
+        return self._client.budget.usage
 
     def open_pull_requests(self) -> Sequence[PullRequest]:
         """See the port."""

@@ -21,7 +21,7 @@ from envmgr.domain.values.forge import (
     Reaction,
 )
 from envmgr.ports import Clock
-from envmgr.ports.forge import ForgeIdentity, ForgeTraits
+from envmgr.ports.forge import ForgeIdentity, ForgeTraits, ForgeUsage
 
 from . import payloads
 from .approvals import Approvals
@@ -67,6 +67,11 @@ class GitLab:
     def account(self) -> str:
         """See the port."""
         return self._client.account
+
+    @property
+    def usage(self) -> ForgeUsage:
+        """See the port."""
+        return self._client.budget.usage
 
     def open_pull_requests(self) -> Sequence[PullRequest]:
         """See the port."""

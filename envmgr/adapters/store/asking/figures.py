@@ -5,15 +5,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, func, select, type_coerce
+from sqlalchemy import Text, and_, case, func, select, type_coerce
 
 from envmgr.adapters.store import rows
 from envmgr.adapters.store.database import Database
-from envmgr.adapters.store.schema import environments, findings, runs
+from envmgr.adapters.store.schema import environments, findings, runs, tellings
 from envmgr.domain.audit.standing import Look
 from envmgr.domain.values.environment import Run, Status
 from envmgr.domain.values.names import RepositoryId
-from envmgr.ports.figures import Group
+from envmgr.ports.figures import Group, Unsaid
 
 _REPOSITORY = (environments.c.organization, environments.c.repository)
 _IS_OPEN = environments.c.status != Status.DESTROYED
@@ -56,6 +56,20 @@ class SqlFigures:
         """How many findings stand."""
         key = (findings.c.organization, findings.c.look)
         return {(row[0], row[1]): row[2] for row in self._rows(select(*key, func.count()).group_by(*key))}
+
+    def unsaid(self) -> Mapping[RepositoryId, Unsaid]:
+        """What forges are to be told."""
+        place = (tellings.c.organization, tellings.c.repository)
+        unsaid = tellings.c.said != tellings.c.digest
+        waits = and_(unsaid, tellings.c.refused != tellings.c.digest)
+        refused = and_(unsaid, tellings.c.refused == tellings.c.digest)
+        oldest = type_coerce(func.min(case((waits, tellings.c.since))), tellings.c.since.type)
+        counts = (func.count(case((waits, 1))), oldest, func.count(case((refused, 1))))
+        query = select(*place, *counts).group_by(*place).order_by(*place)
+        return {
+            RepositoryId(organization, name): Unsaid(waiting=waiting, oldest=first, refused=no)
+            for organization, name, waiting, first, no in self._rows(query)
+        }
 
     def last_run(self) -> int:
         """The largest id of a run."""
