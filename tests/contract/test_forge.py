@@ -178,11 +178,16 @@ def test_approvals_are_of_just_this_commit(forge: Forge, model: Model) -> None:
     model.reviews(pull, BOB, "comment")
     assert [each.person.login for each in forge.approvals(1, HEAD)] == ["bob"]
     assert [each.commit for each in forge.approvals(1, HEAD)] == [HEAD]
+    assert all(each.at is not None for each in forge.approvals(1, HEAD))
     assert list(forge.approvals(1, NEXT)) == []
     model.pushes(pull, NEXT)
     assert list(forge.approvals(1, NEXT)) == []
     model.reviews(pull, CAROL)
-    assert [each.person.login for each in forge.approvals(1, NEXT)] == ["carol"]
+    (found,) = forge.approvals(1, NEXT)
+    assert (found.person.login, found.at and found.at >= pull.pushed_at.replace(microsecond=0)) == (
+        "carol",
+        True,
+    )
 
 
 @pytest.mark.parametrize("verdict", ["rejected", "dismissed"])

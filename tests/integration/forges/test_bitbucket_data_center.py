@@ -148,10 +148,17 @@ def test_an_approval_is_of_the_commit_that_was_looked_at(
     for reviewer in (BOB, ALICE, BOT):
         loopback.model.reviews(pull, reviewer)
     loopback.model.reviews(pull, CAROL, "approved", NEXT)
-    assert [each.person.login for each in forge.approvals(1, HEAD)] == ["bob"]
+    (found,) = forge.approvals(1, HEAD)
+    assert (found.person.login, found.at) == ("bob", pull.reviews[0].at.replace(microsecond=0))
     loopback.model.pushes(pull, NEXT)
     assert forge.approvals(1, HEAD) == []
-    assert [each.person.login for each in forge.approvals(1, NEXT)] == ["carol"]
+    # Given before the push, whatever is said of its commit: nobody knows when she meant that one.
+    (found,) = forge.approvals(1, NEXT)
+    assert (found.person.login, found.at) == ("carol", None)
+    again = loopback.model.reviews(pull, CAROL)
+    loopback.model.reviews(pull, BOB, "rejected")
+    (found,) = forge.approvals(1, NEXT)
+    assert (found.person.login, found.at) == ("carol", again.at.replace(microsecond=0))
 
 
 def test_rights_by_whatever_way_somebody_has_them(

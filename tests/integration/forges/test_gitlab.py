@@ -376,21 +376,31 @@ def test_a_merge_request_that_there_is_not_proves_nothing(served: LoopbackForge,
 
 
 def test_notes_that_are_no_comments_and_threads(served: LoopbackForge, forge: GitLab) -> None:
-    """What GitLab itself wrote and what is of a line of code is left out; all of a thread counts as replies."""
+    """What GitLab itself wrote and what is of a line of code is left out; in a thread all but the first are replies."""
     pull = served.model.opens()
     served.model.says(pull, "added 1 commit", CAROL).extra["system"] = True
     served.model.says(pull, "a line", ALICE).extra["type"] = "DiffNote"
-    served.model.says(pull, "a thread", ALICE).extra["type"] = "DiscussionNote"
     plain = served.model.says(pull, "/envmgr plan", BOT)
+    assert [(each.text, each.is_reply) for each in forge.comments(1)] == [("/envmgr plan", False)]
+    assert served.count("listDiscussions") == 0
+    for text in ("/envmgr apply", "an answer"):
+        said = served.model.says(pull, text, ALICE)
+        said.extra |= {"type": "DiscussionNote", "thread": "a"}
     found = forge.comments(1)
     assert [(each.text, each.is_reply, each.is_edited) for each in found] == [
-        ("a thread", True, False),
         ("/envmgr plan", False, False),
+        ("/envmgr apply", False, False),
+        ("an answer", True, False),
     ]
-    assert found[1].author.is_bot
+    assert found[0].author.is_bot
+    newest = forge.comments(1, since=said.at)
+    assert [(each.text, each.is_reply) for each in newest if each.text != "/envmgr plan"] == [
+        ("/envmgr apply", False),
+        ("an answer", True),
+    ]
     served.model.edits(plain, "/envmgr destroy")
     served.model.edits(plain, "/envmgr destroy")
-    assert forge.comments(1)[1].is_edited
+    assert forge.comments(1)[0].is_edited
 
 
 def test_new_comments_are_read_from_the_end(served: LoopbackForge, forge: GitLab) -> None:

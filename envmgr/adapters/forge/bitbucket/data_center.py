@@ -27,7 +27,7 @@ from envmgr.domain.values.forge import (
 )
 from envmgr.ports.forge import ForgeIdentity, ForgeTraits, ForgeUsage
 
-from .data_center_answers import approvals_of, comments_of, moment, person_of, pull_request_of
+from .data_center_answers import approvals_of, comments_of, dated, moment, person_of, pull_request_of
 from .texts import LONGEST_COMMENT, LONGEST_SENTENCE, address, is_address, names
 
 API = "/rest/api/latest"
@@ -136,8 +136,12 @@ class BitbucketDataCenter:
         return in_order(each for each in found.values() if first is None or each.at >= first)
 
     def approvals(self, number: int, commit: str) -> Sequence[ForgeApproval]:
-        """See the port."""
-        return approvals_of(self._client.get(self._at(number)).as_object(), commit)
+        """See the port. When they were given is told only among all that happened, newest first."""
+        given = approvals_of(self._client.get(self._at(number)).as_object(), commit)
+        if not given:
+            return []
+        pages = self._client.pages(f"{self._at(number)}/activities", {"limit": _PAGE})
+        return dated(given, (each for page in pages for each in page.as_object().listed("values")))
 
     def permission(self, person: ForgePerson) -> Permission:
         """See the port: who has a right by a group or by the project is told as well."""

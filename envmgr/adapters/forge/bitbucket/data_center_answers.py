@@ -1,6 +1,7 @@
 """What a Bitbucket Data Center's answers say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from envmgr.adapters.forge.answer import Malformed, Object
@@ -12,6 +13,7 @@ _STATES = {
     "DECLINED": PullRequestState.CLOSED,
 }
 _BRANCHES = "refs/heads/"
+_VERDICTS = ("APPROVED", "UNAPPROVED", "REVIEWED")
 
 
 def moment(found: Object, *way: str) -> datetime:
@@ -85,3 +87,28 @@ def approvals_of(found: Object, commit: str) -> list[ForgeApproval]:
         for person in sorted(approving, key=lambda p: p.id)
         if person.id != author.id and not person.is_bot
     ]
+
+
+def dated(given: Sequence[ForgeApproval], happened: Iterable[Object]) -> list[ForgeApproval]:
+    """Approvals with when they were given, by what happened, newest first, since the head came to be where it is.
+
+    One that is not among that has no time: it may be of what was there before.
+    """
+    missing, times = {each.person.id for each in given}, dict[str, datetime]()
+    for entry in happened:
+        action = entry.text_or("", "action")
+        if not missing or (action == "RESCOPED" and _moved(entry)):
+            break
+        if action not in _VERDICTS:
+            continue
+        who = person_of(entry.inner("user")).id
+        if who in missing and action == "APPROVED":
+            times[who] = moment(entry, "createdDate")
+        missing.discard(who)
+    return [replace(each, at=times.get(each.person.id)) for each in given]
+
+
+def _moved(entry: Object) -> bool:
+    """Whether it is the head that moved, and not what it is to be merged into; in doubt it is."""
+    before, after = entry.text_or("", "previousFromHash"), entry.text_or("", "fromHash")
+    return not before or before != after

@@ -1,10 +1,11 @@
 """A project on GitLab as the port has it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from envmgr.adapters.forge.answer import Object
 from envmgr.adapters.forge.client import ForgeClient, Query
 from envmgr.adapters.forge.failure import NotAllowed, said_in
 from envmgr.adapters.forge.lists import changed_meanwhile, in_order
@@ -30,6 +31,7 @@ from .identity import identity
 from .paging import EACH
 from .quick_actions import inert
 from .statuses import Statuses
+from .threads import threaded
 
 TRAITS = ForgeTraits(
     kind=ForgeKind.GITLAB,
@@ -91,7 +93,10 @@ class GitLab:
         return payloads.pull_request(self._client.get(self._request(number)).as_object())
 
     def comments(self, number: int, since: datetime | None = None) -> Sequence[Comment]:
-        """See the port. With `since` they are read from the one that changed last on, and no further than needed."""
+        """See the port. With `since` they are read from the one that changed last on, and no further than needed.
+
+        Which of a thread began it, only the list of threads tells: that is asked for where one of them is in any.
+        """
         order, sort = ("created_at", "asc") if since is None else ("updated_at", "desc")
         query: Query = {
             "activity_filter": "only_comments",
@@ -106,8 +111,14 @@ class GitLab:
                 found.setdefault(comment.id, comment)
             if since is not None and notes and notes[-1].moment("updated_at") < since - _SLACK:
                 break
-        wanted = found.values() if since is None else _changed(found, since)
+        wanted = list(found.values()) if since is None else _changed(found, since)
+        if any(each.is_reply for each in wanted):
+            wanted = threaded(wanted, self._threads(number))
         return in_order(wanted)
+
+    def _threads(self, number: int) -> Iterator[Object]:
+        for page in self._client.pages(f"{self._request(number)}/discussions", {"per_page": EACH}):
+            yield from page.as_objects()
 
     def approvals(self, number: int, commit: str) -> Sequence[ForgeApproval]:
         """See the port."""

@@ -73,7 +73,7 @@ def pull_request(found: Object) -> PullRequest:
 def comment(found: Object) -> Comment | None:
     """A note as a comment; None for one of a line of code, and for what GitLab wrote of what happened.
 
-    GitLab does not tell which note of a thread began it: each of them counts as a reply.
+    Which note of a thread began it is not told here: each of them counts as a reply.
     """
     kind = found.text_or("", "type")
     if found.flag("system") or kind in _OF_LINES:

@@ -13,6 +13,7 @@ _STATES = {
     PullRequestState.MERGED: "MERGED",
     PullRequestState.CLOSED: "DECLINED",
 }
+_ACTIONS = {"approved": "APPROVED", "rejected": "REVIEWED", "dismissed": "UNAPPROVED"}
 _VERDICTS = {"approved": "APPROVED", "rejected": "NEEDS_WORK"}
 _RANKS = [Permission.NONE, Permission.READ, Permission.WRITE, Permission.ADMIN]
 _ASKED = {"REPO_READ": Permission.READ, "REPO_WRITE": Permission.WRITE, "REPO_ADMIN": Permission.ADMIN}
@@ -158,7 +159,14 @@ def _remark(remark: Remark) -> dict[str, Any]:
 def _activities(call: Call) -> Reply:
     pull = _pull_of(call)
     happened: list[tuple[datetime, dict[str, Any]]] = [(pull.at, {"action": "OPENED"})]
-    happened += [(each.at, {"action": "APPROVED", "user": _user(each.user)}) for each in pull.reviews]
+    happened += [
+        (each.at, {"action": _ACTIONS[each.verdict], "user": _user(each.user)})
+        for each in pull.reviews
+        if each.verdict in _ACTIONS
+    ]
+    if pull.pushed_at != pull.at:
+        moved = {"action": "RESCOPED", "fromHash": pull.commit, "previousFromHash": "0" * 40}
+        happened.append((pull.pushed_at, moved))
     for remark in pull.remarks:
         entry = {"action": "COMMENTED", "commentAction": "ADDED", "comment": _remark(remark)}
         anchor = {"commentAnchor": remark.extra["anchor"]} if "anchor" in remark.extra else {}

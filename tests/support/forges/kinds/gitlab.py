@@ -105,6 +105,7 @@ class GitLab:
             "createDeployment": self._deploy,
             "updateDeployment": self._update_deployment,
             "listNotes": _notes,
+            "listDiscussions": _discussions,
             "createNote": self._create_note,
             "updateNote": self._update_note,
             "deleteNote": _delete_note,
@@ -431,6 +432,19 @@ def _notes(call: Call) -> Reply:
     key = call.query.get("order_by", "created_at")
     rows = sorted((_note(pull, each) for each in pull.remarks), key=lambda each: (each[key], each["id"]))
     return paged(call, rows if call.query.get("sort", "desc") == "asc" else rows[::-1])
+
+
+def _discussions(call: Call) -> Reply:
+    """Threads by `thread` of what is said; each other comment is one of its own."""
+    pull = _pull_of(call)
+    threads: dict[object, list[dict[str, Any]]] = {}
+    for each in pull.remarks:
+        threads.setdefault(each.extra.get("thread", each.id), []).append(_note(pull, each))
+    rows = [
+        {"id": f"{key}", "individual_note": notes[0]["type"] is None, "notes": notes}
+        for key, notes in threads.items()
+    ]
+    return paged(call, rows)
 
 
 def _delete_note(call: Call) -> Reply:
