@@ -30,6 +30,8 @@ SOONEST = timedelta(seconds=5)
 class ForgeWatch:
     """Looks at each repository with a forge by its own interval, and sooner where somebody asks for that.
 
+    Of several hosts that one looks which looks at the remote.
+
     `changed` is called with a repository of which something is known that was not before.
     """
 
@@ -121,6 +123,8 @@ class ForgeWatch:
         identity = repository.id
         try:
             with sentences():
+                if not self._is_ours(repository):
+                    return
                 self.look(repository)
         except RetryLater as error:
             self._failed(repository, error, error.after)
@@ -133,6 +137,16 @@ class ForgeWatch:
             self._failures.pop(identity, None)
             if self._told.pop(identity, None) is not None:
                 log.info("Its forge answers again.", action="forge-back", repository=str(identity))
+
+    def _is_ours(self, repository: Repository) -> bool:
+        """Whether this host, which looks at the remote, is to look at its forge, too; if not, what it knew of it is old."""
+        services, identity = self._runtime.services, repository.id
+        if services.fleet.takes_poll(identity):
+            return True
+        self._failures.pop(identity, None)
+        self._told.pop(identity, None)
+        services.forge_tally.left(identity)
+        return False
 
     def _failed(self, repository: Repository, error: EnvmgrError, after: timedelta) -> None:
         """A forge that is away is asked ever less often; one that asks for a pause gets it."""

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ import structlog
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.forge.telling import Telling
-from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId, counted
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.written import OVERLAP, Written
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 _AT_ONCE = 16
 ALL = timedelta(minutes=1)
 """How often all is worked out anew: times in texts, pull requests, and what another process overtook."""
+ONCE = 30.0
+"""Seconds in which all is said that a single pass has to say."""
 DRAIN = 5.0
 """Seconds for which an end waits for what is still to be said."""
 
@@ -78,6 +81,30 @@ class TellingWatch:
         except EnvmgrError as error:
             log.error(str(error), action="store-failed")
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def once(self, seconds: float = ONCE) -> Sequence[str]:
+        """Says by now what is to be said, where no daemon does; ends within some seconds and the time of a call.
+
+        Forges are told at once, so that one that hangs takes no other's time. What a forge refused is not tried again.
+        Gives what was left unsaid, in a sentence for each repository; raises what the store raises.
+        """
+        services = self._runtime.services
+        forged = [each for each in services.repositories.values() if each.forge is not None]
+        if not forged:
+            return []
+        with self._lock:
+            for repository in forged:
+                self._work_out_one(services, repository.id, anew=False)
+            self._hand_out(services)
+        wait(list(self._at_work.values()), seconds)
+        self.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        left = Counter(row.target.repository for row in services.store.outbox.waiting())
+        return [
+            f"{each.id}: its forge could not be told {counted(left[each.id], 'thing')} yet; that is kept, and said later."
+            for each in forged
+            if left[each.id]
+        ]
 
     def _work_out(self, services: Services) -> None:
         now, is_first = services.clock(), services is not self._services

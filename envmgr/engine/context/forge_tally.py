@@ -35,6 +35,11 @@ class ForgeTally:
             else:
                 self._failing[repository] = self._failing.get(repository, 0) + 1
 
+    def left(self, repository: RepositoryId) -> None:
+        """Another host looks at a repository's forge from now on: how the last look of this one ended counts no more."""
+        with self._lock:
+            self._failing.pop(repository, None)
+
     def told(self, repository: RepositoryId, result: Delivered) -> None:
         """Counts one time that a forge was told something, or was to be."""
         with self._lock:

@@ -5,23 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.domain.errors import EnvironmentBusy
+from envmgr.daemon.forge_watch import ForgeWatch
+from envmgr.domain.errors import EnvironmentBusy, Transient
 from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
 from envmgr.domain.values.hosts.host import GONE
 from envmgr.domain.values.hosts.terms import LOOK, TERMS
 from envmgr.engine.context.hosts import Fleet
 from tests.support.in_memory.daemon import Daemon
 from tests.support.in_memory.processes import Host
-from tests.support.in_memory.rules import SHOP
+from tests.support.in_memory.rules import SHOP, Rules
 from tests.support.in_memory.world import World
+from tests.support.memory_forge import MemoryForge
 
 
 class Two:
     """Two hosts of a world, each with its daemon."""
 
-    def __init__(self, folder: Path, *, name: str = "second", boot: str = "boot-2") -> None:
+    def __init__(
+        self, folder: Path, rules: Rules | None = None, *, name: str = "second", boot: str = "boot-2"
+    ) -> None:
         """The second host is called so, in such a boot."""
-        self.world = World(folder)
+        self.world = World(folder, rules)
         self.host = Host(self.world.clock, name, boot)
         self.second = Daemon(self.world, self.host, self.world.terraform_of(self.host))
         self.first = self.world.daemon
@@ -84,6 +88,33 @@ def test_one_host_looks_at_a_remote_and_the_other_when_that_is_silent(two: Two) 
         two.world.forward(seconds=10)
         two.fleets[1].beat()
     assert two.fleets[1].takes_poll(SHOP)
+
+
+def test_one_host_asks_the_forge_and_the_other_when_that_is_silent(tmp_path: Path) -> None:
+    """The one that looks at the remote; what the other knew of the forge before is no alarm."""
+    forge = MemoryForge(broken=Transient("away"))
+    two = Two(tmp_path, Rules(forge=forge))
+    two.serve()
+    first, second = (ForgeWatch(each.application, lambda _: None) for each in (two.first, two.second))
+
+    def calls(watch: ForgeWatch) -> int:
+        """How many a host makes where its next look is due."""
+        before = len(forge.calls)
+        watch.tick()
+        assert watch.wait(10)
+        return len(forge.calls) - before
+
+    def failing(daemon: Daemon) -> int:
+        return daemon.application.services.forge_tally.failing.get(SHOP, 0)
+
+    assert (calls(first), calls(second), failing(two.first)) == (1, 0, 1)
+    two.world.forward(minutes=5)
+    two.fleets[1].beat()
+    assert (calls(second), failing(two.second)) == (1, 1)
+    two.fleets[0].beat()  # it was only away for a while
+    assert (calls(first), failing(two.first)) == (0, 0)
+    first.close()
+    second.close()
 
 
 def test_two_machines_of_one_name_do_not_both_work(tmp_path: Path) -> None:

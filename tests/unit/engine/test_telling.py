@@ -1,6 +1,7 @@
 """What a forge is told of environments, from the first push to the end, and through crashes and outages."""
 
 import threading
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +24,8 @@ from envmgr.domain.values.forge import (
 from envmgr.domain.values.forge.report import ReportState
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.forge.saying import work_out
-from tests.support.in_memory.rules import BROKEN, Rules
+from tests.support.command_line import envmgr, on_host
+from tests.support.in_memory.rules import BROKEN, MODULE, Rules
 from tests.support.in_memory.world import World
 from tests.support.memory_forge import OURS as OURSELVES
 from tests.support.memory_forge import MemoryForge, pull_request
@@ -465,6 +467,48 @@ def test_the_daemon_tells_beside_its_work_and_once_more_at_its_end(world: World,
     watch.drain(20)
     assert told.last("alice").state is SUCCESS
     assert world.store.outbox.waiting() == []
+
+
+def test_a_pass_without_a_daemon_tells_the_forge(tmp_path: Path) -> None:
+    """Before it ends, and once; what a forge that is away was not told is said to whoever had it pass, and kept."""
+    forge = MemoryForge()
+    world = World(tmp_path, Rules(forge=forge))
+    world.push("alice")
+    with on_host(world.person.application):
+        done = [envmgr("reconcile") for _ in range(2)]
+        assert [each.code for each in done] == [0, 0]
+        assert [s.state for s in forge.statuses] == [SUCCESS]
+        assert world.store.outbox.waiting() == []
+        forge.broken = Transient("away")
+        world.push("alice", MODULE.replace("small", "large"))
+        away = envmgr("reconcile")
+        assert away.code == 0
+        assert (
+            "acme/shop: its forge could not be told 3 things yet; that is kept, and said later." in away.err
+        )
+        forge.broken = None
+        world.forward(minutes=3)
+        assert envmgr("reconcile").code == 0
+    assert forge.statuses[-1].commit == world.environment("alice").applied.commit
+    assert world.store.outbox.waiting() == []
+
+
+def test_a_forge_that_hangs_ends_no_pass_later(tmp_path: Path) -> None:
+    """Than it is given; the row is told by whoever comes next."""
+    go = threading.Event()
+
+    class Hanging(MemoryForge):
+        def set_status(self, status: CommitStatus) -> None:
+            go.wait(20)
+            super().set_status(status)
+
+    world = World(tmp_path, Rules(forge=Hanging()))
+    world.push("alice")
+    world.turn(2)
+    watch, began = TellingWatch(world.person.application), time.monotonic()
+    assert len(watch.once(0.2)) == 1
+    assert time.monotonic() - began < 5
+    go.set()
 
 
 def test_why_a_pull_request_has_no_environment_is_told(tmp_path: Path) -> None:

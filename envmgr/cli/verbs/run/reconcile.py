@@ -13,6 +13,7 @@ from envmgr.cli.screen import colored, emit, emit_json, printable, say, width
 from envmgr.cli.work import work
 from envmgr.commands import foresight, operations
 from envmgr.commands.runtime import Runtime
+from envmgr.daemon.telling_watch import TellingWatch
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId, counted
 from envmgr.engine.context.organization import Repository
@@ -37,6 +38,7 @@ def reconcile_command(
     """One pass: poll, do all work that is due, wait for it. Needs no daemon: for cron and CI.
 
     Named environments are tried again even if they failed before; only their repositories are polled.
+    Forges are told what is new, for half a minute at most.
     Exit code 1: something failed, or is not healthy. With --dry-run 2: there is something to do.
     """
     if dry_run:
@@ -50,9 +52,12 @@ def reconcile_command(
             polled = runtime.poller.poll_all(repositories, runtime.poll_workers)
             runtime.workers.run_until_settled(repositories, asked, only=bool(asked))
             unmanaged.tell(runtime.services)
+            unsaid = TellingWatch(runtime).once()
         after = _records(runtime, repositories)
     errors = [f"{p.repository}: {p.error}" for p in polled if p.error] + _unrecovered(repositories)
     errors += runtime.workers.unrecorded
+    for sentence in unsaid:
+        say(sentence)
     inside = [e for e in after.values() if not asked or e.id in asked]
     changed = [e for e in inside if _differs(before.get(e.id), e)]
     failed = [e for e in inside if e.status is Status.FAILED]
