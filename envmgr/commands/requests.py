@@ -113,19 +113,22 @@ def _options(runtime: Runtime, asked: Asked, records: Sequence[Environment]) -> 
             label, status = records[0].label, records[0].status
             raise NeedsPerson(f"{label} is not held back by a guard, it is {status}: nothing was approved.")
         options["guard"] = guard.value
-    if asked.action is Action.REJECT or options.get("guard") == Guard.APPROVAL:
-        options["proposals"] = _proposals(records)
+    named = str(options.pop("proposal", ""))
+    if named or asked.action is Action.REJECT or options.get("guard") == Guard.APPROVAL:
+        options["proposals"] = _proposals(records, named)
     if asked.plan is not None:
         options["plans"] = _plans(runtime, asked)
     return options
 
 
-def _proposals(records: Sequence[Environment]) -> Mapping[str, str]:
-    """By application the digest of the plan that people are to say yes or no to."""
-    found = {e.id.application: p.digest for e in records if (p := awaiting(e)) is not None}
+def _proposals(records: Sequence[Environment], named: str) -> Mapping[str, str]:
+    """By application the digest of the plan that people are to say yes or no to: of all, or of what was `named`."""
+    waiting = {e.id.application: p.digest for e in records if (p := awaiting(e)) is not None}
+    found = {application: each for application, each in waiting.items() if each.startswith(named)}
     if not found:
+        plan = f"plan {named}" if named else "plan"
         raise NeedsPerson(
-            f"{records[0].label} has no plan that waits for approval, it is {records[0].status}: nothing was done."
+            f"{records[0].label} has no {plan} that waits for approval, it is {records[0].status}: nothing was done."
         )
     return found
 

@@ -227,7 +227,8 @@ class Daemon:
         self._runtime.services.fleet.beat()
 
     def _known_anew(self, repository: Repository) -> None:
-        """A forge has told of something that was not known."""
+        """A forge has told of something that was not known: it may keep an environment from going on, and no record is another by that."""
+        self._look(repository)
         self._polls.soon(repository.id)
         self._telling.soon(repository)
 

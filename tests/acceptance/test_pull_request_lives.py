@@ -1,9 +1,10 @@
 """The life of a pull request's environment on each kind of forge, with the real daemon, git and Terraform."""
 
 import os
+import re
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from envmgr.domain.values.forge import PullRequestState, ReportState
 from tests.support import warm
 from tests.support.engine import code
 from tests.support.forges.loopback import TOKEN, LoopbackForge
-from tests.support.forges.model import BOB, CAROL, Model, User
+from tests.support.forges.model import BOB, CAROL, Model, Pull, User
 from tests.support.forges.trials import TRIALS, Trial
 from tests.support.git_repository import GitRepository
 from tests.support.waiting import wait_for
@@ -28,7 +29,10 @@ _NAMED = {
 class Site:
     """A daemon over one repository on a forge of one kind."""
 
-    def __init__(self, folder: Path, trial: Trial, forge: LoopbackForge, terraform: str) -> None:
+    def __init__(
+        self, folder: Path, trial: Trial, forge: LoopbackForge, terraform: str, **rules: object
+    ) -> None:
+        """`rules` stand in the repository's section beside what each has."""
         self.folder, self.trial, self.forge = folder, trial, forge
         self.config, self.data = folder / "acme.yaml", folder / "data"
         self.git = GitRepository.create(folder / "shop.git")
@@ -56,6 +60,7 @@ class Site:
                     "forge": section,
                     "previews": {"when": {"authors": "members" if knows else "anyone"}},
                     "approval": {"needed": 1},
+                    **rules,
                 }
             ],
         }
@@ -79,6 +84,11 @@ class Site:
         """A commit on the branch, shown where the forge shows heads."""
         files = code(module=module) if module else {"app.py": "print('new')"}
         commit = self.git.commit("topic", files)
+        self.shows(commit)
+        return commit
+
+    def shows(self, commit: str) -> None:
+        """The head of the pull request is there, where the forge shows heads."""
         ref = self.traits.heads.format(number=1) if self.traits.heads else None
         if ref is not None and self.traits.heads_are_merges:
             tree = self.git.git("rev-parse", f"{commit}^{{tree}}")
@@ -89,7 +99,6 @@ class Site:
             self.git.git("update-ref", ref, shown)
         elif ref is not None:
             self.git.git("update-ref", ref, commit)
-        return commit
 
     def environment(self) -> Environment | None:
         """What the records say."""
@@ -122,6 +131,11 @@ class Site:
         remarks = self.model.pulls[1].remarks
         return "\n".join(each.text for each in remarks if each.user == self.model.own)
 
+    def plan(self) -> str:
+        """By what envmgr's comment has the plan named that waits; empty where none does."""
+        found = re.search(r"/envmgr approve ([0-9a-f]{12})`", self.comment())
+        return found[1] if found else ""
+
     def is_over(self) -> bool:
         """Whether each deployment is told to be over, or went with its environment as on GitLab."""
         found = [each for each in self.model.deployments if each.states]
@@ -136,12 +150,12 @@ class Site:
         )
 
 
-@pytest.fixture(params=TRIALS)
-def site(request: pytest.FixtureRequest, tmp_path: Path, terraform_binary: Path) -> Iterator[Site]:
-    """A daemon that runs."""
-    trial = TRIALS[request.param]
+@contextmanager
+def at_work(kind: str, tmp_path: Path, terraform: Path, **rules: object) -> Iterator[Site]:
+    """A daemon that runs, with a forge of a kind."""
+    trial = TRIALS[kind]
     with LoopbackForge(trial.kind(), [Model(now=lambda: datetime.now(UTC))]) as forge:
-        made = Site(tmp_path, trial, forge, str(terraform_binary))
+        made = Site(tmp_path, trial, forge, str(terraform), **rules)
         with (tmp_path / "log").open("ab") as log:
             arguments = [str(made.config), str(made.data), "10"]
             environment = {**os.environ, "HOME": str(tmp_path)}
@@ -160,6 +174,13 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, terraform_binary: Path)
             process.wait()
 
 
+@pytest.fixture(params=TRIALS)
+def site(request: pytest.FixtureRequest, tmp_path: Path, terraform_binary: Path) -> Iterator[Site]:
+    """One for each kind of forge."""
+    with at_work(request.param, tmp_path, terraform_binary) as made:
+        yield made
+
+
 MODULE = 'variable "environment" { type = string }\nresource "terraform_data" "app" { input = var.environment }\noutput "url" { value = "http://${var.environment}.example.com" }\n'
 
 
@@ -176,7 +197,9 @@ def test_a_pull_request_has_an_environment_until_it_is_merged(site: Site) -> Non
     wait_for(lambda: site.waits_for_approval(first), 60, site.log)
     wait_for(lambda: "waits for approval" in site.comment(), 60, site.log)
     wait_for(lambda: site.told(first) not in ("", *ended), 60, site.log)
-    model.says(pull, "/envmgr approve", CAROL)
+    # As on the page: within the second that a forge tells only who names the plan can have meant it.
+    wait_for(lambda: bool(site.plan()), 60, site.log)
+    model.says(pull, f"/envmgr approve {site.plan()}", CAROL)
     wait_for(lambda: site.has(Status.READY, first), 60, site.log)
     wait_for(lambda: site.told(first) == site.trial.states[ReportState.SUCCESS], 60, site.log)
     wait_for(lambda: "pr-1.example.com" in site.comment(), 60, site.log)
@@ -190,8 +213,8 @@ def test_a_pull_request_has_an_environment_until_it_is_merged(site: Site) -> Non
     broken.times = 0
     # Nobody approves what she cannot have seen yet.
     wait_for(lambda: site.told(second) not in ("", *ended), 60, site.log)
-    wait_for(lambda: second[:10] in site.comment(), 60, site.log)
-    model.says(pull, "/envmgr approve", CAROL)
+    wait_for(lambda: second[:10] in site.comment() and bool(site.plan()), 60, site.log)
+    model.says(pull, f"/envmgr approve {site.plan()}", CAROL)
     wait_for(lambda: site.has(Status.READY, second), 60, site.log)
     wait_for(lambda: site.told(second) == site.trial.states[ReportState.SUCCESS], 60, site.log)
 
@@ -204,3 +227,53 @@ def test_a_pull_request_has_an_environment_until_it_is_merged(site: Site) -> Non
     assert set(newest.values()) <= ended
     assert stranger.text == "<!-- envmgr:v1 --> mine"
     assert len([each for each in pull.remarks if each.user == model.own]) == 1
+
+
+@pytest.mark.parametrize("kind", ["github", "bitbucket-data-center"])
+def test_of_a_fork_just_what_a_person_approved_is_run(
+    kind: str, tmp_path: Path, terraform_binary: Path
+) -> None:
+    """In a cage; its plan by a review of that commit. What is pushed over it waits, until it is approved, too."""
+    rules = {
+        "previews": {"when": {"authors": "anyone", "forks": True}},
+        "cage": {"kind": "bwrap", "network": "none"},
+        "approval": {"needed": 1, "reviews": True},
+    }
+    with at_work(kind, tmp_path, terraform_binary, **rules) as site:
+        model = site.model
+        first = site.git.commit("elsewhere", code(module=MODULE))
+        second = site.git.force_push("elsewhere", code(module=f"{MODULE}# more"))
+        site.git.delete("elsewhere")
+        site.shows(first)
+        pull = model.opens("topic", first, is_from_fork=True)
+        wait_for(lambda: "has to name its commit" in site.comment(), 60, site.log)
+        assert site.environment() is None
+        model.says(pull, f"/envmgr approve {first}", CAROL)
+        wait_for(lambda: site.waits_for_approval(first), 60, site.log)
+        _reviewed(site, pull)
+        wait_for(lambda: site.has(Status.READY, first), 60, site.log)
+
+        site.shows(second)
+        model.pushes(pull, second)
+        model.reviews(pull, CAROL)
+        wait_for(lambda: "which nobody approved" in site.comment(), 60, site.log)
+        model.says(pull, f"/envmgr approve {first}", CAROL)
+        wait_for(lambda: "nothing was approved" in site.comment(), 60, site.log)
+        assert site.has(Status.WAITING, first)
+        model.says(pull, f"/envmgr approve {second}", CAROL)
+        wait_for(lambda: site.waits_for_approval(second), 60, site.log)
+        _reviewed(site, pull)
+        wait_for(lambda: site.has(Status.READY, second), 60, site.log)
+
+        model.ends(pull)
+        wait_for(lambda: site.environment() is None, 60, site.log)
+
+
+def _reviewed(site: Site, pull: Pull) -> None:
+    """Carol approves its head, in a later second than that in which the plan came, which is all that forges tell."""
+    found = site.environment()
+    assert found is not None
+    assert found.proposal is not None
+    came = found.proposal.requested_at + timedelta(seconds=1)
+    wait_for(lambda: datetime.now(UTC) > came, 10)
+    site.model.reviews(pull, CAROL)

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from envmgr.commands.pipeline.approvals import awaiting
 from envmgr.commands.requests import Asked, ask
 from envmgr.commands.runtime import Runtime
 from envmgr.config.sections.duration import read_duration
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, RetryLater, Transient
-from envmgr.domain.rules.access.comments import VERBS, Said, Unclear, Verb, command_in
+from envmgr.domain.rules.access.comments import VERBS, Said, Unclear, Verb, command_in, is_commit, is_plan
 from envmgr.domain.rules.access.moved_on import OF_A_COMMIT
 from envmgr.domain.rules.access.on_forge import on_forge
 from envmgr.domain.rules.origins.previews import is_preview
@@ -132,7 +133,7 @@ def _done(
         told = f"Begin a comment with `/envmgr` and one of: {VERBS}."
         return replace(made, status=CommandStatus.DONE, message=told)
     records = target(pull, asking.services.store.environments(repository=repository.id))
-    is_head = said.verb is Verb.APPROVE and pull.told.is_from_fork
+    is_head = said.verb is Verb.APPROVE and pull.told.is_from_fork and not is_plan(said.argument)
     if is_head and not said.argument:
         raise NeedsPerson("It comes from a fork: name the commit in full, as `/envmgr approve COMMIT`.")
     if is_head and (pull.approved is None or pull.approved.commit != said.argument):
@@ -141,27 +142,38 @@ def _done(
         return replace(made, status=CommandStatus.DONE, message=told)
     if not records:
         raise NeedsPerson(f"Pull request {pull.number} has no environment.")
-    _check_seen(records[0], said, made.at)
+    _check_seen(records, said, made.at)
     wanted = Asked(
         environment=records[0].id.environment,
         action=said.verb.action,
         options=_options(said),
-        commit=said.argument if said.verb is Verb.APPROVE and said.argument else None,
+        commit=said.argument if is_commit(said.argument) else None,
         key=f"comment {repository.id} {pull.number} {made.comment}",
     )
     return replace(made, request=ask(asking, wanted).id)
 
 
-def _check_seen(record: Environment, said: Said, at: datetime) -> None:
-    """Whoever wrote before a push was seen cannot have meant it."""
-    pushed = record.life.pushed_at
+def _check_seen(records: Sequence[Environment], said: Said, at: datetime) -> None:
+    """Whoever wrote before a push was seen cannot have meant it, nor a plan that came later; unless she names just that."""
+    record, pushed = records[0], records[0].life.pushed_at
+    if is_plan(said.argument):
+        return
     if said.verb.action in OF_A_COMMIT and not said.argument and pushed is not None and pushed > at:
         raise NeedsPerson(
             f"{record.commit[:10]} was seen only after this was written: look at it, and comment again."
         )
+    if said.verb in (Verb.APPROVE, Verb.REJECT):
+        # Most forges tell whole seconds: what was written in the one in which the plan came was before it.
+        late = [p.digest[:12] for e in records if (p := awaiting(e)) is not None and p.requested_at > at]
+        if late:
+            raise NeedsPerson(
+                f"The plan that waits ({late[0]}) came only after this was written: look at it, and comment again."
+            )
 
 
 def _options(said: Said) -> dict[str, object]:
+    if is_plan(said.argument):
+        return {"proposal": said.argument}
     if said.verb is not Verb.EXTEND:
         return {}
     return {"seconds": read_duration(said.argument, "extend").total_seconds()}

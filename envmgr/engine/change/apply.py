@@ -143,7 +143,7 @@ def _changed(job: Job, planned: Planned) -> tuple[tuple[str, str], ...]:
 
 def _apply(job: Job, active: ActiveRun, planned: Planned) -> None:
     """Applies the plan; of one that fails, what it came to is noted."""
-    job.update(applies.unknown)  # also where it was applied before: this time may end half-way
+    job.update(applies.changing)  # also where it was applied before: this time may end half-way
     try:
         active.apply(planned)
     except EnvmgrError:

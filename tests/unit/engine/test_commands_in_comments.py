@@ -1,7 +1,8 @@
 """Commands in comments: whole lives by them, once each, by people who may, and answered."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from envmgr.commands.fulfilment import fulfil
 from envmgr.domain.errors import Transient
 from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.asking.request import RequestStatus
-from envmgr.domain.values.environment import Guard, Status
+from envmgr.domain.values.environment import Environment, Guard, Status
 from envmgr.domain.values.forge import (
     Command,
     CommandStatus,
@@ -257,6 +258,41 @@ def test_a_plan_is_approved_by_comment(tmp_path: Path) -> None:
     assert talk.world.status("pr-7") is Status.READY
     events = talk.world.store.events(talk.world.environment("pr-7").id)
     assert "github:carol" in [e.actor for e in events if e.action == "approved"]
+
+
+def test_a_word_older_than_the_plan_is_none_on_it_unless_it_names_the_plan(tmp_path: Path) -> None:
+    """Also within the second that a forge tells; what names the plan is of just that one, whenever it was written."""
+    talk = Talk(tmp_path, gates=APPROVED)
+    talk.world.opens()
+    talk.world.both()
+    for verb in ("approve", "reject"):
+        talk.says(f"/envmgr {verb}", CAROL)
+        came = talk.world.now + timedelta(milliseconds=500)
+        talk.world.store.update(
+            talk.world.environment("pr-7").id, None, talk.world.now, partial(_proposed_at, at=came)
+        )
+        talk.look()
+        refused = talk.commands()[-1]
+        assert (refused.status, talk.requests()) == (CommandStatus.REFUSED, 0)
+        assert "came only after this was written" in refused.message
+    proposal = talk.world.environment("pr-7").proposal
+    assert proposal is not None
+    other = talk.does("/envmgr approve 0123456789ab", CAROL)
+    assert (other.status, "no plan 0123456789ab" in other.message) == (CommandStatus.REFUSED, True)
+    talk.world.store.update(
+        talk.world.environment("pr-7").id,
+        None,
+        talk.world.now,
+        lambda e: _proposed_at(e, talk.world.now + timedelta(minutes=2)),
+    )
+    done = talk.does(f"/envmgr approve {proposal.digest[:12]}", CAROL)
+    assert done.status is CommandStatus.DONE
+    assert talk.world.status("pr-7") is Status.READY
+
+
+def _proposed_at(record: Environment, at: datetime) -> Environment:
+    assert record.proposal is not None
+    return replace(record, proposal=replace(record.proposal, requested_at=at))
 
 
 def test_another_name_is_not_another_person(tmp_path: Path) -> None:

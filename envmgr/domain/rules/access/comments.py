@@ -9,6 +9,7 @@ from envmgr.domain.values.forge import Comment
 
 _COMMAND = re.compile(r"/envmgr(?:[ \t]+(.*))?")
 _ARGUMENT = re.compile(r"[A-Za-z0-9._/-]{1,64}")
+_PLAN = re.compile(r"[0-9a-f]{12}")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _LONGEST = 500
 
@@ -70,6 +71,11 @@ def is_commit(text: str) -> bool:
     return _COMMIT.fullmatch(text) is not None
 
 
+def is_plan(text: str) -> bool:
+    """Whether a text names a plan, by the digits with which its digest begins."""
+    return _PLAN.fullmatch(text) is not None
+
+
 def _read(words: list[str]) -> Said | Unclear:
     if not words:
         return Said(Verb.HELP)
@@ -84,8 +90,12 @@ def _read(words: list[str]) -> Said | Unclear:
 def _with(verb: Verb, arguments: list[str]) -> Said | Unclear:
     if verb is Verb.EXTEND:
         return Said(verb, arguments[0]) if len(arguments) == 1 else Unclear("Say for how long: extend 3d.")
+    if verb in (Verb.APPROVE, Verb.REJECT) and len(arguments) == 1 and is_plan(arguments[0]):
+        return Said(verb, arguments[0])
     if verb is Verb.APPROVE and arguments:
         if len(arguments) == 1 and is_commit(arguments[0]):
             return Said(verb, arguments[0])
-        return Unclear("Give the commit by its full name, of 40 digits, and nothing else.")
+        return Unclear(
+            "Give the commit by its full name, of 40 digits, or the plan by its 12, and nothing else."
+        )
     return Unclear(f"Nothing may follow {verb}.") if arguments else Said(verb)

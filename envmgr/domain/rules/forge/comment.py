@@ -93,7 +93,7 @@ def _parts(shown: PullRequestShown) -> Sequence[str]:
     """Paragraph by paragraph, what matters most first."""
     why = [code(shown.why)] if shown.why else []
     table = [_table(shown.environments)] if shown.environments else []
-    told = [_told(each, shown.now) for each in shown.environments[:_ROWS]]
+    told = [_told(each, shown) for each in shown.environments[:_ROWS]]
     answers = ["\n".join(map(_answer, shown.answers))] if shown.answers else []
     return [*why, *table, *answers, *filter(None, told)]
 
@@ -128,20 +128,26 @@ def _word(status: str) -> str:
     return status if status in _SIGNS else ""
 
 
-def _told(environment: EnvironmentShown, now: datetime) -> str:
+def _told(environment: EnvironmentShown, shown: PullRequestShown) -> str:
     """What is to be said of one of them below the table; empty where the table says it all."""
     said = [
         code(environment.sentence),
-        _ends(environment.ends, now) if environment.ends is not None else "",
-        *(_approval(each) for each in [environment.approval] if each is not None),
+        _ends(environment.ends, shown.now) if environment.ends is not None else "",
+        *(_approval(each, shown.commands) for each in [environment.approval] if each is not None),
     ]
     lines = [" ".join(filter(None, [f"**{code(environment.label)}**", *said]))] if any(said) else []
     return "\n".join([*lines, *(_check(each) for each in environment.checks)])
 
 
-def _approval(found: ApprovalShown) -> str:
+def _approval(found: ApprovalShown, commands: bool) -> str:
     by = f" by {', '.join(code(name, 60) for name in found.by[:10])}" if found.by else ""
-    return f"Approved {len(found.by)} of {counted(found.needed, 'time')}{by}, role {code(found.role, 30)}, until {_moment(found.until)}."
+    return f"Approved {len(found.by)} of {counted(found.needed, 'time')}{by}, role {code(found.role, 30)}, until {_moment(found.until)}.{_how(found) if commands else ''}"
+
+
+def _how(found: ApprovalShown) -> str:
+    """By which command just this plan is approved."""
+    is_wanted = found.plan and len(found.by) < found.needed
+    return f" To say yes to just this plan: {code(f'/envmgr approve {found.plan}')}." if is_wanted else ""
 
 
 def _check(found: Checked) -> str:

@@ -73,4 +73,5 @@ def _approval(proposal: Proposal) -> ApprovalShown:
         needed=proposal.terms.needed,
         role=proposal.terms.role.value,
         until=proposal.expires_at,
+        plan=proposal.digest[:12],
     )

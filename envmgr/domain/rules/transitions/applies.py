@@ -71,8 +71,14 @@ def moved(before: Environment, claim: Claim) -> Environment:
 
 
 def unknown(before: Environment) -> Environment:
-    """The infrastructure is about to be changed: from here on nobody may take it for applied, nor what was changed before for the last."""
-    return replace(before, applied=replace(before.applied, fingerprint=None, changed=()))
+    """The infrastructure is about to be changed: from here on nobody may take it for applied."""
+    return replace(before, applied=replace(before.applied, fingerprint=None))
+
+
+def changing(before: Environment) -> Environment:
+    """The same where it is known what is about to be done: what was done before is no longer the last that was."""
+    after = unknown(before)
+    return replace(after, applied=replace(after.applied, changed=()))
 
 
 def applied(

@@ -40,12 +40,13 @@ class PlanShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalShown:
-    """Who has said yes to a plan, how many have to, and of which role they must be."""
+    """Who has said yes to a plan, how many have to, and of which role they must be; `plan` is by what a command names it."""
 
     by: tuple[str, ...]
     needed: int
     role: str
     until: datetime
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,8 @@ def comment(text: str, **changes: object) -> Comment:
         ("/envmgr extend 3d", Said(Verb.EXTEND, "3d")),
         (f"/envmgr approve {FULL}", Said(Verb.APPROVE, FULL)),
         ("/envmgr approve", Said(Verb.APPROVE)),
+        ("/envmgr approve 5d41402abc4b", Said(Verb.APPROVE, "5d41402abc4b")),
+        ("/envmgr reject 5d41402abc4b", Said(Verb.REJECT, "5d41402abc4b")),
     ],
 )
 def test_a_command_is_the_first_line_that_is_not_blank(text: str, said: Said) -> None:
@@ -83,6 +85,9 @@ def test_neither_edited_nor_replied_nor_by_a_bot(changes: dict[str, object]) -> 
         "/envmgr extend 3d 4d",
         "/envmgr approve abcdef0",
         f"/envmgr approve {FULL} x",
+        f"/envmgr reject {FULL}",
+        "/envmgr reject 5D41402abc4b",
+        "/envmgr apply 5d41402abc4b",
         "/envmgr suspend $(reboot)",
         "/envmgr extend " + "3" * 65,
         "/envmgr apply ; cat",

@@ -55,7 +55,8 @@ TRANSITIONS: dict[str, tuple[Change, set[str]]] = {
     "succeeded": (lambda e: work.succeeded(e, "x"), RESULT),
     "warned": (lambda e: work.warned(e, NOW), {"warned_at"}),
     "claimed": (lambda e: applies.claimed(e, CLAIM), WISH | {"claim", "ending"}),
-    "unknown": (applies.unknown, {"applied_fingerprint", "changed"}),
+    "unknown": (applies.unknown, {"applied_fingerprint"}),
+    "changing": (applies.changing, {"applied_fingerprint", "changed"}),
     "applied": (
         lambda e: applies.applied(e, CLAIM, "i", changed=(("create", "a.b"),)),
         {
