@@ -32,12 +32,18 @@ class ForgeWatch:
 
     Of several hosts that one looks which looks at the remote.
 
-    `changed` is called with a repository of which something is known that was not before.
+    `changed` is called with a repository of which something is known that was not before, `answered` with one of whose
+    comments something became.
     """
 
-    def __init__(self, runtime: Runtime, changed: Callable[[Repository], None]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        changed: Callable[[Repository], None],
+        answered: Callable[[Repository], None] = lambda _: None,
+    ) -> None:
         self._runtime = runtime
-        self._changed = changed
+        self._changed, self._answered = changed, answered
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="forge")
         self._at_work: dict[RepositoryId, Future[None]] = {}
         self._next: dict[RepositoryId, datetime] = {}
@@ -99,6 +105,8 @@ class ForgeWatch:
         records = runtime.services.store.environments(repository=repository.id)
         # All of them before the first ends: what is answered while others are read is answered by these.
         under_way = [attend(runtime, repository, pull, records, people) for pull in pulls]
+        if any(under_way):
+            self._answered(repository)
         if any(under_way) and repository.id not in self._unsettled and not self._closing.is_set():
             self._unsettled[repository.id] = self._pool.submit(self._settle, repository)
         if count_reviews(runtime, repository, pulls, records, people):
@@ -109,6 +117,7 @@ class ForgeWatch:
             with sentences():
                 if not settle(self._runtime, repository):
                     self._unsettled.pop(repository.id, None)
+                    self._answered(repository)
         except EnvmgrError as error:
             log.warning(str(error), action="not-answered", repository=str(repository.id))
         except Exception:

@@ -92,8 +92,8 @@ class Daemon:
         self._outage = Outage(self._tick_fleet)
         self._polls = Polls(runtime, self._look, self._outage)
         self._requests = RequestWatch(runtime)
-        self._forges = ForgeWatch(runtime, self._known_anew)
         self._telling = TellingWatch(runtime)
+        self._forges = ForgeWatch(runtime, self._known_anew, self._telling.soon)
         self._hints = HintWatch(runtime, self._hinted)
         self._notices = NoticeWatch(runtime)
         self._unlooked: set[RepositoryId | None] = set()  # None: all that are in the configuration no more

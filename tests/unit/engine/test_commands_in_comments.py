@@ -9,6 +9,7 @@ import pytest
 
 from envmgr.commands.forge.attending import People, attend, settle
 from envmgr.commands.fulfilment import fulfil
+from envmgr.daemon.forge_watch import ForgeWatch
 from envmgr.domain.errors import Transient
 from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.asking.request import RequestStatus
@@ -110,6 +111,19 @@ def test_done_once_and_answered(talk: Talk) -> None:
     assert talk.requests() == 1
     assert talk.does("/envmgr resume").status is CommandStatus.DONE
     assert talk.world.status("pr-7") is Status.READY
+
+
+def test_what_became_of_it_is_told_at_once(talk: Talk) -> None:
+    """Also where no record of an environment is another by it."""
+    told: list[object] = []
+    application = talk.world.daemon.application
+    watch = ForgeWatch(application, lambda _: None, lambda each: told.append(each.id))
+    watch.look(application.services.repositories[SHOP])
+    assert told == []
+    talk.says("/envmgr help")
+    watch.look(application.services.repositories[SHOP])
+    watch.close()
+    assert set(told) == {SHOP}
 
 
 def test_each_verb_does_what_it_does_elsewhere(talk: Talk) -> None:
