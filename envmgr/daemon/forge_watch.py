@@ -15,6 +15,7 @@ from envmgr.domain.values.backoff import delay
 from envmgr.domain.values.forge import KnownPullRequest
 from envmgr.domain.values.names import RepositoryId
 from envmgr.engine.context.organization import Repository
+from envmgr.engine.forge.left_open import end_what_is_left
 from envmgr.engine.forge.looking import look_at_forge
 from envmgr.engine.work.in_time import all_over
 from envmgr.host.system import sentences
@@ -97,6 +98,8 @@ class ForgeWatch:
         if found.is_news:
             self._changed(repository)
         self._attend(repository, found.open)
+        if self._runtime.poller.has_seen(repository.id):  # else the newest commits are not known yet
+            end_what_is_left(self._runtime.services, repository, repository.forge)
 
     def _attend(self, repository: Repository, pulls: Sequence[KnownPullRequest]) -> None:
         """Reads comments and reviews, and has how commands end looked at from then on as long as any is under way."""

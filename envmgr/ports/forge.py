@@ -112,6 +112,13 @@ class Forge(Protocol):
         """Has a commit have a status; one that it has already is no error. The sentence is cut to what the forge takes."""
         ...
 
+    def is_pending(self, commit: str, context: str) -> bool:
+        """Whether the status of a commit in a context says that something is still to come; False where there is none.
+
+        It is read back for one thing alone: to end what nobody remembers. Nothing else is decided by it.
+        """
+        ...
+
     def report_deployment(self, report: DeploymentReport, known: str) -> str:
         """Tells of a deployment, where the forge has these. That an older one of the environment is over is told for itself.
 

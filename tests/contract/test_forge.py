@@ -244,6 +244,18 @@ def test_a_status_goes_from_pending_to_its_end(trial: Trial, forge: Forge, model
     )
 
 
+def test_whether_a_status_still_waits(forge: Forge, model: Model) -> None:
+    """Of just that commit and context, by what was told last; one that is not there waits for nothing."""
+    model.opens()
+    assert not forge.is_pending(HEAD, "envmgr/pr-1")
+    forge.set_status(status(ReportState.PENDING))
+    assert forge.is_pending(HEAD, "envmgr/pr-1")
+    assert not forge.is_pending(HEAD, "envmgr/pr-2")
+    assert not forge.is_pending(NEXT, "envmgr/pr-1")
+    forge.set_status(status(ReportState.SUCCESS))
+    assert not forge.is_pending(HEAD, "envmgr/pr-1")
+
+
 @having("deployments")
 def test_a_deployment_is_one_for_each_commit(forge: Forge, model: Model) -> None:
     """Also where what was known of it was lost, or somebody took it away."""

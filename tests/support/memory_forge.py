@@ -111,6 +111,12 @@ class MemoryForge:
         self._called("set_status")
         self.statuses.append(status)
 
+    def is_pending(self, commit: str, context: str) -> bool:
+        """See the port."""
+        self._called("is_pending")
+        found = [s.state for s in self.statuses if (s.commit, s.context) == (commit, context)]
+        return bool(found) and found[-1].is_open
+
     def report_deployment(self, report: DeploymentReport, known: str) -> str:
         """See the port."""
         self._called("report_deployment")

@@ -2,6 +2,7 @@
 
 from envmgr.domain.values.forge import CommitStatus, ReportState
 
+from .answer import Answer
 from .shortened import shortened
 
 LONGEST_CONTEXT = 255
@@ -13,6 +14,13 @@ _STATES = {
     ReportState.FAILURE: "failure",
     ReportState.INACTIVE: "success",
 }
+
+
+def is_pending(answer: Answer, context: str, state: str) -> bool:
+    """Whether the newest status of a commit in a context waits; `state` is what the forge calls that of each."""
+    found = answer.as_object().listed("statuses")
+    mine = (each for each in found if each.text("context").lower() == context[:LONGEST_CONTEXT].lower())
+    return any(each.text(state) == _STATES[ReportState.PENDING] for each in mine)
 
 
 def status_body(status: CommitStatus, longest: int) -> dict[str, str]:

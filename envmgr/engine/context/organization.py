@@ -65,13 +65,15 @@ class Access:
 class Rebuilding:
     """Whether an organization's records were looked for beside its states, and what of them could not be had.
 
-    After a failure polls try it `again` only from then on; one of the same sort is no news.
+    After a failure polls try it `again` only from then on; one of the same sort is no news. `restored` are the records
+    that came back with the commits that were applied then, of which nobody has asked yet what their forge was told before.
     """
 
     is_done: bool = False
     failure: type[EnvmgrError] | None = None
     again: datetime | None = None
     unrecovered: Sequence[str] = ()
+    restored: dict[EnvironmentId, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 

@@ -102,8 +102,11 @@ def _rebuild(services: Services, organization: Organization) -> Sequence[str]:
     know_again(services, organization, lost)  # before a look could take another history for the known one
     # All in one write: half of an organization would pass for all of it, and the rest would never be looked
     # for.
+    applied = {each.id: each.claim.commit for each in lost if each.claim is not None}
     for identity in services.store.restore(lost):
         services.record(identity, "rebuilt", _REBUILT)
+        if commit := applied.get(identity):
+            organization.rebuilding.restored[identity] = commit
     # What people set may be kept without a state; it is no sign that anything was ever applied.
     stated = sorted({found for key, found in owners.items() if key != found.by_hand_key})
     sentences_on = [each.told for each in unrecovered]

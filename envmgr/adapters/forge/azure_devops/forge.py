@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from envmgr.adapters.forge.answer import Object
-from envmgr.adapters.forge.client import ForgeClient
+from envmgr.adapters.forge.client import ForgeClient, segment
 from envmgr.adapters.forge.lists import in_order
 from envmgr.adapters.forge.shortened import shortened
 from envmgr.domain.errors import NotThere
@@ -151,6 +151,17 @@ class AzureDevOps:
         if iteration is not None:
             path = f"{self._at(status.number)}/statuses"
             self._write("POST", path, {**body, "iterationId": iteration.number("id")})
+
+    def is_pending(self, commit: str, context: str) -> bool:
+        """See the port."""
+        genre, _, name = context.rpartition("/")
+        query: dict[str, str | int] = {"latestOnly": "true", "top": _PAGE, **VERSION}
+        found = self._client.get(f"{self._path}/commits/{segment(commit)}/statuses", query).as_object()
+        return any(
+            (each.text_or("", "context", "genre"), each.text_or("", "context", "name")) == (genre, name)
+            and each.text_or("", "state") == _STATES[ReportState.PENDING]
+            for each in found.listed("value")
+        )
 
     def report_deployment(self, report: DeploymentReport, known: str) -> str:
         """See the port: nobody but Pipelines makes these here."""

@@ -6,7 +6,7 @@ from hashlib import sha1
 from urllib.parse import urlsplit
 
 from envmgr.adapters.forge.answer import Answer
-from envmgr.adapters.forge.client import Dialect, ForgeClient
+from envmgr.adapters.forge.client import Dialect, ForgeClient, segment
 from envmgr.adapters.forge.lists import changed_meanwhile, in_order
 from envmgr.adapters.forge.shortened import shortened
 from envmgr.domain.errors import NeedsPerson, NotThere
@@ -160,14 +160,23 @@ class BitbucketCloud:
     def set_status(self, status: CommitStatus) -> None:
         """See the port."""
         body = {
-            # No key may be longer than 40 characters.
-            "key": sha1(status.context.encode(), usedforsecurity=False).hexdigest(),
+            "key": _key(status.context),
             "name": status.context[:255],
             "state": _STATES[status.state],
             "url": address(status.url, f"{self._page}/commits/{status.commit}", _LONGEST_ADDRESS),
             "description": shortened(status.sentence, LONGEST_SENTENCE),
         }
         self._client.send("POST", f"{self._path}/commit/{status.commit}/statuses/build", body)
+
+    def is_pending(self, commit: str, context: str) -> bool:
+        """See the port."""
+        path = f"{self._path}/commit/{segment(commit)}/statuses"
+        found = self._client.get(path, {"pagelen": 100}).as_object().listed("values")
+        return any(
+            each.text_or("", "key") == _key(context)
+            and each.text_or("", "state") == _STATES[ReportState.PENDING]
+            for each in found
+        )
 
     def report_deployment(self, report: DeploymentReport, known: str) -> str:
         """See the port: nobody but Pipelines makes these here."""
@@ -226,6 +235,11 @@ class BitbucketCloud:
         if not comment.isdecimal():
             raise NotThere(f"Bitbucket has no comment {comment!r}.")
         return f"{self._at(number)}/comments/{comment}"
+
+
+def _key(context: str) -> str:
+    """The key of a status: none may be longer than 40 characters."""
+    return sha1(context.encode(), usedforsecurity=False).hexdigest()
 
 
 def _content(text: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from envmgr.adapters.forge.answer import Answer, Object
-from envmgr.adapters.forge.client import Dialect, ForgeClient
+from envmgr.adapters.forge.client import Dialect, ForgeClient, segment
 from envmgr.adapters.forge.lists import in_order
 from envmgr.adapters.forge.shortened import shortened
 from envmgr.domain.errors import NeedsPerson, NotThere, Transient
@@ -181,6 +181,15 @@ class BitbucketDataCenter:
             "description": shortened(status.sentence, LONGEST_SENTENCE),
         }
         self._client.send("POST", f"{self._path}/commits/{status.commit}/builds", body)
+
+    def is_pending(self, commit: str, context: str) -> bool:
+        """See the port."""
+        path = f"{self._path}/commits/{segment(commit)}/builds"
+        try:
+            found = self._client.get(path, {"key": _key(context)}).as_object()
+        except NotThere:
+            return False
+        return found.text_or("", "state") == _STATES[ReportState.PENDING]
 
     def report_deployment(self, report: DeploymentReport, known: str) -> str:
         """See the port."""

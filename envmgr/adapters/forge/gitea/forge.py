@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from envmgr.adapters.forge.answer import Answer, Object
 from envmgr.adapters.forge.client import ForgeClient, Query, segment
-from envmgr.adapters.forge.commit_status import status_body
+from envmgr.adapters.forge.commit_status import is_pending, status_body
 from envmgr.adapters.forge.failure import NotAllowed
 from envmgr.adapters.forge.lists import in_order, in_utc
 from envmgr.domain.errors import NotThere, Transient
@@ -129,6 +129,11 @@ class Gitea:
         """See the port. The newest of a name is the one that counts."""
         path = f"{self._repository}/statuses/{segment(status.commit)}"
         self._client.send("POST", path, status_body(status, LONGEST))
+
+    def is_pending(self, commit: str, context: str) -> bool:
+        """See the port."""
+        path = f"{self._repository}/commits/{segment(commit)}/status"
+        return is_pending(self._client.get(path, {"limit": 50}), context, "status")
 
     def report_deployment(self, report: DeploymentReport, known: str) -> str:
         """See the port: Gitea has none."""

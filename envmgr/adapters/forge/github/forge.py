@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from envmgr.adapters.forge.client import ForgeClient, Query, segment
-from envmgr.adapters.forge.commit_status import status_body
+from envmgr.adapters.forge.commit_status import is_pending, status_body
 from envmgr.adapters.forge.failure import NotAllowed
 from envmgr.adapters.forge.lists import changed_meanwhile, in_order, in_utc
 from envmgr.domain.errors import NotThere
@@ -112,6 +112,11 @@ class GitHub:
         """See the port."""
         path = f"{self._path}/statuses/{segment(status.commit)}"
         self._client.send("POST", path, status_body(status, SENTENCE))
+
+    def is_pending(self, commit: str, context: str) -> bool:
+        """See the port."""
+        path = f"{self._path}/commits/{segment(commit)}/status"
+        return is_pending(self._client.get(path, {"per_page": 100}), context, "state")
 
     def report_deployment(self, report: DeploymentReport, known: str) -> str:
         """See the port."""

@@ -138,6 +138,10 @@ class GitLab:
         """See the port."""
         self._statuses.set(status)
 
+    def is_pending(self, commit: str, context: str) -> bool:
+        """See the port."""
+        return self._statuses.is_open(commit, context)
+
     def report_deployment(self, report: DeploymentReport, known: str) -> str:
         """See the port."""
         return self._deployments.report(report, known)

@@ -1,7 +1,7 @@
 """Commit statuses, which GitLab keeps as jobs of pipelines."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -91,15 +91,22 @@ class Statuses:
 
     def _end_elsewhere(self, status: CommitStatus, pipeline: int | None) -> None:
         """Ends what is open of it in other pipelines of the commit: a newer pipeline came in between, and the old one would run for ever."""
-        query: Query = {"name": status.context[:LONGEST], "all": "true", "per_page": EACH}
-        path = f"{self.project}/repository/commits/{segment(status.commit)}/statuses"
-        left = set[int]()
-        for page in self.client.pages(path, query):
-            for found in page.as_objects():
-                if found.text("status") in _OPEN and found.has("pipeline_id") and self._is_ours(found):
-                    left.add(found.number("pipeline_id"))
+        open_ones = self._open(status.commit, status.context)
+        left = {found.number("pipeline_id") for found in open_ones if found.has("pipeline_id")}
         for each in sorted(left - {pipeline}):
             self._post(status, {"pipeline_id": each})
+
+    def is_open(self, commit: str, context: str) -> bool:
+        """Whether anything of a context waits or runs at a commit."""
+        return any(True for _ in self._open(commit, context))
+
+    def _open(self, commit: str, context: str) -> Iterator[Object]:
+        query: Query = {"name": context[:LONGEST], "all": "true", "per_page": EACH}
+        path = f"{self.project}/repository/commits/{segment(commit)}/statuses"
+        for page in self.client.pages(path, query):
+            for found in page.as_objects():
+                if found.text("status") in _OPEN and self._is_ours(found):
+                    yield found
 
     def _is_ours(self, found: Object) -> bool:
         return found.has("author") and found.id("author", "id") == self.own()

@@ -50,6 +50,7 @@ class AzureDevOps:
             "PullRequestThreadComments_Delete": _delete,
             "PullRequestCommentLikes_Create": _like,
             "Statuses_Create": _set_status,
+            "Statuses_List": _statuses,
             "PullRequestStatuses_Create": _set_pull_status,
         }
 
@@ -268,6 +269,19 @@ def _status(commit: str, body: Mapping[str, Any]) -> Status:
 def _set_status(call: Call) -> Reply:
     call.model.statuses.append(_status(call.values["commitId"], call.body))
     return Reply(200, {"id": call.model.id(), **call.body})
+
+
+def _statuses(call: Call) -> Reply:
+    assert call.query["latestOnly"] == "true", "else every one that ever was"
+    newest = {each.context: each for each in call.model.statuses if each.commit == call.values["commitId"]}
+    rows = [
+        {
+            "state": each.state,
+            "context": dict(zip(("genre", "name"), each.context.rsplit("/", 1), strict=True)),
+        }
+        for each in newest.values()
+    ]
+    return Reply(200, {"count": len(rows), "value": rows})
 
 
 def _set_pull_status(call: Call) -> Reply:

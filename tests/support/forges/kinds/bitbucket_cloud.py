@@ -41,6 +41,7 @@ class BitbucketCloud:
             "cloud_Comment_put": _edit,
             "cloud_Comment_delete": _delete,
             "cloud_CommitStatus_post": _set_status,
+            "cloud_CommitStatus_get": _statuses,
             "cloud_RepositoryPermission_get": _permission,
         }
 
@@ -227,6 +228,11 @@ def _set_status(call: Call) -> Reply:
     )
     call.model.statuses.append(made)
     return Reply(201, {**body, "updated_on": call.model.tick().isoformat()})
+
+
+def _statuses(call: Call) -> Reply:
+    newest = {s.extra["key"]: s for s in call.model.statuses if s.commit == call.values["commit"]}
+    return paged(call, [{"key": key, "state": each.state} for key, each in newest.items()])
 
 
 def _permission(call: Call) -> Reply:

@@ -38,6 +38,7 @@ class BitbucketDataCenter:
             "dc_updateComment_2": _edit,
             "dc_deleteComment_2": _delete,
             "dc_add": _set_status,
+            "dc_get": _build_status,
             "dc_createOrUpdateDeployment": _deploy,
             "dc_getUsers_2": _users,
         }
@@ -226,6 +227,12 @@ def _set_status(call: Call) -> Reply:
     )
     call.model.statuses.append(made)
     return Reply(204)
+
+
+def _build_status(call: Call) -> Reply:
+    asked = (call.values["commitId"], call.query["key"])
+    newest = {(s.commit, s.extra["key"]): s for s in call.model.statuses}
+    return Reply(200, {"key": asked[1], "state": newest[asked].state})
 
 
 def _deploy(call: Call) -> Reply:

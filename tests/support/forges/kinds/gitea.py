@@ -37,6 +37,7 @@ class Gitea:
         """See Kind."""
         return {
             "repo_create_status": self._set_status,
+            "repo_get_combined_status_by_ref": _combined,
             "issue_get_comments": _comments,
             "issue_create_comment": self._comment,
             "issue_edit_comment": _edit,
@@ -150,6 +151,12 @@ def _remark_of(call: Call) -> tuple[Pull, Remark]:
     if found is None:
         raise KeyError("comment")
     return found
+
+
+def _combined(call: Call) -> Reply:
+    newest = {each.context: each for each in call.model.statuses if each.commit == call.values["ref"]}
+    rows = [{"status": each.state, "context": each.context} for each in newest.values()]
+    return Reply(200, {"state": "pending", "total_count": len(rows), "statuses": rows})
 
 
 def _pull(call: Call, pull: Pull) -> dict[str, Any]:
