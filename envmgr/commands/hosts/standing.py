@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from envmgr.commands.access import check, may
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.hosts.standing import why_passive
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.hosts.host import Host, HostStatus, Standing
-from envmgr.ports.hosts import Met
 from envmgr.views.visible import escaped
 
 
@@ -23,18 +21,18 @@ def standings(runtime: Runtime) -> Sequence[Standing]:
     ]
     found = []
     for host in met.hosts:
-        status, why = _status(runtime, met, host)
+        status, why = _status(runtime, host)
         works_on = tuple(lease for lease in seen if lease.owner.machine == host.id)
         found.append(Standing(host=host, status=status, why=why, works_on=works_on))
     return found
 
 
-def _status(runtime: Runtime, met: Met, host: Host) -> tuple[HostStatus, str]:
+def _status(runtime: Runtime, host: Host) -> tuple[HostStatus, str]:
     if host.is_silent:
         return HostStatus.SILENT, ""
     if not host.serves:
         return HostStatus.STOPPED, ""
-    reasons = (why_passive(host, met.schema, met.hosts, name) for name in runtime.services.organizations)
+    reasons = (runtime.services.fleet.why_not(host, name) for name in runtime.services.organizations)
     why = next(filter(None, reasons), "")
     if host.draining:
         return HostStatus.DRAINING, why

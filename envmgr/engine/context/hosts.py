@@ -91,9 +91,19 @@ class Fleet:
         if met.refused:
             return met.refused
         mine = next(host for host in met.hosts if host.id == self._process.machine)
-        # Where a database is of one host alone, whoever else is in it is of before a move, or a copy.
-        others = met.hosts if self._fences else ()
-        return why_passive(mine, met.schema, others, organization)
+        return self.why_not(mine, organization)
+
+    def why_not(self, host: Host, organization: str) -> str:
+        """Why a host that was met takes no work in an organization, as a sentence; empty where it does.
+
+        Where a database is of one host alone, whoever else is in it is of before a move, or a copy. And a daemon of this
+        machine that is dead, as one that had another data folder, counts no more, though it was just heard of.
+        """
+        met = self.met
+        others = (
+            [each for each in met.hosts if not self._processes.is_dead(each.process)] if self._fences else []
+        )
+        return why_passive(host, met.schema, others, organization)
 
     @property
     def met(self) -> Met:

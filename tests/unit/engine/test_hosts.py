@@ -80,6 +80,23 @@ def test_it_works_again_once_both_have_the_same(two: Two) -> None:
     assert [fleet.why_passive("acme") for fleet in two.fleets] == ["", ""]
 
 
+def test_a_host_alone_is_not_kept_from_work_by_what_it_was(tmp_path: Path) -> None:
+    """Its data folder was made anew, with another ID, and its file changed: the daemon of before is dead, if just heard of."""
+    two = Two(tmp_path)
+    two.serve(second="old")
+    two.fleets[1].configure({"acme": "new"})
+    two.world.forward(seconds=1)
+    two.fleets[1].beat()
+    two.world.store.hosts.forget(two.fleets[0].process.machine)
+    two.host.machine = "of a new data folder"
+    two.second.restart()
+    fleet = two.fleets[1]
+    fleet.configure({"acme": "old"})  # the change was taken back
+    fleet.serve()
+    assert [host.lives for host in fleet.beat().hosts] == [True, True]
+    assert fleet.why_passive("acme") == ""
+
+
 def test_one_host_looks_at_a_remote_and_the_other_when_that_is_silent(two: Two) -> None:
     """Within half a minute."""
     two.serve()

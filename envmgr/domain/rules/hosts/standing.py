@@ -32,35 +32,36 @@ def conflict(me: ProcessId, hosts: Iterable[Host], *, is_dead: bool = False) -> 
 def why_passive(mine: Host, schema: str, hosts: Iterable[Host], organization: str) -> str:
     """Why a host takes no work in an organization, as a sentence; empty where it does.
 
-    `schema` is the revision that the database has. Whoever has an older release or an older configuration than a host
-    that lives leaves the work to it.
+    `schema` is the revision that the database has. Whoever has an older configuration than a host that lives leaves the
+    work to it, and of those who have the newest so does whoever has an older release. Hosts that take no work for
+    another reason count for nothing in that: there is always one that works, if any may.
     """
     if mine.draining and mine.serves:
         return f"{mine.name} is drained: `envmgr hosts drain {mine.name} --off` lets it work again."
     if mine.schema != schema:
         return f"The database was upgraded to revision {schema}, and envmgr on {mine.name} knows {mine.schema}: upgrade it."
-    others = [host for host in hosts if host.lives and host.id != mine.id]
-    newer = next((host for host in others if numbers(host.version) > numbers(mine.version)), None)
-    if newer is not None:
-        return f"{newer.name} works with envmgr {newer.version}, {mine.name} with {mine.version}: upgrade it."
-    return _older_configuration(mine, others, organization)
-
-
-def _older_configuration(mine: Host, others: Iterable[Host], organization: str) -> str:
+    others = [h for h in hosts if h.lives and h.id != mine.id and not h.draining and h.schema == schema]
     ours = mine.configurations.get(organization)
-    for host in others:
-        theirs = host.configurations.get(organization)
-        if (
-            ours is not None
-            and theirs is not None
-            and theirs.digest != ours.digest
-            and theirs.since > ours.since
-        ):
+    if ours is None:
+        return _older_release(mine, others)
+    theirs = [
+        (host, host.configurations[organization]) for host in others if organization in host.configurations
+    ]
+    for host, found in theirs:
+        # Of two that were first seen at the same moment one has to count.
+        if found.digest != ours.digest and (found.since, found.digest) > (ours.since, ours.digest):
             return (
                 f"The configuration of {organization} on {mine.name} differs from the newer one on {host.name} (since "
-                f"{theirs.since:%Y-%m-%d %H:%M:%S} UTC): give both the same files, then reload envmgr there."
+                f"{found.since:%Y-%m-%d %H:%M:%S} UTC): give both the same files, then reload envmgr there."
             )
-    return ""
+    return _older_release(mine, (host for host, found in theirs if found.digest == ours.digest))
+
+
+def _older_release(mine: Host, others: Iterable[Host]) -> str:
+    newer = next((host for host in others if numbers(host.version) > numbers(mine.version)), None)
+    if newer is None:
+        return ""
+    return f"{newer.name} works with envmgr {newer.version}, {mine.name} with {mine.version}: upgrade it."
 
 
 def numbers(version: str) -> tuple[int, ...]:

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from envmgr.domain.rules.hosts.standing import conflict, numbers, why_passive
 from envmgr.domain.values.environment import ProcessId
@@ -68,6 +70,46 @@ def test_another_configuration_counts_where_it_differs() -> None:
     theirs = host("two", configurations={"acme": new, "umbra": new, "initech": new})
     found = [bool(why_passive(mine, "0020", [mine, theirs], name)) for name in ("acme", "umbra", "initech")]
     assert found == [True, False, False]
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda digest, version, schema, draining, silence: (digest, version, schema, draining, silence),
+            st.sampled_from("abc"),
+            st.sampled_from(["1.9", "1.10"]),
+            st.sampled_from(["0019", "0020"]),
+            st.booleans(),
+            st.sampled_from([1, 31]),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    st.dictionaries(st.sampled_from("abc"), st.integers(0, 2)),
+)
+def test_those_who_work_have_one_configuration_and_there_is_one_if_any_may(
+    drawn: list[tuple[str, str, str, bool, int]], since: dict[str, int]
+) -> None:
+    """The newest one of those who live, by one release; a host that is alone is never kept from work by others."""
+    hosts = [
+        host(
+            f"host-{number}",
+            version=version,
+            schema=schema,
+            draining=draining,
+            silence=silence * SECOND,
+            configurations={"acme": Configured(digest=digest, since=NOW + since.get(digest, 0) * SECOND)},
+        )
+        for number, (digest, version, schema, draining, silence) in enumerate(drawn)
+    ]
+    may = [each for each in hosts if each.lives and each.schema == "0020" and not each.draining]
+    working = [each for each in may if not why_passive(each, "0020", hosts, "acme")]
+    assert bool(working) is bool(may)
+    newest = max(((c.since, c.digest) for each in may for c in each.configurations.values()), default=None)
+    assert {(c.since, c.digest) for each in working for c in each.configurations.values()} <= {newest}
+    assert len({each.version for each in working}) <= 1
+    for each in may:
+        assert why_passive(each, "0020", [each], "acme") == ""
 
 
 def test_a_name_is_one_hosts() -> None:
