@@ -8,7 +8,7 @@ from envmgr.domain.rules.transitions import deploys
 from envmgr.domain.rules.transitions.applies import unknown
 from envmgr.domain.values.cage import Purpose
 from envmgr.domain.values.deployment import Deployment, DeployRules, due
-from envmgr.domain.values.environment import Event, RunKind, Status
+from envmgr.domain.values.environment import Environment, Event, RunKind, Status
 from envmgr.domain.values.step import Step
 from envmgr.engine.source.desired import Desired, deploy_rules
 from envmgr.engine.source.steps import run_steps
@@ -33,7 +33,7 @@ def deploy(job: Job, desired: Desired, remark: str = "") -> None:
         check_newest(job, commit, RunKind.DEPLOY)
         run_steps(job, active, steps, commit)
         active.message = f"Deployed {commit[:10]}: {', '.join(step.name for step in steps)}."
-    _settle(job, desired, remark, active)
+        _settle(job, desired, remark, active)
 
 
 def end_deployment(job: Job, active: ActiveRun) -> None:
@@ -74,11 +74,11 @@ def go_back(job: Job, why: str) -> str:
         # Only the code goes back: steps that belong to infrastructure follow an apply, and none happens here.
         run_steps(job, active, _of_code(steps), healthy)
         active.message = f"The code of {healthy[:10]} runs again."
-    said = f"{unhealthy[:10]} gave way to {healthy[:10]}, the last healthy commit: {why}"
-    event = job.services.event(
-        job.environment.id, "went-back", said, commit=healthy, run=active.run.id, actor="health"
-    )
-    job.update(lambda e: deploys.went_back(e, healthy), event)
+        said = f"{unhealthy[:10]} gave way to {healthy[:10]}, the last healthy commit: {why}"
+        event = job.services.event(
+            job.environment.id, "went-back", said, commit=healthy, run=active.run.id, actor="health"
+        )
+        active.settle(lambda e: deploys.went_back(e, healthy), event)
     return active.message
 
 
@@ -99,10 +99,16 @@ def _settle(job: Job, desired: Desired, remark: str, run: ActiveRun | None = Non
     """Records what runs now; where nothing is asked for its health, it counts as healthy."""
     commit, check, now = desired.claim.commit, desired.deploy.health, job.services.clock()
     rules = deploys.Rules(job.policy.deploy, job.policy.tests)
-    event = None if run is None else _deployed(job, desired, run)
     if check is None:
         note_ready(job, commit, passed=is_tested(job, commit))
-    job.update(lambda e: deploys.deployed(e, commit, rules, check, now, remark), event)
+
+    def deployed(record: Environment) -> Environment:
+        return deploys.deployed(record, commit, rules, check, now, remark)
+
+    if run is None:
+        job.update(deployed)
+    else:
+        run.settle(deployed, _deployed(job, desired, run))
 
 
 def _deployed(job: Job, desired: Desired, run: ActiveRun) -> Event:

@@ -56,6 +56,7 @@ def destroy(job: Job, end: Destroy, still: Still) -> None:
         _verify_environment(job, planned)
         number = active.changes.destroy if active.changes else 0
         active.message = f"Destroyed {counted(number, 'resource')} and verified that nothing is left."
+        active.settle(emptied)
     close(job, end, run=active.run.id)
 
 

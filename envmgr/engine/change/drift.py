@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, NeedsPerson
 from envmgr.domain.rules.comparison import differences
@@ -52,14 +53,12 @@ def check(job: Job) -> Drift:
     """
     before, now = job.environment.drift, job.services.clock()
     try:
-        seen, failing = _look(job)
-        found = checked(before, seen, now, failing)
+        found = _look(job, before, now)
     # Neither says anything about drift: the check simply has not happened.
     except (LeaseLost, Interrupted):
         raise
     except EnvmgrError as error:
         return _record_failure(job, before, failed(before, job.redact(str(error)), now))
-    job.update(lambda e: applies.looked_at(e, found))
     _tell(job, before, found)
     if not found.differences:
         _let_go(job)
@@ -68,17 +67,19 @@ def check(job: Job) -> Drift:
     return found
 
 
-def _look(job: Job) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
-    """What differs, and which checks of the code do not hold."""
+def _look(job: Job, before: Drift | None, now: datetime) -> Drift:
+    """Looks at what differs, and which checks of the code do not hold; that is recorded with the end of the run."""
     claim = job.environment.claim
     if claim is None:
         raise NeedsPerson(f"Nothing was applied to {job.environment.label}: there is nothing to compare.")
     with job.run(RunKind.DRIFT, claim.commit, job.environment.status, "Drift check.") as active:
         plan = plan_again(job, active, claim)
-        found = differences(plan, job.repository.drift.ignore) if plan is not None else ()
+        seen = differences(plan, job.repository.drift.ignore) if plan is not None else ()
         failing = tuple(active.failing_checks)
-        active.message = " ".join(filter(None, [job.redact(_sentence(found)), checks_warning(failing)]))
-    return found, failing
+        active.message = " ".join(filter(None, [job.redact(_sentence(seen)), checks_warning(failing)]))
+        found = checked(before, seen, now, failing)
+        active.settle(lambda e: applies.looked_at(e, found))
+    return found
 
 
 def _record_failure(job: Job, before: Drift | None, after: Drift) -> Drift:

@@ -21,7 +21,7 @@ def bring_down(job: Job, reason: str) -> None:
         job.update(unknown)
         run_steps(job, active, schedule.down_run, claim.commit, Purpose.DOWN)
         active.message = f"Brought down by {counted(len(schedule.down_run), 'step')}; its resources stay."
-    event = job.services.event(
-        environment.id, "suspended", reason, commit=claim.commit, run=active.run.id, actor="schedule"
-    )
-    job.update(lambda e: brought_down(e, reason, job.began, job.services.clock()), event)
+        event = job.services.event(
+            environment.id, "suspended", reason, commit=claim.commit, run=active.run.id, actor="schedule"
+        )
+        active.settle(lambda e: brought_down(e, reason, job.began, job.services.clock()), event)

@@ -47,15 +47,19 @@ def run_tests(job: Job) -> None:
             check_newest(job, commit, RunKind.TEST)
             verdict = _passed(job, active, commit)
             active.message = f"{counted(len(verdict.results), 'test')} passed."
+            _settle(job, active, verdict)
     except _NotPassed as error:
         _give_up(job, error.verdict, is_news=True)
-        return
+
+
+def _settle(job: Job, active: ActiveRun, verdict: Verdict) -> None:
+    """Records that all tests passed, with the end of their run."""
+    commit, said = verdict.commit, remark_now(job)
     note_ready(job, commit)
     event = job.services.event(
         job.environment.id, "tests-passed", active.message, commit=commit, run=verdict.run
     )
-    said = remark_now(job)
-    job.update(lambda e: tests.passed(e, verdict, said), event)
+    active.settle(lambda e: tests.passed(e, verdict, said), event)
 
 
 def bring_back(job: Job) -> None:

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from envmgr.domain.errors import EnvmgrError, RetryLater
 from envmgr.domain.rules.gates import check_made
-from envmgr.domain.rules.transitions import applies
-from envmgr.domain.values.environment import Claim, ProcessId, Run, RunKind, RunStatus
+from envmgr.domain.rules.transitions import Change, applies
+from envmgr.domain.values.environment import Claim, Environment, ProcessId, Run, RunEnd, RunKind, RunStatus
 from envmgr.engine.context import logs
 from envmgr.engine.source.tool import program_now
 from envmgr.engine.source.workspaces import workspace
@@ -107,31 +107,43 @@ def _end(job: Job, run: Run, adopted: Attended) -> None:
     services, claim = job.services, job.environment.claim
     why = services.fleet.gone(run.owner) or f"{run.owner} ended before the run did"
     status, message = RunStatus.INTERRUPTED, f"Interrupted: {why}."
+    change: Change = _as_it_is
     if adopted.error:
         status, message = RunStatus.FAILED, adopted.error
     # Only of the claim that stands on record: of an older one the state would say too little or too much.
     elif adopted.applied is not None and claim is not None and claim.commit == run.commit:
         status = RunStatus.SUCCEEDED
-        message = f"{_settle(job, run, claim)}: {summary(adopted.applied)}; envmgr was restarted meanwhile."
+        said, change = _settled(job, run, claim)
+        message = f"{said}: {summary(adopted.applied)}; envmgr was restarted meanwhile."
     # The process that would have removed its saved plan is dead, and the plan may hold sensitive values.
     sweep(services.layout.plans(job.environment.id))
     if services.processes.is_here(run.owner):
         logs.put_away(services, run)
-    services.store.finish_run(run.id, status, services.clock(), message, adopted.applied, job.lease)
     action = "taken-over" if status is RunStatus.SUCCEEDED else "interrupted"
-    services.record(job.environment.id, action, message, commit=run.commit, run=run.id)
+    event = services.event(job.environment.id, action, message, commit=run.commit, run=run.id)
+    end = RunEnd(run=run.id, status=status, at=services.clock(), message=message, changes=adopted.applied)
+    job.update(change, event, end)
 
 
-def _settle(job: Job, run: Run, claim: Claim) -> str:
-    """Writes what the state says now; the next decision takes it from there.
+def _settled(job: Job, run: Run, claim: Claim) -> tuple[str, Change]:
+    """What is said of it, and what the state says now; the next decision takes it from there.
 
     The plan that could tell which tags were to be looked at after the apply went with its process. Where the state
     shows that any are lacking, it does not pass for applied: a plan is made, and its gates say what is wrong.
     """
     if run.kind is not RunKind.APPLY:
-        return f"Destroyed what {claim.commit[:10]} had made, to be verified"
+        return f"Destroyed what {claim.commit[:10]} had made, to be verified", _as_it_is
     lacking = check_made(job.read_state(), claim.tags)
     state = found(job)
-    adopted = applies.unknown if lacking else lambda e: applies.adopted(e, claim, run.id)
-    job.update(lambda e: applies.stated(adopted(e), state))
-    return f"Applied {claim.commit[:10]}" + (f", to be checked again ({lacking[0]})" if lacking else "")
+
+    def stated(record: Environment) -> Environment:
+        adopted = applies.unknown(record) if lacking else applies.adopted(record, claim, run.id)
+        return applies.stated(adopted, state)
+
+    return f"Applied {claim.commit[:10]}" + (
+        f", to be checked again ({lacking[0]})" if lacking else ""
+    ), stated
+
+
+def _as_it_is(record: Environment) -> Environment:
+    return record

@@ -37,6 +37,7 @@ from envmgr.host.leftovers import sweep
 from envmgr.ports import Holder, Progress, StateStore, Watch
 
 from . import left_states
+from .insistence import insist
 from .lock_recorder import LockRecorder
 from .mode import Mode
 from .planned import Planned
@@ -325,10 +326,18 @@ class ActiveRun:
         now = self.job.services.clock()
         return RunEnd(run=self.run.id, status=status, at=now, message=message, changes=self.changes)
 
-    def settle(self, change: Change, event: Event) -> None:
-        """Writes what the run has come to, and that it ended well: both, or neither."""
-        self.job.services.logs.end(self.run.id)
-        self.job.update(change, event, self.end(RunStatus.SUCCEEDED, event.message))
+    def settle(self, change: Change, event: Event | None = None) -> None:
+        """Writes what the run has come to, and that it ended well, with its last word: all of it, or nothing.
+
+        What the database does not take is written again for a while: what was done is on no other record yet.
+        """
+        job = self.job
+        job.services.logs.end(self.run.id)
+        insist(
+            lambda: job.update(change, event, self.end(RunStatus.SUCCEEDED, self.message)),
+            lambda: not job.services.leases.is_lost(job.environment.id),
+            self.run.id,
+        )
         self._is_over = True
 
     def finish(self, status: RunStatus, message: str) -> None:
