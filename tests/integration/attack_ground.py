@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from envmgr.adapters.steps.confinement import confinement
 from envmgr.adapters.steps.environment import step_environment
@@ -155,7 +156,11 @@ class AttackGround:
                 errors=output.fileno(),
                 keep_open=keep_open,
             )
-            with caged(start, cage, Path("attack.log")) as made:
+            # The cage is made by the service's user, as whom only what is started here runs.
+            with (
+                mock.patch("envmgr.host.cage.devices.os.geteuid", return_value=self.user),
+                caged(start, cage, Path("attack.log")) as made,
+            ):
                 self._run(made)
             output.seek(0)
             return output.read().decode(errors="replace")

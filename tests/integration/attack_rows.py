@@ -124,6 +124,12 @@ class Row(Enum):
         "as the host allows",
         "no further rights",
     )
+    DEVICES = Told(
+        Group.KERNEL,
+        "owner and mode of the host's device nodes, where envmgr runs as root",
+        "succeeds",
+        "read-only file system",
+    )
     CALLS = Told(
         Group.KERNEL,
         "devices, kernel keys, vsock, io_uring, another process's memory",

@@ -340,6 +340,26 @@ def test_no_program_gives_the_rights_of_another(ground: AttackGround, kind: Cage
     assert (LOOT in printed) == (kind == "none")
 
 
+@tries(Row.DEVICES)
+@is_root
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("change", ["chmod 666", "chown 0:0", "touch"])
+def test_the_devices_that_root_is_shown_stay_the_hosts(kind: CageKind, change: str) -> None:
+    """They are used as ever, and not changed; a change that is made here leaves the node as it is."""
+    used = "echo x > /dev/null && head -c2 /dev/zero | wc -c && head -c2 /dev/urandom | wc -c"
+    with attack_ground(run_as={}) as own:
+        assert own.attack(kind, used).split() == ["2", "2"]
+        printed = own.attack(kind, f'{change} /dev/full 2>/dev/null && echo "$LOOT"')
+        assert (LOOT in printed) == (kind == "none")
+
+
+@is_root
+def test_what_shields_the_devices_cannot_be_taken_away() -> None:
+    with attack_ground(run_as={}) as own:
+        script = 'for word in "mount -o remount,bind,rw" umount "rm -f"; do $word /dev/full 2>/dev/null && echo "$LOOT"; done'
+        assert LOOT not in own.attack("bwrap", script)
+
+
 def test_nothing_of_ours_is_open_in_it(ground: AttackGround) -> None:
     """Neither what bubblewrap was told, nor a folder that leads out."""
     known = "-e /dev/null -e deleted -e eventfd -e pipe: -e '/proc/[0-9]*/fd'"

@@ -27,6 +27,7 @@ from envmgr.host.landlock import is_there
 from envmgr.ports import RUN_MARK
 
 from .bounds import CageBounds, apart, bounds
+from .devices import shielded
 from .limits import limited, rationed
 from .mounts import mounts
 from .network import SSH_CONFIGURATION, way
@@ -88,7 +89,7 @@ def _closed(start: Start, cage: Cage, log: Path, bound: CageBounds) -> Iterator[
         arguments = papers.hold("\0".join(options))
         yield replace(
             start,
-            argv=[*_front(bound), PROGRAM, "--args", arguments, "--", *child],
+            argv=[*_front(bound), *shielded(), PROGRAM, "--args", arguments, "--", *child],
             environment={name: inside[name] for name in _OUTSIDE if name in inside},
             keep_open=(*start.keep_open, *papers.descriptors, *out.keep_open),
             memory=None,
@@ -138,7 +139,7 @@ def require() -> str:
     with _Papers() as papers:
         options = _options(empty, Path("/"), papers)
         _try(
-            [*_front(), PROGRAM, *options, "--", *_HEARING, *rationed(["true"], CageLimits())],
+            [*_front(), *shielded(), PROGRAM, *options, "--", *_HEARING, *rationed(["true"], CageLimits())],
             papers.descriptors,
         )
     return _run([PROGRAM, "--version"], ()).stdout.strip()

@@ -15,6 +15,7 @@ from envmgr.host.control_group import controllers, of_services
 from envmgr.host.landlock import is_there, version
 
 from .bubblewrap import caged, require
+from .devices import can_shield
 from .mounts import ROOM
 
 _SECONDS = 20
@@ -83,10 +84,11 @@ def tried(rules: CageRules, data: Path) -> str:
 
 
 def _as_root() -> str:
-    """A warning where a cage's files are root's, and so the host's devices that it shows are its own."""
+    """A warning where a cage's files are root's; the host's devices that it shows are its own where nothing shields them."""
     if os.geteuid() != 0:
         return ""
-    return "; warning: envmgr runs as root, as which a cage may close /dev/null to others: give it a user of its own"
+    devices = "" if can_shield() else ", as which a cage may close /dev/null to others"
+    return f"; warning: envmgr runs as root{devices}: give it a user of its own"
 
 
 def limited() -> str:
