@@ -46,6 +46,8 @@ V = TypeVar("V")
 class MemoryStore:
     """Records that end with the process; safe for many threads. See `envmgr.ports.Store`."""
 
+    is_shared = False
+
     def __init__(self) -> None:
         """Empty."""
         self._lock = RLock()
