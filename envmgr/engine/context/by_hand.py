@@ -1,7 +1,8 @@
 """What people set of an environment, kept beside its state: a lost data folder neither revives nor moves it.
 
 The record comes first, and is what counts; right after it is written the same is put beside the state. What could not
-be put there is noted in the data folder and made up for later. A mark for each environment says what stands there.
+be put there is noted in the data folder and made up for later. A mark for each environment says what stands there, as
+far as one host knows: where several share the records, what stands there is looked at.
 """
 
 from contextlib import suppress
@@ -12,7 +13,8 @@ import structlog
 
 from envmgr.domain.audit.lost import not_configured, other_branch
 from envmgr.domain.documents.by_hand import SetByHand
-from envmgr.domain.errors import EnvmgrError, NeedsPerson
+from envmgr.domain.documents.seal import Proof
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, PlaceMissing
 from envmgr.domain.rules.transitions.observed import as_set, as_unknown
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.environment import Absence, Environment, Life
@@ -35,10 +37,11 @@ _REBUILT = (
 )
 
 
-def keep(services: Services, identity: EnvironmentId) -> None:
+def keep(services: Services, identity: EnvironmentId, *, looks: bool = True) -> None:
     """Brings what is beside the state to what the record says; what keeps it from that is told, and not raised.
 
-    Read again after each write: who writes to the record meanwhile does the same, and the last one sees both.
+    Where nobody set anything, another host may have kept something all the same: whoever comes here often, and has set
+    nothing itself, need not have that looked for (`looks`), as the next housekeeping does. Read again after each write: who writes to the record meanwhile does the same, and the last one sees both.
     """
     organization = services.organizations.get(identity.organization)
     if organization is None:
@@ -46,7 +49,7 @@ def keep(services: Services, identity: EnvironmentId) -> None:
     is_news = not _is_pending(services, identity)
     try:
         for _ in range(_ROUNDS):
-            if not _bring(services, organization, identity):
+            if not _bring(services, organization, identity, looks=looks):
                 break
     except EnvmgrError as error:
         said = f"What people set for {identity} is not kept beside its state yet, so a lost data folder would lose it: {error}"
@@ -73,7 +76,7 @@ def catch_up(services: Services, repository: RepositoryId, *, all_of_them: bool 
     found = [path for path in folder.glob("[!.]*") if all_of_them or not text_of(path)]
     identities = {EnvironmentId.of_component(repository, path.name) for path in found}
     if all_of_them:
-        identities |= {e.id for e in services.store.environments(repository=repository)}
+        identities |= _with_something(services, organization, repository)
     for identity in sorted(identities):
         keep(services, identity)
         if (
@@ -88,12 +91,30 @@ def is_time(services: Services, organization: Organization) -> bool:
     return organization.unkept_until is None or services.clock() >= organization.unkept_until
 
 
-def _bring(services: Services, organization: Organization, identity: EnvironmentId) -> bool:
-    """Writes, or deletes, what is beside the state where the mark does not say that it is so; whether it did."""
+def _with_something(
+    services: Services, organization: Organization, repository: RepositoryId
+) -> set[EnvironmentId]:
+    """The environments of a repository of which something is to be kept, or is kept beside the state though it is not."""
+    records = services.store.environments(repository=repository)
+    if not services.fleet.is_shared:
+        return {e.id for e in records}
+    try:
+        kept = frozenset(organization.state().objects(f"{repository.organization}/{repository.name}/"))
+    except EnvmgrError:  # the first that is to be kept says so
+        kept = frozenset()
+    return {e.id for e in records if SetByHand.of(e) is not None or e.id.by_hand_key in kept}
+
+
+def _bring(services: Services, organization: Organization, identity: EnvironmentId, *, looks: bool) -> bool:
+    """Writes, or deletes, what is beside the state where it is not so; whether it did."""
     record, mark = services.store.environment(identity), _mark(services, identity)
     wanted = SetByHand.of(record) if record is not None else None
-    line = _line(services, organization, wanted)
-    if text_of(mark) == line:
+    line, before = _line(services, organization, wanted), text_of(mark)
+    sealed = (
+        services.seal.close(identity.by_hand_key, wanted.to_json().encode()) if wanted is not None else None
+    )
+    is_known = not services.fleet.is_shared or (wanted is None and before is None and not looks)
+    if before == line and (is_known or _is_there(services, organization, identity, sealed)):
         return False
     services.layout.private(mark.parent)
     write_private(mark, "")  # from here on nobody knows what is there
@@ -102,14 +123,27 @@ def _bring(services: Services, organization: Organization, identity: Environment
         organization.prepare_state()
     ownership.require(services, organization)
     key, state = identity.by_hand_key, organization.state()
-    if wanted is None:
+    if sealed is None:
         state.delete(key)
         with sentences("A mark cannot be taken away", mark):
             mark.unlink(missing_ok=True)
     else:
-        state.put(key, services.seal.close(key, wanted.to_json().encode()))
+        state.put(key, sealed)
         write_private(mark, line or "")
     return True
+
+
+def _is_there(
+    services: Services, organization: Organization, identity: EnvironmentId, sealed: bytes | None
+) -> bool:
+    """Whether just this is beside the state; what is not surely ours stays there, for whoever finds the key to it."""
+    try:
+        found = organization.state().get(identity.by_hand_key)
+    except PlaceMissing:
+        return sealed is None
+    if found is None or found == sealed:
+        return found == sealed
+    return services.seal.open(identity.by_hand_key, found)[1] is not Proof.OURS
 
 
 def _line(services: Services, organization: Organization, wanted: SetByHand | None) -> str | None:

@@ -35,6 +35,10 @@ def keep(services: Services, name: str) -> None:
     if organization is None:
         return
     try:
+        if services.fleet.is_shared:  # another host may have changed what this one has a mark of
+            mark = services.layout.by_hand / name / _MARK
+            services.layout.private(mark.parent)
+            write_private(mark, "")
         _keep(services, organization)
     except EnvmgrError as error:
         organization.unkept_until = services.clock() + by_hand.PAUSE

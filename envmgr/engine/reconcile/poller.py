@@ -195,9 +195,8 @@ class Poller:
         observed = services.store.revise(repository.id, revision, self._events)
         after = {**before, **{e.id: e for e in (*observed.new, *observed.changed)}}
         for changed in observed.changed:
-            by_hand.keep(
-                services, changed.id
-            )  # a branch that came back ends what was approved of its absence
+            # A branch that came back ends what was approved of its absence.
+            by_hand.keep(services, changed.id, looks=False)
         self._quiet.pop(repository.id, None)
         is_same = state.default_branch in (None, listing.default_branch)
         # The same answer may be passed over next time only if it could change nothing: no branch is missing

@@ -82,7 +82,7 @@ class Reconciler:
                 record_failure(job, unexpected, self._meant(job, decision))
             # Whatever came of it: the work may have ended a suspension or a hold, and what is kept beside the
             # state has to say the same.
-            by_hand.keep(self._services, identity)
+            by_hand.keep(self._services, identity, looks=False)
             return decision or Rest()
 
     def _decide(self, job: Job) -> Decision:
