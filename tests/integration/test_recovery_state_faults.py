@@ -1,5 +1,6 @@
 """Invariant 9: whatever way the backend fails, the state is kept, and pushed before anything else is done."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -117,6 +118,39 @@ def test_a_state_that_could_not_be_written_is_pushed_before_anything_else(
     commands = outage.commands()
     assert [c for c in commands if c not in {"force-unlock", "state pull"}][-2:] == ["state push", "plan"]
     assert set(alice.applied.resources) == BOTH
+
+
+def test_another_host_pushes_what_could_not_be_written(
+    engine: Engine, s3: Backend, postgres_database: str
+) -> None:
+    """The host that made it is gone with its disk; nothing is made twice, and the state shows nowhere as it is."""
+    url, key = engine.folder / "url", engine.folder / "key"
+    url.write_text(postgres_database)
+    key.write_text("k" * 64)
+    (engine.folder / "daemon.yaml").write_text(
+        f"daemon: {{database: {{file: {url}}}, bundle_key: {{file: {key}}}}}\n"
+    )
+    s3.use(engine)
+    outage = Outage(engine)
+    outage.during_an_apply(lambda: FAULTS["stopped"](s3.proxy))
+    assert "state could not be written" in engine.environment("alice").message
+    assert not outage.kept.exists()
+    engine.close()
+    shutil.rmtree(engine.data)
+    engine.data = engine.folder / "another"
+    s3.proxy.heal()
+    s3.proxy.start()
+    outage.commands()
+
+    engine.turn(hours=1)
+
+    alice = engine.environment("alice")
+    assert (alice.status, alice.applied.commit) == (Status.READY, alice.commit), alice.message
+    assert outage.made == "made\n"
+    assert set(alice.applied.resources) == BOTH
+    assert not outage.kept.exists()
+    assert "state push" in outage.commands()
+    assert engine.application.services.store.left_states.get(alice.id) is None
 
 
 def test_a_state_that_arrived_though_the_answer_did_not_is_no_other_one(engine: Engine, s3: Backend) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from envmgr.domain.documents.state import LockInfo
-from envmgr.domain.errors import StateLocked
+from envmgr.domain.errors import EnvmgrError, StateLocked
 from envmgr.domain.values.environment import Environment, Run
 from envmgr.engine.context.services import Services
 from envmgr.engine.source.kept import checkout_applied
@@ -30,7 +30,13 @@ def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> Non
         checkout_applied(job, claim)
     if not workspace.root.is_dir():
         return
-    if job.repository.organization.terraform.push_errored_state(workspace, active.watch()):
+    try:
+        is_pushed = job.repository.organization.terraform.push_errored_state(workspace, active.watch())
+    except EnvmgrError:
+        # Also what a Terraform left whose envmgr died: the next one to try may be another host.
+        left_states.put_away(job.services, active.run, workspace, stays=True)
+        raise
+    if is_pushed:
         message = "Pushed the errored.tfstate that an earlier run could not write."
         job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
         if left is not None:

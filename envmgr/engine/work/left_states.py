@@ -10,6 +10,8 @@ import hmac
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_NAME, _NONCE = "errored.tfstate", 12
+_NAME, _MARK = "errored.tfstate", "errored.tfstate.put-away"
+_NONCE, _DIGEST = 12, 64
 _DOMAIN = b"envmgr-left-state/1"
 
 
@@ -45,18 +48,27 @@ def kept(services: Services, run: Run, workspace: Workspace) -> Iterator[None]:
         raise
 
 
-def put_away(services: Services, run: Run, workspace: Workspace) -> None:
-    """Puts away what a run's Terraform left of its state, if anything; where that cannot be, it stays where it is."""
+def put_away(services: Services, run: Run, workspace: Workspace, *, stays: bool = False) -> None:
+    """Puts away what a run's Terraform left of its state, if anything; where that cannot be, it is only where it is.
+
+    It goes from the working folder by that, unless it `stays` for a person to look at.
+    """
     file, identity = workspace.data / _NAME, run.environment
     text = content(file, LARGEST) if services.fleet.is_shared else None
     if not text:
         return
     try:
-        left = LeftState(identity, run.id, services.clock(), _closed(services.seal, identity, text))
-        if services.store.left_states.keep(left):
-            said = "Its state could not be written to its backend: it is in the database, encrypted, until it can."
-            services.record(identity, "state-put-away", said, commit=run.commit, run=run.id)
-            clear(file)  # not before: and from here on one host after the other has it
+        host = services.owner.machine if stays else ""
+        sealed = _closed(services.seal, identity, text)
+        if not services.store.left_states.keep(LeftState(identity, run.id, services.clock(), sealed, host)):
+            return
+        said = (
+            "Its state could not be written to its backend: it is in the database, encrypted, until it can."
+        )
+        services.record(identity, "state-put-away", said, commit=run.commit, run=run.id)
+        _note(workspace, text)
+        if not stays:
+            clear(file)
     except EnvmgrError as error:
         log.warning(str(error), action="state-not-put-away", environment=str(identity), run=run.id)
 
@@ -64,29 +76,46 @@ def put_away(services: Services, run: Run, workspace: Workspace) -> None:
 def bring_back(services: Services, identity: EnvironmentId, workspace: Workspace) -> LeftState | None:
     """What was put away of an environment's state, in the working folder of this host again; None where nothing is.
 
-    Where it was brought here before and is there no more, a person has seen to it: it is forgotten.
+    Where it was brought here before and is there no more, a person has seen to it: it is forgotten. What is still here
+    though it is in the database no more, another host has pushed.
     """
     left = services.store.left_states.get(identity) if services.fleet.is_shared else None
+    file, mark, here = workspace.data / _NAME, workspace.data / _MARK, services.owner.machine
+    text = content(file, LARGEST) or b""
     if left is None:
+        if text and content(mark, _DIGEST) == _digest(text):
+            clear(file)
         return None
-    file, here = workspace.data / _NAME, services.owner.machine
-    is_there = bool(content(file, LARGEST))
-    if left.host == here and not is_there:
+    if left.host == here and not text:
         services.store.left_states.forget(left)
         said = (
             f"The state that run {left.run} could not write was taken from {file} by hand: it counts no more."
         )
         services.record(identity, "state-taken-by-hand", said, run=left.run)
         return None
-    if not is_there:
+    if not text:
         text = _opened(services.seal, left)
         services.layout.private(services.layout.terraform_data(identity))
-        with suppress(FileNotFoundError):
-            clear(file)
-        write_private(file, text, durable=True)
+        _replace(file, text)
+        _note(workspace, text)
     if left.host != here:
         services.store.left_states.brought_to(left, here)
     return left
+
+
+def _note(workspace: Workspace, text: bytes) -> None:
+    """Notes in the working folder that just this is in the database, too."""
+    _replace(workspace.data / _MARK, _digest(text))
+
+
+def _replace(file: Path, text: bytes) -> None:
+    with suppress(FileNotFoundError):
+        clear(file)  # code of a branch may have put anything there
+    write_private(file, text, durable=True)
+
+
+def _digest(text: bytes) -> bytes:
+    return sha256(text).hexdigest().encode()
 
 
 def _closed(seal: Seal, identity: EnvironmentId, text: bytes) -> str:

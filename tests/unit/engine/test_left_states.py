@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from envmgr.commands import operations
 from envmgr.domain.documents.seal import Seal
 from envmgr.domain.errors import Transient
 from envmgr.domain.values.environment import Status
@@ -143,3 +144,41 @@ def test_where_no_other_host_can_be_it_stays_in_the_working_folder(tmp_path: Pat
     two.first.turn()
     assert file_of(two.first).exists()
     assert two.world.store.left_states.kept == {}
+
+
+def test_what_another_host_has_pushed_is_not_left_here(two: Two) -> None:
+    """It stayed here since it could not be pushed; by now it is older than the state, and would be in doubt for ever."""
+    refuses, push = _refuses, two.world.terraform.push_errored_state
+    two.world.terraform.push_errored_state = refuses  # type: ignore[assignment,method-assign]
+    two.world.place.is_full = False
+    two.world.forward(hours=2)
+    two.first.application.services.fleet.beat()
+    two.first.turn()
+    two.world.terraform.push_errored_state = push  # type: ignore[method-assign]
+    assert file_of(two.first).exists()
+    go_on(two, two.second)
+    assert two.world.status("alice") is Status.READY, two.world.environment("alice").message
+
+    operations.apply(two.first.application, two.world.environment("alice"), lambda *_: True)
+
+    assert not file_of(two.first).exists()
+    assert two.world.status("alice") is Status.READY, two.world.environment("alice").message
+    two.world.check()
+
+
+def test_what_was_left_by_a_host_that_died_is_known_once_it_cannot_be_pushed(tmp_path: Path) -> None:
+    """It is in that host's working folder alone until somebody tries to push it."""
+    two = Two(tmp_path)
+    two.serve()
+    two.world.push("alice")
+    two.first.turn()
+    file_of(two.first).parent.mkdir(parents=True)
+    file_of(two.first).write_text("what a Terraform left that outlived its envmgr")
+    two.world.terraform.push_errored_state = _refuses  # type: ignore[assignment,method-assign]
+    with pytest.raises(Transient):
+        operations.apply(two.first.application, two.world.environment("alice"), lambda *_: True)
+
+    found = two.world.store.left_states.get(ALICE)
+    assert found is not None
+    assert found.host == two.first.application.services.owner.machine
+    assert file_of(two.first).exists()
