@@ -83,9 +83,13 @@ def _prune(services: Services, organization: Organization) -> None:
 def place(services: Services, run: Run) -> Path | None:
     """Where `readable` finds a log, once it does; None where there never is one."""
     path = services.layout.log_of(run)
-    if not run.log or path.is_file() or not are_shared(services, run):
+    if not run.log or path.is_file() or _is_written_here(services, run) or not are_shared(services, run):
         return path if run.log else None
     return _copy(services, run)
+
+
+def _is_written_here(services: Services, run: Run) -> bool:
+    return run.status is RunStatus.RUNNING and run.owner.machine == services.owner.machine
 
 
 def missing(services: Services, run: Run) -> str:
@@ -105,7 +109,7 @@ def readable(services: Services, run: Run) -> Path | None:
     most `FRESH` old. Raises what the state store raises where only that has the log.
     """
     path = services.layout.log_of(run)
-    if not run.log or path.is_file() or not are_shared(services, run):
+    if not run.log or path.is_file() or _is_written_here(services, run) or not are_shared(services, run):
         return path if run.log and path.is_file() else None
     with _COPYING:
         return _copied(services, run)

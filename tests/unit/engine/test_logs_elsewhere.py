@@ -176,3 +176,22 @@ def test_what_is_in_the_hosts_own_folder_stays_there(two: Two) -> None:
     assert logs.is_needed(first, organization)
     first.fleet._fences = False
     assert not logs.is_needed(first, organization)
+
+
+def test_a_log_that_is_about_to_be_written_here_is_followed_here(two: Two) -> None:
+    """And not as a copy of what is put beside the states now and then."""
+    first, second = services(two)
+    places: list[Path | None] = []
+
+    def at(point: Point) -> None:
+        if (point.command, point.step) == ("apply", "locked"):
+            run = first.store.runs(limit=1)[0]
+            first.layout.log_of(run).unlink(missing_ok=True)
+            places.extend((logs.place(first, run), logs.place(second, run), logs.readable(first, run)))
+
+    two.world.terraform.at = at
+    two.world.push("alice")
+    two.first.turn()
+    run = first.store.runs(limit=1)[0]
+    copy = second.layout.log_copies / f"{run.id}.log"
+    assert places == [first.layout.log_of(run), copy, None]
