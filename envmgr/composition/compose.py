@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from envmgr.adapters.calendar import CALENDAR
@@ -48,38 +48,34 @@ from envmgr.config.load import Configuration, load
 from envmgr.config.sections.application import Application as ApplicationSection
 from envmgr.config.sections.application import CodeSource, in_order
 from envmgr.config.sections.models import OrganizationFile, RepositorySection
-from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.access.freezing import in_force
-from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.person import on_host
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.digest import digest
-from envmgr.domain.values.drift import DriftRules
 from envmgr.domain.values.environment import ProcessId, SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.origins.named import Named
-from envmgr.domain.values.policy import Policy
-from envmgr.domain.values.schedule import Windows
 from envmgr.domain.values.step import Step
+from envmgr.engine.context.forge_tally import ForgeTally
 from envmgr.engine.context.hosts import try_to_beat
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.organization import Access, Organization, Repository, TimeToLive
 from envmgr.engine.context.seals import seal_of
 from envmgr.engine.context.services import Services
-from envmgr.engine.reconcile import unmanaged
 from envmgr.engine.reconcile.poller import Poller
 from envmgr.engine.reconcile.reconciler import Reconciler
 from envmgr.engine.reconcile.workers import Workers
 from envmgr.host.identity import host_id
-from envmgr.ports import Clock, GitLimits, Progress, Remote, StepLimits, Store, TerraformLimits
+from envmgr.ports import Clock, GitLimits, Progress, StepLimits, Store, TerraformLimits
 
 from . import frozen
 from .clouds import clouds_of
 from .digests import configured
-from .forges import with_forges
+from .forges import Shared, with_forges
+from .frozen import freezing
 from .held import held
 from .hidden import hidden_paths
 from .images import following
+from .left_over import left_over
 from .records import open_installation
 from .releases import with_releases
 from .remotes import remote_of
@@ -148,11 +144,13 @@ def _services(
     modules = Modules(start.modules or packaged_folder(), layout.modules)
     organizations = _organizations(start, layout, store, configuration, processes.identify)
     repositories = {
-        identity: _freezing(repository, store)
+        identity: freezing(repository, store)
         for identity, repository in _repositories(start, configuration, organizations, modules).items()
     }
     repositories = following(repositories, configuration, store, start.environ)
-    repositories = with_forges(repositories, configuration, store, start.environ)
+    accounts: dict[object, Shared] = {}
+    known = before.forge_accounts if before else {}
+    repositories = with_forges(repositories, configuration, store, start.environ, accounts, known)
     return Services(
         layout=layout.of(installation.database),
         store=store,
@@ -174,9 +172,7 @@ def _services(
         actor=start.actor,
         organizations=organizations,
         repositories=repositories,
-        left_over=lambda repository: _left_over(
-            organizations.get(repository.organization), repository, store
-        ),
+        left_over=lambda repository: left_over(organizations.get(repository.organization), repository, store),
         disk_reserve=configuration.settings.disk_reserve,
         retention=configuration.settings.retention,
         seal=seal_of(configuration.settings.bundle_key, layout, start.environ),
@@ -186,6 +182,8 @@ def _services(
         warnings=configuration.warnings,
         stopping=stopping.is_set,
         progress=start.progress,
+        forge_accounts=accounts,
+        forge_tally=before.forge_tally if before else ForgeTally(),
     )
 
 
@@ -327,41 +325,6 @@ def _one_repository(
 def _git_limits(repository: Repository | None) -> GitLimits:
     """Those of a repository; of one that is not configured any more the usual ones."""
     return repository.git_limits if repository is not None else GitLimits()
-
-
-def _freezing(repository: Repository, store: Store) -> Repository:
-    """A repository that reads what freezes it, wherever it is asked."""
-
-    def frozen(now: datetime) -> Freeze | None:
-        return in_force(store.freezes.all(), repository.id, now)
-
-    return repository.everywhere(lambda each: replace(each, frozen=frozen))
-
-
-def _left_over(organization: Organization | None, identity: RepositoryId, store: Store) -> Repository | None:
-    """What stands in for a repository that is not in the file: its organization's, with no branches or rules."""
-    if organization is None:
-        return None
-
-    def remote() -> Remote:
-        raise NeedsPerson(unmanaged.missing(identity))
-
-    left = Repository(
-        id=identity,
-        organization=organization,
-        branches=(),
-        interval=timedelta(hours=1),
-        source=(SourceKind.DIRECTORY, ""),
-        variables={},
-        policy=Policy(branches=(), configured=False),
-        remote=remote,
-        module_tree=lambda: "",
-        windows=Windows(),
-        drift=DriftRules(action="off"),
-        ticks=CALENDAR,
-        step_limits=StepLimits(output=0),
-    )
-    return _freezing(left, store)
 
 
 def _part(repository: Repository, application: ApplicationSection, modules: Modules) -> Repository:

@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from envmgr.config.load import Configuration
+from envmgr.domain.rules.access.freezing import in_force
 from envmgr.domain.values.asking.freeze import IN_FILE, Freeze
+from envmgr.engine.context.organization import Repository
 from envmgr.ports import Store
 
 
@@ -36,3 +38,12 @@ def _in_files(configuration: Configuration, now: datetime) -> Iterator[Freeze]:
                     until=section.until,
                     in_file=True,
                 )
+
+
+def freezing(repository: Repository, store: Store) -> Repository:
+    """A repository that reads what freezes it, wherever it is asked."""
+
+    def frozen(now: datetime) -> Freeze | None:
+        return in_force(store.freezes.all(), repository.id, now)
+
+    return repository.everywhere(lambda each: replace(each, frozen=frozen))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from envmgr.adapters.forge.budget import Budget
 from envmgr.adapters.forge.cache import Cache
@@ -24,15 +25,17 @@ def with_forges(
     configuration: Configuration,
     store: Store,
     environ: Mapping[str, str],
+    shared: dict[object, Shared],
+    before: Mapping[object, Shared],
 ) -> dict[RepositoryId, Repository]:
     """The same repositories, each with the forge of its section, and with what that says of pull requests.
 
-    Those with the same forge and token share what is left to be asked.
+    Those with the same forge and token share what is left to be asked: `shared` is filled with that. What was left
+    `before` goes on to be so: a reload asks no forge sooner than it wants to be.
     """
     sections = {identity: section for identity, _, section in configuration.repositories()}
-    shared: dict[object, Shared] = {}
     made = {
-        identity: forge_of(section.forge, section.url, environ, shared)
+        identity: forge_of(section.forge, section.url, environ, shared, before)
         for identity, section in sections.items()
         if section.forge is not None
     }
@@ -56,11 +59,15 @@ def _with_forge(repository: Repository, forge: Forge, section: ForgeSection | No
 
 
 def forge_of(
-    forge: ForgeSection, remote: str, environ: Mapping[str, str], shared: dict[object, Shared]
+    forge: ForgeSection,
+    remote: str,
+    environ: Mapping[str, str],
+    shared: dict[object, Shared],
+    before: Mapping[object, Shared] = MappingProxyType({}),
 ) -> Forge:
     """The forge of a repository with this git remote; nothing is loaded or asked yet.
 
-    `shared` is what others have in common with it, and is added to.
+    `shared` is what others have in common with it, and is added to: with what was left to be asked `before`.
     """
     kind = ForgeKind(forge.kind)
     url, repository = forge.place(remote)
@@ -70,7 +77,9 @@ def forge_of(
         key = (kind, url, forge.authorities, whose)
         if key not in shared:
             wire = Wire(shown, environ, forge.authorities)
-            shared[key] = Shared(wire, Budget(shown, write_pause), Cache())
+            known = before.get(key)
+            budget = known.budget if known is not None else Budget(shown, write_pause)
+            shared[key] = Shared(wire, budget, known.cache if known is not None else Cache())
         return shared[key]
 
     parts = Parts(section=forge, url=url, repository=repository, where=shown, environ=environ, shared=share)

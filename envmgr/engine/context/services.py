@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -47,7 +48,7 @@ class Services:
     `left_over` stands in for one that is in it no more, so that its environments can be ended. `stopping` says whether
     Terraform is to be ended now. `providers` gives those of an organization. `progress` is told each step of a running
     Terraform. `seal` proves what is kept beside the states; where it `accepts_unsealed`, a person has said to do without.
-    `fleet` is this host among others, `forge_tally` what this process counts of forges; `logs` puts those of runs where they can read them.
+    `fleet` is this host among others, `forge_tally` what this process counts of forges, `forge_accounts` what those share who ask one as the same, for as long as this process lives; `logs` puts those of runs where they can read them.
     `installation` says by which records all is done; `takes_over` whether organizations that others worked on are taken.
     """
 
@@ -81,6 +82,7 @@ class Services:
     warnings: Sequence[str] = ()
     stopping: Callable[[], bool] = lambda: False
     forge_tally: ForgeTally = field(default_factory=ForgeTally)
+    forge_accounts: Mapping[object, Any] = field(default_factory=dict)
     progress: Callable[[EnvironmentId, Progress], None] = field(default=lambda *_: None)
     logs: LogKeeper = field(default_factory=LogKeeper)
 

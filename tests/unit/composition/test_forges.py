@@ -1,13 +1,17 @@
 """Repositories and their forges: who shares what."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from envmgr.commands.runtime import Runtime
+from envmgr.composition.compose import Start, compose
 from envmgr.composition.forges.parts import Shared
 from envmgr.composition.forges.wiring import forge_of
 from envmgr.config.sections.forge.forge import Forge
+from envmgr.domain.errors import RetryLater
 from envmgr.domain.values.names import RepositoryId
 from tests.support.in_memory.engine import MemoryEngine
 
@@ -37,6 +41,40 @@ def test_the_same_forge_and_token_are_shared() -> None:
     assert len({*accounts.values()}) == len(accounts) - 1
     assert len(shared) == len(accounts) - 1 + 1  # and the App itself, which only asks for tokens
     assert not any("literal-secret" in each for each in accounts.values())
+
+
+def test_a_reload_keeps_what_a_forge_wants_and_what_is_counted(tmp_path: Path) -> None:
+    """One that asked to wait is not asked sooner, for another repository of the token neither; a token that is used no more is forgotten."""
+    before = composed(tmp_path, {"repository": "acme/shop", "token": TOKEN})
+    (known,) = before.services.forge_accounts.values()
+    known.budget.limited({"retry-after": "900"})
+    before.services.forge_tally.looked(RepositoryId("acme", "shop"), succeeded=False)
+    try:
+        after = composed(tmp_path, {"repository": "acme/moved", "token": TOKEN}, before)
+        (kept,) = after.services.forge_accounts.values()
+        assert kept is not known
+        assert kept.budget is known.budget
+        assert dict(after.services.forge_tally.failing) == {RepositoryId("acme", "shop"): 1}
+        found = after.services.repositories[RepositoryId("acme", "shop")].forge
+        assert found is not None
+        with pytest.raises(RetryLater, match="asked again in 900 s"):
+            found.open_pull_requests()
+        other = composed(tmp_path, {"repository": "acme/shop", "token": {"env": "OTHER"}}, after)
+        assert [each.budget is known.budget for each in other.services.forge_accounts.values()] == [False]
+    finally:
+        before.services.store.close()
+
+
+def composed(folder: Path, forge: Mapping[str, object], before: Runtime | None = None) -> Runtime:
+    """By a file with one repository on this forge; with one `before` as after a reload."""
+    shop = {
+        "name": "shop",
+        "url": "/srv/git/shop.git",
+        "forge": {"kind": "github", "url": "https://github.example.com", **forge},
+    }
+    config = folder / "acme.yaml"
+    config.write_text(json.dumps({"organization": "acme", "repositories": [shop]}))
+    return compose(Start(config=config, data_dir=folder / "data", actor="daemon", environ={}), before)
 
 
 def test_nothing_is_read_or_loaded_before_it_is_asked() -> None:
