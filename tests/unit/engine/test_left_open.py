@@ -8,6 +8,7 @@ from envmgr.daemon.forge_watch import ForgeWatch
 from envmgr.domain.errors import Transient
 from envmgr.domain.values.forge.report import ReportState
 from envmgr.engine.forge.left_open import MOST
+from tests.support.command_line import envmgr, on_host
 from tests.support.in_memory.rules import MODULE, SHOP, Rules
 from tests.support.in_memory.world import World
 from tests.support.memory_forge import MemoryForge
@@ -32,6 +33,9 @@ class Lost:
         self.told.restart()
         for number in range(between):
             self.third = self.push(f"n{number}")
+
+    def goes_on(self) -> None:
+        """The daemon brings the records back, and applies the newest commit."""
         self.world.turn(3)
         self.told.tell()
         assert self.last(self.third) is ReportState.SUCCESS
@@ -66,6 +70,7 @@ class Lost:
 def test_it_is_ended_once(tmp_path: Path) -> None:
     """Also where the newest commit was done by then; the next look asks for nothing more."""
     lost = Lost(tmp_path)
+    lost.goes_on()
     assert lost.look() == 4  # two commits, each with the status of its plan
     ended = [s for s in lost.forge.statuses if s.commit == lost.second][-1]
     assert (ended.state, ended.sentence) == (
@@ -78,9 +83,19 @@ def test_it_is_ended_once(tmp_path: Path) -> None:
     assert lost.world.store.outbox.waiting() == []
 
 
+def test_a_pass_by_hand_brings_back_and_ends(tmp_path: Path) -> None:
+    """As it is to be done first of all after a loss, before a daemon runs."""
+    lost = Lost(tmp_path)
+    with on_host(lost.world.person.application):
+        assert envmgr("reconcile").code == 0
+    assert lost.last(lost.second) is ReportState.FAILURE
+    assert lost.last(lost.third) is ReportState.SUCCESS
+
+
 def test_a_forge_that_is_away_is_asked_again(tmp_path: Path) -> None:
     """Nothing counts as asked about that was not."""
     lost = Lost(tmp_path)
+    lost.goes_on()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lost.forge, "is_pending", _away)
         with pytest.raises(Transient):
@@ -92,6 +107,7 @@ def test_a_forge_that_is_away_is_asked_again(tmp_path: Path) -> None:
 def test_not_more_is_asked_than_is_worth_it(tmp_path: Path) -> None:
     """What lies further back stays as it is."""
     lost = Lost(tmp_path, between=MOST + 1)
+    lost.goes_on()
     assert lost.look() == 2 * MOST
     assert lost.last(lost.second) is ReportState.PENDING
 

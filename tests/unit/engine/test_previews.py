@@ -14,6 +14,7 @@ from envmgr.domain.values.environment import Guard, OriginKind, Status
 from envmgr.domain.values.forge import ForgePerson, Permission, PreviewRules, PullRequestState
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.reconcile.listing import asked_of
+from tests.support.command_line import envmgr, on_host
 from tests.support.in_memory.previews import CAGED, PreviewWorld
 from tests.support.in_memory.rules import BROKEN, MODULE, POLICY, SHOP
 from tests.support.memory_forge import ALICE, MemoryForge
@@ -446,3 +447,22 @@ class TestForks:
         fork.approves(head)
         fork.both(2, minutes=1)
         assert fork.status("pr-7") is Status.READY
+
+
+def test_a_pass_without_a_daemon_sees_pull_requests(world: PreviewWorld) -> None:
+    """From the first to the end of its environment; a forge that is away is said, and changes nothing."""
+    world.opens()
+    with on_host(world.person.application):
+        assert envmgr("reconcile").code == 0
+        assert world.status("pr-7") is Status.READY
+        world.ends()
+        world.forge.broken = Transient("away")
+        for _ in range(3):
+            world.forward(minutes=10)
+            assert envmgr("reconcile").code == 1
+        assert world.status("pr-7") is not Status.DESTROYED
+        world.forge.broken = None
+        for _ in range(6):
+            world.forward(minutes=10)
+            envmgr("reconcile")
+    assert not world.in_cloud("pr-7")

@@ -482,7 +482,8 @@ def test_a_pass_without_a_daemon_tells_the_forge(tmp_path: Path) -> None:
         forge.broken = Transient("away")
         world.push("alice", MODULE.replace("small", "large"))
         away = envmgr("reconcile")
-        assert away.code == 0
+        assert away.code == 1
+        assert "Error: acme/shop: away" in away.err
         assert (
             "acme/shop: its forge could not be told 3 things yet; that is kept, and said later." in away.err
         )

@@ -12,6 +12,7 @@ from envmgr.cli.progress import Display
 from envmgr.cli.screen import colored, emit, emit_json, printable, say, width
 from envmgr.cli.work import work
 from envmgr.commands import foresight, operations
+from envmgr.commands.forge import passing
 from envmgr.commands.runtime import Runtime
 from envmgr.daemon.telling_watch import TellingWatch
 from envmgr.domain.values.environment import Environment, Status
@@ -37,6 +38,8 @@ def reconcile_command(
 ) -> int:
     """One pass: poll, do all work that is due, wait for it. Needs no daemon: for cron and CI.
 
+    Commands in comments are left to a daemon.
+
     Named environments are tried again even if they failed before; only their repositories are polled.
     Forges are told what is new, for half a minute at most.
     Exit code 1: something failed, or is not healthy. With --dry-run 2: there is something to do.
@@ -49,12 +52,15 @@ def reconcile_command(
             asked = frozenset(e.id for t in environments for e in operations.find_all(runtime, t))
             repositories = _repositories(runtime, asked)
             before = _records(runtime, repositories)
+            unasked = passing.look(runtime, repositories)
             polled = runtime.poller.poll_all(repositories, runtime.poll_workers)
             runtime.workers.run_until_settled(repositories, asked, only=bool(asked))
             unmanaged.tell(runtime.services)
+            unasked = list(dict.fromkeys([*unasked, *passing.end_left(runtime, repositories)]))
             unsaid = TellingWatch(runtime).once()
         after = _records(runtime, repositories)
     errors = [f"{p.repository}: {p.error}" for p in polled if p.error] + _unrecovered(repositories)
+    errors += unasked
     errors += runtime.workers.unrecorded
     for sentence in unsaid:
         say(sentence)
