@@ -19,6 +19,7 @@ from tests.benchmarks.caged import caged_code_push, caged_start, caged_terraform
 from tests.benchmarks.code_push import code_push
 from tests.benchmarks.command_line import command_line
 from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.database_load import database_load
 from tests.benchmarks.deciding import deciding
 from tests.benchmarks.drift_delay import drift_delay
 from tests.benchmarks.forge_minute import forge_minute
@@ -61,6 +62,7 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "forge-outage": forge_outage,
     "webhook": webhook,
     "webhook-flood": flood,
+    "database-load": database_load,
     "deciding": deciding,
     "policies": policies,
 }

@@ -335,7 +335,7 @@ class TestPostgres:
             rights = "rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls"
             owner = f"SELECT current_user, {rights} FROM pg_roles WHERE rolname = current_user"
             assert connection.execute(owner).fetchall() == [(OWNER, False)]
-        with store._database.read() as transaction:
+        with store._database.write() as transaction:
             asked = "SELECT name FROM pg_settings WHERE source = 'client' ORDER BY name"
             assert set(transaction.execute(text(asked)).scalars()) <= {"application_name", "client_encoding"}
             assert transaction.execute(text("SHOW lock_timeout")).scalar_one() == "30s"

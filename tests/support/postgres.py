@@ -38,10 +38,12 @@ def server_user() -> str | None:
 
 
 @contextmanager
-def running_postgres(programs: Path) -> Iterator[str]:
-    """The address of the `postgres` database of a new cluster, gone at the end."""
+def running_postgres(programs: Path, **settings: str) -> Iterator[str]:
+    """The address of the `postgres` database of a new cluster with some settings, gone at the end."""
     with _place() as folder:
         _initdb(programs, folder / "data", server_user())
+        with (folder / "data" / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
         with _serving(programs, folder) as server:
             url = f"postgresql://postgres@{HOST}:{server.port}/postgres"
             _execute(url, f"CREATE ROLE {OWNER} LOGIN")

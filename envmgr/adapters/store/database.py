@@ -38,6 +38,9 @@ else:
 _AS_MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
 """PostgreSQL's form for what `columns.moment` keeps."""
 
+AUTOCOMMIT = "AUTOCOMMIT"
+"""The isolation level of single statements, each by itself."""
+
 WRITES = "envmgr_writes"
 """The execution option of a connection whose transaction will write."""
 
@@ -61,20 +64,28 @@ class Database:
 
     def __post_init__(self) -> None:
         self._writer = self.engine.execution_options(**{WRITES: True})
+        # A third of the statements: to begin and to end a transaction are two more.
+        self._reader = (
+            self.engine.execution_options(isolation_level=AUTOCOMMIT) if self._is_server else self.engine
+        )
+
+    @property
+    def _is_server(self) -> bool:
+        return self.engine.dialect.name == "postgresql"
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that sees one state of the database."""
-        with self._explained(), self.engine.connect() as connection:
+        """A connection of which each statement sees one state of the database."""
+        with self._explained(), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A connection that sees one state of the database for as long as it is open."""
-        is_postgres = self.engine.dialect.name == "postgresql"  # SQLite's readers see one state anyway
-        engine = (
-            self.engine.execution_options(isolation_level="REPEATABLE READ") if is_postgres else self.engine
-        )
+        # SQLite's readers see one state anyway.
+        engine = self.engine
+        if self._is_server:
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with self._explained(), engine.connect() as connection:
             yield connection
 
@@ -93,14 +104,14 @@ class Database:
 
     def serialize(self, connection: Connection, name: str) -> None:
         """Lets only one transaction at a time pass with the same name, until it ends."""
-        if connection.dialect.name == "postgresql":  # in SQLite there is only one writer
+        if self._is_server:  # in SQLite there is only one writer
             digest = hashlib.sha256(f"envmgr {name}".encode()).digest()
             number = int.from_bytes(digest[:8], "big", signed=True)
             connection.execute(select(func.pg_advisory_xact_lock(number)))
 
     def take_time(self, connection: Connection) -> None:
         """Lets the rest of a transaction last as long as it takes: a migration, a copy of all records."""
-        if connection.dialect.name == "postgresql":
+        if self._is_server:
             from .server.connection import LONG
 
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StoreAway, Transient
 from envmgr.domain.values.hidden import without
 
-from .database import Database
+from .database import AUTOCOMMIT, Database
 from .server import address
 from .server.connection import PATIENCE, Connection, NoAnswer
 
@@ -75,13 +75,14 @@ def place_of(url: URL) -> str:
 def _limits(url: URL) -> str:
     """What each transaction begins with; nothing that a person has set by the URL."""
     own = str(url.query.get("options"))
-    wanted = {name: value for name, value in _LIMITS.items() if name not in own}
-    return "; ".join(f"SET LOCAL {name} = {value}" for name, value in wanted.items())
+    wanted = [f"set_config('{name}', '{value}', true)" for name, value in _LIMITS.items() if name not in own]
+    return f"SELECT {', '.join(wanted)}" if wanted else ""
 
 
-def _limit(statements: str, connection: SqlConnection) -> None:
-    if statements:
-        connection.exec_driver_sql(statements)
+def _limit(statement: str, connection: SqlConnection) -> None:
+    # What is read by itself is no transaction: it waits for no lock but a migration's, and our own patience has an end.
+    if statement and connection.get_execution_options().get("isolation_level") != AUTOCOMMIT:
+        connection.exec_driver_sql(statement)
 
 
 def _in_a_hurry(connection: Connection | None, _: object) -> None:

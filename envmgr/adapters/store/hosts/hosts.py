@@ -109,11 +109,6 @@ class SqlHosts:
             return True
         key = {"organization": repository.organization, "name": repository.name}
         mine = process.machine
-        query = select(polls.c.host).where(*(polls.c[name] == value for name, value in key.items()))
-        with self._database.read() as connection:  # the usual look waits for no lock
-            holder = connection.execute(query).scalar_one_or_none()
-        if holder == mine:
-            return True
         lives = select(hosts.c.id).where(
             hosts.c.id == polls.c.host,
             hosts.c.serves.is_(True),
@@ -121,6 +116,13 @@ class SqlHosts:
             hosts.c.forgotten.is_(False),
             hosts.c.beat_at > self._database.moment(now, -SILENT),
         )
+        query = select(polls.c.host, lives.exists()).where(
+            *(polls.c[name] == value for name, value in key.items())
+        )
+        with self._database.read() as connection:  # the usual look waits for no lock, and writes nothing
+            found = connection.execute(query).one_or_none()
+        if found is not None and (found[0] == mine or found[1]):
+            return bool(found[0] == mine)
         insert = self._database.upsert(polls).values(**key, host=mine)
         take = insert.on_conflict_do_update(
             index_elements=list(key), set_={"host": mine}, where=~lives.exists()
