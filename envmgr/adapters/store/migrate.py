@@ -1,15 +1,23 @@
 """Brings a database to the newest schema, once, however many processes start at the same time."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.hosts.standing import numbers
+from envmgr.domain.values.hosts.host import SILENT
 
 from .database import Database
 from .names import REVISIONS
-from .schema import identity, metadata
+from .schema import hosts, identity, metadata
+
+if TYPE_CHECKING:
+    from alembic.script import Script
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION = text("SELECT version_num FROM alembic_version")
@@ -35,6 +43,7 @@ def migrate(database: Database) -> None:
         if _revision(connection, database) is None:
             make(connection)
         elif not _is_newest(connection, database):
+            _require_none_older(connection, database)
             _keep_copy(database)
             database.take_time(connection)
             upgrade(connection)
@@ -61,6 +70,37 @@ def _revision(connection: Connection, database: Database) -> str | None:
             "name another file."
         )
     return None
+
+
+def _require_none_older(connection: Connection, database: Database) -> None:
+    """NeedsPerson where a host that lives would miss what a migration takes away.
+
+    A migration only adds, so that older releases go on beside it until they are upgraded too. One that takes away names
+    in `contract_from` the first release that does without.
+    """
+    if "hosts" not in inspect(connection).get_table_names():
+        return
+    found = scripts(_revision(connection, database))
+    wanted = max(
+        (each.module.contract_from for each in found if hasattr(each.module, "contract_from")),
+        default="",
+        key=numbers,
+    )
+    lives = hosts.c.forgotten.is_(False) & (hosts.c.beat_at > database.moment(datetime.now(UTC), -SILENT))
+    for name, version in connection.execute(select(hosts.c.process, hosts.c.version).where(lives)):
+        if numbers(version) < numbers(wanted):
+            raise NeedsPerson(
+                f"The {database.place} is not upgraded yet: envmgr {version} on {name.host} needs what would be taken away. "
+                f"Upgrade it to {wanted} first, or stop it."
+            )
+
+
+def scripts(after: str | None) -> Sequence["Script"]:
+    """The migrations that come after a revision, the first one first."""
+    from alembic.script import ScriptDirectory
+
+    found = ScriptDirectory(str(MIGRATIONS)).iterate_revisions(REVISIONS[-1], after)
+    return list(found)[::-1]
 
 
 def _keep_copy(database: Database) -> None:

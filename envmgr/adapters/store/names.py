@@ -32,6 +32,7 @@ REVISIONS = (
     "0024",
     "0027",
     "0029",
+    "0031",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

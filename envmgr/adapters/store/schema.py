@@ -172,6 +172,7 @@ runs = Table(
 )
 Index("runs_environment", *(runs.c[n] for n in (*_ENVIRONMENT, "id")))
 Index("runs_status", runs.c.status, runs.c.id)
+Index("runs_finished", runs.c.finished_at)
 
 events = Table(
     "events",
