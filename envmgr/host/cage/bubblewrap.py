@@ -89,7 +89,7 @@ def _closed(start: Start, cage: Cage, log: Path, bound: CageBounds) -> Iterator[
         arguments = papers.hold("\0".join(options))
         yield replace(
             start,
-            argv=[*_front(bound), *shielded(), PROGRAM, "--args", arguments, "--", *child],
+            argv=[*_front(bound), *shielded(papers.hold), PROGRAM, "--args", arguments, "--", *child],
             environment={name: inside[name] for name in _OUTSIDE if name in inside},
             keep_open=(*start.keep_open, *papers.descriptors, *out.keep_open),
             memory=None,
@@ -139,7 +139,15 @@ def require() -> str:
     with _Papers() as papers:
         options = _options(empty, Path("/"), papers)
         _try(
-            [*_front(), *shielded(), PROGRAM, *options, "--", *_HEARING, *rationed(["true"], CageLimits())],
+            [
+                *_front(),
+                *shielded(papers.hold),
+                PROGRAM,
+                *options,
+                "--",
+                *_HEARING,
+                *rationed(["true"], CageLimits()),
+            ],
             papers.descriptors,
         )
     return _run([PROGRAM, "--version"], ()).stdout.strip()

@@ -6,30 +6,45 @@ where the nodes are mounted upon themselves, read-only: they can be read and wri
 
 import os
 import subprocess
+from collections.abc import Callable
 from functools import lru_cache
 
 NODES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty"))
 """Those that bubblewrap shows."""
 _SECONDS = 10
-_OWN_MOUNTS = ("unshare", "--mount", "sh", "-c")
-_SCRIPT = 'while [ "$1" != -- ]; do mount --bind -o ro "$1" "$1" || exit 125; shift; done; shift; exec "$@"'
+MOUNTS = "".join(f"{node} {node} none bind,ro\n" for node in NODES)
+"""As a table of mounts: one program does all of them."""
+_IN_FRONT = ("unshare", "--mount", "sh", "-c", 'mount -a -T "$1" || exit 125; shift; exec "$@"', "envmgr")
 
 
-def shielded() -> tuple[str, ...]:
-    """What stands in front of bubblewrap; nothing where we are not root, or may not mount either."""
-    return (*_OWN_MOUNTS, _SCRIPT, "envmgr", *NODES, "--") if os.geteuid() == 0 and can_shield() else ()
+def shielded(hold: Callable[[str], str]) -> tuple[str, ...]:
+    """What stands in front of bubblewrap; nothing where we are not root, or may not mount either.
+
+    `hold` keeps a text in a file that the child inherits, and gives its descriptor.
+    """
+    if os.geteuid() != 0 or not can_shield():
+        return ()
+    return (*_IN_FRONT, f"/proc/self/fd/{hold(MOUNTS)}")
 
 
 @lru_cache(maxsize=1)
 def can_shield() -> bool:
-    """Whether this host lets us mount: root in a container may not."""
+    """Whether this host lets us mount them so: root in a container may not."""
+    table = os.memfd_create("mounts")
     try:
+        os.write(table, MOUNTS.encode())
+        os.lseek(table, 0, os.SEEK_SET)
         done = subprocess.run(
-            [*_OWN_MOUNTS, _SCRIPT, "envmgr", *NODES, "--", "true"],
+            [*_IN_FRONT, f"/proc/self/fd/{table}", "cat", "/proc/self/mounts"],
             capture_output=True,
+            pass_fds=(table,),
+            text=True,
             timeout=_SECONDS,
-            check=False,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return False
-    return done.returncode == 0
+    finally:
+        os.close(table)
+    options = {words[1]: words[3].split(",") for words in map(str.split, done.stdout.splitlines())}
+    return all("ro" in options.get(node, ()) for node in NODES)
