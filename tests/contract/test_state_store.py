@@ -4,6 +4,7 @@ import fcntl
 import os
 import struct
 import time
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -299,8 +300,12 @@ def test_a_file_of_any_size_is_kept_beside_the_state(backend: Backend, tmp_path:
     assert not store.download(key, copy)
     assert not copy.exists()
 
+    tracemalloc.start()
     store.upload(key, file)
     assert store.download(key, copy)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 48 * 2**20 or isinstance(backend, MemoryBackend)
 
     assert cmp(file, copy, shallow=False)
     assert copy.stat().st_mode & 0o777 == 0o600

@@ -22,6 +22,7 @@ from envmgr.host.credentials.azure_container import container_client, listed_key
 from envmgr.host.credentials.network import is_true
 from envmgr.host.system import create_private
 
+_PIECE = 2 * 1024 * 1024
 _LOCK_NOTE = "terraformlockid"
 
 
@@ -168,12 +169,13 @@ class AzureBlobStateStore:
         """Writes a blob to a file, a piece at a time."""
         with self._azure.failures(self._where):
             try:
-                stream = self._blob(key).download_blob()
+                stream = self._in_pieces.get_blob_client(key).download_blob()
             except ResourceNotFoundError as error:
                 self._say_missing(error)
                 return False
             with os.fdopen(create_private(file), "wb") as copy:
-                stream.readinto(copy)
+                for chunk in stream.chunks():
+                    copy.write(chunk)
         return True
 
     def delete(self, key: str) -> None:
@@ -196,6 +198,12 @@ class AzureBlobStateStore:
     @cached_property
     def _container(self) -> ContainerClient:
         return container_client(self._azure, self._host, self._name, self._credential())
+
+    @cached_property
+    def _in_pieces(self) -> ContainerClient:
+        """For what is large: the library takes several times the memory of what it asks for at once (else 32 MB)."""
+        sizes = {"max_single_get_size": _PIECE, "max_chunk_get_size": _PIECE}
+        return container_client(self._azure, self._host, self._name, self._credential(), **sizes)
 
     def _credential(self) -> Any:
         key, sas = self._azure.secret("access_key"), self._azure.secret("sas_token")

@@ -37,7 +37,7 @@ _CHUNK = 1 << 20
 def logs_command(invocation: Invocation, target: str, follow: bool, as_json: bool) -> None:
     """The full log of a run, or of an environment's newest run.
 
-    With --follow --json there is a JSON object `{run, line}` on each line.
+    With --follow --json there is a JSON object `{run, line}` on each line. Ends with 1 where an ended run has no log any more.
     """
     with ExitStack() as opened:
         store = opened.enter_context(invocation.shown_records())
