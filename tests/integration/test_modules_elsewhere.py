@@ -9,6 +9,7 @@ import pytest
 
 from envmgr.adapters.terraform.modules import ModuleFolder
 from envmgr.commands import operations
+from envmgr.daemon.housekeeping import tidy
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import Status
 from tests.support.engine import MODULE, Engine, code
@@ -74,6 +75,35 @@ def test_a_destroy_needs_no_module_host_and_no_init_of_another_commit(
     alice = engine.environment("alice")
     assert alice.status is Status.DESTROYED, alice.message
     assert not engine.state("alice").exists()
+
+
+@pytest.mark.parametrize("bundles", ["refuse", "accept"])
+def test_a_host_that_has_not_the_modules_takes_none_away(
+    engine: Engine, modules: GitRepository, bundles: str
+) -> None:
+    """What is kept soundly it leaves as it is; what it seals anew keeps the modules that are kept."""
+    engine.seal_with_a_key()
+    settings = engine.folder / "daemon.yaml"
+    settings.write_text(
+        settings.read_text().replace("{bundle_key", f"{{unsealed_bundles: {bundles}, bundle_key")
+    )
+    engine.repository().commit("env-alice", calling(of(modules)))
+    engine.turn()
+    kept = engine.state("alice").with_name("envmgr-kept.zip")
+    before, at = members(kept), kept.stat().st_mtime_ns
+    shutil.rmtree(engine.data / "workspaces")
+
+    tidy(engine.application.services)
+
+    assert before["modules"]
+    assert members(kept) == before
+    assert (kept.stat().st_mtime_ns == at) is (bundles == "refuse")
+
+
+def members(file: Path) -> dict[str, bytes]:
+    """What a bundle holds."""
+    with zipfile.ZipFile(file) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def test_a_data_source_that_finds_nothing_any_more_does_not_keep_a_destroy(engine: Engine) -> None:
