@@ -23,6 +23,7 @@ from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.backend import is_same
 from envmgr.domain.values.environment import Environment, Event, SourceKind
+from envmgr.domain.values.hosts.duty import Task
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.domain.values.tags import MANAGED_BY, own, tags_for
 from envmgr.engine.context.organization import Access, Organization, Repository
@@ -284,7 +285,7 @@ def audit_what_is_due(runtime: Runtime) -> None:
     for organization in services.organizations.values():
         try:
             with sentences():
-                if _is_due(services, organization):
+                if services.fleet.takes(Task.AUDIT, organization.name) and _is_due(services, organization):
                     lost_records.try_to(services, organization)
                     report(services, Audit(runtime, organization).inventory())
         except EnvmgrError as error:

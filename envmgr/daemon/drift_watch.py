@@ -9,6 +9,7 @@ import structlog
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, Interrupted
 from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.hosts.duty import Task
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.change.drift import check, wants_check
 from envmgr.engine.context.organization import Repository
@@ -42,6 +43,8 @@ class DriftWatch:
     def tick(self) -> None:
         """Starts a round in every organization that has none under way."""
         for organization in self._runtime.services.organizations:
+            if not self._runtime.services.fleet.takes(Task.DRIFT, organization):
+                continue
             under_way = self._at_work.get(organization)
             if (under_way is None or under_way.done()) and not self._closing.is_set():
                 self._at_work[organization] = self._pool.submit(self._round, organization)

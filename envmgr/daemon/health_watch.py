@@ -134,9 +134,13 @@ class HealthWatch:
         look = self._looks.get(identity)
         if look is None:
             self._looks[identity] = _Look(now, interval * random.random())  # noqa: S311  not all at once
-        elif look.is_due(now) and not self._closing.is_set():
+        elif look.is_due(now) and not self._closing.is_set() and self._is_ours(environment):
             look.at, look.pause = now, interval * random.uniform(0.9, 1.1)  # noqa: S311  nor later on
             look.under_way = self._pool(identity.organization).submit(self._ask, environment, look)
+
+    def _is_ours(self, environment: Environment) -> bool:
+        """Whether it is this host that asks: the one that looks at its repository."""
+        return self._runtime.services.fleet.looks_after(environment.id.repository_id)
 
     def _pool(self, organization: str) -> ThreadPoolExecutor:
         if organization not in self._pools:

@@ -1,6 +1,6 @@
 """Keeping disk and database bounded: what nothing needs any more is deleted, never what is in use."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -12,6 +12,7 @@ from envmgr.commands.forge.tokens import warn_of_ends
 from envmgr.domain.audit.compare import KEPT
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.values.environment import Claim, Environment, RunStatus, SourceKind
+from envmgr.domain.values.hosts.duty import Task
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context import by_hand, logs
 from envmgr.engine.context.layout import Layout
@@ -36,7 +37,6 @@ def tidy(services: Services) -> None:
     environments = services.store.environments()
     claims = [e.claim for e in environments if e.claim is not None]
     parts: tuple[Callable[[], object], ...] = (
-        lambda: services.store.prune(services.clock() - services.retention),
         lambda: _prune_logs(services),
         lambda: logs.catch_up(services),
         lambda: logs.prune(services),
@@ -47,13 +47,29 @@ def tidy(services: Services) -> None:
         lambda: _prune_workspaces(services, environments),
         lambda: _prune_providers(services, claims),
         lambda: step_caches.prune(services, environments),
-        lambda: kept.seal_anew(services, environments),
-        lambda: kept.clear_left(services),
-        lambda: _keep_what_was_set(services),
-        lambda: _prune_archives(services),
         lambda: _tidy_mirrors(services, environments),
-        lambda: warn_of_ends(services),
+        lambda: _tidy_what_is_shared(services, environments),
     )
+    _each(parts)
+
+
+def _tidy_what_is_shared(services: Services, environments: Sequence[Environment]) -> None:
+    """What is not this host's alone; of several hosts one does it."""
+    if not services.fleet.takes(Task.TIDYING):
+        return
+    _each(
+        (
+            lambda: services.store.prune(services.clock() - services.retention),
+            lambda: kept.seal_anew(services, environments),
+            lambda: kept.clear_left(services),
+            lambda: _keep_what_was_set(services),
+            lambda: _prune_archives(services),
+            lambda: warn_of_ends(services),
+        )
+    )
+
+
+def _each(parts: Iterable[Callable[[], object]]) -> None:
     for part in parts:  # what one of them meets keeps none of the others from making room
         try:
             with sentences():

@@ -11,6 +11,7 @@ import structlog
 
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.backoff import delay
+from envmgr.domain.values.hosts.terms import TERMS
 from envmgr.engine.context.organization import Repository
 
 from .outage import Outage
@@ -136,7 +137,7 @@ class Polls:
         """Looks at a remote; gives the pause until the next time, which grows with failures."""
         runtime = self._runtime
         if not runtime.services.fleet.takes_poll(repository.id):
-            return repository.interval
+            return min(repository.interval, TERMS.silent)  # by then its host may have fallen silent
         if runtime.poller.poll(repository).changed:
             self._changed(repository)
         failures = runtime.poller.failures(repository.id)

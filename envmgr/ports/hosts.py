@@ -6,17 +6,22 @@ from datetime import datetime
 from typing import Protocol
 
 from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.hosts.duty import Duty
 from envmgr.domain.values.hosts.host import Host, Report
-from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.domain.values.names import EnvironmentId
 
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """What a host finds when it says that it is there: the revision of the database, all hosts, and why it is refused."""
+    """What a host finds when it says that it is there: the revision of the database, all hosts, and why it is refused.
+
+    `elsewhere` are the duties that other hosts have, who live.
+    """
 
     schema: str
     hosts: Sequence[Host]
     refused: str = ""
+    elsewhere: frozenset[Duty] = frozenset()
 
 
 class Hosts(Protocol):
@@ -46,12 +51,12 @@ class Hosts(Protocol):
         """Whether a person said that a host is gone for good, and it was not heard of since."""
         ...
 
-    def takes_poll(self, repository: RepositoryId, process: ProcessId, now: datetime) -> bool:
-        """Whether this host is to look at a repository's remote: nobody else who lives does."""
+    def takes(self, duty: Duty, process: ProcessId, now: datetime) -> bool:
+        """Whether a duty is this host's, from now on or already: nobody else who lives has it."""
         ...
 
-    def leaves_polls(self, organization: str, process: ProcessId) -> None:
-        """Leaves the remotes of an organization to other hosts."""
+    def leaves(self, organization: str, process: ProcessId) -> None:
+        """Leaves the duties of an organization to other hosts."""
         ...
 
 

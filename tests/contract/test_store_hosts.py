@@ -9,10 +9,12 @@ import pytest
 
 from envmgr.adapters.store.connect import open_store
 from envmgr.domain.values.environment import Lease, ProcessId
+from envmgr.domain.values.hosts.duty import Duty, Task
 from envmgr.domain.values.hosts.host import Report
 from envmgr.ports import LeaseTaken, Store
 from tests.support.store import ALICE, MINUTE, NOW, SECOND, SHOP
 
+WATCH = Duty.of(SHOP)
 ONE = ProcessId("one", "boot-1", 100, 1, "id-one")
 TWO = ProcessId("two", "boot-2", 200, 2, "id-two")
 
@@ -105,18 +107,39 @@ def test_drained_and_forgotten(store: Store) -> None:
 def test_one_host_looks_at_a_remote(store: Store, store_location: str) -> None:
     """Another once that one is silent, drained, or leaves it. In SQLite's file there is no other host."""
     if store_location.endswith(".db"):
-        assert store.hosts.takes_poll(SHOP, ONE, NOW)
+        assert store.hosts.takes(WATCH, ONE, NOW)
         return
     for process in (ONE, TWO):
         beat(store, daemon(process))
-    assert [store.hosts.takes_poll(SHOP, p, NOW) for p in (ONE, TWO, ONE)] == [True, False, True]
+    assert [store.hosts.takes(WATCH, p, NOW) for p in (ONE, TWO, ONE)] == [True, False, True]
     store.hosts.drain("id-one", draining=True)
-    assert [store.hosts.takes_poll(SHOP, p, NOW) for p in (TWO, ONE)] == [True, False]
+    assert [store.hosts.takes(WATCH, p, NOW) for p in (TWO, ONE)] == [True, False]
     beat(store, daemon(ONE), NOW + MINUTE)
     store.hosts.drain("id-one", draining=False)
-    assert store.hosts.takes_poll(SHOP, ONE, NOW + MINUTE)  # the other is silent by then
-    store.hosts.leaves_polls("acme", ONE)
-    assert store.hosts.takes_poll(SHOP, TWO, NOW + MINUTE)
+    assert store.hosts.takes(WATCH, ONE, NOW + MINUTE)  # the other is silent by then
+    store.hosts.leaves("acme", ONE)
+    assert store.hosts.takes(WATCH, TWO, NOW + MINUTE)
+
+
+def test_duties_are_taken_each_by_itself(store: Store, store_location: str) -> None:
+    """A host is told of its own with each word; in SQLite's file all are its."""
+    for process in (ONE, TWO):
+        beat(store, daemon(process))
+    if store_location.endswith(".db"):
+        assert store.hosts.beat(daemon(ONE), NOW, lambda _: False).elsewhere == frozenset()
+        return
+    drift, all_of_it = Duty("acme", Task.DRIFT), Duty("", Task.TIDYING)
+    assert store.hosts.takes(WATCH, ONE, NOW)
+    assert store.hosts.takes(drift, TWO, NOW)
+    assert store.hosts.takes(all_of_it, TWO, NOW)
+    assert not store.hosts.takes(drift, ONE, NOW)
+    found = [store.hosts.beat(daemon(process), NOW, lambda _: False).elsewhere for process in (TWO, ONE)]
+    assert found == [{WATCH}, {drift, all_of_it}]
+    store.hosts.leaves("acme", TWO)
+    assert store.hosts.takes(drift, ONE, NOW)
+    assert not store.hosts.takes(all_of_it, ONE, NOW)
+    beat(store, daemon(ONE), NOW + MINUTE)
+    assert store.hosts.takes(all_of_it, ONE, NOW + MINUTE)  # the other is silent by then
 
 
 @pytest.fixture

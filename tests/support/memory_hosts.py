@@ -6,8 +6,8 @@ from datetime import datetime
 
 from envmgr.domain.rules.hosts.standing import conflict
 from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.hosts.duty import Duty
 from envmgr.domain.values.hosts.host import SILENT, Configured, Host, Report
-from envmgr.domain.values.names import RepositoryId
 from envmgr.ports.hosts import Met
 
 SCHEMA = "memory"
@@ -22,7 +22,7 @@ class MemoryHosts:
         self._hosts: dict[str, Host] = {}
         self._forgotten: set[str] = set()
         self._seen: dict[tuple[str, str], datetime] = {}
-        self._polls: dict[RepositoryId, str] = {}
+        self._duties: dict[Duty, str] = {}
 
     def beat(self, report: Report, now: datetime, is_dead: Callable[[ProcessId], bool]) -> Met:
         """Records that a host is there, unless another one lives by its name or its ID."""
@@ -31,7 +31,10 @@ class MemoryHosts:
         refused = conflict(process, known, is_dead=mine is not None and is_dead(mine.process))
         if not refused:
             self._write(report, now, mine)
-        return Met(self.schema, self.all(now), refused)
+        elsewhere = {
+            d for d, holder in self._duties.items() if holder != process.machine and self._lives(holder, now)
+        }
+        return Met(self.schema, self.all(now), refused, frozenset(elsewhere))
 
     def _write(self, report: Report, now: datetime, mine: Host | None) -> None:
         process = report.process
@@ -91,19 +94,20 @@ class MemoryHosts:
         """Whether a person said that a host is gone for good, and it was not heard of since."""
         return identity in self._forgotten
 
-    def takes_poll(self, repository: RepositoryId, process: ProcessId, now: datetime) -> bool:
-        """Whether this host is to look at a repository's remote."""
-        holder = self._polls.get(repository)
-        lives = any(
-            h.id == holder and h.serves and not h.draining and h.silence <= SILENT for h in self.all(now)
-        )
-        if holder != process.machine and lives:
+    def takes(self, duty: Duty, process: ProcessId, now: datetime) -> bool:
+        """Whether a duty is this host's."""
+        holder = self._duties.get(duty)
+        if holder != process.machine and self._lives(holder, now):
             return False
-        self._polls[repository] = process.machine
+        self._duties[duty] = process.machine
         return True
 
-    def leaves_polls(self, organization: str, process: ProcessId) -> None:
-        """Leaves the remotes of an organization to other hosts."""
-        for repository, holder in list(self._polls.items()):
-            if repository.organization == organization and holder == process.machine:
-                del self._polls[repository]
+    def _lives(self, holder: str | None, now: datetime) -> bool:
+        found = (h for h in self.all(now) if h.id == holder)
+        return any(h.serves and not h.draining and h.silence <= SILENT for h in found)
+
+    def leaves(self, organization: str, process: ProcessId) -> None:
+        """Leaves the duties of an organization to other hosts."""
+        for duty, holder in list(self._duties.items()):
+            if duty.organization == organization and holder == process.machine:
+                del self._duties[duty]

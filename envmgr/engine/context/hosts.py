@@ -10,6 +10,7 @@ from envmgr import __version__
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.rules.hosts.standing import why_passive
 from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.hosts.duty import Duty, Task
 from envmgr.domain.values.hosts.host import Host, Report
 from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Clock, Processes, Store
@@ -135,14 +136,24 @@ class Fleet:
         """Whether this host is to look at a repository's remote, and no other."""
         if self.why_passive(repository.organization):
             return False
-        return self._store.hosts.takes_poll(repository, self._process, self._clock())
+        return self._store.hosts.takes(Duty.of(repository), self._process, self._clock())
+
+    def takes(self, task: Task, organization: str = "") -> bool:
+        """Whether a task of an organization, or of all the records, is this host's, and no other's."""
+        if self.why_passive(organization):
+            return False
+        return self._store.hosts.takes(Duty(organization, task), self._process, self._clock())
+
+    def looks_after(self, repository: RepositoryId) -> bool:
+        """Whether a repository was no other host's at the last beat; without asking the database."""
+        return Duty.of(repository) not in self.met.elsewhere
 
     def _tell(self) -> None:
         """Says why this host begins nothing somewhere, once; what it looked at there is left to others."""
         for organization in self._report.configurations:
             why = self.why_passive(organization)
             if why:
-                self._store.hosts.leaves_polls(organization, self._process)
+                self._store.hosts.leaves(organization, self._process)
             if why != self._told.get(organization, ""):
                 self._told[organization] = why
                 said = why or "This host takes work again."

@@ -1,14 +1,17 @@
 """Several hosts on one database: who is behind takes no work, and each remote is one host's affair."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from envmgr.daemon import housekeeping
 from envmgr.daemon.forge_watch import ForgeWatch
 from envmgr.domain.errors import EnvironmentBusy, Transient
 from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
-from envmgr.domain.values.hosts.host import GONE
+from envmgr.domain.values.hosts.duty import Duty, Task
+from envmgr.domain.values.hosts.host import GONE, SILENT
 from envmgr.domain.values.hosts.terms import LOOK, TERMS
 from envmgr.engine.context.hosts import Fleet
 from tests.support.in_memory.daemon import Daemon
@@ -132,6 +135,44 @@ def test_one_host_asks_the_forge_and_the_other_when_that_is_silent(tmp_path: Pat
     assert (calls(first), failing(two.first)) == (0, 0)
     first.close()
     second.close()
+
+
+def test_one_host_looks_for_drift_audits_tidies_and_asks_for_health(two: Two) -> None:
+    """Another once it is silent; one that is passive has none of it."""
+    two.serve()
+    tasks = [Duty("acme", Task.DRIFT), Duty("acme", Task.AUDIT), Duty("", Task.TIDYING)]
+
+    def found() -> list[list[bool]]:
+        """What each host does now."""
+        for fleet in two.fleets:
+            fleet.takes_poll(SHOP)
+        two.fleets[1].beat()
+        return [
+            [*(fleet.takes(Task(duty.name), duty.organization) for duty in tasks), fleet.looks_after(SHOP)]
+            for fleet in two.fleets
+        ]
+
+    assert found() == [[True] * 4, [False] * 4]
+    two.world.forward(seconds=SILENT.total_seconds() + 1)
+    two.fleets[1].beat()
+    assert found()[1] == [True] * 4
+    two.fleets[0].beat()
+    assert found() == [[False] * 4, [True] * 4]
+    two.world.store.hosts.drain(two.fleets[1].process.machine, draining=True)
+    for fleet in two.fleets:
+        fleet.beat()
+    assert [fleet.takes(Task.DRIFT, "acme") for fleet in two.fleets] == [True, False]
+
+
+def test_what_is_shared_is_tidied_by_one_host(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is on its own disk by each."""
+    two.serve()
+    shared, own = [], []
+    monkeypatch.setattr(two.world.store, "prune", lambda _: shared.append("records"))
+    monkeypatch.setattr(housekeeping, "_prune_workspaces", lambda *_: own.append("workspaces"))
+    for daemon in (two.first, two.second, two.first):
+        daemon.does(partial(housekeeping.tidy, daemon.application.services))
+    assert (len(shared), len(own)) == (2, 3)
 
 
 def test_two_machines_of_one_name_do_not_both_work(tmp_path: Path) -> None:

@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, select, text, update
 
 from envmgr.adapters.store.database import Database
 from envmgr.adapters.store.names import REVISIONS
 from envmgr.adapters.store.schema import configurations, hosts, polls
 from envmgr.domain.rules.hosts.standing import conflict
 from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.hosts.duty import Duty
 from envmgr.domain.values.hosts.host import SILENT, Configured, Host, Report
-from envmgr.domain.values.names import RepositoryId
 from envmgr.ports.hosts import Met
 
 _REVISION = text("SELECT version_num FROM alembic_version")
@@ -36,7 +36,8 @@ class SqlHosts:
             if not refused:
                 self._write(connection, report, now, mine)
                 known = self._all(connection, now)
-        return Met(schema, known, refused)
+            elsewhere = self._elsewhere(connection, report.process, now)
+        return Met(schema, known, refused, elsewhere)
 
     def _write(self, connection: Connection, report: Report, now: datetime, mine: Host | None) -> None:
         process, here = report.process, self._database.moment(now)
@@ -103,12 +104,45 @@ class SqlHosts:
         with self._database.read() as connection:
             return connection.execute(query).first() is not None
 
-    def takes_poll(self, repository: RepositoryId, process: ProcessId, now: datetime) -> bool:
-        """Whether this host is to look at a repository's remote: nobody else who lives does."""
+    def takes(self, duty: Duty, process: ProcessId, now: datetime) -> bool:
+        """Whether a duty is this host's: nobody else who lives has it."""
         if not self._database.is_shared:
             return True
-        key = {"organization": repository.organization, "name": repository.name}
+        key = {"organization": duty.organization, "name": duty.name}
         mine = process.machine
+        is_done = self._has_its_duties(now)
+        is_it = [polls.c[name] == value for name, value in key.items()]
+        query = select(polls.c.host, is_done).where(*is_it)
+        with self._database.read() as connection:  # the usual look waits for no lock, and writes nothing
+            found = connection.execute(query).one_or_none()
+        if found is not None and (found[0] == mine or found[1]):
+            return bool(found[0] == mine)
+        insert = self._database.upsert(polls).values(**key, host=mine)
+        take = insert.on_conflict_do_nothing(index_elements=list(key)).returning(polls.c.host)
+        # Not in the insert: what it meets there is no table that a condition on other tables could refer to.
+        take_over = update(polls).where(*is_it, ~is_done).values(host=mine)
+        with self._database.write() as connection:
+            if connection.execute(take_over).rowcount == 1:
+                return True
+            return connection.execute(take).first() is not None
+
+    def leaves(self, organization: str, process: ProcessId) -> None:
+        """Leaves the duties of an organization to other hosts."""
+        is_mine = and_(polls.c.organization == organization, polls.c.host == process.machine)
+        if self._database.is_shared:
+            with self._database.write() as connection:
+                connection.execute(delete(polls).where(is_mine))
+
+    def _elsewhere(self, connection: Connection, process: ProcessId, now: datetime) -> frozenset[Duty]:
+        if not self._database.is_shared:
+            return frozenset()
+        query = select(polls.c.organization, polls.c.name).where(
+            polls.c.host != process.machine, self._has_its_duties(now)
+        )
+        return frozenset(Duty(*row) for row in connection.execute(query))
+
+    def _has_its_duties(self, now: datetime) -> ColumnElement[bool]:
+        """Whether the host of a duty is there to do it."""
         lives = select(hosts.c.id).where(
             hosts.c.id == polls.c.host,
             hosts.c.serves.is_(True),
@@ -116,26 +150,7 @@ class SqlHosts:
             hosts.c.forgotten.is_(False),
             hosts.c.beat_at > self._database.moment(now, -SILENT),
         )
-        query = select(polls.c.host, lives.exists()).where(
-            *(polls.c[name] == value for name, value in key.items())
-        )
-        with self._database.read() as connection:  # the usual look waits for no lock, and writes nothing
-            found = connection.execute(query).one_or_none()
-        if found is not None and (found[0] == mine or found[1]):
-            return bool(found[0] == mine)
-        insert = self._database.upsert(polls).values(**key, host=mine)
-        take = insert.on_conflict_do_update(
-            index_elements=list(key), set_={"host": mine}, where=~lives.exists()
-        ).returning(polls.c.host)
-        with self._database.write() as connection:
-            return connection.execute(take).first() is not None
-
-    def leaves_polls(self, organization: str, process: ProcessId) -> None:
-        """Leaves the remotes of an organization to other hosts."""
-        is_mine = and_(polls.c.organization == organization, polls.c.host == process.machine)
-        if self._database.is_shared:
-            with self._database.write() as connection:
-                connection.execute(delete(polls).where(is_mine))
+        return lives.correlate(polls).exists()
 
 
 def _host(row: Any, since: Mapping[tuple[str, str], datetime]) -> Host:
