@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from envmgr.domain.errors import EnvmgrError, PlaceMissing
+from envmgr.domain.errors import EnvmgrError
 from envmgr.host.system import sentences, write_private
 from envmgr.ports import StateStore
 
@@ -114,10 +114,8 @@ class LogKeeper:
 
 
 def names(state: StateStore, place: str) -> Sequence[str]:
-    """What there is of a log below its place."""
-    with suppress(PlaceMissing):
-        return sorted(key.removeprefix(place) for key in state.objects(place))
-    return []
+    """What there is of logs below a place. Raises what the store raises."""
+    return sorted(key.removeprefix(place) for key in state.objects(place))
 
 
 def pieces(found: Sequence[str]) -> Sequence[str]:

@@ -65,7 +65,7 @@ def prune(services: Services) -> None:
         if copy.stat().st_mtime < old:
             copy.unlink(missing_ok=True)
     for organization in services.organizations.values():
-        if is_needed(services, organization):
+        if is_needed(services, organization) and not organization.is_new():  # else there may be no place yet
             _prune(services, organization)
 
 
