@@ -12,6 +12,7 @@ from envmgr.cli.screen import emit, emit_json, say
 from envmgr.config import document
 from envmgr.config.load import Configuration, ConfigurationError, load
 from envmgr.config.sections.application import Application, CodeSource, in_order
+from envmgr.config.sections.models import RepositorySection
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.names import counted
 
@@ -66,7 +67,7 @@ def _print(path: Path, configuration: Configuration) -> None:
         emit(f"{organization.organization}: state in {organization.backend.type}")
         for repository in organization.repositories:
             code = "" if repository.applications else f" ({_code(repository.terraform, '.')})"
-            emit(f"  {repository.name}: {', '.join(repository.branches)} of {repository.url}{code}")
+            emit(f"  {repository.name}: {_watched(repository)} of {repository.url}{code}")
             for application in in_order(repository.applications):
                 emit(f"    {_application(application)}")
         if not organization.repositories:
@@ -74,6 +75,12 @@ def _print(path: Path, configuration: Configuration) -> None:
     for warning in configuration.warnings:
         say(f"warning: {warning}")
     emit(f"{path}: no problems")
+
+
+def _watched(found: RepositorySection) -> str:
+    """What has environments: branches by their patterns, and pull requests by the name of theirs."""
+    previews = [f"pull requests as {found.previews.name}"] if found.previews is not None else []
+    return ", ".join([*found.branches, *previews])
 
 
 def _application(found: Application) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from envmgr.domain.values.environment import Changes, Environment, Run, Status
+from envmgr.domain.values.environment import Changes, Environment, Run, Status, WaitsFor
 from envmgr.domain.values.forge.shown import (
     ApprovalShown,
     EnvironmentShown,
@@ -21,7 +21,7 @@ def environment_shown(found: Environment, applied: Run | None, place: Place) -> 
     return EnvironmentShown(
         label=f"{found.id.name}{application}",
         status=found.status.value,
-        sentence=found.said,
+        sentence=_sentence(found),
         url=found.applied.url or "",
         page=place.address(found) if place.page else "",
         commit=found.target,
@@ -30,6 +30,14 @@ def environment_shown(found: Environment, applied: Run | None, place: Place) -> 
         checks=proposal.checks if proposal is not None else (),
         approval=_approval(proposal) if proposal is not None and proposal.rejection is None else None,
     )
+
+
+def _sentence(found: Environment) -> str:
+    """Why it is so; of a plan that waits the rest is told below, and by which verbs it is let through on the host is nothing here."""
+    proposal = found.proposal
+    if proposal is None or found.waits is None or found.waits.on is not WaitsFor.APPROVAL:
+        return found.said
+    return f"The plan of {proposal.commit[:10]} waits for approval. {' '.join(proposal.reasons)}"
 
 
 def _proposed(proposal: Proposal, place: Place) -> PlanShown:

@@ -249,7 +249,7 @@ def test_what_it_looks_like() -> None:
         "| `pr-7:db` | ✅ ready | [https://db.example.com](https://db.example.com) | `ab12ab12ab` |\n"
         "| `pr-7:api` | ✋ waiting |  | `ab12ab12ab` |\n\n"
         "**`pr-7:api`** `The plan waits for 'envmgr approve'.` It ends in 3 days (2026-01-08 12:00 UTC). "
-        "Approved 1 of 2 times by `carol`, role `approver`, until 2026-01-05 12:00 UTC. "
+        "1 of 2 approvals by `carol`, role `approver`, until 2026-01-05 12:00 UTC. "
         "To say yes to just this plan: `/envmgr approve 5d41402abc4b`.\n"
         "- Check `policy` ⚠️ warns: `No tags.`\n\n"
         "<details><summary>Plan for pr-7:api at ab12ab12ab: 1 to add, 0 to change, 1 to destroy</summary>\n\n"
