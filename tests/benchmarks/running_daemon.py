@@ -26,7 +26,11 @@ def running(config: Path, data: Path, log: Path) -> Iterator["subprocess.Popen[b
             process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.5)
-        process.wait(LONGEST)
+        try:
+            process.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
 
 
 def _wait_for_the_start(process: "subprocess.Popen[bytes]", log: Path, begin: int) -> None:

@@ -68,7 +68,7 @@ def flood(laboratory: Laboratory) -> list[Comparison]:
         sent = _Flood(site).send()
         cpu = (Spent.by(site.pid) - spent).seconds / sent.seconds
         more, highest = site.looks() - looks, resident_mib(site.pid)
-        time.sleep(6)
+        time.sleep(11)  # the last hint's look, and the five seconds after it
         after = site.round(0)
     answers = ", ".join(f"{status} {number}" for status, number in sorted(sent.statuses.items()))
     rate = sum(sent.statuses.values()) / sent.seconds
@@ -88,7 +88,7 @@ def flood(laboratory: Laboratory) -> list[Comparison]:
         _figure("… looks at one repository, for each 5 s", worst, "", 1, f"{sum(more.values())} in all"),
         _figure("… memory that it adds", highest - idle, "MiB", None, f"{highest:.0f} MiB then"),
         _figure("… CPU of the daemon", cpu * 100, "% of a core", None, "with its looks and git's"),
-        _figure("… a webhook to the start of its run, 6 s later", after, "s", 1, ""),
+        _figure("… a webhook to the start of its run, 11 s later", after, "s", 1, ""),
     ]
 
 
