@@ -41,6 +41,7 @@ class Boundaries:
         """Puts a boundary before every durable write of an application; gives it."""
         services = application.services
         self._wrap(services.store, "store", (*_STORE, "save_repository"))
+        self._wrap(services.store.pipeline.releases, "releases", ("note",))
         self._wrap(services.git, "git", _GIT)
         self._wrap(services.binaries, "binaries", ("keep",))
         self._wrap(services.steps, "steps", ("run",))

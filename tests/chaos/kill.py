@@ -12,6 +12,14 @@ class Phase(StrEnum):
     DESTROY = "destroy"
 
 
+class Stage(StrEnum):
+    """The same of a life with approvals."""
+
+    PROPOSE = "propose"
+    APPROVE = "approve"
+    APPLY = "apply what was approved"
+
+
 class Work(StrEnum):
     """The process that worked: a pass as the daemon makes them, or a command that a person typed."""
 

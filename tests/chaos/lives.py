@@ -1,8 +1,7 @@
 """What is done to each environment of a campaign, drawn from its seed."""
 
-import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.chaos.kill import Kill, Meanwhile, Phase, Target, Work
@@ -74,16 +73,13 @@ class Lives:
         self._boundaries: dict[tuple[Work, Phase], list[int]] = {}
         self._turns: set[tuple[Work, Phase]] = set()
 
-    def __iter__(self) -> Iterator[Life]:
-        """The lives, from number 1."""
-        return map(self._life, itertools.count(1))
-
     @property
     def all_had_their_turn(self) -> bool:
         """Whether every boundary was given to a life."""
         return len(self._turns) == len(Work) * len(Phase)
 
-    def _life(self, number: int) -> Life:
+    def draw(self, number: int) -> Life:
+        """The next life, under a number."""
         # The cheapest place of state is asked most often.
         weights = [3 if name == "local" else 2 if name == "s3" else 1 for name in self._backends]
         backend = self._random.choices(self._backends, weights)[0]

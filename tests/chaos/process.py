@@ -5,27 +5,36 @@ It is forked from a server that has imported everything, so that a campaign of h
 
 import json
 import os
+import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from envmgr.cli import main
 from envmgr.cli import work as verb
 from envmgr.cli.verbs.change import apply as _apply_verb  # noqa: F401  (imported once, before any fork)
 from envmgr.cli.verbs.change import destroy as _destroy_verb  # noqa: F401
+from envmgr.commands.runtime import Runtime
 from envmgr.composition.compose import Start, compose
 from envmgr.daemon.housekeeping import tidy
 from tests.chaos.boundaries import Boundaries
-from tests.chaos.observation import Observation
 from tests.support.privileges import as_ordinary_user
 
 _CONTEXT = get_context("forkserver")
+_UNKNOWN = 255  # what multiprocessing says where its server did not tell it how a process ended
+_PATIENCE = 90  # real seconds for one process
 _CONTEXT.set_forkserver_preload([__name__, "tests.chaos.campaign"])
+
+
+class Hangs(AssertionError):
+    """A process of envmgr that did not end in time, or not as it should."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +42,9 @@ class Order:
     """What a process does.
 
     `arguments` are of the command line, None for a pass, which looks at the remotes `looks` times and
-    then does what is due, `offset` seconds in the future. `dies_before` is the boundary to die at, with
+    then does what is due, `offset` seconds in the future; one that does not even work only looks at what is recorded. `dies_before` is the boundary to die at, with
     its children or without. With `tidies` it does the daemon's housekeeping, too. What it said goes to `log`, why it died to `last_words`, and to `report` what it
-    did and, where it `observes`, found.
+    did and what its `observer` found, a dataclass.
     """
 
     config: Path
@@ -46,7 +55,8 @@ class Order:
     arguments: tuple[str, ...] | None = None
     looks: int = 1
     offset: float = 0
-    observes: bool = False
+    works: bool = True
+    observer: Callable[[Runtime], Any] | None = None
     tidies: bool = False
     dies_before: int | None = None
     with_children: bool = False
@@ -60,6 +70,21 @@ class Order:
         return process
 
 
+def finish(order: Order, seconds: float | None = None) -> bool:
+    """Runs a process to its end, or kills it after so many seconds; says whether it was killed, by whomever."""
+    process = order.start()
+    process.join(_PATIENCE if seconds is None else seconds)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+        if seconds is None:
+            raise Hangs(f"A process did not end in {_PATIENCE} s: {order}")
+    ended_well = process.exitcode == 0 or (process.exitcode == _UNKNOWN and order.report.exists())
+    if not ended_well and process.exitcode != -signal.SIGKILL:
+        raise Hangs(f"A process ended by {process.exitcode}: see {order.log}")
+    return not ended_well
+
+
 def run(order: Order) -> None:
     """The process."""
     began = time.monotonic()
@@ -67,18 +92,22 @@ def run(order: Order) -> None:
     for name in [name for name in os.environ if name.startswith(("TF_", "ENVMGR_", "GIT_"))]:
         del os.environ[name]
     boundaries = Boundaries(order.dies_before, order.with_children, order.last_words)
-    work = _pass if order.arguments is None else _command
+    observation, ended = None, 0
     with as_ordinary_user():
-        observation = work(order, boundaries)
+        if order.arguments is None:
+            observation = _pass(order, boundaries)
+        else:
+            ended = _command(order, boundaries)
     report = {
         "observation": asdict(observation) if observation else None,
+        "exit": ended,
         "writes": boundaries.writes,
         "seconds": time.monotonic() - began,
     }
     order.report.write_text(json.dumps(report))
 
 
-def _pass(order: Order, boundaries: Boundaries) -> Observation | None:
+def _pass(order: Order, boundaries: Boundaries) -> Any:
     offset = timedelta(seconds=order.offset)
     start = Start(
         config=order.config,
@@ -88,7 +117,7 @@ def _pass(order: Order, boundaries: Boundaries) -> Observation | None:
         clock=lambda: datetime.now(UTC) + offset,
     )
     application = boundaries.lay(compose(start))
-    repositories = application.services.repositories.values()
+    repositories = application.services.repositories.values() if order.works else ()
     for _ in range(order.looks):
         application.poller.poll_all(repositories, 4)
     application.workers.run_until_settled(repositories, frozenset())
@@ -96,20 +125,21 @@ def _pass(order: Order, boundaries: Boundaries) -> Observation | None:
     if order.tidies:
         tidy(application.services)
     try:
-        return Observation.take(application) if order.observes else None
+        return order.observer(application) if order.observer is not None else None
     finally:
         application.close()
 
 
-def _command(order: Order, boundaries: Boundaries) -> Observation | None:
+def _command(order: Order, boundaries: Boundaries) -> int:
     places = ("--config", str(order.config), "--data-dir", str(order.data))
     with patch.object(verb, "compose", lambda start: boundaries.lay(compose(start))):
         try:
-            main([*(order.arguments or ()), *places])
+            code = main([*(order.arguments or ()), *places])
         except SystemExit as ended:
             sys.stderr.write(f"{ended}\n")
+            code = 1
     boundaries.cross("end")
-    return None
+    return code
 
 
 def _redirect(log: Path) -> None:

@@ -1,6 +1,5 @@
 """One round: an environment's life in a world of its own, with all that is done to it, judged after each phase."""
 
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +8,7 @@ from tests.chaos.kill import Kill, Meanwhile, Phase, Target, Work
 from tests.chaos.lives import Chapter, Life
 from tests.chaos.measure import Measure, Measures
 from tests.chaos.observation import Observation
-from tests.chaos.process import Order
+from tests.chaos.process import Order, finish
 from tests.chaos.tally import Tally
 from tests.chaos.undertaker import Death
 from tests.chaos.verdict import Desired, broken, problems, unknown
@@ -20,11 +19,6 @@ _PASSES = (0, 6, 45, 120, 300, 900, 4000, 8000)
 _LIFE_OVER = TIME_TO_LIVE + 2 * _PASSES[-1]  # whenever it was applied last
 _TIDIED = 45  # from this one on with housekeeping, which the daemon does when it starts and once an hour
 _PATIENCE = 90  # real seconds for one process
-_UNKNOWN = 255  # what multiprocessing says where its server did not tell it how a process ended
-
-
-class Hangs(AssertionError):
-    """A process of envmgr that did not end in time, or not as it should."""
 
 
 class Round:
@@ -94,7 +88,7 @@ class Round:
             self.world.repository.delete(BRANCH)
         elif chapter.branch_gone:
             self.world.repository.delete(BRANCH)
-            self._finish(self.world.order(looks=1))
+            finish(self.world.order(looks=1))
 
     def _move_branch(self, meanwhile: Meanwhile) -> None:
         """What began for another commit, or for no branch at all, has to be made up for."""
@@ -116,22 +110,8 @@ class Round:
         offset += _LIFE_OVER if chapter.life_ends else 0
         return self.world.order(arguments=arguments, looks=looks, offset=offset, **changes)
 
-    def _finish(self, order: Order, seconds: float | None = None) -> bool:
-        """Runs a process to its end, or kills it after so many seconds; says whether it was killed, by whomever."""
-        process = order.start()
-        process.join(_PATIENCE if seconds is None else seconds)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            if seconds is None:
-                raise Hangs(f"A process did not end in {_PATIENCE} s: {order}")
-        ended_well = process.exitcode == 0 or (process.exitcode == _UNKNOWN and order.report.exists())
-        if not ended_well and process.exitcode != -signal.SIGKILL:
-            raise Hangs(f"A process ended by {process.exitcode}: see {order.log}")
-        return not ended_well
-
     def _pass(self, chapter: Chapter, offset: float, *, tidies: bool = False) -> None:
-        self._finish(self._order(chapter, Work.PASS, offset=offset, observes=True, tidies=tidies))
+        finish(self._order(chapter, Work.PASS, offset=offset, observer=Observation.take, tidies=tidies))
         self._look()
 
     def _look(self) -> None:
@@ -154,13 +134,13 @@ class Round:
         if kill.boundary is not None:
             together = kill.target is Target.BOTH
             order = self._order(chapter, kill.work, dies_before=kill.boundary, with_children=together)
-            return self._finish(order)
+            return finish(order)
         order = self._order(chapter, kill.work)
         if kill.command is None:
-            return self._finish(order, kill.fraction * measure.seconds)
+            return finish(order, kill.fraction * measure.seconds)
         death = Death(kill.command, kill.fraction * measure.commands[kill.command][1], kill.target)
         self.world.undertaker.arm(death)
-        self._finish(order)
+        finish(order)
         self.world.undertaker.arm(None)
         return death.hit
 
@@ -208,7 +188,7 @@ class Round:
     def _measure(self, chapter: Chapter) -> None:
         """Lets the work be done undisturbed."""
         self.world.undertaker.commands()
-        self._finish(self._order(chapter, chapter.work))
+        finish(self._order(chapter, chapter.work))
         _, writes, seconds = self.world.report()
         commands = tuple(self.world.undertaker.commands())
         measure = Measure(seconds, tuple(writes), commands)

@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.chaos.kill import Kill, Phase, Target, Work
-from tests.chaos.lives import Life
+from tests.chaos.kill import Kill, Phase, Stage, Target, Work
+from tests.chaos.promotion.witness import Never
 
 
 @dataclass(slots=True)
@@ -18,7 +18,10 @@ class Tally:
     state_faults: Counter[str] = field(default_factory=Counter)
     meanwhile: Counter[str] = field(default_factory=Counter)
     leftovers: Counter[str] = field(default_factory=Counter)
-    boundaries: set[tuple[Work, Phase, int]] = field(default_factory=set)
+    since: Counter[str] = field(default_factory=Counter)
+    never: Counter[Never] = field(default_factory=Counter)
+    boundaries: set[tuple[Work, Phase | Stage, int]] = field(default_factory=set)
+    promoted: int = 0
     lives_ended: int = 0
     missed: int = 0
     waited: int = 0
@@ -32,17 +35,20 @@ class Tally:
         """How many kills hit."""
         return self.kills.total()
 
-    def hit(self, phase: Phase, kill: Kill) -> None:
+    def hit(self, phase: Phase | Stage, kill: Kill) -> None:
         """A kill that hit."""
         self.kills[kill.kind] += 1
         self.phases[phase] += 1
         if kill.boundary is not None and kill.target is Target.ENVMGR:
             self.boundaries.add((kill.work, phase, kill.boundary))
 
-    def add(self, life: Life, other: "Tally") -> None:
+    def add(self, other: "Tally") -> None:
         """Adds what was counted in a life."""
-        self.lives[life.backend] += 1
+        self.never.update(other.never)
+        self.promoted += other.promoted
         for mine, more in (
+            (self.lives, other.lives),
+            (self.since, other.since),
             (self.kills, other.kills),
             (self.phases, other.phases),
             (self.faults, other.faults),
@@ -64,7 +70,7 @@ class Tally:
         """The closing table; `boundaries` is how many step boundaries there are."""
         rows: list[tuple[str, object]] = [("killed (SIGKILL)", self.killed)]
         rows += [(f"  {kind}", count) for kind, count in sorted(self.kills.items())]
-        rows += [(f"  in {phase}", self.phases[phase]) for phase in Phase]
+        rows += [(f"  in {phase}", self.phases[phase]) for phase in (*Phase, *Stage)]
         rows += [("step boundaries at which envmgr was killed", f"{len(self.boundaries)} of {boundaries}")]
         rows += [("remotes that lied to the next pass", self.faults.total())]
         rows += [(f"  {kind}", count) for kind, count in sorted(self.faults.items())]
@@ -75,6 +81,10 @@ class Tally:
         rows += [("destroyed because their time to live ended", self.lives_ended)]
         rows += [("phases in which steps left something in the way", self.leftovers.total())]
         rows += [(f"  {kind}", count) for kind, count in sorted(self.leftovers.items())]
+        rows += [("wanted otherwise between an approval and its apply", self.since.total())]
+        rows += [(f"  {kind}", count) for kind, count in sorted(self.since.items())]
+        rows += [("commits that came to production: tested, proposed, approved, applied", self.promoted)]
+        rows += [(f"  {kind}", self.never[kind]) for kind in Never]
         rows += [("environments, each made, changed and destroyed", self.lives.total())]
         rows += [(f"  with state in {backend}", count) for backend, count in sorted(self.lives.items())]
         rows += [

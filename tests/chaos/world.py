@@ -37,7 +37,8 @@ _STATE_FAULTS = dict(
 # The lock shows two Terraforms at once: it is inherited, so it lasts as long as Terraform does.
 _SCRIPT = """#!/bin/bash
 if [[ $1 != version ]]; then
-  exec {{lock}}>>{folder}/terraform-lock # a number that is free: a plan comes as an open file
+  [[ $PWD =~ /shop/([a-z]+) ]] # each environment has its own
+  exec {{lock}}>>{folder}/terraform-lock-${{BASH_REMATCH[1]}} # a number that is free: a plan comes as an open file
   flock -n $lock || echo "$*" >>{folder}/overlaps
   echo "$$ $PPID $1" >{folder}/started
 fi
@@ -133,9 +134,16 @@ class World:
 
     def report(self) -> tuple[Observation | None, list[str], float]:
         """What the last process found, its durable writes, and its seconds."""
-        found = json.loads((self.folder / "report.json").read_text())
+        found = self.document()
+        assert found is not None
         seen = found["observation"]
         return (Observation(**seen) if seen else None), found["writes"], found["seconds"]
+
+    def document(self) -> dict[str, Any] | None:
+        """What the last process reported; None where it died."""
+        path = self.folder / "report.json"
+        found: dict[str, Any] | None = json.loads(path.read_text()) if path.exists() else None
+        return found
 
     def last_words(self) -> str:
         """Why the last process died, where it says."""
@@ -145,12 +153,12 @@ class World:
     def traces(self) -> Traces:
         """What the resources themselves say."""
         history = self.resources / "history"
-        ended = [line for line in _lines(history) if line.startswith("ended")]
+        ended = [line for line in lines(history) if line.startswith("ended")]
         return Traces(
             existing=frozenset(path.name for path in (self.resources / "existing").iterdir()),
             ended_twice=tuple(sorted({line for line in ended if ended.count(line) > 1})),
-            overlaps=tuple(_lines(self.folder / "overlaps")),
-            deployed="".join(_lines(self.resources / "deployed")),
+            overlaps=tuple(lines(self.folder / "overlaps")),
+            deployed="".join(lines(self.resources / "deployed")),
         )
 
     def forget(self, resources: frozenset[str]) -> None:
@@ -251,5 +259,6 @@ def _writes_state(line: str, _: bytes) -> bool:
     return line.startswith("PUT ") and "terraform.tfstate" in line and "tflock" not in line
 
 
-def _lines(path: Path) -> list[str]:
+def lines(path: Path) -> list[str]:
+    """The lines of a file; none where there is no such file."""
     return path.read_text().splitlines() if path.exists() else []

@@ -7,7 +7,7 @@ from typing import Any
 
 from envmgr.domain.documents.changes import changes_digest, sensitive_texts
 from envmgr.domain.rules.approval.data_loss import data_loss
-from envmgr.domain.rules.approval.words import lets_through
+from envmgr.domain.rules.approval.words import is_carried_out, lets_through
 from envmgr.domain.rules.attempt import attempt_key
 from envmgr.domain.rules.transitions.proposals import to_be_approved
 from envmgr.domain.values.environment import Claim
@@ -151,15 +151,16 @@ def _require_approval(
 ) -> None:
     claim, now = (planned.claim if planned else desired.claim), job.services.clock()
     digest = _digest(job, claim, document)
-    before = job.reload().proposal
-    if lets_through(before, claim.commit, digest, now):
+    before, on = job.reload().proposal, attempt_key(job.began, job.policy)
+    is_done = not (planned and planned.has_changes) and is_carried_out(before, on, now)
+    if is_done or lets_through(before, claim.commit, digest, now):
         names = ", ".join(approval.by for approval in before.approvals) if before else ""
         said = f"Applied as approved by {names} ({digest[:12]})."
         job.services.record(job.environment.id, "approval-used", said, commit=claim.commit)
         return
     terms = job.repository.gates.approval or Terms()
     fresh = Proposal(
-        on=attempt_key(job.began, job.policy),
+        on=on,
         commit=claim.commit,
         digest=digest,
         author=desired.author,

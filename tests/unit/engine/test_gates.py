@@ -8,7 +8,7 @@ import pytest
 
 from envmgr.commands import operations, rollback, steering
 from envmgr.commands.pipeline import approvals
-from envmgr.domain.errors import EnvmgrError, NeedsPerson
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.rules.access.roles import Rules, by_token, signed_in
 from envmgr.domain.values.asking.person import Person, Role
 from envmgr.domain.values.asking.token import Token
@@ -112,6 +112,25 @@ def test_the_same_commit_with_other_changes_is_asked_for_anew(engine: MemoryEngi
     assert (found.status, applies(engine)) == (Status.WAITING, 0)
     assert found.proposal is not None
     assert found.proposal.approvals == ()
+
+
+def _away(*_: object) -> None:
+    raise Transient("The state store is away.")
+
+
+def test_what_was_applied_as_approved_is_not_asked_for_again(
+    asked: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It could not be recorded, as where envmgr was killed just then: so there is nothing left to plan."""
+    approve(asked, person("carol"))
+    with monkeypatch.context() as dying:
+        dying.setattr("envmgr.engine.change.apply.found", _away)
+        asked.turn()
+    assert applies(asked) == 1
+    asked.turn(3, minutes=2)
+    found = asked.environment("alice")
+    assert (found.status, found.proposal) == (Status.READY, None), found.message
+    assert [e.action for e in asked.store.events(found.id)].count("proposed") == 1
 
 
 def test_who_may_not_approve(asked: MemoryEngine) -> None:

@@ -53,6 +53,14 @@ def lets_through(proposal: Proposal | None, commit: str, digest: str, now: datet
     )
 
 
+def is_carried_out(proposal: Proposal | None, on: str, now: datetime) -> bool:
+    """Whether a plan that would do nothing more is what was approved: of the same commit, by all the same.
+
+    So it is where whoever applied it died before that was recorded. Its code may still have to be deployed, as was approved, too.
+    """
+    return proposal is not None and proposal.on == on and is_approved(proposal, now)
+
+
 def proposed(before: Proposal | None, fresh: Proposal, *, anew: bool = False) -> Proposal:
     """What is asked for now: what people said of the same changes stays, under the same terms and within its time.
 
