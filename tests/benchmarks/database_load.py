@@ -22,8 +22,8 @@ SHAPES = ((1, 5000), (50, 100))
 """Repositories, and environments in each."""
 LIMIT = 20.0
 """Statements a second of all hosts together."""
-SETTLED = 20.0
-"""Seconds after the last host's start: what was written then is not read again."""
+SETTLED = 45.0
+"""Seconds after the last host's start: what was written then is not read again, and all is tidied."""
 WINDOW = 60.0
 """Seconds that hold each look which a polling interval of 30 s brings, twice."""
 _TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SELECT SET_CONFIG")

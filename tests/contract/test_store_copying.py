@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Table
 
+from envmgr.adapters.store import copying, schema
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.store import SqlStore
 from envmgr.domain.audit.standing import Look, Outcome, Standing
@@ -182,6 +183,7 @@ def test_everything_is_the_same_afterwards(opened: tuple[SqlStore, SqlStore]) ->
         "positions": 1,
         "left_states": 1,
     }
+    assert all(counts.values())
     assert told(target) == before == told(source)
     assert (source.identity(), target.identity().copied_from) == (own, own.id)
     assert target.identity().id != own.id
@@ -215,8 +217,6 @@ def test_what_comes_meanwhile_undoes_it(
     opened: tuple[SqlStore, SqlStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody wrote after the copy began: nothing is kept, and another try goes through."""
-    from envmgr.adapters.store import copying
-
     source, target = opened
     number = copying._last_number
 
@@ -232,3 +232,15 @@ def test_what_comes_meanwhile_undoes_it(
         source.copy_to(target)
     assert target.is_empty()
     assert source.copy_to(target)["events"] == 2
+
+
+def test_no_table_is_forgotten() -> None:
+    """Whatever table comes later: it holds records, or is named here; and its numbers go on where they were."""
+    not_copied = {"identity", "hosts", "configurations", "polls"}
+    tables = {table.name: table for table in schema.metadata.sorted_tables if table.name not in not_copied}
+    assert {table.name for table in schema.RECORDS} == set(tables)
+    numbered = {name for name, table in tables.items() if table.dialect_kwargs.get("sqlite_autoincrement")}
+    by_number = {
+        name for name, table in tables.items() if str(table.primary_key.columns.values()[0].type) == "BIGINT"
+    }
+    assert numbered == by_number == {table.name for table in copying._NUMBERED}

@@ -3,11 +3,13 @@
 What each failure of the store says by itself is in tests/contract/test_store_failures.py.
 """
 
+import json
 import shlex
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
@@ -22,6 +24,8 @@ from envmgr.adapters.store import connect
 from envmgr.adapters.store.connect import open_store
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.values.environment import RunStatus, Status
+from tests.benchmarks.cpu import Spent
+from tests.benchmarks.running_daemon import running
 from tests.support import postgres
 from tests.support.engine import Engine, code, push
 from tests.support.waiting import wait_for
@@ -232,6 +236,35 @@ def test_postgres_away_as_an_apply_ends(engine: Engine, server: Postgres, tmp_pa
         engine.work()
     server.control("start")
     converged(engine, tmp_path)
+
+
+def test_postgres_away_under_a_daemon(engine: Engine, server: Postgres, tmp_path: Path) -> None:
+    """It lives on and hardly works, says so once, and then records what ended meanwhile; nothing is done twice."""
+    on_postgres(engine, server, tmp_path)
+    engine.close()
+    log = engine.folder / "log"
+    with running(engine.config, engine.data, log) as daemon:
+        wait_for((tmp_path / "at-work").exists)
+        server.control("stop")
+        wait_for(lambda: "database-away" in text(log))
+        before = Spent.by(daemon.pid)
+        (tmp_path / "go-on").touch()
+        wait_for(lambda: '"app"' in text(engine.state("alice")))
+        time.sleep(3)  # as long as it would have asked several times a second
+        assert (Spent.by(daemon.pid) - before).seconds < 1.5  # with what it takes to see Terraform's end
+        server.control("start")
+        wait_for(lambda: "database-back" in text(log))
+        wait_for(lambda: engine.environment("alice").status is Status.READY)
+    said = [json.loads(line).get("action") for line in text(log).splitlines() if line.startswith("{")]
+    assert [
+        each for each in said if each in ("database-away", "database-back", "store-failed", "not-polled")
+    ] == [
+        "database-away",
+        "database-back",
+    ]
+    assert (tmp_path / "marks").read_text().split() == ["made"]
+    assert [run.status for run in engine.runs()][-1:] == [RunStatus.SUCCEEDED], engine.runs()
+    assert RunStatus.RUNNING not in {run.status for run in engine.runs()}
 
 
 def on_postgres(engine: Engine, server: Postgres, folder: Path) -> None:
