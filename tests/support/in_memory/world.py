@@ -154,7 +154,10 @@ class World:
             if point.step != "written" and self.acting:
                 self.acting[-1].life.begin()  # as good a moment to die as a call
             if point.step == "locked":
+                before = self.now
                 self._passed(timedelta(0))
+                if self.now != before:  # in the middle of a renewal: the next one comes by itself
+                    self._passed(timedelta(0))
                 self.broken += [f"{point.key}: {why}" for why in self._objections(point)]
 
     def _objections(self, point: Point) -> list[str]:
