@@ -7,6 +7,8 @@ PYTEST ?=
 WORKERS ?= auto
 # What `make chaos` is to do otherwise, as in: make chaos CHAOS="--seed 7 --round 12 -v"
 CHAOS ?=
+# Over how many hosts, as root: make chaos HOSTS=3
+HOSTS ?=
 # Which parts `make bench` is to measure, and how often, as in: make bench BENCH="idle-pass command-line --rounds 9"
 BENCH ?=
 # How many histories `make histories` tells.
@@ -80,7 +82,7 @@ bench: install parts  ## measure envmgr against the same work done by hand; BENC
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 chaos: install parts  ## kill envmgr and Terraform hundreds of times and count what was lost; CHAOS="--seed 1"
-	$(BIN)/python -m tests.chaos $(CHAOS)
+	$(BIN)/python -m tests.chaos $(if $(HOSTS),--hosts $(HOSTS)) $(CHAOS)
 
 dist: install  ## build a release into dist/; TAG=v1.2.3 must fit the version and the changelog
 	@.ci/dist $(TAG)
