@@ -164,7 +164,7 @@ def apply(
         taken = [r.address for r in planned.plan.resources if r.imported] if planned.plan is not None else []
         if is_wanted and imports and taken:
             said = f"Import allowed by {job.services.actor}: {', '.join(taken[:20])}."
-            job.services.record(job.environment.id, "import-allowed", said)
+            job.services.record(job.environment.id, "import-allowed", said, lease=job.lease)
         return is_wanted
 
     mode = ApplyByHand(confirm=confirmed, imports=imports, built_anew=rebuild)

@@ -135,7 +135,7 @@ def _bring_what_was_cut_off(job: Job) -> None:
     """Brings to the old place what an earlier apply could not write there, or not to its end: it is the newest there is."""
     if job.state().mend(job.environment.id.state_key):
         said = "The state was truncated while Terraform wrote it; the one before it was restored."
-        job.services.record(job.environment.id, "state-recovered", said)
+        job.services.record(job.environment.id, "state-recovered", said, lease=job.lease)
     services, claim, organization = job.services, _claim(job.environment), job.repository.organization
     is_left = services.store.left_states.get(job.environment.id) is not None
     if not is_left and not holds_state(services.layout.workspace(job.environment.id)):
@@ -257,4 +257,4 @@ def _finish(job: Job) -> None:
 
 
 def _tell(job: Job, message: str) -> None:
-    job.services.record(job.environment.id, "state-moved", message)
+    job.services.record(job.environment.id, "state-moved", message, lease=job.lease)

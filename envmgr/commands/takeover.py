@@ -100,7 +100,12 @@ def adopt(
             )
         said = f"Took over {first(given.state.resources, 3)} with the state in {file.name}."
         job.services.record(
-            job.environment.id, "adopted", said, commit=desired.claim.commit, run=active.run.id
+            job.environment.id,
+            "adopted",
+            said,
+            commit=desired.claim.commit,
+            run=active.run.id,
+            lease=job.lease,
         )
         deploy(job, desired, remark(job, desired))
         await_started(job)
@@ -243,7 +248,7 @@ def _put(job: Job, given: GivenState, planned: Planned) -> None:
     # Something is written from here on: what fails now is to be finished or undone by a person.
     job.goes_ahead()
     said = f"Takes over the state of lineage {given.state.lineage}, serial {given.state.serial}."
-    job.services.record(identity, "adopting", said, commit=planned.claim.commit)
+    job.services.record(identity, "adopting", said, commit=planned.claim.commit, lease=job.lease)
     _check_nobodys(job, given)  # of two who give the same state at once, each sees the other now
     empty = state.read(identity.state_key)
     # A first plan may have left a state that lists nothing; `create` takes no place that is taken.

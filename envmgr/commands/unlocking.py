@@ -84,4 +84,6 @@ def _break(job: Job, active: ActiveRun, claim: Claim, shown: HeldLock, *, force:
         break_own_lock(job, active, space)
         return
     break_lock(job, active, space, shown.lock.id)
-    job.services.record(job.environment.id, "unlocked", f"Broke {shown.lock} by force.", run=active.run.id)
+    job.services.record(
+        job.environment.id, "unlocked", f"Broke {shown.lock} by force.", run=active.run.id, lease=job.lease
+    )

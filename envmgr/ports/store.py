@@ -253,8 +253,8 @@ class Store(Protocol):
         """Runs, newest first."""
         ...
 
-    def record(self, event: Event) -> None:
-        """Appends an event."""
+    def record(self, event: Event, lease: Lease | None = None) -> None:
+        """Appends an event; with a lease LeaseLost where it is not the newest."""
         ...
 
     def events(

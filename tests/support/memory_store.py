@@ -368,8 +368,9 @@ class MemoryStore:
         matching = [r for r in found if environment in (None, r.environment) and status in (None, r.status)]
         return matching[:limit]
 
-    def record(self, event: Event) -> None:
+    def record(self, event: Event, lease: Lease | None = None) -> None:
         """Appends an event."""
+        self._require_if(lease)
         with self._lock:
             self._last_event += 1
             self._events.append(replace(event, id=self._last_event))

@@ -255,9 +255,10 @@ class SqlStore:
         with self._database.read() as connection:
             return runs.find(connection, environment, status, limit)
 
-    def record(self, event: Event) -> None:
+    def record(self, event: Event, lease: Lease | None = None) -> None:
         """Appends an event; ids grow in the order in which events become visible."""
         with self._database.write() as connection:
+            leases.require(connection, lease)
             self._append(connection, event)
 
     def _append(self, connection: Connection, event: Event) -> None:

@@ -54,7 +54,7 @@ def observe(
     matches are neither present nor gone: nothing is counted for them, and what was counted is void.
     """
     known = tuple(known)
-    look = Look(repository, listing, now, evidence)
+    look = Look(repository, listing, now, evidence, asked.apart)
     owners = _owners(known, listing, patterns, asked)
     before = {environment.id: environment for environment in known}
     records: dict[str, list[Environment]] = {}

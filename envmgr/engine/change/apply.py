@@ -38,7 +38,9 @@ def apply(job: Job, reason: str) -> None:
         _apply_infrastructure(job, desired, reason)
     elif gone := what_is_gone(job):
         job.remarks.append(gone)
-        job.services.record(job.environment.id, "resources-gone", gone, commit=desired.claim.commit)
+        job.services.record(
+            job.environment.id, "resources-gone", gone, commit=desired.claim.commit, lease=job.lease
+        )
         _apply_infrastructure(job, desired, gone)
     else:
         pass_without_plan(job, desired)

@@ -148,7 +148,9 @@ def _is_fetched(job: Job, commit: str) -> bool:
 def _skip(job: Job, active: ActiveRun, commit: str, why: str) -> None:
     said = f"The steps before a destroy could not be run: {why}."
     job.remarks.append(said)
-    job.services.record(job.environment.id, "on-destroy-skipped", said, commit=commit, run=active.run.id)
+    job.services.record(
+        job.environment.id, "on-destroy-skipped", said, commit=commit, run=active.run.id, lease=job.lease
+    )
 
 
 def _without(job: Job) -> str:

@@ -111,7 +111,7 @@ def _clear_workspace(job: Job) -> None:
     except NeedsPerson as error:
         said = str(error)
     if said:
-        job.services.record(job.environment.id, "put-aside", said)
+        job.services.record(job.environment.id, "put-aside", said, lease=job.lease)
 
 
 def _actor(job: Job, by: Suspension | None) -> str | None:
@@ -123,7 +123,9 @@ def _end(job: Job, active: ActiveRun, planned: Planned, still: Still) -> None:
     """Ends what was deployed, then what was applied."""
     if job.mode.leaves_code:
         said = "The steps before the destroy were left out, as asked for."
-        job.services.record(job.environment.id, "on-destroy-skipped", said, run=active.run.id)
+        job.services.record(
+            job.environment.id, "on-destroy-skipped", said, run=active.run.id, lease=job.lease
+        )
     else:
         end_deployment(job, active)
     _apply(job, active, planned, still)
@@ -186,7 +188,9 @@ def _check_still_wanted(job: Job, still: Still) -> None:
     """A branch that came back, a push, a wish of a person call off an end that has not begun to delete."""
     why = still(job.environment)
     if why:
-        job.services.record(job.environment.id, "destroy-called-off", why, commit=job.environment.commit)
+        job.services.record(
+            job.environment.id, "destroy-called-off", why, commit=job.environment.commit, lease=job.lease
+        )
         raise Superseded(why)
 
 
@@ -230,7 +234,7 @@ def _check_nothing_left(job: Job, left: Collection[str]) -> None:
         )
     said = f"Left alone: {first(found.others)} carries its tags, but was never in its state."
     job.remarks.append(said)
-    job.services.record(environment.id, "left-alone", said)
+    job.services.record(environment.id, "left-alone", said, lease=job.lease)
 
 
 def _addresses(job: Job, planned: Planned) -> list[str]:

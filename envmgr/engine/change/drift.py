@@ -85,7 +85,9 @@ def _look(job: Job, before: Drift | None, now: datetime) -> Drift:
 def _record_failure(job: Job, before: Drift | None, after: Drift) -> Drift:
     job.update(lambda e: applies.looked_at(e, after))
     if before is None or not before.error:
-        job.services.record(job.environment.id, "drift-unknown", f"Drift could not be checked: {after.error}")
+        job.services.record(
+            job.environment.id, "drift-unknown", f"Drift could not be checked: {after.error}", lease=job.lease
+        )
     return after
 
 
@@ -93,14 +95,14 @@ def _tell(job: Job, before: Drift | None, found: Drift) -> None:
     services, identity = job.services, job.environment.id
     for name in sorted(set(found.noise) - set(before.noise if before else ())):
         message = f"{name} differs at every check; list it under drift.ignore if that is to be expected."
-        services.record(identity, "drift-noise", job.redact(message))
+        services.record(identity, "drift-noise", job.redact(message), lease=job.lease)
     if before is not None and before.error:
-        services.record(identity, "drift-known", "Drift can be checked again.")
+        services.record(identity, "drift-known", "Drift can be checked again.", lease=job.lease)
     if is_news(before, found):
-        services.record(identity, "drift", job.redact(_sentence(found.differences)))
+        services.record(identity, "drift", job.redact(_sentence(found.differences)), lease=job.lease)
     if found.failing_checks != (before.failing_checks if before else ()):
         said = checks_warning(found.failing_checks) or "All checks of the code hold again."
-        services.record(identity, "checks", said)
+        services.record(identity, "checks", said, lease=job.lease)
 
 
 def _let_go(job: Job) -> None:
@@ -151,7 +153,7 @@ def _hold(job: Job, found: Drift, why: str) -> None:
     message = job.redact(message)
     job.update(lambda e: applies.held_for_drift(e, message))
     if is_new:
-        job.services.record(environment.id, "waiting", message)
+        job.services.record(environment.id, "waiting", message, lease=job.lease)
 
 
 def _sentence(found: Sequence[Difference]) -> str:

@@ -156,7 +156,7 @@ def _require_approval(
     if is_done or lets_through(before, claim.commit, digest, now):
         names = ", ".join(approval.by for approval in before.approvals) if before else ""
         said = f"Applied as approved by {names} ({digest[:12]})."
-        job.services.record(job.environment.id, "approval-used", said, commit=claim.commit)
+        job.services.record(job.environment.id, "approval-used", said, commit=claim.commit, lease=job.lease)
         return
     terms = job.repository.gates.approval or Terms()
     fresh = Proposal(
@@ -223,4 +223,5 @@ def _warn(job: Job, active: ActiveRun, results: Sequence[Checked]) -> None:
                 sentence(each),
                 commit=active.run.commit,
                 run=each.run,
+                lease=job.lease,
             )

@@ -126,9 +126,9 @@ def check_not_frozen_since(job: Job) -> None:
 def note_override(job: Job) -> None:
     """Leaves an event where a person has something changed though no window is open, or all is frozen."""
     if job.mode.is_by_hand and job.policy.closed is not None:
-        job.services.record(job.environment.id, "window-overridden", f"{job.policy.closed}.")
+        job.services.record(job.environment.id, "window-overridden", f"{job.policy.closed}.", lease=job.lease)
     if job.mode.is_by_hand and job.policy.frozen is not None:
-        job.services.record(job.environment.id, "freeze-overridden", f"{job.policy.frozen}.")
+        job.services.record(job.environment.id, "freeze-overridden", f"{job.policy.frozen}.", lease=job.lease)
 
 
 def gate(job: Job, plan: Plan, claim: Claim, *, destroy: bool) -> None:
@@ -171,7 +171,9 @@ def _begin(job: Job, active: ActiveRun, claim: Claim, binary: str | None = None)
     _unlocked(job, active, space, lambda: state_locks.push_errored_state(job, active, space))
     if job.state().mend(job.environment.id.state_key):
         message = "The state was truncated while Terraform wrote it; the one before it was restored."
-        job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
+        job.services.record(
+            job.environment.id, "state-recovered", message, run=active.run.id, lease=job.lease
+        )
     job.redact.learn(access.hiding(_state_that_is_there(job, active)))
     return access
 
@@ -205,7 +207,7 @@ def _was_destroyed(job: Job, active: ActiveRun) -> bool:
     if archived is None or archived <= applies[0].started_at:
         return False
     said = f"Its state was archived at {archived:%Y-%m-%d %H:%M:%S} UTC, after the last apply that these records know: it was destroyed then, and they come from an older backup."
-    job.services.record(environment.id, "destroyed-before", said)
+    job.services.record(environment.id, "destroyed-before", said, lease=job.lease)
     job.update(lambda e: unknown(emptied(e)))
     return True
 
@@ -264,7 +266,11 @@ def _note_unrefreshed(job: Job, active: ActiveRun, result: PlanResult) -> None:
     if result.unrefreshed:
         said = f"Planned from the state alone (-refresh=false), since what the code reads is not there: {result.unrefreshed}"
         job.services.record(
-            job.environment.id, "planned-without-refresh", job.redact(said), run=active.run.id
+            job.environment.id,
+            "planned-without-refresh",
+            job.redact(said),
+            run=active.run.id,
+            lease=job.lease,
         )
 
 
@@ -277,7 +283,9 @@ def _note_modules(job: Job, active: ActiveRun, result: PlanResult) -> None:
         f"Modules from elsewhere are at {result.modules[:10]}, no longer at {before[:10]}. " if before else ""
     )
     said = f"{changed}Modules that may change without a push: {', '.join(result.moving[:5])}. They are read again for each commit; a version, or a commit as their ref, pins them."
-    job.services.record(job.environment.id, "modules-moving", job.redact(said), run=active.run.id)
+    job.services.record(
+        job.environment.id, "modules-moving", job.redact(said), run=active.run.id, lease=job.lease
+    )
 
 
 def _has_providers(result: PlanResult) -> bool:

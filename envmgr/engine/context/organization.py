@@ -248,7 +248,9 @@ class Repository:
         named = (each.follows for each in self.environments.values())
         applications = tuple(part.application for part in self.parts)
         named_ones = tuple(each for each in named if each is not None)
-        return Asked(named=named_ones, applications=applications, previews=self._asked_previews)
+        return Asked(
+            named=named_ones, applications=applications, previews=self._asked_previews, apart=self.interval
+        )
 
     @property
     def _asked_previews(self) -> AskedPreviews | None:

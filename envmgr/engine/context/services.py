@@ -11,7 +11,7 @@ from envmgr.domain.documents.owner import Installation
 from envmgr.domain.documents.seal import Seal
 from envmgr.domain.rules.severity import level_of
 from envmgr.domain.values.asking.person import Place
-from envmgr.domain.values.environment import Event, ProcessId
+from envmgr.domain.values.environment import Event, Lease, ProcessId
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.origins.named import Named
 from envmgr.ports import (
@@ -109,9 +109,10 @@ class Services:
         commit: str | None = None,
         run: int | None = None,
         actor: str | None = None,
+        lease: Lease | None = None,
     ) -> None:
-        """Appends an event; see `event`."""
-        self.store.record(self.event(of, action, message, commit=commit, run=run, actor=actor))
+        """Appends an event; see `event`. With a lease LeaseLost where another has it by now."""
+        self.store.record(self.event(of, action, message, commit=commit, run=run, actor=actor), lease)
 
     def event(
         self,

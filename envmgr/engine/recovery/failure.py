@@ -59,7 +59,7 @@ def _disk(job: Job, error: EnvmgrError) -> str:
 def _tell(job: Job, message: str, action: str = "failed") -> None:
     environment = job.environment
     try:
-        job.services.record(environment.id, action, message, commit=environment.commit)
+        job.services.record(environment.id, action, message, commit=environment.commit, lease=job.lease)
     except EnvmgrError as error:
         log.warning(str(error), action="not-recorded", environment=environment.label)
 

@@ -49,7 +49,9 @@ def _adopt(job: Job, run: Run) -> Attended:
         return Attended()
     if child is not None:
         message = f"Terraform of run {run.id} ({child}) outlived {run.owner}: waiting for its end."
-        job.services.record(job.environment.id, "adopted", message, commit=run.commit, run=run.id)
+        job.services.record(
+            job.environment.id, "adopted", message, commit=run.commit, run=run.id, lease=job.lease
+        )
     organization, access = job.repository.organization, job.access()
     with suppress(EnvmgrError):  # a state that was cut off is mended by the next plan
         job.redact.learn(access.hiding(job.read_state()))
@@ -99,7 +101,9 @@ def _end_step(job: Job, run: Run, child: ProcessId) -> bool:
     if not job.services.steps.end(child):
         return False
     message = f"A step of run {run.id} ({child}) outlived {run.owner} and was ended: it is done again."
-    job.services.record(job.environment.id, "step-ended", message, commit=run.commit, run=run.id)
+    job.services.record(
+        job.environment.id, "step-ended", message, commit=run.commit, run=run.id, lease=job.lease
+    )
     return True
 
 

@@ -38,7 +38,9 @@ def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> Non
         raise
     if is_pushed:
         message = "Pushed the errored.tfstate that an earlier run could not write."
-        job.services.record(job.environment.id, "state-recovered", message, run=active.run.id)
+        job.services.record(
+            job.environment.id, "state-recovered", message, run=active.run.id, lease=job.lease
+        )
         if left is not None:
             job.services.store.left_states.forget(left)
 
@@ -58,7 +60,7 @@ def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
     message = (
         f"Broke lock {lock.id or 'without ID'} of run {holder.id}, whose Terraform ({holder.child}) is dead."
     )
-    services.record(environment.id, "unlocked", message, run=active.run.id)
+    services.record(environment.id, "unlocked", message, run=active.run.id, lease=job.lease)
 
 
 def break_lock(job: Job, active: ActiveRun, workspace: Workspace, lock_id: str) -> None:

@@ -175,6 +175,26 @@ def test_what_is_shared_is_tidied_by_one_host(two: Two, monkeypatch: pytest.Monk
     assert (len(shared), len(own)) == (2, 3)
 
 
+def test_a_lie_that_all_hosts_hear_counts_once(two: Two) -> None:
+    """Whoever asked within an interval, as right after each other takes over: it is one answer of the forge."""
+    two.serve()
+    two.world.push("alice")
+    two.first.turn()
+    two.world.delete("alice")
+
+    def ask() -> int:
+        """How often the branch was found missing, after each of them has looked twice."""
+        for daemon in (two.first, two.second) * 2:
+            application = daemon.application
+            application.poller.poll(application.services.repositories[SHOP])
+            two.world.forward(seconds=1)
+        return two.world.environment("alice").absences
+
+    assert ask() == 1
+    two.world.forward(minutes=1)
+    assert ask() == 2
+
+
 def test_two_machines_of_one_name_do_not_both_work(tmp_path: Path) -> None:
     """The second is refused, and does nothing at all; the first goes on."""
     two = Two(tmp_path, name="memory")

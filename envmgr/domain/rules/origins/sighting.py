@@ -56,12 +56,17 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at a repository: what it showed, when, and what that is worth."""
+    """One look at a repository: what it showed, when, and what that is worth.
+
+    `apart` is the time between two looks of which both count: what several hosts, or several people, ask a remote within
+    it is one answer.
+    """
 
     repository: RepositoryId
     listing: Listing
     now: datetime
     evidence: Evidence
+    apart: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,7 @@ def without(look: Look, before: Environment) -> Environment:
         return _held(before, look.now, look.evidence)
     if not look.evidence.counts:
         return unsure(before)
-    return absent(before, look.now, look.evidence, _longer(before.absence, look.now))
+    return absent(before, look.now, look.evidence, _longer(before.absence, look.now, look.apart))
 
 
 def offering(before: Environment, tagged: Tagged) -> Environment:
@@ -171,16 +176,19 @@ def absent(before: Environment, now: datetime, evidence: Evidence, absence: Abse
     return after if after == before else replace(after, updated_at=now)
 
 
-def _longer(absence: Absence | None, now: datetime) -> Absence:
+def _longer(absence: Absence | None, now: datetime, apart: timedelta) -> Absence:
     """One more look without the branch; it began as it was noted, though the clock was set back since: that only waits longer.
 
-    One far in the future is of a clock that was wrong, and the grace period would have no end.
+    One far in the future is of a clock that was wrong, and the grace period would have no end. However many looks there
+    are, and whoever makes them, they count for no more than fit into the time since the first one.
     """
     if absence is None or not absence.count:
         return Absence(since=now, count=1)
-    return Absence(
-        since=absence.since if absence.since < now + _WRONG_CLOCK else now, count=absence.count + 1
-    )
+    if absence.since >= now + _WRONG_CLOCK:
+        return Absence(since=now, count=1)
+    if now - absence.since < absence.count * apart:
+        return absence
+    return Absence(since=absence.since, count=absence.count + 1)
 
 
 def _held(before: Environment, now: datetime, evidence: Evidence) -> Environment:

@@ -1,6 +1,7 @@
 """Long-lived environments with a name of their own, as the configuration asks for them."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from envmgr.domain.values.environment import Origin, OriginKind
 from envmgr.domain.values.forge import KnownPullRequest
@@ -37,13 +38,14 @@ class Named:
 class Asked:
     """What is asked of a repository beside branches that match: named environments, applications of each, those of pull requests.
 
-    `pulls` are the pull requests that are known.
+    `pulls` are the pull requests that are known, `apart` is the time between two looks of which both count.
     """
 
     named: tuple[Named, ...] = ()
     applications: tuple[str, ...] = ("",)
     previews: AskedPreviews | None = None
     pulls: tuple[KnownPullRequest, ...] = ()
+    apart: timedelta = timedelta()
 
     def by_name(self, name: str) -> Named | None:
         """The named environment of a name; None where there is none."""
