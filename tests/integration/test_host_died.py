@@ -1,0 +1,164 @@
+"""A host that died in an apply is taken over within a minute, by another of its own boot, PIDs and name, on PostgreSQL."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from envmgr.domain.values.hosts.terms import TAKEN_OVER
+from tests.support.engine import Engine, code
+from tests.support.waiting import wait_for
+
+# Waits for a file in the middle of its apply; what it makes is a line in another.
+SLOW = """
+variable "folder" {}
+resource "terraform_data" "app" {
+  input = var.folder
+  provisioner "local-exec" {
+    command     = "echo made >> marks; until test -e go-on; do sleep 0.2; done"
+    working_dir = self.input
+  }
+}
+"""
+# Its first process starts envmgr and outlives it, as what starts services on a host does.
+_HOST = """
+hostname "$1"
+mount --bind "$2" /proc/sys/kernel/random/boot_id
+shift 2
+"$@" &
+wait $! || true
+exec sleep 600
+"""
+_ENDS = TAKEN_OVER.total_seconds() + 60
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="a host takes namespaces"),
+]
+
+
+@contextmanager
+def host(engine: Engine, name: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A daemon on a host of its own; gives what stands for its kernel: with it all ends that runs there."""
+    boot, data = engine.folder / f"boot-{name}", engine.folder / f"data-{name}"
+    boot.write_text(f"{uuid.uuid4()}\n")
+    daemon = [
+        sys.executable,
+        "-m",
+        "envmgr",
+        "daemon",
+        "--config",
+        str(engine.config),
+        "--data-dir",
+        str(data),
+    ]
+    space = ["unshare", "--mount", "--uts", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    argv = [*space, "sh", "-ec", _HOST, "host", name, str(boot), *daemon]
+    with (
+        (engine.folder / f"log-{name}").open("wb") as log,
+        subprocess.Popen(argv, stdout=log, stderr=log, env=engine.environ, start_new_session=True) as running,
+    ):
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+class Records:
+    """What the database says of runs."""
+
+    def __init__(self, url: str) -> None:
+        """Whose it is."""
+        self.url = url
+
+    def runs(self) -> list[tuple[int, str]]:
+        """Number and status of each, the oldest first."""
+        with psycopg.connect(self.url) as connection:
+            return connection.execute("SELECT id, status FROM runs ORDER BY id").fetchall()
+
+    def rows(self) -> list[tuple[object, ...]]:
+        """All that they say of the runs, and of what happened in the first one."""
+        with psycopg.connect(self.url) as connection:
+            runs = connection.execute("SELECT * FROM runs ORDER BY id").fetchall()
+            events = connection.execute("SELECT id, action FROM events WHERE run = 1 ORDER BY id").fetchall()
+            return [*runs, *events]
+
+
+def children(pid: int) -> list[int]:
+    """All that a process started, and what that did, seen from outside."""
+    of_threads = [file.read_text().split() for file in Path(f"/proc/{pid}/task").glob("*/children")]
+    own = [int(child) for each in of_threads for child in each]
+    return [*own, *(found for child in own for found in children(child))]
+
+
+def daemon_of(pid: int) -> int:
+    """The envmgr of a host, whose first process has its words, too."""
+    started = sys.executable.encode() + b"\0-m\0envmgr\0daemon"
+    return next(p for p in children(pid) if Path(f"/proc/{p}/cmdline").read_bytes().startswith(started))
+
+
+@pytest.mark.parametrize("dies", ["alone", "stopped"])
+def test_its_work_is_taken_over_within_a_minute(
+    engine: Engine,
+    postgres_database: str,
+    tmp_path: Path,
+    dies: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Though its Terraform lived on, which has ended by then.
+
+    A daemon that was only stopped writes nothing of it once it goes on.
+    """
+    (engine.folder / "daemon.yaml").write_text(f"daemon: {{database: '{postgres_database}'}}\n")
+    engine.settings["polling"] = {"interval": "2s"}
+    shop = engine.repository(variables={"folder": str(tmp_path)})
+    engine.write()
+    records, marks = Records(postgres_database), tmp_path / "marks"
+    with ExitStack() as hosts:
+        first = hosts.enter_context(host(engine, "one"))
+        wait_for(lambda: b"Started." in (engine.folder / "log-one").read_bytes(), 90)
+        shop.commit("env-alice", code(module=SLOW))
+        wait_for(marks.exists, 120)
+        hosts.enter_context(host(engine, "two"))
+        wait_for(lambda: b"Started." in (engine.folder / "log-two").read_bytes(), 90)
+        time.sleep(3)  # it found the environment held
+        assert [status for _, status in records.runs()] == ["running"]
+        daemon = daemon_of(first.pid)
+        terraform = [p for p in children(daemon) if b"\0apply\0" in Path(f"/proc/{p}/cmdline").read_bytes()]
+        assert terraform
+        os.kill(daemon, signal.SIGSTOP if dies == "stopped" else signal.SIGKILL)
+        died = time.monotonic()
+        time.sleep(1)
+        assert all(map(_lives, terraform))
+        wait_for(lambda: len(records.runs()) > 1, _ENDS)
+        took = time.monotonic() - died
+        assert not any(map(_lives, terraform))
+        assert took <= TAKEN_OVER.total_seconds()
+        (tmp_path / "go-on").touch()
+        wait_for(lambda: [s for _, s in records.runs()][-1] == "succeeded", 120)
+        if dies == "stopped":
+            before = records.rows()
+            os.kill(daemon, signal.SIGCONT)
+            wait_for(lambda: b"is over" in (engine.folder / "log-one").read_bytes(), 60)
+            assert records.rows() == before
+        record_property("seconds", took)
+        record_property("load", os.getloadavg()[0])
+    assert [s for _, s in records.runs()] == ["interrupted", "succeeded"]
+    assert len(marks.read_text().splitlines()) <= 2
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
