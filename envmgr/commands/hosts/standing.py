@@ -32,7 +32,11 @@ def _status(runtime: Runtime, host: Host) -> tuple[HostStatus, str]:
         return HostStatus.SILENT, ""
     if not host.serves:
         return HostStatus.STOPPED, ""
-    reasons = (runtime.services.fleet.why_not(host, name) for name in runtime.services.organizations)
+    reasons = (
+        runtime.services.fleet.why_not(host, name)
+        for name in runtime.services.organizations
+        if may(runtime, Action.SEE, name)
+    )
     why = next(filter(None, reasons), "")
     if host.draining:
         return HostStatus.DRAINING, why

@@ -150,6 +150,16 @@ _HEAD = {
     "approved_commit": None,
     "approved_by": None,
 }
+_HOST = {
+    "name": "build-1",
+    "id": "5f0c9a1e" * 4,
+    "status": "working",
+    "why": None,
+    "version": "1.0.0",
+    "started_at": _AT,
+    "heard_at": _AT,
+    "works_on": [{"environment": "acme/shop/alice", "purpose": "reconcile by daemon", "since": _AT}],
+}
 _ONE: dict[str, Any] = {
     "Listed": _LISTED,
     "EnvironmentInFull": _IN_FULL,
@@ -162,6 +172,7 @@ _ONE: dict[str, Any] = {
     "Organization": _ORGANIZATION,
     "Freeze": _FREEZE,
     "Head": _HEAD,
+    "Host": _HOST,
     "Me": {
         "name": "carol",
         "kind": "person",

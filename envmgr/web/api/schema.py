@@ -29,9 +29,10 @@ _GIVEN = (
     asking.OrganizationObject,
     asking.MeObject,
     asking.HeadObject,
+    asking.HostObject,
     objects.FreezeObject,
 )
-_PAGED = ("Listed", "Run", "Event", "Request", "Token", "Repository", "Organization", "Head")
+_PAGED = ("Listed", "Run", "Event", "Request", "Token", "Repository", "Organization", "Head", "Host")
 _PROBLEM = {
     "type": "object",
     "description": "What went wrong (RFC 9457).",

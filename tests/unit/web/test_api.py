@@ -29,6 +29,7 @@ READS = (
     "/requests",
     "/me",
     "/tokens",
+    "/hosts",
 )
 VERBS = {
     "plan": None,
