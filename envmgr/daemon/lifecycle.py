@@ -18,6 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from envmgr.commands.audit import Audits
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
+from envmgr.domain.values.hosts.duty import Duty
 from envmgr.domain.values.hosts.terms import BEAT
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.engine.context.organization import Repository
@@ -224,7 +225,13 @@ class Daemon:
             housekeeping.tidy(self._runtime.services)
 
     def _tick_fleet(self) -> None:
-        self._runtime.services.fleet.beat()
+        """Says that this host is there; what another looked after that fell silent is looked at by the next tick."""
+        services = self._runtime.services
+        left = services.fleet.hear()
+        for repository in services.repositories:
+            if Duty.of(repository) in left:
+                self._polls.soon(repository)
+                self._forges.soon(repository)
 
     def _known_anew(self, repository: Repository) -> None:
         """A forge has told of something that was not known: it may keep an environment from going on, and no record is another by that."""

@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from envmgr.adapters.store.connect import open_store
 from envmgr.domain.values.environment import Lease, ProcessId
 from envmgr.domain.values.hosts.duty import Duty, Task
 from envmgr.domain.values.hosts.host import Report
+from envmgr.domain.values.hosts.terms import TERMS
 from envmgr.ports import LeaseTaken, Store
 from tests.support.store import ALICE, MINUTE, NOW, SECOND, SHOP
 
@@ -140,6 +142,31 @@ def test_duties_are_taken_each_by_itself(store: Store, store_location: str) -> N
     assert not store.hosts.takes(all_of_it, ONE, NOW)
     beat(store, daemon(ONE), NOW + MINUTE)
     assert store.hosts.takes(all_of_it, ONE, NOW + MINUTE)  # the other is silent by then
+
+
+def test_the_duties_of_a_dead_host_go_by_the_database_clock(several: Store, database: str) -> None:
+    """Two words are missed by then; whatever the hosts' own clocks say."""
+    for process in (ONE, TWO):
+        beat(several, daemon(process))
+        several.hosts.drain(process.machine, draining=False)
+    several.hosts.leaves("acme", TWO)  # whatever the test before left here
+    assert several.hosts.takes(WATCH, ONE, NOW)
+    for age, is_taken in ((TERMS.idle - 2 * SECOND, False), (TERMS.idle + SECOND, True)):
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute(
+                "UPDATE hosts SET beat_at = to_char(timezone('UTC', clock_timestamp() - %s), "
+                """'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') WHERE id = 'id-one'""",
+                [age],
+            )
+        met = several.hosts.beat(daemon(TWO), NOW - MINUTE, lambda _: False)
+        assert (WATCH not in met.elsewhere) is is_taken
+        assert several.hosts.takes(WATCH, TWO, NOW + timedelta(days=is_taken - 1)) is is_taken
+
+
+@pytest.fixture
+def database(migrated_postgres_database: str) -> str:
+    """Where PostgreSQL listens for `several`."""
+    return migrated_postgres_database
 
 
 @pytest.fixture

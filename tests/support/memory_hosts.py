@@ -7,7 +7,7 @@ from datetime import datetime
 from envmgr.domain.rules.hosts.standing import conflict
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.hosts.duty import Duty
-from envmgr.domain.values.hosts.host import SILENT, Configured, Host, Report
+from envmgr.domain.values.hosts.host import IDLE, Configured, Host, Report
 from envmgr.ports.hosts import Met
 
 SCHEMA = "memory"
@@ -104,7 +104,7 @@ class MemoryHosts:
 
     def _lives(self, holder: str | None, now: datetime) -> bool:
         found = (h for h in self.all(now) if h.id == holder)
-        return any(h.serves and not h.draining and h.silence <= SILENT for h in found)
+        return any(h.serves and not h.draining and h.silence <= IDLE for h in found)
 
     def leaves(self, organization: str, process: ProcessId) -> None:
         """Leaves the duties of an organization to other hosts."""

@@ -81,6 +81,11 @@ class Fleet:
             self._tell()
         return found
 
+    def hear(self) -> frozenset[Duty]:
+        """Says that this host is there, and gives the duties that others had at the word before, and have no more."""
+        before = self._met.elsewhere if self._met is not None else frozenset()
+        return before - self.beat().elsewhere
+
     def leave(self) -> None:
         """Says that the daemon of this host has come to its end."""
         if self._report.serves:

@@ -9,9 +9,12 @@ from typing import Any, cast
 
 import pytest
 
+from envmgr.daemon.lifecycle import Daemon
 from envmgr.daemon.outage import Outage
 from envmgr.daemon.polls import Polls
 from envmgr.domain.errors import Transient
+from envmgr.domain.values.hosts.duty import Duty
+from envmgr.domain.values.hosts.terms import TERMS
 from envmgr.domain.values.names import RepositoryId
 
 
@@ -85,6 +88,25 @@ def test_each_remote_is_looked_at_once_in_its_interval() -> None:
 
     assert remotes.seen == {"one": 1, "changed": 1}
     assert changed == ["changed"]
+
+
+def test_what_a_dead_host_looked_at_is_looked_at_as_soon_as_that_is_heard() -> None:
+    """However long its interval is; of nothing else."""
+    remotes = Remotes({"one": lambda: None, "elsewhere": lambda: None})
+    polls, _ = polls_of(remotes, interval=3600)
+    runtime, soon = runtime_of(remotes, 3600), list[str]()
+    left = Duty("acme", "one")
+    runtime.services.fleet = SimpleNamespace(
+        takes_poll=lambda _: False, hear=lambda: {left, Duty("acme", "@drift")}
+    )
+    polls.reconfigure(runtime)
+    polls.tick()
+    time.sleep(0.1)
+    runtime.services.fleet.takes_poll = lambda repository: Duty.of(repository) == left
+    forges = SimpleNamespace(soon=lambda repository: soon.append(repository.name))
+    Daemon._tick_fleet(cast(Any, SimpleNamespace(_runtime=runtime, _polls=polls, _forges=forges)))
+    tick_until(polls, lambda: remotes.seen["one"] == 1, TERMS.silent.total_seconds() / 2)
+    assert (remotes.seen, soon) == ({"one": 1, "elsewhere": 0}, ["one"])
 
 
 def test_a_configuration_that_was_read_again_is_polled_at_once() -> None:

@@ -12,7 +12,7 @@ from envmgr.domain.errors import EnvironmentBusy, Transient
 from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
 from envmgr.domain.values.hosts.duty import Duty, Task
 from envmgr.domain.values.hosts.host import GONE, SILENT
-from envmgr.domain.values.hosts.terms import LOOK, TERMS
+from envmgr.domain.values.hosts.terms import BEAT, LOOK, LOOKED_AFTER, TERMS
 from envmgr.engine.context.hosts import Fleet
 from tests.support.in_memory.daemon import Daemon
 from tests.support.in_memory.processes import Host
@@ -101,13 +101,25 @@ def test_a_host_alone_is_not_kept_from_work_by_what_it_was(tmp_path: Path) -> No
 
 
 def test_one_host_looks_at_a_remote_and_the_other_when_that_is_silent(two: Two) -> None:
-    """Within half a minute."""
+    """Within half a minute of its last word, whenever the other has its own; until then it is the first one's."""
     two.serve()
     assert [fleet.takes_poll(SHOP) for fleet in two.fleets] == [True, False]
-    for _ in range(4):
-        two.world.forward(seconds=10)
-        two.fleets[1].beat()
-    assert two.fleets[1].takes_poll(SHOP)
+    beat = int(BEAT.total_seconds())
+    for first in range(1, beat + 1):
+        since = first
+        two.fleets[0].beat()
+        two.world.forward(seconds=since)
+        assert not two.fleets[1].hear()
+        while not (left := two.fleets[1].hear()):
+            assert not two.fleets[1].takes_poll(SHOP)
+            two.world.forward(seconds=beat)
+            since += beat
+        assert left == {Duty.of(SHOP)}
+        assert since < LOOKED_AFTER.total_seconds()
+        assert two.fleets[1].takes_poll(SHOP)
+        two.world.store.hosts.leaves("acme", two.fleets[1].process)
+        two.fleets[0].beat()
+        assert two.fleets[0].takes_poll(SHOP)
 
 
 def test_one_host_asks_the_forge_and_the_other_when_that_is_silent(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from envmgr.adapters.store.schema import configurations, hosts, polls
 from envmgr.domain.rules.hosts.standing import conflict
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.hosts.duty import Duty
-from envmgr.domain.values.hosts.host import SILENT, Configured, Host, Report
+from envmgr.domain.values.hosts.host import IDLE, Configured, Host, Report
 from envmgr.ports.hosts import Met
 
 _REVISION = text("SELECT version_num FROM alembic_version")
@@ -148,7 +148,7 @@ class SqlHosts:
             hosts.c.serves.is_(True),
             hosts.c.draining.is_(False),
             hosts.c.forgotten.is_(False),
-            hosts.c.beat_at > self._database.moment(now, -SILENT),
+            hosts.c.beat_at > self._database.moment(now, -IDLE),
         )
         return lives.correlate(polls).exists()
 

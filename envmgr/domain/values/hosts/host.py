@@ -11,6 +11,8 @@ from .terms import TERMS
 
 SILENT = TERMS.silent
 """So long after its last beat (three are missed by then) a host counts as silent."""
+IDLE = TERMS.idle
+"""So long after its last beat the duties of a host are taken by others."""
 GONE = TERMS.gone
 """So long after its last beat a host has no lease any more, and has ended the Terraform that it had."""
 

@@ -9,6 +9,8 @@ from datetime import timedelta
 
 TAKEN_OVER = timedelta(seconds=60)
 """So long after a host died others have taken up what it had begun."""
+LOOKED_AFTER = timedelta(seconds=30)
+"""So long after a host died another one looks at its remotes, and has its other duties."""
 BEAT = timedelta(seconds=10)
 """Between two words of a daemon."""
 LOOK = timedelta(seconds=5)
@@ -29,8 +31,9 @@ class Terms:
 
     `renewal` is the time between two renewals. Without one a child is asked to end after `soft` by envmgr, and after
     `later` more by the process beside it, where envmgr did not; `hard` is when it is killed, as that process sees within
-    `pause`. `lease` is when others may take over. `silent` and `gone` count from the last word of a host: it should
-    have said something, and it can have no lease, nor anything that it began.
+    `pause`. `lease` is when others may take over. `idle`, `silent` and `gone` count from the last word of a host: its
+    duties are another's who hears of it at its own next word, it should have said something, and it can have no lease, nor
+    anything that it began.
     """
 
     renewal: timedelta
@@ -39,6 +42,7 @@ class Terms:
     hard: timedelta
     pause: timedelta
     lease: timedelta
+    idle: timedelta
     silent: timedelta
     gone: timedelta
 
@@ -56,6 +60,8 @@ def terms(taken_over: timedelta) -> Terms:
         hard=hard,
         pause=_PAUSE,
         lease=lease,
+        # Two words are missed. One that was only late loses no more than its turn: a duty twice done at a time harms nothing.
+        idle=LOOKED_AFTER - BEAT - _PAUSE,
         silent=min(_SILENT * BEAT, lease),
         gone=lease,
     )
