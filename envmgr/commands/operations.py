@@ -53,7 +53,7 @@ _BY_HAND = Destroy("", Status.SUSPENDED, by=Suspension.DESTROY)
 class PlanShown:
     """The outcome of `envmgr plan`: what would change (None: nothing), as Terraform words it, warnings, and the run.
 
-    `refused` says why it would not be applied now: what its checks refuse, or where its commit has to go before; empty where it would.
+    `refused` says why it would not be applied now: what its checks refuse, where its commit has to go before, or that all is frozen; empty where it would.
     """
 
     environment: Environment
@@ -129,7 +129,7 @@ def plan(
             planned = (plan_destroy if desired is None else plan_apply)(job, active, claim)
             if desired is not None:
                 planned, refused = Gate(job, active, desired).foresee(planned)
-                refused = refused or awaits(job, claim.commit)
+                refused = refused or awaits(job, claim.commit) or _frozen(job)
             active.message = f"Planned: {active.changes}."
             text = render(job, planned)
             if save is not None:
@@ -328,10 +328,18 @@ def check_open(job: Job, *, override_window: bool, override_freeze: bool = False
     """Refuses where all is frozen or no window for changes is open, unless that is overridden."""
     closed, frozen = job.policy.closed, job.policy.frozen
     if frozen is not None and not override_freeze:
-        way_out = "; --override-freeze destroys all the same" if isinstance(job.mode, DestroyByHand) else ""
-        raise NothingDone(f"{job.environment.label}: {frozen}. {frozen.ends_by} ends that{way_out}.")
+        raise NothingDone(_frozen(job))
     if closed is not None and not override_window:
         raise NothingDone(f"{job.environment.label}: {closed}; wait, or give --override-window.")
+
+
+def _frozen(job: Job) -> str:
+    """That all is frozen, and what ends that; empty where nothing is."""
+    frozen = job.policy.frozen
+    if frozen is None:
+        return ""
+    way_out = "; --override-freeze destroys all the same" if isinstance(job.mode, DestroyByHand) else ""
+    return f"{job.environment.label}: {frozen}. {frozen.ends_by} ends that{way_out}."
 
 
 def render(job: Job, planned: Planned) -> str:

@@ -230,6 +230,21 @@ def test_what_has_to_go_elsewhere_before_is_not_asked_about(
         assert "was never ready in staging" in done.err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("do", [here, there])
+def test_what_is_frozen_is_not_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, do: Callable[..., Done]
+) -> None:
+    """From anywhere."""
+    monkeypatch.setattr("envmgr.cli.verbs.change.apply.require_consent", lambda *_: None)
+    monkeypatch.setattr("envmgr.cli.consent.ask", lambda _: pytest.fail("asked"))
+    with serving(tmp_path) as elsewhere:
+        pushed(elsewhere)
+        frozen(elsewhere)
+        done = do(elsewhere, "apply", "alice")
+        assert done.code == 1
+        assert "migration" in done.err.splitlines()[-1]
+
+
 @pytest.mark.parametrize("text", ["production", "shop/production", "acme/shop/production"])
 def test_what_waits_for_its_first_tag_says_so_from_anywhere(tmp_path: Path, text: str) -> None:
     """By whatever name; of what nobody names there is nothing."""
