@@ -62,6 +62,10 @@ class EnvironmentBusy(RetryLater):
     """Another process works on this environment; the message names it."""
 
 
+class NoPlace(EnvironmentBusy):
+    """As many environments of its organization as may be are worked on already, on whatever hosts."""
+
+
 class UsageError(EnvmgrError):
     """What was typed or configured cannot be understood (exit code 2)."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.environment import Lease, ProcessId
 from envmgr.domain.values.hosts.duty import Duty
 from envmgr.domain.values.hosts.host import Host, Report
 from envmgr.domain.values.names import EnvironmentId
@@ -91,4 +91,23 @@ class LeftStates(Protocol):
 
     def forget(self, left: LeftState) -> None:
         """Forgets just what was left by this run."""
+        ...
+
+
+class Places(Protocol):
+    """The places of an organization: so many of its environments may be worked on at once, on all hosts together.
+
+    A place belongs to a lease and ends with it, given back or over.
+    """
+
+    def taken(self, organization: str, now: datetime) -> Sequence[Lease]:
+        """Those that are taken, by environment."""
+        ...
+
+    def take(self, lease: Lease, most: int, now: datetime) -> bool:
+        """Takes one, where fewer than `most` are taken: of all hosts that ask at once as many get one. LeaseLost where it is over."""
+        ...
+
+    def set(self, lease: Lease, *, taken: bool) -> None:
+        """Gives it up, or has it again, however many are taken: work that hangs keeps nobody else from his. LeaseLost where it is over."""
         ...

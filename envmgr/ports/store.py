@@ -26,7 +26,7 @@ from .asking import Requests, Sessions, Tokens
 from .figures import Figures
 from .freezes import Freezes
 from .hooks import Hooks
-from .hosts import Hosts, LeftStates
+from .hosts import Hosts, LeftStates, Places
 from .outbox import Outbox
 from .pages import Pages
 from .pipeline import Pipeline
@@ -96,6 +96,11 @@ class Store(Protocol):
     @property
     def left_states(self) -> LeftStates:
         """States that could not be written to their backends."""
+        ...
+
+    @property
+    def places(self) -> Places:
+        """How many environments of an organization are worked on at once, over all hosts."""
         ...
 
     @property

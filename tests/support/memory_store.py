@@ -37,6 +37,7 @@ from .memory_hosts import MemoryHosts
 from .memory_left_states import MemoryLeftStates
 from .memory_outbox import MemoryOutbox
 from .memory_pipeline import MemoryPipeline
+from .memory_places import MemoryPlaces
 from .memory_pull_requests import MemoryPullRequests
 
 K = TypeVar("K")
@@ -70,6 +71,7 @@ class MemoryStore:
         self._outbox = MemoryOutbox()
         self._hooks = MemoryHooks()
         self.left_states = MemoryLeftStates()
+        self.places = MemoryPlaces(self.leases, self._require)
 
     @property
     def standing(self) -> Mapping[tuple[Look, str], tuple[Standing, ...]]:

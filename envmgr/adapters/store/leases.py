@@ -38,6 +38,7 @@ def take(
         "purpose": wanted.purpose,
         "acquired_at": term.begins,
         "expires_at": term.ends,
+        "placed": False,
     }
     is_free: ColumnElement[bool] = leases.c.owner.is_(None)
     if over is not None:

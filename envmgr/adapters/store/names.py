@@ -33,6 +33,7 @@ REVISIONS = (
     "0027",
     "0029",
     "0031",
+    "0032",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

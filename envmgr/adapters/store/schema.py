@@ -147,6 +147,7 @@ leases = Table(
     Column("purpose", free_text(), nullable=False),
     Column("acquired_at", moment(), nullable=False),
     Column("expires_at", moment(), nullable=False),
+    Column("placed", Boolean, nullable=False, server_default=false()),
     _primary_key("leases"),
 )
 Index("leases_expiry", leases.c.expires_at)

@@ -39,6 +39,7 @@ from .forge.outbox import SqlOutbox
 from .forge.pull_requests import SqlPullRequests
 from .hosts.hosts import SqlHosts
 from .hosts.left_states import SqlLeftStates
+from .hosts.places import SqlPlaces
 from .names import REVISIONS
 from .overview import Overview, overview
 from .pipeline.pipeline import SqlPipeline
@@ -66,6 +67,7 @@ class SqlStore:
         self.outbox = SqlOutbox(database)
         self.hooks = SqlHooks(database)
         self.left_states = SqlLeftStates(database)
+        self.places = SqlPlaces(database)
 
     def environments(
         self,

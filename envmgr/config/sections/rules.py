@@ -67,7 +67,7 @@ class Limits(Section):
     )
     concurrency: Count = Field(
         default=2,
-        description="How many environments Terraform works on at once.",
+        description="How many environments Terraform works on at once, on all hosts together.",
         examples=[2],
     )
     silence: Duration = Field(

@@ -62,6 +62,11 @@ class Places:
                 self._taken.remove(place)
                 self._changed.notify_all()
 
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return self._concurrency
+
     def close(self) -> None:
         """Lets all go on who wait, to find that there is no more work."""
         with self._changed:

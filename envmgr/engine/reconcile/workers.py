@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 
-from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
+from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NoPlace
 from envmgr.domain.rules.attempt import is_put_off
 from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.neighbours import active_ones, leaving
@@ -40,6 +40,8 @@ _ROUNDS = 20
 _WAITING = 64
 """How many environments of an organization are waited for at once until they are healthy."""
 _REMEMBERED = 20
+_FULL = 0.5
+"""Seconds between two looks for a place that another host has given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Workers:
         self._let_go: dict[EnvironmentId, float] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._closing = threading.Event()
         self.unrecorded: deque[str] = deque(maxlen=_REMEMBERED)
         self.finished: Callable[[EnvironmentId], None] = lambda _: None
 
@@ -162,6 +165,7 @@ class Workers:
         """Takes no more work; what waits for a thread is dropped, what runs goes on."""
         with self._lock:
             self._closed = True
+            self._closing.set()
             for places in self._places.values():
                 places.close()
             for pool in self._pools.values():
@@ -261,8 +265,16 @@ class Workers:
 
     def _reconcile(self, identity: EnvironmentId, places: Places, asked: bool) -> None:
         with places.place() as place:
-            if not self._closed:
-                self._reconciler.reconcile(identity, Reconciling(asked=asked, on_quiet=place.quiet))
+            mode = Reconciling(asked=asked, on_quiet=place.quiet, places=places.number)
+            while not self._closed:
+                try:
+                    self._reconciler.reconcile(identity, mode)
+                except NoPlace as full:
+                    # Other hosts have all of them. Whoever is the first here waits, so that its turn stays its own.
+                    log.debug(str(full), action="no-place", environment=str(identity))
+                    self._closing.wait(_FULL)
+                else:
+                    return
 
     def _work(self, identity: EnvironmentId, do: Callable[[EnvironmentId], None]) -> None:
         if self._closed:

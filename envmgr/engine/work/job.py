@@ -36,7 +36,7 @@ from envmgr.host.children.run_log import RunLog
 from envmgr.host.leftovers import sweep
 from envmgr.ports import Holder, Progress, StateStore, Watch
 
-from . import left_states
+from . import left_states, places
 from .insistence import insist
 from .lock_recorder import LockRecorder
 from .mode import Mode
@@ -81,11 +81,11 @@ class DiskFull(EnvmgrError):
 def work_on(services: Services, identity: EnvironmentId, mode: Mode) -> Iterator["Job"]:
     """Holds an environment for a block and gives the work on it, on its record as it is by then.
 
-    Raises EnvironmentBusy, naming the holder, where another works on it, and NeedsPerson where it is not known.
+    Raises EnvironmentBusy, naming the holder, where another works on it, NoPlace where hosts work on as many of its
+    organization as they may, and NeedsPerson where it is not known.
     """
-    actor, purpose = services.actor, mode.purpose
     # The lease before the record: what is decided is then decided on what nobody else is changing.
-    with services.leases.hold(identity, purpose if actor == purpose else f"{purpose} by {actor}") as lease:
+    with places.held(services, identity, mode) as lease:
         environment, repository = (
             services.store.environment(identity),
             services.repository(identity.repository_id),
@@ -372,6 +372,7 @@ class ActiveRun:
         self._is_silent = is_silent
         with suppress(EnvmgrError):  # what is raised here would end what runs
             self._note_silence(self.job.services.clock() - duration if is_silent else None)
+            places.moves(self.job.services, self.job.lease, self.job.mode, not is_silent)
 
     def _note_silence(self, since: datetime | None) -> None:
         job = self.job

@@ -108,6 +108,11 @@ class Mode:
         """By how much its Terraform yields to other processes."""
         return 0
 
+    @property
+    def takes_place(self) -> int | None:
+        """How many places its organization has, where it needs one of these."""
+        return None
+
     def gives_way(self) -> bool:
         """Whether something more urgent waits for it to end."""
         return False
@@ -125,15 +130,22 @@ class Reconciling(Mode):
     """Bringing an environment to what its branch, its schedule and its end of life want.
 
     `asked` says that a person named it, so that no pause holds it up. `on_quiet` is told for how long nothing moves.
+    `places` is how many environments of its organization may be worked on at once, on all hosts together.
     """
 
     asked: bool = False
+    places: int | None = None
     on_quiet: Callable[[timedelta], None] = _nobody
 
     @property
     def purpose(self) -> str:
         """What the lease is held for."""
         return "reconcile"
+
+    @property
+    def takes_place(self) -> int | None:
+        """How many places its organization has, where it needs one of these."""
+        return self.places
 
     def tell_quiet(self, duration: timedelta) -> None:
         """Is told for how long nothing has moved."""

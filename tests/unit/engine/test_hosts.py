@@ -13,7 +13,10 @@ from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
 from envmgr.domain.values.hosts.duty import Duty, Task
 from envmgr.domain.values.hosts.host import GONE, SILENT
 from envmgr.domain.values.hosts.terms import BEAT, LOOK, LOOKED_AFTER, TERMS
+from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.hosts import Fleet
+from envmgr.engine.reconcile.reconciler import Reconciler
+from envmgr.engine.reconcile.workers import Workers
 from tests.support.in_memory.daemon import Daemon
 from tests.support.in_memory.processes import Host
 from tests.support.in_memory.rules import SHOP, Rules
@@ -308,3 +311,38 @@ def test_a_host_that_dies_for_good_at_any_moment_is_taken_over(tmp_path: Path, f
             two.first.turn(seconds=30)
         assert two.world.status("alice") is Status.READY, (number, two.world.environment("alice").message)
         two.world.check()
+
+
+def test_hosts_work_together_on_no_more_than_one_would(two: Two) -> None:
+    """What is due waits for the first place that any of them gives back; nobody else is kept from the environment meanwhile."""
+    two.serve()
+    two.world.push("alice")
+    first, store, now = two.first.application, two.world.store, two.world.clock()
+    first.poller.poll(first.services.repositories[SHOP])
+    repository, most = first.services.repositories[SHOP], first.services.organizations["acme"].concurrency
+    owner = two.second.application.services.fleet.process
+    leases = [
+        store.acquire(
+            EnvironmentId("acme", "shop", f"other-{number}"),
+            owner,
+            "reconcile",
+            now,
+            TERMS.lease,
+            lambda _: False,
+        )
+        for number in range(most)
+    ]
+    for lease in leases:
+        assert isinstance(lease, Lease)
+        assert store.places.take(lease, most, now)
+
+    workers = Workers(first.services, Reconciler(first.services))
+    assert workers.look(repository) == 1
+    assert not workers.wait(0.3)
+    assert two.world.status("alice") is Status.PENDING
+    assert two.world.environment("alice").id not in store.leases(now), "so that anybody may destroy it"
+
+    assert isinstance(leases[0], Lease)
+    store.release(leases[0])
+    assert workers.wait(20)
+    assert two.world.status("alice") is Status.READY
