@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from tests.benchmarks import changing_push, first_apply, server
+from tests.benchmarks.after_restart import after_restart
 from tests.benchmarks.audit import audit
 from tests.benchmarks.bad_apple import bad_apple
 from tests.benchmarks.burst import burst
@@ -63,6 +64,7 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "webhook": webhook,
     "webhook-flood": flood,
     "database-load": database_load,
+    "hosts-restart": after_restart,
     "deciding": deciding,
     "policies": policies,
 }
