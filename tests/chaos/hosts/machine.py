@@ -56,8 +56,9 @@ class Machine:
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
         )
         assert self._shell.stdout is not None
-        if self._shell.stdout.readline() != "up\n":
-            raise RuntimeError(f"{self.name} does not come up")
+        with self._shell.stdout as said:
+            if said.readline() != "up\n":
+                raise RuntimeError(f"{self.name} does not come up")
         [self._init] = _children(self._shell.pid)
         self.cable = Cable(self.number, self._init)
         self.start_daemon()
