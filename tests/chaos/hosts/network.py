@@ -1,11 +1,15 @@
 """The network between the hosts and what they share: a cable for each host, and addresses that can be cut off by themselves."""
 
 import asyncio
+import fcntl
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from pathlib import Path
+
+_ALONE = Path("/run/envmgr-chaos-hosts.lock")
 
 
 class Service(StrEnum):
@@ -28,15 +32,20 @@ def why_absent() -> str:
 
 @contextmanager
 def served(ports: Mapping[Service, int]) -> Iterator[None]:
-    """Gives each service, which listens on a loopback port, its address, under the same port."""
-    for service in ports:
-        ip("addr", "add", f"{service}/32", "dev", "lo")
-    try:
-        with _forwarding(ports):
-            yield
-    finally:
+    """Gives each service, which listens on a loopback port, its address, under the same port.
+
+    There is one such network on a machine: another campaign's end is waited for.
+    """
+    with _ALONE.open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)
         for service in ports:
-            ip("addr", "del", f"{service}/32", "dev", "lo")
+            ip("addr", "replace", f"{service}/32", "dev", "lo")
+        try:
+            with _forwarding(ports):
+                yield
+        finally:
+            for service in ports:
+                ip("addr", "del", f"{service}/32", "dev", "lo")
 
 
 class Cable:
