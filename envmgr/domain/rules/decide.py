@@ -40,6 +40,7 @@ from .origins.guards import (
     preview_is_lost,
     preview_stays,
     seems_gone,
+    unless_left_alone,
 )
 from .origins.numbers import over_the_limit, too_many_leave
 from .settled import is_done, is_settled, to_be_tested, why_apply
@@ -87,7 +88,9 @@ def decide(
 ) -> Decision:
     """The next step for an environment; see `Situation` for what goes in."""
     situation = Situation(environment, policy, neighbours, now, asked)
-    return unless_frozen(_in_turn(situation, _decide(situation)), policy.frozen)
+    return unless_frozen(
+        unless_left_alone(environment, _in_turn(situation, _decide(situation))), policy.frozen
+    )
 
 
 def _decide(situation: Situation) -> Decision:
@@ -193,7 +196,7 @@ def _destroyed_by_hand(situation: Situation) -> Decision | None:
 
 def _left_alone(situation: Situation) -> Decision | None:
     environment = situation.environment
-    if environment.claim is None:
+    if environment.claim is None and environment.suspended_by is not Suspension.PERSON:
         return None
     if environment.suspended and environment.suspended_by is not Suspension.SCHEDULE:
         return Rest(f"{environment.suspended.reason} Its {environment.followed} is gone.")
@@ -367,10 +370,6 @@ def _failed_on_this(situation: Situation) -> Decision | None:
     return None
 
 
-def _untested(situation: Situation) -> Decision | None:
-    return to_be_tested(situation.environment, situation.policy)
-
-
 # What a person or the configuration decided, then time: what is about to end is not applied once more before.
 # Limits and windows come last, as they hold back nothing but an apply that is due.
 _PRESENT: tuple[Check, ...] = (
@@ -391,7 +390,7 @@ _PRESENT: tuple[Check, ...] = (
     _drifted,
     _to_go_back,
     _failed_on_this,
-    _untested,
+    lambda situation: to_be_tested(situation.environment, situation.policy),
     lambda situation: over_the_limit(
         situation.environment, situation.policy.max_environments, situation.neighbours.active
     ),

@@ -91,7 +91,7 @@ def close(job: Job, end: Destroy, run: int | None = None) -> None:
     suspended = Suspended(end.because, end.by, over, services.clock()) if end.because else None
     # The record closes only now: a process that dies before it ends the environment once more, which harms
     # nothing. After it there is only tidying left.
-    job.update(lambda e: closed(e, End(then=end.then, message=said, suspended=suspended)), event)
+    job.update(lambda e: _shut(job, e, End(then=end.then, message=said, suspended=suspended)), event)
     if job.environment.pin is None:  # else it comes up again at a commit that only we may have
         services.git.let_go(environment.id)
     _clear_workspace(job)
@@ -99,6 +99,13 @@ def close(job: Job, end: Destroy, run: int | None = None) -> None:
     if is_kept:
         # Last of all: until here a lost record could still be rebuilt from it.
         kept.forget(state, environment.id)
+
+
+def _shut(job: Job, now: Environment, end: End) -> Environment:
+    """The record closed, unless a person suspended it since the work began: that is not lost by it."""
+    if now.suspended_by is Suspension.PERSON and now.suspended != job.began.suspended:
+        raise Superseded(f"{now.label} was suspended meanwhile: it is not closed.")
+    return closed(now, end)
 
 
 def _clear_workspace(job: Job) -> None:

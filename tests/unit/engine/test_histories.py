@@ -1,13 +1,16 @@
 """The engine's histories on ports in memory: from a push to a verified destroy, through all that may come between."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from envmgr.commands import steering
+from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.deployment import DeployRules
 from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status
 from envmgr.domain.values.health import HealthCheck
+from envmgr.domain.values.pipeline.proposal import Gates, Terms
 from envmgr.domain.values.step import Step
 from tests.support.in_memory.rules import BROKEN, MODULE, Rules
 from tests.support.in_memory.world import World
@@ -139,6 +142,35 @@ def test_what_is_suspended_is_left_alone_until_it_is_resumed(world: World) -> No
     steering.resume(world.person.application, world.environment("alice"))
     world.turn(2, minutes=6)
     assert world.status("alice") is Status.DESTROYED
+
+
+@pytest.mark.parametrize("daemons_call", range(1, 41))
+def test_a_suspension_said_as_nothing_applied_is_closed_is_refused_or_stays(
+    tmp_path: Path, daemons_call: int
+) -> None:
+    """Whichever call of the closing pass it meets: a push that comes later finds it suspended, if it was taken."""
+    world = World(tmp_path, Rules(gates=Gates(approval=Terms(needed=1, expires=timedelta(days=1)))))
+    world.push("alice")
+    world.turn(2)
+    assert (world.status("alice"), world.environment("alice").claim) == (Status.WAITING, None)
+    world.delete("alice")
+    world.turn(1, minutes=6)
+    life, said = world.daemon.life, []
+
+    def suspend() -> None:
+        try:
+            alice = world.environment("alice")
+            world.person.does(lambda: said.append(steering.suspend(world.person.application, alice)))
+        except NeedsPerson as error:
+            assert "nothing to suspend" in str(error)  # noqa: PT017 - either is right, by the moment
+
+    life.meets_at, life.meets = life.calls + daemons_call, suspend
+    world.turn(1, minutes=6)
+    world.turn(1, minutes=6)
+    assert said or world.status("alice") is Status.DESTROYED
+    world.push("alice")
+    world.turn(2)
+    assert world.status("alice") is (Status.SUSPENDED if said else Status.WAITING)
 
 
 def test_it_is_ready_once_it_is_healthy(tmp_path: Path) -> None:

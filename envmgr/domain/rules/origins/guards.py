@@ -1,7 +1,15 @@
 """What holds a named environment back: what it follows is gone or was moved, or its commit was not ready where it comes from."""
 
 from envmgr.domain.values.decision import Close, Decision, Rest, Wait
-from envmgr.domain.values.environment import Environment, Guard, Offered, OriginKind, Waits, WaitsFor
+from envmgr.domain.values.environment import (
+    Environment,
+    Guard,
+    Offered,
+    OriginKind,
+    Suspension,
+    Waits,
+    WaitsFor,
+)
 from envmgr.domain.values.names import ref_component
 from envmgr.domain.values.origins.previews import Why
 from envmgr.domain.values.policy import Awaited, Policy
@@ -31,6 +39,13 @@ def seems_gone(environment: Environment) -> str:
 def no_previews(environment: Environment) -> str:
     """That the configuration asks for no environments of pull requests any more."""
     return f"`previews` of {environment.id.repository_id} is not there any more"
+
+
+def unless_left_alone(environment: Environment, decision: Decision) -> Decision:
+    """A decision, but for the closing of what a person suspended: closed, it would begin anew without that."""
+    if not isinstance(decision, Close) or environment.suspended_by is not Suspension.PERSON:
+        return decision
+    return Rest(f"{environment.why_suspended} {decision.reason}")
 
 
 def preview_stays(environment: Environment, policy: Policy) -> Decision | None:

@@ -25,9 +25,13 @@ from .standing import says, stands
 def suspended(before: Environment, because: str, now: datetime) -> Environment:
     """Left alone until it is resumed; what runs goes on to its end, but for a destroy that nobody confirmed.
 
-    Raises NeedsPerson where it is being destroyed for good.
+    Raises NeedsPerson where it is being destroyed for good, or is destroyed: what is made anew knows nothing of it.
     """
     _check_not_ending(before)
+    if not before.is_open:
+        raise NeedsPerson(
+            f"{before.label} is destroyed: there is nothing to suspend until a push makes it again."
+        )
     if before.status is Status.DESTROYING and before.suspended_by is Suspension.DESTROY:
         raise NeedsPerson(f"{before.label} is being destroyed: {before.why_suspended}")
     status = before.status if before.status in AT_WORK else Status.SUSPENDED

@@ -11,7 +11,7 @@ from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.neighbours import active, leaving
 from envmgr.domain.rules.settled import is_settled
 from envmgr.domain.values.decision import Apply, Close, Destroy, Rest, Wait
-from envmgr.domain.values.environment import Environment, Guard, Status, Waits, WaitsFor
+from envmgr.domain.values.environment import Environment, Guard, Status, Suspension, Waits, WaitsFor
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Neighbours, Policy
 from tests.unit.domain_example import (
@@ -212,7 +212,18 @@ def test_a_suspended_environment_is_left_alone_where_its_branch_is_gone() -> Non
     assert decision == Rest("Suspended by bob. Its branch env-alice is gone.")
 
 
-@pytest.mark.parametrize("changes", [{}, {"branch": "env-prod"}, {"suspended": "s"}])
+def test_what_a_person_suspended_is_not_closed() -> None:
+    """Made anew by a push it would know nothing of that; what its time or a destroy suspended is."""
+    for absences in (1, 2):
+        for by in Suspension:
+            found = gone(claim=None, absences=absences, suspended="s", suspended_by=by)
+            decision = decide(found, POLICY, ALONE, NOW)
+            assert isinstance(decision, Rest) is (by is Suspension.PERSON), by
+    elsewhere = pending(branch="other", suspended="s", suspended_by=Suspension.PERSON)
+    assert isinstance(decide(elsewhere, POLICY, ALONE, NOW), Rest)
+
+
+@pytest.mark.parametrize("changes", [{}, {"branch": "env-prod"}])
 def test_a_record_without_resources_is_closed(changes: dict[str, Any]) -> None:
     decision = decide(gone(claim=None, **changes), POLICY, ALONE, NOW)
     assert isinstance(decision, Close)
