@@ -14,7 +14,7 @@ from .headers import Headers
 from .limits import Limits
 from .metrics.route import router as metrics
 from .metrics.scrape import Scrapes
-from .pages.routes import changes, docs, environments, files, heads, others, runs, streams, tokens
+from .pages.routes import changes, docs, environments, files, heads, hosts, others, runs, streams, tokens
 from .problems import tell_problems
 from .rate import Known
 from .sign_in import routes as sign_in
@@ -24,7 +24,7 @@ from .webhooks.hints import Hints
 from .webhooks.route import router as webhooks
 from .webhooks.secrets import Secrets
 
-PAGES = (files, sign_in, environments, changes, heads, runs, streams, others, tokens, docs)
+PAGES = (files, sign_in, environments, changes, heads, runs, streams, others, hosts, tokens, docs)
 """What the page is made of."""
 
 ABOUT = """\

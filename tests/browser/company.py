@@ -7,6 +7,7 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
+from envmgr import __version__
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Difference, Drift
@@ -28,12 +29,17 @@ from envmgr.domain.values.environment import (
     Suspension,
 )
 from envmgr.domain.values.health import Condition, Health, HealthCheck
+from envmgr.domain.values.hosts.host import Report
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.tags import tags_for
 from envmgr.ports import Store
 from tests.support.records import recorded
 
 HOST = ProcessId("worker-1", "boot", 4242, 1)
+OTHERS = tuple(
+    ProcessId(f"build-{n}", f"boot of {n}", 700 + n, 1, sha1(str(n).encode()).hexdigest()) for n in (1, 2)
+)
+"""Two more hosts; the second one is drained."""
 SHOP, PORTAL, BILLING = (RepositoryId("acme", name) for name in ("shop", "portal", "billing"))
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -59,6 +65,9 @@ def fill(store: Store, data_dir: Path, now: datetime) -> None:
         _write(store, data_dir, run)
     for event in _events(now):
         store.record(event)
+    for each in OTHERS:
+        store.hosts.beat(Report(process=each, version=__version__, serves=True), now, lambda _: False)
+    store.hosts.drain(OTHERS[1].machine, draining=True)
 
 
 def _environments(now: datetime) -> Iterator[Environment]:

@@ -4,6 +4,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 from playwright.sync_api import sync_playwright
 
@@ -17,6 +18,7 @@ _PICTURES = {
     "run": ("/runs/16", "dark", 1120, 760),
     "timeline": ("/timeline", "light", 1120, 620),
     "destroy": ("/environments/acme/shop/alice/destroy", "light", 1120, 560),
+    "hosts": ("/hosts", "light", 1120, 620),
     "phone": ("/environments/acme/shop/carol", "light", 390, 760),
 }
 """By name: the view, in which colours, and how large."""
@@ -27,6 +29,9 @@ def main(folder: Path = FOLDER) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     program = shutil.which("chromium") or shutil.which("google-chrome")
     with (
+        patch(
+            "socket.gethostname", return_value="build-3"
+        ),  # the pictures are the same wherever they are taken
         tempfile.TemporaryDirectory() as place,
         served(Path(place) / "envmgr") as page,
         sync_playwright() as playwright,

@@ -53,6 +53,8 @@ def served(folder: Path, daemon: str = _DAEMON, organization: str = _ORGANIZATIO
     watching = threading.Thread(target=_take_up, args=(runtime, over))
     try:
         company.fill(runtime.services.store, runtime.services.layout.root, datetime.now(UTC))
+        runtime.services.fleet.serve()
+        runtime.services.fleet.beat()
         made = {role: _token(runtime, role) for role in Role}
         server.reconfigure(runtime)
         watching.start()

@@ -14,7 +14,14 @@ from .served import Served
 from .visiting import VIEWS, sign_in, visiting
 
 _AXE = Axe()
-DARK = ("/", "/environments/acme/shop/carol", "/environments/acme/portal/judy", "/runs/1", "/timeline")
+DARK = (
+    "/",
+    "/environments/acme/shop/carol",
+    "/environments/acme/portal/judy",
+    "/runs/1",
+    "/timeline",
+    "/hosts",
+)
 """Views with all colours that there are."""
 
 

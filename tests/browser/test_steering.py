@@ -13,6 +13,7 @@ from envmgr.domain.values.environment import Guard, RunKind, RunStatus, Status, 
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.pipeline.proposal import Checked, CheckOutcome, Proposal, Terms
 
+from . import company
 from .company import commit_of
 from .http_client import Client
 from .served import Served
@@ -214,3 +215,30 @@ def test_what_runs_is_cancelled(page_server: Served, chromium: Browser) -> None:
     assert (ended.status, found.suspended_by) == (RunStatus.INTERRUPTED, Suspension.CANCEL)
     [event] = services.store.events(actions=["cancelled"])[-1:]
     assert event.actor == "token developer-of-acme"
+
+
+def test_an_admin_drains_a_host_after_a_question(page_server: Served, chromium: Browser) -> None:
+    """Everybody sees it, the page follows; who may not is given no button, and refused."""
+    name, identity = company.OTHERS[0].host, company.OTHERS[0].machine
+    with (
+        visiting(chromium, page_server, Role.VIEWER) as viewer,
+        visiting(chromium, page_server, Role.ADMIN, java_script_enabled=False) as page,
+    ):
+        viewer.goto("/")
+        viewer.get_by_role("link", name="Hosts").click()
+        seen = viewer.get_by_role("region", name=name)
+        expect(seen.locator(".status")).to_have_text("working")
+        expect(viewer.get_by_role("link", name="Drain")).to_have_count(0)
+        page.goto("/hosts")
+        page.get_by_role("link", name=f"Drain {name}").click()
+        expect(page.get_by_text(f"{name} takes no new work, until")).to_be_visible()
+        page.get_by_role("button", name="Drain").click()
+        expect(page.get_by_role("region", name=name)).to_contain_text("draining")
+        expect(seen.locator(".status")).to_have_text("draining")
+        page.get_by_role("link", name=f"Let it work again {name}").click()
+        page.get_by_role("button", name="Let it work again").click()
+        expect(page.get_by_role("region", name=name)).to_contain_text("working")
+    client = Client(page_server.url)
+    client.sign_in(page_server.tokens[Role.APPROVER])
+    refused = client.post(f"/hosts/{identity}/drain", {"csrf": client.csrf("/")})
+    assert (refused.status, "admin" in refused.text) == (403, True)

@@ -24,6 +24,7 @@ VIEWS = (
     "/activity",
     "/promotions",
     "/repositories",
+    "/hosts",
     "/tokens",
 )
 """Every view, some of them in several states."""

@@ -116,6 +116,11 @@ class Fleet:
         """Whom it met at its last beat."""
         return self._met if self._met is not None else self.beat()
 
+    @property
+    def has_company(self) -> bool:
+        """Whether it met other hosts at its last beat; without asking the database."""
+        return self._met is not None and len(self._met.hosts) > 1
+
     def gone(self, process: ProcessId) -> str:
         """Why nothing of a process on another host can be at work any more, as a sentence; empty where that is not known.
 

@@ -1,8 +1,10 @@
 """The hosts over the network: everybody sees them, an admin drains and forgets them."""
 
+import re
 from dataclasses import replace
 
 import pytest
+from fastapi.testclient import TestClient
 
 from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.environment import Lease, ProcessId
@@ -71,3 +73,49 @@ def test_it_is_forgotten_once_it_is_silent(site: Site, world: World) -> None:
     assert left.status_code == 200
     assert "build-2" not in {each["name"] for each in left.json()["items"]}
     assert site.asks("POST", "/hosts/nobody/forget", Role.ADMIN).status_code == 409
+
+
+def at_the_page(site: Site, role: Role) -> tuple[TestClient, str]:
+    """A browser of somebody who signed in, and what her forms need."""
+    client = TestClient(site.app, base_url="https://testserver")
+    csrf = re.findall(r'name="csrf" value="([^"]+)"', client.get("/sign-in").text)[0]
+    client.post("/sign-in", data={"csrf": csrf, "token": site.token(role)})
+    return client, re.findall(r'name="csrf" value="([^"]+)"', client.get("/").text)[0]
+
+
+def test_the_page_forgets_a_host_after_a_question_and_not_while_it_lives(site: Site, world: World) -> None:
+    """What cannot be is said above the question; and who is gone meanwhile is not there."""
+    page, csrf = at_the_page(site, Role.ADMIN)
+    address = f"/hosts/{OTHER.machine}/forget"
+    assert address not in page.get("/hosts").text
+    refused = page.post(address, data={"csrf": csrf})
+    assert (refused.status_code, "build-2 lives" in refused.text) == (409, True)
+    world.forward(seconds=SILENT.total_seconds() + 1)
+    assert address in page.get("/hosts").text
+    assert "Only do this if that host is off" in page.get(address).text
+    assert "build-2" not in page.post(address, data={"csrf": csrf}).text
+    assert page.get(address).status_code == 404
+    assert page.post(address, data={"csrf": csrf}).status_code == 404
+    assert page.get(f"/hosts/{OTHER.machine}/destroy").status_code == 422
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.APPROVER])
+def test_the_page_offers_nothing_to_who_may_not(site: Site, world: World, role: Role) -> None:
+    """And refuses it."""
+    page, csrf = at_the_page(site, role)
+    assert f"/hosts/{OTHER.machine}/" not in page.get("/hosts").text
+    assert page.post(f"/hosts/{OTHER.machine}/drain", data={"csrf": csrf}).status_code == 403
+    assert not any(host.draining for host in world.store.hosts.all(world.now))
+
+
+def test_pages_lead_to_the_hosts_where_there_are_several(site: Site) -> None:
+    """And that no host works is said there."""
+    page, _ = at_the_page(site, Role.VIEWER)
+    assert 'href="/hosts"' not in page.get("/").text
+    site.world.store.hosts.beat(
+        Report(process=OTHER, version="0", serves=True), site.world.now, lambda _: False
+    )
+    assert "No host is at work" not in page.get("/hosts").text
+    assert 'href="/hosts"' in page.get("/").text
+    site.world.forward(seconds=SILENT.total_seconds() + 1)
+    assert "No host is at work" in page.get("/hosts").text

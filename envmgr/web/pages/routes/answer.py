@@ -28,6 +28,8 @@ VIEWS = (
     ("/tokens", "Tokens"),
 )
 """The views that every page leads to."""
+HOSTS = ("/hosts", "Hosts")
+"""The one that pages lead to where there are several hosts."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -41,7 +43,7 @@ def drawn(
     """A view for somebody; None for who is not known yet."""
     frame = {
         "visitor": visitor,
-        "views": VIEWS,
+        "views": _views(request),
         "version": __version__,
         "here": request.url.path,
         "here_in_full": _in_full(request),
@@ -52,6 +54,12 @@ def drawn(
     if secret:
         response.set_cookie(FORM_COOKIE, secret, path="/", secure=True, httponly=True, samesite="strict")
     return response
+
+
+def _views(request: Request) -> tuple[tuple[str, str], ...]:
+    """Nobody with one host has to wonder about hosts."""
+    fleet = door_of(request).runtime.services.fleet
+    return (*VIEWS, HOSTS) if fleet.has_company or request.url.path == HOSTS[0] else VIEWS
 
 
 def _in_full(request: Request) -> str:
