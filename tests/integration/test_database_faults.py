@@ -24,6 +24,7 @@ from envmgr.adapters.store import connect
 from envmgr.adapters.store.connect import open_store
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.values.environment import RunStatus, Status
+from envmgr.engine.work import insistence
 from tests.benchmarks.cpu import Spent
 from tests.benchmarks.running_daemon import running
 from tests.support import postgres
@@ -225,8 +226,11 @@ def test_postgres_restarted_during_an_apply(engine: Engine, server: Postgres, tm
     converged(engine, tmp_path)
 
 
-def test_postgres_away_as_an_apply_ends(engine: Engine, server: Postgres, tmp_path: Path) -> None:
-    """The run ends recorded, and the environment converges."""
+def test_postgres_away_as_an_apply_ends(
+    engine: Engine, server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For longer than it is insisted: the run ends recorded as what it was, and the environment converges."""
+    monkeypatch.setattr(insistence, "AGAIN", (0.2, 0.2))
     on_postgres(engine, server, tmp_path)
     with at_work(engine, tmp_path):
         server.control("stop")
@@ -236,6 +240,7 @@ def test_postgres_away_as_an_apply_ends(engine: Engine, server: Postgres, tmp_pa
         engine.work()
     server.control("start")
     converged(engine, tmp_path)
+    assert [run.status for run in engine.runs()] == [RunStatus.SUCCEEDED]
 
 
 def test_postgres_away_under_a_daemon(engine: Engine, server: Postgres, tmp_path: Path) -> None:

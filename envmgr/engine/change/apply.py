@@ -220,11 +220,14 @@ def settle(
             record = tests.untested(applies.brought_up(record, now))
         return _what_is_left(job, desired, run)(applies.unsuspended(record, job.resumes))
 
-    if not desired.deploy.digest:
-        note_ready(job, claim.commit, passed=is_tested(job, claim.commit))
+    def first() -> None:
+        if not desired.deploy.digest:
+            note_ready(job, claim.commit, passed=is_tested(job, claim.commit))
+
     if active is not None:
-        active.settle(settled, event)
+        active.settle(settled, event, first)
     else:
+        first()
         job.update(settled, event)
 
 

@@ -99,16 +99,19 @@ def _settle(job: Job, desired: Desired, remark: str, run: ActiveRun | None = Non
     """Records what runs now; where nothing is asked for its health, it counts as healthy."""
     commit, check, now = desired.claim.commit, desired.deploy.health, job.services.clock()
     rules = deploys.Rules(job.policy.deploy, job.policy.tests)
-    if check is None:
-        note_ready(job, commit, passed=is_tested(job, commit))
+
+    def first() -> None:
+        if check is None:
+            note_ready(job, commit, passed=is_tested(job, commit))
 
     def deployed(record: Environment) -> Environment:
         return deploys.deployed(record, commit, rules, check, now, remark)
 
     if run is None:
+        first()
         job.update(deployed)
     else:
-        run.settle(deployed, _deployed(job, desired, run))
+        run.settle(deployed, _deployed(job, desired, run), first)
 
 
 def _deployed(job: Job, desired: Desired, run: ActiveRun) -> Event:

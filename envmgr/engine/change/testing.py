@@ -55,11 +55,10 @@ def run_tests(job: Job) -> None:
 def _settle(job: Job, active: ActiveRun, verdict: Verdict) -> None:
     """Records that all tests passed, with the end of their run."""
     commit, said = verdict.commit, remark_now(job)
-    note_ready(job, commit)
     event = job.services.event(
         job.environment.id, "tests-passed", active.message, commit=commit, run=verdict.run
     )
-    active.settle(lambda e: tests.passed(e, verdict, said), event)
+    active.settle(lambda e: tests.passed(e, verdict, said), event, lambda: note_ready(job, commit))
 
 
 def bring_back(job: Job) -> None:

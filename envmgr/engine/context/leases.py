@@ -6,14 +6,15 @@ from contextlib import contextmanager
 
 import structlog
 
-from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, LeaseLost
-from envmgr.domain.values.environment import Lease, ProcessId, RunEnd, RunStatus
+from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, LeaseLost, Transient
+from envmgr.domain.values.environment import Lease, ProcessId
 from envmgr.domain.values.hosts.terms import TERMS
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.host.fence import Fence
 from envmgr.ports import Clock, LeaseTaken, Processes, Store
 
 from .hosts import Fleet, try_to_beat
+from .late_ends import LateEnds
 
 log = structlog.get_logger()
 
@@ -46,7 +47,8 @@ class Leases:
         self._processes = processes
         self._ours: dict[EnvironmentId, Lease | None] = {}  # None: about to be taken
         self._left: list[Lease] = []
-        self._ends: list[RunEnd] = []
+        self.late_ends = LateEnds(store)
+        """What runs under these leases came to, where it could not be written: no lease is given back before that."""
         self._lost: set[EnvironmentId] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -87,27 +89,10 @@ class Leases:
         if self._fence is not None:
             self._fence.prune()
 
-    def end_later(self, end: RunEnd) -> None:
-        """Keeps the end of a run that could not be written: it is tried again until it is."""
-        with self._lock:
-            self._ends.append(end)
-
-    def catch_up(self) -> None:
-        """Writes the ends of runs that could not be written before, where nobody else has ended them since."""
-        with self._lock:
-            ends, self._ends = self._ends, []
-        for end in ends:
-            try:
-                found = self._store.run(end.run)
-                if found is not None and found.status is RunStatus.RUNNING:
-                    self._store.finish_run(end.run, end.status, end.at, end.message, end.changes)
-            except EnvmgrError:
-                self.end_later(end)
-
     def close(self) -> None:
         """Ends the renewing thread."""
         self._wake.set()
-        self.catch_up()
+        self.late_ends.write()
 
     def renew(self) -> None:
         """Renews all that is held; what was taken over is marked lost. Gives back what could not be before."""
@@ -116,7 +101,7 @@ class Leases:
             left, self._left = self._left, []
         if held and not self._fleet.serves:  # a daemon does so by itself
             try_to_beat(self._fleet)
-        self.catch_up()
+        self.late_ends.write()
         for lease in left:
             self._give_back(lease)
         for lease in held:
@@ -139,6 +124,7 @@ class Leases:
             self._ours[environment] = None
 
     def _take(self, environment: EnvironmentId, purpose: str) -> Lease:
+        self._end_what_is_left(environment)
         with self._renewing(environment):
             taken = self._store.acquire(
                 environment, self._owner, purpose, self._clock(), TERMS.lease, self._is_over, self._is_living
@@ -150,6 +136,14 @@ class Leases:
             self._lost.discard(environment)
             self._start_renewer()
         return taken
+
+    def _end_what_is_left(self, environment: EnvironmentId) -> None:
+        """Under a new lease nobody could write any more what was done under the one before."""
+        self.late_ends.write()
+        if self.late_ends.are_left_of(environment):
+            raise Transient(
+                f"What the last run of {environment} came to could not be written to the database yet: nothing is begun there before."
+            )
 
     @contextmanager
     def _renewing(self, environment: EnvironmentId) -> Iterator[None]:
@@ -165,6 +159,11 @@ class Leases:
         with self._lock:
             if self._ours.get(lease.environment) == lease:
                 self._ours[lease.environment] = None
+        self.late_ends.write()
+        if self.late_ends.are_left_of(lease.environment):
+            with self._lock:
+                self._left.append(lease)
+            return
         try:
             self._store.release(lease)
         except EnvmgrError as error:

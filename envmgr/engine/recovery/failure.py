@@ -10,6 +10,7 @@ from envmgr.domain.rules.transitions.work import failed, interrupted, put_off
 from envmgr.domain.values.decision import Decision
 from envmgr.domain.values.environment import AT_WORK, Environment, Status
 from envmgr.domain.values.health import Condition
+from envmgr.engine.work.insistence import Unwritten
 from envmgr.engine.work.job import AwaitsApproval, DiskFull, Job, NothingDone, Superseded
 
 log = structlog.get_logger()
@@ -25,8 +26,8 @@ def record_failure(job: Job, error: EnvmgrError, decision: Decision) -> None:
     message = f"{job.redact(str(error))}{_disk(job, error)}"
     now, key = job.services.clock(), attempt_key(job.began, job.policy, decision)
     match error:
-        case AwaitsApproval():
-            pass  # the record says it already
+        case AwaitsApproval() | Unwritten():
+            pass  # the record says it already, or will
         case Superseded() | NothingDone():
             _write(job, lambda e: stands(e, _status_before(e), message))
         case Interrupted():

@@ -34,7 +34,6 @@ def end_abandoned_runs(job: Job) -> None:
     RetryLater while a Terraform works that cannot be attended from here (on another host), or need not be (a
     first plan).
     """
-    job.services.leases.catch_up()  # of our own it is known how they ended
     # The oldest first, so that the record ends with what the newest run came to.
     for run in reversed(job.services.store.runs(job.environment.id, status=RunStatus.RUNNING)):
         _end(job, run, _adopt(job, run))

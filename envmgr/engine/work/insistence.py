@@ -1,33 +1,50 @@
-"""Writing what is on no other record yet: what the database does not take at once is written again for a while."""
+"""Writing what is on no other record yet: what the database does not take at once is written again, and kept until it is."""
 
 import time
-from collections.abc import Callable
 
 import structlog
 
-from envmgr.domain.errors import EnvmgrError, LeaseLost, NeedsPerson
+from envmgr.domain.errors import EnvmgrError, Interrupted, LeaseLost, NeedsPerson
+from envmgr.engine.context.late_ends import LateEnd, LateEnds
 
 log = structlog.get_logger()
 
-AGAIN = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds after which it is written again; as long as a database takes to be restarted."""
+AGAIN = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0)
+"""Seconds after which it is written again: together as long as a lease lasts that nobody renews any more."""
 
 
-def insist(write: Callable[[], object], may_go_on: Callable[[], bool], run: int) -> None:
-    """Writes what a run came to, again where that fails; raises what the last try raised.
+class Unwritten(Interrupted):
+    """What was done could not be written yet, and is kept: nothing else is to be said of it."""
 
-    So it does at once where trying again would not help, or nobody `may_go_on`, as another has the lease by then.
+
+def insist(end: LateEnd, kept: LateEnds) -> None:
+    """Writes what a run came to, again where that fails; raises Unwritten where it is kept for later.
+
+    So it does at once, but with what was raised, where trying again would not help, as another has the lease by then.
     """
-    for pause in AGAIN:
+    for pause in (*AGAIN, None):
         try:
-            write()
+            end.write()
         except (LeaseLost, NeedsPerson):
             raise
         except EnvmgrError as error:
-            if not may_go_on():
-                raise
-            log.warning(str(error), action="written-again", run=run)
+            if pause is None:
+                kept.keep(end)
+                raise Unwritten(
+                    f"What run {end.run} came to is written down as soon as the database takes it: {error}"
+                ) from error
+            log.warning(str(error), action="written-again", run=end.run)
             time.sleep(pause)
         else:
             return
-    write()
+
+
+def write_or_keep(end: LateEnd, kept: LateEnds) -> None:
+    """Writes an end that settles nothing; what the database does not take at once is kept. LeaseLost is raised."""
+    try:
+        end.write()
+    except LeaseLost:
+        raise
+    except EnvmgrError as error:
+        log.warning(str(error), action="run-not-ended", run=end.run)
+        kept.keep(end)

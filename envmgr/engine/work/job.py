@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -28,6 +29,7 @@ from envmgr.domain.values.environment import (
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.policy import Policy
 from envmgr.engine.context import logs
+from envmgr.engine.context.late_ends import LateEnd
 from envmgr.engine.context.organization import Access, Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import snapshot_of
@@ -37,7 +39,7 @@ from envmgr.host.leftovers import sweep
 from envmgr.ports import Holder, Progress, StateStore, Watch
 
 from . import left_states, places
-from .insistence import insist
+from .insistence import Unwritten, insist, write_or_keep
 from .lock_recorder import LockRecorder
 from .mode import Mode
 from .planned import Planned
@@ -198,14 +200,8 @@ class Job:
         """Records a run around a block: it ends as succeeded, failed, interrupted, superseded or proposed."""
         # Before there is a run: an apply on a full disk could not write down what it made.
         self._check_disk()
-        services, now = self.services, self.services.clock()
-        run = services.store.start_run(
-            self.environment.id, kind, commit, self.lease, services.actor, now, services.layout.log_name
-        )
-        active = ActiveRun(job=self, run=run)
-        services.layout.private(services.layout.log_of(run).parent)
-        logs.begin(services, run)
-        log.info(message, action=f"{kind}-started", environment=self.environment.label, run=run.id)
+        services, active = self.services, self._start(kind, commit)
+        log.info(message, action=f"{kind}-started", environment=self.environment.label, run=active.run.id)
         if status is not self.environment.status:
             self.update(lambda e: stands(e, status, message))
         elif self.environment.silent_since is not None:  # of a process that died
@@ -225,25 +221,22 @@ class Job:
     @contextmanager
     def run_within(self, kind: RunKind, commit: str) -> Iterator["ActiveRun"]:
         """Records a run around a block within another run: the environment stands as it does, and the plan stays."""
-        services = self.services
-        run = services.store.start_run(
-            self.environment.id,
-            kind,
-            commit,
-            self.lease,
-            services.actor,
-            services.clock(),
-            services.layout.log_name,
-        )
-        active = ActiveRun(job=self, run=run)
-        services.layout.private(services.layout.log_of(run).parent)
-        logs.begin(services, run)
+        active = self._start(kind, commit)
         try:
             yield active
         except BaseException as error:
             active.finish(_ending(error), self.redact(str(error)))
             raise
         active.finish(RunStatus.FAILED if active.fails else RunStatus.SUCCEEDED, active.message)
+
+    def _start(self, kind: RunKind, commit: str) -> "ActiveRun":
+        services, now = self.services, self.services.clock()
+        run = services.store.start_run(
+            self.environment.id, kind, commit, self.lease, services.actor, now, services.layout.log_name
+        )
+        services.layout.private(services.layout.log_of(run).parent)
+        logs.begin(services, run)
+        return ActiveRun(job=self, run=run)
 
     def _check_disk(self) -> None:
         shortage = self.services.layout.shortage(self.services.disk_reserve)
@@ -326,18 +319,26 @@ class ActiveRun:
         now = self.job.services.clock()
         return RunEnd(run=self.run.id, status=status, at=now, message=message, changes=self.changes)
 
-    def settle(self, change: Change, event: Event | None = None) -> None:
+    def settle(
+        self, change: Change, event: Event | None = None, first: Callable[[], object] = lambda: None
+    ) -> None:
         """Writes what the run has come to, and that it ended well, with its last word: all of it, or nothing.
 
-        What the database does not take is written again for a while: what was done is on no other record yet.
+        What has to be written `first` may be written twice.         What the database does not take is written again for a while, and later: what was done is on no other record yet.
         """
-        job = self.job
+        job, end = self.job, self.end(RunStatus.SUCCEEDED, self.message)
         job.services.logs.end(self.run.id)
-        insist(
-            lambda: job.update(change, event, self.end(RunStatus.SUCCEEDED, self.message)),
-            lambda: not job.services.leases.is_lost(job.environment.id),
-            self.run.id,
-        )
+
+        def write() -> None:
+            first()
+            job.update(change, event, end)
+
+        late = LateEnd(self.run.id, job.lease, write)
+        try:
+            insist(late, job.services.leases.late_ends)
+        except Unwritten:
+            self._is_over = True
+            raise
         self._is_over = True
 
     def finish(self, status: RunStatus, message: str) -> None:
@@ -350,13 +351,10 @@ class ActiveRun:
         services.logs.end(self.run.id)  # before the record says that it is whole
         if self._is_over:
             return
-        try:
-            services.store.finish_run(end.run, status, end.at, message, self.changes, self.job.lease)
-        except LeaseLost:
-            raise
-        except EnvmgrError as error:
-            log.warning(str(error), action="run-not-ended", run=end.run)
-            services.leases.end_later(end)
+        write = partial(
+            services.store.finish_run, end.run, status, end.at, message, self.changes, self.job.lease
+        )
+        write_or_keep(LateEnd(end.run, self.job.lease, write), services.leases.late_ends)
 
     def _progress(self, progress: Progress) -> None:
         if progress.failing_check and progress.failing_check not in self.failing_checks:

@@ -11,6 +11,7 @@ PLACES = (
     "envmgr.engine.change.destroy",
     "envmgr.engine.change.health",
     "envmgr.engine.reconcile.workers",
+    "envmgr.engine.work.insistence",
     "envmgr.engine.work.stopping",
 )
 """The modules that look at `time` for how long something lasts, not for when it is."""

@@ -1,15 +1,21 @@
 """The end of a run is written with what it settled, whatever its kind; and again where the database did not take it."""
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from envmgr.daemon.drift_watch import due, inspect
 from envmgr.domain.errors import Transient
-from envmgr.domain.values.environment import RunKind, RunStatus, Status
+from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
+from envmgr.domain.values.hosts.terms import TERMS
+from envmgr.engine.context.late_ends import LateEnd
 from envmgr.engine.work import insistence
 from tests.support.engine import code
 from tests.support.in_memory.engine import MemoryEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Shop:
@@ -20,6 +26,7 @@ class Shop:
         self.engine, self.fails = engine, fails
         self.alone: list[RunStatus] = []
         self.refused: dict[int, int] = {}
+        self.on_last: Callable[[], None] = lambda: None
         engine.settings["drift"] = {"interval": "1h", "action": "report"}
         steps = [{"name": "app", "run": "true"}]
         self.repository = engine.repository(deploy=steps, tests=[{"name": "smoke", "run": "true"}])
@@ -35,6 +42,8 @@ class Shop:
         """Not taken at first where a run ends by it; what was not taken left nothing behind."""
         if ends is not None and self.refused.setdefault(ends.run, 0) < self.fails:
             self.refused[ends.run] += 1
+            if self.refused[ends.run] == self.fails:
+                self.on_last()
             raise Transient("The database is away.")
         return self._update(identity, lease, now, change, event, ends)
 
@@ -71,15 +80,103 @@ def test_each_kind_ends_with_what_it_settled(
     assert engine.environment("alice").status is Status.DESTROYED
 
 
-def test_a_database_that_stays_away_ends_the_run_as_failed(
-    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("deploys", [False, True])
+def test_what_is_written_before_the_end_is_insisted_upon_with_it(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch, deploys: bool
 ) -> None:
-    """What it made is found by the next plan; no run stays as running."""
-    shop = Shop(engine, monkeypatch, 4)
+    """A database that is away as an apply, a deploy or a test ends is away for what is noted first, too."""
+    shop = Shop(engine, monkeypatch, 0)
+    if not deploys:
+        shop.repository = engine.repository()
+    releases, away = engine.store.pipeline.releases, dict[str, int]()
+
+    def get(*asked: Any) -> Any:
+        # Each time that it is asked while nothing else is written in between.
+        done = str([run.status for run in engine.runs()])
+        away[done] = away.get(done, 0) + 1
+        if RunStatus.RUNNING in {run.status for run in engine.runs()} and away[done] <= 2:
+            raise Transient("The database is away.")
+        return found(*asked)
+
+    found = releases.get
+    monkeypatch.setattr(releases, "get", get)
     shop.repository.commit("env-alice", code())
     engine.turn()
-    assert [run.status for run in engine.runs()] == [RunStatus.FAILED]
-    shop.fails = 0
-    engine.turn(2, minutes=6)
+    assert {run.status for run in engine.runs()} == {RunStatus.SUCCEEDED}
+    assert calls_of(engine, "apply") == 1
+    assert max(away.values()) > 2
     assert engine.environment("alice").status is Status.READY
-    assert RunStatus.RUNNING not in {run.status for run in engine.runs()}
+
+
+def calls_of(engine: MemoryEngine, command: str) -> int:
+    """How often Terraform was asked for it."""
+    return engine.calls().count(command)
+
+
+@pytest.mark.parametrize("tries", [4, 5, 7])
+def test_an_outage_longer_than_it_insists_is_recorded_as_what_it_was(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    """Where nobody else took it over: written as its lease is given back, when that is tried again, or before the next."""
+    shop = Shop(engine, monkeypatch, tries)
+    late = engine.application.services.leases.late_ends
+    kept, keep = list[int](), late.keep
+
+    def noted(end: LateEnd) -> None:
+        kept.append(end.run)
+        keep(end)
+
+    monkeypatch.setattr(late, "keep", noted)
+    shop.repository.commit("env-alice", code())
+    for _ in range(6):
+        engine.turn()
+        engine.application.services.leases.renew()  # as its thread does
+    assert kept == [run.id for run in engine.runs()]
+    assert calls_of(engine, "apply") == 1
+    assert [run.kind for run in engine.runs()] == KINDS[:3]
+    assert {run.status for run in engine.runs()} == {RunStatus.SUCCEEDED}
+    assert engine.environment("alice").status is Status.READY
+    assert "failed" not in engine.actions("alice")
+
+
+def test_nothing_begins_before_what_was_done_is_written(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease is not given back either, so that nobody else begins anything as long as it lasts."""
+    shop = Shop(engine, monkeypatch, 10**6)
+    shop.repository.commit("env-alice", code())
+    engine.turn()
+    services, alice = engine.application.services, engine.environment("alice").id
+    with (
+        pytest.raises(Transient, match="could not be written to the database yet"),
+        services.leases.hold(alice, "apply"),
+    ):
+        pytest.fail("It began.")
+    assert calls_of(engine, "apply") == 1
+    assert alice in engine.store.leases(engine.clock.now)
+    shop.fails = 0
+    services.leases.renew()
+    assert not engine.store.leases(engine.clock.now)
+    assert [run.status for run in engine.runs()] == [RunStatus.SUCCEEDED]
+
+
+def test_who_took_it_over_meanwhile_is_not_overruled(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The outage lasted longer than the lease: what is known late is refused, and what the other found stays."""
+    shop = Shop(engine, monkeypatch, 4)
+    shop.repository.commit("env-alice", code())
+    other = replace(engine.application.services.owner, pid=2)
+
+    def refused() -> None:
+        alice, now = engine.environment("alice").id, engine.clock.now
+        taken = engine.store.acquire(alice, other, "apply", now, TERMS.lease, lambda _: True, lambda _: False)
+        assert isinstance(taken, Lease)
+        shop.fails = 0
+
+    shop.on_last = refused
+    engine.turn(6)
+    assert engine.runs()[0].message.endswith("envmgr was restarted meanwhile.")
+    assert {run.status for run in engine.runs()} == {RunStatus.SUCCEEDED}
+    assert engine.environment("alice").status is Status.READY
+    assert calls_of(engine, "apply") == 1
