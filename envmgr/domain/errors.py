@@ -93,6 +93,10 @@ class StalePlan(RetryLater):
 class StateLocked(RetryLater):
     """Somebody holds the lock of this environment's Terraform state."""
 
+    def __init__(self, message: str = "") -> None:
+        # Each look costs a run and a Terraform, and a lock that nobody gives back waits for a person.
+        super().__init__(message, after=timedelta(seconds=30))
+
 
 class Interrupted(RetryLater):
     """The work was stopped before its end, because envmgr is stopping."""

@@ -34,6 +34,7 @@ def test_what_is_only_busy_says_when_to_look_again() -> None:
         "StalePlan",
         "StateLocked",
         "Interrupted",
+        "NoPlace",
     }
 
 
