@@ -104,8 +104,11 @@ class Places(Protocol):
         """Those that are taken, by environment."""
         ...
 
-    def take(self, lease: Lease, most: int, now: datetime) -> bool:
-        """Takes one, where fewer than `most` are taken: of all hosts that ask at once as many get one. LeaseLost where it is over."""
+    def take(self, lease: Lease, most: int, now: datetime, is_dead: Callable[[ProcessId], bool]) -> bool:
+        """Takes one, where fewer than `most` are taken: of all hosts that ask at once as many get one.
+
+        Those whose owner is provably dead are free. LeaseLost where the lease is over.
+        """
         ...
 
     def set(self, lease: Lease, *, taken: bool) -> None:

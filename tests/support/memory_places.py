@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from envmgr.domain.values.environment import Lease
+from envmgr.domain.values.environment import Lease, ProcessId
 from envmgr.domain.values.names import EnvironmentId
 
 
@@ -25,13 +25,13 @@ class MemoryPlaces:
         placed = [each for each in found if self._taken.get(each.environment) == each.generation]
         return sorted(placed, key=lambda each: each.environment)
 
-    def take(self, lease: Lease, most: int, now: datetime) -> bool:
+    def take(self, lease: Lease, most: int, now: datetime, is_dead: Callable[[ProcessId], bool]) -> bool:
         """Takes one, where fewer than `most` are taken."""
         self._require(lease)
         others = [
             each
             for each in self.taken(lease.environment.organization, now)
-            if each.environment != lease.environment
+            if each.environment != lease.environment and not is_dead(each.owner)
         ]
         if len(others) >= most:
             return False

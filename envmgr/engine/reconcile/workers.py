@@ -270,11 +270,14 @@ class Workers:
                 try:
                     self._reconciler.reconcile(identity, mode)
                 except NoPlace as full:
-                    # Other hosts have all of them. Whoever is the first here waits, so that its turn stays its own.
-                    log.debug(str(full), action="no-place", environment=str(identity))
-                    self._closing.wait(_FULL)
+                    self._none_free(full)
                 else:
                     return
+
+    def _none_free(self, full: NoPlace) -> None:
+        """Other hosts have all places: whoever is the first here waits, so that its turn stays its own."""
+        log.debug(str(full), action="no-place")
+        self._closing.wait(_FULL)
 
     def _work(self, identity: EnvironmentId, do: Callable[[EnvironmentId], None]) -> None:
         if self._closed:

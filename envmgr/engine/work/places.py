@@ -24,11 +24,14 @@ def held(services: Services, identity: EnvironmentId, mode: Mode) -> Iterator[Le
     if most is not None:
         # A read first: who has to wait disturbs nobody else who wants the lease.
         taken = services.store.places.taken(organization, services.clock())
-        if len(taken) >= most:
-            raise _none_free(organization, taken)
+        others = [each for each in taken if each.environment != identity]
+        if sum(not services.processes.is_dead(each.owner) for each in others) >= most:
+            raise _none_free(organization, others)
     actor, purpose = services.actor, mode.purpose
     with services.leases.hold(identity, purpose if actor == purpose else f"{purpose} by {actor}") as lease:
-        if most is not None and not services.store.places.take(lease, most, services.clock()):
+        if most is not None and not services.store.places.take(
+            lease, most, services.clock(), services.processes.is_dead
+        ):
             raise _none_free(organization, services.store.places.taken(organization, services.clock()))
         yield lease
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, cast
 
 from envmgr.daemon.health_watch import HealthWatch
+from envmgr.domain.errors import NoPlace
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.leases import Leases
 from envmgr.engine.context.log_keeper import LogKeeper
@@ -33,6 +34,10 @@ class StraightWorkers(Workers):
             self._work(identity, do)
             future.set_result(None)
         return True
+
+    def _none_free(self, full: NoPlace) -> None:
+        """No time passes here: it is left alone, as what somebody else holds."""
+        raise full
 
     def _hand_out(self, organization: Organization, due: Due, asked: bool) -> Future[None]:
         future = Future[None]()

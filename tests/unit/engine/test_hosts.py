@@ -334,7 +334,7 @@ def test_hosts_work_together_on_no_more_than_one_would(two: Two) -> None:
     ]
     for lease in leases:
         assert isinstance(lease, Lease)
-        assert store.places.take(lease, most, now)
+        assert store.places.take(lease, most, now, lambda _: False)
 
     workers = Workers(first.services, Reconciler(first.services))
     assert workers.look(repository) == 1

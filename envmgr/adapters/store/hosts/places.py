@@ -1,6 +1,6 @@
 """The port `Places` on a SQL database: a mark at the lease, which ends with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Update, select, update
@@ -9,7 +9,7 @@ from envmgr.adapters.store import leases as held
 from envmgr.adapters.store import rows
 from envmgr.adapters.store.database import Database
 from envmgr.adapters.store.schema import leases
-from envmgr.domain.values.environment import Lease
+from envmgr.domain.values.environment import Lease, ProcessId
 from envmgr.domain.values.names import EnvironmentId
 
 
@@ -25,14 +25,15 @@ class SqlPlaces:
         with self._database.read() as connection:
             return self._taken(connection, organization, now)
 
-    def take(self, lease: Lease, most: int, now: datetime) -> bool:
+    def take(self, lease: Lease, most: int, now: datetime, is_dead: Callable[[ProcessId], bool]) -> bool:
         """Takes one, where fewer than `most` are taken."""
         organization = lease.environment.organization
         with self._database.write() as connection:
             self._database.serialize(connection, f"places of {organization}")
             held.require(connection, lease)
-            taken = self._taken(connection, organization, now, besides=lease.environment)
-            if len(taken) >= most:
+            taken = self._taken(connection, organization, now)
+            others = [each for each in taken if each.environment != lease.environment]
+            if sum(not is_dead(each.owner) for each in others) >= most:
                 return False
             connection.execute(_mark(lease.environment, placed=True))
             return True
@@ -43,19 +44,15 @@ class SqlPlaces:
             held.require(connection, lease)
             connection.execute(_mark(lease.environment, placed=taken))
 
-    def _taken(
-        self, connection: Connection, organization: str, now: datetime, besides: EnvironmentId | None = None
-    ) -> Sequence[Lease]:
+    def _taken(self, connection: Connection, organization: str, now: datetime) -> Sequence[Lease]:
         query = select(leases).where(
             leases.c.organization == organization,
             leases.c.placed,
             leases.c.owner.is_not(None),
             leases.c.expires_at > self._database.moment(now),
         )
-        found = sorted(
-            (rows.lease(row) for row in connection.execute(query)), key=lambda each: each.environment
-        )
-        return [each for each in found if each.environment != besides]
+        found = (rows.lease(row) for row in connection.execute(query))
+        return sorted(found, key=lambda each: each.environment)
 
 
 def _mark(environment: EnvironmentId, *, placed: bool) -> Update:
