@@ -25,7 +25,8 @@ _CLOCKS_APART = timedelta(milliseconds=20)
 
 def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> None:
     """Brings a state that an earlier apply could not write to where it belongs, before anything else."""
-    left, claim = left_states.bring_back(job.services, job.environment.id, workspace), job.environment.claim
+    left = left_states.bring_back(job.services, job.environment.id, workspace, job.read_state)
+    claim = job.environment.claim
     if left is not None and claim is not None and not workspace.root.is_dir():
         checkout_applied(job, claim)
     if not workspace.root.is_dir():
@@ -34,7 +35,7 @@ def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> Non
         is_pushed = job.repository.organization.terraform.push_errored_state(workspace, active.watch())
     except EnvmgrError:
         # Also what a Terraform left whose envmgr died: the next one to try may be another host.
-        left_states.put_away(job.services, active.run, workspace, stays=True)
+        left_states.put_away(job.services, active.run, workspace)
         raise
     if is_pushed:
         message = "Pushed the errored.tfstate that an earlier run could not write."

@@ -8,7 +8,7 @@ import base64
 import binascii
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from envmgr.domain.documents.seal import Seal
-from envmgr.domain.documents.state import LARGEST
+from envmgr.domain.documents.state import LARGEST, State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.values.environment import Run
 from envmgr.domain.values.names import EnvironmentId
@@ -48,42 +48,42 @@ def kept(services: Services, run: Run, workspace: Workspace) -> Iterator[None]:
         raise
 
 
-def put_away(services: Services, run: Run, workspace: Workspace, *, stays: bool = False) -> None:
+def put_away(services: Services, run: Run, workspace: Workspace) -> None:
     """Puts away what a run's Terraform left of its state, if anything; where that cannot be, it is only where it is.
 
-    It goes from the working folder by that, unless it `stays` for a person to look at.
+    It stays in the working folder, too: whoever loses the database still has it, and a person can look at it.
     """
     file, identity = workspace.data / _NAME, run.environment
     text = content(file, LARGEST) if services.fleet.is_shared else None
     if not text:
         return
     try:
-        host = services.owner.machine if stays else ""
-        sealed = _closed(services.seal, identity, text)
-        if not services.store.left_states.keep(LeftState(identity, run.id, services.clock(), sealed, host)):
+        here, sealed = services.owner.machine, _closed(services.seal, identity, text)
+        _note(workspace, text)  # before it is there: who has no note of it would be in doubt of it for ever
+        if not services.store.left_states.keep(LeftState(identity, run.id, services.clock(), sealed, here)):
             return
         said = (
             "Its state could not be written to its backend: it is in the database, encrypted, until it can."
         )
         services.record(identity, "state-put-away", said, commit=run.commit, run=run.id)
-        _note(workspace, text)
-        if not stays:
-            clear(file)
     except EnvmgrError as error:
         log.warning(str(error), action="state-not-put-away", environment=str(identity), run=run.id)
 
 
-def bring_back(services: Services, identity: EnvironmentId, workspace: Workspace) -> LeftState | None:
+def bring_back(
+    services: Services, identity: EnvironmentId, workspace: Workspace, read: Callable[[], State | None]
+) -> LeftState | None:
     """What was put away of an environment's state, in the working folder of this host again; None where nothing is.
 
-    Where it was brought here before and is there no more, a person has seen to it: it is forgotten. What is still here
-    though it is in the database no more, another host has pushed.
+    Where it was here before and is there no more, a person has seen to it: it is forgotten. What is still here though it
+    is in the database no more is taken away where another host has pushed it: where the state, which is `read` for that, has come so
+    far. Else the database was lost, and it is all that there is.
     """
     left = services.store.left_states.get(identity) if services.fleet.is_shared else None
     file, mark, here = workspace.data / _NAME, workspace.data / _MARK, services.owner.machine
     text = content(file, LARGEST) or b""
     if left is None:
-        if text and content(mark, _DIGEST) == _digest(text):
+        if text and content(mark, _DIGEST) == _digest(text) and _is_pushed(text, read()):
             clear(file)
         return None
     if left.host == here and not text:
@@ -101,6 +101,14 @@ def bring_back(services: Services, identity: EnvironmentId, workspace: Workspace
     if left.host != here:
         services.store.left_states.brought_to(left, here)
     return left
+
+
+def _is_pushed(text: bytes, now: State | None) -> bool:
+    try:
+        left = State.from_bytes(text, _NAME)
+    except NeedsPerson:
+        return False
+    return now is not None and now.lineage == left.lineage and now.serial >= left.serial
 
 
 def _note(workspace: Workspace, text: bytes) -> None:

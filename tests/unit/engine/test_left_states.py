@@ -52,7 +52,6 @@ def go_on(two: Two, daemon: Daemon) -> None:
 
 def test_another_host_pushes_it_before_anything_else(two: Two) -> None:
     """Nothing is made twice, though the disk of the host that made it is gone."""
-    assert not file_of(two.first).exists()
     shutil.rmtree(two.first.application.services.layout.root)
 
     go_on(two, two.second)
@@ -182,3 +181,13 @@ def test_what_was_left_by_a_host_that_died_is_known_once_it_cannot_be_pushed(tmp
     assert found is not None
     assert found.host == two.first.application.services.owner.machine
     assert file_of(two.first).exists()
+
+
+def test_it_is_not_lost_with_the_database(two: Two) -> None:
+    """It is in the working folder as well: that no database has it does not say that anybody pushed it."""
+    two.world.store.left_states.kept.clear()
+    go_on(two, two.first)
+    assert two.world.status("alice") is Status.READY, two.world.environment("alice").message
+    assert len(two.world.in_cloud("alice")) == 1
+    assert "state-recovered" in two.world.actions("alice")
+    two.world.check()
