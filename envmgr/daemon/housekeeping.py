@@ -37,6 +37,8 @@ def tidy(services: Services) -> None:
     environments = services.store.environments()
     claims = [e.claim for e in environments if e.claim is not None]
     parts: tuple[Callable[[], object], ...] = (
+        # First: what it forgets of runs is what keeps their logs.
+        lambda: _tidy_what_is_shared(services, environments),
         lambda: _prune_logs(services),
         lambda: logs.catch_up(services),
         lambda: logs.prune(services),
@@ -48,7 +50,6 @@ def tidy(services: Services) -> None:
         lambda: _prune_providers(services, claims),
         lambda: step_caches.prune(services, environments),
         lambda: _tidy_mirrors(services, environments),
-        lambda: _tidy_what_is_shared(services, environments),
     )
     _each(parts)
 

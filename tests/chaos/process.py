@@ -27,6 +27,9 @@ from envmgr.daemon.housekeeping import tidy
 from tests.chaos.boundaries import Boundaries
 from tests.support.privileges import as_ordinary_user
 
+INTERVAL = timedelta(seconds=1)
+"""Between two looks at a remote, by the organization file."""
+
 _CONTEXT = get_context("forkserver")
 _UNKNOWN = 255  # what multiprocessing says where its server did not tell it how a process ended
 _PATIENCE = 90  # real seconds for one process
@@ -108,17 +111,19 @@ def run(order: Order) -> None:
 
 
 def _pass(order: Order, boundaries: Boundaries) -> Any:
-    offset = timedelta(seconds=order.offset)
+    offset, apart = timedelta(seconds=order.offset), timedelta()
     start = Start(
         config=order.config,
         data_dir=order.data,
         actor="daemon",
         environ=os.environ,
-        clock=lambda: datetime.now(UTC) + offset,
+        clock=lambda: datetime.now(UTC) + offset - apart,
     )
     application = boundaries.lay(compose(start))
     repositories = application.services.repositories.values() if order.works else ()
-    for _ in range(order.looks):
+    for look in range(order.looks):
+        # An interval lies between two looks that confirm each other; the last of them is of the present.
+        apart = INTERVAL * (order.looks - 1 - look)
         application.poller.poll_all(repositories, 4)
     application.workers.run_until_settled(repositories, frozenset())
     boundaries.cross("end")

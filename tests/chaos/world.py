@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from tests.chaos.backends import Place
 from tests.chaos.module import module
 from tests.chaos.observation import Observation
-from tests.chaos.process import Order
+from tests.chaos.process import INTERVAL, Order
 from tests.chaos.undertaker import Undertaker
 from tests.support.faulty_proxy import Fault, FaultyProxy
 from tests.support.git_repository import GitRepository
@@ -230,6 +230,7 @@ class World:
             "terraform": {"binary": str(self.folder / "terraform")},
             "environment_variables": {**self._place.environment, **endpoint},
             "destroy": {"confirmations": 2, "grace_period": "0s"},
+            "polling": {"interval": f"{INTERVAL.total_seconds():.0f}s"},
             "repositories": [
                 {
                     "name": "shop",
