@@ -4,14 +4,19 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import structlog
+
 from envmgr.commands.forge.webhooks import Bell, Hook
 from envmgr.commands.notices.target import Target
 from envmgr.config.settings import ServerSettings
+from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.rules.access.roles import Rules
 from envmgr.domain.values.asking.person import Person, on_host
 from envmgr.engine.context.services import Services
 from envmgr.engine.reconcile.poller import Poller
 from envmgr.engine.reconcile.workers import Workers
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,5 +51,9 @@ class Runtime:
     def close(self) -> None:
         """Ends threads and closes the store."""
         self.workers.close()
+        try:
+            self.workers.leave()
+        except EnvmgrError as error:  # the others find that this host is silent
+            log.warning(str(error), action="not-told")
         self.services.leases.close()
         self.services.store.close()

@@ -72,7 +72,7 @@ from .clouds import clouds_of
 from .digests import configured
 from .forges import Shared, with_forges
 from .frozen import freezing
-from .held import held
+from .held import held, queue_of
 from .hidden import hidden_paths
 from .images import following
 from .left_over import left_over
@@ -112,7 +112,8 @@ def compose(start: Start, before: Runtime | None = None) -> Runtime:
         try_to_beat(services.fleet)  # by which files this host works now
     frozen.keep(services.store, configuration, start.clock())
     reconciler = Reconciler(services)
-    workers = before.workers if before else Workers(services, reconciler)
+    shared = queue_of(configuration.settings, services.store)
+    workers = before.workers if before else Workers(services, reconciler, shared)
     workers.reconfigure(services, reconciler)
     made = Runtime(
         services=services,

@@ -1,6 +1,9 @@
-"""This host among others, and the leases by which it works."""
+"""This host among others, the leases by which it works, and the queue that it shares with them."""
+
+from collections.abc import Callable
 
 from envmgr.adapters.store.store import SqlStore
+from envmgr.config.settings import Settings
 from envmgr.domain.values.environment import ProcessId
 from envmgr.engine.context.hosts import Fleet
 from envmgr.engine.context.layout import Layout
@@ -8,6 +11,7 @@ from envmgr.engine.context.leases import Leases
 from envmgr.engine.context.services import Services
 from envmgr.host.fence import Fence
 from envmgr.ports import Clock, Processes, Store
+from envmgr.ports.hosts import Queue
 
 
 def held(
@@ -28,3 +32,9 @@ def held(
     fleet = Fleet(store, clock, owner, processes, fences=is_shared)
     fence = Fence(layout.private(layout.fences)) if is_shared else None
     return fleet, Leases(store, clock, owner, processes, fleet, fence)
+
+
+def queue_of(settings: Settings, store: Store) -> Callable[[], Queue] | None:
+    """Opens the queue that the settings ask for; None where each process has its own."""
+    is_asked = settings.queue == "procrastinate"
+    return store.queue if is_asked and isinstance(store, SqlStore) else None

@@ -16,6 +16,7 @@ SOCKET = "unix"
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 Unsealed = Literal["refuse", "accept"]
+QueueKind = Literal["threads", "procrastinate"]
 
 _NAMES = ("daemon.yaml", "daemon.yml")
 
@@ -73,13 +74,14 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How envmgr itself runs. `database` None is SQLite in the data folder; `disk_reserve` is in bytes.
+    """How envmgr itself runs. `database` None is SQLite in the data folder; `disk_reserve` is in bytes, `queue` is what hands out work.
 
     `bundle_key` seals what is kept beside the states, None is a key in the data folder; `unsealed_bundles` says
     whether one without a right seal is taken all the same. Without a `server` nothing listens.
     """
 
     database: Secret | None = None
+    queue: QueueKind = "threads"
     poll_workers: int = 8
     log_level: LogLevel = "info"
     retention: timedelta = timedelta(days=30)

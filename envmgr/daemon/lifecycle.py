@@ -177,6 +177,8 @@ class Daemon:
         touched: set[RepositoryId] = set()
         with self._outage.noticed("store-failed"), self._written.news(runtime.services.store, now) as written:
             touched = {*written, *self._freezes.news(runtime), *runtime.workers.unattended()}
+        with self._outage.noticed("store-failed"):
+            runtime.workers.help()
         for identity in {*touched, *runtime.workers.due_again(), *self._unlooked}:
             repository = runtime.services.repositories.get(identity) if identity is not None else None
             if repository is not None:

@@ -1,6 +1,6 @@
 """The hosts that work by the same records, and what one of them leaves to the others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 from envmgr.domain.values.environment import Lease, ProcessId
 from envmgr.domain.values.hosts.duty import Duty
 from envmgr.domain.values.hosts.host import Host, Report
+from envmgr.domain.values.hosts.priority import Priority, Turn
 from envmgr.domain.values.names import EnvironmentId
 
 
@@ -113,4 +114,36 @@ class Places(Protocol):
 
     def set(self, lease: Lease, *, taken: bool) -> None:
         """Gives it up, or has it again, however many are taken: work that hangs keeps nobody else from his. LeaseLost where it is over."""
+        ...
+
+
+class Queue(Protocol):
+    """The environments that wait to be looked at, the greatest priority first, then who waits longest.
+
+    It carries nothing else: what is to be done there, its record says, and the lease alone keeps others off. So a turn
+    that is lost or doubled harms nothing.
+    """
+
+    def put(self, environment: EnvironmentId, priority: Priority) -> None:
+        """Lets an environment wait for its turn; one that waits already waits once, by the greater priority."""
+        ...
+
+    def take(self, organization: str) -> Turn | None:
+        """Whose turn it is in an organization, given to nobody else; None where nobody waits. Also one that somebody works on, who was put since."""
+        ...
+
+    def done(self, turn: Turn) -> None:
+        """Says that the look is over, whatever it came to; quiet where the turn was made anew meanwhile."""
+        ...
+
+    def waiting(self, organizations: Collection[str]) -> Mapping[str, int]:
+        """How many wait, by organization, where any do."""
+        ...
+
+    def sweep(self) -> None:
+        """Says that this process lives, and lets wait anew what those had taken that live no more. To be asked every few seconds."""
+        ...
+
+    def close(self) -> None:
+        """Gives back whatever this process has taken and not done."""
         ...

@@ -8,7 +8,6 @@ from typing import Any, Self
 from sqlalchemy import Connection, Select, select, text
 
 from envmgr.domain.audit.standing import Look, Outcome, Standing, outcome
-from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.rules.transitions import Change
 from envmgr.domain.values.environment import (
@@ -25,6 +24,7 @@ from envmgr.domain.values.environment import (
 )
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, counted
 from envmgr.ports import LeaseTaken
+from envmgr.ports.hosts import Queue
 
 from . import environments, events, findings, leases, rows, runs, schema
 from .asking.figures import SqlFigures
@@ -44,6 +44,7 @@ from .names import REVISIONS
 from .overview import Overview, overview
 from .pipeline.pipeline import SqlPipeline
 from .upkeep.pruning import old_records
+from .upkeep.soundness import sound_version
 
 
 class SqlStore:
@@ -349,15 +350,15 @@ class SqlStore:
     def check(self) -> str:
         """Says that the database is sound and which one it is; NeedsPerson where it is not."""
         with self._database.read() as connection:
-            if connection.dialect.name == "postgresql":
-                version = f"PostgreSQL {connection.scalar(text('SHOW server_version'))}"
-            else:
-                version = f"SQLite {connection.scalar(text('SELECT sqlite_version()'))}"
-                found = connection.scalar(text("PRAGMA quick_check(1)"))
-                if found != "ok":
-                    raise NeedsPerson(f"The database {self._database.place} is damaged ({found}).")
+            version = sound_version(connection, self._database.place)
             number = len(environments.find(connection, None, None, destroyed=False))
         return f"{self._database.place} is sound: {version}, schema {REVISIONS[-1]}, {counted(number, 'environment')}."
+
+    def queue(self) -> Queue:
+        """One that all hosts of this database share; only on PostgreSQL."""
+        from .hosts.queue import ProcrastinateQueue
+
+        return ProcrastinateQueue(self._database)
 
     @property
     def is_shared(self) -> bool:

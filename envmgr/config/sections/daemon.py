@@ -1,10 +1,10 @@
 """The file of daemon settings, as it is written."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from envmgr.config.settings import LogLevel, Settings, Unsealed
+from envmgr.config.settings import LogLevel, QueueKind, Settings, Unsealed
 
 from .secrets import Secret
 from .section import Section
@@ -30,6 +30,11 @@ class Daemon(Section):
         repr=False,
         description="The database; without it SQLite in the data folder. PostgreSQL where one is at hand and backed up anyway.",
         examples=[{"systemd": "envmgr-database"}, "postgresql://envmgr@db.example.com/envmgr"],
+    )
+    queue: QueueKind = Field(
+        default=_DEFAULTS.queue,
+        description="How work is handed out: threads, each host by itself; procrastinate, all hosts from one queue in PostgreSQL.",
+        examples=["threads"],
     )
     poll_workers: Count = Field(
         default=_DEFAULTS.poll_workers,
@@ -62,6 +67,14 @@ class Daemon(Section):
         description="refuse, or accept: also rebuild from what lies beside a state without a valid seal, for as long as this is set.",
         examples=["refuse"],
     )
+
+    @model_validator(mode="after")
+    def _has_a_database(self) -> Self:
+        if self.queue == "procrastinate" and self.database is None:
+            raise ValueError(
+                "queue: procrastinate needs PostgreSQL, so `database` must name one; threads do without"
+            )
+        return self
 
 
 class DaemonFile(Section):

@@ -2,34 +2,30 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
 from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NoPlace
-from envmgr.domain.rules.attempt import is_put_off
-from envmgr.domain.rules.decide import decide
-from envmgr.domain.rules.neighbours import active_ones, leaving
-from envmgr.domain.rules.waking import wake_times
-from envmgr.domain.values.decision import Await
-from envmgr.domain.values.environment import Environment, RunStatus
+from envmgr.domain.values.hosts.priority import Priority, Turn
 from envmgr.domain.values.hosts.terms import LOOK
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context.organization import Organization, Repository
-from envmgr.engine.context.promotion import before
 from envmgr.engine.context.services import Services
-from envmgr.engine.context.snapshot import Snapshot
 from envmgr.engine.work.in_time import all_over
 from envmgr.engine.work.mode import Awaiting, Reconciling
 from envmgr.host.system import sentences
+from envmgr.ports.hosts import Queue
 
-from .places import Places
-from .reconciler import Reconciler, is_due
+from .due import Due, abandoned_ones, what_is_due
+from .in_flight import Flight, InFlight
+from .places import Place, Places
+from .queue import ThreadQueue
+from .reconciler import Reconciler
 
 log = structlog.get_logger()
 
@@ -44,32 +40,27 @@ _FULL = 0.5
 """Seconds between two looks for a place that another host has given back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """An environment that something is to be done with; `waits`: only until it is healthy."""
-
-    environment: Environment
-    waits: bool = False
-
-    @property
-    def id(self) -> EnvironmentId:
-        """Its environment's."""
-        return self.environment.id
-
-
 class Workers:
-    """Pools of threads for each organization; no environment is handed out twice at a time.
+    """Pools of threads for each organization; no environment is worked on twice at a time.
 
-    Those who only wait have a pool of their own: they keep nobody from work. `unrecorded` says what kept work from even
+    What is due is put into a queue, and a thread is handed out for it, which works on whatever is the next there: the
+    daemon's queue may be `shared` with other hosts, who put and take as well. Those who only wait have a pool of their own: they keep nobody from work. `unrecorded` says what kept work from even
     leaving its failure in a record, the newest few.
     """
 
-    def __init__(self, services: Services, reconciler: Reconciler) -> None:
+    def __init__(
+        self, services: Services, reconciler: Reconciler, shared: Callable[[], Queue] | None = None
+    ) -> None:
         self._services = services
         self._reconciler = reconciler
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._places: dict[str, Places] = {}
-        self._in_flight: dict[EnvironmentId, Future[None]] = {}
+        self._in_flight = InFlight()
+        self._own = ThreadQueue()
+        self._open_shared = shared
+        self._shared: Queue | None = None
+        self._handed = Counter[str]()
+        self._helped_at = time.monotonic() - LOOK.total_seconds()
         self._again: dict[RepositoryId, datetime] = {}
         self._asked_at = services.clock()
         self._sought_at = self._asked_at - LOOK
@@ -94,11 +85,11 @@ class Workers:
     def look(self, repository: Repository, *, asked: frozenset[EnvironmentId] = frozenset()) -> int:
         """Hands out what is due in a repository and notes when to look again; gives the number handed out."""
         now = self._services.clock()
-        due, until = self._due(repository, now, asked, self._abandoned())
+        due, until = what_is_due(self._services, repository, now, asked, abandoned_ones(self._services))
         ready = [each for each in due if not self._is_put_off(each.id)]
         if len(ready) < len(due):
             until = min(until or now + PAUSE, now + PAUSE)
-        handed = sum(self._submit(repository, each, each.id in asked) for each in ready)
+        handed = self._submit(repository, ready, asked)
         with self._lock:
             self._again.pop(repository.id, None)
             if until is not None:
@@ -122,7 +113,9 @@ class Workers:
             if timedelta() <= now - self._sought_at < LOOK:
                 return frozenset()
             self._sought_at = now
-        return frozenset(each.repository_id for each in self._abandoned() if not self._is_put_off(each))
+        return frozenset(
+            each.repository_id for each in abandoned_ones(self._services) if not self._is_put_off(each)
+        )
 
     def run_until_settled(
         self, repositories: Iterable[Repository], asked: frozenset[EnvironmentId], only: bool = False
@@ -137,7 +130,7 @@ class Workers:
         for number in range(_ROUNDS + max((len(p.parts) for p in chosen), default=0)):
             first = asked if number == 0 else frozenset[EnvironmentId]()
             # Asked once a round, not once a repository: it reads all runs under way.
-            abandoned = self._abandoned()
+            abandoned = abandoned_ones(self._services)
             handed = [self._look_at(p, first, asked if only else None, abandoned) for p in chosen]
             if not any(handed):
                 return
@@ -145,9 +138,7 @@ class Workers:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits for all that was handed out; False where the time (seconds) ran out."""
-        with self._lock:
-            futures = list(self._in_flight.values())
-        return all_over(futures, timeout)
+        return all_over([flight.over for flight in self._in_flight.all()], timeout)
 
     def let_go(self, identity: EnvironmentId) -> None:
         """Says that other work of this process on an environment is over: what waited for that waits no longer."""
@@ -158,8 +149,7 @@ class Workers:
     @property
     def busy(self) -> list[EnvironmentId]:
         """What is being worked on, or waits for a free thread."""
-        with self._lock:
-            return sorted(self._in_flight)
+        return [flight.identity for flight in self._in_flight.all()]
 
     def close(self) -> None:
         """Takes no more work; what waits for a thread is dropped, what runs goes on."""
@@ -170,8 +160,28 @@ class Workers:
                 places.close()
             for pool in self._pools.values():
                 pool.shutdown(wait=False, cancel_futures=True)
-            # A future that was cancelled never comes to the `finally` that would take it out.
-            self._in_flight = {i: future for i, future in self._in_flight.items() if not future.cancelled()}
+        self._in_flight.close()
+
+    def leave(self) -> None:
+        """Leaves to other hosts what this one had taken from a shared queue and not done; after all work is over."""
+        if self._shared is not None:
+            self._shared.close()
+
+    def help(self) -> None:
+        """Lets free places take what waits in a shared queue, also what other hosts put there; asked at each tick."""
+        now = time.monotonic()
+        if not self._is_shared or now - self._helped_at < LOOK.total_seconds():
+            return
+        self._helped_at = now
+        queue, services = self._queue, self._services
+        queue.sweep()
+        active = [each for each in services.organizations if not services.fleet.why_passive(each)]
+        for name, number in (queue.waiting(active) if active else {}).items():
+            organization = services.organizations[name]
+            with self._lock:
+                free = organization.concurrency - self._handed[name]
+            for _ in range(min(number, free)):
+                self._hand_out(organization)
 
     def _look_at(
         self,
@@ -180,112 +190,151 @@ class Workers:
         only: frozenset[EnvironmentId] | None,
         abandoned: frozenset[EnvironmentId],
     ) -> int:
-        due, _ = self._due(repository, self._services.clock(), asked, abandoned)
+        due, _ = what_is_due(self._services, repository, self._services.clock(), asked, abandoned)
         wanted = [e for e in due if (only is None or e.id in only) and e.id not in self._put_off]
-        return sum(self._submit(repository, e, e.id in asked) for e in wanted)
+        return self._submit(repository, wanted, asked)
 
-    def _due(
-        self,
-        repository: Repository,
-        now: datetime,
-        asked: frozenset[EnvironmentId],
-        abandoned: frozenset[EnvironmentId],
-    ) -> tuple[list[Due], datetime | None]:
-        environments = self._services.store.environments(repository=repository.id)
-        snapshot = Snapshot(repository, environments, now, partial(before, self._services))
-        together, there = leaving(environments), self._active(repository, environments)
-        due: list[Due] = []
-        times: list[datetime] = []
-        for environment in environments:
-            policy = snapshot.policy(environment)
-            number = 0 if environment.id.environment in there else len(there)
-            neighbours = snapshot.neighbours(environment, leaving=together, active=number)
-            decision = decide(environment, policy, neighbours, now, asked=environment.id in asked)
-            if is_due(environment, decision) or (
-                environment.id in abandoned and not is_put_off(environment, now)
-            ):
-                due.append(Due(environment, waits=isinstance(decision, Await)))
-            wakes = (getattr(decision, "until", None), *wake_times(environment, policy))
-            times += [t for t in wakes if t is not None and t > now]
-        # The oldest push first, so that a stream of new ones starves nobody.
-        oldest_first = sorted(
-            due, key=lambda e: e.environment.life.pushed_at or e.environment.life.created_at
-        )
-        return oldest_first, min(times, default=None)
+    def _submit(self, repository: Repository, found: Iterable[Due], asked: frozenset[EnvironmentId]) -> int:
+        """Hands out what is not yet; the number. All are put before a thread takes the first, so that the most urgent is that."""
+        organization = repository.organization
+        is_passive = bool(self._services.fleet.why_passive(organization.name))
+        put: list[Flight] = []
+        handed = 0
+        try:
+            for due in found:
+                is_asked = due.id in asked  # whoever asked for it is told why it cannot be
+                flight = self._in_flight.enter(due.id, asked=is_asked) if is_asked or not is_passive else None
+                if flight is None:
+                    continue
+                handed += 1
+                if due.waits:
+                    self._run(f"wait-{organization.name}", _WAITING, partial(self._await, flight))
+                elif self._is_put(flight, due.priority):
+                    put.append(flight)
+        finally:
+            for flight in put:
+                self._hand_out(organization, flight)
+        return handed
 
-    def _abandoned(self) -> frozenset[EnvironmentId]:
-        """The environments with a run that nobody attends: it is ended, whatever else there is to do.
-
-        Its process died, or the environment is not held any more: on another host, or by one that could not say so.
-        """
-        services = self._services
-        running = services.store.runs(status=RunStatus.RUNNING)
-        if not running:
-            return frozenset()
-        held = services.store.leases(services.clock())  # after the runs: none begins without a lease
-        return frozenset(
-            r.environment for r in running if r.environment not in held or services.processes.is_dead(r.owner)
-        )
-
-    def _active(
-        self, repository: Repository, environments: Iterable[Environment]
-    ) -> frozenset[EnvironmentId]:
-        if all(e.claim is not None for e in environments):
-            return frozenset()  # only asked of new ones
-        return active_ones(self._services.store.environments(organization=repository.id.organization))
-
-    def _submit(self, repository: Repository, due: Due, asked: bool) -> bool:
-        if self._services.fleet.why_passive(repository.id.organization) and not asked:
-            return False  # whoever asked for it is told why
-        with self._lock:
-            if self._closed or due.id in self._in_flight:
-                return False
-            # Still under the lock: a thread that is done at once must find the entry that it is to take away.
-            self._in_flight[due.id] = self._hand_out(repository.organization, due, asked)
+    def _is_put(self, flight: Flight, urgency: Priority) -> bool:
+        try:
+            self._queue.put(flight.identity, urgency)
+        except BaseException:
+            self._drop(flight)  # looked at again by whoever hears of it
+            raise
         return True
 
-    def _hand_out(self, organization: Organization, due: Due, asked: bool) -> Future[None]:
-        """To a thread for each that may be worked on, also where as many others hang; whose turn it is, its place says."""
-        name = f"{'wait' if due.waits else 'work'}-{organization.name}"
-        if name not in self._pools:
-            # Twice as many threads as places: those that hang give up their place, but keep their thread.
-            size = _WAITING if due.waits else 2 * organization.concurrency
-            self._pools[name] = ThreadPoolExecutor(size, thread_name_prefix=name)
-        if due.waits:
-            return self._pools[name].submit(self._work, due.id, self._await)
-        if organization.name not in self._places:
-            self._places[organization.name] = Places(organization.concurrency, organization.patience)
-        places = self._places[organization.name]
-        return self._pools[name].submit(
-            self._work, due.id, partial(self._reconcile, places=places, asked=asked)
-        )
+    @property
+    def _is_shared(self) -> bool:
+        return self._open_shared is not None and self._services.fleet.serves
 
-    def _await(self, identity: EnvironmentId) -> None:
-        self._reconciler.reconcile(identity, Awaiting(urgent=lambda: self._closed))
+    @property
+    def _queue(self) -> Queue:
+        if self._open_shared is None or not self._is_shared:
+            return self._own
+        with self._lock:
+            if self._shared is None:
+                self._shared = self._open_shared()
+            return self._shared
 
-    def _reconcile(self, identity: EnvironmentId, places: Places, asked: bool) -> None:
-        with places.place() as place:
-            mode = Reconciling(asked=asked, on_quiet=place.quiet, places=places.number)
-            while not self._closed:
-                try:
-                    self._reconciler.reconcile(identity, mode)
-                except NoPlace as full:
-                    self._none_free(full)
-                else:
-                    return
+    def _hand_out(self, organization: Organization, flight: Flight | None = None) -> None:
+        """A thread for one turn; there are twice as many as places: those that hang give up their place, but keep their thread."""
+        name, queue = organization.name, self._queue
+        with self._lock:
+            self._handed[name] += 1
+            if name not in self._places:
+                self._places[name] = Places(organization.concurrency, organization.patience)
+            turn = partial(self._turn, name, queue, self._places[name], flight)
+        self._run(f"work-{name}", 2 * organization.concurrency, turn)
+
+    def _run(self, name: str, size: int, do: Callable[[], None]) -> None:
+        """In a pool's next free thread; nothing any more once this is closed."""
+        with self._lock:
+            if self._closed:
+                return
+            if name not in self._pools:
+                self._pools[name] = ThreadPoolExecutor(size, thread_name_prefix=name)
+            self._pools[name].submit(do)
+
+    def _await(self, flight: Flight) -> None:
+        if self._in_flight.begin_with(flight):
+            mode = Awaiting(urgent=lambda: self._closed)
+            self._work(flight, lambda: self._reconciler.reconcile(flight.identity, mode))
+
+    def _turn(self, organization: str, queue: Queue, places: Places, flight: Flight | None) -> None:
+        """Works on whoever is the next of an organization, which is not always the one that this thread was handed out for.
+
+        In this process's own queue that one's turn comes by the thread of another. In a shared one another host may have
+        it: then it is looked at again after a while, and otherwise at once, so that it is never only believed to wait.
+        """
+        began, worked = time.monotonic(), False
+        try:
+            with sentences(), places.place() as place:
+                worked = self._work_in_turn(organization, queue, places, place)
+        except EnvmgrError as error:
+            log.error(str(error), action="not-worked", organization=organization)
+        except Exception:
+            log.exception("Unexpected error", action="unexpected", organization=organization)
+        finally:
+            with self._lock:
+                self._handed[organization] -= 1
+            if flight is not None and queue is not self._own:
+                self._drop(flight, None if worked else began)
+
+    def _work_in_turn(self, organization: str, queue: Queue, places: Places, place: Place) -> bool:
+        """Whether anybody's turn was taken."""
+        if queue is not self._own and not self._may_take(organization, places):
+            return False
+        turn = queue.take(organization) if not self._closed else None
+        if turn is None:
+            return False
+        flight = self._in_flight.begin(turn.environment)
+        try:
+            if flight is not None:
+                self._work(flight, partial(self._reconcile, flight, places.number, place))
+        finally:
+            if not (
+                flight is None and self._closed
+            ):  # else it is another host's as soon as this one has left
+                self._done(queue, turn)
+        return True
+
+    def _may_take(self, organization: str, places: Places) -> bool:
+        """Waits until one place is free on all hosts: what waits for that in the queue is overtaken by what is more urgent."""
+        services = self._services
+        while not self._closed and not services.fleet.why_passive(organization):
+            taken = services.store.places.taken(organization, services.clock())
+            if sum(not services.processes.is_dead(each.owner) for each in taken) < places.number:
+                return True
+            self._closing.wait(_FULL)
+        return False
+
+    def _done(self, queue: Queue, turn: Turn) -> None:
+        try:
+            queue.done(turn)
+        except EnvmgrError as error:  # it is left there, and harms nobody
+            log.warning(str(error), action="not-told", environment=str(turn.environment))
+
+    def _reconcile(self, flight: Flight, places: int, place: Place) -> None:
+        mode = Reconciling(asked=flight.asked, on_quiet=place.quiet, places=places)
+        while not self._closed:
+            try:
+                self._reconciler.reconcile(flight.identity, mode)
+            except NoPlace as full:
+                self._none_free(full)
+            else:
+                return
 
     def _none_free(self, full: NoPlace) -> None:
         """Other hosts have all places: whoever is the first here waits, so that its turn stays its own."""
         log.debug(str(full), action="no-place")
         self._closing.wait(_FULL)
 
-    def _work(self, identity: EnvironmentId, do: Callable[[EnvironmentId], None]) -> None:
-        if self._closed:
-            return  # it still waited in the pool of an earlier configuration
-        began = time.monotonic()
+    def _work(self, flight: Flight, do: Callable[[], object]) -> None:
+        identity, began = flight.identity, time.monotonic()
         try:
             with sentences():
-                do(identity)
+                do()
         except EnvironmentBusy as busy:
             log.info(str(busy), action="busy", environment=str(identity))
             self._leave_alone(identity, began)
@@ -296,10 +345,22 @@ class Workers:
         except Exception:
             log.exception("Unexpected error", action="unexpected", environment=str(identity))
             self._leave_alone(identity, began)
-        finally:  # not in a callback of the future: who waits for it would look before it was called
-            with self._lock:
-                self._in_flight.pop(identity, None)
-            self.finished(identity)
+        finally:
+            self._in_flight.end(flight)
+            self._over(flight)
+
+    def _drop(self, flight: Flight, since: float | None = None) -> None:
+        """Takes out what still waits; left alone for a while where somebody else seems to have it `since` then."""
+        if self._in_flight.drop(flight):
+            if since is not None:
+                self._leave_alone(flight.identity, since)
+            self._over(flight)
+
+    def _over(self, flight: Flight) -> None:
+        try:
+            self.finished(flight.identity)
+        finally:  # not before: who waits for it would look before it was called
+            flight.over.set_result(None)
 
     def _leave_alone(self, identity: EnvironmentId, began: float) -> None:
         """For a while, unless what was in the way is over already: that would not be told again."""

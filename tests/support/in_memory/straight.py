@@ -3,21 +3,15 @@
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from functools import partial
 from typing import Any, cast
 
 from envmgr.daemon.health_watch import HealthWatch
 from envmgr.domain.errors import NoPlace
-from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.leases import Leases
 from envmgr.engine.context.log_keeper import LogKeeper
-from envmgr.engine.context.organization import Organization
 from envmgr.engine.context.services import Services
-from envmgr.engine.reconcile.places import Places
 from envmgr.engine.reconcile.reconciler import Reconciler
-from envmgr.engine.reconcile.workers import Due, Workers
-
-_Work = Callable[[EnvironmentId], None]
+from envmgr.engine.reconcile.workers import Workers
 
 
 class StraightWorkers(Workers):
@@ -25,29 +19,20 @@ class StraightWorkers(Workers):
 
     def __init__(self, services: Services, reconciler: Reconciler) -> None:
         super().__init__(services, reconciler)
-        self._to_do: deque[tuple[Future[None], EnvironmentId, _Work]] = deque()
+        self._to_do: deque[Callable[[], None]] = deque()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Does all that was handed out."""
         while self._to_do:
-            future, identity, do = self._to_do.popleft()
-            self._work(identity, do)
-            future.set_result(None)
+            self._to_do.popleft()()
         return True
 
     def _none_free(self, full: NoPlace) -> None:
         """No time passes here: it is left alone, as what somebody else holds."""
         raise full
 
-    def _hand_out(self, organization: Organization, due: Due, asked: bool) -> Future[None]:
-        future = Future[None]()
-        do: _Work = self._await
-        if not due.waits:
-            do = partial(
-                self._reconcile, places=Places(organization.concurrency, organization.patience), asked=asked
-            )
-        self._to_do.append((future, due.id, do))
-        return future
+    def _run(self, name: str, size: int, do: Callable[[], None]) -> None:
+        self._to_do.append(do)
 
 
 class StraightLeases(Leases):

@@ -1,0 +1,158 @@
+"""Which environment a thread works on: the next of the queue, its host's own or that of all hosts."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from envmgr.domain.values.environment import Status
+from envmgr.domain.values.hosts.priority import Priority
+from envmgr.domain.values.hosts.terms import LOOK
+from envmgr.domain.values.names import EnvironmentId
+from envmgr.engine.reconcile.queue import ThreadQueue
+from envmgr.engine.reconcile.reconciler import Reconciler
+from envmgr.engine.reconcile.workers import Workers
+from tests.support.in_memory.rules import SHOP
+from tests.support.in_memory.world import World
+
+ALICE, BOB = EnvironmentId("acme", "shop", "alice"), EnvironmentId("acme", "shop", "bob")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Two branches were pushed and seen, and nothing was done yet; the process is a daemon."""
+    world = World(tmp_path)
+    services = world.daemon.application.services
+    services.fleet.configure({"acme": "d"})
+    services.fleet.serve()
+    services.fleet.beat()
+    for name in ("alice", "bob"):
+        world.push(name)
+        world.daemon.application.poller.poll(services.repositories[SHOP])
+    return world
+
+
+@pytest.fixture
+def made(world: World) -> Iterator[Callable[[ThreadQueue | None], Workers]]:
+    """Makes the workers of another process, with its own queue or a shared one."""
+    services, opened = world.daemon.application.services, []
+
+    def workers(shared: ThreadQueue | None = None) -> Workers:
+        opened.append(Workers(services, Reconciler(services), None if shared is None else lambda: shared))
+        return opened[-1]
+
+    yield workers
+    for each in opened:
+        each.close()
+        assert each.wait(20)
+        assert each.busy == []
+
+
+def in_order(world: World) -> list[str]:
+    """Whose runs there were, the first one first."""
+    return [run.environment.name for run in sorted(world.store.runs(), key=lambda run: run.id)]
+
+
+Made = Callable[..., Workers]
+
+
+def test_who_was_asked_for_is_worked_on_first(world: World, made: Made) -> None:
+    """Though the other waits for longer."""
+    repository = world.daemon.application.services.repositories[SHOP]
+    made().run_until_settled([repository], frozenset({BOB}))
+    assert in_order(world) == ["bob", "alice"]
+    assert [world.status(name) for name in ("alice", "bob")] == [Status.READY] * 2
+
+
+def test_what_another_host_put_is_taken_up_by_a_free_place(world: World, made: Made) -> None:
+    """This one has not looked at it; and it looks for such ones only every few seconds."""
+    queue = ThreadQueue()
+    workers = made(queue)
+    queue.put(ALICE, Priority.PUSH)
+    workers.help()
+    while queue.waiting(["acme"]):
+        pass
+    assert workers.wait(20)
+    assert world.status("alice") is Status.READY
+    queue.put(BOB, Priority.PUSH)
+    workers.help()
+    assert queue.waiting(["acme"]) == {"acme": 1}
+
+
+def test_a_thread_works_on_what_is_more_urgent_than_what_it_was_handed_out_for(
+    world: World, made: Made
+) -> None:
+    """What it was handed out for is looked at again, so that it is never only believed to wait."""
+    repository, queue = world.daemon.application.services.repositories[SHOP], ThreadQueue()
+    workers, over = made(queue), []
+
+    def finished(identity: EnvironmentId) -> None:
+        over.append(identity.name)
+        workers.look(repository)
+
+    workers.finished = finished
+    queue.put(BOB, Priority.PERSON)
+    workers.look(repository)
+    while workers.busy:
+        assert workers.wait(20)
+    assert in_order(world) == ["bob", "alice"]
+    assert [world.status(name) for name in ("alice", "bob")] == [Status.READY] * 2
+    assert over[0] == "bob"
+    assert queue.take("acme") is None
+
+
+def test_what_another_host_has_taken_is_left_alone_for_a_while(world: World, made: Made) -> None:
+    """And tried again after that: the other one may have died with it before it began."""
+    repository, queue = world.daemon.application.services.repositories[SHOP], _Taken()
+    workers = made(queue)
+    world.forward(seconds=1)
+    assert workers.look(repository) == 2
+    assert workers.wait(20)
+    assert in_order(world) == [], "the other host has both"
+    assert workers.look(repository) == 0
+    assert workers.due_again() == []
+
+    queue.lost = False
+    world.forward(seconds=LOOK.total_seconds() + 1)
+    assert workers.due_again() == [SHOP]
+    assert workers.look(repository) == 2
+    while workers.busy:
+        assert workers.wait(20)
+        workers.look(repository)
+    assert in_order(world) == ["alice", "bob"]
+
+
+def test_what_cannot_be_put_is_not_taken_for_waiting(world: World, made: Made) -> None:
+    """The next look puts it."""
+    repository, queue = world.daemon.application.services.repositories[SHOP], _Broken()
+    workers = made(queue)
+    with pytest.raises(OSError, match="away"):
+        workers.look(repository)
+    assert workers.busy == []
+    assert in_order(world) == []
+    queue.broken = False
+    assert workers.look(repository) == 2
+
+
+class _Taken(ThreadQueue):
+    """Of which another host is always faster, for as long as it does not lose what it takes."""
+
+    lost = True
+
+    def put(self, environment: EnvironmentId, priority: Priority) -> None:
+        """It is taken at once."""
+        super().put(environment, priority)
+        if self.lost:
+            super().take(environment.organization)
+
+
+class _Broken(ThreadQueue):
+    """In a database that is away."""
+
+    broken = True
+
+    def put(self, environment: EnvironmentId, priority: Priority) -> None:
+        """It cannot be put."""
+        if self.broken:
+            raise OSError("The database is away.")
+        super().put(environment, priority)
