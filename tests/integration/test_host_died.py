@@ -3,18 +3,17 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from envmgr.domain.values.hosts.terms import TAKEN_OVER
+from tests.integration.own_host import host
 from tests.support.engine import Engine, code
 from tests.support.waiting import wait_for
 
@@ -29,15 +28,6 @@ resource "terraform_data" "app" {
   }
 }
 """
-# Its first process starts envmgr and outlives it, as what starts services on a host does.
-_HOST = """
-hostname "$1"
-mount --bind "$2" /proc/sys/kernel/random/boot_id
-shift 2
-"$@" &
-wait $! || true
-exec sleep 600
-"""
 _ENDS = TAKEN_OVER.total_seconds() + 60
 
 pytestmark = [
@@ -45,33 +35,6 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="a host takes namespaces"),
 ]
-
-
-@contextmanager
-def host(engine: Engine, name: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A daemon on a host of its own; gives what stands for its kernel: with it all ends that runs there."""
-    boot, data = engine.folder / f"boot-{name}", engine.folder / f"data-{name}"
-    boot.write_text(f"{uuid.uuid4()}\n")
-    daemon = [
-        sys.executable,
-        "-m",
-        "envmgr",
-        "daemon",
-        "--config",
-        str(engine.config),
-        "--data-dir",
-        str(data),
-    ]
-    space = ["unshare", "--mount", "--uts", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    argv = [*space, "sh", "-ec", _HOST, "host", name, str(boot), *daemon]
-    with (
-        (engine.folder / f"log-{name}").open("wb") as log,
-        subprocess.Popen(argv, stdout=log, stderr=log, env=engine.environ, start_new_session=True) as running,
-    ):
-        try:
-            yield running
-        finally:
-            running.kill()
 
 
 class Records:
