@@ -90,6 +90,18 @@ def test_mistakes_in_the_settings_are_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_shared_queue_needs_a_database_that_is_shared(tmp_path: Path) -> None:
+    """Without one each process has its own, which needs nothing."""
+    file = tmp_path / "daemon.yaml"
+    file.write_text("daemon: {queue: procrastinate}")
+    with pytest.raises(ConfigurationError, match=r"queue: procrastinate needs PostgreSQL.*`database`"):
+        read_settings(tmp_path)
+    file.write_text("daemon: {queue: procrastinate, database: {env: DB}}")
+    assert read_settings(tmp_path).queue == "procrastinate"
+    file.write_text("daemon: {queue: threads}")
+    assert read_settings(tmp_path) == Settings()
+
+
 def test_no_folder_has_the_defaults(tmp_path: Path) -> None:
     assert read_settings(tmp_path / "gone") == Settings()
 
