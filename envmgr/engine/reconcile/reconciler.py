@@ -160,10 +160,10 @@ class Reconciler:
     def _wait(self, job: Job, decision: Wait) -> None:
         before = job.environment
         if not shows_wait(before, decision):
-            job.update(lambda e: work.waiting(e, decision.reason, decision.waits, decision.hold))
             # A wait that only changes its words, such as the count of confirmations, is no event.
-            if decision.hold or before.status is not Status.WAITING:
-                self._services.record(before.id, "waiting", decision.reason)
+            is_news = decision.hold or before.status is not Status.WAITING
+            event = self._services.event(before.id, "waiting", decision.reason) if is_news else None
+            job.update(lambda e: work.waiting(e, decision.reason, decision.waits, decision.hold), event)
 
 
 def _is_asked(job: Job) -> bool:

@@ -25,7 +25,7 @@ _CLOCKS_APART = timedelta(milliseconds=20)
 
 def push_errored_state(job: Job, active: ActiveRun, workspace: Workspace) -> None:
     """Brings a state that an earlier apply could not write to where it belongs, before anything else."""
-    left = left_states.bring_back(job.services, job.environment.id, workspace, job.read_state)
+    left = left_states.bring_back(job.services, job.lease, workspace, job.read_state)
     claim = job.environment.claim
     if left is not None and claim is not None and not workspace.root.is_dir():
         checkout_applied(job, claim)

@@ -223,7 +223,7 @@ def checkout_applied(job: Job, claim: Claim) -> None:
     except (Transient, NeedsPerson) as missing:
         if _unpacked(job, claim):
             message = f"The code of {claim.commit[:10]} was missing here ({missing}) and was fetched from beside the state."
-            services.record(environment.id, "code-restored", message, commit=claim.commit)
+            services.record(environment.id, "code-restored", message, commit=claim.commit, lease=job.lease)
         elif claim.source.kind is SourceKind.DIRECTORY and fetched(job, claim.commit):
             workspaces.checkout(services, environment, claim)
         else:

@@ -70,7 +70,9 @@ def _place(
     before = tidy([folder])
     services.git.checkout(identity.repository_id, commit, folder / "checkout")
     for aside in sorted(set(folder.glob(f"{ASIDE}*")) - set(before)):
-        services.record(identity, "put-aside", f"What an earlier step left {sentence(aside)}")
+        services.record(
+            identity, "put-aside", f"What an earlier step left {sentence(aside)}", lease=job.lease
+        )
     # After the checkout: submodules and Git LFS files are found by what it holds.
     services.git.complete(job.repository.remote(), commit, folder / "checkout")
     given = {

@@ -19,7 +19,7 @@ import structlog
 from envmgr.domain.documents.seal import Seal
 from envmgr.domain.documents.state import LARGEST, State
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
-from envmgr.domain.values.environment import Run
+from envmgr.domain.values.environment import Lease, Run
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.services import Services
 from envmgr.host.leftovers import clear
@@ -51,7 +51,8 @@ def kept(services: Services, run: Run, workspace: Workspace) -> Iterator[None]:
 def put_away(services: Services, run: Run, workspace: Workspace) -> None:
     """Puts away what a run's Terraform left of its state, if anything; where that cannot be, it is only where it is.
 
-    It stays in the working folder, too: whoever loses the database still has it, and a person can look at it.
+    It stays in the working folder, too: whoever loses the database still has it, and a person can look at it. A host that
+    has the lease no more does so, too, and says so: nothing else knows what its Terraform made.
     """
     file, identity = workspace.data / _NAME, run.environment
     text = content(file, LARGEST) if services.fleet.is_shared else None
@@ -71,7 +72,7 @@ def put_away(services: Services, run: Run, workspace: Workspace) -> None:
 
 
 def bring_back(
-    services: Services, identity: EnvironmentId, workspace: Workspace, read: Callable[[], State | None]
+    services: Services, lease: Lease, workspace: Workspace, read: Callable[[], State | None]
 ) -> LeftState | None:
     """What was put away of an environment's state, in the working folder of this host again; None where nothing is.
 
@@ -79,6 +80,7 @@ def bring_back(
     is in the database no more is taken away where another host has pushed it: where the state, which is `read` for that, has come so
     far. Else the database was lost, and it is all that there is.
     """
+    identity = lease.environment
     left = services.store.left_states.get(identity) if services.fleet.is_shared else None
     file, mark, here = workspace.data / _NAME, workspace.data / _MARK, services.owner.machine
     text = content(file, LARGEST) or b""
@@ -87,11 +89,12 @@ def bring_back(
             clear(file)
         return None
     if left.host == here and not text:
-        services.store.left_states.forget(left)
         said = (
             f"The state that run {left.run} could not write was taken from {file} by hand: it counts no more."
         )
-        services.record(identity, "state-taken-by-hand", said, run=left.run)
+        # First what is refused to a host that has the lease no more: another may have brought it there by then.
+        services.record(identity, "state-taken-by-hand", said, run=left.run, lease=lease)
+        services.store.left_states.forget(left)
         return None
     if not text:
         text = _opened(services.seal, left)

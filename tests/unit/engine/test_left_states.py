@@ -5,19 +5,25 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from envmgr.commands import operations
 from envmgr.domain.documents.seal import Seal
-from envmgr.domain.errors import Transient
+from envmgr.domain.errors import LeaseLost, Transient
 from envmgr.domain.values.environment import Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.services import Services
+from envmgr.engine.work import left_states
 from envmgr.ports.hosts import LeftState
 from tests.support.in_memory.daemon import Daemon
 
 from .test_hosts import Two
+
+if TYPE_CHECKING:
+    from envmgr.ports import Workspace
 
 ALICE = EnvironmentId("acme", "shop", "alice")
 
@@ -129,6 +135,20 @@ def test_a_person_may_take_it_away(two: Two) -> None:
 
     assert two.world.store.left_states.kept == {}
     assert "state-taken-by-hand" in two.world.actions("alice")
+
+
+def test_who_has_the_lease_no_more_forgets_nothing(two: Two) -> None:
+    """Another host may have it by then, and have brought what was left to its own working folder."""
+    services, kept = two.first.application.services, two.world.store.left_states.kept
+    two.world.store.left_states.brought_to(kept[ALICE], services.owner.machine)
+    with services.leases.hold(ALICE, "apply") as lease:
+        pass
+    file_of(two.first).unlink(missing_ok=True)
+    workspace = cast("Workspace", SimpleNamespace(data=file_of(two.first).parent))
+    with pytest.raises(LeaseLost):
+        left_states.bring_back(services, lease, workspace, lambda: None)
+    assert ALICE in kept
+    assert "state-taken-by-hand" not in two.world.actions("alice")
 
 
 def _refuses(*_: object) -> bool:
