@@ -32,6 +32,7 @@ from tests.benchmarks.machine import describe
 from tests.benchmarks.policies import policies
 from tests.benchmarks.quiet_push import quiet_push
 from tests.benchmarks.server_daemon import beside_a_daemon
+from tests.benchmarks.shared_queue import shared_queue
 from tests.benchmarks.site_bytes import site_bytes
 from tests.benchmarks.table import render
 from tests.benchmarks.thousand import thousand
@@ -65,6 +66,7 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "webhook-flood": flood,
     "database-load": database_load,
     "hosts-restart": after_restart,
+    "hosts-queue": shared_queue,
     "deciding": deciding,
     "policies": policies,
 }
