@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from envmgr.domain.errors import RetryLater
 from envmgr.domain.values.environment import ProcessId
 from envmgr.host.children.stat import PARENT, PROC, SESSION, STARTED, THREADS, environment, fields, is_over
 from envmgr.ports import RUN_MARK
@@ -19,9 +20,15 @@ def current_process(machine: str = "") -> ProcessId:
 
 
 def identify(pid: int, machine: str = "") -> ProcessId:
-    """A process of this host by its PID; raises ProcessLookupError where there is none."""
+    """A process of this host by its PID; ProcessLookupError where there is none, RetryLater where /proc hides it."""
     found = _stat(pid)
     if found is None:
+        if _exists(pid):
+            raise RetryLater(
+                f"There is a process {pid}, and /proc hides which one: waiting for its end. A daemon must see what an "
+                "earlier one started: take `ProtectProc=` out of its unit, or `hidepid` from /proc.",
+                after=timedelta(seconds=30),
+            )
         raise ProcessLookupError(f"There is no process {pid}.")
     return ProcessId(socket.gethostname(), _boot(), pid, int(found[STARTED]), machine)
 
@@ -55,7 +62,7 @@ class Processes:
         self._machine = machine
 
     def identify(self, pid: int) -> ProcessId:
-        """A process of this host by its PID; raises ProcessLookupError where there is none."""
+        """A process of this host by its PID; ProcessLookupError where there is none, RetryLater where /proc hides it."""
         return identify(pid, self._machine)
 
     def is_dead(self, process: ProcessId) -> bool:
@@ -106,7 +113,7 @@ def _is_ours(pid: int) -> bool:
 def _processes() -> Iterator[ProcessId]:
     """The living processes of our user."""
     for folder in PROC.iterdir():
-        with suppress(OSError):
+        with suppress(OSError, RetryLater):
             if folder.name.isdigit() and folder.stat().st_uid == os.getuid():
                 identity = identify(int(folder.name))
                 if is_alive(identity):
