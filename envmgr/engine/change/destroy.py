@@ -15,6 +15,7 @@ from envmgr.engine.context.snapshot import snapshot_of
 from envmgr.engine.source import kept
 from envmgr.engine.source.outside import leave
 from envmgr.engine.work.application_order import check_not_needed, is_last_of_all
+from envmgr.engine.work.insistence import write_again
 from envmgr.engine.work.job import ActiveRun, Job, Superseded
 from envmgr.engine.work.planned import Planned
 from envmgr.host.leftovers import clear, sentence
@@ -52,7 +53,7 @@ def destroy(job: Job, end: Destroy, still: Still) -> None:
         verify(job, planned)
         # On record as empty before asking whether it was the last: of two applications that end at the same
         # time, the later one then sees that both are gone.
-        job.update(emptied)
+        write_again(lambda: job.update(emptied), active.run.id)
         _verify_environment(job, planned)
         number = active.changes.destroy if active.changes else 0
         active.message = f"Destroyed {counted(number, 'resource')} and verified that nothing is left."

@@ -1,6 +1,7 @@
 """Writing what is on no other record yet: what the database does not take at once is written again, and kept until it is."""
 
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -22,21 +23,30 @@ def insist(end: LateEnd, kept: LateEnds) -> None:
 
     So it does at once, but with what was raised, where trying again would not help, as another has the lease by then.
     """
-    for pause in (*AGAIN, None):
+    try:
+        write_again(end.write, end.run)
+    except (LeaseLost, NeedsPerson):
+        raise
+    except EnvmgrError as error:
+        kept.keep(end)
+        raise Unwritten(
+            f"What run {end.run} came to is written down as soon as the database takes it: {error}"
+        ) from error
+
+
+def write_again(write: Callable[[], object], run: int) -> None:
+    """Writes what a run has done so far, again where that fails for a while; raises what the last try raised."""
+    for pause in AGAIN:
         try:
-            end.write()
+            write()
         except (LeaseLost, NeedsPerson):
             raise
         except EnvmgrError as error:
-            if pause is None:
-                kept.keep(end)
-                raise Unwritten(
-                    f"What run {end.run} came to is written down as soon as the database takes it: {error}"
-                ) from error
-            log.warning(str(error), action="written-again", run=end.run)
+            log.warning(str(error), action="written-again", run=run)
             time.sleep(pause)
         else:
             return
+    write()
 
 
 def write_or_keep(end: LateEnd, kept: LateEnds) -> None:

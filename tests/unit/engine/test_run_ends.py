@@ -7,6 +7,7 @@ import pytest
 
 from envmgr.daemon.drift_watch import due, inspect
 from envmgr.domain.errors import Transient
+from envmgr.domain.rules.transitions.ends import emptied
 from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
 from envmgr.domain.values.hosts.terms import TERMS
 from envmgr.engine.context.late_ends import LateEnd
@@ -106,6 +107,29 @@ def test_what_is_written_before_the_end_is_insisted_upon_with_it(
     assert calls_of(engine, "apply") == 1
     assert max(away.values()) > 2
     assert engine.environment("alice").status is Status.READY
+
+
+def test_a_destroy_that_ended_while_the_database_was_away_is_not_done_again(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Back within the time that it insists, what is written between the deletion and the end is written then."""
+    shop = Shop(engine, monkeypatch, 0)
+    shop.repository.commit("env-alice", code())
+    engine.turn()
+    update, tries = engine.store.update, list[Any]()
+
+    def away(identity: Any, lease: Any, now: Any, change: Any, *rest: Any) -> Any:
+        if change is emptied and len(tries) < 3:
+            tries.append(change)
+            raise Transient("The database is away.")
+        return update(identity, lease, now, change, *rest)
+
+    monkeypatch.setattr(engine.store, "update", away)
+    shop.repository.delete("env-alice")
+    engine.turn(3, minutes=6)
+    assert len(tries) == 3
+    assert [(run.kind, run.status) for run in engine.runs()][-1:] == [(RunKind.DESTROY, RunStatus.SUCCEEDED)]
+    assert len(engine.runs(RunKind.DESTROY)) == 1
 
 
 def calls_of(engine: MemoryEngine, command: str) -> int:
