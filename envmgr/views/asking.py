@@ -73,6 +73,7 @@ class HostObject(TypedDict):
     version: Annotated[str, "The envmgr that works there."]
     started_at: Annotated[str | None, "When its daemon began, or it was first heard of."]
     heard_at: Annotated[str | None, "When it was last heard of."]
+    silence: Annotated[int, "How long ago that was (seconds), by the database's clock."]
     works_on: Annotated[list[HostWorkObject], "What it works on now."]
 
 
@@ -196,6 +197,7 @@ def host(found: Standing) -> HostObject:
         "version": found.host.version,
         "started_at": time(found.host.started_at),
         "heard_at": time(found.host.beat_at),
+        "silence": max(0, round(found.host.silence.total_seconds())),
         "works_on": [
             {
                 "environment": str(lease.environment),

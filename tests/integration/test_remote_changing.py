@@ -13,10 +13,11 @@ from envmgr.daemon.request_watch import RequestWatch
 from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.environment import Guard, Hold, RunKind, Status
 from envmgr.domain.values.forge import PreviewRules
+from envmgr.domain.values.hosts.host import SILENT
 from envmgr.domain.values.origins.named import Named
 from envmgr.domain.values.pipeline.proposal import Check, Gates, OnFailure, Terms
 from tests.support.command_line import Done, envmgr, on_host
-from tests.support.elsewhere import Elsewhere, served, serving
+from tests.support.elsewhere import OTHER, Elsewhere, beside, served, serving
 from tests.support.in_memory.previews import CAGED, PreviewWorld
 from tests.support.in_memory.rules import Rules
 from tests.unit.web.conftest import Site
@@ -86,7 +87,29 @@ def left_running(elsewhere: Elsewhere) -> None:
     world.store.start_run(alice.id, RunKind.PLAN, alice.commit, dead, "daemon", world.now)
 
 
+def drained(elsewhere: Elsewhere) -> None:
+    """Another host takes no new work."""
+    beside(elsewhere.world)
+    elsewhere.world.store.hosts.drain("id-of-build-2", draining=True)
+
+
+def silent(elsewhere: Elsewhere) -> None:
+    """Nothing is heard of another host, which worked on alice."""
+    world = elsewhere.world
+    beside(world)
+    world.store.acquire(world.environment("alice").id, OTHER, "apply", world.now, SILENT * 2, lambda _: False)
+    world.forward(seconds=SILENT.total_seconds() + 1)
+
+
 VERBS = {
+    "hosts drain build-2": lambda elsewhere: beside(elsewhere.world),
+    "hosts drain id-of-b": lambda elsewhere: beside(elsewhere.world),
+    "hosts drain build-2 ": drained,
+    "hosts drain build-2 --off": drained,
+    "hosts forget build-2": lambda elsewhere: beside(elsewhere.world),
+    "hosts forget build-2 ": silent,
+    "hosts list": silent,
+    "hosts drain ../build-2": None,
     "freeze acme --reason audit": None,
     "freeze acme/shop --reason audit --until 2030-01-01T00:00Z --json": None,
     "freeze --reason audit": None,

@@ -316,3 +316,45 @@ def test_an_older_server_is_understood(server: WebServer) -> None:
     server.answer(LIST, told({"items": [row], "next": None}))
     done = listed(server)
     assert (done.code, "shop/alice" in done.out) == (0, True)
+
+
+HOST = {
+    "name": "build-1", "id": "5f0c", "status": "working", "why": None, "version": "1.0.0", "silence": 2,
+    "started_at": "2026-11-26T09:30:00Z", "heard_at": "2026-11-26T09:30:00Z",
+    "works_on": [{"environment": "acme/shop/alice:api", "purpose": "apply", "since": "2026-11-26T09:30:00Z"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": "dancing"},
+        {"silence": 10**30},
+        {"silence": -1},
+        {"heard_at": "today"},
+        {"name": None},
+        {"works_on": [{"environment": "alice", "purpose": "apply", "since": "2026-11-26T09:30:00Z"}]},
+        {"works_on": [{"environment": "a/../b", "purpose": "apply", "since": "2026-11-26T09:30:00Z"}]},
+    ],
+)
+def test_a_host_that_cannot_be_is_a_sentence(server: WebServer, wrong: dict[str, Any]) -> None:
+    """And nothing of it is shown; what steers a terminal is shown harmless in one that can."""
+
+    def hosts(*found: Any) -> Done:
+        server.answer("/api/v1/hosts", told({"items": found, "next": None}))
+        return envmgr("hosts", environ={"ENVMGR_SERVER": server.url(""), "ENVMGR_TOKEN": TOKEN})
+
+    steering = hosts({**HOST, "name": "build\x1b[2J", "why": "It is\nso.\x1b[2J"})
+    assert (steering.code, "\x1b" in steering.out + steering.err) == (0, False), steering
+    assert "acme/shop/alice:api (apply)" in steering.out
+    refused = hosts({**HOST, **wrong})
+    assert (refused.code, refused.out) == (1, ""), refused
+    assert "9.9.9" in refused.err
+
+
+def test_hosts_of_an_older_server_are_understood(server: WebServer) -> None:
+    """It does not say for how long nothing was heard of one; a silent one is exit code 1, as on the host."""
+    older = {name: value for name, value in HOST.items() if name != "silence"}
+    server.answer("/api/v1/hosts", told({"items": [{**older, "status": "silent"}], "next": None}))
+    done = envmgr("hosts", environ={"ENVMGR_SERVER": server.url(""), "ENVMGR_TOKEN": TOKEN})
+    assert (done.code, "silent" in done.out) == (1, True), done

@@ -39,7 +39,7 @@ from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.step import Step
-from tests.support.elsewhere import Elsewhere, serving
+from tests.support.elsewhere import Elsewhere, beside, serving
 from tests.unit.cli.test_completion import offered
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202etxt.exe\r\nReady."
@@ -83,6 +83,8 @@ READS = [
     "logs 4711",
     "logs 99999999999999999999",
     "logs carol",
+    "hosts",
+    "hosts list",
     "output alice",
     "output alice url",
     "output alice secret",
@@ -110,6 +112,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
             )
         )
         store.outbox.revise(SHOP, lambda _: ([_untold(found.world.now)], []))
+        beside(found.world)
         store.save_repository(SHOP, RepositoryState(error="it is\nunplugged", succeeded_at=found.world.now))
         store.record(
             Event(

@@ -7,11 +7,16 @@ from pathlib import Path
 
 from envmgr.config.settings import ServerSettings
 from envmgr.domain.values.asking.person import Role
+from envmgr.domain.values.environment import ProcessId
+from envmgr.domain.values.hosts.host import Report
 from envmgr.web.server import Server
 from tests.support.command_line import Done, both, envmgr
 from tests.support.in_memory.rules import SHOP, Rules
 from tests.support.in_memory.world import World
 from tests.unit.web.conftest import Site, made
+
+OTHER = ProcessId("build-2", "boot of build-2", 1, 1, "id-of-build-2")
+"""Who works beside this host."""
 
 
 @dataclass
@@ -42,6 +47,11 @@ class Elsewhere:
     def whose(self, role: Role) -> "Elsewhere":
         """The same for somebody with a role."""
         return replace(self, environ={**self.environ, "ENVMGR_TOKEN": self.site.token(role)})
+
+
+def beside(world: World) -> None:
+    """Another host works by the same records."""
+    world.store.hosts.beat(Report(process=OTHER, version="0.1", serves=True), world.now, lambda _: False)
 
 
 @contextmanager

@@ -73,15 +73,15 @@ class Told(Environment):
 
 def environment(found: Object) -> Told:
     """An environment or an application of it, in brief or in full."""
-    commit, created = _commit(found["commit"]), _moment(found["created_at"])
-    warnings = tuple(map(_text, found.get("warnings", ())))
+    commit, created = _commit(found["commit"]), some_moment(found["created_at"])
+    warnings = tuple(map(text, found.get("warnings", ())))
     return Told(
         id=identity(found),
-        branch=_text(found["branch"]),
+        branch=text(found["branch"]),
         origin=_origin(found["origin"]) if "origin" in found else FROM_BRANCH,
         commit=commit,
         status=Status(found["status"]),
-        message=_text(found["message"]).removesuffix(" ".join(warnings)).rstrip(),
+        message=text(found["message"]).removesuffix(" ".join(warnings)).rstrip(),
         told=warnings,
         absence=Absence(since=created) if found["branch_gone"] else None,
         claim=_claim(found),
@@ -102,7 +102,7 @@ def environment(found: Object) -> Told:
         health=_health(found["health"], created),
         tests=_tests(found.get("tests"), created),
         proposal=proposals.parsed(found["proposal"]) if found.get("proposal") else None,
-        updated_at=_moment(found["updated_at"]),
+        updated_at=some_moment(found["updated_at"]),
     )
 
 
@@ -112,9 +112,9 @@ def freeze(found: Object) -> Freeze:
     return Freeze(
         organization=named(found["organization"]),
         repository=None if repository is None else named(repository),
-        reason=_text(found["reason"]),
-        by=_text(found["by"]),
-        since=_moment(found["since"]),
+        reason=text(found["reason"]),
+        by=text(found["by"]),
+        since=some_moment(found["since"]),
         until=moment(found["until"]),
         in_file=bool(found["in_file"]),
     )
@@ -127,14 +127,14 @@ def head(found: Object) -> HeadObject:
         "organization": named(found["organization"]),
         "repository": named(found["repository"]),
         "environment": named(found["environment"]),
-        "number": _number(found["number"]),
-        "url": _text(found["url"]),
-        "title": _text(found["title"]),
-        "author": _text(found["author"]),
-        "base": _text(found["base"]),
+        "number": number(found["number"]),
+        "url": text(found["url"]),
+        "title": text(found["title"]),
+        "author": text(found["author"]),
+        "base": text(found["base"]),
         "commit": _commit(found["commit"]),
         "approved_commit": None if approved is None else _commit(approved),
-        "approved_by": None if by is None else _text(by),
+        "approved_by": None if by is None else text(by),
     }
 
 
@@ -143,8 +143,8 @@ def _origin(found: Object) -> Origin:
     return Origin(
         OriginKind(found["kind"]),
         is_named=bool(found["named"]),
-        number=None if number is None else _number(number),
-        url=None if url is None else _text(url),
+        number=None if number is None else number(number),
+        url=None if url is None else text(url),
     )
 
 
@@ -163,17 +163,17 @@ def run(found: Object) -> Run:
     """A run; who works on it and where its log is stays with the server."""
     changes = found["changes"]
     return Run(
-        id=_number(found["id"]),
+        id=number(found["id"]),
         environment=identity(found),
         kind=RunKind(found["kind"]),
         commit=_commit(found["commit"]),
         status=RunStatus(found["status"]),
-        started_at=_moment(found["started_at"]),
+        started_at=some_moment(found["started_at"]),
         finished_at=moment(found["finished_at"]),
         owner=_NOBODY,
-        actor=_text(found["actor"]),
-        changes=Changes(*(_number(changes[n]) for n in ("add", "change", "destroy"))) if changes else None,
-        message=_text(found["message"]),
+        actor=text(found["actor"]),
+        changes=Changes(*(number(changes[n]) for n in ("add", "change", "destroy"))) if changes else None,
+        message=text(found["message"]),
     )
 
 
@@ -183,15 +183,15 @@ def event(found: Object) -> Event:
     organization, repository = found["organization"], found["repository"]
     is_whole = of is None and organization is not None
     return Event(
-        id=_number(found["id"]),
-        at=_moment(found["at"]),
+        id=number(found["id"]),
+        at=some_moment(found["at"]),
         environment=of,
         place=(named(organization), None if repository is None else named(repository)) if is_whole else None,
-        action=_text(found["action"]),
-        message=_text(found["message"]),
-        actor=_text(found["actor"]),
+        action=text(found["action"]),
+        message=text(found["message"]),
+        actor=text(found["actor"]),
         commit=None if found["commit"] is None else _commit(found["commit"]),
-        run=None if found["run"] is None else _number(found["run"]),
+        run=None if found["run"] is None else number(found["run"]),
     )
 
 
@@ -199,32 +199,32 @@ def image(repository: RepositoryId, found: Object) -> SeenImage:
     """An image that an environment follows."""
     return SeenImage(
         repository=repository,
-        variable=_text(found["variable"]),
-        asked=_text(found["asked"]),
-        reference=None if found["reference"] is None else _text(found["reference"]),
-        tag=_text(found["tag"] or ""),
+        variable=text(found["variable"]),
+        asked=text(found["asked"]),
+        reference=None if found["reference"] is None else text(found["reference"]),
+        tag=text(found["tag"] or ""),
         changed_at=moment(found["changed_at"]),
-        error=_text(found["error"] or ""),
+        error=text(found["error"] or ""),
     )
 
 
 def untold(found: Object) -> Untold:
     """What a forge could not be told."""
-    return Untold(_text(found["error"]), _moment(found["since"]))
+    return Untold(text(found["error"]), some_moment(found["since"]))
 
 
 def lease(found: Object, of: EnvironmentId) -> Lease:
     """Who works on an environment."""
-    owner = _OWNER.fullmatch(_text(found["owner"]))
+    owner = _OWNER.fullmatch(text(found["owner"]))
     if owner is None:
         raise ValueError("owner")
     return Lease(
         environment=of,
-        generation=_number(found["generation"]),
+        generation=number(found["generation"]),
         owner=ProcessId(owner[2], "", int(owner[1]), 0),
-        purpose=_text(found["purpose"]),
-        acquired_at=_moment(found["acquired_at"]),
-        expires_at=_moment(found["expires_at"]),
+        purpose=text(found["purpose"]),
+        acquired_at=some_moment(found["acquired_at"]),
+        expires_at=some_moment(found["expires_at"]),
     )
 
 
@@ -238,36 +238,36 @@ def drift(found: Object | str | None, known: datetime) -> Drift | None:
             raise ValueError(found)
         return Drift(tried_at=known, checked_at=None if found == "unknown" else known, differences=differs)
     return Drift(
-        tried_at=_moment(found["tried_at"]),
+        tried_at=some_moment(found["tried_at"]),
         checked_at=moment(found["checked_at"]),
         differences=tuple(_difference(each) for each in found["differences"]),
-        error=_text(found["error"] or ""),
+        error=text(found["error"] or ""),
         failing_since=moment(found["failing_since"]),
-        noise=tuple(map(_text, found["noise"])),
-        failing_checks=tuple(map(_text, found["failing_checks"])),
+        noise=tuple(map(text, found["noise"])),
+        failing_checks=tuple(map(text, found["failing_checks"])),
     )
 
 
 def named(found: Any) -> str:
     """A name of an organization, a repository, an environment or an application."""
-    if not _NAME.fullmatch(_text(found)):
+    if not _NAME.fullmatch(text(found)):
         raise ValueError("name")
     return str(found)
 
 
 def urls(found: Object) -> Sequence[str]:
     """Where an environment answers."""
-    return [_text(each) for each in found["urls"]]
+    return [text(each) for each in found["urls"]]
 
 
-def moment(text: Any) -> datetime | None:
+def moment(found: Any) -> datetime | None:
     """A time, where there is one."""
-    return None if text is None else _moment(text)
+    return None if found is None else some_moment(found)
 
 
 def _difference(found: Object) -> Difference:
-    names = {_text(name): "" for name in found["attributes"]}
-    return Difference(address=_text(found["address"]), action=_text(found["action"]), attributes=names)
+    names = {text(name): "" for name in found["attributes"]}
+    return Difference(address=text(found["address"]), action=text(found["action"]), attributes=names)
 
 
 def _claim(found: Object) -> Claim | None:
@@ -279,24 +279,24 @@ def _claim(found: Object) -> Claim | None:
         commit="",
         source=Source(SourceKind.DIRECTORY, "", "", ""),
         variables=dict(found["variables"]),
-        tags={_text(name): _text(value) for name, value in found["tags"].items()},
-        terraform_version=_text(version),
+        tags={text(name): text(value) for name, value in found["tags"].items()},
+        terraform_version=text(version),
         backend=("", {}),
         fingerprint="",
-        modules=_text(found["modules"] or ""),
+        modules=text(found["modules"] or ""),
     )
 
 
 def _applied(found: Object) -> Applied:
     return Applied(
         commit=None if found["applied_commit"] is None else _commit(found["applied_commit"]),
-        url=None if found["url"] is None else _text(found["url"]),
-        promoted_from=_text(found["promoted_from"]) if found.get("promoted_from") else None,
+        url=None if found["url"] is None else text(found["url"]),
+        promoted_from=text(found["promoted_from"]) if found.get("promoted_from") else None,
         outputs={
-            _text(name): Output(each["value"], bool(each["sensitive"]))
+            text(name): Output(each["value"], bool(each["sensitive"]))
             for name, each in found.get("outputs", {}).items()
         },
-        resources=tuple(map(_text, found.get("resources", ()))),
+        resources=tuple(map(text, found.get("resources", ()))),
     )
 
 
@@ -317,10 +317,10 @@ def _schedule(found: Object | None) -> Schedule | None:
     if found is None:
         return None
     return Schedule(
-        up=_text(found["up"]),
-        down=_text(found["down"]),
-        timezone=_text(found["timezone"]),
-        down_run=tuple(Step(name=_text(name), run="") for name in found["down_run"]),
+        up=text(found["up"]),
+        down=text(found["down"]),
+        timezone=text(found["timezone"]),
+        down_run=tuple(Step(name=text(name), run="") for name in found["down_run"]),
     )
 
 
@@ -339,10 +339,10 @@ def _health(found: Object | str | None, known: datetime) -> Health | None:
     if isinstance(found, str):
         return Health(check=HealthCheck(), condition=Condition(found), since=known)
     return Health(
-        check=HealthCheck(url=_text(found.get("url") or ""), run=found.get("run") or ""),
+        check=HealthCheck(url=text(found.get("url") or ""), run=found.get("run") or ""),
         condition=Condition(found["condition"]),
-        since=_moment(found["since"]),
-        message=_text(found["message"]),
+        since=some_moment(found["since"]),
+        message=text(found["message"]),
     )
 
 
@@ -355,37 +355,40 @@ def _tests(found: Object | str | None, known: datetime) -> Verdict | None:
     return Verdict(
         on="",
         commit=_commit(found["commit"]),
-        run=_number(found["run"]),
-        at=_moment(found["at"]),
+        run=number(found["run"]),
+        at=some_moment(found["at"]),
         results=tuple(
             Result(
-                _text(each["name"]),
+                text(each["name"]),
                 Outcome(each["outcome"]),
                 float(each["seconds"]),
-                _text(each["message"]),
+                text(each["message"]),
             )
             for each in found["results"]
         ),
     )
 
 
-def _moment(text: Any) -> datetime:
-    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+def some_moment(found: Any) -> datetime:
+    """A time."""
+    return datetime.strptime(found, _TIME).replace(tzinfo=UTC)
 
 
-def _text(found: Any) -> str:
+def text(found: Any) -> str:
+    """A text."""
     if not isinstance(found, str):
         raise TypeError(type(found))
     return found
 
 
-def _number(found: Any) -> int:
+def number(found: Any) -> int:
+    """A whole number."""
     if not isinstance(found, int):
         raise TypeError(type(found))
     return found
 
 
 def _commit(found: Any) -> str:
-    if not _COMMIT.fullmatch(_text(found)):
+    if not _COMMIT.fullmatch(text(found)):
         raise ValueError("commit")
     return str(found)

@@ -76,11 +76,14 @@ def forget(runtime: Runtime, name: str) -> Host:
 
 
 def _one(runtime: Runtime, name: str) -> Host:
-    """The host that a person means by its name, or by the beginning of its ID."""
     services = runtime.services
     for organization in services.organizations:
         check(runtime, Action.HOSTS, organization)
-    known = services.store.hosts.all(services.clock())
+    return chosen(services.store.hosts.all(services.clock()), name)
+
+
+def chosen(known: Sequence[Host], name: str) -> Host:
+    """The host that a person means by its name, or by the beginning of its ID; raises NeedsPerson where that is not one."""
     found = [h for h in known if h.name == name] or [h for h in known if name and h.id.startswith(name)]
     if len(found) == 1:
         return found[0]

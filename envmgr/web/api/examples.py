@@ -158,6 +158,7 @@ _HOST = {
     "version": "1.0.0",
     "started_at": _AT,
     "heard_at": _AT,
+    "silence": 2,
     "works_on": [{"environment": "acme/shop/alice", "purpose": "reconcile by daemon", "since": _AT}],
 }
 _ONE: dict[str, Any] = {

@@ -1,5 +1,8 @@
 """`envmgr hosts`, `hosts drain` and `hosts forget`."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import click
 
 from envmgr.cli import table
@@ -37,7 +40,7 @@ def hosts_command(context: click.Context) -> int:
     return _show(context.ensure_object(Invocation), as_json=False)
 
 
-@verb("list", example="envmgr hosts list")
+@verb("list", example="envmgr hosts list", remote=True)
 @json_option
 @pass_invocation
 def list_command(invocation: Invocation, as_json: bool) -> int:
@@ -46,16 +49,28 @@ def list_command(invocation: Invocation, as_json: bool) -> int:
 
 
 def _show(invocation: Invocation, *, as_json: bool) -> int:
-    with work(invocation) as runtime:
-        found = standing.standings(runtime)
+    found, objects = _elsewhere(invocation) if invocation.server else _here(invocation)
     if as_json:
-        emit_json_rows(map(asking.host, found))
+        emit_json_rows(objects)
     else:
         emit("\n".join(table.render(_COLUMNS, [_row(each) for each in found], width())))
         for each in found:
             if each.why:
                 say(printable(each.why))
     return 1 if any(each.status is HostStatus.SILENT for each in found) else 0
+
+
+def _here(invocation: Invocation) -> tuple[Sequence[Standing], Iterable[Any]]:
+    with work(invocation) as runtime:
+        found = standing.standings(runtime)
+    return found, map(asking.host, found)
+
+
+def _elsewhere(invocation: Invocation) -> tuple[Sequence[Standing], Iterable[Any]]:
+    from envmgr.cli.remote.hosts import standings
+
+    told = standings(invocation)
+    return [found for found, _ in told], [each for _, each in told]
 
 
 def _row(found: Standing) -> tuple[str, ...]:
@@ -77,18 +92,23 @@ def _ago(seconds: float) -> str:
     return f"{round(seconds / 60)}m ago" if seconds < 7200 else f"{round(seconds / 3600)}h ago"
 
 
-@verb("drain", example="envmgr hosts drain build-2")
+@verb("drain", example="envmgr hosts drain build-2", remote=True)
 @click.argument("name")
 @click.option("--off", is_flag=True, help="Let it take work again.")
 @pass_invocation
 def drain_command(invocation: Invocation, name: str, off: bool) -> None:
     """Let a host take no new work, as before its maintenance; what runs there goes on to its end."""
-    with work(invocation) as runtime:
-        host = standing.drain(runtime, name, draining=not off)
+    if invocation.server:
+        from envmgr.cli.remote.hosts import drain
+
+        host = drain(invocation, name, draining=not off)
+    else:
+        with work(invocation) as runtime:
+            host = standing.drain(runtime, name, draining=not off)
     emit(f"{host.name} takes new work again." if off else f"{host.name} takes no new work from now on.")
 
 
-@verb("forget", example="envmgr hosts forget build-2")
+@verb("forget", example="envmgr hosts forget build-2", remote=True)
 @click.argument("name")
 @pass_invocation
 def forget_command(invocation: Invocation, name: str) -> None:
@@ -96,6 +116,11 @@ def forget_command(invocation: Invocation, name: str) -> None:
 
     Only say so of a host that is off: a Terraform that still works there would work beside the next one.
     """
-    with work(invocation) as runtime:
-        host = standing.forget(runtime, name)
+    if invocation.server:
+        from envmgr.cli.remote.hosts import forget
+
+        host = forget(invocation, name)
+    else:
+        with work(invocation) as runtime:
+            host = standing.forget(runtime, name)
     emit(f"{host.name} is forgotten: what it had begun is taken over.")
