@@ -9,8 +9,8 @@ from prometheus_client.core import Metric
 from envmgr.domain.audit.standing import Look
 from envmgr.domain.values.environment import RepositoryState, Run, RunKind, RunStatus, Status
 from envmgr.domain.values.forge import ForgeKind
+from envmgr.domain.values.forge.telling import Delivered
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
-from envmgr.engine.context.forge_tally import Delivered
 from envmgr.ports.figures import Group, Unsaid
 from envmgr.web.metrics import families, forges
 from envmgr.web.metrics.forges import Forges

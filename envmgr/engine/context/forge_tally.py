@@ -3,17 +3,9 @@
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from enum import StrEnum
 
+from envmgr.domain.values.forge.telling import Delivered
 from envmgr.domain.values.names import RepositoryId
-
-
-class Delivered(StrEnum):
-    """What became of telling a forge something once."""
-
-    TOLD = "told"
-    FAILED = "failed"
-    REFUSED = "refused"
 
 
 class ForgeTally:

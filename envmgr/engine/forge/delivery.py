@@ -10,9 +10,8 @@ import structlog
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, NotThere, RetryLater
 from envmgr.domain.values.backoff import delay
 from envmgr.domain.values.forge import CommitStatus, DeploymentReport, ForgePerson
-from envmgr.domain.values.forge.telling import Document, Telling, TellingKind
+from envmgr.domain.values.forge.telling import Delivered, Document, Telling, TellingKind
 from envmgr.domain.values.names import RepositoryId
-from envmgr.engine.context.forge_tally import Delivered
 from envmgr.engine.context.services import Services
 from envmgr.ports.forge import Forge
 

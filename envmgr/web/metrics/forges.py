@@ -9,8 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.forge import ForgeKind
+from envmgr.domain.values.forge.telling import Delivered
 from envmgr.domain.values.names import RepositoryId
-from envmgr.engine.context.forge_tally import Delivered
 from envmgr.ports.figures import Unsaid
 
 from .reading import Sees

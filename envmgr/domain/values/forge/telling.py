@@ -18,6 +18,14 @@ class TellingKind(StrEnum):
     COMMENT = "comment"
 
 
+class Delivered(StrEnum):
+    """What became of telling a forge something once."""
+
+    TOLD = "told"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Target:
     """What is told of: the status of a commit in a context (`name`), the deployment of a commit in an environment, or the one comment of a pull request (its number is the `name`, and there is no `commit`)."""
