@@ -1,8 +1,11 @@
 """The group of verbs: complete, each with help and an example, imported late."""
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
+from envmgr.cli.invocation import Invocation
 from envmgr.cli.program import program
 
 VERBS = (
@@ -56,3 +59,19 @@ def test_a_wrong_verb_gets_the_nearest_named() -> None:
     done = CliRunner().invoke(program, ["recncile"])
     assert done.exit_code == 2
     assert "did you mean reconcile?" in done.output
+
+
+def test_a_checked_file_tells_the_named_environments_too(tmp_path: Path) -> None:
+    """`list` refers to `config check` for what is watched, so nothing that is watched may be missing there."""
+    (tmp_path / "acme.yaml").write_text(
+        "organization: acme\n"
+        "repositories:\n"
+        "  - name: shop\n"
+        "    url: https://git.example.com/acme/shop.git\n"
+        "    environments:\n"
+        "      - {name: staging, branch: main}\n"
+        '      - {name: production, tags: "v*", after: [staging]}\n'
+    )
+    words = ["--config", str(tmp_path), "config", "check"]
+    done = CliRunner().invoke(program, words, obj=Invocation({}), prog_name="envmgr")
+    assert "  shop: env-*, main as staging, tags v* as production of https://" in done.output, done.output

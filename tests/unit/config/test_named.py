@@ -28,7 +28,7 @@ def repository(*environments: dict[str, Any], **more: Any) -> RepositorySection:
     ("environments", "more", "said"),
     [
         ([STAGING, STAGING], {}, "two environments staging"),
-        ([PRODUCTION], {}, "comes after staging, which is not there (none other)"),
+        ([PRODUCTION], {}, "comes after staging, which is not there; there is no other"),
         (
             [{**STAGING, "after": ["production"]}, PRODUCTION],
             {},

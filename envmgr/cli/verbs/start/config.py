@@ -78,9 +78,10 @@ def _print(path: Path, configuration: Configuration) -> None:
 
 
 def _watched(found: RepositorySection) -> str:
-    """What has environments: branches by their patterns, and pull requests by the name of theirs."""
+    """What has environments: branches by their patterns, pull requests by the name of theirs, and the named."""
     previews = [f"pull requests as {found.previews.name}"] if found.previews is not None else []
-    return ", ".join([*found.branches, *previews])
+    named = [f"{each.branch or f'tags {each.tags}'} as {each.name}" for each in found.environments]
+    return ", ".join([*found.branches, *previews, *named])
 
 
 def _application(found: Application) -> str:

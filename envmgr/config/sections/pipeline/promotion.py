@@ -28,9 +28,9 @@ def checked(environments: Sequence[NamedEnvironment], patterns: tuple[str, ...])
 def _check_after(environment: NamedEnvironment, by_name: Mapping[str, NamedEnvironment]) -> None:
     for name in environment.after:
         if name not in by_name:
-            known = ", ".join(sorted(by_name.keys() - {environment.name})) or "none other"
+            known = ", ".join(sorted(by_name.keys() - {environment.name})) or "no other"
             raise ValueError(
-                f"environment {environment.name} comes after {name}, which is not there ({known})"
+                f"environment {environment.name} comes after {name}, which is not there; there is {known}"
             )
     way = _way_to(environment.name, environment.after, by_name)
     if way:
