@@ -318,10 +318,11 @@ def _move_to(job: Job, revision: str) -> None:
 
 
 def check_branch(job: Job) -> None:
-    """Refuses where the branch is gone."""
-    if job.environment.is_missing:
-        branch = ref_component(job.environment.branch)
-        raise NothingDone(f"Branch {branch} is gone: there is nothing to apply.")
+    """Refuses where what it follows is gone."""
+    found = job.environment
+    if found.is_missing:
+        what = f"{found.followed[:1].upper()}{found.followed[1:]}"
+        raise NothingDone(f"{what} is gone: there is nothing to apply. {found.restoring}")
 
 
 def check_open(job: Job, *, override_window: bool, override_freeze: bool = False) -> None:

@@ -96,7 +96,7 @@ def named_stays(environment: Environment) -> Wait | Rest | None:
     offered = _offered(environment)
     gone = f"Its {environment.followed} is gone: it stays at {environment.commit[:10]}"
     if offered is None:
-        return Wait(f"{gone}.", Waits(WaitsFor.ORIGIN, (environment.branch,)))
+        return Wait(f"{gone}. {environment.restoring}", Waits(WaitsFor.ORIGIN, (environment.branch,)))
     back = f"goes back to {ref_component(offered.name)} ({offered.commit[:10]})"
     said = f"{gone}. Restore the tag, make a newer one, or `envmgr approve {environment.label}` {back}."
     return _held(environment, offered, said)

@@ -176,6 +176,11 @@ class Environment:
         return f"{kind} {ref_component(self.branch)}"
 
     @property
+    def restoring(self) -> str:
+        """What a person does where that is gone, as a sentence."""
+        return "Restore it, or make a newer one." if self.origin.kind is OriginKind.TAG else "Push it again."
+
+    @property
     def line(self) -> str:
         """What its resources carry as `branch`: a name that stays the same from one tag to the next, as else each release would change all."""
         return self.id.name if self.origin.kind is OriginKind.TAG else self.branch
