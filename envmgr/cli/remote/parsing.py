@@ -139,11 +139,11 @@ def head(found: Object) -> HeadObject:
 
 
 def _origin(found: Object) -> Origin:
-    number, url = found["number"], found["url"]
+    pull, url = found["number"], found["url"]
     return Origin(
         OriginKind(found["kind"]),
         is_named=bool(found["named"]),
-        number=None if number is None else number(number),
+        number=None if pull is None else number(pull),
         url=None if url is None else text(url),
     )
 
