@@ -65,9 +65,14 @@ def fill(store: Store, data_dir: Path, now: datetime) -> None:
         _write(store, data_dir, run)
     for event in _events(now):
         store.record(event)
+    live(store, now)
+    store.hosts.drain(OTHERS[1].machine, draining=True)
+
+
+def live(store: Store, now: datetime) -> None:
+    """Has the other hosts say that they are there: half a minute later they are silent."""
     for each in OTHERS:
         store.hosts.beat(Report(process=each, version=__version__, serves=True), now, lambda _: False)
-    store.hosts.drain(OTHERS[1].machine, draining=True)
 
 
 def _environments(now: datetime) -> Iterator[Environment]:

@@ -220,6 +220,7 @@ def test_what_runs_is_cancelled(page_server: Served, chromium: Browser) -> None:
 def test_an_admin_drains_a_host_after_a_question(page_server: Served, chromium: Browser) -> None:
     """Everybody sees it, the page follows; who may not is given no button, and refused."""
     name, identity = company.OTHERS[0].host, company.OTHERS[0].machine
+    company.live(page_server.runtime.services.store, page_server.runtime.services.clock())
     with (
         visiting(chromium, page_server, Role.VIEWER) as viewer,
         visiting(chromium, page_server, Role.ADMIN, java_script_enabled=False) as page,

@@ -52,7 +52,7 @@ class Echo:
 
     @staticmethod
     def _answer(connection: socket.socket) -> None:
-        with connection:
+        with connection, suppress(ConnectionError):  # as of who is ended
             while data := connection.recv(65536):
                 connection.sendall(data)
             connection.sendall(b"after its end")

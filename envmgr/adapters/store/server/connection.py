@@ -24,6 +24,11 @@ class Connection(psycopg.Connection[Any]):
 
     patience = PATIENCE
 
+    def __del__(self, _: Any = None, /) -> None:
+        # A thread that has one while its store is closed gives it back to a pool that nobody closes any more.
+        if hasattr(self, "pgconn") and not self.closed:
+            self.close()
+
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """As psycopg does, but NoAnswer where the patience ran out."""
         if timeout is not None:
