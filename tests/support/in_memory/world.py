@@ -143,7 +143,9 @@ class World:
     def _passed(self, duration: timedelta) -> None:
         self.now += duration
         for daemon in self.acting:
-            daemon.application.services.leases.renew()
+            # Who is met in the middle of a word of its own is renewing: its thread would wait for itself for ever.
+            if not daemon.application.services.fleet._lock.locked():
+                daemon.application.services.leases.renew()
 
     def _at(self, point: Point) -> None:
         """Looked at wherever Terraform has come to, before it goes on."""
