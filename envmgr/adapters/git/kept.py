@@ -24,6 +24,9 @@ _NOWHERE = RepositoryId("kept", "code")  # what messages call the repository of 
 _LISTED = 1024**3
 """Bytes of a list of a commit's files that are read."""
 
+_AGAIN = 2
+"""How often code is packed once more where something else took away what was half written."""
+
 
 def export(mirror: Mirror, commit: str, scope: str, pack: Path) -> None:
     """Writes the pack of a commit's folder, whatever its size, to a file for its owner only.
@@ -45,7 +48,13 @@ def export(mirror: Mirror, commit: str, scope: str, pack: Path) -> None:
         # One thread: each would take a window of memory of its own. Large files as they are, for the same reason.
         command = ["pack-objects", "--quiet", "--threads=1", str(work / "code")]
         large = configuration({"core.bigFileThreshold": "16m"}, SETTINGS_COUNT)
-        packed = mirror.run(command, stdin="".join(f"{name}\n" for name in names).encode(), extra=large)
+        wanted = "".join(f"{name}\n" for name in names).encode()
+        packed = mirror.run(command, stdin=wanted, extra=large)
+        for _ in range(_AGAIN):
+            if not packed.failed:
+                break
+            # A fetch that failed beside it takes away what is half written in the mirror, and cannot know whose that is.
+            packed = mirror.run(command, stdin=wanted, extra=large)
         if packed.failed:
             raise mirror.broken("pack-objects", packed)
         made = next(work.glob("code-*.pack"))
