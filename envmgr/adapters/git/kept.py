@@ -24,9 +24,6 @@ _NOWHERE = RepositoryId("kept", "code")  # what messages call the repository of 
 _LISTED = 1024**3
 """Bytes of a list of a commit's files that are read."""
 
-_AGAIN = 2
-"""How often code is packed once more where something else took away what was half written."""
-
 
 def export(mirror: Mirror, commit: str, scope: str, pack: Path) -> None:
     """Writes the pack of a commit's folder, whatever its size, to a file for its owner only.
@@ -48,18 +45,25 @@ def export(mirror: Mirror, commit: str, scope: str, pack: Path) -> None:
         # One thread: each would take a window of memory of its own. Large files as they are, for the same reason.
         command = ["pack-objects", "--quiet", "--threads=1", str(work / "code")]
         large = configuration({"core.bigFileThreshold": "16m"}, SETTINGS_COUNT)
-        wanted = "".join(f"{name}\n" for name in names).encode()
-        packed = mirror.run(command, stdin=wanted, extra=large)
-        for _ in range(_AGAIN):
-            if not packed.failed:
-                break
-            # A fetch that failed beside it takes away what is half written in the mirror, and cannot know whose that is.
-            packed = mirror.run(command, stdin=wanted, extra=large)
+        apart = {"GIT_OBJECT_DIRECTORY": str(_beside(mirror, work / "objects"))}
+        packed = mirror.run(
+            command, stdin="".join(f"{name}\n" for name in names).encode(), extra=large | apart
+        )
         if packed.failed:
             raise mirror.broken("pack-objects", packed)
         made = next(work.glob("code-*.pack"))
         made.chmod(0o600)
         made.replace(pack)
+
+
+def _beside(mirror: Mirror, objects: Path) -> Path:
+    """A place for objects that has all of the mirror's.
+
+    What is half written there is nobody else's: in the mirror a fetch that fails takes such files away.
+    """
+    (objects / "info").mkdir(parents=True)
+    (objects / "info" / "alternates").write_text(f"{(mirror.path / 'objects').resolve()}\n")
+    return objects
 
 
 def unpack(pack: Path, commit: str, source: Source, destination: Path, seconds: float) -> None:
