@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -222,6 +223,30 @@ def test_a_sha_256_repository(tmp_path: Path, many_refs: int) -> None:
     source = Source(SourceKind.DIRECTORY, "terraform", tree, "terraform")
     mirrors.unpack(pack, commit, source, tmp_path / "unpacked")
     assert (tmp_path / "unpacked/terraform/main.tf").exists()
+
+
+def test_code_is_packed_though_a_fetch_that_fails_clears_up_meanwhile(
+    tmp_path: Path, shop: GitRepository
+) -> None:
+    """What is half written in the mirror may go at any moment: that of a pack is elsewhere."""
+    mirrors, over = Mirrors(tmp_path / "mirrors"), Event()
+    commit = shop.commit("env-a", {"terraform/main.tf": os.urandom(8 << 20).hex()})
+    mirrors.fetch(Remote(repository=SHOP, url=shop.url), {"env-a": commit})
+    written = next((tmp_path / "mirrors").rglob("objects")) / "pack"
+
+    def clear() -> None:
+        while not over.is_set():
+            for path in written.glob("tmp_*"):
+                path.unlink(missing_ok=True)
+
+    with ThreadPoolExecutor(1) as threads:
+        clearing = threads.submit(clear)
+        try:
+            mirrors.export(SHOP, commit, "terraform", tmp_path / "pack")
+        finally:
+            over.set()
+        clearing.result()
+    assert (tmp_path / "pack").stat().st_size > 8 << 20
 
 
 @pytest.mark.parametrize("content", ["", None])
