@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from envmgr.domain.rules.places import in_the_way
 from envmgr.domain.values.environment import Lease, ProcessId
 from envmgr.domain.values.names import EnvironmentId
 
@@ -28,12 +29,8 @@ class MemoryPlaces:
     def take(self, lease: Lease, most: int, now: datetime, is_dead: Callable[[ProcessId], bool]) -> bool:
         """Takes one, where fewer than `most` are taken."""
         self._require(lease)
-        others = [
-            each
-            for each in self.taken(lease.environment.organization, now)
-            if each.environment != lease.environment and not is_dead(each.owner)
-        ]
-        if len(others) >= most:
+        taken = self.taken(lease.environment.organization, now)
+        if len(in_the_way(taken, is_dead, lease.environment)) >= most:
             return False
         self._taken[lease.environment] = lease.generation
         return True

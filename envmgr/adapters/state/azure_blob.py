@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from azure.core import MatchConditions
 from azure.core.credentials import AzureSasCredential
@@ -119,12 +119,7 @@ class AzureBlobStateStore:
 
     def put(self, key: str, content: bytes) -> None:
         """Writes a blob."""
-        with self._azure.failures(self._where):
-            try:
-                self._blob(key).upload_blob(content, overwrite=True)
-            except ResourceNotFoundError as error:
-                self._say_missing(error)
-                raise
+        self._write(key, content, len(content))
 
     def create(self, key: str, content: bytes) -> bool:
         """Writes a blob where Azure has none, or in the place of the very one that was seen to be empty."""
@@ -157,10 +152,13 @@ class AzureBlobStateStore:
 
     def upload(self, key: str, file: Path) -> None:
         """Writes a file as a blob, in blocks where it is large."""
+        with file.open("rb") as content:
+            self._write(key, content, file.stat().st_size)
+
+    def _write(self, key: str, content: bytes | BinaryIO, length: int) -> None:
         with self._azure.failures(self._where):
             try:
-                with file.open("rb") as content:
-                    self._blob(key).upload_blob(content, length=file.stat().st_size, overwrite=True)
+                self._blob(key).upload_blob(content, length=length, overwrite=True)
             except ResourceNotFoundError as error:
                 self._say_missing(error)
                 raise

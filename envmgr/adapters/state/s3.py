@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
@@ -114,12 +114,7 @@ class S3StateStore:
 
     def put(self, key: str, content: bytes) -> None:
         """Writes an object, encrypted as the states are."""
-        with failures(self._where, self._environment):
-            try:
-                self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, **self._encryption())
-            except ClientError as error:
-                self._say_missing(error)
-                raise
+        self._write(key, content)
 
     def create(self, key: str, content: bytes) -> bool:
         """Writes an object where S3 has none, encrypted as the states are."""
@@ -144,10 +139,13 @@ class S3StateStore:
 
     def upload(self, key: str, file: Path) -> None:
         """Writes a file as an object (S3 takes 5 GB at once), encrypted as the states are."""
+        with file.open("rb") as content:
+            self._write(key, content)
+
+    def _write(self, key: str, content: bytes | BinaryIO) -> None:
         with failures(self._where, self._environment):
             try:
-                with file.open("rb") as content:
-                    self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, **self._encryption())
+                self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, **self._encryption())
             except ClientError as error:
                 self._say_missing(error)
                 raise

@@ -18,6 +18,7 @@ from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.work.in_time import all_over
 from envmgr.engine.work.mode import Awaiting, Reconciling
+from envmgr.engine.work.places import counted
 from envmgr.host.system import sentences
 from envmgr.ports.hosts import Queue
 
@@ -303,8 +304,7 @@ class Workers:
         """Waits until one place is free on all hosts: what waits for that in the queue is overtaken by what is more urgent."""
         services = self._services
         while not self._closed and not services.fleet.why_passive(organization):
-            taken = services.store.places.taken(organization, services.clock())
-            if sum(not services.processes.is_dead(each.owner) for each in taken) < places.number:
+            if len(counted(services, organization)) < places.number:
                 return True
             self._closing.wait(_FULL)
         return False

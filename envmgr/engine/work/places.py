@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from envmgr.domain.errors import NoPlace
+from envmgr.domain.rules.places import in_the_way
 from envmgr.domain.values.environment import Lease
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.services import Services
@@ -23,17 +24,22 @@ def held(services: Services, identity: EnvironmentId, mode: Mode) -> Iterator[Le
     organization, most = identity.organization, mode.takes_place if services.fleet.is_shared else None
     if most is not None:
         # A read first: who has to wait disturbs nobody else who wants the lease.
-        taken = services.store.places.taken(organization, services.clock())
-        others = [each for each in taken if each.environment != identity]
-        if sum(not services.processes.is_dead(each.owner) for each in others) >= most:
+        others = counted(services, organization, identity)
+        if len(others) >= most:
             raise _none_free(organization, others)
     actor, purpose = services.actor, mode.purpose
     with services.leases.hold(identity, purpose if actor == purpose else f"{purpose} by {actor}") as lease:
         if most is not None and not services.store.places.take(
             lease, most, services.clock(), services.processes.is_dead
         ):
-            raise _none_free(organization, services.store.places.taken(organization, services.clock()))
+            raise _none_free(organization, counted(services, organization, identity))
         yield lease
+
+
+def counted(services: Services, organization: str, besides: EnvironmentId | None = None) -> Sequence[Lease]:
+    """The places of an organization that count against one more, on all hosts."""
+    taken = services.store.places.taken(organization, services.clock())
+    return in_the_way(taken, services.processes.is_dead, besides)
 
 
 def moves(services: Services, lease: Lease, mode: Mode, moves: bool) -> None:

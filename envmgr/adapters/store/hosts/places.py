@@ -9,6 +9,7 @@ from envmgr.adapters.store import leases as held
 from envmgr.adapters.store import rows
 from envmgr.adapters.store.database import Database
 from envmgr.adapters.store.schema import leases
+from envmgr.domain.rules.places import in_the_way
 from envmgr.domain.values.environment import Lease, ProcessId
 from envmgr.domain.values.names import EnvironmentId
 
@@ -32,8 +33,7 @@ class SqlPlaces:
             self._database.serialize(connection, f"places of {organization}")
             held.require(connection, lease)
             taken = self._taken(connection, organization, now)
-            others = [each for each in taken if each.environment != lease.environment]
-            if sum(not is_dead(each.owner) for each in others) >= most:
+            if len(in_the_way(taken, is_dead, lease.environment)) >= most:
                 return False
             connection.execute(_mark(lease.environment, placed=True))
             return True
