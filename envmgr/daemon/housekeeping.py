@@ -41,7 +41,8 @@ def tidy(services: Services) -> None:
         lambda: _tidy_what_is_shared(services, environments),
         lambda: _prune_logs(services),
         lambda: logs.catch_up(services),
-        lambda: logs.prune(services),
+        lambda: logs.prune_copies(services),
+        lambda: kept.clear_left(services),
         services.leases.prune,
         lambda: services.modules.prune(_modules(claims)),
         lambda: services.binaries.prune(claim.terraform_version for claim in claims),
@@ -61,8 +62,8 @@ def _tidy_what_is_shared(services: Services, environments: Sequence[Environment]
     _each(
         (
             lambda: services.store.prune(services.clock() - services.retention),
+            lambda: logs.prune(services),
             lambda: kept.seal_anew(services, environments),
-            lambda: kept.clear_left(services),
             lambda: _keep_what_was_set(services),
             lambda: _prune_archives(services),
             lambda: warn_of_ends(services),

@@ -206,13 +206,10 @@ class Daemon:
     def _tell_unmanaged(self, repository: RepositoryId | None = None) -> None:
         """Has those of one repository, or of all, say that they are in the configuration no more."""
         self._unlooked.add(repository)
-        try:
+        with self._outage.noticed("not-looked"):
             held = unmanaged.tell(self._runtime.services, repository)
             if repository is None:
                 unmanaged.forget_looks(self._runtime.services)
-        except EnvmgrError as error:
-            log.error(str(error), action="not-looked")
-        else:
             # A write is told of once, and what ended by it may hold its environment for a moment longer.
             self._unlooked.discard(repository)
             self._unlooked.update(held)

@@ -28,6 +28,7 @@ from envmgr.domain.values.forge import (
     ForgePerson,
     KnownPullRequest,
 )
+from envmgr.domain.values.pipeline.proposal import plan_name
 from envmgr.engine.context.organization import Repository
 
 from .heads import approve_head
@@ -164,7 +165,9 @@ def _check_seen(records: Sequence[Environment], said: Said, at: datetime) -> Non
         )
     if said.verb in (Verb.APPROVE, Verb.REJECT):
         # Most forges tell whole seconds: what was written in the one in which the plan came was before it.
-        late = [p.digest[:12] for e in records if (p := awaiting(e)) is not None and p.requested_at > at]
+        late = [
+            plan_name(p.digest) for e in records if (p := awaiting(e)) is not None and p.requested_at > at
+        ]
         if late:
             raise NeedsPerson(
                 f"The plan that waits ({late[0]}) came only after this was written: look at it, and comment again."

@@ -37,7 +37,7 @@ def _apart(runtime: Runtime, organization: Organization) -> Iterator[str]:
     if kind != "local":
         return
     services, path = runtime.services, Path(str(settings["path"]))
-    if path.is_relative_to(services.layout.root.absolute()):
+    if services.layout.holds(organization.backend):
         yield f"the states of {organization.name} are in this host's own data folder ({path})"
     records = services.store.environments(organization=organization.name)
     applied = [

@@ -10,7 +10,7 @@ from envmgr.domain.rules.approval import words
 from envmgr.domain.rules.transitions import proposals
 from envmgr.domain.values.asking.person import Action, Kind
 from envmgr.domain.values.environment import Environment
-from envmgr.domain.values.pipeline.proposal import Approval, Proposal, Rejection
+from envmgr.domain.values.pipeline.proposal import Approval, Proposal, Rejection, plan_name
 from envmgr.engine.context import by_hand
 from envmgr.views.visible import escaped
 
@@ -116,7 +116,7 @@ def _same(record: Environment, digest: str) -> Proposal:
 
 
 def _told(verb: str, environment: Environment, digest: str, reason: str) -> str:
-    return f"{verb} the plan of {environment.target[:10]} ({digest[:12]}){f': {reason}' if reason else ''}."
+    return f"{verb} the plan of {environment.target[:10]} ({plan_name(digest)}){f': {reason}' if reason else ''}."
 
 
 def _say(

@@ -12,7 +12,7 @@ from envmgr.domain.rules.attempt import attempt_key
 from envmgr.domain.rules.transitions.proposals import to_be_approved
 from envmgr.domain.values.environment import Claim
 from envmgr.domain.values.names import counted, matches_any
-from envmgr.domain.values.pipeline.proposal import Checked, CheckOutcome, Proposal, Terms
+from envmgr.domain.values.pipeline.proposal import Checked, CheckOutcome, Proposal, Terms, plan_name
 from envmgr.engine.source.checks import Unreliable, refusal, refuse, run_checks, sentence
 from envmgr.engine.source.desired import Desired
 from envmgr.engine.work.job import ActiveRun, AwaitsApproval, Job
@@ -155,7 +155,7 @@ def _require_approval(
     is_done = not (planned and planned.has_changes) and is_carried_out(before, on, now)
     if is_done or lets_through(before, claim.commit, digest, now):
         names = ", ".join(approval.by for approval in before.approvals) if before else ""
-        said = f"Applied as approved by {names} ({digest[:12]})."
+        said = f"Applied as approved by {names} ({plan_name(digest)})."
         job.services.record(job.environment.id, "approval-used", said, commit=claim.commit, lease=job.lease)
         return
     terms = job.repository.gates.approval or Terms()
@@ -179,7 +179,7 @@ def _require_approval(
     event = job.services.event(
         job.environment.id,
         "proposed",
-        f"The plan of {claim.commit[:10]} ({digest[:12]}) is to be approved: {' '.join(fresh.reasons)}",
+        f"The plan of {claim.commit[:10]} ({plan_name(digest)}) is to be approved: {' '.join(fresh.reasons)}",
         commit=claim.commit,
         run=fresh.run,
     )

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.backend import Backend
 from envmgr.domain.values.environment import Run
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.host import leftovers
@@ -27,6 +28,11 @@ class Layout:
 
     root: Path
     records: str = ""
+
+    def holds(self, backend: Backend) -> bool:
+        """Whether the states of a backend are in here, where no other host finds them."""
+        kind, settings = backend
+        return kind == "local" and Path(str(settings["path"])).is_relative_to(self.root.absolute())
 
     @property
     def mirrors(self) -> Path:

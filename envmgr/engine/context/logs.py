@@ -44,9 +44,7 @@ def are_shared(services: Services, run: Run) -> bool:
 
 def is_needed(services: Services, organization: Organization) -> bool:
     """Whether others may have to read logs of an organization, and its states are where they can."""
-    kind, settings = organization.backend
-    is_own = kind == "local" and Path(str(settings["path"])).is_relative_to(services.layout.root.absolute())
-    return services.fleet.is_shared and not is_own
+    return services.fleet.is_shared and not services.layout.holds(organization.backend)
 
 
 def catch_up(services: Services) -> None:
@@ -58,12 +56,16 @@ def catch_up(services: Services) -> None:
             put_away(services, run)
 
 
-def prune(services: Services) -> None:
-    """Deletes what is beside the states of runs that the database does not know any more, and old copies of it here."""
+def prune_copies(services: Services) -> None:
+    """Deletes old copies on this host."""
     old = time() - _KEPT_COPIES.total_seconds()
     for copy in services.layout.log_copies.glob("*.log*"):
         if copy.stat().st_mtime < old:
             copy.unlink(missing_ok=True)
+
+
+def prune(services: Services) -> None:
+    """Deletes what is beside the states of runs that the database does not know any more."""
     for organization in services.organizations.values():
         if is_needed(services, organization) and not organization.is_new():  # else there may be no place yet
             _prune(services, organization)
@@ -82,14 +84,16 @@ def _prune(services: Services, organization: Organization) -> None:
 
 def place(services: Services, run: Run) -> Path | None:
     """Where `readable` finds a log, once it does; None where there never is one."""
-    path = services.layout.log_of(run)
-    if not run.log or path.is_file() or _is_written_here(services, run) or not are_shared(services, run):
-        return path if run.log else None
-    return _copy(services, run)
+    if _is_elsewhere(services, run):
+        return _copy(services, run)
+    return services.layout.log_of(run) if run.log else None
 
 
-def _is_written_here(services: Services, run: Run) -> bool:
-    return run.status is RunStatus.RUNNING and run.owner.machine == services.owner.machine
+def _is_elsewhere(services: Services, run: Run) -> bool:
+    """Whether a log is to be had beside the states alone: this host has none of it, and is not about to write it."""
+    is_written_here = run.status is RunStatus.RUNNING and run.owner.machine == services.owner.machine
+    is_here = is_written_here or services.layout.log_of(run).is_file()
+    return bool(run.log) and not is_here and are_shared(services, run)
 
 
 def missing(services: Services, run: Run) -> str:
@@ -108,11 +112,11 @@ def readable(services: Services, run: Run) -> Path | None:
     That is the file itself, or a copy of what is beside the states, to which is added what came since: a copy is at
     most `FRESH` old. Raises what the state store raises where only that has the log.
     """
+    if _is_elsewhere(services, run):
+        with _COPYING:
+            return _copied(services, run)
     path = services.layout.log_of(run)
-    if not run.log or path.is_file() or _is_written_here(services, run) or not are_shared(services, run):
-        return path if run.log and path.is_file() else None
-    with _COPYING:
-        return _copied(services, run)
+    return path if run.log and path.is_file() else None
 
 
 def _copied(services: Services, run: Run) -> Path | None:

@@ -9,7 +9,7 @@ from envmgr.domain.values.forge.shown import (
     PlanShown,
     ResourceShown,
 )
-from envmgr.domain.values.pipeline.proposal import Proposal
+from envmgr.domain.values.pipeline.proposal import Proposal, plan_name
 
 from .statuses import Place
 
@@ -81,5 +81,5 @@ def _approval(proposal: Proposal) -> ApprovalShown:
         needed=proposal.terms.needed,
         role=proposal.terms.role.value,
         until=proposal.expires_at,
-        plan=proposal.digest[:12],
+        plan=plan_name(proposal.digest),
     )

@@ -11,6 +11,13 @@ from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.step import Step
 
 OnFailure = Literal["refuse", "approve", "warn"]
+NAMED_BY = 12
+"""By so many digits of its digest people and commands name a plan."""
+
+
+def plan_name(digest: str) -> str:
+    """What people and commands call the plan with a digest."""
+    return digest[:NAMED_BY]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
