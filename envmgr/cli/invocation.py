@@ -1,13 +1,14 @@
 """What every verb is told: where the configuration and the data are, and how much to say."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from envmgr.composition.records import Overview, Records
+    from envmgr.domain.values.hosts.host import Standing
 
     from .remote.connection import Connection
     from .remote.records import RemoteRecords
@@ -83,6 +84,14 @@ class Invocation:
 
         with self.connected() as connection:
             yield RemoteRecords(connection)
+
+    def standings(self, records: "Records | RemoteRecords") -> "Sequence[Standing]":
+        """How the hosts stand, of the records that are shown; of a server's those that work on what was sought."""
+        if self.server:
+            return cast("RemoteRecords", records).standings
+        from envmgr.composition.records import standings
+
+        return standings(cast("Records", records))
 
     def expected(self, text: str) -> str:
         """What an environment of the configuration waits for of which there is no record yet; empty where none is called so."""

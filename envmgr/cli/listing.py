@@ -6,14 +6,21 @@ from typing import Any
 
 from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.environment import Environment, RepositoryState
+from envmgr.domain.values.forge.telling import Untold
+from envmgr.domain.values.hosts.host import Standing
 from envmgr.domain.values.names import RepositoryId
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Environments as one each with their addresses, the same as JSON objects, repositories that could not be read, and what is frozen."""
+    """Environments as one each with their addresses, the same as JSON objects, repositories that could not be read, and what is frozen.
+
+    Also what forges could not be told, and how all hosts stand.
+    """
 
     rows: Sequence[tuple[Environment, Sequence[str]]]
     objects: Iterable[Any]
     unreachable: Mapping[RepositoryId, RepositoryState]
     freezes: Sequence[Freeze]
+    untold: Mapping[RepositoryId, Sequence[Untold]]
+    hosts: Sequence[Standing]

@@ -12,12 +12,14 @@ from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.combined import by_environment
 from envmgr.domain.values.environment import Environment, Event, RepositoryState, Run
+from envmgr.domain.values.forge.telling import Untold
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.pipeline.image import SeenImage, images_for
 from envmgr.ports.pages import Key, Wanted
 from envmgr.views.documents import Beside, Facts
 
 from .access import check, may
+from .hosts import standing
 from .runtime import Runtime
 
 
@@ -64,7 +66,7 @@ def facts_of(runtime: Runtime, records: Sequence[Environment]) -> tuple[Sequence
     facts = [(e, leases.get(e.id), next(iter(store.runs(e.id, limit=1)), None)) for e in records]
     frozen = in_force(store.freezes.all(), repository, now)
     images, untold = images_of(runtime, records[0].id), store.outbox.unsaid(repository)
-    return facts, Beside(store.repository(repository).error, frozen, images, untold)
+    return facts, Beside(store.repository(repository).error, frozen, images, untold, standing.known(runtime))
 
 
 def images_of(runtime: Runtime, identity: EnvironmentId) -> Sequence[SeenImage]:
@@ -74,9 +76,20 @@ def images_of(runtime: Runtime, identity: EnvironmentId) -> Sequence[SeenImage]:
 
 def beside(runtime: Runtime) -> Callable[[RepositoryId], Beside]:
     """What is known of each repository, read at once."""
-    errors, freezes = unreachable(runtime), runtime.services.store.freezes.all()
-    now = runtime.services.clock()
-    return cache(lambda each: Beside(errors.get(each, ""), in_force(freezes, each, now)))
+    store, now = runtime.services.store, runtime.services.clock()
+    errors, freezes = unreachable(runtime), store.freezes.all()
+    untold, hosts = store.outbox.all_unsaid(), standing.known(runtime)
+    return cache(
+        lambda each: Beside(
+            errors.get(each, ""), in_force(freezes, each, now), untold=untold.get(each, ()), hosts=hosts
+        )
+    )
+
+
+def untold(runtime: Runtime) -> Mapping[RepositoryId, Sequence[Untold]]:
+    """What the forges of repositories that may be seen could not be told."""
+    found = runtime.services.store.outbox.all_unsaid().items()
+    return {r: each for r, each in found if may(runtime, Action.SEE, r.organization, r.name)}
 
 
 def runs(runtime: Runtime, wanted: Wanted, before: int | None = None) -> Sequence[Run]:
@@ -116,12 +129,14 @@ class Watched:
     environments: Sequence[str]
     state: RepositoryState
     frozen: Freeze | None
+    untold: Sequence[Untold]
 
 
 def repositories(runtime: Runtime, organization: str | None = None) -> Sequence[Watched]:
     """The repositories of the configuration that may be seen, by name."""
     services, now = runtime.services, runtime.services.clock()
     freezes, polled = services.store.freezes.all(), services.store.polled()
+    not_told = services.store.outbox.all_unsaid()
     return [
         Watched(
             id=name,
@@ -130,6 +145,7 @@ def repositories(runtime: Runtime, organization: str | None = None) -> Sequence[
             environments=[each.name for each in services.repositories[name].asked.named],
             state=polled.get(name, RepositoryState()),
             frozen=in_force(freezes, name, now),
+            untold=not_told.get(name, ()),
         )
         for name in repository_names(runtime)
         if organization in (None, name.organization)

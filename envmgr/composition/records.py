@@ -1,17 +1,20 @@
 """Opening the store, and nothing else: what the reading verbs need, imported in a moment."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmgr.adapters.store import overview
-from envmgr.adapters.store.names import FILE_NAME
+from envmgr.adapters.store.names import FILE_NAME, REVISIONS
 from envmgr.adapters.store.overview import Overview
 from envmgr.config.sections.secrets import resolve
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
 from envmgr.domain.documents.owner import Installation
+from envmgr.domain.rules.hosts import standing
+from envmgr.domain.values.hosts.host import Standing
 from envmgr.engine.context.layout import Layout
 
 from . import remembered
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
     Records = SqlStore
 
-__all__ = ["Overview", "open_records", "open_records_of", "read_overview"]
+__all__ = ["Overview", "open_records", "open_records_of", "read_overview", "standings"]
 
 
 def read_overview(
@@ -35,6 +38,13 @@ def read_overview(
             return found.found
     with open_records_of(settings, layout, environ) as store:
         return store.overview(chosen, destroyed=destroyed)
+
+
+def standings(store: "Records") -> Sequence[Standing]:
+    """How the hosts of a store stand, and what each works on; nothing is said of this one."""
+    now = datetime.now(UTC)
+    hosts, held = store.hosts.all(now), store.leases(now, over=True).values()
+    return standing.standings(hosts, REVISIONS[-1], hosts if store.is_shared else (), held)
 
 
 def open_records(config: Path, data_dir: Path, environ: Mapping[str, str]) -> "Records":

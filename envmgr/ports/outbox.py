@@ -1,6 +1,6 @@
 """What forges are still to be told, and what they were told last."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -33,6 +33,10 @@ class Outbox(Protocol):
 
     def unsaid(self, repository: RepositoryId) -> Sequence[Untold]:
         """Why newest texts of a repository could not be said yet, each reason once, since when the first of them waits."""
+        ...
+
+    def all_unsaid(self) -> Mapping[RepositoryId, Sequence[Untold]]:
+        """The same of each repository of which there is any."""
         ...
 
     def take(self, seen: Telling, owner: ProcessId, until: datetime) -> Telling | None:

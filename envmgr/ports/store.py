@@ -203,8 +203,8 @@ class Store(Protocol):
         """Gives a lease back; quiet where it was taken over."""
         ...
 
-    def leases(self, now: datetime) -> Mapping[EnvironmentId, Lease]:
-        """All leases that are held now."""
+    def leases(self, now: datetime, *, over: bool = False) -> Mapping[EnvironmentId, Lease]:
+        """All leases that are held now; `over`: also those whose term is over, while nobody gave them back or has taken them."""
         ...
 
     def start_run(

@@ -9,10 +9,13 @@ from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.asking.token import Token
 from envmgr.domain.values.environment import RepositoryState
 from envmgr.domain.values.forge import KnownPullRequest
+from envmgr.domain.values.forge.telling import Untold
 from envmgr.domain.values.hosts.host import Standing
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
+from . import documents
 from .documents import freeze, time
+from .doubt_objects import UntoldObject
 from .objects import FreezeObject
 
 
@@ -74,7 +77,10 @@ class HostObject(TypedDict):
     started_at: Annotated[str | None, "When its daemon began, or it was first heard of."]
     heard_at: Annotated[str | None, "When it was last heard of."]
     silence: Annotated[int, "How long ago that was (seconds), by the database's clock."]
-    works_on: Annotated[list[HostWorkObject], "What it works on now."]
+    works_on: Annotated[
+        list[HostWorkObject],
+        "What it works on now; of a silent one what it had begun and nobody has taken up.",
+    ]
 
 
 class NewTokenObject(TokenObject):
@@ -110,6 +116,7 @@ class RepositoryObject(TypedDict):
     succeeded_at: Annotated[str | None, "When that last succeeded."]
     failures: Annotated[int, "How many looks in a row failed."]
     error: Annotated[str | None, "Why the last look failed."]
+    untold: Annotated[list[UntoldObject], "What its forge could not be told."]
     frozen: Annotated[FreezeObject | None, "What freezes it; null: nothing does."]
 
 
@@ -217,8 +224,9 @@ def repository(
     branches: Sequence[str],
     protected: Sequence[str],
     environments: Sequence[str],
+    untold: Sequence[Untold] = (),
 ) -> RepositoryObject:
-    """A repository with its named environments, what polling knows of it, and what freezes it."""
+    """A repository with its named environments, what polling knows of it, what its forge was not told, and what freezes it."""
     return {
         "organization": found.organization,
         "name": found.name,
@@ -230,6 +238,7 @@ def repository(
         "succeeded_at": time(state.succeeded_at),
         "failures": state.failures,
         "error": state.error or None,
+        "untold": documents.untold(untold),
         "frozen": freeze(frozen) if frozen is not None else None,
     }
 

@@ -13,6 +13,7 @@ from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Changes, Environment, Event, Lease, Output, Pin, Run
 from envmgr.domain.values.forge.telling import Untold
 from envmgr.domain.values.health import Health
+from envmgr.domain.values.hosts.host import Standing
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.pipeline.image import SeenImage
 from envmgr.domain.values.pipeline.verdict import Verdict
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from envmgr.domain.audit.compare import Finding
 
     from . import (  # what every function gives; nothing that runs needs it
+        doubt_objects,
         image_objects,
         objects,
         proposal_objects,
@@ -108,13 +110,30 @@ def origin(found: Environment) -> "objects.OriginObject":
 class Beside:
     """What is known of an environment's repository: why it could not be read (empty: it was), and what freezes it.
 
-    `images` are those that the environment follows, `untold` what its forge could not be told.
+    `images` are those that the environment follows, `untold` what its forge could not be told, and `hosts` all hosts.
     """
 
     remote_error: str = ""
     frozen: Freeze | None = None
     images: Sequence[SeenImage] = ()
     untold: Sequence[Untold] = ()
+    hosts: Sequence[Standing] = ()
+
+
+def holding(hosts: Sequence[Standing], records: Sequence[Environment]) -> "doubt_objects.HoldingHost | None":
+    """The host that works on an environment, or on one of its applications."""
+    names = {record.id for record in records}
+    found = (each for each in hosts if any(lease.environment in names for lease in each.works_on))
+    working = next(found, None)
+    if working is None:
+        return None
+    host = working.host
+    return {"name": host.name, "id": host.id, "status": working.status.value, "heard_at": time(host.beat_at)}
+
+
+def untold(found: Sequence[Untold]) -> "list[doubt_objects.UntoldObject]":
+    """What a forge could not be told, by reason."""
+    return [{"since": time(each.since), "error": each.error, "count": each.count} for each in found]
 
 
 def freeze(found: Freeze) -> "objects.FreezeObject":
@@ -137,6 +156,8 @@ def listed(found: Environment, records: Sequence[Environment], beside: Beside) -
     row["applications"] = [application(each) for each in records if each.id.application]
     row["remote_error"] = beside.remote_error or None
     row["frozen"] = freeze(beside.frozen) if beside.frozen is not None else None
+    row["host"] = holding(beside.hosts, records) if beside.hosts else None
+    row["untold"] = untold(beside.untold) if beside.untold else []
     return row
 
 
@@ -166,7 +187,6 @@ def environment_in_full(
         "variables": dict(claim.variables) if claim else {},
         "tags": dict(claim.tags) if claim else {},
         "images": [image(each) for each in beside.images],
-        "untold": [{"since": time(each.since), "error": each.error} for each in beside.untold],
         "state_key": found.id.state_key,
         "resources": list(found.applied.resources),
         "lease": lease(held) if held else None,

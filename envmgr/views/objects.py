@@ -6,6 +6,7 @@ Times are ISO 8601 in UTC, to the second.
 
 from typing import Annotated, Any, NotRequired, TypedDict
 
+from .doubt_objects import HoldingHost, UntoldObject
 from .image_objects import ImageObject
 from .proposal_objects import ChangesObject, PlannedResource, ProposalObject
 from .tested import TestsObject
@@ -79,6 +80,8 @@ class _Together(TypedDict):
     frozen: Annotated[
         FreezeObject | None, "What keeps it from being applied or destroyed; null: nothing is frozen."
     ]
+    host: Annotated[HoldingHost | None, "The host that works on it, and how that stands; null: none does."]
+    untold: Annotated[list[UntoldObject], "What the repository's forge could not be told."]
 
 
 class EnvironmentObject(_Environment):
@@ -202,13 +205,6 @@ class RunObject(TypedDict):
     actor: Annotated[str, "Who caused it."]
 
 
-class UntoldObject(TypedDict):
-    """That a repository's forge could not be told how things are."""
-
-    since: Annotated[str | None, "Since when it would have had to be told."]
-    error: Annotated[str, "Why it could not be."]
-
-
 class EnvironmentInFull(_Environment, _Together):
     """An environment with all that is known of it."""
 
@@ -216,7 +212,6 @@ class EnvironmentInFull(_Environment, _Together):
     outputs: Annotated[dict[str, OutputObject], "Its Terraform outputs by name."]
     variables: Annotated[dict[str, Any], "The input variables it was last planned with."]
     tags: Annotated[dict[str, str], "The tags of its resources."]
-    untold: Annotated[list[UntoldObject], "What the repository's forge could not be told."]
     state_key: Annotated[str, "Where its Terraform state is in the backend."]
     resources: Annotated[list[str], "What its state lists, by address."]
     lease: Annotated[LeaseObject | None, "Who is working on it now."]

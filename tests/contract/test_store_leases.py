@@ -52,7 +52,11 @@ class TestLeases:
         end = lease.expires_at
         assert take(store, THEIRS, now=end - timedelta(microseconds=1)) == LeaseTaken(lease)
         assert store.leases(end) == {}
-        assert taken(take(store, THEIRS, now=end)).generation == 2
+        assert store.leases(end, over=True) == {ALICE: lease}
+        later = taken(take(store, THEIRS, now=end))
+        assert later.generation == 2
+        store.release(later)
+        assert store.leases(end, over=True) == {}
 
     def test_a_dead_owner_is_not_waited_for(self, store: Store) -> None:
         """Its lease is taken over at once."""

@@ -98,6 +98,7 @@ def test_what_was_not_said_says_why_and_since_when_until_it_is(store: Store) -> 
     store.outbox.not_told(replace(taken, refused=taken.digest, error="no"))
     assert store.outbox.waiting() == []
     assert list(store.outbox.unsaid(SHOP)) == [Untold("no", NOW)]
+    assert store.outbox.all_unsaid() == {SHOP: [Untold("no", NOW)]}
     newer = row(replace(PENDING, sentence="another"), since=MINUTE)
     other = row(replace(PENDING, sentence="other"), Target(SHOP, TellingKind.STATUS, "x", COMMIT), MINUTE)
     want(store, newer, other)
@@ -110,6 +111,23 @@ def test_what_was_not_said_says_why_and_since_when_until_it_is(store: Store) -> 
     assert list(store.outbox.unsaid(SHOP)) == []
     want(store, row(since=2 * MINUTE))
     assert [t.since for t in store.outbox.waiting()] == [NOW + MINUTE, NOW + 2 * MINUTE]
+
+
+def test_what_was_not_said_for_one_reason_is_counted_by_repository(store: Store) -> None:
+    """Since when the first of it waits; the longest wait first."""
+    web = RepositoryId("acme", "web")
+    for number, (repository, error) in enumerate([(SHOP, "a"), (SHOP, "b"), (SHOP, "a"), (web, "a")]):
+        target = Target(repository, TellingKind.STATUS, f"x{number}", COMMIT)
+        each = replace(row(since=number * MINUTE), target=target)
+        store.outbox.revise(repository, lambda _, each=each: ([each], []))  # type: ignore[misc]
+        (found,) = [t for t in store.outbox.of(repository) if t.target == target]
+        taken = store.outbox.take(found, OURS, NOW + MINUTE)
+        assert taken is not None
+        store.outbox.not_told(replace(taken, error=error))
+    told = {repository: list(found) for repository, found in store.outbox.all_unsaid().items()}
+    shop = [Untold("a", NOW, 2), Untold("b", NOW + MINUTE, 1)]
+    assert told == {SHOP: shop, web: [Untold("a", NOW + 3 * MINUTE, 1)]}
+    assert list(store.outbox.unsaid(SHOP)) == shop
 
 
 def test_a_last_word_takes_the_row_with_it(store: Store) -> None:

@@ -3,15 +3,16 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from envmgr.adapters.store.connect import open_store
-from envmgr.adapters.store.names import FILE_NAME
+from envmgr.adapters.store.names import FILE_NAME, REVISIONS
 from envmgr.adapters.store.overview import Overview, at_once
 from envmgr.adapters.store.store import SqlStore
+from envmgr.domain.rules.hosts.standing import standings
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.values.combined import by_environment, combined
 from envmgr.domain.values.declared import Untaken
@@ -22,11 +23,16 @@ from envmgr.domain.values.environment import (
     Guard,
     Output,
     Pin,
+    ProcessId,
     RepositoryState,
     Status,
     Suspension,
 )
+from envmgr.domain.values.forge import CommitStatus
+from envmgr.domain.values.forge.report import ReportState
+from envmgr.domain.values.forge.telling import Target, Telling, TellingKind, Untold
 from envmgr.domain.values.health import Condition, Health, HealthCheck
+from envmgr.domain.values.hosts.host import Report, Standing
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.views import documents
 from tests.support.records import recorded
@@ -125,6 +131,42 @@ def test_every_way_shows_the_same(opened: SqlStore, tmp_path: Path, *, destroyed
             assert {name: polled.error for name, polled in found.unreachable.items()} == failing
             assert all(polled.succeeded_at == NOW for polled in found.unreachable.values())
         assert bool(wanted) == (chosen in CHOSEN[:4])
+
+
+def test_every_way_shows_the_same_hosts_and_what_was_not_told(opened: SqlStore, tmp_path: Path) -> None:
+    """Who is silent with what it had begun, who takes no work, and why forges were not told."""
+    for name, version in (("one", "1.9"), ("two", "1.10"), ("gone", "1.10")):
+        process = ProcessId(name, f"boot of {name}", 1, 1, f"id of {name}")
+        report = Report(process=process, version=version, serves=True, configurations={"acme": "d"})
+        opened.hosts.beat(report, datetime.now(UTC), lambda _: False)
+        held = EnvironmentId("acme", "shop", f"of-{name}")
+        opened.acquire(held, process, ODD, datetime.now(UTC), MINUTE, lambda _: False)
+    opened.hosts.forget("id of gone")
+    shop, web = RepositoryId("acme", "shop"), RepositoryId("acme", "web")
+    for repository in (shop, web):
+        status = CommitStatus(commit=COMMIT, context="x", state=ReportState.SUCCESS, sentence="", url="")
+        target = Target(repository, TellingKind.STATUS, "x", COMMIT)
+        told = Telling(target=target, document=status, digest="x", since=NOW, error=ODD)
+        opened.outbox.revise(repository, lambda _, told=told: ([told], []))  # type: ignore[misc]
+    assert {r: list(found) for r, found in opened.outbox.all_unsaid().items()} == {
+        shop: [Untold(ODD, NOW)],
+        web: [Untold(ODD, NOW)],
+    }
+    now = datetime.now(UTC)
+    known, leases = opened.hosts.all(now), opened.leases(now, over=True).values()
+    wanted = standings(known, REVISIONS[-1], known if opened.is_shared else (), leases)
+    assert [each.status for each in wanted] == (
+        ["passive", "working"] if opened.is_shared else ["working"] * 2
+    )
+    for found in overviews(opened, tmp_path / FILE_NAME, "web", destroyed=False):
+        assert found.untold == {web: [Untold(ODD, NOW)]}
+        assert [_still(each) for each in found.hosts] == [_still(each) for each in wanted]
+        assert [each.works_on[0].purpose for each in found.hosts] == [ODD, ODD]
+
+
+def _still(found: Standing) -> Standing:
+    """Without what goes on from one look to the next."""
+    return replace(found, host=replace(found.host, silence=timedelta()))
 
 
 def overviews(opened: SqlStore, file: Path, chosen: str | None, *, destroyed: bool) -> Iterator[Overview]:

@@ -22,7 +22,7 @@ ROW: dict[str, Any] = {
     "warned_at": None, "branch_gone": False, "hold": None, "drift": None, "health": None, "suspended_by": None,
     "suspended_at": None, "pinned_commit": None, "urls": [], "applications": [], "remote_error": None,
     "origin": {"kind": "branch", "name": "env-alice", "named": False, "number": None, "url": None}, "promoted_from": None,
-    "frozen": None, "tests": None, "proposal": None,
+    "frozen": None, "tests": None, "proposal": None, "host": None, "untold": [],
 }  # fmt: skip
 
 
@@ -311,11 +311,18 @@ def test_a_log_is_followed_on_where_the_stream_broke_off(server: WebServer, tmp_
 
 def test_an_older_server_is_understood(server: WebServer) -> None:
     """It knows nothing of what a later release has added."""
-    later = {"origin", "promoted_from", "frozen", "tests", "proposal"}
+    later = {"origin", "promoted_from", "frozen", "tests", "proposal", "host", "untold"}
     row = {name: value for name, value in ROW.items() if name not in later}
     server.answer(LIST, told({"items": [row], "next": None}))
     done = listed(server)
     assert (done.code, "shop/alice" in done.out) == (0, True)
+    known = {"organization": "acme", "name": "shop", "succeeded_at": None, "error": "It is away."}
+    server.answer(REPOSITORIES, told({"items": [known], "next": None}))
+    done = listed(server)
+    assert (done.code, done.err) == (
+        0,
+        "acme/shop could not be read: It is away; its environments are shown as last seen.\n",
+    )
 
 
 HOST = {

@@ -111,7 +111,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
                 since=found.world.now,
             )
         )
-        store.outbox.revise(SHOP, lambda _: ([_untold(found.world.now)], []))
+        store.outbox.revise(SHOP, lambda _: ([untold(found.world.now)], []))
         beside(found.world)
         store.save_repository(SHOP, RepositoryState(error="it is\nunplugged", succeeded_at=found.world.now))
         store.record(
@@ -136,7 +136,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
             yield found
 
 
-def _untold(now: datetime) -> Telling:
+def untold(now: datetime) -> Telling:
     """What a forge refused to take."""
     status = CommitStatus(
         commit="c" * 40, context="envmgr/pr-7", state=ReportState.SUCCESS, sentence="", url=""

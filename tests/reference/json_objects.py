@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from envmgr.views import asking, image_objects, objects, proposal_objects, tested
+from envmgr.views import asking, doubt_objects, image_objects, objects, proposal_objects, tested
 
 from .markdown import anchor, page, table
 
@@ -74,7 +74,7 @@ def kinds() -> dict[str, Any]:
     """Every object by the name of its type, in the order in which it is written."""
     return {
         name: kind
-        for module in (objects, tested, proposal_objects, image_objects, asking)
+        for module in (objects, tested, proposal_objects, image_objects, doubt_objects, asking)
         for name, kind in vars(module).items()
         if is_typeddict(kind) and not name.startswith("_") and kind.__module__ == module.__name__
     }

@@ -10,6 +10,7 @@ from unittest import mock
 
 from envmgr.cli import main
 from envmgr.cli.invocation import Invocation
+from envmgr.commands.hosts.standing import known
 from envmgr.commands.runtime import Runtime
 from envmgr.composition.records import Overview
 
@@ -53,11 +54,13 @@ def on_host(runtime: Runtime) -> Iterator[None]:
         kept = [e for e in found if chosen in (None, e.id.repository, str(e.id.repository_id))]
         errors = store.unreachable().items()
         errors_of = {r: s for r, s in errors if chosen in (None, r.name, str(r))}
-        return Overview(kept, errors_of, store.freezes.all())
+        untold = {r: t for r, t in store.outbox.all_unsaid().items() if chosen in (None, r.name, str(r))}
+        return Overview(kept, errors_of, store.freezes.all(), known(runtime), untold)
 
     with (
         mock.patch.object(Invocation, "records", records),
         mock.patch.object(Invocation, "overview", overview),
+        mock.patch("envmgr.composition.records.standings", side_effect=lambda _: known(runtime)),
         mock.patch.object(Invocation, "data_dir", runtime.services.layout.root),
         mock.patch("envmgr.cli.work.compose", return_value=runtime),
         mock.patch.object(Runtime, "close", return_value=None),

@@ -1,6 +1,7 @@
 """The port `Outbox` in this process's memory; see `envmgr.ports.outbox`."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import RLock
@@ -44,11 +45,17 @@ class MemoryOutbox:
 
     def unsaid(self, repository: RepositoryId) -> Sequence[Untold]:
         """Why it could not be said."""
-        since = dict[str, datetime]()
+        since = defaultdict[str, list[datetime]](list)
         for each in self.of(repository):
             if each.error and not each.is_said:
-                since[each.error] = min(each.since, since.get(each.error, each.since))
-        return [Untold(error, since[error]) for error in sorted(since, key=lambda e: (since[e], e))]
+                since[each.error].append(each.since)
+        found = [Untold(error, min(times), len(times)) for error, times in since.items()]
+        return sorted(found, key=lambda each: (each.since, each.error))
+
+    def all_unsaid(self) -> Mapping[RepositoryId, Sequence[Untold]]:
+        """The same of each repository."""
+        repositories = sorted({target.repository for target in self.kept})
+        return {each: found for each in repositories if (found := self.unsaid(each))}
 
     def take(self, seen: Telling, owner: ProcessId, until: datetime) -> Telling | None:
         """Has this process say it."""

@@ -278,10 +278,10 @@ class MemoryStore:
             if self._is_newest(lease):
                 del self._leases[lease.environment]
 
-    def leases(self, now: datetime) -> Mapping[EnvironmentId, Lease]:
+    def leases(self, now: datetime, *, over: bool = False) -> Mapping[EnvironmentId, Lease]:
         """All leases that are held now."""
         with self._lock:
-            return {identity: lease for identity, lease in self._leases.items() if lease.expires_at > now}
+            return {i: lease for i, lease in self._leases.items() if over or lease.expires_at > now}
 
     def start_run(
         self,

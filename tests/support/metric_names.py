@@ -10,6 +10,7 @@ from envmgr.domain.audit.standing import Look
 from envmgr.domain.values.environment import RepositoryState, Run, RunKind, RunStatus, Status
 from envmgr.domain.values.forge import ForgeKind
 from envmgr.domain.values.forge.telling import Delivered
+from envmgr.domain.values.hosts.host import HostStatus
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports.figures import Group, Unsaid
 from envmgr.web.metrics import families, forges
@@ -57,6 +58,7 @@ def _all() -> Iterator[Metric]:
         leases={"acme": 1},
         untold={"acme": 1},
         unsaid={_SHOP: _UNSAID},
+        hosts={HostStatus.WORKING: 1},
     )
     yield from families.of_records(found, _NOW, lambda *_: True)
     yield from families.of_runs(_Ended(), lambda *_: True)

@@ -36,6 +36,10 @@ _ESCAPED = "\x1a"
 _CLAIM_FIELDS = tuple(field.name for field in fields(Claim))
 
 
+AS_MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
+"""PostgreSQL's form for what `dump_moment` writes."""
+
+
 def dump_moment(moment: datetime) -> str:
     """An aware time as ISO 8601 in UTC with six digits of a second; ValueError for one without a zone."""
     if moment.tzinfo is None:

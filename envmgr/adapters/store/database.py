@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from envmgr.domain.errors import EnvmgrError, Transient
 
+from . import codec
 from .columns import moment
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     Upsert = Callable[[Table], SqliteInsert | PostgresInsert]
 else:
     Upsert = Any
-
-_AS_MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
-"""PostgreSQL's form for what `columns.moment` keeps."""
 
 AUTOCOMMIT = "AUTOCOMMIT"
 """The isolation level of single statements, each by itself."""
@@ -100,7 +98,7 @@ class Database:
         if not self.is_shared:
             return literal(now + later, moment())
         there = func.clock_timestamp(type_=DateTime(timezone=True)) + literal(later, Interval())
-        return type_coerce(func.to_char(func.timezone("UTC", there), _AS_MOMENT), moment())
+        return type_coerce(func.to_char(func.timezone("UTC", there), codec.AS_MOMENT), moment())
 
     def serialize(self, connection: Connection, name: str) -> None:
         """Lets only one transaction at a time pass with the same name, until it ends."""

@@ -91,9 +91,10 @@ def release(connection: Connection, lease: Lease) -> None:
     connection.execute(_of(lease).values(owner=None))
 
 
-def held(connection: Connection, now: Moment) -> Mapping[EnvironmentId, Lease]:
-    """All leases that are held now."""
-    query = select(leases).where(leases.c.owner.is_not(None), leases.c.expires_at > now)
+def held(connection: Connection, now: Moment | None) -> Mapping[EnvironmentId, Lease]:
+    """All leases that are held now; with None also those whose term is over."""
+    query = select(leases).where(leases.c.owner.is_not(None))
+    query = query if now is None else query.where(leases.c.expires_at > now)
     found = [rows.lease(row) for row in connection.execute(query)]
     return {lease.environment: lease for lease in found}
 

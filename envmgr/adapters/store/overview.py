@@ -6,13 +6,15 @@ takes in all. What is written, and all else that is read, goes by `schema` and `
 
 import os
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from envmgr.domain.rules.hosts.standing import standings
 from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.environment import (
     NO_FAILURE,
@@ -24,12 +26,15 @@ from envmgr.domain.values.environment import (
     Failure,
     Guard,
     Hold,
+    Lease,
     Life,
     RepositoryState,
     Status,
     Suspended,
     Suspension,
 )
+from envmgr.domain.values.forge.telling import Untold
+from envmgr.domain.values.hosts.host import Configured, Host, Standing
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 from . import codec
@@ -48,6 +53,20 @@ SELECT organization, repository, name, application, branch, "commit", status, me
 FROM {} WHERE {} ORDER BY organization, repository, name, application
 """
 _REPOSITORIES = "SELECT organization, name, succeeded_at, error FROM repositories WHERE error <> ''"
+_HOSTS = """
+SELECT process, version, schema, serves, draining, started_at, beat_at, configurations FROM hosts
+WHERE NOT forgotten ORDER BY id
+"""
+_CONFIGURATIONS = "SELECT organization, digest, since FROM configurations"
+_LEASES = """
+SELECT organization, repository, name, application, generation, owner, purpose, acquired_at, expires_at FROM leases
+WHERE owner IS NOT NULL ORDER BY organization, repository, name, application
+"""
+_UNTOLD = """
+SELECT organization, repository, error, MIN(since), COUNT(*) FROM tellings
+WHERE said <> digest AND error <> '' GROUP BY organization, repository, error ORDER BY MIN(since), error
+"""
+_NOW = "SELECT to_char(timezone('UTC', clock_timestamp()), :form)"
 _FREEZES = 'SELECT organization, repository, in_file, reason, "by", since, until FROM freezes'
 # With the few organizations named, the primary key leads to the repository; its name alone would read the whole table.
 _OF_REPOSITORY = (
@@ -63,15 +82,23 @@ _SUSPENSIONS: Mapping[str | None, Suspension | None] = {None: None, **{by.value:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The environments by name, each with what `list` shows of it and nothing else; repositories whose last look failed; and freezes."""
+    """The environments by name, each with what `list` shows of it and nothing else; repositories whose last look failed; and freezes.
+
+    Also how all hosts stand, and what forges could not be told.
+    """
 
     environments: Sequence[Environment]
     unreachable: Mapping[RepositoryId, RepositoryState]
     freezes: Sequence[Freeze] = ()
+    hosts: Sequence[Standing] = ()
+    untold: Mapping[RepositoryId, Sequence[Untold]] = field(default_factory=dict)
 
 
-def overview(ask: Ask, chosen: str | None, destroyed: bool) -> Overview:
-    """Of the repositories called `chosen` (`shop` or `acme/shop`), or of all; destroyed ones only on request."""
+def overview(ask: Ask, chosen: str | None, destroyed: bool, *, is_shared: bool = False) -> Overview:
+    """Of the repositories called `chosen` (`shop` or `acme/shop`), or of all; destroyed ones only on request.
+
+    Where several hosts share the database (`is_shared`), it is by its clock that they are silent.
+    """
     organization, _, repository = (chosen or "").rpartition("/")
     conditions = [] if chosen is None else [_OF_BOTH if organization else _OF_REPOSITORY]
     conditions += [] if destroyed else [f"status <> '{Status.DESTROYED}'"]
@@ -82,7 +109,62 @@ def overview(ask: Ask, chosen: str | None, destroyed: bool) -> Overview:
         [_environment(row) for row in rows],
         dict(_unreachable(ask, chosen)),
         [_freeze(row) for row in ask(_FREEZES, {})],
+        _hosts(ask, is_shared=is_shared),
+        _untold(ask, chosen),
     )
+
+
+def _hosts(ask: Ask, *, is_shared: bool) -> Sequence[Standing]:
+    now = datetime.now(UTC)
+    if is_shared:
+        ((there,),) = ask(_NOW, {"form": codec.AS_MOMENT})
+        now = datetime.fromisoformat(there)
+    since = {(name, digest): datetime.fromisoformat(at) for name, digest, at in ask(_CONFIGURATIONS, {})}
+    hosts = [_host(row, since, now) for row in ask(_HOSTS, {})]
+    held = [_lease(row) for row in ask(_LEASES, {})]
+    # Only one release's schema fits what is read here; and where one host has a database alone, the others are of before.
+    return standings(hosts, REVISIONS[-1], hosts if is_shared else (), held)
+
+
+def _host(row: Sequence[Any], since: Mapping[tuple[str, str], datetime], now: datetime) -> Host:
+    process, version, schema, serves, draining, started_at, beat_at, configurations = row
+    beat = datetime.fromisoformat(beat_at)
+    return Host(
+        process=codec.load_process(process),
+        version=version,
+        schema=schema,
+        serves=bool(serves),
+        draining=bool(draining),
+        started_at=datetime.fromisoformat(started_at),
+        beat_at=beat,
+        silence=now - beat,
+        configurations={
+            name: Configured(digest=digest, since=since[name, digest])
+            for name, digest in codec.load_json(configurations).items()
+            if (name, digest) in since
+        },
+    )
+
+
+def _lease(row: Sequence[Any]) -> Lease:
+    *identity, generation, owner, purpose, acquired_at, expires_at = row
+    return Lease(
+        environment=EnvironmentId(*identity),
+        generation=generation,
+        owner=codec.load_process(owner),
+        purpose=codec.load_text(purpose) or "",
+        acquired_at=datetime.fromisoformat(acquired_at),
+        expires_at=datetime.fromisoformat(expires_at),
+    )
+
+
+def _untold(ask: Ask, chosen: str | None) -> Mapping[RepositoryId, Sequence[Untold]]:
+    told = defaultdict[RepositoryId, list[Untold]](list)
+    for organization, repository, error, since, count in ask(_UNTOLD, {}):
+        found = RepositoryId(organization, repository)
+        if chosen in (None, repository, str(found)):
+            told[found].append(Untold(codec.load_text(error) or "", datetime.fromisoformat(since), count))
+    return told
 
 
 def of_keys(ask: Ask, keys: Sequence[tuple[str, str, str]]) -> Sequence[Environment]:

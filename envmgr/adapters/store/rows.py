@@ -3,13 +3,14 @@
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, and_
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, text
 
 from envmgr.domain.audit.standing import Standing
 from envmgr.domain.values.environment import Event, Lease, RepositoryState, Run
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 from . import schema
+from .overview import Ask
 
 IDENTITY = ("organization", "repository", "name", "application")
 _RUN_FIELDS = tuple(schema.runs.c.keys())[5:]
@@ -33,6 +34,11 @@ def of_environment(table: Table, identity: EnvironmentId) -> ColumnElement[bool]
 def of_repository(table: Table, repository: RepositoryId) -> ColumnElement[bool]:
     """The condition for the rows of one repository's environments."""
     return and_(table.c.organization == repository.organization, table.c.repository == repository.name)
+
+
+def asking(connection: Connection) -> Ask:
+    """What asks a connection's database in its own words."""
+    return lambda query, values: connection.execute(text(query), values)
 
 
 def lease(row: Row[*tuple[Any, ...]]) -> Lease:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from sqlalchemy import Connection, Select, select, text
+from sqlalchemy import Connection, Select, select
 
 from envmgr.domain.audit.standing import Look, Outcome, Standing, outcome
 from envmgr.domain.rules.observation import Observed
@@ -90,7 +90,7 @@ class SqlStore:
     def overview(self, chosen: str | None, *, destroyed: bool) -> Overview:
         """What `list` shows of the environments, of all repositories or of those with a name."""
         with self._database.read() as connection:
-            return overview(lambda query, values: connection.execute(text(query), values), chosen, destroyed)
+            return overview(rows.asking(connection), chosen, destroyed, is_shared=self._database.is_shared)
 
     def touched(self, since: datetime) -> Mapping[RepositoryId, frozenset[Hashable]]:
         """The repositories of which an environment was written since a time, with marks of these writes."""
@@ -193,10 +193,10 @@ class SqlStore:
         with self._database.write() as connection:
             leases.release(connection, lease)
 
-    def leases(self, now: datetime) -> Mapping[EnvironmentId, Lease]:
-        """All leases that are held now."""
+    def leases(self, now: datetime, *, over: bool = False) -> Mapping[EnvironmentId, Lease]:
+        """All leases that are held now, or were never given back."""
         with self._database.read() as connection:
-            return leases.held(connection, self._database.moment(now))
+            return leases.held(connection, None if over else self._database.moment(now))
 
     def start_run(
         self,

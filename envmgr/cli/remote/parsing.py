@@ -210,7 +210,7 @@ def image(repository: RepositoryId, found: Object) -> SeenImage:
 
 def untold(found: Object) -> Untold:
     """What a forge could not be told."""
-    return Untold(text(found["error"]), some_moment(found["since"]))
+    return Untold(text(found["error"]), some_moment(found["since"]), number(found.get("count", 1)))
 
 
 def lease(found: Object, of: EnvironmentId) -> Lease:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,10 +22,11 @@ from envmgr.domain.values.environment import (
     Status,
 )
 from envmgr.domain.values.forge.telling import Untold
+from envmgr.domain.values.hosts.host import Standing
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.domain.values.pipeline.image import SeenImage
 
-from . import parsing
+from . import parsing, standings
 from .connection import Connection
 from .streams import follow
 
@@ -89,6 +91,15 @@ class RemoteOutbox:
         return self._told
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedAt:
+    """A repository with its last look, and what its forge could not be told; None where an older server does not say that."""
+
+    id: RepositoryId
+    state: RepositoryState
+    untold: Sequence[Untold] | None
+
+
 class RemoteRecords:
     """The records that an API shows to whoever asks."""
 
@@ -99,6 +110,8 @@ class RemoteRecords:
         self._last: dict[EnvironmentId, Run | None] = {}
         self._errors: dict[RepositoryId, str] = {}
         self.freezes, self.pipeline, self.outbox = RemoteFreezes(), RemoteImages(), RemoteOutbox()
+        self.standings = list[Standing]()
+        """The hosts that work on what was sought last, each with that alone."""
         self.order: Sequence[EnvironmentId] = ()
         """The applications of what was sought last, in the order in which they are applied."""
 
@@ -184,15 +197,22 @@ class RemoteRecords:
 
     def unreachable(self) -> dict[RepositoryId, RepositoryState]:
         """The repositories whose last look failed."""
+        return {each.id: each.state for each in self.looked_at() if each.state.error}
+
+    def looked_at(self) -> list[LookedAt]:
+        """The repositories of the configuration, as a server tells of them."""
         found = list(self.connection.pages("/repositories", {}, limit=None))
         with self.connection.understood():
-            return {
-                RepositoryId(parsing.named(r["organization"]), parsing.named(r["name"])): RepositoryState(
-                    succeeded_at=parsing.moment(r["succeeded_at"]), error=str(r["error"])
+            return [
+                LookedAt(
+                    id=RepositoryId(parsing.named(r["organization"]), parsing.named(r["name"])),
+                    state=RepositoryState(
+                        succeeded_at=parsing.moment(r["succeeded_at"]), error=str(r["error"] or "")
+                    ),
+                    untold=[parsing.untold(each) for each in r["untold"]] if "untold" in r else None,
                 )
                 for r in found
-                if r["error"]
-            }
+            ]
 
     def events(
         self, environment: EnvironmentId | None, *, since: datetime | None = None, limit: int | None = None
@@ -290,6 +310,7 @@ class RemoteRecords:
             self.freezes.take(found.get("frozen"))
             self.pipeline.take(identity.repository_id, each[0].get("images", ()) if each else ())
             self.outbox.take(each[0].get("untold", ()) if each else ())
+            self.standings = [s for one in each if (s := standings.holding(one, parsing.identity(one)))]
             self.order = [record.id for record in records]
             if not records or any(self._place(e.id) != self._place(identity) for e in records):
                 raise ValueError("another environment")

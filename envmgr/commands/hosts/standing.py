@@ -5,42 +5,30 @@ from collections.abc import Sequence
 from envmgr.commands.access import check, may
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.hosts import standing as rule
 from envmgr.domain.values.asking.person import Action
-from envmgr.domain.values.hosts.host import Host, HostStatus, Standing
+from envmgr.domain.values.hosts.host import Host, Standing
 from envmgr.views.visible import escaped
 
 
 def standings(runtime: Runtime) -> Sequence[Standing]:
     """All hosts by name, with what each works on, as far as the runtime's person may see that."""
+    return _standings(runtime, runtime.services.fleet.beat().hosts)
+
+
+def known(runtime: Runtime) -> Sequence[Standing]:
+    """The same by the records alone, without saying that this host is there, too: for what is asked for often."""
     services = runtime.services
-    met, held = services.fleet.beat(), services.store.leases(services.clock())
-    seen = [
-        lease
-        for identity, lease in sorted(held.items())
-        if may(runtime, Action.SEE, identity.organization, identity.repository)
-    ]
-    found = []
-    for host in met.hosts:
-        status, why = _status(runtime, host)
-        works_on = tuple(lease for lease in seen if lease.owner.machine == host.id)
-        found.append(Standing(host=host, status=status, why=why, works_on=works_on))
-    return found
+    return _standings(runtime, services.store.hosts.all(services.clock()))
 
 
-def _status(runtime: Runtime, host: Host) -> tuple[HostStatus, str]:
-    if host.is_silent:
-        return HostStatus.SILENT, ""
-    if not host.serves:
-        return HostStatus.STOPPED, ""
-    reasons = (
-        runtime.services.fleet.why_not(host, name)
-        for name in runtime.services.organizations
-        if may(runtime, Action.SEE, name)
+def _standings(runtime: Runtime, hosts: Sequence[Host]) -> Sequence[Standing]:
+    services, fleet = runtime.services, runtime.services.fleet
+    held = services.store.leases(services.clock(), over=True).items()
+    seen = [each for i, each in held if may(runtime, Action.SEE, i.organization, i.repository)]
+    return rule.standings(
+        hosts, fleet.met.schema, fleet.counting(hosts), seen, lambda name: may(runtime, Action.SEE, name)
     )
-    why = next(filter(None, reasons), "")
-    if host.draining:
-        return HostStatus.DRAINING, why
-    return (HostStatus.PASSIVE, why) if why else (HostStatus.WORKING, "")
 
 
 def drain(runtime: Runtime, name: str, *, draining: bool) -> Host:

@@ -1,7 +1,7 @@
 """This host among the others: it says that it is there, and takes work only where it may."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -97,19 +97,15 @@ class Fleet:
         if met.refused:
             return met.refused
         mine = next(host for host in met.hosts if host.id == self._process.machine)
-        return self.why_not(mine, organization)
+        return why_passive(mine, met.schema, self.counting(met.hosts), organization)
 
-    def why_not(self, host: Host, organization: str) -> str:
-        """Why a host that was met takes no work in an organization, as a sentence; empty where it does.
+    def counting(self, hosts: Iterable[Host]) -> Sequence[Host]:
+        """Those beside which a host may have to take no work.
 
         Where a database is of one host alone, whoever else is in it is of before a move, or a copy. And a daemon of this
         machine that is dead, as one that had another data folder, counts no more, though it was just heard of.
         """
-        met = self.met
-        others = (
-            [each for each in met.hosts if not self._processes.is_dead(each.process)] if self._fences else []
-        )
-        return why_passive(host, met.schema, others, organization)
+        return [each for each in hosts if self._fences and not self._processes.is_dead(each.process)]
 
     @property
     def met(self) -> Met:

@@ -36,6 +36,8 @@ _LISTED = {
     "applications": [],
     "remote_error": None,
     "frozen": None,
+    "host": None,
+    "untold": [],
 }
 _RUN = {
     "id": 17,
@@ -55,7 +57,13 @@ _IN_FULL = {
     "outputs": {"url": {"value": "https://alice.example.com", "sensitive": False}},
     "variables": {"size": "small"},
     "tags": {"environment": "alice"},
-    "untold": [{"since": _AT, "error": "GitHub does not accept the credentials that envmgr has for it."}],
+    "untold": [
+        {
+            "since": _AT,
+            "error": "GitHub does not accept the credentials that envmgr has for it.",
+            "count": 3,
+        }
+    ],
     "state_key": "acme/shop/alice/terraform.tfstate",
     "resources": ["aws_s3_bucket.this"],
     "lease": None,
@@ -126,6 +134,7 @@ _REPOSITORY = {
     "succeeded_at": _AT,
     "failures": 0,
     "error": None,
+    "untold": [],
     "frozen": None,
 }
 _ORGANIZATION = {"name": "acme", "role": "developer", "frozen": None}

@@ -34,6 +34,7 @@ def repositories(request: Request, runtime: Asked, organization: Word = None) ->
             branches=each.branches,
             protected=each.protected,
             environments=each.environments,
+            untold=each.untold,
         )
         for each in found
     ]

@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from envmgr import __version__
 from envmgr.domain.values.environment import Status
+from envmgr.domain.values.hosts.host import HostStatus
 from envmgr.domain.values.names import RepositoryId
 
 from .reading import Host, Records, Sees
@@ -72,6 +73,10 @@ def of_records(found: Records, now: datetime, sees: Sees) -> Iterator[Metric]:
     yield _by_organization(untold, (((name,), number) for name, number in found.untold.items()), sees)
     yield _by_organization(findings, found.findings.items(), sees)
     yield _by_organization(leases, (((name,), number) for name, number in found.leases.items()), sees)
+    hosts = _gauge("envmgr_hosts", "Hosts that work by these records, by how they stand.", "status")
+    for status in HostStatus:  # also those that none has: an alert needs the 0
+        hosts.add_metric([status.value], found.hosts.get(status, 0))
+    yield hosts
 
 
 def of_runs(tally: Tally, sees: Sees) -> Iterator[Metric]:

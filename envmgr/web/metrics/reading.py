@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from envmgr.commands.hosts import standing
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.audit.standing import Look
 from envmgr.domain.values.asking.person import Person
 from envmgr.domain.values.environment import RepositoryState
+from envmgr.domain.values.hosts.host import HostStatus
 from envmgr.domain.values.names import RepositoryId
 from envmgr.ports.figures import Group, Unsaid
 
@@ -32,6 +34,7 @@ class Records:
     leases: Mapping[str, int]
     untold: Mapping[str, int]
     unsaid: Mapping[RepositoryId, Unsaid]
+    hosts: Mapping[HostStatus, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,7 @@ def records(runtime: Runtime, now: datetime) -> Records:
         leases=Counter(identity.organization for identity in store.leases(now)),
         untold=Counter(p.organization for p in positions if p.failures and p.target in told),
         unsaid=figures.unsaid(),
+        hosts=Counter(each.status for each in standing.known(runtime)),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,8 @@ from envmgr.daemon.forge_watch import ForgeWatch
 from envmgr.domain.errors import Transient
 from envmgr.domain.rules.access.roles import Rules, signed_in
 from envmgr.domain.values.asking.person import Role
-from envmgr.domain.values.environment import RunKind, RunStatus
+from envmgr.domain.values.environment import ProcessId, RunKind, RunStatus
+from envmgr.domain.values.hosts.host import SILENT, HostStatus, Report
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.forge.delivery import Delivery
 from envmgr.engine.forge.saying import work_out
@@ -128,6 +130,29 @@ def test_runs_count_once_from_the_first_scrape_on(site: Site, scrape: Callable[.
     found = scrape()
     assert _of(found, "envmgr_run_duration_seconds_count", **took) == 1
     assert _of(found, "envmgr_run_duration_seconds_bucket", **took, le="+Inf") == 1
+
+
+def test_hosts_are_counted_by_how_they_stand(site: Site, scrape: Callable[..., Samples]) -> None:
+    """Also where none stands so: an alert asks for the 0."""
+    beat = partial(site.world.store.hosts.beat, is_dead=lambda _: False)
+    for number, leaves in ((1, False), (2, False), (3, True)):
+        host = ProcessId(f"build-{number}", f"boot-{number}", 1, 1, f"id-{number}")
+        beat(Report(process=host, version="0", serves=True), site.world.now)
+        if leaves:
+            site.world.store.hosts.leave(host, site.world.now)
+    site.world.store.hosts.drain("id-2", draining=True)
+
+    def told() -> dict[str, float | None]:
+        found = scrape()
+        return {each.value: _of(found, "envmgr_hosts", status=each.value) for each in HostStatus}
+
+    before = told()
+    assert (before["working"], before["draining"], before["silent"], before["passive"]) == (1, 1, 0, 0)
+    site.world.forward(seconds=SILENT.total_seconds() + 1)
+    after = told()
+    assert (after["working"], after["draining"], after["silent"]) == (0, 0, 2)
+    assert after["stopped"] == before["stopped"]
+    assert (after["stopped"] or 0) >= 1
 
 
 def test_a_remote_that_is_away_is_told(site: Site, scrape: Callable[..., Samples]) -> None:

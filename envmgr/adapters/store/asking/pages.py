@@ -15,7 +15,6 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    text,
     tuple_,
     type_coerce,
 )
@@ -49,7 +48,7 @@ class SqlPages:
             query = query.where(tuple_(*key) > tuple_(*after))
         with self._database.read() as connection:
             keys = [(row[0], row[1], row[2]) for row in connection.execute(query)]
-            found = overview.of_keys(lambda sql, values: connection.execute(text(sql), values), keys)
+            found = overview.of_keys(rows.asking(connection), keys)
         if wanted.status != Status.DESTROYED:
             found = [e for e in found if e.is_open]
         return [list(group) for _, group in groupby(found, key=lambda e: e.id.environment)]

@@ -1,6 +1,7 @@
 """The port `Outbox` on a SQL database."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,15 +64,23 @@ class SqlOutbox:
 
     def unsaid(self, repository: RepositoryId) -> Sequence[Untold]:
         """Why it could not be said."""
+        return self._unsaid(rows.of_repository(tellings, repository)).get(repository, [])
+
+    def all_unsaid(self) -> Mapping[RepositoryId, Sequence[Untold]]:
+        """The same of each repository."""
+        return self._unsaid()
+
+    def _unsaid(self, *of: ColumnElement[bool]) -> Mapping[RepositoryId, list[Untold]]:
         first = func.min(tellings.c.since, type_=tellings.c.since.type)
-        query = select(tellings.c.error, first).where(
-            rows.of_repository(tellings, repository),
-            tellings.c.said != tellings.c.digest,
-            tellings.c.error != "",
+        reason = (tellings.c.organization, tellings.c.repository, tellings.c.error)
+        query = select(*reason, first, func.count()).where(
+            *of, tellings.c.said != tellings.c.digest, tellings.c.error != ""
         )
+        found = defaultdict[RepositoryId, list[Untold]](list)
         with self._database.read() as connection:
-            found = connection.execute(query.group_by(tellings.c.error).order_by(first, tellings.c.error))
-            return [Untold(error, since) for error, since in found]
+            for row in connection.execute(query.group_by(*reason).order_by(first, tellings.c.error)):
+                found[RepositoryId(row[0], row[1])].append(Untold(*row[2:]))
+        return found
 
     def take(self, seen: Telling, owner: ProcessId, until: datetime) -> Telling | None:
         """Has this process say it."""

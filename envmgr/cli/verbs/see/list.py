@@ -15,6 +15,7 @@ from envmgr.cli.listing import Listing
 from envmgr.cli.screen import colored, commits, emit, emit_json_rows, printable, say, unseen, width
 from envmgr.config.sections.duration import rounded_duration
 from envmgr.domain.rules.access.freezing import in_force
+from envmgr.domain.rules.hosts.words import doubts
 from envmgr.domain.values.combined import by_environment, combined, urls
 from envmgr.domain.values.environment import AT_WORK, Environment, Status
 from envmgr.domain.values.names import ref_component
@@ -55,7 +56,8 @@ def list_command(
     """All environments with their status, drift, commit, age and address.
 
     A commit marked (held) is held by a rollback; an end marked ! is near, and was warned of. Where a remote could not be
-    read, its environments are shown as last seen, and that is said below.
+    read, its environments are shown as last seen, and that is said below. So it is where hosts are silent or take no
+    work, and where a forge could not be told.
     """
     gc.disable()  # it costs a sixth of the time, and all memory is given back in a moment
     with_destroyed = everything or Status.DESTROYED in statuses
@@ -78,6 +80,11 @@ def list_command(
     for each in shown.freezes:
         if any(map(each.covers, known)):
             say(f"{printable(str(each))}: nothing is applied or destroyed there.")
+    for name in sorted(shown.untold):
+        for why in shown.untold[name]:
+            say(printable(why.of(name)))
+    for doubt in doubts(shown.hosts):
+        say(printable(doubt))
 
 
 def _here(overview: "Overview", statuses: Sequence[str]) -> Listing:
@@ -86,10 +93,18 @@ def _here(overview: "Overview", statuses: Sequence[str]) -> Listing:
     found = [(e, group) for group in groups if (e := combined(group)).status in statuses or not statuses]
     errors = {name: polled.error for name, polled in unreachable.items()}
     now, freezes = datetime.now(UTC), overview.freezes
-    beside = cache(lambda each: documents.Beside(errors.get(each, ""), in_force(freezes, each, now)))
+    beside = cache(
+        lambda each: documents.Beside(
+            errors.get(each, ""),
+            in_force(freezes, each, now),
+            untold=overview.untold.get(each, ()),
+            hosts=overview.hosts,
+        )
+    )
     objects = (documents.listed(e, group, beside(e.id.repository_id)) for e, group in found)
     holding = [each for each in freezes if not each.is_over(now)]
-    return Listing([(e, urls(group)) for e, group in found], objects, unreachable, holding)
+    rows = [(e, urls(group)) for e, group in found]
+    return Listing(rows, objects, unreachable, holding, overview.untold, overview.hosts)
 
 
 def _print(found: Sequence[tuple[Environment, Sequence[str]]]) -> None:

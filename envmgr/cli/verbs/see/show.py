@@ -15,6 +15,7 @@ from envmgr.domain.rules.access.freezing import in_force
 from envmgr.domain.values.combined import combined
 from envmgr.domain.values.environment import Environment, Lease, Run
 from envmgr.domain.values.health import Condition
+from envmgr.domain.values.hosts.host import HostStatus, Standing
 from envmgr.domain.values.pipeline.image import SeenImage, images_for
 from envmgr.views import documents
 
@@ -44,9 +45,10 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
         frozen = in_force(store.freezes.all(), repository, now)
         images = images_for(records[0].id.name, store.pipeline.images.seen(repository))
         untold = store.outbox.unsaid(repository)
+        hosts = invocation.standings(store)
     in_full = [(e, leases.get(e.id), last[e.id]) for e in records]
     if as_json:
-        emit_json(documents.whole(in_full, documents.Beside(polled.error, frozen, images, untold)))
+        emit_json(documents.whole(in_full, documents.Beside(polled.error, frozen, images, untold, hosts)))
         return
     if polled.error:
         say(unseen(repository, polled))
@@ -55,6 +57,8 @@ def show_command(invocation: Invocation, environment: str, as_json: bool) -> Non
     for name, value in _facts(*in_full[0], now) if len(records) == 1 else _common_facts(records, now):
         if value:
             emit(f"{name:<{_INDENT}}{value}")
+    if doubt := _doubt(records, hosts):
+        emit(f"{'host':<{_INDENT}}{doubt}")
     if untold:
         emit(f"{'forge':<{_INDENT}}{_block(tuple(map(str, untold)))}")
     if images:
@@ -205,6 +209,16 @@ def _image(found: SeenImage) -> str:
 
 def _lease(held: Lease | None) -> str:
     return f"{held.owner}: {held.purpose}, since {moment(held.acquired_at)}" if held else ""
+
+
+def _doubt(records: Sequence[Environment], hosts: Sequence[Standing]) -> str:
+    """Why it is not known how far the work on it has come; empty where nothing is silent that had begun any."""
+    host = documents.holding(hosts, records)
+    if host is None or host["status"] != HostStatus.SILENT:
+        return ""
+    return (
+        f"nothing is heard of {printable(host['name'])}, which had begun work on it, since {host['heard_at']}"
+    )
 
 
 def _run(last: Run | None) -> str:

@@ -1,9 +1,9 @@
 """Whether a host may take work beside the others: only one host of a name, and all by the newest configuration."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from envmgr.domain.values.environment import ProcessId
-from envmgr.domain.values.hosts.host import SILENT, Host
+from envmgr.domain.values.environment import Lease, ProcessId
+from envmgr.domain.values.hosts.host import SILENT, Host, HostStatus, Standing
 
 
 def conflict(me: ProcessId, hosts: Iterable[Host], *, is_dead: bool = False) -> str:
@@ -73,6 +73,46 @@ def numbers(version: str) -> tuple[int, ...]:
             break
         found.append(int(digits))
     return tuple(found)
+
+
+def standings(
+    hosts: Iterable[Host],
+    schema: str,
+    counting: Sequence[Host],
+    held: Iterable[Lease],
+    sees: Callable[[str], bool] = lambda _: True,
+) -> Sequence[Standing]:
+    """How each host stands, by name, and what it works on.
+
+    `counting` are the hosts beside which one may have to take no work, `held` the leases that nobody gave back, whether
+    their terms are over or not, and `sees` says of which organizations anything is to be told.
+    """
+    leases = sorted(held, key=lambda lease: lease.environment)
+    found = []
+    for host in sorted(hosts, key=lambda each: (each.name, each.id)):
+        status, why = _status(host, schema, counting, sees)
+        works_on = tuple(each for each in leases if each.owner.machine == host.id and _has(host, each))
+        found.append(Standing(host=host, status=status, why=why, works_on=works_on))
+    return found
+
+
+def _has(host: Host, lease: Lease) -> bool:
+    """Whether a lease counts as a host's. Of a silent one also what is over: nobody has taken it up since."""
+    return host.is_silent or lease.expires_at > host.beat_at + host.silence
+
+
+def _status(
+    host: Host, schema: str, counting: Sequence[Host], sees: Callable[[str], bool]
+) -> tuple[HostStatus, str]:
+    if host.is_silent:
+        return HostStatus.SILENT, ""
+    if not host.serves:
+        return HostStatus.STOPPED, ""
+    places = filter(sees, sorted(host.configurations)) if host.configurations else ("",)
+    why = next(filter(None, (why_passive(host, schema, counting, each) for each in places)), "")
+    if host.draining:
+        return HostStatus.DRAINING, why
+    return (HostStatus.PASSIVE, why) if why else (HostStatus.WORKING, "")
 
 
 def _ago(host: Host) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from envmgr.domain.values.environment import ProcessId
-from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.names import RepositoryId, counted
 
 from .report import CommitStatus, DeploymentReport
 
@@ -51,13 +51,21 @@ class CommentText:
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """That a forge shows something else than what is: why it could not be told, and since when it would have had to be."""
+    """That a forge shows something else than what is: why it could not be told, since when it would have had to be, and of how much."""
 
     error: str
     since: datetime
+    count: int = 1
 
     def __str__(self) -> str:
         return f"Not told since {self.since:%Y-%m-%d %H:%M} UTC: {self.error}"
+
+    def of(self, repository: RepositoryId) -> str:
+        """The same where its repository is not said otherwise."""
+        return (
+            f"{counted(self.count, 'thing')} could not be told to the forge of {repository} since "
+            f"{self.since:%Y-%m-%d %H:%M} UTC: {self.error}"
+        )
 
 
 Document = CommitStatus | DeploymentReport | CommentText

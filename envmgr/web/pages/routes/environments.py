@@ -6,11 +6,13 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 
-from envmgr.commands import freezing
+from envmgr.commands import freezing, reading
 from envmgr.commands.access import may
 from envmgr.commands.forge.heads import head_of, waiting_heads
+from envmgr.commands.hosts import standing
 from envmgr.commands.reading import images_of, records_of, repository_names, unreachable
 from envmgr.commands.runtime import Runtime
+from envmgr.domain.rules.hosts.words import doubts
 from envmgr.domain.values.environment import Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports.pages import Wanted
@@ -67,6 +69,8 @@ def environments(
         statuses=list(Status),
         repositories=repository_names(runtime),
         unreachable=[f"{name} could not be read: {error}" for name, error in unreachable(runtime).items()],
+        untold=[each.of(name) for name, found in reading.untold(runtime).items() for each in found],
+        doubts=list(doubts(standing.known(runtime))),
         heads=[] if is_filtered or after else waiting_heads(runtime)[:_SHOWN],
         freezes=freezing.frozen(runtime),
         next=address("/", **chosen, after=shown[-1].found.id.environment) if len(found) > _PAGE else "",
