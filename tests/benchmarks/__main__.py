@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import structlog
@@ -82,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="envmgr-bench-") as folder:
         laboratory = Laboratory(Path(folder), options.rounds, is_full=options.full)
         try:
-            for name in [name for some in options.only for name in some] or BENCHMARKS:
+            for name in dict.fromkeys(chain.from_iterable(options.only)) or BENCHMARKS:
                 print(f"{name} …", file=sys.stderr, flush=True)
                 try:
                     found += BENCHMARKS[name](laboratory)

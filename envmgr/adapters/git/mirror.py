@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import get_ident
 
 from envmgr.domain.errors import EnvmgrError, NeedsOperator, NeedsPerson, NotHere, Transient, UsageError
-from envmgr.domain.values.names import RepositoryId, ref_component
+from envmgr.domain.values.names import COMMIT, RepositoryId, ref_component
 from envmgr.host.system import told
 from envmgr.ports import GitLimits
 
@@ -21,7 +21,7 @@ from .failure import decisive_line, here, without_memory
 from .process import Answer, Bounds, run
 
 _NAME = re.compile(r"[a-z0-9-]+")
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_COMMIT = re.compile(COMMIT)
 _HEAD = "ref: refs/heads/main\n"  # only of interest to git itself
 _SHA_256 = 64  # digits
 _STAYS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EEXIST)

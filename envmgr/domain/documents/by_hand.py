@@ -17,12 +17,12 @@ from envmgr.domain.values.environment import (
     Suspended,
     Suspension,
 )
-from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.names import COMMIT, EnvironmentId
 
 from .origin_document import kept_origin, origin_document, parse_origin
 
 _VERSION = 1
-_OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_OBJECT = re.compile(COMMIT)
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.values.environment import FROM_BRANCH, Claim, Environment, Origin, Source, SourceKind
-from envmgr.domain.values.names import EnvironmentId
+from envmgr.domain.values.names import COMMIT, EnvironmentId
 from envmgr.domain.values.tags import own, tags_for
 
 from .claim_document import claim_document, parse_claim
 from .origin_document import kept_origin, origin_document, parse_origin
 
 _VERSION = 1
-_OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_OBJECT = re.compile(COMMIT)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MODULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _APPLICATION = re.compile(r"[a-z][a-z0-9-]*")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 MAX_NAME = 32
 EXCLUDES = "!"
 """What a pattern begins with that takes away from what the others match."""
+COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"
+"""How git names a commit, or another object, in full."""
 _HASH = 6
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HASHED = re.compile(r"-[0-9a-f]{6}$")

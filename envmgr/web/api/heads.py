@@ -1,24 +1,22 @@
 """Heads of forks' pull requests: which wait for somebody's yes, and saying it; done at once."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from envmgr.commands.forge import heads
 from envmgr.commands.forge.heads import Head
-from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.names import COMMIT, RepositoryId
 from envmgr.views import asking
 from envmgr.views.asking import HeadObject
 from envmgr.web.identity import Asked
 
+from .freezing import Name
 from .paging import Word, answer, page
+from .requests import Number
 from .schema import gives
 
 router = APIRouter(tags=["changes"])
-Name = Annotated[str, Path(max_length=100, pattern=r"^[a-z0-9-]+$")]
-Number = Annotated[int, Path(ge=1, le=(1 << 62))]
 _LISTED = gives("HeadPage", "Those that wait, in one page.")
 _APPROVED = gives("Head", "It may be run, as the daemon's next look finds it.", also=(409, 413))
 
@@ -29,7 +27,7 @@ class HeadWanted(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     commit: str = Field(
-        pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$",
+        pattern=f"^{COMMIT}$",
         description="The commit that you have looked at, in full: no other one is ever run for it.",
     )
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from envmgr.adapters.forge.answer import Answer, Object
 from envmgr.domain.values.forge import Comment, ForgeApproval, ForgePerson, PullRequest, PullRequestState
+from envmgr.domain.values.names import COMMIT
 
 _STATES = {
     "OPEN": PullRequestState.OPEN,
@@ -13,7 +14,7 @@ _STATES = {
     "DECLINED": PullRequestState.CLOSED,
     "SUPERSEDED": PullRequestState.CLOSED,
 }
-_FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_FULL = re.compile(COMMIT)
 _SAME_MOMENT = timedelta(seconds=1)  # within it a new comment is written down twice
 _NOBODY = ForgePerson(id="", login="", is_bot=True)
 

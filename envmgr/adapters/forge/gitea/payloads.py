@@ -11,9 +11,10 @@ from envmgr.domain.values.forge import (
     PullRequest,
     PullRequestState,
 )
+from envmgr.domain.values.names import COMMIT
 
 _NOBODY = ForgePerson(id="-1", login="ghost", is_bot=True)
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMIT = re.compile(COMMIT)
 _PERMISSIONS = {
     "none": Permission.NONE,
     "read": Permission.READ,

@@ -11,8 +11,9 @@ from envmgr.domain.values.forge import (
     PullRequest,
     PullRequestState,
 )
+from envmgr.domain.values.names import COMMIT
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMIT = re.compile(COMMIT)
 _TITLE = 1_000
 _LABELS = 100
 _NOBODY = ForgePerson(id="", login="ghost")

@@ -12,12 +12,13 @@ from envmgr.domain.values.forge import (
     PullRequest,
     PullRequestState,
 )
+from envmgr.domain.values.names import COMMIT
 
 # Tokens of projects and groups speak as users of their own; their names are all that tells them from people.
 _BOT = re.compile(
     r"(project|group)_\d+_bot(_[0-9a-z]+)?|service_account_.*|(alert|support|security)-bot|ghost"
 )
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMIT = re.compile(COMMIT)
 # A merge request is `locked` while it is being merged, which may yet fail: it is not surely closed.
 _STATES = {
     "opened": PullRequestState.OPEN,

@@ -6,12 +6,13 @@ from enum import StrEnum
 
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.forge import Comment
+from envmgr.domain.values.names import COMMIT
 from envmgr.domain.values.pipeline.proposal import NAMED_BY
 
 _COMMAND = re.compile(r"/envmgr(?:[ \t]+(.*))?")
 _ARGUMENT = re.compile(r"[A-Za-z0-9._/-]{1,64}")
 _PLAN = re.compile(rf"[0-9a-f]{{{NAMED_BY}}}")
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_COMMIT = re.compile(COMMIT)
 _LONGEST = 500
 
 

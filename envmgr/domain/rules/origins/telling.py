@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from envmgr.domain.values.forge import KnownPullRequest, Permission, PullRequest, PullRequestState
-from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.names import COMMIT, RepositoryId
 
 _LONG, _SHORT = 1_000, 255
 _MOST_LABELS = 100
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_COMMIT = re.compile(COMMIT)
 
 
 def bounded(told: PullRequest) -> PullRequest:

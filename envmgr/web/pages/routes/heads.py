@@ -11,7 +11,7 @@ from envmgr.commands.forge import heads
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import NeedsPerson, NotThere
 from envmgr.domain.values.asking.person import Action
-from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.names import COMMIT, RepositoryId
 from envmgr.web.door import door_of
 from envmgr.web.problems import of_error
 from envmgr.web.sign_in.visitor import Visiting, Visitor
@@ -22,7 +22,7 @@ from .chosen import Identity
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _PATH = "/pull-requests/{organization}/{repository}/{number}/approve"
-_Commit = Annotated[str, Form(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+_Commit = Annotated[str, Form(pattern=f"^{COMMIT}$")]
 
 
 @router.get(_PATH, response_class=HTMLResponse)
