@@ -1,6 +1,7 @@
 """Who asks: by a token, by the headers of a proxy that is believed, or by a session."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Security
@@ -16,7 +17,9 @@ from envmgr.domain.rules.access.secrets import is_same, kept
 from envmgr.domain.values.asking.person import Person
 
 from .door import door_of
+from .live.readers import Reader
 from .sign_in import sessions
+from .sign_in.proxy import named
 from .sign_in.visitor import SAFE
 
 CSRF_HEADER = "X-CSRF-Token"
@@ -49,12 +52,18 @@ def asker(
     return person
 
 
-def is_still(request: Request, person: Person) -> bool:
-    """Whether who asked is so now, too, with the same roles: what goes on for long is looked at again."""
+def reader(request: Request, person: Person) -> Reader:
+    """Who follows something: what goes on for long is looked at again, together with all that shows the same."""
+    is_named = named(request) is not None
+    return Reader(person, partial(_now, request), None if is_named else ("asked", shown(request)))
+
+
+def _now(request: Request) -> Person | None:
+    """Who asks by now; None where she is nobody any more, or it cannot be known."""
     try:
-        return asking(request) == person
+        return asking(request)
     except (HTTPException, EnvmgrError):
-        return False
+        return None
 
 
 def shown(request: Request) -> str | None:

@@ -116,8 +116,8 @@ def _options() -> argparse.ArgumentParser:
 
 
 def _some(beginning: str) -> list[str]:
-    """The benchmarks that a beginning of a name means."""
-    found = [name for name in BENCHMARKS if name.startswith(beginning)]
+    """The benchmarks that a name, or a beginning of names, means."""
+    found = [beginning] if beginning in BENCHMARKS else [n for n in BENCHMARKS if n.startswith(beginning)]
     if not found:
         raise argparse.ArgumentTypeError(f"no benchmark begins with {beginning!r}")
     return found

@@ -1,6 +1,7 @@
 """Many who follow one log that grows: what that costs the server."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,21 +22,20 @@ class Cost:
     more: float
 
 
-def cost(pid: int, url: str, path: str, header: str, log: Path, followers: int) -> Cost:
-    """Of so many followers of a log that grows by five lines a second, each of which has to get all of them."""
-    return asyncio.run(_cost(pid, url, path, header, log, followers))
+def cost(pid: int, url: str, path: str, headers: Sequence[str], log: Path) -> Cost:
+    """Of one follower for each header, who is shown by it: the log grows by five lines a second, and each has to get all of them."""
+    return asyncio.run(_cost(pid, url, path, headers, log))
 
 
-async def _cost(pid: int, url: str, path: str, header: str, log: Path, followers: int) -> Cost:
-    before = resident_mib(pid)
+async def _cost(pid: int, url: str, path: str, headers: Sequence[str], log: Path) -> Cost:
+    followers, before = len(headers), resident_mib(pid)
     host = urlsplit(url).netloc
     address, _, port = host.rpartition(":")
     counts = [0] * followers
-    head = _HEAD.format(path=path, host=host, header=header).encode()
 
     async def follow(number: int) -> None:
         reader, writer = await asyncio.open_connection(address, int(port))
-        writer.write(head)
+        writer.write(_HEAD.format(path=path, host=host, header=headers[number]).encode())
         started.append(await reader.readuntil(b"\r\n\r\n"))
         while data := await reader.read(65536):
             counts[number] += data.count(b"a line of it")

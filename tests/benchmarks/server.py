@@ -44,7 +44,7 @@ def server(laboratory: Laboratory) -> list[Comparison]:
         return [
             *_speeds(served, visitor),
             _first_paint(served, visitor),
-            *_followers(served, written, visitor),
+            *_followers(served, written, config, data),
             *_hour(laboratory, served, visitor),
         ]
 
@@ -76,13 +76,22 @@ def _serving(
 ) -> Iterator[tuple[ServerProcess, Written, _Visitor]]:
     runs, events = (ALL_RUNS, ALL_EVENTS) if laboratory.is_full else (RUNS, EVENTS)
     written = write_records(config, data, runs, events)
-    secret = token(config, data)
+    [secret] = several_tokens(config, data, 1)
     size = f"{REPOSITORIES * BRANCHES:,} environments, {runs:,} runs, {events:,} events in {database}"
     with serving(config, data, config.parent / "server.log") as served:
-        client = Client(served.url)
-        client.sign_in(secret)
-        cookie = "Cookie: " + "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-        yield served, written, _Visitor(cookie, f"Authorization: Bearer {secret}", size)
+        yield served, written, _Visitor(_cookie(served, secret), bearer(secret), size)
+
+
+def _cookie(served: ServerProcess, secret: str) -> str:
+    """Signs somebody in."""
+    client = Client(served.url)
+    client.sign_in(secret)
+    return "Cookie: " + "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+
+
+def bearer(secret: str) -> str:
+    """The header of a token."""
+    return f"Authorization: Bearer {secret}"
 
 
 def _speeds(served: ServerProcess, visitor: _Visitor) -> list[Comparison]:
@@ -97,14 +106,16 @@ def _first_paint(served: ServerProcess, visitor: _Visitor) -> Comparison:
     return figure("page: first paint of the list", first / 1000, "kB", 200, visitor.size)
 
 
-def _followers(served: ServerProcess, written: Written, visitor: _Visitor) -> Iterator[Comparison]:
+def _followers(served: ServerProcess, written: Written, config: Path, data: Path) -> Iterator[Comparison]:
+    """Each of them somebody else: who asks by one token for all costs less."""
+    secrets = several_tokens(config, data, FOLLOWERS)
     ways = {
-        "page": (f"/runs/{written.run}/live", visitor.cookie),
-        "API": (f"/api/v1/runs/{written.run}/log?follow=1", visitor.bearer),
+        "page": (f"/runs/{written.run}/live", [_cookie(served, secret) for secret in secrets]),
+        "API": (f"/api/v1/runs/{written.run}/log?follow=1", [bearer(secret) for secret in secrets]),
     }
-    for way, (path, header) in ways.items():
+    for way, (path, headers) in ways.items():
         written.log.write_text("")
-        each = cost(served.pid, served.url, path, header, written.log, FOLLOWERS)
+        each = cost(served.pid, served.url, path, headers, written.log)
         yield figure(f"{way}: {FOLLOWERS} follow one run, CPU", each.cpu, "% of a core", 10)
         yield figure("… memory that they add", each.more, "MiB", 150)
         yield figure("… memory of the server", each.memory, "MiB", None)
@@ -136,11 +147,13 @@ def listening() -> str:
     return f"server: {{listen: '127.0.0.1:{free_port()}', requests: 1000000}}\n"
 
 
-def token(config: Path, data: Path) -> str:
-    """A new token of an administrator."""
+def several_tokens(config: Path, data: Path, count: int) -> list[str]:
+    """New tokens of administrators."""
     runtime = compose(Start(config=config, data_dir=data, actor="bench", environ=dict(os.environ)))
+    known = len(tokens.listed(runtime))
+    wishes = [tokens.Wish(name=f"bench{known + number}", role=Role.ADMIN) for number in range(count)]
     try:
-        return tokens.create(runtime, tokens.Wish(name="bench", role=Role.ADMIN))[0]
+        return [tokens.create(runtime, wish)[0] for wish in wishes]
     finally:
         runtime.close()
 

@@ -9,7 +9,7 @@ from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.interleaving import interleaved
 from tests.benchmarks.laboratory import Laboratory
 from tests.benchmarks.running_daemon import running
-from tests.benchmarks.server import RATE, listening, token
+from tests.benchmarks.server import RATE, bearer, listening, several_tokens
 from tests.benchmarks.server_load import Load, beside
 from tests.benchmarks.subject import Subject
 from tests.support.waiting import wait_for
@@ -36,8 +36,8 @@ def beside_a_daemon(laboratory: Laboratory) -> list[Comparison]:
     shop = subject.repository(terraform={"module": _MODULE}, variables={"root": str(place / "environments")})
     shop.point(["env-stays"], shop.head("main") or "")
     subject.reconcile()
-    bearer = f"Authorization: Bearer {token(subject.config, subject.data)}"
-    load = Load(f"http://{line.split(chr(39))[1]}", bearer)
+    [secret] = several_tokens(subject.config, subject.data, 1)
+    load = Load(f"http://{line.split(chr(39))[1]}", bearer(secret))
 
     def pushes(names: list[str]) -> float:
         shop.point((f"env-{name}" for name in names), shop.head("main") or "")

@@ -11,7 +11,7 @@ from envmgr.domain.values.environment import Event
 from envmgr.ports.pages import Wanted
 from envmgr.views import documents
 from envmgr.web.door import door_of
-from envmgr.web.identity import Asked, is_still
+from envmgr.web.identity import Asked, reader
 
 from .paging import After, SoughtOf, Word, answer, cursor, page, read_number
 from .schema import gives
@@ -61,9 +61,7 @@ def listed(
 
         door = door_of(request)
         events = door.events.stream(int(last) if last is not None else None, passes)
-        return door.streams.answer(
-            str(runtime.person.asker), events, lambda: is_still(request, runtime.person)
-        )
+        return door.streams.answer(reader(request, runtime.person), events)
     found, limit = reading.events(runtime, wanted, read_number(after)), wanted.limit - 1
     following = cursor(found[limit - 1].id) if len(found) > limit else None
     return answer(request, page([documents.event(each) for each in found[:limit]], following))

@@ -14,7 +14,7 @@ from envmgr.domain.errors import NotThere
 from envmgr.domain.values.environment import RunStatus
 from envmgr.views import documents
 from envmgr.web.door import door_of
-from envmgr.web.identity import Asked, is_still
+from envmgr.web.identity import Asked, reader
 from envmgr.web.live.logs import Block, Form, Log
 from envmgr.web.live.stream import event
 
@@ -75,9 +75,7 @@ def log(
     if follow:
         door = door_of(request)
         lines = door.follow(run, int(last or 0), _FORM)
-        return door.streams.answer(
-            str(runtime.person.asker), lines, lambda: is_still(request, runtime.person)
-        )
+        return door.streams.answer(reader(request, runtime.person), lines)
     path, why = logs.readable(runtime, run)
     if path is None:
         if run.status is RunStatus.RUNNING:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -15,12 +16,14 @@ from envmgr.domain.values.environment import Event
 from envmgr.views import documents
 
 from .stream import ALIVE, BEAT, BEGIN, LIFE, Stream, event
+from .waking import Waking
 
 log = structlog.get_logger()
 
 _PAUSE = 0.5
 _REMEMBERED = 2000
 _AT_ONCE = 500
+_SENT_AT_ONCE = 50
 
 Read = Callable[[int, int], Sequence[Event]]
 """The first events after a number, at most so many."""
@@ -41,7 +44,7 @@ class Events:
         self._told: deque[_Told] = deque(maxlen=_REMEMBERED)
         self._until: int | None = None
         self._followers = 0
-        self._changed = asyncio.Event()
+        self._changed = Waking()
         self._looking: asyncio.Task[None] | None = None
 
     async def stream(self, after: int | None, passes: Callable[[Event], bool]) -> Stream:
@@ -54,14 +57,12 @@ class Events:
             if until is None:
                 until = await run_in_threadpool(self._last)
             while time.monotonic() < over:
-                changed = self._changed
-                for told in await self._after(until):
-                    until = told.found.id
-                    if passes(told.found):
-                        yield told.sent
-                try:
-                    await asyncio.wait_for(changed.wait(), BEAT)
-                except TimeoutError:
+                seen = self._changed.count
+                while time.monotonic() < over and (several := await self._after(until)):
+                    until = several[-1].found.id
+                    if sent := b"".join(told.sent for told in several if passes(told.found)):
+                        yield sent
+                if not await self._changed.after(seen, BEAT):
                     yield ALIVE
         finally:
             self._followers -= 1
@@ -69,7 +70,8 @@ class Events:
     async def _after(self, number: int) -> Sequence[_Told]:
         """From memory where that reaches back so far, else from the records."""
         if self._told and self._told[0].found.id <= number + 1:
-            return [told for told in self._told if told.found.id > number]
+            # No more than that: who reads slowly keeps in memory what all others forget.
+            return list(islice((told for told in self._told if told.found.id > number), _SENT_AT_ONCE))
         if self._until is not None and number >= self._until:
             return ()
         found = await run_in_threadpool(self._read, number, _AT_ONCE)
@@ -87,7 +89,7 @@ class Events:
             try:
                 if self._until is None:
                     self._until = await run_in_threadpool(self._last)
-                    self._tell()  # what came just before is nobody's news: who follows looks once more herself
+                    self._changed.ring()  # what came just before is nobody's news: who follows looks once more herself
                 found = await run_in_threadpool(self._read, self._until, _AT_ONCE)
             except EnvmgrError as error:
                 log.warning(str(error), action="store-failed")
@@ -95,12 +97,8 @@ class Events:
             if found:
                 self._told.extend(map(_told, found))
                 self._until = found[-1].id
-                self._tell()
+                self._changed.ring()
             await asyncio.sleep(_PAUSE)
-
-    def _tell(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
 
 
 def _told(found: Event) -> _Told:

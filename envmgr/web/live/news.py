@@ -14,6 +14,7 @@ from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Store
 
 from .stream import ALIVE, BEAT, BEGIN, LIFE, Stream, event
+from .waking import Waking
 
 _PAUSE = 1.0
 _RECENT = timedelta(seconds=10)
@@ -27,31 +28,43 @@ class News:
         self._look = look
         self._looked = 0.0
         self._mark: Mark | None = None
-        self._number = 0
+        self._changed = Waking()
         self._lock = asyncio.Lock()
+        self._followers = 0
+        self._looking: asyncio.Task[None] | None = None
 
     async def stream(self) -> Stream:
         """Says that something happened, whenever it did; what that was, each view asks for itself."""
-        begin = said = time.monotonic()
+        over = time.monotonic() + LIFE
         known = await self._count()
-        yield BEGIN
-        while time.monotonic() < begin + LIFE:
+        self._followers += 1
+        try:
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look_on())
+            yield BEGIN
+            while time.monotonic() < over:
+                is_news = await self._changed.after(known, BEAT)
+                known = self._changed.count
+                yield event(known, b"", "changed") if is_news else ALIVE
+        finally:
+            self._followers -= 1
+
+    async def _look_on(self) -> None:
+        """For as long as somebody follows."""
+        while self._followers:
+            await self._count()
             await asyncio.sleep(_PAUSE)
-            found = await self._count()
-            if found != known or time.monotonic() - said > BEAT:
-                said = time.monotonic()
-                yield event(found, b"", "changed") if found != known else ALIVE
-            known = found
 
     async def _count(self) -> int:
         async with self._lock:
             if time.monotonic() - self._looked >= _PAUSE:
                 mark = await run_in_threadpool(self._look)
                 if mark is not None:
-                    self._number += mark.is_news_after(self._mark)
-                    self._mark = mark
+                    is_news, self._mark = mark.is_news_after(self._mark), mark
+                    if is_news:
+                        self._changed.ring()
                 self._looked = time.monotonic()
-            return self._number
+            return self._changed.count
 
 
 @dataclass(frozen=True, slots=True)

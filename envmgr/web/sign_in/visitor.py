@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends
@@ -10,8 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.rules.access.secrets import is_same
+from envmgr.domain.rules.access.secrets import is_same, kept
 from envmgr.domain.values.asking.person import Person, Role
+from envmgr.web.live.readers import Reader
 
 from . import sessions
 
@@ -65,22 +67,28 @@ def look(request: Request) -> Visitor | None:
     )
 
 
-def is_still(request: Request, person: Person) -> bool:
-    """Whether who looked is so now, too, with the same roles: what goes on for long is looked at again."""
+def reader(request: Request, found: Visitor) -> Reader:
+    """Who follows something: what goes on for long is looked at again, once for all that a browser has open."""
+    secret = request.cookies.get(sessions.COOKIE) if found.is_session else None
+    return Reader(found.person, partial(_now, request), None if secret is None else ("seen", kept(secret)))
+
+
+def _now(request: Request) -> Person | None:
+    """Who looks by now; None where she is nobody any more, or it cannot be known."""
     try:
         found = look(request)
     except (HTTPException, EnvmgrError):
-        return False
-    return found is not None and found.person == person
+        return None
+    return found.person if found is not None else None
 
 
 def form_secret(request: Request) -> str:
     """What the forms of a browser without a session must have; a new one where it keeps none yet."""
-    kept = request.cookies.get(FORM_COOKIE, "")
-    if not kept:
-        kept = getattr(request.state, "form_secret", "") or secrets.token_urlsafe(32)
-        request.state.form_secret = kept  # `drawn` has the browser keep it
-    return kept
+    secret = request.cookies.get(FORM_COOKIE, "")
+    if not secret:
+        secret = getattr(request.state, "form_secret", "") or secrets.token_urlsafe(32)
+        request.state.form_secret = secret  # `drawn` has the browser keep it
+    return secret
 
 
 async def check_form(request: Request, csrf: str) -> None:

@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.types import Message
 
 from envmgr.config.settings import ProxySettings, ServerSettings
 from envmgr.domain.errors import Transient
+from envmgr.domain.values.asking.person import Asker, Kind, Person
 from envmgr.web.forwarded import address_of
 from envmgr.web.live import stream as streams
+from envmgr.web.live.readers import Reader
 from envmgr.web.live.stream import Streams, event
 from tests.support.memory_asking import MemoryPages
 
@@ -66,30 +69,47 @@ def test_streams_are_bounded_for_one_and_for_all(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(streams, "MOST", 3)
     monkeypatch.setattr(streams, "OF_ONE", 2)
 
-    async def endless() -> AsyncIterator[bytes]:
-        while True:
-            yield b"x"
-
     async def play() -> None:
         found = Streams()
-        bodies = []
-
-        async def opens(caller: str) -> None:
-            bodies.append(found.answer(caller, endless()).body_iterator)
-            await anext(aiter(bodies[-1]))
-
-        await opens("ann")
-        await opens("ann")
+        first = await _opened(found, "ann")
+        await _opened(found, "ann")
         with pytest.raises(HTTPException) as hers:
-            await opens("ann")
-        await opens("bob")
+            await _opened(found, "ann")
+        await _opened(found, "bob")
         with pytest.raises(HTTPException) as all_of_them:
-            await opens("carol")
+            await _opened(found, "carol")
         assert (hers.value.status_code, all_of_them.value.status_code) == (429, 503)
-        await bodies[0].aclose()  # type: ignore[attr-defined]
-        await opens("carol")
+        first.cancel()
+        await asyncio.wait({first})
+        await _opened(found, "carol")
 
     asyncio.run(play())
+
+
+async def _opened(found: Streams, name: str) -> "asyncio.Task[None]":
+    """One more stream, until it ends. Raises what it is refused with."""
+    begun = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    async def sent(message: Message) -> None:
+        if message.get("body"):
+            begun.set()
+
+    async def nothing_comes() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    answer = found.answer(Reader(Person(Asker(Kind.PERSON, name), {})), endless())
+    task = asyncio.create_task(answer({"type": "http"}, nothing_comes, sent))
+    has_begun = asyncio.create_task(begun.wait())
+    await asyncio.wait({task, has_begun}, return_when=asyncio.FIRST_COMPLETED)
+    has_begun.cancel()
+    if task.done():
+        task.result()
+    return task
 
 
 @pytest.mark.parametrize(

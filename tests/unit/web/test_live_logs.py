@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from envmgr.domain.errors import Transient
 from envmgr.domain.values.environment import ProcessId, Run, RunKind, RunStatus
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.web.live import logs
@@ -51,6 +52,7 @@ class Story:
     path: Path
     begin: int = 0
     status: RunStatus = RunStatus.RUNNING
+    failures: int = 0
 
     def told(self, forms: list[Form]) -> list[bytes]:
         """What each reader was sent until the run ended; so many of each form."""
@@ -67,6 +69,9 @@ class Story:
         return b"".join([each async for each in sent if each not in (BEGIN, ALIVE)])
 
     def _look(self) -> Run:
+        if self.failures:
+            self.failures -= 1
+            raise Transient("The database does not answer.")
         return replace(RUN, status=self.status)
 
     async def _write(self) -> None:
@@ -95,13 +100,14 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_who_follow_a_log_share_its_reading_and_its_drawing(tmp_path: Path, read: list[int]) -> None:
-    """Eighty readers in two forms: what was there each reads for herself, of what comes all have the same."""
+    """Eighty readers in two forms: all have the same of what was there, and of what comes."""
     story, drawings = Story(tmp_path / "1.log"), [Drawing(), Drawing()]
     there = b"first\nsecond\n"
     story.path.write_bytes(there)
     sent = story.told([drawing.form for drawing in drawings])
     come = b"".join(b"%d piece %d\n" % (number + 3, number) for number in range(PIECES))
     assert sent == [b"1 first\n2 second\n" + come + b"end\n"] * 2 * FOLLOWERS
+    assert sum(place < len(there) for place in read) == len(drawings)
     assert 1 <= sum(place >= len(there) for place in read) <= PIECES
     for drawing in drawings:
         assert 1 <= sum(place >= len(there) for place in drawing.drawn) <= PIECES
@@ -114,3 +120,48 @@ def test_who_comes_back_is_told_the_rest_with_its_numbers(tmp_path: Path, read: 
     [sent] = set(story.told([Drawing().form]))
     assert sent.startswith(b"2 second\n3 half a piece 0\n4 piece 1\n")
     assert read
+
+
+@pytest.mark.parametrize("kept", [1, 16 << 20])
+def test_a_long_log_is_told_in_pieces_that_are_the_same_for_all(
+    tmp_path: Path, read: list[int], monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    """However little of them is kept in memory; short lines are no larger pieces than long ones."""
+    monkeypatch.setattr(logs, "_KEPT", kept)
+    story, drawing = Story(tmp_path / "1.log"), Drawing()
+    story.path.write_bytes(b"\n" * 1700 + (b"x" * 99 + b"\n") * 1000)
+    [sent] = set(story.told([drawing.form]))
+    there = b"".join(b"%d %s\n" % (n, b"x" * 99 if n > 1700 else b"") for n in range(1, 2701))
+    come = b"".join(b"%d piece %d\n" % (number + 2701, number) for number in range(PIECES))
+    assert sent == there + come + b"end\n"
+    assert len(set(drawing.drawn)) >= 1700 // 500 + 100_000 // (32 << 10)
+    if kept > 1:
+        assert len(drawing.drawn) == len(set(drawing.drawn))
+
+
+def test_a_log_is_told_on_while_the_records_do_not_answer(
+    tmp_path: Path, read: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who follows it need not come again, and hears of its end once they do."""
+    monkeypatch.setattr(logs, "_LOOKED", 0.05)
+    story = Story(tmp_path / "1.log", failures=3)
+    story.path.write_bytes(b"first\n")
+    [sent] = set(story.told([Drawing().form]))
+    assert sent.startswith(b"1 first\n2 piece 0\n")
+    assert sent.endswith(b"end\n")
+    assert story.failures == 0
+
+
+@pytest.mark.parametrize("begin", [0, len(b"first\n")])
+def test_who_follows_what_cannot_be_read_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: int
+) -> None:
+    """She comes again by herself, and does not wait for what nobody reads any more."""
+    story = Story(tmp_path / "1.log", begin)
+    story.path.write_bytes(b"first\n")
+
+    def broken(*_: object, **__: object) -> Iterator[Block]:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(logs, "blocks", broken)
+    assert set(story.told([Drawing().form])) == {b""}

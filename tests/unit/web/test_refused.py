@@ -130,7 +130,7 @@ def test_who_is_no_more_is_told_nothing_more(
     site: Site, monkeypatch: pytest.MonkeyPatch, path: str, place: str
 ) -> None:
     """A token that is revoked while it follows something."""
-    monkeypatch.setattr("envmgr.web.live.stream.LOOK", 0.0)
+    monkeypatch.setattr("envmgr.web.live.readers.LOOK", 0.0)
     monkeypatch.setattr("envmgr.web.live.events.LIFE", 0.3)
     monkeypatch.setattr("envmgr.web.live.events.BEAT", 0.1)
     headers = {**_bearer(site.token(Role.VIEWER)), "Last-Event-ID": "0"}

@@ -17,7 +17,7 @@ from envmgr.web.live.logs import Block, Form, Log
 from envmgr.web.live.stream import event
 from envmgr.web.pages import log
 from envmgr.web.pages.drawing import part
-from envmgr.web.sign_in.visitor import Visiting, is_still
+from envmgr.web.sign_in.visitor import Visiting, reader
 
 from .answer import PageRoute, drawn
 from .chosen import Identity, Number, Words
@@ -99,7 +99,7 @@ def live(request: Request, visitor: Visiting, number: Identity, after: Number = 
     known = request.headers.get("last-event-id", "")
     begin = int(known) if known.isdecimal() and len(known) < 18 else after or 0
     lines = door.follow(found, begin, _FORM)
-    return door.streams.answer(str(visitor.person.asker), lines, lambda: is_still(request, visitor.person))
+    return door.streams.answer(reader(request, visitor), lines)
 
 
 def _drawn(block: Block) -> bytes:

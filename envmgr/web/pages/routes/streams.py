@@ -5,6 +5,7 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import Request
 
 from envmgr.web.door import door_of
+from envmgr.web.live.readers import Reader
 from envmgr.web.sign_in.visitor import Visiting
 
 from .answer import PageRoute
@@ -16,4 +17,4 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 async def live(request: Request, visitor: Visiting) -> StreamingResponse:
     """Says that something happened; what that was, each view asks for itself, by who may see it."""
     door = door_of(request)
-    return door.streams.answer(str(visitor.person.asker), door.news.stream())
+    return door.streams.answer(Reader(visitor.person), door.news.stream())
