@@ -28,7 +28,7 @@ class Group(Enum):
         "succeeds",
         "not there; ended with it",
     )
-    HOST = ("sockets, loopback and shared memory of the host, metadata address, names that lead inside",
+    HOST = ("sockets, loopback, shared memory and queues of the host, metadata address, names that lead inside",
             "succeeds", "unreachable; refused by the proxy")  # fmt: skip
     KERNEL = ("setuid programs, devices, namespaces, kernel keys, io_uring", "as the host allows", "refused")
     WORDS = (
@@ -116,7 +116,10 @@ class Row(Enum):
         "no network; refused by the proxy",
     )
     SHARED_MEMORY = Told(
-        Group.HOST, "shared memory of the host, System V's and POSIX'", "succeeds", "not shared"
+        Group.HOST,
+        "shared memory, semaphores and message queues of another run or of the host, System V's and POSIX'",
+        "succeeds",
+        "not shared; none at all where the unit forbids IPC namespaces",
     )
     RIGHTS = Told(
         Group.KERNEL,

@@ -11,18 +11,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from envmgr.adapters.processes import Processes
 from envmgr.adapters.terraform.plan_file import unchangeable
 from envmgr.domain.values.cage import CageKind, CageLimits, Purpose, Reach
-from envmgr.host.cage import mounts
+from envmgr.host.cage import bubblewrap, mounts
 from envmgr.ports import RUN_MARK, PlanFile
 from tests.integration.attack_ground import ALICE, BOB, LOOT, SECRET, AttackGround, attack_ground
 from tests.integration.attack_rows import Row, tries
 
 KINDS: list[CageKind] = ["none", "bwrap"]
+IPC = [("none", True), ("bwrap", True), ("bwrap", False)]
+"""With an IPC namespace, and where the unit forbids that."""
 MIB = 1024**2
 DEPLOY, INIT, PLAN, APPLY = Purpose.DEPLOY, Purpose.INIT, Purpose.PLAN, Purpose.APPLY
 CHILDREN = (DEPLOY, INIT, PLAN, APPLY)
@@ -38,7 +41,9 @@ def ground() -> Iterator[AttackGround]:
     with attack_ground() as made, ExitStack() as stack:
         _inhabit(made, stack)
         yield made
-        subprocess.run(["ipcrm", "-M", "7654321"], check=False, capture_output=True)
+        for kind in "MSQ":
+            for key in (_KEY, _KEY + 1):
+                subprocess.run(["ipcrm", f"-{kind}", str(key)], check=False, capture_output=True)
 
 
 def _inhabit(ground: AttackGround, stack: ExitStack) -> None:
@@ -56,11 +61,9 @@ def _inhabit(ground: AttackGround, stack: ExitStack) -> None:
     memory.chmod(0o666)
     stack.callback(memory.unlink)
     other = ground.other("sleep", "600", TOKEN=SECRET)
-    shared = ground.other(
-        "perl", "-e", "$| = 1; $i = shmget(7654321, 4096, 0600 | 01000); print qq($i\\n); sleep 600"
-    )
+    shared = ground.other("perl", "-e", f"$| = 1; {_made(_KEY)} print qq(made\\n); sleep 600")
     assert shared.stdout is not None
-    shared.stdout.readline()
+    assert shared.stdout.readline() == b"made\n"
     rotating = str(ground.targets["rotating"])
     ground.other(
         "sh", "-c", 'while :; do date +%s%N > "$0.new"; mv "$0.new" "$0"; sleep 0.05; done', rotating
@@ -79,6 +82,28 @@ def _inhabit(ground: AttackGround, stack: ExitStack) -> None:
     )
 
 
+_KEY = 7_000_000 + 2 * os.getpid()
+"""Of this process alone: what has keys is all the host's."""
+_QUEUES = {"x86_64": (240, 241), "aarch64": (180, 181)}  # mq_open, mq_unlink
+_MQ_OPEN, _MQ_UNLINK = _QUEUES.get(os.uname().machine, (-1, -1))
+
+
+def _made(key: int) -> str:
+    """Makes shared memory, a semaphore, a message in a queue, and a POSIX queue by this key."""
+    return (
+        f"defined shmget({key}, 4096, 01600) or die $!; defined semget({key}, 1, 01600) or die $!; "
+        f"$q = msgget({key}, 01600); msgsnd($q, pack(q(l! a*), 1, q({SECRET})), 0) or die $!; "
+        f"$name = q(envmgr-{key}); syscall({_MQ_OPEN}, $name, 0102, 0600, 0) >= 0 or die $!;"
+    )
+
+
+_FINDS = {
+    "memory": "defined shmget({key}, 4096, 0600)",
+    "semaphores": "defined semget({key}, 1, 0600)",
+    "queue": "$q = msgget({key}, 0600); defined $q and msgrcv($q, $found, 100, 0, 04000)",
+    "POSIX queue": f"$name = q(envmgr-{{key}}); syscall({_MQ_OPEN}, $name, 2, 0, 0) >= 0",
+    "list": "open(LIST, q(/proc/sysvipc/shm)); grep {{ / {key} / }} <LIST>",
+}
 _ABSTRACT = f"envmgr-attack-{os.getpid()}"
 _GAINS = " and print $ENV{LOOT}"
 
@@ -158,7 +183,6 @@ ATTACKS = (
         ),
         (DEPLOY, APPLY),
     ),
-    Attack("System V", Row.SHARED_MEMORY, _perl("defined shmget(7654321, 4096, 0600)")),
     Attack(
         "POSIX", Row.SHARED_MEMORY, 'test -e "$MEMORY" && cat "$MEMORY" >/dev/null && echo "$LOOT"', CHILDREN
     ),
@@ -183,6 +207,23 @@ def test_an_attack(ground: AttackGround, attack: Attack, kind: CageKind) -> None
         printed = ground.attack(kind, attack.script, purpose=purpose)
         if kind == "bwrap" or attack.bare is not None:
             assert (LOOT in printed) == (kind == "none" and attack.bare), (purpose, printed)
+
+
+@tries(Row.SHARED_MEMORY)
+@pytest.mark.skipif(_MQ_OPEN < 0, reason="the numbers of this machine's calls are not known here")
+@pytest.mark.parametrize(("kind", "has_own_ipc"), IPC)
+@pytest.mark.parametrize("find", _FINDS)
+def test_memory_and_queues_of_others_are_not_found(
+    ground: AttackGround, find: str, kind: CageKind, *, has_own_ipc: bool
+) -> None:
+    """Those of a process outside, and those of another run."""
+    with mock.patch.object(bubblewrap, "has_own_ipc", return_value=has_own_ipc):
+        own = f"perl -e '{_made(_KEY + 1)} print $ENV{{LOOT}}'"
+        assert (LOOT in ground.attack(kind, own)) == (kind == "none" or has_own_ipc)
+        for key in (_KEY, _KEY + 1):
+            printed = ground.attack(kind, _perl(_FINDS[find].format(key=key)))
+            assert (LOOT in printed) == (kind == "none"), (key, printed)
+    subprocess.run(["perl", "-e", f"syscall({_MQ_UNLINK}, $name = q(envmgr-{_KEY + 1}))"], check=False)
 
 
 @tries(Row.FILES)
@@ -257,7 +298,7 @@ def test_a_plan_that_is_being_applied_is_sealed(ground: AttackGround, kind: Cage
 
 
 def test_what_is_given_to_be_read_and_the_system_are_not_written(ground: AttackGround) -> None:
-    script = 'for path in "$1" /usr/x /etc/x /x /run/x /dev/x; do echo x > "$path" && echo "$LOOT $path"; done 2>/dev/null'
+    script = 'for path in "$1" /usr/x /etc/x /etc/passwd /etc/hosts /x /run/x /dev/x; do echo x > "$path" && echo "$LOOT $path"; done 2>/dev/null'
     assert ground.attack("bwrap", script, str(ground.place / "outputs.json")) == ""
 
 

@@ -59,8 +59,11 @@ def test_exposure_with_what_a_cage_takes(unit: str, tmp_path: Path) -> None:
     whole = tmp_path / unit
     whole.write_text(f"{(UNITS / unit).read_text()}\n{drop_in}")
     told = f"`systemd-analyze security` then says {exposure(whole)} "
-    for text in (UNITS / "README.md", UNITS.parent / "docs/guides/service.md"):
+    guide = UNITS.parent / "docs/guides/service.md"
+    for text in (UNITS / "README.md", guide):
         assert told in text.read_text()
+    whole.write_text(whole.read_text().replace(" pid ipc net uts\n", " pid net\n"))
+    assert f"| both without `ipc` and `uts` | {exposure(whole)} |" in guide.read_text()
 
 
 def test_the_units_differ_in_the_instance_only() -> None:

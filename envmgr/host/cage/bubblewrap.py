@@ -13,7 +13,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +29,7 @@ from envmgr.ports import RUN_MARK
 from .bounds import CageBounds, apart, bounds
 from .devices import shielded
 from .limits import limited, rationed
-from .mounts import mounts
+from .mounts import hidden_ipc, mounts
 from .network import SSH_CONFIGURATION, way
 from .system_calls import filter_of
 
@@ -43,11 +43,10 @@ _ENTERS = f'echo 0 > "$1" || exit 125; shift; {_WAITS}'
 _HEARING = ("env", "--default-signal=INT,TERM")
 _OUTSIDE = ("PATH", "LANG", "LC_ALL", RUN_MARK)
 """By these the processes in front are found, and find what they start."""
-_WORLD = (
-    # No own view of control groups: there is none of them inside to be looked at.
-    *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
-    *("--cap-drop", "ALL"),
-)
+# No own view of control groups: there is none of them inside to be looked at.
+_WORLD = ("--unshare-user", "--unshare-pid", "--cap-drop", "ALL")
+_APART = ("--unshare-ipc", "--unshare-uts")
+"""Where the host and the unit allow it; without, the filter refuses all that these would separate."""
 _LOOKUP = "passwd: files\ngroup: files\nhosts: files dns\n"
 _ELSE = (
     "install bubblewrap and allow user namespaces (kernel.unprivileged_userns_clone, AppArmor, the service's "
@@ -85,7 +84,11 @@ def _closed(start: Start, cage: Cage, log: Path, bound: CageBounds) -> Iterator[
     with way(cage.network, log, {**os.environ, **start.environment}) as out, _Papers() as papers:
         child = [*_HEARING, *rationed(start.argv, apart(cage.limits), dumps=False)]
         inside = {**start.environment, **out.environment}
-        options = [*_options(cage, start.folder, papers), *out.options, *_variables(inside)]
+        options = [
+            *_options(cage, start.folder, papers, is_apart=has_own_ipc()),
+            *out.options,
+            *_variables(inside),
+        ]
         arguments = papers.hold("\0".join(options))
         yield replace(
             start,
@@ -135,10 +138,28 @@ def require() -> str:
     filter_of()
     if shutil.which(PROGRAM) is None:
         raise NoCage(f"{PROGRAM} is not installed")
+    has_own_ipc()
+    return _run([PROGRAM, "--version"], ()).stdout.strip()
+
+
+@lru_cache(maxsize=1)
+def has_own_ipc() -> bool:
+    """Whether a cage here has shared memory, semaphores and message queues of its own; where not, it has none.
+
+    Found by trying: a unit may forbid the namespace (`RestrictNamespaces=`). NoCage where none can be made either way.
+    """
+    with suppress(NoCage):
+        _try(is_apart=True)
+        return True
+    _try(is_apart=False)
+    return False
+
+
+def _try(*, is_apart: bool) -> None:
     empty = Cage(kind="bwrap", purpose=Purpose.SHOW, network=Network(reach=Reach.NOTHING))
     with _Papers() as papers:
-        options = _options(empty, Path("/"), papers)
-        _try(
+        options = _options(empty, Path("/"), papers, is_apart=is_apart)
+        done = _run(
             [
                 *_front(),
                 *shielded(papers.hold),
@@ -150,11 +171,6 @@ def require() -> str:
             ],
             papers.descriptors,
         )
-    return _run([PROGRAM, "--version"], ()).stdout.strip()
-
-
-def _try(argv: Sequence[str], files: Sequence[int]) -> None:
-    done = _run(argv, files)
     if done.returncode != 0:
         said = " ".join(done.stderr.split())[:200] or f"exit {done.returncode}"
         raise NoCage(said.rstrip("."))
@@ -192,18 +208,25 @@ class _Papers:
         return str(descriptor)
 
 
-def _options(cage: Cage, folder: Path, papers: _Papers) -> list[str]:
+def _options(cage: Cage, folder: Path, papers: _Papers, *, is_apart: bool) -> list[str]:
     return [
         *_WORLD,
+        *(_APART if is_apart else ()),
         *(() if cage.network.reach is Reach.HOST else ("--unshare-net",)),
         *(() if cage.outlives else ("--die-with-parent",)),
         *mounts(cage),
+        *(() if is_apart else hidden_ipc()),
         *(
             part
             for path, text in _files(cage).items()
-            for part in ("--ro-bind-data", papers.hold(text), path)
+            for part in (
+                "--file",
+                papers.hold(text),
+                path,
+            )  # in the root, which becomes read-only: no mount each
         ),
-        *("--remount-ro", "/", "--seccomp", papers.hold(filter_of()), "--chdir", str(folder)),
+        *("--remount-ro", "/", "--seccomp", papers.hold(filter_of(has_own_ipc=is_apart))),
+        *("--chdir", str(folder)),
     ]
 
 

@@ -24,6 +24,7 @@ _SETTINGS = (
 """Of /etc: what programs need anywhere, and no secret."""
 _NAMES = ("resolv.conf", "hosts", "host.conf", "gai.conf")
 """How names are looked up, where there is a network to ask."""
+_IPC = "/proc/sysvipc"
 ROOM = 1024**3
 """Bytes of each temporary folder, which is memory."""
 
@@ -41,6 +42,13 @@ def mounts(cage: Cage) -> list[str]:
         *(part for path in _settings(cage) for part in ("--ro-bind-try", path, path)),
         *(part for option, path in _given(cage) for part in (option, path, path)),
     ]
+
+
+def hidden_ipc() -> Sequence[str]:
+    """Over the list of the host's shared memory and queues, for a cage without such of its own; after `mounts`."""
+    if not Path(_IPC).is_dir():  # a kernel without any
+        return ()
+    return ("--size", "4096", "--tmpfs", _IPC, "--remount-ro", _IPC)
 
 
 def _system(path: str) -> Sequence[str]:

@@ -8,7 +8,8 @@ sockets of the virtual machine's host), and what goes around a filter (io_uring)
 import errno
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from envmgr.domain.errors import NeedsPerson
 
@@ -90,23 +91,50 @@ _UNKNOWN: dict[str, Numbers] = {
     "quotactl_fd": (443, 443),
     "open_tree_attr": (467, 467),
 }
+_IPC: dict[str, Numbers] = {
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "shmdt": (67, 197),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semctl": (66, 191),
+    "semtimedop": (220, 192),
+    "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+    "mq_timedsend": (242, 182),
+    "mq_timedreceive": (243, 183),
+    "mq_notify": (244, 184),
+    "mq_getsetattr": (245, 185),
+}
+"""All that an IPC namespace separates, as a kernel that was built without it. 32-bit programs, whose one call `ipc` does all
+of it, are not let in at all."""
 _MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 Instruction = tuple[int, int, int, int]
 
 
-def filter_of(machine: str | None = None) -> bytes:
-    """The filter for a machine (this one) as the kernel takes it; raises NeedsPerson where we know none."""
+@lru_cache(maxsize=4)
+def filter_of(machine: str | None = None, *, has_own_ipc: bool = True) -> bytes:
+    """The filter for a machine (this one) as the kernel takes it; raises NeedsPerson where we know none.
+
+    `has_own_ipc` is whether the cage has an IPC namespace: without one no call reaches what that would separate.
+    """
     name = machine or os.uname().machine
     if name not in _MACHINES:
         raise NeedsPerson(
             f"A cage cannot be made on a {name} processor: envmgr knows the system calls of "
             f"{' and '.join(sorted(_MACHINES))} only. Set `cage: {{kind: none}}`, or run envmgr on one of these."
         )
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in _program(*_MACHINES[name]))
+    absent = _UNKNOWN if has_own_ipc else {**_UNKNOWN, **_IPC}
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in _program(*_MACHINES[name], absent))
 
 
-def _program(audit: int, column: int) -> Iterator[Instruction]:
+def _program(audit: int, column: int, absent: Mapping[str, Numbers]) -> Iterator[Instruction]:
     yield (_LOAD, 0, 0, _MACHINE)
     yield (_JUMP_EQUAL, 1, 0, audit)
     yield (_RETURN, 0, 0, _KILL)  # the same calls under other numbers
@@ -116,7 +144,7 @@ def _program(audit: int, column: int) -> Iterator[Instruction]:
         yield (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)
     for numbers in _REFUSED.values():
         yield from _answer(numbers[column], _ERRNO | errno.EPERM)
-    for numbers in _UNKNOWN.values():
+    for numbers in absent.values():
         yield from _answer(numbers[column], _ERRNO | errno.ENOSYS)
     yield from _with_flags(_CLONE[column], NAMESPACES)
     yield from _with_flags(_UNSHARE[column], NAMESPACES | _TIME_NAMESPACE)

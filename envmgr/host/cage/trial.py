@@ -14,7 +14,7 @@ from envmgr.host.children.child import Start, begin
 from envmgr.host.control_group import controllers, of_services
 from envmgr.host.landlock import is_there, version
 
-from .bubblewrap import caged, require
+from .bubblewrap import caged, has_own_ipc, require
 from .devices import can_shield
 from .mounts import ROOM
 
@@ -28,6 +28,9 @@ if (: > /usr/.envmgr-trial) 2>/dev/null; then echo "it may write to /usr"; fi
 (: > "$2/written") 2>/dev/null || echo "it may not write to its own folder"
 if unshare --user true 2>/dev/null; then echo "it may make namespaces of its own"; fi
 if test -n "$4" && ! "$4" -I -S -c "$5"; then echo "the proxy does not refuse a private address"; fi
+if test -n "$6" && { ipcmk -Q >/dev/null 2>&1 || test -n "$(ls /proc/sysvipc 2>/dev/null)"; }; then
+  echo "it has the shared memory and queues of others"
+fi
 if test -n "$3" && grep -qvE '^ *(lo:|Inter-|face)' /proc/net/dev; then echo "it has a network"; fi
 """
 # With nothing but the standard library, as curl need not be there. No list has this address, and it is not public.
@@ -59,7 +62,7 @@ def tried(rules: CageRules, data: Path) -> str:
         start = Start(
             argv=(
                 *("sh", "-c", _SCRIPT, "envmgr", str(data), own, "" if reach is Reach.HOST else "none"),
-                *(python if reach.is_by_proxy else "", _REFUSED),
+                *(python if reach.is_by_proxy else "", _REFUSED, "" if has_own_ipc() else "none"),
             ),
             folder=Path(own),
             environment={"PATH": "/usr/local/bin:/usr/bin:/bin"},
@@ -79,8 +82,16 @@ def tried(rules: CageRules, data: Path) -> str:
         reach, "no network but by the proxy, which refuses a private address"
     )
     return (
-        f"{version}; tried: own processes, own files, {network}, no namespaces within{_second()}{_as_root()}"
+        f"{version}; tried: own processes, own files, {network}, no namespaces within{_ipc()}{_second()}"
+        f"{_as_root()}"
     )
+
+
+def _ipc() -> str:
+    """What a cage does without where it may not have it to itself."""
+    if has_own_ipc():
+        return ""
+    return "; no IPC namespace here, so no System V memory, semaphores and queues and no POSIX queues either"
 
 
 def _as_root() -> str:

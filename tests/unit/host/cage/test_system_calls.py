@@ -15,10 +15,12 @@ NEW_USER, NEW_NET, NEW_TIME = 0x10000000, 0x40000000, 0x80
 SIGCHLD, THREAD = 17, 0x003D0F00
 
 
-def verdict(machine: str, number: int, *arguments: int, audit: int | None = None) -> int:
+def verdict(
+    machine: str, number: int, *arguments: int, audit: int | None = None, has_own_ipc: bool = True
+) -> int:
     """What the filter answers to a call."""
     data = struct.pack("=IIQ6Q", number, audit or AUDIT[machine], 0, *arguments, *[0] * (6 - len(arguments)))
-    program = list(struct.iter_unpack("=HBBI", filter_of(machine)))
+    program = list(struct.iter_unpack("=HBBI", filter_of(machine, has_own_ipc=has_own_ipc)))
     assert len(program) < 4096
     accumulator, position = 0, 0
     while True:
@@ -106,6 +108,20 @@ def test_nothing_is_typed_into_a_terminal(machine: str) -> None:
 def test_the_same_calls_by_other_numbers_are_refused() -> None:
     assert verdict("x86_64", 165, audit=0x40000003) == KILL  # as of a 32-bit program
     assert verdict("x86_64", 0x40000000 | 165) == REFUSE | errno.ENOSYS
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("has_own_ipc", [True, False])
+def test_shared_memory_and_queues_are_had_in_a_namespace_alone(machine: str, *, has_own_ipc: bool) -> None:
+    """All calls of System V's and POSIX' queues: 29 to 31 and 64 to 71 are those of x86-64, 180 to 197 of AArch64."""
+    calls = (
+        [*range(29, 32), *range(64, 72), 220, *range(240, 246)] if machine == "x86_64" else [*range(180, 198)]
+    )
+    answer = ALLOW if has_own_ipc else REFUSE | errno.ENOSYS
+    assert {verdict(machine, call, has_own_ipc=has_own_ipc) for call in calls} == {answer}
+    neighbours = (28, 32, 63, 72, 219, 221, 239) if machine == "x86_64" else (179, 198)
+    assert {verdict(machine, call, 1, has_own_ipc=False) for call in neighbours} == {ALLOW}
+    assert verdict(machine, 117, audit=0x40000003, has_own_ipc=False) == KILL  # `ipc`, of 32-bit programs
 
 
 def test_a_processor_that_is_not_known_has_no_cage() -> None:
