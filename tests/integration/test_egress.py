@@ -312,7 +312,12 @@ class Client:
         assert self.process.stdout is not None
         stack.callback(self.process.stdin.close)
         self.answers = json.loads(self.process.stdout.readline())
-        (self.proxy,) = forked() - before
+        self.forked = forked() - before
+
+    @property
+    def proxy(self) -> int:
+        (found,) = self.forked
+        return found
 
     def end(self) -> None:
         assert self.process.stdin is not None
@@ -355,6 +360,22 @@ def test_it_ends_with_what_it_is_for(client: Callable[[int], Client]) -> None:
     one.end()
     wait_for(lambda: not Path(f"/proc/{one.proxy}").exists())
     assert other.proxy in forked()
+
+
+def test_who_asks_for_nothing_has_none(client: Callable[[int], Client]) -> None:
+    """Its socket is closed when it ends."""
+    launcher = client(1).forked and network._PROXIES.process
+    assert launcher
+    held = _descriptors(launcher.pid)
+    quiet = client(0)
+    wait_for(lambda: not quiet.forked & forked())  # what opened its socket has ended
+    wait_for(lambda: _descriptors(launcher.pid) == held + 2)
+    quiet.end()
+    wait_for(lambda: _descriptors(launcher.pid) == held)
+
+
+def _descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def test_a_launcher_that_died_is_started_anew(client: Callable[[int], Client]) -> None:

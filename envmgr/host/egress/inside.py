@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import socket
+from collections.abc import Callable
 
 _OWNER = 0xB701  # NS_GET_USERNS: the user namespace that a namespace belongs to
 _USER, _NETWORK = 0x10000000, 0x40000000  # CLONE_NEWUSER, CLONE_NEWNET
@@ -32,15 +33,17 @@ def told_of(info: int) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def scout(info: int, ready: int, port: int) -> socket.socket:
+def scout(info: int, ready: int, port: int, closes: Callable[[], None]) -> socket.socket:
     """Has a child of ours wait for the cage that `info` tells of, and open a listening socket in there; gives where it tells of both.
 
     It is there before the cage is: nothing is forked while the cage's command waits. That may begin, by `ready`, as soon
-    as the socket listens: who connects then waits for whoever accepts.
+    as the socket listens: who connects then waits for whoever accepts. `closes` is called in the child, for all that
+    is not its own.
     """
     ours, theirs = socket.socketpair()
     if os.fork() == 0:
         ours.close()
+        closes()
         _scout(theirs, info, ready, port)
     theirs.close()
     return ours
@@ -50,7 +53,6 @@ def found_by(scouting: socket.socket) -> tuple[socket.socket, int] | None:
     """The listening socket, and a handle on the first process of the cage; None where there is no cage."""
     with scouting:
         _, descriptors, *_ = socket.recv_fds(scouting, 1, 2)
-    os.waitpid(-1, 0)
     if len(descriptors) != 2:
         return None
     listening, over = descriptors
