@@ -23,18 +23,27 @@ from envmgr.host.children.child import Start
 from envmgr.ports import Watch, Workspace
 from tests.benchmarks.by_hand import module_files
 from tests.benchmarks.comparison import Comparison
-from tests.benchmarks.interleaving import interleaved, seconds
+from tests.benchmarks.interleaving import interleaved, seconds, settled, timed
 from tests.benchmarks.laboratory import Absent, Laboratory
+from tests.benchmarks.ordinary_user import as_ordinary_user
 from tests.benchmarks.subject import Subject
 from tests.support.proxies import forked
 
 _STARTS = 20
+_CONNECTS = ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/3128; sleep 0.4"]
+"""Only who asks for something has a proxy."""
+_MOST_PAIRS = 48
+_PLAN, _PLAN_CPU = "plan in a cage, aws-environment", "… its processor time, which other work slows less"
+_APPLY, _APPLY_CPU = "apply in a cage, aws-environment", "… its processor time, as above"
 _MILLISECONDS = 1000.0
 _OPEN = CageRules(kind="bwrap", network=Network(reach=Reach.HOST))
 
 
 def caged_terraform(laboratory: Laboratory) -> list[Comparison]:
-    """Plan and apply of `aws-environment` on moto, in a cage that has the host's network, and without a cage."""
+    """Plan and apply of `aws-environment` on moto, in a cage that has the host's network, and without a cage.
+
+    In pairs, first the one and then the other, until it is sure whether the target is reached.
+    """
     place = _place(laboratory, "caged-terraform")
     terraform = TerraformCommands(
         place / "providers", identify, cli_config=laboratory.cli_config, timeout=timedelta(minutes=10)
@@ -42,30 +51,22 @@ def caged_terraform(laboratory: Laboratory) -> list[Comparison]:
     binary = _noting(place, laboratory.terraform)
     rules = {"caged": replace(_OPEN, readable=(laboratory.terraform,)), "bare": CageRules()}
     spaces = {kind: _Space(place / kind, laboratory, binary, each) for kind, each in rules.items()}
-    others: dict[str, dict[str, list[float]]] = {kind: {"plan": [], "cpu": []} for kind in spaces}
 
-    def work(kind: str, number: int) -> float:
+    def work(kind: str, number: int) -> Mapping[str, float]:
         space = spaces[kind].next(number)
         out, watch = place / f"{kind}-{number}.plan", Watch(log=place / f"{kind}.log")
-        begin, used = time.perf_counter(), _used(space)
-        made = terraform.plan(space, out, watch)
-        others[kind]["plan"].append(time.perf_counter() - begin)
-        taken = seconds(lambda: terraform.apply(space, made.file, watch))
-        others[kind]["cpu"].append(_used(space) - used)
-        return taken
+        used = _used(space)
+        made, planned = timed(lambda: terraform.plan(space, out, watch))
+        used_by_plan = _used(space)
+        _, applied = timed(lambda: terraform.apply(space, made.file, watch))
+        cpu = {_PLAN_CPU: used_by_plan - used, _APPLY_CPU: _used(space) - used_by_plan}
+        return {_PLAN: planned, _APPLY: applied, **cpu}
 
-    applied = interleaved(
-        laboratory.rounds, lambda number: work("caged", number), lambda number: work("bare", number)
+    return settled(
+        lambda name, ours, by_hand: replace(_ratio(name, (ours, by_hand), 1.03), settles=True),
+        (lambda number: work("caged", number), lambda number: work("bare", number)),
+        (laboratory.rounds, _MOST_PAIRS),
     )
-
-    def other(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        return tuple(others["caged"][name][1:]), tuple(others["bare"][name][1:])
-
-    return [
-        _ratio("plan in a cage, aws-environment", other("plan"), 1.03),
-        _ratio("apply in a cage, aws-environment", applied, 1.03),
-        _ratio("… processor time of both, which other work slows less", other("cpu"), None),
-    ]
 
 
 def _noting(place: Path, terraform: str) -> str:
@@ -172,7 +173,7 @@ def _started(argv: list[str]) -> float:
 
 def _memory_of_proxy(place: Path) -> float:
     before = forked()
-    with _made(place, Reach.PUBLIC, ["sleep", "0.3"]) as (start, _):
+    with _made(place, Reach.PUBLIC, _CONNECTS) as (start, _):
         process = subprocess.Popen(start.argv, env=dict(start.environment), pass_fds=start.keep_open)
         time.sleep(0.2)
         [proxy] = forked() - before
@@ -181,6 +182,7 @@ def _memory_of_proxy(place: Path) -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
+@as_ordinary_user("caged-code-push")
 def caged_code_push(laboratory: Laboratory) -> list[Comparison]:
     """A push of code alone, from the poll that sees it to `ready`: three steps in cages with a proxy each, and without."""
     place = _place(laboratory, "caged-code-push")
@@ -194,7 +196,8 @@ def caged_code_push(laboratory: Laboratory) -> list[Comparison]:
     finally:
         for push in pushes.values():
             push.subject.close()
-    return [_ratio("push of code with its steps in cages", found, 1.3)]
+    by = "as root" if os.geteuid() == 0 else "as an unprivileged user"
+    return [_ratio(f"push of code with its steps in cages, {by}", found, 1.3)]
 
 
 class _Push:

@@ -14,8 +14,16 @@ def render(comparisons: Sequence[Comparison]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    notes = [f"* {c.name}: {c.note}" for c in comparisons if c.note]
+    notes = [f"* {c.name}: {told}" for c in comparisons if (told := _told(c))]
     return "\n".join(line.rstrip() for line in [*lines, "", *notes]).rstrip()
+
+
+def _told(comparison: Comparison) -> str:
+    sure = ""
+    if comparison.settles and comparison.interval is not None:
+        low, high = comparison.interval
+        sure = f"the ratio of {len(comparison.ours)} pairs lies within {low:.3f}x and {high:.3f}x, 99 % sure"
+    return "; ".join(filter(None, (comparison.note, sure)))
 
 
 def _row(comparison: Comparison) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from tests.benchmarks import machine
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.cpu import Spent
 from tests.benchmarks.idle_daemon import WINDOW, per_day
-from tests.benchmarks.interleaving import interleaved
+from tests.benchmarks.interleaving import interleaved, settled
 from tests.benchmarks.table import render
 
 figures = st.lists(st.floats(0.001, 1000), min_size=1, max_size=7).map(tuple)
@@ -32,6 +33,46 @@ def test_rounds_alternate_and_the_first_is_not_counted() -> None:
 
     assert order == ["a0", "b0", "a1", "b1", "a2", "b2"]
     assert ours == by_hand == (10, 20)
+
+
+def test_pairs_are_taken_until_it_is_sure_and_who_goes_first_changes() -> None:
+    """A B B A; where it stays unsure, the last word is that it is not settled."""
+    order: list[str] = []
+
+    def pairs(ours: float, by_hand: float) -> list[Comparison]:
+        def work(name: str, figure: float) -> Callable[[int], dict[str, float]]:
+            def once(number: int) -> dict[str, float]:
+                order.append(f"{name}{number}")
+                return {"x": figure + number % 2 * 0.01}
+
+            return once
+
+        return settled(_compared, (work("a", ours), work("b", by_hand)), (2, 20))
+
+    [sure] = pairs(1.0, 1.5)
+    assert order[:6] == ["a0", "b0", "a1", "b1", "b2", "a2"]
+    assert (len(sure.ours), sure.verdict) == (8, "reached")
+    assert [each.verdict for each in pairs(1.5, 1.0)] == ["falls short"]
+    [unsure] = settled(
+        _compared,
+        (lambda number: {"x": 1.0 + number % 2 * 0.1}, lambda _: {"x": 1.0}),
+        (2, 20),
+    )
+    assert (len(unsure.ours), unsure.verdict, unsure.reached) == (20, "not settled", None)
+    assert "the ratio of 20 pairs lies within 1.000x and 1.100x, 99 % sure" in render([unsure])
+
+
+def _compared(name: str, ours: tuple[float, ...], by_hand: tuple[float, ...]) -> Comparison:
+    return Comparison(name=name, unit="s", ours=ours, by_hand=by_hand, limit=1.03, paired=True, settles=True)
+
+
+@given(st.lists(st.floats(0.5, 2), min_size=8, max_size=60).map(tuple))
+def test_the_median_lies_in_its_interval(ratios: tuple[float, ...]) -> None:
+    found = _compared("x", ratios, (1.0,) * len(ratios))
+    assert found.ratio is not None
+    assert found.interval is not None
+    assert found.interval[0] <= found.ratio <= found.interval[1]
+    assert Comparison.from_json(json.loads(json.dumps(found.as_json()))) == found
 
 
 def test_a_ratio_is_of_the_medians() -> None:
