@@ -1,5 +1,6 @@
 """Queries on environments, within a transaction of the caller."""
 
+import secrets
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -108,11 +109,16 @@ def _write(connection: Connection, before: Environment, after: Environment) -> N
     )
 
 
+def _new(environment: Environment) -> rows.Values:
+    """A row whose writes are counted from a number of its own: no mark is that of one of the same name which was deleted."""
+    return records.values(environment) | {"writes": secrets.randbits(40)}
+
+
 def restore(connection: Connection, lost: Environment) -> bool:
     """Writes a lost record, or the claim into one that was made anew since; whether there was anything to write."""
     found = get(connection, lost.id)
     if found is None:
-        connection.execute(insert(environments), [records.values(lost)])
+        connection.execute(insert(environments), [_new(lost)])
         return True
     if not is_restorable(found, lost):
         return False
@@ -124,6 +130,6 @@ def store(connection: Connection, known: Iterable[Environment], observed: Observ
     """Writes what a look at the remote says about the `known` environments of a repository."""
     before = {environment.id: environment for environment in known}
     if observed.new:
-        connection.execute(insert(environments), [records.values(e) for e in observed.new])
+        connection.execute(insert(environments), [_new(each) for each in observed.new])
     for after in observed.changed:
         _write(connection, before[after.id], revised(before[after.id], after))

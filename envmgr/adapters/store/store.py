@@ -32,6 +32,7 @@ from .asking.freezes import SqlFreezes
 from .asking.pages import SqlPages
 from .asking.requests import SqlRequests
 from .asking.tokens import SqlSessions, SqlTokens
+from .cache.environments import Environments
 from .copying import Identity, copy
 from .database import Database
 from .forge.hooks import SqlHooks
@@ -55,7 +56,7 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         """Over a database whose schema is the newest."""
-        self._database = database
+        self._database, self._records = database, Environments()
         self.tokens = SqlTokens(database)
         self.sessions = SqlSessions(database)
         self.requests = SqlRequests(database)
@@ -80,6 +81,8 @@ class SqlStore:
     ) -> Sequence[Environment]:
         """The environments, by name; destroyed ones only on request."""
         with self._database.read() as connection:
+            if repository is not None and organization is None and name is None:
+                return self._records.find(connection, repository, destroyed=destroyed)
             return environments.find(connection, organization, repository, name, destroyed=destroyed)
 
     def environment(self, identity: EnvironmentId) -> Environment | None:
@@ -105,13 +108,13 @@ class SqlStore:
     ) -> Observed:
         """Applies what a look at the remote says; `revision` is asked twice where it changes something."""
         with self._database.read() as connection:
-            observed = revision(environments.find(connection, None, repository, destroyed=True))
+            observed = revision(self._records.find(connection, repository, destroyed=True))
         if not observed.new and not observed.changed:
             return observed  # the usual pass waits for no lock
         with self._database.write() as connection:
             self._database.serialize(connection, f"repository {repository}")
             environments.lock(connection, repository)
-            known = environments.find(connection, None, repository, destroyed=True)
+            known = self._records.find(connection, repository, destroyed=True)
             observed = revision(known)
             environments.store(connection, known, observed)
             for event in tell(known, observed):
@@ -381,10 +384,7 @@ class SqlStore:
             return connection.execute(select(schema.environments.c.name).limit(1)).first() is None
 
     def copy_to(self, target: "SqlStore") -> Mapping[str, int]:
-        """Copies all records to an empty database, in one transaction that checks them; the number of rows by table.
-
-        Raises NeedsPerson where the other is not empty or does not hold the same then; nothing is written then.
-        """
+        """Copies all records to an empty database, in one transaction that checks them; the number of rows by table. NeedsPerson where that is not so, with nothing written."""
         return copy(self._database, target._database)  # noqa: SLF001  of its own kind
 
     def __enter__(self) -> Self:
