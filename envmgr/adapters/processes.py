@@ -10,8 +10,23 @@ from pathlib import Path
 
 from envmgr.domain.errors import RetryLater
 from envmgr.domain.values.environment import ProcessId
-from envmgr.host.children.stat import PARENT, PROC, SESSION, STARTED, THREADS, environment, fields, is_over
+from envmgr.host.children.hidden import invisible, unreadable
+from envmgr.host.children.stat import (
+    PARENT,
+    PROC,
+    SESSION,
+    STARTED,
+    THREADS,
+    environment,
+    fields,
+    is_over,
+    said,
+)
 from envmgr.ports import RUN_MARK
+
+_CLOCKS_APART = timedelta(minutes=1)
+_COMM = 15
+"""Characters of a program's name that the kernel keeps beside its path."""
 
 
 def current_process(machine: str = "") -> ProcessId:
@@ -24,11 +39,7 @@ def identify(pid: int, machine: str = "") -> ProcessId:
     found = _stat(pid)
     if found is None:
         if _exists(pid):
-            raise RetryLater(
-                f"There is a process {pid}, and /proc hides which one: waiting for its end. A daemon must see what an "
-                "earlier one started: take `ProtectProc=` out of its unit, or `hidepid` from /proc.",
-                after=timedelta(seconds=30),
-            )
+            raise _hidden(pid)
         raise ProcessLookupError(f"There is no process {pid}.")
     return ProcessId(socket.gethostname(), _boot(), pid, int(found[STARTED]), machine)
 
@@ -74,13 +85,16 @@ class Processes:
         is_ours = bool(self._machine) and process.machine == self._machine
         return process.boot == _boot() and (is_ours or process.host == socket.gethostname())
 
-    def child_of(self, log: Path) -> ProcessId | None:
+    def child_of(self, log: Path, since: datetime) -> ProcessId | None:
         """The oldest leader of a session whose environment has the run's mark: what it started came later.
 
         None that is in another PID namespace: what a cage holds may forge any mark, and what we start is in front of it.
+        RetryLater where there is none among those that can be looked at, and another that can't be.
         """
         mark = f"{RUN_MARK}={log}".encode()
         found = [p for p in _sessions() if mark in _environment(p.pid)]
+        if not found and (hidden := self._unseen(since)) is not None:
+            raise _hidden(hidden)
         return min(found, key=lambda process: process.started, default=None)
 
     def started_at(self, process: ProcessId) -> datetime | None:
@@ -91,13 +105,23 @@ class Processes:
         return datetime.fromtimestamp(booted + process.started / os.sysconf("SC_CLK_TCK"), UTC)
 
     def strangers(self, names: Collection[str], before: datetime) -> bool:
-        """Looks at the programs that run; one whose environment cannot be read counts."""
+        """Looks at the programs that run; one whose environment cannot be read counts, and one that is hidden."""
+        short = {name[:_COMM] for name in names}
         return any(
             not _is_ours(process.pid)
             and (self.started_at(process) or before) <= before + timedelta(seconds=1)
             for process in _processes()
-            if _program(process.pid) in names
-        )
+            if _program(process.pid) in names or _is_called(process.pid, short)
+        ) or bool(invisible())
+
+    def _unseen(self, since: datetime) -> int | None:
+        """The number of one that may be a run's child of that time, and that cannot be looked at."""
+        for number in unreadable():
+            with suppress(ProcessLookupError):
+                began = self.started_at(self.identify(number))
+                if began is None or began >= since - _CLOCKS_APART:
+                    return number
+        return invisible()
 
 
 def _is_ours(pid: int) -> bool:
@@ -146,6 +170,26 @@ def _program(pid: int) -> str:
         return (PROC / str(pid) / "exe").readlink().name.removesuffix(" (deleted)")
     except OSError:
         return ""
+
+
+def _hidden(pid: int) -> RetryLater:
+    return RetryLater(
+        f"There is a process {pid}, and /proc hides which one: waiting for its end. A daemon must see what an "
+        "earlier one started: take `ProtectProc=` and `PrivateUsers=` out of its unit, or `hidepid` from /proc.",
+        after=timedelta(seconds=30),
+    )
+
+
+def _is_called(pid: int, names: Collection[str]) -> bool:
+    """Whether a process of which the kernel does not tell the program has one of these names, cut as it cuts them."""
+    try:
+        (PROC / str(pid) / "exe").readlink()
+    except PermissionError:
+        with suppress(OSError):
+            return said(f"{PROC}/{pid}/comm").decode(errors="replace").strip() in names
+    except OSError:
+        pass
+    return False
 
 
 def _exists(pid: int) -> bool:

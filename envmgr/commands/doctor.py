@@ -22,6 +22,7 @@ from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.seals import seal_of
 from envmgr.engine.reconcile.listing import asked_of, listed
 from envmgr.host.cage.trial import limited, tried
+from envmgr.host.children.hidden import has_own_users, hidepid, unseen
 from envmgr.host.programs import located, reported_version
 from envmgr.ports import Store
 
@@ -60,6 +61,7 @@ def of_this_host(host: Host) -> Iterator[CheckResult]:
     """What needs no organization."""
     yield look("configuration", lambda: _configuration(load(host.config, host.environ)))
     yield look("git", _git)
+    yield look("processes", _processes)
     yield look("data folder", lambda: _data_folder(host))
     yield look("disk", lambda: _disk(Layout(host.data_dir).create(), _settings(host)))
     yield look("database", lambda: _database(host))
@@ -127,6 +129,22 @@ def _configuration(found: Configuration) -> str:
 def _git() -> str:
     path = located("git", "git 2.34 or newer")
     return f"{reported_version(path)} ({path})"
+
+
+def _processes() -> str:
+    """Whether it can be seen what an earlier envmgr left running: else that counts as running."""
+    hides = hidepid()
+    if hides and has_own_users():
+        raise NeedsPerson(
+            f"/proc hides from this user namespace what runs as the same user outside of it ({hides}), so that what an earlier "
+            "envmgr started is waited for though it may have ended: take `ProtectProc=` out of the unit, or `hidepid` from /proc."
+        )
+    if (number := unseen()) is not None:
+        raise NeedsPerson(
+            f"Nothing can be read of process {number}, which runs as envmgr's user: while it lives, no run that died is taken over, "
+            "as it may be that run's Terraform. Wait for its end, or end it where it is none."
+        )
+    return f"all that runs as this user can be seen{f' ({hides})' if hides else ''}"
 
 
 def _data_folder(host: Host) -> str:

@@ -22,8 +22,11 @@ class Processes(Protocol):
         """Whether a process is, or was, one of this host: only then it can be attended."""
         ...
 
-    def child_of(self, log: Path) -> ProcessId | None:
-        """The living child that was started for the run with this log; None where there is none."""
+    def child_of(self, log: Path, since: datetime) -> ProcessId | None:
+        """The living child that was started for the run with this log, which began then; None where there is none.
+
+        :raises RetryLater: there may be one that this host does not let us see
+        """
         ...
 
     def started_at(self, process: ProcessId) -> datetime | None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from unittest import mock
@@ -419,7 +420,7 @@ def test_a_forged_mark_of_a_run_is_no_child_of_it(kind: CageKind) -> None:
         attacking.start()
         time.sleep(0.8)
         forged = [p for p in Path("/proc").glob("[0-9]*/environ") if f"{RUN_MARK}={log}" in _text(p)]
-        found = Processes().child_of(log)
+        found = Processes().child_of(log, datetime.now(UTC))
         attacking.join()
     assert forged
     assert (found is None) == (kind == "bwrap")

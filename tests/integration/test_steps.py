@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -154,7 +154,7 @@ class TestSuccess:
 
         def look() -> bool:
             if begun.exists() and not found:
-                found.append(Processes().child_of(host.log))
+                found.append(Processes().child_of(host.log, datetime.now(UTC)))
                 seen.touch()
             return False
 

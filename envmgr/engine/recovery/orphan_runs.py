@@ -66,7 +66,7 @@ def _survivor(job: Job, run: Run) -> ProcessId | None:
     if child is not None and processes.is_dead(child):
         child = None
     if not is_step or run.child is None:  # else the mark may be on a server that a step left, as it should
-        child = child or processes.child_of(job.services.layout.log_of(run))
+        child = child or processes.child_of(job.services.layout.log_of(run), run.started_at)
     if child is not None and is_step and _end_step(job, run, child):
         return None
     attended = not is_step and job.environment.claim is not None

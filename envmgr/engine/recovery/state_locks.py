@@ -146,7 +146,7 @@ def _nameless_taker(services: Services, runs: Sequence[Run]) -> Run | None:
 
 def _is_over(services: Services, run: Run) -> bool:
     dead = run.child is not None and services.processes.is_dead(run.child)
-    return dead and services.processes.child_of(services.layout.log_of(run)) is None
+    return dead and services.processes.child_of(services.layout.log_of(run), run.started_at) is None
 
 
 def _may_be_a_strangers(services: Services, lock: LockInfo, binary: str) -> bool:

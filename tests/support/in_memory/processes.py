@@ -44,7 +44,7 @@ class Host:
         """Whether it is of this host."""
         return (process.host, process.boot) == (self.name, self.boot)
 
-    def child_of(self, log: Path) -> ProcessId | None:
+    def child_of(self, log: Path, since: datetime) -> ProcessId | None:
         """The living child of a run."""
         return next((p for p, of in self.children.items() if of == log and p in self.living), None)
 

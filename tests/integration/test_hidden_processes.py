@@ -1,0 +1,125 @@
+"""What of its own user envmgr cannot look at, for real: in a user namespace of its own, and behind `hidepid`.
+
+Each start of the shipped service is in a user namespace of its own, so what an earlier one left is such a process.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+import envmgr
+from envmgr.ports import RUN_MARK
+
+_LOG = "/logs/7.log"
+_USER = 47110
+_HIDING = (
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    'mount -t proc -o hidepid=invisible proc /proc && exec "$@"',
+    "sh",
+)
+_LOOK = """
+import ctypes, json, os, sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from envmgr.adapters.processes import Processes
+from envmgr.commands import doctor
+from envmgr.domain.errors import EnvmgrError
+from envmgr.host.children.hidden import hidepid, unseen
+if len(sys.argv) > 2:  # by another user, in a user namespace of its own; imports need root's files
+    user = int(sys.argv[2])
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
+    if len(sys.argv) > 3:
+        assert ctypes.CDLL(None).unshare(0x10000000) == 0
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+def told(ask):
+    try:
+        return str(ask())
+    except EnvmgrError as error:
+        return type(error).__name__
+def child(began):
+    return told(lambda: Processes().child_of(Path(sys.argv[1]), datetime.now(UTC) + began))
+print(json.dumps({
+    "hidepid": hidepid(), "unseen": unseen(), "child": child(-timedelta(minutes=5)),
+    "later": child(timedelta(minutes=5)), "sleeps": told(lambda: Processes().strangers(["sleep"], datetime.now(UTC))),
+    "doctor": told(doctor._processes),
+}))
+"""
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount /proc")
+
+
+@pytest.fixture
+def left() -> Iterator[int]:
+    """A process that an earlier start of the service left, with the mark of its run."""
+    environment = {"PATH": os.environ["PATH"], RUN_MARK: _LOG}
+    command = [
+        "setpriv",
+        f"--reuid={_USER}",
+        f"--regid={_USER}",
+        "--clear-groups",
+        "unshare",
+        "--user",
+        "--map-current-user",
+        "sleep",
+        "60",
+    ]
+    with subprocess.Popen(command, env=environment, start_new_session=True) as process:
+        while Path(f"/proc/{process.pid}/comm").read_text() != "sleep\n":
+            time.sleep(0.01)
+        yield process.pid
+        process.kill()
+
+
+def look(*through: str, as_user: bool = True, own_users: bool = False) -> dict[str, object]:
+    """What envmgr sees that is started through these programs."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(envmgr.__file__).parent.parent)}
+    who = [str(_USER)] * as_user + ["own"] * own_users
+    command: Sequence[str] = [*through, sys.executable, "-c", _LOOK, _LOG, *who]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_what_runs_in_another_user_namespace_is_not_taken_for_ended(left: int) -> None:
+    """Its mark cannot be read. A run that began after it has not started it."""
+    found = look(own_users=True)
+    assert (found["hidepid"], found["unseen"]) == ("", left)
+    assert (found["child"], found["later"]) == ("RetryLater", "None")
+    assert found["sleeps"] == "True"
+    assert found["doctor"] == "NeedsPerson"
+
+
+def test_who_may_look_finds_it_by_its_mark(left: int) -> None:
+    """As the user who made that namespace."""
+    found = look()
+    assert found["unseen"] is None
+    assert f"process {left} on" in str(found["child"])
+    assert found["doctor"] == "all that runs as this user can be seen"
+
+
+def test_what_is_not_shown_at_all_is_not_taken_for_ended(left: int) -> None:
+    """As under `ProtectProc=invisible` with `PrivateUsers=yes`: asked for by all numbers that there are."""
+    found = look(*_HIDING, own_users=True)
+    assert (found["hidepid"], found["unseen"]) == ("hidepid=invisible", left)
+    assert (found["child"], found["later"], found["sleeps"]) == ("RetryLater", "RetryLater", "True")
+    assert found["doctor"] == "NeedsPerson"
+
+
+def test_hidepid_alone_hides_nothing_that_is_ours(left: int) -> None:
+    found = look(*_HIDING)
+    assert (found["hidepid"], found["unseen"]) == ("hidepid=invisible", None)
+    assert f"process {left} on" in str(found["child"])
+    assert found["doctor"] == "all that runs as this user can be seen (hidepid=invisible)"
