@@ -16,8 +16,8 @@ import pytest
 import envmgr
 from envmgr.ports import RUN_MARK
 
-_LOG = "/logs/7.log"
-_USER = 47110
+_LOG = f"/logs/{os.getpid()}.log"
+_USER = 40000 + os.getpid() % 20000  # one for each of the processes that tests run in
 _HIDING = (
     "unshare",
     "--mount",

@@ -1,5 +1,6 @@
 """Versions that are fetched: only what their makers signed is ever kept, and only whole."""
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -8,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from envmgr.adapters.releases import source as sources
 from envmgr.adapters.releases.kept import KeptReleases
 from envmgr.adapters.releases.signature import is_signed, pinned_key
 from envmgr.adapters.releases.source import FolderSource, Source, WebSource
 from envmgr.adapters.terraform.versions import Versions
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from tests.support.release_server import ReleaseFiles, signing_key
-from tests.support.scripted_http import Reply, Request
+from tests.support.scripted_http import Reply, Request, ScriptedHttp
 
 
 @pytest.fixture
@@ -69,6 +71,49 @@ def test_opentofu_as_its_makers_name_it(tmp_path: Path) -> None:
     files = ReleaseFiles("opentofu")
     files.release("1.9.1")
     assert releases(files, tmp_path).install("1.9.1").endswith("1.9.1/tofu")
+
+
+def test_opentofus_own_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of another form on one server; files below a tag on another, which has them on a third; cosign's beside GPG's."""
+    files = ReleaseFiles("opentofu")
+    for version in ("1.11.14", "1.12.6"):
+        files.release(version)
+        for end in ("sig", "pem"):
+            files.files[f"{version}/tofu_{version}_SHA256SUMS.{end}"] = b"cosign's"
+    asked: list[str] = []
+
+    def answer(request: Request) -> Reply:
+        asked.append(request.path)
+        if request.path == "/tofu/api.json":
+            listed: list[object] = [
+                {"id": version, "files": []} for version in ("1.13.0-alpha1", "1.12.6", "1.11.14")
+            ]
+            return Reply(200, json.dumps({"versions": listed}).encode())
+        tag = request.path.removeprefix("/opentofu/opentofu/releases/download/v")
+        if tag != request.path:
+            return Reply(302, b"", {"Location": f"/storage/{tag}?signed=x"})
+        found = files.files.get(request.path.removeprefix("/storage/").partition("?")[0])
+        return Reply(404, b"") if found is None else Reply(200, found)
+
+    with ScriptedHttp(answer) as server:
+        host = f"http://127.0.0.1:{server.port}"
+        places = tuple(
+            place.replace("https://get.opentofu.org", host).replace("https://github.com", host)
+            for place in sources._MAKERS["opentofu"]
+        )
+        monkeypatch.setitem(sources._MAKERS, "opentofu", places)
+        kept = releases(files, tmp_path, WebSource("opentofu", None, {}))
+        assert sorted(kept.offered()) == ["1.11.14", "1.12.6", "1.13.0-alpha1"]
+        assert kept.install("1.12.6").endswith("1.12.6/tofu")
+        with pytest.raises(NeedsPerson, match="There is no"):
+            kept.install("1.13.0-alpha1")
+    assert not [path for path in asked if path.endswith((".pem", "SUMS.sig"))]
+    stranger = KeptReleases(
+        "opentofu", tmp_path / "others", FolderSource("opentofu", tmp_path / "offline"), []
+    )
+    files.write(tmp_path / "offline")
+    with pytest.raises(NeedsPerson, match="not signed by its makers"):
+        stranger.install("1.12.6")
 
 
 def _other_archive(files: ReleaseFiles) -> None:

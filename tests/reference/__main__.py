@@ -2,7 +2,18 @@
 
 from pathlib import Path
 
-from . import command_line, drawing, files, journeys, json_objects, manual, openapi, options, statuses
+from . import (
+    command_line,
+    drawing,
+    files,
+    journeys,
+    json_objects,
+    manual,
+    openapi,
+    opentofu,
+    options,
+    statuses,
+)
 
 REFERENCE = Path("docs/reference")
 PROJECT = Path("docs/project")
@@ -16,6 +27,7 @@ def documents(checkout: Path) -> dict[Path, str]:
         **json_objects.pages(),
         **statuses.pages(),
         **files.pages(),
+        **opentofu.pages(),
     }
     return {
         **{REFERENCE / name: text for name, text in pages.items()},

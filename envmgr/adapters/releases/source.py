@@ -26,6 +26,19 @@ _REDIRECTS = 5
 _NAMES: dict[ToolName, str] = {"terraform": "terraform", "opentofu": "tofu"}
 
 
+_MAKERS: dict[ToolName, tuple[str, str]] = {
+    "terraform": (
+        "https://releases.hashicorp.com/terraform/index.json",
+        "https://releases.hashicorp.com/terraform/{version}/{file}",
+    ),
+    "opentofu": (
+        "https://get.opentofu.org/tofu/api.json",
+        "https://github.com/opentofu/opentofu/releases/download/v{version}/{file}",
+    ),
+}
+"""Where each tool's makers have the list of its versions, and the files of one."""
+
+
 class Source(Protocol):
     """Where releases are. Nothing that it gives is believed before it is verified."""
 
@@ -147,10 +160,4 @@ def _places(tool: ToolName, mirror: str | None) -> tuple[str, str]:
     """Where the list of versions is, and the pattern of where a file is."""
     if mirror is not None:
         return f"{mirror}/index.json", mirror + "/{version}/{file}"
-    if tool == "terraform":
-        base = "https://releases.hashicorp.com/terraform"
-        return f"{base}/index.json", base + "/{version}/{file}"
-    return (
-        "https://get.opentofu.org/tofu/api.json",
-        "https://github.com/opentofu/opentofu/releases/download/v{version}/{file}",
-    )
+    return _MAKERS[tool]

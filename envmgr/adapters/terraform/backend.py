@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.values.code import is_code
+from envmgr.domain.values.code import instead_of, is_code
 from envmgr.host.leftovers import clear
 from envmgr.host.strange import content
 from envmgr.host.system import create_private
@@ -31,6 +31,7 @@ CONFLICTS = (
     "Both a backend and cloud configuration",
     "Both a backend and a cloud configuration",
     "Duplicate HCP Terraform configurations",
+    "Duplicate cloud configurations",
 )
 
 _LARGEST = 64 * 1024 * 1024
@@ -69,6 +70,7 @@ def write(root: Path, backend: Backend, *, override: bool) -> None:
     """Writes the backend's file into a root, replacing whatever has its name."""
     for name in (PLAIN, OVERRIDE):
         clear(root / name)
+        clear(root / instead_of(name))
     write_new(root / (OVERRIDE if override else PLAIN), render(backend))
 
 

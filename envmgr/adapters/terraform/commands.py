@@ -14,6 +14,7 @@ from envmgr.adapters.terraform.state.errored_state import ErroredState
 from envmgr.adapters.terraform.state.state_room import set_aside_torn
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.rules.tool.noted import takes_values_to_apply
 from envmgr.domain.values.environment import Output, ProcessId
 from envmgr.host.leftovers import clear
 from envmgr.ports import Attended, PlanFile, PlanResult, Watch, Workspace
@@ -169,7 +170,8 @@ class TerraformCommands:
         errored = ErroredState(workspace.root, workspace.data)
         errored.expect()
         try:
-            outcome = self._repeated(session, initialisation, lambda: _applied(session, plan))
+            given = takes_values_to_apply(self.version(workspace.binary))
+            outcome = self._repeated(session, initialisation, lambda: _applied(session, plan, given=given))
         except EnvmgrError as error:
             if errored.rescue():
                 raise Transient(
@@ -349,17 +351,20 @@ def _shown(session: Session, plan: PlanFile, *, json: bool = True) -> tuple[Outc
         return session.document("show", path, json=json, keep_open=(descriptor,))
 
 
-def _applied(session: Session, plan: PlanFile) -> Outcome:
-    """Applies a plan, with the values that it was made with: all that Terraform finds elsewhere is compared with it."""
+def _applied(session: Session, plan: PlanFile, *, given: bool) -> Outcome:
+    """Applies a plan, with the values that it was made with: all that Terraform finds elsewhere is compared with it.
+
+    Without them where none may be `given`, and none are looked for.
+    """
     values = without_null(session.workspace.variables)
-    with unchangeable(plan) as (path, descriptor), variables_file(values) as given:
+    with unchangeable(plan) as (path, descriptor), variables_file(values) as file:
         return session.run(
             "apply",
             path,
-            keep_open=(descriptor, given.descriptor),
+            keep_open=(descriptor, file.descriptor),
             json=IsFlagged,
             input=False,
-            var_file=given.path,
+            var_file=file.path if given else None,
         )
 
 

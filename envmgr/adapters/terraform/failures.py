@@ -44,6 +44,7 @@ _OTHER_CHECKSUMS = "match any of the checksums previously recorded"
 _PERSON = (
     "Unsupported Terraform Core version",
     "Unsupported OpenTofu Core version",
+    "Incompatible module",
     "Invalid value for variable",
     "Invalid value for input variable",
     "Value for undeclared variable",
@@ -65,8 +66,8 @@ _DENIED = re.compile(
     r"|host key verification failed|repository not found|error: 40[134]",
     re.IGNORECASE,
 )
-_PREVENTED = "Instance cannot be destroyed"
-_RESOURCE = re.compile(r"Resource (.+?) has lifecycle\.prevent_destroy")
+_PREVENTED = ("Instance cannot be destroyed", "Resource instance cannot be destroyed")
+_RESOURCE = re.compile(r"Resource (?:instance )?(.+?) has (?:lifecycle\.)?prevent_destroy")
 _VARIABLE = re.compile(r'variable "([^"]+)"')
 _UNFITTING = re.compile(
     r"The given value is not suitable for var\.(\S+) declared at (.+):(\d+),\d+-[\d,]+: (.*)", re.DOTALL
@@ -181,7 +182,7 @@ def _from_error(
         return StalePlan("The state has changed since the plan was made; it will be planned again.")
     if refused := _of_init(outcome.transcript.errors, redact):
         return refused
-    if outcome.transcript.has(_PREVENTED):
+    if outcome.transcript.has(*_PREVENTED):
         return NeedsPerson(_cut(_prevented(outcome.transcript.errors, destroys=destroys)))
     if value := _about_value(outcome, folder):
         return NeedsPerson(_cut(redact(value)))

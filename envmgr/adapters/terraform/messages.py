@@ -12,6 +12,7 @@ from envmgr.ports import Progress, Redact
 from .diagnostics import Diagnostic
 
 _KEPT = 100
+_ERROR = "Error: "
 _CRASH = re.compile(
     r"(?:\S+: )?(panic|fatal error): |SIG[A-Z]+: |runtime: (out of memory|failed to)|runtime/cgo: "
 )
@@ -21,7 +22,8 @@ _CRASH = re.compile(
 class Message:
     """One line of output. `type` is Terraform's, empty for a line that is no message.
 
-    `applied`: it is the last word of an apply that ended with success, after its state was written.
+    `applied`: it is the last word of an apply that ended with success, after its state was written. `is_error`: an error
+    in words alone, as OpenTofu's `init` has some.
     """
 
     text: str
@@ -33,6 +35,7 @@ class Message:
     changes: Changes | None = None
     applied: bool = False
     outputs: Mapping[str, Output] | None = None
+    is_error: bool = False
 
     def progress(self, redact: Redact, folder: str) -> Progress:
         """The message as a step, redacted; `folder` is the root's path in the branch."""
@@ -73,6 +76,7 @@ def _message(document: Mapping[str, Any]) -> Message:
         changes=_changes(document.get("changes")),
         applied=(document.get("changes") or {}).get("operation") in ("apply", "destroy"),
         outputs=outputs,
+        is_error="type" not in document and document.get("@level") == "error",
     )
 
 
@@ -122,7 +126,8 @@ class Transcript:
         if message.outputs is not None:
             self.outputs = message.outputs
         if not message.type and message.text.strip():
-            self.plain = [*self.plain[-_KEPT:], message.text]
+            said = f"{_ERROR}{message.text}" if message.is_error else message.text
+            self.plain = [*self.plain[-_KEPT:], said]
             if not self.crash and _CRASH.match(message.text.strip(" │╷╵")):
                 self.crash = message.text
 
@@ -140,7 +145,7 @@ def _plain_error(lines: list[str]) -> Diagnostic | None:
     """Reads the first `Error: …` that a command without `-json` drew with its frame."""
     stripped = [line.lstrip("╷│╵ ").rstrip() for line in lines]
     for index, line in enumerate(stripped):
-        if line.startswith("Error: "):
+        if line.startswith(_ERROR):
             detail = "\n".join(stripped[index + 1 :])
-            return Diagnostic(severity="error", summary=line.removeprefix("Error: "), detail=detail)
+            return Diagnostic(severity="error", summary=line.removeprefix(_ERROR), detail=detail)
     return None

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.tool.noted import OPENTOFU, number
 
 _SECONDS = 10
 # A binary that hangs costs each who asks ten seconds: for five minutes nobody else pays.
@@ -31,14 +32,14 @@ class Versions:
         self._hung: dict[str, float] = {}
 
     def version(self, binary: str) -> str:
-        """The version, `1.11.4`; raises NeedsPerson where it is absent, hangs, is too old or no Terraform."""
+        """The version as claims note it; raises NeedsPerson where it is absent, hangs, is too old or no Terraform."""
         path = locate(binary)
         identity = _identity(path)
         known = self._read()
         version = known.get(identity) or self._ask(binary, path, identity)
         if _numbers(version) < self._minimum:
             raise NeedsPerson(
-                f"{path} is version {version}, but envmgr needs {self._minimum[0]}.{self._minimum[1]} or newer: "
+                f"{path} is version {number(version)}, but envmgr needs {self._minimum[0]}.{self._minimum[1]} or newer: "
                 "install a newer one, or name one as terraform.binary."
             )
         if identity not in known:
@@ -50,7 +51,7 @@ class Versions:
         if time.monotonic() < self._hung.get(identity, 0):
             raise NeedsPerson(hangs)  # who asks next has not to wait as long again
         try:
-            version = json.loads(_output(path, self._seconds))["terraform_version"]
+            version = _noted(path, self._seconds)
         except subprocess.TimeoutExpired as error:
             self._hung[identity] = time.monotonic() + _ASK_AGAIN
             raise NeedsPerson(hangs) from error
@@ -92,15 +93,29 @@ def locate(binary: str) -> Path:
 
 
 def _identity(path: Path) -> str:
+    """Of a file, and of how its version is noted: earlier releases of envmgr did not tell the tools apart."""
     status = path.stat()
-    return f"{path} {status.st_mtime_ns} {status.st_size} {status.st_ino}"
+    return f"{path} {status.st_mtime_ns} {status.st_size} {status.st_ino} by tool"
 
 
-def _output(path: Path, seconds: float) -> bytes:
-    """What `version -json` prints, asked outside of any workspace; hanging children are killed with it."""
+def _noted(path: Path, seconds: float) -> object:
+    """The version that a program reports, as it is noted.
+
+    OpenTofu reports its own as `terraform_version`, too, and never whether there is a newer one: then it is asked for the
+    name that it has for people.
+    """
+    found = json.loads(_output(path, seconds, "-json"))
+    version = found["terraform_version"]
+    if "terraform_outdated" not in found and _output(path, seconds).startswith(b"OpenTofu v"):
+        return f"{OPENTOFU}{version}"
+    return version
+
+
+def _output(path: Path, seconds: float, *options: str) -> bytes:
+    """What `version` prints, asked outside of any workspace; hanging children are killed with it."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as empty:
         process = subprocess.Popen(
-            [str(path), "version", "-json"],
+            [str(path), "version", *options],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.DEVNULL,
@@ -119,8 +134,8 @@ def _output(path: Path, seconds: float) -> bytes:
 
 
 def _is_version(version: object) -> bool:
-    return isinstance(version, str) and bool(_NUMBERS.match(version))
+    return isinstance(version, str) and bool(_NUMBERS.match(number(version)))
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in version.split("-", maxsplit=1)[0].split(".")[:2])
+    return tuple(int(part) for part in number(version).split("-", maxsplit=1)[0].split(".")[:2])

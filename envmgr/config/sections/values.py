@@ -92,6 +92,7 @@ _OURS: Final[Mapping[str, str]] = {
     "TERRAFORM_CONFIG": "write the file's path in `terraform: {cli_config: …}` instead",
     "TF_PLUGIN_CACHE_DIR": "envmgr keeps one provider cache that is safe for several runs at once; remove it",
     "TF_CLI_ARGS": "it would change the commands that envmgr relies on; remove it",
+    "TF_ENCRYPTION": "envmgr cannot read encrypted states; remove it, and let the bucket or container encrypt them",
     "TF_LOG": "Terraform's debug log holds secrets and mixes with what envmgr reads; remove it",
 }
 

@@ -15,6 +15,8 @@ _TAGS = ("tags_all", "tags")
 LARGEST = 256 * 1024 * 1024
 """Bytes: what envmgr reads into memory as a state. Code of a branch may write to its own, and so a file of any size."""
 _VERSION = 4
+_ENCRYPTED = "encryption_version"
+"""What an encrypted state of OpenTofu has beside its serial and lineage; all else is not to be read."""
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -51,6 +53,11 @@ class State:
         """
         try:
             document = json.loads(text)
+            if _ENCRYPTED in document and "version" not in document:
+                raise NeedsPerson(
+                    f"The state at {where} is encrypted, and envmgr cannot read it: nothing is applied or destroyed there. "
+                    "Have OpenTofu write it without encryption (method `unencrypted`, the present one as `fallback`)."
+                )
             if document["version"] != _VERSION:
                 raise ValueError(document["version"])
             return cls(

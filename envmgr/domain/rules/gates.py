@@ -37,7 +37,12 @@ def check_destroy(plan: Plan, environment: EnvironmentId, tags: Mapping[str, str
     """What is wrong with a destroy plan: it may only delete, and only what is not another's."""
     findings: list[str] = []
     for resource in plan.resources:
-        if not set(resource.actions) <= {"delete", "no-op"}:
+        if "forget" in resource.actions:
+            findings.append(
+                f"{resource.address} would be left behind, and known to nobody: what was applied has `destroy = false` in its "
+                "lifecycle. Apply a commit without that, and destroy again."
+            )
+        elif not set(resource.actions) <= {"delete", "no-op"}:
             findings.append(
                 f"{resource.address}: a destroy may only delete, but this plans {' and '.join(resource.actions)}."
             )

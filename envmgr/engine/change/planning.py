@@ -44,6 +44,7 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim, copy: StateCopy | None
     # Not for a destroy: what was applied is destroyed whatever the limits are by then.
     if claim.source.kind is SourceKind.DIRECTORY:
         check_code(workspaces.source(job.services, job.environment), job.repository.terraform_limits.code)
+    tool.check_unencrypted(root)
     claim = settle_scope(job.services, job.repository, claim, root)
     checkout = workspaces.source(job.services, job.environment)
     claim = settle_version(job.repository.organization, claim, root, checkout)

@@ -6,16 +6,25 @@ from pathlib import Path
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.rules.tool.choice import Wish, allowed, choose
 from envmgr.domain.rules.tool.constraints import Constraint, constraint
-from envmgr.domain.rules.tool.required import VERSION_FILES, pinned_version, required_versions
+from envmgr.domain.rules.tool.noted import OPENTOFU as _PREFIX
+from envmgr.domain.rules.tool.noted import named
+from envmgr.domain.rules.tool.required import (
+    VERSION_FILES,
+    compatible_versions,
+    is_encrypting,
+    pinned_version,
+    required_versions,
+)
+from envmgr.domain.values.code import is_code, is_opentofus, read_by_opentofu, read_by_terraform
 from envmgr.domain.values.environment import Claim, Environment, Source
 from envmgr.engine.context.organization import Organization
 from envmgr.engine.context.services import Services
 from envmgr.ports.kept import Releases
 
 _LARGEST = 4 * 1024 * 1024
+_NOT_THEIRS = "1.12.0"
+"""From this version on OpenTofu takes a `required_version` in a file of both tools for one of Terraform."""
 _OLDEST = Wish("envmgr", constraint(">= 1.10"))
-_PREFIX = "opentofu-"
-"""Before a version of OpenTofu, where versions are noted: its numbers are Terraform's, too."""
 
 
 def noted(releases: Releases, version: str) -> str:
@@ -51,6 +60,16 @@ def settled(organization: Organization, claim: Claim, root: Path, checkout: Path
     return noted(releases, _choose(releases, wishes))
 
 
+def check_unencrypted(root: Path) -> None:
+    """Raises NeedsPerson where code has its states encrypted: envmgr could neither read nor verify them."""
+    for path in sorted(root.iterdir()):
+        if is_code(path.name) and is_encrypting(path.name, _read(path)):
+            raise NeedsPerson(
+                f"{path.name} has an `encryption` block: envmgr cannot read encrypted states, and so could not tell what an "
+                "environment has, nor that it was destroyed. Remove the block, and let the state's bucket or container encrypt it."
+            )
+
+
 def program(services: Services, organization: Organization, version: str) -> str:
     """The program of a version as it is noted: the organization's own, a kept one, or one that is fetched now.
 
@@ -70,8 +89,7 @@ def program(services: Services, organization: Organization, version: str) -> str
             raise
     if kept is None:
         raise NeedsPerson(
-            f"It was applied with Terraform {version}, which is neither configured nor kept: set terraform.binary to that "
-            "version."
+            f"It was applied with {named(version)}, which is neither configured nor kept: set terraform.binary to that version."
         )
     return kept
 
@@ -107,9 +125,16 @@ def _own(wanted: Constraint) -> Wish:
 
 def _of_code(releases: Releases, root: Path, checkout: Path) -> Iterator[Wish]:
     """What the module's own files say, and the version file that is nearest above it in the checkout."""
-    for path in sorted(root.glob("*.tf")) + sorted(root.glob("*.tf.json")):
-        for text in required_versions(path.name, _read(path)):
-            yield _wish(f"{path.name} (required_version)", text)
+    is_terraform = releases.tool == "terraform"
+    names = {path.name for path in root.iterdir()}
+    for file in read_by_terraform(names) if is_terraform else read_by_opentofu(names):
+        text = _read(root / file)
+        until = "" if is_terraform or is_opentofus(file) else _NOT_THEIRS
+        yield from (
+            _wish(f"{file} (required_version)", each, until) for each in required_versions(file, text)
+        )
+        if not is_terraform:
+            yield from (_wish(f"{file} (compatible_with)", each) for each in compatible_versions(file, text))
     name = VERSION_FILES[releases.tool]
     for folder in (root, *root.parents):
         if (folder / name).is_file() and not (folder / name).is_symlink():
@@ -121,9 +146,9 @@ def _of_code(releases: Releases, root: Path, checkout: Path) -> Iterator[Wish]:
             return
 
 
-def _wish(where: str, text: str) -> Wish:
+def _wish(where: str, text: str, until: str = "") -> Wish:
     try:
-        return Wish(where, constraint(text))
+        return Wish(where, constraint(text), until)
     except ValueError as error:
         raise NeedsPerson(f"{where}: {error}.") from error
 

@@ -62,8 +62,9 @@ def unreadable() -> Iterator[int]:
 def _may_be_ours(folder: Path) -> bool:
     """Whether it lives in our unit, and in no PID namespace of its own: what is in a cage is nobody's child."""
     try:
-        numbers = next(line for line in (folder / "status").open() if line.startswith("NSpid:")).split()
-        is_caged = len(numbers) > 2  # noqa: PLR2004  the name of the line, and its number in each namespace
+        lines = (folder / "status").read_text(errors="replace").splitlines()
+        numbers = next(line for line in lines if line.startswith("NSpid:")).split()[1:]
+        is_caged = len(numbers) > 1  # one for each namespace
         return not is_caged and not is_over(fields(folder)) and _unit(folder) in (_unit(PROC / "self"), None)
     except (FileNotFoundError, ProcessLookupError):
         return False

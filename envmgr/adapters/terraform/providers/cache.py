@@ -23,6 +23,7 @@ from pathlib import Path
 import structlog
 
 from envmgr.domain.errors import Transient
+from envmgr.host.leftovers import clear
 
 from .lock_file import selections_of
 from .packages import Pin, checksum, is_plain, make_read_only, stamps
@@ -33,6 +34,8 @@ log = structlog.get_logger()
 _POLL_SECONDS = 0.05
 _VERSIONS = "*/*/*/*"
 """Below a data folder's `providers`, and below the packages: host, namespace, type, version."""
+_HELD = ".lock"
+"""Beside a package: what OpenTofu holds while it installs that without a cache, and leaves there."""
 _DEPTH = 5
 """Levels below a data folder's `providers` down to a package: those of a version, and the platform."""
 
@@ -91,6 +94,8 @@ class ProviderCache:
         `mirrors` are folders of the operator's, whose packages stay there. Raises Transient where a package is not what
         the lock file says: it was changed after Terraform verified it.
         """
+        for left in (data / "providers").glob(f"{_VERSIONS}/*{_HELD}"):
+            clear(left)
         for place in (data / "providers").glob(f"{_VERSIONS}/*"):
             package = place.resolve()
             if not package.is_relative_to(self.packages.resolve()):

@@ -85,7 +85,7 @@ class ErroredState:
         try:
             return State.from_bytes(self._text(), str(self.kept))
         except NeedsPerson as error:
-            raise self._doubt("it is truncated or not a Terraform state") from error
+            raise self._doubt("it is truncated, encrypted or not a Terraform state") from error
 
     def _text(self) -> bytes:
         """Where it is a plain file of the size of a state: code of the branch may write here as well."""

@@ -4,17 +4,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.versions import newest
+from envmgr.domain.rules.versions import newest, version
 
 from .constraints import Constraint
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A constraint, and where it stands: `main.tf (required_version)`."""
+    """A constraint, and where it stands: `main.tf (required_version)`. Versions from `until` on do not look there."""
 
     where: str
     constraint: Constraint
+    until: str = ""
+
+    def allows(self, name: str) -> bool:
+        """Whether it allows a version."""
+        found, until = version(name), version(self.until)
+        return self.constraint.allows(name) or (found is not None and until is not None and found >= until)
 
     def __str__(self) -> str:
         """As a sentence has it."""
@@ -23,7 +29,7 @@ class Wish:
 
 def allowed(name: str, wishes: Sequence[Wish]) -> bool:
     """Whether all allow a version."""
-    return all(wish.constraint.allows(name) for wish in wishes)
+    return all(wish.allows(name) for wish in wishes)
 
 
 def choose(tool: str, offered: Collection[str], wishes: Sequence[Wish]) -> str:

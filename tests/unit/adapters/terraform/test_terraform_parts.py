@@ -598,7 +598,9 @@ class TestVersions:
 
     def test_remembers_until_the_file_changes(self, tmp_path: Path) -> None:
         """Across processes, and not where the memory is damaged."""
-        binary = self.binary(tmp_path, """echo '{"terraform_version": "1.11.4"}'""")
+        binary = self.binary(
+            tmp_path, """echo '{"terraform_version": "1.11.4", "terraform_outdated": false}'"""
+        )
         assert [self.versions(tmp_path).version(binary) for _ in range(3)] == ["1.11.4"] * 3
         assert (tmp_path / "asked").read_text() == "x\n"
         self.binary(tmp_path, """echo '{"terraform_version": "1.12.0-beta1"}'""")

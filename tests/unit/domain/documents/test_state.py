@@ -103,7 +103,7 @@ def test_a_state_that_is_not_surely_right_is_refused(changes: dict[str, Any]) ->
 
 def test_an_encrypted_state_is_not_empty() -> None:
     encrypted = {"serial": 1, "lineage": "l", "meta": {}, "encrypted_data": "e", "encryption_version": "v0"}
-    with pytest.raises(NeedsPerson):
+    with pytest.raises(NeedsPerson, match="The state at here is encrypted, and envmgr cannot read it"):
         State.from_bytes(json.dumps(encrypted).encode(), "here")
 
 

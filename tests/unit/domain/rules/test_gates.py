@@ -51,6 +51,14 @@ def group(name: str = "rg-shop-alice", tags: dict[str, str] | None = TAGS) -> di
     return created(GROUP, name=name, location="westeurope", tags=tags)
 
 
+def test_a_destroy_forgets_nothing() -> None:
+    """As OpenTofu's `destroy = false` has it: the state would be empty, and the bucket there."""
+    [found] = destroyed(
+        change(BUCKET, "forget", before={"tags": TAGS}), deleted("aws_s3_bucket.other", tags=TAGS)
+    )
+    assert found.startswith(f"{BUCKET} would be left behind, and known to nobody")
+
+
 # --- names -------------------------------------------------------------------------------------
 
 
@@ -163,7 +171,7 @@ def test_a_destroy_may_delete_what_is_ours_or_nobodys() -> None:
     )
 
 
-@pytest.mark.parametrize("item", [CREATE, UPDATE, REPLACE, FORGET])
+@pytest.mark.parametrize("item", [CREATE, UPDATE, REPLACE])
 def test_a_destroy_may_only_delete(item: dict[str, Any]) -> None:
     [finding] = destroyed(item)
     planned = " and ".join(item["change"]["actions"])

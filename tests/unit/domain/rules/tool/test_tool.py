@@ -5,9 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.rules.tool.choice import Wish, choose
+from envmgr.domain.rules.tool.choice import Wish, allowed, choose
 from envmgr.domain.rules.tool.constraints import constraint
-from envmgr.domain.rules.tool.required import pinned_version, required_versions
+from envmgr.domain.rules.tool.required import (
+    compatible_versions,
+    is_encrypting,
+    pinned_version,
+    required_versions,
+)
+from envmgr.domain.values.code import read_by_opentofu, read_by_terraform
 
 OFFERED = ["1.10.5", "1.11.0", "1.11.4", "1.12.0-rc1", "1.12.3", "2.0.0"]
 
@@ -87,10 +93,49 @@ def test_what_code_requires() -> None:
     assert required_versions("v.tf.json", "[" * 100_000) == []
 
 
+LANGUAGE = """
+language {
+  compatible_with { opentofu = ">= 1.12" }
+  compatible_with { terraform = "> 9" }
+}
+compatible_with { opentofu = "1" }
+"""
+
+
+def test_what_code_requires_of_opentofu() -> None:
+    """From 1.12 on it takes what stands in a file of both for Terraform's."""
+    assert compatible_versions("main.tofu", LANGUAGE) == [">= 1.12"]
+    said = '{"language": {"compatible_with": [{"opentofu": "~> 1.12"}]}}'
+    assert compatible_versions("main.tf.json", said) == ["~> 1.12"]
+    names = ["b.tf", "b.tofu", "a.tf.json", "a.tofu.json", "c.tf", "c.tofu.json", "d.md"]
+    assert read_by_opentofu(names) == ["a.tofu.json", "b.tofu", "c.tf", "c.tofu.json"]
+    assert read_by_terraform(names) == ["a.tf.json", "b.tf", "c.tf"]
+    wishes = [Wish("main.tf", constraint("~> 1.11.0"), "1.12.0"), Wish("here", constraint(">= 1.10"))]
+    found = [
+        version for version in ("1.10.10", "1.11.14", "1.12.6", "1.13.0-rc1") if allowed(version, wishes)
+    ]
+    assert found == ["1.11.14", "1.12.6"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "encrypts"),
+    [
+        ("a.tofu", "terraform {\n  encryption {\n    state {}\n  }\n}", True),
+        ("a.tf", 'terraform { backend "s3" { encryption = true } }', False),
+        ("a.tf", "# terraform { encryption {} }\nresource encryption x { encryption {} }", False),
+        ("a.tofu.json", '{"terraform": [{"backend": {}}, {"encryption": {"state": {}}}]}', True),
+        ("a.tofu.json", '{"encryption": {}}', False),
+    ],
+)
+def test_whether_states_are_to_be_encrypted(name: str, text: str, encrypts: bool) -> None:
+    assert is_encrypting(name, text) is encrypts
+
+
 @given(st.text(alphabet='{}="\\/*#<-EOT\nterraform required_version 1.', max_size=400))
 def test_no_text_breaks_it(text: str) -> None:
     """Code of strangers is read in time and without an error."""
     required_versions("main.tf", text)
+    is_encrypting("main.tf", text)
 
 
 @pytest.mark.parametrize(
