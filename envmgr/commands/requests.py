@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from envmgr.domain.errors import MeansAnother, NeedsPerson, NotThere
+from envmgr.domain.rules.access.held import guarded, shown
 from envmgr.domain.rules.access.secrets import kept
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.asking.request import Request, RequestStatus
@@ -24,7 +25,7 @@ class Asked:
     """What somebody asks for: of which environment, how, and (`commit`) of which commit she thinks that it is.
 
     `key` is what she calls it, so that it is written down once however often it is sent. `plan` is the number of the
-    request whose plan she has seen, and wants just as it was.
+    request whose plan she has seen, and wants just as it was. `held` stands for what she was shown that waits for a yes.
     """
 
     environment: EnvironmentId
@@ -33,6 +34,7 @@ class Asked:
     commit: str | None = None
     plan: int | None = None
     key: str | None = None
+    held: str | None = None
 
 
 def ask(runtime: Runtime, asked: Asked) -> Request:
@@ -58,6 +60,10 @@ def _written(runtime: Runtime, asked: Asked, key: str | None, said: str) -> Requ
     if asked.commit is not None and asked.commit != now.commit:
         raise NeedsPerson(
             f"{identity} is at {now.commit[:10]}, not at {asked.commit[:10]}: look again, and ask again."
+        )
+    if asked.held is not None and asked.held != shown(records):
+        raise NeedsPerson(
+            f"What {identity} waits for is not what was shown any more: nothing was done. Look again, and ask again."
         )
     request = Request(
         environment=identity,
@@ -112,7 +118,11 @@ def _options(runtime: Runtime, asked: Asked, records: Sequence[Environment]) -> 
         if guard is None:
             label, status = records[0].label, records[0].status
             raise NeedsPerson(f"{label} is not held back by a guard, it is {status}: nothing was approved.")
-        options["guard"] = guard.value
+        if options.get("guard") not in (None, guard):
+            raise NeedsPerson(
+                f"{records[0].label} is held back by {guard} now, not by {options['guard']}: nothing was approved. Look again, and ask again."
+            )
+        options |= {"guard": guard.value, "held": guarded(records)}
     named = str(options.pop("proposal", ""))
     if named or asked.action is Action.REJECT or options.get("guard") == Guard.APPROVAL:
         options["proposals"] = _proposals(records, named)
@@ -135,16 +145,16 @@ def _proposals(records: Sequence[Environment], named: str) -> Mapping[str, str]:
 
 def _plans(runtime: Runtime, asked: Asked) -> Mapping[str, str]:
     """By application what stands for the plan that somebody has seen."""
-    shown = follow(runtime, asked.plan or 0)
+    plan = follow(runtime, asked.plan or 0)
     is_right = (
-        shown.action is Action.PLAN
-        and shown.environment == asked.environment
-        and bool(shown.options.get("destroy")) is (asked.action is Action.DESTROY)
-        and "revision" not in shown.options
+        plan.action is Action.PLAN
+        and plan.environment == asked.environment
+        and bool(plan.options.get("destroy")) is (asked.action is Action.DESTROY)
+        and "revision" not in plan.options
     )
-    if not is_right or shown.status is not RequestStatus.SUCCEEDED:
+    if not is_right or plan.status is not RequestStatus.SUCCEEDED:
         raise NeedsPerson(
             f"Request {asked.plan} is no plan that can be done as {asked.action} of {asked.environment}: plan again."
         )
-    found: Mapping[str, str] = shown.result["plans"]
+    found: Mapping[str, str] = plan.result["plans"]
     return found

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 from envmgr.config.sections.duration import format_duration
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.access.held import held as held_for
+from envmgr.domain.rules.access.held import is_held
 from envmgr.domain.rules.decide import is_scheduled_down
 from envmgr.domain.rules.transitions import Change, wishes
 from envmgr.domain.rules.transitions.applies import brought_up
@@ -80,11 +82,7 @@ def _as_it_is(environment: Environment) -> Environment:
 
 def held(runtime: Runtime) -> list[Environment]:
     """The environments that a guard holds back until a person approves."""
-    return [
-        e
-        for e in runtime.services.store.environments()
-        if e.hold.guard is not None and e.hold.approved is not e.hold.guard
-    ]
+    return [e for e in runtime.services.store.environments() if is_held(e)]
 
 
 @needs(Action.APPROVE)
@@ -96,22 +94,27 @@ def approve(runtime: Runtime, environment: Environment) -> list[Environment]:
     if guard is None:
         raise NeedsPerson(f"{environment.label} is not held back by a guard, it is {environment.status}.")
     said = f"Approved despite {guard} ({_what_then(environment, guard)})."
+    asked = {e.id: held_for(e) for e in (environment, *_others(services, environment.id, guard))}
+
+    def change(record: Environment) -> Environment:
+        is_other = is_held(record) and asked[record.id] != held_for(record)
+        if is_other or (record.id == environment.id and record.hold.guard is not guard):
+            raise NeedsPerson(
+                f"{record.label} is not held back any more by what was shown: nothing was approved. Look again, and ask again."
+            )
+        return wishes.let_through(record, guard)
+
     return [
-        _say(
-            services,
-            identity,
-            lambda e: wishes.let_through(e, guard),
-            services.event(identity, "approved", said),
-        )
-        for identity in _let_through(services, environment.id, guard)
+        _say(services, identity, change, services.event(identity, "approved", said)) for identity in asked
     ]
 
 
-def _let_through(services: Services, identity: EnvironmentId, guard: Guard) -> list[EnvironmentId]:
+def _others(services: Services, identity: EnvironmentId, guard: Guard) -> list[Environment]:
+    """The other applications that go through a guard with one."""
     if guard is Guard.DRIFT or not identity.application:
-        return [identity]
+        return []
     records = services.store.environments(repository=identity.repository_id, name=identity.name)
-    return [e.id for e in records]
+    return [e for e in records if e.id != identity]
 
 
 @needs(Action.SEE)

@@ -7,18 +7,20 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from envmgr.commands.forge.attending import People, attend, settle
+from envmgr.commands.forge.attending import People, Readings, attend, is_to_be_read, settle
 from envmgr.commands.forge.reviewing import count_reviews
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError, RetryLater
 from envmgr.domain.values.backoff import delay
-from envmgr.domain.values.forge import KnownPullRequest
+from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.forge import CommentSign, KnownPullRequest
 from envmgr.domain.values.names import RepositoryId
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.forge.left_open import end_what_is_left
 from envmgr.engine.forge.looking import look_at_forge
 from envmgr.engine.work.in_time import all_over
 from envmgr.host.system import sentences
+from envmgr.ports.forge import Forge
 
 log = structlog.get_logger()
 
@@ -52,6 +54,9 @@ class ForgeWatch:
         self._failures: dict[RepositoryId, int] = {}
         self._told: dict[RepositoryId, type[EnvmgrError]] = {}
         self._people: dict[RepositoryId, People] = {}
+        self._readings: dict[RepositoryId, Readings] = {}
+        self._quiet: set[RepositoryId] = set()  # whose last list was no news
+        self._hinted: set[RepositoryId] = set()
         self._unsettled: dict[RepositoryId, Future[None]] = {}
         self._closing = threading.Event()
 
@@ -62,6 +67,7 @@ class ForgeWatch:
 
     def soon(self, repository: RepositoryId) -> None:
         """Has a repository's forge looked at as soon as may be: somebody said that something is new there."""
+        self._hinted.add(repository)
         last = self._last.get(repository)
         now = self._runtime.services.clock()
         self._next[repository] = now if last is None else min(max(now, last + SOONEST), now + SOONEST)
@@ -94,20 +100,43 @@ class ForgeWatch:
         """One look at a repository's forge, here and now; raises what the forge and the store raise."""
         if repository.forge is None:
             return
-        found = look_at_forge(self._runtime.services, repository, repository.forge)
-        if found.is_news:
-            self._changed(repository)
-        self._attend(repository, found.open)
+        pulls, records = self._pulls(repository, repository.forge)
+        self._attend(repository, pulls, records)
         if self._runtime.poller.has_seen(repository.id):  # else the newest commits are not known yet
             end_what_is_left(self._runtime.services, repository, repository.forge)
 
-    def _attend(self, repository: Repository, pulls: Sequence[KnownPullRequest]) -> None:
+    def _pulls(
+        self, repository: Repository, forge: Forge
+    ) -> tuple[Sequence[KnownPullRequest], Sequence[Environment]]:
+        """The open pull requests, and the records; the forge is asked for them unless it is the turn of their comments."""
+        services, identity = self._runtime.services, repository.id
+        readings = self._readings.setdefault(identity, Readings())
+        was_quiet, is_told = identity in self._quiet, identity in self._hinted
+        self._quiet.discard(identity)
+        self._hinted.discard(identity)
+        if is_told:
+            readings.forget()
+        elif was_quiet and forge.traits.comments_show is CommentSign.NOWHERE:
+            known = [each for each in services.store.pull_requests.all(identity) if each.is_open]
+            records = services.store.environments(repository=identity)
+            if any(is_to_be_read(repository, each, records, readings, services.clock()) for each in known):
+                return known, records
+        found = look_at_forge(services, repository, forge)
+        if found.is_quiet:
+            self._quiet.add(identity)
+        if found.is_news:
+            self._changed(repository)
+        return found.open, services.store.environments(repository=identity)
+
+    def _attend(
+        self, repository: Repository, pulls: Sequence[KnownPullRequest], records: Sequence[Environment]
+    ) -> None:
         """Reads comments and reviews, and has how commands end looked at from then on as long as any is under way."""
         runtime = self._runtime
         people = self._people.setdefault(repository.id, People())
-        records = runtime.services.store.environments(repository=repository.id)
+        readings = self._readings.setdefault(repository.id, Readings())
         # All of them before the first ends: what is answered while others are read is answered by these.
-        under_way = [attend(runtime, repository, pull, records, people) for pull in pulls]
+        under_way = [attend(runtime, repository, pull, records, people, readings) for pull in pulls]
         if any(under_way):
             self._answered(repository)
         if any(under_way) and repository.id not in self._unsettled and not self._closing.is_set():

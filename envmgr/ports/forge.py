@@ -7,6 +7,7 @@ from typing import Protocol
 
 from envmgr.domain.values.forge import (
     Comment,
+    CommentSign,
     CommitStatus,
     DeploymentReport,
     ForgeApproval,
@@ -24,6 +25,7 @@ class ForgeTraits:
 
     `folds`: it shows `<details>` folded. `hides_comments`: it hides `<!-- … -->`, so that the mark of a comment can be one.
     `has_quick_actions`: a line of a comment that begins with `/` may be obeyed, whoever wrote it.
+    `comments_show` is how its list of pull requests tells of new comments.
     `heads` is the git ref at which a pull request's head is, with `{number}` in it; None: there is none, so that only
     heads that are branches of the repository itself can be had. `heads_are_merges`: at that ref is a merge on trial, whose second parent is the head.
     """
@@ -36,6 +38,7 @@ class ForgeTraits:
     hides_comments: bool = True
     has_quick_actions: bool = False
     has_labels: bool = True
+    comments_show: CommentSign = CommentSign.TIME
     heads: str | None = None
     heads_are_merges: bool = False
 

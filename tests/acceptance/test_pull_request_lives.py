@@ -229,11 +229,14 @@ def test_a_pull_request_has_an_environment_until_it_is_merged(site: Site) -> Non
     assert len([each for each in pull.remarks if each.user == model.own]) == 1
 
 
-@pytest.mark.parametrize("kind", ["github", "bitbucket-data-center"])
+@pytest.mark.parametrize("kind", ["github", "bitbucket-data-center", "azure-devops"])
 def test_of_a_fork_just_what_a_person_approved_is_run(
     kind: str, tmp_path: Path, terraform_binary: Path
 ) -> None:
-    """In a cage; its plan by a review of that commit. What is pushed over it waits, until it is approved, too."""
+    """In a cage; its plan by a review of that commit. What is pushed over it waits, until it is approved, too.
+
+    Also where git is shown only a merge of it on trial, whose second parent it is.
+    """
     rules = {
         "previews": {"when": {"authors": "anyone", "forks": True}},
         "cage": {"kind": "bwrap", "network": "none"},

@@ -7,6 +7,7 @@ import pytest
 
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, NotThere, RetryLater, Transient
 from envmgr.domain.values.forge import (
+    CommentSign,
     CommitStatus,
     DeploymentReport,
     ForgePerson,
@@ -168,6 +169,23 @@ def test_comments_are_told_oldest_first(
     newest = forge.comments(1, since=late.at)
     assert trial.comment(late.id) in [each.id for each in newest]
     assert len(newest) < len(found) or "since" in trial.lacks
+
+
+def test_a_list_tells_of_a_new_comment_as_it_promises(forge: Forge, model: Model) -> None:
+    """By the time of the pull request, or by how many it has, also where that time stays; or not at all, and says so."""
+    pull = model.opens()
+    model.says(pull, "one")
+    (before,), at = forge.open_pull_requests(), pull.updated_at
+    model.says(pull, "two")
+    if forge.traits.comments_show is not CommentSign.TIME:
+        pull.updated_at = at
+    (after,) = forge.open_pull_requests()
+    told = {
+        CommentSign.TIME: None not in (before.updated_at, after.updated_at) and before != after,
+        CommentSign.COUNT: (before.comments, after.comments) == (1, 2),
+        CommentSign.NOWHERE: (before.comments, after.comments, after.updated_at) == (None, None, None),
+    }
+    assert told[forge.traits.comments_show]
 
 
 def test_approvals_are_of_just_this_commit(forge: Forge, model: Model) -> None:

@@ -11,6 +11,7 @@ from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, NotThere
 from envmgr.domain.rules.access.comments import command_in
 from envmgr.domain.rules.access.on_forge import asker_on
+from envmgr.domain.rules.forge.reading import Reading, is_due, read
 from envmgr.domain.values.asking.person import Asker
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.forge import (
@@ -25,13 +26,37 @@ from envmgr.domain.values.forge import (
 from envmgr.engine.context.organization import Repository
 from envmgr.ports.forge import Forge
 
-from .obeying import Obeyed, is_to_be_read, obey, read_to, settled, unread
+from .obeying import Obeyed, is_obeyed, obey, read_to, settled, unread
 
 log = structlog.get_logger()
 
 _KNOWN = timedelta(minutes=5)
 """How long what somebody may do on a forge is taken as it was said."""
+_UNTOLD = 1.5
+"""Of the looks at a forge that tells of no new comment each second one reads the comments: after so many intervals."""
 _REACTIONS = {CommandStatus.SEEN: Reaction.SEEN, CommandStatus.DONE: Reaction.DONE}
+
+
+@dataclass(slots=True)
+class Readings:
+    """When the comments of a repository's pull requests were read last: in memory, so that after a restart all are read."""
+
+    _last: dict[int, Reading] = field(default_factory=dict)
+
+    def is_due(self, repository: Repository, pull: KnownPullRequest, now: datetime) -> bool:
+        """Whether a pull request may have comments that were not read."""
+        if repository.forge is None:
+            return False
+        sign, apart = repository.forge.traits.comments_show, repository.forge_rules.interval * _UNTOLD
+        return is_due(pull, sign, self._last.get(pull.number), now, apart)
+
+    def note(self, pull: KnownPullRequest, now: datetime) -> None:
+        """All comments of a pull request were read."""
+        self._last[pull.number] = read(pull, self._last.get(pull.number), now)
+
+    def forget(self) -> None:
+        """All comments are to be read at the next look."""
+        self._last.clear()
 
 
 @dataclass(slots=True)
@@ -60,19 +85,31 @@ class People:
         return bool(self._ours) and person.id == self._ours
 
 
+def is_to_be_read(
+    repository: Repository,
+    pull: KnownPullRequest,
+    records: Sequence[Environment],
+    readings: Readings,
+    now: datetime,
+) -> bool:
+    """Whether a pull request may have comments that were not read, and anything that they could be about."""
+    return is_obeyed(repository, pull, records) and readings.is_due(repository, pull, now)
+
+
 def attend(
     runtime: Runtime,
     repository: Repository,
     pull: KnownPullRequest,
     records: Sequence[Environment],
     people: People,
+    readings: Readings,
 ) -> bool:
     """Reads what was written to a pull request since the last time; whether anything is under way for it now.
 
     Raises what the forge raises: what was not read by then is read the next time.
     """
-    forge = repository.forge
-    if forge is None or not is_to_be_read(repository, pull, records):
+    forge, now = repository.forge, runtime.services.clock()
+    if forge is None or not is_to_be_read(repository, pull, records, readings, now):
         return any(not each.answered for each in pull.commands)
     comments = unread(pull, forge.comments(pull.number, pull.read_until))
     obeyed: list[Obeyed] = []
@@ -85,6 +122,7 @@ def attend(
         store.change(repository.id, pull.number, lambda k: k and read_to(k, obeyed, whole=whole))
         for each in obeyed:
             _answer_at_once(forge, pull.number, each)
+    readings.note(pull, now)
     return any(each.command is not None for each in obeyed)
 
 

@@ -14,17 +14,17 @@ from envmgr.commands.runtime import Runtime
 from envmgr.config.sections.duration import read_duration
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, RetryLater, Transient
 from envmgr.domain.rules.access.comments import VERBS, Said, Unclear, Verb, command_in, is_commit, is_plan
+from envmgr.domain.rules.access.held import is_held
 from envmgr.domain.rules.access.moved_on import OF_A_COMMIT
 from envmgr.domain.rules.access.on_forge import on_forge
 from envmgr.domain.rules.origins.previews import is_preview
 from envmgr.domain.values.asking.person import Asker
 from envmgr.domain.values.asking.request import RequestStatus
-from envmgr.domain.values.environment import Environment
+from envmgr.domain.values.environment import Environment, Guard
 from envmgr.domain.values.forge import (
     Command,
     CommandStatus,
     Comment,
-    ForgeKind,
     ForgePerson,
     KnownPullRequest,
 )
@@ -38,8 +38,6 @@ _FRESH = timedelta(minutes=15)
 _LATE = timedelta(minutes=2)
 """How much later than its time a comment may show."""
 _READ, _COMMANDS = 200, 20
-_SILENT = (ForgeKind.BITBUCKET, ForgeKind.AZURE_DEVOPS)
-"""Forges whose pull requests may say nothing of a new comment by their time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +49,11 @@ class Obeyed:
     is_stranger: bool = False
 
 
-def is_to_be_read(repository: Repository, pull: KnownPullRequest, records: Sequence[Environment]) -> bool:
-    """Whether a pull request may have comments that were not read, and anything that they could be about."""
-    forge = repository.forge
-    if forge is None or not repository.forge_rules.obeys:
+def is_obeyed(repository: Repository, pull: KnownPullRequest, records: Sequence[Environment]) -> bool:
+    """Whether comments of a pull request may be commands, and there is anything that they could be about."""
+    if not repository.forge_rules.obeys:
         return False
-    if not target(pull, records) and not (pull.told.is_from_fork and repository.previews is not None):
-        return False
-    updated, read = pull.told.updated_at, pull.read_until
-    return updated is None or read is None or updated > read or forge.traits.kind in _SILENT
+    return bool(target(pull, records)) or (pull.told.is_from_fork and repository.previews is not None)
 
 
 def unread(pull: KnownPullRequest, comments: Sequence[Comment]) -> list[Comment]:
@@ -162,6 +156,12 @@ def _check_seen(records: Sequence[Environment], said: Said, at: datetime) -> Non
     if said.verb.action in OF_A_COMMIT and not said.argument and pushed is not None and pushed > at:
         raise NeedsPerson(
             f"{record.commit[:10]} was seen only after this was written: look at it, and comment again."
+        )
+    guards = [e.hold.guard for e in records if is_held(e) and e.hold.guard is not Guard.APPROVAL]
+    if said.verb is Verb.APPROVE and guards and any(e.updated_at > at for e in records if is_held(e)):
+        # When a guard began to hold it nobody notes: it may have been at the last change of its record.
+        raise NeedsPerson(
+            f"{record.label} waits for another thing than it may have when this was written ({guards[0]}): look at it, and comment again."
         )
     if said.verb in (Verb.APPROVE, Verb.REJECT):
         # Most forges tell whole seconds: what was written in the one in which the plan came was before it.

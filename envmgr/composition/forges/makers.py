@@ -58,7 +58,7 @@ def _azure_devops(parts: Parts) -> Forge:
     people = client
     if place.identities != place.base:
         people = parts.client(place.identities, dialect, sign_in, whose=whose)
-    return AzureDevOps(client, people, place)
+    return AzureDevOps(client, people, place, needs_labels=parts.needs_labels)
 
 
 def _account(parts: Parts, identity: Identity) -> "AzureAccount":

@@ -28,7 +28,8 @@ class Shared:
 class Parts:
     """What the forge of one repository is made of. `url` is the forge's address, `repository` the name there, `where` the forge's in sentences.
 
-    `shared` gives what is shared by all with the same credentials, and seconds between two writes.
+    `shared` gives what is shared by all with the same credentials, and seconds between two writes. `needs_labels`: something
+    depends on the labels of pull requests.
     """
 
     section: ForgeSection
@@ -37,6 +38,7 @@ class Parts:
     where: str
     environ: Mapping[str, str] = field(repr=False)
     shared: Callable[[object, float], Shared]
+    needs_labels: bool = True
 
     def read(self, secret: Secret) -> Callable[[], str]:
         """Reads a secret anew at each use, so that a rotated one is used."""

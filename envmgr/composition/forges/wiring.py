@@ -35,7 +35,14 @@ def with_forges(
     """
     sections = {identity: section for identity, _, section in configuration.repositories()}
     made = {
-        identity: forge_of(section.forge, section.url, environ, shared, before)
+        identity: forge_of(
+            section.forge,
+            section.url,
+            environ,
+            shared,
+            before,
+            needs_labels=section.previews is not None and bool(section.previews.when.labels),
+        )
         for identity, section in sections.items()
         if section.forge is not None
     }
@@ -64,10 +71,13 @@ def forge_of(
     environ: Mapping[str, str],
     shared: dict[object, Shared],
     before: Mapping[object, Shared] = MappingProxyType({}),
+    *,
+    needs_labels: bool = True,
 ) -> Forge:
     """The forge of a repository with this git remote; nothing is loaded or asked yet.
 
-    `shared` is what others have in common with it, and is added to: with what was left to be asked `before`.
+    `shared` is what others have in common with it, and is added to: with what was left to be asked `before`. `needs_labels`:
+    something depends on the labels of pull requests.
     """
     kind = ForgeKind(forge.kind)
     url, repository = forge.place(remote)
@@ -82,5 +92,13 @@ def forge_of(
             shared[key] = Shared(wire, budget, known.cache if known is not None else Cache())
         return shared[key]
 
-    parts = Parts(section=forge, url=url, repository=repository, where=shown, environ=environ, shared=share)
+    parts = Parts(
+        section=forge,
+        url=url,
+        repository=repository,
+        where=shown,
+        environ=environ,
+        shared=share,
+        needs_labels=needs_labels,
+    )
     return MAKERS[kind][1](parts)

@@ -256,9 +256,10 @@ class Repository:
     def _asked_previews(self) -> AskedPreviews | None:
         if self.previews is None or self.forge is None:
             return None
-        traits = self.forge.traits
-        heads = None if traits.heads_are_merges else traits.heads
-        return AskedPreviews(rules=self.previews, heads=heads, is_caged=self.cage.kind != "none")
+        traits, is_caged = self.forge.traits, self.cage.kind != "none"
+        return AskedPreviews(
+            rules=self.previews, heads=traits.heads, are_merges=traits.heads_are_merges, is_caged=is_caged
+        )
 
     @property
     def origin(self) -> Origin:

@@ -4,7 +4,7 @@ A look is one call where nothing changed. One that fails or is cut changes nothi
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -22,10 +22,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ForgeLook:
-    """What a look came to: the pull requests that are open, and whether anything an environment depends on is another."""
+    """What a look came to: the pull requests that are open, and whether anything an environment depends on is another.
+
+    `is_quiet`: not that, and none had to be asked for by its number.
+    """
 
     open: tuple[KnownPullRequest, ...]
     is_news: bool
+    is_quiet: bool = False
 
 
 def look_at_forge(services: Services, repository: Repository, forge: Forge) -> ForgeLook:
@@ -34,14 +38,14 @@ def look_at_forge(services: Services, repository: Repository, forge: Forge) -> F
     known = {each.number: each for each in services.store.pull_requests.all(repository.id)}
     told = {each.number: each for each in forge.open_pull_requests()}
     taken = [_take(services, repository, each, known, now) for each in told.values()]
-    opened = tuple(_with_author(services, repository, forge, each, known) for each in taken)
-    closed = [
-        _ask(services, repository, forge, number, now)
-        for number in _to_ask(services, repository, known, told.keys())
-    ]
+    opened = tuple(
+        _counted(_with_author(services, repository, forge, each, known), told[each.number]) for each in taken
+    )
+    to_ask = _to_ask(services, repository, known, told.keys())
+    closed = [_ask(services, repository, forge, number, now) for number in to_ask]
     after = {each.number: each for each in (*opened, *closed) if each is not None}
     is_news = any(known.get(n) is None or known[n].mark != each.mark for n, each in after.items())
-    return ForgeLook(opened, is_news)
+    return ForgeLook(opened, is_news, is_quiet=not is_news and not to_ask)
 
 
 def previews_of(services: Services, repository: Repository) -> Iterator[Environment]:
@@ -66,6 +70,11 @@ def _take(
         return telling.seen_open(repository.id, found, told, now, is_first=not known)
 
     return services.store.pull_requests.change(repository.id, told.number, taken) or taken(before)
+
+
+def _counted(known: KnownPullRequest, told: PullRequest) -> KnownPullRequest:
+    """With how many comments the list tells of, which is kept nowhere."""
+    return replace(known, told=replace(known.told, comments=told.comments))
 
 
 def _with_author(

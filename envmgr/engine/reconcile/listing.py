@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from envmgr.domain.errors import NotHere, UsageError
 from envmgr.domain.rules.observation import Listing
-from envmgr.domain.rules.origins.previews import wanted_refs
+from envmgr.domain.rules.origins.previews import HEADS, wanted_refs
 from envmgr.domain.rules.origins.releases import Releases
 from envmgr.domain.values.origins.named import Asked
 from envmgr.engine.context.organization import Repository
@@ -28,6 +29,34 @@ def asked_of(services: Services, repository: Repository) -> Asked:
     if asked.previews is None:
         return asked
     return replace(asked, pulls=tuple(services.store.pull_requests.all(repository.id)))
+
+
+def headed(services: Services, repository: Repository, listing: Listing) -> Listing:
+    """The same, with the head itself where a forge shows only a merge on trial of it: its second parent, as git has it.
+
+    What is no merge of just two is none that it is known of, and neither is one that was replaced meanwhile.
+    """
+    asked = repository.asked.previews
+    if asked is None or not asked.are_merges:
+        return listing
+    found = {
+        ref: commit if ref.startswith(HEADS) else _second_parent(services, repository, ref, commit)
+        for ref, commit in listing.refs.items()
+    }
+    return replace(listing, refs={ref: commit for ref, commit in found.items() if commit is not None})
+
+
+def _second_parent(services: Services, repository: Repository, ref: str, merge: str) -> str | None:
+    parents: list[str] = []
+    try:
+        services.git.fetch(repository.remote(), {ref: merge})
+        for number in (1, 2, 3):
+            parents.append(services.git.resolve(repository.id, f"{merge}^{number}"))  # noqa: PERF401  the third raises
+    except NotHere:
+        return None  # a new listing will tell
+    except UsageError:
+        return parents[1] if len(parents) == 2 else None
+    return None
 
 
 def dated(services: Services, repository: Repository, listing: Listing) -> Listing:

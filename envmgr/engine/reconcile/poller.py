@@ -26,7 +26,7 @@ from envmgr.engine.source.images import look_at_images
 from envmgr.host.system import sentences
 
 from .evidence import Weighed, history_of, weigh
-from .listing import asked_of, dated, listed
+from .listing import asked_of, dated, headed, listed
 from .telling import what_happened
 
 log = structlog.get_logger()
@@ -121,7 +121,7 @@ class Poller:
             return Polled(repository.id, changed=False)
         try:
             with sentences():
-                listing = dated(self._services, repository, listing)
+                listing = headed(self._services, repository, dated(self._services, repository, listing))
         except EnvmgrError as error:
             return self._failed(repository, state, str(error))
         return self._seen(repository, state, Shown(listing, asked, said))

@@ -110,14 +110,34 @@ class PromoteWanted(Wanted):
     override_window: bool = Field(default=False, description="Even when no window for changes is open.")
 
 
+_PROPOSAL: Any = Field(
+    default=None,
+    pattern="^[0-9a-f]{12,64}$",
+    description="The plan that you have seen, by its digest or the first 12 digits of that: of another one nothing is said.",
+)
+
+
 class SuspendWanted(Wanted):
     """Leaving it alone."""
 
     reason: str | None = Field(default=None, max_length=500, description="Why; shown wherever it is.")
 
 
+class ApproveWanted(Wanted):
+    """A yes to what waits."""
+
+    guard: str | None = Field(
+        default=None,
+        max_length=40,
+        description="What holds it back, as you have seen it (`hold`): where that is another by now, nothing is done.",
+    )
+    proposal: str | None = _PROPOSAL
+
+
 class RejectWanted(Wanted):
     """A no to a plan."""
+
+    proposal: str | None = _PROPOSAL
 
     reason: str | None = Field(default=None, max_length=500, description="Why; shown wherever it is.")
 
@@ -232,9 +252,9 @@ def drift(target: At, wanted: Wanted | None = None) -> Response:
 
 
 @router.post(f"{_PATH}/approve", status_code=202, responses=_ANSWERS)
-def approve(target: At, wanted: Wanted | None = None) -> Response:
+def approve(target: At, wanted: ApproveWanted | None = None) -> Response:
     """Asks for it to be let past the guard that holds it back now, or for its plan to be applied."""
-    return _asked(target, Action.APPROVE, wanted or Wanted())
+    return _asked(target, Action.APPROVE, wanted or ApproveWanted())
 
 
 @router.post(f"{_PATH}/cancel", status_code=202, responses=_ANSWERS)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from envmgr.domain.rules.access.held import is_held, shown
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.environment import AT_WORK, Environment, Guard, Status
 
@@ -91,7 +92,8 @@ class Field:
 class Question:
     """What is asked before something is done: what will happen, and what is to be filled in.
 
-    `seen` is the commit that the visitor saw: where the branch points elsewhere by then, it is refused. `key` has it done
+    `seen` is the commit that the visitor saw: where the branch points elsewhere by then, it is refused, and so is a yes or
+    no to something else than what was `held`. `key` has it done
     once, however often the form is sent.
     """
 
@@ -104,6 +106,7 @@ class Question:
     fields: Sequence[Field] = ()
     is_dangerous: bool = False
     seen: str = ""
+    held: str = ""
     key: str = ""
     problem: str = ""
 
@@ -213,7 +216,7 @@ _NAMED_HISTORY = "The repository shows another history than before. If you appro
 
 def attention(records: Sequence[Environment], may: MayDo) -> Attention | None:
     """What waits for a person; None where nothing does."""
-    held = next((e for e in records if e.hold.guard and e.hold.approved is not e.hold.guard), None)
+    held = next(filter(is_held, records), None)
     if held is not None and held.hold.guard is not None:
         is_followed = held.hold.guard is Guard.HISTORY and held.origin.is_named
         then = _NAMED_HISTORY if is_followed else _AFTER_GUARD[held.hold.guard]
@@ -272,6 +275,7 @@ def question(
         fields=(*words.fields, *((_REBUILD,) if builds and action is Action.APPLY else ())),
         is_dangerous=destroys,
         seen=records[0].commit,
+        held=shown(records) if action in (Action.APPROVE, Action.REJECT) else "",
         key=key,
         problem=problem,
     )

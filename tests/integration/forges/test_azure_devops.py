@@ -51,12 +51,12 @@ def forge(loopback: LoopbackForge) -> AzureDevOps:
     return made(loopback.url)
 
 
-def made(url: str, sign_in: SignIn | None = None) -> AzureDevOps:
+def made(url: str, sign_in: SignIn | None = None, *, needs_labels: bool = True) -> AzureDevOps:
     """An envmgr, by a personal access token."""
     place = place_of(url, f"{kind.COLLECTION}/acme/shop")
     by = sign_in or AccessTokenSignIn(lambda: TOKEN, WHERE)
     client = ForgeClient(place.base, dialect(WHERE), by, Wire(WHERE, {}), Budget(WHERE))
-    return AzureDevOps(client, client, place)
+    return AzureDevOps(client, client, place, needs_labels=needs_labels)
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,14 @@ def test_the_same_commit_pushed_again_is_its_newest_push(loopback: LoopbackForge
 
 
 def test_the_head_is_the_newest_push(loopback: LoopbackForge, forge: AzureDevOps) -> None:
-    """What the pull request itself says lags behind; a list says nothing of it."""
+    """What the pull request itself says lags behind; a list says nothing of it, but of a fork what was merged on trial."""
     pull = loopback.model.opens()
     forge.pull_request(1)
     loopback.model.pushes(pull, NEXT)
     assert forge.pull_request(1).commit == NEXT
     assert [each.commit for each in forge.open_pull_requests()] == [None]
+    pull.is_from_fork = True
+    assert [each.commit for each in forge.open_pull_requests()] == [NEXT]
     assert (forge.traits.heads, forge.traits.heads_are_merges) == ("refs/pull/{number}/merge", True)
 
 
@@ -149,6 +151,15 @@ def test_labels_that_a_list_lacks_are_asked_for(loopback: LoopbackForge, forge: 
     for _ in range(3):
         assert forge.open_pull_requests()[0].labels == ("preview",)
     assert loopback.count("PullRequestLabels_List") == 1
+
+
+def test_labels_that_nobody_needs_are_not_asked_for(loopback: LoopbackForge) -> None:
+    """Each would be a call of its own."""
+    loopback.model.extra["shows_labels"] = False
+    loopback.model.opens(labels=("preview",))
+    forge = made(loopback.url, needs_labels=False)
+    assert forge.open_pull_requests()[0].labels == ()
+    assert loopback.count("PullRequestLabels_List") == 0
 
 
 def test_a_comment_opens_a_thread_that_is_closed(loopback: LoopbackForge, forge: AzureDevOps) -> None:

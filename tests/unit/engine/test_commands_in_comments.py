@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.commands.forge.attending import People, attend, settle
+from envmgr.commands.forge.attending import People, Readings, attend, settle
 from envmgr.commands.fulfilment import fulfil
 from envmgr.daemon.forge_watch import ForgeWatch
 from envmgr.domain.errors import Transient
@@ -28,6 +28,7 @@ from envmgr.domain.values.pipeline.proposal import Gates, Terms
 from tests.support.in_memory.previews import CAGED, PreviewWorld
 from tests.support.in_memory.rules import MODULE, SHOP
 from tests.support.memory_forge import ALICE, OURS
+from tests.support.records import altered
 
 CAROL, MALLORY = ForgePerson("3", "carol"), ForgePerson("9", "mallory")
 RULES = ForgeRules(members={Role.DEVELOPER: ("permission:write",), Role.APPROVER: ("carol",)})
@@ -40,7 +41,7 @@ class Talk:
     def __init__(self, folder: Path, previews: PreviewRules | None = None, **rules: object) -> None:
         self.world = PreviewWorld(folder, previews, **{"forge_rules": RULES, **rules})
         self.forge = self.world.forge
-        self.people = People()
+        self.people, self.readings = People(), Readings()
         self.look()  # of a repository of which nothing is known all is passed over
 
     def look(self) -> None:
@@ -49,7 +50,8 @@ class Talk:
         runtime = self.world.daemon.application
         records = runtime.services.store.environments(repository=SHOP)
         for pull in runtime.services.store.pull_requests.all(SHOP):
-            attend(runtime, runtime.services.repositories[SHOP], pull, records, self.people)
+            shop = runtime.services.repositories[SHOP]
+            attend(runtime, shop, pull, records, self.people, self.readings)
 
     def says(self, text: str, author: ForgePerson = ALICE, number: int = 7, **changes: object) -> Comment:
         """Somebody comments, a minute later, which the forge tells of."""
@@ -302,6 +304,24 @@ def test_a_word_older_than_the_plan_is_none_on_it_unless_it_names_the_plan(tmp_p
     done = talk.does(f"/envmgr approve {proposal.digest[:12]}", CAROL)
     assert done.status is CommandStatus.DONE
     assert talk.world.status("pr-7") is Status.READY
+
+
+def test_a_yes_that_is_older_than_a_guard_is_none(talk: Talk) -> None:
+    """When it began to hold nobody can say for sure: whoever wrote before the record changed is asked to write again."""
+    identity = talk.world.environment("pr-7").id
+
+    def holds() -> None:
+        talk.world.store.update(identity, None, talk.world.now, lambda e: altered(e, hold=Guard.DRIFT))
+
+    talk.says("/envmgr approve", CAROL)
+    talk.world.forward(seconds=10)
+    holds()
+    talk.look()
+    refused = talk.commands()[-1]
+    assert (refused.status, talk.requests()) == (CommandStatus.REFUSED, 0)
+    assert "comment again" in refused.message
+    assert talk.world.environment("pr-7").hold.approved is None
+    assert talk.does("/envmgr approve", CAROL).status is CommandStatus.DONE
 
 
 def _proposed_at(record: Environment, at: datetime) -> Environment:

@@ -9,7 +9,14 @@ import pytest
 
 from envmgr.daemon.forge_watch import ForgeWatch
 from envmgr.domain.errors import NeedsPerson, RetryLater, Transient
-from envmgr.domain.values.forge import KnownPullRequest, Permission, PreviewRules, PullRequestState
+from envmgr.domain.values.forge import (
+    CommentSign,
+    KnownPullRequest,
+    Permission,
+    PreviewRules,
+    PullRequestState,
+)
+from tests.support.in_memory.previews import PreviewWorld
 from tests.support.in_memory.rules import SHOP, Rules
 from tests.support.in_memory.world import World
 from tests.support.memory_forge import ALICE, MemoryForge, pull_request
@@ -129,4 +136,32 @@ def test_each_forge_is_looked_at_by_its_interval_and_sooner_on_request(looked: L
     assert [ticks(minutes=1), ticks(minutes=1)] == [1, 1]
     forge.broken = RetryLater("busy", timedelta(minutes=5))
     assert [ticks(minutes=1), ticks(minutes=4), ticks(minutes=1)] == [1, 0, 1]
+    watch.close()
+
+
+def test_a_forge_that_tells_of_no_comment_is_asked_for_these_at_each_second_look(tmp_path: Path) -> None:
+    """Instead of the list, where that was no news; and at once where somebody said that there is something new."""
+    world, changed = PreviewWorld(tmp_path), []
+    world.forge.traits = replace(world.forge.traits, comments_show=CommentSign.NOWHERE)
+    world.opens()
+    world.both(times=2, minutes=1)
+    application = world.daemon.application
+    watch = ForgeWatch(application, changed.append)
+
+    def looks() -> list[str]:
+        world.forge.calls.clear()
+        world.forward(minutes=1)
+        watch.look(application.services.repositories[SHOP])
+        return list(world.forge.calls)
+
+    both = ["open_pull_requests", "comments"]
+    assert looks() == both
+    assert [looks() for _ in range(4)] == [both[:1], both[1:], both[:1], both[1:]]
+    watch.soon(SHOP)
+    assert looks() == both
+    assert looks() == both[:1]
+    world.ends()
+    assert looks() == ["comments"]
+    assert looks() == ["open_pull_requests", "pull_request"]
+    assert not world.known().is_open
     watch.close()

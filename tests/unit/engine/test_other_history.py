@@ -6,11 +6,13 @@ import pytest
 
 from envmgr.commands import operations, steering
 from envmgr.commands.audit import Audit
-from envmgr.domain.values.environment import Environment, Guard, Status
+from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.values.environment import Environment, Guard, Hold, Status
 from envmgr.domain.values.names import RepositoryId
 from tests.support.engine import push
 from tests.support.in_memory.engine import MemoryEngine
 from tests.support.in_memory.git import MemoryRepository
+from tests.support.records import altered
 
 NAMES = ["alice", "bob", "carol"]
 SHOP = RepositoryId("acme", "shop")
@@ -47,6 +49,19 @@ def approve(engine: MemoryEngine, name: str) -> list[Environment]:
     """A person's yes."""
     [found] = operations.find_all(engine.application, name)
     return steering.approve(engine.application, found)
+
+
+def test_a_yes_is_to_the_guard_that_was_shown(engine: MemoryEngine) -> None:
+    """Not to one that came while she read, and none in advance."""
+    replaced(engine, made(engine))
+    engine.turn(5, minutes=10)
+    shown = engine.environment("alice")
+    engine.store.update(shown.id, None, engine.clock(), lambda e: altered(e, hold=Guard.MASS_DESTROY))
+    for now in (Guard.MASS_DESTROY, None):
+        engine.store.update(shown.id, None, engine.clock(), lambda e, now=now: altered(e, hold=now))  # type: ignore[misc]
+        with pytest.raises(NeedsPerson, match="not held back any more by what was shown"):
+            steering.approve(engine.application, shown)
+        assert engine.environment("alice").hold == Hold(now)
 
 
 def test_a_repository_made_anew_at_its_address_destroys_nothing(engine: MemoryEngine) -> None:

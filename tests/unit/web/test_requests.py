@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from envmgr.daemon.request_watch import RequestWatch
 from envmgr.domain.rules.access.roles import Rules, signed_in
 from envmgr.domain.values.asking.person import Action, Role
 from envmgr.domain.values.asking.request import RequestStatus
+from envmgr.domain.values.drift import Difference, checked
 from envmgr.domain.values.environment import Guard, Lease, RunKind, RunStatus, Status, Suspension
 from tests.support.records import altered
 from tests.support.store import THEIRS
@@ -117,6 +119,29 @@ def test_a_guard_is_passed_by_an_approver(site: Site, asked: Ask) -> None:
     assert site.world.environment("alice").hold.approved is Guard.LIMIT
     site.world.store.update(identity, None, site.world.now, lambda e: altered(e, hold=None, approved=None))
     assert site.asks("POST", f"{ALICE}/approve").status_code == 409
+
+
+def test_a_yes_is_to_what_was_seen(site: Site) -> None:
+    """Neither to another guard than she names, nor to another plan, nor to what it is about once she has asked."""
+    identity, now = site.world.environment("alice").id, site.world.now
+
+    def holds(action: str) -> None:
+        found = checked(None, (Difference(address="aws_s3_bucket.data", action=action),), now)
+        site.world.store.update(
+            identity, None, now, lambda e: replace(altered(e, hold=Guard.DRIFT), drift=found)
+        )
+
+    holds("update")
+    other = site.asks("POST", f"{ALICE}/approve", Role.APPROVER, body={"guard": Guard.LIMIT.value})
+    assert (other.status_code, "Look again" in other.json()["detail"]) == (409, True)
+    plan = site.asks("POST", f"{ALICE}/approve", Role.APPROVER, body={"proposal": "0" * 12})
+    assert (plan.status_code, "no plan 000000000000" in plan.json()["detail"]) == (409, True)
+    written = site.asks("POST", f"{ALICE}/approve", Role.APPROVER, body={"guard": Guard.DRIFT.value}).json()
+    holds("delete")
+    site.works()
+    found = site.asks("GET", f"/requests/{written['id']}", Role.APPROVER).json()
+    assert (found["status"], "for another reason" in found["message"]) == ("refused", True)
+    assert site.world.environment("alice").hold.approved is None
 
 
 def test_a_wish_with_a_key_is_written_down_once(site: Site) -> None:

@@ -44,6 +44,11 @@ def pull_request_of(found: Object, page: str, commit: str | None, labels: tuple[
     )
 
 
+def merged_of(found: Object) -> str | None:
+    """The head of a fork that was merged on trial last; None where it is none of a fork, or it was not tried yet."""
+    return found.text_or("", "lastMergeSourceCommit", "commitId") or None if found.has("forkSource") else None
+
+
 def labels_of(found: Iterable[Object]) -> tuple[str, ...]:
     """The labels that a pull request has now."""
     return tuple(each.text("name") for each in found if each.flag("active") or not each.has("active"))

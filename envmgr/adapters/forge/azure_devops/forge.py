@@ -12,6 +12,7 @@ from envmgr.adapters.forge.shortened import shortened
 from envmgr.domain.errors import NotThere
 from envmgr.domain.values.forge import (
     Comment,
+    CommentSign,
     CommitStatus,
     DeploymentReport,
     ForgeApproval,
@@ -24,7 +25,7 @@ from envmgr.domain.values.forge import (
 )
 from envmgr.ports.forge import ForgeIdentity, ForgeTraits, ForgeUsage
 
-from .answers import comments_of, labels_of, newest, pull_request_of
+from .answers import comments_of, labels_of, merged_of, newest, pull_request_of
 from .labels import Labels
 from .place import VERSION, Place
 from .rights import Rights
@@ -35,6 +36,7 @@ TRAITS = ForgeTraits(
     comment_characters=150_000,
     has_deployments=False,  # only Pipelines makes these
     has_reactions=True,
+    comments_show=CommentSign.NOWHERE,
     heads="refs/pull/{number}/merge",
     heads_are_merges=True,
 )
@@ -59,11 +61,16 @@ class AzureDevOps:
         identities: ForgeClient,
         place: Place,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        needs_labels: bool = True,
     ) -> None:
-        """Asks by `client` below the organization's address, and by `identities` where that knows people by."""
+        """Asks by `client` below the organization's address, and by `identities` where that knows people by.
+
+        `needs_labels`: labels that a list lacks are asked for, one pull request after the other.
+        """
         self._client, self._place, self._path = client, place, place.path
         self._rights = Rights(client, identities, place)
-        self._labels = Labels(clock)
+        self._labels, self._needs_labels = Labels(clock), needs_labels
 
     @property
     def traits(self) -> ForgeTraits:
@@ -83,13 +90,16 @@ class AzureDevOps:
     # --- pull requests ---------------------------------------------------------------------------
 
     def open_pull_requests(self) -> Sequence[PullRequest]:
-        """See the port. Where a head is, only each pull request's iterations say surely; a list is asked without them."""
+        """See the port. Where a head is, only each pull request's iterations say surely; a list is asked without them.
+
+        Of a fork that one is told whose merge was tried last: just that is what git is shown of it.
+        """
         query: dict[str, str | int] = {"searchCriteria.status": "active", "$top": _PAGE, **VERSION}
         pages = self._client.pages(f"{self._path}/pullrequests", query)
         found = {
             each.number("pullRequestId"): each for page in pages for each in page.as_object().listed("value")
         }
-        return [self._pull_request(each, None) for each in found.values()]
+        return [self._pull_request(each, merged_of(each)) for each in found.values()]
 
     def pull_request(self, number: int) -> PullRequest:
         """See the port."""
@@ -102,7 +112,7 @@ class AzureDevOps:
         number = found.number("pullRequestId")
         labels = (
             labels_of(found.listed("labels"))
-            if found.has("labels")
+            if found.has("labels") or not self._needs_labels
             else self._labels.of(number, lambda: labels_of(self._list(number, "labels")))
         )
         return pull_request_of(found, self._place.page, commit, labels)

@@ -12,6 +12,7 @@ from envmgr.adapters.forge.shortened import shortened
 from envmgr.domain.errors import NeedsPerson, NotThere
 from envmgr.domain.values.forge import (
     Comment,
+    CommentSign,
     CommitStatus,
     DeploymentReport,
     ForgeApproval,
@@ -38,6 +39,7 @@ TRAITS = ForgeTraits(
     folds=False,
     hides_comments=False,
     has_labels=False,
+    comments_show=CommentSign.COUNT,
 )
 
 _PAGE = 50  # more is refused for pull requests

@@ -41,6 +41,7 @@ def pull_request_of(found: Object, page: str) -> PullRequest:
         is_from_fork=_is_from_fork(found),
         is_draft=found.flag("draft"),
         updated_at=found.moment_or_none("updated_on"),
+        comments=found.number("comment_count") if found.has("comment_count") else None,
     )
 
 

@@ -15,6 +15,7 @@ from envmgr.adapters.forge.shortened import shortened
 from envmgr.domain.errors import NeedsPerson, NotThere, Transient
 from envmgr.domain.values.forge import (
     Comment,
+    CommentSign,
     CommitStatus,
     DeploymentReport,
     ForgeApproval,
@@ -41,6 +42,7 @@ TRAITS = ForgeTraits(
     folds=False,
     hides_comments=False,
     has_labels=False,
+    comments_show=CommentSign.COUNT,
     heads="refs/pull-requests/{number}/from",
 )
 

@@ -48,6 +48,9 @@ def pull_request_of(found: Object, page: str) -> PullRequest:
         is_from_fork=found.number("fromRef", "repository", "id") != found.number("toRef", "repository", "id"),
         is_draft=found.flag("draft"),
         updated_at=moment(found, "updatedDate") if found.has("updatedDate") else None,
+        comments=found.number("properties", "commentCount")
+        if found.has("properties", "commentCount")
+        else None,
     )
 
 

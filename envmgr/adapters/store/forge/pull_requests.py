@@ -26,7 +26,7 @@ from envmgr.domain.values.forge import KnownPullRequest, PullRequest, PullReques
 from envmgr.domain.values.names import RepositoryId
 from envmgr.ports.pull_requests import KnownChange
 
-_TOLD = tuple(field.name for field in fields(PullRequest))
+_TOLD = tuple(field.name for field in fields(PullRequest) if field.compare)
 _OWN = tuple(field.name for field in fields(KnownPullRequest) if field.name not in ("repository", "told"))
 
 

@@ -80,7 +80,7 @@ def _there(invocation: Invocation, environments: Sequence[str], yes: bool) -> _D
         chosen = _each_once(e for found in records for e in _held_of(found))
         if not _agreed(chosen, heads, yes):
             return None
-        done = [each for e in chosen for each in asking.environments(_subject(e), "approve")]
+        done = [each for e in chosen for each in asking.environments(_subject(e), "approve", **_seen(e))]
         return done, [remote.approve(connection, head) for head in heads]
 
 
@@ -136,6 +136,13 @@ def _subject(found: Environment) -> "Subject":
 
     identity = found.id if found.hold.guard in ALONE else found.id.environment
     return Subject(str(identity), [found])
+
+
+def _seen(found: Environment) -> dict[str, str | None]:
+    """What was shown of it: a yes to anything else is none."""
+    guard, proposal = found.hold.guard, found.proposal
+    is_plan = guard is Guard.APPROVAL and proposal is not None
+    return {"guard": guard and guard.value, "proposal": proposal.digest if is_plan and proposal else None}
 
 
 def _chosen(runtime: Runtime, environments: Sequence[str]) -> list[Environment]:

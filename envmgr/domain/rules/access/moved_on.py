@@ -6,6 +6,8 @@ from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.environment import Environment
 
+from .held import is_another
+
 OF_A_COMMIT = (
     Action.APPLY,
     Action.DESTROY,
@@ -30,4 +32,6 @@ def moved_on(request: Request, records: Sequence[Environment]) -> str:
     guard = request.options.get("guard")
     if guard is not None and not any(e.hold.guard == guard for e in records):
         return f"{now.label} is no longer held back by {guard}: nothing was approved."
+    if is_another(records, request.options.get("held") or {}):
+        return f"{now.label} is held back for another reason than when this was asked for: nothing was approved. Look again, and ask again."
     return ""

@@ -245,7 +245,8 @@ def _of_a_fork(pull: KnownPullRequest, asked: AskedPreviews) -> Objection | None
     if not asked.is_caged:
         return Objection(Why.NOT_CAGED, "It comes from a fork, and nothing confines what that runs (cage)")
     if not asked.heads:
-        return Objection(Why.NO_REF, "It comes from a fork, whose head this forge does not show to git")
+        said = "It comes from a fork, whose head this forge does not show to git: it has an environment once its branch is pushed to the repository itself"
+        return Objection(Why.NO_REF, said)
     if pull.approved is None:
         said = "It comes from a fork: somebody who may approve has to name its commit, by `/envmgr approve COMMIT`"
         return Objection(Why.UNAPPROVED, said)

@@ -1,6 +1,6 @@
 """What is on a forge, as all five kinds of them have it: pull requests, comments, people, statuses, deployments."""
 
-from .comment import Comment, Reaction
+from .comment import Comment, CommentSign, Reaction
 from .kind import ForgeKind
 from .known import ApprovedHead, Command, CommandStatus, KnownPullRequest
 from .people import ForgeApproval, ForgePerson, Permission
@@ -14,6 +14,7 @@ __all__ = [
     "Command",
     "CommandStatus",
     "Comment",
+    "CommentSign",
     "CommitStatus",
     "DeploymentReport",
     "ForgeApproval",

@@ -7,6 +7,14 @@ from enum import StrEnum
 from .people import ForgePerson
 
 
+class CommentSign(StrEnum):
+    """How a list of pull requests tells that one of them has a new comment: by its time, by how many it has, or not at all."""
+
+    TIME = "time"
+    COUNT = "count"
+    NOWHERE = "nowhere"
+
+
 class Reaction(StrEnum):
     """How a comment is answered at once, where the forge has reactions."""
 

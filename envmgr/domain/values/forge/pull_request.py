@@ -1,6 +1,6 @@
 """A pull request, as its forge shows it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -22,6 +22,7 @@ class PullRequest:
     `head` and `base` are names of branches; `head` is one of this repository, unless it `is_from_fork`. `commit` is where
     the forge says that the head is: git knows it better, and None where the forge does not tell it in full.
     `updated_at` is when anything of it changed last, None where the forge does not say; `is_draft`: not to be merged yet.
+    `comments` is how many it has, None where the forge does not say: it is not kept, and nothing depends on it but when they are read.
     """
 
     number: int
@@ -36,3 +37,4 @@ class PullRequest:
     is_draft: bool = False
     labels: tuple[str, ...] = ()
     updated_at: datetime | None = None
+    comments: int | None = field(default=None, compare=False)

@@ -11,11 +11,12 @@ class AskedPreviews:
     """Which pull requests are to have an environment.
 
     `heads` is the git ref at which the forge keeps a pull request's head, with `{number}` in it; None where it keeps
-    none. `is_caged`: what a branch runs is confined.
+    none. `are_merges`: what is there is a merge on trial, whose second parent is the head. `is_caged`: what a branch runs is confined.
     """
 
     rules: PreviewRules
     heads: str | None = None
+    are_merges: bool = False
     is_caged: bool = False
 
     def name(self, number: int) -> str:

@@ -39,9 +39,10 @@ _AT_ONCE = (Action.PLAN, Action.DRIFT, Action.RESUME)
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What a form says: the commit that was `seen`, the form's own `key`, the `plan` to be done, and its `fields`."""
+    """What a form says: the commit that was `seen`, what was `held`, the form's own `key`, the `plan` to be done, and its `fields`."""
 
     seen: str
+    held: str
     key: str
     plan: int | None
     fields: Mapping[str, str]
@@ -69,6 +70,7 @@ async def wanted(
     number = fields.get("plan", "")
     filled = Filled(
         seen=fields.get("seen", ""),
+        held=fields.get("held", ""),
         key=fields.get("key", ""),
         plan=int(number) if number.isdecimal() and len(number) < 18 else None,
         fields=fields,
@@ -103,6 +105,7 @@ def _ask(asking: _Asking, filled: Filled) -> Response:
                 commit=filled.seen or None,
                 plan=filled.plan,
                 key=filled.key or None,
+                held=filled.held or None,
             ),
         )
     except (UsageError, NeedsPerson) as error:

@@ -135,8 +135,8 @@ def _pull(call: Call, pull: Pull) -> dict[str, Any]:
         "creationDate": shown(pull.at),
         "sourceRefName": f"refs/heads/{pull.head}",
         "targetRefName": f"refs/heads/{pull.base}",
-        # It lags behind.
-        "lastMergeSourceCommit": {"commitId": iterations(pull)[0]["sourceRefCommit"]["commitId"]},
+        # It lags behind, until the merge is tried again.
+        "lastMergeSourceCommit": {"commitId": iterations(pull)[_tried(pull)]["sourceRefCommit"]["commitId"]},
         "repository": _repository(call),
         "reviewers": [
             {**_user(user), "vote": _VOTES[review.verdict], "isRequired": False}
@@ -151,6 +151,11 @@ def _pull(call: Call, pull: Pull) -> dict[str, Any]:
     if call.model.extra.get("shows_labels", True) and pull.labels:
         found["labels"] = _labels(pull)
     return found
+
+
+def _tried(pull: Pull) -> int:
+    """Of which push the merge was tried last: of a fork, whose ref that is, here at once."""
+    return -1 if pull.is_from_fork and pull.extra.get("is_tried", True) else 0
 
 
 def iterations(pull: Pull) -> list[dict[str, Any]]:

@@ -110,6 +110,7 @@ def _pull(pull: Pull) -> dict[str, Any]:
         "created_on": pull.at.isoformat(),
         "updated_on": pull.updated_at.isoformat(),
         "draft": pull.is_draft,
+        "comment_count": sum(not each.extra.get("is_deleted") for each in pull.remarks),
     }
 
 

@@ -125,6 +125,7 @@ def _pull(pull: Pull) -> dict[str, Any]:
         "participants": [],
         "createdDate": _thousandths(pull.at),
         "updatedDate": _thousandths(pull.updated_at),
+        "properties": {"commentCount": len(pull.remarks)} if pull.remarks else {},
     }
 
 
