@@ -25,8 +25,8 @@ from tests.support.quick_terraform import write_quick_terraform
 KINDS = ("github", "gitlab", "gitea", "bitbucket-cloud", "bitbucket-data-center", "azure-devops")
 REPOSITORIES = 40
 MINUTE = 60.0
-_QUIET = 75.0
-"""Seconds without a write after which all is said, and what came of that was read once by the next look."""
+_QUIET = 140.0
+"""Seconds without a write after which all is said, and what came of that was read by the next two looks."""
 _LONGEST = 600.0
 _MODULE = 'resource "terraform_data" "app" {}\n'
 
