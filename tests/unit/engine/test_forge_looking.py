@@ -141,7 +141,7 @@ def test_each_forge_is_looked_at_by_its_interval_and_sooner_on_request(looked: L
 
 def test_a_forge_that_tells_of_no_comment_is_asked_for_these_at_each_second_look(tmp_path: Path) -> None:
     """Instead of the list, where that was no news; and at once where somebody said that there is something new."""
-    world, changed = PreviewWorld(tmp_path), []
+    world, changed = PreviewWorld(tmp_path), list[object]()
     world.forge.traits = replace(world.forge.traits, comments_show=CommentSign.NOWHERE)
     world.opens()
     world.both(times=2, minutes=1)

@@ -42,11 +42,17 @@ def is_person(entry: str, person: ForgePerson) -> bool:
     """Whether an entry, a login or `id:ID`, means somebody; no login passes for an ID."""
     if entry.startswith(_ID):
         return entry == f"{_ID}{person.id}"
-    return entry.casefold() == person.login.casefold()
+    return _is_same_name(entry, person.login)
 
 
 def _is(asker: Asker, member: str) -> bool:
     """Whether an entry means her; no login passes for an ID or a permission."""
     if member.startswith((_ID, _PERMISSION)):
         return member in asker.groups
-    return member.casefold() == login_of(asker).casefold()
+    return _is_same_name(member, login_of(asker))
+
+
+def _is_same_name(one: str, other: str) -> bool:
+    """Forges do not tell the cases of letters apart; beyond ASCII another case may be another person's name (`ſ` is no `s`)."""
+    is_plain = one.isascii() and other.isascii()
+    return one == other or (is_plain and one.lower() == other.lower())

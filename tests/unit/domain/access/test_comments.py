@@ -19,7 +19,7 @@ FULL = "a" * 40
 MEMBERS = {
     Role.VIEWER: ("permission:read",),
     Role.DEVELOPER: ("permission:write",),
-    Role.APPROVER: ("carol", "id:77"),
+    Role.APPROVER: ("carol", "sam", "kim", "strasser", "id:77"),
     Role.ADMIN: ("permission:admin",),
 }
 
@@ -119,12 +119,18 @@ def test_no_text_is_more_than_a_verb_and_one_plain_argument(text: str) -> None:
         (ForgePerson("1", "Carol"), Permission.NONE, Role.APPROVER),
         (ForgePerson("77", "zoe"), Permission.NONE, Role.APPROVER),
         (ForgePerson("1", "id:77"), Permission.NONE, None),
+        (ForgePerson("1", "c\u0430rol"), Permission.NONE, None),
+        (ForgePerson("1", "\uff43arol"), Permission.NONE, None),
+        (ForgePerson("1", "carol\u200b"), Permission.NONE, None),
+        (ForgePerson("1", "\u017fam"), Permission.NONE, None),
+        (ForgePerson("1", "\u212aim"), Permission.NONE, None),
+        (ForgePerson("1", "stra\u00dfer"), Permission.NONE, None),
         (ForgePerson("1", "permission:admin"), Permission.READ, Role.VIEWER),
         (ForgePerson("", "permission:write"), Permission.NONE, None),
     ],
 )
 def test_who_may_what(person: ForgePerson, permission: Permission, role: Role | None) -> None:
-    """By login, ID and permission, the highest counts; no login passes for one of the others."""
+    """By login, ID and permission, the highest counts; no login passes for one of the others, however alike it looks."""
     asker = asker_on(ForgeKind.GITHUB, person, permission)
     assert on_forge(asker, SHOP, MEMBERS).role("acme", "shop") is role
     assert on_forge(asker, SHOP, MEMBERS).role("acme", "other") is None
