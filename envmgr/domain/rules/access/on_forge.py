@@ -53,6 +53,6 @@ def _is(asker: Asker, member: str) -> bool:
 
 
 def _is_same_name(one: str, other: str) -> bool:
-    """Forges do not tell the cases of letters apart; beyond ASCII another case may be another person's name (`ſ` is no `s`)."""
+    """Forges do not tell the cases of letters apart; beyond ASCII another case may be another person's name, as of a long s."""
     is_plain = one.isascii() and other.isascii()
     return one == other or (is_plain and one.lower() == other.lower())
