@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from envmgr.adapters.git import objects
 from envmgr.adapters.git.mirrors import Mirrors
 from envmgr.domain.errors import NeedsOperator, NeedsPerson, Transient, UsageError
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import CommitInfo, Remote
 from tests.support.git_calls import count_git
+from tests.support.git_objects import commit_of, entry, tree_of, written
 from tests.support.git_repository import GitRepository
 
 MakeRepository = Callable[[str], GitRepository]
@@ -85,12 +87,54 @@ class TestInspection:
         assert everything.info == CommitInfo(commit, "Test", "First line")
         assert mirrors.inspect(SHOP, commit, "terraform/deep", "nothing", 99).file is None
 
-    def test_an_inspection_takes_two_processes(
+    def test_an_inspection_takes_one_process_and_its_file_is_known_from_then_on(
         self, mirrors: Mirrors, commit: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         started = count_git(monkeypatch)
         mirrors.inspect(SHOP, commit, "terraform", ".envmgr.yaml", 99)
-        assert started == ["ls-tree", "cat-file"]
+        assert started == ["cat-file"]
+        assert mirrors.read_file(SHOP, commit, ".envmgr.yaml", 99) == b"ttl: 1d\n"
+        assert started == ["cat-file"]
+        with pytest.raises(NeedsPerson, match="at most 3"):
+            mirrors.read_file(SHOP, commit, ".envmgr.yaml", 3)
+
+    @pytest.mark.parametrize(
+        "directory", ["terraform", "terraform/deep", "run.sh", "nothing", "a b", ".", None]
+    )
+    @pytest.mark.parametrize(
+        "file", [".envmgr.yaml", "nothing", "terraform/main.tf", "odd name\twith 'quotes' ünï"]
+    )
+    def test_one_process_says_what_two_say(
+        self,
+        mirrors: Mirrors,
+        commit: str,
+        monkeypatch: pytest.MonkeyPatch,
+        directory: str | None,
+        file: str,
+    ) -> None:
+        at_once = mirrors.inspect(SHOP, commit, directory, file, 99)
+        monkeypatch.setattr(objects, "_at_once", lambda *_: None)
+        assert mirrors.inspect(SHOP, commit, directory, file, 99) == at_once
+
+    def test_a_tree_made_by_hand_is_not_read_at_once(
+        self, mirrors: Mirrors, shop: GitRepository, there: Remote, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        blob = written(shop.path, b"blob", b"ttl: 1d\n")
+        twice = tree_of(shop, [entry("100644", ".envmgr.yaml", blob), entry("100755", ".envmgr.yaml", blob)])
+        commit = commit_of(shop, twice)
+        shop.point(["env-twice"], commit)
+        mirrors.fetch(there, {"env-twice": commit})
+        started = count_git(monkeypatch)
+        mirrors.inspect(SHOP, commit, None, ".envmgr.yaml", 99)
+        assert started == ["cat-file", "ls-tree", "cat-file"]
+
+    def test_an_endless_file_is_not_read_to_its_end(
+        self, mirrors: Mirrors, shop: GitRepository, there: Remote
+    ) -> None:
+        commit = shop.commit("env-b", {".envmgr.yaml": "x" * 5 * 2**20})
+        mirrors.fetch(there, {"env-b": commit})
+        with pytest.raises(NeedsPerson, match=f"has {5 * 2**20} bytes; at most 99"):
+            mirrors.inspect(SHOP, commit, None, ".envmgr.yaml", 99)
 
     def test_a_file_above_the_limit_is_refused(self, mirrors: Mirrors, commit: str) -> None:
         with pytest.raises(NeedsPerson, match="binary in acme/shop has 256 bytes; at most 255"):

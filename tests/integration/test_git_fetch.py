@@ -15,7 +15,7 @@ import pytest
 
 from envmgr.adapters.git.mirror import Mirror
 from envmgr.adapters.git.mirrors import Mirrors
-from envmgr.domain.errors import NeedsPerson, Transient, UsageError
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient, UsageError
 from envmgr.domain.values.environment import Source, SourceKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports import Remote
@@ -283,3 +283,63 @@ def test_a_path_that_may_not_be_entered(tmp_path: Path, shop: GitRepository) -> 
                     ask()
     finally:
         shop.path.parent.chmod(0o700)
+
+
+def test_a_push_costs_one_fetch_and_what_is_packed_was_read_before(
+    tmp_path: Path, shop: GitRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That a commit is missing shows without a process; what is kept of it was listed as it was checked out."""
+    mirrors, there = Mirrors(tmp_path / "mirrors"), Remote(repository=SHOP, url=shop.url)
+    mirrors.fetch(there, {"env-a": shop.commit("env-a", {"terraform/main.tf": "# 1", "other": "1"})})
+    second = shop.commit("env-a", {"terraform/main.tf": "# 2"})
+    started = count_git(monkeypatch)
+    mirrors.fetch(there, {"env-a": second})
+    assert started == ["fetch"]
+    tree = mirrors.inspect(SHOP, second, "terraform", "x", 9).tree
+    mirrors.checkout(SHOP, second, tmp_path / "checkout", "terraform")
+    started.clear()
+    mirrors.export(SHOP, second, "terraform", tmp_path / "pack")
+    assert started == ["pack-objects"]
+    Mirrors(tmp_path / "mirrors").export(SHOP, second, "terraform", tmp_path / "other")
+    assert (tmp_path / "other").read_bytes() == (tmp_path / "pack").read_bytes()
+    assert tree is not None
+    mirrors.unpack(
+        tmp_path / "pack",
+        second,
+        Source(SourceKind.DIRECTORY, "terraform", tree, "terraform"),
+        tmp_path / "out",
+    )
+    assert (tmp_path / "out/terraform/main.tf").read_text() == "# 2"
+
+
+def test_what_was_read_is_packed_only_while_the_mirror_has_it(tmp_path: Path, shop: GitRepository) -> None:
+    mirrors, there = Mirrors(tmp_path / "mirrors"), Remote(repository=SHOP, url=shop.url)
+    commit = shop.commit("env-a", {"terraform/main.tf": "# 1"})
+    mirrors.fetch(there, {"env-a": commit})
+    mirrors.inspect(SHOP, commit, "terraform", "x", 9)
+    mirrors.checkout(SHOP, commit, tmp_path / "checkout", "terraform")
+    for pack in (tmp_path / "mirrors/acme/shop.git/objects/pack").iterdir():
+        pack.unlink()
+    with pytest.raises(EnvmgrError, match="is damaged: move it away"):
+        mirrors.export(SHOP, commit, "terraform", tmp_path / "pack")
+    assert not (tmp_path / "pack").exists()
+
+
+@pytest.mark.parametrize("index", [b"", b"\xfftOc\x00\x00\x00\x03" + bytes(2000), b"no index" * 200, None])
+def test_where_an_index_is_not_understood_git_is_asked(
+    tmp_path: Path, shop: GitRepository, index: bytes | None
+) -> None:
+    """Without a process only a clear no is told: an index of another version, a torn one, or objects elsewhere are none."""
+    mirrors, there = Mirrors(tmp_path / "mirrors"), Remote(repository=SHOP, url=shop.url)
+    commit, unknown = shop.commit("env-a", {"a": "1"}), "1" * 40
+    mirrors.fetch(there, {"env-a": commit})
+    mirror = Mirror.of(tmp_path / "mirrors", SHOP, 9.0)
+    assert mirror.surely_lacks(unknown)
+    assert mirror.surely_lacks("00" + "1" * 38)
+    assert not mirror.surely_lacks(commit)
+    if index is None:
+        (mirror.path / "objects/info").mkdir(exist_ok=True)
+        (mirror.path / "objects/info/alternates").write_text("/nowhere\n")
+    else:
+        (mirror.path / "objects/pack" / f"pack-{unknown}.idx").write_bytes(index)
+    assert not mirror.surely_lacks(unknown)

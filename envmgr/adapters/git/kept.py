@@ -14,7 +14,7 @@ from envmgr.host.leftovers import temporary
 
 from .checkout import fill, put
 from .mirror import Mirror, checked_commit, make_private, reported
-from .objects import checks, inside
+from .objects import LISTED, ROOT, checks, inside
 from .process import SETTINGS_COUNT, configuration
 from .tree import paths
 
@@ -30,14 +30,7 @@ def export(mirror: Mirror, commit: str, scope: str, pack: Path) -> None:
 
     Raises NeedsPerson or Transient where git cannot make it.
     """
-    listed = mirror.run(["ls-tree", "-r", "-t", "-z", "--full-tree", commit, *paths(scope)], largest=_LISTED)
-    if listed.failed:
-        raise mirror.broken("ls-tree", listed)
-    entries = [entry.partition(b"\t")[0].split() for entry in listed.output.split(b"\0") if entry]
-    root = checks(mirror, [f"{checked_commit(commit)}^{{tree}}"])[0]
-    if root is None:
-        raise NotHere(f"Commit {commit[:10]} is not in the mirror of {mirror.repository}.")
-    names = [commit, root[0], *(name.decode() for _, kind, name in entries if kind != b"commit")]
+    root, listed = _root(mirror, checked_commit(commit)), _listed(mirror, commit, scope)
     with (
         reported(f"Code that is to be kept cannot be written to {pack.parent}"),
         temporary(pack.parent, ".packed-") as work,
@@ -47,13 +40,34 @@ def export(mirror: Mirror, commit: str, scope: str, pack: Path) -> None:
         large = configuration({"core.bigFileThreshold": "16m"}, SETTINGS_COUNT)
         apart = {"GIT_OBJECT_DIRECTORY": str(_beside(mirror, work / "objects"))}
         packed = mirror.run(
-            command, stdin="".join(f"{name}\n" for name in names).encode(), extra=large | apart
+            command, stdin=b"%s\n%s\n%s" % (commit.encode(), root, listed), extra=large | apart
         )
         if packed.failed:
             raise mirror.broken("pack-objects", packed)
         made = next(work.glob("code-*.pack"))
         made.chmod(0o600)
         made.replace(pack)
+
+
+def _root(mirror: Mirror, commit: str) -> bytes:
+    """The name of a commit's root folder."""
+    if noted := mirror.recent.get(ROOT, str(mirror.path), commit):
+        return noted
+    root = checks(mirror, [f"{commit}^{{tree}}"])[0]
+    if root is None:
+        raise NotHere(f"Commit {commit[:10]} is not in the mirror of {mirror.repository}.")
+    return root[0].encode()
+
+
+def _listed(mirror: Mirror, commit: str, scope: str) -> bytes:
+    """The names of all that is below the scope, and of the folders down to it, a line each."""
+    if noted := mirror.recent.get(LISTED, str(mirror.path), commit, scope):
+        return noted
+    answer = mirror.run(["ls-tree", "-r", "-t", "-z", "--full-tree", commit, *paths(scope)], largest=_LISTED)
+    if answer.failed:
+        raise mirror.broken("ls-tree", answer)
+    entries = (entry.partition(b"\t")[0].split() for entry in answer.output.split(b"\0") if entry)
+    return b"".join(name + b"\n" for _, kind, name in entries if kind != b"commit")
 
 
 def _beside(mirror: Mirror, objects: Path) -> Path:

@@ -5,12 +5,15 @@ import fcntl
 import os
 import re
 import shutil
+import struct
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from threading import get_ident
+from threading import Lock, get_ident
 
 from envmgr.domain.errors import EnvmgrError, NeedsOperator, NeedsPerson, NotHere, Transient, UsageError
 from envmgr.domain.values.names import COMMIT, RepositoryId, ref_component
@@ -25,6 +28,9 @@ _COMMIT = re.compile(COMMIT)
 _HEAD = "ref: refs/heads/main\n"  # only of interest to git itself
 _SHA_256 = 64  # digits
 _STAYS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EEXIST)
+_INDEX = b"\xfftOc\x00\x00\x00\x02"
+_PACKS = 100  # indexes that are looked into: beyond that git is faster
+_NOTED, _LARGEST_NOTED = 256, 64 * 1024  # so many, and bytes of each: 16 MiB at most
 _LOOK = 0.05  # seconds between two looks at a lock that somebody holds
 
 
@@ -38,6 +44,18 @@ def checked_commit(commit: str) -> str:
 def object_format(commit: str) -> Sequence[str]:
     """What `git init` is to be told for a repository that holds a commit."""
     return ["--object-format=sha256"] if len(commit) == _SHA_256 else []
+
+
+def _may_hold(index: Path, name: bytes) -> bool:
+    """Whether the index of a pack, as git has written it since 2007, may name an object."""
+    with index.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        if content[:8] != _INDEX:
+            return True
+        first = name[0]
+        low = struct.unpack_from(">I", content, 8 + 4 * (first - 1))[0] if first else 0
+        (high,) = struct.unpack_from(">I", content, 8 + 4 * first)
+        start = 8 + 4 * 256
+        return content.find(name, start + low * len(name), start + high * len(name)) >= 0
 
 
 def make_private(folder: Path) -> None:
@@ -56,6 +74,30 @@ def reported(what: str) -> Iterator[None]:
         raise (NeedsOperator(str(sentence)) if error.errno in _STAYS else sentence) from error
 
 
+class Recent:
+    """What was read of the last few commits: a commit's name is that of all it holds, so none of it ever changes.
+
+    It only saves the asking: what is done by it fails as ever where the mirror lost the objects meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, *key: str) -> bytes | None:
+        """What was noted; None where nothing was, or not any more."""
+        with self._lock:
+            return self._found.get(key)
+
+    def note(self, found: bytes, *key: str) -> None:
+        """Notes what was read, if it is small."""
+        with self._lock:
+            if len(found) <= _LARGEST_NOTED:
+                self._found[key] = found
+            if len(self._found) > _NOTED:
+                self._found.popitem(last=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Mirror:
     """A bare repository at `path`, created on demand; `seconds` and `limits` hold for every local git process."""
@@ -64,12 +106,18 @@ class Mirror:
     path: Path
     seconds: float
     limits: GitLimits = field(default_factory=GitLimits)
+    recent: Recent = field(default_factory=Recent, compare=False)
 
     @classmethod
     def of(
-        cls, folder: Path, repository: RepositoryId, seconds: float, limits: GitLimits | None = None
+        cls,
+        folder: Path,
+        repository: RepositoryId,
+        seconds: float,
+        limits: GitLimits | None = None,
+        recent: Recent | None = None,
     ) -> "Mirror":
-        """The mirror of a repository below `folder`."""
+        """The mirror of a repository below `folder`; `recent` is what all of one `Mirrors` share."""
         for name in (repository.organization, repository.name):
             if _NAME.fullmatch(name) is None:
                 raise UsageError(
@@ -80,6 +128,7 @@ class Mirror:
             folder / repository.organization / f"{repository.name}.git",
             seconds,
             limits or GitLimits(),
+            recent or Recent(),
         )
 
     @property
@@ -95,6 +144,17 @@ class Mirror:
                 new.write_text(_HEAD)
                 new.replace(head)
         return True
+
+    def surely_lacks(self, commit: str) -> bool:
+        """Whether no pack and no file here has an object, told without a process; False wherever that is not sure."""
+        name, objects = bytes.fromhex(commit), self.path / "objects"
+        try:
+            if (objects / commit[:2] / commit[2:]).exists() or (objects / "info/alternates").exists():
+                return False
+            packs = [path for path in (objects / "pack").iterdir() if path.suffix == ".idx"]
+            return len(packs) <= _PACKS and not any(_may_hold(pack, name) for pack in packs)
+        except (OSError, ValueError, struct.error):
+            return False
 
     @property
     def environment(self) -> Mapping[str, str]:

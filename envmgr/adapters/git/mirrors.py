@@ -20,20 +20,18 @@ from .completion import Completion
 from .connection import Connections
 from .failure import Damaged, failure
 from .location import Location, locate
-from .mirror import Mirror, checked_commit, make_private, reported
+from .mirror import Mirror, Recent, checked_commit, make_private, reported
 from .mirror_check import check_mirror
 from .objects import (
     checks,
-    commit_info,
     contents,
     differences,
-    entries,
+    file_at,
     holds,
     inside,
-    is_readable,
+    inspection,
     is_related,
     not_here,
-    root_tree,
 )
 from .process import SETTINGS_COUNT, Answer, configuration, run
 from .ref_limits import check_count, check_listing, listing_bounds
@@ -85,6 +83,7 @@ class Mirrors:
         self._fetch_seconds = fetch_timeout.total_seconds()
         self._many_refs = many_refs
         self._limits = limits
+        self._recent = Recent()
         self._unfiltered_until: dict[RepositoryId, float] = {}
         self._connections = Connections(self._folder, self._seconds)
         self._completion = Completion(self._connections, self._seconds, self._fetch_seconds)
@@ -182,11 +181,7 @@ class Mirrors:
 
     def read_file(self, repository: RepositoryId, commit: str, path: str, limit: int) -> bytes | None:
         """A regular file's content; None where there is nothing; NeedsPerson for anything else or above `limit`."""
-        mirror, name = self._mirror(repository), inside(path)
-        entry = entries(mirror, commit, [name]).get(name)
-        if entry is None or not is_readable(repository, path, entry, limit):
-            return None
-        return contents(mirror, [entry.name])[0]
+        return file_at(self._mirror(repository), commit, path, limit)
 
     def changed(self, repository: RepositoryId, before: str, after: str) -> frozenset[str] | None:
         """The paths in which two commits differ (see `ports.Git`)."""
@@ -203,21 +198,8 @@ class Mirrors:
     def inspect(
         self, repository: RepositoryId, commit: str, directory: str | None, file: str, limit: int
     ) -> Inspection:
-        """A folder's tree, a file, author and subject, by two processes."""
-        mirror, name = self._mirror(repository), inside(file)
-        folder = None if directory is None else inside(directory)
-        found = entries(mirror, commit, [name] if folder in (None, ".") else [name, str(folder)])
-        entry = found.get(name)
-        wanted = [commit]
-        if entry is not None and is_readable(repository, file, entry, limit):
-            wanted.append(entry.name)
-        head, *content = contents(mirror, wanted)
-        if folder == ".":
-            tree: str | None = root_tree(head)
-        else:
-            at = found.get(folder or "")
-            tree = at.name if at is not None and at.kind == "tree" else None
-        return Inspection(tree, content[0] if content else None, commit_info(commit, head))
+        """A folder's tree, a file, author and subject."""
+        return inspection(self._mirror(repository), commit, directory, file, limit)
 
     def checkout(self, repository: RepositoryId, commit: str, destination: Path, scope: str = ".") -> None:
         """Makes `destination` hold exactly the commit's files below `scope` (created, or replaced as a whole)."""
@@ -267,7 +249,7 @@ class Mirrors:
     # --- how ---
 
     def _mirror(self, repository: RepositoryId) -> Mirror:
-        return Mirror.of(self._folder, repository, self._seconds, self._limits(repository))
+        return Mirror.of(self._folder, repository, self._seconds, self._limits(repository), self._recent)
 
     def _remote_refs(self, remote: Remote, location: Location) -> Refs:
         command = ["ls-remote", "--symref", "--", location.url]
@@ -361,7 +343,10 @@ class Mirrors:
     def _missing(self, mirror: Mirror, branches: Mapping[str, str]) -> dict[str, str]:
         if not branches or not mirror.exists:
             return dict(branches)
-        here = checks(mirror, [checked_commit(commit) for commit in branches.values()])
+        commits = [checked_commit(commit) for commit in branches.values()]
+        if all(map(mirror.surely_lacks, commits)):  # as after a push
+            return dict(branches)
+        here = checks(mirror, commits)
         return {b: c for (b, c), found in zip(branches.items(), here, strict=True) if found is None}
 
     def _marker(self, repository: RepositoryId) -> Path:

@@ -7,10 +7,14 @@ from pathlib import PurePosixPath
 
 from envmgr.domain.errors import NeedsPerson, NotHere, UsageError
 from envmgr.domain.values.names import RepositoryId, ref_component
-from envmgr.ports import CommitInfo
+from envmgr.ports import CommitInfo, Inspection
 
 from .mirror import Mirror, checked_commit
 
+_FILE, ROOT, LISTED = "file", "root", "listed"
+"""What is noted of a commit: a file of it, its root folder's name, the names of all that is in a folder of it."""
+_TREES = 4 * 1024**2  # bytes of a commit and of two folders that are read at once
+_OBJECT = re.compile(rb"([0-9a-f]{40,64}) (commit|tree|blob|tag) (\d+)")
 _ENTRY = re.compile(rb"(\d+) (\w+) ([0-9a-f]+) +(\d+|-)\t(.*)", re.DOTALL)
 
 
@@ -103,6 +107,114 @@ def checks(mirror: Mirror, expressions: Iterable[str]) -> list[tuple[str, str] |
     lines = output.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
     found = (re.fullmatch(r"([0-9a-f]{40,64}) (commit|tree|blob|tag)", line) for line in lines)
     return [(match[1], match[2]) if match else None for match in found]
+
+
+def file_at(mirror: Mirror, commit: str, path: str, limit: int) -> bytes | None:
+    """A regular file's content; None where there is nothing; NeedsPerson for anything else or above `limit`."""
+    name = inside(path)
+    noted = mirror.recent.get(_FILE, str(mirror.path), commit, name)
+    if noted is not None and len(noted) <= limit:
+        return noted[1:] if noted else None
+    entry = entries(mirror, commit, [name]).get(name)
+    found = None
+    if entry is not None and is_readable(mirror.repository, path, entry, limit):
+        (found,) = contents(mirror, [entry.name])
+    _note(mirror, commit, name, found)
+    return found
+
+
+def inspection(mirror: Mirror, commit: str, directory: str | None, file: str, limit: int) -> Inspection:
+    """A folder's tree, a file, author and subject, by one process, or by two where that does not tell."""
+    name, folder = inside(file), None if directory is None else inside(directory)
+    found = _at_once(mirror, checked_commit(commit), folder, name, limit)
+    if found is None:
+        found = _one_by_one(mirror, commit, folder, (name, file), limit)
+    _note(mirror, commit, name, found.file)
+    return found
+
+
+def _note(mirror: Mirror, commit: str, name: str, content: bytes | None) -> None:
+    # Nothing is what stands for a file that is not there.
+    mirror.recent.note(b"" if content is None else b"." + content, _FILE, str(mirror.path), commit, name)
+
+
+def _at_once(mirror: Mirror, commit: str, folder: str | None, file: str, limit: int) -> Inspection | None:
+    """As `inspection`; None where anything is not as it usually is, the file in a folder, or the commit not here."""
+    if "/" in file:
+        return None
+    asked = [
+        commit,
+        f"{commit}:",
+        *([f"{commit}:{folder}"] if folder not in (None, ".") else []),
+        f"{commit}:{file}",
+    ]
+    stdin = "".join(f"{each}\n" for each in asked).encode("utf-8", "surrogateescape")
+    answer = mirror.run(["cat-file", "--batch"], stdin=stdin, largest=limit + _TREES)
+    if answer.failed:
+        return None
+    head, root, *more = _printed(answer.output, len(asked))
+    if head is None or root is None or (head[1], root[1]) != ("commit", "tree"):
+        return None
+    *below, content = more
+    modes = _modes(root[2], file.encode("utf-8", "surrogateescape"), len(commit) // 2)
+    if modes and not (
+        len(modes) == 1 and modes[0].startswith(b"100") and content and len(content[2]) <= limit
+    ):
+        return None
+    at = root if folder == "." else below[0] if below else None
+    mirror.recent.note(root[0].encode(), ROOT, str(mirror.path), commit)
+    return Inspection(
+        at[0] if at is not None and at[1] == "tree" else None,
+        content[2] if modes and content else None,
+        commit_info(commit, head[2]),
+    )
+
+
+def _printed(output: bytes, count: int) -> Iterator[tuple[str, str, bytes] | None]:
+    """What `cat-file --batch` printed of each: name, type and content; None for what is not there."""
+    at = 0
+    for _ in range(count):
+        end = output.index(b"\n", at)
+        match = _OBJECT.fullmatch(output, at, end)
+        at = end + 1
+        if match is None:
+            yield None
+        else:
+            size = int(match[3])
+            yield match[1].decode(), match[2].decode(), output[at : at + size]
+            at += size + 1
+
+
+def _modes(tree: bytes, name: bytes, length: int) -> list[bytes]:
+    """The modes of what has a name in a tree's content, where the names of objects are so long."""
+    found, at = [], 0
+    while at < len(tree):
+        end = tree.find(b"\0", at)
+        if end < 0:  # made by hand
+            return [b""]
+        mode, _, each = tree[at:end].partition(b" ")
+        if each == name:
+            found.append(mode)
+        at = end + 1 + length
+    return found
+
+
+def _one_by_one(
+    mirror: Mirror, commit: str, folder: str | None, names: tuple[str, str], limit: int
+) -> Inspection:
+    name, file = names
+    found = entries(mirror, commit, [name] if folder in (None, ".") else [name, str(folder)])
+    entry = found.get(name)
+    wanted = [commit]
+    if entry is not None and is_readable(mirror.repository, file, entry, limit):
+        wanted.append(entry.name)
+    head, *content = contents(mirror, wanted)
+    if folder == ".":
+        tree: str | None = root_tree(head)
+    else:
+        at = found.get(folder or "")
+        tree = at.name if at is not None and at.kind == "tree" else None
+    return Inspection(tree, content[0] if content else None, commit_info(commit, head))
 
 
 def is_readable(repository: RepositoryId, path: str, entry: Entry | None, limit: int) -> bool:

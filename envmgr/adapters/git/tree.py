@@ -16,7 +16,7 @@ from envmgr.ports import GitLimits
 
 from .failure import decisive_line
 from .mirror import Mirror, checked_commit
-from .objects import checks, inside, not_here
+from .objects import LISTED, checks, inside, not_here
 from .process import Answer
 
 _PER_FILE = 256
@@ -73,7 +73,13 @@ def tree_files(mirror: Mirror, commit: str, scope: str) -> list[TreeFile]:
         raise _too_many(mirror.repository, commit, limits)
     check_size(mirror.repository, f"commit {commit[:10]}", sum(file.size for file in found), limits)
     _check_paths(mirror.repository, commit, everything)
+    mirror.recent.note(_packed(everything), LISTED, str(mirror.path), commit, scope)
     return found
+
+
+def _packed(found: Iterable[TreeFile]) -> bytes:
+    """The names of what a pack of them has to hold, a line each: what is in a submodule is in another repository."""
+    return b"".join(file.name + b"\n" for file in found if file.kind != b"commit")
 
 
 def is_below(file: TreeFile, scope: str) -> bool:
