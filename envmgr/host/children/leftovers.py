@@ -10,10 +10,11 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from .stat import PROC, SESSION, environment, fields, is_over
+from .stat import PROC, SESSION, STARTED, environment, fields, is_over
 
 _TICK_SECONDS = 0.02
 # Whoever starts others faster than they are ended would hold us for ever.
@@ -27,8 +28,9 @@ def end_leftovers(session: int | None, mark: str, patience: timedelta = timedelt
     that was not reaped yet: else its number may be another's.
     """
     ended = 0
+    wanted = _Wanted(session, mark.encode(errors="surrogateescape"), _started(session))
     for _ in range(_ROUNDS):
-        found = list(_found(session, mark.encode(errors="surrogateescape")))
+        found = list(_found(wanted))
         try:
             if not found:
                 break
@@ -69,16 +71,32 @@ def _is_caged(folder: Path, session: int, own: Path) -> bool:
         return False
 
 
-def _found(session: int | None, mark: bytes) -> Iterator[tuple[int, int]]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Of which session, or with which mark; all of them were begun at the leader's time or later, in the kernel's ticks."""
+
+    session: int | None
+    mark: bytes
+    since: int
+
+
+def _started(session: int | None) -> int:
+    """When the session's leader began; 0 where there is none to ask."""
+    with suppress(OSError):
+        return int(fields(f"{PROC}/{session}")[STARTED]) if session is not None else 0
+    return 0
+
+
+def _found(wanted: _Wanted) -> Iterator[tuple[int, int]]:
     """Each with a handle: by its number it may be another by the time it is ended."""
-    seen = {os.getpid(), session}
+    seen = {os.getpid(), wanted.session}
     for _ in range(_ROUNDS):
         # A parent that ended while others were looked at may have left a child that was not there before.
         new = _numbers() - seen
         if not new:
             return
         seen |= new
-        yield from _found_among(new, session, mark)
+        yield from _found_among(new, wanted)
 
 
 def _numbers() -> set[int]:
@@ -86,31 +104,32 @@ def _numbers() -> set[int]:
         return {int(entry.name) for entry in entries if entry.name.isdigit()}
 
 
-def _found_among(numbers: set[int], session: int | None, mark: bytes) -> Iterator[tuple[int, int]]:
+def _found_among(numbers: set[int], wanted: _Wanted) -> Iterator[tuple[int, int]]:
     for number in numbers:
         # Of hundreds of processes hardly one is meant: only that one is looked at twice.
-        if not _is_meant(number, session, mark):
+        if not _is_meant(number, wanted):
             continue
         with suppress(OSError):  # ended meanwhile
             # The handle before the look: what is looked at is then surely what is ended.
             handle = os.pidfd_open(number)
-            if _is_meant(number, session, mark):
+            if _is_meant(number, wanted):
                 yield number, handle
             else:
                 os.close(handle)
 
 
-def _is_meant(number: int, session: int | None, mark: bytes) -> bool:
+def _is_meant(number: int, wanted: _Wanted) -> bool:
     try:
         found = fields(f"{PROC}/{number}")
-        if is_over(found):
+        # Nothing that was there before the leader is what that left: nearly all, and their environments are not read.
+        if is_over(found) or int(found[STARTED]) < wanted.since:
             return False
-        if session is not None and int(found[SESSION]) == session:
+        if wanted.session is not None and int(found[SESSION]) == wanted.session:
             return True
         variables = environment(number, found)
     except OSError:  # ended meanwhile, or another user's
         return False
-    return mark in variables
+    return wanted.mark in variables
 
 
 def _end(handles: list[int], patience: timedelta) -> None:

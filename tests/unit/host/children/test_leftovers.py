@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from contextlib import suppress
 
 import pytest
@@ -27,3 +28,29 @@ def test_between_two_programs(trial: int) -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+
+
+def test_what_was_there_before_is_nothing_that_was_left() -> None:
+    """Of a session only what began with its leader or later is looked at; a mark alone is looked for everywhere."""
+    mark = f"ENVMGR_TRIAL=before-{os.getpid()}"
+    name, _, value = mark.partition("=")
+
+    def begin() -> int:
+        return os.posix_spawn("/bin/sleep", ["sleep", "60"], {name: value}, setsid=True)
+
+    before = begin()
+    time.sleep(2 / os.sysconf("SC_CLK_TCK"))  # times of processes are told in ticks
+    leader = os.posix_spawn("/bin/true", ["true"], {}, setsid=True)
+    after = begin()
+    try:
+        assert end_leftovers(leader, mark) == 1
+        assert os.waitpid(after, os.WNOHANG)[0] == after
+        assert os.waitpid(before, os.WNOHANG)[0] == 0
+        assert end_leftovers(None, mark) == 1
+        assert os.waitpid(before, 0)[0] == before
+    finally:
+        os.waitpid(leader, 0)
+        for pid in (before, after):
+            with suppress(ChildProcessError, ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
