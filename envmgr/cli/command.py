@@ -1,6 +1,5 @@
 """The click commands: verbs that know the shared options and an example, and groups that import late."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any, cast
@@ -153,5 +152,7 @@ class LazyGroup(click.Group):
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    import difflib  # only here: most verbs are spelt right
+
     near = difflib.get_close_matches(name, list(known))
     return f"; did you mean {' or '.join(near)}?" if near else "."

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.environment import Environment, RepositoryState
-from envmgr.domain.values.forge.telling import Untold
-from envmgr.domain.values.hosts.host import Standing
 from envmgr.domain.values.names import RepositoryId
+
+if TYPE_CHECKING:
+    from envmgr.domain.values.forge.telling import Untold
+    from envmgr.domain.values.hosts.host import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +24,5 @@ class Listing:
     objects: Iterable[Any]
     unreachable: Mapping[RepositoryId, RepositoryState]
     freezes: Sequence[Freeze]
-    untold: Mapping[RepositoryId, Sequence[Untold]]
-    hosts: Sequence[Standing]
+    untold: "Mapping[RepositoryId, Sequence[Untold]]"
+    hosts: "Sequence[Standing]"

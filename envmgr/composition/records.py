@@ -1,6 +1,5 @@
 """Opening the store, and nothing else: what the reading verbs need, imported in a moment."""
 
-import socket
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,14 +12,13 @@ from envmgr.config.sections.secrets import resolve
 from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
 from envmgr.domain.documents.owner import Installation
-from envmgr.domain.rules.hosts import standing
-from envmgr.domain.values.hosts.host import Standing
 from envmgr.engine.context.layout import Layout
 
 from . import remembered
 
 if TYPE_CHECKING:
     from envmgr.adapters.store.store import SqlStore
+    from envmgr.domain.values.hosts.host import Standing
 
     Records = SqlStore
 
@@ -40,8 +38,10 @@ def read_overview(
         return store.overview(chosen, destroyed=destroyed)
 
 
-def standings(store: "Records") -> Sequence[Standing]:
+def standings(store: "Records") -> "Sequence[Standing]":
     """How the hosts of a store stand, and what each works on; nothing is said of this one."""
+    from envmgr.domain.rules.hosts import standing
+
     now = datetime.now(UTC)
     hosts, held = store.hosts.all(now), store.leases(now, over=True).values()
     return standing.standings(hosts, REVISIONS[-1], hosts if store.is_shared else (), held)
@@ -77,6 +77,8 @@ def open_installation(
     settings: Settings, layout: Layout, environ: Mapping[str, str]
 ) -> "tuple[Records, Installation]":
     """The store as `open_records_of` gives it, and which records of whom these are."""
+    import socket  # only here: the reading verbs answer without it
+
     store = open_records_of(settings, layout, environ)
     found, folder = store.identity(), str(layout.root.absolute())
     return store, Installation(

@@ -11,11 +11,8 @@ from envmgr.domain.values.combined import combined, urls
 from envmgr.domain.values.deployment import Deployment
 from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Changes, Environment, Event, Lease, Output, Pin, Run
-from envmgr.domain.values.forge.telling import Untold
 from envmgr.domain.values.health import Health
-from envmgr.domain.values.hosts.host import Standing
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.domain.values.pipeline.image import SeenImage
 from envmgr.domain.values.pipeline.verdict import Verdict
 from envmgr.domain.values.schedule import Schedule
 from envmgr.domain.values.template import fill, named
@@ -24,6 +21,9 @@ from .proposals import proposal
 
 if TYPE_CHECKING:
     from envmgr.domain.audit.compare import Finding
+    from envmgr.domain.values.forge.telling import Untold
+    from envmgr.domain.values.hosts.host import Standing
+    from envmgr.domain.values.pipeline.image import SeenImage
 
     from . import (  # what every function gives; nothing that runs needs it
         doubt_objects,
@@ -115,13 +115,17 @@ class Beside:
 
     remote_error: str = ""
     frozen: Freeze | None = None
-    images: Sequence[SeenImage] = ()
-    untold: Sequence[Untold] = ()
-    hosts: Sequence[Standing] = ()
+    images: "Sequence[SeenImage]" = ()
+    untold: "Sequence[Untold]" = ()
+    hosts: "Sequence[Standing]" = ()
 
 
-def holding(hosts: Sequence[Standing], records: Sequence[Environment]) -> "doubt_objects.HoldingHost | None":
+def holding(
+    hosts: "Sequence[Standing]", records: Sequence[Environment]
+) -> "doubt_objects.HoldingHost | None":
     """The host that works on an environment, or on one of its applications."""
+    if not hosts:
+        return None
     names = {record.id for record in records}
     found = (each for each in hosts if any(lease.environment in names for lease in each.works_on))
     working = next(found, None)
@@ -131,7 +135,7 @@ def holding(hosts: Sequence[Standing], records: Sequence[Environment]) -> "doubt
     return {"name": host.name, "id": host.id, "status": working.status.value, "heard_at": time(host.beat_at)}
 
 
-def untold(found: Sequence[Untold]) -> "list[doubt_objects.UntoldObject]":
+def untold(found: "Sequence[Untold]") -> "list[doubt_objects.UntoldObject]":
     """What a forge could not be told, by reason."""
     return [{"since": time(each.since), "error": each.error, "count": each.count} for each in found]
 
@@ -251,7 +255,7 @@ def health(found: Health, outputs: Mapping[str, Output]) -> "objects.HealthObjec
     return answer
 
 
-def image(found: SeenImage) -> "image_objects.ImageObject":
+def image(found: "SeenImage") -> "image_objects.ImageObject":
     """An image that an environment follows."""
     return {
         "variable": found.variable,

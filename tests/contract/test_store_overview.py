@@ -28,6 +28,7 @@ from envmgr.domain.values.environment import (
     Status,
     Suspension,
 )
+from envmgr.domain.values.environment.origin import OriginKind
 from envmgr.domain.values.forge import CommitStatus
 from envmgr.domain.values.forge.report import ReportState
 from envmgr.domain.values.forge.telling import Target, Telling, TellingKind, Untold
@@ -61,6 +62,8 @@ _COLUMNS: list[dict[str, object]] = [
     {"status": Status.READY, "expires_at": NOW + MINUTE, "warned_at": NOW, "pushed_at": NOW},
     {"status": Status.READY, "pin": Pin(OTHER, COMMIT), "drift": _DRIFT},
     {"status": Status.READY, "pin": Pin(OTHER, OTHER)},
+    {"status": Status.READY, "origin": OriginKind.TAG, "named": True, "promoted_from": "staging"},
+    {"status": Status.READY, "origin": OriginKind.PULL_REQUEST, "number": 7, "origin_url": f"http://x/{ODD}"},
     {"status": Status.DESTROYED, "message": "gone"},
 ]
 

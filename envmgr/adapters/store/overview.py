@@ -12,9 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from envmgr.domain.rules.hosts.standing import standings
 from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.environment import (
     NO_FAILURE,
@@ -33,13 +32,16 @@ from envmgr.domain.values.environment import (
     Suspended,
     Suspension,
 )
-from envmgr.domain.values.forge.telling import Untold
-from envmgr.domain.values.hosts.host import Configured, Host, Standing
+from envmgr.domain.values.environment.origin import FROM_BRANCH, Origin, OriginKind
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 from . import codec
 from .names import REVISIONS, place_of_file
 from .pipeline.proposal_codec import load_proposal
+
+if TYPE_CHECKING:  # loaded where there are such: most lists say nothing of them
+    from envmgr.domain.values.forge.telling import Untold
+    from envmgr.domain.values.hosts.host import Host, Standing
 
 Ask = Callable[[str, Mapping[str, str]], Iterable[Sequence[Any]]]
 """Asks a database: a query with `:name` where a value stands, and the values."""
@@ -49,6 +51,7 @@ _ENVIRONMENTS = """
 SELECT organization, repository, name, application, branch, "commit", status, message, absences, absent_since,
   applied_commit, url, suspended, suspended_by, hold, approved, created_at, pushed_at, expires_at, warned_at, updated_at,
   pin, drift, deployment, health, tests, silent_since, suspended_at, failures, failed_on, retry_at, proposal,
+  origin, named, number, origin_url, promoted_from,
   CASE WHEN claim LIKE '%"untaken":%' THEN claim END
 FROM {} WHERE {} ORDER BY organization, repository, name, application
 """
@@ -75,6 +78,7 @@ _OF_REPOSITORY = (
 _OF_CHOSEN = "organization = o AND repository = r AND name = n"
 _OF_BOTH = "organization = :organization AND repository = :repository"
 
+_BRANCH = OriginKind.BRANCH.value
 _STATUSES = {status.value: status for status in Status}
 _GUARDS: Mapping[str | None, Guard | None] = {None: None, **{guard.value: guard for guard in Guard}}
 _SUSPENSIONS: Mapping[str | None, Suspension | None] = {None: None, **{by.value: by for by in Suspension}}
@@ -90,8 +94,8 @@ class Overview:
     environments: Sequence[Environment]
     unreachable: Mapping[RepositoryId, RepositoryState]
     freezes: Sequence[Freeze] = ()
-    hosts: Sequence[Standing] = ()
-    untold: Mapping[RepositoryId, Sequence[Untold]] = field(default_factory=dict)
+    hosts: "Sequence[Standing]" = ()
+    untold: "Mapping[RepositoryId, Sequence[Untold]]" = field(default_factory=dict)
 
 
 def overview(ask: Ask, chosen: str | None, destroyed: bool, *, is_shared: bool = False) -> Overview:
@@ -114,19 +118,26 @@ def overview(ask: Ask, chosen: str | None, destroyed: bool, *, is_shared: bool =
     )
 
 
-def _hosts(ask: Ask, *, is_shared: bool) -> Sequence[Standing]:
+def _hosts(ask: Ask, *, is_shared: bool) -> "Sequence[Standing]":
+    rows = list(ask(_HOSTS, {}))
+    if not rows:
+        return []
+    from envmgr.domain.rules.hosts.standing import standings
+
     now = datetime.now(UTC)
     if is_shared:
         ((there,),) = ask(_NOW, {"form": codec.AS_MOMENT})
         now = datetime.fromisoformat(there)
     since = {(name, digest): datetime.fromisoformat(at) for name, digest, at in ask(_CONFIGURATIONS, {})}
-    hosts = [_host(row, since, now) for row in ask(_HOSTS, {})]
+    hosts = [_host(row, since, now) for row in rows]
     held = [_lease(row) for row in ask(_LEASES, {})]
     # Only one release's schema fits what is read here; and where one host has a database alone, the others are of before.
     return standings(hosts, REVISIONS[-1], hosts if is_shared else (), held)
 
 
-def _host(row: Sequence[Any], since: Mapping[tuple[str, str], datetime], now: datetime) -> Host:
+def _host(row: Sequence[Any], since: Mapping[tuple[str, str], datetime], now: datetime) -> "Host":
+    from envmgr.domain.values.hosts.host import Configured, Host
+
     process, version, schema, serves, draining, started_at, beat_at, configurations = row
     beat = datetime.fromisoformat(beat_at)
     return Host(
@@ -158,9 +169,14 @@ def _lease(row: Sequence[Any]) -> Lease:
     )
 
 
-def _untold(ask: Ask, chosen: str | None) -> Mapping[RepositoryId, Sequence[Untold]]:
+def _untold(ask: Ask, chosen: str | None) -> "Mapping[RepositoryId, Sequence[Untold]]":
+    rows = list(ask(_UNTOLD, {}))
+    if not rows:
+        return {}
+    from envmgr.domain.values.forge.telling import Untold
+
     told = defaultdict[RepositoryId, list[Untold]](list)
-    for organization, repository, error, since, count in ask(_UNTOLD, {}):
+    for organization, repository, error, since, count in rows:
         found = RepositoryId(organization, repository)
         if chosen in (None, repository, str(found)):
             told[found].append(Untold(codec.load_text(error) or "", datetime.fromisoformat(since), count))
@@ -203,38 +219,46 @@ def _freeze(row: Sequence[Any]) -> Freeze:
 
 
 def _environment(row: Sequence[Any]) -> Environment:
+    # Of ten thousand rows hardly one has most of this: what is not there costs no call.
     organization, repository, name, application, branch, commit, status, message, *rest = row
     absences, absent_since, applied, url, suspended, suspended_by, hold, approved, *rest = rest
     created_at, pushed_at, expires_at, warned_at, updated_at, pin, drift, deployment, health, tests, *rest = (
         rest
     )
-    silent_since, suspended_at, failures, failed_on, retry_at, proposal, claim = rest
-    moment, is_applied = codec.load_moment, applied is not None or url is not None
+    silent_since, suspended_at, failures, failed_on, retry_at, proposal, *rest = rest
+    origin, named, number, origin_url, promoted_from, claim = rest
+    moment, text = datetime.fromisoformat, codec.load_text
+    is_applied = applied is not None or url is not None or promoted_from is not None
     return Environment(
         id=EnvironmentId(organization, repository, name, application),
-        branch=codec.load_text(branch) or "",
+        branch=text(branch) or "",
+        origin=FROM_BRANCH
+        if origin == _BRANCH and not named and number is None and origin_url is None
+        else Origin(OriginKind(origin), bool(named), number, text(origin_url)),
         commit=commit,
         status=_STATUSES[status],
-        message=codec.load_text(message) or "",
-        absence=Absence(since=since, count=absences) if (since := moment(absent_since)) else None,
-        applied=Applied(commit=applied, url=codec.load_text(url)) if is_applied else NOTHING_APPLIED,
-        silent_since=moment(silent_since),
+        message=text(message) or "" if message else "",
+        absence=Absence(since=moment(absent_since), count=absences) if absent_since else None,
+        applied=Applied(commit=applied, url=text(url), promoted_from=text(promoted_from))
+        if is_applied
+        else NOTHING_APPLIED,
+        silent_since=moment(silent_since) if silent_since else None,
         suspended=Suspended(
-            codec.load_text(suspended) or "", _SUSPENSIONS[suspended_by], at=moment(suspended_at)
+            text(suspended) or "", _SUSPENSIONS[suspended_by], at=codec.load_moment(suspended_at)
         )
         if suspended
         else None,
-        failure=Failure(failures, failed_on, moment(retry_at))
+        failure=Failure(failures, failed_on, codec.load_moment(retry_at))
         if failures or retry_at or failed_on
         else NO_FAILURE,
         hold=Hold(_GUARDS[hold], _GUARDS[approved]) if hold or approved else NO_HOLD,
         life=Life(
-            created_at=datetime.fromisoformat(created_at),
-            pushed_at=moment(pushed_at),
-            expires_at=moment(expires_at),
-            warned_at=moment(warned_at),
+            created_at=moment(created_at),
+            pushed_at=moment(pushed_at) if pushed_at else None,
+            expires_at=moment(expires_at) if expires_at else None,
+            warned_at=moment(warned_at) if warned_at else None,
         ),
-        updated_at=datetime.fromisoformat(updated_at),
+        updated_at=moment(updated_at),
         pin=codec.load_pin(pin) if pin else None,
         drift=codec.load_drift(drift) if drift else None,
         deployment=codec.load_deployment(deployment) if deployment else None,

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 _BLOCK = re.compile(r'\bvariable\s*"?([^\W\d][\w-]*)"?\s*\{')
 _MAYBE = re.compile(r"^\s*variable\b(?!\s*[.=])", re.MULTILINE)
@@ -49,6 +48,8 @@ def untaken(
 
     With `needs_like` only those for which there is such a one: the others may be meant for other code.
     """
+    from difflib import get_close_matches  # only here: whoever reads records has no need of it
+
     free = sorted(set(known) - set(given))
     found = [
         Untaken(name, next(iter(get_close_matches(name, free, 1, _LIKE)), ""), in_branch)

@@ -14,11 +14,10 @@ from envmgr.cli.invocation import Invocation
 from envmgr.cli.listing import Listing
 from envmgr.cli.screen import colored, commits, emit, emit_json_rows, printable, say, unseen, width
 from envmgr.config.sections.duration import rounded_duration
-from envmgr.domain.rules.access.freezing import in_force
-from envmgr.domain.rules.hosts.words import doubts
+from envmgr.domain.values.asking.freeze import Freeze
 from envmgr.domain.values.combined import by_environment, combined, urls
 from envmgr.domain.values.environment import AT_WORK, Environment, Status
-from envmgr.domain.values.names import ref_component
+from envmgr.domain.values.names import RepositoryId, ref_component
 from envmgr.views import documents
 
 if TYPE_CHECKING:
@@ -83,8 +82,11 @@ def list_command(
     for name in sorted(shown.untold):
         for why in shown.untold[name]:
             say(printable(why.of(name)))
-    for doubt in doubts(shown.hosts):
-        say(printable(doubt))
+    if shown.hosts:
+        from envmgr.domain.rules.hosts.words import doubts
+
+        for doubt in doubts(shown.hosts):
+            say(printable(doubt))
 
 
 def _here(overview: "Overview", statuses: Sequence[str]) -> Listing:
@@ -96,7 +98,7 @@ def _here(overview: "Overview", statuses: Sequence[str]) -> Listing:
     beside = cache(
         lambda each: documents.Beside(
             errors.get(each, ""),
-            in_force(freezes, each, now),
+            _frozen(freezes, each, now),
             untold=overview.untold.get(each, ()),
             hosts=overview.hosts,
         )
@@ -105,6 +107,14 @@ def _here(overview: "Overview", statuses: Sequence[str]) -> Listing:
     holding = [each for each in freezes if not each.is_over(now)]
     rows = [(e, urls(group)) for e, group in found]
     return Listing(rows, objects, unreachable, holding, overview.untold, overview.hosts)
+
+
+def _frozen(freezes: Sequence[Freeze], repository: RepositoryId, now: datetime) -> Freeze | None:
+    if not freezes:
+        return None
+    from envmgr.domain.rules.access.freezing import in_force  # with it all decisions are loaded
+
+    return in_force(freezes, repository, now)
 
 
 def _print(found: Sequence[tuple[Environment, Sequence[str]]]) -> None:

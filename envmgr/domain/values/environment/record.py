@@ -129,7 +129,8 @@ class Environment:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What somebody should know of it though it is as its branch wants it."""
-        if self.status not in (Status.READY, Status.DEGRADED):
+        is_told = self.drift is not None or self.claim is not None
+        if not is_told or self.status not in (Status.READY, Status.DEGRADED):
             return ()
         checks = checks_warning(self.drift.failing_checks if self.drift else ())
         return (*filter(None, [checks]), *map(str, self.claim.untaken if self.claim else ()))
