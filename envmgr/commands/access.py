@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from envmgr.domain.errors import Forbidden, NotThere
+from envmgr.domain.errors import Forbidden, NeedsPerson, NotThere
 from envmgr.domain.rules.access import roles
 from envmgr.domain.rules.access.roles import Invisible
 from envmgr.domain.values.asking.person import Action, place_name
@@ -18,6 +18,11 @@ E = TypeVar("E", Environment, Sequence[Environment])
 
 NEEDED: dict[str, Action] = {}
 """What each command that was imported needs, by its full name."""
+
+_BY_TIME = frozenset(
+    {Action.EXTEND, Action.SUSPEND, Action.RESUME, Action.APPROVE, Action.FREEZE, Action.TOKENS}
+)
+"""What is written with a time by which others then decide, and takes no lease."""
 
 _Command = Callable[Concatenate[Runtime, E, P], R]
 
@@ -44,7 +49,10 @@ def needs(action: Action) -> Callable[[_Command[E, P, R]], _Command[E, P, R]]:
 def check(
     runtime: Runtime, action: Action, organization: str, repository: str | None = None, what: str = ""
 ) -> None:
-    """Refuses what the runtime's person may not do there; `what` is how messages name it."""
+    """Refuses what the runtime's person may not do there; `what` is how messages name it.
+
+    So it does what depends on the time, for all, where the clock of this host is wrong.
+    """
     person = runtime.person
     place = place_name(organization, repository)
     answer = roles.may(person, action, organization, repository)
@@ -55,6 +63,8 @@ def check(
             f"You ({person.asker}) may not do that in {place} ({action}): it takes the role {answer.needed} there.",
             answer.needed,
         )
+    if action in _BY_TIME and (why := runtime.services.fleet.wrong_clock()):
+        raise NeedsPerson(why)
 
 
 def may(runtime: Runtime, action: Action, organization: str, repository: str | None = None) -> bool:

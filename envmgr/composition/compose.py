@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from envmgr.adapters.calendar import CALENDAR
@@ -61,6 +60,7 @@ from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.organization import Access, Organization, Repository, TimeToLive
 from envmgr.engine.context.seals import seal_of
 from envmgr.engine.context.services import Services
+from envmgr.engine.context.shared_clock import present
 from envmgr.engine.reconcile.poller import Poller
 from envmgr.engine.reconcile.reconciler import Reconciler
 from envmgr.engine.reconcile.workers import Workers
@@ -94,7 +94,7 @@ class Start:
     data_dir: Path
     actor: str
     environ: Mapping[str, str]
-    clock: Clock = lambda: datetime.now(UTC)
+    clock: Clock = present
     modules: Path | None = None
     progress: Callable[[EnvironmentId, Progress], None] = lambda *_: None
     takes_over: bool = False
@@ -110,7 +110,7 @@ def compose(start: Start, before: Runtime | None = None) -> Runtime:
     services = _services(start, configuration, stopping, before.services if before else None)
     if before is not None:
         try_to_beat(services.fleet)  # by which files this host works now
-    frozen.keep(services.store, configuration, start.clock())
+    frozen.keep(services.store, configuration, services.clock())
     reconciler = Reconciler(services)
     shared = queue_of(configuration.settings, services.store)
     workers = before.workers if before else Workers(services, reconciler, shared)
@@ -167,7 +167,7 @@ def _services(
         probe=HealthProbe(start.environ),
         registry=Registries(start.environ),
         policies=RegoPolicies(),
-        clock=start.clock,
+        clock=fleet.clock,
         owner=owner,
         processes=processes,
         actor=start.actor,

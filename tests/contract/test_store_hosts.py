@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -189,3 +190,24 @@ def test_a_host_whose_clock_is_wrong_takes_no_living_lease(several: Store) -> No
         assert ALICE in several.leases(now + timedelta(days=1))
         assert abs(several.renew(held, now - wrong, MINUTE).expires_at - now - MINUTE) < MINUTE / 2
         several.release(held)
+
+
+def test_a_clock_is_compared_with_the_databases(postgres_database: str, tmp_path: Path) -> None:
+    """Where hosts share that; what each is ahead is known to all."""
+    store = open_store(postgres_database, tmp_path)
+    here = partial(datetime.now, UTC)
+    assert store.hosts.ahead(here) == timedelta()
+    assert round(store.hosts.ahead(lambda: here() + 60 * MINUTE) / SECOND) == 3600
+    assert round(store.hosts.ahead(lambda: here() - 60 * MINUTE) / SECOND) == -3600
+    beat(store, replace(daemon(ONE), ahead=timedelta(seconds=-90)))
+    assert [host.ahead for host in store.hosts.all(NOW)] == [timedelta(seconds=-90)]
+    beat(store, daemon(ONE))
+    assert [host.ahead for host in store.hosts.all(NOW)] == [timedelta()]
+    store.close()
+
+
+def test_a_host_alone_has_no_other_clock(tmp_path: Path) -> None:
+    """Its own is the database's."""
+    store = open_store(None, tmp_path)
+    assert store.hosts.ahead(lambda: NOW) == timedelta()
+    store.close()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from envmgr.domain.rules.hosts.standing import conflict
 from envmgr.domain.values.environment import ProcessId
@@ -19,6 +19,7 @@ class MemoryHosts:
     def __init__(self) -> None:
         """Nobody is known."""
         self.schema = SCHEMA
+        self.clock: Callable[[], datetime] | None = None
         self._hosts: dict[str, Host] = {}
         self._forgotten: set[str] = set()
         self._seen: dict[tuple[str, str], datetime] = {}
@@ -26,6 +27,7 @@ class MemoryHosts:
 
     def beat(self, report: Report, now: datetime, is_dead: Callable[[ProcessId], bool]) -> Met:
         """Records that a host is there, unless another one lives by its name or its ID."""
+        now = self._here(now)
         process, known = report.process, self.all(now)
         mine = next((host for host in known if host.id == process.machine), None)
         refused = conflict(process, known, is_dead=mine is not None and is_dead(mine.process))
@@ -51,6 +53,7 @@ class MemoryHosts:
             started_at=now,
             beat_at=now,
             silence=now - now,
+            ahead=report.ahead,
             configurations={
                 name: Configured(digest=digest, since=self._seen[name, digest])
                 for name, digest in report.configurations.items()
@@ -60,11 +63,16 @@ class MemoryHosts:
         if mine is not None and not (report.serves and mine.process != process):
             found = replace(found, started_at=mine.started_at)
         if mine is not None and not is_told:
-            found = replace(mine, beat_at=now)
+            found = replace(mine, beat_at=now, ahead=report.ahead)
         self._hosts[process.machine] = found
+
+    def ahead(self, clock: Callable[[], datetime]) -> timedelta:
+        """How far a clock is ahead of the store's own, where a test gave it one."""
+        return clock() - self.clock() if self.clock is not None else timedelta()
 
     def all(self, now: datetime) -> Sequence[Host]:
         """All that were heard of and not forgotten, by name."""
+        now = self._here(now)
         found = [replace(host, silence=now - host.beat_at) for host in self._hosts.values()]
         return sorted(
             (h for h in found if h.id not in self._forgotten), key=lambda host: (host.name, host.id)
@@ -74,7 +82,7 @@ class MemoryHosts:
         """Records that the daemon of a host came to an orderly end."""
         host = self._hosts.get(process.machine)
         if host is not None and host.process == process:
-            self._hosts[process.machine] = replace(host, serves=False, beat_at=now)
+            self._hosts[process.machine] = replace(host, serves=False, beat_at=self._here(now))
 
     def drain(self, identity: str, *, draining: bool) -> bool:
         """Says that a host is to take no new work, or that it may again."""
@@ -105,6 +113,9 @@ class MemoryHosts:
     def _lives(self, holder: str | None, now: datetime) -> bool:
         found = (h for h in self.all(now) if h.id == holder)
         return any(h.serves and not h.draining and h.silence <= IDLE for h in found)
+
+    def _here(self, now: datetime) -> datetime:
+        return self.clock() if self.clock is not None else now
 
     def leaves(self, organization: str, process: ProcessId) -> None:
         """Leaves the duties of an organization to other hosts."""

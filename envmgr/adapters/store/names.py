@@ -34,6 +34,7 @@ REVISIONS = (
     "0029",
     "0031",
     "0032",
+    "0033",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

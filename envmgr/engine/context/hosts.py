@@ -3,18 +3,21 @@
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 
 from envmgr import __version__
 from envmgr.domain.errors import EnvmgrError
-from envmgr.domain.rules.hosts.standing import why_passive
+from envmgr.domain.rules.hosts.standing import why_passive, wrong_clock
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.hosts.duty import Duty, Task
 from envmgr.domain.values.hosts.host import Host, Report
 from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Clock, Processes, Store
 from envmgr.ports.hosts import Met
+
+from .shared_clock import SharedClock
 
 log = structlog.get_logger()
 
@@ -38,6 +41,7 @@ class Fleet:
         """`fences`: each host ends what it began before its leases end, as where several may share the database."""
         self._fences = fences
         self._store, self._clock = store, clock
+        self._shared = clock if isinstance(clock, SharedClock) else None
         self._process, self._processes = process, processes
         self._report = Report(process=process, version=__version__)
         self._met: Met | None = None
@@ -48,6 +52,21 @@ class Fleet:
     def is_shared(self) -> bool:
         """Whether other hosts may work by the same records."""
         return self._fences
+
+    @property
+    def clock(self) -> Clock:
+        """The present, as all that is decided here has to take it."""
+        return self._clock
+
+    def wrong_clock(self) -> str:
+        """Why nobody may say here when something is to be over, as a sentence; empty where that may be said."""
+        if self._shared is not None and self._met is None:
+            self._shared.compare(self._store.hosts)
+        return wrong_clock(self._process.host, self._ahead)
+
+    @property
+    def _ahead(self) -> timedelta:
+        return self._shared.ahead if self._shared is not None else timedelta()
 
     @property
     def process(self) -> ProcessId:
@@ -75,6 +94,9 @@ class Fleet:
     def beat(self) -> Met:
         """Says that this host is there, and hears of the others. Raises what the store raises."""
         with self._lock:
+            if self._shared is not None:
+                self._shared.compare(self._store.hosts)
+                self._report = replace(self._report, ahead=self._shared.ahead)
             found = self._store.hosts.beat(self._report, self._clock(), self._processes.is_dead)
             self._met = found
         if self._report.serves:
@@ -97,6 +119,7 @@ class Fleet:
         if met.refused:
             return met.refused
         mine = next(host for host in met.hosts if host.id == self._process.machine)
+        mine = replace(mine, ahead=self._ahead)
         return why_passive(mine, met.schema, self.counting(met.hosts), organization)
 
     def counting(self, hosts: Iterable[Host]) -> Sequence[Host]:

@@ -133,7 +133,7 @@ class Daemon:
         world, life = self._world, self.life
         layout = Layout(world.folder / self._host.name).create()
         store, steps = life.through(world.store), life.through(world.steps)
-        fleet = Fleet(store, world.clock, life.process, self._host)
+        fleet = Fleet(store, self._host.clock, life.process, self._host)
         organization = self._organization(life.through(self._terraform))
         return Services(
             layout=layout,
@@ -142,7 +142,7 @@ class Daemon:
             modules=Modules(packaged_folder(), layout.modules),
             binaries=life.through(world.binaries),
             providers=lambda _: NoProviders(),
-            leases=StraightLeases(store, world.clock, life.process, self._host, fleet),
+            leases=StraightLeases(store, self._host.clock, life.process, self._host, fleet),
             fleet=fleet,
             logs=StraightLogs(),
             steps=steps,
@@ -151,7 +151,7 @@ class Daemon:
             probe=life.through(world.probe),
             registry=MemoryRegistry(),
             policies=life.through(RegoPolicies()),
-            clock=world.clock,
+            clock=self._host.clock,
             owner=life.process,
             processes=self._host,
             actor=self._actor,

@@ -1,7 +1,7 @@
 """The port `Hosts` on a SQL database."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, text, update
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, select, text, up
 from envmgr.adapters.store.database import Database
 from envmgr.adapters.store.names import REVISIONS
 from envmgr.adapters.store.schema import configurations, hosts, polls
-from envmgr.domain.rules.hosts.standing import conflict
+from envmgr.domain.rules.hosts.standing import ahead_for_sure, conflict
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.hosts.duty import Duty
 from envmgr.domain.values.hosts.host import IDLE, Configured, Host, Report
@@ -47,6 +47,7 @@ class SqlHosts:
             "configurations": dict(report.configurations),
         }
         told = {"version": report.version, "schema": REVISIONS[-1], "beat_at": here, "forgotten": False}
+        told["ahead"] = round(report.ahead.total_seconds())
         first = {"id": process.machine, "draining": False, "started_at": here}
         # A verb at the command line says that the host lives; what its daemon is and does only that one says.
         is_told = report.serves or mine is None or not mine.lives or mine.process.boot != process.boot
@@ -64,6 +65,15 @@ class SqlHosts:
                 organization=organization, digest=digest, since=self._database.moment(now)
             )
             connection.execute(seen.on_conflict_do_nothing(index_elements=["organization", "digest"]))
+
+    def ahead(self, clock: Callable[[], datetime]) -> timedelta:
+        """How far a clock is ahead of the database's for sure; negative where it is behind."""
+        if not self._database.is_shared:
+            return timedelta()
+        with self._database.read() as connection:
+            before = clock()
+            there = connection.execute(select(self._database.moment(before))).scalar_one()
+            return ahead_for_sure(before, there, clock())
 
     def all(self, now: datetime) -> Sequence[Host]:
         """All that were heard of and not forgotten, by name."""
@@ -168,5 +178,6 @@ def _host(row: Any, since: Mapping[tuple[str, str], datetime]) -> Host:
         started_at=row.started_at,
         beat_at=row.beat_at,
         silence=row.now - row.beat_at,
+        ahead=timedelta(seconds=row.ahead),
         configurations=named,
     )

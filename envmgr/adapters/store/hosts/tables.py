@@ -17,6 +17,7 @@ def tables_of_hosts(metadata: MetaData) -> tuple[Table, Table, Table]:
         *(Column(name, Boolean, nullable=False) for name in ("serves", "draining", "forgotten")),
         *(Column(name, moment(), nullable=False) for name in ("started_at", "beat_at")),
         Column("configurations", encoded(codec.dump_json, codec.load_json), nullable=False),
+        Column("ahead", BigInteger, nullable=False, server_default=text("0")),  # seconds
     )
     configurations = Table(
         "configurations",

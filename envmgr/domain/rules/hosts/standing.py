@@ -1,9 +1,11 @@
 """Whether a host may take work beside the others: only one host of a name, and all by the newest configuration."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 
 from envmgr.domain.values.environment import Lease, ProcessId
 from envmgr.domain.values.hosts.host import SILENT, Host, HostStatus, Standing
+from envmgr.domain.values.hosts.terms import CLOCKS
 
 
 def conflict(me: ProcessId, hosts: Iterable[Host], *, is_dead: bool = False) -> str:
@@ -38,9 +40,12 @@ def why_passive(mine: Host, schema: str, hosts: Iterable[Host], organization: st
     """
     if mine.draining and mine.serves:
         return f"{mine.name} is drained: `envmgr hosts drain {mine.name} --off` lets it work again."
+    if why := wrong_clock(mine.name, mine.ahead):
+        return why
     if mine.schema != schema:
         return f"The database was upgraded to revision {schema}, and envmgr on {mine.name} knows {mine.schema}: upgrade it."
     others = [h for h in hosts if h.lives and h.id != mine.id and not h.draining and h.schema == schema]
+    others = [h for h in others if not wrong_clock(h.name, h.ahead)]
     ours = mine.configurations.get(organization)
     if ours is None:
         return _older_release(mine, others)
@@ -55,6 +60,24 @@ def why_passive(mine: Host, schema: str, hosts: Iterable[Host], organization: st
                 f"{found.since:%Y-%m-%d %H:%M:%S} UTC): give both the same files, then reload envmgr there."
             )
     return _older_release(mine, (host for host, found in theirs if found.digest == ours.digest))
+
+
+def wrong_clock(name: str, ahead: timedelta) -> str:
+    """Why a host does not say what is over, as a sentence; empty where its clock is the database's."""
+    if abs(ahead) <= CLOCKS:
+        return ""
+    apart = round(abs(ahead).total_seconds())
+    return (
+        f"The clock of {name} is {apart} s {'ahead of' if ahead > CLOCKS else 'behind'} the database's: set both by a time service "
+        "(NTP). Until they say the same, nothing is begun there: what is over cannot be told."
+    )
+
+
+def ahead_for_sure(before: datetime, there: datetime, after: datetime) -> timedelta:
+    """How far a clock that said `before`, and after that `after`, is ahead of another that said `there` in between."""
+    if there < before:
+        return before - there
+    return min(after - there, timedelta())
 
 
 def _older_release(mine: Host, others: Iterable[Host]) -> str:

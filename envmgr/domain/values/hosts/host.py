@@ -27,12 +27,16 @@ class Configured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a process says of its host. `configurations` are digests by organization; `serves` says that it is a daemon."""
+    """What a process says of its host. `configurations` are digests by organization; `serves` says that it is a daemon.
+
+    `ahead` says how far the host's clock is ahead of the database's for sure; negative where it is behind.
+    """
 
     process: ProcessId
     version: str
     configurations: Mapping[str, str] = field(default_factory=dict)
     serves: bool = False
+    ahead: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,7 @@ class Host:
 
     `process` is who reported last, `schema` the revision that it knows. `serves` says whether a daemon works there that
     has not come to an orderly end, `draining` that it is to take no new work, `silence` how long it has said nothing.
+    `ahead` says how far its clock is ahead of the database's; negative where it is behind.
     """
 
     process: ProcessId
@@ -51,6 +56,7 @@ class Host:
     started_at: datetime
     beat_at: datetime
     silence: timedelta
+    ahead: timedelta = timedelta()
     configurations: Mapping[str, Configured] = field(default_factory=dict)
 
     @property

@@ -15,6 +15,8 @@ BEAT = timedelta(seconds=10)
 """Between two words of a daemon."""
 LOOK = timedelta(seconds=5)
 """Between two looks for what nobody attends any more."""
+CLOCKS = timedelta(seconds=30)
+"""So far a host's clock may be from the database's for it to say what is over."""
 
 _LATE = timedelta(seconds=4)
 """How late a process may come to its turn on a busy machine, and die of a SIGKILL."""

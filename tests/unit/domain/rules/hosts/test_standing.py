@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.domain.rules.hosts.standing import conflict, numbers, why_passive
+from envmgr.domain.rules.hosts.standing import ahead_for_sure, conflict, numbers, why_passive
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.hosts.host import Configured, Host
 
@@ -47,6 +47,7 @@ def test_hosts_of_one_release_and_configuration_all_work() -> None:
     [
         (host("one", draining=True), "one is drained"),
         (host("one", schema="0019"), "upgraded to revision 0020, and envmgr on one knows 0019"),
+        (host("one", ahead=timedelta(minutes=2)), "The clock of one is 120 s ahead of the database's"),
         (host("one", version="1.9.2"), "two works with envmgr 1.10.0, one with 1.9.2"),
         (
             host("one", configurations={"acme": Configured(digest="e", since=NOW - SECOND)}),
@@ -59,7 +60,7 @@ def test_who_is_behind_leaves_the_work_to_others(mine: Host, said: str) -> None:
     assert said in why_passive(mine, "0020", [mine, TWO], "acme")
     assert why_passive(TWO, "0020", [mine, TWO], "acme") == ""
     silent = replace(TWO, silence=timedelta(minutes=1))
-    if mine.schema == "0020" and not mine.draining:
+    if mine.schema == "0020" and not mine.draining and not mine.ahead:
         assert why_passive(mine, "0020", [mine, silent], "acme") == ""
 
 
@@ -134,3 +135,13 @@ def test_an_id_is_one_boots() -> None:
 def test_versions_are_compared_by_number(older: str, newer: str) -> None:
     """Not by their letters."""
     assert numbers(older) < numbers(newer)
+
+
+@given(st.integers(-100, 100), st.integers(0, 50), st.integers(0, 50))
+def test_a_clock_is_only_as_far_ahead_as_is_sure(ahead: int, there: int, back: int) -> None:
+    """Whatever time the question took, and the answer: never further than it is, and as far where both took none."""
+    found = ahead_for_sure(NOW + (ahead - there) * SECOND, NOW, NOW + (ahead + back) * SECOND) / SECOND
+    assert abs(found) <= abs(ahead)
+    assert found * ahead >= 0
+    if there == back == 0:
+        assert found == ahead

@@ -1,0 +1,129 @@
+"""A host beside others whose own clock is wrong, or is set: it ends nothing early, and says what is wrong with it."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from envmgr.commands.hosts.standing import standings
+from envmgr.commands.steering import extend
+from envmgr.domain.errors import EnvironmentBusy, NeedsPerson
+from envmgr.domain.values.environment import Status
+from envmgr.domain.values.hosts.host import HostStatus
+from envmgr.engine.context.organization import TimeToLive
+from envmgr.engine.context.shared_clock import SharedClock
+from tests.support.in_memory.daemon import Daemon
+from tests.support.in_memory.processes import Host
+from tests.support.in_memory.rules import SHOP, Rules
+from tests.support.in_memory.world import World
+
+HOUR = timedelta(hours=1)
+APART = [pytest.param(HOUR, id="ahead"), pytest.param(-HOUR, id="behind")]
+
+
+class Crooked:
+    """A second host of a world, with a clock of its own that `off` sets."""
+
+    def __init__(self, folder: Path, off: timedelta = timedelta()) -> None:
+        """An environment lives for 90 minutes."""
+        self.world = World(folder, Rules(ttl=TimeToLive(default=1.5 * HOUR)))
+        self.world.store.hosts.clock = self.world.clock
+        self.off = off
+        clock = SharedClock(self.wall, self.steady)
+        host = Host(clock, "second", "boot-2")
+        self.daemon = Daemon(self.world, host, self.world.terraform_of(host))
+        self.fleet = self.daemon.application.services.fleet
+        for each in (self.world.daemon.application.services.fleet, self.fleet):
+            each.configure({"acme": "d"})
+            each.serve()
+            each.beat()
+
+    def wall(self) -> datetime:
+        """What the second host's own clock says."""
+        return self.world.now + self.off
+
+    def steady(self) -> float:
+        """Seconds, whatever its clock says."""
+        return self.world.now.timestamp()
+
+    def polls(self) -> bool:
+        """Whether the second host would look at the remote, were it asked first."""
+        self.world.forward(minutes=1)  # the first one is silent
+        self.fleet.beat()
+        return self.fleet.takes_poll(SHOP)
+
+
+@pytest.mark.parametrize("off", APART)
+def test_who_starts_with_a_wrong_clock_begins_nothing(tmp_path: Path, off: timedelta) -> None:
+    """Neither what is due nor a look at a remote; the other hosts see it, and work on, by the newer files of either."""
+    crooked = Crooked(tmp_path, off)
+    crooked.world.push("alice")
+    crooked.world.turn()
+    ends = crooked.world.environment("alice").life.expires_at
+    assert ends == crooked.world.now + 1.5 * HOUR
+
+    crooked.world.forward(minutes=45)
+    crooked.daemon.turn()
+    assert crooked.world.status("alice") is Status.READY
+    assert not crooked.polls()
+    with pytest.raises(
+        EnvironmentBusy, match=r"The clock of second is 3600 s (ahead of|behind) the database's"
+    ):
+        crooked.daemon.application.services.leases.hold(
+            crooked.world.environment("alice").id, "apply"
+        ).__enter__()
+
+    crooked.fleet.configure({"acme": "newer"})
+    crooked.fleet.beat()
+    application = crooked.world.daemon.application
+    application.services.fleet.beat()
+    assert application.services.fleet.why_passive("acme") == ""
+    [_, second] = standings(application)
+    assert (second.status, "time service (NTP)" in second.why) == (HostStatus.PASSIVE, True)
+
+
+@pytest.mark.parametrize("off", APART)
+def test_once_it_is_set_right_the_host_works(tmp_path: Path, off: timedelta) -> None:
+    """By the right time, though its process began by the wrong one."""
+    crooked = Crooked(tmp_path, off)
+    crooked.off = timedelta()
+    crooked.fleet.beat()
+    assert crooked.polls()
+    assert crooked.fleet.clock() == crooked.world.now
+    crooked.world.push("alice")
+    crooked.daemon.turn()
+    assert crooked.world.environment("alice").life.expires_at == crooked.world.now + 1.5 * HOUR
+
+
+@pytest.mark.parametrize("off", APART)
+def test_a_clock_that_is_set_moves_nothing(tmp_path: Path, off: timedelta) -> None:
+    """It is noticed at once, without asking the database; what is under way goes on by the time of before."""
+    crooked = Crooked(tmp_path)
+    crooked.world.push("alice")
+    services = crooked.daemon.application.services
+    crooked.daemon.turn()
+    with services.leases.hold(crooked.world.environment("alice").id, "apply"):
+        crooked.off = off
+        crooked.world.forward(seconds=5)
+        assert services.clock() == crooked.world.now
+    assert "The clock of second is 3600 s" in crooked.fleet.why_passive("acme")
+    assert not crooked.polls()
+    assert services.clock() == crooked.world.now
+
+
+def test_a_person_says_nothing_there_that_goes_by_the_time(tmp_path: Path) -> None:
+    """An end that is put off by a clock that is behind would come too early."""
+    crooked = Crooked(tmp_path, -HOUR)
+    crooked.world.push("alice")
+    crooked.world.turn()
+    alice = crooked.world.environment("alice")
+    with pytest.raises(NeedsPerson, match="The clock of second is 3600 s behind"):
+        extend(crooked.daemon.application, [alice], HOUR)
+    assert crooked.world.environment("alice") == alice
+
+
+def test_some_seconds_apart_are_nothing(tmp_path: Path) -> None:
+    """Clocks are never the same."""
+    crooked = Crooked(tmp_path, timedelta(seconds=20))
+    assert crooked.fleet.why_passive("acme") == ""
+    assert crooked.polls()
