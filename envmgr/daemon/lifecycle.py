@@ -4,16 +4,13 @@ APScheduler only ticks; what is due is in the database and with `Workers`. SIGTE
 ends Terraform too; SIGHUP reads the configuration again.
 """
 
-import logging
 import signal
 import time
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
-from apscheduler.executors.pool import ThreadPoolExecutor as TickExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from envmgr.commands.audit import Audits
 from envmgr.commands.runtime import Runtime
@@ -39,6 +36,7 @@ from .polls import Polls
 from .request_watch import RequestWatch
 from .signals import Signals
 from .telling_watch import TellingWatch
+from .ticks import Ticks
 
 log = structlog.get_logger()
 
@@ -101,13 +99,7 @@ class Daemon:
         self._written = Written(runtime.services.clock(), OVERLAP)
         self._freezes = FreezeWatch()
         self._alive = time.monotonic()
-        self._scheduler = BackgroundScheduler(
-            # Four: housekeeping and a slow database may hold one each, and the other ticks still come.
-            executors={"default": TickExecutor(4)},
-            # A tick that was missed is caught up once, however late; none ever runs twice at a time.
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            timezone="UTC",
-        )
+        self._ticks = Ticks()
 
     def run(self) -> None:
         """Starts, runs until told to end, drains."""
@@ -132,17 +124,11 @@ class Daemon:
 
     def _next_signal(self) -> int:
         while (found := self._signals.next(1)) is None:
-            continue
+            self._ticks.heed_clock()
         return found
 
     def _start_ticks(self) -> None:
-        def every(period: timedelta, tick: Callable[[], None]) -> None:
-            self._scheduler.add_job(
-                tick, "interval", seconds=period.total_seconds(), next_run_time=datetime.now().astimezone()
-            )
-
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick that is late once is no news
-        spared = self._outage.spared
+        every, spared = self._ticks.every, self._outage.spared
         every(TICK, self._outage.tick)
         every(TICK, self._tick_work)
         every(TICK, spared(self._polls.tick, "store-failed"))
@@ -159,7 +145,7 @@ class Daemon:
         every(BEAT, spared(self._tick_fleet, "not-told"))
         if self._door is not None:
             every(DOOR, self._tick_door)
-        self._scheduler.start()
+        self._ticks.start()
 
     def _heartbeat(self) -> timedelta:
         watchdog = self._notifier.watchdog
@@ -300,7 +286,7 @@ class Daemon:
         busy = self._runtime.workers.busy
         log.info(f"Stopping; waits for {counted(len(busy), 'environment')}.", action="draining")
         # First nothing new begins; then only what already runs is waited for.
-        self._scheduler.shutdown(wait=False)
+        self._ticks.stop()
         self._runtime.workers.close()
         self._drift_watch.close()
         self._health.close()
