@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.chaos.backends import NAMES, Backends
 from tests.chaos.campaign import Campaign
-from tests.chaos.hosts.campaign import HostCampaign
+from tests.chaos.hosts.campaign import SHARED, HostCampaign
 from tests.chaos.hosts.network import why_absent
 from tests.support import azure
 
@@ -70,6 +70,7 @@ def _over_hosts(options: argparse.Namespace) -> int:
         faults=options.faults,
         seconds=options.seconds,
         environments=options.environments,
+        queue=options.queue,
         say=_say if options.verbose else lambda _: None,
     ).run()
     _say(f"\n{tally.table()}\n")
@@ -98,6 +99,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         "--seconds", type=float, default=600, help="with --hosts: no longer than this (default: 600)"
     )
     parser.add_argument("--environments", type=int, default=12, help="with --hosts: so many (default: 12)")
+    parser.add_argument(
+        "--queue", choices=("threads", SHARED), default="", help="with --hosts: default: the seed says it"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="tell every step of every round")
     return parser.parse_args(arguments)
 

@@ -7,6 +7,13 @@ from enum import StrEnum
 from tests.chaos.hosts.network import Service
 
 
+class Lane(StrEnum):
+    """What may strike a host at the same time, each by itself: something stops there, or its cable is cut."""
+
+    HOST = "host"
+    CABLE = "cable"
+
+
 class Fault(StrEnum):
     """The lines of the closing table."""
 
@@ -23,6 +30,11 @@ class Fault(StrEnum):
     def service(self) -> Service | None:
         """What it cuts off."""
         return _CUTS.get(self)
+
+    @property
+    def lane(self) -> Lane:
+        """Beside what it may happen."""
+        return Lane.HOST if self.service is None else Lane.CABLE
 
 
 _CUTS = {
@@ -60,8 +72,9 @@ class Blow:
         return self.seconds >= LONG
 
 
-def drawn(draw: random.Random, *, lasting: bool) -> Blow:
-    """The next blow for a host; some are longer than a lease, if they are `lasting`."""
-    fault = draw.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+def drawn(draw: random.Random, lane: Lane, peace: tuple[float, float], *, lasting: bool) -> Blow:
+    """The next blow for a host, after so many seconds in peace; some are longer than a lease, if they are `lasting`."""
+    weights = {fault: weight for fault, weight in _WEIGHTS.items() if fault.lane is lane}
+    fault = draw.choices(list(weights), list(weights.values()))[0]
     is_long = lasting and fault in _LASTING and draw.random() < _LONG
-    return Blow(fault, LONG if is_long else draw.uniform(0.2, 4), draw.uniform(1, 7))
+    return Blow(fault, LONG if is_long else draw.uniform(0.2, 4), draw.uniform(*peace))

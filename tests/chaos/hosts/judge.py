@@ -17,7 +17,7 @@ class Never(StrEnum):
     WRONGLY = "destroyed though its branch was there"
     UNSETTLED = "environments that did not end as wanted"
     RUNNING = "runs left running"
-    LOCKED = "locks and leases left"
+    LOCKED = "locks, leases and jobs left"
 
 
 @dataclass(frozen=True, slots=True)

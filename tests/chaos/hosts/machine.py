@@ -9,10 +9,10 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.chaos.hosts.network import Cable, Service
+from tests.chaos.hosts.network import Cable
 
 WITNESS = b"WITNESS="
 _PROC = Path("/proc")
@@ -37,6 +37,8 @@ class Machine:
         self.data = folder / "data"
         self.log = folder / "log"
         self.restarts = 0
+        self.is_drained = False
+        self._long = threading.Lock()
         self._config, self._environ = config, dict(environ)
         self._shell: subprocess.Popen[str] | None = None
         self._daemon: subprocess.Popen[bytes] | None = None
@@ -153,15 +155,23 @@ class Machine:
             _signal(self._daemon.pid, signal.SIGCONT)
             time.sleep(0.05)
 
-    def cut(self, service: Service) -> None:
-        """Cuts it off from something."""
-        assert self.cable is not None
-        self.cable.cut(service)
+    @contextmanager
+    def struck(self, is_long: bool, end: threading.Event) -> Iterator[None]:
+        """Something strikes it: by itself where it is long, and not before a long one is over, or the end has come."""
+        if is_long:
+            with self._long:
+                yield
+            return
+        while self._long.locked() and not end.is_set():
+            end.wait(0.2)
+        yield
 
-    def mend(self, service: Service) -> None:
-        """Undoes that."""
-        assert self.cable is not None
-        self.cable.mend(service)
+    def drain(self, identity: str, *, draining: bool) -> None:
+        """As a person does it there; `is_drained` says what is still to be taken back, as the database could not be told."""
+        self.is_drained = True
+        with suppress(subprocess.TimeoutExpired):
+            done = self.run("hosts", "drain", identity, *([] if draining else ["--off"]))
+            self.is_drained = draining or (done.returncode != 0 and "not drained" not in done.stderr)
 
     def pids(self) -> list[int]:
         """All its processes but the first."""

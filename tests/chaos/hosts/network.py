@@ -121,7 +121,8 @@ async def _listen(service: Service, port: int) -> asyncio.Server:
         except OSError:
             writer.close()
             return
-        await asyncio.gather(_pipe(reader, on), _pipe(back, writer))
+        with suppress(asyncio.CancelledError):  # at the end of all, which nobody has to be told of
+            await asyncio.gather(_pipe(reader, on), _pipe(back, writer))
 
     return await asyncio.start_server(serve, str(service), port)
 

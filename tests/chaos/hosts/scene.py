@@ -123,8 +123,11 @@ class Scene:
 
 
 @contextmanager
-def laid_out(folder: Path, hosts: int, environments: int) -> Iterator[Scene]:
-    """Starts what is shared, and lays out hosts that are not switched on yet; all is stopped at the end."""
+def laid_out(folder: Path, hosts: int, environments: int, queue: str) -> Iterator[Scene]:
+    """Starts what is shared, and lays out hosts that are not switched on yet; all is stopped at the end.
+
+    `queue` is the setting of that name.
+    """
     programs = postgres.find_programs()
     assert programs is not None, "PostgreSQL is absent: tests/support/install-parts"
     with ExitStack() as ending:
@@ -143,7 +146,7 @@ def laid_out(folder: Path, hosts: int, environments: int) -> Iterator[Scene]:
         ending.enter_context(served(ports))
         repository = GitRepository.create(folder / "remotes" / "shop.git")
         repository.commit("main", {"README.md": "hello"})
-        config = _configure(folder, ports, url)
+        config = _configure(folder, ports, url, queue)
         environ = {
             k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TF_", "GIT_", "ENVMGR_"))
         }
@@ -164,7 +167,7 @@ def laid_out(folder: Path, hosts: int, environments: int) -> Iterator[Scene]:
         )
 
 
-def _configure(folder: Path, ports: dict[Service, int], url: str) -> Path:
+def _configure(folder: Path, ports: dict[Service, int], url: str, queue: str) -> Path:
     cloud = folder / "cloud"
     for name in ("existing", "locks"):
         (cloud / name).mkdir(parents=True)
@@ -191,7 +194,7 @@ def _configure(folder: Path, ports: dict[Service, int], url: str) -> Path:
         ],
     }
     address = url.replace("127.0.0.1", str(Service.DATABASE))
-    daemon = {"daemon": {"database": address, "bundle_key": "b" * 40}}
+    daemon = {"daemon": {"database": address, "bundle_key": "b" * 40, "queue": queue}}
     config = folder / "config"
     config.mkdir()
     for name, document in (("acme.yaml", organization), ("daemon.yaml", daemon)):

@@ -12,13 +12,28 @@ import psycopg
 _EVERY = 0.5
 # Who holds a lease is the first member of a JSON array.
 _HELD = "SELECT name, owner FROM leases WHERE owner IS NOT NULL"
+_STRANDED = """
+SELECT job.id FROM procrastinate_jobs job LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
+WHERE job.status = 'doing' AND (worker.id IS NULL OR worker.last_heartbeat < now() - interval '30 s')
+"""
+_DOUBLED = """
+SELECT job.id FROM procrastinate_jobs job JOIN procrastinate_jobs other USING (queueing_lock)
+WHERE job.status = 'todo' AND other.status = 'doing'
+"""
 
 
 @dataclass(slots=True)
 class Watch:
-    """To be used in `with`. `seconds` are the take-overs: from a host's death to another's lease on the environment."""
+    """To be used in `with`. `seconds` are the take-overs: from a host's death to another's lease on the environment.
+
+    Where work is queued by the database, `stranded` are the jobs in `doing` whose worker is dead or silent, and
+    `doubled` those that wait while another of the same environment is in `doing`.
+    """
 
     url: str
+    is_queued: bool = False
+    stranded: set[int] = field(default_factory=set)
+    doubled: set[int] = field(default_factory=set)
     seconds: list[float] = field(default_factory=list)
     missed: int = 0
     _held: dict[str, str] = field(default_factory=dict)
@@ -61,6 +76,9 @@ class Watch:
             with suppress(psycopg.Error), psycopg.connect(self.url, autocommit=True) as connection:
                 while not self._end.wait(_EVERY):
                     self._take(dict(connection.execute(_HELD).fetchall()))
+                    if self.is_queued:
+                        self.stranded.update(number for (number,) in connection.execute(_STRANDED))
+                        self.doubled.update(number for (number,) in connection.execute(_DOUBLED))
 
     def _take(self, rows: dict[str, str]) -> None:
         with self._lock:
