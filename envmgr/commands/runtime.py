@@ -8,7 +8,7 @@ import structlog
 
 from envmgr.commands.forge.webhooks import Bell, Hook
 from envmgr.commands.notices.target import Target
-from envmgr.config.settings import ServerSettings
+from envmgr.config.settings import ServerSettings, Settings
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.rules.access.roles import Rules
 from envmgr.domain.values.asking.person import Person, on_host
@@ -25,6 +25,7 @@ class Runtime:
 
     `person` is who asks: unless it says otherwise, somebody at the command line of this host. `access` are the rules of
     each organization, and `server` how page and API are served, None where they are not.
+    `settings` are those by which this process works: of some those of its start.
     `hooks` are the repositories of which webhooks are taken, and `bell` rings where one left a hint; `targets` are told of what happens.
     """
 
@@ -36,6 +37,7 @@ class Runtime:
     person: Person = field(default_factory=lambda: on_host("host"))
     access: Mapping[str, Rules] = field(default_factory=dict)
     server: ServerSettings | None = None
+    settings: Settings = field(default_factory=Settings)
     hooks: Sequence[Hook] = ()
     targets: Sequence[Target] = ()
     bell: Bell = field(default_factory=Bell)

@@ -11,6 +11,7 @@ from envmgr.config.sections.secrets import resolve
 from envmgr.domain.values.forge import ForgeKind
 
 from .notices import targets_of
+from .started import in_force
 
 
 def with_others(
@@ -20,6 +21,7 @@ def with_others(
     return replace(
         runtime,
         server=configuration.settings.server,
+        settings=in_force(before.settings if before is not None else None, configuration.settings),
         hooks=tuple(_hooks(configuration, environ)),
         targets=targets_of(configuration, environ),
         bell=before.bell if before is not None else runtime.bell,

@@ -17,7 +17,7 @@ from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context import by_hand, logs
 from envmgr.engine.context.layout import Layout
 from envmgr.engine.context.services import Services
-from envmgr.engine.source import kept, step_caches
+from envmgr.engine.source import kept, sealing, step_caches
 from envmgr.engine.source.tool import noted
 from envmgr.engine.source.workspaces import holds_state
 from envmgr.host.leftovers import ASIDE, clear
@@ -29,16 +29,16 @@ log = structlog.get_logger()
 PROVIDERS = timedelta(days=30)
 
 
-def tidy(services: Services) -> None:
+def tidy(services: Services, is_ending: Callable[[], bool] = lambda: False) -> None:
     """One round: records and logs past their retention, modules, binaries and workspaces without an owner.
 
-    Last, forges are asked whether their tokens end soon: one that hangs keeps nothing from making room.
+    What may take minutes comes last, once there is room: it ends early where `is_ending` says so.
     """
     environments = services.store.environments()
     claims = [e.claim for e in environments if e.claim is not None]
     parts: tuple[Callable[[], object], ...] = (
         # First: what it forgets of runs is what keeps their logs.
-        lambda: _tidy_what_is_shared(services, environments),
+        lambda: _tidy_what_is_shared(services),
         lambda: _prune_logs(services),
         lambda: logs.catch_up(services),
         lambda: logs.prune_copies(services),
@@ -51,11 +51,19 @@ def tidy(services: Services) -> None:
         lambda: _prune_providers(services, claims),
         lambda: step_caches.prune(services, environments),
         lambda: _tidy_mirrors(services, environments),
+        lambda: _seal_anew(services, environments, is_ending),
     )
     _each(parts)
 
 
-def _tidy_what_is_shared(services: Services, environments: Sequence[Environment]) -> None:
+def _seal_anew(
+    services: Services, environments: Sequence[Environment], is_ending: Callable[[], bool]
+) -> None:
+    if services.fleet.takes(Task.TIDYING):
+        sealing.seal_anew(services, environments, is_ending)
+
+
+def _tidy_what_is_shared(services: Services) -> None:
     """What is not this host's alone; of several hosts one does it."""
     if not services.fleet.takes(Task.TIDYING):
         return
@@ -63,7 +71,6 @@ def _tidy_what_is_shared(services: Services, environments: Sequence[Environment]
         (
             lambda: services.store.prune(services.clock() - services.retention),
             lambda: logs.prune(services),
-            lambda: kept.seal_anew(services, environments),
             lambda: _keep_what_was_set(services),
             lambda: _prune_archives(services),
             lambda: warn_of_ends(services),

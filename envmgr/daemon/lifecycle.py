@@ -207,7 +207,7 @@ class Daemon:
 
     def _tick_housekeeping(self) -> None:
         with self._outage.noticed("not-tidied"):
-            housekeeping.tidy(self._runtime.services)
+            housekeeping.tidy(self._runtime.services, lambda: self._ending)
 
     def _tick_fleet(self) -> None:
         """Says that this host is there; what another looked after that fell silent is looked at by the next tick."""

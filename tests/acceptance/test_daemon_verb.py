@@ -80,8 +80,9 @@ def test_a_reload_that_is_asked_for_while_it_starts_comes_after_that_and_a_later
         daemon.send_signal(signal.SIGHUP)
         assert _until(daemon, "reloaded", "stopped")["action"] == "reloaded"
         settings = world.config / "daemon.yaml"
-        settings.write_text("server: {listen: '127.0.0.1:0'}\n")
+        settings.write_text("server: {listen: '127.0.0.1:0'}\ndaemon: {log_level: error}\n")
         daemon.send_signal(signal.SIGHUP)
+        assert _until(daemon, "needs-restart")["event"].startswith("daemon.log_level changed")
         address = _until(daemon, "listening")["event"].removeprefix("Listens on ").rstrip(".")
         with urllib.request.urlopen(f"http://{address}/readyz", timeout=30) as answer:
             assert answer.read() == b"database: ok\ndisk: ok\n"

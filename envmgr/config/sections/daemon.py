@@ -28,12 +28,12 @@ class Daemon(Section):
     database: Annotated[SecretValue, AfterValidator(_database)] | None = Field(
         default=_DEFAULTS.database,
         repr=False,
-        description="The database; without it SQLite in the data folder. PostgreSQL where one is at hand and backed up anyway.",
+        description="The database; without it SQLite in the data folder. PostgreSQL where one is at hand and backed up anyway. A change takes a restart.",
         examples=[{"systemd": "envmgr-database"}, "postgresql://envmgr@db.example.com/envmgr"],
     )
     queue: QueueKind = Field(
         default=_DEFAULTS.queue,
-        description="How work is handed out: threads, each host by itself; procrastinate, all hosts from one queue in PostgreSQL.",
+        description="How work is handed out: threads, each host by itself; procrastinate, all hosts from one queue in PostgreSQL. A change takes a restart.",
         examples=["threads"],
     )
     poll_workers: Count = Field(
@@ -43,7 +43,7 @@ class Daemon(Section):
     )
     log_level: LogLevel = Field(
         default=_DEFAULTS.log_level,
-        description="What is logged: debug, info, warning or error and above.",
+        description="What is logged: debug, info, warning or error and above. A change takes a restart.",
         examples=["info"],
     )
     retention: Period = Field(

@@ -1,4 +1,8 @@
-"""The ends of runs that the database did not take: each is written as soon as it does, unless another has the lease by then."""
+"""The ends of runs that the database did not take: each is written as soon as it does, unless another has the lease by then.
+
+They are in memory alone, as there is nowhere else that is surely there. A process that dies before loses none of what was
+done: who takes its runs over reads from the state what an apply or a destroy came to, and does all else again.
+"""
 
 import threading
 from collections.abc import Callable

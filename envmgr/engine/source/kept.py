@@ -9,7 +9,7 @@ import shutil
 import time
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ import structlog
 
 from envmgr.domain.documents.manifest import Manifest
 from envmgr.domain.documents.seal import LENGTH
-from envmgr.domain.errors import EnvironmentBusy, EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.values.environment import Claim, Environment, Source, SourceKind
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.layout import free_bytes
@@ -53,41 +53,11 @@ class Kept:
 
 def keep(job: Job, claim: Claim) -> None:
     """Keeps a claim and its code beside the state; durable when this returns. Raises where that cannot be."""
-    _keep(job.services, job.state(), job.environment, claim)
+    keep_claim(job.services, job.state(), job.environment, claim)
 
 
-def seal_anew(services: Services, environments: Iterable[Environment]) -> None:
-    """Keeps anew, from our own records, what was last sealed by another key or by none; what fails is tried again."""
-    for environment in environments:
-        identity, claim = environment.id, environment.claim
-        organization = services.organizations.get(identity.organization)
-        if claim is None or organization is None or _is_sealed(services, identity):
-            continue
-        with suppress(EnvironmentBusy):  # its own apply will seal it, or the next round
-            try:
-                with services.leases.hold(identity, "housekeeping"):
-                    now = services.store.environment(identity)
-                    if now is not None and now.claim is not None:
-                        _seal(services, organization.state(now.claim.backend), now, now.claim)
-            except (Transient, NeedsPerson) as error:
-                log.warning(str(error), action="not-sealed", environment=str(identity))
-
-
-def _is_sealed(services: Services, identity: EnvironmentId) -> bool:
-    path = services.layout.sealed(identity)
-    return path.is_file() and path.read_text(errors="replace") == services.seal.mark
-
-
-def _seal(services: Services, state: StateStore, environment: Environment, claim: Claim) -> None:
-    """Keeps a claim anew, unless it is kept just so: another host may have done that, and have all that it takes."""
-    with suppress(NeedsPerson), read(services, state, environment.id) as found:
-        if found is not None and found.manifest.claim == claim and not services.accepts_unsealed:
-            _note_sealed(services, environment.id)
-            return
-    _keep(services, state, environment, claim)
-
-
-def _keep(services: Services, state: StateStore, environment: Environment, claim: Claim) -> None:
+def keep_claim(services: Services, state: StateStore, environment: Environment, claim: Claim) -> None:
+    """The same under a lease of whoever asks."""
     identity = environment.id
     known = services.store.repository(identity.repository_id).known_commit
     with _folder(services) as folder:
@@ -99,7 +69,7 @@ def _keep(services: Services, state: StateStore, environment: Environment, claim
             _pack(bundle, Manifest.of(environment, claim, known), code, modules)
             close_file(services.seal, identity.kept_key, bundle)
         state.upload(identity.kept_key, bundle)
-    _note_sealed(services, identity)
+    note_sealed(services, identity)
 
 
 @contextmanager
@@ -119,7 +89,8 @@ def clear_left(services: Services) -> None:
             clear(path)
 
 
-def _note_sealed(services: Services, identity: EnvironmentId) -> None:
+def note_sealed(services: Services, identity: EnvironmentId) -> None:
+    """Notes on this host by which key an environment's bundle is sealed: by ours."""
     services.layout.private(services.layout.workspace(identity))
     path = services.layout.sealed(identity)
     write_private(path, services.seal.mark)

@@ -1,5 +1,6 @@
 """The end of a run is written with what it settled, whatever its kind; and again where the database did not take it."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
 from envmgr.domain.values.hosts.terms import TERMS
 from envmgr.engine.context.late_ends import LateEnd
 from envmgr.engine.work import insistence
+from envmgr.engine.work.insistence import Unwritten
 from tests.support.engine import code
 from tests.support.in_memory.engine import MemoryEngine
 
@@ -182,6 +184,53 @@ def test_nothing_begins_before_what_was_done_is_written(
     services.leases.renew()
     assert not engine.store.leases(engine.clock.now)
     assert [run.status for run in engine.runs()] == [RunStatus.SUCCEEDED]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_daemon_that_ends_before_it_could_write_what_was_done_loses_nothing_by_that(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch, kind: RunKind
+) -> None:
+    """As after a kill the next one reads what an apply or a destroy came to from the state; all else is done, and told, again."""
+    shop = Shop(engine, monkeypatch, 0)
+    refused = list[int]()
+
+    def update(identity: Any, lease: Any, now: Any, change: Any, event: Any = None, ends: Any = None) -> Any:
+        is_it = ends is not None and (not refused or ends.run in refused)
+        run = engine.store.run(ends.run) if is_it else None
+        if run is not None and run.kind is kind:
+            refused.append(run.id)
+            raise Transient("The database is away.")
+        return shop.update(identity, lease, now, change, event, ends)
+
+    monkeypatch.setattr(engine.store, "update", update)
+    shop.repository.commit("env-alice", code())
+    engine.turn()
+    if kind is RunKind.DRIFT:
+        engine.clock.forward(hours=2)
+        with suppress(Unwritten):
+            inspect(engine.application, engine.environment("alice").id)
+    if kind is RunKind.DESTROY:
+        shop.repository.delete("env-alice")
+        engine.turn(3, minutes=6)
+    assert refused
+    assert engine.application.services.leases.late_ends.are_left_of(engine.environment("alice").id)
+    before = engine.application.services.owner
+    engine.restart()
+    engine.host.end(before)
+    monkeypatch.setattr(engine.store, "update", shop.update)
+    engine.turn(3, minutes=6)
+    for environment in due(engine.application, "acme"):
+        inspect(engine.application, environment.id)
+    is_read, is_gone = kind in (RunKind.APPLY, RunKind.DESTROY), kind is RunKind.DESTROY
+    (lost,) = [run for run in engine.runs() if run.id == refused[0]]
+    assert lost.status is (RunStatus.SUCCEEDED if is_read else RunStatus.INTERRUPTED)
+    again = [run for run in engine.runs(kind) if run.id > lost.id]
+    assert {run.status for run in again} <= {RunStatus.SUCCEEDED}
+    assert is_read or again
+    assert ("taken-over" if is_read else "interrupted") in engine.actions("alice")
+    assert engine.environment("alice").status is (Status.DESTROYED if is_gone else Status.READY)
+    assert calls_of(engine, "apply") == 1 + is_gone
+    assert engine.store.leases(engine.clock.now, over=True) == {}
 
 
 def test_who_took_it_over_meanwhile_is_not_overruled(
