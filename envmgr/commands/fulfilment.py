@@ -158,13 +158,19 @@ def _environments(found: Sequence[Environment]) -> Result:
 
 def _plan(work: _Work) -> Result:
     destroys, revision = bool(work.options.get("destroy")), work.options.get("revision")
+    overrides = operations.Overrides(
+        window=bool(work.options.get("override_window")), freeze=bool(work.options.get("override_freeze"))
+    )
     objects, plans = [], dict[str, str]()
     for found in work.records:
         if destroys and found.claim is None:
-            objects.append({**results.planned(found, None), "text": ""})
+            why = operations.why_not_ended(work.runtime, found, overrides)
+            objects.append({**results.planned(found, None), "text": "", "refused": why or None})
             continue
         rebuild = bool(work.options.get("rebuild")) and found is work.records[0]
-        shown = operations.plan(work.runtime, found, destroy=destroys, revision=revision, rebuild=rebuild)
+        shown = operations.plan(
+            work.runtime, found, destroy=destroys, revision=revision, rebuild=rebuild, overrides=overrides
+        )
         text = shown.text if destroys else "\n".join([shown.text.rstrip(), *shown.warnings])
         plans[found.id.application] = _mark(text, shown.plan)
         objects.append({**results.planned(found, shown), "text": shown.text[:_TEXT]})

@@ -50,10 +50,18 @@ _BY_HAND = Destroy("", Status.SUSPENDED, by=Suspension.DESTROY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What somebody does all the same: outside the windows for changes, or where all is frozen."""
+
+    window: bool = False
+    freeze: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanShown:
     """The outcome of `envmgr plan`: what would change (None: nothing), as Terraform words it, warnings, and the run.
 
-    `refused` says why it would not be applied now: what its checks refuse, where its commit has to go before, or that all is frozen; empty where it would.
+    `refused` says why that would not be done now: what its checks refuse, where its commit has to go before, that all is frozen, or no window open; empty where it would.
     """
 
     environment: Environment
@@ -114,8 +122,12 @@ def plan(
     revision: str | None = None,
     save: Path | None = None,
     rebuild: bool = False,
+    overrides: Overrides = Overrides(),
 ) -> PlanShown:
-    """Plans and changes nothing but what is built, where it is not yet; `revision` plans another commit than the branch's newest."""
+    """Plans and changes nothing but what is built, where it is not yet; `revision` plans another commit than the branch's newest.
+
+    What somebody `overrides` is no reason why it would not be done.
+    """
     mode = ByHand(verb=Verb.PLAN, serves_an_end=destroy, built_anew=rebuild)
     with manual(runtime, environment, mode) as job:
         if revision is not None:
@@ -129,7 +141,8 @@ def plan(
             planned = (plan_destroy if desired is None else plan_apply)(job, active, claim)
             if desired is not None:
                 planned, refused = Gate(job, active, desired).foresee(planned)
-                refused = refused or awaits(job, claim.commit) or _frozen(job)
+                refused = refused or awaits(job, claim.commit)
+            refused = refused or _why_not_now(job, overrides)
             active.message = f"Planned: {active.changes}."
             text = render(job, planned)
             if save is not None:
@@ -142,6 +155,13 @@ def plan(
             run=active.run,
             refused=refused,
         )
+
+
+@needs(Action.PLAN)
+def why_not_ended(runtime: Runtime, environment: Environment, overrides: Overrides) -> str:
+    """Why the record of an environment is not closed now of which nothing was applied; empty where it would be."""
+    with manual(runtime, environment, ByHand(verb=Verb.PLAN, serves_an_end=True)) as job:
+        return _why_not_now(job, overrides)
 
 
 @needs(Action.APPLY)
@@ -327,20 +347,20 @@ def check_branch(job: Job) -> None:
 
 def check_open(job: Job, *, override_window: bool, override_freeze: bool = False) -> None:
     """Refuses where all is frozen or no window for changes is open, unless that is overridden."""
-    closed, frozen = job.policy.closed, job.policy.frozen
-    if frozen is not None and not override_freeze:
-        raise NothingDone(_frozen(job))
-    if closed is not None and not override_window:
-        raise NothingDone(f"{job.environment.label}: {closed}; wait, or give --override-window.")
+    if why := _why_not_now(job, Overrides(window=override_window, freeze=override_freeze)):
+        raise NothingDone(why)
 
 
-def _frozen(job: Job) -> str:
-    """That all is frozen, and what ends that; empty where nothing is."""
-    frozen = job.policy.frozen
-    if frozen is None:
-        return ""
-    way_out = "; --override-freeze destroys all the same" if isinstance(job.mode, DestroyByHand) else ""
-    return f"{job.environment.label}: {frozen}. {frozen.ends_by} ends that{way_out}."
+def _why_not_now(job: Job, overrides: Overrides) -> str:
+    """That all is frozen or no window for changes is open, and what ends that; empty where it may be changed now."""
+    label, closed, frozen = job.environment.label, job.policy.closed, job.policy.frozen
+    if frozen is not None and not overrides.freeze:
+        is_end = isinstance(job.mode, ByHand) and job.mode.serves_an_end
+        way_out = "; --override-freeze destroys all the same" if is_end else ""
+        return f"{label}: {frozen}. {frozen.ends_by} ends that{way_out}."
+    if closed is not None and not overrides.window:
+        return f"{label}: {closed}; wait, or give --override-window."
+    return ""
 
 
 def render(job: Job, planned: Planned) -> str:

@@ -14,7 +14,7 @@ from envmgr.domain.values.environment import Environment, Guard
 from envmgr.domain.values.names import EnvironmentId
 
 from .access import check, may
-from .pipeline.approvals import awaiting
+from .pipeline.approvals import awaiting, none_waits
 from .reading import records_of
 from .rollback import previous_commit
 from .runtime import Runtime
@@ -136,10 +136,7 @@ def _proposals(records: Sequence[Environment], named: str) -> Mapping[str, str]:
     waiting = {e.id.application: p.digest for e in records if (p := awaiting(e)) is not None}
     found = {application: each for application, each in waiting.items() if each.startswith(named)}
     if not found:
-        plan = f"plan {named}" if named else "plan"
-        raise NeedsPerson(
-            f"{records[0].label} has no {plan} that waits for approval, it is {records[0].status}: nothing was done."
-        )
+        raise NeedsPerson(none_waits(records[0], f"plan {named}" if named else "plan"))
     return found
 
 

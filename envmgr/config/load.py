@@ -26,6 +26,7 @@ from envmgr.domain.errors import UsageError
 from envmgr.domain.values.names import RepositoryId
 
 from . import parsing
+from .missing import missing
 from .parsing import parse, validate
 from .settings import Settings, config_files
 from .uncaged import uncaged
@@ -47,11 +48,15 @@ class ConfigurationError(UsageError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """All organizations, the daemon's settings, and sentences about what is accepted but deserves a look."""
+    """All organizations, the daemon's settings, and sentences about what is accepted but deserves a look.
+
+    `missing` are such sentences, too: of files that are not there on this host.
+    """
 
     organizations: tuple[OrganizationFile, ...]
     settings: Settings
     warnings: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def organization(self, name: str) -> OrganizationFile | None:
         """The organization of a name; None where no file has it."""
@@ -107,6 +112,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Configuration:
             (file.model.settings() for file in files if isinstance(file.model, DaemonFile)), Settings()
         ),
         warnings=tuple(line for file in files for line in _warnings(file, environ or {})),
+        missing=tuple(line for file in files for line in _missing(file)),
     )
 
 
@@ -256,6 +262,12 @@ def _warnings(file: _File, environ: Mapping[str, str]) -> Iterator[str]:
             "others on the network can read tokens on their way; give `tls`, or an https `public_url` of a proxy in "
             "front, or listen on 127.0.0.1",
         )
+
+
+def _missing(file: _File) -> Iterator[str]:
+    if isinstance(file.model, OrganizationFile):
+        for path, sentence in missing(file.model):
+            yield file.warning(path, sentence)
 
 
 def _literal_exposure(file: _File, path: KeyPath, secret: Secret) -> str | None:

@@ -273,7 +273,8 @@ class PlanObject(EnvironmentObject):
     changes: Annotated[ChangesObject | None, "How many resources; null where nothing would change."]
     warnings: Annotated[list[str], "What the plan, or a check of it, warns of."]
     refused: Annotated[
-        str | None, "Why it would not be applied now, by its checks, its way or a freeze; null: it would."
+        str | None,
+        "Why it would not be done now, by its checks, its way, a freeze or its windows; null: it would.",
     ]
     resources: Annotated[list[PlannedResource], "The resources it touches."]
 

@@ -347,7 +347,11 @@ def test_a_proposal_is_approved_and_another_rejected(tmp_path: Path) -> None:
         world.turn(2)
         assert (world.status("alice"), world.environment("alice").applied.commit) == (Status.WAITING, first)
         again = there(elsewhere.whose(Role.APPROVER), "reject", "alice")
-        assert again.code == 1
+        assert (
+            again.code,
+            "has no plan that waits for approval, it is waiting: The plan of" in again.err,
+        ) == (1, True)
+        assert again.err.endswith("a push, or `envmgr apply acme/shop/alice`, brings a new plan.\n")
 
 
 def test_who_may_not_is_told_which_role_may(tmp_path: Path) -> None:

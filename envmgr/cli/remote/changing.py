@@ -70,6 +70,8 @@ def _agreed(asking: Wishes, subject: Subject, wish: Wish) -> Mapping[str, Any]:
         destroy=wish.verb == "destroy",
         revision=wish.options["revision"] if rolls_back else None,
         rebuild=wish.options.get("rebuild"),
+        override_window=wish.options.get("override_window"),
+        override_freeze=wish.options.get("override_freeze"),
     )
     _end_if_refused(shown.plans)
     for each in shown.plans[::-1] if wish.verb == "destroy" else shown.plans:
@@ -98,7 +100,7 @@ def promoted(
         first = source.records[0]
         if not yes:
             goal = asking.find(f"{first.id.repository_id}/{to}")
-            plans = asking.plans(goal, revision=first.applied.commit).plans
+            plans = asking.plans(goal, revision=first.applied.commit, override_window=override_window).plans
             _end_if_refused(plans)
             for each in plans:
                 _say_rest(each)

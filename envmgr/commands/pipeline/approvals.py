@@ -95,14 +95,18 @@ def awaiting(environment: Environment) -> Proposal | None:
     return proposal
 
 
+def none_waits(environment: Environment, plan: str = "plan") -> str:
+    """That no plan of a record, or not the `plan` that is meant, waits for a word, and how it stands instead."""
+    why = f": {environment.said}" if environment.said else "."
+    return f"{environment.label} has no {plan} that waits for approval, it is {environment.status}{why}"
+
+
 def _shown(environment: Environment, seen: Seen | None) -> str:
     if seen is not None:
         return seen.get(environment.id.application, "")
     proposal = awaiting(environment)
     if proposal is None:
-        raise NeedsPerson(
-            f"{environment.label} has no plan that waits for approval, it is {environment.status}."
-        )
+        raise NeedsPerson(none_waits(environment))
     return proposal.digest
 
 

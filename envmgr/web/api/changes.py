@@ -63,6 +63,12 @@ class PlanWanted(Wanted):
     destroy: bool = Field(default=False, description="What `destroy` would do.")
     revision: Revision | None = Field(default=None, description="Another commit than the branch's newest.")
     rebuild: bool = Field(default=False, description="Build the commit anew, though it was built before.")
+    override_window: bool = Field(
+        default=False, description="What is `refused` is told as if a window for changes were open."
+    )
+    override_freeze: bool = Field(
+        default=False, description="What is `refused` is told as if nothing were frozen."
+    )
 
 
 class _Planned(Wanted):

@@ -164,7 +164,7 @@ _WORDS = {
         "Reject",
         (
             "The plan that waits is not applied, whoever has approved it.",
-            "A push proposes anew, and so does an apply by hand.",
+            "A push, a newer tag, or an apply by hand brings a new plan.",
         ),
         (Field("reason", "Why (shown wherever it is)", is_needed=False),),
     ),

@@ -75,3 +75,19 @@ def test_a_checked_file_tells_the_named_environments_too(tmp_path: Path) -> None
     words = ["--config", str(tmp_path), "config", "check"]
     done = CliRunner().invoke(program, words, obj=Invocation({}), prog_name="envmgr")
     assert "  shop: env-*, main as staging, tags v* as production of https://" in done.output, done.output
+
+
+def test_a_checked_file_warns_of_what_is_not_there(tmp_path: Path) -> None:
+    """In words and as JSON, by line; it is no mistake: another host may have it."""
+    (tmp_path / "acme.yaml").write_text(
+        "organization: acme\n"
+        "repositories:\n"
+        "  - name: shop\n"
+        "    url: https://git.example.com/acme/shop.git\n"
+        f"    checks: [{{name: policy, rego: {tmp_path}/policies}}]\n"
+    )
+    said = f"acme.yaml:5: repositories[0].checks[0].rego: {tmp_path}/policies: there is no such file or folder, on this host"
+    for form in ([], ["--json"]):
+        words = ["--config", str(tmp_path), "config", "check", *form]
+        done = CliRunner().invoke(program, words, obj=Invocation({}), prog_name="envmgr")
+        assert (done.exit_code, said in done.output) == (0, True), done.output

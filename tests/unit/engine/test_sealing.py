@@ -5,7 +5,7 @@ import pytest
 from envmgr.domain.errors import Transient
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.services import Services
-from envmgr.engine.source import sealing
+from envmgr.engine.source import kept, sealing
 from envmgr.engine.source.sealing import LONGEST, seal_anew
 from tests.support.engine import push
 from tests.support.in_memory.engine import MemoryEngine
@@ -51,7 +51,7 @@ def test_a_round_ends_when_its_time_is_over_and_the_next_goes_on(
 ) -> None:
     """However many there are: with a third of the time for each, two at a time."""
     now = iter(float(number * LONGEST.total_seconds() / 3) for number in range(99))
-    monkeypatch.setattr(sealing.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr("envmgr.engine.source.sealing.time.monotonic", lambda: next(now))
     left = [one_round(fresh)]
     while left[-1]:
         assert len(sealed(fresh)) == len(ALL) - left[-1]
@@ -68,12 +68,12 @@ def test_a_daemon_that_ends_is_not_kept(fresh: Services) -> None:
 
 def test_what_fails_keeps_no_other_from_its_turn(fresh: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """In rounds that have time for one alone, all others are sealed after a while."""
-    real, bad = sealing.read, EnvironmentId("acme", "shop", "alice")
+    bad = EnvironmentId("acme", "shop", "alice")
 
     def read(services: Services, state: object, identity: EnvironmentId) -> object:
         if identity == bad:
             raise Transient("It is away.")
-        return real(services, state, identity)  # type: ignore[arg-type]
+        return kept.read(services, state, identity)  # type: ignore[arg-type]
 
     monkeypatch.setattr(sealing, "read", read)
     for _ in range(500):

@@ -17,7 +17,7 @@ from envmgr.domain.errors import NeedsPerson
 @json_option
 @pass_invocation
 def reject_command(invocation: Invocation, environment: str, reason: str, as_json: bool) -> None:
-    """Turn down a plan that waits for approval; a push, or `envmgr apply`, proposes it anew."""
+    """Turn down a plan that waits for approval; a push, a newer tag, or `envmgr apply`, brings a new one."""
     if invocation.server:
         from envmgr.cli.remote.wishes import wishes
 
@@ -28,7 +28,6 @@ def reject_command(invocation: Invocation, environment: str, reason: str, as_jso
             records = operations.find_all(application, environment)
             found = [each for each in records if approvals.awaiting(each) is not None]
             if not found:
-                label, status = records[0].label, records[0].status
-                raise NeedsPerson(f"{label} has no plan that waits for approval, it is {status}.")
+                raise NeedsPerson(approvals.none_waits(records[0]))
             done = [approvals.reject(application, each, reason) for each in found]
     emit_done(done, as_json, lambda each: f"{each.label}: {each.message}")

@@ -72,7 +72,7 @@ def _print(path: Path, configuration: Configuration) -> None:
                 emit(f"    {_application(application)}")
         if not organization.repositories:
             emit("  no repositories yet")
-    for warning in configuration.warnings:
+    for warning in (*configuration.warnings, *configuration.missing):
         say(f"warning: {warning}")
     emit(f"{path}: no problems")
 
@@ -96,7 +96,7 @@ def _code(source: CodeSource, folder: str) -> str:
 def _document(configuration: Configuration) -> "objects.ConfigurationObject":
     return {
         "problems": [],
-        "warnings": list(configuration.warnings),
+        "warnings": [*configuration.warnings, *configuration.missing],
         "organizations": [
             {
                 "organization": organization.organization,

@@ -16,7 +16,7 @@ def awaits_approval(environment: Environment, policy: Policy, now: datetime) -> 
         return None
     if proposal.on != attempt_key(environment, policy):
         return None
-    said, waits = sentence(proposal, environment.label), waits_for(proposal)
+    said, waits = sentence(proposal, environment), waits_for(proposal)
     if proposal.rejection is not None:
         return Wait(said, waits)
     if not proposal.missing or now >= proposal.expires_at:

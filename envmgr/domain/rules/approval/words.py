@@ -17,7 +17,7 @@ def why_not(proposal: Proposal, who: str, role: Role | None, now: datetime, iden
     """
     terms = proposal.terms
     if proposal.rejection is not None:
-        return f"It was rejected by {proposal.rejection.by}: a push, or `envmgr apply`, proposes it anew."
+        return f"It was rejected by {proposal.rejection.by}: the next commit that it gets, or `envmgr apply`, brings a new plan."
     if now >= proposal.expires_at:
         return f"It waited until {proposal.expires_at:%Y-%m-%d %H:%M} UTC and is planned again: approve what comes of that."
     if role is None or not role.includes(terms.role):

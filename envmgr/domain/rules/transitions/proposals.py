@@ -3,7 +3,16 @@
 from dataclasses import replace
 
 from envmgr.domain.rules.approval.words import proposed
-from envmgr.domain.values.environment import NO_HOLD, Environment, Guard, Hold, Status, Waits, WaitsFor
+from envmgr.domain.values.environment import (
+    NO_HOLD,
+    Environment,
+    Guard,
+    Hold,
+    OriginKind,
+    Status,
+    Waits,
+    WaitsFor,
+)
 from envmgr.domain.values.pipeline.proposal import Proposal
 
 from . import applies
@@ -16,12 +25,13 @@ def waits_for(proposal: Proposal) -> Waits:
     return Waits(WaitsFor.REJECTED if proposal.rejection else WaitsFor.APPROVAL, about)
 
 
-def sentence(proposal: Proposal, label: str) -> str:
+def sentence(proposal: Proposal, of: Environment) -> str:
     """Why it waits, and what a person does about it."""
+    label = of.label
     commit, rejection = proposal.commit[:10], proposal.rejection
     if rejection is not None:
         why = f" ({rejection.reason})" if rejection.reason else ""
-        return f"The plan of {commit} was rejected by {rejection.by}{why}: a push, or `envmgr apply {label}`, proposes it anew."
+        return f"The plan of {commit} was rejected by {rejection.by}{why}: {_next(of)}, or `envmgr apply {label}`, brings a new plan."
     have = f"{len(proposal.approvals)} of {proposal.terms.needed} approvals"
     return (
         f"The plan of {commit} waits for approval ({have}, until {proposal.expires_at:%Y-%m-%d %H:%M} UTC): "
@@ -32,22 +42,27 @@ def sentence(proposal: Proposal, label: str) -> str:
 def to_be_approved(before: Environment, fresh: Proposal, *, anew: bool = False) -> Environment:
     """Its plan waits; what people said of the same changes stays. Until it is applied nothing passes for applied."""
     found = proposed(before.proposal, fresh, anew=anew)
-    waiting = stands(applies.unknown(before), Status.WAITING, sentence(found, before.label), waits_for(found))
+    waiting = stands(applies.unknown(before), Status.WAITING, sentence(found, before), waits_for(found))
     return replace(waiting, proposal=found, hold=_hold(found))
 
 
 def approved(before: Environment, proposal: Proposal) -> Environment:
     """Somebody said yes; with the last of them it goes on."""
-    label, left = before.label, proposal.missing
-    said = "Approved; the next pass continues." if not left else sentence(proposal, label)
+    left = proposal.missing
+    said = "Approved; the next pass continues." if not left else sentence(proposal, before)
     after = replace(says(before, said), proposal=proposal, hold=_hold(proposal))
     return after if not left else replace(after, waits=waits_for(proposal))
 
 
 def rejected(before: Environment, proposal: Proposal) -> Environment:
     """Somebody said no."""
-    said = stands(before, before.status, sentence(proposal, before.label), waits_for(proposal))
+    said = stands(before, before.status, sentence(proposal, before), waits_for(proposal))
     return replace(said, proposal=proposal, hold=NO_HOLD)
+
+
+def _next(of: Environment) -> str:
+    """What comes by itself that would be planned anew: a tag is never pushed to."""
+    return "a newer tag" if of.origin.kind is OriginKind.TAG else "a push"
 
 
 def _hold(proposal: Proposal) -> Hold:
