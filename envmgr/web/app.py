@@ -7,7 +7,7 @@ from envmgr import __version__
 from envmgr.commands.runtime import Runtime
 
 from .api.document import described
-from .api.routes import router as api
+from .api.routes import ROUTES
 from .api.standing import Standing
 from .door import Door
 from .headers import Headers
@@ -56,12 +56,11 @@ def create_app(runtime: Runtime) -> FastAPI:
     tell_problems(app)
     app.add_middleware(Limits)
     app.add_middleware(Headers)  # outermost: refusals have them, too
-    app.include_router(api)
+    # As they are: of routers that are included, each looks through all of its own for each request once more.
+    app.router.routes.extend(ROUTES)
     app.add_api_route(DOCUMENT, document, include_in_schema=False)
-    app.include_router(metrics)
-    app.include_router(webhooks)
-    for each in PAGES:
-        app.include_router(each.router)
+    for router in (metrics, webhooks, *(each.router for each in PAGES)):
+        app.router.routes.extend(router.routes)
     return app
 
 

@@ -1,6 +1,5 @@
 """What every answer says to browsers and caches, unless it says otherwise itself."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ALWAYS = {
@@ -12,6 +11,8 @@ _ALWAYS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+
+_RAW = [(name.lower().encode(), value.encode()) for name, value in _ALWAYS.items()]
 
 
 class Headers:
@@ -26,9 +27,8 @@ class Headers:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _ALWAYS.items():
-                    headers.setdefault(name, value)
+                said = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(each for each in _RAW if each[0] not in said)]
             await send(message)
 
         await self._app(scope, receive, sending)

@@ -45,35 +45,51 @@ class Limits:
 
     async def _in_time(self, scope: Scope, body: "_Body", send: Send) -> None:
         """The answer must begin in time; how long a stream then goes on is its own affair."""
-        has_begun, is_replaced = asyncio.Event(), False
-
-        async def sending(message: Message) -> None:
-            nonlocal is_replaced
-            if body.is_too_large and not has_begun.is_set():
-                # Whatever the app makes of a body that could not be read to its end.
-                is_replaced = True
-                await problem(_LARGE)(scope, body, send)
-            has_begun.set()
-            if not is_replaced:
-                await send(message)
-
-        answer = asyncio.ensure_future(self._app(scope, body, sending))
-        begin = asyncio.ensure_future(has_begun.wait())
+        answer = _Answer(scope, body, send)
+        late = asyncio.get_running_loop().call_later(PATIENCE, answer.is_late)
         try:
-            await asyncio.wait({answer, begin}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done() and not has_begun.is_set():
-                answer.cancel()
-                await problem(Problem(503, "This takes too long: try again later.", retry=5))(
-                    scope, body, send
-                )
-                return
-            await answer
+            await self._app(scope, body, answer.send)
         except _TooLarge:
-            if not has_begun.is_set():
-                await problem(_LARGE)(scope, body, send)
+            await answer.instead(_LARGE)
+        except asyncio.CancelledError:
+            if not answer.is_given_up:
+                raise
         finally:
-            begin.cancel()
-            answer.cancel()
+            late.cancel()
+
+
+class _Answer:
+    """What an app answers, or what is said in its place."""
+
+    def __init__(self, scope: Scope, body: "_Body", send: Send) -> None:
+        self.is_given_up = False
+        self._scope, self._body, self._send = scope, body, send
+        self._has_begun = self._is_replaced = False
+        self._app = asyncio.current_task()
+        self._giving_up: asyncio.Task[None] | None = None
+
+    async def send(self, message: Message) -> None:
+        """Passes on what the app says; not once something else was said."""
+        if self._body.is_too_large:  # whatever the app makes of a body that could not be read to its end
+            await self.instead(_LARGE)
+        if not self._is_replaced:
+            self._has_begun = True
+            await self._send(message)
+
+    async def instead(self, found: Problem) -> None:
+        """Says something in the app's place, unless that has begun."""
+        if not self._has_begun:
+            self._has_begun = self._is_replaced = True
+            await problem(found)(self._scope, self._body, self._send)
+
+    def is_late(self) -> None:
+        """It has not begun in time: said at once, though what the app waits for in a thread cannot be ended."""
+        if not self._has_begun:
+            self._giving_up = asyncio.create_task(self._give_up())
+
+    async def _give_up(self) -> None:
+        await self.instead(Problem(503, "This takes too long: try again later.", retry=5))
+        self.is_given_up = self._app is not None and self._app.cancel()
 
 
 class _TooLarge(Exception):
@@ -115,28 +131,28 @@ def _unreadable(request: Request) -> Problem | None:
 
 
 def _too_often(request: Request) -> Problem | None:
-    if request.url.path in _OPEN:
+    if request.scope["path"] in _OPEN:
         return None
-    door = request.app.state.door
-    wait = door.rate.wait(_caller(request), door.settings.requests)
-    if wait <= 0 and not _is_refused_often(request):
+    door, known = request.app.state.door, request.app.state.known.name(shown(request))
+    wait = door.rate.wait(_caller(request, known), door.settings.requests)
+    if wait <= 0 and (known is not None or not _is_refused_often(request)):
         return None
     seconds = max(1, round(wait + 0.5))
     return Problem(429, f"Too many requests: try again in {seconds} s.", retry=seconds)
 
 
-def _caller(request: Request) -> str:
-    """Who is counted: whoever was recognised by what she shows, or a proxy names; else an address.
+def _caller(request: Request, known: str | None) -> str:
+    """Who is counted: whoever is known by what she shows, or a proxy names; else an address.
 
     What is not recognised counts for nothing: by another one for each request nobody would ever be counted twice.
     """
-    found = request.app.state.known.name(shown(request)) or named(request)
+    found = known or named(request)
     return f"who {found}" if found is not None else f"from {address_of(request)}"
 
 
 def _is_refused_often(request: Request) -> bool:
     """Whether an address has shown too many tokens that are none: each further one costs a look at the records."""
-    if "authorization" not in request.headers or request.app.state.known.name(shown(request)) is not None:
+    if "authorization" not in request.headers:
         return False
     left: float = request.app.state.door.rate.left(f"refused {address_of(request)}", _REFUSALS)
     return left < 1

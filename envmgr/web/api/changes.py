@@ -17,12 +17,13 @@ from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.views import asking
 from envmgr.web.identity import Asked
+from envmgr.web.quick import PREFIX, QuickRoute
 
 from .environments import Environment, Name, identity_of
 from .paging import answer
 from .schema import gives
 
-router = APIRouter(tags=["changes"])
+router = APIRouter(prefix=PREFIX, tags=["changes"], route_class=QuickRoute)
 _PATH = "/environments/{organization}/{repository}/{environment}"
 _ANSWERS = gives(
     "Request", "It is written down; `GET /requests/{id}` follows it.", status=202, also=(409, 413)

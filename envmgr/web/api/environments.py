@@ -12,11 +12,12 @@ from envmgr.domain.values.environment import OriginKind, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.views import documents
 from envmgr.web.identity import Asked
+from envmgr.web.quick import PREFIX, QuickRoute
 
 from .paging import After, Sought, answer, cursor, page, read_name
 from .schema import gives
 
-router = APIRouter(tags=["environments"])
+router = APIRouter(prefix=PREFIX, tags=["environments"], route_class=QuickRoute)
 
 Name = Annotated[
     str, Path(max_length=100, pattern=r"^[a-z0-9-]+$", description="Its name in the organization file.")

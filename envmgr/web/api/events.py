@@ -12,11 +12,12 @@ from envmgr.ports.pages import Wanted
 from envmgr.views import documents
 from envmgr.web.door import door_of
 from envmgr.web.identity import Asked, reader
+from envmgr.web.quick import PREFIX, QuickRoute
 
 from .paging import After, SoughtOf, Word, answer, cursor, page, read_number
 from .schema import gives
 
-router = APIRouter(tags=["events"])
+router = APIRouter(prefix=PREFIX, tags=["events"], route_class=QuickRoute)
 
 Last = Annotated[
     str | None,

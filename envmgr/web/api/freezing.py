@@ -12,11 +12,12 @@ from envmgr.commands.runtime import Runtime
 from envmgr.config.sections.times import read_moment
 from envmgr.views import documents
 from envmgr.web.identity import Asked
+from envmgr.web.quick import PREFIX, QuickRoute
 
 from .paging import answer
 from .schema import gives
 
-router = APIRouter(tags=["places"])
+router = APIRouter(prefix=PREFIX, tags=["places"], route_class=QuickRoute)
 Name = Annotated[str, Path(max_length=100, pattern=r"^[a-z0-9-]+$")]
 _FROZEN = gives("Freeze", "It is frozen; what runs there ends in peace.", also=(409, 413))
 _THAWED = gives("Freeze", "It is thawed; this is the freeze that was ended.", also=(409, 413))

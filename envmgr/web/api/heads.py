@@ -10,13 +10,14 @@ from envmgr.domain.values.names import COMMIT, RepositoryId
 from envmgr.views import asking
 from envmgr.views.asking import HeadObject
 from envmgr.web.identity import Asked
+from envmgr.web.quick import PREFIX, QuickRoute
 
 from .freezing import Name
 from .paging import Word, answer, page
 from .requests import Number
 from .schema import gives
 
-router = APIRouter(tags=["changes"])
+router = APIRouter(prefix=PREFIX, tags=["changes"], route_class=QuickRoute)
 _LISTED = gives("HeadPage", "Those that wait, in one page.")
 _APPROVED = gives("Head", "It may be run, as the daemon's next look finds it.", also=(409, 413))
 

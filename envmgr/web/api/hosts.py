@@ -10,11 +10,12 @@ from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.hosts.host import Host
 from envmgr.views import asking
 from envmgr.web.identity import Asked
+from envmgr.web.quick import PREFIX, QuickRoute
 
 from .paging import answer, page
 from .schema import gives
 
-router = APIRouter(tags=["hosts"])
+router = APIRouter(prefix=PREFIX, tags=["hosts"], route_class=QuickRoute)
 Name = Annotated[str, Path(max_length=253, pattern=r"^[A-Za-z0-9._-]+$", description="Its name, or its ID.")]
 _SAID = gives("Host", "It is so from now on.", also=(409,))
 _FORGOTTEN = gives("HostPage", "It is forgotten; these are left.", also=(409,))

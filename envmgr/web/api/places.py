@@ -7,11 +7,12 @@ from envmgr import __version__
 from envmgr.commands import reading
 from envmgr.views import asking
 from envmgr.web.identity import Asked
+from envmgr.web.quick import PREFIX, QuickRoute
 
 from .paging import Word, answer, page
 from .schema import gives
 
-router = APIRouter(tags=["places"])
+router = APIRouter(prefix=PREFIX, tags=["places"], route_class=QuickRoute)
 
 
 @router.get("/organizations", responses=gives("OrganizationPage", "The organizations, in one page."))

@@ -8,11 +8,12 @@ from starlette.responses import Response
 from envmgr.commands import requests
 from envmgr.views import asking
 from envmgr.web.identity import Asked
+from envmgr.web.quick import PREFIX, QuickRoute
 
 from .paging import answer, page
 from .schema import gives
 
-router = APIRouter(tags=["requests"])
+router = APIRouter(prefix=PREFIX, tags=["requests"], route_class=QuickRoute)
 Number = Annotated[int, Path(ge=1, le=1 << 62)]
 
 

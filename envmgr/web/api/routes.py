@@ -1,10 +1,9 @@
 """All routes of the API."""
 
-from fastapi import APIRouter
-
 from . import changes, environments, events, freezing, heads, hosts, places, requests, runs, standing, tokens
 
-router = APIRouter()
-router.include_router(standing.router)
-for part in (environments, changes, requests, runs, events, places, freezing, heads, hosts, tokens):
-    router.include_router(part.router, prefix="/api/v1")
+_PARTS = (
+    standing, environments, changes, requests, runs, events, places, freezing, heads, hosts, tokens
+)  # fmt: skip
+ROUTES = [route for part in _PARTS for route in part.router.routes]
+"""In the order in which they are looked through."""

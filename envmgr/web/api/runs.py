@@ -17,13 +17,14 @@ from envmgr.web.door import door_of
 from envmgr.web.identity import Asked, reader
 from envmgr.web.live.logs import Block, Form, Log
 from envmgr.web.live.stream import event
+from envmgr.web.quick import PREFIX, QuickRoute
 
 from .events import Last
 from .paging import After, SoughtOf, answer, cursor, page, read_number
 from .requests import Number
 from .schema import gives, problems
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(prefix=PREFIX, tags=["runs"], route_class=QuickRoute)
 _TEXT = "text/plain; charset=utf-8"
 _LINES: Mapping[str, Any] = {
     "text/plain": {"schema": {"type": "string"}, "example": "Terraform will perform …\n"},

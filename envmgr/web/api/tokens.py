@@ -11,11 +11,12 @@ from envmgr.config.sections.duration import read_duration
 from envmgr.domain.values.asking.person import Role
 from envmgr.views import asking
 from envmgr.web.identity import Asked
+from envmgr.web.quick import PREFIX, QuickRoute
 
 from .paging import answer, page
 from .schema import gives, problems
 
-router = APIRouter(tags=["tokens"])
+router = APIRouter(prefix=PREFIX, tags=["tokens"], route_class=QuickRoute)
 
 
 class TokenWanted(BaseModel):
