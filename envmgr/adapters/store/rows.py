@@ -55,8 +55,8 @@ def lease(row: Row[*tuple[Any, ...]]) -> Lease:
 
 def run(row: Row[*tuple[Any, ...]]) -> Run:
     """A row of `runs`."""
-    identity = EnvironmentId(*row[1:5])
-    return Run(id=row[0], environment=identity, **dict(zip(_RUN_FIELDS, row[5:], strict=True)))
+    found: Run = _made(Run, _SET_RUN, (row[0], EnvironmentId(*row[1:5]), *row[5:]))
+    return found
 
 
 def event(row: Row[*tuple[Any, ...]]) -> Event:
@@ -64,9 +64,27 @@ def event(row: Row[*tuple[Any, ...]]) -> Event:
     # What is of an organization, or of a repository as a whole, has no environment's name.
     identity = None if row[3] is None else EnvironmentId(*row[1:5])
     place = (row[1], row[2]) if identity is None and row[1] is not None else None
-    return Event(
-        id=row[0], environment=identity, place=place, **dict(zip(_EVENT_FIELDS, row[5:], strict=True))
-    )
+    found: Event = _made(Event, _SET_EVENT, (row[0], identity, place, *row[5:]))
+    return found
+
+
+def _setters(kind: type, *names: str) -> tuple[Any, ...]:
+    """What sets each field of a kind of value: all it has, so that none is left out."""
+    if set(names) != {field.name for field in fields(kind)}:
+        raise TypeError(f"a row does not tell all of {kind.__name__}, or more than that")
+    return tuple(vars(kind)[name].__set__ for name in names)
+
+
+_SET_RUN = _setters(Run, "id", "environment", *_RUN_FIELDS)
+_SET_EVENT = _setters(Event, "id", "environment", "place", *_EVENT_FIELDS)
+
+
+def _made(kind: type, setters: tuple[Any, ...], values: tuple[Any, ...]) -> Any:
+    """A value, past its constructor, as hundreds are read for each page."""
+    found: Any = object.__new__(kind)
+    for set_field, value in zip(setters, values, strict=True):
+        set_field(found, value)
+    return found
 
 
 def event_values(event: Event) -> Values:

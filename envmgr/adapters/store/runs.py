@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from envmgr.domain.errors import UsageError
 from envmgr.domain.values.environment import Run, RunEnd, RunStatus
@@ -53,9 +55,13 @@ def find(
     connection: Connection, environment: EnvironmentId | None, status: RunStatus | None, limit: int | None
 ) -> Sequence[Run]:
     """Runs, newest first."""
-    query = select(runs).order_by(runs.c.id.desc()).limit(limit)
-    if environment is not None:
-        query = query.where(rows.of_environment(runs, environment))
-    if status is not None:
-        query = query.where(runs.c.status == status)
-    return [rows.run(row) for row in connection.execute(query)]
+    given = rows.identity_values(environment) if environment is not None else {}
+    given = given if status is None else {**given, "status": status}
+    return [rows.run(row) for row in connection.execute(_newest(tuple(given), limit), given)]
+
+
+@cache
+def _newest(given: tuple[str, ...], limit: int | None) -> Select[*tuple[Any, ...]]:
+    """By what is given, each query once: to build one takes SQLAlchemy longer than to ask it."""
+    query = select(runs).where(*(runs.c[name] == bindparam(name) for name in given))
+    return query.order_by(runs.c.id.desc()).limit(limit)

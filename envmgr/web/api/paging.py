@@ -13,6 +13,7 @@ from starlette.responses import Response
 from envmgr.domain.errors import UsageError
 from envmgr.ports.pages import Wanted
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 LIMIT = 500
 Limit = Annotated[int, Query(ge=1, le=LIMIT, description="How many at most.")]
 After = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
@@ -93,7 +94,7 @@ def page(items: Sequence[Any], following: str | None) -> dict[str, Any]:
 
 def answer(request: Request, content: object, status: int = 200) -> Response:
     """JSON with its ETag; nothing but that where the caller has it already."""
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    body = _encode(content).encode("utf-8", "backslashreplace")
     tag = f'"{sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]

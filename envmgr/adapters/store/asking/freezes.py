@@ -10,6 +10,7 @@ from envmgr.adapters.store.schema import freezes
 from envmgr.domain.values.asking.freeze import Freeze
 
 _FIELDS = tuple(field.name for field in fields(Freeze))
+_ALL = select(freezes).order_by(*freezes.primary_key.columns)
 
 
 class SqlFreezes:
@@ -21,9 +22,8 @@ class SqlFreezes:
 
     def all(self) -> Sequence[Freeze]:
         """All of them, by place."""
-        query = select(freezes).order_by(*freezes.primary_key.columns)
         with self._database.read() as connection:
-            rows = connection.execute(query).mappings().all()
+            rows = connection.execute(_ALL).mappings().all()
         return [Freeze(**{**row, "repository": row["repository"] or None}) for row in rows]
 
     def put(self, freeze: Freeze) -> None:

@@ -1,11 +1,14 @@
 """The port `Pages` on a SQL database."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Select,
     Table,
     Text,
@@ -27,6 +30,11 @@ from envmgr.domain.values.environment import Environment, Event, Run, Status
 from envmgr.ports.pages import Key, Wanted
 
 _Query = Select[*tuple[Any, ...]]
+_KEY = (environments.c.organization, environments.c.repository, environments.c.name)
+_KNOWN = 200
+"""So many queries are kept of each kind."""
+_NAMED = re.compile(r"(?<![:\w]):([a-z]\w*)")
+"""Where a value stands."""
 _SEARCHED = ("name", "branch", "commit", "message", "url")
 
 
@@ -55,11 +63,8 @@ class SqlPages:
 
     def counts(self, wanted: Wanted) -> Mapping[Status, int]:
         """How many environments stand at each status."""
-        key = (environments.c.organization, environments.c.repository, environments.c.name)
-        each = _filtered(select(*key, environments.c.status).distinct(), environments, wanted).subquery()
-        query = select(each.c.status, func.count()).group_by(each.c.status)
         with self._database.read() as connection:
-            return {row[0]: row[1] for row in connection.execute(query)}
+            return {row[0]: row[1] for row in connection.execute(_counts(wanted))}
 
     def runs(self, wanted: Wanted, before: int | None) -> Sequence[Run]:
         """Runs, newest first."""
@@ -83,9 +88,40 @@ class SqlPages:
             return connection.execute(select(func.max(events.c.id))).scalar() or 0
 
 
+# Each query once for all who ask for the same: to build one takes SQLAlchemy longer than to ask a database for it.
+@lru_cache(_KNOWN)
+def _keys(wanted: Wanted) -> _Query:
+    query = _filtered(select(*_KEY).distinct().order_by(*_KEY).limit(wanted.limit), environments, wanted)
+    is_of_destroyed = wanted.status == Status.DESTROYED
+    return query if is_of_destroyed else query.where(environments.c.status != Status.DESTROYED)
+
+
+@lru_cache(_KNOWN)
+def _counts(wanted: Wanted) -> _Query:
+    each = _filtered(select(*_KEY, environments.c.status).distinct(), environments, wanted).subquery()
+    return select(each.c.status, func.count()).group_by(each.c.status)
+
+
+@lru_cache(_KNOWN)
+def _newest_of_all(table: Table, wanted: Wanted) -> _Query:
+    return _filtered(select(table), table, wanted).order_by(table.c.id.desc()).limit(wanted.limit)
+
+
 def _newest(table: Table, wanted: Wanted, before: int | None) -> _Query:
-    query = _filtered(select(table), table, wanted).order_by(table.c.id.desc()).limit(wanted.limit)
+    query = _newest_of_all(table, wanted)
     return query if before is None else query.where(table.c.id < before)
+
+
+def _asked(connection: Connection, sql: str, values: Mapping[str, str]) -> Iterable[Sequence[Any]]:
+    """Past SQLAlchemy, which would look at each of hundreds of values."""
+    if connection.dialect.name != "sqlite":
+        sql = _for_psycopg(sql)
+    return connection.exec_driver_sql(sql, dict(values))
+
+
+@lru_cache(_KNOWN)
+def _for_psycopg(sql: str) -> str:
+    return _NAMED.sub(r"%(\1)s", sql.replace("%", "%%"))
 
 
 def _filtered(query: _Query, table: Table, wanted: Wanted) -> _Query:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from envmgr.adapters.store.database import Database
 from envmgr.adapters.store.schema import sessions, tokens
@@ -12,6 +12,9 @@ from envmgr.domain.values.asking.token import Session, Token
 
 _TOKEN = tuple(field.name for field in fields(Token))
 _SESSION = tuple(field.name for field in fields(Session))
+# Once, as they are asked for with each request: to build one takes longer than to ask it.
+_BY_DIGEST = select(tokens).where(tokens.c.digest == bindparam("digest"))
+_SESSION_BY_DIGEST = select(sessions).where(sessions.c.digest == bindparam("digest"))
 
 
 class SqlTokens:
@@ -33,7 +36,7 @@ class SqlTokens:
     def find(self, digest: str) -> Token | None:
         """The token of a secret with this digest."""
         with self._database.read() as connection:
-            row = connection.execute(select(tokens).where(tokens.c.digest == digest)).mappings().one_or_none()
+            row = connection.execute(_BY_DIGEST, {"digest": digest}).mappings().one_or_none()
         return None if row is None else Token(**dict(row))
 
     def all(self) -> Sequence[Token]:
@@ -69,8 +72,7 @@ class SqlSessions:
     def find(self, digest: str) -> Session | None:
         """The session of what a browser keeps."""
         with self._database.read() as connection:
-            query = select(sessions).where(sessions.c.digest == digest)
-            row = connection.execute(query).mappings().one_or_none()
+            row = connection.execute(_SESSION_BY_DIGEST, {"digest": digest}).mappings().one_or_none()
         return None if row is None else Session(**dict(row))
 
     def end(self, digest: str) -> None:

@@ -5,7 +5,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
 
 from envmgr.adapters.store import rows
 from envmgr.adapters.store.database import Database
@@ -20,6 +33,19 @@ _FIELDS = tuple(tellings.c.keys())[5:]
 _TEXT = ("document", "digest", "is_last")
 """What is written when there is something else to say."""
 _ANEW = {"tries": 0, "next_try": None, "refused": ""}
+_Query = Select[*tuple[Any, ...]]
+_SINCE = func.min(tellings.c.since, type_=tellings.c.since.type)
+_REASON = (tellings.c.organization, tellings.c.repository, tellings.c.error)
+# Once, as they are asked for with each list: to build one takes longer than to ask it.
+_UNSAID = (
+    select(*_REASON, _SINCE, func.count())
+    .where(tellings.c.said != tellings.c.digest, tellings.c.error != "")
+    .group_by(*_REASON)
+    .order_by(_SINCE, tellings.c.error)
+)
+_UNSAID_OF_ONE = _UNSAID.where(
+    tellings.c.organization == bindparam("organization"), tellings.c.repository == bindparam("repository")
+)
 _WAITING = and_(tellings.c.said != tellings.c.digest, tellings.c.refused != tellings.c.digest)
 _FREE = {"owner": None, "taken_until": None}
 
@@ -64,21 +90,17 @@ class SqlOutbox:
 
     def unsaid(self, repository: RepositoryId) -> Sequence[Untold]:
         """Why it could not be said."""
-        return self._unsaid(rows.of_repository(tellings, repository)).get(repository, [])
+        named = {"organization": repository.organization, "repository": repository.name}
+        return self._unsaid(_UNSAID_OF_ONE, named).get(repository, [])
 
     def all_unsaid(self) -> Mapping[RepositoryId, Sequence[Untold]]:
         """The same of each repository."""
-        return self._unsaid()
+        return self._unsaid(_UNSAID, {})
 
-    def _unsaid(self, *of: ColumnElement[bool]) -> Mapping[RepositoryId, list[Untold]]:
-        first = func.min(tellings.c.since, type_=tellings.c.since.type)
-        reason = (tellings.c.organization, tellings.c.repository, tellings.c.error)
-        query = select(*reason, first, func.count()).where(
-            *of, tellings.c.said != tellings.c.digest, tellings.c.error != ""
-        )
+    def _unsaid(self, query: _Query, named: Mapping[str, str]) -> Mapping[RepositoryId, list[Untold]]:
         found = defaultdict[RepositoryId, list[Untold]](list)
         with self._database.read() as connection:
-            for row in connection.execute(query.group_by(*reason).order_by(first, tellings.c.error)):
+            for row in connection.execute(query, named):
                 found[RepositoryId(row[0], row[1])].append(Untold(*row[2:]))
         return found
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Delete, Row, and_, delete, exists, select
+from sqlalchemy import Delete, Row, and_, bindparam, delete, exists, select
 
 from envmgr.adapters.store import rows
 from envmgr.adapters.store.database import Database
@@ -55,9 +55,9 @@ class SqlImages:
 
     def seen(self, repository: RepositoryId) -> Sequence[SeenImage]:
         """Of a repository and its named environments."""
-        query = select(images).where(rows.of_repository(images, repository))
+        named = {"organization": repository.organization, "repository": repository.name}
         with self._database.read() as connection:
-            found = connection.execute(query).all()
+            found = connection.execute(_OF_REPOSITORY, named).all()
         return [_image(row) for row in found]
 
     def note(self, image: SeenImage) -> None:
@@ -83,6 +83,9 @@ def old_releases(before: datetime) -> Delete:
 
 
 _SEEN = tuple(images.c.keys())[4:]
+_OF_REPOSITORY = select(images).where(
+    images.c.organization == bindparam("organization"), images.c.repository == bindparam("repository")
+)
 
 
 def _key(image: SeenImage) -> dict[str, str]:
