@@ -1,6 +1,5 @@
 """Terraform and steps in a cage, by the whole of envmgr: what works without one works in it."""
 
-import getpass
 import json
 import os
 import re
@@ -142,7 +141,8 @@ def test_an_apply_that_outlives_its_process_is_adopted(engine: Engine) -> None:
     assert run.child is not None
     assert is_alive(run.child)
     note = json.loads(engine.state("alice").with_name(".terraform.tfstate.lock.info").read_text())
-    assert note["Who"] == f"{getpass.getuser()}@{socket.gethostname()}", (
+    records = engine.application.services.layout.records
+    assert note["Who"] == f"envmgr-{records}-{run.id}@{socket.gethostname()}", (
         "by that our own locks are known again"
     )
     following = threading.Thread(target=engine.turn, kwargs={"seconds": 30})

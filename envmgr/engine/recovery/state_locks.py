@@ -8,12 +8,12 @@ from pathlib import Path
 
 from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import EnvmgrError, StateLocked
-from envmgr.domain.values.environment import Environment, Run
+from envmgr.domain.values.environment import Environment, Run, RunStatus
 from envmgr.engine.context.services import Services
 from envmgr.engine.source.kept import checkout_applied
 from envmgr.engine.work import left_states
 from envmgr.engine.work.job import FREE, REFUSED, ActiveRun, Job
-from envmgr.engine.work.lock_recorder import our_name
+from envmgr.engine.work.lock_recorder import is_of, our_name
 from envmgr.ports import StateStore, Workspace
 
 _TO_NOTE = timedelta(minutes=1)
@@ -58,9 +58,7 @@ def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
             f"The state of {environment.label} is locked by {lock}: wait for it to end, or see `envmgr unlock`."
         )
     break_lock(job, active, workspace, lock.id)
-    message = (
-        f"Broke lock {lock.id or 'without ID'} of run {holder.id}, whose Terraform ({holder.child}) is dead."
-    )
+    message = f"Broke lock {lock.id or 'without ID'} of run {holder.id}, whose Terraform ({holder.child or holder.owner}) is dead."
     services.record(environment.id, "unlocked", message, run=active.run.id, lease=job.lease)
 
 
@@ -86,7 +84,7 @@ class HeldLock:
 def find_lock(
     services: Services, environment: Environment, state: StateStore, binary: str
 ) -> HeldLock | None:
-    """Who holds the lock of an environment's state: by the IDs that our runs were seen to hold, else by exclusion.
+    """Who holds the lock of an environment's state: by the IDs that our runs were seen to hold, by their names in a cage, else by exclusion.
 
     `binary` is the organization's Terraform: a process of that name may hold a lock, too.
     """
@@ -102,10 +100,26 @@ def find_lock(
             services.processes.is_dead(holder.child) or bool(services.fleet.gone(holder.child))
         )
         return HeldLock(lock, holder, dead)
+    named = next((run for run in runs if is_of(lock, services.layout.log_of(run))), None)
+    if named is not None:
+        return HeldLock(lock, named, _has_no_terraform(services, named))
     taker = _taker(services, lock, runs) if lock.id else _nameless_taker(services, runs)
     if taker is None or _may_be_a_strangers(services, lock, binary):
         return HeldLock(lock, None, dead=False)
     return HeldLock(lock, taker, dead=True)
+
+
+def _has_no_terraform(services: Services, run: Run) -> bool:
+    """Whether no Terraform of a run is at work any more, whichever of its commands had taken the lock."""
+    processes, owner = services.processes, run.owner
+    if services.fleet.gone(owner):
+        return True
+    if not processes.is_here(owner):
+        return processes.is_dead(owner)  # with all of that boot
+    if run.status is RunStatus.RUNNING and not processes.is_dead(owner):
+        return False
+    is_over = run.child is None or processes.is_dead(run.child)
+    return is_over and processes.child_of(services.layout.log_of(run), run.started_at) is None
 
 
 def _taker(services: Services, lock: LockInfo, runs: Sequence[Run]) -> Run | None:

@@ -292,7 +292,8 @@ class ActiveRun:
         state, key = job.state(), job.environment.id.state_key
         self._look_before(state, key)
         try:
-            with LockRecorder(lambda: state.lock(key), self._locked, lambda: self._child_began):
+            log = job.services.layout.log_of(self.run)
+            with LockRecorder(lambda: state.lock(key), self._locked, lambda: self._child_began, log):
                 yield
         except StateLocked:
             self._locked(REFUSED)

@@ -32,6 +32,7 @@ from .limits import limited, rationed
 from .mounts import hidden_ipc, mounts
 from .network import SSH_CONFIGURATION, way
 from .system_calls import filter_of
+from .user import user_of
 
 PROGRAM = "bwrap"
 _SECONDS = 10
@@ -85,7 +86,7 @@ def _closed(start: Start, cage: Cage, log: Path, bound: CageBounds) -> Iterator[
         child = [*_HEARING, *rationed(start.argv, apart(cage.limits), dumps=False)]
         inside = {**start.environment, **out.environment}
         options = [
-            *_options(cage, start.folder, papers, is_apart=has_own_ipc()),
+            *_options(cage, start.folder, papers, log, is_apart=has_own_ipc()),
             *out.options,
             *_variables(inside),
         ]
@@ -158,7 +159,7 @@ def has_own_ipc() -> bool:
 def _try(*, is_apart: bool) -> None:
     empty = Cage(kind="bwrap", purpose=Purpose.SHOW, network=Network(reach=Reach.NOTHING))
     with _Papers() as papers:
-        options = _options(empty, Path("/"), papers, is_apart=is_apart)
+        options = _options(empty, Path("/"), papers, Path(os.devnull), is_apart=is_apart)
         done = _run(
             [
                 *_front(),
@@ -208,7 +209,7 @@ class _Papers:
         return str(descriptor)
 
 
-def _options(cage: Cage, folder: Path, papers: _Papers, *, is_apart: bool) -> list[str]:
+def _options(cage: Cage, folder: Path, papers: _Papers, log: Path, *, is_apart: bool) -> list[str]:
     return [
         *_WORLD,
         *(_APART if is_apart else ()),
@@ -218,7 +219,7 @@ def _options(cage: Cage, folder: Path, papers: _Papers, *, is_apart: bool) -> li
         *(() if is_apart else hidden_ipc()),
         *(
             part
-            for path, text in _files(cage).items()
+            for path, text in _files(cage, log).items()
             for part in (
                 "--file",
                 papers.hold(text),
@@ -230,9 +231,10 @@ def _options(cage: Cage, folder: Path, papers: _Papers, *, is_apart: bool) -> li
     ]
 
 
-def _files(cage: Cage) -> dict[str, str]:
+def _files(cage: Cage, log: Path) -> dict[str, str]:
     """Of /etc what says who and where it is: nothing of other users."""
-    user, number, group = _user(), os.getuid(), os.getgid()
+    own = user_of(log) if cage.purpose in TERRAFORM else ""
+    user, number, group = own or _user(), os.getuid(), os.getgid()
     found = {
         "/etc/passwd": f"{user}:x:{number}:{group}::/tmp:/bin/sh\n",  # its own
         "/etc/group": f"{user}:x:{group}:\n",
@@ -245,7 +247,7 @@ def _files(cage: Cage) -> dict[str, str]:
 
 
 def _user() -> str:
-    """The same name as outside: by it our own state locks are known again."""
+    """The same name as outside."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

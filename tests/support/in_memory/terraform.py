@@ -19,6 +19,7 @@ from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import EnvmgrError, Interrupted, NeedsPerson, StalePlan, StateLocked, Transient
 from envmgr.domain.values.environment import Changes, Output, ProcessId
 from envmgr.engine.work.lock_recorder import our_name
+from envmgr.host.cage.user import user_of
 from envmgr.ports import Attended, PlanFile, PlanResult, Progress, Watch, Workspace
 
 from .cloud import MemoryCloud
@@ -59,6 +60,7 @@ class _Apply:
     key: str
     workspace: Workspace
     plan: Document
+    log: Path
     steps: Iterator[str] = field(default_factory=lambda: iter(()))
 
 
@@ -80,6 +82,8 @@ class MemoryTerraform:
         """What commands fail with, before they do anything."""
         self.found: dict[str, Sequence[str]] = {}
         """What its own checks find."""
+        self.is_caged = False
+        """Whether its locks carry the name of its run, as in a cage."""
         self._host, self._cloud, self._place, self._clock = host, cloud, place, clock
         self._running: dict[ProcessId, _Apply] = {}
         self._said: dict[Path, Attended] = {}
@@ -92,7 +96,7 @@ class MemoryTerraform:
         """Compares code, state and cloud."""
         self._begin("plan")
         self.push_errored_state(workspace, watch)
-        with self._child(watch), self._locked(workspace, "OperationTypePlan"):
+        with self._child(watch), self._locked(workspace, "OperationTypePlan", watch.log):
             self.at(Point("plan", "begins", workspace, destroy))
             document = self._planned(workspace, destroy=destroy)
             content = json.dumps(document).encode()
@@ -174,7 +178,7 @@ class MemoryTerraform:
         place, key = self._place(workspace.backend)
         child = self._host.start(watch.log)
         watch.started(child)
-        under_way = _Apply(place, key, workspace, document)
+        under_way = _Apply(place, key, workspace, document, watch.log)
         under_way.steps = self._steps(under_way)
         self._running[child] = under_way
         try:
@@ -288,7 +292,7 @@ class MemoryTerraform:
             raise StateLocked(f"The state {key} is locked by {holder}.")
         if (state["serial"], state["lineage"]) != (plan["serial"], plan["lineage"]):
             raise StalePlan("The state has changed since the plan was made.")
-        self._lock(place, key, "OperationTypeApply")
+        self._lock(place, key, "OperationTypeApply", under_way.log)
         state["resources"] = [self._now(each) for each in state["resources"] if self._is_there(each)]
         yield "locked"
         failed = ""
@@ -368,18 +372,19 @@ class MemoryTerraform:
             self._host.end(child)
 
     @contextmanager
-    def _locked(self, workspace: Workspace, operation: str) -> Iterator[None]:
+    def _locked(self, workspace: Workspace, operation: str, log: Path) -> Iterator[None]:
         place, key = self._place(workspace.backend)
         if (holder := place.locks.get(key)) is not None:
             raise StateLocked(f"The state {key} is locked by {holder}.")
-        self._lock(place, key, operation)
+        self._lock(place, key, operation, log)
         try:
             yield
         finally:
             place.locks.pop(key, None)
 
-    def _lock(self, place: StatePlace, key: str, operation: str) -> None:
-        place.locks[key] = LockInfo(f"lock-{next(_locks)}", operation, our_name(), self._clock())
+    def _lock(self, place: StatePlace, key: str, operation: str, log: Path) -> None:
+        who = f"{user_of(log)}@{self._host.name}" if self.is_caged else our_name()
+        place.locks[key] = LockInfo(f"lock-{next(_locks)}", operation, who, self._clock())
 
 
 def _point(step: str, under_way: _Apply) -> Point:
