@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 _AT_ONCE = 8
 _LONGEST = timedelta(minutes=10)
+_MOST_FAILURES = 3
+"""Of so many pull requests the comments may not be had until a look fails as a whole."""
 SOONEST = timedelta(seconds=5)
 """How far apart looks at a repository are, however often one is asked for."""
 
@@ -135,8 +137,20 @@ class ForgeWatch:
         runtime = self._runtime
         people = self._people.setdefault(repository.id, People())
         readings = self._readings.setdefault(repository.id, Readings())
+        under_way, failures = list[bool](), 0
         # All of them before the first ends: what is answered while others are read is answered by these.
-        under_way = [attend(runtime, repository, pull, records, people, readings) for pull in pulls]
+        for pull in pulls:
+            try:
+                under_way.append(attend(runtime, repository, pull, records, people, readings))
+            except RetryLater:
+                raise
+            except (
+                EnvmgrError
+            ) as error:  # of this one; the list came, so the forge is there, unless all are so
+                failures += 1
+                if failures in (len(pulls), _MOST_FAILURES):
+                    raise
+                log.info(str(error), action="not-read", repository=str(repository.id), number=pull.number)
         if any(under_way):
             self._answered(repository)
         if any(under_way) and repository.id not in self._unsettled and not self._closing.is_set():

@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 _KNOWN = timedelta(minutes=5)
 """How long what somebody may do on a forge is taken as it was said."""
+_STRANGERS = 10
 _UNTOLD = 1.5
 """Of the looks at a forge that tells of no new comment each second one reads the comments: after so many intervals."""
 _REACTIONS = {CommandStatus.SEEN: Reaction.SEEN, CommandStatus.DONE: Reaction.DONE}
@@ -119,8 +120,8 @@ def attend(
     finally:
         whole = len(obeyed) == len(comments)
         store = runtime.services.store.pull_requests
-        store.change(repository.id, pull.number, lambda k: k and read_to(k, obeyed, whole=whole))
-        for each in obeyed:
+        store.change(repository.id, pull.number, lambda k: k and read_to(k, obeyed, now, whole=whole))
+        for each in _answered(obeyed):
             _answer_at_once(forge, pull.number, each)
     readings.note(pull, now)
     return any(each.command is not None for each in obeyed)
@@ -169,6 +170,12 @@ def _obeyed(
         return Obeyed(comment)
     now = runtime.services.clock()
     return obey(runtime, repository, pull, comment, lambda person: people.asker(forge, person, now))
+
+
+def _answered(obeyed: Sequence[Obeyed]) -> list[Obeyed]:
+    """Those that are answered at once: of many strangers' only the first, since each answer is a call."""
+    strangers = [each for each in obeyed if each.is_stranger][:_STRANGERS]
+    return [each for each in obeyed if not each.is_stranger] + strangers
 
 
 def _answer_at_once(forge: Forge, number: int, obeyed: Obeyed) -> None:

@@ -33,7 +33,8 @@ def _checked(runtime: Runtime, repository: RepositoryId, forge: Forge) -> str:
         )
     takes = any(hook.repository == repository for hook in runtime.hooks)
     webhooks = "webhooks are taken" if takes else "no webhooks, so polling alone"
-    return "; ".join([f"{found.person.login} on {forge.traits.kind}", webhooks, *_warnings(found, now)])
+    warnings = [*_warnings(found, now), *_of_forks(runtime, repository)]
+    return "; ".join([f"{found.person.login} on {forge.traits.kind}", webhooks, *warnings])
 
 
 def _warnings(found: ForgeIdentity, now: datetime) -> Iterator[str]:
@@ -42,6 +43,13 @@ def _warnings(found: ForgeIdentity, now: datetime) -> Iterator[str]:
     if found.expires_at is not None:
         warning = "warning: " if found.expires_at <= now + SOON else ""
         yield f"{warning}its token ends {_day(found.expires_at)}"
+
+
+def _of_forks(runtime: Runtime, repository: RepositoryId) -> Iterator[str]:
+    """That forks are asked for where they cannot be had."""
+    asked = runtime.services.repositories[repository].asked.previews
+    if asked is not None and asked.rules.forks and asked.heads is None:
+        yield "warning: pull requests from forks have no environment here (previews.when.forks): this forge does not show their heads to git"
 
 
 def _day(at: datetime) -> str:

@@ -37,7 +37,9 @@ _FRESH = timedelta(minutes=15)
 """How old a comment may be where its pull request is seen for the first time."""
 _LATE = timedelta(minutes=2)
 """How much later than its time a comment may show."""
-_READ, _COMMANDS = 200, 20
+_TOO_LATE = timedelta(hours=1)
+"""How long after it was written a command may be read: who gave it may have done otherwise since."""
+_READ, _COMMANDS = 1_000, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Obeyed:
 
 def is_obeyed(repository: Repository, pull: KnownPullRequest, records: Sequence[Environment]) -> bool:
     """Whether comments of a pull request may be commands, and there is anything that they could be about."""
-    if not repository.forge_rules.obeys:
+    if not repository.forge_rules.obeys or pull.is_lost:
         return False
     return bool(target(pull, records)) or (pull.told.is_from_fork and repository.previews is not None)
 
@@ -64,10 +66,12 @@ def unread(pull: KnownPullRequest, comments: Sequence[Comment]) -> list[Comment]
     return sorted(found, key=lambda each: (each.at, len(each.id), each.id))
 
 
-def read_to(pull: KnownPullRequest, obeyed: Sequence[Obeyed], *, whole: bool = True) -> KnownPullRequest:
-    """The same, with these read; `whole`: they are all that there were."""
-    times = [each.comment.at for each in obeyed]
-    told = pull.told.updated_at if whole else None
+def read_to(
+    pull: KnownPullRequest, obeyed: Sequence[Obeyed], now: datetime, *, whole: bool = True
+) -> KnownPullRequest:
+    """The same, with these read; `whole`: they are all that there were. What is told to be of later than now hides nothing that comes."""
+    times = [min(each.comment.at, now) for each in obeyed]
+    told = min(pull.told.updated_at, now) if whole and pull.told.updated_at is not None else None
     until = max([*times, *filter(None, (pull.read_until, told))], default=None)
     commands = [each.command for each in obeyed if each.command is not None]
     known = {each.comment for each in pull.commands}
@@ -108,6 +112,8 @@ def obey(
     made = Command(comment=comment.id, at=comment.at, by=person.asker.name, verb=str(verb))
     if isinstance(said, Unclear):
         return Obeyed(comment, _refused(made, said.why))
+    if said.verb is not Verb.HELP and runtime.services.clock() - comment.at > _TOO_LATE:
+        return Obeyed(comment, _refused(made, "It was read long after it was written: comment again."))
     try:
         return Obeyed(comment, _done(asking, repository, pull, said, made))
     except (Transient, RetryLater):

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import structlog
 
-from envmgr.domain.errors import EnvmgrError, NotThere, RetryLater
+from envmgr.domain.errors import EnvmgrError, NotThere, RetryLater, Transient
 from envmgr.domain.rules.origins import telling
 from envmgr.domain.values.environment import Environment, OriginKind
 from envmgr.domain.values.forge import KnownPullRequest, PullRequest
@@ -18,6 +18,9 @@ from envmgr.engine.context.services import Services
 from envmgr.ports.forge import Forge
 
 log = structlog.get_logger()
+
+_ASKED = 50
+_HIGHEST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,12 @@ def look_at_forge(services: Services, repository: Repository, forge: Forge) -> F
     """Asks a repository's forge for its pull requests, and keeps what it says; raises what the forge raises."""
     now = services.clock()
     known = {each.number: each for each in services.store.pull_requests.all(repository.id)}
-    told = {each.number: each for each in forge.open_pull_requests()}
+    told = {each.number: each for each in map(_sound, forge.open_pull_requests())}
     taken = [_take(services, repository, each, known, now) for each in told.values()]
     opened = tuple(
         _counted(_with_author(services, repository, forge, each, known), told[each.number]) for each in taken
     )
-    to_ask = _to_ask(services, repository, known, told.keys())
+    to_ask = _some(_to_ask(services, repository, known, told.keys()), now)
     closed = [_ask(services, repository, forge, number, now) for number in to_ask]
     after = {each.number: each for each in (*opened, *closed) if each is not None}
     is_news = any(known.get(n) is None or known[n].mark != each.mark for n, each in after.items())
@@ -130,6 +133,23 @@ def _to_ask(
         if number is not None and (number not in known or known[number].closed < enough):
             gone.add(number)
     return sorted(gone.difference(opened))
+
+
+def _sound(told: PullRequest) -> PullRequest:
+    """A pull request that can be one by its number; raises Transient where it cannot, and the whole list is none."""
+    if not 0 < told.number <= _HIGHEST:
+        raise Transient(
+            f"The forge did not answer as it should: no pull request has the number {told.number}."
+        )
+    return told
+
+
+def _some(numbers: list[int], now: datetime) -> list[int]:
+    """As many as one look asks for, others at each minute: a list that comes empty would else ask for all at once."""
+    if len(numbers) <= _ASKED:
+        return numbers
+    first = int(now.timestamp() // 60) * _ASKED % len(numbers)
+    return (numbers + numbers)[first : first + _ASKED]
 
 
 def _ask(

@@ -9,7 +9,7 @@ import pytest
 from envmgr.commands.forge.checks import SOON, of_forges
 from envmgr.commands.forge.webhooks import Hook
 from envmgr.domain.errors import Transient
-from envmgr.domain.values.forge import ForgeKind
+from envmgr.domain.values.forge import ForgeKind, PreviewRules
 from envmgr.ports.forge import ForgeIdentity
 from tests.support.in_memory.rules import SHOP
 from tests.support.in_memory.world import World
@@ -62,3 +62,20 @@ def test_each_is_told(tmp_path: Path, told: dict[str, object], ok: bool, said: s
     assert [each.message for each in of_forges(replace(runtime, hooks=()))] == ["It does not answer."]
     bare = replace(services, repositories={SHOP: replace(shop, forge=None)})
     assert not list(of_forges(replace(runtime, services=bare)))
+
+
+def test_that_forks_cannot_be_had_is_said(tmp_path: Path) -> None:
+    """Where they are asked for, and the forge shows git no head of theirs."""
+    world = World(tmp_path)
+    runtime = world.person.application
+    for heads, said in ((None, True), ("refs/pull/{number}/head", False)):
+        forge = Known()
+        forge.traits = replace(forge.traits, heads=heads)
+        for forks in (True, False):
+            shop = replace(
+                runtime.services.repositories[SHOP], forge=forge, previews=PreviewRules(forks=forks)
+            )
+            services = replace(runtime.services, repositories={SHOP: shop})
+            (found,) = of_forges(replace(runtime, services=services))
+            assert found.ok
+            assert ("does not show their heads to git" in found.message) is (said and forks)

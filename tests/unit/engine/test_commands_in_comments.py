@@ -1,5 +1,6 @@
 """Commands in comments: whole lives by them, once each, by people who may, and answered."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -322,6 +323,73 @@ def test_a_yes_that_is_older_than_a_guard_is_none(talk: Talk) -> None:
     assert "comment again" in refused.message
     assert talk.world.environment("pr-7").hold.approved is None
     assert talk.does("/envmgr approve", CAROL).status is CommandStatus.DONE
+
+
+def test_a_command_that_was_read_long_after_it_was_written_is_refused(talk: Talk) -> None:
+    """As after an outage of hours: who gave it may have done otherwise since."""
+    talk.says("/envmgr destroy")
+    talk.world.forward(hours=2)
+    talk.look()
+    talk.works()
+    late = talk.commands()[-1]
+    assert (late.status, "long after it was written" in late.message) == (CommandStatus.REFUSED, True)
+    assert talk.world.in_cloud("pr-7")
+    assert talk.does("/envmgr suspend").status is CommandStatus.DONE
+
+
+def test_a_time_in_the_future_hides_nothing_that_comes(talk: Talk) -> None:
+    """Neither that of a comment nor that of a pull request: what is written later is read all the same, and once."""
+    later = talk.world.now + timedelta(days=3_650)
+    talk.says("/envmgr help")
+    talk.forge.texts[7][-1] = replace(talk.forge.texts[7][-1], at=later)
+    talk.world.tells(updated_at=later)
+    talk.look()
+    assert talk.does("/envmgr suspend").status is CommandStatus.DONE
+    for _ in range(3):
+        talk.look()
+    assert [each.verb for each in talk.commands()] == ["help", "suspend"]
+
+
+def test_hundreds_of_commands_are_read_once_and_few_strangers_answered(talk: Talk) -> None:
+    """All within the time that comments may come late: each answer to a stranger would be a call."""
+    for number in range(300):
+        talk.world.forward(seconds=0.1)
+        talk.forge.says(7, "/envmgr destroy", MALLORY if number else ALICE)
+        talk.forge.texts[7][-1] = replace(talk.forge.texts[7][-1], at=talk.world.now, text="/envmgr help")
+    for _ in range(3):
+        talk.world.tells(updated_at=talk.world.now)
+        talk.look()
+    refused = [each for each in talk.reactions() if each is Reaction.REFUSED]
+    assert len(refused) == 10
+    assert [each.by for each in talk.commands()] == ["github:alice"]
+
+
+def test_comments_that_cannot_be_read_keep_no_other_from_being_obeyed(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One pull request costs itself; where it is so with all, the look has failed."""
+    talk.world.opens(8, "other")
+    talk.world.both(2)
+    talk.says("/envmgr suspend", number=8)
+    talk.world.tells(7, updated_at=talk.world.now)
+    read = talk.forge.comments
+
+    def odd(number: int, since: datetime | None = None) -> Sequence[Comment]:
+        if number == 7:
+            raise Transient("odd")
+        return read(number, since)
+
+    monkeypatch.setattr(talk.forge, "comments", odd)
+    application = talk.world.daemon.application
+    watch = ForgeWatch(application, lambda _: None)
+    watch.look(application.services.repositories[SHOP])
+    assert [each.verb for each in talk.commands(8)] == ["suspend"]
+    monkeypatch.setattr(talk.forge, "comments", _away)
+    talk.world.forward(minutes=1)
+    talk.world.tells(8, updated_at=talk.world.now)
+    with pytest.raises(Transient):
+        watch.look(application.services.repositories[SHOP])
+    watch.close()
 
 
 def _proposed_at(record: Environment, at: datetime) -> Environment:

@@ -165,3 +165,30 @@ def test_a_forge_that_tells_of_no_comment_is_asked_for_these_at_each_second_look
     assert looks() == ["open_pull_requests", "pull_request"]
     assert not world.known().is_open
     watch.close()
+
+
+@pytest.mark.parametrize("number", [0, -7, 2**31, 10**30])
+def test_a_number_that_no_pull_request_has_makes_the_list_none(looked: Looked, number: int) -> None:
+    """And what was known stays."""
+    looked.look()
+    looked.forge.requests[number] = pull_request(number)
+    with pytest.raises(Transient, match="no pull request has the number"):
+        looked.look()
+    assert looked.known().is_open
+
+
+def test_a_list_that_comes_empty_asks_for_fifty_at_once(
+    looked: Looked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others at the next looks: none is forgotten."""
+    looked.forge.requests = {number: pull_request(number) for number in range(1, 131)}
+    looked.look()
+    monkeypatch.setattr(MemoryForge, "open_pull_requests", lambda _: [])
+    asked: set[int] = set()
+    found = MemoryForge.pull_request
+    monkeypatch.setattr(MemoryForge, "pull_request", lambda f, n: (asked.add(n), found(f, n))[1])
+    for most in (50, 100, 130):
+        looked.look()
+        assert len(asked) == most
+        looked.world.forward(minutes=1)
+    assert all(looked.known(number).is_open for number in range(1, 131))

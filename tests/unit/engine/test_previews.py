@@ -466,3 +466,29 @@ def test_a_pass_without_a_daemon_sees_pull_requests(world: PreviewWorld) -> None
             world.forward(minutes=10)
             envmgr("reconcile")
     assert not world.in_cloud("pr-7")
+
+
+@pytest.mark.parametrize("state", PullRequestState)
+@pytest.mark.parametrize("is_same_author", [True, False])
+def test_one_that_has_but_its_number_is_another(
+    world: PreviewWorld, state: PullRequestState, is_same_author: bool
+) -> None:
+    """An operator named the wrong repository: what is open or merged there under this number is no word on this one."""
+    commit = world.opens()
+    world.both()
+    right = world.forge.requests[7]
+    there = {"url": "https://forge.example.com/acme/other/pull/7", "head": "main", "state": state}
+    other = {} if is_same_author else {"author": ForgePerson("9", "mallory")}
+    world.tells(**there, **other)
+    for _ in range(5):
+        world.both(minutes=10)
+    found = world.environment("pr-7")
+    assert (found.status, found.applied.commit, world.known().is_lost) == (Status.WAITING, commit, True)
+    assert world.in_cloud("pr-7")
+    world.forge.requests[7] = right
+    world.both(minutes=1)
+    assert not world.known().is_lost
+    world.ends()
+    world.both(times=6, minutes=10)
+    assert not world.in_cloud("pr-7")
+    world.check()

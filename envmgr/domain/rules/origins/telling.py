@@ -68,7 +68,19 @@ def with_permission(before: KnownPullRequest, permission: Permission) -> KnownPu
     return replace(before, permission=permission)
 
 
+def is_another(before: PullRequest, told: PullRequest) -> bool:
+    """Whether a pull request has but the number of the one that is known, as where the forge answers of another repository.
+
+    Nobody changes who opened one; its head may be renamed, and its repository, but hardly both between two looks.
+    """
+    is_known = bool(before.author.id and told.author.id)
+    is_elsewhere = bool(before.url and told.url) and before.url != told.url
+    return (is_known and before.author.id != told.author.id) or (is_elsewhere and before.head != told.head)
+
+
 def _said(before: KnownPullRequest, told: PullRequest, now: datetime, *, closed: int) -> KnownPullRequest:
+    if is_another(before.told, told):
+        return not_found(before, now)
     is_same_author = told.author.id == before.told.author.id
     after = replace(
         before,

@@ -82,7 +82,30 @@ def test_one_that_is_not_there_proves_nothing() -> None:
     assert not telling.seen_open(SHOP, lost, pull_request(7), LATER).is_lost
 
 
-@pytest.mark.parametrize(("author", "kept"), [("2", Permission.WRITE), ("3", None)])
+def test_one_with_another_author_or_at_another_place_is_another() -> None:
+    """It is lost, and all that is known of it stays; a new name of the head, of the repository or of nobody is none."""
+    before = telling.asked_for(SHOP, known(), CLOSED, NOW)
+    for changes in (
+        {"author": ForgePerson("3", "alice")},
+        {"url": "https://forge.example.com/other/7", "head": "main"},
+    ):
+        other = replace(pull_request(7), **changes)  # type: ignore[arg-type]
+        for after in (
+            telling.asked_for(SHOP, before, replace(other, state=CLOSED.state), LATER),
+            telling.seen_open(SHOP, before, other, LATER),
+        ):
+            assert (after.is_lost, after.closed, after.told) == (True, 0, before.told)
+    for changes in (
+        {"author": ForgePerson("", "")},
+        {"url": "https://forge.example.com/other/7"},
+        {"head": "main"},
+        {"url": "", "head": "main"},
+    ):
+        same = replace(pull_request(7), **changes)  # type: ignore[arg-type]
+        assert not telling.seen_open(SHOP, before, same, LATER).is_lost
+
+
+@pytest.mark.parametrize(("author", "kept"), [("2", Permission.WRITE), ("", None)])
 def test_the_permission_is_of_the_author_who_was_asked_for(author: str, kept: Permission | None) -> None:
     """Another author's is asked for anew."""
     before = telling.with_permission(known(), Permission.WRITE)
