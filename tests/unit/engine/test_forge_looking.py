@@ -14,6 +14,7 @@ from envmgr.domain.values.forge import (
     KnownPullRequest,
     Permission,
     PreviewRules,
+    PullRequest,
     PullRequestState,
 )
 from tests.support.in_memory.previews import PreviewWorld
@@ -186,7 +187,12 @@ def test_a_list_that_comes_empty_asks_for_fifty_at_once(
     monkeypatch.setattr(MemoryForge, "open_pull_requests", lambda _: [])
     asked: set[int] = set()
     found = MemoryForge.pull_request
-    monkeypatch.setattr(MemoryForge, "pull_request", lambda f, n: (asked.add(n), found(f, n))[1])
+
+    def one(forge: MemoryForge, number: int) -> PullRequest:
+        asked.add(number)
+        return found(forge, number)
+
+    monkeypatch.setattr(MemoryForge, "pull_request", one)
     for most in (50, 100, 130):
         looked.look()
         assert len(asked) == most

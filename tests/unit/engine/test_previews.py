@@ -477,9 +477,8 @@ def test_one_that_has_but_its_number_is_another(
     commit = world.opens()
     world.both()
     right = world.forge.requests[7]
-    there = {"url": "https://forge.example.com/acme/other/pull/7", "head": "main", "state": state}
-    other = {} if is_same_author else {"author": ForgePerson("9", "mallory")}
-    world.tells(**there, **other)
+    author = ALICE if is_same_author else STRANGER
+    world.tells(url="https://forge.example.com/acme/other/pull/7", head="main", state=state, author=author)
     for _ in range(5):
         world.both(minutes=10)
     found = world.environment("pr-7")

@@ -85,23 +85,22 @@ def test_one_that_is_not_there_proves_nothing() -> None:
 def test_one_with_another_author_or_at_another_place_is_another() -> None:
     """It is lost, and all that is known of it stays; a new name of the head, of the repository or of nobody is none."""
     before = telling.asked_for(SHOP, known(), CLOSED, NOW)
-    for changes in (
-        {"author": ForgePerson("3", "alice")},
-        {"url": "https://forge.example.com/other/7", "head": "main"},
+    elsewhere = "https://forge.example.com/other/7"
+    for other in (
+        pull_request(7, author=ForgePerson("3", "alice")),
+        pull_request(7, head="main", url=elsewhere),
     ):
-        other = replace(pull_request(7), **changes)  # type: ignore[arg-type]
         for after in (
             telling.asked_for(SHOP, before, replace(other, state=CLOSED.state), LATER),
             telling.seen_open(SHOP, before, other, LATER),
         ):
             assert (after.is_lost, after.closed, after.told) == (True, 0, before.told)
-    for changes in (
-        {"author": ForgePerson("", "")},
-        {"url": "https://forge.example.com/other/7"},
-        {"head": "main"},
-        {"url": "", "head": "main"},
+    for same in (
+        pull_request(7, author=ForgePerson("", "")),
+        pull_request(7, url=elsewhere),
+        pull_request(7, head="main"),
+        pull_request(7, head="main", url=""),
     ):
-        same = replace(pull_request(7), **changes)  # type: ignore[arg-type]
         assert not telling.seen_open(SHOP, before, same, LATER).is_lost
 
 
