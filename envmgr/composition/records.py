@@ -1,10 +1,12 @@
 """Opening the store, and nothing else: what the reading verbs need, imported in a moment."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envmgr import __version__
 from envmgr.adapters.store import overview
 from envmgr.adapters.store.names import FILE_NAME, REVISIONS
 from envmgr.adapters.store.overview import Overview
@@ -13,6 +15,7 @@ from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
 from envmgr.domain.documents.owner import Installation
 from envmgr.engine.context.layout import Layout
+from envmgr.host.identity import host_id
 
 from . import remembered
 
@@ -35,7 +38,20 @@ def read_overview(
         if found is not None and remembered.is_known(layout, found.identity, found.place):
             return found.found
     with open_records_of(settings, layout, environ) as store:
-        return store.overview(chosen, destroyed=destroyed)
+        shown = store.overview(chosen, destroyed=destroyed)
+    return _with_this_host(shown, layout) if store.is_shared and layout.host.is_file() else shown
+
+
+def _with_this_host(shown: Overview, layout: Layout) -> Overview:
+    """With how this host stands where another one has its name or its ID: then it is in no record."""
+    from envmgr.adapters.processes import current_process
+    from envmgr.domain.rules.hosts import standing
+
+    me = current_process(host_id(layout.host))
+    why = standing.conflict(me, [each.host for each in shown.hosts])
+    if not why:
+        return shown
+    return replace(shown, hosts=[*shown.hosts, standing.refused(me, __version__, why, datetime.now(UTC))])
 
 
 def standings(store: "Records") -> "Sequence[Standing]":

@@ -1,5 +1,7 @@
 """What `list` shows is the same whichever way it is read: from the records, by the overview, and from the file at once."""
 
+import json
+import socket
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +14,7 @@ from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.names import FILE_NAME, REVISIONS
 from envmgr.adapters.store.overview import Overview, at_once
 from envmgr.adapters.store.store import SqlStore
+from envmgr.composition.records import open_records, read_overview
 from envmgr.domain.rules.hosts.standing import standings
 from envmgr.domain.rules.observation import Observed
 from envmgr.domain.values.combined import by_environment, combined
@@ -35,6 +38,7 @@ from envmgr.domain.values.forge.telling import Target, Telling, TellingKind, Unt
 from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.hosts.host import Report, Standing
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
+from envmgr.engine.context.layout import Layout
 from envmgr.views import documents
 from tests.support.records import recorded
 from tests.support.store import CLAIM, COMMIT, MINUTE, NOW
@@ -165,6 +169,27 @@ def test_every_way_shows_the_same_hosts_and_what_was_not_told(opened: SqlStore, 
         assert found.untold == {web: [Untold(ODD, NOW)]}
         assert [_still(each) for each in found.hosts] == [_still(each) for each in wanted]
         assert [each.works_on[0].purpose for each in found.hosts] == [ODD, ODD]
+
+
+def test_a_host_that_another_ones_name_keeps_from_work_says_so(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    """It is in no record; where nobody ever worked there is nothing to say."""
+    config, data = tmp_path / "config", tmp_path / "data"
+    config.mkdir()
+    (config / "daemon.yaml").write_text(f"daemon: {{database: {json.dumps(postgres_database)}}}\n")
+    with open_records(config, data, {}) as store:
+        other = ProcessId(socket.gethostname(), "another boot", 1, 1, "another ID")
+        store.hosts.beat(Report(process=other, version="1", serves=True), datetime.now(UTC), lambda _: False)
+
+    def told() -> list[str]:
+        return [each.why for each in read_overview(config, data, {}, None, False).hosts]
+
+    assert told() == [""]
+    Layout(data).host.write_text("of this host")
+    known, mine = told()
+    assert known == ""
+    assert mine.startswith(f"Another host called {socket.gethostname()} (ID another ")
 
 
 def _still(found: Standing) -> Standing:

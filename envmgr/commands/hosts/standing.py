@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from envmgr import __version__
 from envmgr.commands.access import check, may
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import NeedsPerson
@@ -12,7 +13,10 @@ from envmgr.views.visible import escaped
 
 
 def standings(runtime: Runtime) -> Sequence[Standing]:
-    """All hosts by name, with what each works on, as far as the runtime's person may see that."""
+    """All hosts by name, with what each works on, as far as the runtime's person may see that.
+
+    This one comes last where it is refused because of another: then it is in no record.
+    """
     return _standings(runtime, runtime.services.fleet.beat().hosts)
 
 
@@ -26,9 +30,12 @@ def _standings(runtime: Runtime, hosts: Sequence[Host]) -> Sequence[Standing]:
     services, fleet = runtime.services, runtime.services.fleet
     held = services.store.leases(services.clock(), over=True).items()
     seen = [each for i, each in held if may(runtime, Action.SEE, i.organization, i.repository)]
-    return rule.standings(
+    found = rule.standings(
         hosts, fleet.met.schema, fleet.counting(hosts), seen, lambda name: may(runtime, Action.SEE, name)
     )
+    if not (why := fleet.met.refused):
+        return found
+    return [*found, rule.refused(fleet.process, __version__, why, services.clock())]
 
 
 def drain(runtime: Runtime, name: str, *, draining: bool) -> Host:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from envmgr.commands.hosts import standing
 from envmgr.daemon import housekeeping
 from envmgr.daemon.forge_watch import ForgeWatch
 from envmgr.domain.errors import EnvironmentBusy, Transient
+from envmgr.domain.rules.hosts.words import doubts
 from envmgr.domain.values.environment import Lease, RunKind, RunStatus, Status
 from envmgr.domain.values.hosts.duty import Duty, Task
-from envmgr.domain.values.hosts.host import GONE, SILENT
+from envmgr.domain.values.hosts.host import GONE, SILENT, HostStatus
 from envmgr.domain.values.hosts.terms import BEAT, LOOK, LOOKED_AFTER, TERMS
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.hosts import Fleet
@@ -225,6 +227,10 @@ def test_two_machines_of_one_name_do_not_both_work(tmp_path: Path) -> None:
     two.second.restart()
     two.serve()
     assert "Another host called memory" in two.fleets[1].why_passive("acme")
+    first, second = (standing.known(each.application) for each in (two.first, two.second))
+    assert [each.status for each in first] == [HostStatus.WORKING]
+    assert [each.status for each in second] == [HostStatus.WORKING, HostStatus.PASSIVE]
+    assert [each[:53] for each in doubts(second)] == ["memory takes no work. Another host called memory (ID "]
     two.world.push("alice")
     two.second.turn()
     assert two.world.status("alice") is Status.PENDING

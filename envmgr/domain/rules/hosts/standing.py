@@ -119,6 +119,21 @@ def standings(
     return found
 
 
+def refused(me: ProcessId, version: str, why: str, now: datetime) -> Standing:
+    """How this host stands where another one has its name or its ID, so that the records say nothing of it."""
+    host = Host(
+        process=me,
+        version=version,
+        schema="",
+        serves=True,
+        draining=False,
+        started_at=now,
+        beat_at=now,
+        silence=timedelta(),
+    )
+    return Standing(host=host, status=HostStatus.PASSIVE, why=why)
+
+
 def _has(host: Host, lease: Lease) -> bool:
     """Whether a lease counts as a host's. Of a silent one also what is over: nobody has taken it up since."""
     return host.is_silent or lease.expires_at > host.beat_at + host.silence
