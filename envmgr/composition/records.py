@@ -15,7 +15,6 @@ from envmgr.config.settings import Settings
 from envmgr.config.settings_file import read_settings
 from envmgr.domain.documents.owner import Installation
 from envmgr.engine.context.layout import Layout
-from envmgr.host.identity import host_id
 
 from . import remembered
 
@@ -46,6 +45,7 @@ def _with_this_host(shown: Overview, layout: Layout) -> Overview:
     """With how this host stands where another one has its name or its ID: then it is in no record."""
     from envmgr.adapters.processes import current_process
     from envmgr.domain.rules.hosts import standing
+    from envmgr.host.identity import host_id
 
     me = current_process(host_id(layout.host))
     why = standing.conflict(me, [each.host for each in shown.hosts])

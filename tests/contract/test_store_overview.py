@@ -142,9 +142,20 @@ def test_every_way_shows_the_same(opened: SqlStore, tmp_path: Path, *, destroyed
 
 def test_every_way_shows_the_same_hosts_and_what_was_not_told(opened: SqlStore, tmp_path: Path) -> None:
     """Who is silent with what it had begun, who takes no work, and why forges were not told."""
-    for name, version in (("one", "1.9"), ("two", "1.10"), ("gone", "1.10")):
+    for name, version, ahead in (
+        ("one", "1.9", 0),
+        ("two", "1.10", 0),
+        ("gone", "1.10", 0),
+        ("wrong", "1.10", 99),
+    ):
         process = ProcessId(name, f"boot of {name}", 1, 1, f"id of {name}")
-        report = Report(process=process, version=version, serves=True, configurations={"acme": "d"})
+        report = Report(
+            process=process,
+            version=version,
+            serves=True,
+            configurations={"acme": "d"},
+            ahead=timedelta(seconds=ahead),
+        )
         opened.hosts.beat(report, datetime.now(UTC), lambda _: False)
         held = EnvironmentId("acme", "shop", f"of-{name}")
         opened.acquire(held, process, ODD, datetime.now(UTC), MINUTE, lambda _: False)
@@ -162,13 +173,16 @@ def test_every_way_shows_the_same_hosts_and_what_was_not_told(opened: SqlStore, 
     now = datetime.now(UTC)
     known, leases = opened.hosts.all(now), opened.leases(now, over=True).values()
     wanted = standings(known, REVISIONS[-1], known if opened.is_shared else (), leases)
-    assert [each.status for each in wanted] == (
-        ["passive", "working"] if opened.is_shared else ["working"] * 2
-    )
+    statuses = {each.host.name: each.status.value for each in wanted}
+    assert statuses == {
+        "one": "passive" if opened.is_shared else "working",
+        "two": "working",
+        "wrong": "passive",
+    }
     for found in overviews(opened, tmp_path / FILE_NAME, "web", destroyed=False):
         assert found.untold == {web: [Untold(ODD, NOW)]}
         assert [_still(each) for each in found.hosts] == [_still(each) for each in wanted]
-        assert [each.works_on[0].purpose for each in found.hosts] == [ODD, ODD]
+        assert [each.works_on[0].purpose for each in found.hosts] == [ODD] * 3
 
 
 def test_a_host_that_another_ones_name_keeps_from_work_says_so(

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,7 @@ FROM {} WHERE {} ORDER BY organization, repository, name, application
 """
 _REPOSITORIES = "SELECT organization, name, succeeded_at, error FROM repositories WHERE error <> ''"
 _HOSTS = """
-SELECT process, version, schema, serves, draining, started_at, beat_at, configurations FROM hosts
+SELECT process, version, schema, serves, draining, ahead, started_at, beat_at, configurations FROM hosts
 WHERE NOT forgotten ORDER BY id
 """
 _CONFIGURATIONS = "SELECT organization, digest, since FROM configurations"
@@ -138,7 +138,7 @@ def _hosts(ask: Ask, *, is_shared: bool) -> "Sequence[Standing]":
 def _host(row: Sequence[Any], since: Mapping[tuple[str, str], datetime], now: datetime) -> "Host":
     from envmgr.domain.values.hosts.host import Configured, Host
 
-    process, version, schema, serves, draining, started_at, beat_at, configurations = row
+    process, version, schema, serves, draining, ahead, started_at, beat_at, configurations = row
     beat = datetime.fromisoformat(beat_at)
     return Host(
         process=codec.load_process(process),
@@ -146,6 +146,7 @@ def _host(row: Sequence[Any], since: Mapping[tuple[str, str], datetime], now: da
         schema=schema,
         serves=bool(serves),
         draining=bool(draining),
+        ahead=timedelta(seconds=ahead),
         started_at=datetime.fromisoformat(started_at),
         beat_at=beat,
         silence=now - beat,
