@@ -83,6 +83,17 @@ def abandoned_ones(services: Services) -> frozenset[EnvironmentId]:
     )
 
 
+def held_elsewhere(services: Services, now: datetime) -> frozenset[EnvironmentId]:
+    """The environments that other processes work on, where hosts share the records: who tried them would find them busy."""
+    if not services.fleet.is_shared:
+        return frozenset()
+    return frozenset(
+        identity
+        for identity, lease in services.store.leases(now).items()
+        if lease.owner != services.owner and not services.processes.is_dead(lease.owner)
+    )
+
+
 def _active(
     services: Services, repository: Repository, environments: Iterable[Environment]
 ) -> frozenset[EnvironmentId]:

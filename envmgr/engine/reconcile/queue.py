@@ -44,6 +44,11 @@ class ThreadQueue:
                     return Turn(environment, number)
             return None
 
+    def withdraw(self, environment: EnvironmentId) -> None:
+        """Has an environment wait no more; quiet where it does not. Its entry is passed over when it comes up."""
+        with self._lock:
+            self._waiting.pop(environment, None)
+
     def done(self, turn: Turn) -> None:
         """There is nothing to take away: what was taken is in the queue no more."""
 

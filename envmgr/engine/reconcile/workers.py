@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,7 +22,7 @@ from envmgr.engine.work.places import counted
 from envmgr.host.system import sentences
 from envmgr.ports.hosts import Queue
 
-from .due import Due, abandoned_ones, what_is_due
+from .due import Due, abandoned_ones, held_elsewhere, what_is_due
 from .in_flight import Flight, InFlight
 from .places import Place, Places
 from .queue import ThreadQueue
@@ -86,15 +86,16 @@ class Workers:
     def look(self, repository: Repository, *, asked: frozenset[EnvironmentId] = frozenset()) -> int:
         """Hands out what is due in a repository and notes when to look again; gives the number handed out."""
         now = self._services.clock()
+        with self._lock:  # before the records are read: what is left alone from now on sets it anew
+            self._again.pop(repository.id, None)
         due, until = what_is_due(self._services, repository, now, asked, abandoned_ones(self._services))
-        ready = [each for each in due if not self._is_put_off(each.id)]
-        if len(ready) < len(due):
+        held = held_elsewhere(self._services, now) - asked if due else frozenset()
+        ready = [each for each in due if not (self._is_put_off(each.id) or each.id in held)]
+        if self._withdraw(repository.id, {each.id for each in ready}) or len(ready) < len(due):
             until = min(until or now + PAUSE, now + PAUSE)
         handed = self._submit(repository, ready, asked)
-        with self._lock:
-            self._again.pop(repository.id, None)
-            if until is not None:
-                self._again[repository.id] = until
+        if until is not None:
+            self._look_again(repository.id, until)
         return handed
 
     def due_again(self) -> list[RepositoryId]:
@@ -183,6 +184,20 @@ class Workers:
                 free = organization.concurrency - self._handed[name]
             for _ in range(min(number, free)):
                 self._hand_out(organization)
+
+    def _withdraw(self, repository: RepositoryId, ready: Collection[EnvironmentId]) -> bool:
+        """Takes out of its own queue what another host has done meanwhile: to look at each would take up a place.
+
+        Whether it did: a look that began earlier may know less, so the repository is looked at again after a while.
+        """
+        if not self._services.fleet.is_shared or self._is_shared:
+            return False
+        waiting = (f for f in self._in_flight.all() if f.identity.repository_id == repository and not f.asked)
+        done = [f for f in waiting if f.identity not in ready and self._in_flight.drop(f)]
+        for flight in done:
+            self._own.withdraw(flight.identity)
+            flight.over.set_result(None)
+        return bool(done)
 
     def _look_at(
         self,
@@ -331,13 +346,13 @@ class Workers:
         self._closing.wait(_FULL)
 
     def _work(self, flight: Flight, do: Callable[[], object]) -> None:
-        identity, began = flight.identity, time.monotonic()
+        identity, began, is_left = flight.identity, time.monotonic(), False
         try:
             with sentences():
                 do()
         except EnvironmentBusy as busy:
             log.info(str(busy), action="busy", environment=str(identity))
-            self._leave_alone(identity, began)
+            is_left = self._leave_alone(identity, began)
         except EnvmgrError as error:
             self.unrecorded.append(f"{identity}: {error}")
             log.error(str(error), action="not-worked", environment=str(identity))
@@ -347,25 +362,33 @@ class Workers:
             self._leave_alone(identity, began)
         finally:
             self._in_flight.end(flight)
-            self._over(flight)
+            self._over(flight, is_left=is_left)
 
     def _drop(self, flight: Flight, since: float | None = None) -> None:
         """Takes out what still waits; left alone for a while where somebody else seems to have it `since` then."""
         if self._in_flight.drop(flight):
-            if since is not None:
-                self._leave_alone(flight.identity, since)
-            self._over(flight)
+            is_left = since is not None and self._leave_alone(flight.identity, since)
+            self._over(flight, is_left=is_left)
 
-    def _over(self, flight: Flight) -> None:
+    def _over(self, flight: Flight, *, is_left: bool) -> None:
+        """Who `is_left` to somebody else has changed nothing that would have to be looked at before its pause is over."""
         try:
-            self.finished(flight.identity)
+            if not is_left:
+                self.finished(flight.identity)
         finally:  # not before: who waits for it would look before it was called
             flight.over.set_result(None)
 
-    def _leave_alone(self, identity: EnvironmentId, began: float) -> None:
-        """For a while, unless what was in the way is over already: that would not be told again."""
-        if self._let_go.pop(identity, 0.0) < began:
-            self._put_off[identity] = time.monotonic() + PAUSE.total_seconds()
+    def _leave_alone(self, identity: EnvironmentId, began: float) -> bool:
+        """For a while, unless what was in the way is over already: that would not be told again. Whether it is."""
+        if self._let_go.pop(identity, -1.0) >= began:
+            return False
+        self._put_off[identity] = time.monotonic() + PAUSE.total_seconds()
+        self._look_again(identity.repository_id, self._services.clock() + PAUSE)
+        return True
+
+    def _look_again(self, repository: RepositoryId, at: datetime) -> None:
+        with self._lock:
+            self._again[repository] = min(self._again.get(repository, at), at)
 
     def _is_put_off(self, identity: EnvironmentId) -> bool:
         return time.monotonic() < self._put_off.get(identity, 0)

@@ -1,11 +1,12 @@
 """Which environment a thread works on: the next of the queue, its host's own or that of all hosts."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from envmgr.domain.values.environment import Status
+from envmgr.domain.values.environment import ProcessId, Status
 from envmgr.domain.values.hosts.priority import Priority
 from envmgr.domain.values.hosts.terms import LOOK
 from envmgr.domain.values.names import EnvironmentId
@@ -14,7 +15,9 @@ from envmgr.engine.reconcile.reconciler import Reconciler
 from envmgr.engine.reconcile.workers import Workers
 from tests.support.in_memory.rules import SHOP
 from tests.support.in_memory.world import World
+from tests.support.waiting import wait_for
 
+OTHER = ProcessId("other", "boot-2", 1, 1, "machine-2")
 ALICE, BOB = EnvironmentId("acme", "shop", "alice"), EnvironmentId("acme", "shop", "bob")
 
 
@@ -120,6 +123,53 @@ def test_what_another_host_has_taken_is_left_alone_for_a_while(world: World, mad
         assert workers.wait(20)
         workers.look(repository)
     assert in_order(world) == ["alice", "bob"]
+
+
+def test_what_another_host_works_on_is_not_tried(world: World, made: Made) -> None:
+    """It would be found busy. It is looked at again after a while, and at once where somebody asks for it."""
+    repository, workers = world.daemon.application.services.repositories[SHOP], made()
+    world.store.acquire(ALICE, OTHER, "apply", world.clock(), timedelta(hours=1), lambda _: False)
+    assert workers.look(repository) == 1
+    assert workers.wait(20)
+    assert in_order(world) == ["bob"]
+    assert workers.look(repository) == 0
+    assert workers.due_again() == []
+    world.forward(seconds=LOOK.total_seconds())
+    assert workers.due_again() == [SHOP]
+    assert workers.look(repository, asked=frozenset({ALICE})) == 1
+    assert workers.wait(20)
+
+
+def test_who_is_found_busy_is_no_reason_to_look_at_all_of_them(world: World, made: Made) -> None:
+    """Nothing was changed by it; after a while they are looked at all the same."""
+    repository, workers = world.daemon.application.services.repositories[SHOP], made()
+    over: list[EnvironmentId] = []
+    workers.finished = over.append
+    world.store.acquire(ALICE, OTHER, "apply", world.clock(), timedelta(hours=1), lambda _: False)
+    assert workers.look(repository, asked=frozenset({ALICE})) == 2
+    wait_for(lambda: BOB in over)
+    assert over == [BOB], "and alice was asked for, so that her turn was before"
+    world.forward(seconds=LOOK.total_seconds())
+    assert workers.due_again() == [SHOP]
+
+
+def test_what_another_host_did_meanwhile_waits_no_more(
+    world: World, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To look at each of them again would take up places; one that is still to be done goes on waiting."""
+    repository, workers = world.daemon.application.services.repositories[SHOP], made()
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "_run", lambda *_: None)  # all threads are busy
+        assert workers.look(repository) == 2
+    made().run_until_settled([repository], frozenset({BOB}), only=True)
+    assert workers.busy == [ALICE, BOB]
+    workers.look(repository)
+    assert workers.busy == [ALICE]
+    assert workers._own.waiting(["acme"]) == {"acme": 1}
+    world.daemon.work()
+    workers.look(repository)
+    assert workers.busy == []
+    assert workers._own.take("acme") is None
 
 
 def test_what_cannot_be_put_is_not_taken_for_waiting(world: World, made: Made) -> None:
