@@ -37,7 +37,7 @@ class StateStore(Protocol):
     def break_lock(self, key: str, lock_id: str) -> None:
         """Ends the lock with an ID, or whose holder noted none (empty), where Terraform itself cannot.
 
-        Quiet where there is no such lock (any more), and where Terraform always can.
+        Quiet where there is no such lock (any more), and where a lock ends with its holder.
         """
         ...
 

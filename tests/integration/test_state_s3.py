@@ -69,6 +69,23 @@ def test_versioning_is_turned_on_in_a_bucket_that_was_there(backend: Backend, cl
     assert client("s3").get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
 
 
+def test_a_lock_object_is_deleted_only_by_its_id(backend: Backend, client: Client) -> None:
+    """As Terraform does it, which takes a working folder for that; one that says nothing is left to a person."""
+    make_bucket(client, backend)
+    store, note = backend.store(), f"{KEY}.tflock"
+    for content in (b'{"ID": "one", "Who": "root@gone"}', b""):
+        store.put(note, content)
+        held = store.lock(KEY)
+        for wrong in ("another", ""):
+            store.break_lock(KEY, wrong)
+            assert store.lock(KEY) == held
+        store.break_lock(KEY, "one")
+    assert store.objects(KEY) == [note]  # the one that says nothing
+    store.put(note, b'{"ID": "one"}')
+    store.break_lock(KEY, "one")
+    assert store.lock(KEY) is None
+
+
 @pytest.fixture
 def limited(backend: Backend, client: Client, moto_url: str) -> Iterator[Backend]:
     """The same backend for a user who may neither read states nor touch versioning."""

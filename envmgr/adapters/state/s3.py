@@ -70,7 +70,12 @@ class S3StateStore:
     """An object and what it says are written at once."""
 
     def break_lock(self, key: str, lock_id: str) -> None:
-        """Every lock has an ID, and `init` takes none: Terraform breaks them itself."""
+        """Deletes the lock object with this ID, as Terraform does that; one in a lock table is left to Terraform."""
+        note = f"{key}.tflock"
+        found = self._get(note) if lock_id and is_true(self._settings.get("use_lockfile")) else None
+        if found is not None and LockInfo.from_json(found[0]).id == lock_id:
+            with failures(self._where, self._environment):
+                self._s3.delete_object(Bucket=self._bucket, Key=note)
 
     def mend(self, key: str) -> bool:
         """An object is written whole or not at all."""

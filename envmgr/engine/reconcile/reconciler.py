@@ -36,6 +36,7 @@ from envmgr.engine.context.services import Services
 from envmgr.engine.context.snapshot import snapshot_of
 from envmgr.engine.recovery.failure import record_failure
 from envmgr.engine.recovery.orphan_runs import end_abandoned_runs
+from envmgr.engine.recovery.state_locks import left_lock
 from envmgr.engine.work.job import Job, work_on
 from envmgr.engine.work.mode import Awaiting, Reconciling
 from envmgr.host.system import sentences
@@ -150,7 +151,7 @@ class Reconciler:
                 event = self._services.event(job.environment.id, "expires-soon", decision.reason, actor="ttl")
                 job.update(lambda e: work.warned(e, decision.at, decision.ends), event)
             case Close():
-                close(job, Destroy(decision.reason, Status.DESTROYED))
+                close(job, Destroy(f"{decision.reason}{left_lock(job)}", Status.DESTROYED))
 
     def _rest(self, job: Job) -> None:
         environment = job.environment

@@ -58,8 +58,29 @@ def break_own_lock(job: Job, active: ActiveRun, workspace: Workspace) -> None:
             f"The state of {environment.label} is locked by {lock}: wait for it to end, or see `envmgr unlock`."
         )
     break_lock(job, active, workspace, lock.id)
-    message = f"Broke lock {lock.id or 'without ID'} of run {holder.id}, whose Terraform ({holder.child or holder.owner}) is dead."
-    services.record(environment.id, "unlocked", message, run=active.run.id, lease=job.lease)
+    services.record(environment.id, "unlocked", _broken(lock, holder), run=active.run.id, lease=job.lease)
+
+
+def left_lock(job: Job) -> str:
+    """Breaks the lock of a state in which nothing ever was, if it is provably ours and dead; else says who has it.
+
+    It is asked before such an environment is closed. A Terraform that left it came no further than a plan; whoever comes
+    under that name next would meet its lock.
+    """
+    services, identity = job.services, job.environment.id
+    held = find_lock(services, job.environment, job.state(), job.repository.organization.binary)
+    if held is None:
+        return ""
+    if held.holder is not None and held.dead:
+        job.state().break_lock(identity.state_key, held.lock.id)
+        if job.state().lock(identity.state_key) is None:
+            services.record(identity, "unlocked", _broken(held.lock, held.holder), lease=job.lease)
+            return ""
+    return f" Its state is still locked by {held.lock}."
+
+
+def _broken(lock: LockInfo, holder: Run) -> str:
+    return f"Broke lock {lock.id or 'without ID'} of run {holder.id}, whose Terraform ({holder.child or holder.owner}) is dead."
 
 
 def break_lock(job: Job, active: ActiveRun, workspace: Workspace, lock_id: str) -> None:

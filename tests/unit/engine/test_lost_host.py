@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from envmgr import __version__
+from envmgr.domain.documents.state import LockInfo
 from envmgr.domain.errors import LeaseLost, Transient
 from envmgr.domain.values.environment import Lease, ProcessId, RunKind, RunStatus
 from envmgr.domain.values.hosts.host import Report
@@ -119,3 +120,33 @@ def test_who_lost_the_lease_records_nothing_of_runs(engine: MemoryEngine) -> Non
 
 def _away(*_: object) -> None:
     raise Transient("The database is away.")
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_lock_that_a_plan_left_goes_with_an_environment_in_which_nothing_was(
+    engine: MemoryEngine, is_known: bool
+) -> None:
+    """Its host died in its first plan. Where nobody saw the lock's ID it is left, and the last word on it says so."""
+    shop = engine.repository()
+    engine.terraform.fails["plan"] = "no luck"
+    push(shop, ["alice"])
+    engine.turn()
+    before, store = engine.environment("alice"), engine.store
+    owner, child = (replace(p, machine="id of gone") for p in (OWNER, CHILD))
+    store.hosts.beat(Report(process=owner, version=__version__, serves=True), engine.clock(), lambda _: False)
+    run = store.start_run(before.id, RunKind.APPLY, before.commit, owner, "daemon", engine.clock())
+    store.set_child(run.id, child)
+    if is_known:
+        store.set_lock(run.id, "left")
+    engine.place.locks[before.id.state_key] = LockInfo(
+        "left", "OperationTypePlan", "root@gone", engine.clock()
+    )
+
+    shop.delete("env-alice")
+    engine.turn(12, minutes=1)
+
+    after = engine.environment("alice")
+    assert after.status == "destroyed"
+    assert (before.id.state_key in engine.place.locks) is not is_known
+    assert ("Its state is still locked by" in after.message) is not is_known
+    assert ("unlocked" in engine.actions("alice")) is is_known
