@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos.hosts.judge import End, Never, breaches, lost_with_hosts
+from tests.chaos.hosts.judge import End, Locked, Never, breaches, for_a_person, lost_with_hosts
 
 GOOD = End(
     wanted={"e0": "c1"},
@@ -48,7 +48,7 @@ def test_a_good_end_is_one() -> None:
         (replace(GOOD, listed=FAILED), Never.UNSETTLED),
         (replace(GOOD, wanted={}), Never.UNSETTLED),
         (replace(GOOD, wanted={"e0": "c1", "e7": "c2"}), Never.UNSETTLED),
-        (replace(GOOD, locks=("e0",)), Never.LOCKED),
+        (replace(GOOD, locks=(Locked("e0", "host-1", is_known=True),)), Never.LOCKED),
     ],
 )
 def test_what_must_never_be_is_seen(end: End, kind: Never) -> None:
@@ -59,3 +59,15 @@ def test_what_a_terraform_made_that_died_with_its_host_is_not_lost_by_envmgr() -
     end = replace(GOOD, known=frozenset())
     assert found(end, "r1") == []
     assert lost_with_hosts(end, frozenset({"r1"})) == {"e0.stays.x1"}
+
+
+def test_a_lock_is_left_to_a_person_only_where_its_terraform_died_unknown() -> None:
+    killed = frozenset({"host-1.7.9.e0"})
+    for lock, is_right in (
+        (Locked("e0", "host-1", is_known=False), True),
+        (Locked("e0", "host-1", is_known=True), False),
+        (Locked("e0", "host-2", is_known=False), False),
+    ):
+        end = replace(GOOD, locks=(lock,))
+        assert bool(for_a_person(end, killed)) is is_right
+        assert (found(end, *killed) == []) is is_right

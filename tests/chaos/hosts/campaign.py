@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 
 from tests.chaos.hosts.faults import Blow, Fault, Lane, drawn
-from tests.chaos.hosts.judge import Never, breaches, lost_with_hosts, unsettled
+from tests.chaos.hosts.judge import Never, breaches, for_a_person, lost_with_hosts, unsettled
 from tests.chaos.hosts.machine import Machine
 from tests.chaos.hosts.network import Service
 from tests.chaos.hosts.scene import Scene, laid_out
@@ -264,6 +264,7 @@ class HostCampaign:
         tally.found[Never.RUNNING] = running
         tally.found[Never.LOCKED] += self._held(scene.database)
         tally.made_anew = sum(machine.log.read_bytes().count(_MADE_ANEW) for machine in scene.machines)
+        tally.unlocked += len(for_a_person(end, killed))
         tally.lost_with_hosts = len(lost_with_hosts(end, killed))
 
     def _held(self, url: str) -> list[str]:

@@ -21,6 +21,15 @@ class Never(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Locked:
+    """A state that is locked: of which environment, by whose Terraform, and whether a run is known to have had the lock's ID."""
+
+    name: str
+    host: str
+    is_known: bool
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """All that is there at the end; `known` are the resources in any state, `listed` what envmgr says by environment."""
 
@@ -29,7 +38,7 @@ class End:
     listed: Mapping[str, Mapping[str, Any]]
     existing: frozenset[str]
     known: frozenset[str]
-    locks: tuple[str, ...]
+    locks: tuple[Locked, ...]
     history: tuple[str, ...]
     overlaps: tuple[str, ...]
 
@@ -63,8 +72,18 @@ def breaches(end: End, killed: frozenset[str]) -> dict[Never, list[str]]:
         Never.STALE: list(_stale(end.history)),
         Never.WRONGLY: list(_wrongly(end)),
         Never.UNSETTLED: unsettled(end.wanted, end.listed),
-        Never.LOCKED: [f"The state of {name} is locked." for name in end.locks],
+        Never.LOCKED: [
+            f"The state of {each.name} is locked by {each.host}."
+            for each in end.locks
+            if each not in for_a_person(end, killed)
+        ],
     }
+
+
+def for_a_person(end: End, killed: frozenset[str]) -> list[Locked]:
+    """The locks of Terraforms that died with their host before anybody knew their ID: nobody else may break these."""
+    died = {(parts[0], parts[-1]) for parts in (witness.split(".") for witness in killed)}
+    return [each for each in end.locks if not each.is_known and (each.host, each.name) in died]
 
 
 def lost_with_hosts(end: End, killed: frozenset[str]) -> frozenset[str]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 from ruamel.yaml import YAML
 
 from envmgr.adapters.state.connect import open_state_store
 from envmgr.domain.values.names import EnvironmentId
-from tests.chaos.hosts.judge import End
+from tests.chaos.hosts.judge import End, Locked
 from tests.chaos.hosts.machine import Machine
 from tests.chaos.hosts.network import Service, served
 from tests.chaos.world import lines
@@ -102,14 +103,16 @@ class Scene:
         """All that is there now."""
         states = open_state_store("s3", {**aws.S3_BACKEND, "bucket": BUCKET}, self.state)
         known: dict[str, str] = {}
-        locks: list[str] = []
+        locks: list[Locked] = []
+        with psycopg.connect(self.database) as connection:
+            seen = {row[0] for row in connection.execute("SELECT lock_id FROM runs").fetchall()}
         for name in (*self.stable, *self.passing):
             key = EnvironmentId("acme", "shop", name).state_key
             state = states.read(key)
             ids: Any = state.outputs["ids"].value if state and "ids" in state.outputs else {}
             known |= {f"{name}.{key}.{identity}": name for key, identity in ids.items()}
-            if states.lock(key) is not None:
-                locks.append(name)
+            if (lock := states.lock(key)) is not None:
+                locks.append(Locked(name, lock.who.rpartition("@")[2], lock.id in seen))
         return End(
             wanted=dict(self.wanted),
             stable=self.stable,
