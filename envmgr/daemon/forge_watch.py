@@ -200,6 +200,8 @@ class ForgeWatch:
             return True
         self._failures.pop(identity, None)
         self._told.pop(identity, None)
+        self._readings.pop(identity, None)
+        self._quiet.discard(identity)
         services.forge_tally.left(identity)
         return False
 

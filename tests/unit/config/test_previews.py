@@ -51,6 +51,7 @@ def organization(previews: dict[str, Any], **more: Any) -> OrganizationFile:
             "environment pr-7 has a name that a pull request's may get",
         ),
         ({"name": "pr"}, {}, "{number} in it once"),
+        ({"name": "a" * 23 + "{number}"}, {}, "has room for 10 digits"),
         (
             {"when": {"authors": ["id:{7b1d3e52}", "carol"]}},
             {"shop": CLOUD},

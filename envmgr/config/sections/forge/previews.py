@@ -14,13 +14,18 @@ from envmgr.domain.values.names import environment_name
 
 from .forge import Forge, ForgeAuthor, check_names
 
+_HIGHEST = "2147483647"
+"""The longest number that a pull request may have: on some forges they count for all repositories of an organization."""
+
 
 def _preview_name(value: str) -> str:
     if value.count("{number}") != 1 or "{" in value.replace("{number}", ""):
         raise ValueError("it must have {number} in it once, such as pr-{number}")
-    shown = value.replace("{number}", "12345")
+    shown = value.replace("{number}", _HIGHEST)
     if environment_name(shown, (shown,)) != shown:
-        raise ValueError("it must be a name of lower-case letters, digits and `-`, such as pr-{number}")
+        raise ValueError(
+            f"it must be a name of lower-case letters, digits and `-`, such as pr-{{number}}, that has room for {len(_HIGHEST)} digits"
+        )
     return value
 
 
