@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from .stat import PROC, fields, is_over
+from .stat import PROC, fields, is_caged, is_over
 
 _SHOWS_ALL = ("hidepid=0", "hidepid=off")
 _FIRST = 1
@@ -62,13 +62,12 @@ def unreadable() -> Iterator[int]:
 def _may_be_ours(folder: Path) -> bool:
     """Whether it lives in our unit, and in no PID namespace of its own: what is in a cage is nobody's child."""
     try:
-        lines = (folder / "status").read_text(errors="replace").splitlines()
-        numbers = next(line for line in lines if line.startswith("NSpid:")).split()[1:]
-        is_caged = len(numbers) > 1  # one for each namespace
-        return not is_caged and not is_over(fields(folder)) and _unit(folder) in (_unit(PROC / "self"), None)
+        if is_caged(folder) or is_over(fields(folder)):
+            return False
+        return _unit(folder) in (_unit(PROC / "self"), None)
     except (FileNotFoundError, ProcessLookupError):
         return False
-    except (OSError, StopIteration):
+    except OSError:
         return True
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from .stat import PROC, SESSION, STARTED, environment, fields, is_over
+from .stat import PROC, SESSION, STARTED, environment, fields, is_caged, is_over
 
 _TICK_SECONDS = 0.02
 # Whoever starts others faster than they are ended would hold us for ever.
@@ -49,14 +49,13 @@ def caged_by(session: int) -> Iterator[list[int]]:
     The process in front of a cage heeds no signal that is meant for those in it. Whoever looks has to make sure
     afterwards that the session's leader lives: else its number may be another's by now.
     """
-    own = (PROC / "self/ns/pid").readlink()
     handles: list[int] = []
     try:
         for folder in PROC.iterdir():
             if folder.name.isdigit():
                 with suppress(OSError):  # ended meanwhile, or another user's
                     handles.append(os.pidfd_open(int(folder.name)))
-                    if not _is_caged(folder, session, own):
+                    if not _is_caged(folder, session):
                         os.close(handles.pop())
         yield handles
     finally:
@@ -64,9 +63,9 @@ def caged_by(session: int) -> Iterator[list[int]]:
             os.close(handle)
 
 
-def _is_caged(folder: Path, session: int, own: Path) -> bool:
+def _is_caged(folder: Path, session: int) -> bool:
     try:
-        return int(fields(folder)[SESSION]) == session and (folder / "ns/pid").readlink() != own
+        return int(fields(folder)[SESSION]) == session and is_caged(folder)
     except OSError:
         return False
 

@@ -33,6 +33,16 @@ def fields(process: Path | str) -> list[str]:
     return said(f"{process}/stat").decode(errors="replace").rpartition(")")[2].split()
 
 
+def is_caged(process: Path | str) -> bool:
+    """Whether a process is in a PID namespace below the one that we are in; OSError where it has ended.
+
+    That can be read of each one, also of another user namespace's: unlike what `ns/pid` leads to.
+    """
+    lines = said(f"{process}/status").splitlines()
+    numbers = next((line.split()[1:] for line in lines if line.startswith(b"NSpid:")), [])
+    return len(numbers) > 1  # one for each namespace
+
+
 def is_over(found: list[str]) -> bool:
     """Whether a process has ended, and only was not reaped yet."""
     return found[STATE] in "ZX"
