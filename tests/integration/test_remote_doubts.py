@@ -78,3 +78,7 @@ def test_the_page_says_it_on_top_of_the_list(world: Elsewhere) -> None:
         "No host works",
     ):
         assert said in shown
+    assert (
+        "Nothing is heard of build-2, which had begun work on it"
+        in page.get("/environments/acme/shop/alice").text
+    )

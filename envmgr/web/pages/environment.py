@@ -1,6 +1,6 @@
 """One environment with its applications, as its page shows it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from envmgr.domain.values.asking.freeze import Freeze
@@ -8,6 +8,7 @@ from envmgr.domain.values.asking.request import Request
 from envmgr.domain.values.combined import urls
 from envmgr.domain.values.environment import Environment, Event, Lease, Run, RunStatus
 from envmgr.domain.values.forge.telling import Untold
+from envmgr.domain.values.hosts.host import Host, HostStatus, Standing
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.pipeline.image import SeenImage
 
@@ -18,7 +19,10 @@ from .listing import row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """All that is known of an environment. `found` stands for all of its applications, `why` says how it stands."""
+    """All that is known of an environment. `found` stands for all of its applications, `why` says how it stands.
+
+    `lost_host` is the one that had begun work on it, of which nothing is heard.
+    """
 
     id: EnvironmentId
     found: Environment
@@ -34,6 +38,7 @@ class Whole:
     requests: Sequence[Request]
     remote_error: str
     untold: Sequence[Untold]
+    lost_host: Host | None
     freezes: Sequence[Freeze]
     images: Sequence[SeenImage]
 
@@ -58,6 +63,7 @@ class Around:
     requests: Sequence[Request] = ()
     remote_error: str = ""
     untold: Sequence[Untold] = ()
+    hosts: Sequence[Standing] = ()
     freezes: Sequence[Freeze] = ()
     images: Sequence[SeenImage] = ()
 
@@ -80,6 +86,13 @@ def whole(records: Sequence[Environment], around: Around, may: MayDo) -> Whole:
         requests=around.requests,
         remote_error=around.remote_error,
         untold=around.untold,
+        lost_host=lost_host(around.hosts, {e.id for e in records}),
         freezes=around.freezes,
         images=around.images,
     )
+
+
+def lost_host(hosts: Sequence[Standing], of: Collection[EnvironmentId]) -> Host | None:
+    """The silent host that had begun work on one of some records, which nobody has taken up since."""
+    silent = (each for each in hosts if each.status is HostStatus.SILENT)
+    return next((h.host for h in silent if any(lease.environment in of for lease in h.works_on)), None)

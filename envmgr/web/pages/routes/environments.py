@@ -116,6 +116,7 @@ def _around(runtime: Runtime, identity: EnvironmentId, ask: Wanted) -> Around:
         requests=[r for r in store.requests.pending() if r.environment.environment == identity.environment],
         remote_error=store.repository(identity.repository_id).error,
         untold=store.outbox.unsaid(identity.repository_id),
+        hosts=standing.known(runtime),
         freezes=[each for each in freezing.frozen(runtime) if each.covers(identity.repository_id)],
         images=images_of(runtime, identity),
     )
