@@ -101,7 +101,8 @@ def _finish(
 def _done(runtime: Runtime, request: Request) -> Result:
     asking = runtime.asked_by(asker_of(runtime, request))
     records = records_of(asking, request.environment)
-    if said := moved_on(request, records):
+    offered = runtime.services.store.repository(request.environment.repository_id).offered_commit
+    if said := moved_on(request, records, offered):
         raise _MovedOn(said)
     return _DOES[request.action](_Work(asking, request, records))
 

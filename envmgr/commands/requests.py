@@ -61,7 +61,7 @@ def _written(runtime: Runtime, asked: Asked, key: str | None, said: str) -> Requ
         raise NeedsPerson(
             f"{identity} is at {now.commit[:10]}, not at {asked.commit[:10]}: look again, and ask again."
         )
-    if asked.held is not None and asked.held != shown(records):
+    if asked.held is not None and asked.held != held_of(runtime, records):
         raise NeedsPerson(
             f"What {identity} waits for is not what was shown any more: nothing was done. Look again, and ask again."
         )
@@ -79,6 +79,16 @@ def _written(runtime: Runtime, asked: Asked, key: str | None, said: str) -> Requ
     if is_new:
         services.record(now.id, "asked", f"Asked to {asked.action} it (request {written.id}).")
     return _same(written, said)
+
+
+def held_of(runtime: Runtime, records: Sequence[Environment]) -> str:
+    """What of an environment waits for a yes now, as somebody is shown it: she gives it back with her yes or no."""
+    return shown(records, _offered(runtime, records))
+
+
+def _offered(runtime: Runtime, records: Sequence[Environment]) -> str | None:
+    """The commit of another history that waits to be accepted."""
+    return runtime.services.store.repository(records[0].id.repository_id).offered_commit
 
 
 def _same(written: Request, said: str) -> Request:
@@ -122,7 +132,7 @@ def _options(runtime: Runtime, asked: Asked, records: Sequence[Environment]) -> 
             raise NeedsPerson(
                 f"{records[0].label} is held back by {guard} now, not by {options['guard']}: nothing was approved. Look again, and ask again."
             )
-        options |= {"guard": guard.value, "held": guarded(records)}
+        options |= {"guard": guard.value, "held": guarded(records, _offered(runtime, records))}
     named = str(options.pop("proposal", ""))
     if named or asked.action is Action.REJECT or options.get("guard") == Guard.APPROVAL:
         options["proposals"] = _proposals(records, named)

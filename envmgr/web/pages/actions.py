@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from envmgr.domain.rules.access.held import is_held, shown
+from envmgr.domain.rules.access.held import is_held
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.environment import AT_WORK, Environment, Guard, Status
 
@@ -260,9 +260,18 @@ _SENSE: Mapping[Action, Callable[[Environment], bool]] = {
 
 
 def question(
-    action: Action, records: Sequence[Environment], key: str, problem: str = "", *, builds: bool = False
+    action: Action,
+    records: Sequence[Environment],
+    key: str,
+    problem: str = "",
+    *,
+    builds: bool = False,
+    held: str = "",
 ) -> Question:
-    """What is asked before an action of `ASKED_FIRST`; where its repository `builds`, whether to do that anew."""
+    """What is asked before an action of `ASKED_FIRST`; where its repository `builds`, whether to do that anew.
+
+    `held` stands for what waits for a yes, as it is shown.
+    """
     words, name = _words(action, records), str(records[0].id.environment)
     destroys = action is Action.DESTROY
     return Question(
@@ -275,7 +284,7 @@ def question(
         fields=(*words.fields, *((_REBUILD,) if builds and action is Action.APPLY else ())),
         is_dangerous=destroys,
         seen=records[0].commit,
-        held=shown(records) if action in (Action.APPROVE, Action.REJECT) else "",
+        held=held if action in (Action.APPROVE, Action.REJECT) else "",
         key=key,
         problem=problem,
     )

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from envmgr.commands import tokens
-from envmgr.commands.fulfilment import asker_of
-from envmgr.commands.requests import Asked, ask
+from envmgr.commands.fulfilment import asker_of, fulfil
+from envmgr.commands.requests import Asked, ask, held_of
 from envmgr.daemon.request_watch import RequestWatch
+from envmgr.domain.errors import NeedsPerson
 from envmgr.domain.rules.access.roles import Rules, signed_in
 from envmgr.domain.values.asking.person import Action, Role
 from envmgr.domain.values.asking.request import RequestStatus
@@ -141,6 +142,32 @@ def test_a_yes_is_to_what_was_seen(site: Site) -> None:
     site.works()
     found = site.asks("GET", f"/requests/{written['id']}", Role.APPROVER).json()
     assert (found["status"], "for another reason" in found["message"]) == ("refused", True)
+    assert site.world.environment("alice").hold.approved is None
+
+
+def test_a_yes_on_the_page_is_to_what_it_showed(site: Site) -> None:
+    """Not to another history that was offered since, nor to another plan: what stands in the form says so."""
+    store, identity = site.world.store, site.world.environment("alice").id
+    runtime = site.world.daemon.application
+
+    def offers(commit: str) -> None:
+        state = replace(store.repository(identity.repository_id), offered_commit=commit)
+        store.save_repository(identity.repository_id, state)
+
+    store.update(identity, None, site.world.now, lambda e: altered(e, hold=Guard.HISTORY))
+    offers("1" * 40)
+    held = held_of(runtime, store.environments())
+    wish = Asked(environment=identity, action=Action.APPROVE, held=held)
+    offers("2" * 40)
+    with pytest.raises(NeedsPerson, match="not what was shown any more"):
+        ask(runtime, wish)
+    offers("1" * 40)
+    request = ask(runtime, wish)
+    offers("2" * 40)
+    fulfil(runtime, request)
+    refused = store.requests.get(request.id)
+    assert refused is not None
+    assert (refused.status, "for another reason" in refused.message) == (RequestStatus.REFUSED, True)
     assert site.world.environment("alice").hold.approved is None
 
 

@@ -19,8 +19,11 @@ OF_A_COMMIT = (
 """What is meant for just the commit that the branch pointed at: all else is right for any."""
 
 
-def moved_on(request: Request, records: Sequence[Environment]) -> str:
-    """Why a request is not done any more, in a sentence; empty where it still is."""
+def moved_on(request: Request, records: Sequence[Environment], offered: str | None = None) -> str:
+    """Why a request is not done any more, in a sentence; empty where it still is.
+
+    `offered` is the commit of the other history that its repository shows, where that waits for a person.
+    """
     if not records:
         return f"There is no {request.environment} any more: nothing was done."
     now = records[0]
@@ -32,6 +35,6 @@ def moved_on(request: Request, records: Sequence[Environment]) -> str:
     guard = request.options.get("guard")
     if guard is not None and not any(e.hold.guard == guard for e in records):
         return f"{now.label} is no longer held back by {guard}: nothing was approved."
-    if is_another(records, request.options.get("held") or {}):
+    if is_another(records, request.options.get("held") or {}, offered):
         return f"{now.label} is held back for another reason than when this was asked for: nothing was approved. Look again, and ask again."
     return ""

@@ -13,17 +13,18 @@ from starlette.requests import Request
 from envmgr.commands import requests
 from envmgr.commands.access import check, may
 from envmgr.commands.reading import records_of
-from envmgr.commands.requests import Asked, ask
+from envmgr.commands.requests import Asked, ask, held_of
 from envmgr.commands.runtime import Runtime
 from envmgr.config.sections.duration import read_duration
 from envmgr.domain.errors import NeedsPerson, NotThere, UsageError
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.asking.request import Request as Wish
 from envmgr.domain.values.asking.request import RequestStatus
+from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.web.door import door_of
 from envmgr.web.pages import plan
-from envmgr.web.pages.actions import ASKED_FIRST, NAME, Field, question
+from envmgr.web.pages.actions import ASKED_FIRST, NAME, Field, Question, question
 from envmgr.web.problems import of_error
 from envmgr.web.sign_in.visitor import Visiting, Visitor
 
@@ -56,7 +57,7 @@ def asked_first(
     runtime, action = door_of(request).of(visitor.person), _action(verb, ASKED_FIRST)
     records = records_of(runtime, EnvironmentId(organization, repository, name))
     check(runtime, action, organization, repository)
-    found = question(action, records, secrets.token_urlsafe(16), builds=_builds(runtime, records[0].id))
+    found = _question(runtime, action, records)
     return drawn(request, visitor, "question.html", question=found)
 
 
@@ -111,12 +112,19 @@ def _ask(asking: _Asking, filled: Filled) -> Response:
     except (UsageError, NeedsPerson) as error:
         if action not in ASKED_FIRST or isinstance(error, NotThere):
             raise
-        builds = _builds(runtime, records[0].id)
-        found = question(action, records, secrets.token_urlsafe(16), str(error), builds=builds)
+        found = _question(runtime, action, records, str(error))
         return drawn(
             asking.request, asking.visitor, "question.html", status=of_error(error).status, question=found
         )
     return seen_again(f"/requests/{written.id}")
+
+
+def _question(
+    runtime: Runtime, action: Action, records: Sequence[Environment], problem: str = ""
+) -> Question:
+    """What is asked, and what stands in the form for what is shown."""
+    builds, held = _builds(runtime, records[0].id), held_of(runtime, records)
+    return question(action, records, secrets.token_urlsafe(16), problem, builds=builds, held=held)
 
 
 def _builds(runtime: Runtime, identity: EnvironmentId) -> bool:
