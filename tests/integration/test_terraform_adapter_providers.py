@@ -19,6 +19,7 @@ from envmgr.adapters.terraform.providers.lock_file import without_hashes
 from envmgr.domain.errors import NeedsPerson, Transient
 from envmgr.domain.values.tags import default_tags_environment
 from envmgr.ports import Watch, Workspace
+from tests.support.opentofu import compared, stand_in
 from tests.support.terraform import TINY, make_tiny_mirror, write_cli_config
 
 REQUIRES = 'terraform {{\n  required_providers {{\n    aws = {{ source = "hashicorp/aws"{} }}\n  }}\n}}\n'
@@ -166,6 +167,21 @@ def test_eight_environments_share_the_cache_at_once(tiny: TerraformCommands, mak
     assert first[0] is not None
     second = together(tiny, [replace(make(f"second-{n}", code), lock_file=first[0]) for n in range(8)])
     assert set(second) == set(first)
+
+
+def test_what_opentofu_leaves_beside_providers_is_no_provider(
+    tiny: TerraformCommands, make: Make, terraform_binary: str
+) -> None:
+    """In the cache, and where it installs without one in the data folder itself: played by its stand-in."""
+    one = make("one", TINY.replace("VERSION", ""))
+    Path(one.binary).write_text(stand_in(compared()[0][-1], shutil.which(terraform_binary) or ""))
+    session = tiny._session(one, watching(one))
+    initialisation = tiny._initialise(session)
+    assert initialisation._init(only_here=True).succeeded
+    assert tiny._initialise(session).lock_file == initialisation.lock_file
+    assert not list(one.data.rglob("*.lock"))
+    found = [path.readlink() for path in one.data.glob("providers/*/*/*/*/*")]
+    assert [path.is_relative_to(tiny._providers.packages) for path in found] == [True]
 
 
 def together(adapter: TerraformCommands, workspaces: list[Workspace]) -> list[str | None]:
