@@ -22,7 +22,9 @@ while grep -qsF "$PWD" "/proc/$pid/cmdline"; do kill "$pid" || :; sleep 0.02; do
 # This Python itself: what a version manager puts in its place would count on both sides.
 _PYTHON = shlex.quote(sys.executable)
 _CHECK = f"{_PYTHON} -m py_compile app.py"
-_START = f"""setsid {_PYTHON} app.py "$ENVMGR_OUTPUT_DIRECTORY" >"$ENVMGR_OUTPUT_DIRECTORY/app.log" 2>&1 &
+# It serves as long as that file is there.
+_START = f""": >"$ENVMGR_OUTPUT_DIRECTORY/serve"
+setsid {_PYTHON} app.py "$ENVMGR_OUTPUT_DIRECTORY" >"$ENVMGR_OUTPUT_DIRECTORY/app.log" 2>&1 &
 echo $! >"$ENVMGR_OUTPUT_DIRECTORY/app.pid" """
 _STEPS = (("check", _CHECK), ("stop", _STOP), ("start", _START))
 _CLONE = 'git clone --quiet --branch env-alice -- "$1" clone'
