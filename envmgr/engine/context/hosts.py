@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -62,11 +63,16 @@ class Fleet:
         """Why nobody may say here when something is to be over, as a sentence; empty where that may be said."""
         if self._shared is not None and self._met is None:
             self._shared.compare(self._store.hosts)
-        return wrong_clock(self._process.host, self._ahead)
+        return wrong_clock(self._process.host, self._ahead())
 
-    @property
     def _ahead(self) -> timedelta:
-        return self._shared.ahead if self._shared is not None else timedelta()
+        """How far this host's clock is ahead: compared again where it was set since, and the database answers."""
+        if self._shared is None:
+            return timedelta()
+        if self._shared.was_set:
+            with suppress(EnvmgrError):
+                self._shared.compare(self._store.hosts)
+        return self._shared.ahead
 
     @property
     def process(self) -> ProcessId:
@@ -119,7 +125,7 @@ class Fleet:
         if met.refused:
             return met.refused
         mine = next(host for host in met.hosts if host.id == self._process.machine)
-        mine = replace(mine, ahead=self._ahead)
+        mine = replace(mine, ahead=self._ahead())
         return why_passive(mine, met.schema, self.counting(met.hosts), organization)
 
     def counting(self, hosts: Iterable[Host]) -> Sequence[Host]:

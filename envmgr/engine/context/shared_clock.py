@@ -8,6 +8,8 @@ from envmgr.domain.values.hosts.terms import CLOCKS
 from envmgr.ports import Clock
 from envmgr.ports.hosts import Hosts
 
+_SET = timedelta(seconds=1)
+
 
 def present() -> datetime:
     """The present by this host's clock."""
@@ -43,9 +45,22 @@ class SharedClock:
             self._good = here
 
     @property
+    def was_set(self) -> bool:
+        """Whether somebody set this host's clock since it was compared."""
+        return abs(self._jump) > _SET
+
+    @property
     def ahead(self) -> timedelta:
-        """How far this host's clock is ahead of the database's by now, negative where it is behind; without asking that."""
-        return self._found + (self._wall() - self._since(self._compared))
+        """How far this host's clock is ahead of the database's by now, negative where it is behind; without asking that.
+
+        Where they said another time when they were compared, that counts until they are compared again: until then the
+        present that is given here may be of that other time.
+        """
+        return self._found if abs(self._found) > CLOCKS else self._found + self._jump
+
+    @property
+    def _jump(self) -> timedelta:
+        return self._wall() - self._since(self._compared)
 
     def _since(self, moment: tuple[datetime, float]) -> datetime:
         return moment[0] + timedelta(seconds=self._steady() - moment[1])

@@ -7,7 +7,7 @@ import pytest
 
 from envmgr.commands.hosts.standing import standings
 from envmgr.commands.steering import extend
-from envmgr.domain.errors import EnvironmentBusy, NeedsPerson
+from envmgr.domain.errors import EnvironmentBusy, NeedsPerson, Transient
 from envmgr.domain.values.environment import Status
 from envmgr.domain.values.hosts.host import HostStatus
 from envmgr.engine.context.organization import TimeToLive
@@ -53,6 +53,11 @@ class Crooked:
         return self.fleet.takes_poll(SHOP)
 
 
+def is_away(_: object) -> timedelta:
+    """The database cannot be asked."""
+    raise Transient("away")
+
+
 @pytest.mark.parametrize("off", APART)
 def test_who_starts_with_a_wrong_clock_begins_nothing(tmp_path: Path, off: timedelta) -> None:
     """Neither what is due nor a look at a remote; the other hosts see it, and work on, by the newer files of either."""
@@ -83,11 +88,17 @@ def test_who_starts_with_a_wrong_clock_begins_nothing(tmp_path: Path, off: timed
 
 
 @pytest.mark.parametrize("off", APART)
-def test_once_it_is_set_right_the_host_works(tmp_path: Path, off: timedelta) -> None:
+def test_once_it_is_set_right_the_host_works(
+    tmp_path: Path, off: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By the right time, though its process began by the wrong one."""
     crooked = Crooked(tmp_path, off)
     crooked.off = timedelta()
-    crooked.fleet.beat()
+    with monkeypatch.context() as away:
+        away.setattr(crooked.world.store.hosts, "ahead", is_away)
+        assert "The clock of second is" in crooked.fleet.why_passive("acme")  # by the time it began with
+    assert crooked.fleet.why_passive("acme") == ""
+    assert crooked.fleet.clock() == crooked.world.now
     assert crooked.polls()
     assert crooked.fleet.clock() == crooked.world.now
     crooked.world.push("alice")
@@ -96,8 +107,10 @@ def test_once_it_is_set_right_the_host_works(tmp_path: Path, off: timedelta) -> 
 
 
 @pytest.mark.parametrize("off", APART)
-def test_a_clock_that_is_set_moves_nothing(tmp_path: Path, off: timedelta) -> None:
-    """It is noticed at once, without asking the database; what is under way goes on by the time of before."""
+def test_a_clock_that_is_set_moves_nothing(
+    tmp_path: Path, off: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is noticed at once, also where the database is away; what is under way goes on by the time of before."""
     crooked = Crooked(tmp_path)
     crooked.world.push("alice")
     services = crooked.daemon.application.services
@@ -106,7 +119,9 @@ def test_a_clock_that_is_set_moves_nothing(tmp_path: Path, off: timedelta) -> No
         crooked.off = off
         crooked.world.forward(seconds=5)
         assert services.clock() == crooked.world.now
-    assert "The clock of second is 3600 s" in crooked.fleet.why_passive("acme")
+    with monkeypatch.context() as away:
+        away.setattr(crooked.world.store.hosts, "ahead", is_away)
+        assert "The clock of second is 3600 s" in crooked.fleet.why_passive("acme")
     assert not crooked.polls()
     assert services.clock() == crooked.world.now
 
