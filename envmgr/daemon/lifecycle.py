@@ -42,6 +42,7 @@ log = structlog.get_logger()
 
 TICK = timedelta(seconds=1)
 HEALTH = timedelta(seconds=2)
+TELLING = timedelta(seconds=2)  # two statements each time, on each host
 NOTICES = timedelta(seconds=2)
 DRIFT_WATCH = timedelta(seconds=30)
 HOUSEKEEPING = timedelta(hours=1)
@@ -134,7 +135,7 @@ class Daemon:
         every(TICK, spared(self._polls.tick, "store-failed"))
         every(TICK, spared(self._requests.tick, "store-failed"))
         every(TICK, spared(self._forges.tick, "store-failed"))
-        every(TICK, spared(self._telling.tick, "store-failed"))
+        every(TELLING, spared(self._telling.tick, "store-failed"))
         every(TICK, spared(self._hints.tick, "store-failed"))
         every(NOTICES, spared(self._notices.tick, "store-failed"))
         every(HEALTH, spared(self._health.tick, "health-unknown"))

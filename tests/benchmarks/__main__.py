@@ -26,6 +26,7 @@ from tests.benchmarks.deciding import deciding
 from tests.benchmarks.drift_delay import drift_delay
 from tests.benchmarks.forge_minute import forge_minute
 from tests.benchmarks.forge_outage import forge_outage
+from tests.benchmarks.hosts_burst import hosts_burst
 from tests.benchmarks.idle_daemon import idle_daemon
 from tests.benchmarks.idle_pass import idle_pass
 from tests.benchmarks.laboratory import Absent, Laboratory
@@ -68,6 +69,7 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "database-load": database_load,
     "hosts-restart": after_restart,
     "hosts-queue": shared_queue,
+    "hosts-burst": hosts_burst,
     "deciding": deciding,
     "policies": policies,
 }

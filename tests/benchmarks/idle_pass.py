@@ -4,9 +4,10 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.values.names import EnvironmentId
@@ -84,9 +85,18 @@ def _write(application: Runtime) -> None:
         )
 
 
-def populated(subject: Subject, repositories: int, branches: int) -> Runtime:
-    """So many copies of a repository with so many environments each, all ready: nothing is to be done."""
+def populated(
+    subject: Subject,
+    repositories: int,
+    branches: int,
+    settings: Callable[[str], Mapping[str, Any]] = lambda _: {},
+) -> Runtime:
+    """So many copies of a repository with so many environments each, all ready: nothing is to be done.
+
+    `settings` gives what the organization file says of a repository by its name.
+    """
     heads = _repositories(subject, repositories, branches)
+    subject.repository_settings.update({name: dict(settings(name)) for name in subject.repositories})
     application = subject.application
     for repository in application.services.repositories.values():
         populate(

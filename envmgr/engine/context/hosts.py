@@ -168,8 +168,11 @@ class Fleet:
         return next((host for host in found if host.id == process.machine), None)
 
     def takes_poll(self, repository: RepositoryId) -> bool:
-        """Whether this host is to look at a repository's remote, and no other."""
-        if self.why_passive(repository.organization):
+        """Whether this host is to look at a repository's remote, and no other.
+
+        The database is not asked where another one was at the last beat: that it is no more is heard by the next one.
+        """
+        if self.why_passive(repository.organization) or not self.looks_after(repository):
             return False
         return self._store.hosts.takes(Duty.of(repository), self._process, self._clock())
 
