@@ -1,5 +1,6 @@
 """What is due in a repository, and when to look again although nothing happened."""
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,8 +66,14 @@ def what_is_due(
         wakes = (getattr(decision, "until", None), *wake_times(environment, policy))
         times += [t for t in wakes if t is not None and t > now]
     # The oldest push first, so that a stream of new ones starves nobody.
-    oldest_first = sorted(due, key=lambda e: e.environment.life.pushed_at or e.environment.life.created_at)
-    return oldest_first, min(times, default=None)
+    return sorted(due, key=partial(_turn, services)), min(times, default=None)
+
+
+def _turn(services: Services, due: Due) -> tuple[datetime, int]:
+    """What was pushed at once each host begins elsewhere: else all of them try the same one, and all but one in vain."""
+    life, host = due.environment.life, services.owner.machine
+    its_own = zlib.crc32(f"{host} {due.id}".encode()) if services.fleet.has_company else 0
+    return life.pushed_at or life.created_at, its_own
 
 
 def abandoned_ones(services: Services) -> frozenset[EnvironmentId]:

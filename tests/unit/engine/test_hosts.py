@@ -17,6 +17,7 @@ from envmgr.domain.values.hosts.host import GONE, SILENT, HostStatus
 from envmgr.domain.values.hosts.terms import BEAT, LOOK, LOOKED_AFTER, TERMS
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.engine.context.hosts import Fleet
+from envmgr.engine.reconcile.due import what_is_due
 from envmgr.engine.reconcile.reconciler import Reconciler
 from envmgr.engine.reconcile.workers import Workers
 from tests.support.in_memory.daemon import Daemon
@@ -72,6 +73,34 @@ class Two:
 def two(tmp_path: Path) -> Two:
     """Two hosts."""
     return Two(tmp_path)
+
+
+def test_hosts_begin_with_different_ones_of_what_was_pushed_at_once(two: Two) -> None:
+    """Each in an order of its own, all of them; and what was pushed before is the first for both."""
+    two.world.push("old")
+    two.first.application.poller.poll(two.first.application.services.repositories[SHOP])
+    two.world.forward(minutes=1)
+    for number in range(8):
+        two.world.push(f"new-{number}")
+    two.first.application.poller.poll(two.first.application.services.repositories[SHOP])
+
+    def orders() -> list[list[str]]:
+        found = []
+        for daemon in (two.first, two.second):
+            services = daemon.application.services
+            due, _ = what_is_due(
+                services, services.repositories[SHOP], two.world.clock(), frozenset(), frozenset()
+            )
+            found.append([each.id.name for each in due])
+        return found
+
+    first, second = orders()
+    assert first == second == ["old", *(f"new-{number}" for number in range(8))], "neither knows of another"
+    two.serve()
+    first, second = orders()
+    assert first != second
+    assert first[0] == second[0] == "old"
+    assert sorted(first) == sorted(second)
 
 
 def test_who_has_an_older_configuration_takes_no_work(two: Two) -> None:
