@@ -59,8 +59,12 @@ def caged_terraform(laboratory: Laboratory) -> list[Comparison]:
         made, planned = timed(lambda: terraform.plan(space, out, watch))
         used_by_plan = _used(space)
         _, applied = timed(lambda: terraform.apply(space, made.file, watch))
-        cpu = {_PLAN_CPU: used_by_plan - used, _APPLY_CPU: _used(space) - used_by_plan}
-        return {_PLAN: planned, _APPLY: applied, **cpu}
+        return {
+            _PLAN: planned,
+            _PLAN_CPU: used_by_plan - used,
+            _APPLY: applied,
+            _APPLY_CPU: _used(space) - used_by_plan,
+        }
 
     return settled(
         lambda name, ours, by_hand: replace(_ratio(name, (ours, by_hand), 1.03), settles=True),
@@ -117,6 +121,7 @@ class _Space:
         return replace(self._space, variables={**self._space.variables, "tags": tags})
 
 
+@as_ordinary_user("caged-start")
 def caged_start(laboratory: Laboratory) -> list[Comparison]:
     """From the start of a command that does nothing to its end, in a cage and without one."""
     place = _place(laboratory, "caged-start")
@@ -127,7 +132,7 @@ def caged_start(laboratory: Laboratory) -> list[Comparison]:
     bare, *figures = zip(*rounds[1:], strict=True)  # the first of each warms up
     return [
         *(
-            Comparison(name=name, unit="ms", ours=found, by_hand=bare, limit=40, relative=False)
+            Comparison(name=name, unit="ms", ours=found, by_hand=bare, limit=40, relative=False, note=_by())
             for name, found in zip(_REACHES, figures, strict=True)
         ),
         Comparison(
@@ -196,8 +201,7 @@ def caged_code_push(laboratory: Laboratory) -> list[Comparison]:
     finally:
         for push in pushes.values():
             push.subject.close()
-    by = "as root" if os.geteuid() == 0 else "as an unprivileged user"
-    return [_ratio(f"push of code with its steps in cages, {by}", found, 1.3)]
+    return [_ratio(f"push of code with its steps in cages, {_by()}", found, 1.3)]
 
 
 class _Push:
@@ -221,6 +225,10 @@ class _Push:
         taken = seconds(self.subject.reconcile)
         self.subject.ready("alice")
         return taken
+
+
+def _by() -> str:
+    return "as root" if os.geteuid() == 0 else "as an unprivileged user"
 
 
 def _ratio(name: str, found: tuple[tuple[float, ...], tuple[float, ...]], limit: float | None) -> Comparison:

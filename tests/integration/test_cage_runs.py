@@ -369,6 +369,18 @@ def test_doctor_tries_it(engine: Engine) -> None:
     assert "/tmp, /var/tmp and /dev/shm take up to 1GiB each" in found["limits"].message
 
 
+@pytest.mark.parametrize("has_own_ipc", [True, False])
+def test_doctor_says_where_a_cage_does_without_an_ipc_namespace(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, *, has_own_ipc: bool
+) -> None:
+    """And tries that nothing of others is had then."""
+    monkeypatch.setattr(bubblewrap, "has_own_ipc", lambda: has_own_ipc)
+    engine.repository()
+    found = {finding.check: finding for finding in of_organizations(engine.application)}
+    assert found["cage acme"].ok, found["cage acme"].message
+    assert ("no IPC namespace here" in found["cage acme"].message) == (not has_own_ipc)
+
+
 def test_what_only_shows_is_given_no_credentials(
     place: Place, folder: Path, terraform_binary: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

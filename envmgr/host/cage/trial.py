@@ -14,7 +14,8 @@ from envmgr.host.children.child import Start, begin
 from envmgr.host.control_group import controllers, of_services
 from envmgr.host.landlock import is_there, version
 
-from .bubblewrap import caged, has_own_ipc, require
+from . import bubblewrap
+from .bubblewrap import caged, require
 from .devices import can_shield
 from .mounts import ROOM
 
@@ -62,7 +63,7 @@ def tried(rules: CageRules, data: Path) -> str:
         start = Start(
             argv=(
                 *("sh", "-c", _SCRIPT, "envmgr", str(data), own, "" if reach is Reach.HOST else "none"),
-                *(python if reach.is_by_proxy else "", _REFUSED, "" if has_own_ipc() else "none"),
+                *(python if reach.is_by_proxy else "", _REFUSED, "" if bubblewrap.has_own_ipc() else "none"),
             ),
             folder=Path(own),
             environment={"PATH": "/usr/local/bin:/usr/bin:/bin"},
@@ -89,7 +90,7 @@ def tried(rules: CageRules, data: Path) -> str:
 
 def _ipc() -> str:
     """What a cage does without where it may not have it to itself."""
-    if has_own_ipc():
+    if bubblewrap.has_own_ipc():
         return ""
     return "; no IPC namespace here, so no System V memory, semaphores and queues and no POSIX queues either"
 

@@ -17,6 +17,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,9 @@ class Launcher:
         self._has_envmgr = False
         self._poll.unregister(self._control)
         self._control.close()
-        if self._cages and os.fork() != 0:
-            os._exit(0)
+        with suppress(OSError):  # no process is to be had: envmgr waits a moment longer
+            if self._cages and os.fork() != 0:
+                os._exit(0)
 
     def _told(self, cage: _Cage, descriptor: int) -> None:
         if cage.listening is None:
