@@ -146,7 +146,7 @@ def test_sensitive_outputs_only_on_demand(world: World) -> None:
 def test_doctor_finds_all_well(world: World) -> None:
     """Each check is a line, or an object."""
     said = world.ok("doctor")
-    assert [line[:5] for line in said.out.splitlines()[:-1]] == ["ok   "] * 13
+    assert [line[:5] for line in said.out.splitlines()[:-1]] == ["ok   "] * 14
     checks = {finding["check"]: finding for finding in world.ok("doctor", "--json").document}
     assert all(finding["ok"] for finding in checks.values())
     assert {"git", "terraform acme", "backend acme", "database", "repository acme/shop"} <= set(checks)
