@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from envmgr.domain.documents.claim_document import claim_document, parse_claim
@@ -142,6 +143,7 @@ def dump_process(process: ProcessId) -> str:
     return _encode([*parts, process.machine] if process.machine else parts)
 
 
+@lru_cache(1000)  # hundreds of runs on a page are of a few processes
 def load_process(text: str) -> ProcessId:
     """What `dump_process` wrote."""
     return ProcessId(*_decode(text)[0])
@@ -152,6 +154,7 @@ def dump_changes(changes: Changes) -> str:
     return _encode([changes.add, changes.change, changes.destroy])
 
 
+@lru_cache(1000)
 def load_changes(text: str) -> Changes:
     """What `dump_changes` wrote."""
     return Changes(*_decode(text)[0])

@@ -14,6 +14,8 @@ from . import rows
 from .database import Upsert
 from .schema import leases
 
+_HELD = select(leases).where(leases.c.owner.is_not(None))
+
 Moment = ColumnElement[datetime]
 """A time that the database may know better than we do."""
 
@@ -93,8 +95,7 @@ def release(connection: Connection, lease: Lease) -> None:
 
 def held(connection: Connection, now: Moment | None) -> Mapping[EnvironmentId, Lease]:
     """All leases that are held now; with None also those whose term is over."""
-    query = select(leases).where(leases.c.owner.is_not(None))
-    query = query if now is None else query.where(leases.c.expires_at > now)
+    query = _HELD if now is None else _HELD.where(leases.c.expires_at > now)
     found = [rows.lease(row) for row in connection.execute(query)]
     return {lease.environment: lease for lease in found}
 

@@ -1,9 +1,11 @@
 """Rows of the tables as domain values, and domain values as rows."""
 
+import re
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, text
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_
 
 from envmgr.domain.audit.standing import Standing
 from envmgr.domain.values.environment import Event, Lease, RepositoryState, Run
@@ -19,6 +21,7 @@ _REPOSITORY_FIELDS = tuple(schema.repositories.c.keys())[2:]
 _STANDING_FIELDS = tuple(field.name for field in fields(Standing))
 
 Values = dict[str, Any]
+_NAMED = re.compile(r"(?<![:\w]):([a-z]\w*)")
 
 
 def identity_values(identity: EnvironmentId) -> Values:
@@ -37,8 +40,15 @@ def of_repository(table: Table, repository: RepositoryId) -> ColumnElement[bool]
 
 
 def asking(connection: Connection) -> Ask:
-    """What asks a connection's database in its own words."""
-    return lambda query, values: connection.execute(text(query), values)
+    """What asks a connection's database in its own words, past SQLAlchemy, which would look at each of hundreds of values."""
+    spelled = str if connection.dialect.name == "sqlite" else _for_psycopg
+    return lambda query, values: connection.exec_driver_sql(spelled(query), dict(values))
+
+
+@lru_cache(200)
+def _for_psycopg(query: str) -> str:
+    """With values as psycopg marks them: `%(name)s` for `:name`."""
+    return _NAMED.sub(r"%(\1)s", query.replace("%", "%%"))
 
 
 def lease(row: Row[*tuple[Any, ...]]) -> Lease:

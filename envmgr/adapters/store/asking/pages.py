@@ -1,14 +1,12 @@
 """The port `Pages` on a SQL database."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Select,
     Table,
     Text,
@@ -33,8 +31,6 @@ _Query = Select[*tuple[Any, ...]]
 _KEY = (environments.c.organization, environments.c.repository, environments.c.name)
 _KNOWN = 200
 """So many queries are kept of each kind."""
-_NAMED = re.compile(r"(?<![:\w]):([a-z]\w*)")
-"""Where a value stands."""
 _SEARCHED = ("name", "branch", "commit", "message", "url")
 
 
@@ -47,13 +43,7 @@ class SqlPages:
 
     def environments(self, wanted: Wanted, after: Key | None) -> Sequence[Sequence[Environment]]:
         """Environments by name, those after a key."""
-        key = (environments.c.organization, environments.c.repository, environments.c.name)
-        query = select(*key).distinct().order_by(*key).limit(wanted.limit)
-        query = _filtered(query, environments, wanted)
-        if wanted.status != Status.DESTROYED:
-            query = query.where(environments.c.status != Status.DESTROYED)
-        if after is not None:
-            query = query.where(tuple_(*key) > tuple_(*after))
+        query = _keys(wanted) if after is None else _keys(wanted).where(tuple_(*_KEY) > tuple_(*after))
         with self._database.read() as connection:
             keys = [(row[0], row[1], row[2]) for row in connection.execute(query)]
             found = overview.of_keys(rows.asking(connection), keys)
@@ -110,18 +100,6 @@ def _newest_of_all(table: Table, wanted: Wanted) -> _Query:
 def _newest(table: Table, wanted: Wanted, before: int | None) -> _Query:
     query = _newest_of_all(table, wanted)
     return query if before is None else query.where(table.c.id < before)
-
-
-def _asked(connection: Connection, sql: str, values: Mapping[str, str]) -> Iterable[Sequence[Any]]:
-    """Past SQLAlchemy, which would look at each of hundreds of values."""
-    if connection.dialect.name != "sqlite":
-        sql = _for_psycopg(sql)
-    return connection.exec_driver_sql(sql, dict(values))
-
-
-@lru_cache(_KNOWN)
-def _for_psycopg(sql: str) -> str:
-    return _NAMED.sub(r"%(\1)s", sql.replace("%", "%%"))
 
 
 def _filtered(query: _Query, table: Table, wanted: Wanted) -> _Query:
