@@ -1,6 +1,7 @@
 """Reading records page by page, filtered where they are kept."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +33,13 @@ class Wanted:
 
 class Pages(Protocol):
     """Pages of records; a page has at most `wanted.limit` of them."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Has all that this thread reads of any records in the block be read by one connection, which is cheaper.
+
+        What is written meanwhile, by this thread too, need not be seen in the block.
+        """
+        ...
 
     def environments(self, wanted: Wanted, after: Key | None) -> Sequence[Sequence[Environment]]:
         """Environments by name, those after a key; each as the records of its applications, as `list` shows them."""

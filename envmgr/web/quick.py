@@ -5,6 +5,7 @@ time than most answers. What a route takes and says, and its description, are Fa
 """
 
 from collections.abc import Coroutine
+from inspect import iscoroutinefunction
 from typing import Any
 
 from fastapi.dependencies.models import Dependant
@@ -16,25 +17,32 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from .door import door_of
+
 PREFIX = "/api/v1"
 """What all addresses of the API begin with."""
 
 
 class QuickRoute(APIRoute):
-    """A route of the API: one that only reads is quick, one that takes a body is FastAPI's own."""
+    """A route that is quick where it only reads and waits for nothing but the records; else it is FastAPI's own."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers; what is raised is told by the handlers of the application."""
-        if scope["method"] != "GET" or "GET" not in (self.methods or ()):
+        if (
+            scope["method"] != "GET"
+            or "GET" not in (self.methods or ())
+            or iscoroutinefunction(self.endpoint)
+        ):
             await super().handle(scope, receive, send)
             return
-        response = await run_in_threadpool(_answer, self.dependant, Request(scope, receive, send))
+        response = await run_in_threadpool(self.quick, Request(scope, receive, send))
         await response(scope, receive, send)
 
-
-def _answer(dependant: Dependant, request: Request) -> Response:
-    response: Response = _called(dependant, request)
-    return response
+    def quick(self, request: Request) -> Response:
+        """The answer; what it takes of the records is read by one connection."""
+        with door_of(request).runtime.services.store.pages.together():
+            response: Response = _called(self.dependant, request)
+        return response
 
 
 def _called(dependant: Dependant, request: Request) -> Any:
@@ -55,6 +63,7 @@ def _called(dependant: Dependant, request: Request) -> Any:
         (dependant.path_params, request.path_params),
         (dependant.query_params, request.query_params),
         (dependant.header_params, request.headers),
+        (dependant.cookie_params, request.cookies),
     ):
         if fields:
             given, not_understood = request_params_to_args(fields, received)

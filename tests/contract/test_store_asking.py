@@ -1,10 +1,15 @@
 """What every store keeps of those who ask over the network, and of what they asked for; and its pages."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
+from envmgr.adapters.store.store import SqlStore
+from envmgr.domain.errors import UsageError
 from envmgr.domain.values.asking.person import Action, Asker, Kind, Place, Role
 from envmgr.domain.values.asking.request import Request, RequestStatus
 from envmgr.domain.values.asking.token import Session, Token
@@ -35,6 +40,27 @@ def test_tokens_are_found_by_their_digest_and_gone_when_removed(store: Store) ->
     assert (store.tokens.find("d2"), store.tokens.find("d3")) == (other, None)
     assert [store.tokens.remove("ci"), store.tokens.remove("ci")] == [True, False]
     assert store.tokens.find("d1") is None
+
+
+def test_what_is_read_together_is_read_by_one_connection(store: Store) -> None:
+    """In one thread, which may write meanwhile; others see that at once, and afterwards so does she."""
+    connections = list[object]()
+    if isinstance(store, SqlStore):
+        event.listen(store._database.engine, "checkout", lambda *found: connections.append(found[0]))
+    with store.pages.together():
+        assert store.tokens.find("d1") is None
+        with store.pages.together():
+            assert store.sessions.find("s1") is None
+        assert store.runs() == []
+        assert len(connections) in (0, 1)
+        assert store.tokens.add(TOKEN)
+        with ThreadPoolExecutor(1) as another:
+            assert another.submit(store.tokens.find, "d1").result() == TOKEN
+    with suppress(UsageError), store.pages.together():
+        assert store.tokens.find("d1") == TOKEN
+        raise UsageError("Something else.")
+    assert store.tokens.find("d1") == TOKEN
+    assert store.tokens.remove("ci")
 
 
 def test_a_session_lasts_until_it_is_ended_or_pruned(store: Store) -> None:

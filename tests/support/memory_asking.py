@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
@@ -150,6 +151,10 @@ class MemoryPages:
     """Records page by page, of a store in memory."""
 
     store: "MemoryStore"
+
+    def together(self) -> AbstractContextManager[None]:
+        """It reads by no connection."""
+        return nullcontext()
 
     def environments(self, wanted: Wanted, after: Key | None) -> Sequence[Sequence[Environment]]:
         """Environments by name, those after a key."""

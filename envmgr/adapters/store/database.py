@@ -1,8 +1,9 @@
 """One database: transactions that read, transactions that write, and failures as sentences."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,20 @@ WRITES = "envmgr_writes"
 """The execution option of a connection whose transaction will write."""
 
 
+class _Shared:
+    """A connection that is had when something is first read, until its block ends."""
+
+    def __init__(self) -> None:
+        self.ending = ExitStack()
+        self._connection: Connection | None = None
+
+    def connection(self, engine: Engine) -> Connection:
+        """It."""
+        if self._connection is None:
+            self._connection = self.ending.enter_context(engine.connect())
+        return self._connection
+
+
 @dataclass(kw_only=True)
 class Database:
     """An engine with what its kind of database needs.
@@ -61,6 +76,7 @@ class Database:
     is_shared: bool = False
 
     def __post_init__(self) -> None:
+        self._here = threading.local()
         self._writer = self.engine.execution_options(**{WRITES: True})
         # A third of the statements: to begin and to end a transaction are two more.
         self._reader = (
@@ -74,8 +90,26 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection of which each statement sees one state of the database."""
-        with self._explained(), self._reader.connect() as connection:
-            yield connection
+        shared: _Shared | None = getattr(self._here, "shared", None)
+        if shared is None:
+            with self._explained(), self._reader.connect() as connection:
+                yield connection
+            return
+        with self._explained():
+            yield shared.connection(self._reader)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One connection for all that this thread reads in the block: to have one, and to give it back, takes as long as to ask."""
+        if getattr(self._here, "shared", None) is not None:
+            yield
+            return
+        self._here.shared = shared = _Shared()
+        try:
+            with self._explained(), shared.ending:
+                yield
+        finally:
+            self._here.shared = None
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:

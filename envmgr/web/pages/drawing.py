@@ -74,7 +74,7 @@ def _spelled(duration: timedelta) -> str:
 
 def moment(at: datetime) -> str:
     """A time for people, in UTC."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{at.astimezone(UTC).isoformat(' ')[:19]} UTC"
 
 
 def iso(at: datetime) -> str:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import Depends
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -44,11 +43,15 @@ class Visitor:
         return max(found, key=list(Role).index).value if found else ""
 
 
-async def visitor(request: Request) -> Visitor:
-    """Who looks; 401 where that is not known, 403 where a form was not filled in at the page."""
-    found = await run_in_threadpool(look, request)
+def _known(request: Request) -> Visitor:
+    found = look(request)
     if found is None:
         raise HTTPException(401, "Sign in first.")
+    return found
+
+
+async def visitor(request: Request, found: Annotated[Visitor, Depends(_known)]) -> Visitor:
+    """Who looks; 401 where that is not known, 403 where a form was not filled in at the page."""
     if request.method not in SAFE:
         await check_form(request, found.csrf)
     return found

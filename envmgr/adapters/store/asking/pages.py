@@ -1,6 +1,7 @@
 """The port `Pages` on a SQL database."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -40,6 +41,10 @@ class SqlPages:
     def __init__(self, database: Database) -> None:
         """Over a database whose schema is the newest."""
         self._database = database
+
+    def together(self) -> AbstractContextManager[None]:
+        """All that this thread reads in the block, by one connection."""
+        return self._database.together()
 
     def environments(self, wanted: Wanted, after: Key | None) -> Sequence[Sequence[Environment]]:
         """Environments by name, those after a key."""

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +17,7 @@ from envmgr.domain.errors import EnvmgrError
 from envmgr.web.door import door_of
 from envmgr.web.pages.drawing import draw
 from envmgr.web.problems import of_error
+from envmgr.web.quick import QuickRoute
 from envmgr.web.sign_in.visitor import FORM_COOKIE, Visitor, look
 
 VIEWS = (
@@ -72,8 +73,15 @@ def seen_again(address: str) -> RedirectResponse:
     return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 
 
-class PageRoute(APIRoute):
+class PageRoute(QuickRoute):
     """A route whose failures are pages: who is not signed in is led to where one does that."""
+
+    def quick(self, request: Request) -> Response:
+        """The answer of one that only reads, with that."""
+        try:
+            return super().quick(request)
+        except _FAILURES as error:
+            return _told(request, error)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The route's own handler, with that."""
@@ -82,22 +90,27 @@ class PageRoute(APIRoute):
         async def answered(request: Request) -> Response:
             try:
                 return await answer(request)
-            except HTTPException as error:
-                if error.status_code == HTTPStatus.UNAUTHORIZED:
-                    if "text/event-stream" in request.headers.get("accept", ""):
-                        # Who has just signed out in a page that still listens: a stream led to a page is an error there.
-                        return Response(status_code=HTTPStatus.NO_CONTENT)
-                    return RedirectResponse(
-                        f"/sign-in?next={quote(_in_full(request), safe='')}", HTTPStatus.SEE_OTHER
-                    )
-                return failed(request, error.status_code, str(error.detail))
-            except RequestValidationError:
-                return failed(request, 422, "This address, or what was filled in, cannot be understood.")
-            except EnvmgrError as error:
-                found = of_error(error)
-                return failed(request, found.status, found.detail)
+            except _FAILURES as error:
+                return await run_in_threadpool(_told, request, error)
 
         return answered
+
+
+_FAILURES = (HTTPException, RequestValidationError, EnvmgrError)
+
+
+def _told(request: Request, error: Exception) -> Response:
+    if isinstance(error, EnvmgrError):
+        found = of_error(error)
+        return failed(request, found.status, found.detail)
+    if not isinstance(error, HTTPException):
+        return failed(request, 422, "This address, or what was filled in, cannot be understood.")
+    if error.status_code != HTTPStatus.UNAUTHORIZED:
+        return failed(request, error.status_code, str(error.detail))
+    if "text/event-stream" in request.headers.get("accept", ""):
+        # Who has just signed out in a page that still listens: a stream led to a page is an error there.
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return RedirectResponse(f"/sign-in?next={quote(_in_full(request), safe='')}", HTTPStatus.SEE_OTHER)
 
 
 def failed(request: Request, status: int, detail: str) -> HTMLResponse:
