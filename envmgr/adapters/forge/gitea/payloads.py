@@ -13,7 +13,7 @@ from envmgr.domain.values.forge import (
 )
 from envmgr.domain.values.names import COMMIT
 
-_NOBODY = ForgePerson(id="-1", login="ghost", is_bot=True)
+_NOBODY = ForgePerson(id="", login="ghost", is_bot=True)
 _COMMIT = re.compile(COMMIT)
 _PERMISSIONS = {
     "none": Permission.NONE,
@@ -25,12 +25,14 @@ _PERMISSIONS = {
 
 
 def person(found: Object, *way: str) -> ForgePerson:
-    """Somebody; nobody in particular where the account is gone. Those that Gitea made itself have numbers below one."""
+    """Somebody; nobody in particular where the account is gone. Those that Gitea made itself have numbers below one, which are nobody's own."""
     if not found.has(*way):
         return _NOBODY
     user = found.inner(*way)
     number, login = user.number("id"), user.text("login")
-    return ForgePerson(id=str(number), login=login, is_bot=number < 1 or login.endswith("[bot]"))
+    return ForgePerson(
+        id=str(number) if number > 0 else "", login=login, is_bot=number < 1 or login.endswith("[bot]")
+    )
 
 
 def commit(found: Object, *way: str) -> str | None:
