@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -27,10 +28,14 @@ PASSWORD = "pa55word-canary"
 TWO_WEEKS_AGO = timedelta(days=15).total_seconds()
 
 
+RAN = Path(tempfile.gettempdir(), f"envmgr-ran-{os.getpid()}")
+"""What is there once git ran a command of a `.gitmodules`."""
+
+
 def modules(**urls: str) -> str:
     """A `.gitmodules` with a submodule at each path."""
     return "".join(
-        f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n\tupdate = !touch /tmp/x\n'
+        f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n\tupdate = !touch {RAN}\n'
         for path, url in urls.items()
     )
 
@@ -129,7 +134,7 @@ class TestSubmodules:
         }
         assert found["vendor/lib/deep/deep.txt"] == "deep"
         assert os.access(nested.checkout / "vendor/lib/run.sh", os.X_OK)
-        assert not Path("/tmp/x").exists(), "no command of .gitmodules runs"
+        assert not RAN.exists(), "no command of .gitmodules runs"
 
     def test_a_second_time_costs_no_network(self, nested: Shop, git_server: GitServer) -> None:
         first = nested.completed()
