@@ -36,6 +36,9 @@ SETTLED = 45.0
 WINDOW = 60.0
 """Seconds that hold each look which a polling interval of 30 s brings, twice."""
 PAGE = "https://envmgr.example.com"
+LONGEST = 300.0
+_FIRST_LOOKS = 10.0
+"""Seconds after the last start in which each forge is looked at."""
 _TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SELECT SET_CONFIG")
 
 
@@ -84,15 +87,22 @@ def _measured(programs: Path, shape: _Shape) -> list[Comparison]:
             conf = _configuration(shape, subject, url, number) if number else subject.config
             data = subject.data if not number else subject.folder / f"data-{number}"
             daemons.enter_context(running(conf, data, subject.folder / f"log-{number}"))
+        _wait_until_told(url)
         time.sleep(SETTLED)
-        if shape.is_told:
-            [(untold, *_)] = _execute(url, "SELECT count(*), 0, 0 FROM tellings WHERE said <> digest")
-            if untold:
-                raise RuntimeError(f"{untold} things are still to be told to the forge: that is not idle")
         _execute(url, "SELECT pg_stat_statements_reset()")
         time.sleep(WINDOW)
         counted = _counted(url)
     return _comparisons(shape.name, counted)
+
+
+def _wait_until_told(url: str) -> None:
+    """Until a forge has heard all that is new since its first look. Raises RuntimeError."""
+    deadline, query = time.monotonic() + LONGEST, "SELECT kind, 0, 0 FROM tellings WHERE said <> digest"
+    time.sleep(_FIRST_LOOKS)
+    while untold := _execute(url, query):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{len(untold)} things are still to be told to the forge: that is not idle")
+        time.sleep(1)
 
 
 def _model(number: int) -> Model:
