@@ -57,7 +57,8 @@ def beside_a_daemon(laboratory: Laboratory) -> list[Comparison]:
             lambda number: pushes([f"b{number}-{each}" for each in range(BRANCHES)]),
         )
     name = f"{BRANCHES} branches at once beside {RATE} requests a second, against none"
-    return [Comparison(name=name, unit="s", ours=first, by_hand=second, limit=1.05, paired=True)]
+    note = "whoever asks gives way to all else, as on a machine of her own"
+    return [Comparison(name=name, unit="s", ours=first, by_hand=second, limit=1.05, paired=True, note=note)]
 
 
 def _listens(load: Load) -> bool:
