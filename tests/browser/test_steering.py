@@ -226,7 +226,7 @@ def test_an_admin_drains_a_host_after_a_question(page_server: Served, chromium: 
         visiting(chromium, page_server, Role.ADMIN, java_script_enabled=False) as page,
     ):
         viewer.goto("/")
-        viewer.get_by_role("link", name="Hosts").click()
+        viewer.get_by_role("link", name="Hosts", exact=True).click()
         seen = viewer.get_by_role("region", name=name)
         expect(seen.locator(".status")).to_have_text("working")
         expect(viewer.get_by_role("link", name="Drain")).to_have_count(0)
