@@ -36,7 +36,11 @@ def test_the_daemon_itself_under_the_unit_of_one_organization(
     assert "error" not in seen, f"{seen['error']}\n{seen}"
     assert seen["starts"] == {"state": "active", "user": "envmgr-acme", "said": True}
     assert (seen["applies"]["action"], seen["applies"]["told"]) == ("deployed", ["started 1", "finished 1"])
-    for name, limit in {"memory": "cage.memory", "processes": "cage.processes", "output": "1000000 bytes"}.items():
+    for name, limit in {
+        "memory": "cage.memory",
+        "processes": "cage.processes",
+        "output": "1000000 bytes",
+    }.items():
         assert seen[name]["action"] == "failed"
         assert limit in seen[name]["event"], seen[name]
     assert seen["killed"]["midway"] == ["started 5"], "the daemon was back too late for what is tried here"

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +27,7 @@ PASSWORD = "pa55word-canary"
 TWO_WEEKS_AGO = timedelta(days=15).total_seconds()
 
 
-RAN = Path(tempfile.gettempdir(), f"envmgr-ran-{os.getpid()}")
+RAN = Path("/tmp/envmgr-ran-a-command-of-gitmodules")
 """What is there once git ran a command of a `.gitmodules`."""
 
 
