@@ -30,7 +30,11 @@ class Group(Enum):
     )
     HOST = ("sockets, loopback, shared memory and queues of the host, metadata address, names that lead inside",
             "succeeds", "unreachable; refused by the proxy")  # fmt: skip
-    KERNEL = ("setuid programs, devices, namespaces, kernel keys, io_uring", "as the host allows", "refused")
+    KERNEL = (
+        "setuid programs, devices, namespaces, kernel keys, io_uring, leases",
+        "as the host allows",
+        "refused",
+    )
     WORDS = (
         "plugins and CLI configuration of a branch, forged output, forged run marks",
         "not believed, but a mark until its process ends",
@@ -137,6 +141,18 @@ class Row(Enum):
         Group.KERNEL,
         "devices, kernel keys, vsock, io_uring, another process's memory",
         "not tried",
+        "refused",
+    )
+    COUNTS = Told(
+        Group.AMOUNTS,
+        "so many descriptors under way in sockets that envmgr can hand none to its own",
+        "succeeds",
+        "bounded to less than envmgr may have",
+    )
+    LEASES = Told(
+        Group.KERNEL,
+        "a lease on a provider that all may read, for which whoever starts it waits",
+        "succeeds",
         "refused",
     )
     PLUGINS = Told(

@@ -23,6 +23,7 @@ from envmgr.host.cage import bubblewrap, mounts
 from envmgr.ports import RUN_MARK, PlanFile
 from tests.integration.attack_ground import ALICE, BOB, LOOT, SECRET, AttackGround, attack_ground
 from tests.integration.attack_rows import Row, tries
+from tests.support.waiting import wait_for
 
 KINDS: list[CageKind] = ["none", "bwrap"]
 IPC = [("none", True), ("bwrap", True), ("bwrap", False)]
@@ -152,6 +153,13 @@ ATTACKS = (
         Row.PLAN,
         'find "$PLANS" -name "*.tfplan" -exec sh -c \'echo x >> "$1" && echo "$LOOT"\' sh {} ";" 2>/dev/null',
         CHILDREN,
+    ),
+    Attack(
+        "lease",
+        Row.LEASES,
+        'path="$PACKAGES/provider"; test -r "$path" || exit 0; '
+        'perl -e \'open(F, "<", shift); defined fcntl(F, 1024, 0) and print $ENV{LOOT}\' "$path"',
+        (PLAN, APPLY),
     ),
     Attack("links", Row.LINKS, 'test -e link && cat link >/dev/null && echo "$LOOT"', CHILDREN),
     Attack(
@@ -311,6 +319,44 @@ def test_no_signal_reaches_others(ground: AttackGround, kind: CageKind) -> None:
     ground.attack(kind, kill + ("kill -9 -1" if kind == "bwrap" else ""))
     time.sleep(0.2)
     assert (victim.poll() is None) == (kind == "bwrap")
+
+
+_SENDS = """
+import array, resource, socket
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+some, kept = array.array("i", [0] * 253), []
+def send(how_many):
+    kept.append(socket.socketpair())
+    kept[-1][0].sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, some[:how_many])])
+"""
+_FLOODS = f"""{_SENDS}
+import os, time
+try:
+    while True:
+        send(253)
+except OSError:
+    os.rename("filling", "full")
+while os.path.exists("full"):
+    time.sleep(0.02)
+"""
+
+
+@tries(Row.COUNTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_descriptors_under_way_leave_room_for_others(ground: AttackGround, kind: CageKind) -> None:
+    """The kernel counts them for all processes of a user, and asks each sender for its own limit."""
+    full = ground.place / "checkout/full"
+    script = f"touch filling; exec timeout 30 python3 -c '{_FLOODS}'"
+    attacking = threading.Thread(target=ground.attack, args=(kind, script))
+    attacking.start()
+    wait_for(full.exists)
+    envmgr = ground.other("python3", "-c", f"{_SENDS}\nsend(2)\nprint('sent')")
+    assert envmgr.stdout is not None
+    said = envmgr.stdout.readline()
+    full.unlink()
+    attacking.join()
+    assert (said == b"sent\n") == (kind == "bwrap")
 
 
 @tries(Row.LEFT_BEHIND)

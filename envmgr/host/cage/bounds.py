@@ -21,6 +21,8 @@ from envmgr.host.spent import Spent, spent_by
 
 _PAUSE_SECONDS = 2.0
 _UNKNOWN = 2**60
+_LEAST = 4096
+"""Bytes of each file, folder and link, also of an empty one: a disk has so many of them and no more."""
 _PAUSE_FACTOR = 20
 """Counting takes at most a twentieth of the time."""
 
@@ -184,13 +186,12 @@ def _size(folder: Path) -> int:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
-                else:
-                    used += _blocks(entry)
+                used += _blocks(entry)
     return used
 
 
 def _blocks(entry: os.DirEntry[str]) -> int:
     try:
-        return entry.stat(follow_symlinks=False).st_blocks * 512
+        return max(entry.stat(follow_symlinks=False).st_blocks * 512, _LEAST)
     except OSError:
         return 0

@@ -28,7 +28,7 @@ from envmgr.ports import RUN_MARK
 
 from .bounds import CageBounds, apart, bounds
 from .devices import shielded
-from .limits import limited, rationed
+from .limits import files, limited, rationed
 from .mounts import hidden_ipc, mounts
 from .network import SSH_CONFIGURATION, way
 from .system_calls import filter_of
@@ -38,7 +38,7 @@ PROGRAM = "bwrap"
 _SECONDS = 10
 _SIGNAL = 128
 _DEAF = ("sh", "-c")
-_WAITS = 'ulimit -c 0; trap "" INT TERM; "$@"; exit $?'
+_WAITS = 'ulimit -c 0; ulimit -n "$1"; shift; trap "" INT TERM; "$@"; exit $?'
 _ENTERS = f'echo 0 > "$1" || exit 125; shift; {_WAITS}'
 """Goes into a control group first: nothing that it starts is ever outside."""
 _HEARING = ("env", "--default-signal=INT,TERM")
@@ -103,8 +103,8 @@ def _closed(start: Start, cage: Cage, log: Path, bound: CageBounds) -> Iterator[
 
 def _front(bound: CageBounds | None = None) -> list[str]:
     if bound is None or bound.group is None:
-        return [*_DEAF, _WAITS, "envmgr"]
-    return [*_DEAF, _ENTERS, "envmgr", str(bound.group.entrance)]
+        return [*_DEAF, _WAITS, "envmgr", str(files())]
+    return [*_DEAF, _ENTERS, "envmgr", str(bound.group.entrance), str(files())]
 
 
 def _variables(environment: Mapping[str, str]) -> list[str]:

@@ -24,6 +24,7 @@ _NAMES = {
     resource.RLIMIT_NPROC: "nproc",
 }
 _KIBIBYTE = 1024
+_MOST_FILES = 16384
 _BLOCK = 512
 # Limits and argv are arguments, never text of the script. Some shells call the number of processes -p.
 _SCRIPT = """
@@ -53,6 +54,16 @@ def rationed(argv: Sequence[str], limits: CageLimits, *, dumps: bool = True) -> 
     amounts = [(kind, value) for kind, value in _amounts(limits) if dumps or kind != resource.RLIMIT_CORE]
     set_by = ["prlimit", *(f"--{_NAMES[kind]}={value}" for kind, value in amounts), "--"]
     return [*(set_by if amounts else ()), *argv]
+
+
+def files() -> int:
+    """How many files a process in a cage may have open: half of what envmgr may, at most.
+
+    As many descriptors may be under way in sockets, and the kernel counts these for all processes of a user together:
+    whoever may have as many as envmgr could keep it from handing any to its own.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_FILES if hard == resource.RLIM_INFINITY else min(_MOST_FILES, hard // 2)
 
 
 def _options(limits: CageLimits) -> Iterator[tuple[str, str]]:

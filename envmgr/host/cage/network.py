@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -118,11 +119,11 @@ class _Proxies:
             try:
                 if self._control is not None:
                     with suppress(BrokenPipeError, ConnectionError):
-                        socket.send_fds(self._control, [told], descriptors)
+                        _send(self._control, told, descriptors)
                         return
                     self._control.close()
                 self._control = self._launched()
-                socket.send_fds(self._control, [told], descriptors)
+                _send(self._control, told, descriptors)
             except OSError as error:
                 raise told_of(error, "The proxy of the cage cannot be started") from error
 
@@ -150,6 +151,16 @@ class _Proxies:
 
 
 _PROXIES = _Proxies()
+
+
+def _send(control: socket.socket, told: bytes, descriptors: tuple[int, int]) -> None:
+    """With all that we may have open: a cage may have half of it, and so cannot have more under way than we may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        socket.send_fds(control, [told], descriptors)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def _variables() -> Mapping[str, str]:

@@ -2,7 +2,8 @@
 
 Namespaces confine what is asked of the kernel in the usual ways. What is refused here is what would make new
 namespaces and mounts, in which a hole of the kernel is easier to reach, what knows no namespaces (the kernel's keys,
-sockets of the virtual machine's host), and what goes around a filter (io_uring).
+sockets of the virtual machine's host), what holds up others (leases: whoever opens a file under one waits), and what
+goes around a filter (io_uring).
 """
 
 import errno
@@ -28,6 +29,7 @@ NAMESPACES = 0x7E020000
 _TIME_NAMESPACE = 0x80  # of `unshare` alone
 _FAMILIES = (0, 1, 2, 10, 16)  # unspecified, unix, IPv4, IPv6, netlink
 _PUSH_INPUT, _CONSOLE = 0x5412, 0x541C  # TIOCSTI, TIOCLINUX: keys typed into another's terminal
+_SET_LEASE, _SET_DELEGATION = 1024, 1040  # F_SETLEASE, F_SETDELEG: also on what is shown to be read alone
 
 Numbers = tuple[int, int | None]
 """Of x86-64 and of AArch64, which does not have all of them."""
@@ -35,7 +37,9 @@ Numbers = tuple[int, int | None]
 _CLONE: Numbers = (56, 220)
 _UNSHARE: Numbers = (272, 97)
 _SOCKET: Numbers = (41, 198)
+_SOCKET_PAIR: Numbers = (53, 199)
 _IOCTL: Numbers = (16, 29)
+_FCNTL: Numbers = (72, 25)
 _REFUSED: dict[str, Numbers] = {
     "setns": (308, 268),
     "mount": (165, 40),
@@ -149,7 +153,9 @@ def _program(audit: int, column: int, absent: Mapping[str, Numbers]) -> Iterator
     yield from _with_flags(_CLONE[column], NAMESPACES)
     yield from _with_flags(_UNSHARE[column], NAMESPACES | _TIME_NAMESPACE)
     yield from _where(_IOCTL[column], _SECOND, (_PUSH_INPUT, _CONSOLE), (_ALLOW, _ERRNO | errno.EPERM))
-    yield from _where(_SOCKET[column], _FIRST, _FAMILIES, (_ERRNO | errno.EAFNOSUPPORT, _ALLOW))
+    yield from _where(_FCNTL[column], _SECOND, (_SET_LEASE, _SET_DELEGATION), (_ALLOW, _ERRNO | errno.EPERM))
+    for call in (_SOCKET, _SOCKET_PAIR):
+        yield from _where(call[column], _FIRST, _FAMILIES, (_ERRNO | errno.EAFNOSUPPORT, _ALLOW))
     yield (_RETURN, 0, 0, _ALLOW)
 
 

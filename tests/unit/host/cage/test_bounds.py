@@ -39,6 +39,18 @@ def test_many_small_files_together_are_too_much(tmp_path: Path) -> None:
     assert found.look(), "it stays so: what is found out once is told at the end"
 
 
+@pytest.mark.parametrize("make", [Path.touch, Path.mkdir, lambda path: path.symlink_to("x"), os.mkfifo])
+def test_many_with_nothing_in_them_are_too_much(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    """Else a run takes all that the disk has of them, for everybody."""
+    found = room(tmp_path, 100_000)
+    for number in range(20):
+        make(tmp_path / str(number))
+    assert not found.look()
+    for number in range(20, 40):
+        make(tmp_path / str(number))
+    assert found.look()
+
+
 @pytest.mark.parametrize("name", ["closed", "deep"])
 def test_what_is_hidden_from_who_counts_is_too_much(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

@@ -90,11 +90,17 @@ def test_mounts_keys_and_other_processes_memory_are_refused(machine: str, x86: i
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_sockets_are_those_of_the_network_namespace(machine: str) -> None:
-    call = of(machine, 41, 198)
-    for family in (1, 2, 10, 16):
-        assert verdict(machine, call, family) == ALLOW
-    for family in (17, 31, 38, 40):  # packets, Bluetooth, the kernel's ciphers, the host of a virtual machine
-        assert verdict(machine, call, family) == REFUSE | errno.EAFNOSUPPORT
+    for call in (of(machine, 41, 198), of(machine, 53, 199)):
+        for family in (1, 2, 10, 16):
+            assert verdict(machine, call, family) == ALLOW
+        for family in (
+            17,
+            30,
+            31,
+            38,
+            40,
+        ):  # packets, TIPC, Bluetooth, the kernel's ciphers, the host of a virtual machine
+            assert verdict(machine, call, family) == REFUSE | errno.EAFNOSUPPORT
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -103,6 +109,16 @@ def test_nothing_is_typed_into_a_terminal(machine: str) -> None:
     assert verdict(machine, call, 0, 0x5401) == ALLOW
     assert verdict(machine, call, 0, 0x5412) == REFUSE | errno.EPERM
     assert verdict(machine, call, 0x5412, 0x5401) == ALLOW
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_no_file_is_leased(machine: str) -> None:
+    """Whoever opens it would wait for up to 45 s. Locks, copies of descriptors and flags are as ever."""
+    call = of(machine, 72, 25)
+    for command in (1024, 1040):
+        assert verdict(machine, call, 3, command, 1) == REFUSE | errno.EPERM
+    for command in (0, 1, 2, 3, 4, 6, 1025, 1030, 1033):
+        assert verdict(machine, call, 1024, command) == ALLOW
 
 
 def test_the_same_calls_by_other_numbers_are_refused() -> None:
