@@ -98,6 +98,12 @@ class Row(Enum):
         "succeed; refused",
         "lead nowhere; refused",
     )
+    MOVED = Told(
+        Group.STATE,
+        "a link to another's folder in the place of Terraform's own, which envmgr goes on with",
+        "not followed",
+        "cannot be put there",
+    )
     PROCESSES = Told(
         Group.PROCESSES,
         "`/proc` of others: environment, open files; signals; ptrace",

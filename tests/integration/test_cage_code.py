@@ -176,3 +176,38 @@ def test_what_is_left_in_the_place_of_files_holds_up_nothing(terraform_binary: s
             assert not victim.exists()
         finally:
             engine.close()
+
+
+MOVES = """
+resource "terraform_data" "x" {
+  provisioner "local-exec" { command = "cd .. && mv terraform moved; rm -rf terraform; ln -s %s terraform; true" }
+}
+"""
+
+
+@tries(Row.MOVED)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_put_in_the_place_of_terraforms_folder_leads_to_nobody(
+    kind: CageKind, terraform_binary: str
+) -> None:
+    """Bob's state that could not be written is the only record of what he has; Alice's folder is used after her apply."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="envmgr-test-") as made:
+        engine = Engine(Path(made), cage={"kind": kind})
+        engine.settings["terraform"] = {"binary": terraform_binary}
+        bob = engine.data / "workspaces/acme/shop/bob/terraform"
+        bob.mkdir(parents=True)
+        (bob / "errored.tfstate").write_text(STATE % SECRET)
+        try:
+            shop = engine.repository()
+            for number in range(2):
+                shop.commit("env-alice", code({"terraform/x.tf": f"# {number}"}, MOVES % bob))
+                engine.turn(minutes=5)
+                alice = engine.environment("alice")
+                assert (alice.status, alice.commit) == (Status.READY, alice.applied.commit), alice.message
+            shop.delete("env-alice")
+            engine.turn(2, minutes=6)
+            assert engine.statuses() == {"alice": "destroyed"}, engine.environment("alice").message
+            assert [path.name for path in bob.iterdir()] == ["errored.tfstate"]
+            assert (bob / "errored.tfstate").read_text() == STATE % SECRET
+        finally:
+            engine.close()

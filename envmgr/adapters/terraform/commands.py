@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from envmgr.adapters.terraform.providers.cache import ProviderCache
 from envmgr.adapters.terraform.state.data_folder import leave_states_out, make_fit
-from envmgr.adapters.terraform.state.errored_state import ErroredState
+from envmgr.adapters.terraform.state.errored_state import errored_of
 from envmgr.adapters.terraform.state.state_room import set_aside_torn
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
@@ -83,7 +83,7 @@ class TerraformCommands:
         if not destroy:  # what was applied with such a file must go away all the same
             check_leave(workspace.root, workspace.environment)
         initialisation = self._ready(session)
-        ErroredState(workspace.root, workspace.data).make_room()
+        errored_of(workspace).make_room()
         outcome, unrefreshed = self._planned(session, initialisation, destroy=destroy)
         modules = ModuleFolder(workspace.data)
         made = workspace.data / _PLAN
@@ -167,7 +167,7 @@ class TerraformCommands:
         """See the port."""
         session = self._session(workspace, watch, self._awaited)
         initialisation = self._ready(session)
-        errored = ErroredState(workspace.root, workspace.data)
+        errored = errored_of(workspace)
         errored.expect()
         try:
             given = takes_values_to_apply(self.version(workspace.binary))
@@ -198,7 +198,7 @@ class TerraformCommands:
 
     def push_errored_state(self, workspace: Workspace, watch: Watch) -> bool:
         """See the port; to be called before the root is checked out anew."""
-        if not ErroredState(workspace.root, workspace.data).rescue():
+        if not errored_of(workspace).rescue():
             return False
         session = self._session(workspace, watch)
         self._push(session, self._initialise(session))
@@ -234,7 +234,7 @@ class TerraformCommands:
         """Initialised, and with no state left that was not pushed."""
         workspace = session.workspace
         initialisation = self._initialise(session)
-        if ErroredState(workspace.root, workspace.data).rescue():
+        if errored_of(workspace).rescue():
             self._push(session, initialisation)
         return initialisation
 
@@ -270,7 +270,7 @@ class TerraformCommands:
         raise self._failure(session, outcome, destroys=destroys)
 
     def _push(self, session: Session, initialisation: Initialisation) -> None:
-        errored = ErroredState(session.workspace.root, session.workspace.data)
+        errored = errored_of(session.workspace)
         errored.check_whole()
         set_aside_torn(session.workspace.backend)
         try:

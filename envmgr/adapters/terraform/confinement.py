@@ -1,6 +1,6 @@
 """What a Terraform command is confined to: decided by what it is there for, and by its workspace."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,7 +81,7 @@ class Confinement:
         workspace, given = self.workspace, self._given(credentials_of(purpose))
         return Ground(
             code=str(workspace.checkout or workspace.root),
-            folders=(str(workspace.data),),
+            folders=(str(workspace.data), *_held(workspace)),
             passing=(str(temporary),),
             state=_state(workspace),
             outside=tuple(map(str, workspace.outside)),
@@ -98,6 +98,19 @@ class Confinement:
             state_at=of_state(workspace.backend, workspace.environment),
             clouds_at=of_clouds(workspace.environment),
         )
+
+
+def _held(workspace: Workspace) -> Iterator[str]:
+    """The folders from the checkout down to Terraform's own: each is a mount, so that nothing can be put in its place.
+
+    Envmgr goes on with what these names lead to. A link that the code has there itself is none of these.
+    """
+    top, root = workspace.checkout or workspace.root, workspace.root
+    for name in reversed([root, *root.parents]):
+        if name.is_relative_to(top) and name != top:
+            if name.is_symlink() or not name.is_dir():
+                return
+            yield str(name)
 
 
 def _state(workspace: Workspace) -> str:

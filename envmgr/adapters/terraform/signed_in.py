@@ -12,7 +12,7 @@ from envmgr.domain.values.cage import Credentials
 from envmgr.domain.values.environment import Output, ProcessId
 from envmgr.ports import Attended, PlanFile, PlanResult, SignIn, Terraform, Watch, Workspace
 
-from .state.errored_state import ErroredState
+from .state.errored_state import errored_of
 
 
 class SignedIn:
@@ -77,7 +77,7 @@ class SignedIn:
 
     def push_errored_state(self, workspace: Workspace, watch: Watch) -> bool:
         """See the port. Mostly there is none, and nobody is asked for credentials."""
-        if not ErroredState(workspace.root, workspace.data).rescue():
+        if not errored_of(workspace).rescue():
             return False
         with self._as(Credentials.WRITING, workspace) as space:
             return self._terraform.push_errored_state(space, watch)

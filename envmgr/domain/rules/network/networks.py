@@ -7,10 +7,14 @@ _TRANSLATED = ip_network("64:ff9b::/96")
 """IPv6 for an IPv4 address, by a network's own translator (RFC 6052)."""
 _NOT_PUBLIC = (
     ip_network("168.63.129.16/32"),  # Azure's host, which serves every virtual machine
-    ip_network("::/96"),  # IPv4 addresses once more, long out of use
-    ip_network("64:ff9b:1::/48"),
-    ip_network("fec0::/10"),  # private until 2004
+    ip_network(
+        "192.0.0.0/24"
+    ),  # for protocols, and Oracle's host: some versions of Python take it for public
+    ip_network("192.88.99.0/24"),  # the nearest translator between IPv4 and IPv6, until 2015
+    ip_network("3fff::/20"),  # for documents (RFC 9637)
 )
+_GIVEN_OUT = ip_network("2000::/3")
+"""All of IPv6 that is anybody's: the rest stands for other addresses, was private once, or is kept back."""
 
 Address = IPv4Address | IPv6Address
 
@@ -39,8 +43,10 @@ def _is_public(address: Address) -> bool:
     if any(address in network for network in _NOT_PUBLIC) or address.is_multicast:
         return False
     if isinstance(address, IPv6Address):
+        if address not in _GIVEN_OUT:
+            return False
         tunnelled = [address.sixtofour, *(address.teredo or ())]
-        if any(inner is not None and not inner.is_global for inner in tunnelled):
+        if any(inner is not None and not _is_public(inner) for inner in tunnelled):
             return False
     return address.is_global
 
