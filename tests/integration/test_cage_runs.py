@@ -20,11 +20,12 @@ from envmgr.adapters.terraform import session
 from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.commands.doctor import of_organizations
 from envmgr.domain.errors import Interrupted, NeedsPerson, StepFailed
-from envmgr.domain.values.cage import CageLimits, CageRules, Network, Reach
+from envmgr.domain.rules.cage import confine
+from envmgr.domain.values.cage import CageLimits, CageRules, Ground, Network, Purpose, Reach
 from envmgr.domain.values.environment import ProcessId, RunKind, RunStatus, Status
 from envmgr.domain.values.step import Step
 from envmgr.host.cage import bubblewrap
-from envmgr.host.cage.bubblewrap import require
+from envmgr.host.cage.bubblewrap import caged, require
 from envmgr.host.children.child import Cause, Ended, Start, Supervision, attend, run
 from envmgr.ports import Place, StepLimits, Watch, Workspace
 from tests.integration.attack_rows import Row, tries
@@ -340,6 +341,19 @@ def test_where_the_cage_cannot_be_made_nothing_runs(
             workspace, folder / "plan", Watch(log=folder / "2.log")
         )
     assert not (folder / "data/terraform.tfstate").exists()
+    require.cache_clear()
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_no_kind_of_child_is_started_where_the_cage_cannot_be_made(
+    folder: Path, purpose: Purpose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require.cache_clear()
+    monkeypatch.setattr(bubblewrap, "PROGRAM", "bwrap-that-is-not-there")
+    start = Start(argv=("true",), folder=folder, environment={}, output=1, errors=2)
+    cage = confine(purpose, RULES, Ground(code=str(folder)), CageLimits())
+    with pytest.raises(NeedsPerson, match="Nothing runs"), caged(start, cage, folder / "1.log"):
+        pytest.fail("this would be started")
     require.cache_clear()
 
 

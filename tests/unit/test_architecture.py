@@ -1,6 +1,7 @@
 """The shape of the code is kept by machines: imports, sizes, names and docstrings."""
 
 import ast
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,26 @@ ON_THIS_HOST = {
     "context/layout.py": "makes the data folder and says whose it is, and how much room is left",
     "source/kept.py": "packs what a destroy needs into one object",
     "work/lock_recorder.py": "knows by which name Terraform notes our user and host in a lock",
+}
+
+# Who starts processes, and of whom: what runs a branch's words is started in its cage alone.
+STARTS = {
+    "adapters/steps/runner.py": "a branch's",
+    "adapters/terraform/session.py": "a branch's",
+    "adapters/git/conversation.py": "git, which runs nothing of a repository",
+    "adapters/git/process.py": "git, which runs nothing of a repository",
+    "adapters/policy/opa.py": "the organization's policies",
+    "adapters/policy/rego.py": "the organization's policies",
+    "adapters/steps/sandbox.py": "asks for a version",
+    "adapters/terraform/versions.py": "asks for a version, in an empty folder",
+    "cli/demo/repository.py": "git, for a demo",
+    "host/cage/bubblewrap.py": "tries a cage",
+    "host/cage/devices.py": "tries a mount",
+    "host/cage/network.py": "the proxies of cages",
+    "host/cage/trial.py": "tries a cage",
+    "host/children/child.py": "what it is given",
+    "host/fence.py": "envmgr itself",
+    "host/programs.py": "asks for a version",
 }
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -247,3 +268,35 @@ class Modules(Protocol):
     def tree(self) -> str: ...
 """
     assert uncalled([ast.parse(ports)], [list(ast.walk(ast.parse(caller)))]) == found
+
+
+def test_what_runs_a_branchs_words_is_started_in_its_cage_alone() -> None:
+    """Whoever starts processes is known, and those two that start a branch's ask for a cage around it."""
+    found = {path.relative_to(PACKAGE).as_posix() for path in FILES if _starts(ast.parse(path.read_text()))}
+    assert found == STARTS.keys()
+    for name in (name for name, whose in STARTS.items() if whose == "a branch's"):
+        text = (PACKAGE / name).read_text()
+        assert re.findall(r"with caged\(|\brun\((?:made|start)|subprocess", text) == [
+            "with caged(",
+            "run(made",
+        ], name
+
+
+def _starts(tree: ast.Module) -> bool:
+    """By the standard library, or by what is ours for it."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names) if any(each.name == "subprocess" for each in names):
+                return True
+            case ast.ImportFrom(module="subprocess"):
+                return True
+            case ast.ImportFrom(module=str(module), names=names) if module.endswith("children.child"):
+                if {each.name for each in names} & {"begin", "run"}:
+                    return True
+            case ast.Attribute(value=ast.Name(id="os"), attr=name) if name.startswith(
+                ("exec", "spawn", "posix_spawn", "system", "popen")
+            ):
+                return True
+            case ast.Attribute(attr="create_subprocess_exec" | "create_subprocess_shell"):
+                return True
+    return False
