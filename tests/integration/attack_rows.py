@@ -182,7 +182,7 @@ class Row(Enum):
     )
     LEFTOVERS = Told(
         Group.AMOUNTS,
-        "pipes, links and folders in the place of files that envmgr or Terraform reads",
+        "pipes, links and folders in the place of files that envmgr or Terraform reads or writes",
         "cleared; not followed",
         "cleared; not followed",
     )

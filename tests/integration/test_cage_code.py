@@ -211,3 +211,39 @@ def test_what_is_put_in_the_place_of_terraforms_folder_leads_to_nobody(
             assert (bob / "errored.tfstate").read_text() == STATE % SECRET
         finally:
             engine.close()
+
+
+TEARS = """
+resource "terraform_data" "x" {
+  provisioner "local-exec" {
+    command = <<-EOT
+      printf '{"version": 4, "serial": 1, "lineage": "x", "outputs": {}, "resources": []\n}\n' > %(state)s.backup
+      printf 'words of the branch' > %(state)s
+      ln -sf %(victim)s %(state)s.torn
+      kill -9 -1
+    EOT
+  }
+}
+"""
+
+
+@tries(Row.LEFTOVERS)
+def test_a_state_that_was_torn_is_put_aside_through_no_link(terraform_binary: str) -> None:
+    """Its content is the branch's: by a link it would come to stand anywhere, such as in an organization file."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="envmgr-test-") as made:
+        engine = Engine(Path(made), cage={"kind": "bwrap", "network": "none"})
+        engine.settings["terraform"] = {"binary": terraform_binary}
+        victim, state = engine.folder / "victim", engine.state("alice")
+        victim.write_text("precious")
+        try:
+            engine.repository().commit("env-alice", code(module=TEARS % {"state": state, "victim": victim}))
+            for _ in range(2):
+                engine.turn(minutes=5)
+            torn = state.with_name(f"{state.name}.torn")
+            assert victim.read_text() == "precious"
+            assert (torn.read_text(), torn.is_symlink()) == (
+                "words of the branch",
+                False,
+            ) or torn.is_symlink()
+        finally:
+            engine.close()

@@ -91,7 +91,7 @@ class LocalStateStore:
             if now != content:
                 return False
             if now:
-                path.with_name(f"{path.name}.torn").write_bytes(now)
+                _write(path.with_name(f"{path.name}.torn"), now)  # never through what has that name
             _write(path, backup)
         return True
 
