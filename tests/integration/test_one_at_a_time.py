@@ -58,20 +58,21 @@ app.close()
 
 
 def test_what_is_held_elsewhere_is_left_alone_for_a_moment(engine: Engine) -> None:
-    """The daemon looks again whenever work ends: without a pause it would ask without end."""
+    """Nothing ended, so nobody looks at its repository anew; and who does leaves it alone until a pause is over."""
     push(engine.repository(), ["alice"])
     engine.poll()
     services, workers = engine.application.services, engine.application.workers
     identity = engine.environment("alice").id
     repository = services.repositories[identity.repository_id]
     looks: SimpleQueue[int] = SimpleQueue()
-    workers.finished = lambda _: looks.put(workers.look(repository))
+    workers.finished = lambda _: looks.put(1)
     elsewhere = replace(services.owner, host="another-host")
     services.store.acquire(identity, elsewhere, "plan", engine.clock(), timedelta(minutes=1), lambda _: False)
 
     assert workers.look(repository) == 1
+    assert workers.wait(60)
 
-    assert looks.get(timeout=60) == 0
+    assert (workers.look(repository), looks.empty()) == (0, True)
     engine.clock.forward(seconds=6)
     assert workers.due_again() == [repository.id]
 

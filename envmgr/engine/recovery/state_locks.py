@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from envmgr.domain.documents.state import LockInfo
-from envmgr.domain.errors import EnvmgrError, StateLocked
+from envmgr.domain.errors import EnvmgrError, PlaceMissing, StateLocked
 from envmgr.domain.values.environment import Environment, Run, RunStatus
 from envmgr.engine.context.services import Services
 from envmgr.engine.source.kept import checkout_applied
@@ -68,7 +68,10 @@ def left_lock(job: Job) -> str:
     under that name next would meet its lock.
     """
     services, identity = job.services, job.environment.id
-    held = find_lock(services, job.environment, job.state(), job.repository.organization.binary)
+    try:
+        held = find_lock(services, job.environment, job.state(), job.repository.organization.binary)
+    except PlaceMissing:  # nor is there a lock, then
+        return ""
     if held is None:
         return ""
     if held.holder is not None and held.dead:
