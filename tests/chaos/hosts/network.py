@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -92,45 +92,56 @@ def _forwarding(ports: Mapping[Service, int]) -> Iterator[None]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    writers = set[asyncio.StreamWriter]()
     servers = [
-        asyncio.run_coroutine_threadsafe(_listen(service, port), loop).result()
+        asyncio.run_coroutine_threadsafe(_listen(service, port, writers), loop).result()
         for service, port in ports.items()
     ]
     try:
         yield
     finally:
-        for server in servers:
-            loop.call_soon_threadsafe(server.close)
-        asyncio.run_coroutine_threadsafe(_cancel(), loop).result()
+        asyncio.run_coroutine_threadsafe(_end(servers, writers), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
-async def _cancel() -> None:
+async def _end(servers: Iterable[asyncio.Server], writers: Iterable[asyncio.StreamWriter]) -> None:
+    """Ends all: a connection that is left open would be told of in whatever trial comes next."""
+    for server in servers:
+        server.close()
+    await asyncio.sleep(0.1)  # so that who was just accepted is served, and known
     others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    for writer in writers:
+        writer.transport.abort()
+    # What was aborted, and what was accepted just before, is closed in the next turns of the loop.
+    await asyncio.sleep(0.1)
 
 
-async def _listen(service: Service, port: int) -> asyncio.Server:
+async def _listen(service: Service, port: int, writers: set[asyncio.StreamWriter]) -> asyncio.Server:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
         try:
             back, on = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
             writer.close()
             return
+        writers.add(on)
         with suppress(asyncio.CancelledError):  # at the end of all, which nobody has to be told of
             await asyncio.gather(_pipe(reader, on), _pipe(back, writer))
+        writers.difference_update((writer, on))
 
     return await asyncio.start_server(serve, str(service), port)
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    with suppress(OSError):
+    try:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+    finally:
         writer.close()
