@@ -17,6 +17,7 @@ from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Remote
 from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
+from tests.support.waiting import wait_for
 
 MakeRepository = Callable[[str], GitRepository]
 SHOP = RepositoryId("acme", "shop")
@@ -210,7 +211,7 @@ def test_what_ignores_sigterm_is_killed_with_its_children(
     mirrors = Mirrors(tmp_path / "mirrors", timeout=timedelta(seconds=0.5))
     with pytest.raises(Transient, match=r"within 0\.5 s"):
         mirrors.listing(remote(git_server.http_url("shop")), ["env-*"], None)
-    assert pids_with("298.125") == []
+    wait_for(lambda: not pids_with("298.125"))  # on a busy machine who was killed is gone a moment later
 
 
 def test_git_settings_of_a_surrounding_hook_are_not_taken(
