@@ -1,12 +1,13 @@
 """The application: all routes, with what stands in front of them."""
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from starlette.responses import Response
 
 from envmgr import __version__
 from envmgr.commands.runtime import Runtime
 
 from .api.document import described
+from .api.paging import answer
 from .api.routes import ROUTES
 from .api.standing import Standing
 from .door import Door
@@ -15,6 +16,7 @@ from .limits import Limits
 from .metrics.route import router as metrics
 from .metrics.scrape import Scrapes
 from .pages.routes import changes, docs, environments, files, heads, hosts, others, runs, streams, tokens
+from .pages.routes.answer import tell_pages
 from .problems import tell_problems
 from .rate import Known
 from .sign_in import routes as sign_in
@@ -54,6 +56,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.scrapes = Scrapes(app.state.hints.counts)
     app.state.sign_ins = [by_proxy]  # of `identity.SignIn`
     tell_problems(app)
+    tell_pages(app)
     app.add_middleware(Limits)
     app.add_middleware(Headers)  # outermost: refusals have them, too
     # As they are: of routers that are included, each looks through all of its own for each request once more.
@@ -64,6 +67,6 @@ def create_app(runtime: Runtime) -> FastAPI:
     return app
 
 
-def document(request: Request) -> JSONResponse:
+def document(request: Request) -> Response:
     """The OpenAPI document: it holds nothing that is not in the documentation anyway."""
-    return JSONResponse(described(request.app))
+    return answer(request, described(request.app))

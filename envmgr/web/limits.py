@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .forwarded import address_of
 from .identity import shown
 from .problems import Problem, problem
+from .quick import PREFIX
 from .sign_in.proxy import named
 
 BODY = 1 << 20
@@ -37,7 +38,7 @@ class Limits:
         if request.scope["path"].startswith(_HOOKS):
             await self._in_time(scope, _Body(receive, most=None), send)
             return
-        refusal = _too_often(request) or _too_large(request) or _unreadable(request)
+        refusal = _too_often(request) or _too_large(request) or _unreadable(request) or _not_json(request)
         if refusal is not None:
             await problem(refusal)(scope, receive, send)
             return
@@ -128,6 +129,15 @@ def _unreadable(request: Request) -> Problem | None:
     """No name and no text has a NUL in it, and not every database can be asked for one."""
     address = request.scope["path"] + request.scope["query_string"].decode("latin-1")
     return Problem(400, "No address here has a NUL in it.") if "\0" in address or "%00" in address else None
+
+
+def _not_json(request: Request) -> Problem | None:
+    """Whether a call has a body of another kind: `curl --data` sends a form where nobody says otherwise."""
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not has_body or kind == "application/json" or not request.scope["path"].startswith(f"{PREFIX}/"):
+        return None
+    return Problem(415, "A body here is JSON: send it with `Content-Type: application/json`.")
 
 
 def _too_often(request: Request) -> Problem | None:

@@ -28,6 +28,10 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 _MOST_INPUT = 200
+_SAID = {
+    404: "There is nothing at this address: `/docs` lists the calls.",
+    405: "This address takes another method: {takes}.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,17 @@ def of_error(error: EnvmgrError) -> Problem:
     return Problem(503, said, retry=5) if isinstance(error, Transient) else Problem(409, said)
 
 
+def of_http(error: HTTPException) -> JSONResponse:
+    """The document of what was refused before any route of ours had a say, or in one."""
+    said = str(error.detail)
+    if said == HTTPStatus(error.status_code).phrase:  # of the framework, which has no more to say
+        takes = (error.headers or {}).get("Allow", "nothing of the kind")
+        said = _SAID.get(error.status_code, f"{said}.").format(takes=takes)
+    answer = problem(Problem(error.status_code, said))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
 def tell_problems(app: FastAPI) -> None:
     """Has an app answer every failure by a problem document."""
 
@@ -84,9 +99,7 @@ def tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(_: Request, error: HTTPException) -> JSONResponse:
-        answer = problem(Problem(error.status_code, str(error.detail)))
-        answer.headers.update(error.headers or {})
-        return answer
+        return of_http(error)
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 _UNIX = "unix:"
 _HEADERS = 15.0  # seconds for the head of a request
+_TAKEN = 60.0  # seconds for somebody to take anything of what is sent to her
 _CONNECTIONS = 3000
 _START = 15.0
 _HEAD = 64 << 10
@@ -204,6 +205,8 @@ def _bound(settings: ServerSettings) -> socket.socket:
 def _listening(found: socket.socket, address: Any) -> socket.socket:
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if found.family != socket.AF_UNIX:  # each connection has it of the one that listens
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(_TAKEN * 1000))
         found.bind(address)
         found.listen(1024)
     except OSError:

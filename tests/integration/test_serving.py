@@ -20,7 +20,7 @@ from envmgr.config.settings import ServerSettings
 from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.environment import Event
 from envmgr.domain.values.names import EnvironmentId
-from envmgr.web import server
+from envmgr.web import limits, server
 from envmgr.web.server import Server
 from tests.support.certificates import make_certificates
 from tests.support.in_memory.world import World
@@ -121,6 +121,58 @@ def test_who_sends_no_head_is_not_waited_for(
             while slow.recv(10):
                 pass
         assert time.monotonic() - began < 5
+
+
+def test_who_sends_half_a_body_is_told_and_let_go(
+    serving: Server, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often she sends one more byte of it."""
+    monkeypatch.setattr(server, "_HEADERS", 0.5)
+    monkeypatch.setattr(limits, "PATIENCE", 0.5)
+    secret, _ = tokens.create(runtime, Wish(name="ci", role=Role.ADMIN, organization="acme"))
+    served(serving, runtime)
+    host, port = serving.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=0.1) as slow:
+        slow.sendall(
+            b"POST /api/v1/tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 9999\r\nAuthorization: Bearer " + secret.encode() + b"\r\n\r\n{"
+        )
+        said, end = b"", time.monotonic() + 10
+        with suppress(ConnectionError):
+            while time.monotonic() < end:
+                slow.sendall(b" ")
+                with suppress(TimeoutError):
+                    piece = slow.recv(4096)
+                    if not piece:
+                        break
+                    said += piece
+        assert time.monotonic() < end
+    assert said.startswith(b"HTTP/1.1 503 ")
+    assert b"application/problem+json" in said
+
+
+def is_broken(connection: socket.socket) -> bool:
+    """Whether nobody is at its other end, after a moment."""
+    time.sleep(0.25)
+    try:
+        connection.send(b"G")
+    except ConnectionError:
+        return True
+    return False
+
+
+def test_who_takes_nothing_of_what_is_sent_is_let_go(
+    serving: Server, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """She needs no token for that: the documentation is for anybody."""
+    monkeypatch.setattr(server, "_TAKEN", 0.5)
+    served(serving, runtime)
+    host, port = serving.address.split(":")
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect((host, int(port)))
+        slow.sendall(b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert any(is_broken(slow) for _ in range(40))
 
 
 def test_it_serves_by_its_own_certificate(serving: Server, runtime: Runtime, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from .schema import gives
 router = APIRouter(prefix=PREFIX, tags=["changes"], route_class=QuickRoute)
 _PATH = "/environments/{organization}/{repository}/{environment}"
 _ANSWERS = gives(
-    "Request", "It is written down; `GET /requests/{id}` follows it.", status=202, also=(409, 413)
+    "Request", "It is written down; `GET /requests/{id}` follows it.", status=202, also=(409, 413, 415)
 )
 
 Key = Annotated[

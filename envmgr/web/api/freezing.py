@@ -19,8 +19,8 @@ from .schema import gives
 
 router = APIRouter(prefix=PREFIX, tags=["places"], route_class=QuickRoute)
 Name = Annotated[str, Path(max_length=100, pattern=r"^[a-z0-9-]+$")]
-_FROZEN = gives("Freeze", "It is frozen; what runs there ends in peace.", also=(409, 413))
-_THAWED = gives("Freeze", "It is thawed; this is the freeze that was ended.", also=(409, 413))
+_FROZEN = gives("Freeze", "It is frozen; what runs there ends in peace.", also=(409, 413, 415))
+_THAWED = gives("Freeze", "It is thawed; this is the freeze that was ended.", also=(409, 413, 415))
 
 
 class FreezeWanted(BaseModel):

@@ -19,7 +19,7 @@ from .schema import gives
 
 router = APIRouter(prefix=PREFIX, tags=["changes"], route_class=QuickRoute)
 _LISTED = gives("HeadPage", "Those that wait, in one page.")
-_APPROVED = gives("Head", "It may be run, as the daemon's next look finds it.", also=(409, 413))
+_APPROVED = gives("Head", "It may be run, as the daemon's next look finds it.", also=(409, 413, 415))
 
 
 class HeadWanted(BaseModel):

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from envmgr.domain.errors import UsageError
 from envmgr.ports.pages import Wanted
+from envmgr.web.known import is_known
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 LIMIT = 500
@@ -97,7 +98,6 @@ def answer(request: Request, content: object, status: int = 200) -> Response:
     body = _encode(content).encode("utf-8", "backslashreplace")
     tag = f'"{sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
-    known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
-    if status == 200 and (tag in known or known == ["*"]):
+    if status == 200 and is_known(request.headers.get("if-none-match", ""), tag):
         return Response(None, 304, headers)
     return Response(body, status, headers, "application/json")

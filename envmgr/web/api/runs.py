@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from envmgr.commands import reading
 from envmgr.commands.hosts import logs
@@ -17,6 +17,7 @@ from envmgr.web.door import door_of
 from envmgr.web.identity import Asked, reader
 from envmgr.web.live.logs import Block, Form, Log
 from envmgr.web.live.stream import event
+from envmgr.web.log_file import LogFile
 from envmgr.web.quick import PREFIX, QuickRoute
 
 from .events import Last
@@ -82,7 +83,7 @@ def log(
         if run.status is RunStatus.RUNNING:
             return Response(b"", media_type=_TEXT)
         raise NotThere(why)
-    return FileResponse(path, media_type=_TEXT, headers={"Cache-Control": "private, no-cache"})
+    return LogFile(path)
 
 
 def _told(block: Block) -> bytes:

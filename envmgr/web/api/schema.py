@@ -61,6 +61,7 @@ _SAID = {
     404: "There is nothing of that name, or you may not see it.",
     409: "It cannot be done as things stand.",
     413: "The body is too large.",
+    415: "The body is not JSON, or does not say so.",
     416: "The log has no such range.",
     422: "Something in it cannot be understood; `problems` says what.",
     429: "Too many requests; `Retry-After` says when to try again.",

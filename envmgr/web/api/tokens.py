@@ -46,7 +46,10 @@ def listed(request: Request, runtime: Asked) -> Response:
     "/tokens",
     status_code=201,
     responses=gives(
-        "NewToken", "It is made; this is the only time that its secret is shown.", status=201, also=(409, 413)
+        "NewToken",
+        "It is made; this is the only time that its secret is shown.",
+        status=201,
+        also=(409, 413, 415),
     ),
 )
 def create(request: Request, runtime: Asked, wanted: TokenWanted) -> Response:

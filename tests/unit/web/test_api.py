@@ -136,7 +136,18 @@ def test_a_log_is_given_in_whole_and_in_part(site: Site) -> None:
     part = site.client.get("/api/v1/runs/1/log", headers=headers)
     assert (part.status_code, part.content) == (206, b"<scr")
     headers["Range"] = "bytes=999-"
-    assert site.client.get("/api/v1/runs/1/log", headers=headers).status_code == 416
+    beyond = site.client.get("/api/v1/runs/1/log", headers=headers)
+    assert (beyond.status_code, beyond.headers["content-type"]) == (416, "application/problem+json")
+    assert (beyond.headers["content-range"], beyond.json()["status"]) == ("bytes */23", 416)
+    for none in ("bytes=7-4", "lines=1-2", "4-7"):
+        headers["Range"] = none
+        passed_over = site.client.get("/api/v1/runs/1/log", headers=headers)
+        assert (passed_over.status_code, passed_over.content) == (200, path.read_bytes())
+    headers["If-None-Match"] = whole.headers["etag"]
+    again = site.client.get("/api/v1/runs/1/log", headers=headers)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", whole.headers["etag"])
+    path.write_bytes(b"more")
+    assert site.client.get("/api/v1/runs/1/log", headers=headers).content == b"more"
 
 
 def test_a_log_is_followed_to_its_end_and_from_where_it_broke(site: Site) -> None:
@@ -224,6 +235,38 @@ def test_too_much_is_refused(site: Site) -> None:
     assert site.client.get("/healthz").status_code == 200
     other = {"Authorization": f"Bearer {site.token(Role.VIEWER)}"}
     assert site.client.get("/api/v1/me", headers=other).status_code == 200, "another's is not used up"
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", None])
+def test_a_body_of_another_kind_is_told_what_it_must_be(shared: Site, kind: str | None) -> None:
+    """As `curl --data` sends one."""
+    headers = {"Authorization": f"Bearer {shared.token(Role.ADMIN)}"} | (
+        {"Content-Type": kind} if kind else {}
+    )
+    answer = shared.client.post(f"{ALICE}/extend", content=b'{"duration":"3d"}', headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (415, 415)
+    assert "Content-Type: application/json" in answer.json()["detail"]
+    headers["Content-Type"] = "application/json; charset=utf-8"
+    assert (
+        shared.client.post(f"{ALICE}/extend", content=b'{"duration":"0s"}', headers=headers).status_code
+        == 400
+    )
+
+
+def test_where_there_is_nothing_a_browser_is_told_so_by_a_page(shared: Site) -> None:
+    """A program never is, nor anybody below the API; what is told is a sentence."""
+    for path, accept, is_page in (
+        ("/nothing", "text/html,*/*", True),
+        ("/nothing", "*/*", False),
+        ("/api/v1/nothing", "text/html", False),
+    ):
+        answer = shared.client.get(path, headers={"Accept": accept})
+        kind = "text/html; charset=utf-8" if is_page else "application/problem+json"
+        assert (answer.status_code, answer.headers["content-type"]) == (404, kind)
+        assert ("There is no such page." if is_page else "There is nothing at this address") in answer.text
+    other = shared.client.delete("/api/v1/me")
+    assert (other.status_code, other.headers["allow"]) == (405, "GET")
+    assert other.json()["detail"] == "This address takes another method: GET."
 
 
 def test_guessing_tokens_ends_soon_and_keeps_no_other_out(site: Site) -> None:

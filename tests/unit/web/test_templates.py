@@ -17,3 +17,14 @@ def test_what_is_shown_on_a_condition_says_what_is_shown_else() -> None:
         if re.search(r"\bif\b", shown) and not re.search(r"\belse\b", shown)
     ]
     assert found == []
+
+
+def test_a_sentence_is_shown_with_its_commands_as_code() -> None:
+    """What envmgr says names them in backticks, which mean nothing on a page."""
+    sentence = re.compile(r"\{\{ (?:\w+\.)*(?:message|error|problem|detail|why|refused|sentence) \}\}|`")
+    found = [
+        f"{path.name}: {shown}"
+        for path in Path(drawing.__file__).with_name("templates").glob("*.html")
+        for shown in sentence.findall(re.sub(r"(?s)<title>.*?</title>", "", path.read_text()))
+    ]
+    assert found == []

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
@@ -16,8 +17,8 @@ from envmgr import __version__
 from envmgr.domain.errors import EnvmgrError
 from envmgr.web.door import door_of
 from envmgr.web.pages.drawing import draw
-from envmgr.web.problems import of_error
-from envmgr.web.quick import QuickRoute
+from envmgr.web.problems import of_error, of_http
+from envmgr.web.quick import PREFIX, QuickRoute
 from envmgr.web.sign_in.visitor import FORM_COOKIE, Visitor, look
 
 VIEWS = (
@@ -111,6 +112,17 @@ def _told(request: Request, error: Exception) -> Response:
         # Who has just signed out in a page that still listens: a stream led to a page is an error there.
         return Response(status_code=HTTPStatus.NO_CONTENT)
     return RedirectResponse(f"/sign-in?next={quote(_in_full(request), safe='')}", HTTPStatus.SEE_OTHER)
+
+
+def tell_pages(app: FastAPI) -> None:
+    """Has an address at which there is nothing be told to browsers as a page, to all others as a problem document."""
+
+    @app.exception_handler(HTTPStatus.NOT_FOUND)
+    def nothing(request: Request, error: HTTPException) -> Response:
+        is_browser = "text/html" in request.headers.get("accept", "")
+        if not is_browser or request.url.path.startswith(f"{PREFIX}/"):
+            return of_http(error)
+        return failed(request, HTTPStatus.NOT_FOUND, "There is no such page.")
 
 
 def failed(request: Request, status: int, detail: str) -> HTMLResponse:

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.requests import Request
 
 from envmgr.commands import reading
@@ -15,6 +15,7 @@ from envmgr.domain.values.environment import RunStatus
 from envmgr.web.door import door_of
 from envmgr.web.live.logs import Block, Form, Log
 from envmgr.web.live.stream import event
+from envmgr.web.log_file import LogFile
 from envmgr.web.pages import log
 from envmgr.web.pages.drawing import part
 from envmgr.web.sign_in.visitor import Visiting, reader
@@ -88,7 +89,7 @@ def text(request: Request, visitor: Visiting, number: Identity) -> Response:
     path, why = logs.readable(runtime, reading.run(runtime, number))
     if path is None:
         return PlainTextResponse(why, status_code=404)
-    return FileResponse(path, media_type="text/plain; charset=utf-8", content_disposition_type="inline")
+    return LogFile(path)
 
 
 @router.get("/runs/{number}/live")
