@@ -16,7 +16,7 @@ from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.decision import Apply, Destroy
 from envmgr.domain.values.environment import Environment, Output, Run, RunKind, Status, Suspension
 from envmgr.domain.values.health import Condition
-from envmgr.domain.values.names import ref_component
+from envmgr.domain.values.names import counted_from, ref_component
 from envmgr.engine.change.apply import apply as apply_step
 from envmgr.engine.change.apply import apply_planned, awaits, check_promoted, look, remark
 from envmgr.engine.change.deploy import deploy
@@ -332,9 +332,10 @@ def repository_of(runtime: Runtime, environment: Environment) -> Repository:
 
 def _move_to(job: Job, revision: str) -> None:
     """Works on another commit than the branch's newest; the record keeps the newest."""
-    git, repository = job.services.git, job.environment.id.repository_id
-    git.fetch(job.repository.remote(), {job.environment.ref: job.environment.commit})
-    job.environment = replace(job.environment, commit=git.resolve(repository, revision), pin=None)
+    git, found = job.services.git, job.environment
+    git.fetch(job.repository.remote(), {found.ref: found.commit})
+    commit = git.resolve(found.id.repository_id, counted_from(found.commit, revision))
+    job.environment = replace(found, commit=commit, pin=None)
 
 
 def check_branch(job: Job) -> None:

@@ -9,7 +9,7 @@ from envmgr.domain.rules.transitions.wishes import held_at
 from envmgr.domain.values.asking.person import Action
 from envmgr.domain.values.drift import Drift
 from envmgr.domain.values.environment import Environment, Pin, RunKind, RunStatus
-from envmgr.domain.values.names import ref_component
+from envmgr.domain.values.names import counted_from, ref_component
 from envmgr.engine.change.apply import apply, look
 from envmgr.engine.change.drift import can_check, check
 from envmgr.engine.context import by_hand
@@ -128,9 +128,8 @@ def earlier_commit(job: Job, revision: str) -> str:
     if revision == "previous":
         return previous_commit(job.services, [job.environment])
     git, environment = job.services.git, job.environment
-    meant = revision
-    if revision.partition("~")[0].partition("^")[0] in ("HEAD", "@"):
-        meant = environment.commit + revision.removeprefix("HEAD").removeprefix("@")
+    meant = counted_from(environment.commit, revision)
+    if meant != revision:
         git.fetch(job.repository.remote(), {environment.ref: environment.commit})
     else:
         fetched(job, environment.commit)  # it may be, or be named by, what was pushed a moment ago

@@ -182,6 +182,26 @@ def test_a_plan_is_shown_and_asked_for_and_just_that_is_done(
         assert elsewhere.world.status("alice") is Status.SUSPENDED
 
 
+@pytest.mark.parametrize("revision", ["HEAD", "HEAD~1", "@", "@~1", "previous"])
+def test_a_way_back_is_shown_and_gone_to_the_same_commit_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, revision: str
+) -> None:
+    """`HEAD` is what the branch points at, and never that of the mirror, which is another branch's."""
+    monkeypatch.setattr("envmgr.cli.verbs.change.rollback.require_consent", lambda *_: None)
+    monkeypatch.setattr("envmgr.cli.consent.ask", lambda _: True)
+    for do in (here, there):
+        with serving(tmp_path / do.__name__) as elsewhere:
+            first = elsewhere.world.environment("alice").commit
+            pushed(elsewhere)
+            elsewhere.world.turn(2)
+            newest = elsewhere.world.environment("alice").commit
+            done = do(elsewhere, "rollback", "alice", "--to", revision)
+            assert done.code == 0, done.err
+            alice = elsewhere.world.environment("alice")
+            assert alice.pinned_commit == (newest if revision in ("HEAD", "@") else first)
+            assert alice.applied.commit == alice.pinned_commit
+
+
 def checked(folder: Path, on_failure: OnFailure) -> Rules:
     """A repository whose policy finds something in each plan."""
     folder.mkdir(parents=True)

@@ -209,6 +209,15 @@ def ref_component(branch: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in branch)
 
 
+def counted_from(head: str, revision: str) -> str:
+    """A revision that is counted from `HEAD` (or `@`) as counted from what a branch points at; any other as it is.
+
+    A mirror has a `HEAD` as well, which is that of no branch in particular.
+    """
+    is_counted = re.split(r"[~^]", revision, maxsplit=1)[0] in ("HEAD", "@")
+    return head + revision.removeprefix("HEAD").removeprefix("@") if is_counted else revision
+
+
 def first(names: Sequence[str], most: int = 5, between: str = ", ", rest: str = " and {} more") -> str:
     """The first of some names in a sentence, and how many more there are: `a, b and 3 more`."""
     shown = between.join(names[:most])
