@@ -1,19 +1,23 @@
 """`envmgr demo`, as a newcomer runs it."""
 
 import os
+import pty
 import re
 import shutil
 import signal
+import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from envmgr.cli.demo.servers import answer, end_servers
 
-from .world import World
+from .world import ENVMGR, World
 
 
 @pytest.fixture
@@ -60,6 +64,27 @@ def running(world: World) -> list[bytes]:
     return [line for line in found if b"app.py" in line and bytes(world.folder) in line]
 
 
+def kept(world: World, **env: str) -> str:
+    """Runs it with `--keep` as at a terminal, looks whether the page is there, and ends that; gives what it told."""
+    terminal, end = pty.openpty()
+    command = [ENVMGR, "demo", "--keep"]
+    environ = {**world.environ(env), "TMPDIR": str(temporary(world)), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, env=environ, stdin=end, stdout=PIPE, stderr=PIPE, text=True) as child:
+        assert child.stdout is not None
+        told = ""
+        while (link := re.search(r"(http://\S+)/sign-in#envmgr_\S+\n", told)) is None:
+            line = child.stdout.readline()
+            assert line, told
+            told += line
+        assert b"Sign in" in urllib.request.urlopen(f"{link[1]}/sign-in", timeout=30).read()
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=60)
+        assert child.returncode == 0
+    os.close(terminal)
+    os.close(end)
+    return told + out
+
+
 def test_a_whole_life_in_under_a_minute(world: World) -> None:
     """Whatever git settings and Terraform settings the person has; nothing is left behind."""
     config = world.folder / "gitconfig"
@@ -85,8 +110,8 @@ def test_a_whole_life_in_under_a_minute(world: World) -> None:
 
 
 def test_what_is_kept_can_be_looked_at(world: World) -> None:
-    """The verbs that it names work, the application answers, and the last verb stops it; without a cage, too."""
-    told = demo(world, "--keep", PATH=f"{without_cages(world)}:{os.environ['PATH']}")
+    """With the page up until Ctrl-C; then the verbs that it names work, and the last one stops the application; without a cage, too."""
+    told = kept(world, PATH=f"{without_cages(world)}:{os.environ['PATH']}")
     assert "No cage can be made here: bwrap: No permissions. What a branch brings runs as you." in told
     (folder,) = temporary(world).iterdir()
     assert str(folder) in told

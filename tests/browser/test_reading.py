@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
@@ -111,6 +112,27 @@ def test_axe_finds_nothing_and_all_fits(page_server: Served, chromium: Browser) 
         for view in DARK:
             page.goto(view)
             assert (view, _found(page, "color-contrast")) == (view, [])
+
+
+@pytest.mark.parametrize("view", ["/tokens", "/repositories", "/hosts"])
+def test_on_a_phone_nothing_has_to_be_pulled_aside(page_server: Served, chromium: Browser, view: str) -> None:
+    """Rows of these tables are cards there: who revokes a token need not look for the button."""
+    with visiting(chromium, page_server, viewport={"width": 320, "height": 700}) as page:
+        page.goto(view)
+        wide = "found => found.filter(each => each.scrollWidth > each.clientWidth).length"
+        assert page.eval_on_selector_all(".panel", wide) == 0
+
+
+@pytest.mark.parametrize(("wish", "moves"), [("reduce", False), ("no-preference", True)])
+def test_who_wants_nothing_to_move_sees_nothing_move(
+    page_server: Served, chromium: Browser, wish: str, moves: bool
+) -> None:
+    """What runs turns for all others."""
+    with visiting(chromium, page_server, reduced_motion=wish) as page:
+        page.goto("/")
+        name = "found => found.map(each => getComputedStyle(each, '::before').animationName)"
+        names = page.eval_on_selector_all(".status", name)
+        assert (set(names) != {"none"}) is moves
 
 
 def test_the_documentation_of_the_api_is_read_by_anybody(page_server: Served, chromium: Browser) -> None:
