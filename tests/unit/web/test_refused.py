@@ -14,6 +14,7 @@ from envmgr.commands.hosts import logs
 from envmgr.config.settings import ProxySettings, ServerSettings
 from envmgr.domain.rules.access.roles import Rules
 from envmgr.domain.values.asking.person import Asker, Kind, Role
+from envmgr.web.app import DOCUMENT
 from envmgr.web.identity import CSRF_HEADER
 from envmgr.web.sign_in import sessions
 from envmgr.web.sign_in.oidc import Pending
@@ -92,6 +93,40 @@ def test_who_sees_nothing_learns_no_names(site: Site) -> None:
         (404, "There is no X, or you may not see it."),
         (404, "There is no X/X, or you may not see it."),
     }
+
+
+def test_every_call_says_the_same_of_what_is_hidden_and_of_what_is_not_there(site: Site) -> None:
+    """To an admin of another organization: the same status, and the same words but for what she wrote herself."""
+    made = site.asks("POST", f"{ALICE}/suspend", body={"reason": "audit"})
+    secret, kept = site.token(Role.ADMIN), site.world.store.tokens.kept
+    kept["admin.acme.None"] = replace(kept["admin.acme.None"], organization="globex")
+    bodies = {"extend": {"duration": "3d"}, "rollback": {"revision": "HEAD"}, "promote": {"to": "x"}}
+    bodies |= {"freeze": {"reason": "x"}, "tokens": {"name": "x", "role": "viewer", "organization": "acme"}}
+    there = {
+        "organization": "acme",
+        "repository": "shop",
+        "environment": "alice",
+        "number": "1",
+        "name": "ci",
+    }
+    there |= {"id": str(made.json()["id"]), "host": "h", "forge": "github"}
+    missing = there | {"repository": "nope", "environment": "nobody", "id": "77"}
+    asked = 0
+    for path, calls in site.client.get(DOCUMENT).json()["paths"].items():
+        for method in calls if "{" in path else ("post",) if "post" in calls else ():
+            body = bodies.get(path.rpartition("/")[2], {"commit": "a" * 40} if "pull-" in path else {})
+            said = set()
+            for place in (there, missing):
+                answer = site.client.request(
+                    method,
+                    path.format(**place),
+                    json=body if method == "post" else None,
+                    headers={"Authorization": f"Bearer {secret}"},
+                )
+                said.add((answer.status_code, re.sub("shop|nope|alice|nobody|\\d+", "X", answer.text)))
+            assert [status for status, _ in said] == [404], (path, said)
+            asked += 1
+    assert asked > 20
 
 
 @pytest.mark.parametrize("header", ["Cookie", "Authorization"])
