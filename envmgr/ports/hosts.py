@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from envmgr.domain.values.environment import Lease, ProcessId
@@ -32,11 +32,8 @@ class Hosts(Protocol):
         """Records that a host is there, unless another one lives by its name or its ID."""
         ...
 
-    def ahead(self, clock: Callable[[], datetime]) -> timedelta:
-        """How far a clock is ahead of the database's for sure, whatever time the answer took; negative where it is behind.
-
-        Nothing where one host has the database: then there is no other clock.
-        """
+    def present(self) -> datetime | None:
+        """What the database's clock says now; None where one host has the database: then there is no other clock."""
         ...
 
     def all(self, now: datetime) -> Sequence[Host]:

@@ -196,9 +196,9 @@ def test_a_clock_is_compared_with_the_databases(postgres_database: str, tmp_path
     """Where hosts share that; what each is ahead is known to all."""
     store = open_store(postgres_database, tmp_path)
     here = partial(datetime.now, UTC)
-    assert store.hosts.ahead(here) == timedelta()
-    assert round(store.hosts.ahead(lambda: here() + 60 * MINUTE) / SECOND) == 3600
-    assert round(store.hosts.ahead(lambda: here() - 60 * MINUTE) / SECOND) == -3600
+    before, there, after = here(), store.hosts.present(), here()
+    assert there is not None
+    assert before <= there <= after
     beat(store, replace(daemon(ONE), ahead=timedelta(seconds=-90)))
     assert [host.ahead for host in store.hosts.all(NOW)] == [timedelta(seconds=-90)]
     beat(store, daemon(ONE))
@@ -206,8 +206,34 @@ def test_a_clock_is_compared_with_the_databases(postgres_database: str, tmp_path
     store.close()
 
 
+def test_its_clock_is_the_one_by_which_leases_are_over(
+    several: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a host compares with its own before it takes one over: where the one is set, so is the other."""
+    database = several._database  # type: ignore[attr-defined]
+    held = several.acquire(ALICE, ONE, "apply", NOW, MINUTE, lambda _: False)
+    assert isinstance(held, Lease)
+    before, moment = several.hosts.present(), database.moment
+    monkeypatch.setattr(
+        database, "moment", lambda now, later=timedelta(): moment(now, later + timedelta(hours=1))
+    )
+    after = several.hosts.present()
+    assert before is not None
+    assert after is not None
+    assert round((after - before) / MINUTE) == 60
+    asked: list[ProcessId] = []
+
+    def lives(owner: ProcessId) -> bool:
+        asked.append(owner)
+        return True
+
+    taken = several.acquire(ALICE, TWO, "apply", NOW, MINUTE, lambda _: False, lives)
+    assert (taken, asked) == (LeaseTaken(held), [ONE])
+    several.release(held)
+
+
 def test_a_host_alone_has_no_other_clock(tmp_path: Path) -> None:
     """Its own is the database's."""
     store = open_store(None, tmp_path)
-    assert store.hosts.ahead(lambda: NOW) == timedelta()
+    assert store.hosts.present() is None
     store.close()

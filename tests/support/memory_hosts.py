@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from envmgr.domain.rules.hosts.standing import conflict
 from envmgr.domain.values.environment import ProcessId
@@ -27,7 +27,7 @@ class MemoryHosts:
 
     def beat(self, report: Report, now: datetime, is_dead: Callable[[ProcessId], bool]) -> Met:
         """Records that a host is there, unless another one lives by its name or its ID."""
-        now = self._here(now)
+        now = self.here(now)
         process, known = report.process, self.all(now)
         mine = next((host for host in known if host.id == process.machine), None)
         refused = conflict(process, known, is_dead=mine is not None and is_dead(mine.process))
@@ -66,13 +66,13 @@ class MemoryHosts:
             found = replace(mine, beat_at=now, ahead=report.ahead)
         self._hosts[process.machine] = found
 
-    def ahead(self, clock: Callable[[], datetime]) -> timedelta:
-        """How far a clock is ahead of the store's own, where a test gave it one."""
-        return clock() - self.clock() if self.clock is not None else timedelta()
+    def present(self) -> datetime | None:
+        """What the store's own clock says, where a test gave it one."""
+        return self.clock() if self.clock is not None else None
 
     def all(self, now: datetime) -> Sequence[Host]:
         """All that were heard of and not forgotten, by name."""
-        now = self._here(now)
+        now = self.here(now)
         found = [replace(host, silence=now - host.beat_at) for host in self._hosts.values()]
         return sorted(
             (h for h in found if h.id not in self._forgotten), key=lambda host: (host.name, host.id)
@@ -82,7 +82,7 @@ class MemoryHosts:
         """Records that the daemon of a host came to an orderly end."""
         host = self._hosts.get(process.machine)
         if host is not None and host.process == process:
-            self._hosts[process.machine] = replace(host, serves=False, beat_at=self._here(now))
+            self._hosts[process.machine] = replace(host, serves=False, beat_at=self.here(now))
 
     def drain(self, identity: str, *, draining: bool) -> bool:
         """Says that a host is to take no new work, or that it may again."""
@@ -114,7 +114,8 @@ class MemoryHosts:
         found = (h for h in self.all(now) if h.id == holder)
         return any(h.serves and not h.draining and h.silence <= IDLE for h in found)
 
-    def _here(self, now: datetime) -> datetime:
+    def here(self, now: datetime) -> datetime:
+        """The present by the store's own clock, where it has one."""
         return self.clock() if self.clock is not None else now
 
     def leaves(self, organization: str, process: ProcessId) -> None:

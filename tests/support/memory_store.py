@@ -247,6 +247,7 @@ class MemoryStore:
         is_living: Callable[[ProcessId], bool] = lambda _: False,
     ) -> Lease | LeaseTaken:
         """Takes the lease if nobody has it."""
+        now = self._hosts.here(now)
         with self._lock:
             holder = self._leases.get(identity)
             if holder is not None and not _is_over(holder, now, is_dead, is_living):
@@ -268,7 +269,7 @@ class MemoryStore:
         """Moves the end of a lease; LeaseLost where it was taken over."""
         with self._lock:
             self._require(lease)
-            renewed = replace(lease, expires_at=now + duration)
+            renewed = replace(lease, expires_at=self._hosts.here(now) + duration)
             self._leases[lease.environment] = renewed
             return renewed
 
@@ -280,6 +281,7 @@ class MemoryStore:
 
     def leases(self, now: datetime, *, over: bool = False) -> Mapping[EnvironmentId, Lease]:
         """All leases that are held now."""
+        now = self._hosts.here(now)
         with self._lock:
             return {i: lease for i, lease in self._leases.items() if over or lease.expires_at > now}
 

@@ -14,6 +14,7 @@ from envmgr.domain.rules.hosts.standing import why_passive, wrong_clock
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.hosts.duty import Duty, Task
 from envmgr.domain.values.hosts.host import Host, Report
+from envmgr.domain.values.hosts.terms import TERMS
 from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Clock, Processes, Store
 from envmgr.ports.hosts import Met
@@ -62,7 +63,7 @@ class Fleet:
     def wrong_clock(self) -> str:
         """Why nobody may say here when something is to be over, as a sentence; empty where that may be said."""
         if self._shared is not None and self._met is None:
-            self._shared.compare(self._store.hosts)
+            self._compare(self._shared)
         return wrong_clock(self._process.host, self._ahead())
 
     def _ahead(self) -> timedelta:
@@ -71,8 +72,25 @@ class Fleet:
             return timedelta()
         if self._shared.was_set:
             with suppress(EnvmgrError):
-                self._shared.compare(self._store.hosts)
+                self._compare(self._shared)
         return self._shared.ahead
+
+    def _compare(self, clock: SharedClock) -> None:
+        """Says where the database's clock was set."""
+        by = round(clock.compare(self._store.hosts).total_seconds())
+        if by:
+            log.warning(
+                f"The clock of the database was set {'forward' if by > 0 else 'back'} by {abs(by)} s: for the next "
+                f"{TERMS.lease.total_seconds():.0f} s nothing is taken over that is over by it alone.",
+                action="database-clock-set",
+            )
+
+    def is_time_over(self) -> bool:
+        """Whether what is over by the database's clock is over indeed, and not because that was set. Asks it."""
+        if self._shared is None:
+            return True
+        self._compare(self._shared)
+        return self._shared.is_kept
 
     @property
     def process(self) -> ProcessId:
@@ -101,7 +119,7 @@ class Fleet:
         """Says that this host is there, and hears of the others. Raises what the store raises."""
         with self._lock:
             if self._shared is not None:
-                self._shared.compare(self._store.hosts)
+                self._compare(self._shared)
                 self._report = replace(self._report, ahead=self._shared.ahead)
             found = self._store.hosts.beat(self._report, self._clock(), self._processes.is_dead)
             self._met = found
@@ -158,7 +176,7 @@ class Fleet:
         if host is None:
             is_forgotten = self._store.hosts.forgotten(process.machine)
             return f"a person said that its host {process.host} is gone for good" if is_forgotten else ""
-        if not (self._fences and host.is_gone):
+        if not (self._fences and host.is_gone and self.is_time_over()):
             return ""
         return f"its host {process.host} is silent since {host.beat_at:%Y-%m-%d %H:%M:%S} UTC"
 

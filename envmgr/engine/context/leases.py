@@ -22,8 +22,8 @@ log = structlog.get_logger()
 class Leases:
     """The leases this process holds, renewed by one thread for as long as there are any.
 
-    A lease whose end has passed is taken over only where its owner does not provably live on this host: a
-    clock that is set forward takes nothing away. One that could not be given back is given back later.
+    A lease whose end has passed is taken over only where its owner does not provably live on this host, and where the
+    database's clock was not set: a clock that is set forward takes nothing away. One that could not be given back is given back later.
     """
 
     def __init__(
@@ -175,7 +175,10 @@ class Leases:
         return owner == self._owner or self._processes.is_dead(owner)
 
     def _is_living(self, owner: ProcessId) -> bool:
-        return self._processes.is_here(owner) and not self._processes.is_dead(owner)
+        """Whether an owner may live whose lease is over by the clock."""
+        if self._processes.is_here(owner):
+            return not self._processes.is_dead(owner)
+        return not self._fleet.is_time_over()
 
     def _start_renewer(self) -> None:
         if self._renewer is None or not self._renewer.is_alive():

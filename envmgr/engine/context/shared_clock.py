@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from envmgr.domain.values.hosts.terms import CLOCKS
+from envmgr.domain.rules.hosts.standing import ahead_for_sure
+from envmgr.domain.rules.hosts.steps import STEP, Told, is_steady, surely_set
+from envmgr.domain.values.hosts.terms import CLOCKS, TERMS
 from envmgr.ports import Clock
 from envmgr.ports.hosts import Hosts
 
@@ -32,17 +34,43 @@ class SharedClock:
         self._wall, self._steady = wall, steady
         self._good = self._compared = (wall(), steady())
         self._found = timedelta()
+        self._told: Told | None = None
+        self._reference: Told | None = None
+        self._stepped: float | None = None
 
     def __call__(self) -> datetime:
         """The present."""
         return self._since(self._good)
 
-    def compare(self, hosts: Hosts) -> None:
-        """Compares this host's clock with the database's. Raises what the store raises."""
+    def compare(self, hosts: Hosts) -> timedelta:
+        """Compares this host's clock with the database's. Raises what the store raises.
+
+        Gives by how much that one was set since it was compared before, for sure; negative where backward.
+        """
         here = (self._wall(), self._steady())
-        self._found, self._compared = hosts.ahead(self._wall), here
+        there = hosts.present()
+        self._compared = here
+        if there is None:
+            self._good = here
+            return timedelta()
+        self._told = told = Told(there, here[1], self._steady())
+        self._found = ahead_for_sure(here[0], there, self._wall())
         if abs(self._found) <= CLOCKS:
             self._good = here
+        return self._stepped_by(told)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the database's clock goes on steadily, as far as it was compared: what is over by it is over indeed.
+
+        Not where it was set: who lives may not have renewed its lease by the new time yet. And not where it answered so
+        late that this could not be seen.
+        """
+        if self._told is None:
+            return True
+        if self._stepped is not None and self._told.before - self._stepped <= TERMS.lease.total_seconds():
+            return False
+        return self._reference is not None and is_steady(self._reference, self._told)
 
     @property
     def was_set(self) -> bool:
@@ -57,6 +85,18 @@ class SharedClock:
         present that is given here may be of that other time.
         """
         return self._found if abs(self._found) > CLOCKS else self._found + self._jump
+
+    def _stepped_by(self, told: Told) -> timedelta:
+        """By how much the database's clock was set; what it says next is compared with what it said when it answered at once."""
+        known, by = self._reference, 0.0
+        if known is not None:
+            by = surely_set(known, told)
+            if abs(by) > STEP:
+                self._stepped, known = told.after, None
+        is_old = known is None or told.before - known.before > TERMS.lease.total_seconds()
+        if is_old and (known is None or is_steady(known, told)):
+            self._reference = told if told.is_prompt else known
+        return timedelta(seconds=by) if abs(by) > STEP else timedelta()
 
     @property
     def _jump(self) -> timedelta:

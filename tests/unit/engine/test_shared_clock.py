@@ -8,8 +8,9 @@ import pytest
 from envmgr.commands.hosts.standing import standings
 from envmgr.commands.steering import extend
 from envmgr.domain.errors import EnvironmentBusy, NeedsPerson, Transient
-from envmgr.domain.values.environment import Status
+from envmgr.domain.values.environment import Lease, Status
 from envmgr.domain.values.hosts.host import HostStatus
+from envmgr.domain.values.hosts.terms import TERMS
 from envmgr.engine.context.organization import TimeToLive
 from envmgr.engine.context.shared_clock import SharedClock
 from tests.support.in_memory.daemon import Daemon
@@ -53,7 +54,7 @@ class Crooked:
         return self.fleet.takes_poll(SHOP)
 
 
-def is_away(_: object) -> timedelta:
+def is_away() -> datetime:
     """The database cannot be asked."""
     raise Transient("away")
 
@@ -95,7 +96,7 @@ def test_once_it_is_set_right_the_host_works(
     crooked = Crooked(tmp_path, off)
     crooked.off = timedelta()
     with monkeypatch.context() as away:
-        away.setattr(crooked.world.store.hosts, "ahead", is_away)
+        away.setattr(crooked.world.store.hosts, "present", is_away)
         assert "The clock of second is" in crooked.fleet.why_passive("acme")  # by the time it began with
     assert crooked.fleet.why_passive("acme") == ""
     assert crooked.fleet.clock() == crooked.world.now
@@ -120,7 +121,7 @@ def test_a_clock_that_is_set_moves_nothing(
         crooked.world.forward(seconds=5)
         assert services.clock() == crooked.world.now
     with monkeypatch.context() as away:
-        away.setattr(crooked.world.store.hosts, "ahead", is_away)
+        away.setattr(crooked.world.store.hosts, "present", is_away)
         assert "The clock of second is 3600 s" in crooked.fleet.why_passive("acme")
     assert not crooked.polls()
     assert services.clock() == crooked.world.now
@@ -142,3 +143,95 @@ def test_some_seconds_apart_are_nothing(tmp_path: Path) -> None:
     crooked = Crooked(tmp_path, timedelta(seconds=20))
     assert crooked.fleet.why_passive("acme") == ""
     assert crooked.polls()
+
+
+class Jumping(Crooked):
+    """The second host's clock is right; the database's is set by `jump`."""
+
+    jump = timedelta()
+
+    def __init__(self, folder: Path) -> None:
+        """The first host is at work on an environment, and its Terraform has the lock of the state."""
+        super().__init__(folder)
+        self.world.store.hosts.clock = lambda: self.world.now + self.jump
+        self.world.push("alice")
+        self.world.turn()
+        self.alice, store = self.world.environment("alice"), self.world.store
+        self.first = self.world.daemon.application.services.fleet
+        self.lease = store.acquire(
+            self.alice.id, self.first.process, "apply", self.world.now, TERMS.lease, lambda _: False
+        )
+        self.fleet.beat()
+
+    def taken(self) -> bool:
+        """Whether the second host has the environment, as soon as it tries."""
+        try:
+            with self.daemon.application.services.leases.hold(self.alice.id, "apply"):
+                return True
+        except EnvironmentBusy:
+            return False
+
+    def lives(self, seconds: float) -> None:
+        """The first host goes on for so long, and renews its lease and says that it is there every five seconds."""
+        assert isinstance(self.lease, Lease)
+        for _ in range(int(seconds / 5)):
+            self.world.forward(seconds=5)
+            self.world.store.renew(self.lease, self.world.now, TERMS.lease)
+            self.first.beat()
+            self.fleet.beat()
+
+
+@pytest.mark.parametrize("seconds", [25, 50, 70, 3600])
+def test_a_databases_clock_that_is_set_forward_takes_nothing_from_who_lives(
+    tmp_path: Path, seconds: int
+) -> None:
+    """All leases are over by it at once, and all hosts silent: nobody takes one over before its holder could renew it."""
+    jumping = Jumping(tmp_path)
+    assert not jumping.taken()
+    jumping.lives(10)
+    jumping.world.forward(seconds=29)  # the holder is late, as its database was slow, but lives
+
+    jumping.jump = timedelta(seconds=seconds)
+
+    assert jumping.world.store.leases(jumping.world.now) == {}
+    assert jumping.fleet.why_passive("acme") == "", "its own clock was right when it was compared"
+    assert not jumping.taken()
+    assert jumping.fleet.gone(jumping.first.process) == ""
+    jumping.fleet.beat()
+    assert bool(jumping.fleet.why_passive("acme")) is (seconds > 30)
+    assert not jumping.taken()
+    assert jumping.fleet.gone(jumping.first.process) == ""
+    jumping.lives(120)
+    assert not jumping.taken()
+
+
+def test_who_is_dead_is_taken_over_all_the_same(tmp_path: Path) -> None:
+    """A lease's time after the database's clock was set, and at once where it never was."""
+    never = Jumping(tmp_path / "never")
+    never.world.forward(seconds=TERMS.lease.total_seconds() + 1)
+    assert "is silent since" in never.fleet.gone(never.first.process)
+    assert never.taken()
+
+    jumping = Jumping(tmp_path / "jumping")
+    jumping.jump = timedelta(seconds=25)
+    jumping.world.forward(seconds=TERMS.lease.total_seconds() + 1)
+    assert not jumping.taken()
+    jumping.world.forward(seconds=TERMS.lease.total_seconds() + 1)
+    assert jumping.taken()
+
+
+def test_who_finds_the_time_only_late_takes_nothing_over(tmp_path: Path) -> None:
+    """An answer that took seconds does not tell whether the clock was set; the next one that comes at once does."""
+    jumping = Jumping(tmp_path)
+    jumping.world.forward(seconds=TERMS.lease.total_seconds() + 1)
+    answer = jumping.world.store.hosts.clock
+
+    def slow() -> datetime:
+        jumping.world.now += timedelta(seconds=3)
+        assert answer is not None
+        return answer()
+
+    jumping.world.store.hosts.clock = slow
+    assert not jumping.taken()
+    jumping.world.store.hosts.clock = answer
+    assert jumping.taken()

@@ -1,7 +1,7 @@
 """The port `Hosts` on a SQL database."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, text, update
@@ -9,12 +9,13 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, select, text, up
 from envmgr.adapters.store.database import Database
 from envmgr.adapters.store.names import REVISIONS
 from envmgr.adapters.store.schema import configurations, hosts, polls
-from envmgr.domain.rules.hosts.standing import ahead_for_sure, conflict
+from envmgr.domain.rules.hosts.standing import conflict
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.hosts.duty import Duty
 from envmgr.domain.values.hosts.host import IDLE, Configured, Host, Report
 from envmgr.ports.hosts import Met
 
+_UNASKED = datetime.min.replace(tzinfo=UTC)
 _REVISION = text("SELECT version_num FROM alembic_version")
 
 
@@ -66,14 +67,13 @@ class SqlHosts:
             )
             connection.execute(seen.on_conflict_do_nothing(index_elements=["organization", "digest"]))
 
-    def ahead(self, clock: Callable[[], datetime]) -> timedelta:
-        """How far a clock is ahead of the database's for sure; negative where it is behind."""
+    def present(self) -> datetime | None:
+        """What the database's clock says now; None where one host has the database."""
         if not self._database.is_shared:
-            return timedelta()
+            return None
         with self._database.read() as connection:
-            before = clock()
-            there = connection.execute(select(self._database.moment(before))).scalar_one()
-            return ahead_for_sure(before, there, clock())
+            there: datetime = connection.execute(select(self._database.moment(_UNASKED))).scalar_one()
+            return there
 
     def all(self, now: datetime) -> Sequence[Host]:
         """All that were heard of and not forgotten, by name."""
