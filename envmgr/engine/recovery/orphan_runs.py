@@ -12,6 +12,7 @@ from envmgr.domain.rules.gates import check_made
 from envmgr.domain.rules.transitions import Change, applies
 from envmgr.domain.values.environment import Claim, Environment, ProcessId, Run, RunEnd, RunKind, RunStatus
 from envmgr.engine.context import logs
+from envmgr.engine.context.services import Services
 from envmgr.engine.source.tool import program_now
 from envmgr.engine.source.workspaces import workspace
 from envmgr.engine.work import left_states
@@ -108,8 +109,7 @@ def _end_step(job: Job, run: Run, child: ProcessId) -> bool:
 
 def _end(job: Job, run: Run, adopted: Attended) -> None:
     services, claim = job.services, job.environment.claim
-    why = services.fleet.gone(run.owner) or f"{run.owner} ended before the run did"
-    status, message = RunStatus.INTERRUPTED, f"Interrupted: {why}."
+    status, message = RunStatus.INTERRUPTED, f"Interrupted: {_why(services, run)}."
     change: Change = _as_it_is
     if adopted.error:
         status, message = RunStatus.FAILED, adopted.error
@@ -126,6 +126,16 @@ def _end(job: Job, run: Run, adopted: Attended) -> None:
     event = services.event(job.environment.id, action, message, commit=run.commit, run=run.id)
     end = RunEnd(run=run.id, status=status, at=services.clock(), message=message, changes=adopted.applied)
     job.update(change, event, end)
+
+
+def _why(services: Services, run: Run) -> str:
+    """Why a run that was recorded as begun will have no end of its own."""
+    if why := services.fleet.gone(run.owner):
+        return why
+    if services.processes.is_dead(run.owner):
+        return f"{run.owner} ended before the run did"
+    # As where the database was away right after it took the beginning: who wrote that may live.
+    return f"{run.owner} recorded that it began, and nothing after that, and holds the environment no more"
 
 
 def _settled(job: Job, run: Run, claim: Claim) -> tuple[str, Change]:

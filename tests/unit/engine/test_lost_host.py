@@ -84,17 +84,23 @@ def test_a_run_that_could_not_be_ended_is_ended_later(
 
 
 def test_a_run_that_nobody_attends_is_ended_without_a_push(engine: MemoryEngine) -> None:
-    """Though its process lives: it does not hold the environment any more."""
+    """Though its process lives: it does not hold the environment any more. Only of one that is dead it is said to have ended."""
     push(engine.repository(), ["alice"])
     engine.turn()
     services, alice = engine.application.services, engine.environment("alice")
-    left = services.store.start_run(
-        alice.id, RunKind.APPLY, alice.commit, services.owner, "daemon", engine.clock()
-    )
+    dead = engine.host.start()
+    engine.host.end(dead)
+    left = [
+        services.store.start_run(alice.id, RunKind.APPLY, alice.commit, owner, "daemon", engine.clock())
+        for owner in (services.owner, dead)
+    ]
     engine.turn()
-    found = services.store.run(left.id)
-    assert found is not None
-    assert found.status is not RunStatus.RUNNING
+    found = [run for run in engine.runs() if run.id in {each.id for each in left}]
+    assert {run.status for run in found} == {RunStatus.INTERRUPTED}
+    assert [run.message for run in found] == [
+        f"Interrupted: {services.owner} recorded that it began, and nothing after that, and holds the environment no more.",
+        f"Interrupted: {dead} ended before the run did.",
+    ]
 
 
 def test_who_lost_the_lease_records_nothing_of_runs(engine: MemoryEngine) -> None:
