@@ -86,6 +86,43 @@ def test_a_lock_object_is_deleted_only_by_its_id(backend: Backend, client: Clien
     assert store.lock(KEY) is None
 
 
+@pytest.mark.parametrize("has_both", [False, True])
+def test_a_lock_in_a_table_is_deleted_only_by_its_id(
+    backend: Backend, client: Client, monkeypatch: pytest.MonkeyPatch, has_both: bool
+) -> None:
+    """Also where Terraform took both, an object and an item; and not where another took it since its ID was read."""
+    table = f"locks-{uuid4().hex}"
+    make_bucket(client, backend)
+    make_lock_table(client, table)
+    settings = {**backend.settings, "use_lockfile": has_both, "dynamodb_table": table}
+    store, dynamodb = replace(backend, settings=settings).store(), client("dynamodb")
+
+    def lock(identity: str) -> str:
+        said = f'{{"ID": "{identity}", "Who": "root@gone"}}'
+        name = {"S": f"{backend.settings['bucket']}/{KEY}"}
+        dynamodb.put_item(TableName=table, Item={"LockID": name, "Info": {"S": said}})
+        if has_both:
+            store.put(f"{KEY}.tflock", said.encode())
+        return said
+
+    lock("one")
+    for wrong in ("another", ""):
+        store.break_lock(KEY, wrong)
+    held = store.lock(KEY)
+    assert held is not None
+    assert held.id == "one"
+    store.break_lock(KEY, "one")
+    assert store.lock(KEY) is None
+    assert dynamodb.scan(TableName=table)["Items"] == []
+
+    before = lock("two")
+    lock("three")
+    monkeypatch.setattr(store, "_said_by_item", lambda _: before)
+    store.break_lock(KEY, "two")
+    monkeypatch.undo()
+    assert "three" in str(dynamodb.scan(TableName=table)["Items"])
+
+
 @pytest.fixture
 def limited(backend: Backend, client: Client, moto_url: str) -> Iterator[Backend]:
     """The same backend for a user who may neither read states nor touch versioning."""

@@ -70,12 +70,15 @@ class S3StateStore:
     """An object and what it says are written at once."""
 
     def break_lock(self, key: str, lock_id: str) -> None:
-        """Deletes the lock object with this ID, as Terraform does that; one in a lock table is left to Terraform."""
+        """Deletes the lock object and the item of the lock table that have this ID, as Terraform does that."""
+        if not lock_id:
+            return
         note = f"{key}.tflock"
-        found = self._get(note) if lock_id and is_true(self._settings.get("use_lockfile")) else None
+        found = self._get(note) if is_true(self._settings.get("use_lockfile")) else None
         if found is not None and LockInfo.from_json(found[0]).id == lock_id:
             with failures(self._where, self._environment):
                 self._s3.delete_object(Bucket=self._bucket, Key=note)
+        self._break_item(key, lock_id)
 
     def mend(self, key: str) -> bool:
         """An object is written whole or not at all."""
@@ -286,13 +289,38 @@ class S3StateStore:
 
     def _item(self, key: str) -> LockInfo | None:
         """The lock that the lock table holds, if there is one."""
+        said = self._said_by_item(key)
+        return LockInfo.from_json(said) if said is not None else None
+
+    def _said_by_item(self, key: str) -> str | None:
         if self._dynamodb is None:
             return None
-        lock = {"LockID": {"S": f"{self._bucket}/{key}"}}
         with failures(f"the DynamoDB table {self._table}", self._environment):
-            answer = self._dynamodb.get_item(TableName=self._table, Key=lock, ConsistentRead=True)
+            answer = self._dynamodb.get_item(
+                TableName=self._table, Key=self._item_key(key), ConsistentRead=True
+            )
         item: Mapping[str, Any] = answer.get("Item") or {}
-        return LockInfo.from_json(item["Info"]["S"]) if "Info" in item else None
+        return str(item["Info"]["S"]) if "Info" in item else None
+
+    def _break_item(self, key: str, lock_id: str) -> None:
+        """Deletes the lock in the lock table, as long as it says what it said when its ID was read."""
+        said = self._said_by_item(key)
+        if self._dynamodb is None or said is None or LockInfo.from_json(said).id != lock_id:
+            return
+        with failures(f"the DynamoDB table {self._table}", self._environment):
+            try:
+                self._dynamodb.delete_item(
+                    TableName=self._table,
+                    Key=self._item_key(key),
+                    ConditionExpression="Info = :said",
+                    ExpressionAttributeValues={":said": {"S": said}},
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":  # else it is another's by now
+                    raise
+
+    def _item_key(self, key: str) -> dict[str, Any]:
+        return {"LockID": {"S": f"{self._bucket}/{key}"}}
 
     def _forget_digest(self, key: str) -> None:
         """Deletes the checksum that Terraform keeps in the lock table: with it a new state would be refused."""
