@@ -42,16 +42,20 @@ def read_overview(
 
 
 def _with_this_host(shown: Overview, layout: Layout) -> Overview:
-    """With how this host stands where another one has its name or its ID: then it is in no record."""
+    """With how this host stands where another one has its name or its ID: where no daemon of it works, it is in no record."""
     from envmgr.adapters.processes import current_process
     from envmgr.domain.rules.hosts import standing
     from envmgr.host.identity import host_id
 
     me = current_process(host_id(layout.host))
-    why = standing.conflict(me, [each.host for each in shown.hosts])
-    if not why:
+    hosts = [each.host for each in shown.hosts]
+    why = standing.conflict(me, [each for each in hosts if not each.refused])
+    if not why or any(
+        each.refused and (each.id, each.process.boot) == (me.machine, me.boot) for each in hosts
+    ):
         return shown
-    return replace(shown, hosts=[*shown.hosts, standing.refused(me, __version__, why, datetime.now(UTC))])
+    own = standing.refused(me, __version__, why, datetime.now(UTC))
+    return replace(shown, hosts=[*shown.hosts, *standing.standings([own], REVISIONS[-1], (), ())])
 
 
 def standings(store: "Records") -> "Sequence[Standing]":
@@ -60,7 +64,8 @@ def standings(store: "Records") -> "Sequence[Standing]":
 
     now = datetime.now(UTC)
     hosts, held = store.hosts.all(now), store.leases(now, over=True).values()
-    return standing.standings(hosts, REVISIONS[-1], hosts if store.is_shared else (), held)
+    shown = standing.with_refused(hosts, store.hosts.refused(now))
+    return standing.standings(shown, REVISIONS[-1], hosts if store.is_shared else (), held)
 
 
 def open_records(config: Path, data_dir: Path, environ: Mapping[str, str]) -> "Records":

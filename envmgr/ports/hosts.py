@@ -29,7 +29,7 @@ class Hosts(Protocol):
     """Which hosts there are. Where several may share the database, all times are its own; `now` counts where one host has it."""
 
     def beat(self, report: Report, now: datetime, is_dead: Callable[[ProcessId], bool]) -> Met:
-        """Records that a host is there, unless another one lives by its name or its ID."""
+        """Records that a host is there, unless another one lives by its name or its ID; of a daemon also that it was refused."""
         ...
 
     def present(self) -> datetime | None:
@@ -38,6 +38,10 @@ class Hosts(Protocol):
 
     def all(self, now: datetime) -> Sequence[Host]:
         """All that were heard of and not forgotten, by name."""
+        ...
+
+    def refused(self, now: datetime) -> Sequence[Host]:
+        """Daemons that were refused, as each was told last, also those that say so no more; for people alone: nobody counts them."""
         ...
 
     def leave(self, process: ProcessId, now: datetime) -> None:

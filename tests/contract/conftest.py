@@ -17,7 +17,7 @@ from tests.support.memory_store import MemoryStore
 from tests.support.store import seen
 
 MEMORY = "memory"
-_HOSTS = ("hosts", "configurations", "polls")
+_HOSTS = ("hosts", "configurations", "polls", "refusals")
 EMPTY = f"TRUNCATE {', '.join([*(table.name for table in RECORDS), *_HOSTS])} RESTART IDENTITY"
 """What makes the tables of a contract database empty again."""
 

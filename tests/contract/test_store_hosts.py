@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from envmgr.adapters.store.connect import open_store
+from envmgr.domain.rules.hosts.standing import with_refused
 from envmgr.domain.values.environment import Lease, ProcessId
 from envmgr.domain.values.hosts.duty import Duty, Task
 from envmgr.domain.values.hosts.host import Report
@@ -62,6 +63,30 @@ def test_a_second_host_of_a_name_is_refused_while_the_first_lives(store: Store) 
     assert [host.id for host in store.hosts.all(NOW)] == ["id-one"]
     assert beat(store, daemon(other), NOW + MINUTE) == ""
     assert "each host needs a name of its own" in beat(store, daemon(ONE), NOW + MINUTE)
+
+
+def test_who_is_refused_is_known_and_counts_for_nothing(store: Store) -> None:
+    """Of another's name, or a copy with its ID; a person's process is told itself. Who is let in is one of the hosts again."""
+    beat(store, daemon(ONE))
+    other, copy = replace(TWO, host="one"), replace(ONE, boot="boot-2")
+    assert store.hosts.refused(NOW) == []
+    for process in (other, copy):
+        assert beat(store, daemon(process), NOW + SECOND)
+        assert beat(store, Report(process=replace(process, boot="boot-3"), version="1.0"), NOW + SECOND)
+    found = store.hosts.refused(NOW + 3 * SECOND)
+    assert {each.process: each.silence for each in found} == {other: 2 * SECOND, copy: 2 * SECOND}
+    assert all(each.refused and each.serves for each in found)
+    assert [host.process for host in store.hosts.all(NOW)] == [ONE]
+    assert beat(store, daemon(ONE), NOW + 2 * SECOND) == ""
+    assert not store.hosts.drain("id-two", draining=True)
+
+    assert len(with_refused(store.hosts.all(NOW), store.hosts.refused(NOW + 3 * SECOND))) == 3
+    late = NOW + MINUTE
+    assert len(with_refused(store.hosts.all(late), store.hosts.refused(late))) == 1
+    assert beat(store, daemon(other), late) == ""
+    assert beat(store, daemon(ONE), late + SECOND)
+    shown = with_refused(store.hosts.all(late), store.hosts.refused(late + SECOND))
+    assert {each.process: bool(each.refused) for each in shown} == {other: False, ONE: True}
 
 
 def test_a_copy_of_a_host_is_refused_while_the_first_lives(store: Store) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from envmgr.adapters.processes import current_process
 from envmgr.adapters.store.connect import open_store
 from envmgr.adapters.store.names import FILE_NAME, REVISIONS
 from envmgr.adapters.store.overview import Overview, at_once
@@ -39,6 +40,7 @@ from envmgr.domain.values.health import Condition, Health, HealthCheck
 from envmgr.domain.values.hosts.host import Report, Standing
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context.layout import Layout
+from envmgr.host.identity import host_id
 from envmgr.views import documents
 from tests.support.records import recorded
 from tests.support.store import CLAIM, COMMIT, MINUTE, NOW
@@ -188,7 +190,7 @@ def test_every_way_shows_the_same_hosts_and_what_was_not_told(opened: SqlStore, 
 def test_a_host_that_another_ones_name_keeps_from_work_says_so(
     postgres_database: str, tmp_path: Path
 ) -> None:
-    """It is in no record; where nobody ever worked there is nothing to say."""
+    """As soon as its daemon was told, other hosts say so, too; where nobody ever worked there is nothing to say."""
     config, data = tmp_path / "config", tmp_path / "data"
     config.mkdir()
     (config / "daemon.yaml").write_text(f"daemon: {{database: {json.dumps(postgres_database)}}}\n")
@@ -204,6 +206,15 @@ def test_a_host_that_another_ones_name_keeps_from_work_says_so(
     known, mine = told()
     assert known == ""
     assert mine.startswith(f"Another host called {socket.gethostname()} (ID another ")
+
+    me = current_process(host_id(Layout(data).host))
+    with open_records(config, data, {}) as store:
+        store.hosts.beat(Report(process=me, version="1", serves=True), datetime.now(UTC), lambda _: False)
+    assert [bool(why) for why in told()] == [False, True], "it is said once, as its daemon was told"
+    Layout(data).host.unlink()
+    assert told()[1].startswith(f"Another host called {socket.gethostname()} (ID another "), (
+        "on other hosts, too"
+    )
 
 
 def _still(found: Standing) -> Standing:

@@ -55,7 +55,10 @@ class Clock:
 
 
 def test_a_clock_that_is_set_ends_nothing(engine: Engine, postgres_database: str) -> None:
-    """A life of half an hour is not over though the clock of its host says so; set right, all goes on, by the right time."""
+    """A life of half an hour is not over though the clock of its host says so; set right, all goes on, by the right time.
+
+    So it is where the daemon starts by a wrong one: it begins nothing, and looks at no remote.
+    """
     (engine.folder / "daemon.yaml").write_text(f"daemon: {{database: '{postgres_database}'}}\n")
     engine.settings["polling"] = {"interval": "1s"}
     shop = engine.repository(ttl={"default": "30m", "warn_before": []})
@@ -70,19 +73,26 @@ def test_a_clock_that_is_set_ends_nothing(engine: Engine, postgres_database: str
     def ready(name: str) -> bool:
         return found(f"SELECT name FROM environments WHERE status = 'ready' AND name = '{name}'") != []
 
+    def is_passive(said: str, times: int) -> None:
+        wait_for(lambda: log.exists() and log.read_bytes().count(said.encode()) == times, 90)
+        [shown] = hosts_shown(engine)
+        assert (shown["status"], said in shown["why"]) == ("passive", True)
+
     with ExitStack() as hosts:
-        hosts.enter_context(host(engine, "one"))
-        wait_for(lambda: b"Started." in log.read_bytes(), 90)
+        clock.set("+1h")
         shop.commit("env-alice", code())
+        hosts.enter_context(host(engine, "one"))
+        is_passive("ahead of", 1)
+        assert not found("SELECT name FROM environments")
+        clock.set("+0")
         wait_for(lambda: ready("alice"), 60)
 
-        for number, (by, said) in enumerate((("+1h", "ahead of"), ("-1h", "behind")), start=1):
+        for number, (by, said) in enumerate((("+1h", "ahead of"), ("-1h", "behind")), start=2):
             clock.set(by)
-            wait_for(lambda said=said: said.encode() in log.read_bytes(), 30)  # type: ignore[misc]
+            is_passive(said, 1 if by == "-1h" else number)
             if by == "-1h":
                 shop.commit("env-bob", code())
-            [shown] = hosts_shown(engine)
-            assert (shown["status"], said in shown["why"]) == ("passive", True)
+                is_passive(said, 1)
             assert not found("SELECT name FROM environments WHERE name = 'bob'")
             clock.set("+0")
             wait_for(lambda n=number: log.read_bytes().count(b"This host takes work again.") == n, 30)  # type: ignore[misc]

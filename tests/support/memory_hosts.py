@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from envmgr.domain.rules.hosts.standing import conflict
+from envmgr.domain.rules.hosts.standing import refused as refused_host
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.hosts.duty import Duty
 from envmgr.domain.values.hosts.host import IDLE, Configured, Host, Report
@@ -21,6 +22,7 @@ class MemoryHosts:
         self.schema = SCHEMA
         self.clock: Callable[[], datetime] | None = None
         self._hosts: dict[str, Host] = {}
+        self._refused: dict[tuple[str, str], Host] = {}
         self._forgotten: set[str] = set()
         self._seen: dict[tuple[str, str], datetime] = {}
         self._duties: dict[Duty, str] = {}
@@ -33,6 +35,8 @@ class MemoryHosts:
         refused = conflict(process, known, is_dead=mine is not None and is_dead(mine.process))
         if not refused:
             self._write(report, now, mine)
+        elif report.serves:
+            self._refused[process.machine, process.boot] = refused_host(process, report.version, refused, now)
         elsewhere = {
             d for d, holder in self._duties.items() if holder != process.machine and self._lives(holder, now)
         }
@@ -77,6 +81,11 @@ class MemoryHosts:
         return sorted(
             (h for h in found if h.id not in self._forgotten), key=lambda host: (host.name, host.id)
         )
+
+    def refused(self, now: datetime) -> Sequence[Host]:
+        """Daemons that were refused, as each was told last."""
+        now = self.here(now)
+        return [replace(host, silence=now - host.beat_at) for host in self._refused.values()]
 
     def leave(self, process: ProcessId, now: datetime) -> None:
         """Records that the daemon of a host came to an orderly end."""

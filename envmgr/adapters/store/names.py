@@ -35,6 +35,7 @@ REVISIONS = (
     "0031",
     "0032",
     "0033",
+    "0034",
 )
 """Every revision of the schema, the newest last; the same as in `migrations/versions`."""
 

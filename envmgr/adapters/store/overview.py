@@ -60,6 +60,7 @@ _HOSTS = """
 SELECT process, version, schema, serves, draining, ahead, started_at, beat_at, configurations FROM hosts
 WHERE NOT forgotten ORDER BY id
 """
+_REFUSALS = "SELECT process, version, why, beat_at FROM refusals ORDER BY id, boot"
 _CONFIGURATIONS = "SELECT organization, digest, since FROM configurations"
 _LEASES = """
 SELECT organization, repository, name, application, generation, owner, purpose, acquired_at, expires_at FROM leases
@@ -122,7 +123,7 @@ def _hosts(ask: Ask, *, is_shared: bool) -> "Sequence[Standing]":
     rows = list(ask(_HOSTS, {}))
     if not rows:
         return []
-    from envmgr.domain.rules.hosts.standing import standings
+    from envmgr.domain.rules.hosts.standing import refused, standings, with_refused
 
     now = datetime.now(UTC)
     if is_shared:
@@ -132,7 +133,12 @@ def _hosts(ask: Ask, *, is_shared: bool) -> "Sequence[Standing]":
     hosts = [_host(row, since, now) for row in rows]
     held = [_lease(row) for row in ask(_LEASES, {})]
     # Only one release's schema fits what is read here; and where one host has a database alone, the others are of before.
-    return standings(hosts, REVISIONS[-1], hosts if is_shared else (), held)
+    others = [
+        refused(codec.load_process(process), version, why, at, now - at)
+        for process, version, why, beat_at in ask(_REFUSALS, {})
+        for at in (datetime.fromisoformat(beat_at),)
+    ]
+    return standings(with_refused(hosts, others), REVISIONS[-1], hosts if is_shared else (), held)
 
 
 def _host(row: Sequence[Any], since: Mapping[tuple[str, str], datetime], now: datetime) -> "Host":

@@ -345,7 +345,7 @@ freezes = Table(
 )
 
 pull_requests = pull_requests_table(metadata)
-hosts, configurations, polls = tables_of_hosts(metadata)
+hosts, configurations, polls, refusals = tables_of_hosts(metadata)
 tellings = tellings_table(metadata)
 hints = hints_table(metadata)
 positions = positions_table(metadata)

@@ -13,10 +13,7 @@ from envmgr.views.visible import escaped
 
 
 def standings(runtime: Runtime) -> Sequence[Standing]:
-    """All hosts by name, with what each works on, as far as the runtime's person may see that.
-
-    This one comes last where it is refused because of another: then it is in no record.
-    """
+    """All hosts by name, with what each works on, as far as the runtime's person may see that; also who is refused."""
     return _standings(runtime, runtime.services.fleet.beat().hosts)
 
 
@@ -30,12 +27,17 @@ def _standings(runtime: Runtime, hosts: Sequence[Host]) -> Sequence[Standing]:
     services, fleet = runtime.services, runtime.services.fleet
     held = services.store.leases(services.clock(), over=True).items()
     seen = [each for i, each in held if may(runtime, Action.SEE, i.organization, i.repository)]
-    found = rule.standings(
-        hosts, fleet.met.schema, fleet.counting(hosts), seen, lambda name: may(runtime, Action.SEE, name)
+    now = services.clock()
+    others = list(services.store.hosts.refused(now))
+    if why := fleet.met.refused:  # a person's process here is in no record
+        others.append(rule.refused(fleet.process, __version__, why, now))
+    return rule.standings(
+        rule.with_refused(hosts, others),
+        fleet.met.schema,
+        fleet.counting(hosts),
+        seen,
+        lambda name: may(runtime, Action.SEE, name),
     )
-    if not (why := fleet.met.refused):
-        return found
-    return [*found, rule.refused(fleet.process, __version__, why, services.clock())]
 
 
 def drain(runtime: Runtime, name: str, *, draining: bool) -> Host:

@@ -108,6 +108,27 @@ def test_the_page_offers_nothing_to_who_may_not(site: Site, world: World, role: 
     assert not any(host.draining for host in world.store.hosts.all(world.now))
 
 
+def test_one_that_is_refused_is_shown_with_the_reason_and_no_word_is_meant_for_it(
+    site: Site, world: World
+) -> None:
+    """As two machines of one name are: what an admin says of that name is said of the one that works."""
+    namesake = replace(OTHER, boot="another boot", machine="another-machine")
+    world.store.hosts.beat(Report(process=namesake, version="0", serves=True), world.now, lambda _: False)
+    told = [each for each in site.asks("GET", "/hosts").json()["items"] if each["name"] == "build-2"]
+    assert {(each["id"], each["status"], bool(each["why"])) for each in told} == {
+        (OTHER.machine, "working", False),
+        (namesake.machine, "passive", True),
+    }
+    page, _ = at_the_page(site, Role.ADMIN)
+    shown = page.get("/hosts").text
+    assert "Another host called build-2" in shown
+    assert f"/hosts/{OTHER.machine}/drain" in shown
+    assert namesake.machine not in shown
+    assert page.get(f"/hosts/{namesake.machine}/drain").status_code == 404
+    assert "build-2 takes no work. Another host called build-2" in page.get("/").text
+    assert site.asks("POST", "/hosts/build-2/drain", Role.ADMIN).json()["id"] == OTHER.machine
+
+
 def test_pages_lead_to_the_hosts_where_there_are_several(site: Site) -> None:
     """And that no host works is said there."""
     page, _ = at_the_page(site, Role.VIEWER)

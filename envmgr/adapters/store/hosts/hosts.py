@@ -8,13 +8,15 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, select, text, up
 
 from envmgr.adapters.store.database import Database
 from envmgr.adapters.store.names import REVISIONS
-from envmgr.adapters.store.schema import configurations, hosts, polls
+from envmgr.adapters.store.schema import configurations, hosts, polls, refusals
 from envmgr.domain.rules.hosts.standing import conflict
+from envmgr.domain.rules.hosts.standing import refused as refused_host
 from envmgr.domain.values.environment import ProcessId
 from envmgr.domain.values.hosts.duty import Duty
 from envmgr.domain.values.hosts.host import IDLE, Configured, Host, Report
 from envmgr.ports.hosts import Met
 
+_REMEMBERED = timedelta(days=1)
 _UNASKED = datetime.min.replace(tzinfo=UTC)
 _REVISION = text("SELECT version_num FROM alembic_version")
 
@@ -37,6 +39,8 @@ class SqlHosts:
             if not refused:
                 self._write(connection, report, now, mine)
                 known = self._all(connection, now)
+            elif report.serves:
+                self._refuse(connection, report, refused, now)
             elsewhere = self._elsewhere(connection, report.process, now)
         return Met(schema, known, refused, elsewhere)
 
@@ -59,6 +63,15 @@ class SqlHosts:
         connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=changed))
         if report.serves:
             self._note(connection, report.configurations, now)
+
+    def _refuse(self, connection: Connection, report: Report, why: str, now: datetime) -> None:
+        process, here = report.process, self._database.moment(now)
+        connection.execute(
+            delete(refusals).where(refusals.c.beat_at < self._database.moment(now, -_REMEMBERED))
+        )
+        told = {"process": process, "version": report.version, "why": why, "beat_at": here}
+        insert = self._database.upsert(refusals).values(id=process.machine, boot=process.boot, **told)
+        connection.execute(insert.on_conflict_do_update(index_elements=["id", "boot"], set_=told))
 
     def _note(self, connection: Connection, found: Mapping[str, str], now: datetime) -> None:
         for organization, digest in found.items():
@@ -86,6 +99,15 @@ class SqlHosts:
         query = select(hosts, self._database.moment(now).label("now")).where(hosts.c.forgotten.is_(False))
         found = [_host(row, since) for row in connection.execute(query)]
         return sorted(found, key=lambda host: (host.name, host.id))
+
+    def refused(self, now: datetime) -> Sequence[Host]:
+        """Daemons that were refused, as each was told last."""
+        query = select(refusals, self._database.moment(now).label("now"))
+        with self._database.read() as connection:
+            return [
+                refused_host(row.process, row.version, row.why, row.beat_at, row.now - row.beat_at)
+                for row in connection.execute(query)
+            ]
 
     def leave(self, process: ProcessId, now: datetime) -> None:
         """Records that the daemon of a host came to an orderly end."""

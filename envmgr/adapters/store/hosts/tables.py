@@ -6,8 +6,8 @@ from envmgr.adapters.store import codec
 from envmgr.adapters.store.columns import KEY, encoded, moment
 
 
-def tables_of_hosts(metadata: MetaData) -> tuple[Table, Table, Table]:
-    """The hosts as each said of itself last; when each configuration was first seen; and which host looks at a remote."""
+def tables_of_hosts(metadata: MetaData) -> tuple[Table, Table, Table, Table]:
+    """The hosts as each said of itself last; when each configuration was first seen; which host looks at a remote; and who was refused."""
     hosts = Table(
         "hosts",
         metadata,
@@ -32,7 +32,16 @@ def tables_of_hosts(metadata: MetaData) -> tuple[Table, Table, Table]:
         *(Column(name, KEY, nullable=False) for name in ("organization", "name", "host")),
         PrimaryKeyConstraint("organization", "name", name="polls_pkey"),
     )
-    return hosts, configurations, polls
+    refusals = Table(
+        "refusals",
+        metadata,
+        *(Column(name, KEY, nullable=False) for name in ("id", "boot")),
+        Column("process", encoded(codec.dump_process, codec.load_process), nullable=False),
+        *(Column(name, KEY, nullable=False) for name in ("version", "why")),
+        Column("beat_at", moment(), nullable=False),
+        PrimaryKeyConstraint("id", "boot", name="refusals_pkey"),
+    )
+    return hosts, configurations, polls, refusals
 
 
 def left_states_table(metadata: MetaData) -> Table:

@@ -119,19 +119,31 @@ def standings(
     return found
 
 
-def refused(me: ProcessId, version: str, why: str, now: datetime) -> Standing:
-    """How this host stands where another one has its name or its ID, so that the records say nothing of it."""
-    host = Host(
-        process=me,
+def refused(
+    process: ProcessId, version: str, why: str, at: datetime, silence: timedelta = timedelta()
+) -> Host:
+    """A host that is none of those that work, as another one has its name or its ID; it said so at a time."""
+    return Host(
+        process=process,
         version=version,
         schema="",
         serves=True,
         draining=False,
-        started_at=now,
-        beat_at=now,
-        silence=timedelta(),
+        started_at=at,
+        beat_at=at,
+        silence=silence,
+        refused=why,
     )
-    return Standing(host=host, status=HostStatus.PASSIVE, why=why)
+
+
+def with_refused(hosts: Sequence[Host], others: Iterable[Host]) -> list[Host]:
+    """All that are to be shown, each as it was told last: also who was refused, as long as it says that it is there."""
+    told: dict[tuple[str, str], Host] = {}
+    for host in [*hosts, *(each for each in others if not each.is_silent)]:
+        key = (host.id, host.process.boot)
+        if key not in told or host.beat_at > told[key].beat_at:
+            told[key] = host
+    return list(told.values())
 
 
 def _has(host: Host, lease: Lease) -> bool:
@@ -142,6 +154,8 @@ def _has(host: Host, lease: Lease) -> bool:
 def _status(
     host: Host, schema: str, counting: Sequence[Host], sees: Callable[[str], bool]
 ) -> tuple[HostStatus, str]:
+    if host.refused:
+        return HostStatus.PASSIVE, host.refused
     if host.is_silent:
         return HostStatus.SILENT, ""
     if not host.serves:

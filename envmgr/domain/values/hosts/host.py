@@ -45,7 +45,8 @@ class Host:
 
     `process` is who reported last, `schema` the revision that it knows. `serves` says whether a daemon works there that
     has not come to an orderly end, `draining` that it is to take no new work, `silence` how long it has said nothing.
-    `ahead` says how far its clock is ahead of the database's; negative where it is behind.
+    `ahead` says how far its clock is ahead of the database's; negative where it is behind. `refused` says why it is none of
+    the hosts that work, where another one has its name or its ID.
     """
 
     process: ProcessId
@@ -58,6 +59,7 @@ class Host:
     silence: timedelta
     ahead: timedelta = timedelta()
     configurations: Mapping[str, Configured] = field(default_factory=dict)
+    refused: str = ""
 
     @property
     def id(self) -> str:

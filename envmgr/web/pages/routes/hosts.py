@@ -79,7 +79,9 @@ def said(request: Request, visitor: Visiting, host: Named, word: Word) -> Respon
 
 def _words(runtime: Runtime, found: Standing) -> list[Word]:
     """What somebody may say of a host as it stands."""
-    if not all(may(runtime, Action.HOSTS, name) for name in runtime.services.organizations):
+    if found.host.refused or not all(
+        may(runtime, Action.HOSTS, name) for name in runtime.services.organizations
+    ):
         return []
     drained = [Word.UNDRAIN if found.host.draining else Word.DRAIN]
     return drained if found.host.lives else [*drained, Word.FORGET]
@@ -89,7 +91,9 @@ def _asked(
     request: Request, visitor: Visitor, host: str, word: Word, error: EnvmgrError | None = None
 ) -> HTMLResponse:
     found = standing.standings(door_of(request).of(visitor.person))
-    meant = next((each for each in found if host in (each.host.id, each.host.name)), None)
+    meant = next(
+        (each for each in found if host in (each.host.id, each.host.name) and not each.host.refused), None
+    )
     status, problem = (of_error(error).status, str(error)) if error is not None else (200, "")
     if meant is None:
         return failed(request, 404, problem or "There is no such host (any more).")
