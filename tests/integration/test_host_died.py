@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from envmgr.domain.values.hosts.terms import TAKEN_OVER
+from envmgr.domain.values.hosts.terms import LOOKED_AFTER, TAKEN_OVER
 from tests.integration.own_host import host
 from tests.support.engine import Engine, code
 from tests.support.waiting import wait_for
@@ -28,6 +28,7 @@ resource "terraform_data" "app" {
   }
 }
 """
+_POLLS = 2
 _ENDS = TAKEN_OVER.total_seconds() + 60
 
 pytestmark = [
@@ -47,12 +48,20 @@ class Records:
     def runs(self) -> list[tuple[int, str]]:
         """Number and status of each, the oldest first."""
         with psycopg.connect(self.url) as connection:
-            return connection.execute("SELECT id, status FROM runs ORDER BY id").fetchall()
+            return connection.execute(
+                "SELECT id, status FROM runs WHERE name = 'alice' ORDER BY id"
+            ).fetchall()
+
+    def knows(self, name: str) -> bool:
+        """Whether a branch was seen."""
+        with psycopg.connect(self.url) as connection:
+            found = connection.execute("SELECT name FROM environments WHERE name = %s", [name])
+            return found.fetchone() is not None
 
     def rows(self) -> list[tuple[object, ...]]:
         """All that they say of the runs, and of what happened in the first one."""
         with psycopg.connect(self.url) as connection:
-            runs = connection.execute("SELECT * FROM runs ORDER BY id").fetchall()
+            runs = connection.execute("SELECT * FROM runs WHERE name = 'alice' ORDER BY id").fetchall()
             events = connection.execute("SELECT id, action FROM events WHERE run = 1 ORDER BY id").fetchall()
             return [*runs, *events]
 
@@ -70,6 +79,14 @@ def daemon_of(pid: int) -> int:
     return next(p for p in children(pid) if Path(f"/proc/{p}/cmdline").read_bytes().startswith(started))
 
 
+def looked_after(records: Records, died: float) -> float:
+    """How many seconds after its death another host saw what was pushed then; no more than it may take."""
+    wait_for(lambda: records.knows("bob"), _ENDS)
+    seconds = time.monotonic() - died
+    assert seconds <= LOOKED_AFTER.total_seconds() + _POLLS
+    return seconds
+
+
 @pytest.mark.parametrize("dies", ["alone", "stopped"])
 def test_its_work_is_taken_over_within_a_minute(
     engine: Engine,
@@ -78,12 +95,12 @@ def test_its_work_is_taken_over_within_a_minute(
     dies: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """Though its Terraform lived on, which has ended by then.
+    """Though its Terraform lived on, which has ended by then. The remote that it looked at is looked at by the other before.
 
     A daemon that was only stopped writes nothing of it once it goes on.
     """
     (engine.folder / "daemon.yaml").write_text(f"daemon: {{database: '{postgres_database}'}}\n")
-    engine.settings["polling"] = {"interval": "2s"}
+    engine.settings["polling"] = {"interval": f"{_POLLS}s"}
     shop = engine.repository(variables={"folder": str(tmp_path)})
     engine.write()
     records, marks = Records(postgres_database), tmp_path / "marks"
@@ -101,8 +118,10 @@ def test_its_work_is_taken_over_within_a_minute(
         assert terraform
         os.kill(daemon, signal.SIGSTOP if dies == "stopped" else signal.SIGKILL)
         died = time.monotonic()
+        shop.commit("env-bob", code())
         time.sleep(1)
         assert all(map(_lives, terraform))
+        record_property("looked", looked_after(records, died))
         wait_for(lambda: len(records.runs()) > 1, _ENDS)
         took = time.monotonic() - died
         assert not any(map(_lives, terraform))

@@ -236,6 +236,21 @@ def test_what_nothing_needs_goes_after_a_while(published: ReleaseFiles, tmp_path
     assert not kept.remove("../../etc")
 
 
+def test_keys_are_changed_while_both_are_given(published: ReleaseFiles, tmp_path: Path) -> None:
+    """As makers change theirs: what either signed is taken; once the old one is given no more, what it signed is not."""
+    newer = ReleaseFiles(key=signing_key())
+    newer.release("1.13.0")
+    old, new = published.public_key(tmp_path / "old.pgp"), newer.public_key(tmp_path / "new.pgp")
+    published.write(tmp_path / "offline")
+    source = FolderSource("terraform", newer.write(tmp_path / "offline"))
+    both = KeptReleases("terraform", tmp_path / "both", source, [old, new])
+    assert [both.install(each).split("/")[-2] for each in ("1.12.0", "1.13.0")] == ["1.12.0", "1.13.0"]
+    one = KeptReleases("terraform", tmp_path / "one", source, [new])
+    one.install("1.13.0")
+    with pytest.raises(NeedsPerson, match="not signed by its makers"):
+        one.install("1.12.0")
+
+
 def test_the_makers_keys_are_those_they_publish() -> None:
     """By their fingerprints, which are published apart from the keys."""
     from pysequoia import Cert
