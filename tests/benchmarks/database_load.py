@@ -36,9 +36,8 @@ SETTLED = 45.0
 WINDOW = 60.0
 """Seconds that hold each look which a polling interval of 30 s brings, twice."""
 PAGE = "https://envmgr.example.com"
-LONGEST = 300.0
-_FIRST_LOOKS = 10.0
-"""Seconds after the last start in which each forge is looked at."""
+LONGEST = 900.0
+"""Seconds for all that has to be done before the hosts are idle: each pull request gets an environment of its own."""
 _TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SELECT SET_CONFIG")
 
 
@@ -87,7 +86,7 @@ def _measured(programs: Path, shape: _Shape) -> list[Comparison]:
             conf = _configuration(shape, subject, url, number) if number else subject.config
             data = subject.data if not number else subject.folder / f"data-{number}"
             daemons.enter_context(running(conf, data, subject.folder / f"log-{number}"))
-        _wait_until_told(url)
+        _wait_until_idle(url, shape)
         time.sleep(SETTLED)
         _execute(url, "SELECT pg_stat_statements_reset()")
         time.sleep(WINDOW)
@@ -95,20 +94,34 @@ def _measured(programs: Path, shape: _Shape) -> list[Comparison]:
     return _comparisons(shape.name, counted)
 
 
-def _wait_until_told(url: str) -> None:
-    """Until a forge has heard all that is new since its first look. Raises RuntimeError."""
-    deadline, query = time.monotonic() + LONGEST, "SELECT kind, 0, 0 FROM tellings WHERE said <> digest"
-    time.sleep(_FIRST_LOOKS)
-    while untold := _execute(url, query):
+def _wait_until_idle(url: str, shape: _Shape) -> None:
+    """Until each environment is there and ready, and a forge has heard of all of them. Raises RuntimeError."""
+    deadline = time.monotonic() + LONGEST
+    while left := _under_way(url, shape):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{len(untold)} things are still to be told to the forge: that is not idle")
+            raise RuntimeError(f"{left}: that is not idle")
         time.sleep(1)
 
 
+def _under_way(url: str, shape: _Shape) -> str:
+    """What there is still to do, as a sentence; empty where nothing is."""
+    wanted = shape.repositories * (shape.branches + shape.is_told)  # each has a preview, too
+    ready = _number(url, "environments WHERE status = 'ready'")
+    running = _number(url, "runs WHERE status = 'running'")
+    untold = _number(url, "tellings WHERE said <> digest")
+    if (ready, running, untold) == (wanted, 0, 0):
+        return ""
+    return f"{ready} of {wanted} environments are ready, {running} runs under way, {untold} things not told yet"
+
+
+def _number(url: str, rows: str) -> int:
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute(f"SELECT count(*) FROM {rows}".encode()).fetchone()
+        return int(found[0]) if found is not None else 0
+
+
 def _model(number: int) -> Model:
-    model = Model(name=f"acme/r{number}", now=lambda: datetime.now(UTC))
-    model.opens("env-0x")
-    return model
+    return Model(name=f"acme/r{number}", now=lambda: datetime.now(UTC))
 
 
 def _subject(shape: _Shape, url: str, forge: LoopbackForge) -> Subject:
@@ -125,6 +138,9 @@ def _subject(shape: _Shape, url: str, forge: LoopbackForge) -> Subject:
         subject, shape.repositories, shape.branches, _forged(forge) if shape.is_told else lambda _: {}
     )
     services = application.services
+    for model in forge.models:
+        head = subject.repositories[model.name.partition("/")[2]].branches()["env-0x"] if shape.is_told else ""
+        model.opens("env-0x", head)
     for each in services.store.environments():  # as if it were kept beside its state already
         marked = services.layout.sealed(each.id)
         marked.parent.mkdir(parents=True)
