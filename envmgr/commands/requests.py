@@ -78,6 +78,7 @@ def _written(runtime: Runtime, asked: Asked, key: str | None, said: str) -> Requ
     written, is_new = services.store.requests.add(request)
     if is_new:
         services.record(now.id, "asked", f"Asked to {asked.action} it (request {written.id}).")
+        runtime.bell.asked()
     return _same(written, said)
 
 

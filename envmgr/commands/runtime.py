@@ -26,7 +26,7 @@ class Runtime:
     `person` is who asks: unless it says otherwise, somebody at the command line of this host. `access` are the rules of
     each organization, and `server` how page and API are served, None where they are not.
     `settings` are those by which this process works: of some those of its start.
-    `hooks` are the repositories of which webhooks are taken, and `bell` rings where one left a hint; `targets` are told of what happens.
+    `hooks` are the repositories of which webhooks are taken, and `bell` rings where one left a hint, or somebody asked for something; `targets` are told of what happens.
     """
 
     services: Services

@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from envmgr.commands.forge.attending import People, Readings, attend, is_to_be_read, settle
+from envmgr.commands.forge.attending import People, Readings, Records, attend, is_to_be_read, settle
 from envmgr.commands.forge.reviewing import count_reviews
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError, RetryLater
 from envmgr.domain.values.backoff import delay
-from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.forge import CommentSign, KnownPullRequest
 from envmgr.domain.values.names import RepositoryId
 from envmgr.engine.context.organization import Repository
@@ -102,15 +101,14 @@ class ForgeWatch:
         """One look at a repository's forge, here and now; raises what the forge and the store raise."""
         if repository.forge is None:
             return
-        pulls, records = self._pulls(repository, repository.forge)
+        records = Records(self._runtime.services.store, repository.id)
+        pulls = self._pulls(repository, repository.forge, records)
         self._attend(repository, pulls, records)
         if self._runtime.poller.has_seen(repository.id):  # else the newest commits are not known yet
             end_what_is_left(self._runtime.services, repository, repository.forge)
 
-    def _pulls(
-        self, repository: Repository, forge: Forge
-    ) -> tuple[Sequence[KnownPullRequest], Sequence[Environment]]:
-        """The open pull requests, and the records; the forge is asked for them unless it is the turn of their comments."""
+    def _pulls(self, repository: Repository, forge: Forge, records: Records) -> Sequence[KnownPullRequest]:
+        """The open pull requests; the forge is asked for them unless it is the turn of their comments."""
         services, identity = self._runtime.services, repository.id
         readings = self._readings.setdefault(identity, Readings())
         was_quiet, is_told = identity in self._quiet, identity in self._hinted
@@ -120,19 +118,16 @@ class ForgeWatch:
             readings.forget()
         elif was_quiet and forge.traits.comments_show is CommentSign.NOWHERE:
             known = [each for each in services.store.pull_requests.all(identity) if each.is_open]
-            records = services.store.environments(repository=identity)
             if any(is_to_be_read(repository, each, records, readings, services.clock()) for each in known):
-                return known, records
+                return known
         found = look_at_forge(services, repository, forge)
         if found.is_quiet:
             self._quiet.add(identity)
         if found.is_news:
             self._changed(repository)
-        return found.open, services.store.environments(repository=identity)
+        return found.open
 
-    def _attend(
-        self, repository: Repository, pulls: Sequence[KnownPullRequest], records: Sequence[Environment]
-    ) -> None:
+    def _attend(self, repository: Repository, pulls: Sequence[KnownPullRequest], records: Records) -> None:
         """Reads comments and reviews, and has how commands end looked at from then on as long as any is under way."""
         runtime = self._runtime
         people = self._people.setdefault(repository.id, People())

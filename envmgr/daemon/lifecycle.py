@@ -42,7 +42,6 @@ log = structlog.get_logger()
 
 TICK = timedelta(seconds=1)
 HEALTH = timedelta(seconds=2)
-TELLING = timedelta(seconds=2)  # two statements each time, on each host
 NOTICES = timedelta(seconds=2)
 DRIFT_WATCH = timedelta(seconds=30)
 HOUSEKEEPING = timedelta(hours=1)
@@ -109,6 +108,7 @@ class Daemon:
         # What has ended may have made something else due at once: it need not wait for a tick.
         self._runtime.workers.finished = self._finished
         self._runtime.bell.ring = self._outage.spared(self._hints.tick, "store-failed")
+        self._runtime.bell.asked = self._requests.soon
         self._start_ticks()
         self._look_everywhere()
         self._notifier.send("READY=1", self._status())
@@ -135,7 +135,7 @@ class Daemon:
         every(TICK, spared(self._polls.tick, "store-failed"))
         every(TICK, spared(self._requests.tick, "store-failed"))
         every(TICK, spared(self._forges.tick, "store-failed"))
-        every(TELLING, spared(self._telling.tick, "store-failed"))
+        every(TICK, spared(self._telling.tick, "store-failed"))
         every(TICK, spared(self._hints.tick, "store-failed"))
         every(NOTICES, spared(self._notices.tick, "store-failed"))
         every(HEALTH, spared(self._health.tick, "health-unknown"))
@@ -163,6 +163,7 @@ class Daemon:
         runtime, now = self._runtime, self._runtime.services.clock()
         touched: set[RepositoryId] = set()
         with self._outage.noticed("store-failed"), self._written.news(runtime.services.store, now) as written:
+            self._telling.written(written, now)
             touched = {*written, *self._freezes.news(runtime), *runtime.workers.unattended()}
         with self._outage.noticed("store-failed"):
             runtime.workers.help()

@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 _AT_ONCE = 16
 _PAUSE = 5.0  # seconds until what found its environment busy is tried again
+_ELSEWHERE = 1.5
+"""Seconds after which the next tick looks for what other processes wrote down."""
 
 
 class RequestWatch:
@@ -29,7 +31,12 @@ class RequestWatch:
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="request")
         self._at_work: dict[int, tuple[Request, Future[None]]] = {}
         self._later: dict[int, float] = {}
+        self._asked_at = -_ELSEWHERE
         self._closing = threading.Event()
+
+    def soon(self) -> None:
+        """Has the next tick look: something was asked for in this process."""
+        self._asked_at = -_ELSEWHERE
 
     def reconfigure(self, runtime: Runtime) -> None:
         """Works by another configuration from now on; what is under way ends by the old one."""
@@ -38,6 +45,8 @@ class RequestWatch:
     def tick(self) -> None:
         """Takes up what waits, where requests can come at all."""
         if not self._may_come() or self._closing.is_set():
+            return
+        if not self._is_awaited():
             return
         self._at_work = {n: work for n, work in self._at_work.items() if not work[1].done()}
         busy = {environment.environment for environment in self._runtime.workers.busy}
@@ -60,6 +69,15 @@ class RequestWatch:
         """Whether anybody can ask at all: over the network, or by comments."""
         runtime = self._runtime
         return runtime.server is not None or any(r.forge for r in runtime.services.repositories.values())
+
+    def _is_awaited(self) -> bool:
+        """Whether to look at all: at each tick as long as anything is under way, as it may keep something waiting."""
+        now = time.monotonic()
+        is_idle = not self._at_work and not self._later
+        if is_idle and now < self._asked_at + _ELSEWHERE:
+            return False
+        self._asked_at = now
+        return True
 
     def close(self) -> None:
         """Begins nothing more; what runs goes on."""

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ import structlog
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.errors import EnvmgrError
 from envmgr.domain.values.forge.telling import Telling
+from envmgr.domain.values.hosts.terms import LOOK
 from envmgr.domain.values.names import RepositoryId, counted
 from envmgr.engine.context.organization import Repository
 from envmgr.engine.context.services import Services
@@ -23,8 +24,10 @@ from envmgr.host.system import sentences
 log = structlog.get_logger()
 
 _AT_ONCE = 16
-ALL = timedelta(minutes=1)
-"""How often all is worked out anew: times in texts, pull requests, and what another process overtook."""
+ALL = timedelta(minutes=2)
+"""How often all is worked out anew that is this host's to look after: days in texts, and what another process overtook."""
+LEFT = LOOK.total_seconds()
+"""Seconds between two looks at what waits where nothing new was worked out here: what others left, and what is due again."""
 ONCE = 30.0
 """Seconds in which all is said that a single pass has to say."""
 DRAIN = 5.0
@@ -40,9 +43,10 @@ class TellingWatch:
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="telling")
         self._at_work: dict[str, Future[None]] = {}
         self._services: Services | None = None
-        self._written: Written | None = None
+        self._heard_at = runtime.services.clock()
         self._all_at: datetime | None = None
-        self._soon: set[RepositoryId] = set()
+        self._soon: dict[RepositoryId, None] = {}
+        self._handed_at = -LEFT
         self._closing = threading.Event()
         self._lock = threading.Lock()
 
@@ -52,7 +56,12 @@ class TellingWatch:
 
     def soon(self, repository: Repository) -> None:
         """Has what is to be said of a repository worked out with the next tick: something is known that was not."""
-        self._soon.add(repository.id)
+        self._soon[repository.id] = None
+
+    def written(self, repositories: Collection[RepositoryId], until: datetime) -> None:
+        """Hears of all that was written to the records up to a time; what is to be said of it is worked out with the next tick."""
+        self._soon.update(dict.fromkeys(repositories))
+        self._heard_at = until
 
     def tick(self) -> None:
         """Works out what is new, and has said what is due; raises what the store raises."""
@@ -60,8 +69,10 @@ class TellingWatch:
         if self._closing.is_set() or not any(r.forge for r in services.repositories.values()):
             return
         with self._lock:
-            self._work_out(services)
-            self._hand_out(services)
+            is_news = self._work_out(services)
+            if is_news or not 0 <= time.monotonic() - self._handed_at < LEFT:
+                self._handed_at = time.monotonic()
+                self._hand_out(services)
 
     def close(self) -> None:
         """Begins nothing more."""
@@ -74,7 +85,10 @@ class TellingWatch:
         try:
             with sentences(), self._lock:
                 if any(r.forge for r in services.repositories.values()):
-                    self._work_out(services)
+                    now = services.clock()
+                    with Written(self._heard_at, OVERLAP).news(services.store, now) as news:
+                        self._soon.update(dict.fromkeys(news))
+                        self._work_out(services)
                     wait(list(self._at_work.values()), seconds)
                     for account, rows in self._delivery.due(services).items():
                         self._delivery.deliver(services, account, rows, lambda: time.monotonic() >= over)
@@ -106,30 +120,34 @@ class TellingWatch:
             if left[each.id]
         ]
 
-    def _work_out(self, services: Services) -> None:
+    def _work_out(self, services: Services) -> bool:
+        """What is new, and each minute all; whether anything is to be said that was not before."""
         now, is_first = services.clock(), services is not self._services
-        asked = Written(now, OVERLAP) if self._written is None or is_first else self._written
-        with asked.news(services.store, now) as news:
-            soon, self._soon = self._soon, set()
-            changed = {*news, *soon}
-            if is_first or self._all_at is None or not now < self._all_at + ALL <= now + ALL:
-                changed, self._all_at = set(services.repositories), now
-            for identity in sorted(changed):
-                self._work_out_one(services, identity, anew=is_first)
-        self._services, self._written = services, asked
+        if is_first or self._all_at is None or not now < self._all_at + ALL <= now + ALL:
+            mine = (r for r in services.repositories if is_first or services.fleet.looks_after(r))
+            self._soon.update(dict.fromkeys(mine))
+            self._all_at = now
+        is_news = False
+        # One by one: what one raises leaves the others to the next tick, and so is what comes meanwhile.
+        for identity in sorted(self._soon):
+            self._soon.pop(identity, None)
+            is_news = self._work_out_one(services, identity, anew=is_first) or is_news
+        self._services = services
+        return is_news
 
-    def _work_out_one(self, services: Services, identity: RepositoryId, *, anew: bool) -> None:
+    def _work_out_one(self, services: Services, identity: RepositoryId, *, anew: bool) -> bool:
         repository, server = services.repositories.get(identity), self._runtime.server
         page = server.public_url if server is not None else None
         if repository is None or repository.forge is None:
-            return
+            return False
         try:
-            work_out(services, repository, page or "", anew=anew)
+            return work_out(services, repository, page or "", anew=anew)
         except EnvmgrError:
-            self._soon.add(identity)
+            self._soon[identity] = None
             raise
         except Exception:
             log.exception("Unexpected error", action="unexpected", repository=str(identity))
+            return False
 
     def _hand_out(self, services: Services) -> None:
         for account, rows in self._delivery.due(services).items():
@@ -145,3 +163,5 @@ class TellingWatch:
             log.error(str(error), action="store-failed")
         except Exception:
             log.exception("Unexpected error", action="unexpected", account=account)
+        finally:
+            self._handed_at = -LEFT  # what came meanwhile need not wait

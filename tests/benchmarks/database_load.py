@@ -33,8 +33,8 @@ LIMIT = 20.0
 """Statements a second of all hosts together."""
 SETTLED = 45.0
 """Seconds after the last host's start: what was written then is not read again, and all is tidied."""
-WINDOW = 60.0
-"""Seconds that hold each look which a polling interval of 30 s brings, twice."""
+WINDOW = 120.0
+"""Seconds that hold each look which a polling interval of 30 s brings, and once all that forges are told worked out anew."""
 PAGE = "https://envmgr.example.com"
 LONGEST = 900.0
 """Seconds for all that has to be done before the hosts are idle: each pull request gets an environment of its own."""
@@ -111,7 +111,9 @@ def _under_way(url: str, shape: _Shape) -> str:
     untold = _number(url, "tellings WHERE said <> digest")
     if (ready, running, untold) == (wanted, 0, 0):
         return ""
-    return f"{ready} of {wanted} environments are ready, {running} runs under way, {untold} things not told yet"
+    return (
+        f"{ready} of {wanted} environments are ready, {running} runs under way, {untold} things not told yet"
+    )
 
 
 def _number(url: str, rows: str) -> int:
@@ -139,7 +141,9 @@ def _subject(shape: _Shape, url: str, forge: LoopbackForge) -> Subject:
     )
     services = application.services
     for model in forge.models:
-        head = subject.repositories[model.name.partition("/")[2]].branches()["env-0x"] if shape.is_told else ""
+        head = (
+            subject.repositories[model.name.partition("/")[2]].branches()["env-0x"] if shape.is_told else ""
+        )
         model.opens("env-0x", head)
     for each in services.store.environments():  # as if it were kept beside its state already
         marked = services.layout.sealed(each.id)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import structlog
 
@@ -23,7 +24,9 @@ from envmgr.domain.values.forge import (
     Permission,
     Reaction,
 )
+from envmgr.domain.values.names import RepositoryId
 from envmgr.engine.context.organization import Repository
+from envmgr.ports import Store
 from envmgr.ports.forge import Forge
 
 from .obeying import Obeyed, is_obeyed, obey, read_to, settled, unread
@@ -46,7 +49,7 @@ class Readings:
 
     def is_due(self, repository: Repository, pull: KnownPullRequest, now: datetime) -> bool:
         """Whether a pull request may have comments that were not read."""
-        if repository.forge is None:
+        if repository.forge is None or not repository.forge_rules.obeys:
             return False
         sign, apart = repository.forge.traits.comments_show, repository.forge_rules.interval * _UNTOLD
         return is_due(pull, sign, self._last.get(pull.number), now, apart)
@@ -58,6 +61,19 @@ class Readings:
     def forget(self) -> None:
         """All comments are to be read at the next look."""
         self._last.clear()
+
+
+class Records:
+    """The environments of a repository, read once they are asked for: the usual look at a forge has no use for them."""
+
+    def __init__(self, store: Store, repository: RepositoryId) -> None:
+        """Nothing is read yet."""
+        self._store, self._repository = store, repository
+
+    @cached_property
+    def all(self) -> Sequence[Environment]:
+        """Those that are open."""
+        return self._store.environments(repository=self._repository)
 
 
 @dataclass(slots=True)
@@ -89,19 +105,19 @@ class People:
 def is_to_be_read(
     repository: Repository,
     pull: KnownPullRequest,
-    records: Sequence[Environment],
+    records: Records,
     readings: Readings,
     now: datetime,
 ) -> bool:
     """Whether a pull request may have comments that were not read, and anything that they could be about."""
-    return is_obeyed(repository, pull, records) and readings.is_due(repository, pull, now)
+    return readings.is_due(repository, pull, now) and is_obeyed(repository, pull, records.all)
 
 
 def attend(
     runtime: Runtime,
     repository: Repository,
     pull: KnownPullRequest,
-    records: Sequence[Environment],
+    records: Records,
     people: People,
     readings: Readings,
 ) -> bool:

@@ -16,7 +16,7 @@ from envmgr.domain.values.pipeline.proposal import Proposal
 from envmgr.engine.context.organization import Repository
 from envmgr.ports.forge import Forge
 
-from .attending import People
+from .attending import People, Records
 from .obeying import target
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ def count_reviews(
     runtime: Runtime,
     repository: Repository,
     pulls: Sequence[KnownPullRequest],
-    records: Sequence[Environment],
+    records: Records,
     people: People,
 ) -> bool:
     """Takes the reviews that approve just the commit whose plan waits as approvals; whether any counted.
@@ -46,7 +46,7 @@ def count_reviews(
     forge, counted = repository.forge, False
     if forge is None or not repository.gates.counts_reviews:
         return False
-    targets = [(pull, target(pull, records)) for pull in pulls]
+    targets = [(pull, target(pull, records.all)) for pull in pulls]
     for pull, meant in targets:
         waiting = [
             _Waiting(record, proposal, frozenset(p.told.author.id for p, of in targets if record in of))

@@ -20,9 +20,10 @@ class Hook:
 
 @dataclass(slots=True)
 class Bell:
-    """Rings where a hint was left, so that a daemon in the same process need not wait for its next look."""
+    """Rings where a hint was left, and where something was `asked` for: a daemon in the same process need not wait for its next look."""
 
     ring: Callable[[], None] = lambda: None
+    asked: Callable[[], None] = lambda: None
 
 
 def hooks_of(hooks: Collection[Hook], kind: str, organization: str) -> Sequence[Hook]:

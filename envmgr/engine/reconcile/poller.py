@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -15,14 +15,15 @@ from envmgr.domain.rules.evidence import Evidence, Judgement
 from envmgr.domain.rules.observation import Listing, Observed, observe, observe_failure
 from envmgr.domain.values.digest import digest
 from envmgr.domain.values.environment import Environment, Event, RepositoryState
+from envmgr.domain.values.hosts.terms import LOOK
 from envmgr.domain.values.names import EnvironmentId, RepositoryId, ref_component
 from envmgr.domain.values.origins.named import Asked
 from envmgr.engine.context import by_hand, freezes, ownership
-from envmgr.engine.context.organization import Repository
+from envmgr.engine.context.organization import Organization, Repository
 from envmgr.engine.context.services import Services
 from envmgr.engine.context.written import Written
 from envmgr.engine.recovery import lost_records
-from envmgr.engine.source.images import look_at_images
+from envmgr.engine.source.images import follows_images, look_at_images
 from envmgr.host.system import sentences
 
 from .evidence import Weighed, history_of, weigh
@@ -70,6 +71,8 @@ class Poller:
         self._woken: Counter[RepositoryId] = Counter()
         self._states: dict[RepositoryId, RepositoryState] = {}
         self._counts: Counter[tuple[RepositoryId, bool]] = Counter()
+        self._without_images: set[RepositoryId] = set()
+        self._frozen_at: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
     def poll_all(self, repositories: Iterable[Repository], workers: int) -> list[Polled]:
@@ -81,11 +84,27 @@ class Poller:
         """Looks at one repository; raises only what the store raises, and what this host stands in the way with."""
         polled = self._poll(repository)
         # A registry is no less a remote, and neither keeps envmgr from hearing of the other.
-        if look_at_images(self._services, repository):
+        if self._look_at_images(repository):
             polled = replace(polled, changed=True)
         with self._lock:
             self._counts[repository.id, not polled.error] += 1
         return polled
+
+    def _catch_up_with_freezes(self, organization: Organization) -> None:
+        """What was frozen is of the organization: it need not be asked for with each of its repositories."""
+        now, before = self._services.clock(), self._frozen_at.get(organization.name)
+        if before is None or not before <= now < before + LOOK:
+            self._frozen_at[organization.name] = now
+            freezes.catch_up(self._services, organization)
+
+    def _look_at_images(self, repository: Repository) -> bool:
+        """Whether there is anything new; where none are followed, once: by then what an older configuration followed is forgotten."""
+        if repository.id in self._without_images:
+            return False
+        is_news = look_at_images(self._services, repository)
+        if not follows_images(repository):
+            self._without_images.add(repository.id)
+        return is_news
 
     @sentences()
     def _poll(self, repository: Repository) -> Polled:
@@ -104,7 +123,7 @@ class Poller:
         # What people set and what could not be written beside the state comes before the listing, too: it
         # must be safe before anything is decided by branches.
         by_hand.catch_up(self._services, repository.id)
-        freezes.catch_up(self._services, repository.organization)
+        self._catch_up_with_freezes(repository.organization)
         try:
             with sentences():
                 asked = asked_of(self._services, repository)

@@ -24,6 +24,11 @@ def image_variables(repository: Repository) -> Mapping[str, str]:
     return known
 
 
+def follows_images(repository: Repository) -> bool:
+    """Whether a repository, or an environment of it that has a name, follows any."""
+    return any(part.images for part in (repository, *repository.environments.values()))
+
+
 def look_at_images(services: Services, repository: Repository) -> bool:
     """Asks the registries of a repository's images, and its named environments', what they have now; whether that is anything new.
 

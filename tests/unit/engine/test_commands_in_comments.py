@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from envmgr.commands.forge.attending import People, Readings, attend, settle
+from envmgr.commands.forge.attending import People, Readings, Records, attend, settle
 from envmgr.commands.fulfilment import fulfil
 from envmgr.daemon.forge_watch import ForgeWatch
 from envmgr.domain.errors import Transient
@@ -49,7 +49,7 @@ class Talk:
         """A look at the forge, and at the comments of all that are open."""
         self.world.look()
         runtime = self.world.daemon.application
-        records = runtime.services.store.environments(repository=SHOP)
+        records = Records(runtime.services.store, SHOP)
         for pull in runtime.services.store.pull_requests.all(SHOP):
             shop = runtime.services.repositories[SHOP]
             attend(runtime, shop, pull, records, self.people, self.readings)

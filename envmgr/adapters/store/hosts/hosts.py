@@ -19,6 +19,8 @@ from envmgr.ports.hosts import Met
 _REMEMBERED = timedelta(days=1)
 _UNASKED = datetime.min.replace(tzinfo=UTC)
 _REVISION = text("SELECT version_num FROM alembic_version")
+_Since = Mapping[tuple[str, str], datetime]
+"""When each configuration of an organization (its digest) was seen first."""
 
 
 class SqlHosts:
@@ -33,12 +35,14 @@ class SqlHosts:
         with self._database.write() as connection:
             self._database.serialize(connection, "hosts")
             schema = connection.execute(_REVISION).scalar_one()
-            known = self._all(connection, now)
+            since = _configurations(connection)
+            known = self._known(connection, now, since)
             mine = next((host for host in known if host.id == report.process.machine), None)
             refused = conflict(report.process, known, is_dead=mine is not None and is_dead(mine.process))
             if not refused:
                 self._write(connection, report, now, mine)
-                known = self._all(connection, now)
+                since = self._note(connection, report, now, since)
+                known = self._known(connection, now, since)
             elif report.serves:
                 self._refuse(connection, report, refused, now)
             elsewhere = self._elsewhere(connection, report.process, now)
@@ -61,8 +65,6 @@ class SqlHosts:
             changed = changed | {"started_at": here}
         insert = self._database.upsert(hosts).values(**first, **own, **told)
         connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=changed))
-        if report.serves:
-            self._note(connection, report.configurations, now)
 
     def _refuse(self, connection: Connection, report: Report, why: str, now: datetime) -> None:
         process, here = report.process, self._database.moment(now)
@@ -73,12 +75,15 @@ class SqlHosts:
         insert = self._database.upsert(refusals).values(id=process.machine, boot=process.boot, **told)
         connection.execute(insert.on_conflict_do_update(index_elements=["id", "boot"], set_=told))
 
-    def _note(self, connection: Connection, found: Mapping[str, str], now: datetime) -> None:
-        for organization, digest in found.items():
+    def _note(self, connection: Connection, report: Report, now: datetime, since: _Since) -> _Since:
+        """Since when each configuration is known, what a daemon works by for the first time included."""
+        new = [each for each in report.configurations.items() if report.serves and each not in since]
+        for organization, digest in new:
             seen = self._database.upsert(configurations).values(
                 organization=organization, digest=digest, since=self._database.moment(now)
             )
             connection.execute(seen.on_conflict_do_nothing(index_elements=["organization", "digest"]))
+        return _configurations(connection) if new else since
 
     def present(self) -> datetime | None:
         """What the database's clock says now; None where one host has the database."""
@@ -91,11 +96,9 @@ class SqlHosts:
     def all(self, now: datetime) -> Sequence[Host]:
         """All that were heard of and not forgotten, by name."""
         with self._database.read() as connection:
-            return self._all(connection, now)
+            return self._known(connection, now, _configurations(connection))
 
-    def _all(self, connection: Connection, now: datetime) -> Sequence[Host]:
-        seen = connection.execute(select(configurations)).all()
-        since = {(row.organization, row.digest): row.since for row in seen}
+    def _known(self, connection: Connection, now: datetime, since: _Since) -> Sequence[Host]:
         query = select(hosts, self._database.moment(now).label("now")).where(hosts.c.forgotten.is_(False))
         found = [_host(row, since) for row in connection.execute(query)]
         return sorted(found, key=lambda host: (host.name, host.id))
@@ -185,7 +188,12 @@ class SqlHosts:
         return lives.correlate(polls).exists()
 
 
-def _host(row: Any, since: Mapping[tuple[str, str], datetime]) -> Host:
+def _configurations(connection: Connection) -> _Since:
+    seen = connection.execute(select(configurations)).all()
+    return {(row.organization, row.digest): row.since for row in seen}
+
+
+def _host(row: Any, since: _Since) -> Host:
     named = {
         name: Configured(digest=d, since=since[name, d])
         for name, d in row.configurations.items()
