@@ -132,8 +132,8 @@ class Queue(Protocol):
     that is lost or doubled harms nothing.
     """
 
-    def put(self, environment: EnvironmentId, priority: Priority) -> None:
-        """Lets an environment wait for its turn; one that waits already waits once, by the greater priority."""
+    def put(self, wanted: Mapping[EnvironmentId, Priority]) -> None:
+        """Lets environments wait for their turns, in this order, all or none; one that waits already waits once, by the greater priority."""
         ...
 
     def take(self, organization: str) -> Turn | None:

@@ -67,7 +67,7 @@ def _cost(store: SqlStore) -> float:
 
     def through() -> None:
         for number in range(BURST):
-            queue.put(_environment(number), Priority.PUSH)
+            queue.put({_environment(number): Priority.PUSH})
         for _ in range(BURST):
             store.places.taken("acme", datetime.now(UTC))
             turn = queue.take("acme")
@@ -92,8 +92,7 @@ def _burst(stores: list[SqlStore]) -> float:
             done.append(turn.environment)
 
     def finds(host: int) -> None:
-        for number in range(BURST):
-            queues[host].put(_environment(number), Priority.PUSH)
+        queues[host].put({_environment(number): Priority.PUSH for number in range(BURST)})
 
     def all_at_once() -> None:
         _together([threading.Thread(target=finds, args=(host,)) for host in range(len(stores))])

@@ -20,18 +20,22 @@ class ThreadQueue:
         self._waiting: dict[EnvironmentId, tuple[Priority, int]] = {}
         self._heaps: dict[str, list[tuple[int, int, EnvironmentId]]] = {}
 
-    def put(self, environment: EnvironmentId, priority: Priority) -> None:
-        """Lets an environment wait for its turn, once; the greater priority counts."""
+    def put(self, wanted: Mapping[EnvironmentId, Priority]) -> None:
+        """Lets environments wait for their turns, each once; the greater priority counts."""
         with self._lock:
-            before = self._waiting.get(environment)
-            if before is not None and before[0] >= priority:
-                return
-            # Whoever is raised keeps its number: among its equals it has waited for as long as it has. The entry of
-            # before is passed over when it comes up.
-            number = before[1] if before is not None else next(self._numbers)
-            self._waiting[environment] = (priority, number)
-            heap = self._heaps.setdefault(environment.organization, [])
-            heapq.heappush(heap, (-priority, number, environment))
+            for environment, priority in wanted.items():
+                self._put(environment, priority)
+
+    def _put(self, environment: EnvironmentId, priority: Priority) -> None:
+        before = self._waiting.get(environment)
+        if before is not None and before[0] >= priority:
+            return
+        # Whoever is raised keeps its number: among its equals it has waited for as long as it has. The entry of
+        # before is passed over when it comes up.
+        number = before[1] if before is not None else next(self._numbers)
+        self._waiting[environment] = (priority, number)
+        heap = self._heaps.setdefault(environment.organization, [])
+        heapq.heappush(heap, (-priority, number, environment))
 
     def take(self, organization: str) -> Turn | None:
         """Whose turn it is in an organization; None where nobody waits."""

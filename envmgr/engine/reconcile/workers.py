@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -214,31 +214,35 @@ class Workers:
         """Hands out what is not yet; the number. All are put before a thread takes the first, so that the most urgent is that."""
         organization = repository.organization
         is_passive = bool(self._services.fleet.why_passive(organization.name))
-        put: list[Flight] = []
+        wanted: dict[Flight, Priority] = {}
         handed = 0
-        try:
-            for due in found:
-                is_asked = due.id in asked  # whoever asked for it is told why it cannot be
-                flight = self._in_flight.enter(due.id, asked=is_asked) if is_asked or not is_passive else None
-                if flight is None:
-                    continue
-                handed += 1
-                if due.waits:
-                    self._run(f"wait-{organization.name}", _WAITING, partial(self._await, flight))
-                elif self._is_put(flight, due.priority):
-                    put.append(flight)
-        finally:
-            for flight in put:
-                self._hand_out(organization, flight)
+        for due in found:
+            is_asked = due.id in asked  # whoever asked for it is told why it cannot be
+            flight = self._in_flight.enter(due.id, asked=is_asked) if is_asked or not is_passive else None
+            if flight is None:
+                continue
+            handed += 1
+            if due.waits:
+                self._run(f"wait-{organization.name}", _WAITING, partial(self._await, flight))
+            else:
+                wanted[flight] = due.priority
+        self._put(wanted)
+        for flight in wanted:
+            self._hand_out(organization, flight)
         return handed
 
-    def _is_put(self, flight: Flight, urgency: Priority) -> bool:
+    def _put(self, wanted: Mapping[Flight, Priority]) -> None:
+        """Lets all wait in the queue; where that cannot be, none waits here, and whoever looked is told, to look again."""
+        if not wanted:
+            return
         try:
-            self._queue.put(flight.identity, urgency)
+            self._queue.put({flight.identity: priority for flight, priority in wanted.items()})
         except BaseException:
-            self._drop(flight)  # looked at again by whoever hears of it
+            for flight in wanted:
+                # Nothing was done to it: who were told that it is over would look at once, and come to the same.
+                if self._in_flight.drop(flight):
+                    flight.over.set_result(None)
             raise
-        return True
 
     @property
     def _is_shared(self) -> bool:

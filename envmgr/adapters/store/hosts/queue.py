@@ -28,6 +28,8 @@ STALLED = timedelta(seconds=30)
 _FORGOTTEN = timedelta(days=1)
 _TASK = "envmgr.look"
 _OURS = "envmgr/"
+_WAITING_ANEW = "turns"
+"""What only one at a time lets wait: two who put many of the same in another order would wait for each other."""
 _FUNCTIONS = (
     "procrastinate_defer_jobs_v1",
     "procrastinate_fetch_job_v2",
@@ -38,19 +40,39 @@ _FUNCTIONS = (
     "procrastinate_update_heartbeat_v1",
     "procrastinate_prune_stalled_workers_v1",
 )
+# Whether all wait already, and for nothing less: what another host has put is put no second time.
+_WAIT = text(
+    """
+    SELECT NOT EXISTS (
+        SELECT FROM unnest(CAST(:locks AS text[]), CAST(:priorities AS integer[])) AS wanted(lock, priority)
+        WHERE NOT EXISTS (
+            SELECT FROM procrastinate_jobs AS job
+            WHERE job.queueing_lock = wanted.lock AND job.status = 'todo' AND job.priority >= wanted.priority
+        )
+    )
+    """
+)
 # Whoever waits already is raised, at most: no second one comes to be, and no error either, which would end a transaction.
 _PUT = text(
     """
-    WITH there AS (SELECT id, priority FROM procrastinate_jobs WHERE queueing_lock = :lock AND status = 'todo'),
+    WITH wanted AS (
+        SELECT * FROM unnest(
+            CAST(:queues AS text[]), CAST(:locks AS text[]), CAST(:priorities AS integer[]), CAST(:args AS text[])
+        ) WITH ORDINALITY AS wanted(queue, lock, priority, args, number)
+    ),
     raised AS (
-        UPDATE procrastinate_jobs SET priority = :priority
-        WHERE status = 'todo' AND id IN (SELECT id FROM there WHERE priority < :priority)
+        UPDATE procrastinate_jobs AS job SET priority = wanted.priority FROM wanted
+        WHERE job.queueing_lock = wanted.lock AND job.status = 'todo' AND job.priority < wanted.priority
     )
-    SELECT procrastinate_defer_jobs_v1(ARRAY[
-        ROW(CAST(:queue AS text), CAST(:task AS text), CAST(:priority AS integer), NULL, CAST(:lock AS text),
-            CAST(:args AS jsonb), NULL)
-    ]::procrastinate_job_to_defer_v1[])
-    WHERE NOT EXISTS (SELECT FROM there)
+    SELECT procrastinate_defer_jobs_v1(array_agg(
+        ROW(queue, CAST(:task AS text), priority, NULL, lock, CAST(args AS jsonb), NULL)::procrastinate_job_to_defer_v1
+        ORDER BY number
+    ))
+    FROM wanted
+    WHERE NOT EXISTS (
+        SELECT FROM procrastinate_jobs AS job WHERE job.queueing_lock = wanted.lock AND job.status = 'todo'
+    )
+    HAVING count(*) > 0
     """
 )
 _MINE = text(
@@ -80,21 +102,27 @@ class ProcrastinateQueue:
         self._is_there = False
         self._worker: int | None = None
 
-    def put(self, environment: EnvironmentId, priority: Priority) -> None:
-        """Lets an environment wait for its turn, once; the greater priority counts."""
+    def put(self, wanted: Mapping[EnvironmentId, Priority]) -> None:
+        """Lets environments wait for their turns, each once; the greater priority counts."""
         self._ensure()
-        parts = [environment.organization, environment.repository, environment.name, environment.application]
-        wanted = {
-            "queue": _OURS + environment.organization,
+        names = [_parts(each) for each in wanted]
+        locks = [_OURS + json.dumps(each) for each in names]
+        priorities = [int(each) for each in wanted.values()]
+        with self._database.read() as connection:
+            if connection.execute(_WAIT, {"locks": locks, "priorities": priorities}).scalar_one():
+                return  # the usual look of those who come second waits for no lock
+        jobs = {
+            "queues": [_OURS + each.organization for each in wanted],
             "task": _TASK,
-            "priority": int(priority),
-            "lock": _OURS + json.dumps(parts),
-            "args": json.dumps({"environment": parts}),
+            "priorities": priorities,
+            "locks": locks,
+            "args": [json.dumps({"environment": each}) for each in names],
         }
         with self._database.write() as connection:
-            # Where another host puts it in the same moment this waits for that one, and then raises it.
-            if not _unless_there(connection, _PUT, wanted):
-                connection.execute(_PUT, wanted)
+            self._database.serialize(connection, _WAITING_ANEW)
+            # A host of an older release, which puts one by one, may do so in the same moment: then what it put is raised.
+            if not _unless_there(connection, _PUT, jobs):
+                connection.execute(_PUT, jobs)
 
     def take(self, organization: str) -> Turn | None:
         """Whose turn it is in an organization; None where nobody waits."""
@@ -163,6 +191,7 @@ class ProcrastinateQueue:
 
     def _make_anew(self, job: int) -> None:
         with self._database.write() as connection:
+            self._database.serialize(connection, _WAITING_ANEW)
             if connection.execute(_STRANDED, {"id": job}).first() is None:
                 return  # another host was faster, or it was done after all
             if not _unless_there(connection, _AGAIN, {"id": job}):
@@ -197,6 +226,11 @@ def _unless_there(connection: Connection, statement: TextClause, values: Mapping
     except IntegrityError:
         return False
     return True
+
+
+def _parts(environment: EnvironmentId) -> list[str]:
+    """An environment as its job names it."""
+    return [environment.organization, environment.repository, environment.name, environment.application]
 
 
 def _turn(row: Row[Any]) -> Turn | None:

@@ -1,6 +1,6 @@
 """Which environment a thread works on: the next of the queue, its host's own or that of all hosts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -71,13 +71,13 @@ def test_what_another_host_put_is_taken_up_by_a_free_place(world: World, made: M
     """This one has not looked at it; and it looks for such ones only every few seconds."""
     queue = ThreadQueue()
     workers = made(queue)
-    queue.put(ALICE, Priority.PUSH)
+    queue.put({ALICE: Priority.PUSH})
     workers.help()
     while queue.waiting(["acme"]):
         pass
     assert workers.wait(20)
     assert world.status("alice") is Status.READY
-    queue.put(BOB, Priority.PUSH)
+    queue.put({BOB: Priority.PUSH})
     workers.help()
     assert queue.waiting(["acme"]) == {"acme": 1}
 
@@ -94,7 +94,7 @@ def test_a_thread_works_on_what_is_more_urgent_than_what_it_was_handed_out_for(
         workers.look(repository)
 
     workers.finished = finished
-    queue.put(BOB, Priority.PERSON)
+    queue.put({BOB: Priority.PERSON})
     workers.look(repository)
     while workers.busy:
         assert workers.wait(20)
@@ -173,12 +173,14 @@ def test_what_another_host_did_meanwhile_waits_no_more(
 
 
 def test_what_cannot_be_put_is_not_taken_for_waiting(world: World, made: Made) -> None:
-    """The next look puts it."""
+    """The next look puts it. Nobody is told that it is over: who looked because of that would fail to put it again, for ever."""
     repository, queue = world.daemon.application.services.repositories[SHOP], _Broken()
-    workers = made(queue)
+    workers, over = made(queue), list[EnvironmentId]()
+    workers.finished = over.append
     with pytest.raises(OSError, match="away"):
         workers.look(repository)
     assert workers.busy == []
+    assert over == []
     assert in_order(world) == []
     queue.broken = False
     assert workers.look(repository) == 2
@@ -189,11 +191,11 @@ class _Taken(ThreadQueue):
 
     lost = True
 
-    def put(self, environment: EnvironmentId, priority: Priority) -> None:
-        """It is taken at once."""
-        super().put(environment, priority)
-        if self.lost:
-            super().take(environment.organization)
+    def put(self, wanted: Mapping[EnvironmentId, Priority]) -> None:
+        """All are taken at once."""
+        super().put(wanted)
+        while self.lost and super().take("acme") is not None:
+            pass
 
 
 class _Broken(ThreadQueue):
@@ -201,8 +203,8 @@ class _Broken(ThreadQueue):
 
     broken = True
 
-    def put(self, environment: EnvironmentId, priority: Priority) -> None:
-        """It cannot be put."""
+    def put(self, wanted: Mapping[EnvironmentId, Priority]) -> None:
+        """They cannot be put."""
         if self.broken:
             raise OSError("The database is away.")
-        super().put(environment, priority)
+        super().put(wanted)
