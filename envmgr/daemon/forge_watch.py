@@ -104,7 +104,8 @@ class ForgeWatch:
         records = Records(self._runtime.services.store, repository.id)
         pulls = self._pulls(repository, repository.forge, records)
         self._attend(repository, pulls, records)
-        if self._runtime.poller.has_seen(repository.id):  # else the newest commits are not known yet
+        is_known = self._runtime.poller.has_seen(repository.id)  # else the newest commits are not known yet
+        if is_known and not self._closing.is_set():
             end_what_is_left(self._runtime.services, repository, repository.forge)
 
     def _pulls(self, repository: Repository, forge: Forge, records: Records) -> Sequence[KnownPullRequest]:
@@ -120,7 +121,7 @@ class ForgeWatch:
             known = [each for each in services.store.pull_requests.all(identity) if each.is_open]
             if any(is_to_be_read(repository, each, records, readings, services.clock()) for each in known):
                 return known
-        found = look_at_forge(services, repository, forge)
+        found = look_at_forge(services, repository, forge, self._closing.is_set)
         if found.is_quiet:
             self._quiet.add(identity)
         if found.is_news:
@@ -135,6 +136,8 @@ class ForgeWatch:
         under_way, failures = list[bool](), 0
         # All of them before the first ends: what is answered while others are read is answered by these.
         for pull in pulls:
+            if self._closing.is_set():  # each may take as long as a call: the next process reads all of them
+                return
             try:
                 under_way.append(attend(runtime, repository, pull, records, people, readings))
             except RetryLater:

@@ -32,13 +32,13 @@ PROVIDERS = timedelta(days=30)
 def tidy(services: Services, is_ending: Callable[[], bool] = lambda: False) -> None:
     """One round: records and logs past their retention, modules, binaries and workspaces without an owner.
 
-    What may take minutes comes last, once there is room: it ends early where `is_ending` says so.
+    What may take minutes comes last, once there is room; where `is_ending` says so it ends early, and so does all of it.
     """
     environments = services.store.environments()
     claims = [e.claim for e in environments if e.claim is not None]
     parts: tuple[Callable[[], object], ...] = (
         # First: what it forgets of runs is what keeps their logs.
-        lambda: _tidy_what_is_shared(services),
+        lambda: _tidy_what_is_shared(services, is_ending),
         lambda: _prune_logs(services),
         lambda: logs.catch_up(services),
         lambda: logs.prune_copies(services),
@@ -50,10 +50,10 @@ def tidy(services: Services, is_ending: Callable[[], bool] = lambda: False) -> N
         lambda: _prune_workspaces(services, environments),
         lambda: _prune_providers(services, claims),
         lambda: step_caches.prune(services, environments),
-        lambda: _tidy_mirrors(services, environments),
+        lambda: _tidy_mirrors(services, environments, is_ending),
         lambda: _seal_anew(services, environments, is_ending),
     )
-    _each(parts)
+    _each(parts, is_ending)
 
 
 def _seal_anew(
@@ -63,7 +63,7 @@ def _seal_anew(
         sealing.seal_anew(services, environments, is_ending)
 
 
-def _tidy_what_is_shared(services: Services) -> None:
+def _tidy_what_is_shared(services: Services, is_ending: Callable[[], bool]) -> None:
     """What is not this host's alone; of several hosts one does it."""
     if not services.fleet.takes(Task.TIDYING):
         return
@@ -74,12 +74,15 @@ def _tidy_what_is_shared(services: Services) -> None:
             lambda: _keep_what_was_set(services),
             lambda: _prune_archives(services),
             lambda: warn_of_ends(services),
-        )
+        ),
+        is_ending,
     )
 
 
-def _each(parts: Iterable[Callable[[], object]]) -> None:
+def _each(parts: Iterable[Callable[[], object]], is_ending: Callable[[], bool]) -> None:
     for part in parts:  # what one of them meets keeps none of the others from making room
+        if is_ending():
+            return
         try:
             with sentences():
                 part()
@@ -191,12 +194,16 @@ def _prune_archives(services: Services) -> None:
             log.warning(str(error), action="archive-not-pruned", organization=organization.name)
 
 
-def _tidy_mirrors(services: Services, environments: Iterable[Environment]) -> None:
+def _tidy_mirrors(
+    services: Services, environments: Iterable[Environment], is_ending: Callable[[], bool]
+) -> None:
     branches: dict[RepositoryId, list[str]] = {identity: [] for identity in services.repositories}
     for environment in environments:
         branches.setdefault(environment.id.repository_id, []).extend((environment.branch, environment.ref))
     open_ones = {environment.id for environment in environments}
     for repository, wanted in branches.items():
+        if is_ending():  # each may take minutes
+            return
         try:
             _let_go(services, repository, open_ones)
             services.git.tidy(repository, wanted)

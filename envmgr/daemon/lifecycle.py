@@ -176,7 +176,12 @@ class Daemon:
             self._alive = time.monotonic()
 
     def _look(self, repository: Repository) -> None:
-        """Hands out what is due in a repository; what one of them raises stops no other, and is tried again."""
+        """Hands out what is due in a repository; what one of them raises stops no other, and is tried again.
+
+        Nothing is handed out any more at the end, so nothing is read for it either.
+        """
+        if self._ending:
+            return
         # Taken off only at the end: whatever stops this look, the next tick takes it up again.
         self._unlooked.add(repository.id)
         try:
@@ -187,7 +192,13 @@ class Daemon:
             log.exception("Unexpected error", action="unexpected", repository=str(repository.id))
 
     def _look_everywhere(self) -> None:
+        """Looks at all of them; with many that takes a while, and who is told to end has to hear it: then ticks do the rest."""
+        left: set[RepositoryId | None] = {None, *self._runtime.services.repositories}
         for repository in self._runtime.services.repositories.values():
+            if self._signals.is_any:
+                self._unlooked |= left
+                return
+            left.discard(repository.id)
             self._look(repository)
         self._tell_unmanaged()
 
@@ -241,7 +252,7 @@ class Daemon:
 
     def _finished(self, identity: EnvironmentId) -> None:
         repository = self._runtime.services.repositories.get(identity.repository_id)
-        if repository is not None and not self._ending:
+        if repository is not None:
             self._look(repository)
 
     # --- reload and end --------------------------------------------------------------------------

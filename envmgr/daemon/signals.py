@@ -17,6 +17,11 @@ class Signals:
         for number in numbers:
             signal.signal(number, lambda received, _: self._received.put(received))
 
+    @property
+    def is_any(self) -> bool:
+        """Whether one has come that was not attended to: who does something long in the thread that attends to them breaks off."""
+        return not self._received.empty()
+
     def next(self, seconds: float) -> int | None:
         """The first of them; None where none comes within some time.
 

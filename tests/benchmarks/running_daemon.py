@@ -34,9 +34,9 @@ def running(config: Path, data: Path, log: Path) -> Iterator["subprocess.Popen[b
 
 
 def _wait_for_the_start(process: "subprocess.Popen[bytes]", log: Path, begin: int) -> None:
-    """Until the daemon has its database: who opens one again and again while it is made keeps it from that."""
+    """Until the daemon has its database, and has looked at all: who opens one again and again while it is made keeps it from that."""
     deadline = time.monotonic() + LONGEST
-    while b"started" not in log.read_bytes()[begin:]:
+    while b'"action": "started"' not in log.read_bytes()[begin:]:
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the daemon did not start: {log.read_text()[-3000:]}")
         time.sleep(0.1)

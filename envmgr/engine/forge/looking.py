@@ -3,7 +3,7 @@
 A look is one call where nothing changed. One that fails or is cut changes nothing.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -35,17 +35,26 @@ class ForgeLook:
     is_quiet: bool = False
 
 
-def look_at_forge(services: Services, repository: Repository, forge: Forge) -> ForgeLook:
-    """Asks a repository's forge for its pull requests, and keeps what it says; raises what the forge raises."""
+def look_at_forge(
+    services: Services, repository: Repository, forge: Forge, is_over: Callable[[], bool] = lambda: False
+) -> ForgeLook:
+    """Asks a repository's forge for its pull requests, and keeps what it says; raises what the forge raises.
+
+    Nothing more is asked of single ones once `is_over`: that waits for the next look.
+    """
     now = services.clock()
     known = {each.number: each for each in services.store.pull_requests.all(repository.id)}
     told = {each.number: each for each in map(_sound, forge.open_pull_requests())}
     taken = [_take(services, repository, each, known, now) for each in told.values()]
     opened = tuple(
-        _counted(_with_author(services, repository, forge, each, known), told[each.number]) for each in taken
+        _counted(
+            found if is_over() else _with_author(services, repository, forge, found, known),
+            told[found.number],
+        )
+        for found in taken
     )
     to_ask = _some(_to_ask(services, repository, known, told.keys()), now)
-    closed = [_ask(services, repository, forge, number, now) for number in to_ask]
+    closed = [_ask(services, repository, forge, number, now) for number in to_ask if not is_over()]
     after = {each.number: each for each in (*opened, *closed) if each is not None}
     is_news = any(known.get(n) is None or known[n].mark != each.mark for n, each in after.items())
     return ForgeLook(opened, is_news, is_quiet=not is_news and not to_ask)
