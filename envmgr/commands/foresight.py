@@ -135,7 +135,8 @@ def _decisions(
 ) -> Iterator[tuple[Environment, Decision]]:
     now = services.clock()
     snapshot, together = Snapshot(repository, records, now, partial(before, services)), leaving(records)
-    there = active_ones(e for e in everybody if e.id.organization == repository.id.organization)
+    ones = active_ones(e for e in everybody if e.id.organization == repository.id.organization)
+    there = {each.environment for each in ones}
     for environment in records:
         number = 0 if environment.id.environment in there else len(there)
         neighbours = snapshot.neighbours(environment, leaving=together, active=number)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from envmgr.domain.audit.standing import Look
 from envmgr.domain.values.environment import Run, Status
-from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,10 @@ class Figures(Protocol):
 
     def environments(self) -> Sequence[Group]:
         """Open environments by repository and status, in that order."""
+        ...
+
+    def active(self, organization: str) -> frozenset[EnvironmentId]:
+        """The records of an organization that have, or are about to get, resources, as `active_ones` tells of all of them."""
         ...
 
     def drifted(self) -> Mapping[RepositoryId, int]:

@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from envmgr.domain.audit.standing import Look, Standing
+from envmgr.domain.rules.neighbours import active_ones
 from envmgr.domain.values.drift import Difference, Drift
 from envmgr.domain.values.environment import RunKind, RunStatus, Status
 from envmgr.domain.values.forge import CommitStatus, ReportState
 from envmgr.domain.values.forge.telling import Target, Telling, TellingKind
+from envmgr.domain.values.names import RepositoryId
 from envmgr.ports import Store
 from envmgr.ports.figures import Group, Unsaid
-from tests.support.store import ALICE, MINUTE, NOW, OURS, SHOP, having, seen
+from tests.support.store import ALICE, CLAIM, MINUTE, NOW, OURS, SHOP, having, seen
 
 DAY = timedelta(days=1)
 
@@ -37,6 +40,24 @@ def test_environments_by_status_with_the_oldest_push(store: Store) -> None:
         Group(repository=SHOP, status=Status.FAILED, count=2, oldest=NOW - DAY),
         Group(repository=SHOP, status=Status.READY, count=1, oldest=NOW),
     ]
+
+
+def test_who_has_resources_is_told_as_the_records_tell_it(store: Store) -> None:
+    """Or is about to get some; each application by itself, and only those of the organization."""
+    records: dict[str, dict[str, Any]] = {
+        "env-a": {"claim": CLAIM, "status": Status.READY},
+        "env-b": {"claim": CLAIM, "status": Status.DESTROYED},
+        "env-c": {"status": Status.RUNNING},
+        "env-d": {"status": Status.PENDING},
+        "env-e": {"claim": CLAIM, "status": Status.DESTROYING},
+    }
+    for name, changes in records.items():
+        store.update(seen(store, name).id, None, NOW, having(**changes))
+    store.update(seen(store, "env-a", RepositoryId("other", "shop")).id, None, NOW, having(claim=CLAIM))
+    found = store.figures.active("acme")
+    assert found == active_ones(store.environments(organization="acme"))
+    assert sorted(each.name for each in found) == ["a", "c", "e"]
+    assert len(store.figures.active("other")) == 1
 
 
 def test_drift_counts_where_the_last_check_found_some(store: Store) -> None:

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from envmgr.adapters.store.connect import open_store
 from envmgr.domain.errors import LeaseLost, PlaceMissing, Transient
 from envmgr.domain.rules.decide import decide
-from envmgr.domain.rules.neighbours import active, leaving
+from envmgr.domain.rules.neighbours import active, active_ones, leaving
 from envmgr.domain.rules.observation import Listing
 from envmgr.domain.values.decision import Decision, Destroy
 from envmgr.domain.values.environment import Environment, Event, Guard, Lease, ProcessId, Status
@@ -309,7 +309,7 @@ class History(RuleBasedStateMachine):
         self, environment: Environment, all_: Sequence[Environment], *, carried_out: bool = False
     ) -> Decision:
         neighbours = Neighbours(
-            leaving=leaving(all_), active=active(e for e in all_ if e.id != environment.id)
+            leaving=leaving(all_), active=active(active_ones(e for e in all_ if e.id != environment.id))
         )
         decision = decide(environment, self.policy, neighbours, self.now, asked=True)
         together = self.witness.leaving(all_)

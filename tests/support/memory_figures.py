@@ -8,9 +8,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from envmgr.domain.audit.standing import Look
+from envmgr.domain.rules.neighbours import active_ones
 from envmgr.domain.values.environment import Environment, Run, Status
 from envmgr.domain.values.forge.telling import Telling
-from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports.figures import Group, Unsaid
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ class MemoryFigures:
         """Open environments by repository and status."""
         found = sorted(self.store.environments(), key=_group)
         return [_counted(*key, list(group)) for key, group in groupby(found, key=_group)]
+
+    def active(self, organization: str) -> frozenset[EnvironmentId]:
+        """The records of an organization that have, or are about to get, resources."""
+        return active_ones(self.store.environments(organization=organization))
 
     def drifted(self) -> Mapping[RepositoryId, int]:
         """In how many open environments of a repository the cloud is otherwise."""

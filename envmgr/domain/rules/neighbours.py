@@ -22,21 +22,19 @@ def _leaves(environment: Environment) -> bool:
     return is_gone and not environment.origin.is_named
 
 
-def active(environments: Iterable[Environment], besides: EnvironmentId | None = None) -> int:
-    """How many of an organization's environments have, or are about to get, resources.
+def active(found: Iterable[EnvironmentId], besides: EnvironmentId | None = None) -> int:
+    """How many of an organization's environments these are, which have, or are about to get, resources.
 
     With `besides` without that one's environment; 0 where it is one of them, as it takes no further place.
     """
-    found = active_ones(e for e in environments if e.id != besides)
-    return 0 if besides is not None and besides.environment in found else len(found)
+    environments = {each.environment for each in found if each != besides}
+    return 0 if besides is not None and besides.environment in environments else len(environments)
 
 
 def active_ones(environments: Iterable[Environment]) -> frozenset[EnvironmentId]:
-    """The environments that have, or are about to get, resources."""
+    """The records that have, or are about to get, resources; `Figures.active` finds the same without reading them."""
     return frozenset(
-        e.id.environment
-        for e in environments
-        if e.is_open and (e.claim is not None or e.status is Status.RUNNING)
+        e.id for e in environments if e.is_open and (e.claim is not None or e.status is Status.RUNNING)
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from envmgr.domain.rules.attempt import is_put_off
 from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.hosts.urgency import priority
-from envmgr.domain.rules.neighbours import active_ones, leaving
+from envmgr.domain.rules.neighbours import leaving
 from envmgr.domain.rules.waking import wake_times
 from envmgr.domain.values.decision import Await
 from envmgr.domain.values.environment import Environment, RunStatus
@@ -106,4 +106,5 @@ def _active(
 ) -> frozenset[EnvironmentId]:
     if all(e.claim is not None for e in environments):
         return frozenset()  # only asked of new ones
-    return active_ones(services.store.environments(organization=repository.id.organization))
+    found = services.store.figures.active(repository.id.organization)
+    return frozenset(each.environment for each in found)

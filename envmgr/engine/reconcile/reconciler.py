@@ -121,8 +121,8 @@ class Reconciler:
             others = store.environments(repository=identity.repository_id)
             return snapshot.neighbours(environment, leaving=leaving(others))
         if environment.claim is None:
-            others = store.environments(organization=identity.organization)
-            return snapshot.neighbours(environment, active=active(others, besides=identity))
+            found = store.figures.active(identity.organization)
+            return snapshot.neighbours(environment, active=active(found, besides=identity))
         return snapshot.neighbours(environment)
 
     def _carry_out(self, job: Job, decision: Decision) -> None:

@@ -5,17 +5,18 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, and_, case, func, select, type_coerce
+from sqlalchemy import Text, and_, case, func, or_, select, type_coerce
 
 from envmgr.adapters.store import rows
 from envmgr.adapters.store.database import Database
 from envmgr.adapters.store.schema import environments, findings, runs, tellings
 from envmgr.domain.audit.standing import Look
 from envmgr.domain.values.environment import Run, Status
-from envmgr.domain.values.names import RepositoryId
+from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.ports.figures import Group, Unsaid
 
 _REPOSITORY = (environments.c.organization, environments.c.repository)
+_IDENTITY = tuple(environments.c[name] for name in rows.IDENTITY)
 _IS_OPEN = environments.c.status != Status.DESTROYED
 # Only what may have drifted is read whole: hardly any has, and thousands are asked about each few seconds.
 _MAY_DRIFT = type_coerce(environments.c.drift, Text).like('%"differences":[[%')
@@ -39,6 +40,12 @@ class SqlFigures:
             Group(repository=RepositoryId(organization, name), status=status, count=count, oldest=first)
             for organization, name, status, count, first in self._rows(query)
         ]
+
+    def active(self, organization: str) -> frozenset[EnvironmentId]:
+        """The records of an organization that have, or are about to get, resources."""
+        has_some = or_(environments.c.claim.is_not(None), environments.c.status == Status.RUNNING)
+        query = select(*_IDENTITY).where(environments.c.organization == organization, _IS_OPEN, has_some)
+        return frozenset(EnvironmentId(*row) for row in self._rows(query))
 
     def drifted(self) -> Mapping[RepositoryId, int]:
         """In how many open environments of a repository the cloud is otherwise."""

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from envmgr.domain.audit.inventory import Inventory, Tagged, Watched
 from envmgr.domain.rules.attempt import attempt_key
 from envmgr.domain.rules.decide import decide
-from envmgr.domain.rules.neighbours import active, awaited, is_last, is_overtaken, leaving, missing, needed_by
+from envmgr.domain.rules.neighbours import (
+    active,
+    active_ones,
+    awaited,
+    is_last,
+    is_overtaken,
+    leaving,
+    missing,
+    needed_by,
+)
 from envmgr.domain.rules.observation import Listing, Observed, observe
 from envmgr.domain.rules.settled import is_settled
 from envmgr.domain.values.combined import by_environment, combined, urls
@@ -202,10 +211,10 @@ def test_a_refusal_holds_for_all_applications() -> None:
 def test_environments_are_counted_and_not_their_applications() -> None:
     away = [of(name, gone()) for name in NAMES]
     assert leaving(away) == 1
-    assert active([of(name, ready()) for name in NAMES]) == 1
+    assert active(active_ones([of(name, ready()) for name in NAMES])) == 1
     api = EnvironmentId("acme", "shop", "alice", "api")
-    assert active([of("db", ready())], besides=api) == 0
-    assert active([of("api", ready(id=EnvironmentId("acme", "shop", "bob")))], besides=api) == 1
+    assert active(active_ones([of("db", ready())]), besides=api) == 0
+    assert active(active_ones([of("api", ready(id=EnvironmentId("acme", "shop", "bob")))]), besides=api) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from envmgr.domain.rules.attempt import attempt_key
 from envmgr.domain.rules.decide import decide
-from envmgr.domain.rules.neighbours import active, leaving
+from envmgr.domain.rules.neighbours import active, active_ones, leaving
 from envmgr.domain.rules.settled import is_settled
 from envmgr.domain.values.decision import Apply, Close, Destroy, Rest, Wait
 from envmgr.domain.values.environment import Environment, Guard, Status, Suspension, Waits, WaitsFor
@@ -286,4 +286,6 @@ def test_who_leaves() -> None:
 
 def test_who_counts_towards_the_limit() -> None:
     idle = [pending(), pending(refused="r"), ready(status=Status.DESTROYED), pending(suspended="s")]
-    assert active(named([*idle, ready(), pending(status=Status.RUNNING), gone(claim=claim())])) == 3
+    assert (
+        active(active_ones(named([*idle, ready(), pending(status=Status.RUNNING), gone(claim=claim())]))) == 3
+    )

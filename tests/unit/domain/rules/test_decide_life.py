@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from envmgr.domain.rules.attempt import attempt_key
 from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.evidence import Evidence
-from envmgr.domain.rules.neighbours import active, leaving
+from envmgr.domain.rules.neighbours import active, active_ones, leaving
 from envmgr.domain.rules.observation import Listing, observe, observe_failure
 from envmgr.domain.values.backoff import delay
 from envmgr.domain.values.decision import Apply, Close, Decision, Destroy, Rest, Wait
@@ -170,7 +170,7 @@ class Life(RuleBasedStateMachine):
         if environment is None:
             return
         others = [e for e in self.known.values() if e.id != environment.id]
-        neighbours = Neighbours(leaving=leaving(self.known.values()), active=active(others))
+        neighbours = Neighbours(leaving=leaving(self.known.values()), active=active(active_ones(others)))
         decision = decide(environment, self.policy, neighbours, self.now, asked=asked)
         self._check(environment, decision, neighbours, asked)
         if isinstance(decision, Wait):

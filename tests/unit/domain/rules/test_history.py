@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from envmgr.domain.rules.decide import decide
 from envmgr.domain.rules.evidence import Evidence
-from envmgr.domain.rules.neighbours import active, leaving
+from envmgr.domain.rules.neighbours import active, active_ones, leaving
 from envmgr.domain.rules.observation import Listing, observe, observe_failure
 from envmgr.domain.rules.transitions import wishes
 from envmgr.domain.values.decision import Apply, Decision
@@ -212,7 +212,7 @@ class World:
         """What is decided for an environment, judged by the witness."""
         environment = self.records[name]
         others = [e for e in self.records.values() if e.id.name != name]
-        neighbours = Neighbours(leaving=leaving(self.records.values()), active=active(others))
+        neighbours = Neighbours(leaving=leaving(self.records.values()), active=active(active_ones(others)))
         decision = decide(environment, self.policy, neighbours, self.now, asked=asked)
         together = self.witness.leaving(self.records.values())
         self.witness.judge(environment, decision, self.policy, together, self.now)
