@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
@@ -69,7 +69,7 @@ class TellingWatch:
         if self._closing.is_set() or not any(r.forge for r in services.repositories.values()):
             return
         with self._lock:
-            is_news = self._work_out(services)
+            is_news = self._work_out(services, self._closing.is_set)
             if is_news or not 0 <= time.monotonic() - self._handed_at < LEFT:
                 self._handed_at = time.monotonic()
                 self._hand_out(services)
@@ -82,16 +82,20 @@ class TellingWatch:
         """What is still to be said at the end is said, as far as that takes no longer than some seconds."""
         self._closing.set()
         services, over = self._runtime.services, time.monotonic() + seconds
+
+        def is_over() -> bool:
+            return time.monotonic() >= over
+
         try:
             with sentences(), self._lock:
                 if any(r.forge for r in services.repositories.values()):
                     now = services.clock()
                     with Written(self._heard_at, OVERLAP).news(services.store, now) as news:
                         self._soon.update(dict.fromkeys(news))
-                        self._work_out(services)
-                    wait(list(self._at_work.values()), seconds)
+                        self._work_out(services, is_over)
+                    wait(list(self._at_work.values()), max(over - time.monotonic(), 0))
                     for account, rows in self._delivery.due(services).items():
-                        self._delivery.deliver(services, account, rows, lambda: time.monotonic() >= over)
+                        self._delivery.deliver(services, account, rows, is_over)
         except EnvmgrError as error:
             log.error(str(error), action="store-failed")
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -120,8 +124,8 @@ class TellingWatch:
             if left[each.id]
         ]
 
-    def _work_out(self, services: Services) -> bool:
-        """What is new, and each minute all; whether anything is to be said that was not before."""
+    def _work_out(self, services: Services, is_over: Callable[[], bool] = lambda: False) -> bool:
+        """What is new, and every two minutes all, until it `is_over`; whether anything is to be said that was not before."""
         now, is_first = services.clock(), services is not self._services
         if is_first or self._all_at is None or not now < self._all_at + ALL <= now + ALL:
             mine = (r for r in services.repositories if is_first or services.fleet.looks_after(r))
@@ -130,6 +134,8 @@ class TellingWatch:
         is_news = False
         # One by one: what one raises leaves the others to the next tick, and so is what comes meanwhile.
         for identity in sorted(self._soon):
+            if is_over():
+                return is_news
             self._soon.pop(identity, None)
             is_news = self._work_out_one(services, identity, anew=is_first) or is_news
         self._services = services

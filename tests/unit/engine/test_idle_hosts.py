@@ -116,6 +116,15 @@ def test_what_was_written_is_worked_out_by_each_that_hears_of_it(
     assert len(worked_out) == 2
 
 
+def test_an_end_waits_no_longer_for_what_is_to_be_worked_out_than_it_is_given(
+    tmp_path: Path, worked_out: list[str]
+) -> None:
+    """With many repositories that takes longer than to say it; the next process begins with all of them."""
+    world = World(tmp_path, Rules(forge=MemoryForge()))
+    TellingWatch(world.daemon.application).drain(0)
+    assert worked_out == []
+
+
 def _raises(*_: Any, **__: Any) -> bool:
     raise Transient("away")
 
