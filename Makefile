@@ -59,7 +59,8 @@ quick-tests: install
 	  -k "not postgres and not s3 and not azure" $(PYTEST)
 
 histories: install  ## tell the engine two thousand histories in memory; HISTORIES=20000 tells more
-	@ENVMGR_TEST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -q --timeout=0 tests/unit/engine/test_any_history.py $(PYTEST)
+	@ENVMGR_TEST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -q --timeout=0 -o faulthandler_timeout=0 \
+	  tests/unit/engine/test_any_history.py $(PYTEST)
 
 lint: install  ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
@@ -85,7 +86,7 @@ chaos: install parts  ## kill envmgr and Terraform hundreds of times and count w
 	$(BIN)/python -m tests.chaos $(if $(HOSTS),--hosts $(HOSTS)) $(CHAOS)
 
 instance: install parts  ## try envmgr@.service with its daemon, Terraform and limits, beside a kernel of its own; as root, some minutes
-	$(BIN)/python -m pytest -q tests/integration/instance_run.py $(PYTEST)
+	$(BIN)/python -m pytest -q -o faulthandler_timeout=0 tests/integration/instance_run.py $(PYTEST)
 
 dist: install  ## build a release into dist/; TAG=v1.2.3 must fit the version and the changelog
 	@.ci/dist $(TAG)

@@ -31,10 +31,18 @@ settings.load_profile("quick" if QUICK else "busy host")
 _numbers = itertools.count(1)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Run before any test module is imported."""
+    strictness.know_stderr(config)
     strictness.forget_foreign_settings()
     strictness.heed_interrupts()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """Run when a test has failed, before what it used is taken down."""
+    if isinstance(node, pytest.Item):
+        strictness.limit_teardown(node.config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -367,6 +367,51 @@ def test_what_did_not_run_fails_in_ci(tmp_path: Path, ci: str, workers: str) -> 
     assert [reason in section for reason in NOT_RUN] == [bool(ci)] * 3
 
 
+HANGS = """
+import subprocess
+import time
+import pytest
+
+@pytest.fixture
+def hanging():
+    child = subprocess.Popen(["sleep", "60"])
+    yield
+    time.sleep(60)
+    child.kill()
+
+def test_it(hanging):
+    assert False, "first"
+
+@pytest.mark.parametrize("number", range(5))
+def test_others(number):
+    pass
+"""
+LIMITED = """
+import pytest
+from tests.support import strictness
+
+strictness._TEARDOWN = 1
+
+def pytest_configure(config):
+    strictness.know_stderr(config)
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(node):
+    strictness.limit_teardown(node.config)
+"""
+
+
+def test_what_hangs_after_a_failure_ends_with_its_worker(tmp_path: Path) -> None:
+    """Else the whole run would wait for it until it is killed, and nobody would know for what."""
+    (tmp_path / "conftest.py").write_text(LIMITED)
+    (tmp_path / "test_it.py").write_text(HANGS)
+    code, told = pytest_alone(
+        tmp_path, "-q", "-n", "2", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"
+    )
+    assert (code, 'test_it.py", line 10 in hanging' in told.replace("'", '"')) == (1, True), told
+    assert "5 passed" in told
+
+
 def pytest_alone(folder: Path, *options: str, **environ: str) -> tuple[int, str]:
     """Run pytest there as nobody runs it from within another: the exit code, and what it told.
 

@@ -74,6 +74,11 @@ class AttackGround:
         return self.layout.steps(ALICE)
 
     @property
+    def log(self) -> Path:
+        """Where a run's log would be; what its cage refused is told beside it."""
+        return self.folder / "attack.log"
+
+    @property
     def user(self) -> int:
         """Whose number attackers have."""
         return int(self.run_as.get("user", os.getuid()))
@@ -159,7 +164,7 @@ class AttackGround:
             # The cage is made by the service's user, as whom only what is started here runs.
             with (
                 mock.patch("envmgr.host.cage.devices.os.geteuid", return_value=self.user),
-                caged(start, cage, Path("attack.log")) as made,
+                caged(start, cage, self.log) as made,
             ):
                 self._run(made)
             output.seek(0)
@@ -180,7 +185,7 @@ class AttackGround:
         )
         step = Step(name="attack", run="", timeout=timedelta(seconds=30))
         cage = confinement(step, place, OWN)
-        return cage, place.checkout, step_environment(place, OWN, cage.inherits, Path("attack.log"))
+        return cage, place.checkout, step_environment(place, OWN, cage.inherits, self.log)
 
     def _terraform(self, purpose: Purpose, rules: CageRules) -> tuple[Cage, Path, dict[str, str]]:
         workspace, cache = replace(self.workspace, cage=rules), self.layout.providers("acme")

@@ -356,12 +356,14 @@ def test_descriptors_under_way_leave_room_for_others(ground: AttackGround, kind:
     script = f"touch filling; exec timeout 30 python3 -c '{_FLOODS}'"
     attacking = threading.Thread(target=ground.attack, args=(kind, script))
     attacking.start()
-    wait_for(full.exists)
-    envmgr = ground.other("python3", "-c", f"{_SENDS}\nsend(2)\nprint('sent')")
-    assert envmgr.stdout is not None
-    said = envmgr.stdout.readline()
-    full.unlink()
-    attacking.join()
+    try:
+        wait_for(full.exists)
+        envmgr = ground.other("python3", "-c", f"{_SENDS}\nsend(2)\nprint('sent')")
+        assert envmgr.stdout is not None
+        said = envmgr.stdout.readline()
+    finally:
+        full.unlink(missing_ok=True)
+        attacking.join()
     assert (said == b"sent\n") == (kind == "bwrap")
 
 

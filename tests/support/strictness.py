@@ -1,5 +1,6 @@
 """What keeps the suite honest: no skips in CI, no network in unit tests, nobody's own credentials."""
 
+import faulthandler
 import os
 import signal
 import socket
@@ -22,6 +23,23 @@ def heed_interrupts() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_STDERR = pytest.StashKey[int]()
+_TEARDOWN = 300  # seconds
+
+
+def know_stderr(config: pytest.Config) -> None:
+    """Keep where to say what a worker hangs in: while a test runs, its own output is captured."""
+    config.stash[_STDERR] = os.dup(2)
+
+
+def limit_teardown(config: pytest.Config) -> None:
+    """End this worker, saying where it is, if what follows the failure of a test hangs.
+
+    pytest and pytest-timeout take their limits away with the failure, for whoever debugs it then.
+    """
+    faulthandler.dump_traceback_later(_TEARDOWN, exit=True, file=config.stash[_STDERR])
 
 
 def forget_foreign_settings() -> None:
