@@ -79,7 +79,7 @@ def of_organizations(runtime: Runtime) -> Iterator[CheckResult]:
         if organization.sandbox != "none":
             yield look(f"sandbox {name}", organization.check_sandbox)
         for rules in _cages(runtime, organization):
-            yield look(f"cage {name}", lambda rules=rules: tried(rules, runtime.services.layout.root))  # type: ignore[misc]
+            yield look(f"cage {name}", lambda rules=rules, name=name: _cage(runtime, name, rules))  # type: ignore[misc]
         credentials = look(f"credentials {name}", lambda of=organization: _credentials(of))  # type: ignore[misc]
         yield credentials
         # Without secrets the next three could only say the same again.
@@ -111,9 +111,28 @@ def _hosts(runtime: Runtime) -> str:
 
 
 def _cages(runtime: Runtime, organization: Organization) -> list[CageRules]:
-    """One of each network that the cages of an organization's repositories have."""
+    """One of each network, and of what may be read, that the cages of an organization's repositories have."""
     rules = [p.cage for p in _repositories(runtime) if p.organization is organization]
-    return list({each.network.reach: each for each in rules if each.kind != "none"}.values())
+    return list({(each.network.reach, each.readable): each for each in rules if each.kind != "none"}.values())
+
+
+def _cage(runtime: Runtime, organization: str, rules: CageRules) -> str:
+    """Whether a cage has an organization's providers to read, and nothing else of the data folder and of local states."""
+    services = runtime.services
+    providers = services.providers(organization).shared()
+    backends = [each.backend for each in services.organizations.values()]
+    states = [Path(str(settings["path"])).absolute() for kind, settings in backends if kind == "local"]
+    folders = dict.fromkeys([services.layout.root.absolute(), *states])
+    return tried(rules, providers, [path for folder in folders for path in _beside(folder, providers)])
+
+
+def _beside(folder: Path, way: Path) -> Iterator[Path]:
+    """What lies in a folder and is not on the way to a path in it."""
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if not way.is_relative_to(entry):
+            yield entry
+        elif entry != way:
+            yield from _beside(entry, way)
 
 
 def _repositories(runtime: Runtime) -> Collection[Repository]:

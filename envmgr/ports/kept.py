@@ -53,6 +53,10 @@ class Binaries(Protocol):
 class Providers(Protocol):
     """Terraform providers, shared by all environments."""
 
+    def shared(self) -> Path:
+        """The folder that every environment's Terraform reads, and none writes to; made where it is missing."""
+        ...
+
     def prune(self, lock_files: Iterable[str], data_folders: Callable[[], Iterable[Path]], age: float) -> int:
         """Deletes what nothing has used for `age` seconds; gives its number.
 

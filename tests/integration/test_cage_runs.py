@@ -7,10 +7,11 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,10 +22,10 @@ from envmgr.adapters.terraform.commands import TerraformCommands
 from envmgr.commands.doctor import of_organizations
 from envmgr.domain.errors import Interrupted, NeedsPerson, StepFailed
 from envmgr.domain.rules.cage import confine
-from envmgr.domain.values.cage import CageLimits, CageRules, Ground, Network, Purpose, Reach
+from envmgr.domain.values.cage import Cage, CageLimits, CageRules, Ground, Network, Purpose, Reach
 from envmgr.domain.values.environment import ProcessId, RunKind, RunStatus, Status
 from envmgr.domain.values.step import Step
-from envmgr.host.cage import bubblewrap
+from envmgr.host.cage import bubblewrap, trial
 from envmgr.host.cage.bubblewrap import caged, require
 from envmgr.host.children.child import Cause, Ended, Start, Supervision, attend, run
 from envmgr.ports import Place, StepLimits, Watch, Workspace
@@ -381,6 +382,40 @@ def test_doctor_tries_it(engine: Engine) -> None:
     assert "by the proxy, which refuses a private address" in found["cage acme"].message
     assert "disk and time hold for a whole run" in found["limits"].message
     assert "/tmp, /var/tmp and /dev/shm take up to 1GiB each" in found["limits"].message
+
+
+def test_doctor_says_what_a_cage_should_not_have(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Providers that it may write to; the records, the states and the providers of others; or no providers at all."""
+    engine.repository()
+    engine.restart()
+    data = engine.data
+    providers, others = (data / "cache/organizations" / name / "packages" for name in ("acme", "umbra"))
+    state = data / "state/acme"
+    for made in (others, state):
+        made.mkdir(parents=True)
+
+    def said(seen: Sequence[Path], written: Sequence[Path] = ()) -> str:
+        def opened(*given: Any) -> Cage:
+            cage = confine(*given)
+            kept = (path for path in cage.sees if path != str(providers))
+            sees, writes = (*kept, *map(str, seen)), (*cage.writes, *map(str, written))
+            return replace(cage, sees=sees, writes=writes)
+
+        monkeypatch.setattr(trial, "confine", opened)
+        found = {finding.check: finding for finding in of_organizations(engine.application)}["cage acme"]
+        assert not found.ok
+        assert found.message.startswith("The cage does not hold on this host (")
+        return found.message.partition("(")[2].partition(")")[0]
+
+    assert said([], [providers]) == "it may write to the organization's providers"
+    assert list(providers.iterdir()) == []
+    assert said([]) == "it does not see the organization's providers"
+    for path, seen in {
+        others: others.parent,
+        state: state.parent,
+        (records := data / "envmgr.db"): records,
+    }.items():
+        assert said([providers, path]) == f"it sees {seen}"
 
 
 @pytest.mark.parametrize("has_own_ipc", [True, False])

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from envmgr.config.sections.size import format_size
@@ -20,10 +21,12 @@ from .devices import can_shield
 from .mounts import ROOM
 
 _SECONDS = 20
-# Each line that it prints says what it should not have come by. $1 is a folder of ours, $2 its own.
+# Each line that it prints says what it should not have come by. $1 are an organization's providers, $2 is its own folder,
+# and what comes after the six is others'.
 _SCRIPT = """
 test "$(ls -d /proc/[0-9]* | wc -l)" -lt 10 || echo "it sees the processes of others"
-test ! -e "$1" || echo "it sees envmgr's data folder"
+if test ! -d "$1"; then echo "it does not see the organization's providers"
+elif (: > "$1/.envmgr-trial") 2>/dev/null; then rm "$1/.envmgr-trial"; echo "it may write to the organization's providers"; fi
 if test -w /proc/sys/kernel/core_pattern; then echo "it may change the kernel's settings"; fi
 if (: > /usr/.envmgr-trial) 2>/dev/null; then echo "it may write to /usr"; fi
 (: > "$2/written") 2>/dev/null || echo "it may not write to its own folder"
@@ -33,6 +36,8 @@ if test -n "$6" && { ipcmk -Q >/dev/null 2>&1 || test -n "$(ls /proc/sysvipc 2>/
   echo "it has the shared memory and queues of others"
 fi
 if test -n "$3" && grep -qvE '^ *(lo:|Inter-|face)' /proc/net/dev; then echo "it has a network"; fi
+shift 6
+for path; do test ! -e "$path" || echo "it sees $path"; done
 """
 # With nothing but the standard library, as curl need not be there. No list has this address, and it is not public.
 _REFUSED = """
@@ -43,10 +48,11 @@ assert proxy.recv(12) == b"HTTP/1.1 403"
 """
 
 
-def tried(rules: CageRules, data: Path) -> str:
-    """What was seen to hold of an organization's cage; `data` is a folder that no child may see.
+def tried(rules: CageRules, providers: Path, hidden: Sequence[Path]) -> str:
+    """What was seen to hold of an organization's cage.
 
-    Raises NeedsPerson where a cage cannot be made here, or does not hold.
+    `providers` is the folder of those that its environments share, which a child reads and does not write; `hidden` is
+    what lies on this host and is no child's to see. Raises NeedsPerson where a cage cannot be made here, or does not hold.
     """
     version = require()
     with tempfile.TemporaryDirectory(prefix="envmgr-cage-") as own, tempfile.TemporaryFile() as output:
@@ -57,13 +63,14 @@ def tried(rules: CageRules, data: Path) -> str:
             kind=rules.kind,
             network=Network(reach=reach),
             limits=rules.limits,
-            readable=(python, sys.base_prefix),
+            readable=(*rules.readable, python, sys.base_prefix),
         )
-        cage = confine(Purpose.DEPLOY, asked, Ground(code=own), CageLimits())
+        cage = confine(Purpose.DEPLOY, asked, Ground(code=own, tools=(str(providers),)), CageLimits())
         start = Start(
             argv=(
-                *("sh", "-c", _SCRIPT, "envmgr", str(data), own, "" if reach is Reach.HOST else "none"),
+                *("sh", "-c", _SCRIPT, "envmgr", str(providers), own, "" if reach is Reach.HOST else "none"),
                 *(python if reach.is_by_proxy else "", _REFUSED, "" if bubblewrap.has_own_ipc() else "none"),
+                *map(str, hidden),
             ),
             folder=Path(own),
             environment={"PATH": "/usr/local/bin:/usr/bin:/bin"},
@@ -83,7 +90,7 @@ def tried(rules: CageRules, data: Path) -> str:
         reach, "no network but by the proxy, which refuses a private address"
     )
     return (
-        f"{version}; tried: own processes, own files, {network}, no namespaces within{_ipc()}{_second()}"
+        f"{version}; tried: own processes, own files, the organization's providers read-only, {network}, no namespaces within{_ipc()}{_second()}"
         f"{_as_root()}"
     )
 

@@ -29,6 +29,10 @@ class MemoryBinaries:
 class NoProviders:
     """See `envmgr.ports.Providers`: there are none to keep."""
 
+    def shared(self) -> Path:
+        """Of no use without a cage."""
+        raise NotImplementedError
+
     def prune(self, lock_files: Iterable[str], data_folders: Callable[[], Iterable[Path]], age: float) -> int:
         """Nothing is there."""
         return 0

@@ -58,6 +58,11 @@ class ProviderCache:
         for path in (self._folder, self.packages, self._incoming, self._satisfied):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    def shared(self) -> Path:
+        """See the port."""
+        self.create()
+        return self.packages
+
     @contextmanager
     def held(self, selections: str, keep_waiting: Callable[[], bool]) -> Iterator[int | None]:
         """Holds the cache for one `init`; gives the lock's descriptor, None where waiting was given up.
