@@ -71,6 +71,30 @@ def private(folder: Path) -> None:
         raise _stuck(folder, error) from error
 
 
+def make_plain(path: Path) -> None:
+    """Clears what stands in the place of a file and is none; one that is there its owner may read and write again.
+
+    Raises NeedsPerson where it cannot be had.
+    """
+    try:
+        with _opened(path.parent) as parent:
+            handle = os.open(path.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _stuck(path, error) from error
+    try:
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            clear(path)
+        elif mode & 0o600 != 0o600:
+            Path(f"/proc/self/fd/{handle}").chmod(stat.S_IMODE(mode) | 0o600)
+    except OSError as error:
+        raise _stuck(path, error) from error
+    finally:
+        os.close(handle)
+
+
 def tidy(folders: Iterable[Path]) -> list[Path]:
     """Tries once more what was put aside in some folders; gives what still stays."""
     aside = [path for folder in folders for path in folder.glob(f"{ASIDE}*")]

@@ -140,6 +140,9 @@ link() { rm -rf "$1"; ln -s "$VICTIM" "$1"; }
 pipe envmgr-initialised.json; pipe terraform.tfstate; pipe modules; pipe environment
 folder envmgr-applying; folder plugin_path; link errored.tfstate; link plan.tfplan
 cd "$STATE"; link envmgr-by-hand; pipe envmgr-kept.zip
+for name in terraform.tfstate.backup .terraform.tfstate.lock.info terraform.tfstate.torn .terraform.tfstate.unfinished; do
+  %s "$name"
+done
 """
 SPOILED = """
 resource "terraform_data" "x" {
@@ -153,10 +156,11 @@ resource "terraform_data" "x" {
 
 
 @tries(Row.LEFTOVERS)
-def test_what_is_left_in_the_place_of_files_holds_up_nothing(terraform_binary: str) -> None:
+@pytest.mark.parametrize("cage", KINDS)
+def test_what_is_left_in_the_place_of_files_holds_up_nothing(cage: CageKind, terraform_binary: str) -> None:
     """Neither the next apply nor the end; and no link is followed."""
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="envmgr-test-") as made:
-        engine = Engine(Path(made), cage={"kind": "bwrap", "network": "none"})
+        engine = Engine(Path(made), cage={"kind": cage})
         engine.settings["terraform"] = {"binary": terraform_binary}
         victim = engine.folder / "victim"
         module = SPOILED % (victim, engine.state("alice").parent)
@@ -164,8 +168,8 @@ def test_what_is_left_in_the_place_of_files_holds_up_nothing(terraform_binary: s
             shop = engine.repository(
                 deploy=[{"name": "app", "run": "for f in *; do rm -rf $f; mkfifo $f; done"}]
             )
-            for number in range(2):
-                files = {"terraform/spoil.sh": SPOILS, "terraform/x.tf": f"# {number}"}
+            for kind in ("link", "pipe", "folder"):
+                files = {"terraform/spoil.sh": SPOILS % kind}
                 shop.commit("env-alice", code(files, module))
                 engine.turn(minutes=5)
                 alice = engine.environment("alice")

@@ -12,6 +12,7 @@ import pytest
 from envmgr.adapters.state.keys import archive_key
 from envmgr.adapters.state.local import LocalStateStore
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from envmgr.domain.values.backend import beside
 from tests.support.state_backends import KEY
 
 if TYPE_CHECKING:
@@ -65,6 +66,27 @@ def test_an_archived_copy_is_private_and_nothing_else_is_left(
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert files == [copy]
     assert not (folder / "acme").exists()
+
+
+def test_what_code_left_beside_a_state_is_not_followed_and_holds_up_nothing(
+    store: LocalStateStore, folder: Path, state: Path
+) -> None:
+    """Neither the look before a run, nor what is written, nor the end."""
+    other = folder / "other"
+    other.write_bytes(STATE)
+    puts: list[Callable[[Path], object]] = [lambda path: path.symlink_to(other), os.mkfifo, Path.mkdir]
+    for put in puts:
+        store.put(KEY, STATE)
+        for name in beside(state.name):
+            put(state.with_name(name))
+        store.put(KEY, STATE)
+        assert not store.mend(KEY)
+        assert [path.name for path in state.parent.iterdir()] == [state.name]
+        for name in beside(state.name)[:2]:
+            put(state.with_name(name))
+        store.archive(KEY, NOW)
+        assert not state.parent.exists()
+    assert other.read_bytes() == STATE
 
 
 def test_pruning_leaves_no_empty_folders(store: LocalStateStore, folder: Path, state: Path) -> None:

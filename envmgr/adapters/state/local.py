@@ -17,6 +17,8 @@ from typing import IO
 from envmgr.adapters.state.keys import ARCHIVE, archive_key, archived, is_state
 from envmgr.domain.documents.state import LARGEST, LockInfo, State
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, StateLocked, Transient
+from envmgr.domain.values.backend import beside
+from envmgr.host.leftovers import clear, make_plain
 from envmgr.host.system import create_private
 
 _OPERATORS = 3  # organization, repository, environment: no branch's code makes these folders
@@ -83,7 +85,9 @@ class LocalStateStore:
 
         Terraform makes that copy before its first write; a state that was deleted is not brought back.
         """
-        path = self._path(key)
+        path = self._present() / self._path(key)
+        for name in beside(path.name):
+            make_plain(path.with_name(name))
         content, backup = self._content(path), self._content(path.with_name(f"{path.name}.backup"))
         if content is None or content.endswith(_END) or backup is None or not backup.endswith(_END):
             return False
@@ -103,8 +107,9 @@ class LocalStateStore:
         with _failures(path), _exclusively(path, key) as content:
             if content:
                 _write(self._root / archive_key(key, now), content)
-            for leftover in (path.with_name(f"{path.name}.backup"), _note(path), path):
-                leftover.unlink(missing_ok=True)
+            for leftover in (path.with_name(f"{path.name}.backup"), _note(path)):
+                clear(leftover)
+            path.unlink()
         self._remove_empty(path.parent)
 
     def keys(self, prefix: str = "") -> Sequence[str]:
@@ -300,7 +305,7 @@ def _write(path: Path, content: bytes | IO[bytes], *, replaces: bool = True) -> 
     for folder in reversed([parent for parent in path.parents if not parent.exists()]):
         folder.mkdir(mode=0o700, exist_ok=True)
     unfinished = _unfinished(path)
-    unfinished.unlink(missing_ok=True)
+    clear(unfinished)
     with os.fdopen(create_private(unfinished, os.O_RDWR), "w+b") as file:
         given = io.BytesIO(content) if isinstance(content, bytes) else content
         shutil.copyfileobj(given, file, _CHUNK)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from envmgr.adapters.terraform.providers.cache import ProviderCache
 from envmgr.adapters.terraform.state.data_folder import leave_states_out, make_fit
 from envmgr.adapters.terraform.state.errored_state import errored_of
-from envmgr.adapters.terraform.state.state_room import set_aside_torn
+from envmgr.adapters.terraform.state.state_room import make_fit_beside, set_aside_torn
 from envmgr.domain.documents.plan import Plan
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.rules.tool.noted import takes_values_to_apply
@@ -240,6 +240,7 @@ class TerraformCommands:
 
     def _initialise(self, session: Session) -> Initialisation:
         make_fit(session.workspace.data)
+        make_fit_beside(session.workspace.backend)
         leave_states_out(session.workspace.root)
         binary = session.workspace.binary
         terraform = identify_terraform(locate(binary), self.version(binary))

@@ -14,6 +14,11 @@ def with_key(backend: Backend, key: str) -> tuple[str, dict[str, object]]:
     return kind, {**settings, "key": key}
 
 
+def beside(state: str) -> tuple[str, ...]:
+    """What lies beside the file of a local state, by its name: a backup, the lock's note, what was torn, what is unfinished."""
+    return f"{state}.backup", f".{state}.lock.info", f"{state}.torn", f".{state}.unfinished"
+
+
 _PLACE = {
     "local": ("path",),
     "azurerm": ("storage_account_name", "container_name", "environment", "metadata_host", "endpoint"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.host.leftovers import ASIDE, accessible, clear, private, temporary, tidy
+from envmgr.host.leftovers import ASIDE, accessible, clear, make_plain, private, temporary, tidy
 from tests.support.privileges import as_ordinary_user
 
 STRANGER = 65534
@@ -35,6 +35,29 @@ def nested(folder: Path, depth: int, mode: int = 0o700) -> None:
         here = inner
     os.close(os.open("file", os.O_CREAT, dir_fd=here))
     os.close(here)
+
+
+def test_what_stands_in_the_place_of_a_file_goes(tmp_path: Path) -> None:
+    """Where a link leads stays; a file that is one stays too, its owner's to read and write again."""
+    path, victim = tmp_path / "file", tmp_path / "victim"
+    victim.write_text("precious")
+    puts: list[Callable[[], object]] = [
+        lambda: path.symlink_to(victim),
+        lambda: path.symlink_to("absent"),
+        lambda: os.mkfifo(path),
+        lambda: nested(path, 3),
+    ]
+    for put in puts:
+        put()
+        make_plain(path)
+        assert not os.path.lexists(path)
+    make_plain(path)
+    assert victim.read_text() == "precious"
+    for mode in (0, 0o444, 0o600):
+        victim.chmod(mode)
+        make_plain(victim)
+        assert victim.read_text() == "precious"
+        assert victim.stat().st_mode & 0o700 == 0o600
 
 
 def read_only(folder: Path) -> None:

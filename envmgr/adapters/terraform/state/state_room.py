@@ -8,6 +8,8 @@ from pathlib import Path
 
 from envmgr.adapters.terraform.backend import Backend
 from envmgr.domain.documents.state import LARGEST
+from envmgr.domain.values.backend import beside
+from envmgr.host.leftovers import make_plain
 from envmgr.host.strange import content
 from envmgr.host.system import create_private
 
@@ -35,6 +37,17 @@ def set_aside_torn(backend: Backend) -> None:
     path = Path(str(settings.get("path")))
     if kind == _LOCAL and holds_something(path) and not _is_document(path):
         path.replace(path.with_name(f"{path.name}.torn"))
+
+
+def make_fit_beside(backend: Backend) -> None:
+    """Clears what code of the branch left in the place of the files beside a local state; Terraform would write through it.
+
+    Or wait for it without end, as for a pipe that nobody reads from.
+    """
+    kind, settings = backend
+    path = Path(str(settings.get("path")))
+    for name in beside(path.name) if kind == _LOCAL else ():
+        make_plain(path.with_name(name))
 
 
 def holds_something(path: Path) -> bool:
