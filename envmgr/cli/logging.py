@@ -19,6 +19,7 @@ from envmgr.domain.rules.severity import level_of
 from envmgr.ports import Redact
 
 from .invocation import Invocation
+from .screen import visible
 
 _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 _FRESH = 60.0  # seconds after which rotated secrets are read again
@@ -129,7 +130,16 @@ def _without_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict
 
 
 def _console() -> Processor:
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    """Others' words are in events as well: nothing of them is the terminal's to obey."""
+    render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+
+    def shown(logger: WrappedLogger, name: str, event: EventDict) -> str:
+        texts = {
+            key: visible(value if isinstance(value, str) else repr(value)) for key, value in event.items()
+        }
+        return render(logger, name, texts)
+
+    return shown
 
 
 def _configure(level: int, ending: list[Callable[..., Any]]) -> None:

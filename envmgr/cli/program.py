@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 import click
@@ -79,7 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = program.main(arguments, prog_name="envmgr", standalone_mode=False, obj=invocation)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        from .screen import say
+
+        shown = StringIO()
+        error.show(shown)
+        say(shown.getvalue().removesuffix("\n"))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)

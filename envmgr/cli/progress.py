@@ -125,11 +125,11 @@ class Display:
         now = time.monotonic()
         with self._lock:
             rows = [
-                f"  {f'{e.short} ' if self._several else ''}{address}: {u.action}, {now - u.since:.0f} s"
+                f"  {printable(f'{e.short} ' * self._several + f'{address}: {u.action}')}, {now - u.since:.0f} s"
                 for (e, address), u in self._under_way.items()
             ]
             done = f", {self._done} done" if self._done else ""
-            head = f"{self._subject}{self._stage}{done}, {now - self._began:.0f} s"
+            head = f"{printable(self._subject)}{self._stage}{done}, {now - self._began:.0f} s"
         spinner = Spinner("dots", Text(head))
         spinner.start_time = self._began
         return Group(spinner, *(Text(row, no_wrap=True, overflow="ellipsis") for row in rows[:15]))

@@ -15,4 +15,4 @@ def proposal_lines(found: Proposal) -> Iterator[str]:
     for approval in found.approvals:
         yield f"Approved by {approval.by} ({approval.role}) at {approval.at:%Y-%m-%d %H:%M} UTC."
     if found.text:
-        yield from found.text.splitlines()
+        yield from found.text.removesuffix("\n").split("\n")

@@ -84,9 +84,8 @@ def width() -> int | None:
 
 
 def printable(text: str) -> str:
-    """The text on one line, control characters shown as escapes."""
-    line = " ".join(text.split())
-    return line if line.isprintable() else ref_component(line)
+    """The text on one line, what nobody would see shown as escapes."""
+    return ref_component(" ".join(text.split()))
 
 
 def unseen(repository: RepositoryId, polled: RepositoryState, *, has_environments: bool = True) -> str:

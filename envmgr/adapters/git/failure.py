@@ -6,8 +6,8 @@ from pathlib import Path
 
 from envmgr.config.sections.size import format_size
 from envmgr.domain.errors import EnvmgrError, NeedsOperator, NeedsPerson, Transient
-from envmgr.domain.values.hidden import without
 from envmgr.domain.values.names import ref_component
+from envmgr.domain.values.shown.hidden import without
 from envmgr.ports import Remote
 
 from .admission import secrets

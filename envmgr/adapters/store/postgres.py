@@ -10,7 +10,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, StoreAway, Transient
-from envmgr.domain.values.hidden import without
+from envmgr.domain.values.shown.hidden import without
 
 from .database import AUTOCOMMIT, Database
 from .server import address

@@ -11,7 +11,7 @@ from typing import Literal
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from envmgr.domain.errors import NeedsPerson
-from envmgr.domain.values.hidden import SHORTEST
+from envmgr.domain.values.shown.hidden import SHORTEST
 
 REDACTED = "[redacted]"
 _SHORTEST_LINE = 16

@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .shown.unseen import as_escape, is_unseen
+
 MAX_NAME = 32
 EXCLUDES = "!"
 """What a pattern begins with that takes away from what the others match."""
@@ -205,8 +207,10 @@ def _slug(part: str, branch: str, *, lossy: bool) -> str:
 
 
 def ref_component(branch: str) -> str:
-    """The branch as people should see it: control characters shown as escapes, never raw."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in branch)
+    """The branch as people should see it: what nobody would see is shown as escapes, never raw."""
+    if branch.isascii() and branch.isprintable():
+        return branch
+    return "".join(as_escape(c) if is_unseen(c) or not c.isprintable() else c for c in branch)
 
 
 def counted_from(head: str, revision: str) -> str:

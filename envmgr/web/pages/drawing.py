@@ -41,7 +41,8 @@ def _templates() -> Templates:
         lstrip_blocks=True,
         auto_reload=False,
         # Text of strangers reaches HTML through here alone: what would turn the reading order is made visible first.
-        finalize=lambda value: escaped(value) if type(value) is str else value,
+        # Whatever is no text yet becomes one there and nowhere else: it may have a stranger's words in it.
+        finalize=lambda value: value if isinstance(value, (Markup, int)) else escaped(str(value)),
     )
     made.filters.update(ago=ago, ends=ends, moment=moment, iso=iso, took=took, brief=brief, value=value_of)
     made.filters.update(without_scheme=without_scheme, said=said, counted=counted)

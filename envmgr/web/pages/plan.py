@@ -47,7 +47,7 @@ class Change:
 
 def changes(text: str) -> list[Change]:
     """The resources of a rendered plan, in its order; empty where the text is no plan."""
-    return list(_changes(text.splitlines()))
+    return list(_changes(text.split("\n")))  # Terraform's lines: what else parts lines may stand in a name
 
 
 def _changes(lines: Sequence[str]) -> Iterator[Change]:

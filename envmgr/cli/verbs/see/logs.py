@@ -15,6 +15,7 @@ from envmgr.cli.lookup import Elsewhere, known_records
 from envmgr.cli.screen import emit, emit_json, printable, say
 from envmgr.domain.errors import NeedsPerson, UsageError
 from envmgr.domain.values.environment import Run, RunStatus
+from envmgr.domain.values.names import ref_component
 from envmgr.views import documents
 
 if TYPE_CHECKING:
@@ -117,12 +118,8 @@ def _chunks(path: Path | None, position: int) -> Iterator[bytes]:
 
 
 def printable_line(line: str) -> str:
-    """A line as it is, but for control characters."""
-    return (
-        line
-        if line.isprintable()
-        else "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in line)
-    )
+    """A line as it is, but for what nobody would see."""
+    return "\t".join(map(ref_component, line.split("\t")))
 
 
 def _closing(run: Run) -> str:

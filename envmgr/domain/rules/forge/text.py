@@ -8,9 +8,9 @@ code alone, where no forge reads Markdown, and what some forges look for even th
 import re
 import unicodedata
 
+from envmgr.domain.values.shown.unseen import is_unseen
+
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
-_STEERING = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-"""Unicode's categories of what is no text: controls, formats (bidi, zero width), halves of characters, line separators."""
 _BROKEN = "\u200b"
 """A blank without width: what it parts is looked at the same, and is nothing that a forge knows."""
 _CALLS = re.compile(r"@|[#!](?=\w)")
@@ -32,7 +32,10 @@ def plain(text: str) -> str:
 def _steers(character: str) -> bool:
     if character.isascii():
         return not character.isprintable()
-    return unicodedata.category(character) in _STEERING
+    return is_unseen(character) or unicodedata.category(character) in (
+        "Co",
+        "Cn",
+    )  # nobody knows how it is shown
 
 
 def harmless(text: str) -> str:

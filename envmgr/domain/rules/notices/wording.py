@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from envmgr.domain.values.environment import Event
 from envmgr.domain.values.names import EnvironmentId, counted
 from envmgr.domain.values.notices import Notice
+from envmgr.domain.values.shown.unseen import is_unseen
 
 TEMPLATE = "{message}\n{url}"
 """What a message says unless somebody wants it otherwise."""
@@ -41,12 +42,13 @@ def unknown_places(template: str) -> tuple[str, ...]:
 def harmless(text: str, longest: int = _LONGEST) -> str:
     """A stranger's text that pings nobody, opens no markup and turns no line around, cut where it is too long."""
     lines = text.replace("\r\n", "\n")[: longest * 4]
-    plain = "".join(
-        c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") else " "
-        for c in lines
-    ).strip()
+    plain = "".join(" " if c != "\n" and _is_hidden(c) else c for c in lines).strip()
     quiet = plain.translate(_QUIET).replace("](", f"]{_NOTHING}(").replace("://", f":{_NOTHING}//")
     return quiet if len(quiet) <= longest else f"{quiet[: longest - 1]}…"
+
+
+def _is_hidden(character: str) -> bool:
+    return is_unseen(character) or unicodedata.category(character) == "Co"
 
 
 def title(notices: Sequence[Notice], organization: str) -> str:
