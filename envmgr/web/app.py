@@ -10,6 +10,7 @@ from .api.document import described
 from .api.paging import answer
 from .api.routes import ROUTES
 from .api.standing import Standing
+from .bodiless import Bodiless
 from .door import Door
 from .headers import Headers
 from .limits import Limits
@@ -57,6 +58,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.sign_ins = [by_proxy]  # of `identity.SignIn`
     tell_problems(app)
     tell_pages(app)
+    app.add_middleware(Bodiless)
     app.add_middleware(Limits)
     app.add_middleware(Headers)  # outermost: refusals have them, too
     # As they are: of routers that are included, each looks through all of its own for each request once more.

@@ -71,6 +71,20 @@ def test_it_answers_until_it_is_closed(serving: Server, runtime: Runtime) -> Non
         asked(http.client.HTTPConnection(address))
 
 
+def test_a_head_leaves_the_connection_to_the_next_request(serving: Server, runtime: Runtime) -> None:
+    """What follows on it is an answer of its own, not the body of the first; nor does a stream hold it."""
+    secret, _ = tokens.create(runtime, Wish(name="ci", role=Role.VIEWER, organization="acme"))
+    served(serving, runtime)
+    headers = {"Authorization": f"Bearer {secret}"}
+    with closing(http.client.HTTPConnection(serving.address, timeout=20)) as connection:
+        for path, status in (("/healthz", 200), ("/api/v1/events?follow=true", 200), ("/nothing", 404)):
+            connection.request("HEAD", path, headers=headers)
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (status, b"")
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read() == b"alive\n"
+
+
 def test_a_socket_has_its_mode_and_a_dead_ones_place(
     serving: Server, runtime: Runtime, tmp_path: Path
 ) -> None:
