@@ -31,7 +31,7 @@ class Group(Enum):
     HOST = ("sockets, loopback, shared memory and queues of the host, metadata address, names that lead inside",
             "succeeds", "unreachable; refused by the proxy")  # fmt: skip
     KERNEL = (
-        "setuid programs, devices, namespaces, kernel keys, io_uring, leases",
+        "setuid programs, devices, namespaces, kernel keys, io_uring, asynchronous input and output, leases",
         "as the host allows",
         "refused",
     )
@@ -41,7 +41,7 @@ class Group(Enum):
         "not believed",
     )
     AMOUNTS = ("fork bomb, memory, disk, output, endless time; pipes and links left in the place of files",
-               "limited; cleared", "limited for the cage alone; cleared")  # fmt: skip
+               "limited; cleared", "limited for the cage alone, but for inotify; cleared")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,24 @@ class Row(Enum):
         "so many descriptors under way in sockets that envmgr can hand none to its own",
         "succeeds",
         "bounded to less than envmgr may have",
+    )
+    QUEUED = Told(
+        Group.AMOUNTS,
+        "all pending signals, timers and POSIX message queues that envmgr's user may have",
+        "succeeds",
+        "bounded to less than envmgr may have",
+    )
+    WATCHES = Told(
+        Group.AMOUNTS,
+        "all inotify instances that envmgr's user may have, so that no other run can watch files; envmgr has none",
+        "succeeds",
+        "succeeds",
+    )
+    ASYNCHRONOUS = Told(
+        Group.KERNEL,
+        "all asynchronous input and output (`io_setup`) that the host may have under way",
+        "succeeds",
+        "refused",
     )
     LEASES = Told(
         Group.KERNEL,

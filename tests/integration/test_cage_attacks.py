@@ -1,9 +1,11 @@
 """What code of a branch tries against others on its host: each attack works without a cage, and not from one."""
 
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -112,6 +114,7 @@ _FINDS = {
     "POSIX queue": f"$name = q(envmgr-{{key}}); syscall({_MQ_OPEN}, $name, 2, 0, 0) >= 0",
     "list": "open(LIST, q(/proc/sysvipc/shm)); grep {{ / {key} / }} <LIST>",
 }
+_IO_SETUP = {"x86_64": 206}.get(os.uname().machine, 0)
 _ABSTRACT = f"envmgr-attack-{os.getpid()}"
 _GAINS = " and print $ENV{LOOT}"
 
@@ -200,6 +203,11 @@ ATTACKS = (
     ),
     Attack(
         "POSIX", Row.SHARED_MEMORY, 'test -e "$MEMORY" && cat "$MEMORY" >/dev/null && echo "$LOOT"', CHILDREN
+    ),
+    Attack(
+        "asynchronous input and output",
+        Row.ASYNCHRONOUS,
+        _perl(f"$made = pack(q(Q), 0); syscall({_IO_SETUP}, 1, $made) == 0"),
     ),
     Attack("user namespace", Row.RIGHTS, 'unshare --user --map-root-user true 2>/dev/null && echo "$LOOT"'),
     *(
@@ -365,6 +373,67 @@ def test_descriptors_under_way_leave_room_for_others(ground: AttackGround, kind:
         full.unlink(missing_ok=True)
         attacking.join()
     assert (said == b"sent\n") == (kind == "bwrap")
+
+
+_TAKES = """
+import ctypes, itertools, os, signal, sys, time
+libc = ctypes.CDLL(None)
+signal.pthread_sigmask(signal.SIG_BLOCK, [40])
+numbers = itertools.count()
+name = lambda n: b"/envmgr-%d-%d" % (os.getpid(), n)
+takes = {
+    "timers": lambda n: libc.timer_create(0, None, ctypes.byref(ctypes.c_void_p())),
+    "signals": lambda n: libc.sigqueue(os.getpid(), 40, ctypes.c_void_p(1)),
+    "queues": lambda n: libc.mq_open(name(n), os.O_RDWR | os.O_CREAT, 0o600, None),
+    "inotify": lambda n: libc.inotify_init1(0),
+}
+def take(what, most):
+    return next((n for n in range(most) if takes[what](next(numbers)) < 0), most)
+"""
+_EXHAUSTS = f"""{_TAKES}
+while take(sys.argv[1], 10**6):
+    time.sleep(0.1)  # what others had may be given back a moment after their end
+os.rename("filling", "full")
+while os.path.exists("full"):
+    time.sleep(0.02)
+for n in range(20):
+    libc.mq_unlink(name(n))
+"""
+
+
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """No other worker has such a test under way: what one takes is counted with what the other does."""
+    with (Path(tempfile.gettempdir()) / f"envmgr-counted-{os.getuid()}").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@tries(Row.QUEUED, Row.WATCHES)
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("what", "some"), [("timers", 100), ("signals", 100), ("queues", 1), ("inotify", 1)])
+def test_what_is_counted_for_a_user_leaves_room_for_others(
+    ground: AttackGround, what: str, some: int, kind: CageKind
+) -> None:
+    """The kernel counts it beyond the cage, too; of inotify no limit of a process says how much."""
+    full = ground.place / "checkout/full"
+    (ground.place / "checkout/exhausts.py").write_text(_EXHAUSTS)
+    attacking = threading.Thread(
+        target=ground.attack, args=(kind, f"touch filling; exec timeout 30 python3 exhausts.py {what}")
+    )
+    attacking.start()
+    try:
+        wait_for(full.exists)
+        envmgr = ground.other(
+            "python3", "-c", f"{_TAKES}\nprint(take('{what}', {some}))\nlibc.mq_unlink(name(0))"
+        )
+        assert envmgr.stdout is not None
+        said = envmgr.stdout.readline()
+    finally:
+        full.unlink(missing_ok=True)
+        attacking.join()
+    assert (int(said) == some) == (kind == "bwrap" and what != "inotify")
 
 
 @tries(Row.LEFT_BEHIND)

@@ -83,7 +83,7 @@ def caged(start: Start, cage: Cage, log: Path) -> Iterator[Start]:
 @contextmanager
 def _closed(start: Start, cage: Cage, log: Path, bound: CageBounds) -> Iterator[Start]:
     with way(cage.network, log, {**os.environ, **start.environment}) as out, _Papers() as papers:
-        child = [*_HEARING, *rationed(start.argv, apart(cage.limits), dumps=False)]
+        child = [*_HEARING, *rationed(start.argv, apart(cage.limits), is_caged=True)]
         inside = {**start.environment, **out.environment}
         options = [
             *_options(cage, start.folder, papers, log, is_apart=has_own_ipc()),

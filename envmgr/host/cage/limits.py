@@ -22,9 +22,14 @@ _NAMES = {
     resource.RLIMIT_CPU: "cpu",
     resource.RLIMIT_FSIZE: "fsize",
     resource.RLIMIT_NPROC: "nproc",
+    resource.RLIMIT_SIGPENDING: "sigpending",
+    resource.RLIMIT_MSGQUEUE: "msgqueue",
 }
 _KIBIBYTE = 1024
 _MOST_FILES = 16384
+# What the kernel counts for all processes of a user, also over the edge of a cage: signals that wait with the timers that
+# will send some, and bytes of POSIX queues. None of it is much used; one queue of the usual size fits.
+_OF_ALL = {resource.RLIMIT_SIGPENDING: 1024, resource.RLIMIT_MSGQUEUE: 128 * 1024}
 _BLOCK = 512
 # Limits and argv are arguments, never text of the script. Some shells call the number of processes -p.
 _SCRIPT = """
@@ -46,14 +51,17 @@ def limited(argv: Sequence[str], limits: CageLimits) -> list[str]:
     return ["sh", "-c", _SCRIPT, "envmgr", *pairs, "--", *argv]
 
 
-def rationed(argv: Sequence[str], limits: CageLimits, *, dumps: bool = True) -> list[str]:
-    """As `limited`, with every variable passed on; `dumps` is False where core dumps are forbidden already.
+def rationed(argv: Sequence[str], limits: CageLimits, *, is_caged: bool = False) -> list[str]:
+    """As `limited`, with every variable passed on.
 
-    Where there is nothing to be set, nothing is started for it.
+    In a cage, where core dumps are forbidden already, less of what is counted for all of a user than envmgr may have: whoever
+    had as much would keep envmgr, and what runs in other cages, from having any.
     """
-    amounts = [(kind, value) for kind, value in _amounts(limits) if dumps or kind != resource.RLIMIT_CORE]
-    set_by = ["prlimit", *(f"--{_NAMES[kind]}={value}" for kind, value in amounts), "--"]
-    return [*(set_by if amounts else ()), *argv]
+    amounts = dict(_amounts(limits))
+    if is_caged:
+        del amounts[resource.RLIMIT_CORE]
+        amounts |= {kind: str(_at_most(most, kind)) for kind, most in _OF_ALL.items()}
+    return ["prlimit", *(f"--{_NAMES[kind]}={value}" for kind, value in amounts.items()), "--", *argv]
 
 
 def files() -> int:
@@ -62,8 +70,7 @@ def files() -> int:
     As many descriptors may be under way in sockets, and the kernel counts these for all processes of a user together:
     whoever may have as many as envmgr could keep it from handing any to its own.
     """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _MOST_FILES if hard == resource.RLIM_INFINITY else min(_MOST_FILES, hard // 2)
+    return _at_most(_MOST_FILES, resource.RLIMIT_NOFILE)
 
 
 def _options(limits: CageLimits) -> Iterator[tuple[str, str]]:
@@ -96,6 +103,12 @@ def _amounts(limits: CageLimits) -> Iterator[tuple[int, str]]:
         yield resource.RLIMIT_FSIZE, str(_allowed(limits.disk, resource.RLIMIT_FSIZE))
     if limits.processes is not None:
         yield resource.RLIMIT_NPROC, str(_allowed(limits.processes, resource.RLIMIT_NPROC))
+
+
+def _at_most(value: int, kind: int) -> int:
+    """No more than half of what this process may have."""
+    _, hard = resource.getrlimit(kind)
+    return value if hard == resource.RLIM_INFINITY else min(value, hard // 2)
 
 
 def _allowed(value: int, kind: int) -> int:

@@ -2,8 +2,8 @@
 
 Namespaces confine what is asked of the kernel in the usual ways. What is refused here is what would make new
 namespaces and mounts, in which a hole of the kernel is easier to reach, what knows no namespaces (the kernel's keys,
-sockets of the virtual machine's host), what holds up others (leases: whoever opens a file under one waits), and what
-goes around a filter (io_uring).
+sockets of the virtual machine's host), what holds up others (leases: whoever opens a file under one waits; asynchronous
+input and output, of which there is an amount for the whole host), and what goes around a filter (io_uring).
 """
 
 import errno
@@ -82,6 +82,7 @@ _REFUSED: dict[str, Numbers] = {
 }
 _UNKNOWN: dict[str, Numbers] = {
     "clone3": (435, 435),  # its flags lie in memory, where no filter sees them: programs fall back to clone
+    "io_setup": (206, 0),  # of what a whole host may have under way whoever comes first takes all
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
