@@ -47,9 +47,9 @@ _PIPELINE = """\
         variables: {{port: {production}, color: teal}}
 """
 _CAGE = """\
-cage:                       # what a branch brings sees nothing of this machine but its own
+cage:                       # what a branch brings sees no file and no process of this machine but its own
   kind: bwrap
-  network: open             # as its application answers at 127.0.0.1
+  network: open             # its application is to answer at this machine's 127.0.0.1
   writable: [{environments}]
   outlive: true             # the application serves on when the step that started it has ended"""
 _DAEMON = """\

@@ -110,7 +110,6 @@ def _prepare(
     invocation: Invocation, folder: Path, repository: DemoRepository, file: Callable[..., str]
 ) -> str:
     """Writes and shows the organization file; gives where the page is to listen."""
-    emit(f"A git repository, an organization file and envmgr's data, all in {folder}:")
     environments, listen = json.dumps(str(folder / "environments")), f"127.0.0.1:{free_ports(1)[0]}"
     text = file(
         grace=GRACE,
@@ -118,6 +117,7 @@ def _prepare(
         repository=json.dumps(str(repository.path)),
         environments=environments,
     )
+    emit(f"A git repository, envmgr's data and this organization file are in {folder}:")
     invocation.config.mkdir()
     (invocation.config / "demo.yaml").write_text(text)
     (invocation.config / "daemon.yaml").write_text(files.daemon(listen))
@@ -141,9 +141,9 @@ def _cage(environments: str) -> str:
         version = require()
     except NeedsPerson as error:
         why = error.why if isinstance(error, NoCage) else str(error).rstrip(".")
-        emit(f"\nNo cage can be made here: {why}. What a branch brings runs as you.")
+        emit(f"No cage can be made here: {why}. What a branch brings runs as you.")
         return "cage: {kind: none}"
-    emit(f"\nWhat a branch brings runs in a cage ({version}).")
+    emit(f"What a branch brings runs in a cage ({version}).")
     return files.cage(environments)
 
 
