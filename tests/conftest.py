@@ -4,6 +4,7 @@ A part that is absent skips the tests that need it, with the reason. Servers liv
 session: each worker of pytest-xdist has its own, on ports of its own.
 """
 
+import gc
 import itertools
 import os
 import shutil
@@ -43,6 +44,17 @@ def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
     """Run when a test has failed, before what it used is taken down."""
     if isinstance(node, pytest.Item):
         strictness.limit_teardown(node.config)
+
+
+def pytest_collection() -> None:
+    """Look for no garbage while modules are imported and tests made: all of it stays, and to go through it takes a third of the time."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage as ever, but none of what all tests have in common."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
