@@ -125,7 +125,15 @@ class GitRepository:
             *(_file_change(path, content) for path, content in files.items()),
             b"get-mark :1\n",
         ]
-        return self.git("fast-import", "--quiet", "--force", "--cat-blob-fd=1", stdin=b"".join(parts))
+        return self.git(
+            "-c",
+            "core.compression=0",
+            "fast-import",
+            "--quiet",
+            "--force",
+            "--cat-blob-fd=1",
+            stdin=b"".join(parts),
+        )
 
 
 def _file_change(path: str, content: Content) -> bytes:
