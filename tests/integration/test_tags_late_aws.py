@@ -40,29 +40,26 @@ resource "terraform_data" "last" {
 
 
 @pytest.mark.timeout(240)
-def test_merged_tags_are_let_through_and_looked_at_after_the_apply(
+def test_merged_tags_are_looked_at_after_the_apply(
     engine: Engine, moto_url: str, provider_cli_config: Path, aws_environment: dict[str, str]
 ) -> None:
-    """A wrong one fails the run, and goes on failing though nothing would change; what was made is in the record."""
+    """A wrong one fails the run, and goes on failing though nothing would change; what was made is in the record.
+
+    That right ones are let through is at the end of the next test.
+    """
     reset_moto(moto_url)
     engine.settings["terraform"]["cli_config"] = str(provider_cli_config)
     engine.settings["environment_variables"] = aws_environment
     shop = engine.repository()
-    shop.commit("env-alice", code(module=TABLE.replace("KEY", "Of")))
     shop.commit("env-bob", code(module=TABLE.replace("KEY", "environment")))
 
     engine.turn()
 
-    alice, bob = engine.environment("alice"), engine.environment("bob")
-    assert alice.status is Status.READY, alice.message
+    bob = engine.environment("bob")
     lacking = "aws_sns_topic.second lacks the tags environment = 'bob'"
     assert (bob.status, lacking in bob.message) == (Status.FAILED, True), bob.message
     assert "2 added" in bob.message
-    assert (
-        bob.applied.resources
-        == alice.applied.resources
-        == ("aws_dynamodb_table.first", "aws_sns_topic.second")
-    )
+    assert bob.applied.resources == ("aws_dynamodb_table.first", "aws_sns_topic.second")
 
     shop.commit("env-bob", {"readme": "nothing that Terraform would change"})
     engine.turn(minutes=1)
