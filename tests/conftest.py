@@ -111,9 +111,16 @@ def provider_mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def provider_cli_config(provider_mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Terraform CLI configuration by which providers come from the mirror only."""
+def whole_provider_cli_config(provider_mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Terraform CLI configuration by which providers come from the mirror only, with all their bytes."""
     return terraform.write_cli_config(tmp_path_factory.mktemp("terraform"), provider_mirror)
+
+
+@pytest.fixture(scope="session")
+def provider_cli_config(provider_mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Terraform CLI configuration by which the real AWS provider is installed in no time, and no other one."""
+    folder = tmp_path_factory.mktemp("terraform")
+    return terraform.write_cli_config(folder, terraform.make_light_mirror(folder / "mirror", provider_mirror))
 
 
 @pytest.fixture(scope="session")

@@ -104,13 +104,13 @@ def test_terraform_keeps_state_in_moto(
 
 
 def test_mirror_holds_the_aws_provider(
-    terraform_binary: str, provider_cli_config: Path, tmp_path: Path
+    terraform_binary: str, whole_provider_cli_config: Path, tmp_path: Path
 ) -> None:
     """Terraform installs the real provider without a registry."""
     (tmp_path / "main.tf.json").write_text(
         '{"terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}}}'
     )
-    environment = {"TF_CLI_CONFIG_FILE": str(provider_cli_config)}
+    environment = {"TF_CLI_CONFIG_FILE": str(whole_provider_cli_config)}
     done = run_terraform(terraform_binary, tmp_path, environment, "init", "-input=false")
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(tmp_path.glob(".terraform/providers/*/hashicorp/aws/*/*/terraform-provider-aws_*"))

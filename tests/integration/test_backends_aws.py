@@ -50,7 +50,7 @@ def leave_behind(s3: Any, bucket: str) -> None:
 @pytest.mark.timeout(180)
 def test_an_environment_on_aws_is_tagged_and_its_end_is_verified(
     engine: Engine,
-    provider_cli_config: Path,
+    whole_provider_cli_config: Path,
     aws_environment: dict[str, str],
     aws: Any,
     terraform_binary: str,
@@ -63,7 +63,7 @@ def test_an_environment_on_aws_is_tagged_and_its_end_is_verified(
         "cage": {"kind": "bwrap", "network": "open"},  # moto is on loopback
         "terraform": {"binary": terraform_binary},
     }
-    engine.settings["terraform"]["cli_config"] = str(provider_cli_config)
+    engine.settings["terraform"]["cli_config"] = str(whole_provider_cli_config)
     engine.settings["environment_variables"] = aws_environment
     shop = engine.repository(terraform={"module": "aws-environment"})
     shop.commit("env-tagged-one", {"app.py": ""})

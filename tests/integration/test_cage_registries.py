@@ -121,14 +121,17 @@ def test_npm_installs_from_a_registry_that_is_listed(
 
 @pytest.mark.timeout(240)
 def test_the_aws_provider_reaches_its_cloud_though_the_list_is_empty(
-    folder: Path, certificates: Certificates, provider_cli_config: Path, terraform_binary: str
+    folder: Path, certificates: Certificates, whole_provider_cli_config: Path, terraform_binary: str
 ) -> None:
     """By the endpoint that the organization's variables name; `init` needs no credentials for a state on this host."""
     (folder / "engine").mkdir()
     engine = Engine(folder / "engine", cage={"kind": "bwrap", "network": {"allow": []}, "networks": LOOPBACK})
     moto = aws.start_moto(folder, certificates)
     try:
-        engine.settings["terraform"] = {"binary": terraform_binary, "cli_config": str(provider_cli_config)}
+        engine.settings["terraform"] = {
+            "binary": terraform_binary,
+            "cli_config": str(whole_provider_cli_config),
+        }
         engine.settings["environment_variables"] = {
             **aws.aws_environment(f"https://{HOST}:{moto.port}"),
             "AWS_CA_BUNDLE": str(certificates.authority),

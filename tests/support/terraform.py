@@ -56,6 +56,20 @@ def find_provider_mirror_once(shared: Path) -> Path | None:
     return Path(text.strip()) if text.strip() else None
 
 
+def make_light_mirror(folder: Path, mirror: Path) -> Path:
+    """A mirror whose AWS provider is a line that names the one of another mirror as its interpreter.
+
+    It is that one that runs, with its environment untouched; but to install it, its hundreds of megabytes are neither
+    copied nor hashed.
+    """
+    for real in mirror.glob("*/*/aws/*/*/terraform-provider-aws_v*"):
+        light = folder / real.relative_to(mirror)
+        light.parent.mkdir(parents=True, exist_ok=True)
+        light.write_text(f"#!{real}\n")
+        light.chmod(0o755)
+    return folder
+
+
 def write_cli_config(folder: Path, mirror: Path) -> Path:
     """A Terraform CLI configuration by which providers come from the mirror and from nowhere else."""
     path = folder / "cli.tfrc"
