@@ -41,7 +41,7 @@ class Group(Enum):
         "not believed",
     )
     AMOUNTS = ("fork bomb, memory, disk, output, endless time; pipes and links left in the place of files",
-               "limited; cleared", "limited for the cage alone, but for inotify; cleared")  # fmt: skip
+               "limited; cleared", "limited for the cage alone, but for inotify and pipes; cleared")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,12 @@ class Row(Enum):
     WATCHES = Told(
         Group.AMOUNTS,
         "all inotify instances that envmgr's user may have, so that no other run can watch files; envmgr has none",
+        "succeeds",
+        "succeeds",
+    )
+    PIPES = Told(
+        Group.AMOUNTS,
+        "all room in pipes that envmgr's user has, so that further pipes hold 8 KiB and not 64",
         "succeeds",
         "succeeds",
     )

@@ -376,7 +376,7 @@ def test_descriptors_under_way_leave_room_for_others(ground: AttackGround, kind:
 
 
 _TAKES = """
-import ctypes, itertools, os, signal, sys, time
+import ctypes, fcntl, itertools, os, resource, signal, sys, time
 libc = ctypes.CDLL(None)
 signal.pthread_sigmask(signal.SIG_BLOCK, [40])
 numbers = itertools.count()
@@ -386,7 +386,10 @@ takes = {
     "signals": lambda n: libc.sigqueue(os.getpid(), 40, ctypes.c_void_p(1)),
     "queues": lambda n: libc.mq_open(name(n), os.O_RDWR | os.O_CREAT, 0o600, None),
     "inotify": lambda n: libc.inotify_init1(0),
+    "pipes": lambda n: fcntl.fcntl(os.pipe()[0], fcntl.F_GETPIPE_SZ) - 65536,
 }
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 def take(what, most):
     return next((n for n in range(most) if takes[what](next(numbers)) < 0), most)
 """
@@ -409,14 +412,16 @@ def alone() -> Iterator[None]:
         yield
 
 
-@tries(Row.QUEUED, Row.WATCHES)
+@tries(Row.QUEUED, Row.WATCHES, Row.PIPES)
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("what", "some"), [("timers", 100), ("signals", 100), ("queues", 1), ("inotify", 1)])
+@pytest.mark.parametrize(
+    ("what", "some"), [("timers", 100), ("signals", 100), ("queues", 1), ("inotify", 1), ("pipes", 1)]
+)
 def test_what_is_counted_for_a_user_leaves_room_for_others(
     ground: AttackGround, what: str, some: int, kind: CageKind
 ) -> None:
-    """The kernel counts it beyond the cage, too; of inotify no limit of a process says how much."""
+    """The kernel counts it beyond the cage, too; of inotify and pipes no limit of a process says how much."""
     full = ground.place / "checkout/full"
     (ground.place / "checkout/exhausts.py").write_text(_EXHAUSTS)
     attacking = threading.Thread(
@@ -433,7 +438,7 @@ def test_what_is_counted_for_a_user_leaves_room_for_others(
     finally:
         full.unlink(missing_ok=True)
         attacking.join()
-    assert (int(said) == some) == (kind == "bwrap" and what != "inotify")
+    assert (int(said) == some) == (kind == "bwrap" and what not in ("inotify", "pipes"))
 
 
 @tries(Row.LEFT_BEHIND)
