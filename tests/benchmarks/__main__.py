@@ -29,6 +29,7 @@ from tests.benchmarks.forge_outage import forge_outage
 from tests.benchmarks.hosts_burst import hosts_burst
 from tests.benchmarks.idle_daemon import idle_daemon
 from tests.benchmarks.idle_pass import idle_pass
+from tests.benchmarks.idle_pass_https import idle_pass_https
 from tests.benchmarks.laboratory import Absent, Laboratory
 from tests.benchmarks.machine import describe
 from tests.benchmarks.policies import policies
@@ -49,6 +50,7 @@ BENCHMARKS: Mapping[str, Callable[[Laboratory], list[Comparison]]] = {
     "changing-push-local": changing_push.locally,
     "burst": burst,
     "idle-pass": idle_pass,
+    "idle-pass-https": idle_pass_https,
     "idle-daemon": idle_daemon,
     "command-line": command_line,
     "bad-apple": bad_apple,

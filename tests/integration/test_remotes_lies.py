@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from envmgr.adapters.git.mirrors import Mirrors
+from envmgr.adapters.git.unchanged import looks
 from envmgr.domain.values.environment import RepositoryState
 from envmgr.domain.values.names import RepositoryId
 from tests.support.engine import Engine, push
@@ -38,13 +39,14 @@ Lie = Callable[[World], AbstractContextManager[None]]
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, terraform_binary: str) -> Iterator[World]:
-    """One for all lies: each leaves it as it was."""
+    """One for all lies: each leaves it as it was. They are told to looks of this process, too, which come first."""
     del terraform_binary
     engine = Engine(tmp_path_factory.mktemp("lies"))
     shop = engine.repository()
     push(shop, ["alice", "bob"])
     shop.point([f"feature/{number}" for number in range(40)], shop.head("main") or "")
-    with GitServer(shop.path.parent) as server:
+    with GitServer(shop.path.parent) as server, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(looks, "_SETTLES", 0.0)
         engine.repository_settings["shop"] = {"url": server.http_url("shop")}
         engine.turn()
         yield World(engine, shop, server)

@@ -1,11 +1,13 @@
 """Repositories over HTTP through git's own http-backend, with faults that a test asks for."""
 
 import base64
+import itertools
 import json
 import os
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,9 +34,23 @@ class Fault:
     cut_after: int | None = None  # so many bytes of the body are sent, then the connection is closed
 
 
+@dataclass(frozen=True)
+class Heard:
+    """A request, the number of the connection that it came by, and what it said of itself."""
+
+    connection: int
+    request: str
+    agent: str
+    authorization: str | None
+
+
 @dataclass
 class GitServer:
-    """Serves every bare repository `ROOT/NAME.git` as `http_url(NAME)`."""
+    """Serves every bare repository `ROOT/NAME.git` as `http_url(NAME)`.
+
+    With `keeps_connections` a client may ask again over the same one. `told` makes all that is sent, of the true answer's
+    body, to clients that are not git itself.
+    """
 
     root: Path
     requests: list[str] = field(default_factory=list)
@@ -43,6 +59,9 @@ class GitServer:
     lfs: dict[str, bytes] = field(default_factory=dict)  # contents of Git LFS, by their SHA-256
     closing: threading.Event = field(default_factory=threading.Event)
     certificates: Certificates | None = None
+    keeps_connections: bool = False
+    heard: list[Heard] = field(default_factory=list)
+    told: Callable[[bytes], bytes] | None = None
 
     def __enter__(self) -> Self:
         """Listen on a free loopback port."""
@@ -96,12 +115,18 @@ class _Http(ThreadingHTTPServer):
     def __init__(self, git: GitServer) -> None:
         super().__init__((HOST, 0), _Request)
         self.git = git
+        self.numbers = itertools.count(1)
 
 
 class _Request(BaseHTTPRequestHandler):
     """One request, handed to git http-backend as a CGI program."""
 
     protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        """Once for each connection."""
+        super().setup()
+        self._number = next(cast(_Http, self.server).numbers)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the parent's name)
         """Say nothing: what was asked for is in `requests`."""
@@ -120,7 +145,9 @@ class _Request(BaseHTTPRequestHandler):
         name = unquote(url.path).lstrip("/").partition(".git")[0]
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         git.requests.append(f"{self.command} {self.path}")
-        self.close_connection = True
+        agent = self.headers.get("User-Agent", "")
+        git.heard.append(Heard(self._number, git.requests[-1], agent, self.headers.get("Authorization")))
+        self.close_connection = self.close_connection or not git.keeps_connections
         fault = git.faults.get(name, Fault())
         if fault.hang:
             git.closing.wait(_HANG_SECONDS)
@@ -133,7 +160,12 @@ class _Request(BaseHTTPRequestHandler):
         elif "/lfs/" in url.path:
             self._answer(_lfs(git, url.path, body), fault.cut_after)
         else:
-            self._answer(_http_backend(git.root, self, unquote(url.path), url.query, body), fault.cut_after)
+            output = _http_backend(git.root, self, unquote(url.path), url.query, body)
+            if git.told is None or agent.startswith("git/2"):
+                self._answer(output, fault.cut_after)
+            else:
+                self.close_connection = True
+                self.wfile.write(git.told(output.partition(b"\r\n\r\n")[2]))
 
     def _refuse(self, status: int) -> None:
         self.send_response(status)
@@ -147,7 +179,8 @@ class _Request(BaseHTTPRequestHandler):
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if line)
         self.send_response(int(headers.pop("Status", "200 OK").split()[0]))
         headers.pop("Content-Length", None)
-        for key, value in {**headers, "Content-Length": str(len(body)), "Connection": "close"}.items():
+        goes_on = {"Connection": "close"} if self.close_connection or cut_after is not None else {}
+        for key, value in {**headers, "Content-Length": str(len(body)), **goes_on}.items():
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(body[:cut_after])

@@ -53,19 +53,26 @@ def secrets(remote: Remote) -> tuple[str, ...]:
 
 def _https(remote: Remote, location: Location, patience: float) -> dict[str, str]:
     values = {"http.lowSpeedLimit": str(_SLOW), "http.lowSpeedTime": str(max(1, round(patience)))}
-    in_url = userinfo(remote)
-    username, password = remote.username or in_url[0], remote.password or in_url[1]
-    if not (username or password):
+    given = login(remote)
+    if given is None:
         return configuration(values, SETTINGS_COUNT)
-    if any(c in f"{username}{password}" for c in "\n\r\0"):
+    if any(c in "".join(given) for c in "\n\r\0"):
         raise NeedsPerson(
             f"Repository {remote.repository}: `credentials` contain a line break; give user name and password without one."
         )
     # Only for this host: a redirect elsewhere gets no credentials.
     parts = urlsplit(location.url)
     values[f"credential.{parts.scheme}://{parts.netloc}.helper"] = _HELPER
-    given = {"ENVMGR_GIT_USERNAME": username or "git", "ENVMGR_GIT_PASSWORD": password}
-    return {**configuration(values, SETTINGS_COUNT), **given}
+    username, password = given
+    secret = {"ENVMGR_GIT_USERNAME": username, "ENVMGR_GIT_PASSWORD": password}
+    return {**configuration(values, SETTINGS_COUNT), **secret}
+
+
+def login(remote: Remote) -> tuple[str, str] | None:
+    """User name and password for a remote by https; None where it has neither."""
+    in_url = userinfo(remote)
+    username, password = remote.username or in_url[0], remote.password or in_url[1]
+    return (username or "git", password) if username or password else None
 
 
 def userinfo(remote: Remote) -> tuple[str, str]:

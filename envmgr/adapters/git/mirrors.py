@@ -53,6 +53,7 @@ from .refs import (
     poll_refspecs,
     ref_part,
 )
+from .unchanged.looks import Looks
 
 _UNFILTERED_SECONDS = 600.0  # after a fetch of all that one branch spoiled
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--stdin")
@@ -86,6 +87,7 @@ class Mirrors:
         self._recent = Recent()
         self._unfiltered_until: dict[RepositoryId, float] = {}
         self._connections = Connections(self._folder, self._seconds)
+        self._looks = Looks()
         self._completion = Completion(self._connections, self._seconds, self._fetch_seconds)
 
     # --- remotes ---
@@ -252,15 +254,22 @@ class Mirrors:
         return Mirror.of(self._folder, repository, self._seconds, self._limits(repository), self._recent)
 
     def _remote_refs(self, remote: Remote, location: Location) -> Refs:
-        command = ["ls-remote", "--symref", "--", location.url]
         limits = self._limits(remote.repository)
+        same = self._looks.unchanged(remote, location, self._seconds)
+        output = self._ls_remote(remote, location, limits) if same is None else same
+        refs = parse_ls_remote(remote.repository, output)
+        check_count(remote.repository, limits, refs.count)
+        if same is None and 0 < refs.count <= self._many_refs:
+            self._looks.note(remote, output)
+        return refs
+
+    def _ls_remote(self, remote: Remote, location: Location, limits: GitLimits) -> bytes:
+        command = ["ls-remote", "--symref", "--", location.url]
         answer = self._connections.run(remote, location, command, listing_bounds(limits, self._seconds))
         check_listing(remote.repository, limits, answer)
         if answer.failed:
             raise failure(remote, answer, self._seconds)
-        refs = parse_ls_remote(remote.repository, answer.output)
-        check_count(remote.repository, limits, refs.count)
-        return refs
+        return answer.output
 
     def _filtered_refs(
         self,
