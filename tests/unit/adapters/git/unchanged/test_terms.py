@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from envmgr.adapters.git.location import Location
+from envmgr.adapters.git.unchanged import terms
 from envmgr.adapters.git.unchanged.terms import by_url_alone, trusted_by_git
 
 HTTPS = Location("https", "https://git.example.com/acme/shop.git")
@@ -87,18 +88,22 @@ def test_a_netrc_leaves_it_to_git(home: Path) -> None:
     assert by_url_alone(HTTPS, OWN) is None
 
 
-def test_whom_git_trusts(tmp_path: Path) -> None:
+def test_whom_git_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The distribution's file for the distribution's git; of another git, or with other variables, it is not known."""
-    ours = {"PATH": "/usr/bin"}
-    bundle = trusted_by_git(ours)
-    assert bundle is not None
-    assert "BEGIN CERTIFICATE" in bundle.read_text()
+    usual, other, bundle = tmp_path / "usual", tmp_path / "other", tmp_path / "ca.pem"
+    for folder in (usual, other):
+        folder.mkdir()
+        (folder / "git").touch(0o755)
+    bundle.touch()
+    monkeypatch.setattr(terms, "_DISTRIBUTION", usual.resolve())
+    monkeypatch.setattr(terms, "_BUNDLES", (str(tmp_path / "absent"), str(bundle)))
+    ours = {"PATH": str(usual)}
+    assert trusted_by_git(ours) == bundle
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"):
         assert trusted_by_git({**ours, name: "/etc/x"}) is None
         assert by_url_alone(HTTPS, {**ours, name: "/etc/x"}) is None
         assert trusted_by_git({**ours, **OWN, name: "/etc/x"}) == Path("/etc/own.pem")
-    other = tmp_path / "git"
-    other.write_text("#!/bin/sh\n")
-    other.chmod(0o755)
-    assert trusted_by_git({"PATH": f"{tmp_path}:/usr/bin"}) is None
+    assert trusted_by_git({"PATH": f"{other}:{usual}"}) is None
     assert trusted_by_git({"PATH": str(tmp_path / "nothing")}) is None
+    bundle.unlink()
+    assert trusted_by_git(ours) is None
