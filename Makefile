@@ -19,7 +19,7 @@ TAG ?=
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install parts demo demo-pipeline test quick quick-tests histories lint format docs screenshots bench chaos instance dist lock clean
+.PHONY: help install parts demo demo-pipeline test quick quick-tests histories lint format docs screenshots bench chaos upgrade instance dist lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ bench: install parts  ## measure envmgr against the same work done by hand; BENC
 
 chaos: install parts  ## kill envmgr and Terraform hundreds of times and count what was lost; CHAOS="--seed 1"
 	$(BIN)/python -m tests.chaos $(if $(HOSTS),--hosts $(HOSTS)) $(CHAOS)
+
+upgrade: install parts  ## upgrade two hosts in turn while a team pushes, from FROM=COMMIT to this one; as root, some minutes
+	$(BIN)/python -m tests.chaos.hosts.upgrade $(if $(FROM),--from $(FROM)) $(UPGRADE)
 
 instance: install parts  ## try envmgr@.service with its daemon, Terraform and limits, beside a kernel of its own; as root, some minutes
 	$(BIN)/python -m pytest -q -o faulthandler_timeout=0 tests/integration/instance_run.py $(PYTEST)

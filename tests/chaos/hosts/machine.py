@@ -46,6 +46,23 @@ class Machine:
         self.cable: Cable | None = None
         folder.mkdir(parents=True)
 
+    def install(self, package: Path) -> None:
+        """A release of envmgr of its own, in the place of the former one."""
+        place = self.folder / "lib"
+        shutil.rmtree(place / package.name, ignore_errors=True)
+        shutil.copytree(package, place / package.name)
+        self._environ |= {"PYTHONPATH": str(place), "PYTHONSAFEPATH": "1"}
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it was switched on, and not off since."""
+        return self._shell is not None
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether its daemon was started, and neither killed since nor its host."""
+        return self._daemon is not None
+
     def switch_on(self) -> None:
         """Boots it, and starts its daemon."""
         (self.folder / "boot-id").write_text(f"{uuid.uuid4()}\n")
@@ -109,18 +126,26 @@ class Machine:
     def kill_daemon(self) -> None:
         """SIGKILL for the daemon alone; what it started lives on."""
         if self._daemon is not None:
-            for pid in _children(self._daemon.pid):
-                _signal(pid, signal.SIGKILL)
+            self.signal_daemon(signal.SIGKILL)
             self._see_it_end()
         self._daemon = None
 
-    def stop_daemon(self) -> None:
-        """SIGTERM, and its end."""
+    def signal_daemon(self, number: signal.Signals) -> None:
+        """As systemd or a person does."""
         if self._daemon is not None:
             for pid in _children(self._daemon.pid):
-                _signal(pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                self._daemon.wait(60)
+                _signal(pid, number)
+
+    def await_end(self, seconds: float = 60) -> int | None:
+        """With what the daemon has ended; None where it does not."""
+        with suppress(subprocess.TimeoutExpired):
+            return self._daemon.wait(seconds) if self._daemon is not None else None
+        return None
+
+    def stop_daemon(self) -> int | None:
+        """SIGTERM, and with what it ended."""
+        self.signal_daemon(signal.SIGTERM)
+        return self.await_end()
 
     def power_off(self) -> frozenset[str]:
         """Everything dies at once; gives the witnesses of the Terraforms that did."""

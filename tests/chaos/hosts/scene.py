@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from tests.support.git_repository import GitRepository
 from tests.support.git_server import GitServer
 
 BUCKET = "chaos-hosts"
+LISTEN = "127.0.0.1:8420"
 # A lock that lasts as long as Terraform does shows two at once, and whoever breaks the lock of a living one.
 _SCRIPT = """#!/bin/bash
 if [[ $1 != version ]]; then
@@ -47,7 +49,7 @@ resource "terraform_data" "it" {
   triggers_replace = each.value
   provisioner "local-exec" {
     working_dir = self.input.folder
-    command     = "touch existing/${var.environment}.${each.key}.${self.id}; echo made ${var.environment} ${each.key} ${self.id} $WITNESS >>history; sleep 0.2"
+    command     = "while test -e held/${var.environment}; do sleep 0.1; done; touch existing/${var.environment}.${each.key}.${self.id}; echo made ${var.environment} ${each.key} ${self.id} $WITNESS >>history; sleep 0.2"
   }
   provisioner "local-exec" {
     when        = destroy
@@ -59,12 +61,21 @@ output "ids" { value = { for name, resource in terraform_data.it : name => resou
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What the team did to an environment's branch: a push of a commit, or a deletion where that is empty."""
+
+    name: str
+    commit: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class Scene:
     """The shared things of a campaign below `folder`, and what is wanted by now.
 
     `stable` environments are pushed to and never deleted, the `passing` ones come and go. `wanted` are the branches'
-    commits by environment.
+    commits by environment, `moves` what led there.
     """
 
     folder: Path
@@ -75,6 +86,7 @@ class Scene:
     stable: tuple[str, ...]
     passing: tuple[str, ...]
     wanted: dict[str, str] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
     pushes: int = 0
     deletions: int = 0
 
@@ -88,14 +100,26 @@ class Scene:
         self.pushes += 1
         files = {"terraform/main.tf": _MODULE.replace("VERSION", str(self.pushes))}
         self.wanted[name] = self.repository.commit(f"env-{name}", files)
+        self.moves.append(Move(name, self.wanted[name], datetime.now(UTC)))
 
-    def move(self, draw: random.Random) -> None:
-        """Somebody of the team pushes to an environment, or deletes a passing one's branch."""
-        name = draw.choice((*self.stable, *self.passing))
+    @contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Whatever is made of an environment is not made before the end of this."""
+        mark = self.cloud / "held" / name
+        mark.touch()
+        try:
+            yield
+        finally:
+            mark.unlink()
+
+    def move(self, draw: random.Random, *, spared: str = "") -> None:
+        """Somebody of the team pushes to an environment that is not spared, or deletes a passing one's branch."""
+        name = draw.choice([each for each in (*self.stable, *self.passing) if each != spared])
         if name in self.passing and name in self.wanted and draw.random() < 0.5:
             self.deletions += 1
             self.repository.delete(f"env-{name}")
             del self.wanted[name]
+            self.moves.append(Move(name, "", datetime.now(UTC)))
         else:
             self.push(name)
 
@@ -126,10 +150,12 @@ class Scene:
 
 
 @contextmanager
-def laid_out(folder: Path, hosts: int, environments: int, queue: str) -> Iterator[Scene]:
+def laid_out(
+    folder: Path, hosts: int, environments: int, queue: str, *, serves: bool = False
+) -> Iterator[Scene]:
     """Starts what is shared, and lays out hosts that are not switched on yet; all is stopped at the end.
 
-    `queue` is the setting of that name.
+    `queue` is the setting of that name; `serves`: each host has page and API.
     """
     programs = postgres.find_programs()
     assert programs is not None, "PostgreSQL is absent: tests/support/install-parts"
@@ -149,7 +175,7 @@ def laid_out(folder: Path, hosts: int, environments: int, queue: str) -> Iterato
         ending.enter_context(served(ports))
         repository = GitRepository.create(folder / "remotes" / "shop.git")
         repository.commit("main", {"README.md": "hello"})
-        config = _configure(folder, ports, url, queue)
+        config = _configure(folder, ports, url, queue, serves=serves)
         environ = {
             k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TF_", "GIT_", "ENVMGR_"))
         }
@@ -170,9 +196,9 @@ def laid_out(folder: Path, hosts: int, environments: int, queue: str) -> Iterato
         )
 
 
-def _configure(folder: Path, ports: dict[Service, int], url: str, queue: str) -> Path:
+def _configure(folder: Path, ports: dict[Service, int], url: str, queue: str, *, serves: bool) -> Path:
     cloud = folder / "cloud"
-    for name in ("existing", "locks"):
+    for name in ("existing", "held", "locks"):
         (cloud / name).mkdir(parents=True)
     real = shutil.which("terraform")
     assert real is not None, "terraform is absent: put it on the PATH"
@@ -197,7 +223,12 @@ def _configure(folder: Path, ports: dict[Service, int], url: str, queue: str) ->
         ],
     }
     address = url.replace("127.0.0.1", str(Service.DATABASE))
-    daemon = {"daemon": {"database": address, "bundle_key": "b" * 40, "queue": queue}}
+    # The default is not written: releases from before that key do not know it.
+    queued = {"queue": queue} if queue != "threads" else {}
+    daemon = {
+        "daemon": {"database": address, "bundle_key": "b" * 40, **queued},
+        **({"server": {"listen": LISTEN}} if serves else {}),
+    }
     config = folder / "config"
     config.mkdir()
     for name, document in (("acme.yaml", organization), ("daemon.yaml", daemon)):
