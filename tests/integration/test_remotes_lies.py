@@ -190,6 +190,7 @@ def test_a_lie_destroys_nothing_and_is_seen(world: World, how: str, name: str) -
     assert engine.statuses() == {"alice": "ready", "bob": "ready"}
     assert engine.calls() == []
     assert engine.state("bob").exists()
+    assert how != "http" or any(heard.agent == "git/envmgr" for heard in world.server.heard)
 
 
 @contextmanager

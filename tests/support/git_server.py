@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -165,7 +166,8 @@ class _Request(BaseHTTPRequestHandler):
                 self._answer(output, fault.cut_after)
             else:
                 self.close_connection = True
-                self.wfile.write(git.told(output.partition(b"\r\n\r\n")[2]))
+                with suppress(OSError):  # who has heard enough is gone
+                    self.wfile.write(git.told(output.partition(b"\r\n\r\n")[2]))
 
     def _refuse(self, status: int) -> None:
         self.send_response(status)
