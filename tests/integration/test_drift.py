@@ -103,6 +103,24 @@ def test_a_difference_in_place_is_corrected(shop: Engine, folder: Path) -> None:
     assert shop.runs()[-1] == last
 
 
+def test_what_would_be_replaced_waits(shop: Engine, folder: Path) -> None:
+    """What somebody put in its place is not thrown away."""
+    shop.repository_settings["shop"]["drift"] = {"action": "correct"}
+    shop.restart()
+    push(shop.repositories["shop"], ["alice"], module=FILE.replace("input ", "triggers_replace "))
+    shop.turn(minutes=1)
+    before = shop.state("alice").read_bytes()
+    (folder / "alice").write_text("another")
+    shop.clock.forward(hours=2)
+
+    drift_watch(shop)
+
+    alice = shop.environment("alice")
+    assert alice.status is Status.WAITING, alice.message
+    assert "delete or replace terraform_data.page" in alice.message
+    assert shop.state("alice").read_bytes() == before
+
+
 def test_a_push_waits_only_for_its_own_check_to_give_way(shop: Engine) -> None:
     """What was refused while the check held the environment is handed out as soon as that ends."""
     begun = shop.folder / "begun"
@@ -156,10 +174,8 @@ def dynamodb(moto_url: str) -> Any:
 
 
 @pytest.mark.timeout(240)
-def test_a_tag_that_was_taken_off_is_put_back_and_what_would_be_replaced_waits(
-    table: Engine, moto_url: str
-) -> None:
-    """The one in place, so nobody is asked; another table of the same name, made by somebody, is not thrown away."""
+def test_a_tag_that_was_taken_off_is_put_back(table: Engine, moto_url: str) -> None:
+    """In place, so nobody is asked."""
     with closing(dynamodb(moto_url)) as client:
         arn = client.describe_table(TableName="table-alice")["Table"]["TableArn"]
         client.untag_resource(ResourceArn=arn, TagKeys=["environment"])
@@ -170,20 +186,3 @@ def test_a_tag_that_was_taken_off_is_put_back_and_what_would_be_replaced_waits(
         tags = {t["Key"]: t["Value"] for t in client.list_tags_of_resource(ResourceArn=arn)["Tags"]}
         assert tags["environment"] == "alice"
         assert drift(table).status == "none"
-
-        client.delete_table(TableName="table-alice")
-        client.create_table(
-            TableName="table-alice",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "other", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "other", "AttributeType": "S"}],
-        )
-        table.clock.forward(hours=2)
-
-        drift_watch(table)
-
-        alice = table.environment("alice")
-        assert alice.status is Status.WAITING
-        assert "delete or replace aws_dynamodb_table.main" in alice.message
-        key = client.describe_table(TableName="table-alice")["Table"]["KeySchema"][0]["AttributeName"]
-        assert key == "other"
