@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, cast
 
 import boto3
@@ -25,7 +27,9 @@ from tests.support.aws import S3_BACKEND, reset_moto
 from tests.support.azure import Azurite
 from tests.support.git_repository import GitRepository, git_environment
 from tests.support.git_server import GitServer
+from tests.support.listener import Listener
 from tests.support.long_first import long_first
+from tests.support.processes import HOST
 from tests.support.ssh_server import SshGit
 
 Repositories = Callable[[str], GitRepository]
@@ -365,6 +369,23 @@ def test_what_did_not_run_fails_in_ci(tmp_path: Path, ci: str, workers: str) -> 
     assert code == (1 if ci else 0), told
     section = told.partition("not run, which fails in CI")[2]
     assert [reason in section for reason in NOT_RUN] == [bool(ci)] * 3
+
+
+def test_a_listener_that_was_closed_takes_nothing_from_who_comes_next() -> None:
+    """A thread that waits for a connection still may go on with the socket that has the number next.
+
+    As soon as the kernel begins its call anew: the C library interrupts all threads where one sets a user or a group.
+    """
+    taken: SimpleQueue[socket.socket] = SimpleQueue()
+    listener = Listener(taken.put)
+    with socket.create_connection((HOST, listener.port)):
+        taken.get(timeout=20).close()
+    listener.close()
+    with socket.create_server((HOST, 0)) as server:
+        os.setegid(os.getegid())
+        with socket.create_connection(server.getsockname()):
+            assert select.select([server], [], [], 5)[0]
+    assert taken.empty()
 
 
 HANGS = """

@@ -26,6 +26,7 @@ from envmgr.host.cage.bubblewrap import caged, require
 from envmgr.host.children.child import Start
 from envmgr.host.egress import proxy as proxies
 from envmgr.host.egress.proxy import Proxy
+from tests.support.listener import Listener
 from tests.support.proxies import forked
 from tests.support.waiting import wait_for
 
@@ -36,19 +37,13 @@ class Echo:
     """Sends back what it is sent, to the end of that, and then `more`."""
 
     def __init__(self) -> None:
-        self.listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.port = self.listening.getsockname()[1]
         self.came = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.listener = Listener(self._take)
+        self.port = self.listener.port
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self.listening.accept()
-            except OSError:
-                return
-            self.came += 1
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+    def _take(self, connection: socket.socket) -> None:
+        self.came += 1
+        threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     @staticmethod
     def _answer(connection: socket.socket) -> None:
@@ -62,7 +57,7 @@ class Echo:
 def echo() -> Iterator[Echo]:
     made = Echo()
     yield made
-    made.listening.close()
+    made.listener.close()
 
 
 class Running:
@@ -393,17 +388,13 @@ class Corporate:
     """A proxy of the host's own, which leads wherever it is asked to an echo, and refuses what is `forbidden`."""
 
     def __init__(self, echo: Echo) -> None:
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listening.getsockname()[1]
         self.echo = echo
         self.heads: list[str] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.listener = Listener(self._take)
+        self.port = self.listener.port
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self.listening.accept()
-                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+    def _take(self, connection: socket.socket) -> None:
+        threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
         head = b""
@@ -435,7 +426,7 @@ def through(
         "https_proxy": f"http://envmgr:p%40ss@127.0.0.1:{corporate.port}",
         "NO_PROXY": "direct.example",
     }
-    with corporate.listening:
+    with closing(corporate.listener):
         yield started(names, resolve, upstream=upstream_of(variables)), corporate
 
 

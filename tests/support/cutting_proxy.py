@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 
+from tests.support.listener import Listener
 from tests.support.processes import HOST
 
 _COMMIT = b"COMMIT\0"
@@ -24,13 +25,12 @@ class CuttingProxy:
     def __init__(self, upstream: int) -> None:
         """It passes all on, until a test wants a commit to be cut."""
         self._upstream = upstream
-        self._listening = socket.create_server((HOST, 0))
-        self.port: int = self._listening.getsockname()[1]
         self._lock = threading.Lock()
         self._left = 0
         self._open: list[_Connection] = []
         self._lost = Lost.ANSWER
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = Listener(self._take)
+        self.port = self._listener.port
 
     def cut(self, commit: int, lost: Lost) -> None:
         """The nth commit from now on, counted from 1, is cut."""
@@ -44,17 +44,12 @@ class CuttingProxy:
 
     def close(self) -> None:
         """Take no more connections, and end those that there are."""
-        with suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
+        self._listener.close()
         for connection in self._open:
             connection.close()
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                self._open.append(_Connection(self, client, socket.create_connection((HOST, self._upstream))))
+    def _take(self, client: socket.socket) -> None:
+        self._open.append(_Connection(self, client, socket.create_connection((HOST, self._upstream))))
 
     def fate(self, data: bytes) -> Lost | None:
         """What is lost of a commit in what was just sent; None where it is none, or not the one that is meant."""
