@@ -116,8 +116,11 @@ class _Space:
         )
 
     def next(self, number: int) -> Workspace:
-        """The same with another tag, so that there is something to apply."""
-        tags = {**dict(self._space.variables["tags"]), "round": str(number)}  # type: ignore[call-overload]
+        """The same with another tag, so that there is something to apply.
+
+        One with another key: of a key that has another value moto keeps both, and tells no more than ten.
+        """
+        tags = {**dict(self._space.variables["tags"]), f"round-{number}": "new"}  # type: ignore[call-overload]
         return replace(self._space, variables={**self._space.variables, "tags": tags})
 
 

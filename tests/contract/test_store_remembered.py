@@ -37,6 +37,12 @@ def whole(store: SqlStore, repository: RepositoryId, *, destroyed: bool) -> Sequ
         return environments.find(connection, None, repository, destroyed=destroyed)
 
 
+@pytest.fixture(autouse=True)
+def _of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of small repositories as well."""
+    monkeypatch.setattr(remembered, "LEAST", 1)
+
+
 class Hosts(RuleBasedStateMachine):
     """Two hosts that write to one repository, a new one in each example, each with what it remembers."""
 
@@ -226,3 +232,16 @@ def test_no_more_is_remembered_than_may_be(
         kept = mine._records._repositories
         assert sum(map(len, kept.values())) <= 3
         assert repository in kept
+
+
+def test_of_a_small_repository_nothing_is_remembered(
+    stores: tuple[SqlStore, SqlStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor of one that has become small."""
+    mine, _ = stores
+    branches = {"main": COMMIT, "env-x": COMMIT, "env-y": COMMIT}
+    look(mine, branches)
+    for least, kept in ((3, 0), (2, 2), (3, 0)):
+        monkeypatch.setattr(remembered, "LEAST", least)
+        assert len(mine.environments(repository=SHOP)) == 2
+        assert len(mine._records._repositories.get(SHOP, ())) == kept

@@ -1,4 +1,4 @@
-"""The records of repositories that were read of late: of one that is read again, only what was written since."""
+"""The records of large repositories that were read of late: of one that is read again, only what was written since."""
 
 import threading
 from collections import OrderedDict
@@ -13,6 +13,8 @@ from envmgr.adapters.store.schema import environments
 from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import RepositoryId
 
+LEAST = 200
+"""How many records a repository has at least whose are kept: fewer are read in a moment, and keeping each takes 7 kB."""
 MOST = 10_000
 """How many records are kept; beyond, those of the repositories that were asked for longest ago are forgotten."""
 FEW = 500
@@ -100,6 +102,9 @@ class Environments:
 
     def _keep(self, repository: RepositoryId, found: Mapping[_Key, _Kept]) -> None:
         with self._lock:
+            if len(found) < LEAST:
+                self._repositories.pop(repository, None)
+                return
             self._repositories[repository] = found
             self._repositories.move_to_end(repository)
             number = sum(map(len, self._repositories.values()))
