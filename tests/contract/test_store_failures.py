@@ -22,6 +22,7 @@ from envmgr.domain.errors import NeedsPerson, Transient, UsageError
 from envmgr.domain.values.environment import Event
 from envmgr.domain.values.names import RepositoryId
 from tests.support.postgres import OWNER
+from tests.support.waiting import wait_for
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 SOON = timedelta(milliseconds=200)
@@ -378,5 +379,13 @@ def postgres_with_passwords(postgres_url: str) -> Callable[[], None]:
                 hba.write_text(f"host all guarded all scram-sha-256\n{text}")
                 connection.execute("CREATE ROLE guarded LOGIN PASSWORD 'right'")
                 connection.execute("SELECT pg_reload_conf()")
+        wait_for(is_asked)
+
+    def is_asked() -> bool:
+        try:
+            psycopg.connect(postgres_url, user="guarded").close()
+        except psycopg.OperationalError:
+            return True
+        return False
 
     return ask

@@ -53,6 +53,7 @@ def test_the_second_of_two_servers_takes_over(tmp_path: Path) -> None:
 
         # Who was the first is cut off from the pool as a demoted server is: what is open there may only read.
         execute(first, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+        wait_for(lambda: is_read_only(first))  # by then those that are connected were told, too
         execute(second, "SELECT pg_promote()")
         with pytest.raises(StoreAway, match="is read-only: it is a standby"):
             record(store, "lost")
@@ -62,6 +63,12 @@ def test_the_second_of_two_servers_takes_over(tmp_path: Path) -> None:
         with store._database.read() as connection:
             assert connection.exec_driver_sql("SHOW port").scalar_one() == str(ports[1])
         store.close()
+
+
+def is_read_only(url: str) -> bool:
+    """Whether a server has read its configuration again."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
 
 
 def has_events(url: str) -> bool:
