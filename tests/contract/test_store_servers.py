@@ -72,12 +72,12 @@ def is_read_only(url: str) -> bool:
 
 
 def has_events(url: str) -> bool:
-    """Whether a record has come to a server that follows another."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        try:
+    """Whether a record has come to a server that follows another; before it the database comes, and then the table."""
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
             return connection.execute("SELECT 1 FROM events").fetchone() is not None
-        except psycopg.errors.UndefinedTable:
-            return False
+    except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
+        return False
 
 
 def test_no_more_are_let_in(postgres_url: str, postgres_database: str, tmp_path: Path) -> None:
