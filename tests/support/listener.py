@@ -25,8 +25,9 @@ class Listener:
     def close(self) -> None:
         """Take no more.
 
-        The thread has ended before the number of the socket is free: one that was about to wait for a connection, on
-        a busy host, would else take it from whoever has the number next, such as another test's server.
+        The thread has ended before the number of the socket is free. A call that waits for a connection outlives the
+        close of its socket, and the kernel may begin it anew, by the number alone: it would take a connection from
+        whoever has that next, such as another test's server.
         """
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)

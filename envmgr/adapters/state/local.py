@@ -88,14 +88,14 @@ class LocalStateStore:
         path = self._present() / self._path(key)
         for name in beside(path.name):
             make_plain(path.with_name(name))
-        content, backup = self._content(path), self._content(path.with_name(f"{path.name}.backup"))
+        content, backup = self._content(path), self._content(path.with_name(beside(path.name).backup))
         if content is None or content.endswith(_END) or backup is None or not backup.endswith(_END):
             return False
         with _failures(path), _exclusively(path, key) as now:
             if now != content:
                 return False
             if now:
-                _write(path.with_name(f"{path.name}.torn"), now)  # never through what has that name
+                _write(path.with_name(beside(path.name).torn), now)  # never through what has that name
             _write(path, backup)
         return True
 
@@ -107,7 +107,7 @@ class LocalStateStore:
         with _failures(path), _exclusively(path, key) as content:
             if content:
                 _write(self._root / archive_key(key, now), content)
-            for leftover in (path.with_name(f"{path.name}.backup"), _note(path)):
+            for leftover in (path.with_name(beside(path.name).backup), _note(path)):
                 clear(leftover)
             path.unlink()
         self._remove_empty(path.parent)
@@ -270,11 +270,11 @@ def _no_plain_file(path: Path) -> NeedsPerson:
 
 
 def _note(path: Path) -> Path:
-    return path.with_name(f".{path.name}.lock.info")
+    return path.with_name(beside(path.name).lock_note)
 
 
 def _unfinished(path: Path) -> Path:
-    return path.with_name(f".{path.name}.unfinished")
+    return path.with_name(beside(path.name).unfinished)
 
 
 def _is_locked(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """An organization's Terraform backend: its type and settings, and where one environment's state is in it."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 Backend = tuple[str, Mapping[str, object]]
 """The backend's type (`local`, `azurerm`, `s3`) and Terraform's own settings for it, without `key`."""
@@ -14,9 +15,18 @@ def with_key(backend: Backend, key: str) -> tuple[str, dict[str, object]]:
     return kind, {**settings, "key": key}
 
 
-def beside(state: str) -> tuple[str, ...]:
-    """What lies beside the file of a local state, by its name: a backup, the lock's note, what was torn, what is unfinished."""
-    return f"{state}.backup", f".{state}.lock.info", f"{state}.torn", f".{state}.unfinished"
+class Beside(NamedTuple):
+    """What lies beside the file of a local state, each by its name: of a write that is under way, the `unfinished`."""
+
+    backup: str
+    lock_note: str
+    torn: str
+    unfinished: str
+
+
+def beside(state: str) -> Beside:
+    """What lies beside the file of a local state that has this name."""
+    return Beside(f"{state}.backup", f".{state}.lock.info", f"{state}.torn", f".{state}.unfinished")
 
 
 _PLACE = {

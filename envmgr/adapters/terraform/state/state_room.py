@@ -36,7 +36,7 @@ def set_aside_torn(backend: Backend) -> None:
     kind, settings = backend
     path = Path(str(settings.get("path")))
     if kind == _LOCAL and holds_something(path) and not _is_document(path):
-        path.replace(path.with_name(f"{path.name}.torn"))
+        path.replace(path.with_name(beside(path.name).torn))
 
 
 def make_fit_beside(backend: Backend) -> None:

@@ -11,6 +11,8 @@ import unicodedata
 from envmgr.domain.values.shown.unseen import is_unseen
 
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
+_UNKNOWN = ("Co", "Cn")
+"""Unicode's categories of what is anybody's own, or nothing yet: nobody knows how it is shown."""
 _BROKEN = "\u200b"
 """A blank without width: what it parts is looked at the same, and is nothing that a forge knows."""
 _CALLS = re.compile(r"@|[#!](?=\w)")
@@ -32,10 +34,7 @@ def plain(text: str) -> str:
 def _steers(character: str) -> bool:
     if character.isascii():
         return not character.isprintable()
-    return is_unseen(character) or unicodedata.category(character) in (
-        "Co",
-        "Cn",
-    )  # nobody knows how it is shown
+    return is_unseen(character) or unicodedata.category(character) in _UNKNOWN
 
 
 def harmless(text: str) -> str:
