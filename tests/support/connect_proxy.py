@@ -3,6 +3,7 @@
 import selectors
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from types import TracebackType
 from typing import Self, cast
@@ -63,11 +64,17 @@ class _Tunnel(StreamRequestHandler):
             return
         server.proxy.led.append(target)
         try:
-            with socket.create_connection((HOST, port), timeout=10) as upstream:
-                self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                _carry(self.connection, upstream)
-        except OSError:
-            return  # one side went away: the other sees its connection close
+            upstream = socket.create_connection((HOST, port), timeout=10)
+        except OSError as error:
+            # In the status line, as that is what a client's error names.
+            self.wfile.write(
+                f"HTTP/1.1 502 {error!r}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+            )
+            return
+        # One side goes away: the other sees its connection close.
+        with upstream, suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            _carry(self.connection, upstream)
 
 
 def _carry(one: socket.socket, other: socket.socket) -> None:
