@@ -62,14 +62,14 @@ def apply_with_backend(
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def ls_remote(url: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Ask a remote for its branches, for at most three seconds."""
+def ls_remote(url: str, seconds: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Ask a remote for its branches."""
     return subprocess.run(
         ["git", "ls-remote", "--heads", "--", url],
         env={**git_environment(), **environment},
         capture_output=True,
         text=True,
-        timeout=3,
+        timeout=seconds,
         check=False,
     )
 
@@ -231,7 +231,7 @@ def test_http_is_slow_or_hangs_as_told(git_repository: Repositories, git_server:
     assert time.monotonic() - began >= 0.4  # two requests
     git_server.fail("shop", hang=True)
     with pytest.raises(subprocess.TimeoutExpired):
-        ls_remote(git_server.http_url("shop"))
+        ls_remote(git_server.http_url("shop"), seconds=2)
 
 
 def test_ssh_serves_git_and_nothing_else(git_repository: Repositories, git_ssh: SshGit) -> None:
@@ -332,17 +332,19 @@ def test_nobodys_own_settings_reach_a_test() -> None:
     assert not [key for key in os.environ if key.startswith(("AWS_", "ARM_", "TF_", "GIT_"))]
 
 
-STRICT = """
+STACKS = """
 import faulthandler
 import os
-import pytest
 import signal
 from pathlib import Path
 from tests.support import strictness
 
 stacks = Path(__file__).with_name(f"stacks-{os.getpid()}").open("w")
 faulthandler.register(signal.SIGUSR1, stacks, all_threads=True)
-
+"""
+STRICT = f"""
+import pytest
+{STACKS}
 def pytest_sessionfinish(session: pytest.Session) -> None:
     strictness.fail_on_skips(session)
 
@@ -364,8 +366,7 @@ def test_what_did_not_run_fails_in_ci(tmp_path: Path, ci: str, workers: str) -> 
     (tmp_path / "conftest.py").write_text(STRICT)
     for number, body in enumerate(NOT_RUN.values()):
         (tmp_path / f"test_{number}.py").write_text(body)
-    options = ["-q", "-n", workers, "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
-    code, told = pytest_alone(tmp_path, *options, CI=ci)
+    code, told = pytest_alone(tmp_path, "-n", workers, CI=ci)
     assert code == (1 if ci else 0), told
     section = told.partition("not run, which fails in CI")[2]
     assert [reason in section for reason in NOT_RUN] == [bool(ci)] * 3
@@ -402,11 +403,14 @@ def hanging():
 
 def test_it(hanging):
     assert False, "first"
-"""
-LIMITED = """
-import pytest
-from tests.support import strictness
 
+@pytest.mark.parametrize("number", range(5))
+def test_others(number):
+    pass
+"""
+LIMITED = f"""
+import pytest
+{STACKS}
 strictness._TEARDOWN = 1
 
 def pytest_configure(config):
@@ -422,41 +426,41 @@ def test_what_hangs_after_a_failure_ends_with_its_worker(tmp_path: Path) -> None
     """Else the whole run would wait for it until it is killed, and nobody would know for what."""
     (tmp_path / "conftest.py").write_text(LIMITED)
     (tmp_path / "test_it.py").write_text(HANGS)
-    code, told = pytest_alone(tmp_path, "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+    code, told = pytest_alone(tmp_path, "-n", "2")
     assert (code, 'test_it.py", line 10 in hanging' in told.replace("'", '"')) == (1, True), told
+    assert "5 passed" in told
 
 
 def pytest_alone(folder: Path, *options: str, **environ: str) -> tuple[int, str]:
     """Run pytest there as nobody runs it from within another: the exit code, and what it told.
 
-    A run with workers once never ended, on a busy host: pytest-xdist and execnet have open reports of that.
-    Such a run is killed, tells where each of its processes stood, and is tried once more.
+    With what is asked for here alone: each of its processes would import the plugins of all packages that are installed,
+    by which a run on a busy host took a minute and not ten seconds. A run that does not end is
+    killed, and tells where each of its processes stood.
     """
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    own |= {"PYTHONPATH": str(Path(__file__).parents[1]), **environ}
-    command = [sys.executable, "-m", "pytest", *options, str(folder)]
+    own |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(Path(__file__).parents[1]), **environ}
+    plugins = ("-p", "xdist", "-p", "no:cacheprovider")
     # A file, as a worker that outlives its controller would hold a pipe open.
     output = folder / "output"
-    for _ in range(2):
-        with output.open("w") as out:
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=own,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                process_group=0,
-            )
-            try:
-                return process.wait(40), output.read_text()
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGUSR1)
-                time.sleep(1)
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        for file in (output, *folder.glob("stacks-*")):
-            sys.stderr.write(f"{file.name}:\n{file.read_text()}\n")
-    pytest.fail("a run of pytest with workers did not end, twice; where it stood is above")
+    with output.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-q", *plugins, *options, str(folder)],
+            cwd=folder,
+            env=own,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            process_group=0,
+        )
+        try:
+            return process.wait(100), output.read_text()
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGUSR1)
+            time.sleep(1)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    where = "\n".join(f"{file.name}:\n{file.read_text()}" for file in (output, *folder.glob("stacks-*")))
+    pytest.fail(f"a run of pytest did not end; where it stood:\n{where}")
