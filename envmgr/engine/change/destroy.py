@@ -53,6 +53,8 @@ def destroy(job: Job, end: Destroy, still: Still) -> None:
         verify(job, planned)
         # On record as empty before asking whether it was the last: of two applications that end at the same
         # time, the later one then sees that both are gone.
+        # Insisted upon: a database that is away just now must not turn a destroy that is done into one that
+        # failed.
         write_again(lambda: job.update(emptied), active.run.id)
         _verify_environment(job, planned)
         number = active.changes.destroy if active.changes else 0

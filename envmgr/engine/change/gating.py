@@ -77,6 +77,7 @@ class Gate:
         if planned.has_changes and (gates.checks or gates.approval is not None or _types(job)):
             terraform = job.repository.organization.terraform
             document = dict(terraform.document(planned.workspace, planned.file))
+            # Before any check runs that could print them.
             job.redact.learn_values(list(sensitive_texts(document)))
         results: tuple[Checked, ...] = ()
         if planned.has_changes:
@@ -152,6 +153,8 @@ def _require_approval(
     claim, now = (planned.claim if planned else desired.claim), job.services.clock()
     digest = _digest(job, claim, document)
     before, on = job.reload().proposal, attempt_key(job.began, job.policy)
+    # Read anew: it may have been approved while it was planned. Where a process applied it as approved and
+    # died before it could say so, nothing is left to change: that is not asked for a second time.
     is_done = not (planned and planned.has_changes) and is_carried_out(before, on, now)
     if is_done or lets_through(before, claim.commit, digest, now):
         names = ", ".join(approval.by for approval in before.approvals) if before else ""

@@ -103,6 +103,7 @@ def _result(job: Job, active: ActiveRun, step: Step, place: Place) -> Result:
     except StepFailed as error:
         outcome, message = Outcome.FAILED, job.redact(str(error))
     seconds = (job.services.clock() - began).total_seconds()
+    # Never less than none, should the clock have been set back.
     return Result(step.name, outcome, max(0.0, seconds), message)
 
 

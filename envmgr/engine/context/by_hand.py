@@ -125,6 +125,7 @@ def _bring(services: Services, organization: Organization, identity: Environment
     key, state = identity.by_hand_key, organization.state()
     if sealed is None:
         state.delete(key)
+        # The mark goes last: until then it says that nobody knows what is there.
         with sentences("A mark cannot be taken away", mark):
             mark.unlink(missing_ok=True)
     else:

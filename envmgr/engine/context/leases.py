@@ -148,6 +148,7 @@ class Leases:
     @contextmanager
     def _renewing(self, environment: EnvironmentId) -> Iterator[None]:
         """Notes that a lease holds anew from the beginning of the block on, if that succeeds."""
+        # Taken before the request: the database counts from some moment after it, so ours ends no later.
         began = self._fence.now() if self._fence is not None else 0.0
         yield
         if self._fence is not None:
@@ -157,6 +158,7 @@ class Leases:
         if self._fence is not None:
             self._fence.given_back(lease.environment.state_key)
         with self._lock:
+            # Renewed no more, but still reserved: no thread of ours may ask for it before it is given back.
             if self._ours.get(lease.environment) == lease:
                 self._ours[lease.environment] = None
         self.late_ends.write()

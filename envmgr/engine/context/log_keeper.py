@@ -51,6 +51,8 @@ class Written:
             state, content = self.open_state(), _from(self.path, 0)
             if content:
                 state.put(self.place + WHOLE, content)
+            # The whole first: whoever reads meanwhile finds one or the other. Without a list of pieces, as
+            # after a restart, the store is asked for them, but only where a mark says that some may be left.
             for name in self.pieces or (pieces(names(state, self.place)) if mark.exists() else ()):
                 state.delete(self.place + name)
             with sentences("A mark cannot be taken away", mark):

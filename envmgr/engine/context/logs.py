@@ -147,6 +147,7 @@ def _content(state: StateStore, place: str, found: Sequence[str], before: bytes)
         return state.get(place + WHOLE) or before
     content = before
     for name in pieces(found):
+        # A gap is not papered over with what comes after it.
         if int(name) == len(content):
             content += state.get(place + name) or b""
     return content

@@ -58,6 +58,7 @@ def _key(organization: Organization) -> str:
 def _check(services: Services, organization: Organization, *, marking: bool) -> bool:
     """Whether our mark stands there now."""
     state, key = organization.state(), _key(organization)
+    # Taken over once: a mark that somebody sets after ours is heeded.
     takes_over = services.takes_over and not organization.ownership.is_marked
     try:
         content = state.get(key)

@@ -55,6 +55,8 @@ def what_is_due(
     times: list[datetime] = []
     for environment in environments:
         policy = snapshot.policy(environment)
+        # Applications of one environment count once: where another of them is up already, this one takes no
+        # further place.
         number = 0 if environment.id.environment in there else len(there)
         neighbours = snapshot.neighbours(environment, leaving=together, active=number)
         decision = decide(environment, policy, neighbours, now, asked=environment.id in asked)
@@ -97,6 +99,7 @@ def held_elsewhere(services: Services, now: datetime) -> frozenset[EnvironmentId
     return frozenset(
         identity
         for identity, lease in services.store.leases(now).items()
+        # A dead process's lease holds nobody up: whoever comes next takes it over.
         if lease.owner != services.owner and not services.processes.is_dead(lease.owner)
     )
 

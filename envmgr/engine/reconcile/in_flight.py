@@ -78,5 +78,6 @@ class InFlight:
             return [self._flights[identity] for identity in sorted(self._flights)]
 
     def _begun(self, flight: Flight) -> Flight:
+        # The future's own state is all that tells those at work from those that wait.
         flight.over.set_running_or_notify_cancel()
         return flight

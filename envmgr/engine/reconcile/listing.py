@@ -50,6 +50,7 @@ def _second_parent(services: Services, repository: Repository, ref: str, merge: 
     parents: list[str] = []
     try:
         services.git.fetch(repository.remote(), {ref: merge})
+        # The third is asked for only to see that there is none: a forge merges two on trial.
         for number in (1, 2, 3):
             parents.append(services.git.resolve(repository.id, f"{merge}^{number}"))  # noqa: PERF401  the third raises
     except NotHere:

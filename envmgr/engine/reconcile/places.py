@@ -54,6 +54,7 @@ class Places:
             self._taken.append(place)
             # The time it waited is no silence of its own.
             place.quiet(timedelta())
+            # Whoever is next now may find a place free as well.
             self._changed.notify_all()
         try:
             yield place

@@ -177,6 +177,7 @@ class Poller:
                 for repository in written:
                     self._quiet.pop(repository, None)
                     self._woken[repository] += 1  # also where its records are being compared just now
+            # Only now: had the store not answered, the next look would have to ask again.
             self._asked_at = now
 
     def _wakings(self, repository: RepositoryId) -> int:
@@ -265,6 +266,8 @@ class Poller:
 
     def _failed(self, repository: Repository, state: RepositoryState, error: str) -> Polled:
         services, now = self._services, self._services.clock()
+        # The next answer has to be compared, even if it is the old one: a quiet look would leave this failure
+        # on record.
         self._quiet.pop(repository.id, None)
         try:
             # Confirmations count in a row: after a look that failed they start again.
@@ -273,6 +276,7 @@ class Poller:
                 services.record(repository.id.place, "remote-failed", f"{repository.id}: {error}")
             self._save(repository.id, replace(state, polled_at=now, failures=state.failures + 1, error=error))
         except EnvmgrError as store_error:
+            # There is nowhere to write it down: the look carries the sentence.
             return Polled(repository.id, changed=False, error=str(store_error))
         return Polled(repository.id, changed=bool(observed.changed), error=error)
 

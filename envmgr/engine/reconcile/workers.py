@@ -129,6 +129,7 @@ class Workers:
         chosen = list(repositories)
         # Somebody asked for this pass: what was busy a moment ago is tried again.
         self._put_off.clear()
+        # Applications that need one another are due one after the other, a round each.
         for number in range(_ROUNDS + max((len(p.parts) for p in chosen), default=0)):
             first = asked if number == 0 else frozenset[EnvironmentId]()
             # Asked once a round, not once a repository: it reads all runs under way.

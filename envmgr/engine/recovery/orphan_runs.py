@@ -57,6 +57,7 @@ def _adopt(job: Job, run: Run) -> Attended:
         job.redact.learn(access.hiding(job.read_state()))
     space = workspace(job, access, claim, program_now(job.services, organization, claim))
     adopted = organization.terraform.adopt(space, child, ActiveRun(job=job, run=run).watch())
+    # The process that would have done this after its apply is dead.
     left_states.put_away(job.services, run, space)
     return adopted
 

@@ -56,6 +56,7 @@ def _shared(job: Job, steps: Sequence[Step], commit: str) -> Mapping[str, str]:
 
     try:
         return _made(job, steps, commit, {}, done)
+    # Also where this process is being ended: others wait for this build.
     except BaseException:
         builds.give_up(wanted)
         raise

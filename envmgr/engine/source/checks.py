@@ -123,6 +123,7 @@ def _place(job: Job, planned: Planned, document: Mapping[str, Any]) -> Iterator[
     claim, services = planned.claim, job.services
     with place_of(job, claim.commit, job.read_state(), Purpose.CHECK) as place:
         file = services.layout.steps(job.environment.id) / "plan.json"
+        # A command of the branch may have left a folder of that name.
         sweep(file)
         write_private(file, json.dumps(document))
         root = planned.workspace.root

@@ -34,8 +34,11 @@ from . import workspaces
 log = structlog.get_logger()
 
 _CHUNK = 1024 * 1024
+# Seconds: what is younger may be in use by another process.
 _PREFIX, _LEFT = "kept-", 24 * 3600.0
 _MANIFEST, _CODE, _MODULES = "manifest.json", "code", "modules"
+# What zipfile and json make of bytes that anybody may have written; RuntimeError is that of an encrypted
+# entry.
 _UNREADABLE = (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -237,6 +240,7 @@ def _pack(bundle: Path, manifest: Manifest, *parts: Path) -> None:
             archive.writestr(zipfile.ZipInfo(_MANIFEST), manifest.to_json(), zipfile.ZIP_DEFLATED)
             for part in filter(Path.exists, parts):
                 entry = zipfile.ZipInfo(part.name)
+                # Told beforehand, since zipfile decides by it whether the entry needs ZIP64.
                 entry.file_size = part.stat().st_size
                 with part.open("rb") as content, archive.open(entry, "w") as copy:
                     shutil.copyfileobj(content, copy, _CHUNK)

@@ -325,7 +325,7 @@ class ActiveRun:
     ) -> None:
         """Writes what the run has come to, and that it ended well, with its last word: all of it, or nothing.
 
-        What has to be written `first` may be written twice.         What the database does not take is written again for a while, and later: what was done is on no other record yet.
+        What has to be written `first` may be written twice. What the database does not take is written again for a while, and later: what was done is on no other record yet.
         """
         job, end = self.job, self.end(RunStatus.SUCCEEDED, self.message)
         job.services.logs.end(self.run.id)

@@ -35,6 +35,7 @@ log = structlog.get_logger()
 
 _NAME, _MARK = "errored.tfstate", "errored.tfstate.put-away"
 _NONCE, _DIGEST = 12, 64
+# The key seals bundles, too: what encrypts is derived from it for this purpose alone.
 _DOMAIN = b"envmgr-left-state/1"
 
 
@@ -131,6 +132,7 @@ def _digest(text: bytes) -> bytes:
 
 def _closed(seal: Seal, identity: EnvironmentId, text: bytes) -> str:
     nonce = secrets.token_bytes(_NONCE)
+    # Bound to its environment: put in the place of another's, it does not open.
     return base64.b64encode(nonce + _cipher(seal).encrypt(nonce, text, str(identity).encode())).decode()
 
 

@@ -60,6 +60,7 @@ class LockRecorder:
                 return
             try:
                 lock = self._look()
+                # Once the block is over, the lock may be the next holder's.
                 if lock is not None and self._is_ours(lock) and not self._done.is_set():
                     self._found(lock.id)
                     return
