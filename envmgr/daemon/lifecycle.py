@@ -161,13 +161,15 @@ class Daemon:
 
     def _hand_out(self) -> None:
         runtime, now = self._runtime, self._runtime.services.clock()
-        touched: set[RepositoryId] = set()
         with self._outage.noticed("store-failed"), self._written.news(runtime.services.store, now) as written:
             self._telling.written(written, now)
-            touched = {*written, *self._freezes.news(runtime), *runtime.workers.unattended()}
+            # Kept as soon as it is known: a freeze or its end is told of once, whatever fails after that.
+            self._unlooked.update(written)
+            self._unlooked.update(self._freezes.news(runtime))
+            self._unlooked.update(runtime.workers.unattended())
         with self._outage.noticed("store-failed"):
             runtime.workers.help()
-        for identity in {*touched, *runtime.workers.due_again(), *self._unlooked}:
+        for identity in {*runtime.workers.due_again(), *self._unlooked}:
             repository = runtime.services.repositories.get(identity) if identity is not None else None
             if repository is not None:
                 self._look(repository)

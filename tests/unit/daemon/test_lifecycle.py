@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -145,3 +146,21 @@ def test_who_ends_asks_a_forge_for_no_further_pull_request(tmp_path: Path) -> No
     watch.tick()
     assert watch.wait(20)
     assert asked == [1]
+
+
+def test_a_thaw_is_looked_at_though_the_database_failed_right_after_it_was_read(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told of once: what waits for it would wait for the next push, or for good."""
+    runtime = trial.daemon._runtime
+    monkeypatch.setattr(trial.daemon._freezes, "news", lambda _: [RepositoryId("acme", "r07")])
+    monkeypatch.setattr(runtime.workers, "unattended", _fails)
+    trial.daemon._tick_work()
+    monkeypatch.setattr(trial.daemon._freezes, "news", lambda _: [])
+    monkeypatch.setattr(runtime.workers, "unattended", frozenset)
+    trial.daemon._tick_work()
+    assert trial.looked == [RepositoryId("acme", "r07")]
+
+
+def _fails() -> NoReturn:
+    raise Transient("The database took too long.")
