@@ -1,8 +1,9 @@
 """Holding an environment while working on it: one piece of work at a time, across all processes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 
@@ -99,19 +100,26 @@ class Leases:
         with self._lock:
             held = [lease for lease in self._ours.values() if lease is not None]
             left, self._left = self._left, []
+        parts: list[Callable[[], object]] = []
         if held and not self._fleet.serves:  # a daemon does so by itself
-            try_to_beat(self._fleet)
-        self.late_ends.write()
-        for lease in left:
-            self._give_back(lease)
-        for lease in held:
+            parts.append(partial(try_to_beat, self._fleet))
+        parts += [self.late_ends.write, *(partial(self._give_back, lease) for lease in left)]
+        parts += [partial(self._renew, lease) for lease in held]
+        for part in parts:
             try:
-                with self._renewing(lease.environment):
-                    self._store.renew(lease, self._clock(), TERMS.lease)
-            except LeaseLost:
-                self._lost.add(lease.environment)
-            except EnvmgrError:
-                continue  # the store may be back by the next time, well before the lease ends
+                part()
+            except Exception:
+                # A mistake of ours in one of them must not let the other leases run out: what runs under them would end.
+                log.exception("Unexpected error", action="unexpected")
+
+    def _renew(self, lease: Lease) -> None:
+        try:
+            with self._renewing(lease.environment):
+                self._store.renew(lease, self._clock(), TERMS.lease)
+        except LeaseLost:
+            self._lost.add(lease.environment)
+        except EnvmgrError:
+            return  # the store may be back by the next time, well before the lease ends
 
     def _reserve(self, environment: EnvironmentId) -> None:
         """From here on no other thread of ours asks for it, so what the store says is ours was left behind."""

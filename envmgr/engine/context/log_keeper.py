@@ -95,9 +95,12 @@ class LogKeeper:
         with self._lock:
             found = list(self._written.values())
         for written in found:
-            with written.lock, suppress(EnvmgrError):
-                if written.run in self._written:
-                    written.put_piece()
+            try:
+                with written.lock, suppress(EnvmgrError):
+                    if written.run in self._written:
+                        written.put_piece()
+            except Exception:  # of this one log: the thread goes on, or nobody would put the others there
+                log.exception("Unexpected error", action="unexpected", run=written.run)
 
     def _start(self) -> None:
         self._wake.clear()

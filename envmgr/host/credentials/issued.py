@@ -129,6 +129,12 @@ def _renew(issue: Callable[[], float], pause: float, ended: Event, holder: Holde
         except EnvmgrError as error:  # the run may end before they do; if not, its program says so
             pause = _AGAIN
             _warn(str(error), holder)
+        except Exception as error:  # noqa: BLE001  a library's text may hold a secret: only its kind is told
+            pause = _AGAIN
+            _warn(
+                f"Unexpected {type(error).__name__}: its credentials are not renewed; it will be tried again.",
+                holder,
+            )
 
 
 def _warn(message: str, holder: Holder) -> None:

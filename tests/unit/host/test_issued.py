@@ -80,6 +80,30 @@ def test_what_cannot_be_renewed_ends_nothing(tmp_path: Path, monkeypatch: pytest
         assert key.read_text() == "secret-4"
 
 
+def test_a_mistake_in_a_renewal_ends_no_renewing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run would go on with what it has until that ends; and what a library says may hold a secret."""
+    monkeypatch.setattr("envmgr.host.credentials.issued._AGAIN", 0.05)
+    issuer = Counting(lasts=2)
+    before, issue = issuer.issue, iter([KeyError("secret-0")])
+
+    def mistaken(folder: Path) -> Issued:
+        if issuer.number and (error := next(issue, None)) is not None:
+            raise error
+        return before(folder)
+
+    monkeypatch.setattr(issuer, "issue", mistaken)
+    with signed_in(tmp_path, issuer, []) as key:
+        deadline = time.monotonic() + 20
+        while key.read_text() == "secret-1" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert key.read_text() == "secret-2"
+    said = capsys.readouterr().out
+    assert "Unexpected KeyError" in said
+    assert "secret-0" not in said
+
+
 def test_without_credentials_nothing_runs(tmp_path: Path) -> None:
     with pytest.raises(Transient, match="away"), signed_in(tmp_path, Counting(fails=frozenset({1})), []):
         pytest.fail("it ran")
