@@ -100,8 +100,19 @@ def write_private(
                 about = owned_as.stat()
                 os.fchown(file.fileno(), about.st_uid, about.st_gid)
         new.replace(path)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             new.unlink(missing_ok=True)
         # Said of the file that was to be written: nobody knows the name it would have come from.
         raise told(OSError(error.errno, error.strerror, str(path)), what) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Puts on disk which names a folder holds: until then a power cut may take that of a file in it away. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -13,6 +13,7 @@ from envmgr.adapters.state.keys import archive_key
 from envmgr.adapters.state.local import LocalStateStore
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
 from envmgr.domain.values.backend import beside
+from tests.support.on_disk import Disk
 from tests.support.state_backends import KEY
 
 if TYPE_CHECKING:
@@ -196,3 +197,12 @@ def test_what_is_no_plain_file_is_not_followed(store: LocalStateStore, folder: P
     with pytest.raises(NeedsPerson, match="is a link or no plain file"):
         store.read(f"{Path(KEY).parent}/web/terraform.tfstate")
     assert other.read_bytes() == STATE
+
+
+def test_a_state_outlives_a_power_cut_in_a_folder_that_was_just_made(
+    store: LocalStateStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With each folder above it: on disk without its name in the one above, it is nowhere."""
+    disk = Disk(monkeypatch)
+    store.create(KEY, STATE)
+    assert disk.holds(folder / KEY, folder)

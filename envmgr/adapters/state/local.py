@@ -19,7 +19,7 @@ from envmgr.domain.documents.state import LARGEST, LockInfo, State
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, StateLocked, Transient
 from envmgr.domain.values.backend import beside
 from envmgr.host.leftovers import clear, make_plain
-from envmgr.host.system import create_private
+from envmgr.host.system import create_private, sync_folder
 
 _OPERATORS = 3  # organization, repository, environment: no branch's code makes these folders
 _FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, process
@@ -304,6 +304,7 @@ def _write(path: Path, content: bytes | IO[bytes], *, replaces: bool = True) -> 
     """Writes a file whole, private and on disk, or raises: FileExistsError where it may replace none and there is one."""
     for folder in reversed([parent for parent in path.parents if not parent.exists()]):
         folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
     unfinished = _unfinished(path)
     clear(unfinished)
     with os.fdopen(create_private(unfinished, os.O_RDWR), "w+b") as file:
@@ -322,7 +323,7 @@ def _write(path: Path, content: bytes | IO[bytes], *, replaces: bool = True) -> 
         finally:
             unfinished.unlink()
     # Until the folder is on disk as well, a power cut may take the file's name away.
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _is_same(one: IO[bytes], other: IO[bytes]) -> bool:
@@ -332,14 +333,6 @@ def _is_same(one: IO[bytes], other: IO[bytes]) -> bool:
         if other.read(len(chunk)) != chunk:
             return False
     return not other.read(1)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

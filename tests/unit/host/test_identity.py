@@ -3,7 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from envmgr.host.identity import host_id
+from tests.support.on_disk import Disk
 
 _ROOT = "22 1 0:21 / {point} rw,relatime - {kind} {source} rw,lowerdir=/l/1,{upper}workdir=/w"
 
@@ -58,3 +61,10 @@ def test_processes_that_begin_together_are_of_one_host(tmp_path: Path) -> None:
         with ThreadPoolExecutor(8) as pool:
             found = set(pool.map(lambda _, file=file: host_id(file, missing, missing), range(8)))
         assert len(found) == 1
+
+
+def test_it_outlives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what this host holds by then would be another's."""
+    disk = Disk(monkeypatch)
+    host_id(tmp_path / "host-id")
+    assert disk.holds(tmp_path / "host-id", tmp_path)

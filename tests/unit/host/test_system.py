@@ -7,6 +7,7 @@ import pytest
 
 from envmgr.domain.errors import Transient
 from envmgr.host.system import sentences, told, write_private
+from tests.support.on_disk import Disk
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,12 @@ def test_a_file_is_whole_and_private_or_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(Transient, match=rf"^It fails: {folder}: Is a directory"):
         write_private(folder, "new", "It fails")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_what_is_durable_is_on_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rename that is not may be undone by a power cut: then the content is under no name."""
+    disk = Disk(monkeypatch)
+    write_private(tmp_path / "key", "said", durable=True)
+    write_private(tmp_path / "note", "said")
+    assert disk.holds(tmp_path / "key", tmp_path)
+    assert not disk.holds(tmp_path / "note", tmp_path)
