@@ -47,7 +47,7 @@ def tidy(services: Services, is_ending: Callable[[], bool] = lambda: False) -> N
         lambda: services.modules.prune(_modules(claims)),
         lambda: services.binaries.prune(claim.terraform_version for claim in claims),
         lambda: _prune_releases(services, claims),
-        lambda: _prune_workspaces(services, environments),
+        lambda: _prune_workspaces(services, environments, is_ending),
         lambda: _prune_providers(services, claims),
         lambda: step_caches.prune(services, environments),
         lambda: _tidy_mirrors(services, environments, is_ending),
@@ -70,7 +70,7 @@ def _tidy_what_is_shared(services: Services, is_ending: Callable[[], bool]) -> N
     _each(
         (
             lambda: services.store.prune(services.clock() - services.retention),
-            lambda: logs.prune(services),
+            *(partial(logs.prune, services, each) for each in services.organizations.values()),
             lambda: _keep_what_was_set(services),
             lambda: _prune_archives(services),
             lambda: warn_of_ends(services),
@@ -139,17 +139,23 @@ def _prune_log(services: Services, path: Path, *, is_known: bool = True) -> None
         path.unlink(missing_ok=True)
 
 
-def _prune_workspaces(services: Services, environments: Iterable[Environment]) -> None:
+def _prune_workspaces(
+    services: Services, environments: Iterable[Environment], is_ending: Callable[[], bool]
+) -> None:
     """Deletes working folders of environments that are closed, under their lease."""
     open_ones = {e.id for e in environments}
-    for path in services.layout.workspaces.glob("*/*/*"):
-        if path.name.startswith(ASIDE):
-            clear(path)
-            continue
-        organization, repository, component = path.relative_to(services.layout.workspaces).parts
-        identity = EnvironmentId.of_component(RepositoryId(organization, repository), component)
-        if identity not in open_ones:
-            _remove(services, identity, path)
+    found = services.layout.workspaces.glob("*/*/*")
+    _each((partial(_prune_workspace, services, path, open_ones) for path in found), is_ending)
+
+
+def _prune_workspace(services: Services, path: Path, open_ones: Collection[EnvironmentId]) -> None:
+    if path.name.startswith(ASIDE):
+        clear(path)
+        return
+    organization, repository, component = path.relative_to(services.layout.workspaces).parts
+    identity = EnvironmentId.of_component(RepositoryId(organization, repository), component)
+    if identity not in open_ones:
+        _remove(services, identity, path)
 
 
 def _remove(services: Services, identity: EnvironmentId, path: Path) -> None:

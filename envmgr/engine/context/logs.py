@@ -64,14 +64,10 @@ def prune_copies(services: Services) -> None:
             copy.unlink(missing_ok=True)
 
 
-def prune(services: Services) -> None:
-    """Deletes what is beside the states of runs that the database does not know any more."""
-    for organization in services.organizations.values():
-        if is_needed(services, organization) and not organization.is_new():  # else there may be no place yet
-            _prune(services, organization)
-
-
-def _prune(services: Services, organization: Organization) -> None:
+def prune(services: Services, organization: Organization) -> None:
+    """Deletes what is beside an organization's states of runs that the database does not know any more."""
+    if not is_needed(services, organization) or organization.is_new():  # then there may be no place yet
+        return
     state, known = organization.state(), dict[int, bool]()
     for key in names(state, prefix := _prefix(services, organization.name)):
         number, _, _ = key.partition("/")

@@ -3,15 +3,20 @@
 Of one environment only: what a branch leaves in a cache that others share would run in theirs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from envmgr.domain.errors import EnvironmentBusy
+import structlog
+
+from envmgr.domain.errors import EnvironmentBusy, EnvmgrError
 from envmgr.domain.values.environment import Environment
 from envmgr.domain.values.names import EnvironmentId, RepositoryId
 from envmgr.engine.context.services import Services
 from envmgr.host.leftovers import accessible, clear, files
+from envmgr.host.system import sentences
+
+log = structlog.get_logger()
 
 LARGEST = 5 * 1024**3
 """Bytes of one environment's cache above which all of it goes: only its owner knows which part would be missed."""
@@ -25,16 +30,29 @@ def prune(services: Services, environments: Iterable[Environment], largest: int 
     `environments` are all open ones.
     """
     open_ones = {environment.id for environment in environments}
-    for path in list(services.layout.step_caches.glob("*/*/*")):
-        if path.name.startswith(_REMOVED):  # by a process that died right then
-            clear(path)
-            continue
-        repository = RepositoryId(path.parent.parent.name, path.parent.name)
-        identity = EnvironmentId.of_component(repository, path.name)
-        if identity not in open_ones or _size(path) > largest:
-            _remove(services, path, identity)
+    # First what a process was removing that died right then: the same name may be needed once more.
+    for path in sorted(services.layout.step_caches.glob("*/*/*"), key=lambda each: not _is_removed(each)):
+        try:
+            with sentences():
+                _prune_one(services, path, open_ones, largest)
+        except EnvmgrError as error:  # of this one: the others make room all the same
+            log.warning(str(error), action="not-tidied")
     # Of older releases: all branches of a repository wrote there.
     clear(services.layout.root / "step-caches")
+
+
+def _is_removed(path: Path) -> bool:
+    return path.name.startswith(_REMOVED)
+
+
+def _prune_one(services: Services, path: Path, open_ones: Collection[EnvironmentId], largest: int) -> None:
+    if _is_removed(path):
+        clear(path)
+        return
+    repository = RepositoryId(path.parent.parent.name, path.parent.name)
+    identity = EnvironmentId.of_component(repository, path.name)
+    if identity not in open_ones or _size(path) > largest:
+        _remove(services, path, identity)
 
 
 def _remove(services: Services, path: Path, user: EnvironmentId) -> None:
