@@ -239,6 +239,37 @@ def test_the_proxy_of_this_host_leads_there(certificates: Certificates) -> None:
             assert (wrong.code, "HTTPS_PROXY" in wrong.err) == (2, True)
 
 
+@pytest.mark.parametrize("is_by_proxy", [True, False])
+def test_a_connection_that_was_kept_may_be_closed_at_any_time(
+    certificates: Certificates, is_by_proxy: bool
+) -> None:
+    """What is asked for over it then is asked for anew, by whichever way: nothing was said of that."""
+    port = 0
+
+    def closing(request: Any) -> None:
+        """Answers once, and hangs up on whoever asks for more over the same connection."""
+        request.close_connection = False
+        server.answer(REPOSITORIES, hanging_up)
+        rows()(request)
+
+    def hanging_up(request: Any) -> None:
+        server.answer(REPOSITORIES, told({"items": [], "next": None}))
+
+    with (
+        WebServer(certificates) as server,
+        ConnectProxy(lambda target: port if target == f"envmgr.test:{port}" else None) as proxy,
+    ):
+        port = server.port
+        server.answer(LIST, closing)
+        url = f"https://envmgr.test:{port}" if is_by_proxy else server.url("")
+        environ = {"HTTPS_PROXY": proxy.url} if is_by_proxy else {}
+        done = listed(url, "--ca", str(certificates.authority), **environ)
+        assert (done.code, done.err) == (0, "")
+        asked = [path.partition("?")[0] for path, _ in server.requests]
+        assert (asked.count(LIST), asked.count(REPOSITORIES)) == (1, 2)
+        assert len(proxy.led) == (2 if is_by_proxy else 0)
+
+
 def test_certificates_are_verified(certificates: Certificates, tmp_path: Path) -> None:
     """By the system's authorities, or by one's own; and the name must be the server's."""
     with WebServer(certificates) as server:

@@ -22,6 +22,8 @@ def page(status: int = 200, body: bytes = b"hello", **headers: str) -> Answer:
         for name, value in headers.items():
             request.send_header(name.replace("_", "-"), value)
         request.send_header("Content-Length", str(len(body)))
+        if request.close_connection:  # else the next request may come over it as it is closed
+            request.send_header("Connection", "close")
         request.end_headers()
         request.wfile.write(body)
 

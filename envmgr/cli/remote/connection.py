@@ -1,6 +1,7 @@
 """Speaking to the API over HTTP: bounded in size and time, and every failure as a sentence."""
 
 import json
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -8,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout
-from urllib3.exceptions import HTTPError, ProtocolError, SSLError
+from urllib3.exceptions import HTTPError, ProtocolError, ProxyError, SSLError
 
 from envmgr import __version__
 from envmgr.cli.screen import printable, say
@@ -103,12 +104,11 @@ class Connection:
         for attempt in range(1, _TRIES + 1):
             try:
                 response = self._send(method, path, query, body, headers)
-            except Transient as error:
-                # A connection that was kept may be closed just then; of a wish it is not known whether it has arrived.
-                was_kept = attempt == 1 and isinstance(error.__cause__, ProtocolError)
-                if attempt == _TRIES or not (key or was_kept):
+            except Transient:
+                # Of a wish it is not known whether it has arrived.
+                if attempt == _TRIES or not key:
                     raise
-                time.sleep(attempt if key else 0)
+                time.sleep(attempt)
                 continue
             pause = _pause(response) if attempt < _TRIES else None
             if pause is None:
@@ -131,7 +131,8 @@ class Connection:
         given = {name: str(value) for name, value in query.items() if value is not None}
         url = f"{self.url}/api/v1{quote(path, safe='/:')}{'?' if given else ''}{urlencode(given)}"
         sent = {} if body is None else {"Content-Type": "application/json"}
-        try:
+
+        def ask() -> BaseHTTPResponse:
             return self._pool.request(
                 method,
                 url,
@@ -143,6 +144,15 @@ class Connection:
                 decode_content=False,
                 timeout=Timeout(connect=_CONNECT, read=read),
             )
+
+        try:
+            try:
+                return ask()
+            except (ProtocolError, ProxyError, SSLError) as error:
+                # A connection that was kept may be closed just then: what only reads is asked anew.
+                if method != "GET" or not _broke_off(error):
+                    raise
+                return ask()
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from error
 
@@ -218,6 +228,17 @@ def _pool(address: Address) -> PoolManager:
     return ProxyManager(
         f"http://{host}:{proxy.port}", proxy_headers=given, ssl_context=address.tls, retries=False
     )
+
+
+def _broke_off(error: ProtocolError | ProxyError | SSLError) -> bool:
+    """Whether a connection that was there has ended.
+
+    The library says of one that was kept, by a proxy, that the proxy was not reached: it has forgotten that it was.
+    """
+    if isinstance(error, ProtocolError):
+        return True
+    inner = error.original_error if isinstance(error, ProxyError) else next(iter(error.args), None)
+    return isinstance(inner, ConnectionError | ssl.SSLEOFError | ssl.SSLZeroReturnError)
 
 
 class _Understood:
