@@ -29,7 +29,7 @@ from tests.support.git_repository import GitRepository, git_environment
 from tests.support.git_server import GitServer
 from tests.support.listener import Listener
 from tests.support.long_first import long_first
-from tests.support.processes import HOST
+from tests.support.processes import HOST, free_port
 from tests.support.ssh_server import SshGit
 
 Repositories = Callable[[str], GitRepository]
@@ -387,6 +387,14 @@ def test_a_listener_that_was_closed_takes_nothing_from_who_comes_next() -> None:
         with socket.create_connection(server.getsockname()):
             assert select.select([server], [], [], 5)[0]
     assert taken.empty()
+
+
+def test_a_port_for_a_server_is_given_to_nobody_else() -> None:
+    """Neither by the kernel, to whoever asks it for any, nor twice in a row."""
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    ports = [free_port() for _ in range(50)]
+    assert len(set(ports)) == len(ports)
+    assert not [port for port in ports if int(given[0]) <= port <= int(given[1])]
 
 
 HANGS = """

@@ -1,17 +1,23 @@
 """Server processes for tests: started on a free loopback port, waited for, and surely ended."""
 
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 HOST = "127.0.0.1"
 _ATTEMPTS = 3
+_LOWEST = 10_000
+_SHARES = 16
+_NUMBERS = itertools.count(random.randrange(1 << 16))  # from anywhere on, as there may be other runs
 
 
 class ServerDidNotStart(Exception):
@@ -19,11 +25,25 @@ class ServerDidNotStart(Exception):
 
 
 def free_port() -> int:
-    """A loopback port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody has, and that nobody gets until it is listened on.
+
+    None of those that the kernel gives to connections and to whoever asks for any: until a server has come to listen,
+    thousands of these are given out, and who waited for it would find another's server there.
+    """
+    for number in _NUMBERS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, _port(number)))
+            found: int = probe.getsockname()[1]
+            return found
+    raise AssertionError("unreachable: there is always a next number")
+
+
+def _port(number: int) -> int:
+    """One below the kernel's own, for each worker of pytest others; 0, which is any, where the kernel gives out all."""
+    given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
+    share = (given - _LOWEST) // _SHARES
+    return _LOWEST + worker * share + number % share if share > 0 else 0
 
 
 def dies_with_us(argv: Sequence[str], *, user: str | None = None) -> list[str]:

@@ -5,23 +5,46 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http.client import HTTPException
 from pathlib import Path
+from random import SystemRandom
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 _PROC = Path("/proc")
 _SECONDS = 5.0
+_LOWEST, _TRIES = 10_000, 100
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 at which nobody listens now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Ports of 127.0.0.1 at which nobody listens now, and that the kernel gives to nobody who asks it for any.
+
+    They are listened on only once an environment is there: until then another program would have got some of those.
+    """
+    with ExitStack() as taken:
+        ports: list[int] = []
+
+        def take(port: int) -> None:
+            ports.append(taken.enter_context(socket.create_server(("127.0.0.1", port))).getsockname()[1])
+
+        for port in _candidates():
+            if len(ports) < count:
+                with suppress(OSError):  # somebody listens there
+                    take(port)
+        while len(ports) < count:
+            take(0)
+        return ports
+
+
+def _candidates() -> list[int]:
+    """Ports in no order; none where the kernel gives out all of them."""
+    try:
+        given = int((_PROC / "sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except (OSError, ValueError):
+        return []
+    own = range(_LOWEST, given)
+    return SystemRandom().sample(own, min(len(own), _TRIES))
 
 
 def answer(url: str) -> str:
