@@ -52,6 +52,7 @@ def secrets(remote: Remote) -> tuple[str, ...]:
 
 
 def _https(remote: Remote, location: Location, patience: float) -> dict[str, str]:
+    # Never 0 seconds, which would mean no limit at all.
     values = {"http.lowSpeedLimit": str(_SLOW), "http.lowSpeedTime": str(max(1, round(patience)))}
     given = login(remote)
     if given is None:

@@ -99,6 +99,7 @@ class Completion:
         inner = _Tree(mirror, remote, location, submodule.commit, _empty(tree.folder, submodule.path))
         if not _is_there(inner):
             self._fetch(inner, ref_component(submodule.path), _surroundings(location, whole.location))
+        # Noted before its files are read: from then on no housekeeping lets go of the commit.
         mirror.output(["update-ref", f"{_KEPT}{whole.commit}/{inner.commit}", inner.commit])
         with tempfile.TemporaryDirectory(prefix=_WORK, dir=mirror.path.parent) as work:
             written = fill(mirror, inner.commit, inner.folder, Path(work))

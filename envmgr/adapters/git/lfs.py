@@ -143,6 +143,7 @@ class Lfs:
         size = sum(pointer.size for pointer in pointers.values())
         check_size(mirror.repository, f"Git LFS and submodules of commit {commit[:10]}", size, mirror.limits)
         storage = LfsStorage(mirror)
+        # Noted before anything is fetched: what is there already must not be tidied away meanwhile.
         storage.note(commit, pointers.values())
         if missing := storage.missing(pointers.values()):
             # A repository on this host has no server that git-lfs could ask.

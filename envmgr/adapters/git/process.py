@@ -40,6 +40,7 @@ def _settings() -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ATTR_NOSYSTEM": "1",
+        # Whoever speaks with a remote names the one protocol it takes.
         "GIT_ALLOW_PROTOCOL": "none",
         "GIT_LITERAL_PATHSPECS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
@@ -56,6 +57,7 @@ def _settings() -> dict[str, str]:
                 "core.protectHFS": "true",
                 "core.protectNTFS": "true",
                 "credential.helper": "",
+                # Git would do that whenever it likes; housekeeping does it under the mirror's lock.
                 "gc.auto": "0",
                 "maintenance.auto": "false",
                 "submodule.recurse": "false",

@@ -88,6 +88,7 @@ class S3StateStore:
         """Copies the state within S3, reads the copy back, and only then deletes what it was made from."""
         found = self._get(key)
         if found is None:
+            # Also where an earlier call came no further than the delete.
             self._forget_digest(key)
             return
         holder = self.lock(key)
@@ -297,7 +298,10 @@ class S3StateStore:
             return None
         with failures(f"the DynamoDB table {self._table}", self._environment):
             answer = self._dynamodb.get_item(
-                TableName=self._table, Key=self._item_key(key), ConsistentRead=True
+                # The table's usual reads may be older than the lock.
+                TableName=self._table,
+                Key=self._item_key(key),
+                ConsistentRead=True,
             )
         item: Mapping[str, Any] = answer.get("Item") or {}
         return str(item["Info"]["S"]) if "Info" in item else None

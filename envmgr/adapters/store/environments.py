@@ -80,6 +80,7 @@ def touched(connection: Connection, since: datetime) -> Mapping[RepositoryId, fr
 def lock(connection: Connection, repository: RepositoryId) -> None:
     """Keeps other transactions from changing a repository's environments (SQLite's writers do anyway)."""
     query = select(environments.c.name).where(rows.of_repository(environments, repository))
+    # In one order: two who lock the same rows must not wait for each other.
     connection.execute(query.order_by(environments.c.name).with_for_update())
 
 

@@ -133,6 +133,7 @@ environments = Table(
     ),
     _primary_key("environments"),
 )
+# What was written of late is asked for every second.
 Index("environments_updated", environments.c.updated_at)
 Index("environments_status", *(environments.c[n] for n in ("status", "organization", "repository", "name")))
 
@@ -173,6 +174,7 @@ runs = Table(
 )
 Index("runs_environment", *(runs.c[n] for n in (*_ENVIRONMENT, "id")))
 Index("runs_status", runs.c.status, runs.c.id)
+# For pruning, which else reads all runs.
 Index("runs_finished", runs.c.finished_at)
 
 events = Table(

@@ -92,7 +92,11 @@ def _require_writable(file: Path) -> None:
 
 def _connect(file: Path, busy_timeout: timedelta) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        file, timeout=busy_timeout.total_seconds(), isolation_level=None, check_same_thread=False
+        # The pool hands a connection from one thread to the next.
+        file,
+        timeout=busy_timeout.total_seconds(),
+        isolation_level=None,
+        check_same_thread=False,
     )
     try:
         for setting in _SETTINGS:

@@ -25,6 +25,7 @@ class Binaries:
         found = shutil.which(binary)
         target = self._folder / version / "terraform"
         if target.exists():
+            # Housekeeping leaves it for a day, by when a claim names it.
             os.utime(target.parent)
         if found is None or target.exists():
             return

@@ -119,6 +119,7 @@ class ModuleFolder:
                     entry["Dir"] = str(self._folder / _inside(entry.pop("Elsewhere")))
             clear(self._folder)
             new.rename(self._folder)
+            # The list last: code that it does not name counts for nothing.
             self._write(listed)
         except (*_UNREADABLE, zipfile.BadZipFile) as error:
             raise NeedsPerson("The modules that are kept beside the state cannot be read.") from error

@@ -179,6 +179,7 @@ class Session:
                     f"{_LARGEST_DOCUMENT // 2**20} MiB of it: split the code into several applications."
                 )
             outcome = Outcome(command, found, transcript, cage)
+            # By position: what the child wrote has moved where this descriptor stands.
             return outcome, os.pread(output.fileno(), size, 0)
 
     def _cage(self, command: str, arriving: Path | None = None) -> Cage:

@@ -28,6 +28,7 @@ class SqlRequests:
         """Records a request; what is there already where its key is, and whether it is new."""
         with self._database.write() as connection:
             if request.key is not None:
+                # One at a time: of two who ask the same at once neither would find the other's.
                 self._database.serialize(connection, "requests")
                 found = _of_key(connection, request.key)
                 if found is not None:

@@ -76,6 +76,7 @@ class SqlOutbox:
                 statement = self._database.upsert(tellings).values(**_key(each.target), **values)
                 changed = {name: values[name] for name in _TEXT} | _ANEW | _waits_since(values)
                 connection.execute(statement.on_conflict_do_update(index_elements=list(_KEY), set_=changed))
+            # What a process is just saying stays until it has said it; the next look forgets it.
             for target in forget:
                 connection.execute(delete(tellings).where(_is(target), tellings.c.taken_until.is_(None)))
         return True
@@ -106,6 +107,7 @@ class SqlOutbox:
 
     def take(self, seen: Telling, owner: ProcessId, until: datetime) -> Telling | None:
         """Has this process say it."""
+        # Only as it was seen: another process may have taken it since.
         same = (
             tellings.c.taken_until == seen.taken_until
             if seen.taken_until

@@ -221,6 +221,7 @@ class ProcrastinateQueue:
 def _unless_there(connection: Connection, statement: TextClause, values: Mapping[str, object]) -> bool:
     """Executes a statement; False, with nothing done, where the environment came to wait in the same moment."""
     try:
+        # A savepoint: without one the error would end the caller's transaction as well.
         with connection.begin_nested():
             connection.execute(statement, values)
     except IntegrityError:

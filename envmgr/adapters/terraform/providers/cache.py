@@ -175,6 +175,7 @@ class ProviderCache:
             else:
                 package.rename(ours)
                 make_read_only(ours)
+            # The pin last: a package without one is never used.
             Pin(found, stamps(ours)).write(_pin_of(ours))
         return ours
 

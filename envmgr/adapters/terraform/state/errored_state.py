@@ -67,6 +67,7 @@ class ErroredState:
                 left.replace(self.kept)  # moved, for the disk may be full
             elif self._is_within():
                 clear(self._in_root)
+            # Last: until the state is safe, the note says that what lies there is Terraform's.
             clear(self._note)
         return holds_something(self.kept)
 
