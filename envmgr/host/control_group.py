@@ -149,6 +149,7 @@ class ChildGroup:
             each = waiting.pop()
             with suppress(OSError):  # it has ended meanwhile
                 _write(self.entrance, str(each))
+                # Its children after itself: what it starts from then on is in the group already.
                 waiting += children(each)
 
     def reached(self) -> tuple[Limit, ...]:

@@ -17,6 +17,7 @@ from envmgr.domain.values.hosts.terms import TERMS, Terms
 from .system import told, write_private
 
 _OLD = 24 * 3600.0
+# A clock that nobody sets, that counts sleep, and that the shell beside a child can read as well.
 _UPTIME = Path("/proc/uptime")
 
 # The fields of a process after its name: its state is the 1st, its start the 20th.

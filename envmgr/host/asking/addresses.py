@@ -31,6 +31,7 @@ def check(host: str, networks: Sequence[str]) -> None:
     """Raises AddressRefused for a name, to be looked up by somebody else, that leads where nobody may be asked, as far as is known here."""
     try:
         found = _addresses(host)
+    # A name that is unknown here may be known to the proxy that is asked for it.
     except OSError:
         return
     if not all(is_open(address, networks) for address in found):
@@ -54,6 +55,8 @@ class CheckedConnection(HTTPConnection):
         try:
             return self._first(found)
         finally:
+            # Given back before TLS begins: urllib3 takes the name for certificate and SNI from the same
+            # field.
             self._dns_host = name
 
     def _first(self, addresses: Sequence[str]) -> socket.socket:

@@ -60,6 +60,7 @@ class RequestTimeout:
             self.is_over = True
             for watched in self._sockets:
                 with suppress(OSError):  # it was closed by the other side
+                    # Shut down, not closed: only that wakes a thread which is reading.
                     watched.shutdown(socket.SHUT_RDWR)
 
 

@@ -110,6 +110,7 @@ def bounds(cage: Cage, log: Path) -> Iterator[CageBounds]:
     finally:
         spent.seconds += time.monotonic() - began
         if room is not None:
+            # What a command deletes is there for the next one, but never more than there was.
             spent.disk = max(spent.disk + room.grown(), 0)
 
 
@@ -192,6 +193,7 @@ def _size(folder: Path) -> int:
 
 def _blocks(entry: os.DirEntry[str]) -> int:
     try:
+        # Blocks of 512 bytes, whatever the file system's own are.
         return max(entry.stat(follow_symlinks=False).st_blocks * 512, _LEAST)
     except OSError:
         return 0

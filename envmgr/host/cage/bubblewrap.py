@@ -38,9 +38,11 @@ PROGRAM = "bwrap"
 _SECONDS = 10
 _SIGNAL = 128
 _DEAF = ("sh", "-c")
+# With a command after it the shell stays, in place of becoming its last one.
 _WAITS = 'ulimit -c 0; ulimit -n "$1"; shift; trap "" INT TERM; "$@"; exit $?'
 _ENTERS = f'echo 0 > "$1" || exit 125; shift; {_WAITS}'
 """Goes into a control group first: nothing that it starts is ever outside."""
+# A signal that is ignored stays so in whatever is started: the child is given its own back.
 _HEARING = ("env", "--default-signal=INT,TERM")
 _OUTSIDE = ("PATH", "LANG", "LC_ALL", RUN_MARK)
 """By these the processes in front are found, and find what they start."""

@@ -134,6 +134,7 @@ class _Proxies:
                 self.process.wait(_PATIENCE)
 
     def _launched(self) -> socket.socket:
+        # Packets keep their borders: one order is one read, and an empty one the other side's end.
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         package = Path(__file__).parents[3]
         with theirs:

@@ -80,6 +80,7 @@ _REFUSED: dict[str, Numbers] = {
     "move_pages": (279, 239),
     "migrate_pages": (256, 238),
 }
+# Answered as by a kernel that has none of these, so that programs fall back to what there was before.
 _UNKNOWN: dict[str, Numbers] = {
     "clone3": (435, 435),  # its flags lie in memory, where no filter sees them: programs fall back to clone
     "io_setup": (206, 0),  # of what a whole host may have under way whoever comes first takes all
@@ -145,6 +146,7 @@ def _program(audit: int, column: int, absent: Mapping[str, Numbers]) -> Iterator
     yield (_RETURN, 0, 0, _KILL)  # the same calls under other numbers
     yield (_LOAD, 0, 0, _NUMBER)
     if column == 0:
+        # The x32 ABI has the same calls under other numbers.
         yield (_JUMP_ANY, 0, 1, _X32)
         yield (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)
     for numbers in _REFUSED.values():

@@ -74,6 +74,7 @@ def _may_be_ours(folder: Path) -> bool:
 def _invisible() -> Iterator[int]:
     """Found only by asking for every number that there can be."""
     for number in range(_FIRST + 1, int((PROC / "sys/kernel/pid_max").read_text())):
+        # Asked twice: it may have ended between the two looks.
         if _may_signal(number) and not (PROC / str(number)).exists() and _may_signal(number):
             yield number
 

@@ -200,6 +200,7 @@ class AwsAccount:
             retries={"total_max_attempts": network.RETRIES + 1, "mode": "standard"},
             # {} where there is none: None would mean those of os.environ.
             proxies=network.proxies(self._environment, host),
+            # Addresses are the organization's (`_endpoint`); botocore would read the process's.
             ignore_configured_endpoint_urls=True,
             s3={"addressing_style": "path" if path_style else "auto"},
             request_checksum_calculation="when_required",  # stores that only speak S3 know no others

@@ -72,6 +72,7 @@ def _scout(told: socket.socket, info: int, ready: int, port: int) -> None:
         over = os.pidfd_open(pid)
         network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         owner = fcntl.ioctl(network, _OWNER)
+        # The user namespace first: only who is in it may enter the network that belongs to it.
         for descriptor, kind in ((owner, _USER), (network, _NETWORK)):
             if _LIBC.setns(descriptor, kind) != 0:
                 os._exit(1)
