@@ -122,6 +122,7 @@ class HealthWatch:
                 }
         if changed:
             self._forget()
+        # Only now: where the store fails half-way, all is read again.
         self._services, self._written = services, asked
 
     def _forget(self) -> None:

@@ -150,6 +150,7 @@ class Daemon:
 
     def _heartbeat(self) -> timedelta:
         watchdog = self._notifier.watchdog
+        # Twice in the time after which systemd would end us, as sd_watchdog_enabled(3) advises.
         return HEARTBEAT if watchdog is None else min(HEARTBEAT, timedelta(seconds=watchdog / 2))
 
     # --- ticks: each catches what it foresees; one that hangs lets the watchdog end the daemon --------
@@ -315,6 +316,7 @@ class Daemon:
             # However long it takes: Terraform writes its state after it was asked to stop, and must not be
             # lost over that.
             self._wait_for_work(lambda: False)
+        # After the work: how it ended is what forges are told.
         self._telling.drain()
         if self._door is not None:  # to the end people may look what becomes of it
             self._door.close()

@@ -23,6 +23,7 @@ class Notifier:
         """Sends one message, such as `READY=1`, `STATUS=…`; never raises."""
         if not self._address:
             return
+        # An `@` stands for the zero byte of an abstract socket.
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:

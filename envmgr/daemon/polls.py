@@ -99,6 +99,8 @@ class Polls:
             missing = min(wanted + 2 * slow, MOST_THREADS) - len(self._at_work)
             for _ in range(missing):
                 thread = threading.Thread(target=self._work, name="poll", daemon=True)
+                # Counted before it starts, and so by the object: a thread has no number of its own until
+                # then.
                 self._at_work[id(thread)] = None
                 thread.start()
 
