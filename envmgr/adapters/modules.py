@@ -11,7 +11,7 @@ from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
 from envmgr.host.leftovers import clear, temporary
-from envmgr.host.system import sentences
+from envmgr.host.system import sentences, sync
 
 _RECENT = 24 * 3600  # seconds
 
@@ -132,9 +132,15 @@ def _copy_whole(source: Path, target: Path, *, replaces: bool = True) -> None:
         shutil.copyfile(path, partial / relative)
     if replaces:
         clear(target)
+    else:
+        # A claim will rely on it: half of a module under this name would pass for it after a power cut.
+        for made in (partial, *partial.rglob("*")):
+            sync(made)
     try:
         partial.replace(target)
     except OSError:
         clear(partial)
         if replaces or not target.is_dir():
             raise
+    for folder in () if replaces else (target.parent, target.parent.parent):
+        sync(folder)

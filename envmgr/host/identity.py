@@ -6,7 +6,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from .system import sync_folder, told, write_private
+from .system import sync, told, write_private
 
 MACHINE_ID = Path("/etc/machine-id")
 MOUNTS = Path("/proc/self/mountinfo")
@@ -31,7 +31,7 @@ def _make(file: Path) -> None:
         write_private(new, secrets.token_hex(16), said, durable=True, owned_as=file.parent)
         with suppress(FileExistsError):
             os.link(new, file)
-        sync_folder(file.parent)
+        sync(file.parent)
     except OSError as error:
         raise told(error, said) from error
     finally:

@@ -101,7 +101,7 @@ def write_private(
                 os.fchown(file.fileno(), about.st_uid, about.st_gid)
         new.replace(path)
         if durable:
-            sync_folder(path.parent)
+            sync(path.parent)
     except OSError as error:
         with suppress(OSError):
             new.unlink(missing_ok=True)
@@ -109,9 +109,12 @@ def write_private(
         raise told(OSError(error.errno, error.strerror, str(path)), what) from error
 
 
-def sync_folder(folder: Path) -> None:
-    """Puts on disk which names a folder holds: until then a power cut may take that of a file in it away. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync(place: Path) -> None:
+    """Puts on disk what a file holds, or which names a folder does: until then a power cut may take these away.
+
+    Raises OSError.
+    """
+    descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

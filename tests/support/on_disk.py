@@ -11,7 +11,7 @@ class Disk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """By `os.fsync`, which goes on as ever."""
-        self._names = dict[Path, set[str]]()
+        self._names = dict[int, set[str]]()
         self._files = set[int]()
         self._fsync = os.fsync
         monkeypatch.setattr(os, "fsync", self._seen)
@@ -20,12 +20,12 @@ class Disk:
         self._fsync(descriptor)
         path = Path(f"/proc/self/fd/{descriptor}").readlink()
         if path.is_dir():
-            self._names[path] = set(os.listdir(path))  # noqa: PTH208
+            self._names[os.fstat(descriptor).st_ino] = set(os.listdir(path))  # noqa: PTH208
         else:
             self._files.add(os.fstat(descriptor).st_ino)
 
     def holds(self, file: Path, since: Path) -> bool:
         """Whether a file would be there with what is in it, and each folder of it that was made below `since`."""
         above = [file, *(each for each in file.parents if each != since and each.is_relative_to(since))]
-        named = all(each.name in self._names.get(each.parent, ()) for each in above)
+        named = all(each.name in self._names.get(each.parent.stat().st_ino, ()) for each in above)
         return named and file.stat().st_ino in self._files

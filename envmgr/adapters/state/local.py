@@ -19,7 +19,7 @@ from envmgr.domain.documents.state import LARGEST, LockInfo, State
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, StateLocked, Transient
 from envmgr.domain.values.backend import beside
 from envmgr.host.leftovers import clear, make_plain
-from envmgr.host.system import create_private, sync_folder
+from envmgr.host.system import create_private, sync
 
 _OPERATORS = 3  # organization, repository, environment: no branch's code makes these folders
 _FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, process
@@ -304,7 +304,7 @@ def _write(path: Path, content: bytes | IO[bytes], *, replaces: bool = True) -> 
     """Writes a file whole, private and on disk, or raises: FileExistsError where it may replace none and there is one."""
     for folder in reversed([parent for parent in path.parents if not parent.exists()]):
         folder.mkdir(mode=0o700, exist_ok=True)
-        sync_folder(folder.parent)
+        sync(folder.parent)
     unfinished = _unfinished(path)
     clear(unfinished)
     with os.fdopen(create_private(unfinished, os.O_RDWR), "w+b") as file:
@@ -323,7 +323,7 @@ def _write(path: Path, content: bytes | IO[bytes], *, replaces: bool = True) -> 
         finally:
             unfinished.unlink()
     # Until the folder is on disk as well, a power cut may take the file's name away.
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _is_same(one: IO[bytes], other: IO[bytes]) -> bool:

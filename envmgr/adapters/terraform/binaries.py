@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from envmgr.host.system import sync
+
 _RECENT = 24 * 3600  # seconds
 
 
@@ -36,7 +38,11 @@ class Binaries:
             partial = target.with_name(f".partial-{os.getpid()}")
             partial.unlink(missing_ok=True)
             shutil.copy2(found, partial)
+            # A claim will rely on it: half of a program under this name would pass for it after a power cut.
+            sync(partial)
             partial.replace(target)
+            for folder in (target.parent, self._folder):
+                sync(folder)
 
     def find(self, version: str) -> str | None:
         """The kept binary of a version, if there is one."""

@@ -10,7 +10,7 @@ from typing import IO
 from envmgr.config.sections.secrets import Secret, resolve
 from envmgr.domain.documents.seal import LENGTH, Proof, Seal
 from envmgr.domain.errors import NeedsPerson
-from envmgr.host.system import sentences, sync_folder, write_private
+from envmgr.host.system import sentences, sync, write_private
 
 from .layout import Layout
 from .services import Services
@@ -95,5 +95,5 @@ def _own(path: Path) -> str:
             path.hardlink_to(new)
         new.unlink()
         with sentences("The key of what is kept cannot be put on disk", path):
-            sync_folder(path.parent)
+            sync(path.parent)
     return path.read_text().strip()

@@ -9,6 +9,7 @@ import pytest
 from envmgr.adapters.modules import Modules, packaged_folder
 from envmgr.adapters.terraform.binaries import Binaries
 from envmgr.domain.errors import NeedsPerson
+from tests.support.on_disk import Disk
 
 
 @pytest.fixture
@@ -120,3 +121,15 @@ def test_a_binary_is_kept_as_it_was(tmp_path: Path) -> None:
     os.utime(tmp_path / "kept" / "1.0.0", (0, 0))
     assert binaries.prune([]) == 1
     assert binaries.find("1.0.0") is None
+
+
+def test_what_is_kept_outlives_a_power_cut(
+    modules: Modules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim relies on it: an empty file under its name would pass for what was applied."""
+    disk, kept = Disk(monkeypatch), tmp_path / "kept"
+    tree = modules.keep("site")
+    assert disk.holds(kept / "site" / tree / "main.tf", kept)
+    assert disk.holds(kept / "site" / tree / "page.tftpl", kept)
+    Binaries(kept).keep("sh", "1.2.3")
+    assert disk.holds(kept / "1.2.3" / "terraform", kept)
