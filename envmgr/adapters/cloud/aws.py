@@ -118,6 +118,7 @@ def _table_is_gone(client: Any, resource: str) -> bool:
 def _instance_is_gone(client: Any, resource: str) -> bool:
     answer = client.describe_instances(InstanceIds=[resource.split("/")[1]])
     states = {i["State"]["Name"] for reservation in answer["Reservations"] for i in reservation["Instances"]}
+    # EC2 tells of an instance for an hour after its end.
     return states <= {"terminated"}
 
 

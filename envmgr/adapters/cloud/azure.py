@@ -73,6 +73,7 @@ class AzureCloud:
 
     def _groups(self, tags: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Azure filters groups by one tag and tells all; the rest is compared here."""
+        # The tag that fewest groups have in common.
         name = "environment" if "environment" in tags else min(tags)
         for group in self._client.resource_groups.list(filter=_condition(name, tags[name])):
             if _carries(carried := _lower(group.tags), tags):

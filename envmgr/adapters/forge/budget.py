@@ -65,6 +65,7 @@ class Budget:
         with self._lock:
             self._check_open()
             wait = self._spacing()
+            # Set before it sleeps: whoever asks next waits behind this one.
             self._last_read = self.clock() + wait
         if wait > 0:
             self.sleep(wait)
@@ -77,6 +78,7 @@ class Budget:
                 self._check_open()
                 wait = self._last_write + self.write_pause - self.clock()
             if wait > 0:
+                # Never longer than the pause, should the clock have been set back.
                 self.sleep(min(wait, self.write_pause))
             try:
                 yield

@@ -188,6 +188,7 @@ class ForgeClient:
         """What came back, read. A success that is no JSON is no answer; a refusal need not be any."""
         where, found = self.dialect.where, None
         try:
+            # NaN and Infinity, which Python reads, are no JSON.
             found = json.loads(body, parse_constant=_refused) if body.strip() else None
         except (ValueError, RecursionError):
             is_success = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES

@@ -45,6 +45,7 @@ class LambdaFunction:
         now = self._settled(deadline)
         if now.get("PackageType") == "Image":
             raise NeedsPerson(f"the function {self._name} runs a container image and cannot take a zip file.")
+        # AWS may have taken the code and failed to make it run: then it is sent again.
         if now.get("CodeSha256") == archive.digest() and now.get("LastUpdateStatus") != "Failed":
             say(f"function {self._name}: nothing changed, nothing sent")
             return

@@ -60,6 +60,7 @@ def _output(command: Sequence[str], given: bytes, folder: str, seconds: float) -
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        # Go clears up once it has so much, well before the limit that would end it.
         env={"GOMEMLIMIT": str(_MEMORY // 2)},
         cwd=folder,
     )

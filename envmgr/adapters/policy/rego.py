@@ -58,6 +58,7 @@ class RegoPolicies:
         }
         try:
             done = subprocess.run(
+                # Isolated: nobody's settings, and no module from the working folder.
                 [sys.executable, "-I", evaluation.__file__],
                 input=json.dumps(asked).encode(),
                 stdout=subprocess.PIPE,

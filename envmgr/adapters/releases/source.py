@@ -135,6 +135,7 @@ class WebSource:
         asked = url
         for _ in range(_REDIRECTS + 1):
             address = parse_url(url)
+            # What is verified is the file itself, not what a server packs it into.
             response = self._pools.open("GET", address, self._seconds, {"Accept-Encoding": "identity"})
             target = response.headers.get("Location")
             if response.status not in (301, 302, 303, 307, 308) or not target:

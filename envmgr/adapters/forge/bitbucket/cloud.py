@@ -116,6 +116,7 @@ class BitbucketCloud:
             for each in page.listed("values"):
                 pull = pull_request_of(each, self._page)
                 found.setdefault(pull.number, pull)
+        # Where one was closed between two pages, the others moved up, and one of them was on neither.
         if len(totals) > 1:
             raise changed_meanwhile("Bitbucket")
         return list(found.values())
@@ -145,6 +146,7 @@ class BitbucketCloud:
 
     def permission(self, person: ForgePerson) -> Permission:
         """See the port: only an administrator's token is told."""
+        # What goes into the query must not be able to end its text.
         if not person.id or '"' in person.id or "\\" in person.id:
             return Permission.UNKNOWN
         path = f"/workspaces/{self._workspace}/permissions/repositories/{self._slug}"

@@ -46,6 +46,8 @@ class Kept:
             try:
                 return self._over(kept, key, asked, deadline)
             except (OSError, h11.ProtocolError):
+                # Something came in answer before it broke: that is no connection which had merely ended
+                # meanwhile.
                 if not kept.is_silent:
                     raise
         context = None if key.authorities is None else self._context(key.authorities)
