@@ -88,6 +88,7 @@ def _close(audit: Audit, identity: EnvironmentId) -> str:
         event = services.event(identity, "destroyed", done)
         end = End(then=Status.DESTROYED, message=done)
         services.store.update(identity, lease, services.clock(), lambda e: closed(e, end), event)
+        # After the record is closed: until then its commit may be needed.
         services.git.let_go(identity)
         kept.forget(store, identity)
     return done

@@ -78,6 +78,7 @@ def _await_end(
                 return True  # what a dead process left is over, too: `manual` ends that first
         except EnvironmentBusy:
             time.sleep(_LOOK)
+        # What a dead process left may still be at work: it is asked again until that is over.
         except EnvmgrError:
             if not services.store.runs(environment.id, status=RunStatus.RUNNING):
                 raise

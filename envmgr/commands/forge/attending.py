@@ -137,6 +137,7 @@ def attend(
         whole = len(obeyed) == len(comments)
         store = runtime.services.store.pull_requests
         store.change(repository.id, pull.number, lambda k: k and read_to(k, obeyed, now, whole=whole))
+        # On record first: what is answered there must not be read, and answered, once more.
         for each in _answered(obeyed):
             _answer_at_once(forge, pull.number, each)
     readings.note(pull, now)
