@@ -15,6 +15,7 @@ from envmgr.adapters.releases.signature import is_signed, pinned_key
 from envmgr.adapters.releases.source import FolderSource, Source, WebSource
 from envmgr.adapters.terraform.versions import Versions
 from envmgr.domain.errors import EnvmgrError, NeedsPerson, Transient
+from tests.support.on_disk import Disk
 from tests.support.release_server import ReleaseFiles, signing_key
 from tests.support.scripted_http import Reply, Request, ScriptedHttp
 
@@ -234,6 +235,26 @@ def test_what_nothing_needs_goes_after_a_while(published: ReleaseFiles, tmp_path
     assert kept.remove("1.11.4")
     assert not kept.remove("1.11.4")
     assert not kept.remove("../../etc")
+
+
+def test_what_is_kept_outlives_a_power_cut(
+    published: ReleaseFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A destroy relies on it, with nobody to have it from again."""
+    disk, kept = Disk(monkeypatch), releases(published, tmp_path)
+    path = Path(kept.install("1.12.0"))
+    assert disk.holds(path, tmp_path / "versions")
+
+
+def test_what_a_process_left_that_died_goes(published: ReleaseFiles, tmp_path: Path) -> None:
+    """Half of a version that it fetched, and one that it was removing; what is kept stays."""
+    kept = releases(published, tmp_path)
+    kept.install("1.12.0")
+    for left in (".part-x/1.11.4", ".gone-x/gone"):
+        (tmp_path / "versions" / left).mkdir(parents=True)
+        (tmp_path / "versions" / left / "terraform").write_text("half")
+    assert kept.prune([]) == 0
+    assert sorted(path.name for path in (tmp_path / "versions").iterdir()) == [".lock", "1.12.0"]
 
 
 def test_keys_are_changed_while_both_are_given(published: ReleaseFiles, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from envmgr.domain.errors import EnvmgrError, NeedsPerson
 from envmgr.domain.rules.versions import version as version_of
 from envmgr.host.programs import platform_name
+from envmgr.host.system import sync
 from envmgr.ports.kept import KeptVersion, ToolName
 
 from .signature import is_signed, read_keys, sum_of
@@ -24,6 +25,7 @@ from .source import VERSION, Source, file_names, program_of
 _LIST_SECONDS = 3600.0
 _UNUSED_SECONDS = 30 * 24 * 3600
 _LARGEST_PROGRAM = 1024 * 1024 * 1024
+_GONE, _PART = ".gone-", ".part-"
 
 
 class KeptReleases:
@@ -90,13 +92,18 @@ class KeptReleases:
             if not (self._folder / version).is_dir():
                 return False
             # Aside first: a folder that is half gone must not pass for a version.
-            aside = Path(tempfile.mkdtemp(prefix=".gone-", dir=self._folder))
+            aside = Path(tempfile.mkdtemp(prefix=_GONE, dir=self._folder))
             (self._folder / version).rename(aside / "gone")
             shutil.rmtree(aside)
             return True
 
     def prune(self, used: Collection[str]) -> int:
         """See the port."""
+        if any(self._left_over()):
+            with self._alone():
+                # Nobody else is at work, so what is there now was left by a process that died.
+                for left in self._left_over():
+                    shutil.rmtree(left, ignore_errors=True)
         recent = time.time() - _UNUSED_SECONDS
         unused = [
             each.version
@@ -104,6 +111,11 @@ class KeptReleases:
             if each.version not in used and Path(each.path).parent.stat().st_mtime < recent
         ]
         return sum(self.remove(version) for version in unused)
+
+    def _left_over(self) -> Iterator[Path]:
+        """What is being fetched or removed, or was when a process died."""
+        for prefix in (_GONE, _PART):
+            yield from self._folder.glob(f"{prefix}*")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -119,7 +131,7 @@ class KeptReleases:
         wanted = sum_of(sums, archive)
         if wanted is None:
             raise NeedsPerson(f"{self._tool} {version} has no build for this machine ({archive}).")
-        with tempfile.TemporaryDirectory(prefix=".part-", dir=self._folder) as part:
+        with tempfile.TemporaryDirectory(prefix=_PART, dir=self._folder) as part:
             folder = Path(part, version)
             folder.mkdir(mode=0o700)
             with tempfile.TemporaryFile(dir=part) as file:
@@ -132,8 +144,11 @@ class KeptReleases:
                     )
                 file.seek(0)
                 _unpack(file, program_of(self._tool), folder)
+            # A claim will rely on it, where there may be nobody to have it from again.
+            sync(folder)
             shutil.rmtree(self._folder / version, ignore_errors=True)
             folder.rename(self._folder / version)
+            sync(self._folder)
         return str(self._folder / version / program_of(self._tool))
 
     def _signed(self, version: str, sums_file: str, signatures: Sequence[str]) -> bytes:
