@@ -57,7 +57,7 @@ def test_a_persons_own_apply_ends_too(world: World) -> None:
     with world.start("apply", "alice", "--yes") as working:
         _await_creation(world)
         done = world("cancel", "alice", "--json")
-        said, error = working.communicate(timeout=60)
+        said, error = working.communicate(timeout=200)
     assert done.code == 0, done.err
     assert (done.document["run"]["kind"], done.document["run"]["status"]) == ("apply", "interrupted")
     assert working.returncode == 1, said + error

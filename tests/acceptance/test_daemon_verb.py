@@ -51,7 +51,7 @@ def test_it_logs_json_without_secrets_reloads_and_ends(
         daemon.send_signal(signal.SIGHUP)
         time.sleep(1.5)
         daemon.send_signal(signal.SIGTERM)
-        out, err = daemon.communicate(timeout=30)
+        out, err = daemon.communicate(timeout=200)
     finally:
         if daemon.poll() is None:
             daemon.kill()

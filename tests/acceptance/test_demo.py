@@ -78,7 +78,7 @@ def kept(world: World, **env: str) -> str:
             told += line
         assert b"Sign in" in urllib.request.urlopen(f"{link[1]}/sign-in", timeout=30).read()
         child.send_signal(signal.SIGINT)
-        out, _ = child.communicate(timeout=60)
+        out, _ = child.communicate(timeout=200)
         assert child.returncode == 0
     os.close(terminal)
     os.close(end)
@@ -141,7 +141,7 @@ def test_who_interrupts_it_leaves_nothing_behind(world: World, monkeypatch: pyte
             told += line
         assert len(running(world)) == 2
         child.send_signal(signal.SIGINT)
-        child.communicate(timeout=60)
+        child.communicate(timeout=200)
     assert child.returncode == 130
     assert running(world) == []
     assert list(temporary(world).iterdir()) == []

@@ -184,7 +184,7 @@ def test_a_closed_pipe_is_no_error(world: World) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=200,
     )
     assert done.stderr == ""
 

@@ -170,10 +170,10 @@ def test_ctrl_c_ends_terraform_and_logs_follow_it(world: World) -> None:
     wait_for(lambda: "Creating" in world("logs", "alice").out)
     follower = world.start("logs", "alice", "--follow")
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=200)
     assert process.returncode == 130
     assert "Terraform is asked to stop" in told
-    followed, _ = follower.communicate(timeout=30)
+    followed, _ = follower.communicate(timeout=200)
     assert follower.returncode == 0
     assert "Interrupt received" in followed or "stopped" in followed
     newest = world.ok("history", "alice", "--json").document[0]
@@ -190,5 +190,5 @@ def test_events_can_be_followed(world: World) -> None:
     assert follower.stdout is not None
     assert "branch-seen" in follower.stdout.readline()
     follower.send_signal(signal.SIGINT)
-    follower.communicate(timeout=60)
+    follower.communicate(timeout=200)
     assert follower.returncode == 130

@@ -101,9 +101,9 @@ class World:
 
     def __call__(self, *arguments: str, env: Mapping[str, str] | None = None) -> Said:
         """Runs `envmgr ARGUMENTS` without a terminal, in a process that is forked."""
-        return _said(warm.run("envmgr", arguments, env=self.environ(env), cwd=self.folder, timeout=60))
+        return _said(warm.run("envmgr", arguments, env=self.environ(env), cwd=self.folder, timeout=200))
 
-    def anew(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> Said:
+    def anew(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 200) -> Said:
         """The same in a process that is started from nothing, as a shell does it."""
         done = subprocess.run(
             [ENVMGR, *arguments],

@@ -40,5 +40,5 @@ def test_somebody_destroys_an_environment_of_the_demo(tmp_path: Path, chromium: 
             page.close()
         finally:
             demo.send_signal(signal.SIGINT)
-            demo.wait(40)
+            demo.wait(200)
     assert list(tmp_path.glob("envmgr-demo-*")) == []

@@ -224,7 +224,7 @@ class AttackGround:
             stderr=start.errors,
             pass_fds=start.keep_open,
             start_new_session=True,
-            timeout=60,
+            timeout=200,
             check=False,
             **self.run_as,
         )

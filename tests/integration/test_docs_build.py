@@ -22,7 +22,7 @@ def build(checkout: Path) -> "subprocess.CompletedProcess[str]":
         cwd=checkout,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
 

@@ -116,7 +116,7 @@ def test_a_verb_says_what_this_host_refuses(
         ["sh", "-c", verb],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
         preexec_fn=before,
         env=dict(os.environ),

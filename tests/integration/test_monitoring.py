@@ -24,7 +24,7 @@ def promtool(*arguments: str | Path) -> str:
     """Runs it; what it says where it finds no fault."""
     if shutil.which("promtool") is None:
         pytest.skip("no promtool; Debian has it in prometheus")
-    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

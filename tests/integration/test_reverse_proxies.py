@@ -49,7 +49,7 @@ def _port() -> int:
 def _certificate(folder: Path) -> None:
     made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=envmgr.example.com -addext subjectAltName=DNS:localhost"
     places = ["-keyout", str(folder / "envmgr.key"), "-out", str(folder / "envmgr.crt")]
-    subprocess.run([*made.split(), *places], check=True, capture_output=True, timeout=30)
+    subprocess.run([*made.split(), *places], check=True, capture_output=True, timeout=200)
 
 
 def _nginx(folder: Path, page: Served, port: int, *, asks: bool) -> list[str]:

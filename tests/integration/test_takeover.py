@@ -32,7 +32,7 @@ def existing(terraform_binary: str, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("existing")
     (folder / "main.tf").write_text(MODULE)
     for command in (["init"], ["apply", "-auto-approve", "-var", "environment=legacy"]):
-        subprocess.run([terraform_binary, *command], cwd=folder, check=True, capture_output=True, timeout=60)
+        subprocess.run([terraform_binary, *command], cwd=folder, check=True, capture_output=True, timeout=200)
     return (folder / "terraform.tfstate").read_bytes()
 
 

@@ -116,7 +116,7 @@ def slow_once(mark: Path) -> str:
         MODULE
         + f"""
 resource "terraform_data" "slow" {{
-  provisioner "local-exec" {{ command = "test -e {mark} || {{ touch {mark}; sleep 60; }}" }}
+  provisioner "local-exec" {{ command = "test -e {mark} || {{ touch {mark}; sleep 600; }}" }}
 }}
 """
     )

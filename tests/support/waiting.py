@@ -10,7 +10,7 @@ _PAUSE = 0.05
 
 
 def wait_for(
-    condition: Callable[[], T | None], seconds: float = 60, told: Callable[[], str] = lambda: ""
+    condition: Callable[[], T | None], seconds: float = 180, told: Callable[[], str] = lambda: ""
 ) -> T:
     """Wait until a condition holds; gives what it gave then.
 

@@ -26,7 +26,7 @@ SHORT = replace(
     pause=timedelta(seconds=0.1),
 )
 _STUBBORN = (
-    "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); time.sleep(600)"
 )
 
 
@@ -62,7 +62,7 @@ def test_what_is_renewed_goes_on_and_then_is_asked_to_end(
 ) -> None:
     """Nobody but the process beside it does that here; it ends, too, once there is nothing to guard."""
     fence.renewed(NAME, fence.now())
-    child = begin(children, "sleep", "60")
+    child = begin(children, "sleep", "600")
     fence.guard(NAME, identify(child.pid))
     for _ in range(12):
         time.sleep(0.5)
@@ -93,7 +93,7 @@ def test_whom_envmgr_has_asked_is_not_asked_again(
     """A second SIGINT makes Terraform drop everything, also the writing of its state: only the end is sure."""
     fence.renewed(NAME, fence.now() - 5)
     assert fence.must_end(NAME)
-    child = begin(children, "sleep", "60")
+    child = begin(children, "sleep", "600")
     fence.guard(NAME, identify(child.pid))
     wait_for(lambda: child.poll() is not None, 30)
     assert child.returncode == -signal.SIGKILL
@@ -114,7 +114,7 @@ def test_another_process_of_its_number_is_left_alone(
     fence: Fence, children: list["subprocess.Popen[bytes]"]
 ) -> None:
     """Numbers are given again."""
-    child = begin(children, "sleep", "60")
+    child = begin(children, "sleep", "600")
     fence.renewed(NAME, fence.now() - 100)
     is_it = identify(child.pid)
     fence.guard(NAME, replace(is_it, started=is_it.started - 1))

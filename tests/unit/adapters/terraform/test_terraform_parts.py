@@ -673,7 +673,7 @@ class TestProviderCache:
         cache.create()
         with cache.held("new", lambda: True) as descriptor:
             assert descriptor is not None
-            child = subprocess.Popen(["sleep", "60"], pass_fds=(descriptor,))
+            child = subprocess.Popen(["sleep", "600"], pass_fds=(descriptor,))
         with cache.held("new", lambda: False) as other:
             assert other is None
         child.kill()
@@ -708,7 +708,7 @@ class TestProcesses:
 
     def test_a_reaped_and_an_unreaped_child_are_dead(self) -> None:
         """A zombie does nothing any more."""
-        child = subprocess.Popen(["sleep", "60"])
+        child = subprocess.Popen(["sleep", "600"])
         identity = processes.identify(child.pid)
         assert processes.is_alive(identity) is True
         child.kill()

@@ -36,7 +36,7 @@ def test_what_was_there_before_is_nothing_that_was_left() -> None:
     name, _, value = mark.partition("=")
 
     def begin() -> int:
-        return os.posix_spawn("/bin/sleep", ["sleep", "60"], {name: value}, setsid=True)
+        return os.posix_spawn("/bin/sleep", ["sleep", "600"], {name: value}, setsid=True)
 
     before = begin()
     time.sleep(2 / os.sysconf("SC_CLK_TCK"))  # times of processes are told in ticks
