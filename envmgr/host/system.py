@@ -52,9 +52,15 @@ def told(error: OSError, what: str = REFUSED, place: Path | None = None) -> Tran
     remedy = _REMEDIES.get(error.errno or 0)
     if remedy is None:
         return Transient(f"{what}: {reason}; it will be tried again.")
-    named = error.filename if isinstance(error.filename, str | bytes | os.PathLike) else place
-    where = f"{ref_component(os.fsdecode(named))}: " if named is not None else ""
+    named = named_by(error, place)
+    where = f"{named}: " if named is not None else ""
     return Transient(f"{what}: {where}{reason}. To fix that, {remedy}.")
+
+
+def named_by(error: OSError, place: Path | None) -> str | None:
+    """The file that an error is about, or `place` where it names none: of a file that is open already it has a number."""
+    found = error.filename if isinstance(error.filename, str | bytes | os.PathLike) else place
+    return None if found is None else ref_component(os.fsdecode(found))
 
 
 @contextmanager

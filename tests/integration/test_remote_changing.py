@@ -407,6 +407,7 @@ def test_ctrl_c_leaves_the_request_and_says_how_to_follow_it(
         "apply alice --yes --plan pyproject.toml",
         "cancel alice --wait 1m",
         "apply alice",
+        "promote alice --to bob",
     ],
 )
 def test_what_only_the_host_can_do_is_a_usage_error(tmp_path: Path, words: str) -> None:
@@ -414,3 +415,4 @@ def test_what_only_the_host_can_do_is_a_usage_error(tmp_path: Path, words: str) 
     environ = {"ENVMGR_SERVER": "http://127.0.0.1:1", "ENVMGR_TOKEN": "envmgr_x"}
     done = envmgr(*words.split(), environ=environ)
     assert (done.code, done.out) == (2, "")
+    assert f"envmgr {words.split(maxsplit=1)[0]}" in done.err

@@ -90,6 +90,15 @@ def test_what_code_left_beside_a_state_is_not_followed_and_holds_up_nothing(
     assert other.read_bytes() == STATE
 
 
+def test_a_folder_in_the_place_of_a_state_is_named(store: LocalStateStore, state: Path) -> None:
+    """By its path, also where the system's error has the number of an open file only."""
+    state.unlink()
+    state.mkdir()
+    with pytest.raises(NeedsPerson) as refused:
+        store.read(KEY)
+    assert str(refused.value) == f"{state} is in the way: move it elsewhere."
+
+
 def test_pruning_leaves_no_empty_folders(store: LocalStateStore, folder: Path, state: Path) -> None:
     store.archive(KEY, NOW)
     assert store.prune(datetime.now(UTC)) == 1

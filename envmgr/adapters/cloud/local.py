@@ -8,6 +8,7 @@ from pathlib import Path
 
 from envmgr.domain.audit.inventory import LOCAL_ROOT
 from envmgr.domain.errors import NeedsPerson, Transient
+from envmgr.host.system import named_by
 
 _MARK = "envmgr.json"
 _DEPTH = 3  # organization, project, environment
@@ -59,10 +60,10 @@ def _marked(root: Path, must_be: bool) -> Iterator[tuple[str, Mapping[str, str]]
             if tags is not None:
                 yield str(folder), tags
     except PermissionError as error:
-        raise NeedsPerson(f"envmgr may not read {error.filename}: check its owner.") from error
+        raise NeedsPerson(f"envmgr may not read {named_by(error, root)}: check its owner.") from error
     except OSError as error:
         raise Transient(
-            f"{error.filename or root} cannot be read now ({os.strerror(error.errno or 0)})."
+            f"{named_by(error, root)} cannot be read now ({os.strerror(error.errno or 0)})."
         ) from error
 
 

@@ -177,7 +177,7 @@ class Mirrors:
             found = checks(self._mirror(repository), [f"{revision}^{{commit}}"])[0]
         if found is None:
             raise UsageError(
-                f"{repository} has no commit {shown} here, or more than one; give its full name."
+                f"{repository} has no commit {shown!r} here, or more than one; give its full name."
             )
         return found[0]
 

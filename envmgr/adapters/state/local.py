@@ -19,7 +19,7 @@ from envmgr.domain.documents.state import LARGEST, LockInfo, State
 from envmgr.domain.errors import NeedsPerson, PlaceMissing, StateLocked, Transient
 from envmgr.domain.values.backend import beside
 from envmgr.host.leftovers import clear, make_plain
-from envmgr.host.system import create_private, sync
+from envmgr.host.system import create_private, named_by, sync
 
 _OPERATORS = 3  # organization, repository, environment: no branch's code makes these folders
 _FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, process
@@ -341,12 +341,12 @@ def _failures(path: Path) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise NeedsPerson(
-            f"envmgr may not read or write {error.filename or path}: check its owner."
+            f"envmgr may not read or write {named_by(error, path)}: check its owner."
         ) from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise NeedsPerson(f"{error.filename or path} is in the way: move it elsewhere.") from error
+        raise NeedsPerson(f"{named_by(error, path)} is in the way: move it elsewhere.") from error
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         raise Transient(
-            f"{error.filename or path} cannot be used now ({reason}): it will be tried again."
+            f"{named_by(error, path)} cannot be used now ({reason}): it will be tried again."
         ) from error

@@ -24,9 +24,15 @@ def instead_of(name: str) -> str:
 
 def read_by_opentofu(names: Collection[str]) -> list[str]:
     """Of a folder's files the code that OpenTofu reads, in the order of their names."""
-    return sorted(n for n in names if is_code(n) and (is_opentofus(n) or instead_of(n) not in names))
+    read = {name for name in names if is_code(name) and not _is_hidden(name)}
+    return sorted(name for name in read if is_opentofus(name) or instead_of(name) not in read)
 
 
 def read_by_terraform(names: Collection[str]) -> list[str]:
     """Of a folder's files the code that Terraform reads, in the order of their names."""
-    return sorted(n for n in names if is_code(n) and not is_opentofus(n))
+    return sorted(n for n in names if is_code(n) and not is_opentofus(n) and not _is_hidden(n))
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether both pass a file by, as what an editor left."""
+    return name.startswith(".")

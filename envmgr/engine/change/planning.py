@@ -48,6 +48,7 @@ def plan_apply(job: Job, active: ActiveRun, claim: Claim, copy: StateCopy | None
     claim = settle_scope(job.services, job.repository, claim, root)
     checkout = workspaces.source(job.services, job.environment)
     claim = settle_version(job.repository.organization, claim, root, checkout)
+    workspaces.check_is_read(claim, root)
     claim = with_untaken(job.services, job.repository, claim, root)
     binary = tool.program(job.services, job.repository.organization, claim.terraform_version)
     space = workspaces.workspace(job, access, claim, binary)

@@ -79,7 +79,7 @@ def _holds(
     git, identity = services.git, repository.id
     default, commit = listing.default_branch, listing.branches[listing.default_branch]
     if commit == history.commit:
-        return Holds(known=True)
+        return Holds(known=True, offered=history.offered == commit)
     # Whether one commit is an ancestor of another can only be asked of a mirror that has both.
     git.fetch(repository.remote(), {default: commit})
     offered = history.offered is not None and git.holds(identity, commit, history.offered)

@@ -308,5 +308,7 @@ class Poller:
 
 def _other(state: RepositoryState, listing: Listing) -> str:
     default, commit = ref_component(listing.default_branch), listing.branches[listing.default_branch]
+    if commit == state.known_commit:
+        return f"Its default branch {default} is at {commit[:10]} as before, but at a different address. What is missing there waits for a person: restore it, or approve."
     known = f"what was known ({state.known_commit[:10]})" if state.known_commit else "what was applied"
     return f"Its default branch {default} is at {commit[:10]}: that is a different history from {known}, or at a different address. What is missing there waits for a person: restore it, or approve."

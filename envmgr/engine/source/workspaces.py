@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from envmgr.domain.errors import NeedsPerson
+from envmgr.domain.rules.tool.noted import is_opentofu
 from envmgr.domain.values.backend import with_key
-from envmgr.domain.values.code import is_code
+from envmgr.domain.values.code import is_code, read_by_opentofu, read_by_terraform
 from envmgr.domain.values.environment import Claim, Environment, SourceKind
 from envmgr.domain.values.tags import default_tags_environment
 from envmgr.engine.context.organization import Access
@@ -38,11 +39,27 @@ def checkout(services: Services, environment: Environment, claim: Claim) -> Path
         if claim.source.scope != "." and reaches_outside(root):
             services.git.checkout(repository, claim.commit, destination)
     if not root.is_dir() or not any(is_code(path.name) for path in root.iterdir()):
-        raise NeedsPerson(
-            f"There is no Terraform code (*.tf) in the folder {claim.source.path!r} of commit {claim.commit[:10]}: "
-            "an empty plan would destroy what was applied before, so it is refused."
-        )
+        raise _no_code(claim)
     return root
+
+
+def check_is_read(claim: Claim, root: Path) -> None:
+    """Raises NeedsPerson where nothing of a module's folder is read by the tool that a claim names.
+
+    Folders and hidden files are not, nor is OpenTofu's own code by Terraform: it would plan as if there were none.
+    """
+    names = {path.name for path in root.iterdir() if not path.is_dir()}
+    read = read_by_opentofu if is_opentofu(claim.terraform_version) else read_by_terraform
+    if not read(names):
+        raise _no_code(claim)
+
+
+def _no_code(claim: Claim) -> NeedsPerson:
+    tool = "OpenTofu" if is_opentofu(claim.terraform_version) else "Terraform"
+    return NeedsPerson(
+        f"There is no Terraform code (*.tf) that {tool} reads in the folder {claim.source.path!r} of commit {claim.commit[:10]}: "
+        "an empty plan would destroy what was applied before, so it is refused."
+    )
 
 
 def module_root(services: Services, environment: Environment, claim: Claim) -> Path:

@@ -61,6 +61,13 @@ def test_a_wrong_verb_gets_the_nearest_named() -> None:
     assert "did you mean reconcile?" in done.output
 
 
+def test_a_number_that_no_database_counts_to_is_a_wrong_command_line() -> None:
+    """It is refused before the records are asked, which would take it for a fault of envmgr."""
+    done = CliRunner().invoke(program, ["history", "--limit", str(10**20)])
+    assert done.exit_code == 2
+    assert "is not in the range" in done.output
+
+
 def test_a_checked_file_tells_the_named_environments_too(tmp_path: Path) -> None:
     """`list` refers to `config check` for what is watched, so nothing that is watched may be missing there."""
     (tmp_path / "acme.yaml").write_text(

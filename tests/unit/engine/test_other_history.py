@@ -143,6 +143,23 @@ def test_a_repository_that_moved_with_all_its_branches_is_trusted_there(engine: 
     assert engine.statuses() == {"alice": "ready", "bob": "destroyed", "carol": "ready"}
 
 
+def test_a_repository_that_moved_with_some_of_its_branches_waits_and_is_told_once(
+    engine: MemoryEngine,
+) -> None:
+    """The history is the known one, the address is not; each look finds the same, which is no news."""
+    shop = made(engine)
+    moved = engine.repositories["shop"] = shop.copy("/remotes/moved.git")
+    moved.delete("env-bob")
+    engine.restart()
+    engine.turn(4, minutes=10)
+    check_held(engine, "bob")
+    [told] = engine.application.services.store.events(actions=["other-history"])
+    assert "as before, but at a different address" in told.message
+    approve(engine, "bob")
+    engine.turn(3, minutes=10)
+    assert engine.statuses() == {"alice": "ready", "bob": "destroyed", "carol": "ready"}
+
+
 def test_a_default_branch_that_moves_on_and_is_renamed_stays_known(engine: MemoryEngine) -> None:
     """The usual life: commits on main, another name for it; a deleted branch is destroyed."""
     shop = made(engine)

@@ -159,12 +159,13 @@ def test_a_branch_deleted_while_its_destroy_is_planned_and_pushed_again_is_kept(
     assert engine.state("alice").exists()
 
 
-def test_code_that_vanished_from_the_branch_destroys_nothing(engine: MemoryEngine) -> None:
-    """A folder without Terraform code would plan to destroy all: it is refused."""
+@pytest.mark.parametrize("left", ["notes.txt", ".main.tf", ".#main.tf", "main.tf/notes.txt", "main.tofu"])
+def test_code_that_vanished_from_the_branch_destroys_nothing(engine: MemoryEngine, left: str) -> None:
+    """A folder without code that Terraform reads would plan to destroy all: it is refused."""
     shop = engine.repository()
     push(shop, ["alice"])
     engine.turn()
-    shop.commit("env-alice", {"terraform/main.tf": None, "terraform/notes.txt": "gone"})
+    shop.commit("env-alice", {"terraform/main.tf": None, f"terraform/{left}": "gone"})
 
     engine.turn(seconds=30)
 

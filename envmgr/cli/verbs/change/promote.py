@@ -41,7 +41,7 @@ def promote_command(
 
     All that holds for the other one's own commits holds for this: what it comes after, windows, approvals.
     """
-    require_consent(yes, "promotion")
+    require_consent(yes, "promote")
     if invocation.server:
         from envmgr.cli.remote.changing import promoted
 

@@ -35,7 +35,7 @@ _COLUMNS = (
 @verb("history", example="envmgr history alice --limit 5", remote=True)
 @click.argument("environment", metavar="[ENV]", required=False, shell_complete=complete_environment)
 @click.option(
-    "--limit", type=click.IntRange(min=1), help=f"How many. [{_NEWEST}; all with --json]", metavar="N"
+    "--limit", type=click.IntRange(1, 1 << 62), help=f"How many. [{_NEWEST}; all with --json]", metavar="N"
 )
 @json_option
 @pass_invocation

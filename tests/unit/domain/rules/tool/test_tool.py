@@ -110,6 +110,14 @@ def test_what_code_requires_of_opentofu() -> None:
     names = ["b.tf", "b.tofu", "a.tf.json", "a.tofu.json", "c.tf", "c.tofu.json", "d.md"]
     assert read_by_opentofu(names) == ["a.tofu.json", "b.tofu", "c.tf", "c.tofu.json"]
     assert read_by_terraform(names) == ["a.tf.json", "b.tf", "c.tf"]
+    names = [
+        "a.tf",
+        ".a.tofu",
+        ".b.tf",
+        ".#c.tf",
+        ".tf",
+    ]  # hidden ones are read by neither, nor stand for others
+    assert (read_by_opentofu(names), read_by_terraform(names)) == (["a.tf"], ["a.tf"])
     wishes = [Wish("main.tf", constraint("~> 1.11.0"), "1.12.0"), Wish("here", constraint(">= 1.10"))]
     found = [
         version for version in ("1.10.10", "1.11.14", "1.12.6", "1.13.0-rc1") if allowed(version, wishes)
