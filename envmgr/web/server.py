@@ -1,6 +1,7 @@
 """Serving: a thread with uvicorn in it, beside the daemon's work or alone."""
 
 import asyncio
+import errno
 import socket
 import stat
 import threading
@@ -24,7 +25,6 @@ _UNIX = "unix:"
 _HEADERS = 15.0  # seconds for the head of a request
 _TAKEN = 60.0  # seconds for somebody to take anything of what is sent to her
 _CONNECTIONS = 3000
-_START = 15.0
 _HEAD = 64 << 10
 
 
@@ -102,12 +102,13 @@ class _Serving:
 
     def close(self) -> None:
         """Ends it, and waits for that as long as open answers may take."""
-        self._server.should_exit = True
-        self._thread.join(timeout=10)
-        self._socket.close()
+        # The name first: once nothing listens there, another process may take it, and that one's would go.
         if self._settings.listen.startswith(_UNIX):
             with suppress(OSError):
                 Path(self._settings.listen.removeprefix(_UNIX)).unlink()
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._socket.close()
 
     def _run(self) -> None:
         try:
@@ -222,7 +223,8 @@ def _unix(path: Path, mode: int) -> socket.socket:
             raise NeedsOperator(f"server: {path} is there, and is no socket: take it away, or name another.")
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(1)
-            if probe.connect_ex(str(path)) == 0:
+            # Whoever has no room for one more connection, or lets us make none, listens all the same.
+            if probe.connect_ex(str(path)) not in (errno.ECONNREFUSED, errno.ENOENT):
                 raise NeedsOperator(f"server: another process listens on {path}: end it, or name another.")
         path.unlink()
     # No umask of its own, which would be every thread's: who may connect must be able to write, and that is nobody else.

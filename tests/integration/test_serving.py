@@ -5,9 +5,10 @@ import json
 import socket
 import ssl
 import stat
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,6 +107,46 @@ def test_a_socket_has_its_mode_and_a_dead_ones_place(
     path.write_text("mine")
     served(other, runtime, listen=f"unix:{path}")
     assert (other.address, path.read_text()) == ("", "mine")
+
+
+def test_a_socket_is_left_to_who_has_no_room_for_one_more(
+    serving: Server, runtime: Runtime, tmp_path: Path
+) -> None:
+    """Whoever is busy does not answer at once, and listens all the same."""
+    path = tmp_path / "s"
+    with ExitStack() as opened:
+        busy = opened.enter_context(socket.socket(socket.AF_UNIX))
+        busy.bind(str(path))
+        busy.listen(0)
+        while True:
+            waiting = opened.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.setblocking(False)
+            if waiting.connect_ex(str(path)) != 0:
+                break
+        before = path.stat().st_ino
+        served(serving, runtime, listen=f"unix:{path}")
+        assert serving.address == ""
+        assert path.stat().st_ino == before
+
+
+def test_a_socket_that_another_took_meanwhile_stays(
+    serving: Server, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends listens no more long before it is over: its place may be taken by then."""
+    path, other, wait = tmp_path / "s", Server(), threading.Thread.join
+
+    def join(thread: threading.Thread, timeout: float | None = None) -> None:
+        wait(thread, timeout)
+        if thread.name == "server" and not other.address:
+            served(other, runtime, listen=f"unix:{path}")
+
+    served(serving, runtime, listen=f"unix:{path}")
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "join", join)
+        serving.close()
+    assert other.address == f"unix:{path}"
+    assert path.exists()
+    other.close()
 
 
 def test_a_place_that_is_taken_ends_nothing(serving: Server, runtime: Runtime) -> None:
