@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from envmgr.domain.errors import UsageError
@@ -33,15 +34,21 @@ def _check_own(folder: Path, environ: Mapping[str, str]) -> None:
     trusted = {0, os.geteuid(), *(int(uid) for uid in [environ.get("SUDO_UID", "")] if uid.isdecimal())}
     try:
         paths = [folder, *folder.iterdir()] if folder.is_dir() else [folder]
-        for path in paths:
-            for about in (path.lstat(), path.stat()):
-                if about.st_uid not in trusted or _is_open(about):
-                    raise UsageError(
-                        f"{path} is another user's, or others may write to it, and it says which programs are run: "
-                        f"if you trust it, give `--config {folder}`; otherwise change to another folder."
-                    )
     except OSError:
         return  # what cannot be looked at cannot be read either
+    for path in paths:
+        if any(about.st_uid not in trusted or _is_open(about) for about in _about(path)):
+            raise UsageError(
+                f"{path} is another user's, or others may write to it, and it says which programs are run: "
+                f"if you trust it, give `--config {folder}`; otherwise change to another folder."
+            )
+
+
+def _about(path: Path) -> Iterator[os.stat_result]:
+    """A file and what it leads to, as far as they are there: of a link that leads nowhere only the link."""
+    for look in (path.lstat, path.stat):
+        with suppress(OSError):
+            yield look()
 
 
 def _is_open(about: os.stat_result) -> bool:

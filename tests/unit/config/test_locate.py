@@ -147,6 +147,24 @@ def test_a_strangers_folder_is_not_taken_unless_it_is_named(
         path.chmod(before)
 
 
+def test_a_link_that_leads_nowhere_hides_no_strangers_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Editors leave such links beside what they have open."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(locate, "SYSTEM_CONFIG", tmp_path / "gone")
+    folder = tmp_path / "config"
+    folder.mkdir(mode=0o755)
+    for number in range(20):  # a folder's files come in any order
+        (folder / f".#{number}.yaml").symlink_to("somebody@somewhere.17")
+    assert find_config(None, {}) == Path("config")
+    file = folder / "acme.yaml"
+    file.write_text("organization: acme")
+    file.chmod(0o666)
+    with pytest.raises(UsageError, match="others may write to it"):
+        find_config(None, {})
+
+
 def test_another_users_folder_is_taken_only_from_who_called_sudo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
