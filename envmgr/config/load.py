@@ -130,13 +130,16 @@ def load_settings(files: Sequence[Path]) -> Settings:
     return next((file.model.settings() for file in read if isinstance(file.model, DaemonFile)), Settings())
 
 
+def unreadable(folder: Path, error: OSError) -> ConfigurationError:
+    """That a folder of files cannot be listed."""
+    return ConfigurationError([f"{folder}: the folder cannot be read ({error.strerror}); check its rights"])
+
+
 def _find(path: Path) -> Sequence[Path]:
     try:
         files = config_files(path)
     except OSError as error:
-        raise ConfigurationError(
-            [f"{path}: the folder cannot be read ({error.strerror}); check its rights"]
-        ) from error
+        raise unreadable(path, error) from error
     if not files:
         raise ConfigurationError(
             [f"{path}: there is no *.yaml file in this folder; `envmgr config init` writes one"]

@@ -106,6 +106,30 @@ def test_no_folder_has_the_defaults(tmp_path: Path) -> None:
     assert read_settings(tmp_path / "gone") == Settings()
 
 
+@pytest.mark.parametrize("name", ["acme.yaml", "zz.yaml"])
+def test_what_cannot_be_read_is_not_taken_for_no_settings(tmp_path: Path, name: str) -> None:
+    """By the defaults an empty database in the data folder would be shown, and remembered as the right one."""
+    (tmp_path / "daemon.yaml").write_text("daemon: {database: {env: DB}}")
+    (tmp_path / name).mkdir()
+    with pytest.raises(ConfigurationError, match=rf"{name}:1: it cannot be read \(Is a directory\)"):
+        read_settings(tmp_path)
+    (tmp_path / name).rmdir()
+    (tmp_path / name).symlink_to("gone")
+    with pytest.raises(ConfigurationError, match=f"{name}:1: there is no such file"):
+        read_settings(tmp_path)
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_no_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Path) -> list[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(ConfigurationError, match="the folder cannot be read"):
+        read_settings(tmp_path)
+
+
 def test_without_a_file_of_settings_nothing_heavy_is_imported(tmp_path: Path) -> None:
     (tmp_path / "acme.yaml").write_text("organization: acme\n")
     code = (
