@@ -1,6 +1,7 @@
 """What people see and do at the page, in a real browser."""
 
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -56,6 +57,19 @@ def test_a_page_that_still_listens_goes_quiet_once_its_session_is_over(
             "() => new Promise(done => { const s = new EventSource('/live'); s.onerror = () => done(s.readyState); })"
         )
         assert state == 2, "closed for good"
+
+
+def test_a_view_that_is_open_leads_to_the_sign_in_once_its_session_is_over(
+    page_server: Served, chromium: Browser
+) -> None:
+    """As where her token was revoked: nothing is left of the view, and she is told why, and led back afterwards."""
+    view = "/environments/acme/billing/kim"
+    with visiting(chromium, page_server) as page:
+        page.goto(view)
+        page.context.clear_cookies()
+        page.evaluate("htmx.trigger(document.body, 'envmgr:changed')")
+        expect(page).to_have_url(f"{page_server.url}/sign-in?next={quote(view, safe='')}")
+        expect(page.get_by_label("Token")).to_be_visible()
 
 
 def test_a_log_is_followed_to_its_end(page_server: Served, chromium: Browser) -> None:
@@ -140,12 +154,23 @@ def test_the_documentation_of_the_api_is_read_by_anybody(page_server: Served, ch
     with visiting(chromium, page_server, role=None, viewport={"width": 320, "height": 700}) as page:
         page.goto("/docs")
         assert page.evaluate("document.documentElement.scrollWidth") == 320
+        assert page.evaluate("document.documentElement.scrollHeight") < 20_000, "what a call takes is folded"
+        assert _found(page) == []
+        page.goto("/docs#get-environments")
+        page.get_by_role("region", name="Answers of GET /api/v1/environments", exact=True).get_by_role(
+            "link", name="Listed", exact=True
+        ).click()
+        expect(page.get_by_role("region", name="Fields of Listed", exact=True)).to_be_visible()
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
         assert _found(page) == []
     with visiting(chromium, page_server, role=None, java_script_enabled=False) as page:
         page.goto("/sign-in")
         page.get_by_role("link", name="API").click()
         page.get_by_text("tokens 3 calls").click()
-        assert page.get_by_role("link", name="DELETE /api/v1/tokens/{name}").is_visible()
+        page.get_by_role("link", name="DELETE /api/v1/tokens/{name}").click()
+        page.get_by_role("heading", name="DELETE /api/v1/tokens/{name}").click()
+        assert page.get_by_role("region", name="Answers of DELETE /api/v1/tokens/{name}").is_visible()
 
 
 def _found(page: Page, *rules: str) -> list[tuple[str, str]]:

@@ -178,7 +178,10 @@ class TestInspection:
         with pytest.raises(Transient, match="no local mirror"):
             mirrors.inspect(RepositoryId("acme", "other"), commit, None, "x", 9)
 
-    @pytest.mark.parametrize("revision", ["nothing", "", "--all", "a\nb", "HEAD:README", "-h"])
+    @pytest.mark.parametrize(
+        "revision",
+        ["nothing", "", "--all", "a\nb", "HEAD:README", "-h", "main@{upstream}", "@{u}", "main@{1}", ":./x"],
+    )
     def test_revisions_that_are_no_commit(self, mirrors: Mirrors, commit: str, revision: str) -> None:
         assert mirrors.resolve(SHOP, commit) == commit
         with pytest.raises(UsageError, match="has no commit"):

@@ -57,6 +57,8 @@ from .unchanged.looks import Looks
 
 _UNFILTERED_SECONDS = 600.0  # after a fetch of all that one branch spoiled
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--stdin")
+_NOWHERE = ("\n", "\0", "@{")
+"""What is in no revision that a mirror can know: it has no logs of refs and no upstreams, of which git does not even say no."""
 _LOCK_FILE = re.compile(r"unable to create '.*\.lock'", re.IGNORECASE)
 _BRANCH_NAME_TAKEN = re.compile(r"cannot lock ref|unable to update local ref|refname conflict", re.IGNORECASE)
 
@@ -173,7 +175,7 @@ class Mirrors:
         """The full object name of a commit that a revision (name, branch, `branch~2`) means."""
         shown = ref_component(revision)[:80]
         found = None
-        if revision and "\n" not in revision and "\0" not in revision:
+        if revision and not any(each in revision for each in _NOWHERE) and not revision.startswith(":."):
             found = checks(self._mirror(repository), [f"{revision}^{{commit}}"])[0]
         if found is None:
             raise UsageError(

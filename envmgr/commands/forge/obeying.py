@@ -209,6 +209,4 @@ def _settled(runtime: Runtime, command: Command) -> Command:
         )
     if not request.status.is_over:
         return command
-    return replace(
-        command, status=_ENDED[request.status], message=request.message or f"{command.verb}: done."
-    )
+    return replace(command, status=_ENDED[request.status], message=request.message)

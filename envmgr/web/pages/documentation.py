@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from shlex import quote
 from typing import Any
 
@@ -73,18 +72,18 @@ class Documentation:
 def documentation(document: Mapping[str, Any], server: str) -> Documentation:
     """What an OpenAPI document says; `server` is the address that examples have."""
     known: Mapping[str, Schema] = document["components"]["schemas"]
-    calls = [
-        (str(call["tags"][0]), _call(method.upper(), path, call, known, server))
-        for path, calls in document["paths"].items()
-        for method, call in calls.items()
-    ]
-    groups = [(name, [call for _, call in found]) for name, found in groupby(calls, key=lambda each: each[0])]
+    groups: dict[str, list[Call]] = {}
+    for path, calls in document["paths"].items():
+        for method, call in calls.items():
+            groups.setdefault(str(call["tags"][0]), []).append(
+                _call(method.upper(), path, call, known, server)
+            )
     objects = [
         Object(name, str(schema.get("description", "")), list(_fields(schema, known)))
         for name, schema in sorted(known.items())
         if "properties" in schema and not name.endswith(("Page", "Wanted", "ValidationError"))
     ]
-    return Documentation(str(document["info"]["description"]), groups, objects)
+    return Documentation(str(document["info"]["description"]), list(groups.items()), objects)
 
 
 def _call(method: str, path: str, call: Schema, known: Mapping[str, Schema], server: str) -> Call:

@@ -21,13 +21,15 @@ from .listing import row
 class Whole:
     """All that is known of an environment. `found` stands for all of its applications, `why` says how it stands.
 
-    `lost_host` is the one that had begun work on it, of which nothing is heard.
+    `ends` is what ends it where its life has no end of its own, `lost_host` the one that had begun work on it, of which
+    nothing is heard.
     """
 
     id: EnvironmentId
     found: Environment
     records: Sequence[Environment]
     why: str
+    ends: str
     urls: Sequence[str]
     asks: Attention | None
     actions: Sequence[Button]
@@ -66,6 +68,7 @@ class Around:
     hosts: Sequence[Standing] = ()
     freezes: Sequence[Freeze] = ()
     images: Sequence[SeenImage] = ()
+    is_protected: bool = False
 
 
 def whole(records: Sequence[Environment], around: Around, may: MayDo) -> Whole:
@@ -76,6 +79,7 @@ def whole(records: Sequence[Environment], around: Around, may: MayDo) -> Whole:
         found=shown.found,
         records=records,
         why=shown.why,
+        ends=ends_with(shown.found, is_protected=around.is_protected),
         urls=urls(records),
         asks=attention(records, may),
         actions=buttons(records, may),
@@ -90,6 +94,13 @@ def whole(records: Sequence[Environment], around: Around, may: MayDo) -> Whole:
         freezes=around.freezes,
         images=around.images,
     )
+
+
+def ends_with(found: Environment, *, is_protected: bool) -> str:
+    """What ends an environment whose life has no end of its own."""
+    if found.origin.is_named or is_protected:
+        return "by hand alone"
+    return "with its pull request" if found.origin.number is not None else "with its branch"
 
 
 def lost_host(hosts: Sequence[Standing], of: Collection[EnvironmentId]) -> Host | None:

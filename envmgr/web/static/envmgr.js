@@ -55,10 +55,10 @@
     }).observe(log, { childList: true });
   }
 
-  // A link to a line opens the part that it is in.
+  // A link to a line opens the part that it is in, and one to a call of the API what is folded of it.
   function reveal() {
     var line = location.hash.slice(1) && document.getElementById(location.hash.slice(1));
-    var part = line && line.closest("details");
+    var part = line && (line.closest("details") || line.querySelector(":scope > details"));
     if (part && !part.open) { part.open = true; line.scrollIntoView(); }
   }
 

@@ -104,6 +104,7 @@ def test_done_once_and_answered(talk: Talk) -> None:
     """However often it is seen; the actor is who wrote it."""
     done = talk.does("/envmgr suspend")
     assert (done.by, done.verb, done.status) == ("github:alice", "suspend", CommandStatus.DONE)
+    assert done.message == "", "the comment says that it is done as it is"
     assert talk.world.status("pr-7") is Status.SUSPENDED
     assert "Suspended by github:alice" in talk.world.environment("pr-7").why_suspended
     assert talk.reactions() == [Reaction.SEEN, Reaction.DONE]

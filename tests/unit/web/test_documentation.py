@@ -36,6 +36,13 @@ def test_anybody_may_read_it_and_every_call_is_there(shared: Site, calls: dict[s
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
+def test_each_group_is_there_once(shared: Site) -> None:
+    """Also where its calls are not next to each other in the document, as those of environments and of pull requests."""
+    groups = [name for name, _ in documentation(described(shared.app), "https://e.example.com").groups]
+    assert groups.count("changes") == 1
+    assert len(set(groups)) == len(groups)
+
+
 def test_a_call_says_what_it_takes_and_what_comes_back(calls: dict[str, Call]) -> None:
     """Its parameters and body with their kinds, an example that can be typed, and each answer."""
     call = calls["POST /api/v1/environments/{organization}/{repository}/{environment}/extend"]

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from envmgr.domain.values.asking.person import Role
 from envmgr.domain.values.environment import Status
 from envmgr.domain.values.origins.named import Named
+from envmgr.domain.values.pipeline.proposal import Gates, Terms
 from tests.support.in_memory.rules import MODULE, Rules
 from tests.support.in_memory.world import World
 
@@ -103,6 +104,43 @@ def test_the_page_shows_which_commit_is_where(pipeline: Site) -> None:
     asked_first = page.get("/environments/acme/shop/staging/promote").text
     assert "To which environment" in asked_first
     assert "/environments/acme/shop/alice/promote" not in page.get("/environments/acme/shop/alice").text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("alice", ["<dt>Branch</dt><dd>env-alice</dd>", "<dt>Ends</dt><dd>with its branch</dd>"]),
+        ("staging", ["<dt>Branch</dt><dd>main</dd>", "<dt>Ends</dt><dd>by hand alone</dd>"]),
+        ("production", ["<dt>Tag</dt><dd>v1.0</dd>", "<dt>Ends</dt><dd>by hand alone</dd>"]),
+    ],
+)
+def test_the_page_says_what_it_comes_from_and_what_ends_it(
+    pipeline: Site, name: str, said: list[str]
+) -> None:
+    text = signed_in(pipeline).get(f"/environments/acme/shop/{name}").text
+    assert all(each in text for each in said)
+
+
+def test_what_waits_for_staging_asks_nobody_for_a_yes_to_the_plan_of_the_tag_before(tmp_path: Path) -> None:
+    """The plan of v1.1 waits for approval as v1.2 comes, which staging never had: a yes would change nothing."""
+    world = World(tmp_path, Rules(named=NAMED, gates=Gates(approval=Terms())))
+    site = Site(world)
+    world.shop.tag("v1.1", world.shop.commit("main", world.rules.files(MODULE)))
+    world.turn()
+    assert site.asks("POST", f"{STAGING}/approve", Role.APPROVER, {}).status_code == 202
+    site.works()
+    world.turn()
+    page = signed_in(site)
+    assert "Waits for" in page.get("/environments/acme/shop/production").text
+    world.shop.tag("v1.2", world.shop.commit("side", {"notes": "never there"}))
+    world.turn()
+    production, text = world.environment("production"), page.get("/environments/acme/shop/production").text
+    assert "was never ready in staging" in production.message
+    assert production.hold.guard is None
+    assert "Waits for" not in text
+    assert "Plan of" not in text
+    refused = site.asks("POST", "/environments/acme/shop/production/approve", Role.APPROVER, {})
+    assert (refused.status_code, "not held back" in refused.json()["detail"]) == (409, True)
 
 
 def signed_in(site: Site) -> TestClient:

@@ -106,10 +106,10 @@ def _facts(
     yield _origin(found)
     yield "commit", found.commit
     yield "applied", (found.applied.commit or "nothing yet")
-    yield "promoted from", found.applied.promoted_from or ""
+    yield "promoted", f"from {found.applied.promoted_from}" if found.applied.promoted_from else ""
     yield "deployed", _deployed(found)
     yield "held at", _hold(found)
-    yield "proposal", _block(tuple(proposal_lines(found.proposal)) if found.proposal else ())
+    yield "proposal", _block(tuple(proposal_lines(found.proposed)) if found.proposed else ())
     yield "drift", _drift(found)
     yield "health", _health(found)
     yield "tests", _tests(found)

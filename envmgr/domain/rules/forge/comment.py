@@ -100,7 +100,10 @@ def _parts(shown: PullRequestShown) -> Sequence[str]:
 
 def _answer(found: AnswerShown) -> str:
     said = code(found.message)
-    return f"- {code(found.verb, 40)} by {code(found.by, 60)}: {_ANSWERS.get(found.status, 'seen')}.{f' {said}' if said else ''}"
+    what = code(found.verb, 40) or "What was said"
+    return (
+        f"- {what} by {code(found.by, 60)}: {_ANSWERS.get(found.status, 'seen')}.{f' {said}' if said else ''}"
+    )
 
 
 def _table(environments: Sequence[EnvironmentShown]) -> str:

@@ -16,7 +16,7 @@ from .statuses import Place
 
 def environment_shown(found: Environment, applied: Run | None, place: Place) -> EnvironmentShown:
     """A row of the table, and what is told below it; `applied` is the last run that changed anything by an apply."""
-    proposal = found.proposal
+    proposal = found.proposed
     application = f":{found.id.application}" if found.id.application else ""
     return EnvironmentShown(
         label=f"{found.id.name}{application}",
@@ -34,7 +34,7 @@ def environment_shown(found: Environment, applied: Run | None, place: Place) -> 
 
 def _sentence(found: Environment) -> str:
     """Why it is so; of a plan that waits the rest is told below, and by which verbs it is let through on the host is nothing here."""
-    proposal = found.proposal
+    proposal = found.proposed
     if proposal is None or found.waits is None or found.waits.on is not WaitsFor.APPROVAL:
         return found.said
     return f"The plan of {proposal.commit[:10]} waits for approval. {' '.join(proposal.reasons)}"

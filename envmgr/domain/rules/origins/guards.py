@@ -94,7 +94,8 @@ def named_stays(environment: Environment) -> Wait | Rest | None:
     if not environment.origin.is_named:
         return None
     offered = _offered(environment)
-    gone = f"Its {environment.followed} is gone: it stays at {environment.commit[:10]}"
+    applied = environment.applied.commit
+    gone = f"Its {environment.followed} is gone: it stays {f'at {applied[:10]}' if applied else 'as it is'}"
     if offered is None:
         return Wait(f"{gone}. {environment.restoring}", Waits(WaitsFor.ORIGIN, (environment.branch,)))
     back = f"goes back to {ref_component(offered.name)} ({offered.commit[:10]})"

@@ -161,10 +161,16 @@ def without(look: Look, before: Environment) -> Environment:
 
 
 def offering(before: Environment, tagged: Tagged) -> Environment:
-    """Another tag than the noted one waits for a person; what was approved of one that it was before is void."""
+    """Another tag than the noted one waits for a person; what was approved of one that it was before is void.
+
+    Where none is left to be offered, there is nothing to say yes to either.
+    """
     known = before.tagged.offered if before.tagged is not None else None
-    is_void = before.hold.approved is Guard.TAG and known != tagged.offered
-    hold = replace(before.hold, approved=None) if is_void else before.hold
+    hold = before.hold
+    if hold.approved is Guard.TAG and known != tagged.offered:
+        hold = replace(hold, approved=None)
+    if hold.guard is Guard.TAG and tagged.offered is None:
+        hold = replace(hold, guard=None)
     return replace(before, tagged=tagged, hold=hold)
 
 

@@ -6,9 +6,11 @@ from datetime import datetime
 from envmgr.domain.values.backoff import LONGEST, delay
 from envmgr.domain.values.environment import (
     NO_FAILURE,
+    NO_HOLD,
     Environment,
     Failure,
     Guard,
+    Hold,
     Status,
     Suspension,
     Waits,
@@ -18,9 +20,18 @@ from .standing import stands
 
 
 def waiting(before: Environment, message: str, waits: Waits, hold: Guard | None = None) -> Environment:
-    """Held back by time or by a guard; a guard that held it before still does."""
-    held = before.hold if hold is None else replace(before.hold, guard=hold)
+    """Held back by time or by a guard; a guard that held it before still does, if it is about this commit."""
+    held = _still_held(before) if hold is None else replace(before.hold, guard=hold)
     return replace(stands(before, Status.WAITING, message, waits), hold=held)
+
+
+def _still_held(before: Environment) -> Hold:
+    """By what it was held; nothing where that is the plan, or the drift, of a commit that it is not to have any more."""
+    guard, proposal = before.hold.guard, before.proposal
+    is_void = (guard is Guard.APPROVAL and (proposal is None or proposal.commit != before.target)) or (
+        guard is Guard.DRIFT and before.applied.commit != before.target
+    )
+    return NO_HOLD if is_void else before.hold
 
 
 def is_waiting(environment: Environment, waits: Waits) -> bool:

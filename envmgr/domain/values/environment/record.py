@@ -121,6 +121,11 @@ class Environment:
         return self.pinned_commit or self.commit
 
     @property
+    def proposed(self) -> Proposal | None:
+        """The plan that people are, or were, asked about of the commit that it is to have; one of another is void."""
+        return self.proposal if self.proposal is not None and self.proposal.commit == self.target else None
+
+    @property
     def pinned_commit(self) -> str | None:
         """The commit that a rollback holds it at; None where none does, or a push has ended it."""
         pin = self.pin

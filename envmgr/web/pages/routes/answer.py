@@ -111,6 +111,9 @@ def _told(request: Request, error: Exception) -> Response:
     if "text/event-stream" in request.headers.get("accept", ""):
         # Who has just signed out in a page that still listens: a stream led to a page is an error there.
         return Response(status_code=HTTPStatus.NO_CONTENT)
+    if request.headers.get("hx-request") == "true":
+        # A view that asks for itself anew would take what it needs from the sign-in, and find nothing of it there.
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"})
     return RedirectResponse(f"/sign-in?next={quote(_in_full(request), safe='')}", HTTPStatus.SEE_OTHER)
 
 

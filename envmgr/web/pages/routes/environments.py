@@ -13,7 +13,7 @@ from envmgr.commands.hosts import standing
 from envmgr.commands.reading import images_of, records_of, repository_names, unreachable
 from envmgr.commands.runtime import Runtime
 from envmgr.domain.rules.hosts.words import doubts
-from envmgr.domain.values.environment import Status
+from envmgr.domain.values.environment import Environment, Status
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.ports.pages import Wanted
 from envmgr.web.door import door_of
@@ -97,7 +97,7 @@ def environment(
     runtime = door_of(request).of(visitor.person)
     records = records_of(runtime, EnvironmentId(organization, repository, name))
     identity = records[0].id
-    around = _around(runtime, identity, wanted(visitor.person, **_named(identity), limit=_RUNS))
+    around = _around(runtime, records[0], wanted(visitor.person, **_named(identity), limit=_RUNS))
     shown = whole(records, around, lambda action: may(runtime, action, organization, repository))
     head = head_of(runtime, identity.environment)
     return drawn(request, visitor, "environment.html", whole=shown, head=head, notice="")
@@ -107,8 +107,9 @@ def _named(identity: EnvironmentId) -> dict[str, str]:
     return {"organization": identity.organization, "repository": identity.repository, "name": identity.name}
 
 
-def _around(runtime: Runtime, identity: EnvironmentId, ask: Wanted) -> Around:
+def _around(runtime: Runtime, record: Environment, ask: Wanted) -> Around:
     store, now = runtime.services.store, runtime.services.clock()
+    identity, repository = record.id, runtime.services.configured(record.id)
     return Around(
         leases=store.leases(now),
         runs=store.pages.runs(ask, None),
@@ -119,4 +120,5 @@ def _around(runtime: Runtime, identity: EnvironmentId, ask: Wanted) -> Around:
         hosts=standing.known(runtime),
         freezes=[each for each in freezing.frozen(runtime) if each.covers(identity.repository_id)],
         images=images_of(runtime, identity),
+        is_protected=repository is not None and repository.is_protected(record),
     )

@@ -13,10 +13,20 @@ from envmgr.domain.rules.transitions.applies import applied
 from envmgr.domain.rules.transitions.wishes import let_through
 from envmgr.domain.rules.transitions.work import waiting
 from envmgr.domain.values.decision import Apply, Close, Decision, Rest, Wait
-from envmgr.domain.values.environment import Environment, Guard, Offered, OriginKind, WaitsFor
+from envmgr.domain.values.environment import (
+    NO_HOLD,
+    Environment,
+    Guard,
+    Hold,
+    Offered,
+    OriginKind,
+    Waits,
+    WaitsFor,
+)
 from envmgr.domain.values.names import EnvironmentId
 from envmgr.domain.values.origins.git_tag import GitTag
 from envmgr.domain.values.origins.named import Asked, Named
+from envmgr.domain.values.pipeline.proposal import Proposal, Terms
 from envmgr.domain.values.policy import Policy
 from tests.unit.domain_example import ALONE, MINUTE, NEW, NOW, OLD, PATTERNS, SHOP, claim, merged, ready
 
@@ -150,6 +160,45 @@ def test_the_last_tag_that_is_gone_leaves_nothing_to_go_back_to() -> None:
     assert isinstance(held, Wait)
     assert (held.hold, held.waits.on) == (None, WaitsFor.ORIGIN)
     assert not isinstance(decided(look({"production": gone}, shown(v1_0=OLD))["production"]), Wait)
+
+
+def test_where_no_tag_is_left_there_is_nothing_to_say_yes_to() -> None:
+    """The one that a person was offered is gone as well: the guard is over, and a later one is offered anew."""
+    gone = look(at("v1_1"), shown(v1_0=NEW))["production"]
+    held = decided(gone)
+    assert isinstance(held, Wait)
+    waits = waiting(gone, held.reason, held.waits, held.hold)
+    assert waits.hold.guard is Guard.TAG
+    left = look({"production": waits}, shown())["production"]
+    assert left.hold == NO_HOLD
+    again = decided(look({"production": left}, shown(v1_0=NEW))["production"])
+    assert isinstance(again, Wait)
+    assert again.hold is Guard.TAG
+
+
+def test_one_whose_tag_is_gone_stays_at_what_it_has_not_at_what_it_was_to_have() -> None:
+    """A newer one was taken away again before it was applied; one that has nothing stays as it is."""
+    newer = look(at("v1_1"), shown(v1_1=OLD, v1_2=NEW))["production"]
+    gone = decided(look({"production": newer}, shown())["production"])
+    assert isinstance(gone, Wait)
+    assert f"Its tag v1.2 is gone: it stays at {OLD[:10]}." in gone.reason
+    fresh = look({}, shown(v1_2=NEW))
+    nothing = decided(look(fresh, shown())["production"])
+    assert isinstance(nothing, Wait)
+    assert "Its tag v1.2 is gone: it stays as it is." in nothing.reason
+
+
+@pytest.mark.parametrize("guard", [Guard.APPROVAL, Guard.DRIFT])
+def test_what_waits_with_another_commit_is_not_held_by_what_was_of_the_one_before(guard: Guard) -> None:
+    """As where a newer tag waits to be ready in staging: nobody is asked for a yes to the plan of the older one."""
+    asked = Proposal(
+        on=OLD, commit=OLD, digest="d", author="", terms=Terms(), requested_at=NOW, expires_at=NOW + MINUTE
+    )
+    before = replace(at("v1_1")["production"], hold=Hold(guard), proposal=asked)
+    same = waiting(before, "No window is open.", Waits(WaitsFor.WINDOW))
+    assert same.hold.guard is guard
+    newer = look({"production": before}, shown(v1_1=OLD, v1_2=NEW))["production"]
+    assert waiting(newer, "It was never ready in staging.", Waits(WaitsFor.AFTER)).hold == NO_HOLD
 
 
 @pytest.mark.parametrize("evidence", [Evidence.UNSURE, Evidence.OTHER])

@@ -296,6 +296,19 @@ def test_a_text_says_when_a_life_ends_in_words_that_change_once_a_day() -> None:
     assert "Its life ended" in said(-1)
 
 
+def test_what_became_of_commands_is_said_once_also_of_what_was_none() -> None:
+    """Of what began as a command and named no verb there is none to show, and what went well has no more to be said."""
+    answers = (
+        AnswerShown(verb="", by="github:alice", status="refused", message="That is no command."),
+        AnswerShown(verb="resume", by="github:alice", status="done", message=""),
+    )
+    shown = PullRequestShown(environments=(), why="", mark=MARK, commands=False, now=NOW, answers=answers)
+    assert [line for line in comment(shown, GITHUB).splitlines() if line.startswith("- ")] == [
+        "- What was said by `github:alice`: refused. `That is no command.`",
+        "- `resume` by `github:alice`: done.",
+    ]
+
+
 def test_nothing_is_said_of_nothing() -> None:
     """A span of nothing would be two marks that begin another."""
     assert code(" \x1b[0m\u200b ") == ""
