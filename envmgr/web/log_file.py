@@ -29,10 +29,10 @@ class LogFile(FileResponse):
             await Response(None, _NOT_MODIFIED, kept)(scope, receive, send)
             return
         try:
-            await super().__call__(scope, receive, _refusing(send))
+            await super().__call__(scope, receive, _refusing(_as_long_as_said(send)))
         except _NoRange:
             rest = [each for each in scope["headers"] if each[0] != b"range"]
-            await super().__call__({**scope, "headers": rest}, receive, send)
+            await super().__call__({**scope, "headers": rest}, receive, _as_long_as_said(send))
 
 
 class _NoRange(Exception):
@@ -53,5 +53,23 @@ def _refusing(send: Send) -> Send:
                 status, f"The log has no such range: it is {length} bytes long.", {"Content-Range": there}
             )
         await send(message)
+
+    return sending
+
+
+def _as_long_as_said(send: Send) -> Send:
+    """No more than was said to come: what is written meanwhile would break the answer off, its last piece with it."""
+    left, is_over = 0, False
+
+    async def sending(message: Message) -> None:
+        nonlocal left, is_over
+        if message["type"] == "http.response.start":
+            left = int(Headers(raw=message["headers"])["content-length"])
+            await send(message)
+        elif not is_over:
+            body = message["body"][:left]
+            left -= len(body)
+            is_over = not left or not message.get("more_body", False)
+            await send({**message, "body": body, "more_body": not is_over})
 
     return sending
