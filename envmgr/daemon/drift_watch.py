@@ -66,6 +66,8 @@ class DriftWatch:
                     self._closing.wait(_PAUSE)
         except EnvmgrError as error:
             log.warning(str(error), action="drift-failed", organization=organization)
+        except Exception:
+            log.exception("Unexpected error", action="unexpected", organization=organization)
 
     def _next(self, organization: str) -> EnvironmentId | None:
         runtime = self._runtime
