@@ -32,6 +32,8 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="token", description="A token
 
 def asking(request: Request) -> Person | None:
     """Who asks; None where a request says nothing of it. Raises 401 where what it says is not (or no more) so."""
+    # First, and whatever comes of it: who shows a token that has ended is not taken for her browser's
+    # session.
     authorization = request.headers.get("authorization")
     if authorization is not None:
         return _by_token(request, authorization)
@@ -99,6 +101,8 @@ def _by_session(request: Request) -> Person | None:
     session = sessions.find(request)
     if session is None:
         return None
+    # Only here: a browser adds a cookie by itself, to what other sites have it send as well; a token it does
+    # not.
     if request.method not in SAFE and not is_same(session.csrf, request.headers.get(CSRF_HEADER, "")):
         raise HTTPException(403, f"A write from the page needs its {CSRF_HEADER}: load the page again.")
     return sessions.person_of(request, session)

@@ -38,6 +38,7 @@ class Limits:
         if request.scope["path"].startswith(_HOOKS):
             await self._in_time(scope, _Body(receive, most=None), send)
             return
+        # Counted first: what is refused for another reason counts, too.
         refusal = _too_often(request) or _too_large(request) or _unreadable(request) or _not_json(request)
         if refusal is not None:
             await problem(refusal)(scope, receive, send)
@@ -52,6 +53,7 @@ class Limits:
             await self._app(scope, body, answer.send)
         except _TooLarge:
             await answer.instead(_LARGE)
+        # Only our own: a server that ends cancels, too.
         except asyncio.CancelledError:
             if not answer.is_given_up:
                 raise
@@ -90,6 +92,7 @@ class _Answer:
 
     async def _give_up(self) -> None:
         await self.instead(Problem(503, "This takes too long: try again later.", retry=5))
+        # Only then: the answer ends with the task that is cancelled.
         self.is_given_up = self._app is not None and self._app.cancel()
 
 
@@ -122,6 +125,7 @@ class _Body:
 
 def _too_large(request: Request) -> Problem | None:
     length = request.headers.get("content-length", "0")
+    # By its digits first: reading a number of thousands of them is work.
     return _LARGE if not length.isdecimal() or len(length) > 12 or int(length) > BODY else None
 
 

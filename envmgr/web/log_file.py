@@ -31,6 +31,7 @@ class LogFile(FileResponse):
         try:
             await super().__call__(scope, receive, _refusing(_as_long_as_said(send)))
         except _NoRange:
+            # Nothing was sent yet: `_refusing` raised before the first word.
             rest = [each for each in scope["headers"] if each[0] != b"range"]
             await super().__call__({**scope, "headers": rest}, receive, _as_long_as_said(send))
 

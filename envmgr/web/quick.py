@@ -82,6 +82,7 @@ def _called(dependant: Dependant, request: Request) -> Any:
 def _run(found: "Coroutine[Any, Any, Any]") -> Any:
     """What a coroutine gives that waits for nothing."""
     try:
+        # Without an event loop: one that waits for nothing ends at the first step.
         found.send(None)
     except StopIteration as end:
         return end.value

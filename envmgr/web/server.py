@@ -40,6 +40,7 @@ class Server:
         """Serves by this runtime from now on; begins, ends or moves as its settings say."""
         serving, settings = self._serving, runtime.server
         if serving is not None and serving.is_alive and serving.fits(settings):
+            # The socket stays bound: nobody who is being answered notices a reload.
             serving.app.state.door.runtime = runtime
             return
         self.close()
@@ -48,6 +49,7 @@ class Server:
         try:
             self._serving = _Serving(runtime, settings)
         except EnvmgrError as error:
+            # It is tried again with every look: once is enough to say so.
             if str(error) != self._failed:
                 log.error(str(error), action="not-served")
             self._failed = str(error)
@@ -78,6 +80,7 @@ class _Serving:
             config.load()  # reads the certificate, so that what is wrong with it is said here
         except (OSError, ValueError) as error:
             raise NeedsOperator(f"server: tls cannot be used: {error}.") from error
+        # The last that may fail: nothing listens yet where the certificate will not do.
         self._socket = _bound(settings)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="server", daemon=True)
@@ -164,10 +167,13 @@ def _config(app: Any, settings: ServerSettings) -> uvicorn.Config:
         http=_Patient,
         ws="none",
         lifespan="off",
+        # Else uvicorn takes uvloop wherever that is installed.
         loop="asyncio",
+        # Its lines go where ours go, through what scrubs secrets.
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whom to believe as a proxy is for the configuration to say, not for uvicorn.
         proxy_headers=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=2,
@@ -226,6 +232,7 @@ def _unix(path: Path, mode: int) -> socket.socket:
             # Whoever has no room for one more connection, or lets us make none, listens all the same.
             if probe.connect_ex(str(path)) not in (errno.ECONNREFUSED, errno.ENOENT):
                 raise NeedsOperator(f"server: another process listens on {path}: end it, or name another.")
+        # A socket's name outlives its process, and nobody can bind to a name that is there.
         path.unlink()
     # No umask of its own, which would be every thread's: who may connect must be able to write, and that is nobody else.
     found = _listening(socket.socket(socket.AF_UNIX), str(path))

@@ -97,6 +97,7 @@ def answer(request: Request, content: object, status: int = 200) -> Response:
     """JSON with its ETag; nothing but that where the caller has it already."""
     body = _encode(content).encode("utf-8", "backslashreplace")
     tag = f'"{sha256(body).hexdigest()[:32]}"'
+    # What one may see differs by who asks: no cache in between may give it to another.
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     if status == 200 and is_known(request.headers.get("if-none-match", ""), tag):
         return Response(None, 304, headers)

@@ -72,6 +72,7 @@ class Events:
         if self._told and self._told[0].found.id <= number + 1:
             # No more than that: who reads slowly keeps in memory what all others forget.
             return list(islice((told for told in self._told if told.found.id > number), _SENT_AT_ONCE))
+        # The look has seen all there is: hundreds who follow need not ask the records the same.
         if self._until is not None and number >= self._until:
             return ()
         found = await run_in_threadpool(self._read, number, _AT_ONCE)
@@ -83,6 +84,7 @@ class Events:
 
     async def _look(self) -> None:
         """For as long as somebody follows."""
+        # Nobody looked for a while: what came meanwhile would be missing in between.
         self._told.clear()
         self._until = None
         while self._followers:

@@ -56,6 +56,7 @@ class News:
             await asyncio.sleep(_PAUSE)
 
     async def _count(self) -> int:
+        # Those who come at once wait for one look, not each for its own.
         async with self._lock:
             if time.monotonic() - self._looked >= _PAUSE:
                 mark = await run_in_threadpool(self._look)

@@ -61,6 +61,7 @@ class Readers:
         if reader.look is not None and time.monotonic() - known.at >= LOOK:
             known.looking = known.looking or asyncio.create_task(_look(known, reader.look))
             await asyncio.shield(known.looking)  # whoever leaves takes it from nobody
+        # Also with other roles: what she may see of it would have to be chosen anew.
         return known.person == reader.person
 
 

@@ -47,6 +47,7 @@ ALGORITHMS = (
 _DOCUMENT = "/.well-known/openid-configuration"
 _KEPT = 3600.0
 _TIMEOUT = 10.0
+# By how many seconds the provider's clock may be another.
 _LEEWAY = 60
 _LONGEST = 200
 
@@ -100,6 +101,7 @@ class Provider:
         """Who came back. Raises NeedsPerson where she did not sign in, or that is not proven; Transient without answer."""
         if pending is None or not is_same(pending.state, query.get("state", "")):
             raise NeedsPerson("This sign-in was not begun in this browser, or too long ago: sign in again.")
+        # RFC 9207: else an answer of one provider could be passed off as another's. Not all providers say it.
         if query.get("iss", self.settings.issuer) != self.settings.issuer:
             raise NeedsPerson("Another provider than the configured one answered: sign in again.")
         if "code" not in query:
@@ -124,11 +126,13 @@ class Provider:
             token = session.fetch_token(
                 metadata["token_endpoint"], code=code, code_verifier=pending.verifier, timeout=_TIMEOUT
             )
+            # Read anew for each sign-in: providers change them whenever they like.
             keys = self._get(session, metadata["jwks_uri"], withhold_token=True)
             claims = self._verified(token, keys, pending.nonce)
             wanted = (self.settings.name_claim, self.settings.groups_claim)
             if not all(name in claims for name in wanted) and "userinfo_endpoint" in metadata:
                 more = self._get(session, metadata["userinfo_endpoint"])
+                # What is signed counts first; the rest only of the same person (OpenID Connect Core, 5.3.2).
                 claims = {**more, **claims} if more.get("sub") == claims["sub"] else claims
         return self._named(claims)
 
@@ -182,6 +186,7 @@ class Provider:
         return self._said
 
     def _check(self, said: Mapping[str, Any]) -> None:
+        # Letter by letter, as OpenID Connect Discovery asks (4.3): the ID token is held against it.
         if said.get("issuer") != self.settings.issuer:
             raise NeedsPerson(
                 f"The provider calls itself {said.get('issuer')!r}, not {self.settings.issuer!r}: write sign_in.oidc.issuer just so."
@@ -192,6 +197,7 @@ class Provider:
                 raise NeedsPerson(f"The provider's {name} is no https address: nobody can sign in safely.")
 
     def _get(self, session: Any, address: str, **options: Any) -> Mapping[str, Any]:
+        # Followed nowhere: only the addresses that the provider names were checked.
         answer = session.get(address, timeout=_TIMEOUT, allow_redirects=False, **options)
         answer.raise_for_status()
         found: Mapping[str, Any] = answer.json()

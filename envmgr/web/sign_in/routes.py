@@ -50,6 +50,7 @@ async def by_token(request: Request) -> Response:
     form, here = await request.form(), door_of(request)
     wanted = onward(str(form.get("next", "/")))
     tries = f"sign-in {address_of(request)}"
+    # Only what fails is taken off: who signs in often is no danger.
     if here.rate.left(tries, _TRIES) < 1:
         raise HTTPException(429, "Too many attempts: try again in a minute.")
     secret = str(form.get("token", "")).strip()
@@ -88,6 +89,7 @@ def from_provider(request: Request) -> Response:
         secret, _ = sessions.begin(here, asker)
         response = seen_again(onward(pending.onward if pending is not None else "/"))
         sessions.keep(response, secret, here)
+    # Whether it succeeded or not: each try begins anew, with other secrets.
     response.delete_cookie(PENDING, path="/", secure=True, httponly=True, samesite="lax")
     return response
 

@@ -53,6 +53,7 @@ def find(request: Request) -> Session | None:
         return None
     door = door_of(request)
     session = door.runtime.services.store.sessions.find(kept(secret))
+    # The row of one that is over stays until housekeeping comes by.
     return session if session is not None and session.expires_at > door.now else None
 
 

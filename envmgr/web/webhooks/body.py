@@ -45,6 +45,7 @@ class Held:
                     kept += len(piece)
                     self.size += len(piece)
                 elif pieces is not None:
+                    # Given back at once: the rest of it is only shown to the proofs.
                     pieces, self.size, kept = None, self.size - kept, 0
             return b"".join(pieces) if pieces is not None else None
         finally:

@@ -44,6 +44,7 @@ class Hints:
             if not self._is_running:
                 self._is_running = True
                 threading.Thread(target=self._work, name="hints", daemon=True).start()
+        # Only now: a thread that wakes finds what is waiting.
         self._come.set()
 
     def count(self, organization: str, kind: str, result: str) -> None:
@@ -71,6 +72,7 @@ class Hints:
                 log.warning(f"Hints of webhooks were lost: {error}", action="store-failed")
             except Exception:
                 log.exception("Unexpected error", action="unexpected")
+            # An event that nobody sets: what comes meanwhile ends no pause.
             pause.wait(_PAUSE)
 
     def _is_over(self) -> bool:
