@@ -27,6 +27,7 @@ def environments(context: click.Context, _: click.Parameter, incomplete: str) ->
     Nothing is written, not even an empty data folder: people press TAB before they have set anything up.
     """
     invocation = context.ensure_object(Invocation)
+    # Whoever presses TAB wants a name or nothing: a message would land in the line that she types.
     with suppress(EnvmgrError, OSError):
         known = _known(invocation, incomplete)
         return sorted(name for name in _names(known, incomplete) if name.startswith(incomplete))

@@ -74,10 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
+            # A name with a character that the terminal's encoding lacks must not end a verb half-way.
             stream.reconfigure(errors="backslashreplace")
     invocation = Invocation(os.environ)
     try:
         result = program.main(arguments, prog_name="envmgr", standalone_mode=False, obj=invocation)
+        # Within the `try`: of a reader that is gone a short output learns only here, or at the interpreter's
+        # end.
         sys.stdout.flush()
     except click.ClickException as error:
         from .screen import say
@@ -90,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("Stopped.", err=True)
         return 130
     except BrokenPipeError:  # `envmgr list | head`
+        # Else the interpreter flushes into the closed pipe as it ends, and complains.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (EnvmgrError, OSError) as error:

@@ -46,8 +46,10 @@ class Signals:
             say("Leaving at once; what Terraform is doing continues, and the next run picks it up.")
             sys.stderr.flush()
             self.leaving()
+            # Without any of the interpreter's end, which would wait for the threads that work.
             os._exit(128 + number)
         say("Stopping: Terraform is asked to stop (a second signal leaves at once).")
+        # First, so that nothing is begun while what runs is asked to end.
         self.runtime.workers.close()
         self.runtime.stop_terraform()
 

@@ -43,6 +43,7 @@ class Connection:
         self.url = address.url
         self._headers = {
             "Authorization": f"Bearer {address.token}",
+            # What is bounded is then what is read: a small answer could unpack to a huge one.
             "Accept-Encoding": "identity",
             "User-Agent": f"envmgr/{__version__}",
         }

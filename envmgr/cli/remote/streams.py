@@ -38,6 +38,7 @@ def follow(connection: Connection, path: str, query: Query, last: int | None) ->
         try:
             response = connection.open(path, headers, _SILENCE, **{**query, "follow": "true"})
             for told in _events(connection, response):
+                # Counted in a row: a stream that tells something between two failures is no dead one.
                 misses, last = 0, told.number
                 yield told
         except Transient:

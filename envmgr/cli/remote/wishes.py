@@ -144,6 +144,7 @@ class Wishes:
         return None
 
     def _ask(self, of: Subject, verb: str, options: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
+        # Only what was asked for: an older server refuses names that it does not know.
         body = {name: value for name, value in options.items() if value not in (None, False)}
         written = self._connection.post(f"/environments/{of.where}/{verb}", body, str(uuid4()))
         with self._connection.understood():
@@ -178,6 +179,7 @@ class Wishes:
                     if time.monotonic() - began > _QUIET:
                         progress.tell(number, str(found["status"]), time.monotonic() - began)
             except Transient as error:
+                # It is written down there, and goes on: a server that restarts is waited for.
                 misses += 1
                 if misses == _MISSES:
                     raise NeedsPerson(f"{error} Request {number} goes on without you.") from error

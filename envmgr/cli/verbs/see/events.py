@@ -43,6 +43,7 @@ def events_command(
     with invocation.shown_records() as store:
         identities = [e.id for e in known_records(store, environment)] if environment else [None]
         begin = datetime.now(UTC) - since if since is not None else None
+        # Before the list: what comes in between is in that; the other way round it would be lost.
         newest = store.newest_event() if follow and isinstance(store, Elsewhere) else 0
         found = _events(store, identities, since=begin, limit=None if since is not None else _NEWEST)
         if as_json and not follow:

@@ -91,6 +91,7 @@ def _lines(store: "Store", run: Run, find: "Find", follow: bool) -> Iterator[str
     """
     position, rest = 0, b""
     while True:
+        # Asked before the file is read: what a run wrote last is there once it has ended.
         is_running = follow and run.status is RunStatus.RUNNING
         path, why = find(run)
         for chunk in _chunks(path, position):
