@@ -71,6 +71,7 @@ def data_dir(option: str | Path | None, environ: Mapping[str, str], config: Path
         return Path(chosen).expanduser().absolute()
     if state := environ.get("STATE_DIRECTORY"):
         return Path(state.split(":")[0])
+    # A unit without StateDirectory= is a service all the same: systemd sets this for each.
     if "INVOCATION_ID" in environ and SYSTEM_DATA.is_dir() and os.access(SYSTEM_DATA, os.W_OK):
         return SYSTEM_DATA
     return service_data(config) or _user_data(environ)

@@ -162,6 +162,7 @@ class _Builder:
 
     def _scalar(self, event: Any, path: Path) -> object:
         text = self._text(event, path)
+        # Quoted, or a block: text, whatever it looks like.
         if not event.implicit[0]:
             return text
         try:

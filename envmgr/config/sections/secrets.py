@@ -77,6 +77,7 @@ def resolve(secret: Secret, environ: Mapping[str, str]) -> str:
         value = environ[secret.name]
     else:
         value = _read(secret, environ)
+    # Editors end a file with one; of a value itself nothing is cut off.
     value = value.removesuffix("\n").removesuffix("\r")
     if not value:
         raise NeedsPerson(f"The secret {secret} is empty: put the value there.")
@@ -169,6 +170,7 @@ def redacted(value: object, redact: Callable[[str], str]) -> object:
         return {redact(str(key)): redacted(inner, redact) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [redacted(inner, redact) for inner in value]
+    # A secret of digits alone may stand there as a number.
     text = json.dumps(value)
     shown = redact(text)
     return value if shown == text else shown
@@ -239,6 +241,7 @@ def _encodings(part: str) -> Iterable[str]:
     except UnicodeEncodeError:  # half a character, which JSON may hold
         raw = part.encode("utf-8", "surrogatepass")
     yield part
+    # Three bytes are four characters: what stands before it decides how it is cut.
     for offset in range(3):
         yield from _base64(raw, offset)
     yield quote_plus(raw)

@@ -41,6 +41,7 @@ Cron = Annotated[
 def _timezone(value: str) -> str:
     try:
         ZoneInfo(value)
+    # Of what is no name at all, or a folder of them, the library raises each of these.
     except (ValueError, OSError, LookupError):
         raise ValueError("it must be a time zone's name, such as Europe/Berlin or UTC") from None
     return value
