@@ -1,6 +1,6 @@
 """Aligned columns that fit: five thousand rows must not wait for a layout engine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from unicodedata import combining, east_asian_width
 
@@ -86,11 +86,25 @@ def _fitting(columns: Sequence[Column], sizes: Sequence[int], shown: list[int], 
 
 
 def _shrink(columns: Sequence[Column], sizes: list[int], shown: Sequence[int], width: int) -> None:
-    """Cuts columns, the last first, until all fit."""
-    for index in reversed(shown):
-        over = _total(shown, lambda i: sizes[i]) - width
-        if over > 0:
-            sizes[index] = max(_least(columns[index], sizes[index]), sizes[index] - over)
+    """Cuts columns until all fit: what is widest first, so that no message pays for a long branch; the name last."""
+    cuttable = [index for index in shown if columns[index].least is not None]
+    for indices in (cuttable[1:], cuttable[:1]):
+        room = width - _total(shown, sizes.__getitem__) + sum(sizes[i] for i in indices)
+        for index, size in _shared({i: (_least(columns[i], sizes[i]), sizes[i]) for i in indices}, room):
+            sizes[index] = size
+
+
+def _shared(wishes: Mapping[int, tuple[int, int]], room: int) -> Iterator[tuple[int, int]]:
+    """How much of the room each gets, who wants at least and at most so much."""
+    if not wishes:
+        return
+    share = room // len(wishes)
+    # What must have more than its share, and then what wants less, leaves the others another one.
+    settled = {i: least for i, (least, _) in wishes.items() if least > share}
+    settled = settled or {i: most for i, (_, most) in wishes.items() if most <= share}
+    settled = settled or dict.fromkeys(wishes, share)
+    yield from settled.items()
+    yield from _shared({i: w for i, w in wishes.items() if i not in settled}, room - sum(settled.values()))
 
 
 def _least(column: Column, size: int) -> int:

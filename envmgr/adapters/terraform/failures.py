@@ -323,7 +323,9 @@ def _sentence(start: str, error: Diagnostic) -> str:
         summary, detail = detail.rstrip(".:"), ""
     elif detail.rstrip(".:") in summary:
         detail = ""
-    return f"{start}{where}: {summary}{f': {detail}' if detail else '.'}"
+    said = f"{summary}: {detail}" if detail else summary
+    # What a program printed may end the detail; another sentence may follow.
+    return f"{start}{where}: {said}" + ("" if said.endswith((".", "!", "?")) else ".")
 
 
 def _without_preamble(text: str) -> str:

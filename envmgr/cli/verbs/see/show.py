@@ -145,7 +145,7 @@ def _deployed(found: Environment) -> str:
         last = f"; before that {deployment.commit}" if deployment.commit else ""
         return f"not known: some steps began and did not finish; they run again{last}"
     if deployment.ended:
-        return "nothing: the steps before its destroy have run"
+        return "nothing: its destroy has begun"  # with or without steps before it
     return deployment.commit or "nothing yet"
 
 

@@ -288,7 +288,7 @@ class TestFailures:
         error = str(failed(summary="deleting it", detail="x " * 400 + "still holds: vault")(same))
         assert len(error) <= 400
         assert error.startswith("terraform apply failed: deleting it: x x")
-        assert error.endswith(" x still holds: vault")
+        assert error.endswith(" x still holds: vault.")
         assert " … " in error
 
     @pytest.mark.parametrize(
@@ -303,6 +303,13 @@ class TestFailures:
         """Summary and detail repeat each other in many providers."""
         error = failed(summary=summary, detail=detail)(same)
         assert str(error) == "terraform apply failed: it broke: because."
+
+    def test_a_sentence_ends_before_the_next_begins(self) -> None:
+        """Also where its end is what a program printed."""
+        error = failed(summary="local-exec provisioner error", detail="exit status 3. Output: no\n")(same)
+        assert (
+            str(error) == "terraform apply failed: local-exec provisioner error: exit status 3. Output: no."
+        )
 
     @pytest.mark.parametrize("first", ["panic: nil map", "fatal error: runtime: out of memory"])
     def test_a_crash_is_told_by_its_first_line(self, first: str) -> None:
